@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 
 const shaders = new URL('../shaders/', import.meta.url);
-const target = new URL('../kernels/generated/shaders.ts', import.meta.url);
+const target = new URL('../src/gpu/generated/shaders.ts', import.meta.url);
 const entries = readdirSync(shaders)
   .filter((name) => name.endsWith('.wgsl'))
   .sort()

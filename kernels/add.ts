@@ -1,0 +1,41 @@
+import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { EPSILON, type Kernel } from './kernel.ts';
+
+export interface AddProblem {
+  readonly count: number;
+}
+
+const WORKGROUP_SIZE = 64;
+
+/** sum = a + b; accumulates gradients where a tensor has several consumers. */
+export const add: Kernel<AddProblem> = {
+  name: 'add',
+  calls: ({ count }) => {
+    const { Element, elements } = widestElement(count);
+    return [
+      {
+        variant: Element,
+        operands: {
+          a: { role: 'input', type: 'f32', length: count },
+          b: { role: 'input', type: 'f32', length: count },
+          sum: { role: 'output', type: 'f32', length: count },
+        },
+        dispatches: [
+          {
+            shader: 'add.wgsl',
+            constants: { Element, WORKGROUP_SIZE },
+            parameters: [elements],
+            operands: ['a', 'b', 'sum'],
+            workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
+          },
+        ],
+      },
+    ];
+  },
+  reference: ({ count }, { a, b }) => {
+    const value = Float64Array.from({ length: count }, (_, i) => a[i] + b[i]);
+    return { sum: { value, error: value.map((sum) => EPSILON * Math.abs(sum)) } };
+  },
+  cost: ({ count }) => ({ flop: count, bytes: 12 * count }),
+  cases: [{ count: 1 }, { count: 5 }, { count: 256 }, { count: 70001 }],
+};

@@ -1,0 +1,66 @@
+import type { AdapterTraits, Dispatch, ElementType } from '../src/gpu/dispatch.ts';
+
+/** `inout` is updated in place; `scratch` lives only while the kernel runs. */
+export type Role = 'input' | 'output' | 'inout' | 'scratch';
+
+export interface Operand {
+  readonly role: Role;
+  readonly type: ElementType;
+  /** Elements, not bytes. */
+  readonly length: number;
+}
+
+/** One way to solve a problem: the dispatches in order, over named operands. */
+export interface KernelCall {
+  /** The variant's name, such as 'tiled 64x64x16'. */
+  readonly variant: string;
+  readonly operands: Readonly<Record<string, Operand>>;
+  readonly dispatches: readonly Dispatch[];
+}
+
+/** Values of operands by name; u32 operands hold integers. */
+export type Values = Readonly<Record<string, Float64Array>>;
+
+/** What an output must be: float64 value and, element by element, how far float32 arithmetic may be from it. */
+export interface Expected {
+  readonly value: Float64Array;
+  /** From the error model, c * eps * sqrt(K) * sum |a||b|; 0 where the result is exact (indices, copies). */
+  readonly error: Float64Array;
+}
+
+/** Work of a problem: floating-point operations, and bytes if each operand crosses the memory bus once. */
+export interface Cost {
+  readonly flop: number;
+  readonly bytes: number;
+}
+
+/**
+ * A kernel family: all that tests, benchmarks, the profiler and the plan need to know of it.
+ * `Problem` is plain data (sizes and flags).
+ */
+export interface Kernel<Problem> {
+  readonly name: string;
+  /** The variants that this adapter can run, the one to prefer first. Never empty. */
+  calls(problem: Problem, traits: AdapterTraits): readonly KernelCall[];
+  /** Float64 on the CPU, plain and obviously right. Takes all `input` and `inout` operands, gives all `output` and `inout` ones. */
+  reference(problem: Problem, inputs: Values): Readonly<Record<string, Expected>>;
+  cost(problem: Problem): Cost;
+  /** Ragged problems on which every variant must agree with the reference before it is trusted. */
+  readonly cases: readonly Problem[];
+  /** Inputs for a case where uniform numbers in [-1, 1) will not do (labels, indices, probabilities). */
+  sampleInputs?(problem: Problem, uniform: () => number): Values;
+}
+
+/** Half the distance from 1 to the next float32: the relative error of one rounding. */
+export const EPSILON = 2 ** -24;
+
+/** Bound on the error of a float32 sum of `length` products, given the sum of their magnitudes. */
+export function sumError(length: number, magnitude: number): number {
+  // A statistical bound (square root), not the worst case (linear): 4 standard deviations and the final rounding.
+  return EPSILON * magnitude * (4 * Math.sqrt(length) + 2) + 1e-37;
+}
+
+/** Expected values that float32 must reproduce exactly. */
+export function exact(value: Float64Array): Expected {
+  return { value, error: new Float64Array(value.length) };
+}

@@ -1,0 +1,78 @@
+import type { Dispatch } from './dispatch.ts';
+import { ShaderError } from './errors.ts';
+import { shaderSources } from './generated/shaders.ts';
+
+const LINES_AROUND_AN_ERROR = 2;
+
+/** Compute pipelines by source and entry point: each is compiled once, asynchronously, and all of a list in parallel. */
+export class PipelineCache {
+  private readonly gpu: GPUDevice;
+  private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
+
+  constructor(gpu: GPUDevice) {
+    this.gpu = gpu;
+  }
+
+  get(dispatch: Dispatch): Promise<GPUComputePipeline> {
+    const entryPoint = dispatch.entryPoint ?? 'main';
+    const source = composeShader(dispatch);
+    const key = `${entryPoint}\n${source}`;
+    let pipeline = this.pipelines.get(key);
+    if (pipeline === undefined) {
+      pipeline = this.compile(dispatch.shader, source, entryPoint);
+      this.pipelines.set(key, pipeline);
+    }
+    return pipeline;
+  }
+
+  /** Compiles all that a list of dispatches needs; `onProgress` hears of each one that is ready. */
+  async getAll(
+    dispatches: readonly Dispatch[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<GPUComputePipeline[]> {
+    const pending = dispatches.map((dispatch) => this.get(dispatch));
+    const distinct = new Set(pending);
+    let done = 0;
+    for (const pipeline of distinct) {
+      void pipeline.then(() => onProgress?.(++done, distinct.size), () => undefined);
+    }
+    return Promise.all(pending);
+  }
+
+  private async compile(label: string, source: string, entryPoint: string): Promise<GPUComputePipeline> {
+    this.gpu.pushErrorScope('validation');
+    const module = this.gpu.createShaderModule({ label, code: source });
+    const moduleError = this.gpu.popErrorScope();
+    const pipeline = this.gpu.createComputePipelineAsync({ label: `${label}:${entryPoint}`, layout: 'auto', compute: { module, entryPoint } });
+    // Both are awaited together, so that neither rejection is left unhandled when the other comes first.
+    const [scope, made] = await Promise.allSettled([moduleError, pipeline]);
+    const invalid = scope.status === 'fulfilled' && scope.value !== null;
+    if (made.status === 'fulfilled' && !invalid) return made.value;
+    const { messages } = await module.getCompilationInfo();
+    const cause = made.status === 'rejected' ? String(made.reason) : '';
+    throw new ShaderError(`${label} (entry point ${entryPoint}) does not compile.\n${explain(source, messages) || cause}`);
+  }
+}
+
+/** The complete WGSL of a dispatch: extensions, then its constants, then the file as it is. */
+export function composeShader(dispatch: Dispatch): string {
+  const enables = (dispatch.features ?? []).map((feature) => `enable ${feature};\n`);
+  const constants = Object.entries(dispatch.constants ?? {}).map(([name, value]) => {
+    if (typeof value === 'string') return `alias ${name} = ${value};\n`;
+    return typeof value === 'boolean' ? `const ${name} = ${value};\n` : `const ${name}: u32 = ${value}u;\n`;
+  });
+  return enables.join('') + constants.join('') + shaderSources[dispatch.shader];
+}
+
+function explain(source: string, messages: readonly GPUCompilationMessage[]): string {
+  const lines = source.split('\n');
+  return messages
+    .map(({ type, lineNum, linePos, message }) => {
+      const first = Math.max(1, lineNum - LINES_AROUND_AN_ERROR);
+      const shown = lines
+        .slice(first - 1, lineNum + LINES_AROUND_AN_ERROR)
+        .map((line, index) => `${first + index === lineNum ? '>' : ' '} ${String(first + index).padStart(4)} | ${line}`);
+      return `${type} at ${lineNum}:${linePos}: ${message}\n${shown.join('\n')}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,92 @@
+import type { Device } from './device.ts';
+import type { Dispatch, ElementType } from './dispatch.ts';
+import { Sequence } from './sequence.ts';
+
+/** What `runKernel` needs of a kernel call; kernels/kernel.ts adds meaning to it. */
+interface Runnable {
+  readonly variant: string;
+  readonly operands: Readonly<Record<string, { readonly role: string; readonly type: ElementType; readonly length: number }>>;
+  readonly dispatches: readonly Dispatch[];
+}
+
+/** Bytes past the end of every operand, filled with this word, which must still be there afterwards. */
+const GUARD_WORDS = 64;
+const GUARD = 0x7fc0beef;
+
+/**
+ * Runs one kernel call by itself, each operand in a buffer of its own, and reads its results back. For tests, the
+ * qualification of variants and experiments; a network runs as a program instead.
+ * Outputs start as NaN, so that an element which is never written cannot pass for a zero.
+ * @returns the values of all operands that are not inputs, by name
+ * @throws Error if the kernel wrote behind the end of an operand
+ */
+export async function runKernel(
+  device: Device,
+  call: Runnable,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Promise<Record<string, Float32Array | Uint32Array>> {
+  const buffers = new Map<string, GPUBuffer>();
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  let sequence: Sequence | undefined;
+  try {
+    for (const [name, operand] of Object.entries(call.operands)) {
+      const words = new Uint32Array(operand.length + GUARD_WORDS).fill(GUARD);
+      const given = inputs[name];
+      if (given !== undefined) {
+        if (given.length !== operand.length) throw new RangeError(`${call.variant}: ${name} has ${given.length} elements, not ${operand.length}`);
+        const view = operand.type === 'f32' ? new Float32Array(words.buffer) : words;
+        view.set(given);
+      } else if (operand.role === 'input' || operand.role === 'inout') {
+        throw new RangeError(`${call.variant}: no value for ${name}`);
+      }
+      const buffer = device.gpu.createBuffer({ label: name, size: words.byteLength, usage });
+      device.gpu.queue.writeBuffer(buffer, 0, words);
+      buffers.set(name, buffer);
+    }
+    const range = (name: string): { buffer: GPUBuffer; offset: number; size: number } => {
+      const buffer = buffers.get(name);
+      if (buffer === undefined) throw new RangeError(`${call.variant}: no operand is called ${name}`);
+      return { buffer, offset: 0, size: 4 * call.operands[name].length };
+    };
+    sequence = await Sequence.prepare(
+      device,
+      call.dispatches.map((dispatch) => ({ dispatch, ranges: dispatch.operands.map(range), label: call.variant })),
+    );
+    const encoder = device.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    sequence.record(pass);
+    pass.end();
+    device.gpu.queue.submit([encoder.finish()]);
+
+    const results: Record<string, Float32Array | Uint32Array> = {};
+    for (const [name, operand] of Object.entries(call.operands)) {
+      if (operand.role === 'input') continue;
+      const words = new Uint32Array(await readBuffer(device, buffers.get(name) as GPUBuffer));
+      if (words.subarray(operand.length).some((word) => word !== GUARD)) throw new Error(`${call.variant} wrote behind the end of ${name}`);
+      const values = words.slice(0, operand.length);
+      results[name] = operand.type === 'f32' ? new Float32Array(values.buffer) : values;
+    }
+    device.check();
+    return results;
+  } finally {
+    sequence?.destroy();
+    for (const buffer of buffers.values()) buffer.destroy();
+  }
+}
+
+/** Copies (a part of) a buffer to the host. Slow: for tests and checkpoints, never inside a step. */
+export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
+  const staging = device.gpu.createBuffer({ label: 'read-back', size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  try {
+    const encoder = device.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+    device.gpu.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    return staging.getMappedRange().slice(0);
+  } catch (error) {
+    device.check();
+    throw error;
+  } finally {
+    staging.destroy();
+  }
+}

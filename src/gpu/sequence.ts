@@ -1,0 +1,119 @@
+import type { Device } from './device.ts';
+import type { Dispatch, Word } from './dispatch.ts';
+import { LimitError } from './errors.ts';
+
+/** A part of a buffer, in bytes. */
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** A dispatch with a place for each of its operands. */
+export interface BoundDispatch {
+  readonly dispatch: Dispatch;
+  readonly ranges: readonly BufferRange[];
+  /** What the profiler calls it. */
+  readonly label: string;
+}
+
+interface Command {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindings: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+  readonly label: string;
+}
+
+/**
+ * A fixed list of dispatches, ready to be encoded any number of times: pipelines compiled, bind groups made, the uniform
+ * blocks of all of them in one buffer. Encoding allocates nothing on the device.
+ */
+export class Sequence {
+  readonly commands: readonly Command[];
+  private readonly uniforms: GPUBuffer | undefined;
+
+  private constructor(commands: readonly Command[], uniforms: GPUBuffer | undefined) {
+    this.commands = commands;
+    this.uniforms = uniforms;
+  }
+
+  static async prepare(
+    device: Device,
+    list: readonly BoundDispatch[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<Sequence> {
+    for (const bound of list) checkLimits(device, bound);
+    const pipelines = await device.pipelines.getAll(list.map((bound) => bound.dispatch), onProgress);
+
+    const alignment = device.gpu.limits.minUniformBufferOffsetAlignment;
+    const offsets: number[] = [];
+    let size = 0;
+    for (const { dispatch } of list) {
+      offsets.push(size);
+      size += Math.ceil(uniformBytes(dispatch) / alignment) * alignment;
+    }
+    let uniforms: GPUBuffer | undefined;
+    if (size > 0) {
+      const words = new DataView(new ArrayBuffer(size));
+      list.forEach(({ dispatch }, index) => writeWords(words, offsets[index], dispatch.parameters ?? []));
+      uniforms = device.gpu.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+      device.gpu.queue.writeBuffer(uniforms, 0, words.buffer);
+    }
+
+    const commands = list.map(({ dispatch, ranges, label }, index): Command => {
+      const entries: GPUBindGroupEntry[] = [];
+      const bytes = uniformBytes(dispatch);
+      if (bytes > 0 && uniforms !== undefined) {
+        entries.push({ binding: 0, resource: { buffer: uniforms, offset: offsets[index], size: bytes } });
+      }
+      ranges.forEach((range, operand) => entries.push({ binding: operand + 1, resource: range }));
+      const bindings = device.gpu.createBindGroup({ label, layout: pipelines[index].getBindGroupLayout(0), entries });
+      return { pipeline: pipelines[index], bindings, workgroups: dispatch.workgroups, label };
+    });
+    return new Sequence(commands, uniforms);
+  }
+
+  /** Records commands [first, last) into an open pass. */
+  record(pass: GPUComputePassEncoder, first = 0, last = this.commands.length): void {
+    for (let index = first; index < last; index++) {
+      const { pipeline, bindings, workgroups } = this.commands[index];
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindings);
+      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+    }
+  }
+
+  destroy(): void {
+    this.uniforms?.destroy();
+  }
+}
+
+/** A uniform block's size is a multiple of 16 bytes, as the layout of WGSL structures asks where vectors are inside. */
+function uniformBytes(dispatch: Dispatch): number {
+  return Math.ceil((dispatch.parameters?.length ?? 0) / 4) * 16;
+}
+
+function writeWords(target: DataView, offset: number, words: readonly Word[]): void {
+  words.forEach((word, index) => {
+    if (typeof word === 'number') target.setInt32(offset + 4 * index, word | 0, true);
+    else target.setFloat32(offset + 4 * index, word.f32, true);
+  });
+}
+
+function checkLimits(device: Device, { dispatch, ranges, label }: BoundDispatch): void {
+  const { maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = device.gpu.limits;
+  ranges.forEach((range, index) => {
+    if (range.size > maxStorageBufferBindingSize) {
+      throw new LimitError(
+        `${label}: operand ${dispatch.operands[index]} has ${range.size} bytes, this adapter binds at most ` +
+          `${maxStorageBufferBindingSize} (maxStorageBufferBindingSize). Use a smaller batch or resolution.`,
+      );
+    }
+  });
+  if (dispatch.workgroups.some((count) => count > maxComputeWorkgroupsPerDimension)) {
+    throw new LimitError(
+      `${label}: a grid of ${dispatch.workgroups.join(' x ')} workgroups, this adapter allows ` +
+        `${maxComputeWorkgroupsPerDimension} a dimension. Use a smaller batch or resolution.`,
+    );
+  }
+}
