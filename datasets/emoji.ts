@@ -1,0 +1,243 @@
+/**
+ * The embedded default: the same things drawn by many artists, as sketches and as pictures.
+ *
+ * Iconify's npm packages carry emoji sets under free licences (emoji-attribution.md). Four sets are
+ * the pictures. The sketches are a black-and-white set and the outlines of three more colour sets;
+ * no artist stands in both domains, so a network cannot find a picture by its artist's hand.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
+import { decodeImage } from '../src/platform/node/images.ts';
+
+export interface EmojiSet {
+  /** Iconify's name of the set, which is also the package's: `@iconify-json/<name>`. */
+  readonly name: string;
+  readonly artist: string;
+  readonly domain: Domain;
+  /**
+   * Given where the sketch is made by tracing the shapes of a coloured drawing: the white to add on
+   * each side, as a share of the drawing's width. It keeps the pen inside where a set fills its
+   * frame, and is negative where a set draws smaller than the others.
+   */
+  readonly outlineMargin?: number;
+}
+
+export const EMOJI_SETS: readonly EmojiSet[] = [
+  { name: 'noto', artist: 'Google', domain: 'photo' },
+  { name: 'noto-v1', artist: 'Google', domain: 'photo' },
+  { name: 'fxemoji', artist: 'Mozilla', domain: 'photo' },
+  { name: 'fluent-emoji-flat', artist: 'Microsoft', domain: 'photo' },
+  { name: 'emojione-monotone', artist: 'Emoji One', domain: 'sketch' },
+  { name: 'twemoji', artist: 'Twitter', domain: 'sketch', outlineMargin: 0.04 },
+  { name: 'openmoji', artist: 'OpenMoji', domain: 'sketch', outlineMargin: -0.03 },
+  { name: 'emojione', artist: 'Emoji One', domain: 'sketch', outlineMargin: 0.04 },
+];
+
+/**
+ * `seen` classes are trained on, `unseen` ones only measured on. `settings` classes are trained on
+ * as well, except while settings are chosen: then they stand for the unseen ones, which nobody may
+ * choose settings on.
+ */
+export type EmojiSplit = 'seen' | 'settings' | 'unseen';
+
+/** A line of emoji-classes.json. */
+export interface EmojiClass {
+  readonly name: string;
+  /** animals, food, travel, activities or objects. */
+  readonly group: string;
+  readonly split: EmojiSplit;
+  /** The set whose sketch is held out for validation. */
+  readonly validation?: string;
+  /** The drawing's name in each set that has one. */
+  readonly icons: Readonly<Record<string, string>>;
+}
+
+export interface EmojiOptions {
+  /** Side of the images in pixels, 16 to 256. */
+  readonly size: number;
+  /** Which classes count as unseen; `settings` leaves the unseen ones out altogether. Default `unseen`. */
+  readonly measureOn?: 'unseen' | 'settings';
+  /** Where rendered images are kept. Default `$XDG_CACHE_HOME/sketchgrad`, else `~/.cache/sketchgrad`. */
+  readonly cacheFolder?: string;
+  /** Called while images are rendered; not called where the cache has them. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+const require = createRequire(import.meta.url);
+
+/** Raise this when svgOf changes, so that no older cache is taken for current. */
+const DRAWING_VERSION = 1;
+/** Pen width of the outlines, as a share of the image's side: 1.5 pixels in 64. */
+const PEN_WIDTH = 1.5 / 64;
+/** Images rendered at a time: sharp spreads them over its threads. */
+const RENDERED_AT_A_TIME = 64;
+
+/** The committed classes, in emojibase's order. */
+export async function emojiClasses(): Promise<EmojiClass[]> {
+  return JSON.parse(await readFile(new URL('emoji-classes.json', import.meta.url), 'utf8')) as EmojiClass[];
+}
+
+/**
+ * The emoji data set at one size, rendered on first use and read from the cache afterwards.
+ *
+ * @throws DatasetError where the size is out of range or a drawing is missing from its package
+ */
+export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
+  const { size, measureOn = 'unseen' } = options;
+  if (!Number.isInteger(size) || size < 16 || size > 256) {
+    throw new DatasetError(`emoji: the size must be a whole number from 16 to 256, and it is ${size}`);
+  }
+  const classes = await emojiClasses();
+  const drawings = classes.flatMap(drawingsOf);
+  const pixels = await cached(drawings, options);
+
+  const bytes = size * size * 3;
+  const positions = new Map(drawings.map(({ sample }, index) => [sample.name, index]));
+  const images: ImageSource = {
+    async read(sample, requested) {
+      const index = positions.get(sample.name);
+      if (index === undefined) throw new DatasetError(`emoji: there is no image ${sample.name}`);
+      if (requested !== size) throw new DatasetError(`emoji: loaded at ${size} px and read at ${requested} px; load it at ${requested}`);
+      return pixels.subarray(index * bytes, (index + 1) * bytes);
+    },
+  };
+
+  const isUnseen = ({ split }: EmojiClass) => split === measureOn;
+  const isSeen = ({ split }: EmojiClass) => split === 'seen' || (measureOn === 'unseen' && split === 'settings');
+  const seen = drawings.filter(({ emoji }) => isSeen(emoji));
+  const unseen = drawings.filter(({ emoji }) => isUnseen(emoji));
+  const samplesOf = (chosen: Drawing[]) => chosen.map(({ sample }) => sample);
+  return checkDataset({
+    name: 'emoji',
+    seenClasses: classes.filter(isSeen).map(({ name }) => name),
+    unseenClasses: classes.filter(isUnseen).map(({ name }) => name),
+    train: samplesOf(seen.filter(({ emoji, set }) => emoji.validation !== set.name)),
+    validation: samplesOf(seen.filter(({ emoji, set }) => emoji.validation === set.name)),
+    queries: samplesOf(unseen.filter(({ set }) => set.domain === 'sketch')),
+    gallery: samplesOf(unseen.filter(({ set }) => set.domain === 'photo')),
+    images,
+  });
+}
+
+interface Drawing {
+  readonly emoji: EmojiClass;
+  readonly set: EmojiSet;
+  readonly sample: Sample;
+}
+
+function drawingsOf(emoji: EmojiClass): Drawing[] {
+  return EMOJI_SETS.filter(({ name }) => name in emoji.icons).map((set) => ({
+    emoji,
+    set,
+    sample: { domain: set.domain, className: emoji.name, name: `${set.domain}/${emoji.name}/${set.name}` },
+  }));
+}
+
+interface IconSet {
+  readonly width?: number;
+  readonly height?: number;
+  readonly icons: Readonly<Record<string, { body: string; width?: number; height?: number }>>;
+}
+
+/** A drawing as an SVG document of `size` x `size` pixels. */
+function svgOf({ set, emoji }: Drawing, size: number): string {
+  const icons = require(`@iconify-json/${set.name}/icons.json`) as IconSet;
+  const icon = icons.icons[emoji.icons[set.name]];
+  if (icon === undefined) {
+    throw new DatasetError(
+      `emoji: @iconify-json/${set.name} has no drawing "${emoji.icons[set.name]}" any more; install the version in package-lock.json (npm ci)`,
+    );
+  }
+  const width = icon.width ?? icons.width ?? 16;
+  const height = icon.height ?? icons.height ?? 16;
+  const margin = set.outlineMargin ?? 0;
+  const frame = [-margin * width, -margin * height, (1 + 2 * margin) * width, (1 + 2 * margin) * height];
+  const body = set.outlineMargin === undefined ? icon.body : outline(icon.body, PEN_WIDTH * frame[2]);
+  return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${size}" height="${size}" viewBox="${frame.join(' ')}">${body}</svg>`;
+}
+
+/** The contours of every shape, drawn with one thin black pen: what remains of a coloured drawing as a sketch. */
+function outline(body: string, penWidth: number): string {
+  const bare = body.replace(/ (?:fill|stroke|opacity|paint-order|class|color)(?:-[a-z]+)?="[^"]*"/g, '');
+  return `<g fill="none" stroke="#000" stroke-width="${penWidth}" stroke-linejoin="round" stroke-linecap="round">${bare}</g>`;
+}
+
+interface CacheIndex {
+  readonly size: number;
+  readonly images: readonly string[];
+  readonly sha256: string;
+}
+
+/**
+ * The pixels of all drawings, one after another, u8 [drawings, size, size, 3].
+ *
+ * The index is written after the pixels and holds their checksum, so whatever was interrupted or
+ * damaged is noticed and rendered again.
+ */
+async function cached(drawings: readonly Drawing[], { size, cacheFolder = defaultCacheFolder(), onProgress }: EmojiOptions): Promise<Uint8Array> {
+  const path = join(cacheFolder, `emoji-${size}-${cacheKey(drawings)}`);
+  const kept = await readCache(path, size, drawings.length);
+  if (kept !== undefined) return kept;
+  await mkdir(cacheFolder, { recursive: true });
+  await renderAll(path, drawings, size, onProgress);
+  const rendered = await readCache(path, size, drawings.length);
+  if (rendered === undefined) {
+    throw new DatasetError(`emoji: ${path}.rgb is not what was just written to it; check the disk, or give another cache folder`);
+  }
+  return rendered;
+}
+
+async function readCache(path: string, size: number, count: number): Promise<Uint8Array | undefined> {
+  try {
+    const index = JSON.parse(await readFile(`${path}.json`, 'utf8')) as CacheIndex;
+    const pixels = await readFile(`${path}.rgb`);
+    const whole = pixels.length === count * size * size * 3 && index.sha256 === createHash('sha256').update(pixels).digest('hex');
+    return whole ? pixels : undefined;
+  } catch {
+    // Missing or unreadable: either way it is rendered again, and a folder that cannot be written says so then.
+    return undefined;
+  }
+}
+
+async function renderAll(path: string, drawings: readonly Drawing[], size: number, onProgress?: EmojiOptions['onProgress']): Promise<void> {
+  // Two processes may render at once: each writes its own file, and the last rename wins.
+  const temporary = `${path}.${process.pid}.tmp`;
+  const hash = createHash('sha256');
+  const file = await open(temporary, 'w');
+  try {
+    for (let start = 0; start < drawings.length; start += RENDERED_AT_A_TIME) {
+      const group = drawings.slice(start, start + RENDERED_AT_A_TIME);
+      const images = await Promise.all(group.map((drawing) => decodeImage(Buffer.from(svgOf(drawing, size)), size, drawing.sample.name)));
+      for (const image of images) {
+        hash.update(image);
+        await file.write(image);
+      }
+      onProgress?.(start + group.length, drawings.length);
+    }
+    await file.close();
+    await rename(temporary, `${path}.rgb`);
+    const index: CacheIndex = { size, images: drawings.map(({ sample }) => sample.name), sha256: hash.digest('hex') };
+    await writeFile(temporary, JSON.stringify(index));
+    await rename(temporary, `${path}.json`);
+  } finally {
+    await file.close().catch(() => undefined);
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Other packages, another renderer or other classes give other pixels, hence another file. */
+function cacheKey(drawings: readonly Drawing[]): string {
+  const versions = EMOJI_SETS.map(({ name }) => (require(`@iconify-json/${name}/package.json`) as { version: string }).version);
+  const images = drawings.map(({ emoji, set }) => [set.name, emoji.icons[set.name]]);
+  const content = { DRAWING_VERSION, PEN_WIDTH, EMOJI_SETS, versions, renderer: sharp.versions, images };
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12);
+}
+
+function defaultCacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sketchgrad');
+}

@@ -1,0 +1,101 @@
+/** What a data set is to the rest of sketchgrad: named samples, split by class, and a way to read their pixels. */
+
+export type Domain = 'sketch' | 'photo';
+
+/** The number that stands for a domain in a batch. */
+export const DOMAIN_INDEX: Readonly<Record<Domain, number>> = { sketch: 0, photo: 1 };
+
+export interface Sample {
+  readonly domain: Domain;
+  readonly className: string;
+  /** Unique in its data set: a path or a key. */
+  readonly name: string;
+}
+
+export interface ImageSource {
+  /**
+   * The sample's picture, stretched to `size` x `size`.
+   *
+   * @returns RGB u8, row-major [size, size, 3]
+   * @throws ImageError (platform) where the image cannot be decoded
+   */
+  read(sample: Sample, size: number): Promise<Uint8Array>;
+}
+
+/**
+ * A data set for zero-shot sketch search: no class of `queries` and `gallery` occurs in `train` or
+ * `validation`. A label is an index into `seenClasses`.
+ */
+export interface Dataset {
+  readonly name: string;
+  readonly seenClasses: readonly string[];
+  readonly unseenClasses: readonly string[];
+  /** Seen classes, both domains. */
+  readonly train: readonly Sample[];
+  /** Held-out sketches of seen classes, for the choice of the best checkpoint. */
+  readonly validation: readonly Sample[];
+  /** Sketches of unseen classes. */
+  readonly queries: readonly Sample[];
+  /** Photos of unseen classes. */
+  readonly gallery: readonly Sample[];
+  readonly images: ImageSource;
+}
+
+/** A data set that cannot be used as it is. The message says what to change. */
+export class DatasetError extends Error {
+  override readonly name = 'DatasetError';
+}
+
+/**
+ * Returns the data set if training and evaluation can rely on it.
+ *
+ * @throws DatasetError where a class is both seen and unseen, a sample's name occurs twice or its
+ *   class is in the wrong split, or a class lacks one of the two domains
+ */
+export function checkDataset(dataset: Dataset): Dataset {
+  const seen = new Set(dataset.seenClasses);
+  const unseen = new Set(dataset.unseenClasses);
+  const shared = dataset.unseenClasses.filter((className) => seen.has(className));
+  if (shared.length > 0) {
+    throw new DatasetError(`${dataset.name}: ${list(shared)} both seen and unseen; take each class out of one of the two`);
+  }
+  if (seen.size === 0) {
+    throw new DatasetError(`${dataset.name}: no seen class is left to train on; give more classes or fewer unseen ones`);
+  }
+  const names = new Set<string>();
+  const parts: [string, readonly Sample[], Set<string>][] = [
+    ['train', dataset.train, seen],
+    ['validation', dataset.validation, seen],
+    ['queries', dataset.queries, unseen],
+    ['gallery', dataset.gallery, unseen],
+  ];
+  for (const [part, samples, classes] of parts) {
+    for (const sample of samples) {
+      if (names.has(sample.name)) throw new DatasetError(`${dataset.name}: ${sample.name} occurs twice; names must be unique`);
+      names.add(sample.name);
+      if (!classes.has(sample.className)) {
+        throw new DatasetError(`${dataset.name}: ${sample.name} in ${part} has the class ${sample.className}, which belongs to another split`);
+      }
+    }
+  }
+  requireBothDomains(dataset.name, dataset.seenClasses, dataset.train);
+  requireBothDomains(dataset.name, dataset.unseenClasses, [...dataset.queries, ...dataset.gallery]);
+  return dataset;
+}
+
+function requireBothDomains(name: string, classes: readonly string[], samples: readonly Sample[]): void {
+  for (const domain of ['sketch', 'photo'] as const) {
+    const present = new Set(samples.filter((sample) => sample.domain === domain).map((sample) => sample.className));
+    const missing = classes.filter((className) => !present.has(className));
+    if (missing.length > 0) {
+      throw new DatasetError(`${name}: ${list(missing)} without a ${domain}; add at least one to each or remove the class`);
+    }
+  }
+}
+
+/** "classes a, b, c and 4 more are" or "class a is": a beginning for a sentence, short for any length. */
+function list(classes: readonly string[]): string {
+  const shown = classes.slice(0, 8).join(', ');
+  const more = classes.length > 8 ? ` and ${classes.length - 8} more` : '';
+  return `${classes.length === 1 ? 'class' : 'classes'} ${shown}${more} ${classes.length === 1 ? 'is' : 'are'}`;
+}
