@@ -6,13 +6,14 @@
  * no artist stands in both domains, so a network cannot find a picture by its artist's hand.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { decodeImage } from '../src/platform/node/images.ts';
+import { cachedPixels } from './pixel-cache.ts';
 
 export interface EmojiSet {
   /** Iconify's name of the set, which is also the package's: `@iconify-json/<name>`. */
@@ -74,8 +75,6 @@ const require = createRequire(import.meta.url);
 const DRAWING_VERSION = 1;
 /** Pen width of the outlines, as a share of the image's side: 1.5 pixels in 64. */
 const PEN_WIDTH = 1.5 / 64;
-/** Images rendered at a time: sharp spreads them over its threads. */
-const RENDERED_AT_A_TIME = 64;
 
 /** The committed classes, in emojibase's order. */
 export async function emojiClasses(): Promise<EmojiClass[]> {
@@ -88,22 +87,28 @@ export async function emojiClasses(): Promise<EmojiClass[]> {
  * @throws DatasetError where the size is out of range or a drawing is missing from its package
  */
 export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
-  const { size, measureOn = 'unseen' } = options;
+  const { size, measureOn = 'unseen', cacheFolder = defaultCacheFolder(), onProgress } = options;
   if (!Number.isInteger(size) || size < 16 || size > 256) {
     throw new DatasetError(`emoji: the size must be a whole number from 16 to 256, and it is ${size}`);
   }
   const classes = await emojiClasses();
   const drawings = classes.flatMap(drawingsOf);
-  const pixels = await cached(drawings, options);
+  const bytesPerImage = size * size * 3;
+  const pixels = await cachedPixels({
+    path: join(cacheFolder, `emoji-${size}-${cacheKey(drawings)}`),
+    names: drawings.map(({ sample }) => sample.name),
+    bytesPerImage,
+    render: (index) => decodeImage(Buffer.from(svgOf(drawings[index], size)), size, drawings[index].sample.name),
+    onProgress,
+  });
 
-  const bytes = size * size * 3;
   const positions = new Map(drawings.map(({ sample }, index) => [sample.name, index]));
   const images: ImageSource = {
     async read(sample, requested) {
       const index = positions.get(sample.name);
       if (index === undefined) throw new DatasetError(`emoji: there is no image ${sample.name}`);
       if (requested !== size) throw new DatasetError(`emoji: loaded at ${size} px and read at ${requested} px; load it at ${requested}`);
-      return pixels.subarray(index * bytes, (index + 1) * bytes);
+      return pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
     },
   };
 
@@ -165,69 +170,6 @@ function svgOf({ set, emoji }: Drawing, size: number): string {
 function outline(body: string, penWidth: number): string {
   const bare = body.replace(/ (?:fill|stroke|opacity|paint-order|class|color)(?:-[a-z]+)?="[^"]*"/g, '');
   return `<g fill="none" stroke="#000" stroke-width="${penWidth}" stroke-linejoin="round" stroke-linecap="round">${bare}</g>`;
-}
-
-interface CacheIndex {
-  readonly size: number;
-  readonly images: readonly string[];
-  readonly sha256: string;
-}
-
-/**
- * The pixels of all drawings, one after another, u8 [drawings, size, size, 3].
- *
- * The index is written after the pixels and holds their checksum, so whatever was interrupted or
- * damaged is noticed and rendered again.
- */
-async function cached(drawings: readonly Drawing[], { size, cacheFolder = defaultCacheFolder(), onProgress }: EmojiOptions): Promise<Uint8Array> {
-  const path = join(cacheFolder, `emoji-${size}-${cacheKey(drawings)}`);
-  const kept = await readCache(path, size, drawings.length);
-  if (kept !== undefined) return kept;
-  await mkdir(cacheFolder, { recursive: true });
-  await renderAll(path, drawings, size, onProgress);
-  const rendered = await readCache(path, size, drawings.length);
-  if (rendered === undefined) {
-    throw new DatasetError(`emoji: ${path}.rgb is not what was just written to it; check the disk, or give another cache folder`);
-  }
-  return rendered;
-}
-
-async function readCache(path: string, size: number, count: number): Promise<Uint8Array | undefined> {
-  try {
-    const index = JSON.parse(await readFile(`${path}.json`, 'utf8')) as CacheIndex;
-    const pixels = await readFile(`${path}.rgb`);
-    const whole = pixels.length === count * size * size * 3 && index.sha256 === createHash('sha256').update(pixels).digest('hex');
-    return whole ? pixels : undefined;
-  } catch {
-    // Missing or unreadable: either way it is rendered again, and a folder that cannot be written says so then.
-    return undefined;
-  }
-}
-
-async function renderAll(path: string, drawings: readonly Drawing[], size: number, onProgress?: EmojiOptions['onProgress']): Promise<void> {
-  // Two processes may render at once: each writes its own file, and the last rename wins.
-  const temporary = `${path}.${process.pid}.tmp`;
-  const hash = createHash('sha256');
-  const file = await open(temporary, 'w');
-  try {
-    for (let start = 0; start < drawings.length; start += RENDERED_AT_A_TIME) {
-      const group = drawings.slice(start, start + RENDERED_AT_A_TIME);
-      const images = await Promise.all(group.map((drawing) => decodeImage(Buffer.from(svgOf(drawing, size)), size, drawing.sample.name)));
-      for (const image of images) {
-        hash.update(image);
-        await file.write(image);
-      }
-      onProgress?.(start + group.length, drawings.length);
-    }
-    await file.close();
-    await rename(temporary, `${path}.rgb`);
-    const index: CacheIndex = { size, images: drawings.map(({ sample }) => sample.name), sha256: hash.digest('hex') };
-    await writeFile(temporary, JSON.stringify(index));
-    await rename(temporary, `${path}.json`);
-  } finally {
-    await file.close().catch(() => undefined);
-    await rm(temporary, { force: true });
-  }
 }
 
 /** Other packages, another renderer or other classes give other pixels, hence another file. */
