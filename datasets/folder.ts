@@ -1,0 +1,189 @@
+/** People's own data: `<root>/{sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}`. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
+import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
+import { RandomStream, STREAM } from '../src/random/philox.ts';
+
+/** Which classes are unseen: these; the lines of this text file; or this share of all, drawn by the seed. */
+export type UnseenChoice =
+  | { readonly classes: readonly string[] }
+  | { readonly listFile: string }
+  | { readonly fraction: number };
+
+export interface FolderOptions {
+  readonly root: string;
+  /** Side in pixels at which images are decoded and kept. Reading at another size decodes again. */
+  readonly size: number;
+  /** Default: a fifth of the classes. */
+  readonly unseen?: UnseenChoice;
+  /** Share of the seen classes' sketches that is held out for validation, 0 up to 1. Default 0.05. */
+  readonly validationFraction?: number;
+  /** Seed of both draws, u32. Default 0. */
+  readonly seed?: number;
+  /** Whether an image that cannot be decoded stops the loading instead of being skipped. Default false. */
+  readonly strict?: boolean;
+  /** Decoded images stay in memory if all of them together need no more bytes than this. Default 2 GiB. */
+  readonly memoryBudget?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface FolderDataset extends Dataset {
+  /** The images that were skipped, each with its path and cause. */
+  readonly skipped: readonly ImageError[];
+}
+
+const DOMAINS: readonly Domain[] = ['sketch', 'photo'];
+const DECODED_AT_A_TIME = 64;
+
+/**
+ * Reads a folder as a data set. Class folders match between the domains, and names in the list of
+ * unseen classes match class folders, whatever their case, blanks, hyphens and underscores. A
+ * sample's name is its path.
+ *
+ * Every image is decoded once before anything is trained: a damaged file found in the middle of a
+ * run would change the order of the data, and the run could not be repeated.
+ *
+ * @throws DatasetError where folders, classes or options do not make a data set; says what to change
+ * @throws ImageError for the first image that cannot be decoded, if `strict`
+ */
+export async function loadFolder(options: FolderOptions): Promise<FolderDataset> {
+  const { root, size, unseen = { fraction: 0.2 }, validationFraction = 0.05, seed = 0, strict = false, memoryBudget = 2 ** 31 } = options;
+  requireFraction('the validation fraction', validationFraction);
+
+  const found = await findSamples(root);
+  const classNames = [...new Set(found.map(({ className }) => className))].sort();
+  const unseenClasses = await chooseUnseen(root, classNames, unseen, seed);
+
+  const keep = found.length * size * size * 3 <= memoryBudget;
+  const { decoded, skipped } = await decodeAll(found, options, keep);
+  if (strict && skipped.length > 0) throw skipped[0];
+  const samples = found.filter(({ name }) => decoded.has(name));
+
+  const isUnseen = new Set(unseenClasses);
+  const seenSamples = samples.filter(({ className }) => !isUnseen.has(className));
+  const validation = chooseValidation(seenSamples, validationFraction, seed);
+  const dataset = checkDataset({
+    name: root,
+    seenClasses: classNames.filter((name) => !isUnseen.has(name)),
+    unseenClasses,
+    train: seenSamples.filter((sample) => !validation.has(sample)),
+    validation: [...validation],
+    queries: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'sketch'),
+    gallery: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'photo'),
+    images: {
+      read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeImage(sample.name, requested),
+    },
+  });
+  return { ...dataset, skipped };
+}
+
+async function findSamples(root: string): Promise<Sample[]> {
+  const layout = `${root} must hold sketch/<class>/ and photo/<class>/ with images in them`;
+  const folders: Record<Domain, Map<string, string>> = { sketch: new Map(), photo: new Map() };
+  for (const domain of DOMAINS) {
+    for (const name of await subfolders(join(root, domain), layout)) {
+      const other = folders[domain].get(normalise(name));
+      if (other !== undefined) throw new DatasetError(`${join(root, domain)}: the folders "${other}" and "${name}" name one class; merge them or rename one`);
+      folders[domain].set(normalise(name), name);
+    }
+  }
+  for (const [domain, other] of [['sketch', 'photo'], ['photo', 'sketch']] as const) {
+    const lone = [...folders[domain].keys()].filter((key) => !folders[other].has(key)).map((key) => folders[domain].get(key) as string);
+    if (lone.length > 0) {
+      throw new DatasetError(`${join(root, domain)} has the classes ${lone.join(', ')}, which ${join(root, other)} lacks; add them there or remove them here`);
+    }
+  }
+  if (folders.photo.size === 0) throw new DatasetError(`no class was found: ${layout}`);
+
+  const samples: Sample[] = [];
+  for (const domain of DOMAINS) {
+    for (const key of [...folders[domain].keys()].sort()) {
+      const folder = join(root, domain, folders[domain].get(key) as string);
+      const files = (await readdir(folder)).filter((file) => IMAGE_EXTENSIONS.includes(extname(file).toLowerCase())).sort();
+      if (files.length === 0) {
+        throw new DatasetError(`${folder} has no image (${IMAGE_EXTENSIONS.join(', ')}); add one, or remove the class from sketch/ and photo/`);
+      }
+      // The photo folder's spelling names the class.
+      const className = folders.photo.get(key) as string;
+      samples.push(...files.map((file) => ({ domain, className, name: join(folder, file) })));
+    }
+  }
+  return samples;
+}
+
+async function subfolders(folder: string, layout: string): Promise<string[]> {
+  const names = await readdir(folder).catch((cause: Error) => {
+    throw new DatasetError(`${folder} cannot be read (${cause.message}): ${layout}`, { cause });
+  });
+  // Links are followed: large data sets often live on another disk.
+  const areFolders = await Promise.all(names.map(async (name) => !name.startsWith('.') && (await stat(join(folder, name))).isDirectory()));
+  return names.filter((_, index) => areFolders[index]).sort();
+}
+
+async function chooseUnseen(root: string, classNames: readonly string[], choice: UnseenChoice, seed: number): Promise<string[]> {
+  if ('fraction' in choice) {
+    requireFraction('the fraction of unseen classes', choice.fraction);
+    const count = Math.round(classNames.length * choice.fraction);
+    const drawn = new RandomStream(seed, STREAM.split).shuffle([...classNames]).slice(0, count);
+    return drawn.sort();
+  }
+  const listed = 'classes' in choice ? choice.classes : await linesOf(choice.listFile);
+  const byKey = new Map(classNames.map((name) => [normalise(name), name]));
+  const unknown = listed.filter((name) => !byKey.has(normalise(name)));
+  if (unknown.length > 0) {
+    throw new DatasetError(`unseen classes that ${root} does not have: ${unknown.join(', ')}; correct the list. Its classes are: ${classNames.join(', ')}`);
+  }
+  return [...new Set(listed.map((name) => byKey.get(normalise(name)) as string))].sort();
+}
+
+async function linesOf(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+    throw new DatasetError(`the list of unseen classes cannot be read: ${cause.message}; give a text file with one class a line`, { cause });
+  });
+  return text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
+}
+
+/** Draws among all sketches at once, and leaves each class at least one to train on. */
+function chooseValidation(seen: readonly Sample[], fraction: number, seed: number): Set<Sample> {
+  const sketches = seen.filter(({ domain }) => domain === 'sketch');
+  const left = new Map<string, number>();
+  for (const { className } of sketches) left.set(className, (left.get(className) ?? 0) + 1);
+  const wanted = Math.round(sketches.length * fraction);
+  const chosen = new Set<Sample>();
+  for (const sample of new RandomStream(seed, STREAM.split, [1, 0]).shuffle([...sketches])) {
+    const rest = left.get(sample.className) as number;
+    if (chosen.size === wanted) break;
+    if (rest === 1) continue;
+    left.set(sample.className, rest - 1);
+    chosen.add(sample);
+  }
+  return chosen;
+}
+
+/** Decodes every sample; where the pixels are not kept, an entry says only that there are some. */
+async function decodeAll(samples: readonly Sample[], { size, strict, onProgress }: FolderOptions, keep: boolean) {
+  const decoded = new Map<string, Uint8Array | undefined>();
+  const skipped: ImageError[] = [];
+  for (let start = 0; start < samples.length; start += DECODED_AT_A_TIME) {
+    const group = samples.slice(start, start + DECODED_AT_A_TIME);
+    const results = await Promise.allSettled(group.map(({ name }) => decodeImage(name, size)));
+    for (const [index, result] of results.entries()) {
+      if (result.status === 'fulfilled') decoded.set(group[index].name, keep ? result.value : undefined);
+      else if (result.reason instanceof ImageError) skipped.push(result.reason);
+      else throw result.reason;
+    }
+    if (strict && skipped.length > 0) break;
+    onProgress?.(start + group.length, samples.length);
+  }
+  return { decoded, skipped };
+}
+
+/** "Teddy_bear", "teddy-bear" and "teddy bear" are one class. */
+function normalise(name: string): string {
+  return name.toLowerCase().replace(/[-_\s]+/g, ' ').trim();
+}
+
+function requireFraction(what: string, value: number): void {
+  if (!(value >= 0 && value < 1)) throw new DatasetError(`${what} must be at least 0 and below 1, and it is ${value}`);
+}
