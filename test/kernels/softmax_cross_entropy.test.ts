@@ -1,0 +1,42 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { softmaxCrossEntropy, type SoftmaxCrossEntropyProblem } from '../../kernels/softmax_cross_entropy.ts';
+import { runKernel } from '../../src/gpu/run-kernel.ts';
+import { testDevice } from '../support/device.ts';
+import { assertWithin, testKernel, uniformNumbers } from '../support/kernel-test.ts';
+
+testKernel(softmaxCrossEntropy);
+
+test('softmax_cross_entropy: logits far apart and far from zero neither overflow nor vanish', async () => {
+  const device = await testDevice();
+  const problem: SoftmaxCrossEntropyProblem = { rows: 4, classes: 3, targets: 'hard' };
+  const inputs = {
+    logits: Float64Array.of(1e4, 1e4, 1e4, 1e30, -1e30, 0, -1e4, -1e4, -1e4 - 1, 0, 2e4, 0),
+    targets: Float64Array.of(0, 0, 2, 0),
+  };
+  const expected = softmaxCrossEntropy.reference(problem, inputs);
+  for (const call of softmaxCrossEntropy.calls(problem, device.traits)) {
+    const actual = await runKernel(device, call, inputs);
+    // Exponentials below float32's range are 0 on the device: the bound of a quantity that is itself 0 is 1e-37.
+    assertWithin(`${call.variant}: dlogits`, actual.dlogits, expected.dlogits.value, expected.dlogits.error.map((error) => (error > 0 ? error : 1e-37)));
+    assert.ok(Math.abs(actual.loss[0] - (Math.log(3) + 0 + 1 + Math.log(2 + Math.exp(-1)) + 2e4) / 4) < 0.01, call.variant);
+  }
+});
+
+test('softmax_cross_entropy: the gradient of the reference agrees with finite differences', () => {
+  for (const targets of ['hard', 'soft'] as const) {
+    const problem: SoftmaxCrossEntropyProblem = { rows: 3, classes: 5, targets, temperature: 0.5 };
+    const inputs = softmaxCrossEntropy.sampleInputs?.(problem, uniformNumbers(3)) ?? {};
+    const gradient = softmaxCrossEntropy.reference(problem, inputs).dlogits.value;
+    const lossAt = (index: number, step: number): number => {
+      const logits = Float64Array.from(inputs.logits);
+      logits[index] += step;
+      return softmaxCrossEntropy.reference(problem, { ...inputs, logits }).loss.value[0];
+    };
+    const step = 1e-5;
+    const differences = gradient.map((_, i) => (lossAt(i, step) - lossAt(i, -step)) / (2 * step));
+    assertWithin(targets, gradient, differences, gradient.map(() => 1e-8));
+  }
+});
+
+test.run();
