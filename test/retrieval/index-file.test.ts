@@ -1,0 +1,62 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseSafetensors, SafetensorsError, serializeSafetensors } from '../../src/formats/safetensors.ts';
+import { assertSameModel, IndexFileError, IndexModelMismatchError, openIndex, serializeIndex, type RetrievalIndex } from '../../src/retrieval/index-file.ts';
+
+const index: RetrievalIndex = {
+  embeddings: new Float32Array([1, 0, 0, 0.6, 0, -0.8]),
+  dimension: 3,
+  paths: ['photo/swan/1.png', 'photo/a "swan"\n/ü.png'],
+  modelChecksum: 'abc123',
+};
+
+/** The index's file with some metadata changed; undefined takes a key away. */
+function withMetadata(changes: Record<string, string | undefined>): Uint8Array {
+  const { tensors, metadata } = parseSafetensors(serializeIndex(index));
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === undefined) metadata.delete(key);
+    else metadata.set(key, value);
+  }
+  return serializeSafetensors([...tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data: bytes }]), metadata);
+}
+
+const refused = (bytes: Uint8Array, message: RegExp): void =>
+  assert.throws(() => openIndex(bytes, 'swans.index'), (error: Error) => error instanceof IndexFileError && message.test(error.message) && error.message.startsWith('swans.index'));
+
+test('an index comes back as it was', () => {
+  assert.equal(openIndex(serializeIndex(index)), index);
+  assert.equal(serializeIndex(openIndex(serializeIndex(index))), serializeIndex(index));
+  const empty = { ...index, embeddings: new Float32Array(0), paths: [] };
+  assert.equal(openIndex(serializeIndex(empty)), empty);
+});
+
+test('another model is refused, with both checksums and what to do', () => {
+  assertSameModel(index, 'abc123');
+  assert.throws(() => assertSameModel(index, 'def456'), (error: Error) =>
+    error instanceof IndexModelMismatchError && /abc123.*def456.*sketchgrad embed/.test(error.message));
+});
+
+test('a file that is no sound index is refused', () => {
+  assert.throws(() => openIndex(new Uint8Array(3), 'swans.index'), (error: Error) => error instanceof SafetensorsError);
+  refused(serializeSafetensors([['fc.weight', { dtype: 'F32', shape: [1], data: new Float32Array(1) }]]), /is a safetensors file but no index/);
+  refused(withMetadata({ format: 'something else' }), /no index/);
+  refused(withMetadata({ format_version: '2' }), /version 2, this program reads version 1/);
+  refused(withMetadata({ format_version: undefined }), /version undefined/);
+  refused(withMetadata({ model_checksum: undefined }), /which model/);
+  refused(withMetadata({ dimension: '2' }), /F32 \[2, 3\], its metadata tell of F32 \[2, 2\]/);
+  refused(withMetadata({ dimension: 'three' }), /F32 \[2, NaN\]/);
+  refused(withMetadata({ paths: '["one"]' }), /its metadata tell of F32 \[1, 3\]/);
+  for (const paths of [undefined, '', '{', '{"length":2}', '[1,2]', 'null']) refused(withMetadata({ paths }), /does not list the paths/);
+});
+
+test('rows that are not of length 1 are neither written nor read', () => {
+  const rows = (embeddings: number[]): RetrievalIndex => ({ ...index, embeddings: new Float32Array(embeddings) });
+  assert.throws(() => serializeIndex(rows([1, 0, 0, 2, 0, 0])), /\(row 1\) has length 2 instead of 1/);
+  assert.throws(() => serializeIndex(rows([1, 0, 0, NaN, 0, 0])), /has length NaN/);
+  assert.throws(() => serializeIndex(rows([1, 0, 0])), /2 paths with 3 values each do not make 3 values/);
+  const bytes = serializeIndex(index);
+  new DataView(bytes.buffer).setFloat32(bytes.length - 4, 9, true);
+  refused(bytes, /has length/);
+});
+
+test.run();
