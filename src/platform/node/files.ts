@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+/** `.<name of the file>.<process>-<random>.partial`: hidden, and no name that anything else would have. */
+const TEMPORARY_NAME = /^\..+\.(\d+)-[0-9a-f]{12}\.partial$/;
+
+/** Temporary files that this process is writing now. */
+const inProgress = new Set<string>();
+
+/**
+ * Writes a file so that, whenever the process or the machine stops, the path holds either the old
+ * content or the new, whole. The content goes to a temporary file in the same folder, which is on the
+ * disk (fsync) before it takes the path's place (rename, atomic on one file system); then the folder
+ * is made durable as well, without which a crash of the machine could undo the rename.
+ * @throws the system's error, where the folder is missing or the disk is full; the old content stays
+ */
+export async function writeFileAtomically(target: string, bytes: Uint8Array): Promise<void> {
+  const folder = path.dirname(target);
+  const temporary = path.join(folder, `.${path.basename(target)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`);
+  inProgress.add(path.resolve(temporary));
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    inProgress.delete(path.resolve(temporary));
+  }
+  await syncFolder(folder);
+}
+
+/**
+ * Deletes the temporary files that processes left in a folder when they were killed in the middle of
+ * `writeFileAtomically`. Those of processes that still run stay.
+ * @returns the names of the deleted files
+ */
+export async function removeLeftovers(folder: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(folder)) {
+    const writer = TEMPORARY_NAME.exec(name)?.[1];
+    if (writer === undefined || isBeingWritten(path.resolve(folder, name), Number(writer))) continue;
+    await rm(path.join(folder, name), { force: true });
+    removed.push(name);
+  }
+  return removed.sort();
+}
+
+function isBeingWritten(file: string, writer: number): boolean {
+  // In a container, process numbers repeat: a file with ours may be that of an earlier life.
+  if (writer === process.pid) return inProgress.has(file);
+  try {
+    process.kill(writer, 0);
+    return true;
+  } catch (error) {
+    // Anything but "no such process" (EPERM: another user's) means that there is one.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open a folder as a file; there, the file system's journal is trusted with the rename.
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
