@@ -1,0 +1,127 @@
+/**
+ * Which samples make up the batch of a step. A batch depends on the seed and the step's number
+ * alone, so a resumed run needs nothing else to go on with the same data.
+ */
+import { RandomStream, STREAM } from '../random/philox.ts';
+import { DatasetError, DOMAIN_INDEX, type Dataset, type Domain, type Sample } from './dataset.ts';
+
+export interface SampledBatch {
+  readonly samples: readonly Sample[];
+  /** Indices into the seen classes, [N]. */
+  readonly labels: Uint32Array;
+  /** DOMAIN_INDEX of each sample, [N]. */
+  readonly domains: Uint32Array;
+}
+
+export interface Sampler {
+  readonly batchSize: number;
+  /** Steps in which every class (balanced) or every sample (shuffled) comes at least once. */
+  readonly stepsPerPass: number;
+  batch(step: number): SampledBatch;
+}
+
+/**
+ * The domain-balanced batch that mining needs: P classes x (K sketches + K photos), first all
+ * sketches class by class, then all photos in the same order (method.md, Training).
+ *
+ * A pass visits every class once, in an order of its own; where the classes do not fill the last
+ * batch, it is filled up from the pass's beginning. A batch never holds a class twice. It holds an
+ * image twice only where a class has fewer than K in a domain.
+ *
+ * @param dataset its training samples are drawn from
+ * @param classesPerBatch P
+ * @param imagesPerDomain K
+ * @param seed u32
+ * @throws DatasetError where there are fewer than P classes, or a class lacks a domain
+ */
+export function balancedSampler(
+  dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train'>,
+  { classesPerBatch, imagesPerDomain, seed }: { classesPerBatch: number; imagesPerDomain: number; seed: number },
+): Sampler {
+  const { name, seenClasses, train } = dataset;
+  requireCount('classes per batch', classesPerBatch);
+  requireCount('images per domain', imagesPerDomain);
+  if (seenClasses.length < classesPerBatch) {
+    throw new DatasetError(`${name}: a batch of ${classesPerBatch} classes needs as many seen classes, and there are ${seenClasses.length}; lower the classes per batch`);
+  }
+  const labelOf = new Map(seenClasses.map((className, label) => [className, label]));
+  const images: Record<Domain, Sample[][]> = { sketch: seenClasses.map(() => []), photo: seenClasses.map(() => []) };
+  for (const sample of train) images[sample.domain][requireLabel(labelOf, sample)].push(sample);
+  for (const domain of ['sketch', 'photo'] as const) {
+    const empty = images[domain].findIndex((samples) => samples.length === 0);
+    if (empty >= 0) throw new DatasetError(`${name}: class ${seenClasses[empty]} has no ${domain} to train on; add one or remove the class`);
+  }
+
+  const stepsPerPass = Math.ceil(seenClasses.length / classesPerBatch);
+  return {
+    batchSize: 2 * classesPerBatch * imagesPerDomain,
+    stepsPerPass,
+    batch(step) {
+      const pass = Math.floor(step / stepsPerPass);
+      const first = (step % stepsPerPass) * classesPerBatch;
+      const order = new RandomStream(seed, STREAM.order, [pass, 0]).shuffle([...seenClasses.keys()]);
+      const labels = Array.from({ length: classesPerBatch }, (_, index) => order[(first + index) % order.length]);
+      const samples = (['sketch', 'photo'] as const).flatMap((domain) =>
+        labels.flatMap((label) => {
+          const place = 1 + 2 * label + DOMAIN_INDEX[domain];
+          const drawn = new RandomStream(seed, STREAM.order, [pass, place]).shuffle([...images[domain][label]]);
+          return Array.from({ length: imagesPerDomain }, (_, index) => drawn[index % drawn.length]);
+        }),
+      );
+      return labelled(samples, labelOf);
+    },
+  };
+}
+
+/**
+ * Samples in a shuffled order, for plain classification. A pass takes every sample once, in an
+ * order of its own; where the samples do not fill the last batch, it is filled up from the pass's
+ * beginning.
+ *
+ * @param samples of one domain or both
+ * @param classNames the classes that labels are indices into
+ * @throws DatasetError where there is no sample, or one of a class that is not in `classNames`
+ */
+export function shuffledSampler(
+  samples: readonly Sample[],
+  classNames: readonly string[],
+  { batchSize, seed }: { batchSize: number; seed: number },
+): Sampler {
+  requireCount('the batch size', batchSize);
+  if (samples.length === 0) throw new DatasetError('there is no sample to draw batches from; give at least one');
+  const labelOf = new Map(classNames.map((className, label) => [className, label]));
+  for (const sample of samples) requireLabel(labelOf, sample);
+
+  const stepsPerPass = Math.ceil(samples.length / batchSize);
+  // Steps come one after another, so the order of one pass is kept; it is a function of the pass all the same.
+  let kept: { pass: number; order: Sample[] } | undefined;
+  return {
+    batchSize,
+    stepsPerPass,
+    batch(step) {
+      const pass = Math.floor(step / stepsPerPass);
+      if (kept?.pass !== pass) kept = { pass, order: new RandomStream(seed, STREAM.order, [pass, 0]).shuffle([...samples]) };
+      const { order } = kept;
+      const first = (step % stepsPerPass) * batchSize;
+      return labelled(Array.from({ length: batchSize }, (_, index) => order[(first + index) % order.length]), labelOf);
+    },
+  };
+}
+
+function labelled(samples: readonly Sample[], labelOf: ReadonlyMap<string, number>): SampledBatch {
+  return {
+    samples,
+    labels: Uint32Array.from(samples, (sample) => requireLabel(labelOf, sample)),
+    domains: Uint32Array.from(samples, ({ domain }) => DOMAIN_INDEX[domain]),
+  };
+}
+
+function requireLabel(labelOf: ReadonlyMap<string, number>, { name, className }: Sample): number {
+  const label = labelOf.get(className);
+  if (label === undefined) throw new DatasetError(`${name} is of the class ${className}, which is not among the classes to train; add the class or leave the sample out`);
+  return label;
+}
+
+function requireCount(what: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) throw new DatasetError(`${what} must be a whole number of at least 1, and it is ${value}`);
+}

@@ -1,0 +1,113 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DatasetError, type Domain, type Sample } from '../../src/data/dataset.ts';
+import { balancedSampler, shuffledSampler, type SampledBatch } from '../../src/data/sampler.ts';
+
+/** Eleven classes, the first with one sketch, the others with five; four photos each. */
+const seenClasses = Array.from({ length: 11 }, (_, index) => `class ${index}`);
+const several = (domain: Domain, className: string, count: number): Sample[] =>
+  Array.from({ length: count }, (_, index) => ({ domain, className, name: `${domain}/${className}/${index}` }));
+const train = seenClasses.flatMap((name, index) => [...several('sketch', name, index === 0 ? 1 : 5), ...several('photo', name, 4)]);
+const dataset = { name: 'test', seenClasses, train };
+
+const P = 4;
+const K = 3;
+const balanced = (seed = 5) => balancedSampler(dataset, { classesPerBatch: P, imagesPerDomain: K, seed });
+const names = (batch: SampledBatch) => batch.samples.map(({ name }) => name);
+
+test('a balanced batch holds K sketches of each of P classes, then K photos, in one order of classes', () => {
+  const sampler = balanced();
+  assert.is(sampler.batchSize, 2 * P * K);
+  for (let step = 0; step < 20; step++) {
+    const { samples, labels, domains } = sampler.batch(step);
+    assert.equal([...domains], [...new Array(P * K).fill(0), ...new Array(P * K).fill(1)]);
+    assert.equal(samples.map(({ domain }) => domain), [...new Array(P * K).fill('sketch'), ...new Array(P * K).fill('photo')]);
+    assert.equal([...labels.subarray(0, P * K)], [...labels.subarray(P * K)]);
+    for (let item = 0; item < labels.length; item++) {
+      assert.is(samples[item].className, seenClasses[labels[item]]);
+      assert.is(labels[item], labels[item - (item % K)], 'K in a row are of one class');
+    }
+    assert.is(new Set(labels).size, P);
+  }
+});
+
+test('a pass visits every class before any comes again', () => {
+  const sampler = balanced();
+  assert.is(sampler.stepsPerPass, 3);
+  for (let pass = 0; pass < 10; pass++) {
+    const visited = [0, 1, 2].flatMap((step) => [...sampler.batch(pass * 3 + step).labels].filter((_, item) => item < P * K && item % K === 0));
+    assert.is(new Set(visited.slice(0, 11)).size, 11);
+    assert.is(visited[11], visited[0], 'what fills the last batch up is the beginning of the pass');
+  }
+});
+
+test('no image comes twice in a batch, unless its class has fewer than K', () => {
+  const sampler = balanced();
+  let repeats = 0;
+  for (let step = 0; step < 30; step++) {
+    const counts = new Map<string, number>();
+    for (const name of names(sampler.batch(step))) counts.set(name, (counts.get(name) ?? 0) + 1);
+    for (const [name, count] of counts) {
+      assert.is(count, name === 'sketch/class 0/0' ? K : 1);
+      if (count > 1) repeats++;
+    }
+  }
+  assert.ok(repeats > 0);
+});
+
+test('over many passes every image of a class is drawn equally often', () => {
+  const sampler = balanced();
+  const counts = new Map<string, number>();
+  // A class comes once in each of these steps' passes; the steps that fill up are left out.
+  for (let pass = 0; pass < 400; pass++) {
+    for (const step of [0, 1]) for (const name of names(sampler.batch(3 * pass + step))) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  // Of 400 passes, 8/11 show a class in the first two steps, with 3 of its 5 sketches: 174.5 expected.
+  const sketches = [...counts].filter(([name]) => name.startsWith('sketch') && !name.startsWith('sketch/class 0/'));
+  assert.is(sketches.length, 50);
+  for (const [name, count] of sketches) assert.ok(Math.abs(count - 174.5) < 5 * Math.sqrt(174.5), `${name}: ${count}`);
+});
+
+test('batches depend on seed and step alone', () => {
+  const forwards = balanced();
+  const first = Array.from({ length: 8 }, (_, step) => names(forwards.batch(step)));
+  const backwards = balanced();
+  for (let step = 7; step >= 0; step--) assert.equal(names(backwards.batch(step)), first[step]);
+  assert.not.equal(names(balanced(6).batch(0)), first[0]);
+  assert.not.equal(first[3], first[0], 'every pass has an order of its own');
+});
+
+test('balanced batches refuse too few classes, empty classes, and counts that are none', () => {
+  const make = (change: object, options: object) => () =>
+    balancedSampler({ ...dataset, ...change }, { classesPerBatch: P, imagesPerDomain: K, seed: 1, ...options });
+  assert.throws(make({}, { classesPerBatch: 12 }), /batch of 12 classes needs as many seen classes, and there are 11/);
+  assert.throws(make({ train: train.filter(({ name }) => !name.startsWith('photo/class 3/')) }, {}), /class class 3 has no photo/);
+  assert.throws(make({}, { imagesPerDomain: 0 }), /images per domain must be a whole number/);
+  assert.throws(make({ seenClasses: seenClasses.slice(1) }, {}), (error: unknown) => error instanceof DatasetError && /class 0, which is not among/.test(error.message));
+});
+
+test('a shuffled pass takes every sample once, and fills the last batch from its beginning', () => {
+  const photos = train.filter(({ domain }) => domain === 'photo');
+  const sampler = shuffledSampler(photos, seenClasses, { batchSize: 16, seed: 5 });
+  assert.is(sampler.stepsPerPass, 3);
+  const passes = [0, 1].map((pass) => [0, 1, 2].flatMap((step) => names(sampler.batch(3 * pass + step))));
+  for (const pass of passes) {
+    assert.is(new Set(pass.slice(0, 44)).size, 44);
+    assert.equal(pass.slice(44), pass.slice(0, 4));
+  }
+  assert.not.equal(passes[0], passes[1]);
+  const again = shuffledSampler(photos, seenClasses, { batchSize: 16, seed: 5 });
+  assert.equal(names(again.batch(4)), passes[1].slice(16, 32));
+  const { samples, labels, domains } = sampler.batch(0);
+  samples.forEach(({ className }, item) => assert.is(className, seenClasses[labels[item]]));
+  assert.ok(domains.every((domain) => domain === 1));
+});
+
+test('a shuffled batch larger than the list repeats it, and an empty list is refused', () => {
+  const sampler = shuffledSampler(train.slice(0, 3), seenClasses, { batchSize: 7, seed: 5 });
+  const batch = names(sampler.batch(0));
+  assert.equal(batch.slice(3, 6), batch.slice(0, 3));
+  assert.throws(() => shuffledSampler([], seenClasses, { batchSize: 7, seed: 5 }), /no sample to draw/);
+});
+
+test.run();
