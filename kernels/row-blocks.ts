@@ -1,0 +1,107 @@
+import { ceilDivide, widestElement, type AdapterTraits, type Word } from '../src/gpu/dispatch.ts';
+
+/**
+ * How invocations reduce or visit the rows of a matrix [rows, channels] column by column.
+ *
+ * A workgroup is a rectangle of `rowLanes` x `columnLanes` invocations over a block of rows. On a GPU the row lanes share
+ * the block: they take its rows in turn, and a reduction meets in workgroup memory. A CPU emulates workgroup memory and
+ * barriers slowly, so there each row lane has a block of its own and walks it alone.
+ */
+export interface BlockStyle {
+  readonly name: string;
+  readonly sharedRows: boolean;
+  readonly workgroupSize: number;
+  /** Neighbouring invocations read neighbouring columns, up to this many. */
+  readonly columnLanes: number;
+  /** The same for the second pass, whose rows are the blocks of the first: few columns, so that more lanes share them. */
+  readonly combiningColumnLanes: number;
+}
+
+const WORKGROUP_REDUCTION: BlockStyle = {
+  name: 'workgroup reduction',
+  sharedRows: true,
+  workgroupSize: 256,
+  columnLanes: 16,
+  combiningColumnLanes: 4,
+};
+
+const INVOCATION_REDUCTION: BlockStyle = {
+  name: 'invocation reduction',
+  sharedRows: false,
+  workgroupSize: 64,
+  columnLanes: 64,
+  combiningColumnLanes: 64,
+};
+
+/** Both styles, the one that suits the adapter first. */
+export function blockStyles(traits: AdapterTraits): readonly BlockStyle[] {
+  const styles = [WORKGROUP_REDUCTION, INVOCATION_REDUCTION];
+  return traits.kind === 'gpu' ? styles : styles.reverse();
+}
+
+/** A grid over a matrix: what a shader of this kind gets as `Parameters`, and its launch. */
+export interface RowBlocks {
+  readonly blocks: number;
+  readonly rowsPerBlock: number;
+  /** rows, columns, columnLanes, rowLanes, rowsPerBlock, blocks: the head of the shader's `Parameters`. */
+  readonly parameters: readonly Word[];
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Enough workgroups to fill a large GPU, and few enough for their partial results to be read quickly. */
+const REDUCING_WORKGROUPS = 512;
+/** Rows that a lane should at least reduce for its partial result to be worth writing and reading. */
+const SHARED_ROWS_A_LANE = 4;
+const OWN_ROWS_A_LANE = 128;
+/** Rows that a lane visits in an element-wise pass: it loads the column's parameters once for all of them. */
+const VISITED_ROWS_A_LANE = 8;
+const LARGEST_GRID = 65535;
+
+/** Blocks of rows whose partial results, one row for each block, a second pass combines with `combiningBlocks`. */
+export function reducingBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
+  const lanes = rectangle(channels, style.columnLanes, style.workgroupSize);
+  if (style.sharedRows) {
+    const most = ceilDivide(REDUCING_WORKGROUPS, lanes.tiles);
+    const blocks = Math.min(most, ceilDivide(rows, SHARED_ROWS_A_LANE * lanes.rowLanes));
+    return grid(lanes, rows, ceilDivide(rows, blocks), 1);
+  }
+  // The square root balances the two levels of the sum, for speed and for its rounding error.
+  return grid(lanes, rows, Math.min(rows, Math.max(OWN_ROWS_A_LANE, Math.ceil(Math.sqrt(rows)))), lanes.rowLanes);
+}
+
+/** One block of all rows: the pass that reduces a column completely. */
+export function combiningBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
+  const lanes = rectangle(channels, style.combiningColumnLanes, style.workgroupSize);
+  return grid(style.sharedRows ? lanes : { ...lanes, rowLanes: 1 }, rows, rows, 1);
+}
+
+/** Blocks for an element-wise pass, whose row lanes always take the rows of their block in turn. */
+export function visitingBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
+  const lanes = rectangle(channels, style.columnLanes, style.workgroupSize);
+  const rowsPerBlock = Math.max(VISITED_ROWS_A_LANE * lanes.rowLanes, ceilDivide(rows, LARGEST_GRID));
+  return grid(lanes, rows, rowsPerBlock, 1);
+}
+
+interface Rectangle {
+  readonly columns: number;
+  readonly tiles: number;
+  readonly columnLanes: number;
+  readonly rowLanes: number;
+}
+
+/** Tiles of equal width over the columns, and as many row lanes as the workgroup has room for. */
+function rectangle(channels: number, mostColumnLanes: number, workgroupSize: number): Rectangle {
+  const columns = widestElement(channels).elements;
+  const columnLanes = ceilDivide(columns, ceilDivide(columns, mostColumnLanes));
+  return { columns, tiles: ceilDivide(columns, columnLanes), columnLanes, rowLanes: Math.floor(workgroupSize / columnLanes) };
+}
+
+function grid({ columns, tiles, columnLanes, rowLanes }: Rectangle, rows: number, rowsPerBlock: number, blocksAWorkgroup: number): RowBlocks {
+  const blocks = ceilDivide(rows, rowsPerBlock);
+  return {
+    blocks,
+    rowsPerBlock,
+    parameters: [rows, columns, columnLanes, rowLanes, rowsPerBlock, blocks],
+    workgroups: [tiles, ceilDivide(blocks, blocksAWorkgroup), 1],
+  };
+}
