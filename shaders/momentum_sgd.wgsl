@@ -1,0 +1,49 @@
+// One step of stochastic gradient descent with momentum over a flat arena, as torch.optim.SGD defines it (dampening 0).
+// For each element, with the learning rate lr and weight decay wd of its parameter group:
+//   g = gradient + wd * p
+//   b = momentum * b + g
+//   p = p - lr * b, or with NESTEROV (Sutskever et al., ICML 2013) p = p - lr * (g + momentum * b)
+// b starts at 0, which makes the first step b = g.
+//
+// weights, gradients, velocity   [count] vec4f; velocity is b
+// group           [count / 16] u32: the parameter group of each 64 elements
+// groupSettings   [groups] vec4f: learning-rate multiplier, weight decay, 0, 0
+// hyper           [2] f32: learning rate, momentum
+// gate            [2] u32: nothing changes where gate[0] > 0
+// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation a vec4f. Constants: NESTEROV, WORKGROUP_SIZE.
+
+struct Parameters {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> gradients: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> velocity: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> group: array<u32>;
+@group(0) @binding(5) var<storage, read_write> groupSettings: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> hyper: array<f32, 2>;
+@group(0) @binding(7) var<storage, read_write> gate: array<u32, 2>;
+
+const ELEMENTS_IN_A_BLOCK = 16u;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i >= parameters.count || gate[0] > 0) {
+    return;
+  }
+  let settings = groupSettings[group[i / ELEMENTS_IN_A_BLOCK]];
+  let learningRate = hyper[0] * settings.x;
+  let momentum = hyper[1];
+
+  let p = weights[i];
+  let g = gradients[i] + settings.y * p;
+  let b = momentum * velocity[i] + g;
+  velocity[i] = b;
+  if (NESTEROV) {
+    weights[i] = p - learningRate * (g + momentum * b);
+  } else {
+    weights[i] = p - learningRate * b;
+  }
+}
