@@ -30,7 +30,8 @@ const EXCLUDED = [
 
 /**
  * fxemoji keeps names older than Unicode's short names. Left its name, right the label: in fxemoji
- * "dog" is the face, and "dogside" the whole animal.
+ * "dog" is the face, and "dogside" the whole animal. An empty label leaves a drawing out: a musical
+ * keyboard, a program's window, a tram car that is a black box.
  */
 const FXEMOJI_LABELS: Readonly<Record<string, string>> = {
   dog: 'dog face', dogside: 'dog', cat: 'cat face', catside: 'cat', mouse: 'mouse face', mouseside: 'mouse',
@@ -70,7 +71,8 @@ const FXEMOJI_LABELS: Readonly<Record<string, string>> = {
   lowerleftcrayon: 'crayon', spiralcalendarpad: 'spiral calendar', chartupwardstrend: 'chart increasing',
   chartdownwardstrend: 'chart decreasing', blackscissors: 'scissors', lock: 'locked', openlock: 'unlocked',
   lockwithinkpen: 'locked with pen', lockandkey: 'locked with key', daggerknife: 'dagger', linksymbol: 'link',
-  smokingsymbol: 'cigarette', moyai: 'moai',
+  smokingsymbol: 'cigarette', moyai: 'moai', sunglasses: 'smiling face with sunglasses', darksunglasses: 'sunglasses',
+  keyboard: '', wiredkeyboard: 'keyboard', window: '', tramcar: '',
 };
 
 interface Emoji { label: string; hexcode: string; group?: number }
