@@ -1,0 +1,69 @@
+import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import { exact, type Kernel } from './kernel.ts';
+
+export interface NonFiniteProblem {
+  readonly count: number;
+}
+
+/** `report[1]` where every element is finite. */
+export const ALL_FINITE = 0xffffffff;
+
+/** A long arena is split over this many workgroups at most, so that one more can combine what they found. */
+const MOST_GROUPS = 1024;
+
+/** report [2] u32 = how many elements of values [count] are NaN or infinite, and the index of the first or ALL_FINITE. */
+export const nonFinite: Kernel<NonFiniteProblem> = {
+  name: 'non_finite',
+  calls: ({ count }, traits) => {
+    const [workgroupSize, steps] = traits.kind === 'cpu' ? [8, 256] : [256, 16];
+    const vectors = count % 4 === 0;
+    const components = vectors ? 4 : 1;
+    const elements = count / components;
+    const span = Math.max(workgroupSize * steps, ceilDivide(elements, MOST_GROUPS));
+    const groups = ceilDivide(elements, span);
+    const constants = { Element: vectors ? 'vec4u' : 'u32', COMPONENTS: components, WORKGROUP_SIZE: workgroupSize };
+    return [
+      {
+        variant: constants.Element,
+        operands: {
+          values: { role: 'input', type: 'f32', length: count },
+          report: { role: 'output', type: 'u32', length: 2 },
+          counts: { role: 'scratch', type: 'u32', length: groups * components },
+          firsts: { role: 'scratch', type: 'u32', length: groups * components },
+        },
+        dispatches: [
+          {
+            shader: 'non_finite.wgsl',
+            entryPoint: 'scan',
+            constants,
+            parameters: [elements, span],
+            operands: ['values', 'counts', 'firsts'],
+            workgroups: foldGrid(groups),
+          },
+          {
+            shader: 'non_finite.wgsl',
+            entryPoint: 'combine',
+            constants,
+            parameters: [groups * components, span],
+            operands: ['counts', 'firsts', 'report'],
+            workgroups: [1, 1, 1],
+          },
+        ],
+      },
+    ];
+  },
+  reference: (_, { values }) => {
+    // What float32 cannot hold becomes infinite on its way to the device.
+    const special = Array.from(values, (value) => !Number.isFinite(Math.fround(value)));
+    const first = special.indexOf(true);
+    return { report: exact(Float64Array.of(special.filter(Boolean).length, first < 0 ? ALL_FINITE : first)) };
+  },
+  cost: ({ count }) => ({ flop: 0, bytes: 4 * count + 8 }),
+  cases: [{ count: 1 }, { count: 7 }, { count: 2052 }, { count: 70001 }, { count: 300000 }],
+  // Every case has some: none at all is a test of its own.
+  sampleInputs: ({ count }, uniform) => {
+    const values = Float64Array.from({ length: count }, uniform);
+    for (const special of [NaN, Infinity, -Infinity, NaN, 1e39]) values[Math.floor(((uniform() + 1) / 2) * count)] = special;
+    return { values };
+  },
+};
