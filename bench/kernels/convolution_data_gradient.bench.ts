@@ -1,0 +1,7 @@
+import type { ConvolutionShape } from '../../kernels/convolution.ts';
+import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
+import type { KernelBench } from '../support/kernel-bench.ts';
+import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
+
+const bench: KernelBench<ConvolutionShape> = { kernel: convolutionDataGradient, problems: resnet50Convolutions(16, 64) };
+export default bench;

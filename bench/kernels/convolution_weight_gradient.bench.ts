@@ -1,0 +1,7 @@
+import type { ConvolutionShape } from '../../kernels/convolution.ts';
+import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
+import type { KernelBench } from '../support/kernel-bench.ts';
+import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
+
+const bench: KernelBench<ConvolutionShape> = { kernel: convolutionWeightGradient, problems: resnet50Convolutions(16, 64) };
+export default bench;

@@ -1,0 +1,226 @@
+import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
+
+/** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
+export interface ConvolutionShape {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+}
+
+/** What is done to a sum before it is stored: y = relu?(sum * scale[o] + shift[o] + residual?). */
+export interface Epilogue {
+  readonly residual: boolean;
+  readonly relu: boolean;
+}
+
+export interface ConvolutionProblem extends ConvolutionShape {
+  readonly epilogue?: Epilogue;
+}
+
+/** Height and width of y. */
+export function outputSize(shape: ConvolutionShape): readonly [number, number] {
+  const along = (size: number, axis: 0 | 1): number => Math.floor((size + 2 * shape.padding[axis] - shape.kernel[axis]) / shape.stride[axis]) + 1;
+  return [along(shape.height, 0), along(shape.width, 1)];
+}
+
+/** Element counts of x, w and y. */
+export function operandSizes(shape: ConvolutionShape): { readonly x: number; readonly w: number; readonly y: number } {
+  const [outputHeight, outputWidth] = outputSize(shape);
+  return {
+    x: shape.batch * shape.height * shape.width * shape.inputChannels,
+    w: shape.kernel[0] * shape.kernel[1] * shape.inputChannels * shape.outputChannels,
+    y: shape.batch * outputHeight * outputWidth * shape.outputChannels,
+  };
+}
+
+/** Calls visit(x, w, y) with the element indices of every product of the convolution. */
+export function forEachProduct(shape: ConvolutionShape, visit: (x: number, w: number, y: number) => void): void {
+  const [outputHeight, outputWidth] = outputSize(shape);
+  const { height, width, inputChannels, outputChannels, kernel, stride, padding } = shape;
+  for (let n = 0; n < shape.batch; n++)
+    for (let u = 0; u < outputHeight; u++)
+      for (let v = 0; v < outputWidth; v++)
+        for (let kh = 0; kh < kernel[0]; kh++) {
+          const h = u * stride[0] - padding[0] + kh;
+          if (h < 0 || h >= height) continue;
+          for (let kw = 0; kw < kernel[1]; kw++) {
+            const w = v * stride[1] - padding[1] + kw;
+            if (w < 0 || w >= width) continue;
+            const x = ((n * height + h) * width + w) * inputChannels;
+            const y = ((n * outputHeight + u) * outputWidth + v) * outputChannels;
+            const tap = (kh * kernel[1] + kw) * inputChannels;
+            for (let i = 0; i < inputChannels; i++)
+              for (let o = 0; o < outputChannels; o++) visit(x + i, (tap + i) * outputChannels + o, y + o);
+          }
+        }
+}
+
+/** Multiply-adds count two operations; products with padding are not counted where whole rows are concerned. */
+export function convolutionFlop(shape: ConvolutionShape): number {
+  const { y } = operandSizes(shape);
+  return 2 * y * shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
+}
+
+/** Which way the gather kernels run: x to y, or the gradient of y to the gradient of x. */
+export type Direction = 'forward' | 'dataGradient';
+
+/**
+ * The launches of a gather convolution over operands `source`, `weights`, `destination` (and scale, shift, residual for
+ * the epilogue), the variant to prefer on this adapter first. convolution_data_gradient.ts runs them the other way.
+ */
+export function gatherCalls(
+  shape: ConvolutionShape,
+  direction: Direction,
+  epilogue: Epilogue | undefined,
+  traits: AdapterTraits,
+  names: { readonly source: string; readonly destination: string },
+): KernelCall[] {
+  const sizes = operandSizes(shape);
+  const [outputHeight, outputWidth] = outputSize(shape);
+  const forward = direction === 'forward';
+  const x = { height: shape.height, width: shape.width, channels: shape.inputChannels };
+  const y = { height: outputHeight, width: outputWidth, channels: shape.outputChannels };
+  const [source, destination] = forward ? [x, y] : [y, x];
+  const phases = forward ? [1, 1] : shape.stride;
+  const pixels = shape.batch * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
+  // WebGPU wants every binding of a shader bound; what the epilogue does not use is a word of scratch.
+  const epilogueOperand = (used: boolean, length: number): Operand => ({ role: used ? 'input' : 'scratch', type: 'f32', length: used ? length : 1 });
+  const destinationLength = forward ? sizes.y : sizes.x;
+  const operands: Record<string, Operand> = {
+    [names.source]: { role: 'input', type: 'f32', length: forward ? sizes.x : sizes.y },
+    w: { role: 'input', type: 'f32', length: sizes.w },
+    [names.destination]: { role: 'output', type: 'f32', length: destinationLength },
+    scale: epilogueOperand(epilogue !== undefined, destination.channels),
+    shift: epilogueOperand(epilogue !== undefined, destination.channels),
+    residual: epilogueOperand(epilogue?.residual === true, destinationLength),
+  };
+  const flags = {
+    DATA_GRADIENT: !forward,
+    AFFINE: epilogue !== undefined,
+    RESIDUAL: epilogue?.residual === true,
+    RELU: epilogue?.relu === true,
+  };
+  const parameters = [
+    shape.batch,
+    source.height,
+    source.width,
+    source.channels,
+    destination.height,
+    destination.width,
+    destination.channels,
+    ...shape.kernel,
+    ...shape.stride,
+    ...shape.padding,
+  ];
+  const order = [names.source, 'w', names.destination, 'scale', 'shift', 'residual'];
+
+  const calls: KernelCall[] = [];
+  if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
+    const lanes = traits.subgroupSize;
+    const columns = destination.channels <= 2 * lanes ? 2 : 4;
+    const columnGroups = ceilDivide(destination.channels, lanes * columns);
+    const depth = stationaryDepth(Math.ceil(shape.kernel[1] / phases[1]) * source.channels, lanes);
+    const pixelsPerGroup = Math.min(512, Math.max(32, ceilDivide(pixels * columnGroups, 16)));
+    calls.push({
+      variant: `stationary ${depth}x${lanes * columns}`,
+      operands,
+      dispatches: [
+        {
+          shader: 'convolution_stationary.wgsl',
+          features: ['subgroups'],
+          constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
+          parameters: [...parameters, pixelsPerGroup, depth],
+          operands: order,
+          workgroups: [ceilDivide(pixels, pixelsPerGroup), columnGroups, phases[0] * phases[1]],
+        },
+      ],
+    });
+  }
+  const tiled = tileSides(pixels * phases[0] * phases[1], destination.channels, traits).map((side): KernelCall => ({
+    variant: `tiled ${4 * side}x${4 * side}x${side}`,
+    operands,
+    dispatches: [
+      {
+        shader: 'convolution_tiled.wgsl',
+        constants: { ...flags, SIDE: side },
+        parameters,
+        operands: order,
+        workgroups: [ceilDivide(pixels, 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
+      },
+    ],
+  }));
+  // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
+  return traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
+}
+
+/** Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors idle. */
+export function tileSides(rows: number, columns: number, traits: AdapterTraits): readonly number[] {
+  const BUSY_WORKGROUPS = 256;
+  const large = ceilDivide(rows, 64) * ceilDivide(columns, 64);
+  const sides = large >= BUSY_WORKGROUPS ? [16, 8] : [8, 16];
+  return sides.filter((side) => side * side <= traits.maxWorkgroupInvocations);
+}
+
+/** Deeper blocks are no faster, and their compilation on lavapipe grows with the square of the depth. */
+const STATIONARY_DEPTHS = [16, 32, 48, 64];
+
+/** The depth that wastes the fewest multiply-adds on a run of this length, each chunk costing as much as some more for its overhead. */
+function stationaryDepth(runLength: number, lanes: number): number {
+  const CHUNK_OVERHEAD = 16;
+  const work = (depth: number): number => ceilDivide(runLength, depth) * (depth + CHUNK_OVERHEAD);
+  const possible = STATIONARY_DEPTHS.filter((depth) => depth <= 16 * lanes);
+  return possible.reduce((best, depth) => (work(depth) < work(best) ? depth : best));
+}
+
+/** y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product, KxK an implicit one. */
+export const convolution: Kernel<ConvolutionProblem> = {
+  name: 'convolution',
+  calls: (problem, traits) => gatherCalls(problem, 'forward', problem.epilogue, traits, { source: 'x', destination: 'y' }),
+  reference: (problem, { x, w, scale, shift, residual }) => {
+    const { y: length } = operandSizes(problem);
+    const value = new Float64Array(length);
+    const magnitude = new Float64Array(length);
+    forEachProduct(problem, (i, j, o) => {
+      value[o] += x[i] * w[j];
+      magnitude[o] += Math.abs(x[i] * w[j]);
+    });
+    const terms = problem.kernel[0] * problem.kernel[1] * problem.inputChannels;
+    const error = magnitude.map((sum) => sumError(terms, sum));
+    if (problem.epilogue !== undefined) {
+      const { residual: add, relu } = problem.epilogue;
+      for (let o = 0; o < length; o++) {
+        const channel = o % problem.outputChannels;
+        const product = value[o] * scale[channel];
+        const sum = product + shift[channel] + (add ? residual[o] : 0);
+        error[o] = error[o] * Math.abs(scale[channel]) + EPSILON * (Math.abs(product) + Math.abs(product + shift[channel]) + Math.abs(sum));
+        value[o] = relu ? Math.max(sum, 0) : sum;
+      }
+    }
+    return { y: { value, error } };
+  },
+  cost: (problem) => {
+    const { x, w, y } = operandSizes(problem);
+    return { flop: convolutionFlop(problem), bytes: 4 * (x + w + y * (problem.epilogue?.residual === true ? 2 : 1)) };
+  },
+  cases: [
+    { batch: 1, height: 1, width: 1, inputChannels: 1, outputChannels: 1, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 3, height: 7, width: 5, inputChannels: 13, outputChannels: 17, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 2, height: 9, width: 11, inputChannels: 64, outputChannels: 70, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 2, height: 7, width: 9, inputChannels: 16, outputChannels: 16, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 2, height: 8, width: 7, inputChannels: 19, outputChannels: 33, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 1, height: 17, width: 19, inputChannels: 4, outputChannels: 24, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
+    { batch: 1, height: 6, width: 13, inputChannels: 3, outputChannels: 5, kernel: [2, 5], stride: [3, 2], padding: [0, 2] },
+    { batch: 1, height: 5, width: 4, inputChannels: 2, outputChannels: 3, kernel: [2, 1], stride: [3, 3], padding: [1, 0] },
+    { batch: 2, height: 14, width: 14, inputChannels: 128, outputChannels: 96, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 67, height: 1, width: 1, inputChannels: 301, outputChannels: 130, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
+  ],
+};
+

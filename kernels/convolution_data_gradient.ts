@@ -1,0 +1,24 @@
+import { convolution, convolutionFlop, forEachProduct, gatherCalls, operandSizes, type ConvolutionShape } from './convolution.ts';
+import { sumError, type Kernel } from './kernel.ts';
+
+/** dx of y = x * w: operands dy, w to dx. The gather of convolution.ts with source and destination exchanged. */
+export const convolutionDataGradient: Kernel<ConvolutionShape> = {
+  name: 'convolution_data_gradient',
+  calls: (shape, traits) => gatherCalls(shape, 'dataGradient', undefined, traits, { source: 'dy', destination: 'dx' }),
+  reference: (shape, { dy, w }) => {
+    const { x: length } = operandSizes(shape);
+    const value = new Float64Array(length);
+    const magnitude = new Float64Array(length);
+    forEachProduct(shape, (i, j, o) => {
+      value[i] += dy[o] * w[j];
+      magnitude[i] += Math.abs(dy[o] * w[j]);
+    });
+    const terms = shape.kernel[0] * shape.kernel[1] * shape.outputChannels;
+    return { dx: { value, error: magnitude.map((sum) => sumError(terms, sum)) } };
+  },
+  cost: (shape) => {
+    const { x, w, y } = operandSizes(shape);
+    return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
+  },
+  cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+};

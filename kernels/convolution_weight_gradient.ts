@@ -1,0 +1,111 @@
+import { ceilDivide, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { convolution, convolutionFlop, forEachProduct, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { sumError, type Kernel, type KernelCall } from './kernel.ts';
+
+const SUM_WORKGROUP_SIZE = 64;
+
+/** dw of y = x * w: operands x, dy to dw. The reduction over all pixels is split over workgroups and added in fixed order. */
+export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
+  name: 'convolution_weight_gradient',
+  calls: (shape, traits) => {
+    const stationary = traits.subgroupSize === 4 || traits.subgroupSize === 8 ? [stationaryCall(shape, traits.subgroupSize)] : [];
+    const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
+    const tiled = tileSides(rows, shape.outputChannels, traits).map((side) => tiledCall(shape, side));
+    return traits.kind === 'cpu' ? [...stationary, ...tiled] : [...tiled, ...stationary];
+  },
+  reference: (shape, { x, dy }) => {
+    const { w: length } = operandSizes(shape);
+    const value = new Float64Array(length);
+    const magnitude = new Float64Array(length);
+    forEachProduct(shape, (i, j, o) => {
+      value[j] += x[i] * dy[o];
+      magnitude[j] += Math.abs(x[i] * dy[o]);
+    });
+    const [outputHeight, outputWidth] = outputSize(shape);
+    const terms = shape.batch * outputHeight * outputWidth;
+    return { dw: { value, error: magnitude.map((sum) => sumError(terms, sum)) } };
+  },
+  cost: (shape) => {
+    const { x, w, y } = operandSizes(shape);
+    return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
+  },
+  cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+};
+
+/** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
+function sizeParameters(shape: ConvolutionShape): number[] {
+  return [
+    shape.batch,
+    shape.height,
+    shape.width,
+    shape.inputChannels,
+    ...outputSize(shape),
+    shape.outputChannels,
+    ...shape.kernel,
+    ...shape.stride,
+    ...shape.padding,
+  ];
+}
+
+function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
+  const columns = shape.outputChannels <= 2 * lanes ? 2 : 4;
+  const runLength = shape.kernel[1] * shape.inputChannels;
+  const rows = runLength <= 16 ? 16 : 32;
+  const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
+  const rowGroups = shape.kernel[0] * ceilDivide(runLength, rows);
+  return splitCall(shape, `stationary ${rows}x${lanes * columns}`, columnGroups * rowGroups, 16, (splits, pixelsPerSplit) => ({
+    shader: 'convolution_weight_gradient_stationary.wgsl',
+    features: ['subgroups'],
+    constants: { LANES: lanes, ROWS: rows, COLUMNS: columns, Columns: `vec${columns}f` },
+    parameters: [...sizeParameters(shape), pixelsPerSplit, rows],
+    operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
+    workgroups: [splits, columnGroups, rowGroups],
+  }));
+}
+
+function tiledCall(shape: ConvolutionShape, side: number): KernelCall {
+  const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
+  const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
+  return splitCall(shape, `tiled ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, (splits, pixelsPerSplit) => ({
+    shader: 'convolution_weight_gradient_tiled.wgsl',
+    constants: { SIDE: side },
+    parameters: [...sizeParameters(shape), pixelsPerSplit],
+    operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
+    workgroups: [splits, columnGroups, rowGroups],
+  }));
+}
+
+/** Splits the pixels so that at least `wantedGroups` workgroups run, each with 64 pixels or more, and adds the parts. */
+function splitCall(
+  shape: ConvolutionShape,
+  variant: string,
+  tiles: number,
+  wantedGroups: number,
+  multiply: (splits: number, pixelsPerSplit: number) => Dispatch,
+): KernelCall {
+  const sizes = operandSizes(shape);
+  const pixels = sizes.y / shape.outputChannels;
+  const wanted = Math.min(ceilDivide(wantedGroups, tiles), Math.max(1, Math.floor(pixels / 64)));
+  const pixelsPerSplit = ceilDivide(pixels, wanted);
+  const splits = ceilDivide(pixels, pixelsPerSplit);
+  const { Element, elements } = widestElement(sizes.w);
+  const addParts: Dispatch = {
+    shader: 'sum_parts.wgsl',
+    constants: { Element, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
+    parameters: [elements, splits],
+    operands: ['parts', 'dw'],
+    workgroups: foldGrid(ceilDivide(elements, SUM_WORKGROUP_SIZE)),
+  };
+  const dispatches = [multiply(splits, pixelsPerSplit)];
+  if (splits > 1) dispatches.push(addParts);
+  return {
+    variant: `${variant} splits ${splits}`,
+    operands: {
+      x: { role: 'input', type: 'f32', length: sizes.x },
+      dy: { role: 'input', type: 'f32', length: sizes.y },
+      dw: { role: 'output', type: 'f32', length: sizes.w },
+      ...(splits > 1 && { parts: { role: 'scratch', type: 'f32', length: splits * sizes.w } as const }),
+    },
+    dispatches,
+  };
+}

@@ -1,0 +1,27 @@
+// sum[i] = parts[0][i] + parts[1][i] + ... , in this order: the second pass of a reduction that was split over workgroups.
+//
+// parts  [count of parts, length] Element
+// sum    [length] Element
+// Dispatch: foldGrid(ceil(length / WORKGROUP_SIZE)); one invocation an element.
+// Constants: Element (vec4f or f32), WORKGROUP_SIZE.
+
+struct Parameters {
+  length: u32,
+  parts: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> parts: array<Element>;
+@group(0) @binding(2) var<storage, read_write> sum: array<Element>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i < parameters.length) {
+    var total = parts[i];
+    for (var part = 1u; part < parameters.parts; part++) {
+      total += parts[part * parameters.length + i];
+    }
+    sum[i] = total;
+  }
+}
