@@ -1,5 +1,6 @@
 import { f32, widestElement } from '../src/gpu/dispatch.ts';
-import { EPSILON, sumError, type Expected, type Kernel, type Operand } from './kernel.ts';
+import { blankExpected } from './expected.ts';
+import { EPSILON, sumError, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, visitingBlocks } from './row-blocks.ts';
 
 export interface BatchNormProblem {
@@ -72,10 +73,10 @@ export const batchNorm: Kernel<BatchNormProblem> = {
       };
     }),
   reference: ({ rows, channels, epsilon, relu }, { x, gamma, beta, residual }) => {
-    const y = expected(rows * channels);
-    const mean = expected(channels);
-    const inverseDeviation = expected(channels);
-    const variance = expected(channels);
+    const y = blankExpected(rows * channels);
+    const mean = blankExpected(channels);
+    const inverseDeviation = blankExpected(channels);
+    const variance = blankExpected(channels);
     for (let c = 0; c < channels; c++) {
       let sum = 0;
       let least = Infinity;
@@ -133,7 +134,3 @@ export const batchNorm: Kernel<BatchNormProblem> = {
     { rows: 4 * 8, channels: 2048, epsilon: 1e-5, residual: true, relu: true },
   ],
 };
-
-function expected(length: number): Expected {
-  return { value: new Float64Array(length), error: new Float64Array(length) };
-}

@@ -20,7 +20,7 @@ export interface BlockStyle {
 const WORKGROUP_REDUCTION: BlockStyle = {
   name: 'workgroup reduction',
   sharedRows: true,
-  workgroupSize: 256,
+  workgroupSize: 128,
   columnLanes: 16,
   combiningColumnLanes: 4,
 };
@@ -49,7 +49,7 @@ export interface RowBlocks {
 }
 
 /** Enough workgroups to fill a large GPU, and few enough for their partial results to be read quickly. */
-const REDUCING_WORKGROUPS = 512;
+const REDUCING_WORKGROUPS = 1024;
 /** Rows that a lane should at least reduce for its partial result to be worth writing and reading. */
 const SHARED_ROWS_A_LANE = 4;
 const OWN_ROWS_A_LANE = 128;

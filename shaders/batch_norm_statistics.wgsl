@@ -71,20 +71,19 @@ struct Moments {
 
 var<workgroup> rowLaneMoments: array<Moments, WORKGROUP_SIZE>;
 
-// The sum over the row lanes, which row lane 0 gets; each round folds the upper half of the lanes onto the lower.
+// The sum over the row lanes, in their order; row lane 0 alone gets it.
 fn reduceRowLanes(own: Moments, rowLane: u32, lane: u32) -> Moments {
   rowLaneMoments[lane] = own;
-  for (var width = parameters.rowLanes; width > 1u;) {
-    let kept = (width + 1u) / 2u;
-    workgroupBarrier();
-    if (rowLane + kept < width) {
-      let other = rowLaneMoments[lane + kept * parameters.columnLanes];
-      rowLaneMoments[lane].first += other.first;
-      rowLaneMoments[lane].second += other.second;
+  workgroupBarrier();
+  var total = own;
+  if (rowLane == 0u) {
+    for (var other = 1u; other < parameters.rowLanes; other++) {
+      let theirs = rowLaneMoments[lane + other * parameters.columnLanes];
+      total.first += theirs.first;
+      total.second += theirs.second;
     }
-    width = kept;
   }
-  return rowLaneMoments[lane];
+  return total;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

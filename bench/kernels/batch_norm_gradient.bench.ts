@@ -1,0 +1,9 @@
+import { batchNormGradient, type BatchNormGradientProblem } from '../../kernels/batch_norm_gradient.ts';
+import type { KernelBench } from '../support/kernel-bench.ts';
+import { atResNet50Shapes } from '../support/resnet-shapes.ts';
+
+const bench: KernelBench<BatchNormGradientProblem> = {
+  kernel: batchNormGradient,
+  problems: atResNet50Shapes({ relu: true, residual: true }),
+};
+export default bench;

@@ -1,0 +1,78 @@
+// The gradient of batch normalisation for its input (Ioffe and Szegedy 2015, section 3), with the normalised activation
+// recomputed from x:
+//
+//   dx = scale * (g - offset - (x - mean) * slope),   g = dy, or in `masked` dy where y > 0 and otherwise 0
+//
+// x, y, dy, dx    [rows, columns] Element
+// coefficients    [4, columns] Element: scale, offset, slope, mean, as batch_norm_gradient_sums.wgsl makes them
+// Entry points: plain, masked.
+// Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE.
+
+struct Parameters {
+  rows: u32,
+  columns: u32,
+  columnLanes: u32,
+  rowLanes: u32,
+  rowsPerBlock: u32,
+  blocks: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> dy: array<Element>;
+@group(0) @binding(3) var<storage, read_write> coefficients: array<Element>;
+@group(0) @binding(4) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(5) var<storage, read_write> y: array<Element>;
+
+// The elements [begin, end) in steps of stride that an invocation visits, all of one column.
+struct Walk {
+  column: u32,
+  begin: u32,
+  end: u32,
+  stride: u32,
+}
+
+fn walkOf(group: vec3u, lane: u32) -> Walk {
+  let rowLane = lane / parameters.columnLanes;
+  let column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
+  let inside = rowLane < parameters.rowLanes && column < parameters.columns;
+  let firstRow = group.y * parameters.rowsPerBlock;
+  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), inside);
+  return Walk(column, (firstRow + rowLane) * parameters.columns + column, endRow * parameters.columns, parameters.rowLanes * parameters.columns);
+}
+
+struct Coefficients {
+  scale: Element,
+  offset: Element,
+  slope: Element,
+  mean: Element,
+}
+
+fn coefficientsOf(column: u32) -> Coefficients {
+  let columns = parameters.columns;
+  return Coefficients(coefficients[column], coefficients[column + columns], coefficients[column + 2u * columns], coefficients[column + 3u * columns]);
+}
+
+fn inputGradient(by: Coefficients, value: Element, gradient: Element) -> Element {
+  return by.scale * (gradient - by.offset - (value - by.mean) * by.slope);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let by = coefficientsOf(walk.column);
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    dx[i] = inputGradient(by, x[i], dy[i]);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let by = coefficientsOf(walk.column);
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
+    dx[i] = inputGradient(by, x[i], select(dy[i], Element(), y[i] <= Element()));
+  }
+}

@@ -1,0 +1,171 @@
+// The two sums over rows that the gradient of batch normalisation needs, in two passes over blocks of rows, and what
+// follows from them for each column (Ioffe and Szegedy 2015, section 3).
+//
+//   g = dy, or dy masked by ReLU: dy where y > 0, otherwise 0
+//   plain, masked, masked_residual   block b:  gradient_b = sum g,   product_b = sum g (x - mean)
+//   combine   dbeta = sum gradient_b,   dgamma = inverseDeviation * sum product_b, and the coefficients of
+//             dx = scale * (g - offset - (x - mean) * slope):
+//             scale = gamma * inverseDeviation,  offset = dbeta / n,  slope = inverseDeviation * dgamma / n
+//
+// x, y, dy, dresidual    [rows, columns] Element; masked_residual stores g, which is the residual's gradient, as dresidual
+// gamma, mean, inverseDeviation, dgamma, dbeta   [columns] Element
+// partials               [2, blocks, columns] Element: all gradient_b, then all product_b
+// coefficients           [4, columns] Element: scale, offset, slope, mean
+// Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for combine.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE,
+//   SHARED_ROWS (the row lanes of a workgroup share one block and reduce in workgroup memory; else each has its own).
+
+struct Parameters {
+  rows: u32,
+  columns: u32,
+  columnLanes: u32,
+  rowLanes: u32,
+  rowsPerBlock: u32,
+  blocks: u32,
+  // Of combine alone, whose rows are the blocks of the first pass: the rows of x.
+  sampleRows: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> dy: array<Element>;
+@group(0) @binding(3) var<storage, read_write> mean: array<Element>;
+@group(0) @binding(4) var<storage, read_write> blockPartials: array<Element>;
+@group(0) @binding(5) var<storage, read_write> y: array<Element>;
+@group(0) @binding(6) var<storage, read_write> dresidual: array<Element>;
+
+@group(0) @binding(1) var<storage, read_write> partials: array<Element>;
+@group(0) @binding(2) var<storage, read_write> gamma: array<Element>;
+@group(0) @binding(4) var<storage, read_write> inverseDeviation: array<Element>;
+@group(0) @binding(5) var<storage, read_write> dgamma: array<Element>;
+@group(0) @binding(6) var<storage, read_write> dbeta: array<Element>;
+@group(0) @binding(7) var<storage, read_write> coefficients: array<Element>;
+
+// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barriers.
+struct Walk {
+  inside: bool,
+  column: u32,
+  block: u32,
+  rowLane: u32,
+  begin: u32,
+  end: u32,
+  stride: u32,
+}
+
+fn walkOf(group: vec3u, lane: u32) -> Walk {
+  var walk: Walk;
+  walk.rowLane = lane / parameters.columnLanes;
+  walk.column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
+  walk.block = select(group.y * parameters.rowLanes + walk.rowLane, group.y, SHARED_ROWS);
+  walk.inside = walk.rowLane < parameters.rowLanes && walk.column < parameters.columns && walk.block < parameters.blocks;
+  let firstRow = walk.block * parameters.rowsPerBlock;
+  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), walk.inside);
+  walk.begin = (firstRow + select(0u, walk.rowLane, SHARED_ROWS)) * parameters.columns + walk.column;
+  walk.end = endRow * parameters.columns;
+  walk.stride = select(1u, parameters.rowLanes, SHARED_ROWS) * parameters.columns;
+  return walk;
+}
+
+struct Sums {
+  gradient: Element,
+  product: Element,
+}
+
+var<workgroup> rowLaneSums: array<Sums, WORKGROUP_SIZE>;
+
+// The sum over the row lanes, in their order; row lane 0 alone gets it.
+fn reduceRowLanes(own: Sums, rowLane: u32, lane: u32) -> Sums {
+  rowLaneSums[lane] = own;
+  workgroupBarrier();
+  var total = own;
+  if (rowLane == 0u) {
+    for (var other = 1u; other < parameters.rowLanes; other++) {
+      let theirs = rowLaneSums[lane + other * parameters.columnLanes];
+      total.gradient += theirs.gradient;
+      total.product += theirs.product;
+    }
+  }
+  return total;
+}
+
+fn storeBlock(own: Sums, walk: Walk, lane: u32) {
+  var sums = own;
+  if (SHARED_ROWS) {
+    sums = reduceRowLanes(own, walk.rowLane, lane);
+  }
+  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
+    let place = walk.block * parameters.columns + walk.column;
+    blockPartials[place] = sums.gradient;
+    blockPartials[place + parameters.blocks * parameters.columns] = sums.product;
+  }
+}
+
+// Not y > 0: where y is NaN, the gradient must not become an innocent zero.
+fn maskedGradient(i: u32) -> Element {
+  return select(dy[i], Element(), y[i] <= Element());
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let center = mean[walk.column];
+  var sums: Sums;
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    let gradient = dy[i];
+    sums.gradient += gradient;
+    sums.product += gradient * (x[i] - center);
+  }
+  storeBlock(sums, walk, lane);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let center = mean[walk.column];
+  var sums: Sums;
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    let gradient = maskedGradient(i);
+    sums.gradient += gradient;
+    sums.product += gradient * (x[i] - center);
+  }
+  storeBlock(sums, walk, lane);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn masked_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let center = mean[walk.column];
+  var sums: Sums;
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    let gradient = maskedGradient(i);
+    dresidual[i] = gradient;
+    sums.gradient += gradient;
+    sums.product += gradient * (x[i] - center);
+  }
+  storeBlock(sums, walk, lane);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  var sums: Sums;
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    sums.gradient += partials[i];
+    sums.product += partials[i + parameters.rows * parameters.columns];
+  }
+  if (SHARED_ROWS) {
+    sums = reduceRowLanes(sums, walk.rowLane, lane);
+  }
+  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
+    let column = walk.column;
+    let inverse = inverseDeviation[column];
+    let gammaGradient = inverse * sums.product;
+    dgamma[column] = gammaGradient;
+    dbeta[column] = sums.gradient;
+    let count = f32(parameters.sampleRows);
+    coefficients[column] = gamma[column] * inverse;
+    coefficients[column + parameters.columns] = sums.gradient / count;
+    coefficients[column + 2u * parameters.columns] = inverse * gammaGradient / count;
+    coefficients[column + 3u * parameters.columns] = mean[column];
+  }
+}
