@@ -62,6 +62,8 @@ export class SafetensorsError extends Error {
 
 /** The reference implementation's limit, which keeps the header a small part of any real file. */
 const LARGEST_HEADER_BYTES = 100_000_000;
+/** Far above any real tensor's, so that a header of nothing but dimensions does not become an array of millions. */
+const MOST_DIMENSIONS = 32;
 const LENGTH_BYTES = 8;
 const METADATA_KEY = '__metadata__';
 
@@ -261,7 +263,9 @@ class HeaderScanner {
   /** Reads a list of integers from 0 to 2^53 - 1. */
   counts(what: string): number[] {
     const values: number[] = [];
-    this.list('[', ']', () => void values.push(this.count(what)));
+    this.list('[', ']', () => {
+      if (values.push(this.count(what)) > MOST_DIMENSIONS) this.failHere(`${what} has more than ${MOST_DIMENSIONS} numbers`);
+    });
     return values;
   }
 

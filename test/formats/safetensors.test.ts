@@ -141,6 +141,7 @@ test('a hostile file gives an error that names the file and the place', () => {
     ['digits without end', fileOf(f32(`[${'9'.repeat(100_000)}]`), 8), /9\.\.\." is not an integer/],
     ['dimension is null', fileOf(f32('[null]'), 8), /"n" is not an integer/],
     ['dimension is a string', fileOf(f32('["2"]'), 8), /is not an integer/],
+    ['dimensions without end', fileOf(f32(`[${'0,'.repeat(500_000)}0]`, '[0,0]'), 0), /"t", shape has more than 32 numbers/],
     ['shape is a number', fileOf(f32('2'), 8), /\[ was expected/],
     ['product overflows', fileOf(f32('[4294967296,4294967296]'), 8), /takes too many bytes/],
     ['product wraps to 8 in 64 bits', fileOf(f32('[4611686018427387906]'), 8), /is not an integer/],
