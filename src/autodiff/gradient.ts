@@ -1,0 +1,56 @@
+import { add } from './ops/add.ts';
+import { fill } from './ops/fill.ts';
+import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
+
+/**
+ * The graph of d loss / d each of `withRespectTo`, in reverse accumulation: gradients of a tensor with several consumers
+ * are added in a fixed order. Maps a graph to a graph, so that planning and profiling treat both passes alike.
+ * @param loss a tensor of one element
+ * @throws ShapeError where the loss does not depend on one of them, or an op on the way has no gradient
+ */
+export function gradient(loss: Tensor, withRespectTo: readonly Tensor[]): Tensor[] {
+  if (loss.length !== 1) throw new ShapeError(`the gradient is taken of a scalar, not of ${describe(loss)}`);
+  const wanted = new Set(withRespectTo);
+  const order = nodesBefore([loss]);
+  // A tensor matters if something wanted lies behind it.
+  const matters = new Set<Tensor>(wanted);
+  for (const node of order) {
+    if (node.inputs.some((tensor) => matters.has(tensor))) for (const output of node.outputs) matters.add(output);
+  }
+
+  const gradients = new Map<Tensor, Tensor>([[loss, fill(loss.shape, 1)]]);
+  for (const node of order.reverse()) {
+    if (!node.inputs.some((tensor) => matters.has(tensor))) continue;
+    const outputGradients = node.outputs.map((output) => gradients.get(output));
+    if (outputGradients.every((tensor) => tensor === undefined)) continue;
+    if (node.op.gradient === undefined) throw new ShapeError(`${node.op.name} has no gradient, but the loss depends on it`);
+    const inputGradients = node.op.gradient(node, outputGradients, node.inputs.map((tensor) => matters.has(tensor)));
+    node.inputs.forEach((tensor, index) => {
+      const contribution = inputGradients[index];
+      if (contribution === undefined || !matters.has(tensor)) return;
+      if (contribution.length !== tensor.length) {
+        throw new ShapeError(`${node.op.name}: the gradient of ${describe(tensor)} came out as ${describe(contribution)}`);
+      }
+      const sofar = gradients.get(tensor);
+      gradients.set(tensor, sofar === undefined ? contribution : add(sofar, contribution));
+    });
+  }
+  return withRespectTo.map((tensor) => {
+    const result = gradients.get(tensor);
+    if (result === undefined) throw new ShapeError(`the loss does not depend on ${describe(tensor)}`);
+    return result;
+  });
+}
+
+/** All nodes that the tensors depend on, each after those it depends on itself. */
+export function nodesBefore(tensors: readonly Tensor[]): Node[] {
+  const found = new Map<Node, number>();
+  const pending = [...tensors];
+  for (let tensor = pending.pop(); tensor !== undefined; tensor = pending.pop()) {
+    if (tensor.origin.kind !== 'node' || found.has(tensor.origin.node)) continue;
+    const { node } = tensor.origin;
+    found.set(node, node.outputs[0].id);
+    pending.push(...node.inputs);
+  }
+  return [...found].sort(([, a], [, b]) => a - b).map(([node]) => node);
+}

@@ -1,0 +1,70 @@
+import type { Kernel } from '../../kernels/kernel.ts';
+import type { ElementType } from '../gpu/dispatch.ts';
+import type { Store } from './store.ts';
+import { Tensor, type Node, type Shape } from './tensor.ts';
+
+/** A kernel of any problem type, for whoever passes on problems that the kernel's own module made. */
+export type AnyKernel = Omit<Kernel<never>, 'cases'>;
+
+/** A kernel at work: which, on what problem, and which tensor each of its operands is. */
+export interface KernelUse {
+  readonly kernel: AnyKernel;
+  readonly problem: unknown;
+  readonly operands: Readonly<Record<string, Tensor>>;
+}
+
+export function use<Problem>(kernel: Kernel<Problem>, problem: Problem, operands: Readonly<Record<string, Tensor>>): KernelUse {
+  return { kernel, problem, operands };
+}
+
+/** A place in a store that a tensor should be computed into. */
+export interface Pin {
+  readonly tensor: Tensor;
+  readonly store: Store;
+  readonly offset: number;
+}
+
+export interface TensorType {
+  readonly shape: Shape;
+  readonly type?: ElementType;
+  readonly name?: string;
+}
+
+/**
+ * An operation: its shape rule, its lowering to kernels, and its gradient rule, side by side.
+ *
+ * Contract of `gradient`: it receives the gradient of the loss with respect to each output (undefined where the loss does
+ * not depend on it) and returns, for each input, the gradient with respect to it (undefined where there is none, such as
+ * labels). It must use what it receives: an op is rarely the last of its graph. `needed` says which inputs' gradients
+ * anybody wants.
+ */
+export interface Op<Attributes> {
+  readonly name: string;
+  infer(inputs: readonly Tensor[], attributes: Attributes): readonly TensorType[];
+  lower(node: Node<Attributes>, granted: ReadonlySet<Tensor>): readonly KernelUse[];
+  gradient?(node: Node<Attributes>, outputGradients: readonly (Tensor | undefined)[], needed: readonly boolean[]): readonly (Tensor | undefined)[];
+  /**
+   * Tensors that should be computed right into a place of a store, so that nothing has to be moved there. The plan grants
+   * it to a tensor that a node computes and that has no other fixed place; `lower` hears which ones it granted.
+   */
+  pins?(node: Node<Attributes>): readonly Pin[];
+  /** The output is the input's memory under another shape. */
+  readonly view?: boolean;
+  /** Changes stored tensors in place; runs after all else, in the order given to the program. */
+  readonly effect?: boolean;
+}
+
+/** Applies an op: checks shapes and gives the symbolic outputs. */
+export function apply<Attributes>(op: Op<Attributes>, inputs: readonly Tensor[], attributes: Attributes): readonly Tensor[] {
+  return applyNode(op, inputs, attributes).outputs;
+}
+
+/** Like `apply`, for ops without outputs: gives the node, which a program takes as an update. */
+export function applyNode<Attributes>(op: Op<Attributes>, inputs: readonly Tensor[], attributes: Attributes): Node<Attributes> {
+  const outputs: Tensor[] = [];
+  const node: Node<Attributes> = { op, attributes, inputs, outputs };
+  for (const { shape, type, name } of op.infer(inputs, attributes)) {
+    outputs.push(new Tensor(shape, type ?? 'f32', { kind: 'node', node: node as Node }, name ?? op.name));
+  }
+  return node;
+}

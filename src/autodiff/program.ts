@@ -1,0 +1,216 @@
+import { LimitError } from '../gpu/errors.ts';
+import type { Device } from '../gpu/device.ts';
+import { Profiler, type Span } from '../gpu/profiler.ts';
+import { ReadbackRing } from '../gpu/readback.ts';
+import { readBuffer } from '../gpu/run-kernel.ts';
+import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
+import { plan, type Place, type Plan } from './plan.ts';
+import type { Storage } from './storage.ts';
+import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
+
+export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | Uint8Array>>;
+export type Results<Name extends string> = Readonly<Record<Name, Float32Array>>;
+
+export interface ProgramOptions<Name extends string> {
+  /** Tensors to give back after each run, by name. */
+  readonly outputs: Readonly<Record<Name, Tensor>>;
+  /** Nodes with effects (optimiser, running statistics), in the order in which they are to run, after all else. */
+  readonly updates?: readonly Node[];
+  /** Hears of each compiled pipeline. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Steps whose results may be on their way at once: enough that the device never waits for the host. */
+const RUNS_IN_FLIGHT = 3;
+const BYTES = 4;
+
+/**
+ * A graph, planned and compiled for one device. A run writes the inputs, encodes a fixed list of dispatches and submits
+ * them at once: it allocates no buffer, compiles nothing and makes no bind group. Results arrive when the device is done;
+ * meanwhile the next run may be submitted.
+ */
+export class Program<Name extends string = string> {
+  readonly plan: Plan;
+  private readonly device: Device;
+  private readonly names: readonly Name[];
+  private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
+  private readonly buffers: readonly GPUBuffer[];
+  private readonly sequence: Sequence;
+  private readonly bound: readonly (readonly BoundDispatch[])[];
+  private readonly ring: ReadbackRing;
+  private readonly rangeOf: (place: Place) => BufferRange;
+
+  private constructor(parts: {
+    plan: Plan;
+    device: Device;
+    names: readonly Name[];
+    inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
+    buffers: readonly GPUBuffer[];
+    sequence: Sequence;
+    bound: readonly (readonly BoundDispatch[])[];
+    ring: ReadbackRing;
+    rangeOf: (place: Place) => BufferRange;
+  }) {
+    this.plan = parts.plan;
+    this.device = parts.device;
+    this.names = parts.names;
+    this.inputs = parts.inputs;
+    this.buffers = parts.buffers;
+    this.sequence = parts.sequence;
+    this.bound = parts.bound;
+    this.ring = parts.ring;
+    this.rangeOf = parts.rangeOf;
+  }
+
+  /** Plans the graph, makes its buffers and compiles its pipelines, all in parallel. */
+  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
+    const { device } = storage;
+    const { maxBufferSize } = device.gpu.limits;
+    const chunkBytes = Math.floor(maxBufferSize / 256) * 256;
+    const tensors = Object.values<Tensor>(outputs);
+    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes });
+
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    device.gpu.pushErrorScope('out-of-memory');
+    const arena: GPUBuffer[] = [];
+    for (let start = 0; start < planned.arenaBytes; start += chunkBytes) {
+      arena.push(device.gpu.createBuffer({ label: 'arena', size: Math.min(chunkBytes, planned.arenaBytes - start), usage }));
+    }
+    const given = new Map<Tensor, GPUBuffer>();
+    const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
+    for (const tensor of planned.given) {
+      const buffer = device.gpu.createBuffer({ label: tensor.name, size: Math.ceil(tensor.length / 4) * 16, usage });
+      given.set(tensor, buffer);
+      if (tensor.origin.kind === 'constant') {
+        device.gpu.queue.writeBuffer(buffer, 0, tensor.origin.values as Float32Array<ArrayBuffer>);
+      } else {
+        if (inputs.has(tensor.name)) throw new ShapeError(`two inputs are called ${tensor.name}`);
+        inputs.set(tensor.name, { tensor, buffer });
+      }
+    }
+    const outOfMemory = await device.gpu.popErrorScope();
+    if (outOfMemory !== null) {
+      for (const buffer of [...arena, ...given.values()]) buffer.destroy();
+      throw new LimitError(`the device has no room for this program's ${planned.arenaBytes} bytes of intermediates: ${outOfMemory.message}. Use a smaller batch or resolution.`);
+    }
+
+    const rangeOf = (place: Place): BufferRange => {
+      const size = BYTES * place.length;
+      if (place.kind === 'stored') return { buffer: storage.buffer(place.store), offset: BYTES * place.offset, size };
+      if (place.kind === 'given') return { buffer: given.get(place.tensor) as GPUBuffer, offset: 0, size };
+      const offset = BYTES * place.offset;
+      const chunk = Math.floor(offset / chunkBytes);
+      return { buffer: arena[chunk], offset: offset - chunk * chunkBytes, size };
+    };
+    const bound = planned.calls.map(({ call, places, label }) =>
+      call.dispatches.map((dispatch): BoundDispatch => ({ dispatch, label, ranges: dispatch.operands.map((name) => rangeOf(places[name])) })),
+    );
+    const sequence = await Sequence.prepare(device, bound.flat(), onProgress);
+    const parts = tensors.map((tensor) => rangeOf(planned.outputs.get(tensor) as Place));
+    const ring = new ReadbackRing(device, parts, RUNS_IN_FLIGHT);
+    const buffers = [...arena, ...given.values()];
+    return new Program({ plan: planned, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
+  }
+
+  /** Kernel calls and dispatches of a run. */
+  get size(): { readonly calls: number; readonly dispatches: number } {
+    return { calls: this.plan.calls.length, dispatches: this.sequence.commands.length };
+  }
+
+  /** Bytes that the program holds on the device, stores not counted. */
+  get bytes(): number {
+    return this.buffers.reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
+  /**
+   * Submits a run and gives its results as a promise of their own, so that a caller can submit the next run meanwhile:
+   * `const { results } = await program.submit(feeds)`. Waits only where RUNS_IN_FLIGHT runs are under way.
+   */
+  async submit(feeds: Feeds): Promise<{ readonly results: Promise<Results<Name>> }> {
+    await this.ring.available();
+    this.device.check();
+    this.write(feeds);
+    const encoder = this.device.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    this.sequence.record(pass);
+    pass.end();
+    const slot = this.ring.record(encoder);
+    this.device.gpu.queue.submit([encoder.finish()]);
+    const results = this.ring.read(slot).then((bytes) => Object.fromEntries(this.names.map((name, index) => [name, new Float32Array(bytes[index])])) as Results<Name>);
+    // Whoever asked may not have begun to wait when the device fails.
+    results.catch(() => undefined);
+    return { results };
+  }
+
+  /** Runs once and waits for the results. */
+  async run(feeds: Feeds): Promise<Results<Name>> {
+    return (await this.submit(feeds)).results;
+  }
+
+  /** Runs once with every dispatch timed by the device's clock (host time where it has none). For profiles, not for speed. */
+  async profile(feeds: Feeds): Promise<readonly Span[]> {
+    this.device.check();
+    this.write(feeds);
+    return new Profiler(this.device).run(this.sequence);
+  }
+
+  /**
+   * Repeats a run call by call, without its updates, until one gives a number that is not finite. To find the cause after
+   * a loss came back as NaN; slow.
+   * @returns the first such call, or null if everything is finite
+   */
+  async findNonFinite(feeds: Feeds): Promise<{ readonly label: string; readonly operand: string; readonly element: number; readonly value: number } | null> {
+    this.write(feeds);
+    let command = 0;
+    for (const [index, { call, places, label, node }] of this.plan.calls.entries()) {
+      const first = command;
+      command += this.bound[index].length;
+      if (node.op.effect === true) continue;
+      const encoder = this.device.gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      this.sequence.record(pass, first, command);
+      pass.end();
+      this.device.gpu.queue.submit([encoder.finish()]);
+      for (const [operand, { role, type }] of Object.entries(call.operands)) {
+        if (role !== 'output' || type !== 'f32') continue;
+        const range = this.rangeOf(places[operand]);
+        const values = new Float32Array(await readBuffer(this.device, range.buffer, range.offset, range.size));
+        const element = values.findIndex((value) => !Number.isFinite(value));
+        if (element >= 0) return { label, operand, element, value: values[element] };
+      }
+    }
+    return null;
+  }
+
+  destroy(): void {
+    for (const buffer of this.buffers) buffer.destroy();
+    this.sequence.destroy();
+    this.ring.destroy();
+  }
+
+  private write(feeds: Feeds): void {
+    for (const [name, { tensor, buffer }] of this.inputs) {
+      const values = feeds[name];
+      if (values === undefined) throw new ShapeError(`no value was given for input ${describe(tensor)}`);
+      // Bytes are packed four to a word, the last word filled up.
+      const expected = values instanceof Uint8Array ? tensor.length * BYTES : tensor.length;
+      if (values instanceof Uint8Array ? values.length > expected || values.length <= expected - BYTES : values.length !== expected) {
+        throw new ShapeError(`input ${describe(tensor)} was given ${values.length} ${values instanceof Uint8Array ? 'bytes' : 'values'}`);
+      }
+      if (!(values instanceof Uint8Array) && (values instanceof Float32Array) !== (tensor.type === 'f32')) {
+        throw new ShapeError(`input ${describe(tensor)} holds ${tensor.type}, but was given a ${values.constructor.name}`);
+      }
+      const whole = values.byteLength % BYTES === 0 ? values : padded(values as Uint8Array);
+      this.device.gpu.queue.writeBuffer(buffer, 0, whole as Uint8Array<ArrayBuffer>);
+    }
+    for (const name of Object.keys(feeds)) {
+      if (!this.inputs.has(name)) throw new ShapeError(`the program has no input called ${name}; its inputs are ${[...this.inputs.keys()].join(', ')}`);
+    }
+  }
+}
+
+function padded(bytes: Uint8Array): Uint8Array {
+  const result = new Uint8Array(Math.ceil(bytes.length / BYTES) * BYTES);
+  result.set(bytes);
+  return result;
+}

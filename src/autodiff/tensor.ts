@@ -1,0 +1,71 @@
+import type { ElementType } from '../gpu/dispatch.ts';
+import type { Op } from './op.ts';
+import type { Store } from './store.ts';
+
+export type Shape = readonly number[];
+
+export const elementCount = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
+
+/** Where a tensor's values come from: the caller of the program, the graph's author, a persistent store, or a node. */
+export type Origin =
+  | { readonly kind: 'input' }
+  | { readonly kind: 'constant'; readonly values: Float32Array | Uint32Array }
+  | { readonly kind: 'stored'; readonly store: Store; readonly offset: number }
+  | { readonly kind: 'node'; readonly node: Node };
+
+let created = 0;
+
+/**
+ * A symbolic tensor: a shape and where it comes from. It holds no numbers; those exist while a program runs, or in a store.
+ * Activations are [batch, height, width, channels]; weights of convolutions [height, width, input, output channels].
+ */
+export class Tensor {
+  /** Rises with creation, so that the order of ids is an order in which all can be computed. */
+  readonly id = created++;
+  readonly shape: Shape;
+  readonly type: ElementType;
+  readonly origin: Origin;
+  /** For messages and profiles. */
+  readonly name: string;
+
+  constructor(shape: Shape, type: ElementType, origin: Origin, name: string) {
+    if (shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
+      throw new ShapeError(`${name}: [${shape.join(', ')}] is no shape; each size is an integer of 1 or more`);
+    }
+    this.shape = shape;
+    this.type = type;
+    this.origin = origin;
+    this.name = name;
+  }
+
+  get length(): number {
+    return elementCount(this.shape);
+  }
+}
+
+/** One application of an op to tensors. */
+export interface Node<Attributes = unknown> {
+  readonly op: Op<Attributes>;
+  readonly attributes: Attributes;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+}
+
+/** A tensor that the caller gives with each run. */
+export function input(name: string, shape: Shape, type: ElementType = 'f32'): Tensor {
+  return new Tensor(shape, type, { kind: 'input' }, name);
+}
+
+/** A tensor whose values are part of the graph, such as a table or a list of indices. */
+export function constant(name: string, shape: Shape, values: Float32Array | Uint32Array): Tensor {
+  const tensor = new Tensor(shape, values instanceof Float32Array ? 'f32' : 'u32', { kind: 'constant', values }, name);
+  if (tensor.length !== values.length) throw new ShapeError(`constant ${describe(tensor)} was given ${values.length} values`);
+  return tensor;
+}
+
+/** Tensors that do not fit an op; the message names op, tensors and shapes. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError';
+}
+
+export const describe = (tensor: Tensor): string => `${tensor.name} [${tensor.shape.join(', ')}]${tensor.type === 'f32' ? '' : ` ${tensor.type}`}`;

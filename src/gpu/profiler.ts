@@ -1,0 +1,77 @@
+import type { Device } from './device.ts';
+import type { Sequence } from './sequence.ts';
+
+/** When one dispatch ran: microseconds on the device's clock, from the first dispatch of the run. */
+export interface Span {
+  readonly label: string;
+  readonly start: number;
+  readonly duration: number;
+}
+
+/** Dispatches timed with one query set; WebGPU allows 4096 queries in a set. */
+const SPANS_PER_SET = 2048;
+
+/** Times every dispatch of a sequence by itself, each in a pass of its own: by timestamps, or on the host where there are none. */
+export class Profiler {
+  private readonly device: Device;
+
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  async run(sequence: Sequence): Promise<readonly Span[]> {
+    return this.device.gpu.features.has('timestamp-query') ? this.byTimestamps(sequence) : this.byHost(sequence);
+  }
+
+  private async byTimestamps(sequence: Sequence): Promise<readonly Span[]> {
+    const { gpu } = this.device;
+    const times: bigint[] = [];
+    for (let first = 0; first < sequence.commands.length; first += SPANS_PER_SET) {
+      const count = Math.min(SPANS_PER_SET, sequence.commands.length - first);
+      const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 * count });
+      const size = 16 * count;
+      const resolved = gpu.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+      const staging = gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+      const encoder = gpu.createCommandEncoder();
+      for (let i = 0; i < count; i++) {
+        const pass = encoder.beginComputePass({
+          timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+        });
+        sequence.record(pass, first + i, first + i + 1);
+        pass.end();
+      }
+      encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+      gpu.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      times.push(...new BigInt64Array(staging.getMappedRange()));
+      querySet.destroy();
+      resolved.destroy();
+      staging.destroy();
+    }
+    this.device.check();
+    const origin = times[0] ?? 0n;
+    return sequence.commands.map(({ label }, i) => ({
+      label,
+      start: Number(times[2 * i] - origin) / 1000,
+      duration: Number(times[2 * i + 1] - times[2 * i]) / 1000,
+    }));
+  }
+
+  private async byHost(sequence: Sequence): Promise<readonly Span[]> {
+    const spans: Span[] = [];
+    await this.device.idle();
+    const origin = performance.now();
+    for (const [i, { label }] of sequence.commands.entries()) {
+      const start = performance.now();
+      const encoder = this.device.gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      sequence.record(pass, i, i + 1);
+      pass.end();
+      this.device.gpu.queue.submit([encoder.finish()]);
+      await this.device.idle();
+      spans.push({ label, start: (start - origin) * 1000, duration: (performance.now() - start) * 1000 });
+    }
+    return spans;
+  }
+}
