@@ -1,5 +1,5 @@
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
-import { summation } from './reduce_sum.ts';
+import { kindsOfSum, nameOfSum, summation } from './reduce_sum.ts';
 
 export interface DotProblem {
   readonly count: number;
@@ -8,11 +8,11 @@ export interface DotProblem {
 /** product [1] = a . b; the gradient of a scale factor. */
 export const dot: Kernel<DotProblem> = {
   name: 'dot',
-  calls: ({ count }, traits) => {
-    const { scratch, dispatches } = summation(['a', 'b'], count, 'product', 1, traits);
-    return [
-      {
-        variant: 'levels',
+  calls: ({ count }, traits) =>
+    kindsOfSum(traits.kind).map((kind) => {
+      const { scratch, dispatches } = summation(['a', 'b'], count, 'product', 1, kind);
+      return {
+        variant: nameOfSum(kind),
         operands: {
           a: { role: 'input', type: 'f32', length: count },
           b: { role: 'input', type: 'f32', length: count },
@@ -20,9 +20,8 @@ export const dot: Kernel<DotProblem> = {
           ...scratch,
         },
         dispatches,
-      },
-    ];
-  },
+      };
+    }),
   reference: ({ count }, { a, b }) => {
     let product = 0;
     let magnitude = 0;

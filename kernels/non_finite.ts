@@ -1,5 +1,5 @@
 import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
-import { exact, type Kernel } from './kernel.ts';
+import { exact, type Kernel, type KernelCall } from './kernel.ts';
 
 export interface NonFiniteProblem {
   readonly count: number;
@@ -8,6 +8,10 @@ export interface NonFiniteProblem {
 /** `report[1]` where every element is finite. */
 export const ALL_FINITE = 0xffffffff;
 
+/** Lanes of a workgroup, and elements that each looks at; on the CPU a workgroup is one vector, as barriers are dear there. */
+const GPU_SHAPE = { workgroupSize: 256, steps: 16 } as const;
+const CPU_SHAPE = { workgroupSize: 8, steps: 256 } as const;
+
 /** A long arena is split over this many workgroups at most, so that one more can combine what they found. */
 const MOST_GROUPS = 1024;
 
@@ -15,16 +19,16 @@ const MOST_GROUPS = 1024;
 export const nonFinite: Kernel<NonFiniteProblem> = {
   name: 'non_finite',
   calls: ({ count }, traits) => {
-    const [workgroupSize, steps] = traits.kind === 'cpu' ? [8, 256] : [256, 16];
     const vectors = count % 4 === 0;
     const components = vectors ? 4 : 1;
     const elements = count / components;
-    const span = Math.max(workgroupSize * steps, ceilDivide(elements, MOST_GROUPS));
-    const groups = ceilDivide(elements, span);
-    const constants = { Element: vectors ? 'vec4u' : 'u32', COMPONENTS: components, WORKGROUP_SIZE: workgroupSize };
-    return [
-      {
-        variant: constants.Element,
+    const shapes = traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE];
+    return shapes.map(({ workgroupSize, steps }): KernelCall => {
+      const span = Math.max(workgroupSize * steps, ceilDivide(elements, MOST_GROUPS));
+      const groups = ceilDivide(elements, span);
+      const constants = { Element: vectors ? 'vec4u' : 'u32', COMPONENTS: components, WORKGROUP_SIZE: workgroupSize };
+      return {
+        variant: `${workgroupSize} lanes of ${constants.Element}`,
         operands: {
           values: { role: 'input', type: 'f32', length: count },
           report: { role: 'output', type: 'u32', length: 2 },
@@ -49,8 +53,8 @@ export const nonFinite: Kernel<NonFiniteProblem> = {
             workgroups: [1, 1, 1],
           },
         ],
-      },
-    ];
+      };
+    });
   },
   reference: (_, { values }) => {
     // What float32 cannot hold becomes infinite on its way to the device.

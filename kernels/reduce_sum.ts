@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid, widestElement, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { EPSILON, sumError, type Kernel, type Operand } from './kernel.ts';
 
 export interface ReduceSumProblem {
@@ -13,16 +13,38 @@ interface Summation {
   readonly dispatches: readonly Dispatch[];
 }
 
+/** Lanes of a workgroup, and how many elements each adds one after the other; by what suits a kind of adapter. */
+const SHAPES = {
+  gpu: { workgroupSize: 256, steps: 16 },
+  // A workgroup is one vector there, since each barrier costs as much as many loads.
+  cpu: { workgroupSize: 8, steps: 128 },
+} as const;
+
+type AdapterKind = keyof typeof SHAPES;
+
+/** The adapter's own kind first: variants of a sum, all of which run anywhere. */
+export const kindsOfSum = (own: AdapterKind): readonly AdapterKind[] => (own === 'cpu' ? ['cpu', 'gpu'] : ['gpu', 'cpu']);
+
+/** What the variant for a kind is called. */
+export const nameOfSum = (kind: AdapterKind): string => `${SHAPES[kind].workgroupSize} lanes x ${SHAPES[kind].steps}`;
+
 /**
  * The dispatches that sum an operand, or the products of two, in a fixed order.
  *
  * Each lane adds a few values and each level multiplies the reach, so that rounding errors grow with the logarithm of the
- * length, as in a pairwise sum. On the CPU a workgroup is one vector, since each barrier there costs as much as many loads.
+ * length, as in a pairwise sum.
  * @param sources one operand of `count` elements to sum, or two to multiply first
  * @param target the operand of one element that gets factor * sum
+ * @param kind the kind of adapter to be shaped for
  */
-export function summation(sources: readonly [string] | readonly [string, string], count: number, target: string, factor: number, traits: AdapterTraits): Summation {
-  const [workgroupSize, steps] = traits.kind === 'cpu' ? [8, 128] : [256, 16];
+export function summation(
+  sources: readonly [string] | readonly [string, string],
+  count: number,
+  target: string,
+  factor: number,
+  kind: AdapterKind,
+): Summation {
+  const { workgroupSize, steps } = SHAPES[kind];
   const span = workgroupSize * steps;
   const scratch: Record<string, Operand> = {};
   const dispatches: Dispatch[] = [];
@@ -53,20 +75,19 @@ export function summation(sources: readonly [string] | readonly [string, string]
 /** sum [1] = factor * (values[0] + ... + values[count - 1]). */
 export const reduceSum: Kernel<ReduceSumProblem> = {
   name: 'reduce_sum',
-  calls: ({ count, factor }, traits) => {
-    const { scratch, dispatches } = summation(['values'], count, 'sum', factor, traits);
-    return [
-      {
-        variant: 'levels',
+  calls: ({ count, factor }, traits) =>
+    kindsOfSum(traits.kind).map((kind) => {
+      const { scratch, dispatches } = summation(['values'], count, 'sum', factor, kind);
+      return {
+        variant: nameOfSum(kind),
         operands: {
           values: { role: 'input', type: 'f32', length: count },
           sum: { role: 'output', type: 'f32', length: 1 },
           ...scratch,
         },
         dispatches,
-      },
-    ];
-  },
+      };
+    }),
   reference: ({ count, factor }, { values }) => {
     const sum = factor * values.reduce((total, value) => total + value, 0);
     const magnitude = Math.abs(factor) * values.reduce((total, value) => total + Math.abs(value), 0);

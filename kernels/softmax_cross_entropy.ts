@@ -19,7 +19,7 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
   name: 'softmax_cross_entropy',
   calls: ({ rows, classes, targets, temperature = 1 }, traits) => {
     const soft = targets === 'soft';
-    const mean = summation(['rowLoss'], rows, 'loss', 1 / rows, traits);
+    const mean = summation(['rowLoss'], rows, 'loss', 1 / rows, traits.kind);
     const operands: Record<string, Operand> = {
       logits: { role: 'input', type: 'f32', length: rows * classes },
       targets: soft ? { role: 'input', type: 'f32', length: rows * classes } : { role: 'input', type: 'u32', length: rows },
