@@ -1,0 +1,93 @@
+import { ceilDivide, foldGrid, type Dispatch } from '../src/gpu/dispatch.ts';
+import { exact, type Kernel } from './kernel.ts';
+
+export interface CopyProblem {
+  readonly count: number;
+  readonly sourceLength: number;
+  readonly sourceOffset: number;
+  readonly destinationLength: number;
+  readonly destinationOffset: number;
+}
+
+export interface ConcatenateProblem {
+  /** Elements of each part, in the order in which they follow each other. */
+  readonly lengths: readonly number[];
+}
+
+const WORKGROUP_SIZE = 64;
+
+function copying(count: number, source: string, sourceOffset: number, destination: string, destinationOffset: number): Dispatch {
+  const components = [count, sourceOffset, destinationOffset].every((number) => number % 4 === 0) ? 4 : 1;
+  return {
+    shader: 'copy.wgsl',
+    constants: { Element: components === 4 ? 'vec4f' : 'f32', WORKGROUP_SIZE },
+    parameters: [count / components, sourceOffset / components, destinationOffset / components],
+    operands: [source, destination],
+    workgroups: foldGrid(ceilDivide(count / components, WORKGROUP_SIZE)),
+  };
+}
+
+/**
+ * Copies `count` elements of `source` to `destination`, each from an offset on. `destination` is an output if all of it is
+ * written, and else updated in place.
+ */
+export const copy: Kernel<CopyProblem> = {
+  name: 'copy',
+  calls: ({ count, sourceLength, sourceOffset, destinationLength, destinationOffset }) => {
+    if (sourceOffset + count > sourceLength || destinationOffset + count > destinationLength) {
+      throw new RangeError(
+        `copy: ${count} elements from ${sourceOffset} of ${sourceLength} to ${destinationOffset} of ${destinationLength} reach beyond an end`,
+      );
+    }
+    return [
+      {
+        variant: 'element per invocation',
+        operands: {
+          source: { role: 'input', type: 'f32', length: sourceLength },
+          destination: { role: count === destinationLength ? 'output' : 'inout', type: 'f32', length: destinationLength },
+        },
+        dispatches: [copying(count, 'source', sourceOffset, 'destination', destinationOffset)],
+      },
+    ];
+  },
+  reference: ({ count, sourceOffset, destinationLength, destinationOffset }, { source, destination }) => {
+    const value = new Float64Array(destinationLength);
+    if (destination !== undefined) value.set(destination);
+    value.set(source.subarray(sourceOffset, sourceOffset + count), destinationOffset);
+    return { destination: exact(value) };
+  },
+  cost: ({ count }) => ({ flop: 0, bytes: 8 * count }),
+  cases: [
+    { count: 1, sourceLength: 1, sourceOffset: 0, destinationLength: 1, destinationOffset: 0 },
+    { count: 7, sourceLength: 20, sourceOffset: 3, destinationLength: 15, destinationOffset: 8 },
+    { count: 64, sourceLength: 71, sourceOffset: 4, destinationLength: 131, destinationOffset: 64 },
+    { count: 70000, sourceLength: 70003, sourceOffset: 3, destinationLength: 70000, destinationOffset: 0 },
+  ],
+};
+
+/** concatenated = part0, part1, ... one behind the other; its gradient is a `copy` of each part's range. */
+export const concatenate: Kernel<ConcatenateProblem> = {
+  name: 'concatenate',
+  calls: ({ lengths }) => {
+    const parts = lengths.map((length, index) => ({ name: `part${index}`, length }));
+    const total = lengths.reduce((sum, length) => sum + length, 0);
+    let offset = 0;
+    return [
+      {
+        variant: 'copies',
+        operands: {
+          ...Object.fromEntries(parts.map(({ name, length }) => [name, { role: 'input', type: 'f32', length } as const])),
+          concatenated: { role: 'output', type: 'f32', length: total },
+        },
+        dispatches: parts.map(({ name, length }) => {
+          const dispatch = copying(length, name, 0, 'concatenated', offset);
+          offset += length;
+          return dispatch;
+        }),
+      },
+    ];
+  },
+  reference: ({ lengths }, inputs) => ({ concatenated: exact(Float64Array.from(lengths.flatMap((_, index) => Array.from(inputs[`part${index}`])))) }),
+  cost: ({ lengths }) => ({ flop: 0, bytes: 8 * lengths.reduce((sum, length) => sum + length, 0) }),
+  cases: [{ lengths: [1] }, { lengths: [3, 8, 5] }, { lengths: [1024, 4, 2048] }],
+};

@@ -1,0 +1,24 @@
+// running = running + momentum * (batch - running): the running statistics of batch normalisation.
+//
+// running, batch   [count] Element
+// gate             [2] u32: nothing changes where gate[0] > 0
+// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
+// Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
+
+struct Parameters {
+  count: u32,
+  momentum: f32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> running: array<Element>;
+@group(0) @binding(2) var<storage, read_write> batch: array<Element>;
+@group(0) @binding(3) var<storage, read_write> gate: array<u32, 2>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i < parameters.count && gate[0] == 0) {
+    running[i] += parameters.momentum * (batch[i] - running[i]);
+  }
+}

@@ -1,0 +1,32 @@
+// scaled = values * factor, the factor an operand or a parameter.
+//
+// values, scaled   [count] Element
+// factor           [1] f32
+// Entry points: byOperand, byParameter. Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
+// Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
+
+struct Parameters {
+  count: u32,
+  factor: f32, // for byParameter
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> values: array<Element>;
+@group(0) @binding(2) var<storage, read_write> scaled: array<Element>;
+@group(0) @binding(3) var<storage, read_write> factor: array<f32, 1>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn byOperand(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i < parameters.count) {
+    scaled[i] = values[i] * factor[0];
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn byParameter(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i < parameters.count) {
+    scaled[i] = values[i] * parameters.factor;
+  }
+}

@@ -1,0 +1,25 @@
+// rows[i] = table[indices[i]].
+//
+// table     [tableRows, width] Element
+// indices   [count] u32, each below tableRows
+// rows      [count, width] Element
+// Dispatch: foldGrid(ceil(count * width / WORKGROUP_SIZE)); one invocation an element.
+// Constants: Element (vec4f, or f32 where a row's length is no multiple of four), WORKGROUP_SIZE.
+
+struct Parameters {
+  count: u32,
+  width: u32, // in Elements
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> table: array<Element>;
+@group(0) @binding(2) var<storage, read_write> indices: array<u32>;
+@group(0) @binding(3) var<storage, read_write> rows: array<Element>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i < parameters.count * parameters.width) {
+    rows[i] = table[indices[i / parameters.width] * parameters.width + i % parameters.width];
+  }
+}
