@@ -17,16 +17,16 @@ export interface BlockStyle {
   readonly combiningColumnLanes: number;
 }
 
-const WORKGROUP_REDUCTION: BlockStyle = {
-  name: 'workgroup reduction',
+const WORKGROUP_BLOCKS: BlockStyle = {
+  name: 'workgroup blocks',
   sharedRows: true,
   workgroupSize: 128,
   columnLanes: 16,
   combiningColumnLanes: 4,
 };
 
-const INVOCATION_REDUCTION: BlockStyle = {
-  name: 'invocation reduction',
+const INVOCATION_BLOCKS: BlockStyle = {
+  name: 'invocation blocks',
   sharedRows: false,
   workgroupSize: 64,
   columnLanes: 64,
@@ -35,7 +35,7 @@ const INVOCATION_REDUCTION: BlockStyle = {
 
 /** Both styles, the one that suits the adapter first. */
 export function blockStyles(traits: AdapterTraits): readonly BlockStyle[] {
-  const styles = [WORKGROUP_REDUCTION, INVOCATION_REDUCTION];
+  const styles = [WORKGROUP_BLOCKS, INVOCATION_BLOCKS];
   return traits.kind === 'gpu' ? styles : styles.reverse();
 }
 

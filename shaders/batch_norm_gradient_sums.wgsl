@@ -41,7 +41,7 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read_write> dbeta: array<Element>;
 @group(0) @binding(7) var<storage, read_write> coefficients: array<Element>;
 
-// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barriers.
+// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barrier.
 struct Walk {
   inside: bool,
   column: u32,

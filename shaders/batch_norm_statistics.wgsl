@@ -39,7 +39,7 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> inverseDeviation: array<Element>;
 @group(0) @binding(4) var<storage, read_write> variance: array<Element>;
 
-// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barriers.
+// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barrier.
 struct Walk {
   inside: bool,
   column: u32,
