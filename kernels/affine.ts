@@ -1,0 +1,70 @@
+import { widestElement } from '../src/gpu/dispatch.ts';
+import { blankExpected } from './expected.ts';
+import { EPSILON, type Kernel, type Operand } from './kernel.ts';
+import { blockStyles, visitingBlocks } from './row-blocks.ts';
+
+export interface AffineProblem {
+  /** N * H * W of an activation in NHWC. */
+  readonly rows: number;
+  readonly channels: number;
+  /** Whether `residual` is added. */
+  readonly residual: boolean;
+  readonly relu: boolean;
+}
+
+/**
+ * y = relu?(x * scale + shift (+ residual)), column by column: batch normalisation with fixed statistics, as
+ * `foldBatchNorm` turns them into scale and shift. x, residual, y [rows, channels]; scale, shift [channels].
+ */
+export const affine: Kernel<AffineProblem> = {
+  name: 'affine',
+  calls: ({ rows, channels, residual, relu }, traits) =>
+    blockStyles(traits).map((style) => {
+      const { Element } = widestElement(channels);
+      const { parameters, workgroups } = visitingBlocks(style, rows, channels);
+      const matrix = { type: 'f32', length: rows * channels } as const;
+      const vector = { type: 'f32', length: channels } as const;
+      const residualInput: Record<string, Operand> = residual ? { residual: { role: 'input', ...matrix } } : {};
+      return {
+        variant: `${style.name}, ${Element}`,
+        operands: {
+          x: { role: 'input', ...matrix },
+          scale: { role: 'input', ...vector },
+          shift: { role: 'input', ...vector },
+          ...residualInput,
+          y: { role: 'output', ...matrix },
+        },
+        dispatches: [
+          {
+            shader: 'affine.wgsl',
+            entryPoint: residual ? 'with_residual' : 'main',
+            constants: { Element, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },
+            parameters,
+            operands: ['x', 'scale', 'shift', 'y', ...(residual ? ['residual'] : [])],
+            workgroups,
+          },
+        ],
+      };
+    }),
+  reference: ({ channels, relu }, { x, scale, shift, residual }) => {
+    const y = blankExpected(x.length);
+    x.forEach((element, i) => {
+      const scaled = element * scale[i % channels];
+      const offset = shift[i % channels];
+      const added = residual?.[i] ?? 0;
+      const value = scaled + offset + added;
+      y.value[i] = relu ? Math.max(value, 0) : value;
+      y.error[i] = 3 * EPSILON * (Math.abs(scaled) + Math.abs(offset) + Math.abs(added));
+    });
+    return { y };
+  },
+  cost: ({ rows, channels, residual }) => ({ flop: rows * channels * (residual ? 3 : 2), bytes: 4 * rows * channels * (residual ? 3 : 2) }),
+  cases: [
+    { rows: 1, channels: 1, residual: false, relu: false },
+    { rows: 2, channels: 5, residual: true, relu: false },
+    { rows: 7, channels: 300, residual: false, relu: true },
+    { rows: 2500, channels: 67, residual: true, relu: true },
+    { rows: 1021, channels: 16, residual: true, relu: true },
+    { rows: 4 * 8, channels: 2048, residual: false, relu: false },
+  ],
+};

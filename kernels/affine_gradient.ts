@@ -1,0 +1,109 @@
+import { widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { addBlocks } from './column_sum.ts';
+import { EPSILON, exact, sumError, type Expected, type Kernel, type Operand } from './kernel.ts';
+import { blockStyles, reducingBlocks, visitingBlocks } from './row-blocks.ts';
+
+export interface AffineGradientProblem {
+  /** N * H * W of an activation in NHWC. */
+  readonly rows: number;
+  readonly channels: number;
+  /** Whether a ReLU follows; then y masks dy. */
+  readonly relu: boolean;
+  /**
+   * Whether the gradient of a residual, added before the ReLU, is wanted as dresidual. Without a ReLU it is dy itself, so
+   * that dresidual is an operand only with both.
+   */
+  readonly residual: boolean;
+  /** Whether dscale and dshift are wanted; then x is an input. */
+  readonly parameterGradients: boolean;
+}
+
+/**
+ * The gradient of `affine`: g = dy where y > 0; dx = g * scale, dresidual = g, dscale = sum g * x, dshift = sum g.
+ * x, y, dy, dx, dresidual [rows, channels]; scale, dscale, dshift [channels].
+ */
+export const affineGradient: Kernel<AffineGradientProblem> = {
+  name: 'affine_gradient',
+  calls: ({ rows, channels, relu, residual, parameterGradients }, traits) =>
+    blockStyles(traits).map((style) => {
+      const { Element } = widestElement(channels);
+      const visiting = { Element, WORKGROUP_SIZE: style.workgroupSize };
+      const blocks = reducingBlocks(style, rows, channels);
+      const visit = visitingBlocks(style, rows, channels);
+      const matrix = { type: 'f32', length: rows * channels } as const;
+      const vector = { type: 'f32', length: channels } as const;
+      const partials = { role: 'scratch', type: 'f32', length: blocks.blocks * channels } as const;
+      const stored = relu && residual;
+
+      const operands: Record<string, Operand> = { dy: { role: 'input', ...matrix } };
+      if (relu) operands.y = { role: 'input', ...matrix };
+      operands.scale = { role: 'input', ...vector };
+      operands.dx = { role: 'output', ...matrix };
+      if (stored) operands.dresidual = { role: 'output', ...matrix };
+      const dispatches: Dispatch[] = [
+        {
+          shader: 'affine_gradient.wgsl',
+          entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
+          constants: visiting,
+          parameters: visit.parameters,
+          operands: ['dy', 'scale', 'dx', ...(relu ? ['y'] : []), ...(stored ? ['dresidual'] : [])],
+          workgroups: visit.workgroups,
+        },
+      ];
+      if (parameterGradients) {
+        operands.x = { role: 'input', ...matrix };
+        operands.dscale = { role: 'output', ...vector };
+        operands.dshift = { role: 'output', ...vector };
+        operands.scaleSums = partials;
+        operands.shiftSums = partials;
+        dispatches.push(
+          {
+            shader: 'affine_gradient_sums.wgsl',
+            entryPoint: relu && !stored ? 'masked' : 'plain',
+            constants: { ...visiting, SHARED_ROWS: style.sharedRows },
+            parameters: blocks.parameters,
+            operands: ['x', stored ? 'dresidual' : 'dy', 'scaleSums', 'shiftSums', ...(relu && !stored ? ['y'] : [])],
+            workgroups: blocks.workgroups,
+          },
+          addBlocks(style, blocks.blocks, channels, 'scaleSums', 'dscale'),
+          addBlocks(style, blocks.blocks, channels, 'shiftSums', 'dshift'),
+        );
+      }
+      return { variant: `${style.name}, ${Element}`, operands, dispatches };
+    }),
+  reference: ({ rows, channels, relu, residual, parameterGradients }, { dy, y, scale, x }) => {
+    const g = relu ? dy.map((gradient, i) => (y[i] > 0 ? gradient : 0)) : dy;
+    const dx = g.map((gradient, i) => gradient * scale[i % channels]);
+    const results: Record<string, Expected> = { dx: { value: dx, error: dx.map((gradient) => EPSILON * Math.abs(gradient)) } };
+    if (relu && residual) results.dresidual = exact(g);
+    if (parameterGradients) {
+      results.dscale = columnSums(rows, g.map((gradient, i) => gradient * x[i]), channels);
+      results.dshift = columnSums(rows, g, channels);
+    }
+    return results;
+  },
+  cost: ({ rows, channels, relu, residual, parameterGradients }) => {
+    const read = relu ? 2 : 1;
+    const written = relu && residual ? 2 : 1;
+    const forSums = parameterGradients ? 1 + (relu && residual ? 1 : read) : 0;
+    return { flop: rows * channels * (parameterGradients ? 4 : 1), bytes: 4 * rows * channels * (read + written + forSums) };
+  },
+  cases: [
+    { rows: 1, channels: 1, relu: false, residual: false, parameterGradients: true },
+    { rows: 2, channels: 5, relu: true, residual: true, parameterGradients: true },
+    { rows: 7, channels: 300, relu: true, residual: false, parameterGradients: true },
+    { rows: 1021, channels: 16, relu: false, residual: true, parameterGradients: true },
+    { rows: 2500, channels: 67, relu: true, residual: true, parameterGradients: false },
+    { rows: 4 * 8, channels: 2048, relu: true, residual: true, parameterGradients: true },
+  ],
+};
+
+function columnSums(rows: number, terms: Float64Array, channels: number): Expected {
+  const value = new Float64Array(channels);
+  const magnitudes = new Float64Array(channels);
+  terms.forEach((term, i) => {
+    value[i % channels] += term;
+    magnitudes[i % channels] += Math.abs(term);
+  });
+  return { value, error: magnitudes.map((magnitude) => sumError(rows, magnitude)) };
+}

@@ -1,0 +1,68 @@
+// y = activation(x * scale + shift (+ residual)), column by column; activation is ReLU or nothing.
+//
+// x, residual, y   [rows, columns] Element
+// scale, shift     [columns] Element
+// Entry points: main, and with_residual for a y that a residual is added to.
+// Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE, RELU.
+
+struct Parameters {
+  rows: u32,
+  columns: u32,
+  columnLanes: u32,
+  rowLanes: u32,
+  rowsPerBlock: u32,
+  blocks: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> scale: array<Element>;
+@group(0) @binding(3) var<storage, read_write> shift: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Element>;
+@group(0) @binding(5) var<storage, read_write> residual: array<Element>;
+
+// The elements [begin, end) in steps of stride that an invocation visits, all of one column.
+struct Walk {
+  column: u32,
+  begin: u32,
+  end: u32,
+  stride: u32,
+}
+
+fn walkOf(group: vec3u, lane: u32) -> Walk {
+  let rowLane = lane / parameters.columnLanes;
+  let column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
+  let inside = rowLane < parameters.rowLanes && column < parameters.columns;
+  let firstRow = group.y * parameters.rowsPerBlock;
+  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), inside);
+  return Walk(column, (firstRow + rowLane) * parameters.columns + column, endRow * parameters.columns, parameters.rowLanes * parameters.columns);
+}
+
+// Not max(): that may swallow a NaN, which the training loop must get to see.
+fn activation(value: Element) -> Element {
+  if (RELU) {
+    return select(value, Element(), value < Element());
+  }
+  return value;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let factor = scale[walk.column];
+  let offset = shift[walk.column];
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    y[i] = activation(x[i] * factor + offset);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn with_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let factor = scale[walk.column];
+  let offset = shift[walk.column];
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    y[i] = activation(x[i] * factor + offset + residual[i]);
+  }
+}
