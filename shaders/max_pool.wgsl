@@ -1,0 +1,67 @@
+// y[n, oh, ow, c] = the greatest x[n, oh * stride - padding + ky, ow * stride - padding + kx, c] with 0 <= ky, kx < window
+// that lies in the picture; position = ky * window + kx of that element.
+//
+// As in PyTorch, the first of equal maxima counts, and a NaN wins over every number, the last NaN over the others.
+//
+// x          [batch, height, width, columns] Element
+// y          [batch, pooledHeight, pooledWidth, columns] Element;  position the same, Index
+// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an Element of y.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Index (vec4u or u32), WORKGROUP_SIZE.
+
+struct Parameters {
+  height: u32,
+  width: u32,
+  columns: u32,
+  pooledHeight: u32,
+  pooledWidth: u32,
+  window: u32,
+  stride: u32,
+  padding: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Element>;
+@group(0) @binding(3) var<storage, read_write> position: array<Index>;
+
+// The padding before the picture, as the part of a window that starts at `start` in the padded picture.
+fn skipped(start: u32) -> u32 {
+  return parameters.padding - min(start, parameters.padding);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i >= parameters.count) {
+    return;
+  }
+  let column = i % parameters.columns;
+  let place = i / parameters.columns;
+  let startX = place % parameters.pooledWidth * parameters.stride;
+  let startY = place / parameters.pooledWidth % parameters.pooledHeight * parameters.stride;
+  let image = place / parameters.pooledWidth / parameters.pooledHeight * parameters.height;
+
+  let firstX = skipped(startX);
+  let firstY = skipped(startY);
+  // The first element is met again in the loop, where it is not greater than itself.
+  var best = x[((image + startY + firstY - parameters.padding) * parameters.width + startX + firstX - parameters.padding) * parameters.columns + column];
+  var bestPosition = Index(firstY * parameters.window + firstX);
+  for (var ky = firstY; ky < parameters.window; ky++) {
+    let row = startY + ky - parameters.padding;
+    for (var kx = firstX; kx < parameters.window; kx++) {
+      let pixel = startX + kx - parameters.padding;
+      if (row < parameters.height && pixel < parameters.width) {
+        let value = x[((image + row) * parameters.width + pixel) * parameters.columns + column];
+        // By bits: a compiler may assume that no value is NaN.
+        let valueIsNan = (bitcast<Index>(value) & Index(0x7fffffffu)) > Index(0x7f800000u);
+        let bestIsNan = (bitcast<Index>(best) & Index(0x7fffffffu)) > Index(0x7f800000u);
+        let better = valueIsNan | (!bestIsNan & (value > best));
+        best = select(best, value, better);
+        bestPosition = select(bestPosition, Index(ky * parameters.window + kx), better);
+      }
+    }
+  }
+  y[i] = best;
+  position[i] = bestPosition;
+}
