@@ -1,0 +1,29 @@
+// y[n, c] = mean of x[n, p, c] over the pixels p.
+//
+// x   [batch, pixels, columns] Element
+// y   [batch, columns] Element
+// Dispatch: foldGrid(ceil(batch * columns / WORKGROUP_SIZE)); one invocation an Element of y, neighbours read neighbours.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE.
+
+struct Parameters {
+  pixels: u32,
+  columns: u32,
+  count: u32, // batch * columns
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Element>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i < parameters.count) {
+    let begin = i / parameters.columns * parameters.pixels * parameters.columns + i % parameters.columns;
+    var sum: Element;
+    for (var pixel = 0u; pixel < parameters.pixels; pixel++) {
+      sum += x[begin + pixel * parameters.columns];
+    }
+    y[i] = sum / f32(parameters.pixels);
+  }
+}
