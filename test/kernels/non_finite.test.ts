@@ -35,8 +35,8 @@ test('non_finite: infinities, quiet and signalling NaN of either sign are not, w
 });
 
 test('non_finite: the first of many in a long arena, in every component and behind many spans', async () => {
-  for (const first of [262141, 262142, 262143, 262144]) {
-    const bits = new Array<number>(300000).fill(0);
+  for (const first of [33333, 33334, 33335, 33336]) {
+    const bits = new Array<number>(40000).fill(0);
     for (let i = first; i < bits.length; i += 7) bits[i] = 0x7fc00000;
     for (const report of await reportOn(bits)) assert.equal(report, [Math.ceil((bits.length - first) / 7), first]);
   }
