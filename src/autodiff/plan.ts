@@ -2,7 +2,8 @@ import type { Cost, KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
 import { layOutArena, type Lifetime } from './arena.ts';
 import { nodesBefore } from './gradient.ts';
-import type { AnyKernel } from './op.ts';
+import type { AnyKernel, KernelUse } from './op.ts';
+import { identity } from './ops/identity.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -55,7 +56,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
 
   const calls: { readonly planned: Omit<PlannedCall, 'places'>; readonly operands: Readonly<Record<string, Tensor>> }[] = [];
   for (const node of nodes) {
-    for (const use of node.op.lower(node, granted)) {
+    for (const use of node.op.lower(node, granted).flatMap(separateOperands)) {
       const problem = use.problem as never;
       const call = use.kernel.calls(problem, traits)[0];
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
@@ -125,6 +126,26 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
     arenaBytes: layout.bytes,
     liveBytes: layout.liveBytes,
   };
+}
+
+/**
+ * WebGPU forbids to bind memory twice where one binding can write, and all of ours can (see Dispatch). Where a kernel takes
+ * one tensor for two operands, as in x * x, all but the first get a copy.
+ */
+function separateOperands(use: KernelUse): readonly KernelUse[] {
+  const seen = new Set<Tensor>();
+  const copies: KernelUse[] = [];
+  const operands = Object.entries(use.operands).map(([name, tensor]): [string, Tensor] => {
+    const base = root(tensor);
+    if (!seen.has(base)) {
+      seen.add(base);
+      return [name, tensor];
+    }
+    const copy = identity(tensor);
+    if (copy.origin.kind === 'node') copies.push(...copy.origin.node.op.lower(copy.origin.node, new Set()));
+    return [name, copy];
+  });
+  return copies.length === 0 ? [use] : [...copies, { ...use, operands: Object.fromEntries(operands) }];
 }
 
 /** The tensor whose memory this one is: itself, unless it is a view. */

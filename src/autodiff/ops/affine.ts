@@ -1,0 +1,65 @@
+import { affine as affineKernel } from '../../../kernels/affine.ts';
+import { affineGradient as affineGradientKernel } from '../../../kernels/affine_gradient.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+const op: Op<{ readonly relu: boolean }> = {
+  name: 'affine',
+  infer([x, scale, shift, residual]) {
+    const channels = x.shape[x.shape.length - 1];
+    if (scale.length !== channels || shift.length !== channels || (residual && residual.length !== x.length)) {
+      throw new ShapeError(`affine: ${[x, scale, shift, ...(residual ? [residual] : [])].map(describe).join(', ')} do not fit each other`);
+    }
+    return [{ shape: x.shape, name: scale.name }];
+  },
+  lower: ({ attributes: { relu }, inputs: [x, scale, shift, residual], outputs: [y] }) => [
+    use(affineKernel, { ...rowsOf(x, scale), relu, residual: residual !== undefined }, { x, scale, shift, ...(residual && { residual }), y }),
+  ],
+  gradient({ attributes: { relu }, inputs: [x, scale, , residual], outputs: [y] }, [dy], [, needScale, needShift]) {
+    if (dy === undefined) return [];
+    const parameterGradients = needScale || needShift;
+    const inputs = [dy, scale, ...(relu ? [y] : []), ...(parameterGradients ? [x] : [])];
+    const outputs = apply(gradientOp, inputs, { relu, residual: residual !== undefined, parameterGradients });
+    const dresidual = relu && residual !== undefined ? outputs[1] : dy;
+    const [dscale, dshift] = parameterGradients ? outputs.slice(-2) : [];
+    return [outputs[0], dscale, dshift, residual && dresidual];
+  },
+};
+
+interface GradientAttributes {
+  readonly relu: boolean;
+  readonly residual: boolean;
+  readonly parameterGradients: boolean;
+}
+
+const gradientOp: Op<GradientAttributes> = {
+  name: 'affineGradient',
+  infer: ([dy, scale], { relu, residual, parameterGradients }) => [
+    { shape: dy.shape, name: scale.name },
+    ...(relu && residual ? [{ shape: dy.shape }] : []),
+    ...(parameterGradients ? [{ shape: scale.shape }, { shape: scale.shape }] : []),
+  ],
+  lower: ({ attributes, inputs: [dy, scale, ...rest], outputs: [dx, ...others] }) => {
+    const { relu, residual, parameterGradients } = attributes;
+    const y = relu ? rest.shift() : undefined;
+    const [x] = rest;
+    const dresidual = relu && residual ? others.shift() : undefined;
+    const [dscale, dshift] = others;
+    return [
+      use(
+        affineGradientKernel,
+        { ...rowsOf(dy, scale), ...attributes },
+        { dy, scale, dx, ...(y && { y }), ...(dresidual && { dresidual }), ...(parameterGradients && { x, dscale, dshift }) },
+      ),
+    ];
+  },
+};
+
+const rowsOf = (x: Tensor, scale: Tensor): { rows: number; channels: number } => ({ rows: x.length / scale.length, channels: scale.length });
+
+/**
+ * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalisation with fixed statistics.
+ */
+export function affine(x: Tensor, scale: Tensor, shift: Tensor, { residual, relu = false }: { readonly residual?: Tensor; readonly relu?: boolean } = {}): Tensor {
+  return apply(op, residual === undefined ? [x, scale, shift] : [x, scale, shift, residual], { relu })[0];
+}

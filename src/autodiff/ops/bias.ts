@@ -1,0 +1,25 @@
+import { bias as biasKernel } from '../../../kernels/bias.ts';
+import { columnSum as columnSumKernel } from '../../../kernels/column_sum.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+const op: Op<null> = {
+  name: 'bias',
+  infer([x, b]) {
+    if (b.length !== x.shape[x.shape.length - 1]) throw new ShapeError(`bias: ${describe(b)} does not fit the last dimension of ${describe(x)}`);
+    return [{ shape: x.shape }];
+  },
+  lower: ({ inputs: [x, b], outputs: [y] }) => [use(biasKernel, { rows: x.length / b.length, channels: b.length }, { x, bias: b, y })],
+  gradient: ({ inputs: [, b] }, [dy], [, needBias]) => [dy, dy && needBias ? apply(columnSumOp, [dy], { channels: b.length })[0] : undefined],
+};
+
+const columnSumOp: Op<{ readonly channels: number }> = {
+  name: 'columnSum',
+  infer: (_, { channels }) => [{ shape: [channels] }],
+  lower: ({ attributes: { channels }, inputs: [x], outputs: [sums] }) => [use(columnSumKernel, { rows: x.length / channels, channels }, { x, sums })],
+};
+
+/** x + b, with b [channels] added to each row of x [..., channels]. */
+export function bias(x: Tensor, b: Tensor): Tensor {
+  return apply(op, [x, b], null)[0];
+}

@@ -1,0 +1,38 @@
+import { foldBatchNorm as foldKernel } from '../../../kernels/fold_batch_norm.ts';
+import { foldBatchNormGradient as foldGradientKernel } from '../../../kernels/fold_batch_norm_gradient.ts';
+import { apply, use, type Op } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+
+interface Attributes {
+  readonly epsilon: number;
+}
+
+const op: Op<Attributes> = {
+  name: 'foldBatchNorm',
+  infer: ([gamma]) => [
+    { shape: gamma.shape, name: `${gamma.name} scale` },
+    { shape: gamma.shape, name: `${gamma.name} shift` },
+  ],
+  lower: ({ attributes: { epsilon }, inputs: [gamma, beta, runningMean, runningVariance], outputs: [scale, shift] }) => [
+    use(foldKernel, { channels: gamma.length, epsilon }, { gamma, beta, runningMean, runningVariance, scale, shift }),
+  ],
+  // The running statistics are constants here: training never changes them by gradient.
+  gradient({ attributes, inputs: [, , runningMean, runningVariance] }, [dscale, dshift]) {
+    if (dscale === undefined || dshift === undefined) throw new Error('foldBatchNorm: scale and shift are used together');
+    return apply(gradientOp, [dscale, dshift, runningMean, runningVariance], attributes);
+  },
+};
+
+const gradientOp: Op<Attributes> = {
+  name: 'foldBatchNormGradient',
+  infer: ([dscale]) => [{ shape: dscale.shape }, { shape: dscale.shape }],
+  lower: ({ attributes: { epsilon }, inputs: [dscale, dshift, runningMean, runningVariance], outputs: [dgamma, dbeta] }) => [
+    use(foldGradientKernel, { channels: dscale.length, epsilon }, { dscale, dshift, runningMean, runningVariance, dgamma, dbeta }),
+  ],
+};
+
+/** Batch normalisation with running statistics as one affine map: scale = gamma / sqrt(variance + epsilon), shift = beta - mean * scale. */
+export function foldBatchNorm(gamma: Tensor, beta: Tensor, runningMean: Tensor, runningVariance: Tensor, epsilon: number): { readonly scale: Tensor; readonly shift: Tensor } {
+  const [scale, shift] = apply(op, [gamma, beta, runningMean, runningVariance], { epsilon });
+  return { scale, shift };
+}

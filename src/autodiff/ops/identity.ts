@@ -1,0 +1,18 @@
+import { copy as copyKernel } from '../../../kernels/copy.ts';
+import { apply, use, type Op } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+
+const op: Op<null> = {
+  name: 'identity',
+  infer: ([x]) => [{ shape: x.shape, name: x.name }],
+  lower: ({ inputs: [source], outputs: [destination] }) => {
+    const count = source.length;
+    return [use(copyKernel, { count, sourceLength: count, sourceOffset: 0, destinationLength: count, destinationOffset: 0 }, { source, destination })];
+  },
+  gradient: (_, [dy]) => [dy],
+};
+
+/** A copy of a tensor in memory of its own. */
+export function identity(x: Tensor): Tensor {
+  return apply(op, [x], null)[0];
+}

@@ -1,0 +1,27 @@
+import { l2Normalize as forwardKernel } from '../../../kernels/l2_normalize.ts';
+import { l2NormalizeGradient as gradientKernel } from '../../../kernels/l2_normalize_gradient.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+const rowsOf = ({ shape: [rows, width] }: Tensor): { rows: number; width: number } => ({ rows, width });
+
+const op: Op<null> = {
+  name: 'l2Normalize',
+  infer([x]) {
+    if (x.shape.length !== 2) throw new ShapeError(`l2Normalize: ${describe(x)}; [rows, width] was expected`);
+    return [{ shape: x.shape }, { shape: [x.shape[0]] }];
+  },
+  lower: ({ inputs: [x], outputs: [f, norm] }) => [use(forwardKernel, rowsOf(x), { x, f, norm })],
+  gradient: ({ outputs: [f, norm] }, [dy]) => [dy && apply(gradientOp, [f, norm, dy], null)[0]],
+};
+
+const gradientOp: Op<null> = {
+  name: 'l2NormalizeGradient',
+  infer: ([f]) => [{ shape: f.shape }],
+  lower: ({ inputs: [f, norm, dy], outputs: [dx] }) => [use(gradientKernel, rowsOf(f), { f, norm, dy, dx })],
+};
+
+/** Each row divided by its Euclidean length. @param x [rows, width] */
+export function l2Normalize(x: Tensor): Tensor {
+  return apply(op, [x], null)[0];
+}

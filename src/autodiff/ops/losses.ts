@@ -1,0 +1,73 @@
+import { quadrupletLoss as quadrupletKernel, QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../../kernels/quadruplet_loss.ts';
+import { softmaxCrossEntropy as crossEntropyKernel } from '../../../kernels/softmax_cross_entropy.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import { scaleBy } from './scale.ts';
+
+/**
+ * Losses come out of one fused kernel together with their gradient, as an output that is hidden from the graph's author.
+ * Their gradient rule therefore only scales it by the gradient that arrives.
+ */
+
+const crossEntropyOp: Op<{ readonly temperature: number }> = {
+  name: 'softmaxCrossEntropy',
+  infer([logits, targets]) {
+    if (logits.shape.length !== 2) throw new ShapeError(`softmaxCrossEntropy: logits ${describe(logits)}; [batch, classes] was expected`);
+    const expected = targets.type === 'u32' ? logits.shape[0] : logits.length;
+    if (targets.length !== expected) throw new ShapeError(`softmaxCrossEntropy: targets ${describe(targets)} do not fit logits ${describe(logits)}`);
+    return [{ shape: [1] }, { shape: logits.shape }];
+  },
+  lower: ({ attributes: { temperature }, inputs: [logits, targets], outputs: [loss, dlogits] }) => {
+    const [rows, classes] = logits.shape;
+    const kind = targets.type === 'u32' ? 'hard' : 'soft';
+    return [use(crossEntropyKernel, { rows, classes, targets: kind, temperature }, { logits, targets, loss, dlogits })];
+  },
+  gradient: ({ outputs: [, dlogits] }, [dloss]) => [dloss && scaleBy(dlogits, dloss), undefined],
+};
+
+/**
+ * The mean over the batch of the cross-entropy between targets and softmax(logits / temperature).
+ * @param logits [batch, classes]
+ * @param targets labels, u32 [batch], or distributions, f32 [batch, classes]
+ * @returns [1]
+ */
+export function softmaxCrossEntropy(logits: Tensor, targets: Tensor, temperature = 1): Tensor {
+  return apply(crossEntropyOp, [logits, targets], { temperature })[0];
+}
+
+type QuadrupletAttributes = Pick<QuadrupletLossProblem, 'margin' | 'mining'>;
+
+const quadrupletOp: Op<QuadrupletAttributes> = {
+  name: 'quadrupletLoss',
+  infer([embeddings, labels, domains]) {
+    const [count] = embeddings.shape;
+    if (embeddings.shape.length !== 2 || labels.length !== count || domains.length !== count) {
+      throw new ShapeError(`quadrupletLoss: ${describe(embeddings)}, ${describe(labels)}, ${describe(domains)}; [count, width], [count] and [count] were expected`);
+    }
+    return [{ shape: [1] }, { shape: embeddings.shape }, { shape: [QUADRUPLET_STATISTICS.length] }];
+  },
+  lower: ({ attributes, inputs: [embeddings, labels, domains, seed], outputs: [loss, dembeddings, statistics] }) => {
+    const [count, width] = embeddings.shape;
+    return [use(quadrupletKernel, { count, width, ...attributes }, { embeddings, labels, domains, ...(seed && { seed }), loss, dembeddings, statistics })];
+  },
+  gradient: ({ outputs: [, dembeddings] }, [dloss]) => [dloss && scaleBy(dembeddings, dloss)],
+};
+
+export interface QuadrupletOptions extends QuadrupletAttributes {
+  /** For random mining: u32 [1], another one each step. */
+  readonly seed?: Tensor;
+}
+
+/**
+ * The domain-balanced quadruplet loss of Tursun et al. (2022), reconstructed in docs/method.md: mining, hinges and gradient
+ * in one go.
+ * @param embeddings [count, width], of length 1 each
+ * @param labels u32 [count]
+ * @param domains u32 [count], 0 for sketches and 1 for photos
+ * @returns loss [1] and statistics, named by QUADRUPLET_STATISTICS
+ */
+export function quadrupletLoss(embeddings: Tensor, labels: Tensor, domains: Tensor, { seed, ...attributes }: QuadrupletOptions = {}): { readonly loss: Tensor; readonly statistics: Tensor } {
+  const inputs = seed === undefined ? [embeddings, labels, domains] : [embeddings, labels, domains, seed];
+  const [loss, , statistics] = apply(quadrupletOp, inputs, attributes);
+  return { loss, statistics };
+}

@@ -1,0 +1,85 @@
+import { adam as adamKernel } from '../../../kernels/adam.ts';
+import { momentumSgd as momentumSgdKernel } from '../../../kernels/momentum_sgd.ts';
+import { nonFinite as nonFiniteKernel } from '../../../kernels/non_finite.ts';
+import { interpolate as interpolateKernel } from '../../../kernels/interpolate.ts';
+import { apply, applyNode, use, type Op } from '../op.ts';
+import type { Node, Tensor } from '../tensor.ts';
+
+/** Effects: nodes without outputs that change stored tensors at the end of a run. All take a `gate`, see `nonFinite`. */
+
+const nonFiniteOp: Op<null> = {
+  name: 'nonFinite',
+  infer: () => [{ shape: [2], type: 'u32' }],
+  lower: ({ inputs: [values], outputs: [report] }) => [use(nonFiniteKernel, { count: values.length }, { values, report })],
+};
+
+/**
+ * How many elements are NaN or infinite, and the index of the first: u32 [2]. Effects that take it as their gate change
+ * nothing where the count is above zero, so that one bad step never reaches the weights.
+ */
+export function nonFinite(values: Tensor): Tensor {
+  return apply(nonFiniteOp, [values], null)[0];
+}
+
+/** What an update of flat arenas needs; all but hyper, group settings and gate are [n]. */
+export interface UpdateOperands {
+  readonly parameters: Tensor;
+  readonly gradients: Tensor;
+  /** u32 [n / 64]: the parameter group of each block of 64 elements. */
+  readonly group: Tensor;
+  /** [groups * 4]: learning-rate multiplier, weight decay, 0, 0. */
+  readonly groupSettings: Tensor;
+  /** Learning rate and the rest, written by the host each step. */
+  readonly hyper: Tensor;
+  readonly gate: Tensor;
+}
+
+const adamOp: Op<{ readonly decoupled: boolean }> = {
+  name: 'adam',
+  effect: true,
+  infer: () => [],
+  lower: ({ attributes, inputs: [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate] }) => [
+    use(
+      adamKernel,
+      { count: parameters.length, groups: groupSettings.length / 4, ...attributes },
+      { parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate },
+    ),
+  ],
+};
+
+/** One step of Adam, or of AdamW where `decoupled`, in place. `hyper` is adamHyper's. */
+export function adamUpdate(operands: UpdateOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor }, decoupled: boolean): Node {
+  const { parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate } = operands;
+  return applyNode(adamOp, [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate], { decoupled }) as Node;
+}
+
+const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
+  name: 'momentumSgd',
+  effect: true,
+  infer: () => [],
+  lower: ({ attributes, inputs: [parameters, gradients, velocity, group, groupSettings, hyper, gate] }) => [
+    use(
+      momentumSgdKernel,
+      { count: parameters.length, groups: groupSettings.length / 4, ...attributes },
+      { parameters, gradients, velocity, group, groupSettings, hyper, gate },
+    ),
+  ],
+};
+
+/** One step of stochastic gradient descent with momentum, in place. `hyper` is [learning rate, momentum]. */
+export function momentumSgdUpdate(operands: UpdateOperands & { readonly velocity: Tensor }, nesterov: boolean): Node {
+  const { parameters, gradients, velocity, group, groupSettings, hyper, gate } = operands;
+  return applyNode(momentumSgdOp, [parameters, gradients, velocity, group, groupSettings, hyper, gate], { nesterov }) as Node;
+}
+
+const interpolateOp: Op<{ readonly momentum: number }> = {
+  name: 'interpolate',
+  effect: true,
+  infer: () => [],
+  lower: ({ attributes: { momentum }, inputs: [running, batch, gate] }) => [use(interpolateKernel, { count: running.length, momentum }, { running, batch, gate })],
+};
+
+/** running += momentum * (batch - running), in place: running statistics of batch normalisation. */
+export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): Node {
+  return applyNode(interpolateOp, [running, batch, gate], { momentum }) as Node;
+}

@@ -1,0 +1,47 @@
+import { copy as copyKernel } from '../../../kernels/copy.ts';
+import { apply, use, type Op } from '../op.ts';
+import type { Store } from '../store.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+interface Attributes {
+  readonly store: Store;
+  /** Entry names, one for each input. */
+  readonly names: readonly string[];
+}
+
+const op: Op<Attributes> = {
+  name: 'pack',
+  infer(inputs, { store, names }) {
+    inputs.forEach((tensor, index) => {
+      const entry = store.get(names[index]);
+      if (entry.length !== tensor.length) throw new ShapeError(`pack: ${describe(tensor)} does not fit ${describe(entry)} of ${store.name}`);
+    });
+    return [{ shape: [store.length], name: store.name }];
+  },
+  pins: ({ attributes: { store, names }, inputs, outputs }) => [
+    { tensor: outputs[0], store, offset: 0 },
+    ...inputs.map((tensor, index) => ({ tensor, store, offset: offsetOf(store, names[index]) })),
+  ],
+  // Most inputs are computed right where they belong; only those that could not be are copied.
+  lower: ({ attributes: { store, names }, inputs }, granted) =>
+    inputs.flatMap((tensor, index) => {
+      const target = store.get(names[index]);
+      if (granted.has(tensor)) return [];
+      return [use(copyKernel, { sourceLength: tensor.length, destinationLength: target.length, sourceOffset: 0, destinationOffset: 0, count: tensor.length }, { source: tensor, destination: target })];
+    }),
+};
+
+/**
+ * The tensors as one flat store: gradients in the layout of their parameters, so that an optimiser updates all of them in
+ * one dispatch. Tensors that the graph computes are computed right into the store.
+ * @param tensors by the names of the store's entries
+ * @returns the whole store [store.length]
+ */
+export function pack(tensors: ReadonlyMap<string, Tensor>, store: Store): Tensor {
+  return apply(op, [...tensors.values()], { store, names: [...tensors.keys()] })[0];
+}
+
+function offsetOf(store: Store, name: string): number {
+  const { origin } = store.get(name);
+  return origin.kind === 'stored' ? origin.offset : 0;
+}

@@ -1,0 +1,38 @@
+import { multiply as multiplyKernel } from '../../../kernels/multiply.ts';
+import { relu as reluKernel } from '../../../kernels/relu.ts';
+import { reluGradient as reluGradientKernel } from '../../../kernels/relu_gradient.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+const reluOp: Op<null> = {
+  name: 'relu',
+  infer: ([x]) => [{ shape: x.shape }],
+  lower: ({ inputs: [x], outputs: [y] }) => [use(reluKernel, { count: x.length }, { x, y })],
+  gradient: ({ outputs: [y] }, [dy]) => [dy && apply(reluGradientOp, [y, dy], null)[0]],
+};
+
+const reluGradientOp: Op<null> = {
+  name: 'reluGradient',
+  infer: ([y]) => [{ shape: y.shape }],
+  lower: ({ inputs: [y, dy], outputs: [dx] }) => [use(reluGradientKernel, { count: y.length }, { y, dy, dx })],
+};
+
+/** max(x, 0); its gradient at 0 is 0. */
+export function relu(x: Tensor): Tensor {
+  return apply(reluOp, [x], null)[0];
+}
+
+const multiplyOp: Op<null> = {
+  name: 'multiply',
+  infer([a, b]) {
+    if (a.length !== b.length) throw new ShapeError(`multiply: ${describe(a)} and ${describe(b)} differ in size`);
+    return [{ shape: a.shape }];
+  },
+  lower: ({ inputs: [a, b], outputs: [product] }) => [use(multiplyKernel, { count: a.length }, { a, b, product })],
+  gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [dy && needA ? multiply(dy, b) : undefined, dy && needB ? multiply(dy, a) : undefined],
+};
+
+/** a * b, element by element. */
+export function multiply(a: Tensor, b: Tensor): Tensor {
+  return apply(multiplyOp, [a, b], null)[0];
+}

@@ -1,0 +1,21 @@
+import { prepareImages as prepareKernel, TRANSFORM_LENGTH, type PrepareImagesProblem } from '../../../kernels/prepare_images.ts';
+import { apply, use, type Op } from '../op.ts';
+import { input, type Tensor } from '../tensor.ts';
+
+const op: Op<PrepareImagesProblem> = {
+  name: 'prepareImages',
+  infer: (_, { count, size }) => [{ shape: [count, size, size, 4] }],
+  lower: ({ attributes, inputs: [images, transforms], outputs: [output] }) => [use(prepareKernel, attributes, { images, transforms, output })],
+};
+
+/**
+ * Decoded images as the network wants them: warped, normalised, padded to four channels.
+ * The program gets two inputs: `images`, u8 RGB [count, source, source, 3], and `transforms` [count, 12], for each image the
+ * affine map from output to source pixels and the colour outside, as src/data/augmentation.ts makes them.
+ * @returns [count, size, size, 4]
+ */
+export function prepareImages(problem: PrepareImagesProblem): Tensor {
+  const images = input('images', [Math.ceil((problem.count * problem.source * problem.source * 3) / 4)], 'u32');
+  const transforms = input('transforms', [problem.count, TRANSFORM_LENGTH]);
+  return apply(op, [images, transforms], problem)[0];
+}

@@ -1,0 +1,22 @@
+import { reduceSum as reduceSumKernel } from '../../../kernels/reduce_sum.ts';
+import { apply, use, type Op } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+import { fill } from './fill.ts';
+import { scaleBy } from './scale.ts';
+
+const op: Op<{ readonly factor: number }> = {
+  name: 'sum',
+  infer: () => [{ shape: [1] }],
+  lower: ({ attributes: { factor }, inputs: [values], outputs: [sum] }) => [use(reduceSumKernel, { count: values.length, factor }, { values, sum })],
+  gradient: ({ attributes: { factor }, inputs: [x] }, [dy]) => [dy && scaleBy(fill(x.shape, factor), dy)],
+};
+
+/** The sum of all elements, [1]. */
+export function sum(x: Tensor): Tensor {
+  return apply(op, [x], { factor: 1 })[0];
+}
+
+/** The mean of all elements, [1]. */
+export function mean(x: Tensor): Tensor {
+  return apply(op, [x], { factor: 1 / x.length })[0];
+}

@@ -1,0 +1,69 @@
+import { concatenate as concatenateKernel, copy as copyKernel } from '../../../kernels/copy.ts';
+import { selectRows as selectRowsKernel } from '../../../kernels/select_rows.ts';
+import { selectRowsGradient as selectRowsGradientKernel } from '../../../kernels/select_rows_gradient.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+const concatenateOp: Op<null> = {
+  name: 'concatenate',
+  infer(inputs) {
+    const rest = inputs[0].shape.slice(1).join();
+    if (inputs.some(({ shape }) => shape.slice(1).join() !== rest)) throw new ShapeError(`concatenate: ${inputs.map(describe).join(', ')} differ behind the batch`);
+    return [{ shape: [inputs.reduce((sum, { shape }) => sum + shape[0], 0), ...inputs[0].shape.slice(1)] }];
+  },
+  lower: ({ inputs, outputs: [concatenated] }) => [
+    use(concatenateKernel, { lengths: inputs.map(({ length }) => length) }, { ...Object.fromEntries(inputs.map((part, i) => [`part${i}`, part])), concatenated }),
+  ],
+  gradient({ inputs }, [dy], needed) {
+    let offset = 0;
+    return inputs.map((part, index) => {
+      offset += part.length;
+      return dy && needed[index] ? apply(sliceOp, [dy], { shape: part.shape, offset: offset - part.length })[0] : undefined;
+    });
+  },
+};
+
+interface Slice {
+  readonly shape: readonly number[];
+  readonly offset: number;
+}
+
+const sliceOp: Op<Slice> = {
+  name: 'slice',
+  infer: (_, { shape }) => [{ shape }],
+  lower: ({ attributes: { offset }, inputs: [source], outputs: [destination] }) => [
+    use(
+      copyKernel,
+      { count: destination.length, sourceLength: source.length, sourceOffset: offset, destinationLength: destination.length, destinationOffset: 0 },
+      { source, destination },
+    ),
+  ],
+};
+
+/** Tensors one after the other along the first dimension. */
+export function concatenate(parts: readonly Tensor[]): Tensor {
+  return apply(concatenateOp, parts, null)[0];
+}
+
+const selectOp: Op<null> = {
+  name: 'selectRows',
+  infer([table, indices]) {
+    if (table.shape.length !== 2 || indices.type !== 'u32') throw new ShapeError(`selectRows: ${describe(table)} by ${describe(indices)}; [rows, width] and u32 [count] were expected`);
+    return [{ shape: [indices.length, table.shape[1]] }];
+  },
+  lower: ({ inputs: [table, indices], outputs: [rows] }) => [use(selectRowsKernel, selectProblem(table, indices), { table, indices, rows })],
+  gradient: ({ inputs: [table, indices] }, [drows], [needTable]) => [drows && needTable ? apply(selectGradientOp, [drows, indices], { table })[0] : undefined],
+};
+
+const selectGradientOp: Op<{ readonly table: Tensor }> = {
+  name: 'selectRowsGradient',
+  infer: (_, { table }) => [{ shape: table.shape }],
+  lower: ({ attributes: { table }, inputs: [drows, indices], outputs: [dtable] }) => [use(selectRowsGradientKernel, selectProblem(table, indices), { drows, indices, dtable })],
+};
+
+const selectProblem = ({ shape: [tableRows, width] }: Tensor, { length: count }: Tensor): { tableRows: number; count: number; width: number } => ({ tableRows, count, width });
+
+/** Rows of a table by index. @param table [rows, width] @param indices u32 [count] @returns [count, width] */
+export function selectRows(table: Tensor, indices: Tensor): Tensor {
+  return apply(selectOp, [table, indices], null)[0];
+}

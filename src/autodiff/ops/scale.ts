@@ -1,0 +1,49 @@
+import { dot as dotKernel } from '../../../kernels/dot.ts';
+import { scale as scaleKernel, scaleByConstant as scaleByConstantKernel } from '../../../kernels/scale.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+const byConstant: Op<{ readonly factor: number }> = {
+  name: 'scale',
+  infer: ([values]) => [{ shape: values.shape }],
+  lower: ({ attributes: { factor }, inputs: [values], outputs: [scaled] }) => [use(scaleByConstantKernel, { count: values.length, factor }, { values, scaled })],
+  gradient: ({ attributes: { factor } }, [dy]) => [dy && scale(dy, factor)],
+};
+
+/** x times a number. */
+export function scale(x: Tensor, factor: number): Tensor {
+  return apply(byConstant, [x], { factor })[0];
+}
+
+const byTensor: Op<null> = {
+  name: 'scaleBy',
+  infer([values, factor]) {
+    if (factor.length !== 1) throw new ShapeError(`scaleBy: the factor is ${describe(factor)}; one element was expected`);
+    return [{ shape: values.shape }];
+  },
+  lower: ({ inputs: [values, factor], outputs: [scaled] }) => [use(scaleKernel, { count: values.length }, { values, factor, scaled })],
+  gradient: ({ inputs: [values, factor] }, [dy], [needValues, needFactor]) => [
+    dy && needValues ? scaleBy(dy, factor) : undefined,
+    dy && needFactor ? dot(dy, values) : undefined,
+  ],
+};
+
+/** x times a tensor of one element, such as a loss's weight that the host changes from step to step. */
+export function scaleBy(x: Tensor, factor: Tensor): Tensor {
+  return apply(byTensor, [x, factor], null)[0];
+}
+
+const dotOp: Op<null> = {
+  name: 'dot',
+  infer([a, b]) {
+    if (a.length !== b.length) throw new ShapeError(`dot: ${describe(a)} and ${describe(b)} differ in size`);
+    return [{ shape: [1] }];
+  },
+  lower: ({ inputs: [a, b], outputs: [product] }) => [use(dotKernel, { count: a.length }, { a, b, product })],
+  gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [dy && needA ? scaleBy(b, dy) : undefined, dy && needB ? scaleBy(a, dy) : undefined],
+};
+
+/** The sum of a * b over all elements, [1]. */
+export function dot(a: Tensor, b: Tensor): Tensor {
+  return apply(dotOp, [a, b], null)[0];
+}

@@ -1,0 +1,91 @@
+import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
+import { interpolateUpdate, adamUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
+import { pack } from '../autodiff/ops/pack.ts';
+import { gradient } from '../autodiff/gradient.ts';
+import { Store } from '../autodiff/store.ts';
+import { constant, input, type Node, type Tensor } from '../autodiff/tensor.ts';
+import type { BatchStatistics, Network } from './layers.ts';
+
+/** Parameters that are treated alike. */
+export interface ParameterGroup {
+  /** Which parameters, by name; the first group that matches wins. */
+  readonly matches: (name: string) => boolean;
+  /** Times the learning rate; 0 keeps the group as it is. */
+  readonly learningRate: number;
+  readonly weightDecay: number;
+}
+
+export type OptimizerSettings =
+  | { readonly kind: 'adam' | 'adamw'; readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly groups: readonly ParameterGroup[] }
+  | { readonly kind: 'sgd'; readonly momentum: number; readonly nesterov: boolean; readonly groups: readonly ParameterGroup[] };
+
+/** PyTorch's defaults, with one group for all parameters. */
+export function adamSettings(weightDecay: number, kind: 'adam' | 'adamw' = 'adam'): OptimizerSettings {
+  return { kind, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, groups: [{ matches: () => true, learningRate: 1, weightDecay }] };
+}
+
+/** Stochastic gradient descent with momentum, one group for all parameters. */
+export function sgdSettings(weightDecay: number, momentum = 0.9): OptimizerSettings {
+  return { kind: 'sgd', momentum, nesterov: false, groups: [{ matches: () => true, learningRate: 1, weightDecay }] };
+}
+
+/** The end of a training step: gradients of all parameters, the optimiser's update, the running statistics' update. */
+export interface TrainingUpdate {
+  /** For Program.compile. */
+  readonly updates: readonly Node[];
+  /** u32 [2] as bits: count of non-finite gradient elements, and the first of them in the flat gradient store. */
+  readonly gate: Tensor;
+  readonly gradients: Store;
+  /** The optimiser's moments, to be saved with the parameters. */
+  readonly moments: readonly Store[];
+  /** The program's input `optimizer` for a step, counted from 1. */
+  hyper(learningRate: number, step: number): Float32Array;
+}
+
+/**
+ * Builds the update of a network's parameters by the gradient of a loss. Nothing changes where a gradient is not finite.
+ * @param loss [1]
+ */
+export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings): TrainingUpdate {
+  const { parameters, statistics } = network;
+  const names = [...parameters.entries.keys()];
+  const gradients = parameters.like('gradients');
+  const computed = gradient(loss, names.map((name) => parameters.get(name)));
+  const flat = pack(new Map(names.map((name, index) => [name, computed[index]])), gradients);
+  const gate = nonFinite(flat);
+
+  const { group, groupSettings } = groupTensors(parameters, settings.groups);
+  const shared = { parameters: parameters.flat, gradients: flat, group, groupSettings, gate };
+  const updates: Node[] = [];
+  const moments: Store[] = [];
+  let hyper: TrainingUpdate['hyper'];
+  if (settings.kind === 'sgd') {
+    const velocity = parameters.like('velocity');
+    moments.push(velocity);
+    updates.push(momentumSgdUpdate({ ...shared, velocity: velocity.flat, hyper: input('optimizer', [2]) }, settings.nesterov));
+    hyper = (learningRate) => Float32Array.of(learningRate, settings.momentum);
+  } else {
+    const firstMoment = parameters.like('first moment');
+    const secondMoment = parameters.like('second moment');
+    moments.push(firstMoment, secondMoment);
+    const operands = { ...shared, firstMoment: firstMoment.flat, secondMoment: secondMoment.flat, hyper: input('optimizer', [8]) };
+    updates.push(adamUpdate(operands, settings.kind === 'adamw'));
+    hyper = (learningRate, step) => Float32Array.from(adamHyper({ ...settings, learningRate }, step));
+  }
+  if (batchStatistics.size > 0) {
+    const batch = pack(batchStatistics, statistics.like('batch statistics'));
+    updates.push(interpolateUpdate(statistics.flat, batch, network.settings.batchNormMomentum, gate));
+  }
+  return { updates, gate, gradients, moments, hyper };
+}
+
+function groupTensors(parameters: Store, groups: readonly ParameterGroup[]): { readonly group: Tensor; readonly groupSettings: Tensor } {
+  const blocks = new Uint32Array(parameters.length / ARENA_BLOCK);
+  for (const [name, { tensor, offset }] of parameters.entries) {
+    const index = groups.findIndex(({ matches }) => matches(name));
+    if (index < 0) throw new RangeError(`parameter ${name} belongs to no group of the optimiser; let the last group match everything`);
+    blocks.fill(index, offset / ARENA_BLOCK, Math.ceil((offset + tensor.length) / ARENA_BLOCK));
+  }
+  const settings = Float32Array.from(groups.flatMap(({ learningRate, weightDecay }) => [learningRate, weightDecay, 0, 0]));
+  return { group: constant('parameter groups', [blocks.length], blocks), groupSettings: constant('group settings', [settings.length], settings) };
+}

@@ -1,0 +1,95 @@
+import { globalAveragePool, maxPool } from '../autodiff/ops/pooling.ts';
+import { ShapeError, type Tensor } from '../autodiff/tensor.ts';
+import type { BatchNorm, Network, Pass } from './layers.ts';
+
+export interface ResNet50Settings {
+  /** Multiplies every number of channels; 1 is the network of the paper, 0.25 a sixteenth of its work. */
+  readonly width: number;
+  /** Where a block that halves the image does so: in its 3x3 convolution (v1.5, torchvision) or in its first 1x1 (v1, the paper). */
+  readonly stride: 'v1.5' | 'v1';
+}
+
+export const DEFAULT_RESNET50: ResNet50Settings = { width: 1, stride: 'v1.5' };
+
+const STAGES = [
+  { blocks: 3, channels: 64 },
+  { blocks: 4, channels: 128 },
+  { blocks: 6, channels: 256 },
+  { blocks: 3, channels: 512 },
+] as const;
+
+/** Outputs of a block over its inner channels. */
+const EXPANSION = 4;
+
+interface ConvolutionLayer {
+  readonly weight: Tensor;
+  readonly norm: BatchNorm;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+interface Bottleneck {
+  readonly layers: readonly [ConvolutionLayer, ConvolutionLayer, ConvolutionLayer];
+  readonly shortcut: ConvolutionLayer | undefined;
+}
+
+/**
+ * ResNet50 without its classifier (He et al., CVPR 2016), with torchvision's parameter names.
+ * Images are [batch, height, width, 4] with the fourth channel zero; features are [batch, 2048 * width].
+ */
+export class ResNet50 {
+  readonly features: number;
+  private readonly stem: ConvolutionLayer;
+  private readonly blocks: readonly Bottleneck[];
+
+  constructor(network: Network, settings: Partial<ResNet50Settings> = {}) {
+    const { width, stride: strideIn } = { ...DEFAULT_RESNET50, ...settings };
+    const scaled = (channels: number): number => channels * width;
+    if (!Number.isInteger(scaled(4)) || width <= 0) throw new ShapeError(`a width of ${width} gives fractions of channels; use a multiple of 1/4, such as 0.25 or 0.5`);
+
+    const layer = (convolution: string, norm: string, kernel: number, inputs: number, outputs: number, stride = 1): ConvolutionLayer => ({
+      weight: network.convolutionWeight(`${convolution}.weight`, kernel, inputs, outputs),
+      norm: network.batchNorm(norm, outputs),
+      stride,
+      padding: kernel >> 1,
+    });
+    this.stem = layer('conv1', 'bn1', 7, 3, scaled(64), 2);
+
+    const blocks: Bottleneck[] = [];
+    let inputs = scaled(64);
+    STAGES.forEach((stage, stageIndex) => {
+      const inner = scaled(stage.channels);
+      const outputs = EXPANSION * inner;
+      for (let block = 0; block < stage.blocks; block++) {
+        const name = `layer${stageIndex + 1}.${block}`;
+        const stride = block === 0 && stageIndex > 0 ? 2 : 1;
+        const [first, second] = strideIn === 'v1' ? [stride, 1] : [1, stride];
+        blocks.push({
+          layers: [
+            layer(`${name}.conv1`, `${name}.bn1`, 1, inputs, inner, first),
+            layer(`${name}.conv2`, `${name}.bn2`, 3, inner, inner, second),
+            layer(`${name}.conv3`, `${name}.bn3`, 1, inner, outputs),
+          ],
+          shortcut: block === 0 ? layer(`${name}.downsample.0`, `${name}.downsample.1`, 1, inputs, outputs, stride) : undefined,
+        });
+        inputs = outputs;
+      }
+    });
+    this.blocks = blocks;
+    this.features = inputs;
+  }
+
+  /** @param images [batch, height, width, 4] @returns [batch, features] */
+  apply(pass: Pass, images: Tensor): Tensor {
+    const run = (x: Tensor, { weight, norm, stride, padding }: ConvolutionLayer, end: { relu?: boolean; residual?: Tensor }): Tensor =>
+      pass.convolutionBatchNorm(x, weight, norm, { stride, padding, ...end });
+
+    let x = maxPool(run(images, this.stem, { relu: true }), { window: 3, stride: 2, padding: 1 });
+    for (const { layers, shortcut } of this.blocks) {
+      const residual = shortcut === undefined ? x : run(x, shortcut, {});
+      const inner = run(run(x, layers[0], { relu: true }), layers[1], { relu: true });
+      x = run(inner, layers[2], { relu: true, residual });
+    }
+    return globalAveragePool(x);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Storage } from '../autodiff/storage.ts';
+import type { Store } from '../autodiff/store.ts';
+import type { Shape } from '../autodiff/tensor.ts';
+import { toDevice, toFile, type Layout, type Network } from './layers.ts';
+
+/** A tensor as files hold it: PyTorch's layout. */
+export interface StateTensor {
+  readonly shape: Shape;
+  readonly values: Float32Array;
+}
+
+export type State = ReadonlyMap<string, StateTensor>;
+
+/** Names or shapes that do not fit the network; the message lists both sides. */
+export class StateMismatchError extends Error {
+  override readonly name = 'StateMismatchError';
+}
+
+/** Draws all parameters from their initial distributions: equal bits on all adapters for equal seeds. */
+export async function initializeNetwork(network: Network, storage: Storage, seed: number): Promise<void> {
+  await storage.initialize(network.parameters, seed);
+  await storage.initialize(network.statistics, seed);
+  // Weights of padding channels were drawn too; they multiply zeros, and are zero from here on.
+  for (const [name, { fileShape, kind }] of network.layouts) {
+    if (kind !== 'convolution' || fileShape[1] % 4 === 0) continue;
+    const tensor = network.parameters.get(name);
+    const layout = { kind, fileShape };
+    storage.write(tensor, toDevice(layout, toFile(layout, await storage.read(tensor))));
+  }
+}
+
+/** Parameters and running statistics as files hold them, in the order of declaration. */
+export async function readState(network: Network, storage: Storage): Promise<Map<string, StateTensor>> {
+  return new Map([...(await readStore(network.parameters, network.layouts, storage)), ...(await readStore(network.statistics, network.layouts, storage))]);
+}
+
+/** The tensors of one store in file layout; for parameters, and for moments, which are laid out like them. */
+export async function readStore(store: Store, layouts: ReadonlyMap<string, Layout>, storage: Storage): Promise<Map<string, StateTensor>> {
+  const flat = await storage.read(store.flat);
+  const state = new Map<string, StateTensor>();
+  for (const [name, { tensor, offset }] of store.entries) {
+    const layout = layouts.get(name) ?? { kind: 'vector', fileShape: tensor.shape };
+    state.set(name, { shape: layout.fileShape, values: toFile(layout, flat.slice(offset, offset + tensor.length)) });
+  }
+  return state;
+}
+
+/** Writes tensors in file layout into a store. The state must hold every tensor of the store; others are ignored. */
+export function writeStore(store: Store, layouts: ReadonlyMap<string, Layout>, storage: Storage, state: State): void {
+  for (const [name, { tensor }] of store.entries) {
+    const layout = layouts.get(name) ?? { kind: 'vector', fileShape: tensor.shape };
+    const found = state.get(name);
+    if (found !== undefined && sameShape(found.shape, layout.fileShape)) storage.write(tensor, toDevice(layout, found.values));
+  }
+}
+
+export interface LoadReport {
+  readonly loaded: readonly string[];
+  /** Tensors of the network that the state does not have; they keep their values. */
+  readonly missing: readonly string[];
+  /** Tensors of the state that the network does not have. */
+  readonly unused: readonly string[];
+}
+
+/**
+ * Loads a state into a network.
+ * @param partial whether tensors may be missing on either side, as when a new head is put on a trained trunk
+ * @throws StateMismatchError where shapes differ, or, unless partial, names
+ */
+export function writeState(network: Network, storage: Storage, state: State, { partial = false } = {}): LoadReport {
+  const expected = [...network.layouts];
+  const missing = expected.filter(([name]) => !state.has(name)).map(([name]) => name);
+  const unused = [...state.keys()].filter((name) => !network.layouts.has(name) && !name.endsWith('num_batches_tracked'));
+  const misshapen = expected.flatMap(([name, { fileShape }]) => {
+    const found = state.get(name);
+    return found === undefined || sameShape(found.shape, fileShape) ? [] : [`${name}: the file has [${found.shape.join(', ')}], the network [${fileShape.join(', ')}]`];
+  });
+  if (misshapen.length > 0 || (!partial && missing.length + unused.length > 0)) {
+    const list = (title: string, lines: readonly string[]): string => (lines.length === 0 ? '' : `\n${title}:\n  ${lines.join('\n  ')}`);
+    throw new StateMismatchError(
+      'the weights do not fit the network' + list('different shapes', misshapen) + list('missing in the file', missing) + list('unknown to the network', unused),
+    );
+  }
+  writeStore(network.parameters, network.layouts, storage, state);
+  writeStore(network.statistics, network.layouts, storage, state);
+  return { loaded: expected.filter(([name]) => state.has(name)).map(([name]) => name), missing, unused };
+}
+
+const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((size, index) => size === b[index]);
