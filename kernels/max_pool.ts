@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement, type Word } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface MaxPoolProblem {
@@ -20,7 +20,7 @@ export class MaxPoolShapeError extends Error {
   }
 }
 
-export const POOLING_WORKGROUP_SIZE = 64;
+const WORKGROUP_SIZE = 64;
 
 /**
  * Max pooling in NHWC: y [batch, pooled height, pooled width, channels] from x [batch, height, width, channels].
@@ -33,10 +33,10 @@ export const maxPool: Kernel<MaxPoolProblem> = {
   name: 'max_pool',
   calls: (problem) => {
     const { batch, height, width, channels } = problem;
-    const { Element, elements: columns } = widestElement(channels);
-    const places = batch * pooledSize(problem, height) * pooledSize(problem, width);
-    const elements = places * columns;
-    const pooled = places * channels;
+    const { Element } = widestElement(channels);
+    const rows = batch * pooledSize(problem, height);
+    const pooledWidth = pooledSize(problem, width);
+    const pooled = rows * pooledWidth * channels;
     return [
       {
         variant: Element,
@@ -48,10 +48,8 @@ export const maxPool: Kernel<MaxPoolProblem> = {
         dispatches: [
           {
             shader: 'max_pool.wgsl',
-            constants: poolingConstants(channels),
-            parameters: [...poolingParameters(problem), elements],
             operands: ['x', 'y', 'position'],
-            workgroups: foldGrid(ceilDivide(elements, POOLING_WORKGROUP_SIZE)),
+            ...poolingLaunch(problem, rows, pooledWidth),
           },
         ],
       },
@@ -113,15 +111,14 @@ export function pooledSize({ window, stride, padding }: MaxPoolProblem, size: nu
   return Math.floor((size + 2 * padding - window) / stride) + 1;
 }
 
-/** The constants that max pooling and its gradient share. */
-export function poolingConstants(channels: number): Record<string, number | string> {
-  const { Element } = widestElement(channels);
-  return { Element, Index: Element === 'f32' ? 'u32' : 'vec4u', WORKGROUP_SIZE: POOLING_WORKGROUP_SIZE };
-}
-
-/** The parameters that max pooling and its gradient share. */
-export function poolingParameters(problem: MaxPoolProblem): Word[] {
-  const { height, width, channels, window, stride, padding } = problem;
-  const { elements: columns } = widestElement(channels);
-  return [height, width, columns, pooledSize(problem, height), pooledSize(problem, width), window, stride, padding];
+/** What the launches of max pooling and its gradient share; both write `rows` rows of `width` pixels. */
+export function poolingLaunch(problem: MaxPoolProblem, rows: number, width: number): Pick<Dispatch, 'constants' | 'parameters' | 'workgroups'> {
+  const { window, stride, padding } = problem;
+  const { Element, elements: columns } = widestElement(problem.channels);
+  const [gridRows, grids] = foldGrid(rows);
+  return {
+    constants: { Element, Index: Element === 'f32' ? 'u32' : 'vec4u', WORKGROUP_SIZE, WINDOW: window, STRIDE: stride, PADDING: padding },
+    parameters: [problem.height, problem.width, columns, pooledSize(problem, problem.height), pooledSize(problem, problem.width), rows],
+    workgroups: [ceilDivide(width * columns, WORKGROUP_SIZE), gridRows, grids],
+  };
 }

@@ -1,7 +1,7 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { sumError, type Kernel } from './kernel.ts';
-import { POOLING_WORKGROUP_SIZE, pooledSize, poolingConstants, poolingParameters, type MaxPoolProblem } from './max_pool.ts';
+import { pooledSize, poolingLaunch, type MaxPoolProblem } from './max_pool.ts';
 
 /**
  * The gradient of `maxPool`: each element of dx [batch, height, width, channels] gathers dy from the windows that contain
@@ -12,9 +12,8 @@ export const maxPoolGradient: Kernel<MaxPoolProblem> = {
   name: 'max_pool_gradient',
   calls: (problem) => {
     const { batch, height, width, channels } = problem;
-    const { Element, elements: columns } = widestElement(channels);
+    const { Element } = widestElement(channels);
     const pooled = batch * pooledSize(problem, height) * pooledSize(problem, width) * channels;
-    const elements = batch * height * width * columns;
     return [
       {
         variant: Element,
@@ -26,10 +25,8 @@ export const maxPoolGradient: Kernel<MaxPoolProblem> = {
         dispatches: [
           {
             shader: 'max_pool_gradient.wgsl',
-            constants: poolingConstants(channels),
-            parameters: [...poolingParameters(problem), elements],
             operands: ['dy', 'position', 'dx'],
-            workgroups: foldGrid(ceilDivide(elements, POOLING_WORKGROUP_SIZE)),
+            ...poolingLaunch(problem, batch * height, width),
           },
         ],
       },

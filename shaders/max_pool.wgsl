@@ -5,8 +5,10 @@
 //
 // x          [batch, height, width, columns] Element
 // y          [batch, pooledHeight, pooledWidth, columns] Element;  position the same, Index
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an Element of y.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Index (vec4u or u32), WORKGROUP_SIZE.
+// Dispatch: x = ceil(pooledWidth * columns / WORKGROUP_SIZE), y and z = foldGrid(rows), rows = batch * pooledHeight; one
+//   invocation an Element of y. A row of workgroups lies in one row of pixels: divisions are dear, most of all on a CPU.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Index (vec4u or u32), WORKGROUP_SIZE,
+//   WINDOW, STRIDE, PADDING.
 
 struct Parameters {
   height: u32,
@@ -14,10 +16,7 @@ struct Parameters {
   columns: u32,
   pooledHeight: u32,
   pooledWidth: u32,
-  window: u32,
-  stride: u32,
-  padding: u32,
-  count: u32,
+  rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -27,41 +26,42 @@ struct Parameters {
 
 // The padding before the picture, as the part of a window that starts at `start` in the padded picture.
 fn skipped(start: u32) -> u32 {
-  return parameters.padding - min(start, parameters.padding);
+  return PADDING - min(start, PADDING);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i >= parameters.count) {
+  let i = group.x * WORKGROUP_SIZE + lane;
+  let row = group.y + group.z * grid.y;
+  if (i >= parameters.pooledWidth * parameters.columns || row >= parameters.rows) {
     return;
   }
   let column = i % parameters.columns;
-  let place = i / parameters.columns;
-  let startX = place % parameters.pooledWidth * parameters.stride;
-  let startY = place / parameters.pooledWidth % parameters.pooledHeight * parameters.stride;
-  let image = place / parameters.pooledWidth / parameters.pooledHeight * parameters.height;
+  let startX = i / parameters.columns * STRIDE;
+  let startY = row % parameters.pooledHeight * STRIDE;
+  let image = row / parameters.pooledHeight * parameters.height;
 
   let firstX = skipped(startX);
   let firstY = skipped(startY);
   // The first element is met again in the loop, where it is not greater than itself.
-  var best = x[((image + startY + firstY - parameters.padding) * parameters.width + startX + firstX - parameters.padding) * parameters.columns + column];
-  var bestPosition = Index(firstY * parameters.window + firstX);
-  for (var ky = firstY; ky < parameters.window; ky++) {
-    let row = startY + ky - parameters.padding;
-    for (var kx = firstX; kx < parameters.window; kx++) {
-      let pixel = startX + kx - parameters.padding;
-      if (row < parameters.height && pixel < parameters.width) {
-        let value = x[((image + row) * parameters.width + pixel) * parameters.columns + column];
+  var best = x[((image + startY + firstY - PADDING) * parameters.width + startX + firstX - PADDING) * parameters.columns + column];
+  var bestPosition = Index(firstY * WINDOW + firstX);
+  for (var ky = firstY; ky < WINDOW; ky++) {
+    let line = startY + ky - PADDING;
+    for (var kx = firstX; kx < WINDOW; kx++) {
+      let pixel = startX + kx - PADDING;
+      if (line < parameters.height && pixel < parameters.width) {
+        let value = x[((image + line) * parameters.width + pixel) * parameters.columns + column];
         // By bits: a compiler may assume that no value is NaN.
         let valueIsNan = (bitcast<Index>(value) & Index(0x7fffffffu)) > Index(0x7f800000u);
         let bestIsNan = (bitcast<Index>(best) & Index(0x7fffffffu)) > Index(0x7f800000u);
         let better = valueIsNan | (!bestIsNan & (value > best));
         best = select(best, value, better);
-        bestPosition = select(bestPosition, Index(ky * parameters.window + kx), better);
+        bestPosition = select(bestPosition, Index(ky * WINDOW + kx), better);
       }
     }
   }
-  y[i] = best;
-  position[i] = bestPosition;
+  let place = row * parameters.pooledWidth * parameters.columns + i;
+  y[place] = best;
+  position[place] = bestPosition;
 }

@@ -4,8 +4,10 @@
 //
 // dy         [batch, pooledHeight, pooledWidth, columns] Element;  position the same, Index
 // dx         [batch, height, width, columns] Element
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an Element of dx.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Index (vec4u or u32), WORKGROUP_SIZE.
+// Dispatch: x = ceil(width * columns / WORKGROUP_SIZE), y and z = foldGrid(rows), rows = batch * height; one
+//   invocation an Element of dx. A row of workgroups lies in one row of pixels: divisions are dear, most of all on a CPU.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Index (vec4u or u32), WORKGROUP_SIZE,
+//   WINDOW, STRIDE, PADDING.
 
 struct Parameters {
   height: u32,
@@ -13,10 +15,7 @@ struct Parameters {
   columns: u32,
   pooledHeight: u32,
   pooledWidth: u32,
-  window: u32,
-  stride: u32,
-  padding: u32,
-  count: u32,
+  rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -26,30 +25,30 @@ struct Parameters {
 
 // The first window that reaches as far as `place` of the padded picture.
 fn firstWindow(place: u32) -> u32 {
-  return (max(place + 1u, parameters.window) - parameters.window + parameters.stride - 1u) / parameters.stride;
+  return (max(place + 1u, WINDOW) - WINDOW + STRIDE - 1u) / STRIDE;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i >= parameters.count) {
+  let i = group.x * WORKGROUP_SIZE + lane;
+  let row = group.y + group.z * grid.y;
+  if (i >= parameters.width * parameters.columns || row >= parameters.rows) {
     return;
   }
   let column = i % parameters.columns;
-  let pixel = i / parameters.columns;
-  let w = pixel % parameters.width + parameters.padding;
-  let h = pixel / parameters.width % parameters.height + parameters.padding;
-  let image = pixel / parameters.width / parameters.height * parameters.pooledHeight;
+  let w = i / parameters.columns + PADDING;
+  let h = row % parameters.height + PADDING;
+  let image = row / parameters.height * parameters.pooledHeight;
 
-  let endY = min(h / parameters.stride + 1u, parameters.pooledHeight);
-  let endX = min(w / parameters.stride + 1u, parameters.pooledWidth);
+  let endY = min(h / STRIDE + 1u, parameters.pooledHeight);
+  let endX = min(w / STRIDE + 1u, parameters.pooledWidth);
   var sum: Element;
   for (var oh = firstWindow(h); oh < endY; oh++) {
     for (var ow = firstWindow(w); ow < endX; ow++) {
       let place = ((image + oh) * parameters.pooledWidth + ow) * parameters.columns + column;
-      let here = (h - oh * parameters.stride) * parameters.window + w - ow * parameters.stride;
+      let here = (h - oh * STRIDE) * WINDOW + w - ow * STRIDE;
       sum += select(Element(), dy[place], position[place] == Index(here));
     }
   }
-  dx[i] = sum;
+  dx[row * parameters.width * parameters.columns + i] = sum;
 }
