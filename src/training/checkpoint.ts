@@ -1,0 +1,123 @@
+import type { Storage } from '../autodiff/storage.ts';
+import { parseSafetensors, serializeSafetensors, toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
+import type { Network } from '../nn/layers.ts';
+import { readState, readStore, writeState, writeStore, type State, type StateTensor } from '../nn/state.ts';
+import type { Trainer } from './trainer.ts';
+
+/** Names of an optimiser's moments in a checkpoint begin with it. */
+const MOMENT_PREFIX = 'optimizer.';
+const FORMAT = 'sketchgrad 1';
+
+/** A file that is no model or checkpoint of ours. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+}
+
+/** Anything that JSON holds: settings, class names. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+
+/** A model file: weights in PyTorch's layout and names, and what is needed to use or to continue it. */
+export interface ModelFile {
+  readonly state: State;
+  /** `settings`, `classes` and whatever else the writer found worth keeping. */
+  readonly about: Readonly<Record<string, Json>>;
+  /** SHA-256 over names, shapes and values of the weights: the identity of the model, whatever else the file holds. */
+  readonly checksum: string;
+  /** The optimiser's moments by store name; empty in a file that is for use only. */
+  readonly moments: ReadonlyMap<string, State>;
+  /** Steps of training done. */
+  readonly step: number;
+}
+
+/** The identity of weights: SHA-256 in hexadecimal over names, shapes and float32 values, in the order of the names. */
+export async function modelChecksum(state: State): Promise<string> {
+  const encoder = new TextEncoder();
+  const parts: Uint8Array[] = [];
+  for (const [name, { shape, values }] of [...state].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    parts.push(encoder.encode(`${name} [${shape.join(',')}]\n`), new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', whole));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** All of a training's state after its last finished step: weights, statistics, moments, step. */
+export async function serializeCheckpoint(trainer: Trainer, network: Network, storage: Storage, about: Readonly<Record<string, Json>>): Promise<Uint8Array> {
+  const state = await readState(network, storage);
+  const moments = new Map<string, State>();
+  for (const store of trainer.update.moments) moments.set(store.name, await readStore(store, network.layouts, storage));
+  return serializeModel({ state, about, moments, step: trainer.step });
+}
+
+/** @param dtype of matrices and convolutions; vectors (batch norm, biases) stay F32 */
+export async function serializeModel(
+  { state, about, moments = new Map(), step = 0 }: Pick<ModelFile, 'state' | 'about'> & Partial<ModelFile>,
+  dtype: 'F32' | 'F16' = 'F32',
+): Promise<Uint8Array> {
+  const tensors: [string, TensorToStore][] = [];
+  const put = (name: string, { shape, values }: StateTensor): void => {
+    const type: Dtype = shape.length > 1 ? dtype : 'F32';
+    tensors.push([name, { dtype: type, shape, data: values }]);
+  };
+  for (const [name, tensor] of state) put(name, tensor);
+  for (const [store, entries] of moments) for (const [name, tensor] of entries) put(`${MOMENT_PREFIX}${store}.${name}`, tensor);
+  const metadata: [string, string][] = [
+    ['format', FORMAT],
+    ['step', String(step)],
+    ['about', JSON.stringify(about)],
+  ];
+  // Halves are rounded, so their checksum is that of what a reader will see.
+  if (dtype === 'F32') metadata.push(['checksum', await modelChecksum(state)]);
+  return serializeSafetensors(tensors, metadata);
+}
+
+/**
+ * Reads a model or checkpoint; foreign safetensors files (torchvision's, timm's) are read as weights without more.
+ * @throws SafetensorsError, or CheckpointError where the weights do not have the checksum that was written with them
+ */
+export async function parseModel(bytes: Uint8Array, fileName: string): Promise<ModelFile> {
+  const { tensors, metadata } = parseSafetensors(bytes, fileName);
+  const state = new Map<string, StateTensor>();
+  const moments = new Map<string, Map<string, StateTensor>>();
+  for (const [name, tensor] of tensors) {
+    if (name.endsWith('num_batches_tracked')) continue;
+    const entry = { shape: tensor.shape, values: toFloat32(tensor, name) };
+    if (!name.startsWith(MOMENT_PREFIX)) {
+      state.set(name, entry);
+      continue;
+    }
+    const store = name.slice(MOMENT_PREFIX.length, name.indexOf('.', MOMENT_PREFIX.length));
+    if (!moments.has(store)) moments.set(store, new Map());
+    moments.get(store)?.set(name.slice(MOMENT_PREFIX.length + store.length + 1), entry);
+  }
+  const checksum = await modelChecksum(state);
+  const written = metadata.get('checksum');
+  if (written !== undefined && written !== checksum) {
+    throw new CheckpointError(`${fileName}: the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`);
+  }
+  let about: Record<string, Json> = {};
+  const step = Number(metadata.get('step') ?? '0');
+  try {
+    about = JSON.parse(metadata.get('about') ?? '{}') as Record<string, Json>;
+  } catch (cause) {
+    throw new CheckpointError(`${fileName}: the description of the model is not JSON`, { cause });
+  }
+  if (!Number.isSafeInteger(step) || step < 0) throw new CheckpointError(`${fileName}: ${metadata.get('step')} is no number of steps`);
+  return { state, about, checksum, moments, step };
+}
+
+/** Puts a training back to where a checkpoint was written, bit by bit. */
+export function restoreCheckpoint(file: ModelFile, trainer: Trainer, network: Network, storage: Storage): void {
+  writeState(network, storage, file.state);
+  for (const store of trainer.update.moments) {
+    const moments = file.moments.get(store.name);
+    if (moments === undefined) throw new CheckpointError(`the checkpoint has no ${store.name}; it was written by another optimiser, or for use only. Start anew from its weights instead of resuming.`);
+    writeStore(store, network.layouts, storage, moments);
+  }
+  trainer.resumeAt(file.step);
+}

@@ -1,0 +1,61 @@
+import { SVD, Matrix } from 'ml-matrix';
+import type { State, StateTensor } from '../nn/state.ts';
+
+/**
+ * Class-oriented knowledge (Tursun et al. 2022; method.md): for each class the mean over its photos of the teacher's
+ * softmax(logits / temperature). Prepared once, so that training needs neither the teacher nor a language model.
+ * @param logits the teacher's, [photos, teacher classes]
+ * @param labels of the photos, [photos], each below `classes`
+ * @returns [classes, teacher classes]; each row sums to 1
+ */
+export function classKnowledge(logits: Float32Array, labels: Uint32Array, classes: number, temperature = 1): Float32Array {
+  const width = logits.length / labels.length;
+  const sums = new Float64Array(classes * width);
+  const counts = new Uint32Array(classes);
+  labels.forEach((label, photo) => {
+    const row = logits.subarray(photo * width, (photo + 1) * width);
+    const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    const powers = Float64Array.from(row, (value) => Math.exp((value - largest) / temperature));
+    const total = powers.reduce((a, b) => a + b, 0);
+    powers.forEach((power, index) => (sums[label * width + index] += power / total));
+    counts[label]++;
+  });
+  const without = counts.indexOf(0);
+  if (without >= 0) throw new RangeError(`class ${without} has no photo, so the teacher says nothing of it`);
+  return Float32Array.from(sums, (sum, index) => sum / counts[Math.floor(index / width)]);
+}
+
+/**
+ * The retrieval network's weights made from a classifier's (method.md, Initialisation): with the classifier's W = U S V^T,
+ * embedding = S_d V_d^T and teacher head = U_d with the old bias, so that the head on the embedding is the best rank-d
+ * approximation of the old classifier. The trunk is taken over; the new classes' head is not in the result.
+ * @param state of a Classifier: trunk, fc.weight [classes, features], fc.bias [classes]
+ */
+export function retrievalStateFrom(state: State, embedding: number): Map<string, StateTensor> {
+  const result = new Map(state);
+  const weight = take(result, 'fc.weight');
+  const bias = take(result, 'fc.bias');
+  const [classes, features] = weight.shape;
+  const rows = Array.from({ length: classes }, (_, row) => Array.from(weight.values.subarray(row * features, (row + 1) * features)));
+  const { leftSingularVectors: left, rightSingularVectors: right, diagonal } = new SVD(new Matrix(rows), { autoTranspose: true });
+  // Beyond the classifier's rank there is nothing to keep; those components stay zero.
+  const rank = Math.min(embedding, diagonal.length);
+  const down = new Float32Array(embedding * features);
+  const up = new Float32Array(classes * embedding);
+  for (let d = 0; d < rank; d++) {
+    for (let f = 0; f < features; f++) down[d * features + f] = diagonal[d] * right.get(f, d);
+    for (let c = 0; c < classes; c++) up[c * embedding + d] = left.get(c, d);
+  }
+  result.set('embedding.weight', { shape: [embedding, features], values: down });
+  result.set('embedding.bias', { shape: [embedding], values: new Float32Array(embedding) });
+  result.set('teacher.weight', { shape: [classes, embedding], values: up });
+  result.set('teacher.bias', bias);
+  return result;
+}
+
+function take(state: Map<string, StateTensor>, name: string): StateTensor {
+  const tensor = state.get(name);
+  if (tensor === undefined) throw new RangeError(`the weights have no ${name}; a classifier's are needed, with its last layer called fc`);
+  state.delete(name);
+  return tensor;
+}
