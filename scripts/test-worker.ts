@@ -1,0 +1,69 @@
+// A process of scripts/test.ts: runs the suites that it is sent, one after the other, and reports on each.
+import { format } from 'node:util';
+import { closeTestDevice, testDevice } from '../test/support/device.ts';
+
+/** What the runner sends: a suite to run, by its absolute path, or the end. */
+export type Order = { readonly run: string } | 'end';
+
+/** What a worker sends back. */
+export type Report =
+  /** A line that a suite printed, such as a table of measured errors. */
+  | { readonly kind: 'output'; readonly text: string }
+  | { readonly kind: 'done'; readonly passed: number; readonly failed: number; readonly failures: readonly string[]; readonly milliseconds: number }
+  /** The device is closed; only a leak keeps the process from here on. */
+  | { readonly kind: 'closed' };
+
+/** What uvu queues: errors as text (or true where there are none), then how many tests passed, were skipped, and are there. */
+type QueuedSuite = () => Promise<[string | true, number, number, number]>;
+
+const queue: QueuedSuite[] = [];
+// uvu reads both when it is loaded: tests then wait in the queue until somebody runs them.
+Object.assign(globalThis, { UVU_DEFER: 1, UVU_QUEUE: [queue] });
+
+const send = (report: Report): void => void process.send?.(report);
+// uvu writes its dots to stdout, where nobody listens; what a suite itself says goes to the runner.
+console.log = (...values) => send({ kind: 'output', text: format(...values) });
+
+process.on('message', (order: Order) => {
+  if (order === 'end') void end();
+  else void run(order.run).then(send);
+});
+const expectedDevice = process.argv[2];
+if (expectedDevice !== undefined) {
+  const { description } = await testDevice();
+  const found = Object.values(description).join(' ');
+  if (!new RegExp(expectedDevice, 'i').test(found)) throw new Error(`this process should test ${expectedDevice}, but its adapter is ${found}`);
+}
+
+async function run(file: string): Promise<Report> {
+  const start = performance.now();
+  const failures: string[] = [];
+  let passed = 0;
+  let total = 0;
+  try {
+    await import(file);
+    for (const suite of queue.splice(0)) {
+      const [errors, ran, skipped, count] = await suite();
+      passed += ran;
+      total += count + skipped;
+      if (errors !== true) failures.push(errors);
+      // uvu swallows what a `before` hook throws.
+      else if (ran < count) failures.push(`  a hook failed: ${count - ran} of ${count} tests did not run`);
+      if (skipped > 0) failures.push(`  ${skipped} tests are skipped`);
+    }
+  } catch (error) {
+    total++;
+    failures.push(`  ${error instanceof Error ? error.stack : String(error)}`);
+  }
+  if (total === 0) {
+    total = 1;
+    failures.push('  no test ran; does the file end with test.run()?');
+  }
+  return { kind: 'done', passed, failed: total - passed, failures, milliseconds: performance.now() - start };
+}
+
+async function end(): Promise<void> {
+  await closeTestDevice();
+  send({ kind: 'closed' });
+  process.disconnect();
+}
