@@ -42,7 +42,12 @@ async function run(file: string): Promise<Report> {
   let total = 0;
   try {
     await import(file);
-    for (const suite of queue.splice(0)) {
+    const suites = queue.splice(0);
+    // All files of a process share uvu's `test`: what a file forgot to run would count for the next one.
+    const { test } = await import('uvu');
+    test.run();
+    const [forgotten] = queue.splice(0);
+    for (const suite of suites) {
       const [errors, ran, skipped, count] = await suite();
       passed += ran;
       total += count + skipped;
@@ -51,13 +56,18 @@ async function run(file: string): Promise<Report> {
       else if (ran < count) failures.push(`  a hook failed: ${count - ran} of ${count} tests did not run`);
       if (skipped > 0) failures.push(`  ${skipped} tests are skipped`);
     }
+    const [, , , left] = await forgotten();
+    if (left > 0) {
+      total += left;
+      failures.push(`  ${left} tests stand behind the last test.run(), or there is none`);
+    }
   } catch (error) {
     total++;
     failures.push(`  ${error instanceof Error ? error.stack : String(error)}`);
   }
   if (total === 0) {
     total = 1;
-    failures.push('  no test ran; does the file end with test.run()?');
+    failures.push('  no test ran');
   }
   return { kind: 'done', passed, failed: total - passed, failures, milliseconds: performance.now() - start };
 }

@@ -48,14 +48,16 @@ test('a crash, a forgotten test.run() and a throwing import are failures of thei
     rejection: `test('a', () => { void Promise.reject(new Error('nobody waits')); return new Promise(() => undefined); }); test.run();`,
     empty: `assert.ok(true);`,
     forgotten: `test('a', () => assert.ok(true));`,
+    halfForgotten: `test('a', () => assert.ok(true)); test.run(); test('b', () => assert.ok(true));`,
     thrower: `throw new Error('broken while loading');`,
     well: passing,
   });
   assert.is(code, 1);
-  assert.is(lines.at(-1), '2 passed, 5 failed');
+  assert.is(lines.at(-1), '3 passed, 6 failed');
   assert.match(text, 'signal SIGABRT');
   assert.match(text, 'nobody waits');
   assert.match(text, 'no test ran');
+  assert.match(text, 'behind the last test.run()');
   assert.match(text, 'broken while loading');
 });
 
