@@ -101,7 +101,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
       let place = pixel * p.outputChannels + firstColumn;
       var gradient: Columns;
       for (var c = 0u; c < COLUMNS; c++) {
-        gradient[c] = dy[place + c * LANES];
+        let inside = firstColumn + c * LANES < p.outputChannels;
+        gradient[c] = select(0.0, dy[select(0u, place + c * LANES, inside)], inside);
       }
       step(0u, gradient);
       step(LANES, gradient);
