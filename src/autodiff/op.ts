@@ -41,11 +41,11 @@ export interface TensorType {
 export interface Op<Attributes> {
   readonly name: string;
   infer(inputs: readonly Tensor[], attributes: Attributes): readonly TensorType[];
-  lower(node: Node<Attributes>, granted: ReadonlySet<Tensor>): readonly KernelUse[];
+  lower(node: Node<Attributes>, granted: ReadonlyMap<Tensor, Pin>): readonly KernelUse[];
   gradient?(node: Node<Attributes>, outputGradients: readonly (Tensor | undefined)[], needed: readonly boolean[]): readonly (Tensor | undefined)[];
   /**
    * Tensors that should be computed right into a place of a store, so that nothing has to be moved there. The plan grants
-   * it to a tensor that a node computes and that has no other fixed place; `lower` hears which ones it granted.
+   * it to a tensor that a node computes and that has no other fixed place; `lower` hears which pins it granted.
    */
   pins?(node: Node<Attributes>): readonly Pin[];
   /** The output is the input's memory under another shape. */

@@ -2,7 +2,7 @@ import type { Cost, KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
 import { layOutArena, type Lifetime } from './arena.ts';
 import { nodesBefore } from './gradient.ts';
-import type { AnyKernel, KernelUse } from './op.ts';
+import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
@@ -52,11 +52,10 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
   const pinned = grantPins(nodes);
-  const granted = new Set(pinned.keys());
 
   const calls: { readonly planned: Omit<PlannedCall, 'places'>; readonly operands: Readonly<Record<string, Tensor>> }[] = [];
   for (const node of nodes) {
-    for (const use of node.op.lower(node, granted).flatMap(separateOperands)) {
+    for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
       const call = use.kernel.calls(problem, traits)[0];
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
@@ -142,7 +141,7 @@ function separateOperands(use: KernelUse): readonly KernelUse[] {
       return [name, tensor];
     }
     const copy = identity(tensor);
-    if (copy.origin.kind === 'node') copies.push(...copy.origin.node.op.lower(copy.origin.node, new Set()));
+    if (copy.origin.kind === 'node') copies.push(...copy.origin.node.op.lower(copy.origin.node, new Map()));
     return [name, copy];
   });
   return copies.length === 0 ? [use] : [...copies, { ...use, operands: Object.fromEntries(operands) }];
@@ -155,11 +154,12 @@ function root(tensor: Tensor): Tensor {
   return base;
 }
 
-function grantPins(nodes: readonly Node[]): Map<Tensor, { readonly store: Store; readonly offset: number }> {
-  const pinned = new Map<Tensor, { readonly store: Store; readonly offset: number }>();
+function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
+  const pinned = new Map<Tensor, Pin>();
   for (const node of nodes) {
-    for (const { tensor, store, offset } of node.op.pins?.(node) ?? []) {
-      if (tensor.origin.kind === 'node' && tensor.origin.node.op.view !== true && !pinned.has(tensor)) pinned.set(tensor, { store, offset });
+    for (const pin of node.op.pins?.(node) ?? []) {
+      const { origin } = pin.tensor;
+      if (origin.kind === 'node' && origin.node.op.view !== true && !pinned.has(pin.tensor)) pinned.set(pin.tensor, pin);
     }
   }
   return pinned;

@@ -26,7 +26,9 @@ const op: Op<Attributes> = {
   lower: ({ attributes: { store, names }, inputs }, granted) =>
     inputs.flatMap((tensor, index) => {
       const target = store.get(names[index]);
-      if (granted.has(tensor)) return [];
+      // A tensor may belong in several places, such as the gradient of a sum; it was computed into one of them.
+      const pin = granted.get(tensor);
+      if (pin?.store === store && pin.offset === offsetOf(store, names[index])) return [];
       return [use(copyKernel, { sourceLength: tensor.length, destinationLength: target.length, sourceOffset: 0, destinationOffset: 0, count: tensor.length }, { source: tensor, destination: target })];
     }),
 };

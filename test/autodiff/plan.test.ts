@@ -1,0 +1,129 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { scaleByConstant } from '../../kernels/scale.ts';
+import { apply, use, type Op } from '../../src/autodiff/op.ts';
+import { add } from '../../src/autodiff/ops/add.ts';
+import { identity } from '../../src/autodiff/ops/identity.ts';
+import { interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
+import { pack } from '../../src/autodiff/ops/pack.ts';
+import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
+import { reshape } from '../../src/autodiff/ops/reshape.ts';
+import { scale } from '../../src/autodiff/ops/scale.ts';
+import { plan, type Plan } from '../../src/autodiff/plan.ts';
+import { Store } from '../../src/autodiff/store.ts';
+import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
+
+const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
+const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan => plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20 });
+const kernelsOf = ({ calls }: Plan): string[] => calls.map(({ kernel }) => kernel.name);
+
+test('only what the outputs need is computed, each tensor before its users and once', () => {
+  const x = input('x', [64]);
+  const shared = relu(x);
+  relu(shared);
+  const planned = planOf([add(scale(shared, 2), shared)]);
+  assert.equal(kernelsOf(planned), ['relu', 'scale_by_constant', 'add']);
+  assert.equal(planned.given, [x]);
+});
+
+test('the peak is known: a chain needs two tensors at a time', () => {
+  let x = relu(input('x', [64]));
+  for (let i = 0; i < 20; i++) x = relu(x);
+  const { arenaBytes, liveBytes } = planOf([x]);
+  assert.is(liveBytes, 2 * 256);
+  assert.is(arenaBytes, liveBytes);
+});
+
+test('an output keeps its place until the end', () => {
+  const early = relu(input('x', [64]));
+  let late: Tensor = early;
+  for (let i = 0; i < 5; i++) late = relu(late);
+  const { calls, outputs } = planOf([early, late]);
+  const kept = outputs.get(early);
+  assert.is(kept?.kind, 'arena');
+  for (const { places } of calls.slice(1)) assert.not.equal(places.y, kept);
+});
+
+test('a view has its source\'s memory, and no kernel', () => {
+  const x = relu(input('x', [4, 6]));
+  const view = reshape(reshape(x, [24]), [2, 12]);
+  const planned = planOf([x, view]);
+  assert.equal(kernelsOf(planned), ['relu']);
+  assert.equal(planned.outputs.get(view), planned.outputs.get(x));
+});
+
+test('one tensor for two operands is copied for the second, also through a view', () => {
+  const x = relu(input('x', [4, 6]));
+  for (const product of [multiply(x, x), multiply(x, reshape(x, [24]))]) {
+    const { calls } = planOf([product]);
+    assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'copy', 'multiply']);
+    const { a, b } = calls[2].places;
+    assert.not.equal(a, b);
+  }
+});
+
+test('no two operands of a call share memory', () => {
+  const x = input('x', [100]);
+  const { calls } = planOf([add(multiply(relu(x), relu(x)), scale(relu(x), 3))]);
+  for (const { places } of calls) {
+    const inArena = Object.values(places).filter((place) => place.kind === 'arena');
+    inArena.forEach((a, i) => inArena.slice(0, i).forEach((b) => assert.ok(a.offset + a.length <= b.offset || b.offset + b.length <= a.offset)));
+  }
+});
+
+function twoEntries(): Store {
+  const store = new Store('packed');
+  store.add('a', [10]);
+  store.add('b', [70]);
+  return store;
+}
+
+test('packed tensors are computed right into their store', () => {
+  const store = twoEntries();
+  const [a, b] = [relu(input('a', [10])), relu(input('b', [70]))];
+  const { calls, outputs } = planOf([pack(new Map([['a', a], ['b', b]]), store)]);
+  assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'relu']);
+  const offsets = calls.map(({ places: { y } }) => (y.kind === 'stored' && y.store === store ? y.offset : NaN)).sort((p, q) => p - q);
+  assert.equal(offsets, [0, 64]);
+  assert.is([...outputs.values()][0].kind, 'stored');
+});
+
+test('what cannot be computed there is copied there: an input, a view, a tensor with two places', () => {
+  const store = new Store('packed');
+  for (const name of ['given', 'view', 'first', 'second']) store.add(name, [8]);
+  const given = input('given', [8]);
+  const viewed = relu(given);
+  const twice = scale(given, 2);
+  const tensors = new Map([['given', given], ['view', reshape(viewed, [2, 4])], ['first', twice], ['second', twice]]);
+  const { calls } = planOf([pack(tensors, store)]);
+  assert.equal(calls.map(({ kernel }) => kernel.name).sort(), ['copy', 'copy', 'copy', 'relu', 'scale_by_constant']);
+});
+
+test('updates come last, in the order given', () => {
+  const store = twoEntries();
+  const other = twoEntries();
+  const x = relu(input('x', [store.length]));
+  const gate = nonFinite(x);
+  const updates = [interpolateUpdate(store.flat, x, 0.5, gate), interpolateUpdate(other.flat, x, 0.25, gate)];
+  const { calls } = planOf([scale(store.flat, 2)], updates);
+  assert.equal(calls.slice(-2).map(({ node }) => node), updates);
+});
+
+test('a lowering that forgets, invents or misshapes an operand is an error that names kernel and operand', () => {
+  const lowering = (operands: (x: Tensor, y: Tensor) => Record<string, Tensor>): Tensor => {
+    const op: Op<null> = {
+      name: 'broken',
+      infer: ([x]) => [{ shape: x.shape }],
+      lower: ({ inputs: [x], outputs: [y] }) => [use(scaleByConstant, { count: x.length, factor: 1 }, operands(x, y))],
+    };
+    return apply(op, [input('x', [8])], null)[0];
+  };
+  const fails = (operands: (x: Tensor, y: Tensor) => Record<string, Tensor>, message: RegExp): void =>
+    assert.throws(() => planOf([lowering(operands)]), (error: Error) => error instanceof ShapeError && message.test(error.message));
+  fails((_, scaled) => ({ scaled }), /scale_by_constant: no tensor was given for operand values/);
+  fails((values, scaled) => ({ values, scaled, extra: identity(values) }), /scale_by_constant has no operand called extra/);
+  fails((_, scaled) => ({ values: input('short', [7]), scaled }), /operand values has 8 elements of f32, but was given short \[7\]/);
+  fails((_, scaled) => ({ values: input('whole', [8], 'u32'), scaled }), /operand values has 8 elements of f32, but was given whole \[8\] u32/);
+});
+
+test.run();
