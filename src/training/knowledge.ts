@@ -28,10 +28,14 @@ export function classKnowledge(logits: Float32Array, labels: Uint32Array, classe
 /**
  * The retrieval network's weights made from a classifier's (method.md, Initialisation): with the classifier's W = U S V^T,
  * embedding = S_d V_d^T and teacher head = U_d with the old bias, so that the head on the embedding is the best rank-d
- * approximation of the old classifier. The trunk is taken over; the new classes' head is not in the result.
+ * approximation of the old classifier. The trunk is taken over.
+ *
+ * Where the teacher knows every class that is to be trained on, the new classifier begins as the teacher's rows for them;
+ * begun at random instead, its large first gradients spoil the embedding. Otherwise it is not in the result.
  * @param state of a Classifier: trunk, fc.weight [classes, features], fc.bias [classes]
+ * @param teacherRow for each class to be trained on the teacher's row of the same class
  */
-export function retrievalStateFrom(state: State, embedding: number): Map<string, StateTensor> {
+export function retrievalStateFrom(state: State, embedding: number, teacherRow?: readonly number[]): Map<string, StateTensor> {
   const result = new Map(state);
   const weight = take(result, 'fc.weight');
   const bias = take(result, 'fc.bias');
@@ -50,7 +54,20 @@ export function retrievalStateFrom(state: State, embedding: number): Map<string,
   result.set('embedding.bias', { shape: [embedding], values: new Float32Array(embedding) });
   result.set('teacher.weight', { shape: [classes, embedding], values: up });
   result.set('teacher.bias', bias);
+  if (teacherRow !== undefined) {
+    const rowsOf = (width: number, values: Float32Array): Float32Array =>
+      Float32Array.from({ length: teacherRow.length * width }, (_, index) => values[teacherRow[Math.floor(index / width)] * width + (index % width)]);
+    result.set('classifier.weight', { shape: [teacherRow.length, embedding], values: rowsOf(embedding, up) });
+    result.set('classifier.bias', { shape: [teacherRow.length], values: rowsOf(1, bias.values) });
+  }
   return result;
+}
+
+/** For each class the teacher's row of the same name; undefined where the teacher does not know one of them. */
+export function teacherRows(classes: readonly string[], teacherClasses: readonly string[]): number[] | undefined {
+  const row = new Map(teacherClasses.map((name, index) => [name, index]));
+  const rows = classes.map((name) => row.get(name));
+  return rows.every((index) => index !== undefined) ? (rows as number[]) : undefined;
 }
 
 function take(state: Map<string, StateTensor>, name: string): StateTensor {
