@@ -8,10 +8,10 @@ const SUM_WORKGROUP_SIZE = 64;
 export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient',
   calls: (shape, traits) => {
-    const stationary = traits.subgroupSize === 4 || traits.subgroupSize === 8 ? [stationaryCall(shape, traits.subgroupSize)] : [];
+    const forVectors = vectorCalls(shape, traits.subgroupSize);
     const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
     const tiled = tileSides(rows, shape.outputChannels, traits).map((side) => tiledCall(shape, side));
-    return traits.kind === 'cpu' ? [...stationary, ...tiled] : [...tiled, ...stationary];
+    return traits.kind === 'cpu' ? [...forVectors, ...tiled] : [...tiled, ...forVectors];
   },
   reference: (shape, { x, dy }) => {
     const { w: length } = operandSizes(shape);
@@ -31,6 +31,15 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   },
   cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
 };
+
+function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
+  if (lanes !== 4 && lanes !== 8) return [];
+  const stationary = stationaryCall(shape, lanes);
+  const streaming = streamingCall(shape, lanes);
+  // Four lanes are SwiftShader's, where the stream wins once its runs are long: 1.25 against 0.9 GFLOP/s of a core.
+  const LONG_RUN = 48;
+  return lanes === 4 && shape.kernel[1] * shape.inputChannels >= LONG_RUN ? [streaming, stationary] : [stationary, streaming];
+}
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
 function sizeParameters(shape: ConvolutionShape): number[] {
@@ -58,6 +67,23 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
     features: ['subgroups'],
     constants: { LANES: lanes, ROWS: rows, COLUMNS: columns, Columns: `vec${columns}f` },
     parameters: [...sizeParameters(shape), pixelsPerSplit, rows],
+    operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
+    workgroups: [splits, columnGroups, rowGroups],
+  }));
+}
+
+function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
+  const DEPTH = 64;
+  const columns = shape.outputChannels <= 2 * lanes ? 2 : 4;
+  const runLength = shape.kernel[1] * shape.inputChannels;
+  const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
+  const rowsPerGroup = Math.min(runLength, 256);
+  const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
+  return splitCall(shape, `streaming ${DEPTH}x${lanes * columns}`, columnGroups * rowGroups, 16, (splits, pixelsPerSplit) => ({
+    shader: 'convolution_weight_gradient_streaming.wgsl',
+    features: ['subgroups'],
+    constants: { LANES: lanes, DEPTH, COLUMNS: columns, Columns: `vec${columns}f` },
+    parameters: [...sizeParameters(shape), pixelsPerSplit, rowsPerGroup, DEPTH],
     operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
     workgroups: [splits, columnGroups, rowGroups],
   }));
