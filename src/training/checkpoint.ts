@@ -6,6 +6,8 @@ import type { Trainer } from './trainer.ts';
 
 /** Names of an optimiser's moments in a checkpoint begin with it. */
 const MOMENT_PREFIX = 'optimizer.';
+/** Names of tables in a checkpoint begin with it. */
+const TABLE_PREFIX = 'table.';
 const FORMAT = 'sketchgrad 1';
 
 /** A file that is no model or checkpoint of ours. */
@@ -25,6 +27,8 @@ export interface ModelFile {
   readonly checksum: string;
   /** The optimiser's moments by store name; empty in a file that is for use only. */
   readonly moments: ReadonlyMap<string, State>;
+  /** What training needs besides, such as the teacher's knowledge of each class; no part of the model, nor of its checksum. */
+  readonly tables: State;
   /** Steps of training done. */
   readonly step: number;
 }
@@ -46,17 +50,17 @@ export async function modelChecksum(state: State): Promise<string> {
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** All of a training's state after its last finished step: weights, statistics, moments, step. */
-export async function serializeCheckpoint(trainer: Trainer, network: Network, storage: Storage, about: Readonly<Record<string, Json>>): Promise<Uint8Array> {
+/** All of a training's state after its last finished step: weights, statistics, moments, step, and its tables. */
+export async function captureCheckpoint(trainer: Trainer, network: Network, storage: Storage, about: Readonly<Record<string, Json>>, tables: State = new Map()): Promise<ModelFile> {
   const state = await readState(network, storage);
   const moments = new Map<string, State>();
   for (const store of trainer.update.moments) moments.set(store.name, await readStore(store, network.layouts, storage));
-  return serializeModel({ state, about, moments, step: trainer.step });
+  return { state, about, checksum: await modelChecksum(state), moments, tables, step: trainer.step };
 }
 
 /** @param dtype of matrices and convolutions; vectors (batch norm, biases) stay F32 */
 export async function serializeModel(
-  { state, about, moments = new Map(), step = 0 }: Pick<ModelFile, 'state' | 'about'> & Partial<ModelFile>,
+  { state, about, moments = new Map(), tables = new Map(), step = 0, checksum }: Pick<ModelFile, 'state' | 'about'> & Partial<ModelFile>,
   dtype: 'F32' | 'F16' = 'F32',
 ): Promise<Uint8Array> {
   const tensors: [string, TensorToStore][] = [];
@@ -66,13 +70,14 @@ export async function serializeModel(
   };
   for (const [name, tensor] of state) put(name, tensor);
   for (const [store, entries] of moments) for (const [name, tensor] of entries) put(`${MOMENT_PREFIX}${store}.${name}`, tensor);
+  for (const [name, tensor] of tables) put(`${TABLE_PREFIX}${name}`, tensor);
   const metadata: [string, string][] = [
     ['format', FORMAT],
     ['step', String(step)],
     ['about', JSON.stringify(about)],
   ];
   // Halves are rounded, so their checksum is that of what a reader will see.
-  if (dtype === 'F32') metadata.push(['checksum', await modelChecksum(state)]);
+  if (dtype === 'F32') metadata.push(['checksum', checksum ?? (await modelChecksum(state))]);
   return serializeSafetensors(tensors, metadata);
 }
 
@@ -84,9 +89,14 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
   const { tensors, metadata } = parseSafetensors(bytes, fileName);
   const state = new Map<string, StateTensor>();
   const moments = new Map<string, Map<string, StateTensor>>();
+  const tables = new Map<string, StateTensor>();
   for (const [name, tensor] of tensors) {
     if (name.endsWith('num_batches_tracked')) continue;
     const entry = { shape: tensor.shape, values: toFloat32(tensor, name) };
+    if (name.startsWith(TABLE_PREFIX)) {
+      tables.set(name.slice(TABLE_PREFIX.length), entry);
+      continue;
+    }
     if (!name.startsWith(MOMENT_PREFIX)) {
       state.set(name, entry);
       continue;
@@ -108,7 +118,7 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
     throw new CheckpointError(`${fileName}: the description of the model is not JSON`, { cause });
   }
   if (!Number.isSafeInteger(step) || step < 0) throw new CheckpointError(`${fileName}: ${metadata.get('step')} is no number of steps`);
-  return { state, about, checksum, moments, step };
+  return { state, about, checksum, moments, tables, step };
 }
 
 /** Puts a training back to where a checkpoint was written, bit by bit. */

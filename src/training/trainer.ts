@@ -34,6 +34,8 @@ export interface TrainerOptions {
   /** Steps of the whole training, which the schedule spans. */
   readonly steps: number;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Called as soon as the device has a step's work. */
+  readonly onSubmit?: () => void;
 }
 
 interface Pending {
@@ -94,6 +96,7 @@ export class Trainer {
       const learningRate = learningRateAt(this.options.schedule, batch.step, this.options.steps);
       const feeds = { ...this.options.objective.feeds(batch), optimizer: this.update.hyper(learningRate, batch.step + 1) };
       const { results } = await this.program.submit(feeds);
+      this.options.onSubmit?.();
       this.completed = batch.step + 1;
       pending.push({ step: batch.step, learningRate, feeds, results });
       if (pending.length > STEPS_AHEAD) await finish();
