@@ -127,7 +127,8 @@ export class Program<Name extends string = string> {
    * `const { results } = await program.submit(feeds)`. Waits only where RUNS_IN_FLIGHT runs are under way.
    */
   async submit(feeds: Feeds): Promise<{ readonly results: Promise<Results<Name>> }> {
-    await this.ring.available();
+    // No await between the last look and the taking of the slot: submits may come from several places at once.
+    while (this.ring.full) await this.ring.available();
     this.device.check();
     this.write(feeds);
     const encoder = this.device.gpu.createCommandEncoder();

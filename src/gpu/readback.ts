@@ -33,7 +33,12 @@ export class ReadbackRing {
     }));
   }
 
-  /** Resolves when a slot is free: at once, unless as many runs are under way as the ring is deep. */
+  /** Whether as many runs are under way as the ring is deep. */
+  get full(): boolean {
+    return this.slots[this.next].pending !== undefined;
+  }
+
+  /** Resolves when the oldest run has been read. Look at `full` again afterwards: another caller may have been first. */
   async available(): Promise<void> {
     // A failed read belongs to who asked for it, not to who waits for its slot.
     await this.slots[this.next].pending?.catch(() => undefined);
