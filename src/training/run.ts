@@ -13,7 +13,7 @@ import { Classifier, RetrievalNetwork, type RetrievalNetworkSettings } from '../
 import { initializeNetwork, readState, writeState, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
-import { classKnowledge, retrievalStateFrom } from './knowledge.ts';
+import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts';
 import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
@@ -258,23 +258,25 @@ async function prepareNetwork(
   let knowledge = preserves && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
   if (start !== undefined && fromClassifier) {
     if (preserves) knowledge = await teacherKnowledge(device, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
-    state = retrievalStateFrom(start.file.state, training.network.embedding);
+    const known = start.file.about.classes;
+    const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
+    state = retrievalStateFrom(start.file.state, training.network.embedding, rows);
   }
 
   const network = build(knowledge?.shape[1] ?? 0);
   await initializeNetwork(network, storage, training.seed);
-  if (start !== undefined && state !== undefined) loadState(network, storage, await withNewHeads(network, storage, state, sameClasses), start.name);
+  if (start !== undefined && state !== undefined) loadState(network, storage, await withNewHeads(network, storage, state, sameClasses || fromClassifier), start.name);
   return { network, knowledge };
 }
 
 /**
- * A starting state made to fit: the head of the trained classes stays new unless the file has these very classes, and the
- * teacher's head goes where there is no knowledge to preserve. All else must fit as it is.
+ * A starting state made to fit: the head of the trained classes stays new unless the state has one for these very classes
+ * (a retrieval model of the same classes, or a teacher that knows them all), and the teacher's head goes where there is no knowledge to preserve. All else must fit as it is.
  */
-async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: State, sameClasses: boolean): Promise<State> {
+async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: State, keepClassifier: boolean): Promise<State> {
   const result = new Map(state);
   for (const [name, tensor] of await readState(network, storage)) {
-    if (name.startsWith('classifier.') && !(sameClasses && result.has(name))) result.set(name, tensor);
+    if (name.startsWith('classifier.') && !(keepClassifier && result.has(name))) result.set(name, tensor);
   }
   if (network.retrieval.teacherClasses === 0) for (const name of ['teacher.weight', 'teacher.bias']) result.delete(name);
   return result;
