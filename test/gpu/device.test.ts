@@ -1,0 +1,71 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Device, isSoftware } from '../../src/gpu/device.ts';
+import { AdapterError, DeviceLostError, ValidationError } from '../../src/gpu/errors.ts';
+import { openDevice } from '../../src/platform/node/adapter.ts';
+import { testDevice } from '../support/device.ts';
+
+const info = (device: string, description = ''): GPUAdapterInfo => ({ vendor: '', architecture: '', device, description }) as GPUAdapterInfo;
+
+async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  const [outcome] = await Promise.allSettled([promise]);
+  return outcome.status === 'rejected' ? outcome.reason : assert.unreachable('it should have failed');
+}
+
+test('a device is asked for with all that the adapter has, not WebGPU\'s defaults', async () => {
+  const used = { maxBufferSize: 2 ** 40, maxStorageBufferBindingSize: 2 ** 35, maxComputeInvocationsPerWorkgroup: 2048 };
+  let asked: GPUDeviceDescriptor | undefined;
+  const adapter = {
+    info: info('a GPU'),
+    limits: { ...used, maxTextureDimension1D: 9 },
+    features: new Set(['subgroups', 'timestamp-query', 'texture-compression-bc']),
+    requestDevice: (descriptor: GPUDeviceDescriptor) => {
+      asked = descriptor;
+      return Promise.reject(new Error('enough'));
+    },
+  } as unknown as GPUAdapter;
+  assert.match(String(await rejection(Device.open(adapter))), 'enough');
+  assert.equal(asked?.requiredLimits, used);
+  assert.equal(asked?.requiredFeatures, ['subgroups', 'timestamp-query']);
+});
+
+test('kernels hear of the device\'s limits', async () => {
+  const { gpu, traits } = await testDevice();
+  assert.ok(gpu.limits.maxBufferSize > 268435456, 'above the default');
+  assert.is(traits.maxWorkgroupInvocations, gpu.limits.maxComputeInvocationsPerWorkgroup);
+  assert.is(traits.maxWorkgroupStorageBytes, gpu.limits.maxComputeWorkgroupStorageSize);
+});
+
+test('both software adapters are known as such, GPUs are not', async () => {
+  assert.is((await testDevice()).traits.kind, 'cpu');
+  for (const name of ['SwiftShader Device (LLVM 10.0.0)', 'llvmpipe (LLVM 15.0.6, 256 bits)', 'Microsoft Basic Render Driver']) assert.ok(isSoftware(info(name)), name);
+  for (const name of ['NVIDIA H200', 'AMD Radeon 780M', 'Apple M3', 'Intel(R) UHD Graphics']) assert.not.ok(isSoftware(info(name)), name);
+});
+
+test('Dawn\'s null backend, which computes nothing, is no adapter', async () => {
+  const adapter = { info: info('Null backend', 'Null backend'), limits: {}, features: new Set() } as unknown as GPUAdapter;
+  assert.instance(await rejection(Device.open(adapter)), AdapterError);
+});
+
+test('an error outside any call is thrown by the next check, once', async () => {
+  const device = await openDevice();
+  device.gpu.createBuffer({ size: 4, usage: 0 });
+  const error = await rejection(device.idle());
+  assert.instance(error, ValidationError);
+  assert.match(String(error), /usage/i);
+  await device.idle();
+  device.destroy();
+});
+
+test('the loss of the device stays, with its reason and what to do', async () => {
+  const device = await openDevice();
+  device.gpu.destroy();
+  await device.gpu.lost;
+  await Promise.resolve();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    assert.throws(() => device.check(), (error: Error) => error instanceof DeviceLostError && error.reason === 'destroyed' && /last checkpoint/.test(error.message));
+  }
+  assert.instance(device.failed, DeviceLostError);
+});
+
+test.run();

@@ -1,0 +1,61 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Dispatch } from '../../src/gpu/dispatch.ts';
+import { ShaderError } from '../../src/gpu/errors.ts';
+import { composeShader, PipelineCache } from '../../src/gpu/pipelines.ts';
+import { shaderSources } from '../../src/gpu/generated/shaders.ts';
+import { testDevice } from '../support/device.ts';
+
+const addition = (constants: Dispatch['constants']): Dispatch => ({
+  shader: 'add.wgsl',
+  constants,
+  parameters: [1],
+  operands: ['a', 'b', 'sum'],
+  workgroups: [1, 1, 1],
+});
+const sound = addition({ Element: 'vec4f', WORKGROUP_SIZE: 64 });
+
+async function shaderError(dispatch: Dispatch): Promise<string> {
+  const cache = new PipelineCache((await testDevice()).gpu);
+  const [outcome] = await Promise.allSettled([cache.get(dispatch)]);
+  if (outcome.status === 'fulfilled') return assert.unreachable('it compiled') as never;
+  assert.instance(outcome.reason, ShaderError);
+  return (outcome.reason as Error).message;
+}
+
+test('extensions come first, then constants by their type, then the file as it is', () => {
+  const source = composeShader({ ...sound, features: ['subgroups'], constants: { Element: 'f32', WORKGROUP_SIZE: 8, RELU: true } });
+  assert.is(source, `enable subgroups;\nalias Element = f32;\nconst WORKGROUP_SIZE: u32 = 8u;\nconst RELU = true;\n${shaderSources['add.wgsl']}`);
+});
+
+test('a pipeline is compiled once for equal sources, and anew for other constants', async () => {
+  const cache = new PipelineCache((await testDevice()).gpu);
+  assert.is(cache.get(sound), cache.get({ ...sound, parameters: [9], workgroups: [7, 1, 1] }));
+  const heard: string[] = [];
+  const pipelines = await cache.getAll([sound, addition({ Element: 'f32', WORKGROUP_SIZE: 64 }), sound], (done, total) => heard.push(`${done}/${total}`));
+  assert.is(pipelines[0], pipelines[2]);
+  assert.is.not(pipelines[0], pipelines[1]);
+  assert.equal(heard, ['1/2', '2/2']);
+});
+
+test('an error in a shader is shown with its numbered lines', async () => {
+  const message = await shaderError(addition({ Element: 'vec9f', WORKGROUP_SIZE: 64 }));
+  assert.match(message, 'add.wgsl (entry point main) does not compile');
+  assert.match(message, /error at 1:\d+: .*vec9f/);
+  assert.match(message, '>    1 | alias Element = vec9f;');
+  assert.match(message, '     2 | const WORKGROUP_SIZE: u32 = 64u;');
+});
+
+test('an entry point that is not there, and a workgroup above the limit, are errors of that shader', async () => {
+  assert.match(await shaderError({ ...sound, entryPoint: 'absent' }), /add.wgsl \(entry point absent\) does not compile.\n.*absent/s);
+  assert.match(await shaderError(addition({ Element: 'f32', WORKGROUP_SIZE: 1 << 20 })), /add.wgsl .* does not compile.\n.*1048576/s);
+});
+
+test('a broken shader does not spoil the device: nothing is left for the next call', async () => {
+  const device = await testDevice();
+  await shaderError(addition({ Element: 'vec9f', WORKGROUP_SIZE: 64 }));
+  await device.idle();
+  assert.is(device.failed, undefined);
+});
+
+test.run();
