@@ -104,8 +104,9 @@ export function parseSafetensors(bytes: Uint8Array, fileName = 'safetensors data
  * @throws SafetensorsError for the types that are not floats of at most 32 bits
  */
 export function toFloat32(tensor: StoredTensor, name = 'tensor'): Float32Array {
-  // The copy is aligned, which the view need not be. Every platform with WebGPU is little-endian, as the file is.
-  const { buffer } = tensor.bytes.slice();
+  // The copy is aligned, which the view need not be. (Not slice(): that of Node's Buffer is a view.) Every platform with WebGPU
+  // is little-endian, as the file is.
+  const { buffer } = new Uint8Array(tensor.bytes);
   switch (tensor.dtype) {
     case 'F32':
       return new Float32Array(buffer);

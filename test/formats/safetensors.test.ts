@@ -237,4 +237,15 @@ test('every truncation of a valid file is refused', () => {
   for (let length = 0; length < file.length; length++) errorOf(file.subarray(0, length));
 });
 
+test('bytes that came as a Buffer, of which slice() is a view, give each tensor its own values', () => {
+  const bytes = Buffer.from(
+    serializeSafetensors([
+      ['a', { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }],
+      ['b', { dtype: 'F32', shape: [3], data: Float32Array.of(3, 4, 5) }],
+    ]),
+  );
+  const { tensors } = parseSafetensors(bytes);
+  assert.equal([...tensors].map(([name, tensor]) => [name, [...toFloat32(tensor)]]), [['a', [1, 2]], ['b', [3, 4, 5]]]);
+});
+
 test.run();
