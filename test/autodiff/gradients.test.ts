@@ -55,6 +55,16 @@ function affineCase(residual: boolean, isRelu: boolean): GradientCase {
   return { inputs, apply: ({ x, factor, shift, residual }) => [affine(x, factor, shift, { residual, relu: isRelu })], step: 2 ** -8 };
 }
 
+function foldCase(outputs: readonly ('scale' | 'shift')[]): GradientCase {
+  return {
+    inputs: { gamma: samples([5], 1), beta: samples([5], 2) },
+    apply: ({ gamma, beta }) => {
+      const folded = foldBatchNorm(gamma, beta, vector('mean', [-1, 0.5, 0, 2, 0.1]), vector('variance', [0.5, 2, 1, 0.1, 4]), 1e-5);
+      return outputs.map((name) => folded[name]);
+    },
+  };
+}
+
 function quadrupletCase(options: QuadrupletOptions): GradientCase {
   const labels = indices('labels', [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
   const domains = indices('domains', [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
@@ -104,15 +114,7 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
   linear: {
     'a batch': { inputs: { x: samples([5, 7], 1), w: samples([7, 6], 2) }, apply: ({ x, w }) => [linear(x, w)], reduction: 7 },
   },
-  foldBatchNorm: {
-    'scale and shift': {
-      inputs: { gamma: samples([5], 1), beta: samples([5], 2) },
-      apply: ({ gamma, beta }) => {
-        const { scale, shift } = foldBatchNorm(gamma, beta, vector('mean', [-1, 0.5, 0, 2, 0.1]), vector('variance', [0.5, 2, 1, 0.1, 4]), 1e-5);
-        return [scale, shift];
-      },
-    },
-  },
+  foldBatchNorm: { 'scale and shift': foldCase(['scale', 'shift']), 'the scale alone': foldCase(['scale']), 'the shift alone': foldCase(['shift']) },
   identity: { 'a copy': { inputs: { x: samples([3, 3], 1) }, apply: ({ x }) => [identity(x)] } },
   l2Normalize: { rows: { inputs: { x: samples([4, 9], 1, awayFromZero) }, apply: ({ x }) => [l2Normalize(x)], reduction: 9 } },
   softmaxCrossEntropy: {
@@ -189,6 +191,21 @@ for (const [op, build] of Object.entries(withoutGradient)) {
   test(`${op} has no gradient, and says so`, () => {
     const x = input('x', [4]);
     assert.throws(() => gradient(sum(build(x)), [x]), (error: Error) => error instanceof ShapeError && error.message.includes(op));
+  });
+}
+
+const onStatistics: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+  batchNorm: (x) => batchNorm(x, fill([4], 1), fill([4], 0), { epsilon: 1e-5 }).variance,
+  quadrupletLoss: (x) => {
+    const { loss, statistics } = quadrupletLoss(x, indices('labels', [0, 0, 1]), indices('domains', [0, 1, 1]));
+    return add(loss, sum(statistics));
+  },
+};
+
+for (const [op, build] of Object.entries(onStatistics)) {
+  test(`${op}: a loss that depends on the statistics is refused, not given a part of its gradient`, () => {
+    const x = input('x', [3, 4]);
+    assert.throws(() => gradient(sum(build(x)), [x]), (error: Error) => error instanceof ShapeError && error.message.startsWith(`${op}: the gradient of the statistics`));
   });
 }
 

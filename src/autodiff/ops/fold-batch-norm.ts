@@ -2,6 +2,7 @@ import { foldBatchNorm as foldKernel } from '../../../kernels/fold_batch_norm.ts
 import { foldBatchNormGradient as foldGradientKernel } from '../../../kernels/fold_batch_norm_gradient.ts';
 import { apply, use, type Op } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { fill } from './fill.ts';
 
 interface Attributes {
   readonly epsilon: number;
@@ -17,10 +18,8 @@ const op: Op<Attributes> = {
     use(foldKernel, { channels: gamma.length, epsilon }, { gamma, beta, runningMean, runningVariance, scale, shift }),
   ],
   // The running statistics are constants here: training never changes them by gradient.
-  gradient({ attributes, inputs: [, , runningMean, runningVariance] }, [dscale, dshift]) {
-    if (dscale === undefined || dshift === undefined) throw new Error('foldBatchNorm: scale and shift are used together');
-    return apply(gradientOp, [dscale, dshift, runningMean, runningVariance], attributes);
-  },
+  gradient: ({ attributes, inputs: [gamma, , runningMean, runningVariance] }, [dscale, dshift]) =>
+    apply(gradientOp, [dscale ?? fill(gamma.shape, 0), dshift ?? fill(gamma.shape, 0), runningMean, runningVariance], attributes),
 };
 
 const gradientOp: Op<Attributes> = {

@@ -50,7 +50,10 @@ const quadrupletOp: Op<QuadrupletAttributes> = {
     const [count, width] = embeddings.shape;
     return [use(quadrupletKernel, { count, width, ...attributes }, { embeddings, labels, domains, ...(seed && { seed }), loss, dembeddings, statistics })];
   },
-  gradient: ({ outputs: [, dembeddings] }, [dloss]) => [dloss && scaleBy(dembeddings, dloss)],
+  gradient({ outputs: [, dembeddings] }, [dloss, , dstatistics]) {
+    if (dstatistics !== undefined) throw new ShapeError('quadrupletLoss: the gradient of the statistics is not defined');
+    return [dloss && scaleBy(dembeddings, dloss)];
+  },
 };
 
 export interface QuadrupletOptions extends QuadrupletAttributes {
