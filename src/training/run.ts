@@ -96,8 +96,9 @@ export interface TrainRetrievalOptions {
   readonly start?: { readonly file: ModelFile; readonly name: string };
   /** A checkpoint of this training to go on from, bit by bit as if it had never stopped. */
   readonly resume?: { readonly file: ModelFile; readonly name: string };
-  /** Steps from one to the next; default: at the end alone. */
+  /** Steps from one validation to the next, the end being one; default: none, and so no checkpoint is the best. */
   readonly validateEvery?: number;
+  /** Steps from one checkpoint to the next; default: the end alone. */
   readonly checkpointEvery?: number;
   /** Kept in the description of every checkpoint. */
   readonly about?: Readonly<Record<string, Json>>;
@@ -187,7 +188,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     stream = batches({ sampler, images: dataset.images, sourceSize: imageSize, transforms, from: trainer.step, to: steps });
     let file: ModelFile | undefined;
     while (trainer.step < steps && !stopping()) {
-      const { validateEvery = steps, checkpointEvery = steps } = options;
+      const { validateEvery = Infinity, checkpointEvery = Infinity } = options;
       const until = Math.min(steps, nextMultiple(trainer.step, validateEvery), nextMultiple(trainer.step, checkpointEvery));
       rate.restart();
       await trainer.train(
@@ -201,7 +202,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       const reached = trainer.step;
       const last = reached === steps || stopping();
       let isBest = false;
-      if (task.queries.length > 0 && (reached % validateEvery === 0 || reached === steps)) {
+      if (task.queries.length > 0 && (reached % validateEvery === 0 || (reached === steps && options.validateEvery !== undefined))) {
         validation ??= await modelEmbeddings(model, Math.min(EMBEDDING_BATCH, task.gallery.length));
         const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], onProgress: (done, total) => onProgress?.('validation', done, total) });
         isBest = best === null || metrics.mapAll > best.mapAll;
@@ -371,6 +372,7 @@ async function* take<T>(stream: AsyncGenerator<T, void, undefined>, count: numbe
   }
 }
 
+/** Infinity for a multiple of Infinity. */
 const nextMultiple = (value: number, of: number): number => (Math.floor(value / of) + 1) * of;
 
 function adapterName({ description }: Device): string {

@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { ADAPTER_CHOICES } from '../platform/node/adapter.ts';
+import { choice, OptionError, toggle, type Options, type OptionValues } from './options.ts';
+
+/** What a command is told besides its options. */
+export interface Invocation {
+  /** Arguments that are no flags. */
+  readonly positionals: readonly string[];
+  /** The options that the user gave, by flag or configuration, without defaults. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
+/** One of the words after `sketchgrad`. */
+export interface Command<Declared extends Options = Options> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: Declared;
+  /** Name and meaning of the arguments that are no flags, of which there must be one at least. */
+  readonly positionals?: { readonly name: string; readonly help: string };
+  run(options: OptionValues<Declared>, invocation: Invocation): Promise<void>;
+}
+
+/** Lets `run` have the types of the declared options. */
+export function defineCommand<const Declared extends Options>(command: Command<Declared>): Command<Declared> {
+  return command;
+}
+
+/** Options of every command that computes. */
+export const SHARED_OPTIONS = {
+  adapter: choice(ADAPTER_CHOICES, {
+    default: 'auto',
+    changeable: true,
+    help: 'What computes: auto takes a hardware GPU, else an installed software driver, else SwiftShader from npm',
+  }),
+  debug: toggle({ help: 'Show where in the program an error arose', changeable: true }),
+} as const;
+
+/** Reads a JSON file of a user's. @throws OptionError where it is missing or no JSON */
+export async function readJsonFile(path: string): Promise<unknown> {
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new OptionError(`--config: ${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    return JSON.parse(content) as unknown;
+  } catch (cause) {
+    throw new OptionError(`${path} is no JSON: ${(cause as Error).message}`, { cause });
+  }
+}

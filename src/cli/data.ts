@@ -1,0 +1,61 @@
+/** The data that commands work on: the embedded default, or a folder of the user's. */
+
+import type { UnseenChoice } from '../../datasets/folder.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { OptionError, number, text, toggle } from './options.ts';
+import { note, Progress } from './progress.ts';
+
+export const DATA_OPTIONS = {
+  data: text({
+    placeholder: 'emoji|folder',
+    default: 'emoji',
+    changeable: true,
+    help: 'The embedded default, or a folder with {sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}; emoji-settings leaves the unseen emoji out, for the choice of settings',
+  }),
+  unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said' }),
+  strict: toggle({ changeable: true, help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
+} as const;
+
+export const VALIDATION_OPTION = number({ minimum: 0, maximum: 0.9, default: 0.05, help: "Share of a folder's seen sketches that is held out for validation" });
+
+interface DataRequest {
+  readonly data: string;
+  readonly unseen?: string;
+  /** The unseen classes where nothing is said, by name; else a fifth of all. */
+  readonly unseenClasses?: readonly string[];
+  readonly strict: boolean;
+  readonly imageSize: number;
+  readonly seed: number;
+  readonly validation?: number;
+}
+
+/** Opens the data and tells of images that had to be skipped. @throws DatasetError, ImageError, OptionError */
+export async function openData({ data, unseen, unseenClasses, strict, imageSize, seed, validation }: DataRequest): Promise<Dataset> {
+  const progress = new Progress('images');
+  try {
+    if (data === 'emoji' || data === 'emoji-settings') {
+      if (unseen !== undefined) throw new OptionError('--unseen: the unseen classes of the emoji are fixed, so that figures can be compared; it is for folders');
+      // The drawings are development dependencies; who brings data of his own does not need them.
+      const { loadEmoji } = await import('../../datasets/emoji.ts');
+      return await loadEmoji({ size: imageSize, measureOn: data === 'emoji' ? 'unseen' : 'settings', onProgress: (done, total) => progress.update(done, total) });
+    }
+    const { loadFolder } = await import('../../datasets/folder.ts');
+    const choice = unseen !== undefined ? unseenChoice(unseen) : unseenClasses !== undefined ? { classes: unseenClasses } : undefined;
+    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, seed, validationFraction: validation, onProgress: (done, total) => progress.update(done, total) });
+    reportSkipped(dataset.skipped);
+    return dataset;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Says which images were skipped, and why. */
+export function reportSkipped(skipped: readonly Error[]): void {
+  for (const { message } of skipped) note(`skipped: ${message}`);
+  if (skipped.length > 0) note(`${skipped.length} ${skipped.length === 1 ? 'image was' : 'images were'} skipped; --strict stops at them instead`);
+}
+
+function unseenChoice(typed: string): UnseenChoice {
+  const share = Number(typed);
+  return Number.isNaN(share) ? { listFile: typed } : { fraction: share };
+}

@@ -1,0 +1,42 @@
+import type { OptionValues } from './options.ts';
+import type { TRAIN_OPTIONS } from './train.ts';
+
+/** Where the demo starts from; scripts/pretrain-emoji.ts makes it from the pictures of the seen classes. */
+export const DEMO_START = 'models/emoji-start.safetensors';
+
+type Recipe = Partial<OptionValues<typeof TRAIN_OPTIONS>>;
+
+/** The demo's options of sketchgrad train: what learns most within minutes on two cores. */
+export const DEMO_RECIPE: Recipe = {
+  data: 'emoji',
+  size: 48,
+  width: 0.25,
+  embedding: 128,
+  classesPerBatch: 16,
+  imagesPerDomain: 2,
+  steps: 100,
+  optimizer: 'adam',
+  learningRate: 1e-3,
+  schedule: 'cosine',
+  finalRate: 0.001,
+  quadrupletStart: 30,
+  quadrupletRamp: 10,
+};
+
+/** `--full`: the network and the resolution of the paper, for who has a GPU; from random weights, hence the long warm-up. */
+export const FULL_RECIPE: Recipe = {
+  data: 'emoji',
+  size: 224,
+  width: 1,
+  embedding: 512,
+  classesPerBatch: 16,
+  imagesPerDomain: 2,
+  epochs: 60,
+  optimizer: 'adam',
+  learningRate: 5e-4,
+  schedule: 'cosine',
+  finalRate: 0.001,
+  warmup: 100,
+  quadrupletStart: 1000,
+  quadrupletRamp: 500,
+};

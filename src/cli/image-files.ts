@@ -1,0 +1,50 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { ImageSource, Sample } from '../data/dataset.ts';
+import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../platform/node/images.ts';
+import type { ImageRows } from '../training/model.ts';
+import { OptionError } from './options.ts';
+
+/** Image files in a folder and the folders in it, in the order of their paths. @throws OptionError where there is none */
+export async function findImages(folder: string, flag: string): Promise<string[]> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true) throw new OptionError(`${flag}: ${folder} is no folder`);
+  const names = await readdir(folder, { recursive: true });
+  const images = names.filter((name) => IMAGE_EXTENSIONS.includes(path.extname(name).toLowerCase())).sort();
+  if (images.length === 0) throw new OptionError(`${flag}: ${folder} holds no image (${IMAGE_EXTENSIONS.join(', ')})`);
+  return images.map((name) => path.join(folder, name));
+}
+
+export interface EmbeddedFiles {
+  /** The files that could be decoded. */
+  readonly paths: readonly string[];
+  /** [paths, dimension]. */
+  readonly embeddings: Float32Array;
+  readonly skipped: readonly ImageError[];
+}
+
+/**
+ * Embeds image files; what cannot be decoded is left out.
+ * @throws ImageError for the first such file, if `strict`
+ */
+export async function embedFiles(embeddings: ImageRows, files: readonly string[], { strict, onProgress }: { readonly strict: boolean; readonly onProgress?: (done: number) => void }): Promise<EmbeddedFiles> {
+  const skipped = new Map<string, ImageError>();
+  const images: ImageSource = {
+    async read({ name }, size) {
+      try {
+        return await decodeImage(name, size);
+      } catch (error) {
+        if (strict || !(error instanceof ImageError)) throw error;
+        skipped.set(name, error);
+        // Its row is computed with the others' and dropped below.
+        return new Uint8Array(3 * size * size);
+      }
+    },
+  };
+  const samples = files.map((name): Sample => ({ domain: 'photo', className: '', name }));
+  const rows = await embeddings.compute(samples, images, onProgress);
+  const kept = files.flatMap((file, index) => (skipped.has(file) ? [] : [index]));
+  const result = new Float32Array(kept.length * embeddings.width);
+  kept.forEach((from, to) => result.set(rows.subarray(from * embeddings.width, (from + 1) * embeddings.width), to * embeddings.width));
+  return { paths: kept.map((index) => files[index]), embeddings: result, skipped: [...skipped.values()] };
+}

@@ -1,0 +1,146 @@
+/**
+ * The options of the command. Each is declared once; the flag, its line of help, the key of the JSON configuration, the check
+ * of its value and its TypeScript type all come from that declaration.
+ */
+
+/** A flag, a key of a configuration or a value that cannot be used. The message names it and says what can. */
+export class OptionError extends Error {
+  override readonly name = 'OptionError';
+}
+
+export interface Option<T> {
+  /** What stands for the value in the help; empty for a switch. */
+  readonly placeholder: string;
+  readonly help: string;
+  readonly default: T;
+  readonly required: boolean;
+  /** Whether a resumed training may have another value than it began with. */
+  readonly changeable: boolean;
+  /** Checks a value out of a JSON file. */
+  check(value: unknown, where: string): T;
+  /** Reads what was typed behind the flag. */
+  parse(text: string, where: string): T;
+}
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+export type OptionValues<Declared extends Options> = { readonly [Key in keyof Declared]: Declared[Key] extends Option<infer T> ? T : never };
+
+interface Common {
+  readonly help: string;
+  readonly changeable?: boolean;
+}
+interface Bounds {
+  readonly minimum?: number;
+  /** Excluded minimum. */
+  readonly above?: number;
+  readonly maximum?: number;
+}
+
+/** A text, such as a path. Without a default it may be left out, unless it is required. */
+export function text(declared: Common & { readonly placeholder: string; readonly default: string }): Option<string>;
+export function text(declared: Common & { readonly placeholder: string; readonly required: true }): Option<string>;
+export function text(declared: Common & { readonly placeholder: string }): Option<string | undefined>;
+export function text(declared: Common & { readonly placeholder: string; readonly default?: string; readonly required?: boolean }): Option<string | undefined> {
+  const check = (value: unknown, where: string): string => {
+    if (typeof value === 'string' && value !== '') return value;
+    throw new OptionError(`${where}: a text is needed, and it is ${JSON.stringify(value)}`);
+  };
+  return { required: false, changeable: false, ...declared, default: declared.default, check, parse: check };
+}
+
+/** A number, within bounds where they are given. Without a default it may be left out. */
+export function number(declared: Common & Bounds & { readonly default: number }): Option<number>;
+export function number(declared: Common & Bounds): Option<number | undefined>;
+export function number(declared: Common & Bounds & { readonly default?: number }): Option<number | undefined> {
+  return numeric(declared, 'a number', Number.isFinite);
+}
+
+/** A whole number, within bounds where they are given. Without a default it may be left out. */
+export function integer(declared: Common & Bounds & { readonly default: number }): Option<number>;
+export function integer(declared: Common & Bounds): Option<number | undefined>;
+export function integer(declared: Common & Bounds & { readonly default?: number }): Option<number | undefined> {
+  return numeric(declared, 'a whole number', Number.isSafeInteger);
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(words: readonly Word[], declared: Common & { readonly default: Word }): Option<Word> {
+  const check = (value: unknown, where: string): Word => {
+    const found = words.find((word) => word === value);
+    if (found === undefined) throw new OptionError(`${where}: ${JSON.stringify(value)} is none of ${words.join(', ')}`);
+    return found;
+  };
+  return { placeholder: words.join('|'), required: false, changeable: false, ...declared, check, parse: check };
+}
+
+/** On or off; off unless said. */
+export function toggle(declared: Common): Option<boolean> {
+  const check = (value: unknown, where: string): boolean => {
+    if (typeof value === 'boolean') return value;
+    throw new OptionError(`${where}: true or false is needed, and it is ${JSON.stringify(value)}`);
+  };
+  return { placeholder: '', required: false, changeable: false, ...declared, default: false, check, parse: (word, where) => check(word === 'true', where) };
+}
+
+function numeric(declared: Common & Bounds & { readonly default?: number }, kind: string, isOfKind: (value: number) => boolean): Option<number | undefined> {
+  const { minimum = -Infinity, above = -Infinity, maximum = Infinity } = declared;
+  const bounds = [minimum > -Infinity && `at least ${minimum}`, above > -Infinity && `above ${above}`, maximum < Infinity && `at most ${maximum}`].filter(Boolean);
+  const check = (value: unknown, where: string): number => {
+    if (typeof value === 'number' && isOfKind(value) && value >= minimum && value > above && value <= maximum) return value;
+    throw new OptionError(`${where}: ${[kind, ...bounds].join(', ')} is needed, and it is ${JSON.stringify(value)}`);
+  };
+  const parse = (typed: string, where: string): number => check(typed.trim() === '' || Number.isNaN(Number(typed)) ? typed : Number(typed), where);
+  return { placeholder: kind === 'a number' ? 'number' : 'count', required: false, changeable: false, ...declared, default: declared.default, check, parse };
+}
+
+/** `classesPerBatch` is the flag `--classes-per-batch` and the key `classes-per-batch` of a configuration. */
+export const optionName = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The line of help, with the default. */
+export function describeOption(option: Option<unknown>): string {
+  if (option.required) return `${option.help} (required)`;
+  if (option.placeholder === '' || option.default === undefined) return option.help;
+  return `${option.help} (default: ${String(option.default)})`;
+}
+
+/**
+ * Checks the object out of a configuration file; each key is an option's name.
+ * @param where the file's name, for errors
+ * @throws OptionError for an unknown key, with the one that is probably meant, and for a value that the option does not take
+ */
+export function readConfiguration(options: Options, content: unknown, where: string): Record<string, unknown> {
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new OptionError(`${where} must hold one JSON object, whose keys are the flags without their dashes`);
+  const keys = new Map(Object.keys(options).map((key) => [optionName(key), key]));
+  const values: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(content)) {
+    const key = keys.get(name);
+    if (key === undefined) throw new OptionError(`${where}: there is no option "${name}"; did you mean "${nearest(name, [...keys.keys()])}"?`);
+    values[key] = options[key].check(value, `${where}, ${name}`);
+  }
+  return values;
+}
+
+/** Puts values together: those given first win, and defaults stand last. @throws OptionError where a required one is missing */
+export function resolveOptions<Declared extends Options>(options: Declared, ...sources: readonly Readonly<Record<string, unknown>>[]): OptionValues<Declared> {
+  const values = Object.entries(options).map(([key, option]) => {
+    const value = sources.find((source) => source[key] !== undefined)?.[key] ?? option.default;
+    if (option.required && value === undefined) throw new OptionError(`--${optionName(key)} is needed: ${option.help}`);
+    return [key, value];
+  });
+  return Object.fromEntries(values) as OptionValues<Declared>;
+}
+
+/** The word with the fewest letters to change (Levenshtein's distance). */
+export function nearest(word: string, words: readonly string[]): string {
+  const distances = words.map((other) => editDistance(word.toLowerCase(), other));
+  return words[distances.indexOf(Math.min(...distances))];
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + Number(a[i - 1] !== b[j - 1])));
+    row = next;
+  }
+  return row[b.length];
+}

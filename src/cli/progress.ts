@@ -1,0 +1,64 @@
+import { Presets, SingleBar } from 'cli-progress';
+
+/** How often a line is printed where there is no terminal to draw a bar in, in milliseconds. */
+const LINE_INTERVAL = 5000;
+
+/**
+ * The progress of one task, on stderr: a bar in a terminal, and elsewhere a line now and then.
+ * What a command has to say goes to stdout, so that it can be piped.
+ */
+export class Progress {
+  private readonly title: string;
+  private bar: SingleBar | undefined;
+  private started = 0;
+  private lastLine = performance.now();
+  private offset: number | undefined;
+
+  constructor(title: string) {
+    this.title = title;
+  }
+
+  /** @param details such as losses and images/s */
+  update(done: number, total: number, details = ''): void {
+    const now = performance.now();
+    if (this.offset === undefined) {
+      // Time counts from the first report on: what a resumed run did before took none of it.
+      this.offset = done;
+      this.started = now;
+      if (process.stderr.isTTY) this.bar = newBar(this.title, total);
+    }
+    const fresh = done - this.offset;
+    const left = fresh > 0 ? `${formatSeconds(((now - this.started) / 1000 / fresh) * (total - done))} left` : '';
+    if (this.bar !== undefined) this.bar.update(done, { left, details });
+    else if (now - this.lastLine >= LINE_INTERVAL || done === total) {
+      this.lastLine = now;
+      note([`${this.title} ${done}/${total}`, done === total ? '' : left, details].filter(Boolean).join('  '));
+    }
+  }
+
+  /** Leaves the bar as it is. */
+  stop(): void {
+    this.bar?.stop();
+    this.bar = undefined;
+  }
+}
+
+function newBar(title: string, total: number): SingleBar {
+  const format = `${title.padEnd(11)}{bar} {percentage} %  {value}/{total}  {left}  {details}`;
+  const bar = new SingleBar({ format, hideCursor: true, barsize: 24, linewrap: false }, Presets.rect);
+  bar.start(total, 0, { left: '', details: '' });
+  return bar;
+}
+
+/** A line on stderr; a bar that is being drawn goes on below it. */
+export function note(line: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}\n` : `${line}\n`);
+}
+
+/** "8 s", "3 min 20 s", "2 h 5 min". */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
