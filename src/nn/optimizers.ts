@@ -2,7 +2,7 @@ import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
 import { interpolateUpdate, adamUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
 import { gradient } from '../autodiff/gradient.ts';
-import { Store } from '../autodiff/store.ts';
+import type { Store } from '../autodiff/store.ts';
 import { constant, input, type Node, type Tensor } from '../autodiff/tensor.ts';
 import type { BatchStatistics, Network } from './layers.ts';
 
