@@ -44,6 +44,8 @@ export const demoCommand = defineCommand({
 /** Queries on the contact sheet, and pictures for each. */
 const SHEET_ROWS = 16;
 const SHEET_COLUMNS = 10;
+/** Side of the report's images in pixels; a screen's, whatever the network saw. */
+const PICTURE_SIZE = 96;
 
 const CREDITS = [
   'Pictures: Noto Emoji and Noto Emoji v1, Google, Apache 2.0; FxEmojis, Mozilla, Apache 2.0; Fluent Emoji Flat, Microsoft, MIT.',
@@ -63,7 +65,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   const training = trainingOf(recipe, recipe.steps ?? recipe.epochs * stepsPerEpoch(dataset, recipe));
   const device = await openDevice(options.adapter);
   try {
-    await demonstrate({ device, dataset, training, start, folder, about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
+    await demonstrate({ device, dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
   } finally {
     device.destroy();
   }
@@ -76,12 +78,14 @@ export interface Demonstration {
   /** A classifier's weights; without them the training starts from random ones. */
   readonly start: { readonly file: ModelFile; readonly name: string } | undefined;
   readonly folder: RunFolder;
+  /** The data once more, at a size at which the report shows its images. */
+  readonly pictures: () => Promise<Dataset>;
   readonly about: Parameters<typeof trainRetrieval>[0]['about'];
   readonly credits: readonly string[];
 }
 
 /** The demo on any data and recipe. Prints as it goes; the report is `report.html` in the folder. */
-export async function demonstrate({ device, dataset, training, start, folder, about, credits }: Demonstration): Promise<void> {
+export async function demonstrate({ device, dataset, training, start, folder, pictures, about, credits }: Demonstration): Promise<void> {
   const began = performance.now();
   await folder.prepare();
   const times: [stage: string, seconds: number][] = [];
@@ -128,7 +132,7 @@ export async function demonstrate({ device, dataset, training, start, folder, ab
       charts: trainingCharts(log),
       evaluations,
       classNames: new Map(dataset.unseenClasses.map((name, label) => [label, name])),
-      contactSheet: await contactRows(dataset, evaluation, training.imageSize),
+      contactSheet: await contactRows(dataset, evaluation, await pictures()),
       credits,
     });
     await writeFile(report, html);
@@ -168,7 +172,7 @@ async function evaluateWithProgress(embeddings: ImageRows, dataset: Dataset): Pr
   }
 }
 
-async function train({ folder, training, ...rest }: Omit<Demonstration, 'credits'>, log: LogEntry[]): Promise<TrainedRetrieval> {
+async function train({ folder, training, ...rest }: Omit<Demonstration, 'credits' | 'pictures'>, log: LogEntry[]): Promise<TrainedRetrieval> {
   const display = new TrainingDisplay(training);
   const stop = stopOnSignal();
   try {
@@ -210,7 +214,7 @@ function comparison(evaluations: readonly ReportEvaluation[]): string {
 }
 
 /** A sketch each of classes spread over all, with its best pictures. */
-async function contactRows({ queries, gallery, unseenClasses, images }: Dataset, embedded: Evaluation, size: number): Promise<ContactSheetRow[]> {
+async function contactRows({ queries, gallery, unseenClasses }: Dataset, embedded: Evaluation, { images }: Dataset): Promise<ContactSheetRow[]> {
   const dimension = embedded.gallery.length / gallery.length;
   const count = Math.min(SHEET_ROWS, unseenClasses.length);
   const rows = Array.from({ length: count }, (_, row) => {
@@ -219,7 +223,7 @@ async function contactRows({ queries, gallery, unseenClasses, images }: Dataset,
     // From row to row another of the class's sketches, hence another hand.
     return ofClass[row % ofClass.length];
   });
-  const image = async (sample: Dataset['gallery'][number]): Promise<SheetImage> => ({ pixels: await images.read(sample, size), size });
+  const image = async (sample: Dataset['gallery'][number]): Promise<SheetImage> => ({ pixels: await images.read(sample, PICTURE_SIZE), size: PICTURE_SIZE });
   return Promise.all(
     rows.map(async (query): Promise<ContactSheetRow> => {
       const { className } = queries[query];
