@@ -1,0 +1,155 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Storage } from '../../src/autodiff/storage.ts';
+import { Classifier } from '../../src/nn/retrieval-network.ts';
+import { initializeNetwork, readState, StateMismatchError } from '../../src/nn/state.ts';
+import { CheckpointError, parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { evaluateNetwork, unseenTask } from '../../src/training/evaluation.ts';
+import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
+import { trainRetrieval, type Checkpoint, type LogEntry, type TrainRetrievalOptions } from '../../src/training/run.ts';
+import { NonFiniteError } from '../../src/training/trainer.ts';
+import { testDevice } from '../support/device.ts';
+import { shapesDataset, TINY_TRAINING } from '../support/shapes-dataset.ts';
+
+interface Outcome {
+  readonly checksum: string;
+  readonly stopped: boolean;
+  readonly log: readonly LogEntry[];
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+/** A tiny training; its weights leave the device. */
+async function train(options: Partial<TrainRetrievalOptions> = {}): Promise<Outcome> {
+  const log: LogEntry[] = [];
+  const checkpoints: Checkpoint[] = [];
+  const { model, file, stopped } = await trainRetrieval({
+    device: await testDevice(),
+    dataset: shapesDataset(),
+    training: TINY_TRAINING,
+    onCheckpoint: async (checkpoint) => void checkpoints.push(checkpoint),
+    ...options,
+    onLog: (entry) => {
+      log.push(entry);
+      options.onLog?.(entry);
+    },
+  });
+  model.storage.destroy();
+  return { checksum: file.checksum, stopped, log, checkpoints };
+}
+
+/** Through bytes, as a file would bring it back. */
+const stored = async (file: ModelFile, name = 'run/checkpoint'): Promise<{ file: ModelFile; name: string }> => ({ file: await parseModel(await serializeModel(file), name), name });
+const steps = (log: readonly LogEntry[]) => log.filter((entry) => entry.event === 'step').map(({ step, loss, learningRate, values }) => ({ step, loss, learningRate, values }));
+
+let unbroken: Outcome;
+
+test('the same seed gives the same losses and weights, another seed others', async () => {
+  unbroken = await train();
+  const again = await train();
+  assert.is(again.checksum, unbroken.checksum);
+  assert.equal(steps(again.log), steps(unbroken.log));
+  assert.equal(steps(unbroken.log).map(({ step }) => step), [0, 1, 2, 3, 4, 5]);
+  assert.is.not((await train({ training: { ...TINY_TRAINING, seed: 1 } })).checksum, unbroken.checksum);
+});
+
+test('validation and checkpoints in between change nothing; the best is marked, the last is last', async () => {
+  const { checksum, checkpoints, log } = await train({ validateEvery: 2, checkpointEvery: 3 });
+  assert.is(checksum, unbroken.checksum);
+  const validations = log.filter((entry) => entry.event === 'validation');
+  assert.equal(validations.map(({ stepsDone }) => stepsDone), [2, 4, 6]);
+  let best = -Infinity;
+  for (const validation of validations) {
+    assert.is(validation.best, validation.mapAll > best);
+    best = Math.max(best, validation.mapAll);
+  }
+  const saved = checkpoints.map(({ file }) => file.step);
+  assert.ok(saved.includes(3) && saved.includes(6));
+  assert.equal(checkpoints.filter((one) => one.best).map(({ file }) => file.step), validations.filter((one) => one.best).map(({ stepsDone }) => stepsDone));
+  assert.equal(checkpoints.map(({ last }) => last), checkpoints.map((_, index) => index === checkpoints.length - 1));
+});
+
+test('resumed from any checkpoint, a run ends with the very weights of an unbroken one', async () => {
+  const { checkpoints } = await train({ checkpointEvery: 1 });
+  assert.is(checkpoints.length, TINY_TRAINING.steps);
+  for (const { file } of [checkpoints[0], checkpoints[3]]) {
+    const resumed = await train({ resume: await stored(file) });
+    assert.is(resumed.checksum, unbroken.checksum);
+    assert.equal(steps(resumed.log), steps(unbroken.log).slice(file.step));
+  }
+});
+
+test('a stopped run saves what it did and can be resumed', async () => {
+  const controller = new AbortController();
+  const { stopped, checkpoints } = await train({ signal: controller.signal, onLog: (entry) => entry.event === 'step' && controller.abort() });
+  assert.ok(stopped);
+  const { file, last } = checkpoints[checkpoints.length - 1];
+  assert.ok(last && file.step > 0 && file.step < TINY_TRAINING.steps);
+  assert.is((await train({ resume: await stored(file) })).checksum, unbroken.checksum);
+});
+
+test('a run is not resumed with other settings or data, and says which differ', async () => {
+  const resume = await stored(unbroken.checkpoints[0].file);
+  const refused = async (options: Partial<TrainRetrievalOptions>, message: RegExp): Promise<void> => {
+    const error = await train({ resume, ...options }).then(() => undefined, (reason: unknown) => reason);
+    assert.instance(error, CheckpointError);
+    assert.match((error as Error).message, message);
+  };
+  await refused({ training: { ...TINY_TRAINING, seed: 4, losses: { ...TINY_TRAINING.losses, margin: 0.5 } } }, /run\/checkpoint.*settings.seed: 0 then, 4 now\s+settings.losses.margin: 0.2 then, 0.5 now/s);
+  const { train: samples, ...rest } = shapesDataset();
+  await refused({ dataset: { ...rest, train: samples.slice(1) } }, /data.images: 20 then, 19 now/);
+  const { state, about } = resume.file;
+  await refused({ resume: { file: await parseModel(await serializeModel({ state, about }), 'model'), name: 'model' } }, /model for use/);
+});
+
+test('a learning rate that explodes stops with the op and the step, after the last good checkpoint', async () => {
+  const checkpoints: Checkpoint[] = [];
+  const training = { ...TINY_TRAINING, schedule: { ...TINY_TRAINING.schedule, learningRate: 1e30 } };
+  const error = await train({ training, checkpointEvery: 1, onCheckpoint: async (saved) => void checkpoints.push(saved) }).then(() => undefined, (reason: unknown) => reason);
+  assert.instance(error, NonFiniteError);
+  assert.match((error as NonFiniteError).message, /step 1: .*it begins in \w+.*operand \w+, element \d+, which is (NaN|-?Infinity)/);
+  assert.equal(checkpoints.map(({ file }) => file.step), [1]);
+  for (const { values } of checkpoints[0].file.state.values()) assert.ok(values.every(Number.isFinite));
+});
+
+test('a classifier to start from is the teacher too; its knowledge is in the checkpoint', async () => {
+  const device = await testDevice();
+  const storage = new Storage(device);
+  const classifier = new Classifier({ width: 0.25, classes: 5 });
+  await initializeNetwork(classifier, storage, 9);
+  const file = await parseModel(await serializeModel({ state: await readState(classifier, storage), about: { kind: 'classifier' } }, 'F16'), 'start');
+  storage.destroy();
+
+  const whole = await train({ start: { file, name: 'start' }, checkpointEvery: 3 });
+  const [first] = whole.checkpoints;
+  const knowledge = first.file.tables.get('knowledge');
+  assert.equal(knowledge?.shape, [4, 5]);
+  for (let row = 0; row < 4; row++) {
+    const sum = knowledge!.values.subarray(5 * row, 5 * row + 5).reduce((a, b) => a + b, 0);
+    assert.ok(Math.abs(sum - 1) < 1e-6);
+  }
+  assert.ok(steps(whole.log).every(({ values }) => values.preservation > 0));
+  assert.is((await train({ resume: await stored(first.file) })).checksum, whole.checksum, 'resuming needs no teacher');
+
+  const wide = { ...TINY_TRAINING, network: { ...TINY_TRAINING.network, width: 0.5 } };
+  const error = await train({ start: { file, name: 'start' }, training: wide }).then(() => undefined, (reason: unknown) => reason);
+  assert.instance(error, StateMismatchError);
+  assert.match((error as Error).message, /start: .*conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/s);
+});
+
+test('a stored model searches as the trained one does', async () => {
+  const device = await testDevice();
+  const { file } = await stored(unbroken.checkpoints[0].file);
+  const model = openRetrievalModel(device, file, 'model');
+  const embeddings = await modelEmbeddings(model, 6);
+  const dataset = shapesDataset();
+  const { metrics, queries } = await evaluateNetwork(embeddings, unseenTask(dataset), dataset.images);
+  assert.is(metrics.queries, 6);
+  assert.is(metrics.gallerySize, 6);
+  assert.ok(metrics.mapAll > 0 && metrics.mapAll <= 1);
+  assert.is(queries.length, 6 * TINY_TRAINING.network.embedding);
+  assert.ok(Math.abs(Math.hypot(...queries.subarray(0, 16)) - 1) < 1e-5);
+  embeddings.destroy();
+  model.storage.destroy();
+});
+
+test.run();
