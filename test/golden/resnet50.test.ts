@@ -38,7 +38,8 @@ const initialState = ((): State => {
   return state;
 })();
 
-// A step of the full network takes SwiftShader 16 s of processor time, lavapipe 3 s.
+// A step of the full network takes SwiftShader 16 s of processor time, lavapipe 3 s. The fixture knows PyTorch's float32 error
+// over all ten losses only, so the first three on SwiftShader are held to a bound that is wide for them.
 const device = await testDevice();
 const steps = /swiftshader/i.test(Object.values(device.description).join()) ? 3 : fixture.sgdLosses.length;
 const all = steps === fixture.sgdLosses.length;
