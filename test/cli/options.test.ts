@@ -1,0 +1,117 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { COMMANDS } from '../../src/cli/command-line.ts';
+import type { Command } from '../../src/cli/command.ts';
+import { nearest, optionName, type Option } from '../../src/cli/options.ts';
+import { runCaptured } from '../support/command-output.ts';
+
+let folder: string;
+test.before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-options-'));
+});
+test.after(() => rm(folder, { recursive: true }));
+
+/** The command with its own options, which only tells what it was given. */
+function recorder(command: Command): { readonly command: Command; readonly seen: Record<string, unknown>[] } {
+  const seen: Record<string, unknown>[] = [];
+  return { seen, command: { ...command, run: async (values) => void seen.push(values) } };
+}
+
+/** A value that the option takes and that is not its default. */
+function otherValue(option: Option<unknown>): string | number | boolean {
+  if (option.placeholder === '') return true;
+  const words = option.placeholder.split('|').reverse();
+  const candidates = [7, 64, 0.5, 1, ...words, 'some text'];
+  const found = candidates.find((value) => {
+    try {
+      return option.check(value, '') !== option.default;
+    } catch {
+      return false;
+    }
+  });
+  assert.ok(found !== undefined, option.help);
+  return found!;
+}
+
+const positionalsOf = ({ positionals }: Command): string[] => (positionals === undefined ? [] : ['sketch.png']);
+
+for (const command of COMMANDS) {
+  test(`${command.name}: every flag and its key in a configuration give the same`, async () => {
+    const wanted = Object.entries(command.options).map(([key, option]) => [key, otherValue(option)] as const);
+    const flags = wanted.flatMap(([key, value]) => (value === true ? [`--${optionName(key)}`] : [`--${optionName(key)}`, String(value)]));
+    const config = path.join(folder, `${command.name}.json`);
+    await writeFile(config, JSON.stringify(Object.fromEntries(wanted.map(([key, value]) => [optionName(key), value]))));
+    const { command: recording, seen } = recorder(command);
+    for (const words of [flags, ['--config', config]]) {
+      const { code, stderr } = await runCaptured([command.name, ...words, ...positionalsOf(command)], [recording]);
+      assert.is(code, 0, stderr);
+    }
+    assert.equal(seen[0], Object.fromEntries(wanted));
+    assert.equal(seen[1], seen[0]);
+  });
+
+  test(`${command.name} --help names every option with its default`, async () => {
+    const { code, stdout } = await runCaptured([command.name, '--help']);
+    assert.is(code, 0);
+    const text = stdout.replace(/\s+/g, ' ');
+    for (const [key, option] of Object.entries(command.options)) {
+      assert.ok(text.includes(`--${optionName(key)}${option.placeholder === '' ? '' : ` <${option.placeholder}>`}`), key);
+      assert.ok(text.includes(option.help), option.help);
+      if (option.placeholder !== '' && option.default !== undefined) assert.ok(text.includes(`(default: ${String(option.default)})`), key);
+    }
+  });
+}
+
+test('flags win over the configuration, which wins over defaults', async () => {
+  const config = path.join(folder, 'precedence.json');
+  await writeFile(config, JSON.stringify({ seed: 3, 'classes-per-batch': 5, strict: true }));
+  const { command, seen } = recorder(COMMANDS.find(({ name }) => name === 'train')!);
+  await runCaptured(['train', '--config', config, '--seed', '4', '--no-strict'], [command]);
+  const [{ seed, classesPerBatch, strict, size }] = seen;
+  assert.equal({ seed, classesPerBatch, strict, size }, { seed: 4, classesPerBatch: 5, strict: false, size: 224 });
+});
+
+const refusals: readonly { readonly title: string; readonly words: readonly string[]; readonly config?: string; readonly message: RegExp }[] = [
+  { title: 'an unknown flag', words: ['train', '--leraning-rate', '1'], message: /--leraning-rate.*did you mean --learning-rate/is },
+  { title: 'an unknown command', words: ['trian'], message: /trian.*did you mean train/is },
+  { title: 'an unknown key', words: ['train'], config: '{"clases-per-batch": 3}', message: /config.json: there is no option "clases-per-batch"; did you mean "classes-per-batch"\?/ },
+  { title: 'a key of the wrong type', words: ['train'], config: '{"seed": "3"}', message: /config.json, seed: a whole number, at least 0.* is needed, and it is "3"/ },
+  { title: 'a configuration that is no object', words: ['train'], config: '[1]', message: /config.json must hold one JSON object/ },
+  { title: 'a configuration that is no JSON', words: ['train'], config: '{', message: /config.json is no JSON/ },
+  { title: 'a missing configuration', words: ['train', '--config', '/nowhere.json'], message: /--config: \/nowhere.json cannot be read/ },
+  { title: 'no number', words: ['train', '--learning-rate', 'fast'], message: /--learning-rate: a number, above 0 is needed, and it is "fast"/ },
+  { title: 'a number out of bounds', words: ['train', '--size', '4'], message: /--size: a whole number, at least 32, at most 1024 is needed, and it is 4/ },
+  { title: 'a word that is no choice', words: ['train', '--mining', 'gold'], message: /--mining: "gold" is none of hardest, semi-hard, random/ },
+  { title: 'a missing required flag', words: ['evaluate'], message: /--model is needed/ },
+  { title: 'a missing argument', words: ['search', '--model', 'm'], message: /missing required argument 'sketch'/ },
+  { title: 'both steps and epochs', words: ['train', '--steps', '3', '--epochs', '4'], message: /--steps and --epochs were both given/ },
+];
+for (const { title, words, config, message } of refusals) {
+  test(`refused with exit code 1: ${title}`, async () => {
+    const file = path.join(folder, 'config.json');
+    if (config !== undefined) await writeFile(file, config);
+    const { code, stderr } = await runCaptured(config === undefined ? words : [...words, '--config', file]);
+    assert.is(code, 1);
+    assert.match(stderr, message);
+    assert.not.match(stderr, /\n\s+at /, 'no stack');
+  });
+}
+
+test('--debug shows where an error arose, also out of the configuration', async () => {
+  const file = path.join(folder, 'debug.json');
+  await writeFile(file, JSON.stringify({ debug: true, steps: 3, epochs: 4 }));
+  for (const words of [['--debug', '--steps', '3', '--epochs', '4'], ['--config', file]]) {
+    const { stderr } = await runCaptured(['train', ...words]);
+    assert.match(stderr, /OptionError: --steps and --epochs.*\n\s+at .*train\.ts/);
+  }
+});
+
+test('the nearest word has the fewest letters to change', () => {
+  assert.is(nearest('sead', ['size', 'seed', 'strict']), 'seed');
+  assert.is(nearest('imagesPerDomain', ['images-per-domain', 'margin']), 'images-per-domain');
+});
+
+test.run();
