@@ -73,17 +73,18 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
 }
 
 function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
-  const DEPTH = 64;
+  const [outputHeight, outputWidth] = outputSize(shape);
+  const depth = shape.batch * outputHeight * outputWidth <= 32 ? 32 : 64;
   const columns = shape.outputChannels <= 2 * lanes ? 2 : 4;
   const runLength = shape.kernel[1] * shape.inputChannels;
   const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
   const rowsPerGroup = Math.min(runLength, 256);
   const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
-  return splitCall(shape, `streaming ${DEPTH}x${lanes * columns}`, columnGroups * rowGroups, 16, (splits, pixelsPerSplit) => ({
+  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, columnGroups * rowGroups, 16, (splits, pixelsPerSplit) => ({
     shader: 'convolution_weight_gradient_streaming.wgsl',
     features: ['subgroups'],
-    constants: { LANES: lanes, DEPTH, COLUMNS: columns, Columns: `vec${columns}f` },
-    parameters: [...sizeParameters(shape), pixelsPerSplit, rowsPerGroup, DEPTH],
+    constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
+    parameters: [...sizeParameters(shape), pixelsPerSplit, rowsPerGroup, depth],
     operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
     workgroups: [splits, columnGroups, rowGroups],
   }));

@@ -17,14 +17,14 @@ export const DEMO_RECIPE: Recipe = {
   embedding: 128,
   classesPerBatch: 16,
   imagesPerDomain: 1,
-  steps: 660,
+  steps: 500,
   optimizer: 'adam',
   learningRate: 3e-3,
   weightDecay: 5e-4,
   warmup: 10,
   schedule: 'cosine',
   finalRate: 0,
-  quadrupletStart: 330,
+  quadrupletStart: 250,
   augmentation: 0,
 };
 
