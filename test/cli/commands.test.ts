@@ -13,7 +13,7 @@ import { runCaptured, type CommandResult } from '../support/command-output.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
-const STEPS = 30;
+const STEPS = 16;
 
 let folder: string;
 const at = (...names: string[]): string => path.join(folder, ...names);
@@ -50,11 +50,11 @@ const checksumOf = async (run: string): Promise<string> => (await parseModel(awa
 const run = (...words: string[]): Promise<CommandResult> => runCaptured(words);
 
 test('train: checkpoints, the best, a model, a log', async () => {
-  const { code, stdout, stderr } = await run('train', ...tiny(), '--steps', String(STEPS), '--out', at('unbroken'), '--checkpoint-every', '10', '--validate-every', '15', '--keep', '2', '--profile', at('profile.json'));
+  const { code, stdout, stderr } = await run('train', ...tiny(), '--steps', String(STEPS), '--out', at('unbroken'), '--checkpoint-every', '6', '--validate-every', '8', '--keep', '2', '--profile', at('profile.json'));
   assert.is(code, 0, stderr);
-  assert.match(stderr, /15\/30 validation: mAP@all 0\.\d+/);
+  assert.match(stderr, /8\/16 validation: mAP@all 0\.\d+/);
   const names = (await readdir(at('unbroken'))).sort();
-  assert.equal(names, ['best.safetensors', 'checkpoint-00000020.safetensors', 'checkpoint-00000030.safetensors', 'log.jsonl', 'model.safetensors']);
+  assert.equal(names, ['best.safetensors', 'checkpoint-00000012.safetensors', 'checkpoint-00000016.safetensors', 'log.jsonl', 'model.safetensors']);
   const log = await logLines('unbroken');
   assert.equal(log.filter(({ event }) => event === 'step').map(({ step }) => step), Array.from({ length: STEPS }, (_, step) => step));
   for (const name of ['loss', 'learningRate', 'imagesPerSecond']) assert.ok(log.filter(({ event }) => event === 'step').every((entry) => Number.isFinite(entry[name])), name);
@@ -68,7 +68,7 @@ test('train: checkpoints, the best, a model, a log', async () => {
 });
 
 test('train: killed at a random step and resumed, the weights are those of a run that was not', async () => {
-  const killed = start('train', ...tiny(), '--steps', String(STEPS), '--out', at('killed'), '--checkpoint-every', '1', '--validate-every', '15');
+  const killed = start('train', ...tiny(), '--steps', String(STEPS), '--out', at('killed'), '--checkpoint-every', '1', '--validate-every', '8');
   await stepsIn('killed', 2 + Math.floor(Math.random() * (STEPS - 8)), killed.child);
   killed.child.kill('SIGKILL');
   assert.is((await killed.ended).signal, 'SIGKILL');

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
+import { readJsonFile, type Command } from './command.ts';
+import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
+import { embedCommand } from './embed.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
+import { searchCommand } from './search.ts';
+import { trainCommand } from './train.ts';
+
+/** The words after `sketchgrad`. */
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, doctorCommand, demoCommand] as readonly Command[];
+
+/**
+ * Runs the command line.
+ * @param words what was typed behind `sketchgrad`
+ * @param commands that there are
+ * @returns the exit code; what went wrong has been said on stderr
+ */
+export async function runCommandLine(words: readonly string[], commands: readonly Command[] = COMMANDS): Promise<number> {
+  let debug = words.includes('--debug');
+  const commandParser = newParser(commands, (values) => (debug ||= values.debug === true));
+  try {
+    await commandParser.parseAsync(words, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // Commander has said what was wrong itself; help and version arrive here too, with exit code 0.
+    if (error instanceof CommanderError) return error.exitCode;
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`sketchgrad: ${debug && error instanceof Error ? error.stack : message}\n`);
+    return 1;
+  }
+}
+
+/** @param onOptions hears of a command's options before it runs */
+function newParser(commands: readonly Command[], onOptions: (values: Readonly<Record<string, unknown>>) => void): Parser {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const parser = new Parser('sketchgrad')
+    .description('Trains a network to find pictures by sketch, and searches with it.')
+    .version(version)
+    .configureOutput({ getOutHelpWidth: () => Math.min(process.stdout.columns ?? 100, 120) })
+    .exitOverride();
+  for (const command of commands) register(parser, command, onOptions);
+  return parser;
+}
+
+function register(parser: Parser, { name, summary, options, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
+  const sub = parser.command(name).description(summary);
+  for (const [key, option] of Object.entries(options)) {
+    const flag = `--${optionName(key)}`;
+    const declared = new ParserOption(option.placeholder === '' ? flag : `${flag} <${option.placeholder}>`, describeOption(option));
+    sub.addOption(option.placeholder === '' ? declared : declared.argParser((typed: string) => option.parse(typed, flag)));
+    // A switch that is on in the configuration can be put off again.
+    if (option.placeholder === '') sub.addOption(new ParserOption(`--no-${optionName(key)}`).hideHelp());
+  }
+  sub.option('--config <file>', 'A JSON file with any of these options, as {"name of the flag": value}; flags given besides win');
+  if (positionals !== undefined) sub.argument(`<${positionals.name}...>`, positionals.help);
+  sub.action(async (...parsed: unknown[]) => {
+    const { config, ...flags } = sub.opts<Record<string, unknown> & { config?: string }>();
+    const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config);
+    const given = { ...configured, ...flags };
+    const values = resolveOptions(options, given);
+    onOptions(values);
+    await run(values, { given, positionals: positionals === undefined ? [] : (parsed[0] as string[]) });
+  });
+}
