@@ -2,7 +2,7 @@
 // the seen classes, trained from random weights by this engine. It stands where ImageNet's weights stand in the paper. It sees
 // no sketch and nothing of an unseen class. Its log is models/emoji-start.jsonl.
 //
-//   npx tsx scripts/pretrain-emoji.ts [--adapter lavapipe] [--size 48] [--steps 1200] [--split unseen|settings]
+//   npx tsx scripts/pretrain-emoji.ts [--adapter lavapipe] [--size 32] [--steps 1200] [--split unseen|settings]
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { loadEmoji } from '../datasets/emoji.ts';
@@ -22,7 +22,7 @@ import { Trainer } from '../src/training/trainer.ts';
 const { values } = parseArgs({
   options: {
     adapter: { type: 'string', default: 'auto' },
-    size: { type: 'string', default: '48' },
+    size: { type: 'string', default: '32' },
     steps: { type: 'string', default: '1200' },
     split: { type: 'string', default: 'unseen' },
     out: { type: 'string', default: 'models/emoji-start' },
