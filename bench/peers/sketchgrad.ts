@@ -26,7 +26,7 @@ writeState(network, storage, new Map(parameters.map(({ name, ...tensor }) => [na
 
 const images = input('images', [batch, size, size, 4]);
 const feeds = { images: padded(resnet50.images(batch, size) as Float32Array) };
-await serve(`${device.description.device} ${device.description.description}`, work === 'train' ? await trainer() : await inferrer());
+await serve(device.description.description || device.description.device, work === 'train' ? await trainer() : await inferrer());
 
 async function trainer(): Promise<() => Promise<{ loss: number }>> {
   const { logits, batchStatistics } = network.apply(images, 'train');
