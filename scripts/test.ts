@@ -43,6 +43,8 @@ const { values, positionals } = parseArgs({
 });
 const root = path.resolve(values.root);
 const outcomes: Outcome[] = [];
+/** Suites whose process crashed once. */
+const crashed = new Set<string>();
 
 const groups = await makeGroups();
 const begun = new Set<Group>();
@@ -84,8 +86,13 @@ async function serveGroups(): Promise<void> {
   }
 }
 
-/** Runs suites of a group in one process, until none is left or the process crashes; a crash is the failure of its suite. */
-async function serve({ device, name, environment, pending }: Group): Promise<void> {
+/**
+ * Runs suites of a group in one process, until none is left or the process crashes. Dawn's Node binding has been seen to
+ * abort a process that had gone through a hundred suites' worth of devices; so a suite whose process is killed by a signal
+ * gets a second try at the beginning of a fresh process, said loudly. A second crash is its failure.
+ */
+async function serve(group: Group): Promise<void> {
+  const { device, name, environment, pending } = group;
   const child = fork(worker, device === undefined ? [] : [device], { env: environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   let errorOutput = '';
   child.stderr?.on('data', (text: Buffer) => (errorOutput = (errorOutput + text.toString()).slice(-8000)));
@@ -115,7 +122,15 @@ async function serve({ device, name, environment, pending }: Group): Promise<voi
     const outcome = await Promise.race([done, ended.then((cause) => `its process ended: ${cause}`), limit]);
     stopListening.abort();
     if (typeof outcome === 'string') {
+      const aborted = !alive && child.signalCode !== null;
       child.kill('SIGKILL');
+      if (aborted && !crashed.has(title)) {
+        crashed.add(title);
+        console.log(`CRASH ${title}: ${outcome}; once more in a fresh process\n${errorOutput.replace(/^/gm, '     ')}`);
+        pending.unshift(suite);
+        await ended;
+        return serve(group);
+      }
       report({ title, passed: 0, failed: 1, failures: [`  ${outcome}\n${errorOutput}`], milliseconds: performance.now() - start }, output);
       await ended;
       return;
@@ -145,6 +160,7 @@ function summarise(): void {
   for (const { title, milliseconds } of slowest) console.log(`${(milliseconds / 1000).toFixed(1).padStart(7)} s  ${title}`);
   const broken = outcomes.filter(({ failed }) => failed > 0);
   if (broken.length > 0) console.log(`\nFailed:\n${broken.map(({ title }) => `  ${title}`).join('\n')}`);
+  if (crashed.size > 0) console.log(`\nTheir process crashed the first time:\n${[...crashed].map((title) => `  ${title}`).join('\n')}`);
   const sum = (key: 'passed' | 'failed'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   console.log(`\n${(performance.now() / 1000).toFixed(0)} s in all\n${sum('passed')} passed, ${sum('failed')} failed`);
   process.exitCode = sum('failed') > 0 ? 1 : 0;

@@ -78,8 +78,10 @@ export async function adapterEnvironment(choice: AdapterChoice): Promise<Record<
     if (driver === null) throw new AdapterError('lavapipe is not installed: no lvp_icd*.json in ' + DRIVER_FOLDERS.join(', ') + '. ' + LAVAPIPE_HINT);
     return { VK_DRIVER_FILES: driver };
   }
+  const inUse = instance !== undefined;
   const adapter = await findAdapter();
-  releaseGpu();
+  // An instance that somebody's device hangs on must stay: collected, it takes the process with it.
+  if (!inUse) releaseGpu();
   if (adapter !== null) return null;
   return choice === 'auto' ? swiftShaderEnvironment() : null;
 }
