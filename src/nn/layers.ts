@@ -3,7 +3,6 @@ import { batchNorm } from '../autodiff/ops/batch-norm.ts';
 import { bias as addBias } from '../autodiff/ops/bias.ts';
 import { convolution, convolutionWithEpilogue, linear } from '../autodiff/ops/convolution.ts';
 import { foldBatchNorm } from '../autodiff/ops/fold-batch-norm.ts';
-import { relu as applyRelu } from '../autodiff/ops/pointwise.ts';
 import { Store, type Initial } from '../autodiff/store.ts';
 import { elementCount, type Shape, type Tensor } from '../autodiff/tensor.ts';
 
@@ -136,10 +135,6 @@ export class Pass {
     const { scale, shift } = foldBatchNorm(norm.gamma, norm.beta, norm.mean, norm.variance, epsilon);
     if (this.mode === 'eval') return convolutionWithEpilogue(x, weight, { scale, shift, residual, relu }, { stride, padding });
     return affine(convolution(x, weight, { stride, padding }), scale, shift, { residual, relu });
-  }
-
-  relu(x: Tensor): Tensor {
-    return applyRelu(x);
   }
 }
 
