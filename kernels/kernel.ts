@@ -16,6 +16,14 @@ export interface KernelCall {
   readonly variant: string;
   readonly operands: Readonly<Record<string, Operand>>;
   readonly dispatches: readonly Dispatch[];
+  /** Outputs that a part of the dispatches computes once more, bit by bit, while the other outputs are still there. */
+  readonly again?: Readonly<Record<string, PartialCall>>;
+}
+
+/** Some dispatches of a call, by their indices, and what they cost. */
+export interface PartialCall {
+  readonly dispatches: readonly number[];
+  readonly cost: Cost;
 }
 
 /** Values of operands by name; u32 operands hold integers. */

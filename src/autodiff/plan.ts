@@ -1,9 +1,11 @@
 import type { Cost, KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
-import { layOutArena, type Lifetime } from './arena.ts';
+import { layOutArena } from './arena.ts';
 import { nodesBefore } from './gradient.ts';
+import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
+import { recompute, type Recomputed } from './recompute.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -35,6 +37,8 @@ export interface Plan {
   readonly arenaBytes: number;
   /** The lower bound of any arena for this order of calls. */
   readonly liveBytes: number;
+  /** What is computed twice so that the arena is smaller; undefined where nothing had to be. */
+  readonly recomputed: Recomputed | undefined;
 }
 
 export interface PlanOptions {
@@ -42,18 +46,20 @@ export interface PlanOptions {
   readonly updates: readonly Node[];
   readonly traits: AdapterTraits;
   readonly maxBufferBytes: number;
+  /** Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has that. */
+  readonly arenaBudget?: number;
 }
 
 const BYTES = 4;
 
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
-export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions): Plan {
+export function plan({ outputs, updates, traits, maxBufferBytes, arenaBudget }: PlanOptions): Plan {
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
   const pinned = grantPins(nodes);
 
-  const calls: { readonly planned: Omit<PlannedCall, 'places'>; readonly operands: Readonly<Record<string, Tensor>> }[] = [];
+  const scheduled: ScheduledCall[] = [];
   for (const node of nodes) {
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
@@ -61,35 +67,13 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
-      calls.push({ planned: { kernel: use.kernel, label, call, cost: use.kernel.cost(problem), node }, operands: use.operands });
+      scheduled.push({ planned: { kernel: use.kernel, label, call, cost: use.kernel.cost(problem), node }, operands: use.operands });
     }
   }
 
-  // Lifetimes: of tensors from the call that writes them first to the last that touches them, of scratch its call alone.
-  const lifetimes: Lifetime[] = [];
-  const arenaIndex = new Map<Tensor, number>();
-  const scratchIndex = new Map<string, number>();
-  const first = new Map<Tensor, number>();
-  const last = new Map<Tensor, number>();
-  calls.forEach(({ planned, operands }, index) => {
-    for (const [name, operand] of Object.entries(planned.call.operands)) {
-      const tensor = operands[name];
-      if (tensor === undefined) {
-        scratchIndex.set(`${index} ${name}`, lifetimes.length);
-        lifetimes.push({ bytes: BYTES * operand.length, first: index, last: index });
-        continue;
-      }
-      const base = root(tensor);
-      if (!first.has(base)) first.set(base, index);
-      last.set(base, index);
-    }
-  });
-  for (const tensor of outputs) last.set(root(tensor), calls.length);
-  for (const [tensor, start] of first) {
-    if (tensor.origin.kind !== 'node' || pinned.has(tensor)) continue;
-    arenaIndex.set(tensor, lifetimes.length);
-    lifetimes.push({ bytes: BYTES * tensor.length, first: start, last: last.get(tensor) ?? start });
-  }
+  const recomputation = arenaBudget === undefined ? undefined : recompute(scheduled, { outputs, elsewhere: (tensor) => pinned.has(tensor), arenaBudget, maxBufferBytes });
+  const calls = recomputation?.calls ?? scheduled;
+  const { lifetimes, ofTensor, ofScratch } = livenessOf(calls, outputs, (tensor) => pinned.has(tensor));
   const layout = layOutArena(lifetimes, maxBufferBytes);
 
   const given = new Set<Tensor>();
@@ -105,13 +89,13 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
       given.add(base);
       return { kind: 'given', tensor: base, length: tensor.length };
     }
-    const index = arenaIndex.get(base);
+    const index = ofTensor.get(base);
     if (index === undefined) throw new ShapeError(`nothing computes ${describe(base)}`);
     return { kind: 'arena', offset: layout.offsets[index] / BYTES, length: tensor.length };
   };
   const placed = calls.map(({ planned, operands }, index): PlannedCall => {
     const places = Object.entries(planned.call.operands).map(([name, operand]): [string, Place] => {
-      const scratch = scratchIndex.get(`${index} ${name}`);
+      const scratch = ofScratch.get(scratchKey(index, name));
       if (scratch === undefined) return [name, placeOf(operands[name])];
       return [name, { kind: 'arena', offset: layout.offsets[scratch] / BYTES, length: operand.length }];
     });
@@ -124,6 +108,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
     stores: [...stores],
     arenaBytes: layout.bytes,
     liveBytes: layout.liveBytes,
+    recomputed: recomputation?.recomputed,
   };
 }
 
@@ -145,13 +130,6 @@ function separateOperands(use: KernelUse): readonly KernelUse[] {
     return [name, copy];
   });
   return copies.length === 0 ? [use] : [...copies, { ...use, operands: Object.fromEntries(operands) }];
-}
-
-/** The tensor whose memory this one is: itself, unless it is a view. */
-function root(tensor: Tensor): Tensor {
-  let base = tensor;
-  while (base.origin.kind === 'node' && base.origin.node.op.view === true) base = base.origin.node.inputs[0];
-  return base;
 }
 
 function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
