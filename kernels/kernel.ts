@@ -72,3 +72,15 @@ export function sumError(length: number, magnitude: number): number {
 export function exact(value: Float64Array): Expected {
   return { value, error: new Float64Array(value.length) };
 }
+
+/** The part of a call that computes one output again, as a call of its own: all other outputs are there already and only read. */
+export function callAgain(call: KernelCall, output: string): KernelCall | undefined {
+  const part = call.again?.[output];
+  if (part === undefined) return undefined;
+  const dispatches = part.dispatches.map((index) => call.dispatches[index]);
+  const operands = dispatches.flatMap((dispatch) => dispatch.operands).map((name): [string, Operand] => {
+    const operand = call.operands[name];
+    return [name, name !== output && operand.role === 'output' ? { ...operand, role: 'input' } : operand];
+  });
+  return { variant: `${call.variant}, ${output} again`, operands: Object.fromEntries(operands), dispatches };
+}

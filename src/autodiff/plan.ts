@@ -33,6 +33,8 @@ export interface Plan {
   readonly stores: readonly Store[];
   /** Of each tensor that the program gives back. */
   readonly outputs: ReadonlyMap<Tensor, Place>;
+  /** Bytes that a run gives back. */
+  readonly resultBytes: number;
   /** Bytes of the arena: the peak of all intermediates and scratch. */
   readonly arenaBytes: number;
   /** The lower bound of any arena for this order of calls. */
@@ -104,6 +106,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, arenaBudget }: 
   return {
     calls: placed,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
+    resultBytes: outputs.reduce((sum, tensor) => sum + BYTES * tensor.length, 0),
     given: [...given],
     stores: [...stores],
     arenaBytes: layout.bytes,

@@ -4,7 +4,8 @@ import { Profiler, type Span } from '../gpu/profiler.ts';
 import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
-import { plan, type Place, type Plan } from './plan.ts';
+import { deviceMemory, givenBytes, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
+import type { Place, Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -16,12 +17,14 @@ export interface ProgramOptions<Name extends string> {
   readonly outputs: Readonly<Record<Name, Tensor>>;
   /** Nodes with effects (optimiser, running statistics), in the order in which they are to run, after all else. */
   readonly updates?: readonly Node[];
+  /** Bytes of device memory that may be held, stores included; what does not fit is computed again instead of stored. */
+  readonly memoryBudget?: number;
+  /** Programs on the same storage whose memory counts into the budget. */
+  readonly beside?: readonly Program[];
   /** Hears of each compiled pipeline. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Steps whose results may be on their way at once: enough that the device never waits for the host. */
-const RUNS_IN_FLIGHT = 3;
 const BYTES = 4;
 
 /**
@@ -62,13 +65,17 @@ export class Program<Name extends string = string> {
     this.rangeOf = parts.rangeOf;
   }
 
-  /** Plans the graph, makes its buffers and compiles its pipelines, all in parallel. */
-  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
+  /**
+   * Plans the graph, makes its buffers and compiles its pipelines, all in parallel.
+   * @throws MemoryBudgetError where no recomputation fits it into the budget
+   */
+  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], memoryBudget, beside = [], onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
     const { device } = storage;
     const { maxBufferSize } = device.gpu.limits;
     const chunkBytes = Math.floor(maxBufferSize / 256) * 256;
     const tensors = Object.values<Tensor>(outputs);
-    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes });
+    const uniformAlignment = device.gpu.limits.minUniformBufferOffsetAlignment;
+    const planned = planWithin({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes }, { memoryBudget, uniformAlignment, beside: beside.map((program) => program.plan) });
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
@@ -79,7 +86,7 @@ export class Program<Name extends string = string> {
     const given = new Map<Tensor, GPUBuffer>();
     const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
     for (const tensor of planned.given) {
-      const buffer = device.gpu.createBuffer({ label: tensor.name, size: Math.ceil(tensor.length / 4) * 16, usage });
+      const buffer = device.gpu.createBuffer({ label: tensor.name, size: givenBytes(tensor), usage });
       given.set(tensor, buffer);
       if (tensor.origin.kind === 'constant') {
         device.gpu.queue.writeBuffer(buffer, 0, tensor.origin.values as Float32Array<ArrayBuffer>);
@@ -117,9 +124,9 @@ export class Program<Name extends string = string> {
     return { calls: this.plan.calls.length, dispatches: this.sequence.commands.length };
   }
 
-  /** Bytes that the program holds on the device, stores not counted. */
-  get bytes(): number {
-    return this.buffers.reduce((sum, buffer) => sum + buffer.size, 0);
+  /** What the program holds on the device, as its plan has it: exactly what is allocated. */
+  get memory(): DeviceMemory {
+    return deviceMemory([this.plan], this.device.gpu.limits.minUniformBufferOffsetAlignment);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Cost, KernelCall } from '../../kernels/kernel.ts';
+import { callAgain, type Cost } from '../../kernels/kernel.ts';
 import { layOutArena } from './arena.ts';
 import { livenessOf, root, type ScheduledCall } from './liveness.ts';
 import { Tensor } from './tensor.ts';
@@ -52,7 +52,7 @@ const ATTEMPTS = 6;
 /** Gives up and recomputes what it takes for the arena to fit; the smallest arena it finds, where none fits. */
 export function recompute(calls: readonly ScheduledCall[], { outputs, elsewhere, arenaBudget, maxBufferBytes }: RecomputationOptions): Recomputation {
   const model = new Model(calls, outputs, elsewhere);
-  const starts = DISTANCES.map((distance) => model.allBut(model.checkpoints.filter((_, index) => index % distance === distance - 1)));
+  const starts = DISTANCES.map((distance) => model.descend(model.allBut(model.checkpoints.filter((_, index) => index % distance === distance - 1))));
   const arenaOf = (schedule: readonly ScheduledCall[]): number => layOutArena(livenessOf(schedule, outputs, elsewhere).lifetimes, maxBufferBytes).bytes;
 
   let target = arenaBudget;
@@ -64,7 +64,8 @@ export function recompute(calls: readonly ScheduledCall[], { outputs, elsewhere,
     if (arena <= arenaBudget) return found;
     target -= arena - arenaBudget;
   }
-  return least([...starts.map((dropped) => model.schedule(dropped)), { calls, recomputed: undefined }], (found) => arenaOf(found.calls));
+  const smallest = starts.map((dropped) => model.schedule(model.keepWhatFits(dropped, model.peak(dropped))));
+  return least([...smallest, { calls, recomputed: undefined }], (found) => arenaOf(found.calls));
 }
 
 /** A call or a part of one: the tensors that it touches by number, and which of them it writes. */
@@ -74,6 +75,12 @@ interface Step {
   readonly touches: readonly number[];
   readonly writes: ReadonlySet<number>;
   readonly scratchBytes: number;
+}
+
+/** How to compute a tensor again, and which tensors come out of that besides. */
+interface Recipe {
+  readonly steps: readonly Step[];
+  readonly writes: ReadonlySet<number>;
 }
 
 /** A step of the schedule that comes out: the tensors may be second copies, whose numbers are `count` higher. */
@@ -97,7 +104,7 @@ class Model {
   /** The call at which the backward pass begins: where the most bytes wait to be used again. */
   private readonly turn: number;
   /** How to compute each tensor again that can be given up. */
-  private readonly recipes: ReadonlyMap<number, readonly Step[]>;
+  private readonly recipes: ReadonlyMap<number, Recipe>;
 
   constructor(calls: readonly ScheduledCall[], outputs: readonly Tensor[], elsewhere: (tensor: Tensor) => boolean) {
     const numbers = new Map<Tensor, number>();
@@ -161,6 +168,22 @@ class Model {
     return most;
   }
 
+  /** Gives up or keeps one tensor after the other as long as that lowers the peak. */
+  descend(start: Dropped): Dropped {
+    const dropped = new Set(start);
+    let lowest = this.peak(dropped);
+    for (let before = Infinity; lowest < before; ) {
+      before = lowest;
+      for (const number of this.recipes.keys()) {
+        toggle(dropped, number);
+        const peak = this.peak(dropped);
+        if (peak < lowest) lowest = peak;
+        else toggle(dropped, number);
+      }
+    }
+    return dropped;
+  }
+
   /** Keeps one tensor after the other as long as the peak stays within the target. */
   keepWhatFits(dropped: Dropped, target: number): Dropped {
     const price = (number: number): number => this.workOf(number) / this.bytes[number];
@@ -205,7 +228,7 @@ class Model {
   }
 
   private workOf(number: number): number {
-    return sum((this.recipes.get(number) as readonly Step[]).map(({ call }) => work(call.planned.cost)));
+    return sum((this.recipes.get(number) as Recipe).steps.map(({ call }) => work(call.planned.cost)));
   }
 
   /** The steps in order; in the backward pass, what was given up is computed again as soon as it is asked for. */
@@ -215,11 +238,12 @@ class Model {
     const copied = new Set<number>();
     const copy = (number: number): number => {
       if (copied.has(number)) return number + count;
-      for (const step of this.recipes.get(number) as readonly Step[]) {
-        const touches = step.touches.map((touched) => (!step.writes.has(touched) && dropped.has(touched) ? copy(touched) : touched));
-        for (const written of step.writes) copied.add(written);
-        emitted.push({ step, touches: touches.map((touched) => (step.writes.has(touched) ? touched + count : touched)), again: true });
+      const { steps, writes } = this.recipes.get(number) as Recipe;
+      for (const step of steps) {
+        const touches = step.touches.map((touched) => (writes.has(touched) ? touched + count : dropped.has(touched) ? copy(touched) : touched));
+        emitted.push({ step, touches, again: true });
       }
+      for (const written of writes) copied.add(written);
       return number + count;
     };
     this.steps.forEach((step, index) => {
@@ -234,7 +258,7 @@ class Model {
    * A tensor can be given up where its node's calls can be repeated: they change nothing in a store, and neither they nor the
    * calls that ask for the tensor later see a store that changes in between.
    */
-  private recipesFor(forward: readonly number[], uses: readonly (readonly number[])[], numberOf: (tensor: Tensor) => number): Map<number, readonly Step[]> {
+  private recipesFor(forward: readonly number[], uses: readonly (readonly number[])[], numberOf: (tensor: Tensor) => number): Map<number, Recipe> {
     const changed = new Set<number>();
     const indices = new Map<unknown, number[]>();
     this.steps.forEach(({ call, touches, names }, index) => {
@@ -243,14 +267,14 @@ class Model {
       names.forEach((name, operand) => call.planned.call.operands[name].role === 'inout' && changed.add(touches[operand]));
     });
     const effect = this.steps.findIndex(({ call }) => call.planned.node.op.effect === true);
-    const recipes = new Map<number, readonly Step[]>();
+    const recipes = new Map<number, Recipe>();
     for (const number of forward) {
       const { origin } = this.tensors[number];
       if (origin.kind !== 'node' || this.outputs.includes(number) || uses[number].some((index) => effect >= 0 && index >= effect)) continue;
       const makers = indices.get(this.steps[uses[number][0]].call.planned.node) ?? [];
-      const steps = recipeOf(number, makers.map((index) => this.steps[index]), numberOf);
-      const repeatable = steps.every(({ writes, touches }) => touches.every((touched) => !changed.has(touched)) && [...writes].every((written) => this.bytes[written] > 0));
-      if (repeatable && makers.every((index) => index < this.turn)) recipes.set(number, steps);
+      const recipe = recipeOf(number, makers.map((index) => this.steps[index]), numberOf);
+      const repeatable = recipe.steps.every(({ touches }) => touches.every((touched) => !changed.has(touched))) && [...recipe.writes].every((written) => this.bytes[written] > 0);
+      if (repeatable && makers.every((index) => index < this.turn)) recipes.set(number, recipe);
     }
     return recipes;
   }
@@ -270,29 +294,19 @@ function stepOf(call: ScheduledCall, numberOf: (tensor: Tensor) => number): Step
 }
 
 /** The calls that compute a tensor, or the parts of them that do where the kernel knows such. */
-function recipeOf(number: number, makers: readonly Step[], numberOf: (tensor: Tensor) => number): readonly Step[] {
+function recipeOf(number: number, makers: readonly Step[], numberOf: (tensor: Tensor) => number): Recipe {
   const writers = makers.filter(({ writes }) => writes.has(number));
   const partial = writers.map(({ call, names, touches }) => partOf(call, names[touches.indexOf(number)]));
-  const chosen = partial.every((call) => call !== undefined) ? partial : makers.map(({ call }) => ({ ...call, planned: { ...call.planned, label: `${call.planned.label} again` } }));
-  return chosen.map((call) => stepOf(call, numberOf));
+  const chosen = partial.every((call) => call !== undefined) ? partial : makers.map(({ call }) => call);
+  const steps = chosen.map(({ planned, operands }) => stepOf({ planned: { ...planned, label: `${planned.label} again` }, operands }, numberOf));
+  return { steps, writes: new Set(steps.flatMap(({ writes }) => [...writes])) };
 }
 
 function partOf({ planned, operands }: ScheduledCall, output: string): ScheduledCall | undefined {
-  const { call } = planned;
-  const again = call.again?.[output];
-  if (again === undefined) return undefined;
-  const dispatches = again.dispatches.map((index) => call.dispatches[index]);
-  const named = new Set(dispatches.flatMap((dispatch) => dispatch.operands));
-  // All other outputs are there from the first time, and only read.
-  const part: KernelCall = {
-    variant: call.variant,
-    dispatches,
-    operands: Object.fromEntries(Object.entries(call.operands).flatMap(([name, operand]) => (named.has(name) ? [[name, name !== output && operand.role === 'output' ? { ...operand, role: 'input' } : operand]] : []))),
-  };
-  return {
-    planned: { ...planned, label: `${planned.label} again`, call: part, cost: again.cost },
-    operands: Object.fromEntries(Object.entries(operands).filter(([name]) => named.has(name))),
-  };
+  const call = callAgain(planned.call, output);
+  if (call === undefined) return undefined;
+  const cost = planned.call.again?.[output].cost ?? planned.cost;
+  return { planned: { ...planned, call, cost }, operands: Object.fromEntries(Object.keys(call.operands).flatMap((name) => (operands[name] === undefined ? [] : [[name, operands[name]]]))) };
 }
 
 /** The call over which the most bytes lie unused, to be used again after it. */
@@ -316,6 +330,10 @@ function turnOf(uses: readonly (readonly number[])[], bytes: readonly number[], 
     if (now > most) [most, turn] = [now, index];
   });
   return turn;
+}
+
+function toggle(members: Set<number>, member: number): void {
+  if (!members.delete(member)) members.add(member);
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
