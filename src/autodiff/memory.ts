@@ -28,8 +28,8 @@ export class MemoryBudgetError extends Error {
   /** The least budget that would do, in bytes. */
   readonly minimum: number;
 
-  constructor(budget: number, minimum: number, what: string) {
-    super(`a memory budget of ${formatBytes(budget)} is below the minimum of ${what}, ${formatBytes(minimum)} (${minimum} bytes). Give that much, or use a smaller batch or resolution.`);
+  constructor(budget: number, minimum: number, reason = '') {
+    super(`a memory budget of ${formatBytes(budget)} is too small: the minimum here is ${minimum} bytes (${formatBytes(minimum)})${reason}. Give that much, or use a smaller batch or resolution.`);
     this.minimum = minimum;
   }
 }
@@ -70,7 +70,7 @@ export function planWithin(options: PlanOptions, { memoryBudget = Infinity, unif
   // Whatever is recomputed, it needs no more uniform blocks than there are.
   const fixed = total - whole.arenaBytes + uniforms;
   const within = plan({ ...options, arenaBudget: Math.max(0, memoryBudget - fixed) });
-  if (fixed + within.arenaBytes > memoryBudget) throw new MemoryBudgetError(memoryBudget, Math.min(total, fixed + within.arenaBytes), 'this program');
+  if (fixed + within.arenaBytes > memoryBudget) throw new MemoryBudgetError(memoryBudget, Math.min(total, fixed + within.arenaBytes));
   return within;
 }
 

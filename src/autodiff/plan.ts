@@ -73,7 +73,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, arenaBudget }: 
     }
   }
 
-  const recomputation = arenaBudget === undefined ? undefined : recompute(scheduled, { outputs, elsewhere: (tensor) => pinned.has(tensor), arenaBudget, maxBufferBytes });
+  const recomputation = arenaBudget === undefined ? undefined : recompute(scheduled, { outputs, storeOf: (tensor) => storedAt(tensor, pinned)?.store, arenaBudget, maxBufferBytes });
   const calls = recomputation?.calls ?? scheduled;
   const { lifetimes, ofTensor, ofScratch } = livenessOf(calls, outputs, (tensor) => pinned.has(tensor));
   const layout = layOutArena(lifetimes, maxBufferBytes);
@@ -82,7 +82,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, arenaBudget }: 
   const stores = new Set<Store>();
   const placeOf = (tensor: Tensor): Place => {
     const base = root(tensor);
-    const pin = pinned.get(base) ?? (base.origin.kind === 'stored' ? base.origin : undefined);
+    const pin = storedAt(base, pinned);
     if (pin !== undefined) {
       stores.add(pin.store);
       return { kind: 'stored', store: pin.store, offset: pin.offset, length: tensor.length };
@@ -133,6 +133,10 @@ function separateOperands(use: KernelUse): readonly KernelUse[] {
     return [name, copy];
   });
   return copies.length === 0 ? [use] : [...copies, { ...use, operands: Object.fromEntries(operands) }];
+}
+
+function storedAt(tensor: Tensor, pinned: ReadonlyMap<Tensor, Pin>): { readonly store: Store; readonly offset: number } | undefined {
+  return pinned.get(tensor) ?? (tensor.origin.kind === 'stored' ? tensor.origin : undefined);
 }
 
 function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {

@@ -19,8 +19,8 @@ export interface ProgramOptions<Name extends string> {
   readonly updates?: readonly Node[];
   /** Bytes of device memory that may be held, stores included; what does not fit is computed again instead of stored. */
   readonly memoryBudget?: number;
-  /** Programs on the same storage whose memory counts into the budget. */
-  readonly beside?: readonly Program[];
+  /** Plans of programs on the same storage whose memory counts into the budget. */
+  readonly beside?: readonly Plan[];
   /** Hears of each compiled pipeline. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -71,11 +71,9 @@ export class Program<Name extends string = string> {
    */
   static async compile<Name extends string>(storage: Storage, { outputs, updates = [], memoryBudget, beside = [], onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
     const { device } = storage;
-    const { maxBufferSize } = device.gpu.limits;
-    const chunkBytes = Math.floor(maxBufferSize / 256) * 256;
+    const chunkBytes = largestBuffer(device.gpu);
     const tensors = Object.values<Tensor>(outputs);
-    const uniformAlignment = device.gpu.limits.minUniformBufferOffsetAlignment;
-    const planned = planWithin({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes }, { memoryBudget, uniformAlignment, beside: beside.map((program) => program.plan) });
+    const planned = planProgram(device, { outputs, updates, memoryBudget, beside });
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
@@ -216,6 +214,15 @@ export class Program<Name extends string = string> {
     }
   }
 }
+
+/** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
+export function planProgram({ gpu, traits }: Device, { outputs, updates = [], memoryBudget, beside }: Omit<ProgramOptions<string>, 'onProgress'>): Plan {
+  const options = { outputs: Object.values(outputs), updates, traits, maxBufferBytes: largestBuffer(gpu) };
+  return planWithin(options, { memoryBudget, beside, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
+}
+
+/** Chunks of an arena that needs several begin at multiples of the strictest alignment. */
+const largestBuffer = ({ limits }: GPUDevice): number => Math.floor(limits.maxBufferSize / 256) * 256;
 
 function padded(bytes: Uint8Array): Uint8Array {
   const result = new Uint8Array(Math.ceil(bytes.length / BYTES) * BYTES);

@@ -1,7 +1,8 @@
 import { callAgain, type Cost } from '../../kernels/kernel.ts';
 import { layOutArena } from './arena.ts';
 import { livenessOf, root, type ScheduledCall } from './liveness.ts';
-import { Tensor } from './tensor.ts';
+import type { Store } from './store.ts';
+import { Tensor, type Node } from './tensor.ts';
 
 /**
  * Recomputation (Chen et al. 2016, "Training deep nets with sublinear memory cost"): tensors that the forward pass leaves for
@@ -27,10 +28,12 @@ export interface Recomputation {
   readonly recomputed: Recomputed | undefined;
 }
 
+/** The store in which a tensor has its place, if it has. */
+type StoreOf = (tensor: Tensor) => Store | undefined;
+
 export interface RecomputationOptions {
   readonly outputs: readonly Tensor[];
-  /** Whether a tensor that the graph computes has its place in a store. */
-  readonly elsewhere: (tensor: Tensor) => boolean;
+  readonly storeOf: StoreOf;
   readonly arenaBudget: number;
   readonly maxBufferBytes: number;
 }
@@ -50,10 +53,10 @@ const DISTANCES = [1, 2, 3, 4, 6, 8, 12, 16, Infinity];
 const ATTEMPTS = 6;
 
 /** Gives up and recomputes what it takes for the arena to fit; the smallest arena it finds, where none fits. */
-export function recompute(calls: readonly ScheduledCall[], { outputs, elsewhere, arenaBudget, maxBufferBytes }: RecomputationOptions): Recomputation {
-  const model = new Model(calls, outputs, elsewhere);
+export function recompute(calls: readonly ScheduledCall[], { outputs, storeOf, arenaBudget, maxBufferBytes }: RecomputationOptions): Recomputation {
+  const model = new Model(calls, outputs, storeOf);
   const starts = DISTANCES.map((distance) => model.descend(model.allBut(model.checkpoints.filter((_, index) => index % distance === distance - 1))));
-  const arenaOf = (schedule: readonly ScheduledCall[]): number => layOutArena(livenessOf(schedule, outputs, elsewhere).lifetimes, maxBufferBytes).bytes;
+  const arenaOf = (schedule: readonly ScheduledCall[]): number => layOutArena(livenessOf(schedule, outputs, (tensor) => storeOf(tensor) !== undefined).lifetimes, maxBufferBytes).bytes;
 
   let target = arenaBudget;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -106,7 +109,7 @@ class Model {
   /** How to compute each tensor again that can be given up. */
   private readonly recipes: ReadonlyMap<number, Recipe>;
 
-  constructor(calls: readonly ScheduledCall[], outputs: readonly Tensor[], elsewhere: (tensor: Tensor) => boolean) {
+  constructor(calls: readonly ScheduledCall[], outputs: readonly Tensor[], storeOf: StoreOf) {
     const numbers = new Map<Tensor, number>();
     const numberOf = (tensor: Tensor): number => {
       const base = root(tensor);
@@ -116,7 +119,7 @@ class Model {
     this.steps = calls.map((call) => stepOf(call, numberOf));
     this.outputs = outputs.map(numberOf);
     this.tensors = [...numbers.keys()];
-    this.bytes = this.tensors.map((tensor) => (tensor.origin.kind === 'node' && !elsewhere(tensor) ? 4 * Math.ceil(tensor.length / 64) * 64 : 0));
+    this.bytes = this.tensors.map((tensor) => (tensor.origin.kind === 'node' && storeOf(tensor) === undefined ? 4 * Math.ceil(tensor.length / 64) * 64 : 0));
 
     const uses = this.tensors.map((): number[] => []);
     this.steps.forEach(({ touches }, index) => touches.forEach((number) => uses[number].push(index)));
@@ -124,7 +127,7 @@ class Model {
     const large = WORTHWHILE * this.peak(new Set());
     const lastBefore = uses.map((of) => Math.max(-1, ...of.filter((index) => index < this.turn)));
     const forward = this.tensors.flatMap((_, number) => (this.bytes[number] >= large && uses[number][0] < this.turn ? [number] : []));
-    this.recipes = this.recipesFor(forward, uses, numberOf);
+    this.recipes = this.recipesFor(forward, uses, storeOf, numberOf);
 
     const checkpoints = new Set<number>();
     for (let index = 0; index + 1 < this.turn; index++) {
@@ -255,26 +258,31 @@ class Model {
   }
 
   /**
-   * A tensor can be given up where its node's calls can be repeated: they change nothing in a store, and neither they nor the
-   * calls that ask for the tensor later see a store that changes in between.
+   * A tensor can be given up where its node's calls can be repeated as late as anything is: they change nothing in a store,
+   * and read nothing that changes before.
    */
-  private recipesFor(forward: readonly number[], uses: readonly (readonly number[])[], numberOf: (tensor: Tensor) => number): Map<number, Recipe> {
-    const changed = new Set<number>();
-    const indices = new Map<unknown, number[]>();
-    this.steps.forEach(({ call, touches, names }, index) => {
-      const { node } = call.planned;
-      indices.set(node, [...(indices.get(node) ?? []), index]);
-      names.forEach((name, operand) => call.planned.call.operands[name].role === 'inout' && changed.add(touches[operand]));
+  private recipesFor(forward: readonly number[], uses: readonly (readonly number[])[], storeOf: StoreOf, numberOf: (tensor: Tensor) => number): Map<number, Recipe> {
+    const makers = new Map<Node, number[]>();
+    const changes = new Map<Store | number, number>();
+    this.steps.forEach(({ call: { planned }, touches, names }, index) => {
+      makers.set(planned.node, [...(makers.get(planned.node) ?? []), index]);
+      names.forEach((name, operand) => {
+        const { role } = planned.call.operands[name];
+        const tensor = this.tensors[touches[operand]];
+        const changed = storeOf(tensor) ?? touches[operand];
+        if ((role === 'inout' || (role === 'output' && tensor.origin.kind === 'stored')) && !changes.has(changed)) changes.set(changed, index);
+      });
     });
-    const effect = this.steps.findIndex(({ call }) => call.planned.node.op.effect === true);
+    const latest = Math.max(-1, ...forward.map((number) => uses[number][uses[number].length - 1]));
+    const lasts = (number: number): boolean => (changes.get(storeOf(this.tensors[number]) ?? number) ?? Infinity) > latest;
     const recipes = new Map<number, Recipe>();
     for (const number of forward) {
       const { origin } = this.tensors[number];
-      if (origin.kind !== 'node' || this.outputs.includes(number) || uses[number].some((index) => effect >= 0 && index >= effect)) continue;
-      const makers = indices.get(this.steps[uses[number][0]].call.planned.node) ?? [];
-      const recipe = recipeOf(number, makers.map((index) => this.steps[index]), numberOf);
-      const repeatable = recipe.steps.every(({ touches }) => touches.every((touched) => !changed.has(touched))) && [...recipe.writes].every((written) => this.bytes[written] > 0);
-      if (repeatable && makers.every((index) => index < this.turn)) recipes.set(number, recipe);
+      if (origin.kind !== 'node' || this.outputs.includes(number)) continue;
+      const by = makers.get(this.steps[uses[number][0]].call.planned.node) ?? [];
+      const recipe = recipeOf(number, by.map((index) => this.steps[index]), numberOf);
+      const repeatable = recipe.steps.every(({ touches }) => touches.every(lasts)) && [...recipe.writes].every((written) => this.bytes[written] > 0);
+      if (repeatable && by.every((index) => index < this.turn)) recipes.set(number, recipe);
     }
     return recipes;
   }

@@ -17,6 +17,7 @@ import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts'
 import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
+import type { MemoryReport } from './step-runner.ts';
 import { Trainer, type StepReport } from './trainer.ts';
 
 /** All that decides the numbers of a training, besides its data and its starting weights. */
@@ -63,7 +64,7 @@ export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDo
 
 /** One line of the log. */
 export type LogEntry =
-  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number }
+  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
   | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean }
@@ -109,6 +110,8 @@ export interface TrainRetrievalOptions {
   readonly onProgress?: (what: 'teacher' | 'pipelines' | 'validation', done: number, total: number) => void;
   /** Where it is aborted, the training finishes its steps under way, saves and returns. */
   readonly signal?: AbortSignal;
+  /** Bytes of device memory that the training may hold, parameters and moments included; what does not fit is recomputed. */
+  readonly memoryBudget?: number;
   /** Whether to time each kernel in one more step, whose effect on the weights is taken back. */
   readonly profile?: boolean;
 }
@@ -167,6 +170,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       optimizer: optimizerOf(training),
       schedule,
       steps,
+      memoryBudget: options.memoryBudget,
       onProgress: (done, total) => onProgress?.('pipelines', done, total),
       onSubmit: () => occupancy.submitted(),
     });
@@ -179,7 +183,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best };
       return captureCheckpoint(running, network, storage, about, tables);
     };
-    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses });
+    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory });
 
     const task = validationTask(dataset);
     const rate = new Rate(sampler.batchSize);
@@ -225,7 +229,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const seconds = clock.seconds;
     const deviceBusy = seconds.steps === 0 ? 0 : Math.min(1, occupancy.busy / 1000 / seconds.steps);
     onLog?.({ event: 'end', stepsDone, checksum: file.checksum, stopped, deviceBusy, seconds });
-    const profile = options.profile === true ? await profileStep(trainer, objective.feeds, sampler, dataset, training) : undefined;
+    const profile = options.profile === true ? await profileStep(trainer, sampler, dataset, training) : undefined;
     // The profiled step was a step: back to the weights that were saved.
     if (profile !== undefined) writeState(network, storage, file.state);
     succeeded = true;
@@ -351,14 +355,13 @@ function bestOf(file: ModelFile | undefined): { readonly stepsDone: number; read
 
 async function profileStep(
   trainer: Trainer,
-  feeds: (batch: TrainingBatch) => Parameters<Trainer['program']['profile']>[0],
   sampler: Parameters<typeof batches>[0]['sampler'],
   { images }: Dataset,
-  { imageSize, schedule }: RetrievalTraining,
+  { imageSize }: RetrievalTraining,
 ): Promise<readonly Span[]> {
   const transforms = (domains: Uint32Array): Float32Array => augmentationTransforms(domains, { seed: 0, step: 0, sourceSize: imageSize, outputSize: imageSize });
   for await (const batch of batches({ sampler, images, sourceSize: imageSize, transforms, to: 1 })) {
-    return trainer.program.profile({ ...feeds(batch), optimizer: trainer.update.hyper(schedule.learningRate, trainer.step + 1) });
+    return trainer.profile(batch);
   }
   return [];
 }

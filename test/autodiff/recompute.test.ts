@@ -184,7 +184,7 @@ test('a budget below the minimum is refused with the minimum, before anything is
   const device = await testDevice();
   const { bytes, result: error } = await bytesOfBuffers(device, () => refusal(train(device, 1e6)));
   assert.is(bytes, 0);
-  assert.match(error.message, /a memory budget of 1\.0 MB is below the minimum of this program, \d+\.\d MB \(\d+ bytes\)/);
+  assert.match(error.message, /a memory budget of 1\.0 MB is too small: the minimum here is \d+ bytes \(\d+\.\d MB\)\. /);
   assert.ok((await refusal(train(device, error.minimum - 1))).minimum === error.minimum);
 });
 
