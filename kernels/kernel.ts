@@ -47,6 +47,11 @@ export interface Kernel<Problem> {
   cost(problem: Problem): Cost;
   /** Ragged problems on which every variant must agree with the reference before it is trusted. */
   readonly cases: readonly Problem[];
+  /**
+   * A small, ragged problem that the same code solves (flags, tiles, depth of blocks), where the constants of a variant are too
+   * many for the cases to hold every set: the reference can be computed for it, which for the problem itself would take long.
+   */
+  miniature?(problem: Problem): Problem;
   /** Inputs for a case where uniform numbers in [-1, 1) will not do (labels, indices, probabilities). */
   sampleInputs?(problem: Problem, uniform: () => number): Values;
 }

@@ -4,7 +4,7 @@ import { Profiler, type Span } from '../gpu/profiler.ts';
 import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
-import { plan, type Place, type Plan } from './plan.ts';
+import { plan, planWith, type Place, type Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -68,7 +68,8 @@ export class Program<Name extends string = string> {
     const { maxBufferSize } = device.gpu.limits;
     const chunkBytes = Math.floor(maxBufferSize / 256) * 256;
     const tensors = Object.values<Tensor>(outputs);
-    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes });
+    const graph = { outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes };
+    const planned = storage.chooser === undefined ? plan(graph) : await planWith(storage.chooser, graph);
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
