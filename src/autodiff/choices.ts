@@ -16,7 +16,8 @@ export type Choices = ReadonlyMap<string, string>;
 
 /** Answers the distinct questions of a plan before its program is compiled, which is when there is time to verify and measure. */
 export interface Chooser {
-  answer(questions: readonly Question[]): Promise<Choices>;
+  /** @param wanted what should be chosen wherever it can be, before all that the chooser itself would prefer */
+  answer(questions: readonly Question[], wanted?: Choices): Promise<Choices>;
 }
 
 /** The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys. */
@@ -36,29 +37,36 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Keeps to the choices of an earlier run, asks another chooser for the rest, and knows all that was chosen: with its record
+ * Keeps to the choices of an earlier run, leaves the rest to another chooser, and knows all that was chosen: with its record
  * a resumed training runs the very kernels that it began with, whatever a tuner has found out meanwhile.
  */
 export class RecordedChoices implements Chooser {
+  /** What was chosen, the choices of the earlier run included. */
+  readonly record: ReadonlyMap<string, string>;
   private readonly made: Map<string, string>;
   private readonly rest: Chooser | undefined;
+  private replacements = 0;
 
   constructor(rest: Chooser | undefined, earlier: Choices = new Map()) {
     this.rest = rest;
     this.made = new Map(earlier);
+    this.record = this.made;
   }
 
-  get record(): Choices {
-    return this.made;
+  /** How many choices of the earlier run could not be kept: their variant is not offered here, or computes wrongly. */
+  get replaced(): number {
+    return this.replacements;
   }
 
   async answer(questions: readonly Question[]): Promise<Choices> {
-    const open = questions.filter((question) => !this.made.has(questionKey(question)));
-    const found = open.length === 0 ? undefined : await this.rest?.answer(open);
-    for (const question of open) {
+    const answers = await this.rest?.answer(questions, this.made);
+    for (const question of questions) {
       const key = questionKey(question);
-      const call = chosenCall(question.calls, found?.get(key));
-      if (call !== undefined) this.made.set(key, call.variant);
+      const earlier = this.made.get(key);
+      const call = chosenCall(question.calls, answers === undefined ? earlier : answers.get(key));
+      if (call === undefined) continue;
+      if (earlier !== undefined && earlier !== call.variant) this.replacements++;
+      this.made.set(key, call.variant);
     }
     return this.made;
   }

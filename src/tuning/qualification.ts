@@ -41,6 +41,7 @@ export class Qualification {
   private readonly proven: Set<string>;
   private readonly verdicts = new Map<string, Promise<Verdict>>();
   private readonly cases = new Map<AnyKernel, readonly Trial[]>();
+  private testsRun = 0;
   private readonly references = new Map<string, { readonly inputs: Values; readonly expected: Readonly<Record<string, Expected>> }>();
 
   /** @param proven digests of tests that were passed on this adapter and driver before; those that follow are added */
@@ -62,6 +63,11 @@ export class Qualification {
     const found = await verdict;
     if (found.standing === 'right') this.proven.add(digest);
     return found;
+  }
+
+  /** Tests that were run, those of earlier runs not counted. */
+  get tests(): number {
+    return this.testsRun;
   }
 
   /** Lets go of the references, which are large. */
@@ -115,6 +121,7 @@ export class Qualification {
   }
 
   private async test(kernel: AnyKernel, trials: readonly Trial[]): Promise<Verdict> {
+    this.testsRun++;
     let worst = 0;
     for (const { problem, call } of trials) {
       const { inputs, expected } = this.referenceOf(kernel, problem, call);

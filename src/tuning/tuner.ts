@@ -22,6 +22,9 @@ export interface TunerOptions {
   readonly records?: TuningRecords;
   /** Shipped tables; by default those of this version. */
   readonly tables?: readonly TuningTable[];
+  /** Called when the records have grown, to keep them; awaited. */
+  readonly onRecords?: (records: TuningRecords) => Promise<void>;
+  /** Hears of the problems that are measured, and of those whose variants are put to the test. */
   readonly onProgress?: (what: 'tuning' | 'verifying', done: number, total: number) => void;
   /** Hears of variants that were dropped, and why. */
   readonly onNote?: (note: string) => void;
@@ -51,6 +54,7 @@ export class Tuner implements Chooser {
   private readonly clock: () => number;
   private readonly reported = new Set<string>();
   private spent = 0;
+  private measured = 0;
 
   constructor(device: Device, options: TunerOptions = {}) {
     this.device = device;
@@ -63,26 +67,28 @@ export class Tuner implements Chooser {
     this.clock = options.clock ?? (() => performance.now());
   }
 
-  async answer(questions: readonly Question[]): Promise<Choices> {
-    if (this.effort !== 'off') await this.tune(questions, this.effort);
+  async answer(questions: readonly Question[], wanted: Choices = new Map()): Promise<Choices> {
+    const before = { proven: this.records.proven.size, measured: this.measured, tests: this.qualification.tests };
+    if (this.effort !== 'off') await this.tune(questions.filter((question) => !wanted.has(questionKey(question))), this.effort);
     const choices = new Map<string, string>();
     for (const [index, question] of questions.entries()) {
-      choices.set(questionKey(question), (await this.firstRight(question, await this.inOrder(question))).variant);
-      this.options.onProgress?.('verifying', index + 1, questions.length);
+      const key = questionKey(question);
+      choices.set(key, (await this.firstRight(question, inOrder(question.calls, wanted.get(key) ?? (await this.known(question))))).variant);
+      if (this.qualification.tests > before.tests) this.options.onProgress?.('verifying', index + 1, questions.length);
     }
     this.qualification.forgetReferences();
+    if (this.records.proven.size > before.proven || this.measured > before.measured) await this.options.onRecords?.(this.records);
     return choices;
   }
 
-  /** The variants in the order in which they should be taken. */
-  private async inOrder(question: Question): Promise<readonly KernelCall[]> {
-    const { calls } = question;
-    if (this.deterministic || calls.length === 1) return calls;
+  /** The variant to prefer by what was measured here, or before this version was shipped. */
+  private async known(question: Question): Promise<string | undefined> {
+    if (this.deterministic || question.calls.length === 1) return undefined;
     const key = questionKey(question);
+    const found = [this.records.choices.get(key), this.shipped.get(key)].filter((choice) => choice !== undefined);
+    if (found.length === 0) return undefined;
     const code = await this.codeOf(question);
-    const known = [this.records.choices.get(key), this.shipped.get(key)].find((choice) => choice?.code === code);
-    const preferred = calls.find(({ variant }) => variant === known?.variant);
-    return preferred === undefined ? calls : [preferred, ...calls.filter((call) => call !== preferred)];
+    return found.find((choice) => choice.code === code)?.variant;
   }
 
   private async firstRight(question: Question, calls: readonly KernelCall[]): Promise<KernelCall> {
@@ -119,11 +125,15 @@ export class Tuner implements Chooser {
     open.sort((a, b) => expense(b) - expense(a));
     for (const [index, question] of open.entries()) {
       if (this.clock() >= deadline) {
+        this.options.onProgress?.('tuning', index, index);
         this.note(`tuning took its ${limit / 1000} s; ${open.length - index} of ${open.length} problems are left for another time`);
         break;
       }
       const record = await this.measure(question, effort, { rounds, deadline, clock: this.clock });
-      if (record !== undefined) this.records.choices.set(questionKey(question), record);
+      if (record !== undefined) {
+        this.records.choices.set(questionKey(question), record);
+        this.measured++;
+      }
       this.options.onProgress?.('tuning', index + 1, open.length);
     }
     this.spent += this.clock() - start;
@@ -165,6 +175,12 @@ export class Tuner implements Chooser {
     this.reported.add(note);
     this.options.onNote?.(note);
   }
+}
+
+/** The calls with the preferred one first, where it is among them. */
+function inOrder(calls: readonly KernelCall[], variant: string | undefined): readonly KernelCall[] {
+  const preferred = calls.find((call) => call.variant === variant);
+  return preferred === undefined ? calls : [preferred, ...calls.filter((call) => call !== preferred)];
 }
 
 /** Index of the fastest: the first, which the kernel prefers, unless another is faster by more than the noise. */

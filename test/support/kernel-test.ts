@@ -28,7 +28,7 @@ export function testKernel<Problem>(kernel: Kernel<Problem>): void {
 /** Fails with the worst element if any value is further from its reference than its own bound. */
 export function assertWithin(what: string, actual: ArrayLike<number>, value: ArrayLike<number>, error: ArrayLike<number>): void {
   assert.is(actual.length, value.length, `${what}: length`);
-  const { element, ratio } = worstDeviation(actual, { value: Float64Array.from(value), error: Float64Array.from(error) });
+  const { element, ratio } = worstDeviation(actual, { value, error });
   if (ratio > 1) {
     assert.unreachable(`${what}[${element}] is ${actual[element]}, expected ${value[element]} within ${error[element]} (${ratio.toPrecision(3)} times the bound)`);
   }

@@ -31,6 +31,10 @@ export async function readTuningRecords(device: Device, onNote: (note: string) =
 export async function writeTuningRecords(device: Device, records: TuningRecords, onNote: (note: string) => void, file = tuningFile(device)): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true });
+    // Another process may have found out something meanwhile; the first reading told of what is wrong with the file.
+    const written = await readTuningRecords(device, () => undefined, file);
+    for (const digest of written.proven) records.proven.add(digest);
+    for (const [key, record] of written.choices) if (!records.choices.has(key)) records.choices.set(key, record);
     await writeFileAtomically(file, new TextEncoder().encode(serializeRecords(records)));
   } catch (error) {
     onNote(`${file} cannot be written, so the next start verifies again: ${(error as Error).message}`);
