@@ -11,7 +11,7 @@ import { columnSum } from '../../kernels/column_sum.ts';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
-import { copy } from '../../kernels/copy.ts';
+import { concatenate, copy } from '../../kernels/copy.ts';
 import { dot } from '../../kernels/dot.ts';
 import { fill } from '../../kernels/fill.ts';
 import { foldBatchNorm } from '../../kernels/fold_batch_norm.ts';
@@ -32,7 +32,7 @@ import { quadrupletLoss } from '../../kernels/quadruplet_loss.ts';
 import { reduceSum } from '../../kernels/reduce_sum.ts';
 import { relu } from '../../kernels/relu.ts';
 import { reluGradient } from '../../kernels/relu_gradient.ts';
-import { scale } from '../../kernels/scale.ts';
+import { scale, scaleByConstant } from '../../kernels/scale.ts';
 import { selectRows } from '../../kernels/select_rows.ts';
 import { selectRowsGradient } from '../../kernels/select_rows_gradient.ts';
 import { softmaxCrossEntropy } from '../../kernels/softmax_cross_entropy.ts';
@@ -50,6 +50,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   convolution,
   convolutionDataGradient,
   convolutionWeightGradient,
+  concatenate,
   copy,
   dot,
   fill,
@@ -72,6 +73,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   relu,
   reluGradient,
   scale,
+  scaleByConstant,
   selectRows,
   selectRowsGradient,
   softmaxCrossEntropy,

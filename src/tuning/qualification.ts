@@ -3,11 +3,11 @@ import { canonicalJson, type Question } from '../autodiff/choices.ts';
 import type { AnyKernel } from '../autodiff/op.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
-import { pipelineKey } from '../gpu/pipelines.ts';
 import { runKernel } from '../gpu/run-kernel.ts';
 import { RandomStream } from '../random/philox.ts';
 import { worstDeviation } from './comparison.ts';
 import { Digests } from './digests.ts';
+import { Trials, type Trial } from './trials.ts';
 
 /** What is known of a variant on a device. */
 export type Verdict =
@@ -17,42 +17,29 @@ export type Verdict =
   /** Nothing small enough for a reference runs its code. */
   | { readonly standing: 'unproven' };
 
-/** A small problem on which code is put to the test. */
-interface Trial {
-  readonly problem: unknown;
-  readonly call: KernelCall;
-  /** What the call runs, see `pipelineKey`. */
-  readonly pipelines: readonly string[];
-}
-
-/** Operations of the largest problem whose reference is computed for its own sake: a second or so in JavaScript. */
-const REFERENCE_WORK = 1e8;
 /** Of the numbers on which variants are tested. */
 const SEED = 0;
 
-/**
- * Puts variants to the test on a device before they are used there. A variant is code (pipelines) launched with the sizes of
- * its problem. Its code is right if it reproduces the float64 reference, within the bound of each element, on all ragged
- * cases of its kernel that run nothing else.
- */
+/** Puts variants to the test on a device before they are used there: in all their trials, each element within its bound. */
 export class Qualification {
   private readonly device: Device;
   private readonly digests = new Digests();
   private readonly proven: Set<string>;
   private readonly verdicts = new Map<string, Promise<Verdict>>();
-  private readonly cases = new Map<AnyKernel, readonly Trial[]>();
+  private readonly trials: Trials;
   private testsRun = 0;
   private readonly references = new Map<string, { readonly inputs: Values; readonly expected: Readonly<Record<string, Expected>> }>();
 
   /** @param proven digests of tests that were passed on this adapter and driver before; those that follow are added */
   constructor(device: Device, proven: Set<string> = new Set()) {
     this.device = device;
+    this.trials = new Trials(device.traits);
     this.proven = proven;
   }
 
   /** Puts a variant to the test, unless it has been; the same code is tested once. */
   async verdict(question: Question, call: KernelCall): Promise<Verdict> {
-    const trials = this.trialsFor(question, call);
+    const trials = this.trials.of(question, call);
     if (trials === null) return { standing: 'unproven' };
     const digest = await this.digest(question.kernel, trials);
     let verdict = this.verdicts.get(digest);
@@ -73,45 +60,6 @@ export class Qualification {
   /** Lets go of the references, which are large. */
   forgetReferences(): void {
     this.references.clear();
-  }
-
-  /**
-   * The trials that show whether a call's code is right: the kernel's cases that run nothing else. Pipelines that none of
-   * them has are looked for in the problem's miniature, then in cases that run other code besides, at last in the problem
-   * itself. Null where some pipeline is in none of them.
-   */
-  private trialsFor({ kernel, problem }: Question, call: KernelCall): readonly Trial[] | null {
-    const wanted = new Set(call.dispatches.map(pipelineKey));
-    const runsNothingElse = ({ pipelines }: Trial): boolean => pipelines.every((pipeline) => wanted.has(pipeline));
-    const cases = this.casesOf(kernel);
-    const chosen = cases.filter(runsNothingElse);
-    const missing = (): string[] => [...wanted].filter((pipeline) => !chosen.some(({ pipelines }) => pipelines.includes(pipeline)));
-    const addWhatCovers = (trials: readonly Trial[]): void => {
-      for (const pipeline of missing()) {
-        const found = trials.find(({ pipelines }) => pipelines.includes(pipeline));
-        if (found !== undefined && !chosen.includes(found)) chosen.push(found);
-      }
-    };
-    if (missing().length > 0 && kernel.miniature !== undefined) addWhatCovers(this.trialsOf(kernel, kernel.miniature(problem as never)).filter(runsNothingElse));
-    if (missing().length > 0) addWhatCovers(cases);
-    if (missing().length > 0) {
-      const { flop, bytes } = kernel.cost(problem as never);
-      if (flop + bytes <= REFERENCE_WORK) addWhatCovers(this.trialsOf(kernel, problem).filter(runsNothingElse));
-    }
-    return missing().length > 0 ? null : chosen;
-  }
-
-  private casesOf(kernel: AnyKernel): readonly Trial[] {
-    let trials = this.cases.get(kernel);
-    if (trials === undefined) {
-      trials = kernel.cases.flatMap((problem) => this.trialsOf(kernel, problem));
-      this.cases.set(kernel, trials);
-    }
-    return trials;
-  }
-
-  private trialsOf(kernel: AnyKernel, problem: unknown): Trial[] {
-    return kernel.calls(problem as never, this.device.traits).map((call) => ({ problem, call, pipelines: call.dispatches.map(pipelineKey) }));
   }
 
   /** Another shader, launch or case makes another digest. */

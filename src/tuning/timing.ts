@@ -26,8 +26,9 @@ const SAMPLE_MILLISECONDS = 20;
 const MOST_RUNS = 4096;
 /** With fewer samples a median says nothing. */
 const FEWEST_ROUNDS = 3;
-/** A variant this many times slower than the best is not sampled any further. */
+/** A variant this many times slower than the best is not sampled any further; by a single run, less is certain. */
 const HOPELESS = 2;
+const HOPELESS_AT_FIRST = 4;
 /** Floats of random numbers with which a large input is filled again and again. */
 const PATTERN = 1 << 16;
 
@@ -60,7 +61,8 @@ export async function timeCalls(device: Device, question: Question, calls: reado
       const first = await time(sequence, 1);
       contenders.push({ index, sequence, first, runs: Math.min(MOST_RUNS, Math.max(1, Math.ceil(SAMPLE_MILLISECONDS / Math.max(first, 1e-3)))), samples: [] });
     }
-    let running = contenders;
+    const quickest = Math.min(...contenders.map(({ first }) => first));
+    let running = contenders.filter(({ first }) => first <= HOPELESS_AT_FIRST * quickest);
     for (let round = 0; round < rounds; round++) {
       for (const { sequence, runs, samples } of round % 2 === 0 ? running : [...running].reverse()) {
         if (clock() >= deadline) return round < FEWEST_ROUNDS ? null : timings(calls.length, running);

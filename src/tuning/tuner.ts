@@ -2,6 +2,7 @@ import type { KernelCall } from '../../kernels/kernel.ts';
 import { questionKey, type Chooser, type Choices, type Question } from '../autodiff/choices.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
+import { pipelineKey } from '../gpu/pipelines.ts';
 import { Digests } from './digests.ts';
 import { Qualification, type Verdict } from './qualification.ts';
 import { adapterIdentity, emptyRecords, type ChoiceRecord, type TuningEffort, type TuningRecords } from './records.ts';
@@ -38,6 +39,9 @@ export const EFFORTS = { quick: { limit: 20_000, rounds: 5 }, full: { limit: 900
 /** What a challenger must be faster by, at the least, to displace the variant that its kernel prefers. */
 const CLEAR_MARGIN = 0.03;
 
+/** In a quick tuning, code that was hopelessly slow on so many problems is not tried on others. */
+const GIVEN_UP_AFTER = 2;
+
 /**
  * Chooses variants on one device. None is chosen before it has reproduced its reference there; one that fails is dropped and
  * reported. On demand it measures which is fastest, the most expensive problems first, in a bounded time.
@@ -53,6 +57,8 @@ export class Tuner implements Chooser {
   private readonly options: TunerOptions;
   private readonly clock: () => number;
   private readonly reported = new Set<string>();
+  /** How often a variant's code was hopelessly slow. */
+  private readonly hopeless = new Map<string, number>();
   private spent = 0;
   private measured = 0;
 
@@ -148,10 +154,13 @@ export class Tuner implements Chooser {
   private async measure(question: Question, effort: Exclude<TuningEffort, 'off'>, timing: Parameters<typeof timeCalls>[3]): Promise<ChoiceRecord | undefined> {
     const right: KernelCall[] = [];
     for (const call of question.calls) {
+      if (effort === 'quick' && (this.hopeless.get(codeKey(question, call)) ?? 0) >= GIVEN_UP_AFTER) continue;
       if (this.clock() >= timing.deadline) return undefined;
       if ((await this.judge(question, call)).standing === 'right') right.push(call);
     }
     if (right.length === 0) return undefined;
+    const code = await this.codeOf(question);
+    if (right.length === 1) return { variant: right[0].variant, code, effort, milliseconds: {} };
     let times: readonly (Timing | undefined)[] | null;
     try {
       times = await timeCalls(this.device, question, right, timing);
@@ -161,8 +170,12 @@ export class Tuner implements Chooser {
       return undefined;
     }
     if (times === null) return undefined;
+    for (const [index, time] of times.entries()) {
+      const key = codeKey(question, right[index]);
+      if (time === undefined) this.hopeless.set(key, (this.hopeless.get(key) ?? 0) + 1);
+    }
     const milliseconds = Object.fromEntries(right.flatMap(({ variant }, index) => (times[index] === undefined ? [] : [[variant, times[index].median]])));
-    return { variant: right[fastest(times)].variant, code: await this.codeOf(question), effort, milliseconds };
+    return { variant: right[fastest(times)].variant, code, effort, milliseconds };
   }
 
   /** Of all that there is to choose from. */
@@ -176,6 +189,8 @@ export class Tuner implements Chooser {
     this.options.onNote?.(note);
   }
 }
+
+const codeKey = ({ kernel }: Question, { dispatches }: KernelCall): string => [kernel.name, ...dispatches.map(pipelineKey)].join('\n');
 
 /** The calls with the preferred one first, where it is among them. */
 function inOrder(calls: readonly KernelCall[], variant: string | undefined): readonly KernelCall[] {
