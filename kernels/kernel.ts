@@ -16,6 +16,11 @@ export interface KernelCall {
   readonly variant: string;
   readonly operands: Readonly<Record<string, Operand>>;
   readonly dispatches: readonly Dispatch[];
+  /**
+   * Where the variant's error differs in kind from the direct sum's: bounds for its outputs, element by element, that take
+   * the place of the reference's.
+   */
+  errorBound?(inputs: Values): Readonly<Record<string, Float64Array>>;
 }
 
 /** Values of operands by name; u32 operands hold integers. */

@@ -81,7 +81,7 @@ export class Qualification {
         if (error instanceof DeviceLostError) throw error;
         return { standing: 'wrong', reason: `it failed ${where}: ${(error as Error).message}` };
       }
-      for (const [operand, reference] of Object.entries(expected)) {
+      for (const [operand, reference] of Object.entries(expectedOf(call, inputs, expected))) {
         const { element, ratio } = worstDeviation(actual[operand], reference);
         worst = Math.max(worst, ratio);
         if (ratio > 1) {
@@ -104,6 +104,12 @@ export class Qualification {
     }
     return reference;
   }
+}
+
+/** The reference with the bounds that hold for a variant: its own where it has some. */
+export function expectedOf(call: KernelCall, inputs: Values, reference: Readonly<Record<string, Expected>>): Readonly<Record<string, Expected>> {
+  const bounds = call.errorBound?.(inputs) ?? {};
+  return Object.fromEntries(Object.entries(reference).map(([name, { value, error }]) => [name, { value, error: bounds[name] ?? error }]));
 }
 
 /** Inputs of a problem: of its own kind where it has one (labels, probabilities), else uniform numbers in [-1, 1). */
