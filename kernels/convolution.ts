@@ -178,6 +178,20 @@ function stationaryDepth(runLength: number, lanes: number): number {
   return possible.reduce((best, depth) => (work(depth) < work(best) ? depth : best));
 }
 
+/** Fewer pixels, and fewer channels that leave the same remainders: the constants of all variants stay as they are. */
+export function miniature<Problem extends ConvolutionShape>(problem: Problem): Problem {
+  const { batch, height, width, inputChannels, outputChannels, kernel } = problem;
+  const fewer = (channels: number): number => Math.min(channels, 64 + (channels % 64));
+  return {
+    ...problem,
+    batch: Math.min(batch, 3),
+    height: Math.min(height, kernel[0] + 4),
+    width: Math.min(width, kernel[1] + 6),
+    inputChannels: fewer(inputChannels),
+    outputChannels: fewer(outputChannels),
+  };
+}
+
 /** y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product, KxK an implicit one. */
 export const convolution: Kernel<ConvolutionProblem> = {
   name: 'convolution',
@@ -222,5 +236,5 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
   ],
+  miniature,
 };
-

@@ -1,5 +1,5 @@
 import { ceilDivide, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
-import { convolution, convolutionFlop, forEachProduct, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 
 const SUM_WORKGROUP_SIZE = 64;
@@ -30,6 +30,7 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
   },
   cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+  miniature,
 };
 
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {

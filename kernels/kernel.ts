@@ -18,6 +18,11 @@ export interface KernelCall {
   readonly dispatches: readonly Dispatch[];
   /** Outputs that a part of the dispatches computes once more, bit by bit, while the other outputs are still there. */
   readonly again?: Readonly<Record<string, PartialCall>>;
+  /**
+   * Where the variant's error differs in kind from the direct sum's: bounds for its outputs, element by element, that take
+   * the place of the reference's.
+   */
+  errorBound?(inputs: Values): Readonly<Record<string, Float64Array>>;
 }
 
 /** Some dispatches of a call, by their indices, and what they cost. */
@@ -55,6 +60,11 @@ export interface Kernel<Problem> {
   cost(problem: Problem): Cost;
   /** Ragged problems on which every variant must agree with the reference before it is trusted. */
   readonly cases: readonly Problem[];
+  /**
+   * A small, ragged problem that the same code solves (flags, tiles, depth of blocks), where the constants of a variant are too
+   * many for the cases to hold every set: the reference can be computed for it, which for the problem itself would take long.
+   */
+  miniature?(problem: Problem): Problem;
   /** Inputs for a case where uniform numbers in [-1, 1) will not do (labels, indices, probabilities). */
   sampleInputs?(problem: Problem, uniform: () => number): Values;
 }

@@ -5,7 +5,7 @@ import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
 import { deviceMemory, givenBytes, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
-import type { Place, Plan } from './plan.ts';
+import { choicesFor, type Place, type Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -73,7 +73,7 @@ export class Program<Name extends string = string> {
     const { device } = storage;
     const chunkBytes = largestBuffer(device.gpu);
     const tensors = Object.values<Tensor>(outputs);
-    const planned = planProgram(device, { outputs, updates, memoryBudget, beside });
+    const planned = await planProgram(storage, { outputs, updates, memoryBudget, beside });
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
@@ -216,9 +216,10 @@ export class Program<Name extends string = string> {
 }
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
-export function planProgram({ gpu, traits }: Device, { outputs, updates = [], memoryBudget, beside }: Omit<ProgramOptions<string>, 'onProgress'>): Plan {
-  const options = { outputs: Object.values(outputs), updates, traits, maxBufferBytes: largestBuffer(gpu) };
-  return planWithin(options, { memoryBudget, beside, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
+export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], memoryBudget, beside }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
+  const graph = { outputs: Object.values(outputs), updates, traits, maxBufferBytes: largestBuffer(gpu) };
+  const choices = chooser && (await choicesFor(chooser, graph));
+  return planWithin({ ...graph, choices }, { memoryBudget, beside, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
 }
 
 /** Chunks of an arena that needs several begin at multiples of the strictest alignment. */

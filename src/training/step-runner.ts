@@ -85,7 +85,7 @@ async function microBatches({ storage, objective, optimizer, memoryBudget, onPro
   const before = { outputs: {}, updates: begin };
   const after = { outputs: { gate: end.gate }, updates: end.updates };
   const { device } = storage;
-  const beside = [planProgram(device, before), planProgram(device, after)];
+  const beside = [await planProgram(storage, before), await planProgram(storage, after)];
   const repeated = await Program.compile<string>(storage, { outputs: outputsOf(part), updates: accumulation, memoryBudget, beside, onProgress });
   const first = await Program.compile(storage, before);
   const last = await Program.compile(storage, after);
