@@ -16,6 +16,17 @@ export interface KernelCall {
   readonly variant: string;
   readonly operands: Readonly<Record<string, Operand>>;
   readonly dispatches: readonly Dispatch[];
+  /**
+   * How many of the dispatches, the first ones, prepare weights: they read weights alone and write scratch that the others
+   * read. Whoever knows that the weights stay as they are may keep that scratch and leave these dispatches out; all others
+   * run the whole list.
+   */
+  readonly preparation?: number;
+  /**
+   * Where the variant's error differs in kind from the direct sum's: bounds for its outputs, element by element, that take
+   * the place of the reference's.
+   */
+  errorBound?(inputs: Values): Readonly<Record<string, Float64Array>>;
 }
 
 /** Values of operands by name; u32 operands hold integers. */
