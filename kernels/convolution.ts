@@ -1,6 +1,6 @@
 import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
-import { isWinograd, winogradCalls } from './winograd.ts';
+import { isWinograd, withWinograd } from './winograd.ts';
 
 /** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
 export interface ConvolutionShape {
@@ -161,12 +161,12 @@ export function gatherCalls(
   if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
   // The gradient of a convolution is one with turned weights, whose padding makes the sizes fit.
   const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
-  const winograd = winogradCalls(
+  return withWinograd(
+    direct,
     { batch: shape.batch, source, destination, padding, dataGradient: !forward, affine: flags.AFFINE, residual: flags.RESIDUAL, relu: flags.RELU, names },
     operands,
     traits,
   );
-  return [...direct, ...winograd];
 }
 
 /** Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors idle. */

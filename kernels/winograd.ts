@@ -73,11 +73,41 @@ export function isWinograd(kernel: readonly number[], stride: readonly number[],
 
 /**
  * The variants by Winograd's minimal filtering: transform weights (the preparation) and tiles of the source, multiply
- * them as (TILE + 2)^2 matrix products, transform back. The variant to prefer on this adapter first.
+ * them as (TILE + 2)^2 matrix products, transform back. Put before or behind the direct variants, as this adapter prefers.
  * @param operands of the direct variants: source, w, destination, scale, shift, residual
  */
-export function winogradCalls(problem: WinogradProblem, operands: Readonly<Record<string, Operand>>, traits: AdapterTraits): KernelCall[] {
-  return ([4, 2] as const).flatMap((tile) => productSchemes(problem, tile, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands) ?? []));
+export function withWinograd(direct: readonly KernelCall[], problem: WinogradProblem, operands: Readonly<Record<string, Operand>>, traits: AdapterTraits): KernelCall[] {
+  const calls = (tile: Tile): KernelCall[] => productSchemes(problem, tile, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands) ?? []);
+  const ways = [
+    { time: directTime(problem), calls: direct },
+    { time: winogradTime(problem, 4), calls: calls(4) },
+    { time: winogradTime(problem, 2), calls: calls(2) },
+  ];
+  // No GPU has been measured: there, whoever wants to know times the variants.
+  if (traits.kind === 'cpu') ways.sort((a, b) => a.time - b.time);
+  return ways.flatMap((way) => way.calls);
+}
+
+/**
+ * Estimates for processors that calculate in software, in multiply-adds of a vector: what a load or store costs, and what it
+ * costs to bring a number of a block of weights into registers, as measured on lavapipe (docs/kernels/winograd.md).
+ */
+const MEMORY_TIME = 12;
+const BLOCK_TIME = 36;
+const BLOCK_ROWS = 512;
+
+const productTime = (rows: number, weights: number): number => weights * (rows + BLOCK_TIME * ceilDivide(rows, BLOCK_ROWS));
+
+function directTime({ batch, source, destination }: WinogradProblem): number {
+  return productTime(batch * destination.height * destination.width, 9 * source.channels * destination.channels);
+}
+
+function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile): number {
+  const frequencies = (tile + 2) ** 2;
+  const tiles = batch * tilesOf(destination, tile);
+  const weights = source.channels * destination.channels;
+  const transforms = (9 + frequencies) * weights + tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
+  return productTime(tiles, frequencies * weights) + MEMORY_TIME * transforms;
 }
 
 /** One way to multiply the transformed matrices, and what it asks of their sizes. */

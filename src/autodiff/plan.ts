@@ -1,11 +1,11 @@
-import type { Cost, KernelCall } from '../../kernels/kernel.ts';
+import type { Cost, KernelCall, Operand } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
 import { layOutArena, type Lifetime } from './arena.ts';
 import { nodesBefore } from './gradient.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
 import type { Store } from './store.ts';
-import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
+import { describe, ShapeError, Tensor, type Node } from './tensor.ts';
 
 /** Where an operand's values are; offsets and lengths in elements. */
 export type Place =
@@ -26,6 +26,8 @@ export interface PlannedCall {
 /** All that a program does, decided before anything runs. */
 export interface Plan {
   readonly calls: readonly PlannedCall[];
+  /** How many of the calls, the first ones, depend on stores and constants alone: their results hold for all runs. None unless frozen. */
+  readonly frozenCalls: number;
   /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
   readonly given: readonly Tensor[];
   readonly stores: readonly Store[];
@@ -42,18 +44,26 @@ export interface PlanOptions {
   readonly updates: readonly Node[];
   readonly traits: AdapterTraits;
   readonly maxBufferBytes: number;
+  /** What is stored does not change between runs, so that what depends on it alone is computed apart from them. */
+  readonly frozen?: boolean;
+}
+
+/** A call before anything has a place. */
+interface UnplacedCall {
+  readonly planned: Omit<PlannedCall, 'places'>;
+  readonly operands: Readonly<Record<string, Tensor>>;
 }
 
 const BYTES = 4;
 
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
-export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions): Plan {
+export function plan({ outputs, updates, traits, maxBufferBytes, frozen = false }: PlanOptions): Plan {
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
   const pinned = grantPins(nodes);
 
-  const calls: { readonly planned: Omit<PlannedCall, 'places'>; readonly operands: Readonly<Record<string, Tensor>> }[] = [];
+  const inOrder: UnplacedCall[] = [];
   for (const node of nodes) {
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
@@ -61,9 +71,10 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
-      calls.push({ planned: { kernel: use.kernel, label, call, cost: use.kernel.cost(problem), node }, operands: use.operands });
+      inOrder.push({ planned: { kernel: use.kernel, label, call, cost: use.kernel.cost(problem), node }, operands: use.operands });
     }
   }
+  const { calls, frozenCalls, kept } = frozen ? frozenFirst(inOrder) : { calls: inOrder, frozenCalls: 0, kept: [] };
 
   // Lifetimes: of tensors from the call that writes them first to the last that touches them, of scratch its call alone.
   const lifetimes: Lifetime[] = [];
@@ -84,7 +95,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
       last.set(base, index);
     }
   });
-  for (const tensor of outputs) last.set(root(tensor), calls.length);
+  for (const tensor of [...outputs, ...kept]) last.set(root(tensor), calls.length);
   for (const [tensor, start] of first) {
     if (tensor.origin.kind !== 'node' || pinned.has(tensor)) continue;
     arenaIndex.set(tensor, lifetimes.length);
@@ -119,12 +130,50 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
   });
   return {
     calls: placed,
+    frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
     given: [...given],
     stores: [...stores],
     arenaBytes: layout.bytes,
     liveBytes: layout.liveBytes,
   };
+}
+
+/**
+ * Brings to the front what depends on stores and constants alone: whole calls, and the preparations of others.
+ * @returns also the results that later calls read, which must outlive every run
+ */
+function frozenFirst(inOrder: readonly UnplacedCall[]): { readonly calls: readonly UnplacedCall[]; readonly frozenCalls: number; readonly kept: readonly Tensor[] } {
+  const isFrozen = new Set<Tensor>();
+  const holds = (tensor: Tensor): boolean => isFrozen.has(root(tensor)) || ['stored', 'constant'].includes(root(tensor).origin.kind);
+  const [first, rest]: [UnplacedCall[], UnplacedCall[]] = [[], []];
+  for (const call of inOrder.flatMap(separatePreparation)) {
+    const entries = Object.entries(call.planned.call.operands);
+    const still = entries.every(([name, { role }]) => role === 'output' || role === 'scratch' || (role === 'input' && holds(call.operands[name])));
+    (still ? first : rest).push(call);
+    if (still) for (const [name, { role }] of entries) if (role === 'output' && call.operands[name] !== undefined) isFrozen.add(root(call.operands[name]));
+  }
+  const read = new Set(rest.flatMap(({ operands }) => Object.values(operands).map(root)));
+  return { calls: [...first, ...rest], frozenCalls: first.length, kept: [...isFrozen].filter((tensor) => read.has(tensor)) };
+}
+
+/** A call with a preparation as two calls; the scratch by which they hang together becomes tensors. */
+function separatePreparation({ planned, operands }: UnplacedCall): readonly UnplacedCall[] {
+  const { call, node, label } = planned;
+  if (call.preparation === undefined) return [{ planned, operands }];
+  const halves = [call.dispatches.slice(0, call.preparation), call.dispatches.slice(call.preparation)];
+  const [prepares, uses] = halves.map((dispatches) => new Set(dispatches.flatMap((dispatch) => dispatch.operands)));
+  const prepared = Object.entries(call.operands).filter(([name, { role }]) => role === 'scratch' && prepares.has(name) && uses.has(name));
+  const tensors = Object.fromEntries(prepared.map(([name, { type, length }]) => [name, new Tensor([length], type, { kind: 'node', node }, `${label} ${name}`)]));
+  const half = (index: number, names: ReadonlySet<string>, role: 'output' | 'input'): UnplacedCall => {
+    const own = Object.entries(call.operands).filter(([name]) => names.has(name));
+    const roles = own.map(([name, operand]): [string, Operand] => [name, tensors[name] === undefined ? operand : { ...operand, role }]);
+    return {
+      planned: { ...planned, label: index === 0 ? `${label} preparation` : label, call: { variant: call.variant, operands: Object.fromEntries(roles), dispatches: halves[index] } },
+      operands: { ...Object.fromEntries(Object.entries(operands).filter(([name]) => names.has(name))), ...tensors },
+    };
+  };
+  return [half(0, prepares, 'output'), half(1, uses, 'input')];
 }
 
 /**

@@ -16,6 +16,11 @@ export interface ProgramOptions<Name extends string> {
   readonly outputs: Readonly<Record<Name, Tensor>>;
   /** Nodes with effects (optimiser, running statistics), in the order in which they are to run, after all else. */
   readonly updates?: readonly Node[];
+  /**
+   * Stored tensors stay as they are from run to run, as in inference: what depends on them alone (folded batch
+   * normalisation, transformed weights) is computed now and kept. After a change of them, call `refresh`.
+   */
+  readonly frozen?: boolean;
   /** Hears of each compiled pipeline. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -36,6 +41,8 @@ export class Program<Name extends string = string> {
   private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
   private readonly buffers: readonly GPUBuffer[];
   private readonly sequence: Sequence;
+  /** Commands of the sequence before those of a run: what is kept. */
+  private readonly frozenCommands: number;
   private readonly bound: readonly (readonly BoundDispatch[])[];
   private readonly ring: ReadbackRing;
   private readonly rangeOf: (place: Place) => BufferRange;
@@ -58,17 +65,19 @@ export class Program<Name extends string = string> {
     this.buffers = parts.buffers;
     this.sequence = parts.sequence;
     this.bound = parts.bound;
+    this.frozenCommands = parts.bound.slice(0, parts.plan.frozenCalls).flat().length;
     this.ring = parts.ring;
     this.rangeOf = parts.rangeOf;
   }
 
   /** Plans the graph, makes its buffers and compiles its pipelines, all in parallel. */
-  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
+  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], frozen = false, onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
+    if (frozen && updates.length > 0) throw new ShapeError('a frozen program has updates: they change what it takes for unchanged; leave out one of the two');
     const { device } = storage;
     const { maxBufferSize } = device.gpu.limits;
     const chunkBytes = Math.floor(maxBufferSize / 256) * 256;
     const tensors = Object.values<Tensor>(outputs);
-    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes });
+    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes, frozen });
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
@@ -109,12 +118,27 @@ export class Program<Name extends string = string> {
     const parts = tensors.map((tensor) => rangeOf(planned.outputs.get(tensor) as Place));
     const ring = new ReadbackRing(device, parts, RUNS_IN_FLIGHT);
     const buffers = [...arena, ...given.values()];
-    return new Program({ plan: planned, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
+    const program = new Program({ plan: planned, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
+    program.refresh();
+    return program;
+  }
+
+  /**
+   * Computes again what a frozen program keeps; to be called after stored tensors have changed. Runs submitted before see
+   * the old values, runs submitted after it the new ones. Does nothing in a program that is not frozen.
+   */
+  refresh(): void {
+    if (this.frozenCommands === 0) return;
+    const encoder = this.device.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    this.sequence.record(pass, 0, this.frozenCommands);
+    pass.end();
+    this.device.gpu.queue.submit([encoder.finish()]);
   }
 
   /** Kernel calls and dispatches of a run. */
   get size(): { readonly calls: number; readonly dispatches: number } {
-    return { calls: this.plan.calls.length, dispatches: this.sequence.commands.length };
+    return { calls: this.plan.calls.length - this.plan.frozenCalls, dispatches: this.sequence.commands.length - this.frozenCommands };
   }
 
   /** Bytes that the program holds on the device, stores not counted. */
@@ -133,7 +157,7 @@ export class Program<Name extends string = string> {
     this.write(feeds);
     const encoder = this.device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    this.sequence.record(pass);
+    this.sequence.record(pass, this.frozenCommands);
     pass.end();
     const slot = this.ring.record(encoder);
     this.device.gpu.queue.submit([encoder.finish()]);
@@ -152,7 +176,7 @@ export class Program<Name extends string = string> {
   async profile(feeds: Feeds): Promise<readonly Span[]> {
     this.device.check();
     this.write(feeds);
-    return new Profiler(this.device).run(this.sequence);
+    return new Profiler(this.device).run(this.sequence, this.frozenCommands);
   }
 
   /**
