@@ -1,5 +1,6 @@
 import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
+import { isWinograd, withWinograd } from './winograd.ts';
 
 /** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
 export interface ConvolutionShape {
@@ -156,7 +157,16 @@ export function gatherCalls(
     ],
   }));
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
+  const direct = traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
+  if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
+  // The gradient of a convolution is one with turned weights, whose padding makes the sizes fit.
+  const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
+  return withWinograd(
+    direct,
+    { batch: shape.batch, source, destination, padding, dataGradient: !forward, affine: flags.AFFINE, residual: flags.RESIDUAL, relu: flags.RELU, names },
+    operands,
+    traits,
+  );
 }
 
 /** Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors idle. */
@@ -234,6 +244,9 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 2, height: 14, width: 14, inputChannels: 128, outputChannels: 96, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     { batch: 67, height: 1, width: 1, inputChannels: 301, outputChannels: 130, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    { batch: 3, height: 9, width: 5, inputChannels: 21, outputChannels: 67, kernel: [3, 3], stride: [1, 1], padding: [0, 2] },
+    { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
   ],
   miniature,
