@@ -1,4 +1,5 @@
 import type { AdapterTraits, Dispatch, ElementType } from '../src/gpu/dispatch.ts';
+import type { TiledProduct } from './tiles.ts';
 
 /** `inout` is updated in place; `scratch` lives only while the kernel runs. */
 export type Role = 'input' | 'output' | 'inout' | 'scratch';
@@ -16,6 +17,8 @@ export interface KernelCall {
   readonly variant: string;
   readonly operands: Readonly<Record<string, Operand>>;
   readonly dispatches: readonly Dispatch[];
+  /** Of a matrix product by tiles: what the cost model counts. */
+  readonly product?: TiledProduct;
 }
 
 /** Values of operands by name; u32 operands hold integers. */
