@@ -55,10 +55,16 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
   const { sourceChannels, destinationChannels, shape, forward } = gather;
   if (sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
   const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
-  return [...stem, ...TILES].map((tile) => tiledCall(gather, tile, traits)).filter(({ product }) => product !== undefined && fits(product, traits));
+  const calls = [...stem, ...TILES].map((tile) => tiledCall(gather, tile, traits));
+  if (traits.subgroupSize >= 4) calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
+  return calls.filter(({ product }) => product !== undefined && fits(product, traits));
 }
 
-function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits): KernelCall {
+/** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
+const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4, buffers: 1 });
+
+/** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
+function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
   const { sourceChannels, destinationChannels, phases, pixels, operands, order } = gather;
   const phaseCount = phases[0] * phases[1];
   const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
@@ -75,11 +81,11 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
   const results = operands[destination].length;
   const whole = splits === 1;
   const multiply: Dispatch = {
-    shader: 'convolution_tiled.wgsl',
+    ...(lanes > 0 ? { shader: 'convolution_subgroup.wgsl', features: ['subgroups'] } : { shader: 'convolution_tiled.wgsl' }),
     constants: {
       ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
       POINTWISE: pointwise,
-      ...tileConstants(tile),
+      ...(lanes > 0 ? { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth } : tileConstants(tile)),
       UNROLLED: traits.kind === 'gpu',
     },
     parameters: [...gather.parameters, stepsPerSplit, tile.depth / 4],
@@ -101,7 +107,7 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
   const vectors = (tile.rows * tile.depth) / 4 / invocations(tile);
   const blocks = (tile.depth * tile.columns) / 16 / invocations(tile);
   return {
-    variant: `tiled ${tileName(tile)}${whole ? '' : `, ${splits} parts`}`,
+    variant: `${lanes > 0 ? 'subgroup' : 'tiled'} ${tileName(tile)}${whole ? '' : `, ${splits} parts`}`,
     operands: whole ? operands : { ...operands, parts: { role: 'scratch', type: 'f32', length: splits * results } },
     dispatches: whole ? [multiply] : [multiply, addParts],
     product: {
@@ -111,7 +117,7 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
       steps: stepsOfPhases.reduce((sum, steps) => sum + steps, 0) / phaseCount / splits,
       stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
       // Source rows and, in the data gradient, weight rows are padded by a vector.
-      workgroupBytes: 4 * tile.buffers * (tile.rows * (tile.depth + 4) + tile.depth * (tile.columns + (forward ? 0 : 4))),
+      workgroupBytes: lanes > 0 ? 0 : 4 * tile.buffers * (tile.rows * (tile.depth + 4) + tile.depth * (tile.columns + (forward ? 0 : 4))),
       results,
     },
   };

@@ -67,7 +67,7 @@ export function residentWorkgroups(product: TiledProduct, gpu: GpuDescription): 
     gpu.residentWorkgroups,
     Math.floor(gpu.residentInvocations / size),
     Math.floor(gpu.registers / (registersOf(product) * size)),
-    Math.floor(gpu.workgroupMemory / product.workgroupBytes),
+    product.workgroupBytes > 0 ? Math.floor(gpu.workgroupMemory / product.workgroupBytes) : Infinity,
   );
   return Math.max(1, most);
 }
