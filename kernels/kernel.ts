@@ -1,4 +1,5 @@
 import type { AdapterTraits, Dispatch, ElementType } from '../src/gpu/dispatch.ts';
+import type { TiledProduct } from './tiles.ts';
 
 /** `inout` is updated in place; `scratch` lives only while the kernel runs. */
 export type Role = 'input' | 'output' | 'inout' | 'scratch';
@@ -29,6 +30,8 @@ export interface KernelCall {
    * the place of the reference's.
    */
   errorBound?(inputs: Values): Readonly<Record<string, Float64Array>>;
+  /** Of a matrix product by tiles: what the cost model counts. */
+  readonly product?: TiledProduct;
 }
 
 /** Some dispatches of a call, by their indices, and what they cost. */
