@@ -79,12 +79,23 @@ export function formatBytes(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(3)} GB`;
 }
 
-/** What a plan chose to fit into a budget, and what that costs, in one line. */
-export function describeMemory({ total, arena, stores }: DeviceMemory, { memoryBudget, recomputed, microBatches = 1 }: { readonly memoryBudget?: number; readonly recomputed?: Plan['recomputed']; readonly microBatches?: number }): string {
-  const choices = [
-    recomputed === undefined ? 'nothing recomputed' : `${recomputed.tensors} tensors recomputed (+${(recomputed.cost.flop / 1e9).toFixed(1)} GFLOP, +${(100 * recomputed.share).toFixed(1)} % of the step by the cost model)`,
-    ...(microBatches > 1 ? [`${microBatches} micro-batches`] : []),
-  ];
-  const of = memoryBudget === undefined ? '' : ` of ${formatBytes(memoryBudget)}`;
-  return `device memory ${formatBytes(total)}${of} (arena ${formatBytes(arena)}, stores ${formatBytes(stores)}): ${choices.join(', ')}`;
+/** What was chosen to keep to a budget. */
+export interface MemoryReport {
+  readonly memory: DeviceMemory;
+  readonly budget: number | undefined;
+  readonly recomputed: Plan['recomputed'];
+  /** Equal parts in which a batch comes. */
+  readonly microBatches: number;
 }
+
+/** The report in one line, with what the choices cost. */
+export function describeMemory({ memory: { total, arena, stores }, budget, recomputed, microBatches }: MemoryReport): string {
+  const of = budget === undefined ? '' : ` of ${formatBytes(budget)}`;
+  const choices = [
+    ...(recomputed === undefined ? [] : [`${recomputed.tensors} tensors recomputed (+${formatWork(microBatches * recomputed.cost.flop)}, +${(100 * recomputed.share).toFixed(1)} % of the step by the cost model)`]),
+    ...(microBatches > 1 ? [`${microBatches} micro-batches, each normalised by its own statistics`] : []),
+  ];
+  return `device memory ${formatBytes(total)}${of}: intermediates ${formatBytes(arena)}, weights and state ${formatBytes(stores)}${choices.length === 0 ? '' : `; ${choices.join(', ')}`}`;
+}
+
+const formatWork = (flop: number): string => (flop < 1e9 ? `${(flop / 1e6).toFixed(1)} MFLOP` : `${(flop / 1e9).toFixed(1)} GFLOP`);

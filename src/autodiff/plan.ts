@@ -7,7 +7,8 @@ import { nodesBefore } from './gradient.ts';
 import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
-import { recompute, type Recomputed } from './recompute.ts';
+import { recompute } from './recompute.ts';
+import type { Recomputed } from './schedule-model.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 

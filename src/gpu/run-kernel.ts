@@ -74,15 +74,24 @@ export async function runKernel(
   }
 }
 
+/** The largest staging buffer, so that reading a store does not take its size once more on the device. */
+const STAGING_BYTES = 2 ** 24;
+
 /** Copies (a part of) a buffer to the host. Slow: for tests and checkpoints, never inside a step. */
 export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
-  const staging = device.gpu.createBuffer({ label: 'read-back', size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  const result = new Uint8Array(size);
+  const staging = device.gpu.createBuffer({ label: 'read-back', size: Math.min(size, STAGING_BYTES), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   try {
-    const encoder = device.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-    device.gpu.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
-    return staging.getMappedRange().slice(0);
+    for (let done = 0; done < size; done += staging.size) {
+      const part = Math.min(staging.size, size - done);
+      const encoder = device.gpu.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset + done, staging, 0, part);
+      device.gpu.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ, 0, part);
+      result.set(new Uint8Array(staging.getMappedRange(0, part)), done);
+      staging.unmap();
+    }
+    return result.buffer;
   } catch (error) {
     device.check();
     throw error;

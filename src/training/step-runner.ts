@@ -1,4 +1,4 @@
-import { deviceMemory, MemoryBudgetError, type DeviceMemory } from '../autodiff/memory.ts';
+import { deviceMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
 import { planProgram, Program, type Results } from '../autodiff/program.ts';
 import type { Plan } from '../autodiff/plan.ts';
 import type { Storage } from '../autodiff/storage.ts';
@@ -14,18 +14,13 @@ export interface StepOptions {
   readonly optimizer: OptimizerSettings;
   /** Bytes of device memory that the training may hold, parameters and moments included. */
   readonly memoryBudget?: number;
+  /** Plans of other programs on the storage, such as validation's, whose memory counts too. */
+  readonly beside?: readonly Plan[];
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** What a step gives back: the loss, the objective's reported values, and the gate of its update. */
 export type StepResults = Results<string>;
-
-/** What the plan chose to keep to the budget. */
-export interface MemoryReport {
-  readonly memory: DeviceMemory;
-  readonly recomputed: Plan['recomputed'];
-  readonly microBatches: number;
-}
 
 /** The programs of a training step, and how one batch passes through them. */
 export interface StepRunner {
@@ -57,6 +52,8 @@ export async function stepRunner(options: StepOptions): Promise<StepRunner> {
   throw new MemoryBudgetError(options.memoryBudget ?? 0, Math.min(...refusals.map(({ minimum }) => minimum)), reason);
 }
 
+const memoryOf = ({ device }: Storage, plans: readonly Plan[]): DeviceMemory => deviceMemory(plans, device.gpu.limits.minUniformBufferOffsetAlignment);
+
 const divisors = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1).filter((parts) => count % parts === 0);
 
 /** What is read back of an objective. */
@@ -64,13 +61,13 @@ function outputsOf({ loss, reported }: Objective): Record<string, Tensor> {
   return { loss, ...Object.fromEntries(Object.entries(reported).map(([name, { tensor }]) => [name, tensor])) };
 }
 
-async function wholeBatch({ storage, objective, optimizer, memoryBudget, onProgress }: StepOptions): Promise<StepRunner> {
+async function wholeBatch({ storage, objective, optimizer, memoryBudget, beside = [], onProgress }: StepOptions): Promise<StepRunner> {
   const update = trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer);
-  const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), gate: update.gate }, updates: update.updates, memoryBudget, onProgress });
+  const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), gate: update.gate }, updates: update.updates, memoryBudget, beside, onProgress });
   const feeds = (batch: TrainingBatch, hyper: Float32Array) => ({ ...objective.feeds(batch), optimizer: hyper });
   return {
     update,
-    report: { memory: program.memory, recomputed: program.plan.recomputed, microBatches: 1 },
+    report: { memory: memoryOf(storage, [program.plan, ...beside]), budget: memoryBudget, recomputed: program.plan.recomputed, microBatches: 1 },
     submit: (batch, hyper) => program.submit(feeds(batch, hyper)),
     findNonFinite: (batch, hyper) => program.findNonFinite(feeds(batch, hyper)),
     profile: (batch, hyper) => program.profile(feeds(batch, hyper)),
@@ -79,21 +76,21 @@ async function wholeBatch({ storage, objective, optimizer, memoryBudget, onProgr
 }
 
 /** One small program before the micro-batches of a step, one that each of them passes through, and one after them. */
-async function microBatches({ storage, objective, optimizer, memoryBudget, onProgress }: StepOptions, parts: number): Promise<StepRunner> {
+async function microBatches({ storage, objective, optimizer, memoryBudget, beside = [], onProgress }: StepOptions, parts: number): Promise<StepRunner> {
   const part = (objective.ofCount as NonNullable<Objective['ofCount']>)(objective.count / parts);
   const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts);
   const before = { outputs: {}, updates: begin };
   const after = { outputs: { gate: end.gate }, updates: end.updates };
-  const { device } = storage;
-  const beside = [await planProgram(storage, before), await planProgram(storage, after)];
-  const repeated = await Program.compile<string>(storage, { outputs: outputsOf(part), updates: accumulation, memoryBudget, beside, onProgress });
+  const others = [await planProgram(storage, before), await planProgram(storage, after), ...beside];
+  const repeated = await Program.compile<string>(storage, { outputs: outputsOf(part), updates: accumulation, memoryBudget, beside: others, onProgress });
   const first = await Program.compile(storage, before);
   const last = await Program.compile(storage, after);
   const feeds = (batch: TrainingBatch) => splitBatch(batch, parts).map((piece) => part.feeds(piece));
   return {
     update: end,
     report: {
-      memory: deviceMemory([repeated.plan, ...beside], device.gpu.limits.minUniformBufferOffsetAlignment),
+      memory: memoryOf(storage, [repeated.plan, ...others]),
+      budget: memoryBudget,
       recomputed: repeated.plan.recomputed,
       microBatches: parts,
     },

@@ -1,8 +1,9 @@
+import type { MemoryReport } from '../autodiff/memory.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
 import type { TrainingUpdate } from '../nn/optimizers.ts';
 import { learningRateAt, type Schedule } from './schedule.ts';
-import { stepRunner, type MemoryReport, type StepOptions, type StepResults, type StepRunner } from './step-runner.ts';
+import { stepRunner, type StepOptions, type StepResults, type StepRunner } from './step-runner.ts';
 
 /** What a step reports. */
 export interface StepReport {

@@ -15,7 +15,7 @@ import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, type StateTensor } from '../../src/nn/state.ts';
 import { modelChecksum } from '../../src/training/checkpoint.ts';
-import { bytesOfBuffers } from '../support/counted-buffers.ts';
+import { countBuffers } from '../support/counted-buffers.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
 
@@ -140,7 +140,7 @@ async function train(device: Device, memoryBudget?: number): Promise<Trained> {
   const { network, loss, update } = resnet();
   const storage = new Storage(device);
   try {
-    const { bytes, result: program } = await bytesOfBuffers(device, () => Program.compile(storage, { outputs: { loss, gate: update.gate }, updates: update.updates, memoryBudget }));
+    const { made: bytes, result: program } = await countBuffers(device, () => Program.compile(storage, { outputs: { loss, gate: update.gate }, updates: update.updates, memoryBudget }));
     await initializeNetwork(network, storage, 3);
     const uniform = uniformNumbers(4);
     const images = Float32Array.from({ length: BATCH * SIZE * SIZE * 4 }, uniform);
@@ -182,8 +182,8 @@ test('training under a budget gives the very bits of training without one; the p
 
 test('a budget below the minimum is refused with the minimum, before anything is allocated', async () => {
   const device = await testDevice();
-  const { bytes, result: error } = await bytesOfBuffers(device, () => refusal(train(device, 1e6)));
-  assert.is(bytes, 0);
+  const { made, result: error } = await countBuffers(device, () => refusal(train(device, 1e6)));
+  assert.is(made, 0);
   assert.match(error.message, /a memory budget of 1\.0 MB is too small: the minimum here is \d+ bytes \(\d+\.\d MB\)\. /);
   assert.ok((await refusal(train(device, error.minimum - 1))).minimum === error.minimum);
 });

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MemoryBudgetError } from '../../src/autodiff/memory.ts';
+import { describeMemory, MemoryBudgetError, type MemoryReport } from '../../src/autodiff/memory.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool } from '../../src/autodiff/ops/pooling.ts';
 import { Program } from '../../src/autodiff/program.ts';
@@ -15,7 +15,7 @@ import { imageInput, type Objective } from '../../src/training/objectives.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import { splitBatch, stepRunner } from '../../src/training/step-runner.ts';
 import { NonFiniteError, Trainer, type StepReport } from '../../src/training/trainer.ts';
-import { bytesOfBuffers } from '../support/counted-buffers.ts';
+import { countBuffers } from '../support/counted-buffers.ts';
 import { testDevice } from '../support/device.ts';
 import { shapesDataset, TINY_TRAINING } from '../support/shapes-dataset.ts';
 
@@ -124,7 +124,7 @@ test('as few micro-batches as fit; the predicted memory is what is allocated', a
   const least = (await refusal(stepRunner({ ...(await setting()), optimizer: settings, memoryBudget: 0 }))).minimum;
   for (const [memoryBudget, microBatches] of [[await belowWholeBatch(await setting()), 2], [least, BATCH]] as const) {
     const { network, objective } = await setting();
-    const { bytes, result: runner } = await bytesOfBuffers(device, async () => stepRunner({ storage: new Storage(device), objective, optimizer: settings, memoryBudget }));
+    const { made: bytes, result: runner } = await countBuffers(device, async () => stepRunner({ storage: new Storage(device), objective, optimizer: settings, memoryBudget }));
     assert.is(runner.report.microBatches, microBatches);
     assert.is(bytes, runner.report.memory.total);
     assert.ok(bytes <= memoryBudget, `${bytes} of ${memoryBudget} bytes`);
@@ -177,11 +177,49 @@ test('one micro-batch that is not finite changes neither weights nor statistics,
 });
 
 test('a loss over the whole batch is not split: the budget is refused with the minimum and the reason', async () => {
-  const run = async (memoryBudget: number) => trainRetrieval({ device: await testDevice(), dataset: shapesDataset(), training: { ...TINY_TRAINING, steps: 1 }, memoryBudget });
-  const { minimum, message } = await refusal(run(1e6));
+  const device = await testDevice();
+  const { minimum, message } = await refusal(trainRetrieval({ device, dataset: shapesDataset(), training: TINY_TRAINING, memoryBudget: 1e6 }));
   assert.match(message, /a memory budget of 1\.0 MB is too small: the minimum here is \d+ bytes \(\d+\.\d MB\), for a loss that needs its whole batch at once/);
-  const { model } = await run(minimum);
-  model.storage.destroy();
+  assert.ok(minimum > 1e6);
+});
+
+test('a whole run keeps to its budget, validation and checkpoints included, and ends with the weights of a run without one', async () => {
+  const device = await testDevice();
+  const run = async (memoryBudget?: number): Promise<{ readonly checksum: string; readonly report: MemoryReport; readonly alive: number[] }> => {
+    const alive: number[] = [];
+    let report: MemoryReport | undefined;
+    const { result } = await countBuffers(device, (count) => trainRetrieval({
+      device,
+      dataset: shapesDataset(),
+      training: { ...TINY_TRAINING, steps: 2 },
+      validateEvery: 1,
+      memoryBudget,
+      onLog: (entry) => {
+        if (entry.event === 'start') report = entry.memory;
+        if (entry.event === 'validation') alive.push(count.alive);
+      },
+    }));
+    result.model.storage.destroy();
+    return { checksum: result.file.checksum, report: report!, alive };
+  };
+  const free = await run();
+  assert.equal(free.alive, [free.report.memory.total, free.report.memory.total]);
+  const { minimum } = await refusal(run(1));
+  const tight = await run(minimum);
+  assert.ok(tight.report.recomputed!.tensors > 0);
+  assert.ok(tight.report.memory.total <= minimum && minimum < free.report.memory.total);
+  assert.equal(tight.alive, [tight.report.memory.total, tight.report.memory.total]);
+  assert.is(tight.checksum, free.checksum);
+});
+
+test('the report says in one line what was chosen and what it costs', () => {
+  const memory = { arena: 320e6, given: 8e6, readback: 12, uniforms: 1e5, stores: 3e8, total: 628.1e6 };
+  const recomputed = { tensors: 23, cost: { flop: 4.1e9, bytes: 1e9 }, share: 0.03 };
+  assert.is(describeMemory({ memory, budget: undefined, recomputed: undefined, microBatches: 1 }), 'device memory 628.1 MB: intermediates 320.0 MB, weights and state 300.0 MB');
+  assert.is(
+    describeMemory({ memory, budget: 7e8, recomputed, microBatches: 2 }),
+    'device memory 628.1 MB of 700.0 MB: intermediates 320.0 MB, weights and state 300.0 MB; 23 tensors recomputed (+8.2 GFLOP, +3.0 % of the step by the cost model), 2 micro-batches, each normalised by its own statistics',
+  );
 });
 
 test.run();
