@@ -3,39 +3,37 @@ import { writeFileSync } from 'node:fs';
 import type { Device } from '../src/gpu/device.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
 import { compareCheckouts } from './against.ts';
-import { catalogue } from './support/catalogue.ts';
+import { catalogue, type Entry } from './support/catalogue.ts';
 import { measureCeilings } from './support/ceilings.ts';
 import { changesTable, checkComparable, compareResults, drift, summary } from './support/compare.ts';
 import { measure } from './support/measure.ts';
+import { mistakesByName } from './support/mistakes.ts';
 import { BENCH_USAGE, parseBenchOptions, type BenchOptions } from './support/options.ts';
 import { progressLine } from './support/progress.ts';
 import { circumstances, describeCircumstances, readReport, REPORT_FORMAT, type Report } from './support/report.ts';
 import { ceilingsTable, failureList, kernelTables, variantTables } from './support/tables.ts';
 import { traceTrainingStep } from './trace.ts';
 
-const options = parseBenchOptions(process.argv.slice(2));
-if (options.help) console.log(BENCH_USAGE);
-else if (options.list) await list(options);
-else if (options.against !== undefined) await compareCheckouts(options, options.against);
-else {
+await mistakesByName(async () => {
+  const options = parseBenchOptions(process.argv.slice(2));
+  if (options.help) return console.log(BENCH_USAGE);
+  // Wrong names come out before a device is opened.
+  const entries = await catalogue(options, options.work);
+  if (options.list) return entries.forEach(({ name, problemName }) => console.log(`${name}: ${problemName}`));
+  if (options.against !== undefined) return compareCheckouts(options, options.against);
   await ensureAdapter(options.adapter);
   const device = await openDevice(options.adapter);
   try {
     if (options.trace !== undefined) await traceTrainingStep(device, options.work, options.trace);
-    else await profile(device, options);
+    else await profile(device, entries, options);
   } finally {
     device.destroy();
     releaseGpu();
   }
-}
+});
 
-async function list({ kernels, shapes, work }: BenchOptions): Promise<void> {
-  for (const { name, problemName } of await catalogue({ kernels, shapes }, work)) console.log(`${name}: ${problemName}`);
-}
-
-async function profile(device: Device, { kernels, shapes, variant, allVariants, work, seconds, maxRounds, json, compare }: BenchOptions): Promise<void> {
+async function profile(device: Device, entries: readonly Entry[], { variant, allVariants, work, seconds, maxRounds, json, compare }: BenchOptions): Promise<void> {
   const old = compare === undefined ? undefined : readReport(compare);
-  const entries = await catalogue({ kernels, shapes }, work);
   const about = circumstances(device);
   console.error('measuring the ceilings');
   const ceilings = await measureCeilings(device);

@@ -6,7 +6,7 @@ import copyBench from '../kernels/measure_copy.bench.ts';
 import fmaBench from '../kernels/measure_fma.bench.ts';
 import workgroupMemoryBench from '../kernels/measure_workgroup_memory.bench.ts';
 import { prepareProblem, problemsOf, type KernelBench } from './kernel-bench.ts';
-import { sampleAlternating, type Contender } from './sampling.ts';
+import { sampleAlternating, type Contender, type SamplingOptions } from './sampling.ts';
 import { median } from './statistics.ts';
 
 /** The most that this adapter gives to WGSL, as measured by the fastest variant of each measuring kernel. */
@@ -31,15 +31,16 @@ const BUDGET = 1000;
 /** Dispatches in a submission, against which a submission of one is held. */
 const MANY = 1000;
 
-export async function measureCeilings(device: Device): Promise<Ceilings> {
-  const fma = await fastest(device, fmaBench, (problem) => fmaBench.kernel.cost(problem).flop);
-  const copy = await fastest(device, copyBench, (problem) => copyBench.kernel.cost(problem).bytes);
-  const workgroup = await fastest(device, workgroupMemoryBench, workgroupMemoryBytes);
-  const { submitAndWait, dispatch } = await measureLaunches(device);
+/** @param sampling of each measuring problem; a round or two for who only needs figures of the right order */
+export async function measureCeilings(device: Device, sampling: SamplingOptions = { budget: BUDGET }): Promise<Ceilings> {
+  const fma = await fastest(device, fmaBench, (problem) => fmaBench.kernel.cost(problem).flop, sampling);
+  const copy = await fastest(device, copyBench, (problem) => copyBench.kernel.cost(problem).bytes, sampling);
+  const workgroup = await fastest(device, workgroupMemoryBench, workgroupMemoryBytes, sampling);
+  const { submitAndWait, dispatch } = await measureLaunches(device, sampling);
   return {
     gigaflops: fma.rate,
     gigabytes: copy.rate,
-    bufferCopyGigabytes: await measureBufferCopy(device),
+    bufferCopyGigabytes: await measureBufferCopy(device, sampling),
     workgroupGigabytes: workgroup.rate,
     submitAndWait,
     dispatch,
@@ -48,13 +49,13 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
 }
 
 /** The fastest variant over the problems of a measuring kernel, in units of 1e9 a second. */
-async function fastest<Problem>(device: Device, bench: KernelBench<Problem>, work: (problem: Problem) => number): Promise<{ rate: number; variant: string }> {
+async function fastest<Problem>(device: Device, bench: KernelBench<Problem>, work: (problem: Problem) => number, sampling: SamplingOptions): Promise<{ rate: number; variant: string }> {
   let best = { rate: 0, variant: '' };
   for (const problem of Object.values(problemsOf(bench, { batch: 1, size: 1 }))) {
     const kernel: Kernel<Problem> = bench.kernel;
     const prepared = await prepareProblem(device, kernel, problem, kernel.calls(problem, device.traits));
     try {
-      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), { budget: BUDGET });
+      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), sampling);
       for (const { name, samples } of sampled) {
         const rate = work(problem) / median(samples) / 1e6;
         if (rate > best.rate) best = { rate, variant: name };
@@ -66,7 +67,7 @@ async function fastest<Problem>(device: Device, bench: KernelBench<Problem>, wor
   return best;
 }
 
-async function measureLaunches(device: Device): Promise<{ submitAndWait: number; dispatch: number }> {
+async function measureLaunches(device: Device, sampling: SamplingOptions): Promise<{ submitAndWait: number; dispatch: number }> {
   const problem = { count: 1, value: 0 };
   const { variants, destroy } = await prepareProblem(device, fill, problem, fill.calls(problem, device.traits));
   try {
@@ -77,7 +78,7 @@ async function measureLaunches(device: Device): Promise<{ submitAndWait: number;
         { name: 'one dispatch', run: async (times) => { for (let i = 0; i < times; i++) await run(1); } },
         { name: 'many dispatches', run: (times) => run(times * MANY) },
       ],
-      { budget: BUDGET / 2 },
+      sampling,
     );
     return { submitAndWait: median(one.samples), dispatch: median(many.samples) / MANY };
   } finally {
@@ -85,7 +86,7 @@ async function measureLaunches(device: Device): Promise<{ submitAndWait: number;
   }
 }
 
-async function measureBufferCopy(device: Device): Promise<number> {
+async function measureBufferCopy(device: Device, sampling: SamplingOptions): Promise<number> {
   const size = 2 ** 26;
   const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const [source, destination] = [0, 1].map(() => device.gpu.createBuffer({ label: 'buffer copy', size, usage }));
@@ -99,7 +100,7 @@ async function measureBufferCopy(device: Device): Promise<number> {
     },
   };
   try {
-    const [{ samples }] = await sampleAlternating([copying], { budget: BUDGET / 4 });
+    const [{ samples }] = await sampleAlternating([copying], sampling);
     return (2 * size) / median(samples) / 1e6;
   } finally {
     source.destroy();
