@@ -129,6 +129,7 @@ export const batchNorm: Kernel<BatchNormProblem> = {
     { rows: 1, channels: 1, epsilon: 1e-5, residual: false, relu: false },
     { rows: 2, channels: 5, epsilon: 1e-3, residual: true, relu: false },
     { rows: 7, channels: 300, epsilon: 1e-5, residual: true, relu: true },
+    { rows: 37, channels: 20, epsilon: 1e-5, residual: false, relu: false },
     { rows: 1021, channels: 16, epsilon: 1e-5, residual: false, relu: true },
     { rows: 2500, channels: 67, epsilon: 1e-5, residual: false, relu: true },
     { rows: 20011, channels: 3, epsilon: 1e-5, residual: false, relu: false },

@@ -4,7 +4,7 @@ import type { Store } from './store.ts';
 import { Tensor, type Node, type Shape } from './tensor.ts';
 
 /** A kernel of any problem type, for whoever passes on problems that the kernel's own module made. */
-export type AnyKernel = Omit<Kernel<never>, 'cases'>;
+export type AnyKernel = Omit<Kernel<never>, 'cases' | 'miniature'> & { readonly cases: readonly unknown[]; miniature?(problem: never): unknown };
 
 /** A kernel at work: which, on what problem, and which tensor each of its operands is. */
 export interface KernelUse {

@@ -1,6 +1,8 @@
 import type { Cost, KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
 import { layOutArena } from './arena.ts';
+import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
+import { frozenFirst } from './frozen.ts';
 import { nodesBefore } from './gradient.ts';
 import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
@@ -19,8 +21,11 @@ export type Place =
 /** A kernel call with a place for each operand. */
 export interface PlannedCall {
   readonly kernel: AnyKernel;
+  readonly problem: unknown;
   readonly label: string;
   readonly call: KernelCall;
+  /** The variants that it was chosen from. */
+  readonly offered: readonly KernelCall[];
   readonly cost: Cost;
   readonly places: Readonly<Record<string, Place>>;
   readonly node: Node;
@@ -29,6 +34,8 @@ export interface PlannedCall {
 /** All that a program does, decided before anything runs. */
 export interface Plan {
   readonly calls: readonly PlannedCall[];
+  /** How many of the calls, the first ones, depend on stores and constants alone: their results hold for all runs. None unless frozen. */
+  readonly frozenCalls: number;
   /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
   readonly given: readonly Tensor[];
   readonly stores: readonly Store[];
@@ -51,32 +58,39 @@ export interface PlanOptions {
   readonly maxBufferBytes: number;
   /** Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has that. */
   readonly arenaBudget?: number;
+  /** Variants to take; where it says nothing, the kernel's own preference. */
+  readonly choices?: Choices;
+  /** What is stored does not change between runs, so that what depends on it alone is computed apart from them. */
+  readonly frozen?: boolean;
 }
 
 const BYTES = 4;
 
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
-export function plan({ outputs, updates, traits, maxBufferBytes, arenaBudget }: PlanOptions): Plan {
+export function plan({ outputs, updates, traits, maxBufferBytes, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
   const pinned = grantPins(nodes);
 
-  const scheduled: ScheduledCall[] = [];
+  const inOrder: ScheduledCall[] = [];
   for (const node of nodes) {
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
-      const call = use.kernel.calls(problem, traits)[0];
+      const offered = use.kernel.calls(problem, traits);
+      const call = chosenCall(offered, choices?.get(questionKey(use)));
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
-      scheduled.push({ planned: { kernel: use.kernel, label, call, cost: use.kernel.cost(problem), node }, operands: use.operands });
+      inOrder.push({ planned: { kernel: use.kernel, problem, label, call, offered, cost: use.kernel.cost(problem), node }, operands: use.operands });
     }
   }
+  const { scheduled, frozenCalls, kept } = frozen ? frozenFirst(inOrder) : { scheduled: inOrder, frozenCalls: 0, kept: [] };
 
-  const recomputation = arenaBudget === undefined ? undefined : recompute(scheduled, { outputs, storeOf: (tensor) => storedAt(tensor, pinned)?.store, arenaBudget, maxBufferBytes });
+  const alive = [...outputs, ...kept];
+  const recomputation = arenaBudget === undefined ? undefined : recompute(scheduled, { outputs: alive, storeOf: (tensor) => storedAt(tensor, pinned)?.store, arenaBudget, maxBufferBytes });
   const calls = recomputation?.calls ?? scheduled;
-  const { lifetimes, ofTensor, ofScratch } = livenessOf(calls, outputs, (tensor) => pinned.has(tensor));
+  const { lifetimes, ofTensor, ofScratch } = livenessOf(calls, alive, (tensor) => pinned.has(tensor));
   const layout = layOutArena(lifetimes, maxBufferBytes);
 
   const given = new Set<Tensor>();
@@ -106,6 +120,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, arenaBudget }: 
   });
   return {
     calls: placed,
+    frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
     resultBytes: outputs.reduce((sum, tensor) => sum + BYTES * tensor.length, 0),
     given: [...given],
@@ -114,6 +129,32 @@ export function plan({ outputs, updates, traits, maxBufferBytes, arenaBudget }: 
     liveBytes: layout.liveBytes,
     recomputed: recomputation?.recomputed,
   };
+}
+
+/** A chooser's answers for a plan. What a plan asks may depend on the answers before, so it is planned until nothing is open. */
+export async function choicesFor(chooser: Chooser, options: Omit<PlanOptions, 'choices'>): Promise<Choices> {
+  const choices = new Map<string, string>();
+  const asked = new Set<string>();
+  for (;;) {
+    const open = questionsOf(plan({ ...options, choices })).filter((question) => !asked.has(questionKey(question)));
+    if (open.length === 0) return choices;
+    const answers = await chooser.answer(open);
+    for (const key of open.map(questionKey)) {
+      asked.add(key);
+      const variant = answers.get(key);
+      if (variant !== undefined) choices.set(key, variant);
+    }
+  }
+}
+
+/** The distinct questions that a plan had to decide. */
+export function questionsOf({ calls }: Plan): readonly Question[] {
+  const questions = new Map<string, Question>();
+  for (const { kernel, problem, offered } of calls) {
+    const key = questionKey({ kernel, problem });
+    questions.set(key, { kernel, problem, calls: offered, uses: (questions.get(key)?.uses ?? 0) + 1 });
+  }
+  return [...questions.values()];
 }
 
 /**

@@ -23,16 +23,19 @@ export class Embedder {
   }
 
   /** The plan that an embedder of these rows will have, for whoever counts its memory. */
-  static plan({ device }: Storage, rows: Tensor): Plan {
-    return planProgram(device, programOf(rows));
+  static plan(storage: Storage, rows: Tensor): Promise<Plan> {
+    return planProgram(storage, programOf(rows));
   }
 
   /**
+   * Takes the network's weights as they are at the call.
    * @param batches from inOrder, of this embedder's batch size
    * @param count images in all
    * @returns [count, width]
    */
   async embed(batches: AsyncIterable<OrderedBatch>, count: number, onProgress?: (done: number) => void): Promise<Float32Array> {
+    // Training may have gone on since the last call; to prepare weights costs less than one batch.
+    this.program.refresh();
     const result = new Float32Array(count * this.width);
     const pending: { readonly step: number; readonly rows: number; readonly results: Promise<Readonly<Record<'rows', Float32Array>>> }[] = [];
     const finish = async (): Promise<void> => {
@@ -56,6 +59,6 @@ export class Embedder {
   }
 }
 
-const programOf = (rows: Tensor) => ({ outputs: { rows } });
+const programOf = (rows: Tensor) => ({ outputs: { rows }, frozen: true } as const);
 
 const feedsOf = ({ images, transforms }: ImageBatch): { images: Uint8Array; transforms: Float32Array } => ({ images, transforms });

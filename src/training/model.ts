@@ -1,3 +1,4 @@
+import type { Chooser } from '../autodiff/choices.ts';
 import type { Plan } from '../autodiff/plan.ts';
 import { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
@@ -54,12 +55,13 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
 /**
  * Puts a retrieval model on a device.
  * @param fileName for error messages
+ * @param chooser of the variants of kernels
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
-export function openRetrievalModel(device: Device, file: ModelFile, fileName: string): RetrievalModel {
+export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser): RetrievalModel {
   const { settings, imageSize } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
-  const storage = new Storage(device);
+  const storage = new Storage(device, chooser);
   loadState(network, storage, file.state, fileName);
   return { network, storage, imageSize };
 }
@@ -102,7 +104,7 @@ export function modelEmbeddings({ network, storage, imageSize }: RetrievalModel,
 }
 
 /** The plan of `modelEmbeddings`, for whoever counts its memory. */
-export function planEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize: number): Plan {
+export function planEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize: number): Promise<Plan> {
   return Embedder.plan(storage, network.apply(imagesOf(imageSize, batchSize), 'eval').embeddings);
 }
 

@@ -1,3 +1,4 @@
+import { RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
 import { MemoryBudgetError, type MemoryReport } from '../autodiff/memory.ts';
 import { Storage } from '../autodiff/storage.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
@@ -64,7 +65,7 @@ export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDo
 
 /** One line of the log. */
 export type LogEntry =
-  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport }
+  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
   | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean }
@@ -91,6 +92,8 @@ export interface Checkpoint {
 
 export interface TrainRetrievalOptions {
   readonly device: Device;
+  /** Chooses the variants of kernels; a resumed run keeps to those that it began with. Default: what each kernel prefers. */
+  readonly chooser?: Chooser;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /** Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones. */
@@ -153,7 +156,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const data = await describeData(dataset);
   if (resume !== undefined) requireSameRun(resume, { settings, data });
 
-  const storage = new Storage(device);
+  const choices = new RecordedChoices(options.chooser, choicesIn(resume?.file));
+  const storage = new Storage(device, choices);
   let trainer: Trainer | undefined;
   let validation: ImageRows | undefined;
   let stream: AsyncGenerator<TrainingBatch, void, undefined> | undefined;
@@ -167,9 +171,9 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const objective = retrievalObjective(network, shape, training.losses, knowledge?.values, training.batchNorm);
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;
-    let validationBatch = validating ? validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
+    let validationBatch = validating ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
     const occupancy = new Occupancy(device);
-    const createTrainer = (): Promise<Trainer> =>
+    const createTrainer = async (): Promise<Trainer> =>
       Trainer.create({
         storage,
         objective,
@@ -177,7 +181,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
         schedule,
         steps,
         memoryBudget: options.memoryBudget,
-        beside: validating ? [planEmbeddings(model, validationBatch)] : [],
+        beside: validating ? [await planEmbeddings(model, validationBatch)] : [],
         onProgress: (done, total) => onProgress?.('pipelines', done, total),
         onSubmit: () => occupancy.submitted(),
       });
@@ -193,10 +197,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best };
+      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
-    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory });
+    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
 
     const rate = new Rate(sampler.batchSize);
     const transforms = (domains: Uint32Array, step: number): Float32Array =>
@@ -255,15 +259,15 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
 }
 
 /** Images that validation sees at once: fewer than it would where its intermediates took more than a share of the budget. */
-function validationBatchWithin(model: RetrievalModel, most: number, memoryBudget = Infinity): number {
+async function validationBatchWithin(model: RetrievalModel, most: number, memoryBudget = Infinity): Promise<number> {
   let batch = most;
-  while (batch > 1 && planEmbeddings(model, batch).arenaBytes > VALIDATION_SHARE * memoryBudget) batch = Math.floor(batch / 2);
+  while (batch > 1 && (await planEmbeddings(model, batch)).arenaBytes > VALIDATION_SHARE * memoryBudget) batch = Math.floor(batch / 2);
   return batch;
 }
 
 /** The network with its starting weights, and the teacher's knowledge where there is a teacher. */
 async function prepareNetwork(
-  { device, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
+  { device, chooser, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
   storage: Storage,
 ): Promise<{ readonly network: RetrievalNetwork; readonly knowledge: StateTensor | undefined }> {
   const classes = dataset.seenClasses.length;
@@ -281,7 +285,7 @@ async function prepareNetwork(
   let state = start?.file.state;
   let knowledge = preserves && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
   if (start !== undefined && fromClassifier) {
-    if (preserves) knowledge = await teacherKnowledge(device, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
+    if (preserves) knowledge = await teacherKnowledge(device, chooser, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
     const known = start.file.about.classes;
     const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
     state = retrievalStateFrom(start.file.state, training.network.embedding, rows);
@@ -309,6 +313,7 @@ async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: 
 /** For each seen class what the teacher sees in its photos, [classes, teacher classes] (method.md, Semantic knowledge preservation). */
 async function teacherKnowledge(
   device: Device,
+  chooser: Chooser | undefined,
   { seenClasses, train, images }: Dataset,
   { network, imageSize, teacherTemperature }: RetrievalTraining,
   { file: { state }, name }: NonNullable<TrainRetrievalOptions['start']>,
@@ -316,7 +321,7 @@ async function teacherKnowledge(
 ): Promise<StateTensor> {
   const photos = train.filter(({ domain }) => domain === 'photo');
   const teacherClasses = state.get('fc.weight')?.shape[0] ?? 0;
-  const storage = new Storage(device);
+  const storage = new Storage(device, chooser);
   const teacher = new Classifier({ ...network, classes: teacherClasses });
   let rows: ImageRows | undefined;
   try {
@@ -363,6 +368,13 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
 function flatten(value: Json, prefix = ''): Map<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Map([[prefix, JSON.stringify(value)]]);
   return new Map(Object.entries(value).flatMap(([key, inner]) => [...flatten(inner, prefix === '' ? key : `${prefix}.${key}`)]));
+}
+
+/** The variants that a run was begun with. They are what makes its numbers the same again to the last bit. */
+function choicesIn(file: ModelFile | undefined): Choices {
+  const variants = file?.about.variants;
+  if (typeof variants !== 'object' || variants === null || Array.isArray(variants)) return new Map();
+  return new Map(Object.entries(variants).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }
 
 function bestOf(file: ModelFile | undefined): { readonly stepsDone: number; readonly mapAll: number } | null {

@@ -81,8 +81,7 @@ async function microBatches({ storage, objective, optimizer, memoryBudget, besid
   const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts);
   const before = { outputs: {}, updates: begin };
   const after = { outputs: { gate: end.gate }, updates: end.updates };
-  const { device } = storage;
-  const others = [planProgram(device, before), planProgram(device, after), ...beside];
+  const others = [await planProgram(storage, before), await planProgram(storage, after), ...beside];
   const repeated = await Program.compile<string>(storage, { outputs: outputsOf(part), updates: accumulation, memoryBudget, beside: others, onProgress });
   const first = await Program.compile(storage, before);
   const last = await Program.compile(storage, after);
