@@ -66,7 +66,7 @@ const result: ModelResult = {
   flop: program.plan.calls.reduce((sum, { cost }) => sum + cost.flop, 0),
   dispatches: program.size.dispatches,
   arenaBytes: program.plan.arenaBytes,
-  deviceBytes: program.bytes + storage.bytes,
+  deviceBytes: program.memory.total,
   // Kibibytes, on every system.
   peakBytes: process.resourceUsage().maxRSS * 1024,
 };
