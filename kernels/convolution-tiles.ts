@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
 import type { ConvolutionShape, Epilogue } from './convolution.ts';
 import type { KernelCall, Operand } from './kernel.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
@@ -34,6 +34,8 @@ export interface Gather {
   readonly flags: Readonly<Record<string, boolean>>;
   readonly parameters: readonly Word[];
   readonly operands: Readonly<Record<string, Operand>>;
+  /** Type of source, weights, destination and residual. */
+  readonly element: 'f32' | 'f16';
   /** Names of source, weights, destination, scale, shift and residual. */
   readonly order: readonly string[];
 }
@@ -56,7 +58,7 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
   if (sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
   const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
   const calls = [...stem, ...TILES].map((tile) => tiledCall(gather, tile, traits));
-  if (traits.subgroupSize >= 4) calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
+  if (traits.subgroupSize >= 4 && gather.element === 'f32') calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
   return calls.filter(({ product }) => product !== undefined && fits(product, traits));
 }
 
@@ -65,7 +67,7 @@ const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), c
 
 /** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
 function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
-  const { sourceChannels, destinationChannels, phases, pixels, operands, order } = gather;
+  const { sourceChannels, destinationChannels, phases, pixels, operands, order, element } = gather;
   const phaseCount = phases[0] * phases[1];
   const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
     tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * ceilDivide(tapsX * sourceChannels, tile.depth)),
@@ -80,12 +82,13 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
   const [source, weights, destination, scale, shift, residual] = order;
   const results = operands[destination].length;
   const whole = splits === 1;
+  const features: readonly ShaderFeature[] = element === 'f16' ? ['f16'] : [];
   const multiply: Dispatch = {
-    ...(lanes > 0 ? { shader: 'convolution_subgroup.wgsl', features: ['subgroups'] } : { shader: 'convolution_tiled.wgsl' }),
+    ...(lanes > 0 ? { shader: 'convolution_subgroup.wgsl', features: ['subgroups'] } : { shader: 'convolution_tiled.wgsl', features }),
     constants: {
       ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
       POINTWISE: pointwise,
-      ...(lanes > 0 ? { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth } : tileConstants(tile)),
+      ...(lanes > 0 ? { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth } : { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile) }),
       UNROLLED: traits.kind === 'gpu',
     },
     parameters: [...gather.parameters, stepsPerSplit, tile.depth / 4],
@@ -94,11 +97,12 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
     workgroups: [...gridOf(tilesOfPhase, traits), phaseCount * splits],
   };
   const addParts: Dispatch = {
-    ...(epilogue === undefined
+    ...(epilogue === undefined && element === 'f32'
       ? { shader: 'sum_parts.wgsl', constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE }, parameters: [results / 4, splits], operands: ['parts', destination] }
       : {
           shader: 'sum_parts_epilogue.wgsl',
-          constants: { RESIDUAL: epilogue.residual, RELU: epilogue.relu, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
+          features,
+          constants: { Scalar: element, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
           parameters: [results / 4, splits, destinationChannels / 4],
           operands: ['parts', destination, scale, shift, residual],
         }),
@@ -119,6 +123,7 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
       // Source rows and, in the data gradient, weight rows are padded by a vector.
       workgroupBytes: lanes > 0 ? 0 : 4 * tile.buffers * (tile.rows * (tile.depth + 4) + tile.depth * (tile.columns + (forward ? 0 : 4))),
       results,
+      elementBytes: elementBytes(element),
     },
   };
 }

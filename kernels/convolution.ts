@@ -1,4 +1,4 @@
-import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, type AdapterTraits, type ElementType } from '../src/gpu/dispatch.ts';
 import { vectorTiles } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
@@ -75,7 +75,8 @@ export type Direction = 'forward' | 'dataGradient';
 
 /**
  * The launches of a gather convolution over operands `source`, `weights`, `destination` (and scale, shift, residual for
- * the epilogue), the variant to prefer on this adapter first. convolution_data_gradient.ts runs them the other way.
+ * the epilogue), the variant to prefer on this adapter first. convolution_data_gradient.ts runs them the other way;
+ * convolution_f16.ts has all but scale and shift as 16-bit floats, and only the tiles can do that.
  */
 export function gatherCalls(
   shape: ConvolutionShape,
@@ -83,6 +84,7 @@ export function gatherCalls(
   epilogue: Epilogue | undefined,
   traits: AdapterTraits,
   names: { readonly source: string; readonly destination: string },
+  element: 'f32' | 'f16' = 'f32',
 ): KernelCall[] {
   const sizes = operandSizes(shape);
   const [outputHeight, outputWidth] = outputSize(shape);
@@ -92,16 +94,16 @@ export function gatherCalls(
   const [source, destination] = forward ? [x, y] : [y, x];
   const phases = forward ? ([1, 1] as const) : shape.stride;
   const pixels = shape.batch * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
-  // WebGPU wants every binding of a shader bound; what the epilogue does not use is a vector of scratch.
-  const epilogueOperand = (used: boolean, length: number): Operand => ({ role: used ? 'input' : 'scratch', type: 'f32', length: used ? length : 4 });
+  // WebGPU wants every binding of a shader bound; what the epilogue does not use is a vector or two of scratch.
+  const epilogueOperand = (used: boolean, length: number, type: ElementType = 'f32'): Operand => ({ role: used ? 'input' : 'scratch', type, length: used ? length : 8 });
   const destinationLength = forward ? sizes.y : sizes.x;
   const operands: Record<string, Operand> = {
-    [names.source]: { role: 'input', type: 'f32', length: forward ? sizes.x : sizes.y },
-    w: { role: 'input', type: 'f32', length: sizes.w },
-    [names.destination]: { role: 'output', type: 'f32', length: destinationLength },
+    [names.source]: { role: 'input', type: element, length: forward ? sizes.x : sizes.y },
+    w: { role: 'input', type: element, length: sizes.w },
+    [names.destination]: { role: 'output', type: element, length: destinationLength },
     scale: epilogueOperand(epilogue !== undefined, destination.channels),
     shift: epilogueOperand(epilogue !== undefined, destination.channels),
-    residual: epilogueOperand(epilogue?.residual === true, destinationLength),
+    residual: epilogueOperand(epilogue?.residual === true, destinationLength, element),
   };
   const flags = {
     DATA_GRADIENT: !forward,
@@ -146,10 +148,11 @@ export function gatherCalls(
     });
   }
   const byVectors = vectorTiles(
-    { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, flags, parameters, operands, order },
+    { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, flags, parameters, operands, order, element },
     traits,
   );
-  const cost = { flop: convolutionFlop(shape), bytes: 4 * (sizes.x + sizes.w + sizes.y) };
+  const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
+  if (element === 'f16') return [...fastestFirst(byVectors, cost)];
   const tiled = byVectors.length > 0 ? fastestFirst(byVectors, cost) : scalarTiles();
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];

@@ -143,6 +143,7 @@ function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall
         stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
         workgroupBytes: 4 * tile.buffers * tile.depth * (tile.rows + tile.columns),
         results: sizes.w,
+        elementBytes: 4,
       },
     };
   }).filter(({ product }) => product !== undefined && fits(product, traits));

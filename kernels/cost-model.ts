@@ -102,7 +102,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
     return { time: work + launch, bound, flop, bytes, workgroups };
   }
 
-  const { tile, tiles, splits, steps, results } = product;
+  const { tile, tiles, splits, steps, results, elementBytes } = product;
   const resident = residentWorkgroups(product, gpu);
   const groups = tiles * splits;
   const issue = (invocations(tile) * instructionsOfStep(product)) / gpu.lanes;
@@ -118,7 +118,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const parts = splits > 1 ? 2 * 4 * splits * results : 0;
   const bytes = cost.bytes + parts;
   const memory = bytes / (1e3 * gpu.memoryBandwidth * MEMORY_EFFICIENCY);
-  const cached = 4 * groups * steps * tile.depth * (tile.rows + tile.columns) + parts;
+  const cached = elementBytes * groups * steps * tile.depth * (tile.rows + tile.columns) + parts;
   const cache = cached / (1e3 * gpu.cacheBandwidth);
   const work = Math.max(arithmetic, memory, cache);
   const bound = work < launch ? 'launch' : work === arithmetic ? (hidden ? 'arithmetic' : 'latency') : work === memory ? 'memory' : 'cache';

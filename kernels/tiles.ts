@@ -27,6 +27,8 @@ export interface TiledProduct {
   readonly stagingOperations: number;
   /** Numbers of the result: what each part writes, and the second pass adds. */
   readonly results: number;
+  /** Bytes of a number that is loaded; parts have four. */
+  readonly elementBytes: number;
 }
 
 export const tileName = ({ rows, columns, depth, buffers }: Tile): string => `${rows}x${columns}x${depth}${buffers === 2 ? ' double' : ''}`;

@@ -18,7 +18,8 @@
 //   phase / TILE_ROWS), channels first: workgroups that run together read the same pixels.
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations; see `workgroupBytes` in kernels/tiles.ts.
 // Needs: source and destination channels in multiples of four.
-// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic);
+// Constants: Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
+//   it is a part (sums, scale and shift are f32 always); DATA_GRADIENT, AFFINE, RESIDUAL, RELU; POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic);
 //   TILE_ROWS, TILE_COLUMNS, DEPTH, ROWS, COLUMNS (multiples of four except ROWS), BUFFERS 1 or 2;
 //   UNROLLED: whether the compiler may see the depth of the inner loop (on lavapipe that multiplies the time it takes).
 // Source: the register-tiled matrix product of V. Volkov and J. Demmel, Benchmarking GPUs to tune dense linear algebra (SC 2008).
@@ -42,12 +43,12 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> source: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> weights: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> destination: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> source: array<vec4<Scalar>>;
+@group(0) @binding(2) var<storage, read_write> weights: array<vec4<Scalar>>;
+@group(0) @binding(3) var<storage, read_write> destination: array<vec4<Target>>;
 @group(0) @binding(4) var<storage, read_write> scale: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> shift: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> residual: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> residual: array<vec4<Scalar>>;
 
 // Along one axis: destination pixels p of a phase, at `phase + p * step`, read `taps` consecutive source pixels from
 // `origin + p * stride`; the weight of tap t is at `firstTap + t * tapStep`.
@@ -103,8 +104,8 @@ struct Run {
 }
 
 var<private> runs: array<Run, SOURCE_SLOTS>;
-var<private> stagedSource: array<vec4f, SOURCE_SLOTS>;
-var<private> stagedWeights: array<vec4f, 4u * WEIGHT_SLOTS>;
+var<private> stagedSource: array<vec4<Scalar>, SOURCE_SLOTS>;
+var<private> stagedWeights: array<vec4<Scalar>, 4u * WEIGHT_SLOTS>;
 var<private> sums: array<vec4f, ROWS * COLUMN_VECTORS>;
 
 // Global memory to registers: the step at `start` (in vectors) of the runs of a tap row.
@@ -121,7 +122,7 @@ fn load(tapRow: u32, start: u32, y: Axis, x: Axis, firstColumnVector: u32, lane:
       inside = inside && row >= 0 && row < i32(parameters.sourceHeight);
       index += i32(tapRow * parameters.sourceWidth * channelVectors);
     }
-    stagedSource[slot] = select(vec4f(), source[u32(select(0, index, inside))], inside);
+    stagedSource[slot] = select(vec4<Scalar>(), source[u32(select(0, index, inside))], inside);
   }
   let kernelRow = y.firstTap + i32(tapRow) * y.tapStep;
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
@@ -142,33 +143,33 @@ fn load(tapRow: u32, start: u32, y: Axis, x: Axis, firstColumnVector: u32, lane:
       stride = columnVectors;
     }
     for (var i = 0u; i < 4u; i++) {
-      stagedWeights[4u * slot + i] = select(vec4f(), weights[select(0u, index + i * stride, inside)], inside);
+      stagedWeights[4u * slot + i] = select(vec4<Scalar>(), weights[select(0u, index + i * stride, inside)], inside);
     }
   }
 }
 
-// Registers to workgroup memory.
+// Registers to workgroup memory, which holds f32: a 16-bit number is widened once, not each time it is read.
 fn stage(buffer: u32, lane: u32) {
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
     let vector = lane + slot * INVOCATIONS;
     if (vector < SOURCE_VECTORS) {
-      sourceTile[(buffer * TILE_ROWS + vector / DEPTH_VECTORS) * SOURCE_STRIDE + vector % DEPTH_VECTORS] = stagedSource[slot];
+      sourceTile[(buffer * TILE_ROWS + vector / DEPTH_VECTORS) * SOURCE_STRIDE + vector % DEPTH_VECTORS] = vec4f(stagedSource[slot]);
     }
   }
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
     let block = lane + slot * INVOCATIONS;
     if (block < WEIGHT_BLOCKS) {
-      var turned = mat4x4f(stagedWeights[4u * slot], stagedWeights[4u * slot + 1u], stagedWeights[4u * slot + 2u], stagedWeights[4u * slot + 3u]);
+      var turned = mat4x4<Scalar>(stagedWeights[4u * slot], stagedWeights[4u * slot + 1u], stagedWeights[4u * slot + 2u], stagedWeights[4u * slot + 3u]);
       if (DATA_GRADIENT) {
         turned = transpose(turned);
       }
       let depth = 4u * select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
       let column = select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
       let first = (buffer * DEPTH + depth) * WEIGHT_STRIDE + column;
-      weightTile[first] = turned[0];
-      weightTile[first + WEIGHT_STRIDE] = turned[1];
-      weightTile[first + 2u * WEIGHT_STRIDE] = turned[2];
-      weightTile[first + 3u * WEIGHT_STRIDE] = turned[3];
+      weightTile[first] = vec4f(turned[0]);
+      weightTile[first + WEIGHT_STRIDE] = vec4f(turned[1]);
+      weightTile[first + 2u * WEIGHT_STRIDE] = vec4f(turned[2]);
+      weightTile[first + 3u * WEIGHT_STRIDE] = vec4f(turned[3]);
     }
   }
 }
@@ -281,12 +282,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
           value = fma(value, scale[column], shift[column]);
         }
         if (RESIDUAL) {
-          value += residual[index];
+          value += vec4f(residual[index]);
         }
         if (RELU) {
           value = max(value, vec4f());
         }
-        destination[index] = value;
+        destination[index] = vec4<Target>(value);
       }
     }
   }

@@ -32,6 +32,7 @@ const product = (changes: Partial<TiledProduct>): TiledProduct => ({
   workgroupBytes: 8192,
   stagingOperations: 10,
   results: 1000,
+  elementBytes: 4,
   ...changes,
 });
 const callOf = (changes: Partial<TiledProduct>): KernelCall => ({

@@ -25,8 +25,8 @@ const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.
 const UNCLAMPED = 'enable-dawn-features=disable_robustness';
 
 /**
- * Workgroup memory starts as zeros. SwiftShader's own way to that writes one instruction a word, so that 16 KiB take 4 s to
- * compile; the loop that Dawn writes instead takes 50 ms.
+ * Workgroup memory starts as zeros. Left to Vulkan's extension, SwiftShader needs 3.5 s to compile a kernel with 16 KiB of it;
+ * with the loop that Dawn writes instead, 0.15 s.
  */
 const ZEROS_BY_LOOP = 'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension';
 
