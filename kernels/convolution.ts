@@ -120,24 +120,47 @@ export function gatherCalls(
   ];
   const order = [names.source, 'w', names.destination, 'scale', 'shift', 'residual'];
 
-  const calls: KernelCall[] = [];
-  if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
-    const lanes = traits.subgroupSize;
+  const phaseCount = phases[0] * phases[1];
+  const lanes = traits.subgroupSize;
+  const software: KernelCall[] = [];
+  if (lanes === 8) {
+    const rows = ceilDivide(shape.kernel[0], phases[0]);
+    const run = ceilDivide(shape.kernel[1], phases[1]) * source.channels;
+    for (const { depth, columns } of stationaryTiles(rows, run, destination.channels, lanes)) {
+      const columnGroups = ceilDivide(destination.channels, lanes * columns);
+      const pixelGroups = evenGroups(pixels, columnGroups * phaseCount);
+      const vector = Math.min(columns, 4);
+      software.push({
+        variant: `stationary ${depth}x${lanes * columns}`,
+        operands,
+        dispatches: [
+          {
+            shader: 'convolution_stationary.wgsl',
+            features: ['subgroups'],
+            constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
+            parameters: [...parameters, ceilDivide(pixels, pixelGroups), depth, columns],
+            operands: order,
+            workgroups: [pixelGroups * phaseCount, columnGroups, 1],
+          },
+        ],
+      });
+    }
+  } else if (lanes === 4) {
     const columns = destination.channels <= 2 * lanes ? 2 : 4;
     const columnGroups = ceilDivide(destination.channels, lanes * columns);
-    const depth = stationaryDepth(Math.ceil(shape.kernel[1] / phases[1]) * source.channels, lanes);
+    const depth = interleavedDepth(Math.ceil(shape.kernel[1] / phases[1]) * source.channels);
     const pixelsPerGroup = Math.min(512, Math.max(32, ceilDivide(pixels * columnGroups, 16)));
-    calls.push({
-      variant: `stationary ${depth}x${lanes * columns}`,
+    software.push({
+      variant: `interleaved ${depth}x${lanes * columns}`,
       operands,
       dispatches: [
         {
-          shader: 'convolution_stationary.wgsl',
+          shader: 'convolution_interleaved.wgsl',
           features: ['subgroups'],
           constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
           parameters: [...parameters, pixelsPerGroup, depth],
           operands: order,
-          workgroups: [ceilDivide(pixels, pixelsPerGroup), columnGroups, phases[0] * phases[1]],
+          workgroups: [ceilDivide(pixels, pixelsPerGroup), columnGroups, phaseCount],
         },
       ],
     });
@@ -151,12 +174,12 @@ export function gatherCalls(
         constants: { ...flags, SIDE: side },
         parameters,
         operands: order,
-        workgroups: [ceilDivide(pixels, 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
+        workgroups: [ceilDivide(pixels, 4 * side), ceilDivide(destination.channels, 4 * side), phaseCount],
       },
     ],
   }));
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
+  return traits.kind === 'cpu' ? [...software, ...tiled] : [...tiled, ...software];
 }
 
 /** Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors idle. */
@@ -167,15 +190,41 @@ export function tileSides(rows: number, columns: number, traits: AdapterTraits):
   return sides.filter((side) => side * side <= traits.maxWorkgroupInvocations);
 }
 
-/** Deeper blocks are no faster, and their compilation on lavapipe grows with the square of the depth. */
-const STATIONARY_DEPTHS = [16, 32, 48, 64];
+/** Blocks of `convolution_stationary`: rows, and columns of a lane. All fit the first-level cache beside the pixels that stream past. */
+const STATIONARY_TILES = [
+  { depth: 64, columns: 8 },
+  { depth: 64, columns: 4 },
+  { depth: 32, columns: 4 },
+  { depth: 16, columns: 2 },
+] as const;
+
+/**
+ * The blocks worth trying for a reduction of so many runs, the one with the least work first. On lavapipe a load or a store of a
+ * vector takes as long as 36 multiply-adds: each pixel loads its share of a chunk, then loads and stores its columns.
+ */
+function stationaryTiles(rows: number, run: number, destinationChannels: number, lanes: number): readonly (typeof STATIONARY_TILES)[number][] {
+  const ACCESS = 36;
+  const reduction = rows * ceilDivide(run, lanes) * lanes;
+  const work = ({ depth, columns }: (typeof STATIONARY_TILES)[number]): number =>
+    ceilDivide(reduction, depth) * ceilDivide(destinationChannels, lanes * columns) * (depth * columns + ACCESS * (depth / lanes + 2 * columns));
+  const least = Math.min(...STATIONARY_TILES.map(work));
+  return STATIONARY_TILES.filter((tile) => work(tile) <= 1.5 * least).sort((a, b) => work(a) - work(b));
+}
+
+/** As few groups of pixels as a second-level cache allows, but in a grid that two or four processors can share evenly. */
+function evenGroups(pixels: number, blocksPerGroup: number): number {
+  const MOST = 512;
+  const LEAST = 128;
+  let groups = ceilDivide(pixels, MOST);
+  while ((groups * blocksPerGroup) % 4 !== 0 && ceilDivide(pixels, groups + 1) >= LEAST) groups++;
+  return groups;
+}
 
 /** The depth that wastes the fewest multiply-adds on a run of this length, each chunk costing as much as some more for its overhead. */
-function stationaryDepth(runLength: number, lanes: number): number {
+function interleavedDepth(runLength: number): number {
   const CHUNK_OVERHEAD = 16;
   const work = (depth: number): number => ceilDivide(runLength, depth) * (depth + CHUNK_OVERHEAD);
-  const possible = STATIONARY_DEPTHS.filter((depth) => depth <= 16 * lanes);
-  return possible.reduce((best, depth) => (work(depth) < work(best) ? depth : best));
+  return [16, 32, 48, 64].reduce((best, depth) => (work(depth) < work(best) ? depth : best));
 }
 
 /** y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product, KxK an implicit one. */
@@ -218,6 +267,8 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 6, width: 13, inputChannels: 3, outputChannels: 5, kernel: [2, 5], stride: [3, 2], padding: [0, 2] },
     { batch: 1, height: 5, width: 4, inputChannels: 2, outputChannels: 3, kernel: [2, 1], stride: [3, 3], padding: [1, 0] },
     { batch: 2, height: 14, width: 14, inputChannels: 128, outputChannels: 96, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 3, width: 4, inputChannels: 37, outputChannels: 133, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 67, height: 1, width: 1, inputChannels: 301, outputChannels: 130, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
