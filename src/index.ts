@@ -10,6 +10,7 @@ export { constant, input, ShapeError, type Shape, type Tensor } from './autodiff
 export { Store } from './autodiff/store.ts';
 export { Storage } from './autodiff/storage.ts';
 export { gradient } from './autodiff/gradient.ts';
+export { describeMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from './autodiff/memory.ts';
 export { Program, type Feeds, type ProgramOptions, type Results } from './autodiff/program.ts';
 
 // Variants of kernels: which are right here, and which is fastest.

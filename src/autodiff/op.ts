@@ -50,8 +50,10 @@ export interface Op<Attributes> {
   pins?(node: Node<Attributes>): readonly Pin[];
   /** The output is the input's memory under another shape. */
   readonly view?: boolean;
-  /** Changes stored tensors in place; runs after all else, in the order given to the program. */
+  /** Changes stored tensors in place; runs after all else, in the order given to the program, unless it is eager. */
   readonly effect?: boolean;
+  /** Runs as soon as its inputs are there, since nothing else needs their memory any longer. */
+  readonly eager?: boolean;
 }
 
 /** Applies an op: checks shapes and gives the symbolic outputs. */

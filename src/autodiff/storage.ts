@@ -9,6 +9,9 @@ import { describe, ShapeError, type Tensor } from './tensor.ts';
 
 const BYTES = 4;
 
+/** The size of a store's buffer. */
+export const storeBytes = (store: Store): number => Math.max(BYTES * store.length, 256);
+
 /** The buffers of stores on one device; programs that share a storage share parameters and state. */
 export class Storage {
   readonly device: Device;
@@ -27,7 +30,7 @@ export class Storage {
     if (buffer === undefined) {
       buffer = this.device.gpu.createBuffer({
         label: store.name,
-        size: Math.max(BYTES * store.length, 256),
+        size: storeBytes(store),
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       });
       this.buffers.set(store, buffer);

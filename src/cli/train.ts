@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
@@ -8,7 +9,7 @@ import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntr
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { readModelFile } from './model-file.ts';
-import { choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
+import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -50,6 +51,7 @@ export const TRAIN_OPTIONS = {
   checkpointEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one checkpoint to the next' }),
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
   validateEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one validation to the next' }),
+  memoryBudget: bytes({ changeable: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number' }),
   profile: text({ placeholder: 'file', changeable: true, help: 'Write the time of every kernel of a step to this JSON file, after the training' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -95,6 +97,7 @@ export const trainCommand = defineCommand({
         checkpointEvery: options.checkpointEvery,
         about: { options: storedOptions(options) },
         signal: stop.signal,
+        memoryBudget: options.memoryBudget,
         profile: options.profile !== undefined,
         onCheckpoint: (saved) => folder.save(saved),
         onProgress: display.onProgress,
@@ -102,6 +105,8 @@ export const trainCommand = defineCommand({
           folder.log(entry);
           display.onLog(entry);
         },
+      }).catch((error: unknown) => {
+        throw error instanceof MemoryBudgetError ? new OptionError(`--memory-budget: ${error.message}`, { cause: error }) : error;
       });
       display.stop();
       if (options.profile !== undefined) await writeProfile(options.profile, device, trained);
@@ -200,6 +205,7 @@ export class TrainingDisplay {
   readonly onLog = (entry: LogEntry): void => {
     if (entry.event === 'start' && entry.teacherClasses === 0) note('no teacher in the starting weights: the knowledge preservation loss is left out');
     if (entry.event === 'start' && entry.replacedVariants > 0) note(`${entry.replacedVariants} kernel variants that the run was begun with are not to be had here: its numbers will not be those of an unbroken run to the last bit`);
+    if (entry.event === 'start') note(describeMemory(entry.memory));
     if (entry.event === 'step') this.steps.update(entry.step + 1, this.total, describeStep(entry));
     if (entry.event === 'validation') note(`${entry.stepsDone}/${this.total} validation: mAP@all ${entry.mapAll.toFixed(4)}, P@1 ${entry.precisionAt1.toFixed(4)}${entry.best ? ', the best so far' : ''}`);
   };

@@ -19,7 +19,7 @@ export class PipelineCache {
     const key = pipelineKey(dispatch);
     let pipeline = this.pipelines.get(key);
     if (pipeline === undefined) {
-      pipeline = this.compile(dispatch.shader, source, entryPoint);
+      pipeline = this.compile(typeof dispatch.shader === 'string' ? dispatch.shader : dispatch.shader.name, source, entryPoint);
       this.pipelines.set(key, pipeline);
     }
     return pipeline;
@@ -66,7 +66,8 @@ export function composeShader(dispatch: Dispatch): string {
     if (typeof value === 'string') return `alias ${name} = ${value};\n`;
     return typeof value === 'boolean' ? `const ${name} = ${value};\n` : `const ${name}: u32 = ${value}u;\n`;
   });
-  return enables.join('') + constants.join('') + shaderSources[dispatch.shader];
+  const { shader } = dispatch;
+  return enables.join('') + constants.join('') + (typeof shader === 'string' ? shaderSources[shader] : shader.source);
 }
 
 function explain(source: string, messages: readonly GPUCompilationMessage[]): string {

@@ -1,4 +1,5 @@
 import { RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
+import { MemoryBudgetError, type MemoryReport } from '../autodiff/memory.ts';
 import { Storage } from '../autodiff/storage.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -15,7 +16,7 @@ import { initializeNetwork, readState, writeState, type State, type StateTensor 
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
 import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts';
-import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
+import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
 import { Trainer, type StepReport } from './trainer.ts';
@@ -64,7 +65,7 @@ export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDo
 
 /** One line of the log. */
 export type LogEntry =
-  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
+  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
   | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean }
@@ -112,6 +113,8 @@ export interface TrainRetrievalOptions {
   readonly onProgress?: (what: 'teacher' | 'pipelines' | 'validation', done: number, total: number) => void;
   /** Where it is aborted, the training finishes its steps under way, saves and returns. */
   readonly signal?: AbortSignal;
+  /** Bytes of device memory that training and validation may hold, parameters and moments included; what does not fit is recomputed. */
+  readonly memoryBudget?: number;
   /** Whether to time each kernel in one more step, whose effect on the weights is taken back. */
   readonly profile?: boolean;
 }
@@ -131,6 +134,8 @@ export interface TrainedRetrieval {
 
 /** Name of the teacher's knowledge among a checkpoint's tables. */
 const KNOWLEDGE = 'knowledge';
+/** Of a memory budget, for what validation computes. */
+const VALIDATION_SHARE = 1 / 16;
 /** Steps over which the rate of images is averaged. */
 const RATE_WINDOW = 10;
 
@@ -164,15 +169,27 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize };
     const objective = retrievalObjective(network, shape, training.losses, knowledge?.values, training.batchNorm);
+    const task = validationTask(dataset);
+    const validating = task.queries.length > 0 && options.validateEvery !== undefined;
+    let validationBatch = validating ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
     const occupancy = new Occupancy(device);
-    trainer = await Trainer.create({
-      storage,
-      objective,
-      optimizer: optimizerOf(training),
-      schedule,
-      steps,
-      onProgress: (done, total) => onProgress?.('pipelines', done, total),
-      onSubmit: () => occupancy.submitted(),
+    const createTrainer = async (): Promise<Trainer> =>
+      Trainer.create({
+        storage,
+        objective,
+        optimizer: optimizerOf(training),
+        schedule,
+        steps,
+        memoryBudget: options.memoryBudget,
+        beside: validating ? [await planEmbeddings(model, validationBatch)] : [],
+        onProgress: (done, total) => onProgress?.('pipelines', done, total),
+        onSubmit: () => occupancy.submitted(),
+      });
+    trainer = await createTrainer().catch((error: unknown) => {
+      if (!(error instanceof MemoryBudgetError) || validationBatch <= 1) throw error;
+      // The last resort: then validation needs next to nothing.
+      validationBatch = 1;
+      return createTrainer();
     });
     if (resume !== undefined) restoreCheckpoint(resume.file, trainer, network, storage);
     clock.lap('preparation');
@@ -183,9 +200,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
-    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, replacedVariants: choices.replaced });
+    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
 
-    const task = validationTask(dataset);
     const rate = new Rate(sampler.batchSize);
     const transforms = (domains: Uint32Array, step: number): Float32Array =>
       augmentationTransforms(domains, { seed, step, sourceSize: imageSize, outputSize: imageSize, augmentation: training.augmentation });
@@ -206,8 +222,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       const reached = trainer.step;
       const last = reached === steps || stopping();
       let isBest = false;
-      if (task.queries.length > 0 && (reached % validateEvery === 0 || (reached === steps && options.validateEvery !== undefined))) {
-        validation ??= await modelEmbeddings(model, Math.min(EMBEDDING_BATCH, task.gallery.length));
+      if (validating && (reached % validateEvery === 0 || reached === steps)) {
+        validation ??= await modelEmbeddings(model, validationBatch);
         const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], onProgress: (done, total) => onProgress?.('validation', done, total) });
         isBest = best === null || metrics.mapAll > best.mapAll;
         if (isBest) best = { stepsDone: reached, mapAll: metrics.mapAll };
@@ -229,7 +245,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const seconds = clock.seconds;
     const deviceBusy = seconds.steps === 0 ? 0 : Math.min(1, occupancy.busy / 1000 / seconds.steps);
     onLog?.({ event: 'end', stepsDone, checksum: file.checksum, stopped, deviceBusy, seconds });
-    const profile = options.profile === true ? await profileStep(trainer, objective.feeds, sampler, dataset, training) : undefined;
+    const profile = options.profile === true ? await profileStep(trainer, sampler, dataset, training) : undefined;
     // The profiled step was a step: back to the weights that were saved.
     if (profile !== undefined) writeState(network, storage, file.state);
     succeeded = true;
@@ -240,6 +256,13 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     trainer?.destroy();
     if (!succeeded) storage.destroy();
   }
+}
+
+/** Images that validation sees at once: fewer than it would where its intermediates took more than a share of the budget. */
+async function validationBatchWithin(model: RetrievalModel, most: number, memoryBudget = Infinity): Promise<number> {
+  let batch = most;
+  while (batch > 1 && (await planEmbeddings(model, batch)).arenaBytes > VALIDATION_SHARE * memoryBudget) batch = Math.floor(batch / 2);
+  return batch;
 }
 
 /** The network with its starting weights, and the teacher's knowledge where there is a teacher. */
@@ -363,14 +386,13 @@ function bestOf(file: ModelFile | undefined): { readonly stepsDone: number; read
 
 async function profileStep(
   trainer: Trainer,
-  feeds: (batch: TrainingBatch) => Parameters<Trainer['program']['profile']>[0],
   sampler: Parameters<typeof batches>[0]['sampler'],
   { images }: Dataset,
-  { imageSize, schedule }: RetrievalTraining,
+  { imageSize }: RetrievalTraining,
 ): Promise<readonly Span[]> {
   const transforms = (domains: Uint32Array): Float32Array => augmentationTransforms(domains, { seed: 0, step: 0, sourceSize: imageSize, outputSize: imageSize });
   for await (const batch of batches({ sampler, images, sourceSize: imageSize, transforms, to: 1 })) {
-    return trainer.program.profile({ ...feeds(batch), optimizer: trainer.update.hyper(schedule.learningRate, trainer.step + 1) });
+    return trainer.profile(batch);
   }
   return [];
 }

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Kernel } from '../../kernels/kernel.ts';
+import { callAgain, type Kernel, type KernelCall } from '../../kernels/kernel.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { worstDeviation } from '../../src/tuning/comparison.ts';
 import { expectedOf, sampleInputs } from '../../src/tuning/qualification.ts';
@@ -20,10 +20,17 @@ export function testKernel<Problem>(kernel: Kernel<Problem>): void {
         for (const [name, { value, error }] of Object.entries(expectedOf(call, inputs, expected))) {
           assertWithin(`${call.variant}: ${name}`, actual[name], value, error);
         }
+        for (const output of Object.keys(call.again ?? {})) {
+          const again = callAgain(call, output) as KernelCall;
+          const results = await runKernel(device, again, { ...inputs, ...actual });
+          assert.equal(bitsOf(results[output]), bitsOf(actual[output]), `${again.variant}: other bits than the first time`);
+        }
       }
     });
   });
 }
+
+const bitsOf = (values: Float32Array | Uint32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length);
 
 /** Fails with the worst element if any value is further from its reference than its own bound. */
 export function assertWithin(what: string, actual: ArrayLike<number>, value: ArrayLike<number>, error: ArrayLike<number>): void {
