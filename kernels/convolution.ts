@@ -2,6 +2,7 @@ import { ceilDivide, elementBytes, type AdapterTraits, type ElementType } from '
 import { vectorTiles } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
+import { isWinograd, withWinograd } from './winograd.ts';
 
 /** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
 export interface ConvolutionShape {
@@ -154,7 +155,16 @@ export function gatherCalls(
   if (element === 'f16') return [...fastestFirst(byVectors, cost)];
   const tiled = byVectors.length > 0 ? fastestFirst(byVectors, cost) : scalarTiles();
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
+  const direct = traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
+  if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
+  // The gradient of a convolution is one with turned weights, whose padding makes the sizes fit.
+  const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
+  return withWinograd(
+    direct,
+    { batch: shape.batch, source, destination, padding, dataGradient: !forward, affine: flags.AFFINE, residual: flags.RESIDUAL, relu: flags.RELU, names },
+    operands,
+    traits,
+  );
 
   /** Where channels are not multiples of four. */
   function scalarTiles(): KernelCall[] {
@@ -191,6 +201,20 @@ function stationaryDepth(runLength: number, lanes: number): number {
   const work = (depth: number): number => ceilDivide(runLength, depth) * (depth + CHUNK_OVERHEAD);
   const possible = STATIONARY_DEPTHS.filter((depth) => depth <= 16 * lanes);
   return possible.reduce((best, depth) => (work(depth) < work(best) ? depth : best));
+}
+
+/** Fewer pixels, and fewer channels that leave the same remainders: the constants of all variants stay as they are. */
+export function miniature<Problem extends ConvolutionShape>(problem: Problem): Problem {
+  const { batch, height, width, inputChannels, outputChannels, kernel } = problem;
+  const fewer = (channels: number): number => Math.min(channels, 64 + (channels % 64));
+  return {
+    ...problem,
+    batch: Math.min(batch, 3),
+    height: Math.min(height, kernel[0] + 4),
+    width: Math.min(width, kernel[1] + 6),
+    inputChannels: fewer(inputChannels),
+    outputChannels: fewer(outputChannels),
+  };
 }
 
 /** y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product, KxK an implicit one. */
@@ -238,9 +262,15 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 9, width: 6, inputChannels: 8, outputChannels: 12, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    // Split in parts, then each epilogue.
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
+    { batch: 3, height: 9, width: 5, inputChannels: 21, outputChannels: 67, kernel: [3, 3], stride: [1, 1], padding: [0, 2] },
+    { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
   ],
+  miniature,
 };
-

@@ -1,5 +1,5 @@
 import { ceilDivide, foldGrid, widestElement, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
-import { convolution, convolutionFlop, forEachProduct, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
 import { isPointwise } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
@@ -35,16 +35,23 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     const { x, w, y } = operandSizes(shape);
     return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
   },
-  cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+  cases: [
+    ...convolution.cases.filter((problem) => problem.epilogue === undefined),
+    // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a tap.
+    { batch: 3, height: 2, width: 2, inputChannels: 64, outputChannels: 72, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 1, width: 2, inputChannels: 20, outputChannels: 12, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
+    { batch: 1, height: 3, width: 2, inputChannels: 36, outputChannels: 36, kernel: [3, 5], stride: [2, 3], padding: [2, 3] },
+    { batch: 5, height: 13, width: 11, inputChannels: 4, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [0, 1] },
+  ],
+  miniature,
 };
 
+/** Stationary first, where both numbers of channels are multiples of four; streaming takes any. */
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
-  const stationary = stationaryCall(shape, lanes);
   const streaming = streamingCall(shape, lanes);
-  // Four lanes are SwiftShader's, where the stream wins once its runs are long: 1.25 against 0.9 GFLOP/s of a core.
-  const LONG_RUN = 48;
-  return lanes === 4 && shape.kernel[1] * shape.inputChannels >= LONG_RUN ? [streaming, stationary] : [stationary, streaming];
+  const fours = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
+  return fours ? [stationaryCall(shape, lanes), streaming] : [streaming];
 }
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
@@ -63,16 +70,16 @@ function sizeParameters(shape: ConvolutionShape): number[] {
 }
 
 function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
-  const columns = shape.outputChannels <= 2 * lanes ? 2 : 4;
-  const runLength = shape.kernel[1] * shape.inputChannels;
-  const rows = runLength <= 16 ? 16 : 32;
-  const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
-  const rowGroups = shape.kernel[0] * ceilDivide(runLength, rows);
-  return splitCall(shape, `stationary ${rows}x${lanes * columns}`, columnGroups * rowGroups, 16, (splits, pixelsPerSplit) => ({
+  const rows = 32;
+  const vectors = shape.outputChannels <= 4 * lanes ? 1 : 2;
+  const columns = 4 * lanes * vectors;
+  const columnGroups = ceilDivide(shape.outputChannels, columns);
+  const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, rows);
+  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, (splits) => ({
     shader: 'convolution_weight_gradient_stationary.wgsl',
     features: ['subgroups'],
-    constants: { LANES: lanes, ROWS: rows, COLUMNS: columns, Columns: `vec${columns}f` },
-    parameters: [...sizeParameters(shape), pixelsPerSplit, rows],
+    constants: { LANES: lanes, ROWS: rows, VECTORS: vectors },
+    parameters: [...sizeParameters(shape), splits, rows],
     operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
     workgroups: [splits, columnGroups, rowGroups],
   }));

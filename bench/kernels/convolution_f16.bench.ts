@@ -4,5 +4,5 @@ import type { KernelBench } from '../support/kernel-bench.ts';
 import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
 
 /** Nothing on an adapter without 16-bit floats. */
-const bench: KernelBench<ConvolutionProblem> = { kernel: convolutionF16, problems: resnet50Convolutions(16, 64) };
+const bench: KernelBench<ConvolutionProblem> = { kernel: convolutionF16, problems: resnet50Convolutions };
 export default bench;

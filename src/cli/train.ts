@@ -11,6 +11,7 @@ import { readModelFile } from './model-file.ts';
 import { choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 const recipe = PAPER_RECIPE;
 const LARGEST_U32 = 2 ** 32 - 1;
@@ -50,6 +51,7 @@ export const TRAIN_OPTIONS = {
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
   validateEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one validation to the next' }),
   profile: text({ placeholder: 'file', changeable: true, help: 'Write the time of every kernel of a step to this JSON file, after the training' }),
+  ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
@@ -64,6 +66,7 @@ export const trainCommand = defineCommand({
     const resume = checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--resume'), name: checkpoint };
     const options = resolveResumed(given, resume?.file.about.options, checkpoint);
     if (given.steps !== undefined && given.epochs !== undefined) throw new OptionError('--steps and --epochs were both given; give one of them');
+    checkTuning(options);
     await ensureAdapter(options.adapter);
 
     const folder = await RunFolder.open(options.out ?? (checkpoint === undefined ? path.join('runs', `train-${timestamp()}`) : path.dirname(checkpoint)), {
@@ -83,6 +86,7 @@ export const trainCommand = defineCommand({
       if (dataset.validation.length === 0) note('no sketch is held out for validation (--validation), so there will be no best checkpoint');
       const trained = await trainRetrieval({
         device,
+        chooser: await openTuner(device, options),
         dataset,
         training,
         start,
@@ -112,7 +116,7 @@ export const trainCommand = defineCommand({
 });
 
 /** The library's settings for a command's options. */
-export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug'>, steps: number): RetrievalTraining {
+export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tune' | 'deterministic'>, steps: number): RetrievalTraining {
   return {
     ...recipe,
     seed: options.seed,
@@ -195,6 +199,7 @@ export class TrainingDisplay {
 
   readonly onLog = (entry: LogEntry): void => {
     if (entry.event === 'start' && entry.teacherClasses === 0) note('no teacher in the starting weights: the knowledge preservation loss is left out');
+    if (entry.event === 'start' && entry.replacedVariants > 0) note(`${entry.replacedVariants} kernel variants that the run was begun with are not to be had here: its numbers will not be those of an unbroken run to the last bit`);
     if (entry.event === 'step') this.steps.update(entry.step + 1, this.total, describeStep(entry));
     if (entry.event === 'validation') note(`${entry.stepsDone}/${this.total} validation: mAP@all ${entry.mapAll.toFixed(4)}, P@1 ${entry.precisionAt1.toFixed(4)}${entry.best ? ', the best so far' : ''}`);
   };

@@ -18,15 +18,18 @@ export class Embedder {
   /** @param rows [batch, width]: what is wanted of each image, computed from imageInput */
   static async create(storage: Storage, rows: Tensor): Promise<Embedder> {
     const [batchSize, width] = rows.shape;
-    return new Embedder(await Program.compile(storage, { outputs: { rows } }), batchSize, width);
+    return new Embedder(await Program.compile(storage, { outputs: { rows }, frozen: true }), batchSize, width);
   }
 
   /**
+   * Takes the network's weights as they are at the call.
    * @param batches from inOrder, of this embedder's batch size
    * @param count images in all
    * @returns [count, width]
    */
   async embed(batches: AsyncIterable<OrderedBatch>, count: number, onProgress?: (done: number) => void): Promise<Float32Array> {
+    // Training may have gone on since the last call; to prepare weights costs less than one batch.
+    this.program.refresh();
     const result = new Float32Array(count * this.width);
     const pending: { readonly step: number; readonly rows: number; readonly results: Promise<Readonly<Record<'rows', Float32Array>>> }[] = [];
     const finish = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { Chooser } from '../autodiff/choices.ts';
 import { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';
@@ -53,12 +54,13 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
 /**
  * Puts a retrieval model on a device.
  * @param fileName for error messages
+ * @param chooser of the variants of kernels
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
-export function openRetrievalModel(device: Device, file: ModelFile, fileName: string): RetrievalModel {
+export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser): RetrievalModel {
   const { settings, imageSize } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
-  const storage = new Storage(device);
+  const storage = new Storage(device, chooser);
   loadState(network, storage, file.state, fileName);
   return { network, storage, imageSize };
 }

@@ -1,3 +1,4 @@
+import { RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
 import { Storage } from '../autodiff/storage.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -17,6 +18,7 @@ import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts'
 import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
+import type { MemoryReport } from './step-runner.ts';
 import { Trainer, type StepReport } from './trainer.ts';
 
 /** All that decides the numbers of a training, besides its data and its starting weights. */
@@ -63,7 +65,7 @@ export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDo
 
 /** One line of the log. */
 export type LogEntry =
-  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number }
+  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
   | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean }
@@ -90,6 +92,8 @@ export interface Checkpoint {
 
 export interface TrainRetrievalOptions {
   readonly device: Device;
+  /** Chooses the variants of kernels; a resumed run keeps to those that it began with. Default: what each kernel prefers. */
+  readonly chooser?: Chooser;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /** Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones. */
@@ -109,6 +113,8 @@ export interface TrainRetrievalOptions {
   readonly onProgress?: (what: 'teacher' | 'pipelines' | 'validation', done: number, total: number) => void;
   /** Where it is aborted, the training finishes its steps under way, saves and returns. */
   readonly signal?: AbortSignal;
+  /** Bytes of device memory that the training may hold, parameters and moments included; what does not fit is recomputed. */
+  readonly memoryBudget?: number;
   /** Whether to time each kernel in one more step, whose effect on the weights is taken back. */
   readonly profile?: boolean;
 }
@@ -148,7 +154,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const data = await describeData(dataset);
   if (resume !== undefined) requireSameRun(resume, { settings, data });
 
-  const storage = new Storage(device);
+  const choices = new RecordedChoices(options.chooser, choicesIn(resume?.file));
+  const storage = new Storage(device, choices);
   let trainer: Trainer | undefined;
   let validation: ImageRows | undefined;
   let stream: AsyncGenerator<TrainingBatch, void, undefined> | undefined;
@@ -167,6 +174,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       optimizer: optimizerOf(training),
       schedule,
       steps,
+      memoryBudget: options.memoryBudget,
       onProgress: (done, total) => onProgress?.('pipelines', done, total),
       onSubmit: () => occupancy.submitted(),
     });
@@ -176,10 +184,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best };
+      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
-    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses });
+    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
 
     const task = validationTask(dataset);
     const rate = new Rate(sampler.batchSize);
@@ -225,7 +233,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const seconds = clock.seconds;
     const deviceBusy = seconds.steps === 0 ? 0 : Math.min(1, occupancy.busy / 1000 / seconds.steps);
     onLog?.({ event: 'end', stepsDone, checksum: file.checksum, stopped, deviceBusy, seconds });
-    const profile = options.profile === true ? await profileStep(trainer, objective.feeds, sampler, dataset, training) : undefined;
+    const profile = options.profile === true ? await profileStep(trainer, sampler, dataset, training) : undefined;
     // The profiled step was a step: back to the weights that were saved.
     if (profile !== undefined) writeState(network, storage, file.state);
     succeeded = true;
@@ -240,7 +248,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
 
 /** The network with its starting weights, and the teacher's knowledge where there is a teacher. */
 async function prepareNetwork(
-  { device, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
+  { device, chooser, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
   storage: Storage,
 ): Promise<{ readonly network: RetrievalNetwork; readonly knowledge: StateTensor | undefined }> {
   const classes = dataset.seenClasses.length;
@@ -258,7 +266,7 @@ async function prepareNetwork(
   let state = start?.file.state;
   let knowledge = preserves && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
   if (start !== undefined && fromClassifier) {
-    if (preserves) knowledge = await teacherKnowledge(device, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
+    if (preserves) knowledge = await teacherKnowledge(device, chooser, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
     const known = start.file.about.classes;
     const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
     state = retrievalStateFrom(start.file.state, training.network.embedding, rows);
@@ -286,6 +294,7 @@ async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: 
 /** For each seen class what the teacher sees in its photos, [classes, teacher classes] (method.md, Semantic knowledge preservation). */
 async function teacherKnowledge(
   device: Device,
+  chooser: Chooser | undefined,
   { seenClasses, train, images }: Dataset,
   { network, imageSize, teacherTemperature }: RetrievalTraining,
   { file: { state }, name }: NonNullable<TrainRetrievalOptions['start']>,
@@ -293,7 +302,7 @@ async function teacherKnowledge(
 ): Promise<StateTensor> {
   const photos = train.filter(({ domain }) => domain === 'photo');
   const teacherClasses = state.get('fc.weight')?.shape[0] ?? 0;
-  const storage = new Storage(device);
+  const storage = new Storage(device, chooser);
   const teacher = new Classifier({ ...network, classes: teacherClasses });
   let rows: ImageRows | undefined;
   try {
@@ -342,6 +351,13 @@ function flatten(value: Json, prefix = ''): Map<string, string> {
   return new Map(Object.entries(value).flatMap(([key, inner]) => [...flatten(inner, prefix === '' ? key : `${prefix}.${key}`)]));
 }
 
+/** The variants that a run was begun with. They are what makes its numbers the same again to the last bit. */
+function choicesIn(file: ModelFile | undefined): Choices {
+  const variants = file?.about.variants;
+  if (typeof variants !== 'object' || variants === null || Array.isArray(variants)) return new Map();
+  return new Map(Object.entries(variants).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
 function bestOf(file: ModelFile | undefined): { readonly stepsDone: number; readonly mapAll: number } | null {
   const best = file?.about.best;
   if (typeof best !== 'object' || best === null || !('mapAll' in best)) return null;
@@ -351,14 +367,13 @@ function bestOf(file: ModelFile | undefined): { readonly stepsDone: number; read
 
 async function profileStep(
   trainer: Trainer,
-  feeds: (batch: TrainingBatch) => Parameters<Trainer['program']['profile']>[0],
   sampler: Parameters<typeof batches>[0]['sampler'],
   { images }: Dataset,
-  { imageSize, schedule }: RetrievalTraining,
+  { imageSize }: RetrievalTraining,
 ): Promise<readonly Span[]> {
   const transforms = (domains: Uint32Array): Float32Array => augmentationTransforms(domains, { seed: 0, step: 0, sourceSize: imageSize, outputSize: imageSize });
   for await (const batch of batches({ sampler, images, sourceSize: imageSize, transforms, to: 1 })) {
-    return trainer.program.profile({ ...feeds(batch), optimizer: trainer.update.hyper(schedule.learningRate, trainer.step + 1) });
+    return trainer.profile(batch);
   }
   return [];
 }

@@ -24,7 +24,7 @@ function recorder(command: Command): { readonly command: Command; readonly seen:
 function otherValue(option: Option<unknown>): string | number | boolean {
   if (option.placeholder === '') return true;
   const words = option.placeholder.split('|').reverse();
-  const candidates = [7, 64, 0.5, 1, ...words, 'some text'];
+  const candidates = [7, 64, 96, 0.5, 1, ...words, 'some text'];
   const found = candidates.find((value) => {
     try {
       return option.check(value, '') !== option.default;
