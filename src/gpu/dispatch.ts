@@ -1,9 +1,18 @@
 import type { ShaderName } from './generated/shaders.ts';
 
-export type ElementType = 'f32' | 'u32';
+export type ElementType = 'f32' | 'u32' | 'f16';
+
+export const elementBytes = (type: ElementType): number => (type === 'f16' ? 2 : 4);
 
 /** Optional WGSL extensions that a shader enables; a variant that needs one is offered only where the adapter has it. */
 export type ShaderFeature = 'subgroups' | 'f16';
+
+/** A shader that is not one of the engine's own: a user's kernel, or a version that only the benchmark runs. */
+export interface ForeignShader {
+  /** What errors and profiles call it. */
+  readonly name: string;
+  readonly source: string;
+}
 
 /** A word of the uniform block: an integer, or a float marked as such. */
 export type Word = number | { readonly f32: number };
@@ -18,7 +27,7 @@ export const f32 = (value: number): Word => ({ f32: value });
  * intermediates share one arena buffer, and WebGPU forbids to bind one buffer both read-only and writable in a dispatch.
  */
 export interface Dispatch {
-  readonly shader: ShaderName;
+  readonly shader: ShaderName | ForeignShader;
   readonly entryPoint?: string;
   readonly features?: readonly ShaderFeature[];
   /**
@@ -37,6 +46,8 @@ export interface AdapterTraits {
   readonly kind: 'gpu' | 'cpu';
   /** Invocations of a subgroup, where the adapter has subgroups and all are of one size; otherwise 0. */
   readonly subgroupSize: number;
+  /** Whether shaders may compute with 16-bit floats. */
+  readonly f16?: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
   readonly maxWorkgroupsPerDimension: number;

@@ -1,4 +1,5 @@
-import { Program } from '../autodiff/program.ts';
+import type { Plan } from '../autodiff/plan.ts';
+import { planProgram, Program } from '../autodiff/program.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageBatch, OrderedBatch } from '../data/loader.ts';
@@ -18,7 +19,12 @@ export class Embedder {
   /** @param rows [batch, width]: what is wanted of each image, computed from imageInput */
   static async create(storage: Storage, rows: Tensor): Promise<Embedder> {
     const [batchSize, width] = rows.shape;
-    return new Embedder(await Program.compile(storage, { outputs: { rows }, frozen: true }), batchSize, width);
+    return new Embedder(await Program.compile(storage, programOf(rows)), batchSize, width);
+  }
+
+  /** The plan that an embedder of these rows will have, for whoever counts its memory. */
+  static plan(storage: Storage, rows: Tensor): Promise<Plan> {
+    return planProgram(storage, programOf(rows));
   }
 
   /**
@@ -52,5 +58,7 @@ export class Embedder {
     this.program.destroy();
   }
 }
+
+const programOf = (rows: Tensor) => ({ outputs: { rows }, frozen: true } as const);
 
 const feedsOf = ({ images, transforms }: ImageBatch): { images: Uint8Array; transforms: Float32Array } => ({ images, transforms });
