@@ -232,7 +232,14 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 9, width: 6, inputChannels: 8, outputChannels: 12, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    // The epilogues of inference, whole and where a reduction is split.
+    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 9, width: 10, inputChannels: 64, outputChannels: 44, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 5, width: 6, inputChannels: 520, outputChannels: 40, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
     { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    // Split in parts, then each epilogue.
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
     { batch: 3, height: 9, width: 5, inputChannels: 21, outputChannels: 67, kernel: [3, 3], stride: [1, 1], padding: [0, 2] },
     { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },

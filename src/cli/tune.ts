@@ -88,7 +88,8 @@ function summary(questions: readonly Question[], { choices }: TuningRecords): st
 /** Of a device's measurements what differs from the kernels' own preference. */
 function tableOf({ description, traits }: Device, questions: readonly Question[], { choices }: TuningRecords): TuningTable {
   return {
-    device: description.device.replace(/[^a-z]*llvm-?[\d-]*.*$/i, '').replace(/[- ]+$/, '') || description.device,
+    // Software adapters carry the version of their compiler in their name.
+    device: description.device.replace(/-llvm-.*$/, '').replace(/-+$/, ''),
     subgroupSize: traits.subgroupSize,
     measured: `${description.description || description.device}, ${new Date().toISOString().slice(0, 10)}`,
     choices: questions

@@ -7,9 +7,11 @@ import { affineGradient } from '../../kernels/affine_gradient.ts';
 import { batchNorm } from '../../kernels/batch_norm.ts';
 import { batchNormGradient } from '../../kernels/batch_norm_gradient.ts';
 import { bias } from '../../kernels/bias.ts';
+import { cast } from '../../kernels/cast.ts';
 import { columnSum } from '../../kernels/column_sum.ts';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
+import { convolutionF16 } from '../../kernels/convolution_f16.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
 import { concatenate, copy } from '../../kernels/copy.ts';
 import { dot } from '../../kernels/dot.ts';
@@ -46,9 +48,11 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   batchNorm,
   batchNormGradient,
   bias,
+  cast,
   columnSum,
   convolution,
   convolutionDataGradient,
+  convolutionF16,
   convolutionWeightGradient,
   concatenate,
   copy,
