@@ -13,7 +13,7 @@ const BLOCKS: readonly Block[] = [
   { depth: 64, columns: 8 },
   { depth: 64, columns: 4 },
   { depth: 32, columns: 4 },
-  { depth: 16, columns: 2 },
+  { depth: 64, columns: 2 },
 ];
 
 /** The variants for processors that execute a subgroup of 4 or 8 invocations as one vector, the one that should be fastest first. */
