@@ -5,17 +5,21 @@ export interface AddProblem {
   readonly count: number;
 }
 
-const WORKGROUP_SIZE = 64;
-/** Elements an invocation adds: starting a workgroup is dear where it is a function call on a CPU. */
-const STEPS = { gpu: [1, 16], cpu: [16, 1] } as const;
+/**
+ * Lanes of a workgroup, and elements that each adds. On a CPU a workgroup is one vector that walks through memory: to start
+ * it is dear, and several vectors that take turns would each leave gaps, which the processor's prefetching does not like.
+ */
+const GPU_SHAPE = { workgroupSize: 64, steps: 1 } as const;
+const CPU_SHAPE = { workgroupSize: 8, steps: 64 } as const;
 
 /** sum = a + b; accumulates gradients where a tensor has several consumers. */
 export const add: Kernel<AddProblem> = {
   name: 'add',
   calls: ({ count }, traits) => {
     const { Element, elements } = widestElement(count);
-    return STEPS[traits.kind].map((steps) => ({
-      variant: `${steps} ${Element}`,
+    const shapes = traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE];
+    return shapes.map(({ workgroupSize, steps }) => ({
+      variant: `${workgroupSize} lanes of ${steps} ${Element}`,
       operands: {
         a: { role: 'input', type: 'f32', length: count },
         b: { role: 'input', type: 'f32', length: count },
@@ -24,10 +28,10 @@ export const add: Kernel<AddProblem> = {
       dispatches: [
         {
           shader: 'add.wgsl',
-          constants: { Element, WORKGROUP_SIZE },
-          parameters: [elements, steps * WORKGROUP_SIZE],
+          constants: { Element, WORKGROUP_SIZE: workgroupSize },
+          parameters: [elements, steps * workgroupSize],
           operands: ['a', 'b', 'sum'],
-          workgroups: foldGrid(ceilDivide(elements, steps * WORKGROUP_SIZE)),
+          workgroups: foldGrid(ceilDivide(elements, steps * workgroupSize)),
         },
       ],
     }));
