@@ -102,7 +102,7 @@ interface Times {
   readonly stream: number;
 }
 const LAVAPIPE: Times = { memory: 12, block: 36, stream: 26 };
-/** Its 16 registers are too few for streaming, which is never faster there. */
+/** Streaming is never faster there: it has too few registers for that many sums. */
 const SWIFTSHADER: Times = { memory: 6, block: 11, stream: Infinity };
 const timesOf = ({ subgroupSize }: AdapterTraits): Times => (subgroupSize === 4 ? SWIFTSHADER : LAVAPIPE);
 
