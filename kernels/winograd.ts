@@ -78,10 +78,11 @@ export function isWinograd(kernel: readonly number[], stride: readonly number[],
  */
 export function withWinograd(direct: readonly KernelCall[], problem: WinogradProblem, operands: Readonly<Record<string, Operand>>, traits: AdapterTraits): KernelCall[] {
   const calls = (tile: Tile): KernelCall[] => productSchemes(problem, tile, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands) ?? []);
+  const times = timesOf(traits);
   const ways = [
-    { time: directTime(problem), calls: direct },
-    { time: winogradTime(problem, 4), calls: calls(4) },
-    { time: winogradTime(problem, 2), calls: calls(2) },
+    { time: directTime(problem, times), calls: direct },
+    { time: winogradTime(problem, 4, times), calls: calls(4) },
+    { time: winogradTime(problem, 2, times), calls: calls(2) },
   ];
   // No GPU has been measured: there, whoever wants to know times the variants.
   if (traits.kind === 'cpu') ways.sort((a, b) => a.time - b.time);
@@ -89,27 +90,37 @@ export function withWinograd(direct: readonly KernelCall[], problem: WinogradPro
 }
 
 /**
- * Estimates for processors that calculate in software, in multiply-adds of a vector, fitted to lavapipe
- * (docs/kernels/winograd.md): what a load or store costs, what it costs to bring a vector of weights into a stationary block,
- * and what a pass of a streaming product costs a vector of weights, by the rows that it holds.
+ * Estimates for processors that calculate in software, by the lanes of a vector; the unit is a vector's multiply-add in a
+ * stationary product. Fitted to SwiftShader (4 lanes) and lavapipe (8), see docs/kernels/winograd.md.
  */
-const MEMORY_TIME = 12;
-const BLOCK_TIME = 36;
-const BLOCK_ROWS = 512;
-const streamingRows = (rows: number): number => (rows <= 8 ? 8 : 16);
-const stationaryTime = (rows: number): number => rows + BLOCK_TIME * ceilDivide(rows, BLOCK_ROWS);
-const streamingTime = (rows: number): number => ceilDivide(rows, streamingRows(rows)) * (5 + 1.3 * streamingRows(rows));
+interface Times {
+  /** A load or store. */
+  readonly memory: number;
+  /** To bring a vector of weights into a stationary block. */
+  readonly block: number;
+  /** Of a streaming product, for a vector of weights and STREAMING_ROWS rows. */
+  readonly stream: number;
+}
+const LAVAPIPE: Times = { memory: 12, block: 36, stream: 26 };
+/** Streaming is never faster there: it has too few registers for that many sums. */
+const SWIFTSHADER: Times = { memory: 6, block: 11, stream: Infinity };
+const timesOf = ({ subgroupSize }: AdapterTraits): Times => (subgroupSize === 4 ? SWIFTSHADER : LAVAPIPE);
 
-function directTime({ batch, source, destination }: WinogradProblem): number {
-  return 9 * source.channels * destination.channels * stationaryTime(batch * destination.height * destination.width);
+const BLOCK_ROWS = 512;
+const STREAMING_ROWS = 16;
+const stationaryTime = (rows: number, { block }: Times): number => rows + block * ceilDivide(rows, BLOCK_ROWS);
+const streamingTime = (rows: number, { stream }: Times): number => stream * ceilDivide(rows, STREAMING_ROWS);
+
+function directTime({ batch, source, destination }: WinogradProblem, times: Times): number {
+  return 9 * source.channels * destination.channels * stationaryTime(batch * destination.height * destination.width, times);
 }
 
-function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile): number {
+function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile, times: Times): number {
   const frequencies = (tile + 2) ** 2;
   const tiles = batch * tilesOf(destination, tile);
   const weights = source.channels * destination.channels;
   const transforms = (9 + frequencies) * weights + tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
-  return frequencies * weights * Math.min(stationaryTime(tiles), streamingTime(tiles)) + MEMORY_TIME * transforms;
+  return frequencies * weights * Math.min(stationaryTime(tiles, times), streamingTime(tiles, times)) + times.memory * transforms;
 }
 
 /** One way to multiply the transformed matrices, and what it asks of their sizes and of the layout of the weights. */
@@ -134,11 +145,11 @@ function productSchemes({ batch, source, destination }: WinogradProblem, tile: T
   const registers: ProductScheme[] = [];
   if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
     const lanes = traits.subgroupSize;
-    registers.push(stationaryScheme(lanes, source.channels, destination.channels), streamingScheme(lanes, streamingRows(tiles)));
-    if (streamingTime(tiles) < stationaryTime(tiles)) registers.reverse();
+    registers.push(stationaryScheme(lanes, source.channels, destination.channels), streamingScheme(lanes));
+    if (streamingTime(tiles, timesOf(traits)) < stationaryTime(tiles, timesOf(traits))) registers.reverse();
   }
-  const side = tiles >= 64 && destination.channels >= 64 ? 16 : 8;
-  const tiled = side * side <= traits.maxWorkgroupInvocations ? [tiledScheme(side)] : [];
+  const sides = tiles >= 64 && destination.channels >= 64 ? [16, 8] : [8, 16];
+  const tiled = sides.filter((side) => side * side <= traits.maxWorkgroupInvocations).map(tiledScheme);
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   return traits.kind === 'cpu' ? [...registers, ...tiled] : [...tiled, ...registers];
 }
@@ -161,18 +172,18 @@ function stationaryScheme(lanes: number, depth: number, columns: number): Produc
   };
 }
 
-function streamingScheme(lanes: number, rows: number): ProductScheme {
+function streamingScheme(lanes: number): ProductScheme {
   return {
-    name: `streaming ${rows}x${lanes * 2}`,
+    name: `streaming ${STREAMING_ROWS}x${lanes * 2}`,
     depthMultiple: lanes,
     columnMultiple: lanes * 2,
     blocked: true,
     dispatch: (sizes) => ({
       shader: 'batched_matrix_product_streaming.wgsl',
       features: ['subgroups'],
-      constants: { LANES: lanes, ROWS: rows, COLUMNS: 2, Columns: 'vec2f' },
+      constants: { LANES: lanes, ROWS: STREAMING_ROWS, COLUMNS: 2, Columns: 'vec2f' },
       parameters: [sizes.rows, sizes.depth, sizes.columns],
-      workgroups: [ceilDivide(sizes.rows, rows), sizes.columns / (lanes * 2), sizes.batch],
+      workgroups: [ceilDivide(sizes.rows, STREAMING_ROWS), sizes.columns / (lanes * 2), sizes.batch],
     }),
   };
 }

@@ -10,7 +10,7 @@
 // right    [batch, columns / BLOCK, depth, BLOCK] f32 with BLOCK = LANES * COLUMNS: what a workgroup reads lies together
 // product  [batch, rows, columns] f32
 // Dispatch: [ceil(rows / ROWS), columns / (LANES * COLUMNS), batch].
-// Constants: LANES = subgroup size (4 or 8); ROWS, 4, 8 or 16; COLUMNS 2 or 4, Columns = vecCOLUMNSf.
+// Constants: LANES = subgroup size (4 or 8); ROWS up to 16; COLUMNS 2 or 4, Columns = vecCOLUMNSf.
 
 struct Parameters {
   rows: u32,
