@@ -1,5 +1,6 @@
 import { ceilDivide, elementBytes, type AdapterTraits, type ElementType } from '../src/gpu/dispatch.ts';
-import { vectorTiles } from './convolution-tiles.ts';
+import { stationaryBlocks } from './convolution-blocks.ts';
+import { vectorTiles, type Gather } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
@@ -125,37 +126,14 @@ export function gatherCalls(
   ];
   const order = [names.source, 'w', names.destination, 'scale', 'shift', 'residual'];
 
-  const calls: KernelCall[] = [];
-  if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
-    const lanes = traits.subgroupSize;
-    const columns = destination.channels <= 2 * lanes ? 2 : 4;
-    const columnGroups = ceilDivide(destination.channels, lanes * columns);
-    const depth = stationaryDepth(Math.ceil(shape.kernel[1] / phases[1]) * source.channels, lanes);
-    const pixelsPerGroup = Math.min(512, Math.max(32, ceilDivide(pixels * columnGroups, 16)));
-    calls.push({
-      variant: `stationary ${depth}x${lanes * columns}`,
-      operands,
-      dispatches: [
-        {
-          shader: 'convolution_stationary.wgsl',
-          features: ['subgroups'],
-          constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-          parameters: [...parameters, pixelsPerGroup, depth],
-          operands: order,
-          workgroups: [ceilDivide(pixels, pixelsPerGroup), columnGroups, phases[0] * phases[1]],
-        },
-      ],
-    });
-  }
-  const byVectors = vectorTiles(
-    { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, flags, parameters, operands, order, element },
-    traits,
-  );
+  const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, flags, parameters, operands, order, element };
+  const byVectors = vectorTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
   if (element === 'f16') return [...fastestFirst(byVectors, cost)];
   const tiled = byVectors.length > 0 ? fastestFirst(byVectors, cost) : scalarTiles();
+  const blocks = stationaryBlocks(gather, traits);
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  const direct = traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
+  const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
   if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
   // The gradient of a convolution is one with turned weights, whose padding makes the sizes fit.
   const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
@@ -190,17 +168,6 @@ export function tileSides(rows: number, columns: number, traits: AdapterTraits):
   const large = ceilDivide(rows, 64) * ceilDivide(columns, 64);
   const sides = large >= BUSY_WORKGROUPS ? [16, 8] : [8, 16];
   return sides.filter((side) => side * side <= traits.maxWorkgroupInvocations);
-}
-
-/** Deeper blocks are no faster, and their compilation on lavapipe grows with the square of the depth. */
-const STATIONARY_DEPTHS = [16, 32, 48, 64];
-
-/** The depth that wastes the fewest multiply-adds on a run of this length, each chunk costing as much as some more for its overhead. */
-function stationaryDepth(runLength: number, lanes: number): number {
-  const CHUNK_OVERHEAD = 16;
-  const work = (depth: number): number => ceilDivide(runLength, depth) * (depth + CHUNK_OVERHEAD);
-  const possible = STATIONARY_DEPTHS.filter((depth) => depth <= 16 * lanes);
-  return possible.reduce((best, depth) => (work(depth) < work(best) ? depth : best));
 }
 
 /** Fewer pixels, and fewer channels that leave the same remainders: the constants of all variants stay as they are. */
@@ -257,6 +224,8 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 6, width: 13, inputChannels: 3, outputChannels: 5, kernel: [2, 5], stride: [3, 2], padding: [0, 2] },
     { batch: 1, height: 5, width: 4, inputChannels: 2, outputChannels: 3, kernel: [2, 1], stride: [3, 3], padding: [1, 0] },
     { batch: 2, height: 14, width: 14, inputChannels: 128, outputChannels: 96, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 3, width: 4, inputChannels: 37, outputChannels: 133, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 67, height: 1, width: 1, inputChannels: 301, outputChannels: 130, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     // Across the edges of each tile of workgroup memory, with reductions long enough to be split.
     { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
@@ -268,6 +237,9 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 9, width: 10, inputChannels: 64, outputChannels: 44, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
     { batch: 1, height: 5, width: 6, inputChannels: 520, outputChannels: 40, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
     { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    // Split in parts, then each epilogue.
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
     { batch: 3, height: 9, width: 5, inputChannels: 21, outputChannels: 67, kernel: [3, 3], stride: [1, 1], padding: [0, 2] },
     { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },

@@ -89,17 +89,19 @@ export function withWinograd(direct: readonly KernelCall[], problem: WinogradPro
 }
 
 /**
- * Estimates for processors that calculate in software, in multiply-adds of a vector: what a load or store costs, and what it
- * costs to bring a number of a block of weights into registers, as measured on lavapipe (docs/kernels/winograd.md).
+ * Estimates for processors that calculate in software, in multiply-adds of a vector, fitted to lavapipe
+ * (docs/kernels/winograd.md): what a load or store costs, what it costs to bring a vector of weights into a stationary block,
+ * and what a pass of a streaming product costs a vector of weights, by the rows that it holds.
  */
 const MEMORY_TIME = 12;
 const BLOCK_TIME = 36;
 const BLOCK_ROWS = 512;
-
-const productTime = (rows: number, weights: number): number => weights * (rows + BLOCK_TIME * ceilDivide(rows, BLOCK_ROWS));
+const streamingRows = (rows: number): number => (rows <= 8 ? 8 : 16);
+const stationaryTime = (rows: number): number => rows + BLOCK_TIME * ceilDivide(rows, BLOCK_ROWS);
+const streamingTime = (rows: number): number => ceilDivide(rows, streamingRows(rows)) * (5 + 1.3 * streamingRows(rows));
 
 function directTime({ batch, source, destination }: WinogradProblem): number {
-  return productTime(batch * destination.height * destination.width, 9 * source.channels * destination.channels);
+  return 9 * source.channels * destination.channels * stationaryTime(batch * destination.height * destination.width);
 }
 
 function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile): number {
@@ -107,56 +109,87 @@ function winogradTime({ batch, source, destination }: WinogradProblem, tile: Til
   const tiles = batch * tilesOf(destination, tile);
   const weights = source.channels * destination.channels;
   const transforms = (9 + frequencies) * weights + tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
-  return productTime(tiles, frequencies * weights) + MEMORY_TIME * transforms;
+  return frequencies * weights * Math.min(stationaryTime(tiles), streamingTime(tiles)) + MEMORY_TIME * transforms;
 }
 
-/** One way to multiply the transformed matrices, and what it asks of their sizes. */
+/** One way to multiply the transformed matrices, and what it asks of their sizes and of the layout of the weights. */
 interface ProductScheme {
   readonly name: string;
   readonly depthMultiple: number;
   readonly columnMultiple: number;
-  readonly dispatch: (sizes: { readonly batch: number; readonly rows: number; readonly depth: number; readonly columns: number }) => Pick<Dispatch, 'shader' | 'features' | 'constants' | 'parameters' | 'workgroups'>;
+  /** Weights lie in blocks of columnMultiple columns, or as one matrix. */
+  readonly blocked: boolean;
+  dispatch(sizes: ProductSizes): Omit<Dispatch, 'operands'>;
+}
+
+interface ProductSizes {
+  readonly batch: number;
+  readonly rows: number;
+  readonly depth: number;
+  readonly columns: number;
 }
 
 function productSchemes({ batch, source, destination }: WinogradProblem, tile: Tile, traits: AdapterTraits): ProductScheme[] {
-  const schemes: ProductScheme[] = [];
+  const tiles = batch * tilesOf(destination, tile);
+  const registers: ProductScheme[] = [];
   if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
     const lanes = traits.subgroupSize;
-    const blockColumns = destination.channels <= 2 * lanes ? 2 : 4;
-    const blockDepth = source.channels > 32 ? 64 : source.channels > 16 ? 32 : 16;
-    schemes.push({
-      name: `stationary ${blockDepth}x${lanes * blockColumns}`,
-      depthMultiple: blockDepth,
-      columnMultiple: lanes * blockColumns,
-      dispatch: ({ batch: frequencies, rows, depth, columns }) => {
-        // Enough rows to be worth a block of weights, and few enough that every core has work.
-        const rowsPerGroup = Math.min(rows, 512);
-        return {
-          shader: 'batched_matrix_product_stationary.wgsl',
-          features: ['subgroups'],
-          constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: blockColumns, Columns: `vec${blockColumns}f` },
-          parameters: [rows, depth, columns, rowsPerGroup, blockDepth],
-          workgroups: [ceilDivide(rows, rowsPerGroup), columns / (lanes * blockColumns), frequencies],
-        };
-      },
-    });
+    registers.push(stationaryScheme(lanes, source.channels, destination.channels), streamingScheme(lanes, streamingRows(tiles)));
+    if (streamingTime(tiles) < stationaryTime(tiles)) registers.reverse();
   }
-  const side = batch * tilesOf(destination, tile) >= 64 && destination.channels >= 64 ? 16 : 8;
-  if (side * side <= traits.maxWorkgroupInvocations) {
-    schemes.push({
-      name: `tiled ${4 * side}x${4 * side}x${side}`,
-      depthMultiple: side,
-      columnMultiple: 4 * side,
-      dispatch: ({ batch: frequencies, rows, depth, columns }) => ({
-        shader: 'batched_matrix_product_tiled.wgsl',
-        constants: { SIDE: side },
-        parameters: [rows, depth, columns],
-        workgroups: [ceilDivide(rows, 4 * side), columns / (4 * side), frequencies],
-      }),
-    });
-  }
+  const side = tiles >= 64 && destination.channels >= 64 ? 16 : 8;
+  const tiled = side * side <= traits.maxWorkgroupInvocations ? [tiledScheme(side)] : [];
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? schemes : schemes.reverse();
+  return traits.kind === 'cpu' ? [...registers, ...tiled] : [...tiled, ...registers];
+}
+
+function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
+  const blockColumns = columns <= 2 * lanes ? 2 : 4;
+  const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 16;
+  return {
+    name: `stationary ${blockDepth}x${lanes * blockColumns}`,
+    depthMultiple: blockDepth,
+    columnMultiple: lanes * blockColumns,
+    blocked: true,
+    dispatch: (sizes) => ({
+      shader: 'batched_matrix_product_stationary.wgsl',
+      features: ['subgroups'],
+      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: blockColumns, Columns: `vec${blockColumns}f` },
+      parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
+      workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * blockColumns), sizes.batch],
+    }),
+  };
+}
+
+function streamingScheme(lanes: number, rows: number): ProductScheme {
+  return {
+    name: `streaming ${rows}x${lanes * 2}`,
+    depthMultiple: lanes,
+    columnMultiple: lanes * 2,
+    blocked: true,
+    dispatch: (sizes) => ({
+      shader: 'batched_matrix_product_streaming.wgsl',
+      features: ['subgroups'],
+      constants: { LANES: lanes, ROWS: rows, COLUMNS: 2, Columns: 'vec2f' },
+      parameters: [sizes.rows, sizes.depth, sizes.columns],
+      workgroups: [ceilDivide(sizes.rows, rows), sizes.columns / (lanes * 2), sizes.batch],
+    }),
+  };
+}
+
+function tiledScheme(side: number): ProductScheme {
+  return {
+    name: `tiled ${4 * side}x${4 * side}x${side}`,
+    depthMultiple: side,
+    columnMultiple: 4 * side,
+    blocked: false,
+    dispatch: (sizes) => ({
+      shader: 'batched_matrix_product_tiled.wgsl',
+      constants: { SIDE: side },
+      parameters: [sizes.rows, sizes.depth, sizes.columns],
+      workgroups: [ceilDivide(sizes.rows, 4 * side), sizes.columns / (4 * side), sizes.batch],
+    }),
+  };
 }
 
 const tilesOf = ({ height, width }: Image, tile: Tile): number => ceilDivide(height, tile) * ceilDivide(width, tile);
@@ -192,7 +225,7 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
       {
         shader: 'winograd_weights.wgsl',
         constants: { DATA_GRADIENT: dataGradient, ...sizes },
-        parameters: [source.channels, destination.channels, depth, columns, weightGrid[0]],
+        parameters: [source.channels, destination.channels, depth, columns, scheme.blocked ? scheme.columnMultiple : columns, weightGrid[0]],
         operands: ['w', 'transformedWeights'],
         workgroups: weightGrid,
       },

@@ -7,7 +7,7 @@
 // consecutive numbers of a row is shared by broadcasts.
 //
 // left     [batch, rows, depth] f32, depth a multiple of DEPTH
-// right    [batch, depth, columns] f32, columns a multiple of LANES * COLUMNS
+// right    [batch, columns / BLOCK, depth, BLOCK] f32 with BLOCK = LANES * COLUMNS: what a workgroup reads lies together
 // product  [batch, rows, columns] f32
 // Dispatch: [ceil(rows / rowsPerGroup), columns / (LANES * COLUMNS), batch].
 // Constants: LANES = subgroup size (4 or 8); DEPTH 16, 32 or 64; COLUMNS 2 or 4, Columns = vecCOLUMNSf.
@@ -63,12 +63,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   let firstColumn = group.y * LANES * COLUMNS + lane;
 
   for (var start = 0u; start < p.depth; start += DEPTH) {
-    var rightPlace = (group.z * p.depth + start) * p.columns + firstColumn;
+    var rightPlace = group.z * p.depth * p.columns + (group.y * p.depth + start) * LANES * COLUMNS + lane;
     for (var k = 0u; k < p.blockDepth; k++) {
       for (var c = 0u; c < COLUMNS; c++) {
         block[k][c] = right[rightPlace + c * LANES];
       }
-      rightPlace += p.columns;
+      rightPlace += LANES * COLUMNS;
     }
     for (var row = firstRow; row < lastRow; row++) {
       rowPlace = (group.z * p.rows + row) * p.depth + start + lane;

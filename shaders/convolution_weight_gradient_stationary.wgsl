@@ -6,22 +6,21 @@
 // (kernelWidth * inputChannels) x pixels times pixels x outputChannels, with a small result and a huge reduction. The
 // pixels are split over workgroups; each part's sum is added in fixed order by sum_parts.wgsl.
 //
-// Made for processors that execute a subgroup as one vector (SwiftShader, lavapipe). What costs there, read in machine code:
-//   a load is a loop over the lanes     so it takes vec4f, and what it brings serves a whole tile: a workgroup is one
-//                                       subgroup with ROWS x (LANES * 4 * VECTORS) sums; for a pixel each lane loads four of
-//                                       the rows' numbers, shared by broadcasts, and four numbers of dy for each vector
-//   a sum that outlives the loop's turn is loaded, blended with the mask of active lanes and stored
-//                                       so two pixels are taken in one turn
-//   code that leaves the instruction cache (32 KiB) runs at half the speed
-//                                       so neither the tile nor the number of pixels is larger
-//   padding is zeros                    so only pixels are visited for which a tap of the tile lies in the image: in a 2 x 2
-//                                       image, 16 of a 3x3 kernel's 36 pairs of tap and pixel
+// Made for processors that execute a subgroup as one vector (SwiftShader, lavapipe). What is dear there:
+//   loads, each a loop over the lanes: they take vec4f, and serve a whole tile. A workgroup is one subgroup and has
+//     ROWS x (LANES * 4 * VECTORS) sums; of a pixel each lane loads four of the rows' numbers, which all share by
+//     broadcasts, and four numbers of dy for each of its vectors;
+//   sums that outlive a turn of the loop, which are loaded, blended with the mask of active lanes and stored: a turn takes
+//     two pixels;
+//   padding: only pixels are visited for which some tap of the tile meets the image. A 3x3 kernel over a 2 x 2 image has 36
+//     pairs of tap and pixel, of which 16 do.
+// docs/kernels/convolution_weight_gradient.md has what each of these gave, and which tiles are slower.
 //
 // x     [batch, height, width, inputChannels] f32
 // dy    [batch, outputHeight, outputWidth, outputChannels] f32
 // parts [splits, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
-// Both numbers of channels are multiples of four.
-// Dispatch: [splits, ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS)].
+// Limits: both numbers of channels are multiples of four; others take convolution_weight_gradient_streaming.wgsl.
+// Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
 // Constants: LANES = subgroup size (4 or 8); ROWS 32; VECTORS 1 or 2.
 
 struct Parameters {
@@ -157,8 +156,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
   let lane = i32(invocation);
   let runLength = p.kernelWidth * p.inputChannels;
   let rowTiles = (runLength + i32(ROWS) - 1) / i32(ROWS);
-  let tileKernelRow = group.z / rowTiles;
-  let firstRow = (group.z % rowTiles) * i32(ROWS);
+  let tileKernelRow = group.y / rowTiles;
+  let firstRow = (group.y % rowTiles) * i32(ROWS);
   let lastTap = (min(firstRow + i32(ROWS), runLength) - 1) / p.inputChannels;
   let horizontal = meeting(p.width, p.outputWidth, p.strideX, p.paddingX, firstRow / p.inputChannels, lastTap);
   let vertical = meeting(p.height, p.outputHeight, p.strideY, p.paddingY, tileKernelRow, tileKernelRow);
@@ -166,12 +165,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
   let height = vertical.end - vertical.first;
   let pixels = p.batch * height * width;
   let share = (pixels + p.splits - 1) / p.splits;
-  let first = group.x * share;
+  let first = group.z * share;
   let end = min(first + share, pixels);
 
   kernelRow = tileKernelRow;
   row = firstRow + 4 * lane;
-  column = group.y * LOADED * i32(VECTORS) + 4 * lane;
+  column = group.x * LOADED * i32(VECTORS) + 4 * lane;
   across = horizontal;
   down = vertical;
   if (first < end) {
@@ -197,7 +196,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
     }
   }
 
-  let part = (group.x * p.kernelHeight + tileKernelRow) * runLength;
+  let part = (group.z * p.kernelHeight + tileKernelRow) * runLength;
   for (var i = 0; i < min(p.rows, runLength - firstRow); i++) {
     for (var vector = 0; vector < i32(VECTORS); vector++) {
       let place = column + vector * LOADED;

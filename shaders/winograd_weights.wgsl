@@ -9,8 +9,8 @@
 // One invocation transforms one pair of channels.
 //
 // weights      [3, 3, inputChannels, outputChannels] f32, as in the forward pass, for both
-// transformed  [SIDE * SIDE, depth, columns] f32: depth and columns are at least the channels of source and destination,
-//              and zero from there on
+// transformed  [SIDE * SIDE, columns / block, depth, block] f32, as the matrix product wants it: depth and columns are at least
+//              the channels of source and destination, and zero from there on
 // Dispatch: ceil(depth * columns / 64) workgroups, folded over x and y.
 // Constants: DATA_GRADIENT; TILE 2 or 4; SIDE = TILE + 2.
 
@@ -19,6 +19,7 @@ struct Parameters {
   destinationChannels: u32,
   depth: u32,
   columns: u32,
+  block: u32,
   gridWidth: u32,
 }
 
@@ -83,8 +84,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   if (place >= plane) {
     return;
   }
-  let k = place / p.columns;
-  let o = place % p.columns;
+  let k = (place / p.block) % p.depth;
+  let o = place / (p.block * p.depth) * p.block + place % p.block;
   inside = k < p.sourceChannels && o < p.destinationChannels;
   tapLength = p.sourceChannels * p.destinationChannels;
   tap = select(k * p.destinationChannels + o, o * p.sourceChannels + k, DATA_GRADIENT);

@@ -5,7 +5,7 @@ import { apply, use, type Op } from '../../src/autodiff/op.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { convolution } from '../../src/autodiff/ops/convolution.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
-import { interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
+import { accumulate, demand, interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
@@ -108,6 +108,19 @@ test('updates come last, in the order given', () => {
   const updates = [interpolateUpdate(store.flat, x, 0.5, gate), interpolateUpdate(other.flat, x, 0.25, gate)];
   const { calls } = planOf([scale(store.flat, 2)], updates);
   assert.equal(calls.slice(-2).map(({ node }) => node), updates);
+});
+
+test('an eager node runs as soon as its inputs are there, so that their memory is free for others', () => {
+  const store = twoEntries();
+  const parts = ['a', 'b'].map((name) => ({ name, part: relu(input(name, [store.get(name).length])) }));
+  const totals = parts.map(({ name, part }) => accumulate(store.get(name), part));
+  const { calls, liveBytes } = planOf([], [demand(totals)]);
+  assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'accumulate', 'relu', 'accumulate']);
+  assert.equal(calls.filter(({ kernel }) => kernel.name === 'accumulate').map(({ places: { total } }) => total), [
+    { kind: 'stored', store, offset: 0, length: 10 },
+    { kind: 'stored', store, offset: 64, length: 70 },
+  ]);
+  assert.is(liveBytes, 4 * 70);
 });
 
 test('a lowering that forgets, invents or misshapes an operand is an error that names kernel and operand', () => {

@@ -3,12 +3,14 @@ import * as assert from 'uvu/assert';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { MemoryBudgetError } from '../../src/autodiff/memory.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
-import { relu } from '../../src/autodiff/ops/pointwise.ts';
+import { accumulate, demand } from '../../src/autodiff/ops/optimizers.ts';
+import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { plan, type Plan, type PlanOptions } from '../../src/autodiff/plan.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
+import { Store } from '../../src/autodiff/store.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
@@ -127,6 +129,24 @@ test('where nothing waits for a backward pass, nothing can be given up', () => {
   assert.is(least.arenaBytes, plan(options).arenaBytes);
 });
 
+test('what comes out of a store that changes in between is not computed again', () => {
+  const again = (changes: boolean): string[] => {
+    const store = new Store('weights');
+    store.add('w', [4096]);
+    const other = store.like('other');
+    let y: Tensor = scale(store.get('w'), 3);
+    for (let i = 0; i < 8; i++) y = relu(y);
+    // A change as soon as the loss is there, which is before the backward pass.
+    const loss = sum(y);
+    const changed = accumulate((changes ? store : other).get('w'), scale(y, 0.5));
+    const [dw] = gradient(sum(multiply(y, relu(scale(y, 2)))), [store.get('w')]);
+    const { calls } = plan({ outputs: [dw, loss], updates: [demand([changed])], traits, maxBufferBytes, arenaBudget: 0 });
+    return calls.flatMap(({ label }) => (label.endsWith(' again') ? [label] : []));
+  };
+  assert.ok(again(false).includes('scale_by_constant again'));
+  assert.not.ok(again(true).includes('scale_by_constant again'));
+});
+
 interface Trained {
   readonly program: Program<'loss' | 'gate'>;
   readonly bytes: number;
@@ -170,7 +190,7 @@ test('training under a budget gives the very bits of training without one; the p
   assert.is(free.program.plan.recomputed, undefined);
   assert.is(new Set(free.losses).size, 3, 'the loss moves');
   const { minimum } = await refusal(train(device, 0));
-  for (const budget of [total - 0.25 * arena, total - 0.5 * arena, minimum]) {
+  for (const budget of [total - 0.4 * arena, minimum]) {
     const { program, bytes, losses, digest } = await train(device, budget);
     assert.ok(program.plan.recomputed!.tensors > 0);
     assert.is(bytes, program.memory.total);
