@@ -7,8 +7,10 @@ export interface Question {
   readonly problem: unknown;
   /** The variants that the adapter can run, the one that the kernel prefers first. */
   readonly calls: readonly KernelCall[];
-  /** How often a graph asks it. */
+  /** How often a run of the graph asks it. */
   readonly uses: number;
+  /** Whether preparations of weights (see KernelCall) are made apart from the runs, and so cost them nothing. */
+  readonly prepared?: boolean;
 }
 
 /** Names of variants by the question that they answer, see `questionKey`. Plain data: checkpoints and caches keep it. */

@@ -148,11 +148,12 @@ export async function choicesFor(chooser: Chooser, options: Omit<PlanOptions, 'c
 }
 
 /** The distinct questions that a plan had to decide. */
-export function questionsOf({ calls }: Plan): readonly Question[] {
+export function questionsOf({ calls, frozenCalls }: Plan): readonly Question[] {
   const questions = new Map<string, Question>();
-  for (const { kernel, problem, offered } of calls) {
+  for (const [index, { kernel, problem, offered }] of calls.entries()) {
     const key = questionKey({ kernel, problem });
-    questions.set(key, { kernel, problem, calls: offered, uses: (questions.get(key)?.uses ?? 0) + 1 });
+    const uses = (questions.get(key)?.uses ?? 0) + (index < frozenCalls ? 0 : 1);
+    questions.set(key, { kernel, problem, calls: offered, uses, prepared: frozenCalls > 0 });
   }
   return [...questions.values()];
 }

@@ -17,6 +17,8 @@ import { TRAIN_OPTIONS, trainingOf } from './train.ts';
 export interface Workload {
   readonly outputs: readonly Tensor[];
   readonly updates: readonly Node[];
+  /** See ProgramOptions. */
+  readonly frozen?: boolean;
 }
 
 export interface ImageShape {
@@ -38,7 +40,7 @@ export function classifierTraining({ batch, size, width }: ImageShape): Workload
 /** ResNet50 as a classifier, with its batch norm folded into the convolutions. */
 export function classifierInference({ batch, size, width }: ImageShape): Workload {
   const { logits } = new Classifier({ classes: CLASSES, width }).apply(input('images', [batch, size, size, 4]), 'eval');
-  return { outputs: [logits], updates: [] };
+  return { outputs: [logits], updates: [], frozen: true };
 }
 
 /** What `sketchgrad demo` runs: the teacher's knowledge, a training step with all three losses, embeddings. */
@@ -51,9 +53,9 @@ export async function demoWorkloads(): Promise<readonly Workload[]> {
   const shape = (count: number): Parameters<typeof imageInput>[0] => ({ count, sourceSize: size, size });
   const { loss, batchStatistics } = retrievalObjective(network, shape(2 * classesPerBatch * imagesPerDomain), losses, new Float32Array(classes * classes), batchNorm);
   return [
-    { outputs: [new Classifier({ ...settings, classes }).apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').logits], updates: [] },
+    { outputs: [new Classifier({ ...settings, classes }).apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').logits], updates: [], frozen: true },
     { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay)).updates },
-    { outputs: [network.apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').embeddings], updates: [] },
+    { outputs: [network.apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').embeddings], updates: [], frozen: true },
   ];
 }
 

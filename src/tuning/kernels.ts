@@ -1,5 +1,6 @@
 /** Every kernel there is, for whoever looks after all of them. test/tuning/kernels.test.ts sees that none is missing. */
 
+import { accumulate } from '../../kernels/accumulate.ts';
 import { adam } from '../../kernels/adam.ts';
 import { add } from '../../kernels/add.ts';
 import { affine } from '../../kernels/affine.ts';
@@ -13,7 +14,7 @@ import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
 import { convolutionF16 } from '../../kernels/convolution_f16.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
-import { concatenate, copy } from '../../kernels/copy.ts';
+import { copy, concatenate } from '../../kernels/copy.ts';
 import { dot } from '../../kernels/dot.ts';
 import { fill } from '../../kernels/fill.ts';
 import { foldBatchNorm } from '../../kernels/fold_batch_norm.ts';
@@ -26,6 +27,9 @@ import { l2Normalize } from '../../kernels/l2_normalize.ts';
 import { l2NormalizeGradient } from '../../kernels/l2_normalize_gradient.ts';
 import { maxPool } from '../../kernels/max_pool.ts';
 import { maxPoolGradient } from '../../kernels/max_pool_gradient.ts';
+import { measureCopy } from '../../kernels/measure_copy.ts';
+import { measureFma } from '../../kernels/measure_fma.ts';
+import { measureWorkgroupMemory } from '../../kernels/measure_workgroup_memory.ts';
 import { momentumSgd } from '../../kernels/momentum_sgd.ts';
 import { multiply } from '../../kernels/multiply.ts';
 import { nonFinite } from '../../kernels/non_finite.ts';
@@ -41,6 +45,7 @@ import { softmaxCrossEntropy } from '../../kernels/softmax_cross_entropy.ts';
 import type { AnyKernel } from '../autodiff/op.ts';
 
 export const ALL_KERNELS: readonly AnyKernel[] = [
+  accumulate,
   adam,
   add,
   affine,
@@ -54,8 +59,8 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   convolutionDataGradient,
   convolutionF16,
   convolutionWeightGradient,
-  concatenate,
   copy,
+  concatenate,
   dot,
   fill,
   foldBatchNorm,
@@ -68,6 +73,9 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   l2NormalizeGradient,
   maxPool,
   maxPoolGradient,
+  measureCopy,
+  measureFma,
+  measureWorkgroupMemory,
   momentumSgd,
   multiply,
   nonFinite,

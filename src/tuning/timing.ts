@@ -1,6 +1,8 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
 import type { Question } from '../autodiff/choices.ts';
+import { float32ToFloat16Bits, narrow } from '../formats/half.ts';
 import type { Device } from '../gpu/device.ts';
+import { elementBytes, type ElementType } from '../gpu/dispatch.ts';
 import { Sequence } from '../gpu/sequence.ts';
 import { RandomStream } from '../random/philox.ts';
 import { sampleInputs } from './qualification.ts';
@@ -41,7 +43,7 @@ export async function timeCalls(device: Device, question: Question, calls: reado
   const bench = await KernelBuffers.create(device, question, calls);
   const sequences: Sequence[] = [];
   try {
-    for (const call of calls) sequences.push(await Sequence.prepare(device, call.dispatches.map((dispatch) => ({ dispatch, label: call.variant, ranges: dispatch.operands.map(bench.range) }))));
+    for (const call of calls) sequences.push(await Sequence.prepare(device, dispatchesOfRun(question, call).map((dispatch) => ({ dispatch, label: call.variant, ranges: dispatch.operands.map(bench.range) }))));
     const time = async (sequence: Sequence, runs: number): Promise<number> => {
       const start = clock();
       const encoder = device.gpu.createCommandEncoder();
@@ -93,6 +95,20 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** What a call costs in each run of its graph. */
+function dispatchesOfRun({ prepared = false }: Question, { dispatches, preparation = 0 }: KernelCall): KernelCall['dispatches'] {
+  return prepared ? dispatches.slice(preparation) : dispatches;
+}
+
+const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
+
+function encode(values: Float64Array, type: ElementType): Uint8Array<ArrayBuffer> {
+  const elements = type === 'u32' ? Uint32Array.from(values) : type === 'f32' ? Float32Array.from(values) : narrow(Float32Array.from(values), float32ToFloat16Bits);
+  const bytes = new Uint8Array(wholeWords(elements.byteLength));
+  bytes.set(new Uint8Array(elements.buffer));
+  return bytes;
+}
+
 /** The operands of a problem, of which its variants share those of a name; inputs hold numbers as in use. */
 class KernelBuffers {
   private readonly buffers: ReadonlyMap<string, GPUBuffer>;
@@ -108,7 +124,7 @@ class KernelBuffers {
     }
     device.gpu.pushErrorScope('out-of-memory');
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-    const buffers = new Map([...operands].map(([name, { length }]) => [name, device.gpu.createBuffer({ label: name, size: 4 * length, usage })]));
+    const buffers = new Map([...operands].map(([name, { type, length }]) => [name, device.gpu.createBuffer({ label: name, size: wholeWords(elementBytes(type) * length), usage })]));
     const outOfMemory = await device.gpu.popErrorScope();
     const result = new KernelBuffers(buffers);
     if (outOfMemory !== null) {
@@ -123,8 +139,8 @@ class KernelBuffers {
       if (role !== 'input' && role !== 'inout') continue;
       const buffer = buffers.get(name) as GPUBuffer;
       const values = inputs[name] ?? pattern.subarray(0, length);
-      const words = type === 'f32' ? Float32Array.from(values) : Uint32Array.from(values);
-      for (let offset = 0; offset < length; offset += words.length) device.gpu.queue.writeBuffer(buffer, 4 * offset, words, 0, Math.min(words.length, length - offset));
+      const bytes = encode(values, type);
+      for (let offset = 0; offset < buffer.size; offset += bytes.length) device.gpu.queue.writeBuffer(buffer, offset, bytes, 0, Math.min(bytes.length, buffer.size - offset));
     }
     return result;
   }

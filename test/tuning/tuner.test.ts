@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { questionKey, RecordedChoices, type Choices, type Question } from '../../src/autodiff/choices.ts';
-import { ceilDivide } from '../../src/gpu/dispatch.ts';
+import { ceilDivide, type ForeignShader } from '../../src/gpu/dispatch.ts';
 import { emptyRecords } from '../../src/tuning/records.ts';
 import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
 import { testDevice } from '../support/device.ts';
@@ -15,12 +15,28 @@ interface Problem {
 /** Dispatches of a slow variant, each of which does all the work. */
 const SLOWNESS = 150;
 
+const elementwise = (operator: '+' | '*'): ForeignShader => ({
+  name: `test ${operator}`,
+  source: `
+@group(0) @binding(0) var<uniform> count: vec4u;
+@group(0) @binding(1) var<storage, read_write> a: array<Element>;
+@group(0) @binding(2) var<storage, read_write> b: array<Element>;
+@group(0) @binding(3) var<storage, read_write> sum: array<Element>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < count.x) {
+    sum[id.x] = a[id.x] ${operator} b[id.x];
+  }
+}
+`,
+});
+
 /** sum = a + b, by variants that behave as a test wants them to. */
 function addition(variants: Readonly<Record<string, Behaviour>>, cases: readonly Problem[] = [{ count: 1 }, { count: 77 }]): Kernel<Problem> & { references: number } {
   const call = (variant: string, behaviour: Behaviour, count: number): KernelCall => {
     const dispatch = {
-      // A product where a sum should be; its operands lie at the same bindings.
-      shader: behaviour === 'wrong' ? 'multiply.wgsl' : 'add.wgsl',
+      shader: behaviour === 'wrong' ? elementwise('*') : elementwise('+'),
       // Each variant has code of its own.
       constants: { Element: behaviour === 'broken' ? 'vec9f' : 'f32', WORKGROUP_SIZE: 8 * (1 + Object.keys(variants).indexOf(variant)) },
       parameters: [count],
