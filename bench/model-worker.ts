@@ -32,7 +32,7 @@ const WARM_UP = 2;
 
 const { pass, batch, size, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & { readonly rounds: number; readonly seconds: number };
 const device = await openDevice();
-const { storage, feeds, compile } = await resnet50Program(device, pass, { batch, size });
+const { feeds, compile } = await resnet50Program(device, pass, { batch, size });
 
 const timed = async <Result>(work: () => Promise<Result>): Promise<[number, Result]> => {
   const start = performance.now();
@@ -66,7 +66,7 @@ const result: ModelResult = {
   flop: program.plan.calls.reduce((sum, { cost }) => sum + cost.flop, 0),
   dispatches: program.size.dispatches,
   arenaBytes: program.plan.arenaBytes,
-  deviceBytes: program.bytes + storage.bytes,
+  deviceBytes: program.memory.total,
   // Kibibytes, on every system.
   peakBytes: process.resourceUsage().maxRSS * 1024,
 };

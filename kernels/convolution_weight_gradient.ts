@@ -1,6 +1,9 @@
-import { ceilDivide, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
-import { convolution, convolutionFlop, forEachProduct, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { ceilDivide, foldGrid, widestElement, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { isPointwise } from './convolution-tiles.ts';
+import { fastestFirst } from './cost-model.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
+import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
 
 const SUM_WORKGROUP_SIZE = 64;
 
@@ -9,8 +12,11 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient',
   calls: (shape, traits) => {
     const forVectors = vectorCalls(shape, traits.subgroupSize);
+    const byVectors = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
     const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
-    const tiled = tileSides(rows, shape.outputChannels, traits).map((side) => tiledCall(shape, side));
+    const tiled = byVectors
+      ? fastestFirst(vectorTiles(shape, traits), convolutionWeightGradient.cost(shape))
+      : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side));
     return traits.kind === 'cpu' ? [...forVectors, ...tiled] : [...tiled, ...forVectors];
   },
   reference: (shape, { x, dy }) => {
@@ -29,16 +35,22 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     const { x, w, y } = operandSizes(shape);
     return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
   },
-  cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+  cases: [
+    ...convolution.cases.filter((problem) => problem.epilogue === undefined),
+    // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a tap.
+    { batch: 3, height: 2, width: 2, inputChannels: 64, outputChannels: 72, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 1, width: 2, inputChannels: 20, outputChannels: 12, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
+    { batch: 1, height: 3, width: 2, inputChannels: 36, outputChannels: 36, kernel: [3, 5], stride: [2, 3], padding: [2, 3] },
+    { batch: 5, height: 13, width: 11, inputChannels: 4, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [0, 1] },
+  ],
+  miniature,
 };
 
+/** Stationary loads four channels at once and is twice as fast as streaming, which takes any number of them. */
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
-  const stationary = stationaryCall(shape, lanes);
-  const streaming = streamingCall(shape, lanes);
-  // Four lanes are SwiftShader's, where the stream wins once its runs are long: 1.25 against 0.9 GFLOP/s of a core.
-  const LONG_RUN = 48;
-  return lanes === 4 && shape.kernel[1] * shape.inputChannels >= LONG_RUN ? [streaming, stationary] : [stationary, streaming];
+  const fours = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
+  return [fours ? stationaryCall(shape, lanes) : streamingCall(shape, lanes)];
 }
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
@@ -57,18 +69,18 @@ function sizeParameters(shape: ConvolutionShape): number[] {
 }
 
 function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
-  const columns = shape.outputChannels <= 2 * lanes ? 2 : 4;
-  const runLength = shape.kernel[1] * shape.inputChannels;
-  const rows = runLength <= 16 ? 16 : 32;
-  const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
-  const rowGroups = shape.kernel[0] * ceilDivide(runLength, rows);
-  return splitCall(shape, `stationary ${rows}x${lanes * columns}`, columnGroups * rowGroups, 16, (splits, pixelsPerSplit) => ({
+  const rows = 32;
+  const vectors = shape.outputChannels <= 4 * lanes ? 1 : 2;
+  const columns = 4 * lanes * vectors;
+  const columnGroups = ceilDivide(shape.outputChannels, columns);
+  const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, rows);
+  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, (splits) => ({
     shader: 'convolution_weight_gradient_stationary.wgsl',
     features: ['subgroups'],
-    constants: { LANES: lanes, ROWS: rows, COLUMNS: columns, Columns: `vec${columns}f` },
-    parameters: [...sizeParameters(shape), pixelsPerSplit, rows],
+    constants: { LANES: lanes, ROWS: rows, VECTORS: vectors },
+    parameters: [...sizeParameters(shape), splits, rows],
     operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
-    workgroups: [splits, columnGroups, rowGroups],
+    workgroups: [columnGroups, rowGroups, splits],
   }));
 }
 
@@ -90,11 +102,58 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   }));
 }
 
-function tiledCall(shape: ConvolutionShape, side: number): KernelCall {
+/** Tiles for GPUs: results are few and pixels many, so that small tiles fill a GPU with fewer parts, and large ones read less. */
+const TILES: readonly Tile[] = [
+  { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 2 },
+  { rows: 64, columns: 64, depth: 32, rowsEach: 8, columnsEach: 4, buffers: 1 },
+  { rows: 128, columns: 32, depth: 16, rowsEach: 8, columnsEach: 4, buffers: 2 },
+  { rows: 64, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 1 },
+  { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 2 },
+];
+/** Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length. */
+const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
+
+function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall[] {
+  const pointwise = isPointwise(shape);
+  const sizes = operandSizes(shape);
+  const pixels = sizes.y / shape.outputChannels;
+  return TILES.map((tile): KernelCall => {
+    const columnTiles = ceilDivide(shape.outputChannels, tile.columns);
+    const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
+    const tiles = columnTiles * rowTiles;
+    const steps = ceilDivide(pixels, tile.depth);
+    const stepsPerSplit = ceilDivide(steps, chooseSplits(tiles, steps, WANTED_WORKGROUPS, 64 / tile.depth));
+    const splits = ceilDivide(steps, stepsPerSplit);
+    const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
+    const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
+    return {
+      ...withParts(shape, `tiled ${tileName(tile)}`, splits, {
+        shader: 'convolution_weight_gradient_tiled.wgsl',
+        constants: { POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
+        parameters: [...sizeParameters(shape), stepsPerSplit * tile.depth, tile.depth],
+        operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
+        workgroups: [columnTiles, rowTiles, splits],
+      }),
+      product: {
+        tile,
+        tiles,
+        splits,
+        steps: steps / splits,
+        stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
+        workgroupBytes: 4 * tile.buffers * tile.depth * (tile.rows + tile.columns),
+        results: sizes.w,
+        elementBytes: 4,
+      },
+    };
+  }).filter(({ product }) => product !== undefined && fits(product, traits));
+}
+
+/** Where channels are not multiples of four. */
+function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
-  return splitCall(shape, `tiled ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, (splits, pixelsPerSplit) => ({
-    shader: 'convolution_weight_gradient_tiled.wgsl',
+  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, (splits, pixelsPerSplit) => ({
+    shader: 'convolution_weight_gradient_tiled_scalar.wgsl',
     constants: { SIDE: side },
     parameters: [...sizeParameters(shape), pixelsPerSplit],
     operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
@@ -115,6 +174,12 @@ function splitCall(
   const wanted = Math.min(ceilDivide(wantedGroups, tiles), Math.max(1, Math.floor(pixels / 64)));
   const pixelsPerSplit = ceilDivide(pixels, wanted);
   const splits = ceilDivide(pixels, pixelsPerSplit);
+  return withParts(shape, variant, splits, multiply(splits, pixelsPerSplit));
+}
+
+/** The call that multiplies and, where the pixels are split, the one that adds the parts. */
+function withParts(shape: ConvolutionShape, variant: string, splits: number, multiply: Dispatch): KernelCall {
+  const sizes = operandSizes(shape);
   const { Element, elements } = widestElement(sizes.w);
   const addParts: Dispatch = {
     shader: 'sum_parts.wgsl',
@@ -123,8 +188,6 @@ function splitCall(
     operands: ['parts', 'dw'],
     workgroups: foldGrid(ceilDivide(elements, SUM_WORKGROUP_SIZE)),
   };
-  const dispatches = [multiply(splits, pixelsPerSplit)];
-  if (splits > 1) dispatches.push(addParts);
   return {
     variant: `${variant} splits ${splits}`,
     operands: {
@@ -133,6 +196,6 @@ function splitCall(
       dw: { role: 'output', type: 'f32', length: sizes.w },
       ...(splits > 1 && { parts: { role: 'scratch', type: 'f32', length: splits * sizes.w } as const }),
     },
-    dispatches,
+    dispatches: splits > 1 ? [multiply, addParts] : [multiply],
   };
 }

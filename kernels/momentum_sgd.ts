@@ -1,5 +1,4 @@
-import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
-import { ARENA_BLOCK, requireWholeBlocks } from './adam.ts';
+import { ARENA_BLOCK, ARENA_WORKGROUP_SIZE, arenaLaunches } from './adam.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 export interface MomentumSgdProblem {
@@ -10,8 +9,6 @@ export interface MomentumSgdProblem {
   readonly nesterov: boolean;
 }
 
-const WORKGROUP_SIZE = 64;
-
 /**
  * One step of SGD with momentum over a flat arena, in place; `velocity` starts at 0.
  *
@@ -20,32 +17,28 @@ const WORKGROUP_SIZE = 64;
  */
 export const momentumSgd: Kernel<MomentumSgdProblem> = {
   name: 'momentum_sgd',
-  calls: ({ count, groups, nesterov }) => {
-    requireWholeBlocks('momentum_sgd', count);
-    return [
-      {
-        variant: 'vec4f',
-        operands: {
-          parameters: { role: 'inout', type: 'f32', length: count },
-          gradients: { role: 'input', type: 'f32', length: count },
-          velocity: { role: 'inout', type: 'f32', length: count },
-          group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
-          groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
-          hyper: { role: 'input', type: 'f32', length: 2 },
-          gate: { role: 'input', type: 'u32', length: 2 },
-        },
-        dispatches: [
-          {
-            shader: 'momentum_sgd.wgsl',
-            constants: { NESTEROV: nesterov, WORKGROUP_SIZE },
-            parameters: [count / 4],
-            operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
-            workgroups: foldGrid(ceilDivide(count / 4, WORKGROUP_SIZE)),
-          },
-        ],
+  calls: ({ count, groups, nesterov }, traits) =>
+    arenaLaunches('momentum_sgd', count, traits).map(({ variant, parameters, workgroups }) => ({
+      variant,
+      operands: {
+        parameters: { role: 'inout', type: 'f32', length: count },
+        gradients: { role: 'input', type: 'f32', length: count },
+        velocity: { role: 'inout', type: 'f32', length: count },
+        group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
+        groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
+        hyper: { role: 'input', type: 'f32', length: 2 },
+        gate: { role: 'input', type: 'u32', length: 2 },
       },
-    ];
-  },
+      dispatches: [
+        {
+          shader: 'momentum_sgd.wgsl',
+          constants: { NESTEROV: nesterov, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
+          parameters,
+          operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
+          workgroups,
+        },
+      ],
+    })),
   reference,
   cost: ({ count, nesterov }) => ({ flop: (nesterov ? 8 : 6) * count, bytes: 20 * count }),
   cases: [

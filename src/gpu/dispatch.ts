@@ -1,6 +1,8 @@
 import type { ShaderName } from './generated/shaders.ts';
 
-export type ElementType = 'f32' | 'u32';
+export type ElementType = 'f32' | 'u32' | 'f16';
+
+export const elementBytes = (type: ElementType): number => (type === 'f16' ? 2 : 4);
 
 /** Optional WGSL extensions that a shader enables; a variant that needs one is offered only where the adapter has it. */
 export type ShaderFeature = 'subgroups' | 'f16';
@@ -44,6 +46,8 @@ export interface AdapterTraits {
   readonly kind: 'gpu' | 'cpu';
   /** Invocations of a subgroup, where the adapter has subgroups and all are of one size; otherwise 0. */
   readonly subgroupSize: number;
+  /** Whether shaders may compute with 16-bit floats. */
+  readonly f16?: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
   readonly maxWorkgroupsPerDimension: number;

@@ -16,7 +16,7 @@ export class PipelineCache {
   get(dispatch: Dispatch): Promise<GPUComputePipeline> {
     const entryPoint = dispatch.entryPoint ?? 'main';
     const source = composeShader(dispatch);
-    const key = `${entryPoint}\n${source}`;
+    const key = pipelineKey(dispatch);
     let pipeline = this.pipelines.get(key);
     if (pipeline === undefined) {
       pipeline = this.compile(typeof dispatch.shader === 'string' ? dispatch.shader : dispatch.shader.name, source, entryPoint);
@@ -52,6 +52,11 @@ export class PipelineCache {
     const cause = made.status === 'rejected' ? String(made.reason) : '';
     throw new ShaderError(`${label} (entry point ${entryPoint}) does not compile.\n${explain(source, messages) || cause}`);
   }
+}
+
+/** What tells a pipeline from others: its entry point and its complete source. */
+export function pipelineKey(dispatch: Dispatch): string {
+  return `${dispatch.entryPoint ?? 'main'}\n${composeShader(dispatch)}`;
 }
 
 /** The complete WGSL of a dispatch: extensions, then its constants, then the file as it is. */

@@ -45,13 +45,7 @@ export class Sequence {
     for (const bound of list) checkLimits(device, bound);
     const pipelines = await device.pipelines.getAll(list.map((bound) => bound.dispatch), onProgress);
 
-    const alignment = device.gpu.limits.minUniformBufferOffsetAlignment;
-    const offsets: number[] = [];
-    let size = 0;
-    for (const { dispatch } of list) {
-      offsets.push(size);
-      size += Math.ceil(uniformBytes(dispatch) / alignment) * alignment;
-    }
+    const { offsets, size } = uniformLayout(list.map(({ dispatch }) => dispatch), device.gpu.limits.minUniformBufferOffsetAlignment);
     let uniforms: GPUBuffer | undefined;
     if (size > 0) {
       const words = new DataView(new ArrayBuffer(size));
@@ -86,6 +80,17 @@ export class Sequence {
   destroy(): void {
     this.uniforms?.destroy();
   }
+}
+
+/** Where the uniform block of each dispatch begins in the one buffer that holds all of them, and the size of that buffer. */
+export function uniformLayout(dispatches: readonly Dispatch[], alignment: number): { readonly offsets: readonly number[]; readonly size: number } {
+  const offsets: number[] = [];
+  let size = 0;
+  for (const dispatch of dispatches) {
+    offsets.push(size);
+    size += Math.ceil(uniformBytes(dispatch) / alignment) * alignment;
+  }
+  return { offsets, size };
 }
 
 /** A uniform block's size is a multiple of 16 bytes, as the layout of WGSL structures asks where vectors are inside. */
