@@ -54,11 +54,11 @@ await mistakesByName(async () => {
   await ensureAdapter(adapter);
   const device = await openDevice(adapter);
   try {
-    const about = circumstances(device);
+    const about = circumstances(device, 'bench:ladder');
     const ceilings = await measureCeilings(device);
     const results = await measure(device, entries, { seconds, keepAll: true, onProgress: progressLine });
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench ladder 1', ...about, work, ceilings, results })}\n`);
-    console.log(`${describeCircumstances({ ...about, command: ['bench:ladder --', ...process.argv.slice(2)].join(' ') })}\n\n${ladderTables(results, ceilings)}`);
+    console.log(`${describeCircumstances(about)}\n\n${ladderTables(results, ceilings)}`);
     const failures = failureList(results);
     if (failures !== '') {
       console.error(`\nThese rungs failed:\n${failures}`);

@@ -58,7 +58,7 @@ const result: ModelResult = {
   pass,
   batch,
   size,
-  circumstances: circumstances(device),
+  circumstances: circumstances(device, 'bench:model'),
   compile: compileTime,
   firstStep,
   samples,

@@ -49,6 +49,8 @@ await mistakesByName(async () => {
   );
   const limits = { rounds: positiveInteger('rounds', values.rounds), seconds: positive('time', values.time) };
   const environment = { ...process.env, ...(await adapterEnvironment(adapterChoice(values.adapter))) };
+  // The workers' own command lines are not what somebody typed.
+  const command = ['npm run bench:model --', ...process.argv.slice(2)].join(' ');
   const results: ModelResult[] = [];
   const failures: Failure[] = [];
   for (const configuration of configurations) {
@@ -63,8 +65,8 @@ await mistakesByName(async () => {
       process.stderr.write('failed\n');
     }
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench model 1', command: `bench:model ${process.argv.slice(2).join(' ')}`, results, failures })}\n`);
-  if (results.length > 0) console.log(`${describeCircumstances({ ...results[0].circumstances, command: ['bench:model --', ...process.argv.slice(2)].join(' ') })}\n\n${modelTable(results)}`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench model 1', command, results, failures })}\n`);
+  if (results.length > 0) console.log(`${describeCircumstances({ ...results[0].circumstances, command })}\n\n${modelTable(results)}`);
   for (const { pass, batch, size, failure } of failures) console.error(`\n${pass} ${batch}x${size}x${size} failed:\n${failure}`);
   if (failures.length > 0) process.exitCode = 1;
 });

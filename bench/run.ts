@@ -32,17 +32,18 @@ await mistakesByName(async () => {
   }
 });
 
-async function profile(device: Device, entries: readonly Entry[], { variant, allVariants, work, seconds, maxRounds, json, compare }: BenchOptions): Promise<void> {
+async function profile(device: Device, entries: readonly Entry[], { variant, allVariants, work, seconds, maxRounds, clock, json, compare }: BenchOptions): Promise<void> {
   const old = compare === undefined ? undefined : readReport(compare);
-  const about = circumstances(device);
+  if (clock === 'processor' && device.traits.kind === 'gpu') throw new RangeError('--processor-time: this adapter does not compute on the processor');
+  const about = circumstances(device, 'bench');
   console.error('measuring the ceilings');
-  const ceilings = await measureCeilings(device);
-  const results = await measure(device, entries, { variant, seconds, maxRounds, onProgress: progressLine });
-  const report: Report = { format: REPORT_FORMAT, ...about, traits: device.traits, work, ceilings, results };
+  const ceilings = await measureCeilings(device, { clock });
+  const results = await measure(device, entries, { variant, seconds, maxRounds, clock, onProgress: progressLine });
+  const report: Report = { format: REPORT_FORMAT, ...about, traits: device.traits, work, clock, ceilings, results };
   if (json === true) console.log(JSON.stringify(report));
   else {
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(report)}\n`);
-    console.log(`${describeCircumstances(about)}\nResNet50, batch ${work.batch} at ${work.size}x${work.size}\n`);
+    console.log(`${describeCircumstances(about)}\nResNet50, batch ${work.batch} at ${work.size}x${work.size}${clock === 'processor' ? '; processor time' : ''}\n`);
     console.log(`${ceilingsTable(ceilings)}\n`);
     console.log(allVariants ? variantTables(results, ceilings) : kernelTables(results, ceilings));
   }

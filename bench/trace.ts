@@ -19,7 +19,7 @@ export async function traceTrainingStep(device: Device, work: Work, file: string
   const ceilings = await measureCeilings(device);
   console.error('tracing a training step');
   const { feeds, compile } = await resnet50Program(device, 'train', work);
-  const { date, commit, processor, node, webgpu } = circumstances(device);
+  const { date, commit, processor, node, webgpu } = circumstances(device, 'bench');
   const trace = await traceProgram(device, compile, feeds, ceilings, {
     work: `ResNet50 training step, batch ${work.batch} at ${work.size}x${work.size}`,
     adapter: describeAdapter(device.description),

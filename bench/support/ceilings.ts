@@ -31,8 +31,9 @@ const BUDGET = 1000;
 /** Dispatches in a submission, against which a submission of one is held. */
 const MANY = 1000;
 
-/** @param sampling of each measuring problem; a round or two for who only needs figures of the right order */
-export async function measureCeilings(device: Device, sampling: SamplingOptions = { budget: BUDGET }): Promise<Ceilings> {
+/** @param options of the sampling of each measuring problem: a round will do for who only needs figures of the right order */
+export async function measureCeilings(device: Device, options: Partial<SamplingOptions> = {}): Promise<Ceilings> {
+  const sampling = { budget: BUDGET, ...options };
   const fma = await fastest(device, fmaBench, (problem) => fmaBench.kernel.cost(problem).flop, sampling);
   const copy = await fastest(device, copyBench, (problem) => copyBench.kernel.cost(problem).bytes, sampling);
   const workgroup = await fastest(device, workgroupMemoryBench, workgroupMemoryBytes, sampling);

@@ -58,7 +58,7 @@ export function drift(before: Report, after: Report): number {
 export function checkComparable(before: Report, after: Report, file: string): void {
   const adapter = (report: Report): string => `${report.adapter.device} ${report.adapter.description}`;
   if (adapter(before) !== adapter(after)) throw new Error(`--compare ${file}: measured on ${adapter(before)}, this run is on ${adapter(after)}`);
-  const work = ({ work }: Report): string => `--batch ${work.batch} --size ${work.size}`;
+  const work = ({ work, clock }: Report): string => `--batch ${work.batch} --size ${work.size}${clock === 'processor' ? ' --processor-time' : ''}`;
   if (work(before) !== work(after)) throw new Error(`--compare ${file}: measured with ${work(before)}, this run has ${work(after)}`);
 }
 

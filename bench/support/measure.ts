@@ -1,7 +1,7 @@
 import type { Device } from '../../src/gpu/device.ts';
 import { chosenCall, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
-import { sampleAlternating } from './sampling.ts';
+import { sampleAlternating, type Clock } from './sampling.ts';
 
 /** All that was measured of one variant on one problem; what tables show is derived from it. */
 export interface Result {
@@ -26,6 +26,7 @@ export interface MeasureOptions {
   /** Part of a variant's name. */
   readonly variant?: string;
   readonly maxRounds?: number;
+  readonly clock?: Clock;
   /** Slow variants are timed as often as fast ones. */
   readonly keepAll?: boolean;
   /** Seconds for the whole run. Every problem gets its few rounds all the same. */
@@ -37,7 +38,7 @@ export interface MeasureOptions {
 const MOST_MILLISECONDS_A_PROBLEM = 4000;
 
 /** Times every variant of every problem, the variants of a problem in turn. */
-export async function measure(device: Device, entries: readonly Entry[], { variant: part, maxRounds, keepAll, seconds, onProgress }: MeasureOptions): Promise<Result[]> {
+export async function measure(device: Device, entries: readonly Entry[], { variant: part, maxRounds, clock, keepAll, seconds, onProgress }: MeasureOptions): Promise<Result[]> {
   const end = performance.now() + 1000 * seconds;
   const results: Result[] = [];
   for (const [index, entry] of entries.entries()) {
@@ -52,7 +53,7 @@ export async function measure(device: Device, entries: readonly Entry[], { varia
     const found: Result[] = prepared.failures.map(({ variant, message }) => ({ ...about(variant), dispatches: 0, repeats: 0, samples: [], failure: message }));
     try {
       const budget = Math.min(MOST_MILLISECONDS_A_PROBLEM, Math.max(0, end - performance.now()) / (entries.length - index));
-      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), { budget, maxRounds, keepAll });
+      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), { budget, maxRounds, clock, keepAll });
       sampled.forEach(({ name, repeats, samples }, place) => found.push({ ...about(name), dispatches: prepared.variants[place].dispatches, repeats, samples: samples.map(rounded) }));
     } finally {
       prepared.destroy();

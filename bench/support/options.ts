@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ADAPTER_CHOICES, type AdapterChoice } from '../../src/platform/node/adapter.ts';
 import type { Work } from './kernel-bench.ts';
+import type { Clock } from './sampling.ts';
 
 export const BENCH_USAGE = `npm run bench -- [kernel ...] [options]
   Measures the adapter's ceilings, then every kernel on the shapes of ResNet50, against the roofline.
@@ -12,6 +13,8 @@ export const BENCH_USAGE = `npm run bench -- [kernel ...] [options]
   --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
   --time SECONDS      for all kernels together; few rounds are taken of each in any case (150)
   --rounds N          at most this many samples of each variant (30)
+  --processor-time    count the processor time of this process in place of the clock: on a software adapter, figures of
+                      one core that other work on the machine hardly moves
   --json [FILE]       everything measured, to the file or in place of the tables
   --compare OLD.json  what changed since that report; needs the same adapter and work
   --against FOLDER    another checkout beside this one, in turn with it in one run: the fair comparison
@@ -28,6 +31,7 @@ export interface BenchOptions {
   readonly adapter: AdapterChoice;
   readonly seconds: number;
   readonly maxRounds: number | undefined;
+  readonly clock: Clock;
   /** A file, or true for standard output. */
   readonly json: string | true | undefined;
   readonly compare: string | undefined;
@@ -42,6 +46,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parseArgs({ args: withJsonValue(args), allowPositionals: true, options: BENCH_FLAGS });
   const modes = (['compare', 'against', 'trace'] as const).filter((name) => values[name] !== undefined);
   if (modes.length > 1) throw new RangeError(`--${modes.join(' and --')} exclude one another`);
+  if (values['processor-time'] === true && values.against !== undefined) throw new RangeError('--processor-time and --against exclude one another: other processes do the work');
   return {
     kernels: positionals,
     shapes: values.shape ?? [],
@@ -51,6 +56,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     adapter: adapterChoice(values.adapter),
     seconds: positive('time', values.time),
     maxRounds: values.rounds === undefined ? undefined : positiveInteger('rounds', values.rounds),
+    clock: values['processor-time'] === true ? 'processor' : 'wall',
     json: values.json === '-' ? true : values.json,
     compare: values.compare,
     against: values.against,
@@ -69,6 +75,7 @@ const BENCH_FLAGS = {
   adapter: { type: 'string', default: 'auto' },
   time: { type: 'string', default: '150' },
   rounds: { type: 'string' },
+  'processor-time': { type: 'boolean' },
   json: { type: 'string' },
   compare: { type: 'string' },
   against: { type: 'string' },

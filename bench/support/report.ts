@@ -7,6 +7,7 @@ import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Work } from './kernel-bench.ts';
 import type { Result } from './measure.ts';
+import type { Clock } from './sampling.ts';
 
 export const REPORT_FORMAT = 'sketchgrad bench 1';
 
@@ -31,14 +32,17 @@ export interface Report extends Circumstances {
   readonly format: typeof REPORT_FORMAT;
   readonly traits: AdapterTraits;
   readonly work: Work;
+  readonly clock: Clock;
   readonly ceilings: Ceilings;
   readonly results: readonly Result[];
 }
 
-export function circumstances(device: Device): Circumstances {
+/** @param script of package.json that is running */
+export function circumstances(device: Device, script: string): Circumstances {
+  const args = process.argv.slice(2);
   return {
     date: new Date().toISOString(),
-    command: ['bench', ...process.argv.slice(2)].join(' '),
+    command: [`npm run ${script}`, ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
     commit: commit(),
     adapter: device.description,
     processor: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
@@ -58,7 +62,7 @@ export function describeCircumstances({ date, command, commit, adapter, processo
   return [
     describeAdapter(adapter),
     `${processor}, ${memoryGiB} GiB; Node ${node}, webgpu ${webgpu}; load ${load}`,
-    `${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}: npm run ${command}`,
+    `${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}: ${command}`,
   ].join('\n');
 }
 

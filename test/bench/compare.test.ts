@@ -59,6 +59,7 @@ test('reports of other adapters or work are refused', () => {
   checkComparable(report(1), report(2), 'old.json');
   const elsewhere = report(1, { adapter: { vendor: '', architecture: '', device: 'c', description: 'd' } });
   assert.throws(() => checkComparable(elsewhere, report(1), 'old.json'), /old\.json: measured on c d, this run is on a b/);
+  assert.throws(() => checkComparable(report(1, { clock: 'processor' }), report(1), 'old.json'), /--processor-time, this run has --batch 16 --size 64$/);
   assert.throws(() => checkComparable(report(1, { work: { batch: 1, size: 64 } }), report(1), 'old.json'), /--batch 1 --size 64/);
 });
 

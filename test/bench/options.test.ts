@@ -38,6 +38,7 @@ test('a wrong option is refused by name', () => {
   assert.throws(() => parseBenchOptions(['--time', 'long']), /--time long/);
   assert.throws(() => parseBenchOptions(['--adapter', 'cuda']), /--adapter cuda: choose one of auto, gpu/);
   assert.throws(() => parseBenchOptions(['--shapes', 'x']), /--shapes/);
+  assert.throws(() => parseBenchOptions(['--processor-time', '--against', '..']), /--processor-time and --against/);
   assert.throws(() => parseBenchOptions(['--compare', 'a.json', '--against', '..']), /--compare and --against exclude/);
 });
 

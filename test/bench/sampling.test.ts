@@ -40,6 +40,17 @@ test('maxRounds ends a large budget', async () => {
   assert.is(samples.length, 4);
 });
 
+test('processor time leaves waiting out', async () => {
+  const waiting: Contender = { name: 'waiting', run: (times) => new Promise((resolve) => setTimeout(resolve, 30 * times)) };
+  const [wall] = await sampleAlternating([waiting], { budget: 0 });
+  const [processor] = await sampleAlternating([waiting], { budget: 0, clock: 'processor' });
+  // setTimeout may be early by a millisecond.
+  assert.ok(wall.samples.every((sample) => sample >= 28), wall.samples.join());
+  assert.ok(Math.min(...processor.samples) < 15, processor.samples.join());
+  const [working] = await sampleAlternating([contender('working', 25, [])], { budget: 0, clock: 'processor' });
+  assert.ok(working.samples.every((sample) => sample > 0), working.samples.join());
+});
+
 test('a failure names the contender', async () => {
   let runs = 0;
   const failing: Contender = { name: 'bad', run: async () => { if (++runs > 1) throw new Error('out of luck'); } };
