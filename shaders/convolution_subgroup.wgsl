@@ -203,6 +203,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
 
   let columnVectors = p.destinationChannels / 4u;
   let part = split * p.batch * p.destinationHeight * p.destinationWidth;
+  var factor: vec4f;
+  var offset: vec4f;
+  if (AFFINE) {
+    factor = scale[min(column, columnVectors - 1u)];
+    offset = shift[min(column, columnVectors - 1u)];
+  }
   for (var r = 0u; r < ROWS; r++) {
     let pixel = firstPixel + r;
     var destinationPixel = pixel;
@@ -216,7 +222,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       let index = (part + destinationPixel) * columnVectors + column;
       var value = sums[r];
       if (AFFINE) {
-        value = fma(value, scale[column], shift[column]);
+        value = fma(value, factor, offset);
       }
       if (RESIDUAL) {
         value += residual[index];

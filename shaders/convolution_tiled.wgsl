@@ -264,6 +264,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
 
   let columnVectors = p.destinationChannels / 4u;
   let part = split * p.batch * p.destinationHeight * p.destinationWidth;
+  var factors: array<vec4f, COLUMN_VECTORS>;
+  var offsets: array<vec4f, COLUMN_VECTORS>;
+  if (AFFINE) {
+    for (var j = 0u; j < COLUMN_VECTORS; j++) {
+      let column = min(firstColumnVector + columnLane + j * COLUMN_LANES, columnVectors - 1u);
+      factors[j] = scale[column];
+      offsets[j] = shift[column];
+    }
+  }
   for (var r = 0u; r < ROWS; r++) {
     let pixel = firstPixel + rowLane + r * ROW_LANES;
     var destinationPixel = pixel;
@@ -279,7 +288,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         let index = (part + destinationPixel) * columnVectors + column;
         var value = sums[r * COLUMN_VECTORS + j];
         if (AFFINE) {
-          value = fma(value, scale[column], shift[column]);
+          value = fma(value, factors[j], offsets[j]);
         }
         if (RESIDUAL) {
           value += vec4f(residual[index]);
