@@ -40,7 +40,7 @@ export interface Prediction {
   };
 }
 
-/** From the end of a dispatch to the first instruction of the next one that depends on it. An estimate; peers.md has 5 to 9 a dispatch at the host. */
+/** From the end of a dispatch to the first instruction of the next one that depends on it. An estimate. */
 const LAUNCH_MICROSECONDS = 3;
 /** Clocks from a load of global memory to its value, through the shared cache. An estimate of the usual 400 to 800. */
 const LOAD_CLOCKS = 600;

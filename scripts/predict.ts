@@ -139,7 +139,7 @@ ${table(
   ]),
 )}
 
-Others' measurements beside it (../shared/docs/peers.md, B8): an RTX 5070 takes 29.6 ms with the best WGSL kernels known and 14.9 ms with PyTorch in strict
+Others' measurements beside it (kvark/inferena, September 2026): an RTX 5070 takes 29.6 ms with the best WGSL kernels known and 14.9 ms with PyTorch in strict
 float32 for forward, loss and backward at batch 4; for inference at batch 4, 4.6 ms on the GPU and 6.6 ms.
 
 ${sections.join('\n')}`;
