@@ -12,6 +12,9 @@ export interface AdapterDescription {
   readonly description: string;
 }
 
+/** How the host waits for the device's work: passes the promise on, and may do something for its sake meanwhile. */
+export type Wait = <Result>(work: Promise<Result>) => Promise<Result>;
+
 /**
  * A GPUDevice with what the engine needs around it: traits for the choice of kernels, the pipeline cache, and the first
  * error that arrived outside any call (validation, memory, loss), which the next call throws.
@@ -21,11 +24,14 @@ export class Device {
   readonly description: AdapterDescription;
   readonly traits: AdapterTraits;
   readonly pipelines: PipelineCache;
+  /** Whoever awaits the device's work does so through this. */
+  readonly wait: Wait;
   private failure: Error | undefined;
 
   /** Wraps a device that was made elsewhere, such as one that a page already draws with. */
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo) {
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, wait: Wait = (work) => work) {
     this.gpu = gpu;
+    this.wait = wait;
     this.description = { vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description };
     const oneSize = gpu.features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize;
     this.traits = {
@@ -36,7 +42,7 @@ export class Device {
       maxWorkgroupStorageBytes: gpu.limits.maxComputeWorkgroupStorageSize,
       maxWorkgroupsPerDimension: gpu.limits.maxComputeWorkgroupsPerDimension,
     };
-    this.pipelines = new PipelineCache(gpu);
+    this.pipelines = new PipelineCache(gpu, wait);
     gpu.addEventListener('uncapturederror', (event) => {
       this.failure ??= new ValidationError(event.error.message);
     });
@@ -46,7 +52,7 @@ export class Device {
   }
 
   /** Opens a device with all that the adapter has: its own limits, not WebGPU's defaults, and the features kernels use. */
-  static async open(adapter: GPUAdapter): Promise<Device> {
+  static async open(adapter: GPUAdapter, wait?: Wait): Promise<Device> {
     if (/null backend/i.test(`${adapter.info.description} ${adapter.info.device}`)) {
       throw new AdapterError('the only adapter is the null backend, which computes nothing');
     }
@@ -57,7 +63,7 @@ export class Device {
     }
     const requiredFeatures = USED_FEATURES.filter((feature) => adapter.features.has(feature));
     const gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-    return new Device(gpu, adapter.info);
+    return new Device(gpu, adapter.info, wait);
   }
 
   /** Throws the first failure that arrived since the last check; the loss of the device stays. */
@@ -75,7 +81,7 @@ export class Device {
 
   /** Waits until all submitted work is done. */
   async idle(): Promise<void> {
-    await this.gpu.queue.onSubmittedWorkDone();
+    await this.wait(this.gpu.queue.onSubmittedWorkDone());
     this.check();
   }
 

@@ -1,3 +1,4 @@
+import type { Wait } from './device.ts';
 import type { Dispatch } from './dispatch.ts';
 import { ShaderError } from './errors.ts';
 import { shaderSources } from './generated/shaders.ts';
@@ -7,10 +8,12 @@ const LINES_AROUND_AN_ERROR = 2;
 /** Compute pipelines by source and entry point: each is compiled once, asynchronously, and all of a list in parallel. */
 export class PipelineCache {
   private readonly gpu: GPUDevice;
+  private readonly wait: Wait;
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
-  constructor(gpu: GPUDevice) {
+  constructor(gpu: GPUDevice, wait: Wait = (work) => work) {
     this.gpu = gpu;
+    this.wait = wait;
   }
 
   get(dispatch: Dispatch): Promise<GPUComputePipeline> {
@@ -36,7 +39,7 @@ export class PipelineCache {
     for (const pipeline of distinct) {
       void pipeline.then(() => onProgress?.(++done, distinct.size), () => undefined);
     }
-    return Promise.all(pending);
+    return this.wait(Promise.all(pending));
   }
 
   private async compile(label: string, source: string, entryPoint: string): Promise<GPUComputePipeline> {

@@ -44,7 +44,7 @@ export class Profiler {
       encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
       encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
       gpu.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ);
+      await this.device.wait(staging.mapAsync(GPUMapMode.READ));
       times.push(...new BigInt64Array(staging.getMappedRange()));
       querySet.destroy();
       resolved.destroy();

@@ -71,7 +71,7 @@ export class ReadbackRing {
 
   private async map(slot: Slot): Promise<ArrayBuffer[]> {
     try {
-      await slot.buffer.mapAsync(GPUMapMode.READ, 0, this.size);
+      await this.device.wait(slot.buffer.mapAsync(GPUMapMode.READ, 0, this.size));
     } catch (error) {
       // The loss of the device, where that is the cause, says more than the refused mapping.
       await Promise.resolve();

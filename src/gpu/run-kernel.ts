@@ -94,7 +94,7 @@ export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, 
       const encoder = device.gpu.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offset + done, staging, 0, part);
       device.gpu.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ, 0, part);
+      await device.wait(staging.mapAsync(GPUMapMode.READ, 0, part));
       result.set(new Uint8Array(staging.getMappedRange(0, part)), done);
       staging.unmap();
     }

@@ -7,6 +7,7 @@ import { brotliDecompressSync } from 'node:zlib';
 import { create, globals } from 'webgpu';
 import { Device, isSoftware } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
+import { napUntil } from './napping.ts';
 import { unpackTar } from './tar.ts';
 
 /** `auto` takes a hardware GPU, else any installed software driver, else SwiftShader out of @sparticuz/chromium. */
@@ -53,7 +54,7 @@ export async function openDevice(choice: AdapterChoice = 'auto'): Promise<Device
   if (choice === 'gpu' && isSoftware(adapter.info)) {
     throw new AdapterError(`--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`);
   }
-  return Device.open(adapter);
+  return Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
 }
 
 /** Lets go of Dawn, so that the process can end. No device of it may be in use any more. */
