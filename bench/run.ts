@@ -1,9 +1,11 @@
 // npm run bench: every kernel against the roofline. `npm run bench -- --help` lists the options, bench/README.md explains them.
 import { writeFileSync } from 'node:fs';
+import type { Choices } from '../src/autodiff/choices.ts';
+import { openTuner } from '../src/cli/tuning.ts';
 import type { Device } from '../src/gpu/device.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
 import { compareCheckouts } from './against.ts';
-import { catalogue, type Entry } from './support/catalogue.ts';
+import { catalogue, questionOf, type Entry } from './support/catalogue.ts';
 import { measureCeilings } from './support/ceilings.ts';
 import { changesTable, checkComparable, compareResults, drift, summary } from './support/compare.ts';
 import { measure } from './support/measure.ts';
@@ -32,13 +34,14 @@ await mistakesByName(async () => {
   }
 });
 
-async function profile(device: Device, entries: readonly Entry[], { variant, allVariants, work, seconds, maxRounds, clock, json, compare }: BenchOptions): Promise<void> {
+async function profile(device: Device, entries: readonly Entry[], { variant, allVariants, tuned, work, seconds, maxRounds, clock, json, compare }: BenchOptions): Promise<void> {
   const old = compare === undefined ? undefined : readReport(compare);
   if (clock === 'processor' && device.traits.kind === 'gpu') throw new RangeError('--processor-time: this adapter does not compute on the processor');
   const about = circumstances(device, 'bench');
   console.error('measuring the ceilings');
   const ceilings = await measureCeilings(device, { clock });
-  const results = await measure(device, entries, { variant, seconds, maxRounds, clock, onProgress: progressLine });
+  const choices = tuned ? await tunedChoices(device, entries) : undefined;
+  const results = await measure(device, entries, { choices, variant, seconds, maxRounds, clock, onProgress: progressLine });
   const report: Report = { format: REPORT_FORMAT, ...about, traits: device.traits, work, clock, ceilings, results };
   if (json === true) console.log(JSON.stringify(report));
   else {
@@ -61,4 +64,10 @@ async function profile(device: Device, entries: readonly Entry[], { variant, all
     console.error(`\nThese variants failed:\n${failures}`);
     process.exitCode = 1;
   }
+}
+
+/** What a program would run after `sketchgrad tune`: verified here, measured before. */
+async function tunedChoices(device: Device, entries: readonly Entry[]): Promise<Choices> {
+  const tuner = await openTuner(device, { tune: 'off', deterministic: false });
+  return tuner.answer(entries.map((entry) => questionOf(entry, device.traits)).filter((question) => question !== undefined));
 }

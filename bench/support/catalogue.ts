@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs';
 import type { KernelCall } from '../../kernels/kernel.ts';
+import { chosenCall, questionKey, type Choices, type Question } from '../../src/autodiff/choices.ts';
+import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
 import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 
 const folder = new URL('../kernels/', import.meta.url);
@@ -49,7 +51,13 @@ export function entriesOf(name: string, bench: KernelBench<unknown>, shapes: rea
     .map(([problemName, problem]) => ({ bench, name, problemName, problem }));
 }
 
-/** The variant that a program would run: what the plan takes, the first one. A tuner's choice has its place here. */
-export function chosenCall(calls: readonly KernelCall[]): KernelCall {
-  return calls[0];
+/** What a plan has to decide about an entry; undefined where this adapter has no variant, as without 16-bit floats. */
+export function questionOf({ bench: { kernel }, problem }: Entry, traits: AdapterTraits): Question | undefined {
+  const calls = kernel.calls(problem, traits);
+  return calls.length === 0 ? undefined : { kernel, problem, calls, uses: 1 };
+}
+
+/** The variant that a program would run: the one that was chosen, or else the one that the kernel prefers. */
+export function chosenVariant(question: Question, choices: Choices | undefined): KernelCall {
+  return chosenCall(question.calls, choices?.get(questionKey(question))) as KernelCall;
 }

@@ -1,6 +1,8 @@
 import type { Kernel, KernelCall, Operand } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
+import { elementBytes } from '../../src/gpu/dispatch.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
+import { float32ToFloat16Bits, narrow } from '../../src/formats/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 
 /** The batch and the height and width of its images, on which the shapes of a network's layers depend. */
@@ -51,10 +53,10 @@ export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Pro
   const failures: { variant: string; message: string }[] = [];
   const inputs = inputsOf(kernel, problem, calls[0]);
   const bufferOf = (name: string, operand: Operand): GPUBuffer => {
-    const key = `${name} ${operand.length}`;
+    const key = `${name} ${operand.type} ${operand.length}`;
     let buffer = buffers.get(key);
     if (buffer === undefined) {
-      buffer = device.gpu.createBuffer({ label: name, size: 4 * operand.length, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+      buffer = device.gpu.createBuffer({ label: name, size: Math.ceil((elementBytes(operand.type) * operand.length) / 4) * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
       if (operand.role === 'input' || operand.role === 'inout') device.gpu.queue.writeBuffer(buffer, 0, inputs(name, operand));
       buffers.set(key, buffer);
     }
@@ -102,18 +104,25 @@ function inputsOf<Problem>(kernel: Kernel<Problem>, problem: Problem, call: Kern
     const given = sampled?.[name];
     // Zero is a label and an index that every problem has.
     if (operand.type === 'u32') return given === undefined ? new Uint32Array(operand.length) : Uint32Array.from(given);
-    if (given !== undefined) return Float32Array.from(given);
-    const values = new Float32Array(operand.length);
-    for (let start = 0; start < values.length; start += randomBlock.length) values.set(randomBlock.subarray(0, values.length - start), start);
-    return values;
+    const even = operand.length + (operand.length % 2);
+    if (operand.type === 'f16') return given === undefined ? tiled(randomHalves, new Uint16Array(even)) : narrow(Float32Array.from({ length: even }, (_, index) => given[index] ?? 0), float32ToFloat16Bits) as Uint16Array<ArrayBuffer>;
+    return given === undefined ? tiled(randomBlock, new Float32Array(operand.length)) : Float32Array.from(given);
   };
 }
 
+/** Fills an array with a block over and over. */
+function tiled<Numbers extends Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>(block: Numbers, values: Numbers): Numbers {
+  for (let start = 0; start < values.length; start += block.length) values.set(block.subarray(0, values.length - start), start);
+  return values;
+}
+
 /** Numbers in [-1, 1). Its length is prime, so that no row of a matrix is the one above it. */
-const randomBlock = ((): Float32Array => {
+const randomBlock = ((): Float32Array<ArrayBuffer> => {
   const random = new RandomStream(0, 0);
   return Float32Array.from({ length: 65_521 }, () => 2 * random.uniform() - 1);
 })();
+
+const randomHalves = narrow(randomBlock, float32ToFloat16Bits) as Uint16Array<ArrayBuffer>;
 
 function repeated(block: Float32Array): () => number {
   let next = 0;

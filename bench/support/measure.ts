@@ -1,5 +1,6 @@
+import type { Choices } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { chosenCall, type Entry } from './catalogue.ts';
+import { chosenVariant, questionOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
 import { sampleAlternating, type Clock } from './sampling.ts';
 
@@ -23,6 +24,8 @@ export interface Result {
 }
 
 export interface MeasureOptions {
+  /** A tuner's; otherwise a program takes what each kernel prefers. */
+  readonly choices?: Choices;
   /** Part of a variant's name. */
   readonly variant?: string;
   readonly maxRounds?: number;
@@ -38,14 +41,15 @@ export interface MeasureOptions {
 const MOST_MILLISECONDS_A_PROBLEM = 4000;
 
 /** Times every variant of every problem, the variants of a problem in turn. */
-export async function measure(device: Device, entries: readonly Entry[], { variant: part, maxRounds, clock, keepAll, seconds, onProgress }: MeasureOptions): Promise<Result[]> {
+export async function measure(device: Device, entries: readonly Entry[], { choices, variant: part, maxRounds, clock, keepAll, seconds, onProgress }: MeasureOptions): Promise<Result[]> {
   const end = performance.now() + 1000 * seconds;
   const results: Result[] = [];
   for (const [index, entry] of entries.entries()) {
     const { bench: { kernel }, problem } = entry;
-    const all = kernel.calls(problem, device.traits);
-    const chosen = chosenCall(all).variant;
-    const calls = part === undefined ? all : all.filter(({ variant }) => variant.includes(part));
+    const question = questionOf(entry, device.traits);
+    if (question === undefined) continue;
+    const chosen = chosenVariant(question, choices).variant;
+    const calls = question.calls.filter(({ variant }) => part === undefined || variant.includes(part));
     if (calls.length === 0) continue;
     const { flop, bytes } = kernel.cost(problem);
     const about = (variant: string): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes'> => ({ kernel: kernel.name, problem: entry.problemName, variant, chosen: variant === chosen, flop, bytes });
@@ -61,7 +65,7 @@ export async function measure(device: Device, entries: readonly Entry[], { varia
     results.push(...found);
     onProgress?.(index + 1, entries.length, entry, found);
   }
-  if (results.length === 0) throw new RangeError(`no variant's name contains ${part}`);
+  if (results.length === 0) throw new RangeError(part === undefined ? 'this adapter has no variant of what was asked for' : `no variant's name contains ${part}`);
   return results;
 }
 

@@ -9,6 +9,8 @@ export const BENCH_USAGE = `npm run bench -- [kernel ...] [options]
   --shape PART        only shapes whose name contains it; may be given again
   --variant PART      only variants whose name contains it
   --variants          a line for each variant, not only the chosen one and the next best
+  --tuned             the chosen variant is the tuner's, by its records and the shipped tables (sketchgrad tune), not
+                      the one that the kernel prefers
   --batch N --size N  images and their height and width, of which the shapes follow (16, 64)
   --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
   --time SECONDS      for all kernels together; few rounds are taken of each in any case (150)
@@ -27,6 +29,7 @@ export interface BenchOptions {
   readonly shapes: readonly string[];
   readonly variant: string | undefined;
   readonly allVariants: boolean;
+  readonly tuned: boolean;
   readonly work: Work;
   readonly adapter: AdapterChoice;
   readonly seconds: number;
@@ -52,6 +55,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     shapes: values.shape ?? [],
     variant: values.variant,
     allVariants: values.variants ?? false,
+    tuned: values.tuned ?? false,
     work: { batch: positiveInteger('batch', values.batch), size: positiveInteger('size', values.size) },
     adapter: adapterChoice(values.adapter),
     seconds: positive('time', values.time),
@@ -70,6 +74,7 @@ const BENCH_FLAGS = {
   shape: { type: 'string', multiple: true },
   variant: { type: 'string' },
   variants: { type: 'boolean' },
+  tuned: { type: 'boolean' },
   batch: { type: 'string', default: '16' },
   size: { type: 'string', default: '64' },
   adapter: { type: 'string', default: 'auto' },
