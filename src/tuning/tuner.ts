@@ -33,8 +33,8 @@ export interface TunerOptions {
   readonly clock?: () => number;
 }
 
-/** The time that all tuning of a tuner may take, in milliseconds, and the samples of each variant. */
-export const EFFORTS = { quick: { limit: 20_000, rounds: 5 }, full: { limit: 900_000, rounds: 9 } } as const;
+/** The time that all tuning of a tuner may take, in milliseconds, the samples of each variant, and how many variants, those first that the kernel prefers. */
+export const EFFORTS = { quick: { limit: 20_000, rounds: 5, variants: 4 }, full: { limit: 900_000, rounds: 9, variants: Infinity } } as const;
 
 /** What a challenger must be faster by, at the least, to displace the variant that its kernel prefers. */
 const CLEAR_MARGIN = 0.03;
@@ -153,7 +153,7 @@ export class Tuner implements Chooser {
   /** @returns undefined where the time was too short, or there was no room */
   private async measure(question: Question, effort: Exclude<TuningEffort, 'off'>, timing: Parameters<typeof timeCalls>[3]): Promise<ChoiceRecord | undefined> {
     const right: KernelCall[] = [];
-    for (const call of question.calls) {
+    for (const call of question.calls.slice(0, EFFORTS[effort].variants)) {
       if (effort === 'quick' && (this.hopeless.get(codeKey(question, call)) ?? 0) >= GIVEN_UP_AFTER) continue;
       if (this.clock() >= timing.deadline) return undefined;
       if ((await this.judge(question, call)).standing === 'right') right.push(call);
