@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 /** Elements that share an entry of an optimiser's `group` table; arenas are padded to multiples of it. */
@@ -39,13 +39,13 @@ export const adam: Kernel<AdamProblem> = {
           gate: { role: 'input', type: 'u32', length: 2 },
         },
         dispatches: [
-          {
+          sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, firstMoment: ARENA_BLOCK, secondMoment: ARENA_BLOCK, group: 1 }, (blocks) => ({
             shader: 'adam.wgsl',
             constants: { DECOUPLED: decoupled, WORKGROUP_SIZE },
-            parameters: [count / 4],
+            parameters: [(blocks * ARENA_BLOCK) / 4],
             operands: ['parameters', 'gradients', 'firstMoment', 'secondMoment', 'group', 'groupSettings', 'hyper', 'gate'],
-            workgroups: foldGrid(ceilDivide(count / 4, WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide((blocks * ARENA_BLOCK) / 4, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

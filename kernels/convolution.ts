@@ -1,4 +1,4 @@
-import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import { ceilDivide, sliceable, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 
 /** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
@@ -88,7 +88,8 @@ export function gatherCalls(
   const y = { height: outputHeight, width: outputWidth, channels: shape.outputChannels };
   const [source, destination] = forward ? [x, y] : [y, x];
   const phases = forward ? [1, 1] : shape.stride;
-  const pixels = shape.batch * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
+  const pixelsOf = (images: number): number => images * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
+  const pixels = pixelsOf(shape.batch);
   // WebGPU wants every binding of a shader bound; what the epilogue does not use is a word of scratch.
   const epilogueOperand = (used: boolean, length: number): Operand => ({ role: used ? 'input' : 'scratch', type: 'f32', length: used ? length : 1 });
   const destinationLength = forward ? sizes.y : sizes.x;
@@ -106,8 +107,8 @@ export function gatherCalls(
     RESIDUAL: epilogue?.residual === true,
     RELU: epilogue?.relu === true,
   };
-  const parameters = [
-    shape.batch,
+  const parametersOf = (images: number): readonly Word[] => [
+    images,
     source.height,
     source.width,
     source.channels,
@@ -119,6 +120,10 @@ export function gatherCalls(
     ...shape.padding,
   ];
   const order = [names.source, 'w', names.destination, 'scale', 'shift', 'residual'];
+  const sourceImage = source.height * source.width * source.channels;
+  const destinationImage = destination.height * destination.width * destination.channels;
+  const perImage = { [names.source]: sourceImage, [names.destination]: destinationImage, ...(epilogue?.residual === true && { residual: destinationImage }) };
+  const byImages = (launch: (images: number) => Dispatch): Dispatch => sliceable(shape.batch, perImage, launch);
 
   const calls: KernelCall[] = [];
   if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
@@ -131,14 +136,14 @@ export function gatherCalls(
       variant: `stationary ${depth}x${lanes * columns}`,
       operands,
       dispatches: [
-        {
+        byImages((images) => ({
           shader: 'convolution_stationary.wgsl',
           features: ['subgroups'],
           constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-          parameters: [...parameters, pixelsPerGroup, depth],
+          parameters: [...parametersOf(images), pixelsPerGroup, depth],
           operands: order,
-          workgroups: [ceilDivide(pixels, pixelsPerGroup), columnGroups, phases[0] * phases[1]],
-        },
+          workgroups: [ceilDivide(pixelsOf(images), pixelsPerGroup), columnGroups, phases[0] * phases[1]],
+        })),
       ],
     });
   }
@@ -146,13 +151,13 @@ export function gatherCalls(
     variant: `tiled ${4 * side}x${4 * side}x${side}`,
     operands,
     dispatches: [
-      {
+      byImages((images) => ({
         shader: 'convolution_tiled.wgsl',
         constants: { ...flags, SIDE: side },
-        parameters,
+        parameters: parametersOf(images),
         operands: order,
-        workgroups: [ceilDivide(pixels, 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
-      },
+        workgroups: [ceilDivide(pixelsOf(images), 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
+      })),
     ],
   }));
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
 import { ARENA_BLOCK, requireWholeBlocks } from './adam.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
@@ -35,13 +35,13 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
           gate: { role: 'input', type: 'u32', length: 2 },
         },
         dispatches: [
-          {
+          sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 }, (blocks) => ({
             shader: 'momentum_sgd.wgsl',
             constants: { NESTEROV: nesterov, WORKGROUP_SIZE },
-            parameters: [count / 4],
+            parameters: [(blocks * ARENA_BLOCK) / 4],
             operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
-            workgroups: foldGrid(ceilDivide(count / 4, WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide((blocks * ARENA_BLOCK) / 4, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

@@ -4,6 +4,7 @@ import { layOutArena, type Lifetime } from './arena.ts';
 import { nodesBefore } from './gradient.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
+import { withinLimits } from './slicing.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -42,12 +43,15 @@ export interface PlanOptions {
   readonly updates: readonly Node[];
   readonly traits: AdapterTraits;
   readonly maxBufferBytes: number;
+  /** The largest storage binding; dispatches over more are cut into slices. */
+  readonly maxBindingBytes: number;
 }
 
 const BYTES = 4;
 
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
-export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions): Plan {
+export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes }: PlanOptions): Plan {
+  const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
@@ -57,7 +61,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes }: PlanOptions):
   for (const node of nodes) {
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
-      const call = use.kernel.calls(problem, traits)[0];
+      const call = withinLimits(use.kernel.calls(problem, traits), limits, (operand) => describeOperand(use, operand));
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
@@ -163,6 +167,11 @@ function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
     }
   }
   return pinned;
+}
+
+function describeOperand({ kernel, operands }: KernelUse, operand: string): string {
+  const tensor = operands[operand];
+  return `${operand} of ${kernel.name}${tensor === undefined ? '' : `, tensor ${describe(tensor)},`}`;
 }
 
 function checkOperands(kernel: string, call: KernelCall, operands: Readonly<Record<string, Tensor>>): void {

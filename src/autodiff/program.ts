@@ -16,6 +16,8 @@ export interface ProgramOptions<Name extends string> {
   readonly outputs: Readonly<Record<Name, Tensor>>;
   /** Nodes with effects (optimiser, running statistics), in the order in which they are to run, after all else. */
   readonly updates?: readonly Node[];
+  /** Bytes of the largest storage binding, where it shall be less than the device's own limit: tests set it. */
+  readonly maxBindingBytes?: number;
   /** Hears of each compiled pipeline. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -63,12 +65,12 @@ export class Program<Name extends string = string> {
   }
 
   /** Plans the graph, makes its buffers and compiles its pipelines, all in parallel. */
-  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
+  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], maxBindingBytes, onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
     const { device } = storage;
-    const { maxBufferSize } = device.gpu.limits;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.gpu.limits;
     const chunkBytes = Math.floor(maxBufferSize / 256) * 256;
     const tensors = Object.values<Tensor>(outputs);
-    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes });
+    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes, maxBindingBytes: maxBindingBytes ?? maxStorageBufferBindingSize });
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');

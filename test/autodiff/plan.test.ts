@@ -14,7 +14,7 @@ import { Store } from '../../src/autodiff/store.ts';
 import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
 
 const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
-const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan => plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20 });
+const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan => plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20, maxBindingBytes: 2 ** 20 });
 const kernelsOf = ({ calls }: Plan): string[] => calls.map(({ kernel }) => kernel.name);
 
 test('only what the outputs need is computed, each tensor before its users and once', () => {

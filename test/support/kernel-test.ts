@@ -51,7 +51,7 @@ export function uniformNumbers(seed: number): () => number {
   };
 }
 
-function uniformInputs(call: KernelCall, seed: number): Values {
+export function uniformInputs(call: KernelCall, seed: number): Values {
   const uniform = uniformNumbers(seed);
   const given = Object.entries(call.operands).filter(([, operand]) => operand.role === 'input' || operand.role === 'inout');
   return Object.fromEntries(given.map(([name, operand]) => [name, Float64Array.from({ length: operand.length }, uniform)]));
