@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { scaleByConstant } from '../../kernels/scale.ts';
 import { apply, use, type Op } from '../../src/autodiff/op.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
+import { convolution } from '../../src/autodiff/ops/convolution.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
 import { interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
@@ -12,6 +13,7 @@ import { scale } from '../../src/autodiff/ops/scale.ts';
 import { plan, type Plan } from '../../src/autodiff/plan.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
+import { LimitError } from '../../src/gpu/errors.ts';
 
 const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
 const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan => plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20, maxBindingBytes: 2 ** 20 });
@@ -124,6 +126,27 @@ test('a lowering that forgets, invents or misshapes an operand is an error that 
   fails((values, scaled) => ({ values, scaled, extra: identity(values) }), /scale_by_constant has no operand called extra/);
   fails((_, scaled) => ({ values: input('short', [7]), scaled }), /operand values has 8 elements of f32, but was given short \[7\]/);
   fails((_, scaled) => ({ values: input('whole', [8], 'u32'), scaled }), /operand values has 8 elements of f32, but was given whole \[8\] u32/);
+});
+
+test('a tensor above the binding limit is cut into slices, which changes neither the arena nor the order of calls', () => {
+  const y = scale(relu(input('x', [3 * 2 ** 10])), 2);
+  const options = { outputs: [y], updates: [], traits, maxBufferBytes: 2 ** 20 };
+  const whole = plan({ ...options, maxBindingBytes: 2 ** 20 });
+  const cut = plan({ ...options, maxBindingBytes: 2 ** 12 });
+  assert.equal(cut.calls.map(({ call }) => call.dispatches.length), [3, 3]);
+  assert.equal(cut.calls.map(({ places }) => places), whole.calls.map(({ places }) => places));
+  assert.is(cut.arenaBytes, whole.arenaBytes);
+});
+
+test('what cannot be cut to fit the binding limit is an error that names kernel, operand, tensor, bytes and limit', () => {
+  const wide = convolution(input('photos', [4, 64, 64, 4]), input('kernels', [1, 1, 4, 4]));
+  const planned = (maxBindingBytes: number): Plan => plan({ outputs: [wide], updates: [], traits, maxBufferBytes: 2 ** 20, maxBindingBytes });
+  assert.is(planned(65536).calls[0].call.dispatches.length, 4);
+  assert.throws(
+    () => planned(65535),
+    (error: Error) =>
+      error instanceof LimitError && /operand x of convolution, tensor photos \[4, 64, 64, 4\], has 65536 bytes in the smallest slice; this adapter binds at most 65535/.test(error.message),
+  );
 });
 
 test.run();
