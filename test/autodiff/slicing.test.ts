@@ -97,11 +97,11 @@ for (const count of [4099, 20480]) {
   testSlicing(interpolate, { count, momentum: 0.1 });
   testSlicing(initialize, { count, distribution: { kind: 'normal', deviation: 2 }, key: [1, 2], address: [3, 4] });
 }
-testSlicing(reduceSum, { count: 600001, factor: 0.5 });
-testSlicing(reduceSum, { count: 600000, factor: 0.5 });
-testSlicing(dot, { count: 600000 });
-testSlicing(nonFinite, { count: 600000 });
-testSlicing(nonFinite, { count: 600001 });
+testSlicing(reduceSum, { count: 300001, factor: 0.5 });
+testSlicing(reduceSum, { count: 300000, factor: 0.5 });
+testSlicing(dot, { count: 300000 });
+testSlicing(nonFinite, { count: 300000 });
+testSlicing(nonFinite, { count: 300001 });
 testSlicing(momentumSgd, { count: 64 * 1021, groups: 3, nesterov: true });
 testSlicing(adam, { count: 64 * 1021, groups: 3, decoupled: true });
 testSlicing(copy, { count: 9001, sourceLength: 9100, sourceOffset: 33, destinationLength: 9200, destinationOffset: 130 });
@@ -131,15 +131,14 @@ testSlicing(selectRows, { tableRows: 9, count: 700, width: 20 });
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'soft', temperature: 0.1 });
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'hard' });
 for (const shape of [
-  { ...square, batch: 7, height: 8, width: 8, inputChannels: 16, outputChannels: 24 },
   { ...strided, batch: 14, height: 9, width: 8, inputChannels: 20, outputChannels: 40 },
   { batch: 9, height: 16, width: 16, inputChannels: 4, outputChannels: 16, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
   { batch: 130, height: 3, width: 5, inputChannels: 7, outputChannels: 5, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
 ] as const satisfies readonly ConvolutionShape[]) {
   testSlicing(convolution, shape);
-  testSlicing(convolution, { ...shape, epilogue: { residual: true, relu: true } });
   testSlicing(convolutionDataGradient, shape);
 }
+testSlicing(convolution, { ...square, batch: 130, height: 3, width: 5, inputChannels: 7, outputChannels: 5, epilogue: { residual: true, relu: true } });
 
 test('convolution_weight_gradient: splits of whole images are cut between splits, with the bits of the whole', async () => {
   const { traits } = await testDevice();
