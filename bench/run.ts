@@ -1,42 +1,63 @@
-// npm run bench -- [kernel name ...] [--adapter auto|gpu|lavapipe|swiftshader] [--json]
-import { readdirSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { ADAPTER_CHOICES, ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/node/adapter.ts';
-import { timeKernel, type KernelBench, type Timing } from './support/kernel-bench.ts';
+// npm run bench: every kernel against the roofline. `npm run bench -- --help` lists the options, bench/README.md explains them.
+import { writeFileSync } from 'node:fs';
+import type { Device } from '../src/gpu/device.ts';
+import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { compareCheckouts } from './against.ts';
+import { catalogue, type Entry } from './support/catalogue.ts';
+import { measureCeilings } from './support/ceilings.ts';
+import { changesTable, checkComparable, compareResults, drift, summary } from './support/compare.ts';
+import { measure } from './support/measure.ts';
+import { mistakesByName } from './support/mistakes.ts';
+import { BENCH_USAGE, parseBenchOptions, type BenchOptions } from './support/options.ts';
+import { progressLine } from './support/progress.ts';
+import { circumstances, describeCircumstances, readReport, REPORT_FORMAT, type Report } from './support/report.ts';
+import { ceilingsTable, failureList, kernelTables, variantTables } from './support/tables.ts';
+import { traceTrainingStep } from './trace.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { adapter: { type: 'string', default: 'auto' }, json: { type: 'boolean', default: false } },
+await mistakesByName(async () => {
+  const options = parseBenchOptions(process.argv.slice(2));
+  if (options.help) return console.log(BENCH_USAGE);
+  // Wrong names come out before a device is opened.
+  const entries = await catalogue(options, options.work);
+  if (options.list) return entries.forEach(({ name, problemName }) => console.log(`${name}: ${problemName}`));
+  if (options.against !== undefined) return compareCheckouts(options, options.against);
+  await ensureAdapter(options.adapter);
+  const device = await openDevice(options.adapter);
+  try {
+    if (options.trace !== undefined) await traceTrainingStep(device, options.work, options.trace);
+    else await profile(device, entries, options);
+  } finally {
+    device.destroy();
+    releaseGpu();
+  }
 });
-if (!ADAPTER_CHOICES.includes(values.adapter as AdapterChoice)) {
-  throw new RangeError(`--adapter ${values.adapter}: choose one of ${ADAPTER_CHOICES.join(', ')}`);
-}
-await ensureAdapter(values.adapter as AdapterChoice);
-const device = await openDevice();
 
-const folder = new URL('./kernels/', import.meta.url);
-const names = readdirSync(folder).map((file) => file.replace('.bench.ts', '')).sort();
-for (const name of positionals) {
-  if (!names.includes(name)) throw new RangeError(`no bench is called ${name}; there are ${names.join(', ')}`);
+async function profile(device: Device, entries: readonly Entry[], { variant, allVariants, work, seconds, maxRounds, json, compare }: BenchOptions): Promise<void> {
+  const old = compare === undefined ? undefined : readReport(compare);
+  const about = circumstances(device);
+  console.error('measuring the ceilings');
+  const ceilings = await measureCeilings(device);
+  const results = await measure(device, entries, { variant, seconds, maxRounds, onProgress: progressLine });
+  const report: Report = { format: REPORT_FORMAT, ...about, traits: device.traits, work, ceilings, results };
+  if (json === true) console.log(JSON.stringify(report));
+  else {
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(report)}\n`);
+    console.log(`${describeCircumstances(about)}\nResNet50, batch ${work.batch} at ${work.size}x${work.size}\n`);
+    console.log(`${ceilingsTable(ceilings)}\n`);
+    console.log(allVariants ? variantTables(results, ceilings) : kernelTables(results, ceilings));
+  }
+  if (old !== undefined && compare !== undefined) {
+    checkComparable(old, report, compare);
+    const moved = drift(old, report);
+    const changes = compareResults(old.results, results, moved);
+    const print = json === true ? console.error : console.log;
+    print(`\nAgainst ${compare} of ${old.date}, commit ${old.commit}: the ceilings themselves moved by up to ${(100 * moved).toFixed(0)} %, and only what changed by more is marked.\n`);
+    print(changesTable(changes));
+    print(summary(changes));
+  }
+  const failures = failureList(results);
+  if (failures !== '') {
+    console.error(`\nThese variants failed:\n${failures}`);
+    process.exitCode = 1;
+  }
 }
-const timings: Timing[] = [];
-for (const name of positionals.length > 0 ? positionals : names) {
-  const { default: bench } = (await import(new URL(`${name}.bench.ts`, folder).href)) as { default: KernelBench<unknown> };
-  timings.push(...(await timeKernel(device, bench)));
-}
-if (values.json) {
-  console.log(JSON.stringify({ adapter: device.description, date: new Date().toISOString(), timings }, null, 2));
-} else {
-  console.log(`${device.description.device} ${device.description.description}`);
-  console.table(
-    timings.map(({ median, deviation, gigaflops, gigabytes, ...names }) => ({
-      ...names,
-      'ms (median)': median.toFixed(3),
-      '+-': deviation.toFixed(3),
-      'GFLOP/s': gigaflops.toFixed(2),
-      'GB/s': gigabytes.toFixed(2),
-    })),
-  );
-}
-device.destroy();
-releaseGpu();

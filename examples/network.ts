@@ -24,6 +24,6 @@ for (let step = 1; step <= 200; step++) {
   const result = await program.run({ images, labels, optimizer: hyper(0.02, step) });
   if (step === 1 || step % 50 === 0) console.log(`step ${step}: loss ${result.loss[0].toFixed(4)}`);
 }
-console.log(`${program.size.dispatches} dispatches a step, ${program.bytes} bytes`);
+console.log(`${program.size.dispatches} dispatches a step, ${program.memory.total} bytes on the device`);
 device.destroy();
 releaseGpu();

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 /** Elements that share an entry of an optimiser's `group` table; arenas are padded to multiples of it. */
@@ -13,7 +13,21 @@ export interface AdamProblem {
   readonly decoupled: boolean;
 }
 
-const WORKGROUP_SIZE = 64;
+export const ARENA_WORKGROUP_SIZE = 64;
+/** Vectors in a row that an invocation updates. On a GPU neighbours take neighbours; on a CPU reading the settings once for several pays. */
+const STEPS = { gpu: [1, 8], cpu: [8, 1] } as const;
+
+/** How an optimiser walks an arena of `count` elements, four to a vector, what suits the adapter first. */
+export function arenaLaunches(kernel: string, count: number, traits: AdapterTraits): readonly { readonly variant: string; launch(blocks: number): Pick<Dispatch, 'parameters' | 'workgroups'> }[] {
+  requireWholeBlocks(kernel, count);
+  return STEPS[traits.kind].map((steps) => ({
+    variant: `${steps} vec4f`,
+    launch(blocks) {
+      const vectors = (blocks * ARENA_BLOCK) / 4;
+      return { parameters: [vectors, steps], workgroups: foldGrid(ceilDivide(vectors, steps * ARENA_WORKGROUP_SIZE)) };
+    },
+  }));
+}
 
 /**
  * One step of Adam or AdamW over a flat arena, in place.
@@ -23,33 +37,28 @@ const WORKGROUP_SIZE = 64;
  */
 export const adam: Kernel<AdamProblem> = {
   name: 'adam',
-  calls: ({ count, groups, decoupled }) => {
-    requireWholeBlocks('adam', count);
-    return [
-      {
-        variant: 'vec4f',
-        operands: {
-          parameters: { role: 'inout', type: 'f32', length: count },
-          gradients: { role: 'input', type: 'f32', length: count },
-          firstMoment: { role: 'inout', type: 'f32', length: count },
-          secondMoment: { role: 'inout', type: 'f32', length: count },
-          group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
-          groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
-          hyper: { role: 'input', type: 'f32', length: 8 },
-          gate: { role: 'input', type: 'u32', length: 2 },
-        },
-        dispatches: [
-          sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, firstMoment: ARENA_BLOCK, secondMoment: ARENA_BLOCK, group: 1 }, (blocks) => ({
-            shader: 'adam.wgsl',
-            constants: { DECOUPLED: decoupled, WORKGROUP_SIZE },
-            parameters: [(blocks * ARENA_BLOCK) / 4],
-            operands: ['parameters', 'gradients', 'firstMoment', 'secondMoment', 'group', 'groupSettings', 'hyper', 'gate'],
-            workgroups: foldGrid(ceilDivide((blocks * ARENA_BLOCK) / 4, WORKGROUP_SIZE)),
-          })),
-        ],
+  calls: ({ count, groups, decoupled }, traits) =>
+    arenaLaunches('adam', count, traits).map(({ variant, launch }) => ({
+      variant,
+      operands: {
+        parameters: { role: 'inout', type: 'f32', length: count },
+        gradients: { role: 'input', type: 'f32', length: count },
+        firstMoment: { role: 'inout', type: 'f32', length: count },
+        secondMoment: { role: 'inout', type: 'f32', length: count },
+        group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
+        groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
+        hyper: { role: 'input', type: 'f32', length: 8 },
+        gate: { role: 'input', type: 'u32', length: 2 },
       },
-    ];
-  },
+      dispatches: [
+        sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, firstMoment: ARENA_BLOCK, secondMoment: ARENA_BLOCK, group: 1 }, (blocks) => ({
+          shader: 'adam.wgsl',
+          constants: { DECOUPLED: decoupled, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
+          operands: ['parameters', 'gradients', 'firstMoment', 'secondMoment', 'group', 'groupSettings', 'hyper', 'gate'],
+          ...launch(blocks),
+        })),
+      ],
+    })),
   reference,
   cost: ({ count }) => ({ flop: 14 * count, bytes: 28 * count }),
   cases: [

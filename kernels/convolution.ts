@@ -1,5 +1,9 @@
-import { ceilDivide, sliceable, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, sliceable, type AdapterTraits, type Dispatch, type ElementType, type Word } from '../src/gpu/dispatch.ts';
+import { stationaryBlocks } from './convolution-blocks.ts';
+import { vectorTiles, type Gather } from './convolution-tiles.ts';
+import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
+import { isWinograd, withWinograd } from './winograd.ts';
 
 /** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
 export interface ConvolutionShape {
@@ -72,7 +76,8 @@ export type Direction = 'forward' | 'dataGradient';
 
 /**
  * The launches of a gather convolution over operands `source`, `weights`, `destination` (and scale, shift, residual for
- * the epilogue), the variant to prefer on this adapter first. convolution_data_gradient.ts runs them the other way.
+ * the epilogue), the variant to prefer on this adapter first. convolution_data_gradient.ts runs them the other way;
+ * convolution_f16.ts has all but scale and shift as 16-bit floats, and only the tiles can do that.
  */
 export function gatherCalls(
   shape: ConvolutionShape,
@@ -80,6 +85,7 @@ export function gatherCalls(
   epilogue: Epilogue | undefined,
   traits: AdapterTraits,
   names: { readonly source: string; readonly destination: string },
+  element: 'f32' | 'f16' = 'f32',
 ): KernelCall[] {
   const sizes = operandSizes(shape);
   const [outputHeight, outputWidth] = outputSize(shape);
@@ -87,19 +93,19 @@ export function gatherCalls(
   const x = { height: shape.height, width: shape.width, channels: shape.inputChannels };
   const y = { height: outputHeight, width: outputWidth, channels: shape.outputChannels };
   const [source, destination] = forward ? [x, y] : [y, x];
-  const phases = forward ? [1, 1] : shape.stride;
+  const phases = forward ? ([1, 1] as const) : shape.stride;
   const pixelsOf = (images: number): number => images * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
   const pixels = pixelsOf(shape.batch);
-  // WebGPU wants every binding of a shader bound; what the epilogue does not use is a word of scratch.
-  const epilogueOperand = (used: boolean, length: number): Operand => ({ role: used ? 'input' : 'scratch', type: 'f32', length: used ? length : 1 });
+  // WebGPU wants every binding of a shader bound; what the epilogue does not use is a vector or two of scratch.
+  const epilogueOperand = (used: boolean, length: number, type: ElementType = 'f32'): Operand => ({ role: used ? 'input' : 'scratch', type, length: used ? length : 8 });
   const destinationLength = forward ? sizes.y : sizes.x;
   const operands: Record<string, Operand> = {
-    [names.source]: { role: 'input', type: 'f32', length: forward ? sizes.x : sizes.y },
-    w: { role: 'input', type: 'f32', length: sizes.w },
-    [names.destination]: { role: 'output', type: 'f32', length: destinationLength },
+    [names.source]: { role: 'input', type: element, length: forward ? sizes.x : sizes.y },
+    w: { role: 'input', type: element, length: sizes.w },
+    [names.destination]: { role: 'output', type: element, length: destinationLength },
     scale: epilogueOperand(epilogue !== undefined, destination.channels),
     shift: epilogueOperand(epilogue !== undefined, destination.channels),
-    residual: epilogueOperand(epilogue?.residual === true, destinationLength),
+    residual: epilogueOperand(epilogue?.residual === true, destinationLength, element),
   };
   const flags = {
     DATA_GRADIENT: !forward,
@@ -123,45 +129,42 @@ export function gatherCalls(
   const sourceImage = source.height * source.width * source.channels;
   const destinationImage = destination.height * destination.width * destination.channels;
   const perImage = { [names.source]: sourceImage, [names.destination]: destinationImage, ...(epilogue?.residual === true && { residual: destinationImage }) };
-  const byImages = (launch: (images: number) => Dispatch): Dispatch => sliceable(shape.batch, perImage, launch);
+  const byImages: Gather['byImages'] = (launch) => sliceable(shape.batch, perImage, (images) => launch(parametersOf(images), pixelsOf(images)));
 
-  const calls: KernelCall[] = [];
-  if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
-    const lanes = traits.subgroupSize;
-    const columns = destination.channels <= 2 * lanes ? 2 : 4;
-    const columnGroups = ceilDivide(destination.channels, lanes * columns);
-    const depth = stationaryDepth(Math.ceil(shape.kernel[1] / phases[1]) * source.channels, lanes);
-    const pixelsPerGroup = Math.min(512, Math.max(32, ceilDivide(pixels * columnGroups, 16)));
-    calls.push({
-      variant: `stationary ${depth}x${lanes * columns}`,
+  const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element };
+  const byVectors = vectorTiles(gather, traits);
+  const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
+  if (element === 'f16') return [...fastestFirst(byVectors, cost)];
+  const tiled = byVectors.length > 0 ? fastestFirst(byVectors, cost) : scalarTiles();
+  const blocks = stationaryBlocks(gather, traits);
+  // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
+  const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
+  if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
+  // The gradient of a convolution is one with turned weights, whose padding makes the sizes fit.
+  const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
+  return withWinograd(
+    direct,
+    { batch: shape.batch, source, destination, padding, dataGradient: !forward, affine: flags.AFFINE, residual: flags.RESIDUAL, relu: flags.RELU, names },
+    operands,
+    traits,
+  );
+
+  /** Where channels are not multiples of four. */
+  function scalarTiles(): KernelCall[] {
+    return tileSides(pixels * phases[0] * phases[1], destination.channels, traits).map((side) => ({
+      variant: `tiled scalar ${4 * side}x${4 * side}x${side}`,
       operands,
       dispatches: [
-        byImages((images) => ({
-          shader: 'convolution_stationary.wgsl',
-          features: ['subgroups'],
-          constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-          parameters: [...parametersOf(images), pixelsPerGroup, depth],
+        byImages((parameters, pixelsOfSlice): Dispatch => ({
+          shader: 'convolution_tiled_scalar.wgsl',
+          constants: { ...flags, SIDE: side },
+          parameters,
           operands: order,
-          workgroups: [ceilDivide(pixelsOf(images), pixelsPerGroup), columnGroups, phases[0] * phases[1]],
+          workgroups: [ceilDivide(pixelsOfSlice, 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
         })),
       ],
-    });
+    }));
   }
-  const tiled = tileSides(pixels * phases[0] * phases[1], destination.channels, traits).map((side): KernelCall => ({
-    variant: `tiled ${4 * side}x${4 * side}x${side}`,
-    operands,
-    dispatches: [
-      byImages((images) => ({
-        shader: 'convolution_tiled.wgsl',
-        constants: { ...flags, SIDE: side },
-        parameters: parametersOf(images),
-        operands: order,
-        workgroups: [ceilDivide(pixelsOf(images), 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
-      })),
-    ],
-  }));
-  // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...calls, ...tiled] : [...tiled, ...calls];
 }
 
 /** Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors idle. */
@@ -172,15 +175,18 @@ export function tileSides(rows: number, columns: number, traits: AdapterTraits):
   return sides.filter((side) => side * side <= traits.maxWorkgroupInvocations);
 }
 
-/** Deeper blocks are no faster, and their compilation on lavapipe grows with the square of the depth. */
-const STATIONARY_DEPTHS = [16, 32, 48, 64];
-
-/** The depth that wastes the fewest multiply-adds on a run of this length, each chunk costing as much as some more for its overhead. */
-function stationaryDepth(runLength: number, lanes: number): number {
-  const CHUNK_OVERHEAD = 16;
-  const work = (depth: number): number => ceilDivide(runLength, depth) * (depth + CHUNK_OVERHEAD);
-  const possible = STATIONARY_DEPTHS.filter((depth) => depth <= 16 * lanes);
-  return possible.reduce((best, depth) => (work(depth) < work(best) ? depth : best));
+/** Fewer pixels, and fewer channels that leave the same remainders: the constants of all variants stay as they are. */
+export function miniature<Problem extends ConvolutionShape>(problem: Problem): Problem {
+  const { batch, height, width, inputChannels, outputChannels, kernel } = problem;
+  const fewer = (channels: number): number => Math.min(channels, 64 + (channels % 64));
+  return {
+    ...problem,
+    batch: Math.min(batch, 3),
+    height: Math.min(height, kernel[0] + 4),
+    width: Math.min(width, kernel[1] + 6),
+    inputChannels: fewer(inputChannels),
+    outputChannels: fewer(outputChannels),
+  };
 }
 
 /** y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product, KxK an implicit one. */
@@ -223,9 +229,26 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 6, width: 13, inputChannels: 3, outputChannels: 5, kernel: [2, 5], stride: [3, 2], padding: [0, 2] },
     { batch: 1, height: 5, width: 4, inputChannels: 2, outputChannels: 3, kernel: [2, 1], stride: [3, 3], padding: [1, 0] },
     { batch: 2, height: 14, width: 14, inputChannels: 128, outputChannels: 96, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 3, width: 4, inputChannels: 37, outputChannels: 133, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 67, height: 1, width: 1, inputChannels: 301, outputChannels: 130, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // Across the edges of each tile of workgroup memory, with reductions long enough to be split.
+    { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 1, height: 9, width: 6, inputChannels: 8, outputChannels: 12, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    // The epilogues of inference, whole and where a reduction is split.
+    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 9, width: 10, inputChannels: 64, outputChannels: 44, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 5, width: 6, inputChannels: 520, outputChannels: 40, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
     { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    // Split in parts, then each epilogue.
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: false, relu: true } },
+    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
+    { batch: 3, height: 9, width: 5, inputChannels: 21, outputChannels: 67, kernel: [3, 3], stride: [1, 1], padding: [0, 2] },
+    { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
   ],
+  miniature,
 };
-

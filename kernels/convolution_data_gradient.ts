@@ -1,4 +1,4 @@
-import { convolution, convolutionFlop, forEachProduct, gatherCalls, operandSizes, type ConvolutionShape } from './convolution.ts';
+import { convolution, convolutionFlop, forEachProduct, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
 import { sumError, type Kernel } from './kernel.ts';
 
 /** dx of y = x * w: operands dy, w to dx. The gather of convolution.ts with source and destination exchanged. */
@@ -21,4 +21,5 @@ export const convolutionDataGradient: Kernel<ConvolutionShape> = {
     return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
   },
   cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+  miniature,
 };

@@ -1,6 +1,9 @@
-import { BINDING_ALIGNMENT, ceilDivide, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
-import { convolution, convolutionFlop, forEachProduct, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { BINDING_ALIGNMENT, ceilDivide, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { isPointwise } from './convolution-tiles.ts';
+import { fastestFirst } from './cost-model.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
+import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
 
 const SUM_WORKGROUP_SIZE = 64;
 
@@ -9,8 +12,11 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient',
   calls: (shape, traits) => {
     const forVectors = vectorCalls(shape, traits.subgroupSize);
+    const byVectors = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
     const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
-    const tiled = tileSides(rows, shape.outputChannels, traits).map((side) => tiledCall(shape, side));
+    const tiled = byVectors
+      ? fastestFirst(vectorTiles(shape, traits), convolutionWeightGradient.cost(shape))
+      : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side));
     return traits.kind === 'cpu' ? [...forVectors, ...tiled] : [...tiled, ...forVectors];
   },
   reference: (shape, { x, dy }) => {
@@ -29,16 +35,22 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     const { x, w, y } = operandSizes(shape);
     return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
   },
-  cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+  cases: [
+    ...convolution.cases.filter((problem) => problem.epilogue === undefined),
+    // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a tap.
+    { batch: 3, height: 2, width: 2, inputChannels: 64, outputChannels: 72, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 1, height: 1, width: 2, inputChannels: 20, outputChannels: 12, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
+    { batch: 1, height: 3, width: 2, inputChannels: 36, outputChannels: 36, kernel: [3, 5], stride: [2, 3], padding: [2, 3] },
+    { batch: 5, height: 13, width: 11, inputChannels: 4, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [0, 1] },
+  ],
+  miniature,
 };
 
+/** Stationary loads four channels at once and is twice as fast as streaming, which takes any number of them. */
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
-  const stationary = stationaryCall(shape, lanes);
-  const streaming = streamingCall(shape, lanes);
-  // Four lanes are SwiftShader's, where the stream wins once its runs are long: 1.25 against 0.9 GFLOP/s of a core.
-  const LONG_RUN = 48;
-  return lanes === 4 && shape.kernel[1] * shape.inputChannels >= LONG_RUN ? [streaming, stationary] : [stationary, streaming];
+  const fours = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
+  return [fours ? stationaryCall(shape, lanes) : streamingCall(shape, lanes)];
 }
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
@@ -57,18 +69,18 @@ function sizeParameters(shape: ConvolutionShape, images: number): number[] {
 }
 
 function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
-  const columns = shape.outputChannels <= 2 * lanes ? 2 : 4;
-  const runLength = shape.kernel[1] * shape.inputChannels;
-  const rows = runLength <= 16 ? 16 : 32;
-  const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
-  const rowGroups = shape.kernel[0] * ceilDivide(runLength, rows);
-  return splitCall(shape, `stationary ${rows}x${lanes * columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images }, pixelsPerSplit) => ({
+  const rows = 32;
+  const vectors = shape.outputChannels <= 4 * lanes ? 1 : 2;
+  const columns = 4 * lanes * vectors;
+  const columnGroups = ceilDivide(shape.outputChannels, columns);
+  const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, rows);
+  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
     shader: 'convolution_weight_gradient_stationary.wgsl',
     features: ['subgroups'],
-    constants: { LANES: lanes, ROWS: rows, COLUMNS: columns, Columns: `vec${columns}f` },
-    parameters: [...sizeParameters(shape, images), pixelsPerSplit, rows],
+    constants: { LANES: lanes, ROWS: rows, VECTORS: vectors },
+    parameters: [...sizeParameters(shape, images), splits, rows, imagesPerSplit],
     operands: ['x', 'dy', parts],
-    workgroups: [splits, columnGroups, rowGroups],
+    workgroups: [columnGroups, rowGroups, splits],
   }));
 }
 
@@ -90,11 +102,59 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   }));
 }
 
-function tiledCall(shape: ConvolutionShape, side: number): KernelCall {
+/** Tiles for GPUs: results are few and pixels many, so that small tiles fill a GPU with fewer parts, and large ones read less. */
+const TILES: readonly Tile[] = [
+  { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 2 },
+  { rows: 64, columns: 64, depth: 32, rowsEach: 8, columnsEach: 4, buffers: 1 },
+  { rows: 128, columns: 32, depth: 16, rowsEach: 8, columnsEach: 4, buffers: 2 },
+  { rows: 64, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 1 },
+  { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 2 },
+];
+/** Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length. */
+const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
+
+function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall[] {
+  const pointwise = isPointwise(shape);
+  const sizes = operandSizes(shape);
+  const pixels = sizes.y / shape.outputChannels;
+  return TILES.map((tile): KernelCall => {
+    const columnTiles = ceilDivide(shape.outputChannels, tile.columns);
+    const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
+    const tiles = columnTiles * rowTiles;
+    const steps = ceilDivide(pixels, tile.depth);
+    const wanted = ceilDivide(steps, chooseSplits(tiles, steps, WANTED_WORKGROUPS, 64 / tile.depth)) * tile.depth;
+    const pixelsPerSplit = splitPixels(shape, wanted);
+    const splits = ceilDivide(pixels, pixelsPerSplit);
+    const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
+    const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
+    return {
+      ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, (share) => ({
+        shader: 'convolution_weight_gradient_tiled.wgsl',
+        constants: { POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
+        parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
+        operands: ['x', 'dy', share.parts],
+        workgroups: [columnTiles, rowTiles, share.splits],
+      })),
+      product: {
+        tile,
+        tiles,
+        splits,
+        steps: steps / splits,
+        stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
+        workgroupBytes: 4 * tile.buffers * tile.depth * (tile.rows + tile.columns),
+        results: sizes.w,
+        elementBytes: 4,
+      },
+    };
+  }).filter(({ product }) => product !== undefined && fits(product, traits));
+}
+
+/** Where channels are not multiples of four. */
+function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
-  return splitCall(shape, `tiled ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, ({ parts, splits, images }, pixelsPerSplit) => ({
-    shader: 'convolution_weight_gradient_tiled.wgsl',
+  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, ({ parts, splits, images }, pixelsPerSplit) => ({
+    shader: 'convolution_weight_gradient_tiled_scalar.wgsl',
     constants: { SIDE: side },
     parameters: [...sizeParameters(shape, images), pixelsPerSplit],
     operands: ['x', 'dy', parts],
@@ -106,30 +166,31 @@ function tiledCall(shape: ConvolutionShape, side: number): KernelCall {
 const ALWAYS_BOUND = 128 * 2 ** 20;
 
 /**
- * The pixels of each of `wanted` splits or more. What some adapter could not bind at once is split between images, so that on
+ * The pixels of a split, about as many as `wanted`. What some adapter could not bind at once is split between images, so that on
  * any adapter slices can end between splits. No split depends on the limits of the adapter at hand: all add in one order.
  */
 function splitPixels(shape: ConvolutionShape, wanted: number): number {
   const sizes = operandSizes(shape);
   const imagePixels = sizes.y / shape.outputChannels / shape.batch;
   const largest = 4 * Math.max(sizes.x, sizes.y);
-  const pixelsPerSplit = ceilDivide(imagePixels * shape.batch, wanted);
-  if (largest <= ALWAYS_BOUND) return pixelsPerSplit;
+  if (largest <= ALWAYS_BOUND) return wanted;
   // A slice's windows onto x, dy and the parts begin at aligned places.
   const alignment = (elements: number): number => {
     let count = 1;
-    while ((count * elements) % BINDING_ALIGNMENT !== 0) count *= 2;
+    while ((4 * count * elements) % BINDING_ALIGNMENT !== 0) count *= 2;
     return count;
   };
   const images = Math.max(alignment(sizes.x / shape.batch), alignment(sizes.y / shape.batch));
   const most = (ALWAYS_BOUND * shape.batch) / largest / alignment(sizes.w);
-  return imagePixels * images * Math.max(1, Math.floor(Math.min(most, pixelsPerSplit / imagePixels) / images));
+  return imagePixels * images * Math.max(1, Math.floor(Math.min(most, wanted / imagePixels) / images));
 }
 
 /** What a dispatch of the multiplication does: how many splits, over how many images, and the operand that gets their sums. */
 interface Share {
   readonly splits: number;
   readonly images: number;
+  /** 0 where splits end within images. */
+  readonly imagesPerSplit: number;
   readonly parts: 'parts' | 'dw';
 }
 
@@ -144,8 +205,24 @@ function splitCall(
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
   const wanted = Math.min(ceilDivide(wantedGroups, tiles), Math.max(1, Math.floor(pixels / 64)));
-  const pixelsPerSplit = splitPixels(shape, wanted);
-  const splits = ceilDivide(pixels, pixelsPerSplit);
+  return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), multiply);
+}
+
+/** The call that multiplies and, where the pixels are split, the one that adds the parts. */
+function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: number, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
+  const sizes = operandSizes(shape);
+  const imagePixels = sizes.y / shape.outputChannels / shape.batch;
+  const splits = ceilDivide(imagePixels * shape.batch, pixelsPerSplit);
+  const parts = splits > 1 ? 'parts' : 'dw';
+  const imagesPerSplit = pixelsPerSplit / imagePixels;
+  // Splits of whole images can be cut between splits.
+  const product = Number.isInteger(imagesPerSplit)
+    ? sliceable(
+        splits,
+        { x: (sizes.x / shape.batch) * imagesPerSplit, dy: (sizes.y / shape.batch) * imagesPerSplit, parts: sizes.w },
+        (count, first) => multiply({ parts, splits: count, images: Math.min(count * imagesPerSplit, shape.batch - first * imagesPerSplit), imagesPerSplit }, pixelsPerSplit),
+      )
+    : multiply({ parts, splits, images: shape.batch, imagesPerSplit: 0 }, pixelsPerSplit);
   const { Element, elements } = widestElement(sizes.w);
   const addParts: Dispatch = {
     shader: 'sum_parts.wgsl',
@@ -154,19 +231,6 @@ function splitCall(
     operands: ['parts', 'dw'],
     workgroups: foldGrid(ceilDivide(elements, SUM_WORKGROUP_SIZE)),
   };
-  const parts = splits > 1 ? 'parts' : 'dw';
-  const imagesPerSplit = (pixelsPerSplit * shape.batch) / pixels;
-  // Splits of whole images can be cut between splits.
-  const dispatches = Number.isInteger(imagesPerSplit)
-    ? [
-        sliceable(
-          splits,
-          { x: (sizes.x / shape.batch) * imagesPerSplit, dy: (sizes.y / shape.batch) * imagesPerSplit, parts: sizes.w },
-          (count, first) => multiply({ parts, splits: count, images: Math.min(count * imagesPerSplit, shape.batch - first * imagesPerSplit) }, pixelsPerSplit),
-        ),
-      ]
-    : [multiply({ parts, splits, images: shape.batch }, pixelsPerSplit)];
-  if (splits > 1) dispatches.push(addParts);
   return {
     variant: `${variant} splits ${splits}`,
     operands: {
@@ -175,6 +239,6 @@ function splitCall(
       dw: { role: 'output', type: 'f32', length: sizes.w },
       ...(splits > 1 && { parts: { role: 'scratch', type: 'f32', length: splits * sizes.w } as const }),
     },
-    dispatches,
+    dispatches: splits > 1 ? [product, addParts] : [product],
   };
 }

@@ -27,7 +27,7 @@ function copying(count: number, source: string, sourceOffset: number, destinatio
     workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
   });
   // A window begins at an aligned place before what it is for; the rest of the way is the slice's offset.
-  const excess = (start: number): number => start % BINDING_ALIGNMENT;
+  const excess = (start: number): number => start % (BINDING_ALIGNMENT / 4);
   const windowAt = (start: number, length: number): Window => ({ offset: start - excess(start), length: excess(start) + length });
   return {
     ...launch(units, sourceOffset, destinationOffset),

@@ -1,5 +1,5 @@
-import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
-import { ARENA_BLOCK, requireWholeBlocks } from './adam.ts';
+import { sliceable } from '../src/gpu/dispatch.ts';
+import { ARENA_BLOCK, ARENA_WORKGROUP_SIZE, arenaLaunches } from './adam.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 export interface MomentumSgdProblem {
@@ -10,8 +10,6 @@ export interface MomentumSgdProblem {
   readonly nesterov: boolean;
 }
 
-const WORKGROUP_SIZE = 64;
-
 /**
  * One step of SGD with momentum over a flat arena, in place; `velocity` starts at 0.
  *
@@ -20,32 +18,27 @@ const WORKGROUP_SIZE = 64;
  */
 export const momentumSgd: Kernel<MomentumSgdProblem> = {
   name: 'momentum_sgd',
-  calls: ({ count, groups, nesterov }) => {
-    requireWholeBlocks('momentum_sgd', count);
-    return [
-      {
-        variant: 'vec4f',
-        operands: {
-          parameters: { role: 'inout', type: 'f32', length: count },
-          gradients: { role: 'input', type: 'f32', length: count },
-          velocity: { role: 'inout', type: 'f32', length: count },
-          group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
-          groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
-          hyper: { role: 'input', type: 'f32', length: 2 },
-          gate: { role: 'input', type: 'u32', length: 2 },
-        },
-        dispatches: [
-          sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 }, (blocks) => ({
-            shader: 'momentum_sgd.wgsl',
-            constants: { NESTEROV: nesterov, WORKGROUP_SIZE },
-            parameters: [(blocks * ARENA_BLOCK) / 4],
-            operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
-            workgroups: foldGrid(ceilDivide((blocks * ARENA_BLOCK) / 4, WORKGROUP_SIZE)),
-          })),
-        ],
+  calls: ({ count, groups, nesterov }, traits) =>
+    arenaLaunches('momentum_sgd', count, traits).map(({ variant, launch }) => ({
+      variant,
+      operands: {
+        parameters: { role: 'inout', type: 'f32', length: count },
+        gradients: { role: 'input', type: 'f32', length: count },
+        velocity: { role: 'inout', type: 'f32', length: count },
+        group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
+        groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
+        hyper: { role: 'input', type: 'f32', length: 2 },
+        gate: { role: 'input', type: 'u32', length: 2 },
       },
-    ];
-  },
+      dispatches: [
+        sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 }, (blocks) => ({
+          shader: 'momentum_sgd.wgsl',
+          constants: { NESTEROV: nesterov, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
+          operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
+          ...launch(blocks),
+        })),
+      ],
+    })),
   reference,
   cost: ({ count, nesterov }) => ({ flop: (nesterov ? 8 : 6) * count, bytes: 20 * count }),
   cases: [

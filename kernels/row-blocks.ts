@@ -15,6 +15,8 @@ export interface BlockStyle {
   readonly columnLanes: number;
   /** The same for the second pass, whose rows are the blocks of the first: few columns, so that more lanes share them. */
   readonly combiningColumnLanes: number;
+  /** Rows that a lane visits in an element-wise pass: it loads the column's parameters once for all of them. */
+  readonly visitedRows: number;
 }
 
 const WORKGROUP_BLOCKS: BlockStyle = {
@@ -23,6 +25,7 @@ const WORKGROUP_BLOCKS: BlockStyle = {
   workgroupSize: 128,
   columnLanes: 16,
   combiningColumnLanes: 4,
+  visitedRows: 8,
 };
 
 const INVOCATION_BLOCKS: BlockStyle = {
@@ -31,6 +34,7 @@ const INVOCATION_BLOCKS: BlockStyle = {
   workgroupSize: 64,
   columnLanes: 64,
   combiningColumnLanes: 64,
+  visitedRows: 32,
 };
 
 /** Both styles, the one that suits the adapter first. */
@@ -61,8 +65,6 @@ const REDUCING_WORKGROUPS = 1024;
 /** Rows that a lane should at least reduce for its partial result to be worth writing and reading. */
 const SHARED_ROWS_A_LANE = 4;
 const OWN_ROWS_A_LANE = 128;
-/** Rows that a lane visits in an element-wise pass: it loads the column's parameters once for all of them. */
-const VISITED_ROWS_A_LANE = 8;
 const LARGEST_GRID = 65535;
 
 /** Blocks of rows whose partial results, one row for each block, a second pass combines with `combiningBlocks`. */
@@ -86,7 +88,7 @@ export function combiningBlocks(style: BlockStyle, rows: number, channels: numbe
 /** Blocks for an element-wise pass, whose row lanes always take the rows of their block in turn. */
 export function visitingBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
   const lanes = rectangle(channels, style.columnLanes, style.workgroupSize);
-  const rowsPerBlock = Math.max(VISITED_ROWS_A_LANE * lanes.rowLanes, ceilDivide(rows, LARGEST_GRID));
+  const rowsPerBlock = Math.max(style.visitedRows * lanes.rowLanes, ceilDivide(rows, LARGEST_GRID));
   return grid(lanes, rows, rowsPerBlock, 1);
 }
 

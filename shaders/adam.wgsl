@@ -13,10 +13,12 @@
 // hyper           [8] f32: learning rate, beta1, beta2, epsilon, 1 - beta1^t, 1 - beta2^t, 1 - beta1, 1 - beta2. The
 //                 differences come from the host's float64: in float32, 1 - 0.999 is wrong in its fifth digit.
 // gate            [2] u32: nothing changes where gate[0] > 0
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation a vec4f. Constants: DECOUPLED, WORKGROUP_SIZE.
+// Dispatch: foldGrid(ceil(count / (steps * WORKGROUP_SIZE))); an invocation takes `steps` vec4f in a row, all of one block of 64
+//   elements, whose settings it reads once. Constants: DECOUPLED, WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
+  steps: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -33,28 +35,30 @@ const ELEMENTS_IN_A_BLOCK = 16u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i >= parameters.count || gate[0] > 0) {
+  let first = ((id.x + id.y * grid.x) * WORKGROUP_SIZE + lane) * parameters.steps;
+  if (first >= parameters.count || gate[0] > 0) {
     return;
   }
-  let settings = groupSettings[group[i / ELEMENTS_IN_A_BLOCK]];
+  let settings = groupSettings[group[first / ELEMENTS_IN_A_BLOCK]];
   let rates = hyper[0];
   let corrections = hyper[1];
   let learningRate = rates.x * settings.x;
   let beta2 = rates.z;
   let epsilon = rates.w;
 
-  var p = weights[i];
-  var g = gradients[i];
-  if (DECOUPLED) {
-    p -= learningRate * settings.y * p;
-  } else {
-    g += settings.y * p;
+  for (var i = first; i < first + parameters.steps; i++) {
+    var p = weights[i];
+    var g = gradients[i];
+    if (DECOUPLED) {
+      p -= learningRate * settings.y * p;
+    } else {
+      g += settings.y * p;
+    }
+    let previous = firstMoment[i];
+    let m = previous + corrections.z * (g - previous);
+    let v = beta2 * secondMoment[i] + corrections.w * (g * g);
+    firstMoment[i] = m;
+    secondMoment[i] = v;
+    weights[i] = p - learningRate / corrections.x * (m / (sqrt(v) / sqrt(corrections.y) + epsilon));
   }
-  let previous = firstMoment[i];
-  let m = previous + corrections.z * (g - previous);
-  let v = beta2 * secondMoment[i] + corrections.w * (g * g);
-  firstMoment[i] = m;
-  secondMoment[i] = v;
-  weights[i] = p - learningRate / corrections.x * (m / (sqrt(v) / sqrt(corrections.y) + epsilon));
 }

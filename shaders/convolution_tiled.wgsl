@@ -1,13 +1,28 @@
-// Convolution, forward or data gradient, by tiles in workgroup memory. For the mathematics, the merged rows of taps and the
-// phases of the data gradient see convolution_stationary.wgsl; operands, parameters and epilogue are the same.
+// Convolution, forward or data gradient, by tiles in workgroup memory, four channels at a time. For the mathematics, the merged
+// rows of taps and the phases of the data gradient see convolution_stationary.wgsl; operands and epilogue are the same.
 //
-// Made for GPUs: a workgroup of SIDE x SIDE invocations computes a tile of 4*SIDE destination pixels x 4*SIDE channels, 4 x 4
-// an invocation. The reduction advances by SIDE: both factors' tiles are staged in workgroup memory as vectors of four
-// pixels and of four channels, so that an inner step is two vector reads and sixteen multiply-adds.
+// Made for GPUs. A workgroup computes TILE_ROWS destination pixels x TILE_COLUMNS channels, an invocation ROWS x COLUMNS of them
+// in registers. The reduction advances by DEPTH: while a step is multiplied out of workgroup memory, the next one is on its way
+// from global memory into registers. With BUFFERS = 2 it goes to the other half of workgroup memory, which saves one of the two
+// barriers a step.
 //
-// Dispatch: [ceil(pixels of the largest phase / (4*SIDE)), ceil(destinationChannels / (4*SIDE)), phases].
-// Limits: SIDE*SIDE invocations (256 for SIDE 16), 32*SIDE*SIDE bytes of workgroup memory.
-// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; SIDE 8 or 16.
+// Source vectors run along the depth, as they lie in memory; weight vectors along the columns (the data gradient, whose
+// weights run along the depth, turns blocks of 4 x 4 in registers). Four depths of an inner step are ROWS + COLUMNS vector
+// reads and 4 * ROWS * COLUMNS multiply-adds. No bank conflicts: neighbouring invocations read neighbouring weight vectors, and
+// a padding vector a row spreads the source's rows over the banks.
+//
+// The reduction may be split over workgroups (`stepsPerSplit`); the parts, each as large as the destination, are then added
+// in a second pass (sum_parts.wgsl, or sum_parts_epilogue.wgsl with an epilogue).
+//
+// Dispatch: [.., .., phases * splits], x * y folded from ceil(destinationChannels / TILE_COLUMNS) * ceil(pixels of the largest
+//   phase / TILE_ROWS), channels first: workgroups that run together read the same pixels.
+// Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations; see `workgroupBytes` in kernels/tiles.ts.
+// Needs: source and destination channels in multiples of four.
+// Constants: Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
+//   it is a part (sums, scale and shift are f32 always); DATA_GRADIENT, AFFINE, RESIDUAL, RELU; POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic);
+//   TILE_ROWS, TILE_COLUMNS, DEPTH, ROWS, COLUMNS (multiples of four except ROWS), BUFFERS 1 or 2;
+//   UNROLLED: whether the compiler may see the depth of the inner loop (on lavapipe that multiplies the time it takes).
+// Source: the register-tiled matrix product of V. Volkov and J. Demmel, Benchmarking GPUs to tune dense linear algebra (SC 2008).
 
 struct Parameters {
   batch: u32,
@@ -23,15 +38,17 @@ struct Parameters {
   strideX: u32,
   paddingY: u32,
   paddingX: u32,
+  stepsPerSplit: u32,
+  depthVectors: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> source: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> destination: array<f32>;
-@group(0) @binding(4) var<storage, read_write> scale: array<f32>;
-@group(0) @binding(5) var<storage, read_write> shift: array<f32>;
-@group(0) @binding(6) var<storage, read_write> residual: array<f32>;
+@group(0) @binding(1) var<storage, read_write> source: array<vec4<Scalar>>;
+@group(0) @binding(2) var<storage, read_write> weights: array<vec4<Scalar>>;
+@group(0) @binding(3) var<storage, read_write> destination: array<vec4<Target>>;
+@group(0) @binding(4) var<storage, read_write> scale: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> shift: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> residual: array<vec4<Scalar>>;
 
 // Along one axis: destination pixels p of a phase, at `phase + p * step`, read `taps` consecutive source pixels from
 // `origin + p * stride`; the weight of tap t is at `firstTap + t * tapStep`.
@@ -58,106 +75,219 @@ fn axis(size: u32, kernel: u32, stride: u32, padding: u32, phase: u32) -> Axis {
   return Axis((size - phase + stride - 1u) / stride, phase, stride, 1, origin, taps, firstTap, -i32(stride));
 }
 
-// [depth][group of four pixels] and [depth][group of four channels].
-var<workgroup> sourceTile: array<vec4f, SIDE * SIDE>;
-var<workgroup> weightTile: array<vec4f, SIDE * SIDE>;
+const DEPTH_VECTORS = DEPTH / 4u;
+const TILE_COLUMN_VECTORS = TILE_COLUMNS / 4u;
+const COLUMN_VECTORS = COLUMNS / 4u;
+const ROW_LANES = TILE_ROWS / ROWS;
+const COLUMN_LANES = TILE_COLUMNS / COLUMNS;
+const INVOCATIONS = ROW_LANES * COLUMN_LANES;
 
-@compute @workgroup_size(SIDE, SIDE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+// Vectors of the source tile, blocks of 4 x 4 of the weight tile, and how many of them an invocation stages at most.
+const SOURCE_VECTORS = TILE_ROWS * DEPTH_VECTORS;
+const WEIGHT_BLOCKS = DEPTH_VECTORS * TILE_COLUMN_VECTORS;
+const SOURCE_SLOTS = (SOURCE_VECTORS + INVOCATIONS - 1u) / INVOCATIONS;
+const WEIGHT_SLOTS = (WEIGHT_BLOCKS + INVOCATIONS - 1u) / INVOCATIONS;
+
+// [row][depth / 4] and [depth][column / 4]. The data gradient writes weights across the rows, hence its padding.
+const SOURCE_STRIDE = DEPTH_VECTORS + 1u;
+const WEIGHT_STRIDE = TILE_COLUMN_VECTORS + select(0u, 1u, DATA_GRADIENT);
+var<workgroup> sourceTile: array<vec4f, BUFFERS * TILE_ROWS * SOURCE_STRIDE>;
+var<workgroup> weightTile: array<vec4f, BUFFERS * DEPTH * WEIGHT_STRIDE>;
+
+// Where a staged vector comes from: the run of taps of its pixel begins at `base`, in source row `row`, and is inside the
+// image between the offsets `first` and `last`. All in vectors.
+struct Run {
+  base: i32,
+  row: i32,
+  first: i32,
+  last: i32,
+}
+
+var<private> runs: array<Run, SOURCE_SLOTS>;
+var<private> stagedSource: array<vec4<Scalar>, SOURCE_SLOTS>;
+var<private> stagedWeights: array<vec4<Scalar>, 4u * WEIGHT_SLOTS>;
+var<private> sums: array<vec4f, ROWS * COLUMN_VECTORS>;
+
+// Global memory to registers: the step at `start` (in vectors) of the runs of a tap row.
+fn load(tapRow: u32, start: u32, y: Axis, x: Axis, firstColumnVector: u32, lane: u32) {
+  let channelVectors = parameters.sourceChannels / 4u;
+  let columnVectors = parameters.destinationChannels / 4u;
+  for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
+    let run = runs[slot];
+    let offset = i32(start + (lane + slot * INVOCATIONS) % DEPTH_VECTORS);
+    var index = run.base + offset;
+    var inside = offset >= run.first && offset < run.last;
+    if (!POINTWISE) {
+      let row = run.row + i32(tapRow);
+      inside = inside && row >= 0 && row < i32(parameters.sourceHeight);
+      index += i32(tapRow * parameters.sourceWidth * channelVectors);
+    }
+    stagedSource[slot] = select(vec4<Scalar>(), source[u32(select(0, index, inside))], inside);
+  }
+  let kernelRow = y.firstTap + i32(tapRow) * y.tapStep;
+  for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
+    // Neighbouring invocations follow the weights in memory.
+    let block = lane + slot * INVOCATIONS;
+    let offset = start + select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
+    let column = firstColumnVector + select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
+    let inside = block < WEIGHT_BLOCKS && offset < x.taps * channelVectors && column < columnVectors;
+    var index: u32;
+    var stride: u32;
+    if (DATA_GRADIENT) {
+      let tap = select(offset / channelVectors, 0u, POINTWISE);
+      let kernelPixel = u32(kernelRow * i32(parameters.kernelWidth) + x.firstTap + i32(tap) * x.tapStep);
+      index = (kernelPixel * parameters.destinationChannels + 4u * column) * channelVectors + offset - tap * channelVectors;
+      stride = channelVectors;
+    } else {
+      index = (u32(kernelRow) * parameters.kernelWidth * parameters.sourceChannels + 4u * offset) * columnVectors + column;
+      stride = columnVectors;
+    }
+    for (var i = 0u; i < 4u; i++) {
+      stagedWeights[4u * slot + i] = select(vec4<Scalar>(), weights[select(0u, index + i * stride, inside)], inside);
+    }
+  }
+}
+
+// Registers to workgroup memory, which holds f32: a 16-bit number is widened once, not each time it is read.
+fn stage(buffer: u32, lane: u32) {
+  for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
+    let vector = lane + slot * INVOCATIONS;
+    if (vector < SOURCE_VECTORS) {
+      sourceTile[(buffer * TILE_ROWS + vector / DEPTH_VECTORS) * SOURCE_STRIDE + vector % DEPTH_VECTORS] = vec4f(stagedSource[slot]);
+    }
+  }
+  for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
+    let block = lane + slot * INVOCATIONS;
+    if (block < WEIGHT_BLOCKS) {
+      var turned = mat4x4<Scalar>(stagedWeights[4u * slot], stagedWeights[4u * slot + 1u], stagedWeights[4u * slot + 2u], stagedWeights[4u * slot + 3u]);
+      if (DATA_GRADIENT) {
+        turned = transpose(turned);
+      }
+      let depth = 4u * select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
+      let column = select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
+      let first = (buffer * DEPTH + depth) * WEIGHT_STRIDE + column;
+      weightTile[first] = vec4f(turned[0]);
+      weightTile[first + WEIGHT_STRIDE] = vec4f(turned[1]);
+      weightTile[first + 2u * WEIGHT_STRIDE] = vec4f(turned[2]);
+      weightTile[first + 3u * WEIGHT_STRIDE] = vec4f(turned[3]);
+    }
+  }
+}
+
+fn multiply(buffer: u32, rowLane: u32, columnLane: u32) {
+  for (var k = 0u; k < select(parameters.depthVectors, DEPTH_VECTORS, UNROLLED); k++) {
+    var block: array<vec4f, 4u * COLUMN_VECTORS>;
+    for (var j = 0u; j < COLUMN_VECTORS; j++) {
+      let first = (buffer * DEPTH + 4u * k) * WEIGHT_STRIDE + columnLane + j * COLUMN_LANES;
+      for (var i = 0u; i < 4u; i++) {
+        block[4u * j + i] = weightTile[first + i * WEIGHT_STRIDE];
+      }
+    }
+    for (var r = 0u; r < ROWS; r++) {
+      let a = sourceTile[(buffer * TILE_ROWS + rowLane + r * ROW_LANES) * SOURCE_STRIDE + k];
+      for (var j = 0u; j < COLUMN_VECTORS; j++) {
+        var sum = sums[r * COLUMN_VECTORS + j];
+        sum = fma(vec4f(a.x), block[4u * j], sum);
+        sum = fma(vec4f(a.y), block[4u * j + 1u], sum);
+        sum = fma(vec4f(a.z), block[4u * j + 2u], sum);
+        sums[r * COLUMN_VECTORS + j] = fma(vec4f(a.w), block[4u * j + 3u], sum);
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = parameters;
-  let y = axis(p.destinationHeight, p.kernelHeight, p.strideY, p.paddingY, group.z / p.strideX);
-  let x = axis(p.destinationWidth, p.kernelWidth, p.strideX, p.paddingX, group.z % p.strideX);
+  let phases = select(1u, p.strideY * p.strideX, DATA_GRADIENT);
+  let phase = group.z % phases;
+  let split = group.z / phases;
+  let y = axis(p.destinationHeight, p.kernelHeight, p.strideY, p.paddingY, phase / p.strideX);
+  let x = axis(p.destinationWidth, p.kernelWidth, p.strideX, p.paddingX, phase % p.strideX);
   let pixels = p.batch * y.pixels * x.pixels;
-  let firstPixel = group.x * 4u * SIDE;
-  let firstColumn = group.y * 4u * SIDE;
-  let channels = i32(p.sourceChannels);
-  let runLength = x.taps * p.sourceChannels;
+  let columnTiles = (p.destinationChannels + TILE_COLUMNS - 1u) / TILE_COLUMNS;
+  let tile = group.x + group.y * grid.x;
+  let firstPixel = (tile / columnTiles) * TILE_ROWS;
+  let firstColumnVector = (tile % columnTiles) * TILE_COLUMN_VECTORS;
+  if (firstPixel >= pixels) {
+    return;
+  }
+  let channelVectors = i32(p.sourceChannels / 4u);
+  let runVectors = x.taps * p.sourceChannels / 4u;
 
-  // This invocation stages four pixels, at one depth; neighbours stage neighbouring channels of the same pixels.
-  var sourceY: vec4i;
-  var sourceX: vec4i;
-  var sourceRow: vec4i;
-  for (var i = 0u; i < 4u; i++) {
-    let pixel = firstPixel + local.y * 4u + i;
-    let image = pixel / (x.pixels * y.pixels);
-    sourceY[i] = y.origin + i32((pixel / x.pixels) % y.pixels) * y.stride;
-    sourceX[i] = x.origin + i32(pixel % x.pixels) * x.stride;
-    sourceRow[i] = i32(image * p.sourceHeight);
-    if (pixel >= pixels) {
-      sourceY[i] = -i32(p.kernelHeight); // outside for every tap
+  for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
+    let vector = lane + slot * INVOCATIONS;
+    let pixel = firstPixel + vector / DEPTH_VECTORS;
+    var run: Run;
+    if (POINTWISE) {
+      run = Run(i32(pixel) * channelVectors, 0, 0, channelVectors);
+    } else {
+      let image = i32(pixel / (x.pixels * y.pixels));
+      let row = y.origin + i32((pixel / x.pixels) % y.pixels) * y.stride;
+      let column = x.origin + i32(pixel % x.pixels) * x.stride;
+      let base = ((image * i32(p.sourceHeight) + row) * i32(p.sourceWidth) + column) * channelVectors;
+      run = Run(base, row, -column * channelVectors, min(i32(runVectors), (i32(p.sourceWidth) - column) * channelVectors));
+    }
+    if (vector >= SOURCE_VECTORS || pixel >= pixels) {
+      run.last = run.first;
+    }
+    runs[slot] = run;
+  }
+
+  let stepsPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
+  let firstStep = split * p.stepsPerSplit;
+  let lastStep = min(firstStep + p.stepsPerSplit, y.taps * stepsPerRun);
+  var tapRow = firstStep / max(stepsPerRun, 1u);
+  var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
+  let rowLane = lane / COLUMN_LANES;
+  let columnLane = lane % COLUMN_LANES;
+  for (var step = firstStep; step <= lastStep; step++) {
+    if (step < lastStep) {
+      load(tapRow, start, y, x, firstColumnVector, lane);
+      start += DEPTH_VECTORS;
+      if (start >= runVectors) {
+        start = 0u;
+        tapRow++;
+      }
+    }
+    if (step > firstStep) {
+      multiply((step - 1u) % BUFFERS, rowLane, columnLane);
+    }
+    if (step < lastStep) {
+      if (BUFFERS == 1u) {
+        workgroupBarrier();
+      }
+      stage(step % BUFFERS, lane);
+      workgroupBarrier();
     }
   }
 
-  var sums: array<vec4f, 4>;
-  for (var tapY = 0u; tapY < y.taps; tapY++) {
-    let kernelRow = y.firstTap + i32(tapY) * y.tapStep;
-    for (var start = 0u; start < runLength; start += SIDE) {
-      var staged: vec4f;
-      let offset = i32(start + local.x);
-      for (var i = 0u; i < 4u; i++) {
-        let row = sourceY[i] + i32(tapY);
-        let inside = row >= 0 && row < i32(p.sourceHeight) && offset < i32(runLength)
-          && offset >= -sourceX[i] * channels && offset < (i32(p.sourceWidth) - sourceX[i]) * channels;
-        let index = ((sourceRow[i] + row) * i32(p.sourceWidth) + sourceX[i]) * channels + offset;
-        staged[i] = select(0.0, source[u32(select(0, index, inside))], inside);
-      }
-      // Weights lie along the destination's channels in the forward pass and along the source's in the data gradient;
-      // neighbouring invocations follow them.
-      let depth = select(local.y, local.x, DATA_GRADIENT);
-      let columns = firstColumn + 4u * select(local.x, local.y, DATA_GRADIENT);
-      let weightOffset = start + depth;
-      let tap = weightOffset / p.sourceChannels;
-      let channel = weightOffset % p.sourceChannels;
-      let kernelPixel = u32(kernelRow * i32(p.kernelWidth) + x.firstTap + i32(tap) * x.tapStep);
-      var weight: vec4f;
-      for (var i = 0u; i < 4u; i++) {
-        let column = columns + i;
-        var index = (kernelPixel * p.sourceChannels + channel) * p.destinationChannels + column;
-        if (DATA_GRADIENT) {
-          index = (kernelPixel * p.destinationChannels + column) * p.sourceChannels + channel;
-        }
-        let inside = weightOffset < runLength && column < p.destinationChannels;
-        weight[i] = select(0.0, weights[select(0u, index, inside)], inside);
-      }
-
-      workgroupBarrier();
-      sourceTile[local.x * SIDE + local.y] = staged;
-      weightTile[depth * SIDE + select(local.x, local.y, DATA_GRADIENT)] = weight;
-      workgroupBarrier();
-      for (var k = 0u; k < SIDE; k++) {
-        let a = sourceTile[k * SIDE + local.y];
-        let b = weightTile[k * SIDE + local.x];
-        sums[0] = fma(vec4f(a.x), b, sums[0]);
-        sums[1] = fma(vec4f(a.y), b, sums[1]);
-        sums[2] = fma(vec4f(a.z), b, sums[2]);
-        sums[3] = fma(vec4f(a.w), b, sums[3]);
-      }
+  let columnVectors = p.destinationChannels / 4u;
+  let part = split * p.batch * p.destinationHeight * p.destinationWidth;
+  for (var r = 0u; r < ROWS; r++) {
+    let pixel = firstPixel + rowLane + r * ROW_LANES;
+    var destinationPixel = pixel;
+    if (!POINTWISE) {
+      let image = pixel / (x.pixels * y.pixels);
+      let placeY = y.phase + ((pixel / x.pixels) % y.pixels) * y.step;
+      let placeX = x.phase + (pixel % x.pixels) * x.step;
+      destinationPixel = (image * p.destinationHeight + placeY) * p.destinationWidth + placeX;
     }
-  }
-
-  for (var i = 0u; i < 4u; i++) {
-    let pixel = firstPixel + local.y * 4u + i;
-    if (pixel >= pixels) {
-      return;
-    }
-    let image = pixel / (x.pixels * y.pixels);
-    let placeY = y.phase + ((pixel / x.pixels) % y.pixels) * y.step;
-    let placeX = x.phase + (pixel % x.pixels) * x.step;
-    let place = ((image * p.destinationHeight + placeY) * p.destinationWidth + placeX) * p.destinationChannels;
-    for (var c = 0u; c < 4u; c++) {
-      let column = firstColumn + local.x * 4u + c;
-      if (column < p.destinationChannels) {
-        var value = sums[i][c];
+    for (var j = 0u; j < COLUMN_VECTORS; j++) {
+      let column = firstColumnVector + columnLane + j * COLUMN_LANES;
+      if (pixel < pixels && column < columnVectors) {
+        let index = (part + destinationPixel) * columnVectors + column;
+        var value = sums[r * COLUMN_VECTORS + j];
         if (AFFINE) {
           value = fma(value, scale[column], shift[column]);
         }
         if (RESIDUAL) {
-          value += residual[place + column];
+          value += vec4f(residual[index]);
         }
         if (RELU) {
-          value = max(value, 0.0);
+          value = max(value, vec4f());
         }
-        destination[place + column] = value;
+        destination[index] = vec4<Target>(value);
       }
     }
   }

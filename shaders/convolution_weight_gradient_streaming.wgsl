@@ -2,8 +2,8 @@
 // For the mathematics and the merged rows of taps see convolution_weight_gradient_stationary.wgsl; operands and sizes are the
 // same, and so are the parts that sum_parts.wgsl adds.
 //
-// Made for SwiftShader, where a sum that stays in memory (ROWS x COLUMNS of them in the stationary kernel) costs a load and a
-// store for each multiply-add. Here four sums are alive at a time: a workgroup, one subgroup, keeps DEPTH pixels x
+// For processors that execute a subgroup as one vector, and numbers of channels that are no multiples of four, so that the
+// stationary kernel's vec4f loads do not fit. Four sums are alive at a time: a workgroup, one subgroup, keeps DEPTH pixels x
 // (LANES * COLUMNS) channels of dy; for each (tap, input channel) pair its lanes gather that number from LANES pixels at a
 // time, share it by broadcasts, and add the result to the part.
 //

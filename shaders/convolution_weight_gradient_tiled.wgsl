@@ -1,12 +1,20 @@
-// Weight gradient of a convolution by tiles in workgroup memory. For the mathematics and the merged rows of taps see
-// convolution_weight_gradient_stationary.wgsl; operands and sizes are the same.
+// Weight gradient of a convolution by tiles in workgroup memory, four channels at a time. For the mathematics and the merged
+// rows of taps see convolution_weight_gradient_stationary.wgsl; operands and sizes are the same.
 //
-// Made for GPUs: a workgroup of SIDE x SIDE invocations computes a tile of 4*SIDE (tap, input channel) pairs x 4*SIDE output
-// channels of one part of the pixels, 4 x 4 an invocation; SIDE pixels are staged at a time.
+// Made for GPUs. A workgroup computes TILE_ROWS (tap, input channel) pairs x TILE_COLUMNS output channels of one part of the
+// pixels, an invocation ROWS x COLUMNS of them in registers. The reduction advances by DEPTH pixels: while a step is multiplied
+// out of workgroup memory, the next one is on its way from global memory into registers (and with BUFFERS = 2 into the other
+// half of workgroup memory, which saves one of two barriers a step). Both factors lie in memory as the product wants them:
+// a pixel is (ROWS + COLUMNS) / 4 vector reads and ROWS * COLUMNS multiply-adds.
 //
-// Dispatch: [splits, ceil(outputChannels / (4*SIDE)), kernelHeight * ceil(kernelWidth * inputChannels / (4*SIDE))].
-// Limits: SIDE*SIDE invocations (256 for SIDE 16), 32*SIDE*SIDE bytes of workgroup memory.
-// Constants: SIDE 8 or 16.
+// The parts are added in a second pass in fixed order (sum_parts.wgsl).
+//
+// Dispatch: [ceil(outputChannels / TILE_COLUMNS), kernelHeight * ceil(kernelWidth * inputChannels / TILE_ROWS), splits]: workgroups
+//   that run together read the same pixels.
+// Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations, 4 * BUFFERS * DEPTH * (TILE_ROWS + TILE_COLUMNS) bytes.
+// Needs: input and output channels in multiples of four.
+// Constants: POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
+//   multiples of four), DEPTH, BUFFERS 1 or 2; UNROLLED: whether the compiler may see the depth of the inner loop.
 
 struct Parameters {
   batch: u32,
@@ -23,72 +31,162 @@ struct Parameters {
   paddingY: u32,
   paddingX: u32,
   pixelsPerSplit: u32,
+  depth: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
 
-// [pixel][group of four (tap, input channel) pairs] and [pixel][group of four output channels].
-var<workgroup> xTile: array<vec4f, SIDE * SIDE>;
-var<workgroup> dyTile: array<vec4f, SIDE * SIDE>;
+const TILE_ROW_VECTORS = TILE_ROWS / 4u;
+const TILE_COLUMN_VECTORS = TILE_COLUMNS / 4u;
+const ROW_VECTORS = ROWS / 4u;
+const COLUMN_VECTORS = COLUMNS / 4u;
+const ROW_LANES = TILE_ROWS / ROWS;
+const COLUMN_LANES = TILE_COLUMNS / COLUMNS;
+const INVOCATIONS = ROW_LANES * COLUMN_LANES;
 
-@compute @workgroup_size(SIDE, SIDE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+// Vectors of the tiles, and how many of them an invocation stages at most.
+const X_VECTORS = DEPTH * TILE_ROW_VECTORS;
+const DY_VECTORS = DEPTH * TILE_COLUMN_VECTORS;
+const X_SLOTS = (X_VECTORS + INVOCATIONS - 1u) / INVOCATIONS;
+const DY_SLOTS = (DY_VECTORS + INVOCATIONS - 1u) / INVOCATIONS;
+
+// [pixel][row / 4] and [pixel][column / 4].
+var<workgroup> xTile: array<vec4f, BUFFERS * X_VECTORS>;
+var<workgroup> dyTile: array<vec4f, BUFFERS * DY_VECTORS>;
+
+var<private> stagedX: array<vec4f, X_SLOTS>;
+var<private> stagedDy: array<vec4f, DY_SLOTS>;
+// Where the output pixel of each staged vector of x is; counting on is cheaper than dividing at each step.
+struct Place {
+  image: u32,
+  y: u32,
+  x: u32,
+}
+var<private> places: array<Place, X_SLOTS>;
+var<private> sums: array<vec4f, ROWS * COLUMN_VECTORS>;
+
+// Global memory to registers: DEPTH pixels from `start` on; then the places move on by DEPTH pixels.
+fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstColumnVector: u32, advance: Place, lane: u32) {
   let p = parameters;
-  let runLength = p.kernelWidth * p.inputChannels;
-  let rowTiles = (runLength + 4u * SIDE - 1u) / (4u * SIDE);
-  let kernelRow = group.z / rowTiles;
-  let firstRow = (group.z % rowTiles) * 4u * SIDE;
-  let firstColumn = group.y * 4u * SIDE;
-  let pixels = p.batch * p.outputHeight * p.outputWidth;
-  let firstPixel = group.x * p.pixelsPerSplit;
-  let lastPixel = min(firstPixel + p.pixelsPerSplit, pixels);
-  let channels = i32(p.inputChannels);
+  let channelVectors = i32(p.inputChannels / 4u);
+  let runVectors = i32(p.kernelWidth) * channelVectors;
+  for (var slot = 0u; slot < X_SLOTS; slot++) {
+    let vector = lane + slot * INVOCATIONS;
+    let pixel = start + vector / TILE_ROW_VECTORS;
+    let offset = i32(firstRowVector + vector % TILE_ROW_VECTORS);
+    var inside = pixel < lastPixel && offset < runVectors;
+    var index = i32(pixel) * channelVectors + offset;
+    if (!POINTWISE) {
+      let place = places[slot];
+      let sourceY = i32(place.y * p.strideY + kernelRow) - i32(p.paddingY);
+      let sourceX = i32(place.x * p.strideX) - i32(p.paddingX);
+      inside = inside && sourceY >= 0 && sourceY < i32(p.height)
+        && offset >= -sourceX * channelVectors && offset < (i32(p.width) - sourceX) * channelVectors;
+      index = ((i32(place.image * p.height) + sourceY) * i32(p.width) + sourceX) * channelVectors + offset;
 
-  var sums: array<vec4f, 4>;
-  for (var start = firstPixel; start < lastPixel; start += SIDE) {
-    let pixel = start + local.y;
-    let image = pixel / (p.outputWidth * p.outputHeight);
-    let sourceY = i32(((pixel / p.outputWidth) % p.outputHeight) * p.strideY + kernelRow) - i32(p.paddingY);
-    let sourceX = i32((pixel % p.outputWidth) * p.strideX) - i32(p.paddingX);
-    let inRow = pixel < lastPixel && sourceY >= 0 && sourceY < i32(p.height);
-    let base = ((i32(image * p.height) + sourceY) * i32(p.width) + sourceX) * channels;
-    let first = -sourceX * channels;
-    let last = min(i32(runLength), (i32(p.width) - sourceX) * channels);
-    var value: vec4f;
-    var gradient: vec4f;
-    for (var i = 0u; i < 4u; i++) {
-      let offset = i32(firstRow + local.x * 4u + i);
-      let inside = inRow && offset >= first && offset < last;
-      value[i] = select(0.0, x[u32(select(0, base + offset, inside))], inside);
-      let column = firstColumn + local.x * 4u + i;
-      let valid = pixel < lastPixel && column < p.outputChannels;
-      gradient[i] = select(0.0, dy[select(0u, pixel * p.outputChannels + column, valid)], valid);
+      let right = place.x + advance.x;
+      let carryX = u32(right >= p.outputWidth);
+      let down = place.y + advance.y + carryX;
+      let carryY = u32(down >= p.outputHeight);
+      places[slot] = Place(place.image + advance.image + carryY, down - carryY * p.outputHeight, right - carryX * p.outputWidth);
     }
-    workgroupBarrier();
-    xTile[local.y * SIDE + local.x] = value;
-    dyTile[local.y * SIDE + local.x] = gradient;
-    workgroupBarrier();
-    for (var k = 0u; k < SIDE; k++) {
-      let a = xTile[k * SIDE + local.y];
-      let b = dyTile[k * SIDE + local.x];
-      sums[0] = fma(vec4f(a.x), b, sums[0]);
-      sums[1] = fma(vec4f(a.y), b, sums[1]);
-      sums[2] = fma(vec4f(a.z), b, sums[2]);
-      sums[3] = fma(vec4f(a.w), b, sums[3]);
+    stagedX[slot] = select(vec4f(), x[u32(select(0, index, inside))], inside);
+  }
+  let columnVectors = p.outputChannels / 4u;
+  for (var slot = 0u; slot < DY_SLOTS; slot++) {
+    let vector = lane + slot * INVOCATIONS;
+    let pixel = start + vector / TILE_COLUMN_VECTORS;
+    let column = firstColumnVector + vector % TILE_COLUMN_VECTORS;
+    let inside = pixel < lastPixel && column < columnVectors;
+    stagedDy[slot] = select(vec4f(), dy[select(0u, pixel * columnVectors + column, inside)], inside);
+  }
+}
+
+// Registers to workgroup memory.
+fn stage(buffer: u32, lane: u32) {
+  for (var slot = 0u; slot < X_SLOTS; slot++) {
+    let vector = lane + slot * INVOCATIONS;
+    if (vector < X_VECTORS) {
+      xTile[buffer * X_VECTORS + vector] = stagedX[slot];
+    }
+  }
+  for (var slot = 0u; slot < DY_SLOTS; slot++) {
+    let vector = lane + slot * INVOCATIONS;
+    if (vector < DY_VECTORS) {
+      dyTile[buffer * DY_VECTORS + vector] = stagedDy[slot];
+    }
+  }
+}
+
+fn multiply(buffer: u32, rowLane: u32, columnLane: u32) {
+  for (var k = 0u; k < select(parameters.depth, DEPTH, UNROLLED); k++) {
+    var b: array<vec4f, COLUMN_VECTORS>;
+    for (var j = 0u; j < COLUMN_VECTORS; j++) {
+      b[j] = dyTile[buffer * DY_VECTORS + k * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES];
+    }
+    for (var i = 0u; i < ROW_VECTORS; i++) {
+      let a = xTile[buffer * X_VECTORS + k * TILE_ROW_VECTORS + rowLane + i * ROW_LANES];
+      for (var r = 0u; r < 4u; r++) {
+        for (var j = 0u; j < COLUMN_VECTORS; j++) {
+          let at = (4u * i + r) * COLUMN_VECTORS + j;
+          sums[at] = fma(vec4f(a[r]), b[j], sums[at]);
+        }
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let p = parameters;
+  let runVectors = p.kernelWidth * p.inputChannels / 4u;
+  let rowTiles = (runVectors + TILE_ROW_VECTORS - 1u) / TILE_ROW_VECTORS;
+  let kernelRow = group.y / rowTiles;
+  let firstRowVector = (group.y % rowTiles) * TILE_ROW_VECTORS;
+  let firstColumnVector = group.x * TILE_COLUMN_VECTORS;
+  let imagePixels = p.outputHeight * p.outputWidth;
+  let firstPixel = group.z * p.pixelsPerSplit;
+  let lastPixel = min(firstPixel + p.pixelsPerSplit, p.batch * imagePixels);
+
+  for (var slot = 0u; slot < X_SLOTS; slot++) {
+    let pixel = firstPixel + (lane + slot * INVOCATIONS) / TILE_ROW_VECTORS;
+    places[slot] = Place(pixel / imagePixels, (pixel / p.outputWidth) % p.outputHeight, pixel % p.outputWidth);
+  }
+  let advance = Place(DEPTH / imagePixels, (DEPTH / p.outputWidth) % p.outputHeight, DEPTH % p.outputWidth);
+
+  let rowLane = lane / COLUMN_LANES;
+  let columnLane = lane % COLUMN_LANES;
+  let steps = (lastPixel - firstPixel + DEPTH - 1u) / DEPTH;
+  for (var step = 0u; step <= steps; step++) {
+    if (step < steps) {
+      load(firstPixel + step * DEPTH, lastPixel, kernelRow, firstRowVector, firstColumnVector, advance, lane);
+    }
+    if (step > 0u) {
+      multiply((step - 1u) % BUFFERS, rowLane, columnLane);
+    }
+    if (step < steps) {
+      if (BUFFERS == 1u) {
+        workgroupBarrier();
+      }
+      stage(step % BUFFERS, lane);
+      workgroupBarrier();
     }
   }
 
-  let partSize = p.kernelHeight * runLength * p.outputChannels;
-  for (var i = 0u; i < 4u; i++) {
-    let offset = firstRow + local.y * 4u + i;
-    let place = group.x * partSize + (kernelRow * runLength + offset) * p.outputChannels;
-    for (var c = 0u; c < 4u; c++) {
-      let column = firstColumn + local.x * 4u + c;
-      if (offset < runLength && column < p.outputChannels) {
-        parts[place + column] = sums[i][c];
+  let columnVectors = p.outputChannels / 4u;
+  let partRows = p.kernelHeight * p.kernelWidth * p.inputChannels;
+  for (var i = 0u; i < ROW_VECTORS; i++) {
+    let rowVector = firstRowVector + rowLane + i * ROW_LANES;
+    for (var r = 0u; r < 4u; r++) {
+      let row = group.z * partRows + 4u * (kernelRow * runVectors + rowVector) + r;
+      for (var j = 0u; j < COLUMN_VECTORS; j++) {
+        let column = firstColumnVector + columnLane + j * COLUMN_LANES;
+        if (rowVector < runVectors && column < columnVectors) {
+          parts[row * columnVectors + column] = sums[(4u * i + r) * COLUMN_VECTORS + j];
+        }
       }
     }
   }

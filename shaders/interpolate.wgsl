@@ -19,6 +19,7 @@ struct Parameters {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
   if (i < parameters.count && gate[0] == 0) {
-    running[i] += parameters.momentum * (batch[i] - running[i]);
+    // A momentum of 1 gives the batch itself, which the sum would round.
+    running[i] = select(running[i] + parameters.momentum * (batch[i] - running[i]), batch[i], parameters.momentum == 1);
   }
 }

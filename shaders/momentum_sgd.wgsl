@@ -10,10 +10,12 @@
 // groupSettings   [groups] vec4f: learning-rate multiplier, weight decay, 0, 0
 // hyper           [2] f32: learning rate, momentum
 // gate            [2] u32: nothing changes where gate[0] > 0
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation a vec4f. Constants: NESTEROV, WORKGROUP_SIZE.
+// Dispatch: foldGrid(ceil(count / (steps * WORKGROUP_SIZE))); an invocation takes `steps` vec4f in a row, all of one block of 64
+//   elements, whose settings it reads once. Constants: NESTEROV, WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
+  steps: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -29,21 +31,23 @@ const ELEMENTS_IN_A_BLOCK = 16u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i >= parameters.count || gate[0] > 0) {
+  let first = ((id.x + id.y * grid.x) * WORKGROUP_SIZE + lane) * parameters.steps;
+  if (first >= parameters.count || gate[0] > 0) {
     return;
   }
-  let settings = groupSettings[group[i / ELEMENTS_IN_A_BLOCK]];
+  let settings = groupSettings[group[first / ELEMENTS_IN_A_BLOCK]];
   let learningRate = hyper[0] * settings.x;
   let momentum = hyper[1];
 
-  let p = weights[i];
-  let g = gradients[i] + settings.y * p;
-  let b = momentum * velocity[i] + g;
-  velocity[i] = b;
-  if (NESTEROV) {
-    weights[i] = p - learningRate * (g + momentum * b);
-  } else {
-    weights[i] = p - learningRate * b;
+  for (var i = first; i < first + parameters.steps; i++) {
+    let p = weights[i];
+    let g = gradients[i] + settings.y * p;
+    let b = momentum * velocity[i] + g;
+    velocity[i] = b;
+    if (NESTEROV) {
+      weights[i] = p - learningRate * (g + momentum * b);
+    } else {
+      weights[i] = p - learningRate * b;
+    }
   }
 }

@@ -10,7 +10,13 @@ export { constant, input, ShapeError, type Shape, type Tensor } from './autodiff
 export { Store } from './autodiff/store.ts';
 export { Storage } from './autodiff/storage.ts';
 export { gradient } from './autodiff/gradient.ts';
+export { describeMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from './autodiff/memory.ts';
 export { Program, type Feeds, type ProgramOptions, type Results } from './autodiff/program.ts';
+
+// Variants of kernels: which are right here, and which is fastest.
+export { type Chooser, type Choices, type Question } from './autodiff/choices.ts';
+export { parseRecords, serializeRecords, type TuningEffort, type TuningRecords } from './tuning/records.ts';
+export { QualificationError, Tuner, type TunerOptions } from './tuning/tuner.ts';
 
 // Ops, for networks of one's own.
 export { add } from './autodiff/ops/add.ts';

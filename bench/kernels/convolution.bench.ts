@@ -2,5 +2,5 @@ import { convolution, type ConvolutionProblem } from '../../kernels/convolution.
 import type { KernelBench } from '../support/kernel-bench.ts';
 import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
 
-const bench: KernelBench<ConvolutionProblem> = { kernel: convolution, problems: resnet50Convolutions(16, 64) };
+const bench: KernelBench<ConvolutionProblem> = { kernel: convolution, problems: resnet50Convolutions };
 export default bench;

@@ -3,5 +3,5 @@ import { convolutionWeightGradient } from '../../kernels/convolution_weight_grad
 import type { KernelBench } from '../support/kernel-bench.ts';
 import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
 
-const bench: KernelBench<ConvolutionShape> = { kernel: convolutionWeightGradient, problems: resnet50Convolutions(16, 64) };
+const bench: KernelBench<ConvolutionShape> = { kernel: convolutionWeightGradient, problems: resnet50Convolutions };
 export default bench;

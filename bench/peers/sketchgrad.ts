@@ -38,7 +38,7 @@ async function trainer(): Promise<() => Promise<{ loss: number }>> {
 }
 
 async function inferrer(): Promise<() => Promise<{ logits: Float32Array }>> {
-  const program = await Program.compile(storage, { outputs: { logits: network.apply(images, 'eval').logits } });
+  const program = await Program.compile(storage, { outputs: { logits: network.apply(images, 'eval').logits }, frozen: true });
   return () => program.run(feeds);
 }
 

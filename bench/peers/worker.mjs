@@ -8,14 +8,17 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { create, globals } from 'webgpu';
 
-/** @returns {{ work: 'train' | 'infer', batch: number, size: number }} */
-export function readOptions() {
+/**
+ * @param {string[]} able the kinds of work that this engine can do
+ * @returns {{ work: 'train' | 'infer', batch: number, size: number }}
+ */
+export function readOptions(able = ['train', 'infer']) {
   const { values } = parseArgs({
     options: { work: { type: 'string' }, batch: { type: 'string' }, size: { type: 'string' } },
   });
   const batch = Number(values.batch);
   const size = Number(values.size);
-  if (values.work !== 'train' && values.work !== 'infer') throw new Error('--work must be train or infer');
+  if (!able.includes(values.work)) throw new Error(`--work must be ${able.join(' or ')}`);
   if (!Number.isInteger(batch) || batch < 1) throw new Error('--batch must be a positive integer');
   if (!Number.isInteger(size) || size < 32) throw new Error('--size must be an integer, 32 or more');
   return { work: values.work, batch, size };
@@ -64,7 +67,7 @@ export async function serve(adapter, unit) {
     ready: true,
     first: first.seconds,
     adapter,
-    answer: loss === undefined ? { logits: Array.from(logits).slice(0, 4) } : { loss },
+    answer: loss === undefined ? { logits: Array.from(logits) } : { loss },
   });
   for await (const line of createInterface({ input: process.stdin })) {
     if (line.trim() !== 'go') continue;

@@ -1,55 +1,81 @@
-import { Bench } from 'tinybench';
-import type { Kernel } from '../../kernels/kernel.ts';
+import type { Kernel, KernelCall, Operand } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
+import { RandomStream } from '../../src/random/philox.ts';
 
-/** The problems on which a kernel is timed, by a name that says where they occur. */
+/** The batch and the height and width of its images, on which the shapes of a network's layers depend. */
+export interface Work {
+  readonly batch: number;
+  readonly size: number;
+}
+
+export type Problems<Problem> = Readonly<Record<string, Problem>>;
+
+/** The problems on which a kernel is timed, by a name that says where they occur; a function where they depend on the work. */
 export interface KernelBench<Problem> {
   readonly kernel: Kernel<Problem>;
-  readonly problems: Readonly<Record<string, Problem>>;
+  readonly problems: Problems<Problem> | ((work: Work) => Problems<Problem>);
 }
 
-/** One line of the benchmark's table. */
-export interface Timing {
-  readonly kernel: string;
-  readonly problem: string;
+export function problemsOf<Problem>({ problems }: KernelBench<Problem>, work: Work): Problems<Problem> {
+  return typeof problems === 'function' ? problems(work) : problems;
+}
+
+/** A variant with its operands on the device, ready to run any number of times. */
+export interface PreparedVariant {
   readonly variant: string;
-  /** Milliseconds of one run of all its dispatches: median and, for the spread, the median absolute deviation. */
-  readonly median: number;
-  readonly deviation: number;
-  /** GFLOP/s and GB/s by the kernel's own account of its work. */
-  readonly gigaflops: number;
-  readonly gigabytes: number;
+  readonly dispatches: number;
+  /** Runs all its dispatches `times` times in one submission, and waits. */
+  run(times: number): Promise<void>;
 }
 
-/** A sample takes at least this long, so that the clock and the submission do not count. */
-const SAMPLE_MILLISECONDS = 20;
+/** The variants of one problem. Those that the device refuses are in `failures`, so that the others can still be timed. */
+export interface PreparedProblem {
+  readonly variants: readonly PreparedVariant[];
+  readonly failures: readonly { readonly variant: string; readonly message: string }[];
+  destroy(): void;
+}
 
-/** Times every variant of a kernel on each of its problems, variants of one problem in turn. */
-export async function timeKernel<Problem>(device: Device, { kernel, problems }: KernelBench<Problem>): Promise<Timing[]> {
-  const timings: Timing[] = [];
-  for (const [name, problem] of Object.entries(problems)) {
-    const bench = new Bench({ time: 200, iterations: 5, warmupIterations: 1, warmupTime: 1 });
-    const finish: (() => void)[] = [];
-    const repeats = new Map<string, number>();
-    for (const call of kernel.calls(problem, device.traits)) {
-      const buffers = new Map(
-        Object.entries(call.operands).map(([operand, { length }]) => [
-          operand,
-          device.gpu.createBuffer({ size: 4 * length, usage: GPUBufferUsage.STORAGE }),
-        ]),
-      );
+/** Above this many elements the numbers of a kernel's own `sampleInputs` would take longer to make than to use. */
+const SAMPLED_ELEMENTS = 2 ** 20;
+
+/**
+ * Compiles the variants of a problem and puts their operands on the device, shared among variants. Inputs are random:
+ * zeros would take less power on a GPU and let it run faster than it does at work. Repetitions find operands in the
+ * cache where they fit, as a layer finds what its neighbour has just written.
+ */
+export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Problem>, problem: Problem, calls: readonly KernelCall[]): Promise<PreparedProblem> {
+  const buffers = new Map<string, GPUBuffer>();
+  const sequences: Sequence[] = [];
+  const variants: PreparedVariant[] = [];
+  const failures: { variant: string; message: string }[] = [];
+  const inputs = inputsOf(kernel, problem, calls[0]);
+  const bufferOf = (name: string, operand: Operand): GPUBuffer => {
+    const key = `${name} ${operand.length}`;
+    let buffer = buffers.get(key);
+    if (buffer === undefined) {
+      buffer = device.gpu.createBuffer({ label: name, size: 4 * operand.length, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+      if (operand.role === 'input' || operand.role === 'inout') device.gpu.queue.writeBuffer(buffer, 0, inputs(name, operand));
+      buffers.set(key, buffer);
+    }
+    return buffer;
+  };
+  const destroy = (): void => {
+    for (const sequence of sequences) sequence.destroy();
+    for (const buffer of buffers.values()) buffer.destroy();
+  };
+  for (const call of calls) {
+    try {
+      const places = Object.fromEntries(Object.entries(call.operands).map(([name, operand]) => [name, bufferOf(name, operand)]));
       const sequence = await Sequence.prepare(
         device,
         call.dispatches.map((dispatch) => ({
           dispatch,
           label: call.variant,
-          ranges: dispatch.operands.map((operand) => {
-            const buffer = buffers.get(operand) as GPUBuffer;
-            return { buffer, offset: 0, size: buffer.size };
-          }),
+          ranges: dispatch.operands.map((name) => ({ buffer: places[name], offset: 0, size: places[name].size })),
         })),
       );
+      sequences.push(sequence);
       const run = async (times: number): Promise<void> => {
         const encoder = device.gpu.createCommandEncoder();
         const pass = encoder.beginComputePass();
@@ -58,35 +84,38 @@ export async function timeKernel<Problem>(device: Device, { kernel, problems }: 
         device.gpu.queue.submit([encoder.finish()]);
         await device.idle();
       };
+      // Some drivers compile when a pipeline runs first; what they refuse there must not be timed either.
       await run(1);
-      const start = performance.now();
-      await run(1);
-      const times = Math.max(1, Math.ceil(SAMPLE_MILLISECONDS / Math.max(performance.now() - start, 0.01)));
-      repeats.set(call.variant, times);
-      bench.add(call.variant, () => run(times));
-      finish.push(() => {
-        sequence.destroy();
-        for (const buffer of buffers.values()) buffer.destroy();
-      });
+      variants.push({ variant: call.variant, dispatches: call.dispatches.length, run });
+    } catch (error) {
+      if (device.failed !== undefined) throw error;
+      failures.push({ variant: call.variant, message: error instanceof Error ? error.message : String(error) });
     }
-    await bench.run();
-    const { flop, bytes } = kernel.cost(problem);
-    for (const task of bench.tasks) {
-      const result = task.result;
-      if (!('latency' in result)) throw new Error(`${kernel.name}, ${name}, ${task.name}: ${'error' in result ? String(result.error) : result.state}`);
-      const times = repeats.get(task.name) ?? 1;
-      const median = result.latency.p50 / times;
-      timings.push({
-        kernel: kernel.name,
-        problem: name,
-        variant: task.name,
-        median,
-        deviation: result.latency.mad / times,
-        gigaflops: flop / median / 1e6,
-        gigabytes: bytes / median / 1e6,
-      });
-    }
-    for (const end of finish) end();
   }
-  return timings;
+  return { variants, failures, destroy };
+}
+
+function inputsOf<Problem>(kernel: Kernel<Problem>, problem: Problem, call: KernelCall): (name: string, operand: Operand) => ArrayBufferView<ArrayBuffer> {
+  const elements = Object.values(call.operands).reduce((sum, { length }) => sum + length, 0);
+  const sampled = elements <= SAMPLED_ELEMENTS ? kernel.sampleInputs?.(problem, repeated(randomBlock)) : undefined;
+  return (name, operand) => {
+    const given = sampled?.[name];
+    // Zero is a label and an index that every problem has.
+    if (operand.type === 'u32') return given === undefined ? new Uint32Array(operand.length) : Uint32Array.from(given);
+    if (given !== undefined) return Float32Array.from(given);
+    const values = new Float32Array(operand.length);
+    for (let start = 0; start < values.length; start += randomBlock.length) values.set(randomBlock.subarray(0, values.length - start), start);
+    return values;
+  };
+}
+
+/** Numbers in [-1, 1). Its length is prime, so that no row of a matrix is the one above it. */
+const randomBlock = ((): Float32Array => {
+  const random = new RandomStream(0, 0);
+  return Float32Array.from({ length: 65_521 }, () => 2 * random.uniform() - 1);
+})();
+
+function repeated(block: Float32Array): () => number {
+  let next = 0;
+  return () => block[next++ % block.length];
 }

@@ -4,7 +4,7 @@ import type { Store } from './store.ts';
 import { Tensor, type Node, type Shape } from './tensor.ts';
 
 /** A kernel of any problem type, for whoever passes on problems that the kernel's own module made. */
-export type AnyKernel = Omit<Kernel<never>, 'cases'>;
+export type AnyKernel = Omit<Kernel<never>, 'cases' | 'miniature'> & { readonly cases: readonly unknown[]; miniature?(problem: never): unknown };
 
 /** A kernel at work: which, on what problem, and which tensor each of its operands is. */
 export interface KernelUse {
@@ -50,8 +50,10 @@ export interface Op<Attributes> {
   pins?(node: Node<Attributes>): readonly Pin[];
   /** The output is the input's memory under another shape. */
   readonly view?: boolean;
-  /** Changes stored tensors in place; runs after all else, in the order given to the program. */
+  /** Changes stored tensors in place; runs after all else, in the order given to the program, unless it is eager. */
   readonly effect?: boolean;
+  /** Runs as soon as its inputs are there, since nothing else needs their memory any longer. */
+  readonly eager?: boolean;
 }
 
 /** Applies an op: checks shapes and gives the symbolic outputs. */

@@ -1,10 +1,15 @@
 import type { Cost, KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
-import { layOutArena, type Lifetime } from './arena.ts';
+import { layOutArena } from './arena.ts';
+import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
+import { frozenFirst } from './frozen.ts';
 import { nodesBefore } from './gradient.ts';
+import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
+import { recompute } from './recompute.ts';
 import { withinLimits } from './slicing.ts';
+import type { Recomputed } from './schedule-model.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -17,8 +22,11 @@ export type Place =
 /** A kernel call with a place for each operand. */
 export interface PlannedCall {
   readonly kernel: AnyKernel;
+  readonly problem: unknown;
   readonly label: string;
   readonly call: KernelCall;
+  /** The variants that it was chosen from. */
+  readonly offered: readonly KernelCall[];
   readonly cost: Cost;
   readonly places: Readonly<Record<string, Place>>;
   readonly node: Node;
@@ -27,15 +35,21 @@ export interface PlannedCall {
 /** All that a program does, decided before anything runs. */
 export interface Plan {
   readonly calls: readonly PlannedCall[];
+  /** How many of the calls, the first ones, depend on stores and constants alone: their results hold for all runs. None unless frozen. */
+  readonly frozenCalls: number;
   /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
   readonly given: readonly Tensor[];
   readonly stores: readonly Store[];
   /** Of each tensor that the program gives back. */
   readonly outputs: ReadonlyMap<Tensor, Place>;
+  /** Bytes that a run gives back. */
+  readonly resultBytes: number;
   /** Bytes of the arena: the peak of all intermediates and scratch. */
   readonly arenaBytes: number;
   /** The lower bound of any arena for this order of calls. */
   readonly liveBytes: number;
+  /** What is computed twice so that the arena is smaller; undefined where nothing had to be. */
+  readonly recomputed: Recomputed | undefined;
 }
 
 export interface PlanOptions {
@@ -43,64 +57,52 @@ export interface PlanOptions {
   readonly updates: readonly Node[];
   readonly traits: AdapterTraits;
   readonly maxBufferBytes: number;
-  /** The largest storage binding; dispatches over more are cut into slices. */
-  readonly maxBindingBytes: number;
+  /** The largest storage binding; dispatches over more are cut into slices. Left out, there is no limit. */
+  readonly maxBindingBytes?: number;
+  /** Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has that. */
+  readonly arenaBudget?: number;
+  /** Variants to take; where it says nothing, the kernel's own preference. */
+  readonly choices?: Choices;
+  /** What is stored does not change between runs, so that what depends on it alone is computed apart from them. */
+  readonly frozen?: boolean;
 }
 
 const BYTES = 4;
 
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
-export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes }: PlanOptions): Plan {
+export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
   const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
   const pinned = grantPins(nodes);
 
-  const calls: { readonly planned: Omit<PlannedCall, 'places'>; readonly operands: Readonly<Record<string, Tensor>> }[] = [];
+  const inOrder: ScheduledCall[] = [];
   for (const node of nodes) {
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
-      const call = withinLimits(use.kernel.calls(problem, traits), limits, (operand) => describeOperand(use, operand));
+      const offered = use.kernel.calls(problem, traits);
+      const chosen = chosenCall(offered, choices?.get(questionKey(use)));
+      const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
-      calls.push({ planned: { kernel: use.kernel, label, call, cost: use.kernel.cost(problem), node }, operands: use.operands });
+      inOrder.push({ planned: { kernel: use.kernel, problem, label, call, offered, cost: use.kernel.cost(problem), node }, operands: use.operands });
     }
   }
+  const { scheduled, frozenCalls, kept } = frozen ? frozenFirst(inOrder) : { scheduled: inOrder, frozenCalls: 0, kept: [] };
 
-  // Lifetimes: of tensors from the call that writes them first to the last that touches them, of scratch its call alone.
-  const lifetimes: Lifetime[] = [];
-  const arenaIndex = new Map<Tensor, number>();
-  const scratchIndex = new Map<string, number>();
-  const first = new Map<Tensor, number>();
-  const last = new Map<Tensor, number>();
-  calls.forEach(({ planned, operands }, index) => {
-    for (const [name, operand] of Object.entries(planned.call.operands)) {
-      const tensor = operands[name];
-      if (tensor === undefined) {
-        scratchIndex.set(`${index} ${name}`, lifetimes.length);
-        lifetimes.push({ bytes: BYTES * operand.length, first: index, last: index });
-        continue;
-      }
-      const base = root(tensor);
-      if (!first.has(base)) first.set(base, index);
-      last.set(base, index);
-    }
-  });
-  for (const tensor of outputs) last.set(root(tensor), calls.length);
-  for (const [tensor, start] of first) {
-    if (tensor.origin.kind !== 'node' || pinned.has(tensor)) continue;
-    arenaIndex.set(tensor, lifetimes.length);
-    lifetimes.push({ bytes: BYTES * tensor.length, first: start, last: last.get(tensor) ?? start });
-  }
+  const alive = [...outputs, ...kept];
+  const recomputation = arenaBudget === undefined ? undefined : recompute(scheduled, { outputs: alive, storeOf: (tensor) => storedAt(tensor, pinned)?.store, arenaBudget, maxBufferBytes });
+  const calls = recomputation?.calls ?? scheduled;
+  const { lifetimes, ofTensor, ofScratch } = livenessOf(calls, alive, (tensor) => pinned.has(tensor));
   const layout = layOutArena(lifetimes, maxBufferBytes);
 
   const given = new Set<Tensor>();
   const stores = new Set<Store>();
   const placeOf = (tensor: Tensor): Place => {
     const base = root(tensor);
-    const pin = pinned.get(base) ?? (base.origin.kind === 'stored' ? base.origin : undefined);
+    const pin = storedAt(base, pinned);
     if (pin !== undefined) {
       stores.add(pin.store);
       return { kind: 'stored', store: pin.store, offset: pin.offset, length: tensor.length };
@@ -109,13 +111,13 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
       given.add(base);
       return { kind: 'given', tensor: base, length: tensor.length };
     }
-    const index = arenaIndex.get(base);
+    const index = ofTensor.get(base);
     if (index === undefined) throw new ShapeError(`nothing computes ${describe(base)}`);
     return { kind: 'arena', offset: layout.offsets[index] / BYTES, length: tensor.length };
   };
   const placed = calls.map(({ planned, operands }, index): PlannedCall => {
     const places = Object.entries(planned.call.operands).map(([name, operand]): [string, Place] => {
-      const scratch = scratchIndex.get(`${index} ${name}`);
+      const scratch = ofScratch.get(scratchKey(index, name));
       if (scratch === undefined) return [name, placeOf(operands[name])];
       return [name, { kind: 'arena', offset: layout.offsets[scratch] / BYTES, length: operand.length }];
     });
@@ -123,12 +125,41 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
   });
   return {
     calls: placed,
+    frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
+    resultBytes: outputs.reduce((sum, tensor) => sum + BYTES * tensor.length, 0),
     given: [...given],
     stores: [...stores],
     arenaBytes: layout.bytes,
     liveBytes: layout.liveBytes,
+    recomputed: recomputation?.recomputed,
   };
+}
+
+/** A chooser's answers for a plan. What a plan asks may depend on the answers before, so it is planned until nothing is open. */
+export async function choicesFor(chooser: Chooser, options: Omit<PlanOptions, 'choices'>): Promise<Choices> {
+  const choices = new Map<string, string>();
+  const asked = new Set<string>();
+  for (;;) {
+    const open = questionsOf(plan({ ...options, choices })).filter((question) => !asked.has(questionKey(question)));
+    if (open.length === 0) return choices;
+    const answers = await chooser.answer(open);
+    for (const key of open.map(questionKey)) {
+      asked.add(key);
+      const variant = answers.get(key);
+      if (variant !== undefined) choices.set(key, variant);
+    }
+  }
+}
+
+/** The distinct questions that a plan had to decide. */
+export function questionsOf({ calls }: Plan): readonly Question[] {
+  const questions = new Map<string, Question>();
+  for (const { kernel, problem, offered } of calls) {
+    const key = questionKey({ kernel, problem });
+    questions.set(key, { kernel, problem, calls: offered, uses: (questions.get(key)?.uses ?? 0) + 1 });
+  }
+  return [...questions.values()];
 }
 
 /**
@@ -151,11 +182,8 @@ function separateOperands(use: KernelUse): readonly KernelUse[] {
   return copies.length === 0 ? [use] : [...copies, { ...use, operands: Object.fromEntries(operands) }];
 }
 
-/** The tensor whose memory this one is: itself, unless it is a view. */
-function root(tensor: Tensor): Tensor {
-  let base = tensor;
-  while (base.origin.kind === 'node' && base.origin.node.op.view === true) base = base.origin.node.inputs[0];
-  return base;
+function storedAt(tensor: Tensor, pinned: ReadonlyMap<Tensor, Pin>): { readonly store: Store; readonly offset: number } | undefined {
+  return pinned.get(tensor) ?? (tensor.origin.kind === 'stored' ? tensor.origin : undefined);
 }
 
 function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {

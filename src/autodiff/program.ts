@@ -4,7 +4,8 @@ import { Profiler, type Span } from '../gpu/profiler.ts';
 import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
-import { plan, type Place, type Plan } from './plan.ts';
+import { deviceMemory, givenBytes, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
+import { choicesFor, type Place, type Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
@@ -16,14 +17,21 @@ export interface ProgramOptions<Name extends string> {
   readonly outputs: Readonly<Record<Name, Tensor>>;
   /** Nodes with effects (optimiser, running statistics), in the order in which they are to run, after all else. */
   readonly updates?: readonly Node[];
+  /** Bytes of device memory that may be held, stores included; what does not fit is computed again instead of stored. */
+  readonly memoryBudget?: number;
+  /** Plans of programs on the same storage whose memory counts into the budget. */
+  readonly beside?: readonly Plan[];
+  /**
+   * Stored tensors stay as they are from run to run, as in inference: what depends on them alone (folded batch
+   * normalisation, transformed weights) is computed now and kept. After a change of them, call `refresh`.
+   */
+  readonly frozen?: boolean;
   /** Bytes of the largest storage binding, where it shall be less than the device's own limit: tests set it. */
   readonly maxBindingBytes?: number;
   /** Hears of each compiled pipeline. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Steps whose results may be on their way at once: enough that the device never waits for the host. */
-const RUNS_IN_FLIGHT = 3;
 const BYTES = 4;
 
 /**
@@ -38,6 +46,8 @@ export class Program<Name extends string = string> {
   private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
   private readonly buffers: readonly GPUBuffer[];
   private readonly sequence: Sequence;
+  /** Commands of the sequence before those of a run: what is kept. */
+  private readonly frozenCommands: number;
   private readonly bound: readonly (readonly BoundDispatch[])[];
   private readonly ring: ReadbackRing;
   private readonly rangeOf: (place: Place) => BufferRange;
@@ -60,17 +70,22 @@ export class Program<Name extends string = string> {
     this.buffers = parts.buffers;
     this.sequence = parts.sequence;
     this.bound = parts.bound;
+    this.frozenCommands = parts.bound.slice(0, parts.plan.frozenCalls).flat().length;
     this.ring = parts.ring;
     this.rangeOf = parts.rangeOf;
   }
 
-  /** Plans the graph, makes its buffers and compiles its pipelines, all in parallel. */
-  static async compile<Name extends string>(storage: Storage, { outputs, updates = [], maxBindingBytes, onProgress }: ProgramOptions<Name>): Promise<Program<Name>> {
+  /**
+   * Plans the graph, makes its buffers and compiles its pipelines, all in parallel.
+   * @throws MemoryBudgetError where no recomputation fits it into the budget
+   */
+  static async compile<Name extends string>(storage: Storage, options: ProgramOptions<Name>): Promise<Program<Name>> {
+    const { outputs, updates = [], frozen = false, onProgress } = options;
+    if (frozen && updates.length > 0) throw new ShapeError('a frozen program has updates: they change what it takes for unchanged; leave out one of the two');
     const { device } = storage;
-    const { maxBufferSize, maxStorageBufferBindingSize } = device.gpu.limits;
-    const chunkBytes = Math.floor(maxBufferSize / 256) * 256;
+    const chunkBytes = largestBuffer(device.gpu);
     const tensors = Object.values<Tensor>(outputs);
-    const planned = plan({ outputs: tensors, updates, traits: device.traits, maxBufferBytes: chunkBytes, maxBindingBytes: maxBindingBytes ?? maxStorageBufferBindingSize });
+    const planned = await planProgram(storage, options);
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
@@ -81,7 +96,7 @@ export class Program<Name extends string = string> {
     const given = new Map<Tensor, GPUBuffer>();
     const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
     for (const tensor of planned.given) {
-      const buffer = device.gpu.createBuffer({ label: tensor.name, size: Math.ceil(tensor.length / 4) * 16, usage });
+      const buffer = device.gpu.createBuffer({ label: tensor.name, size: givenBytes(tensor), usage });
       given.set(tensor, buffer);
       if (tensor.origin.kind === 'constant') {
         device.gpu.queue.writeBuffer(buffer, 0, tensor.origin.values as Float32Array<ArrayBuffer>);
@@ -111,17 +126,32 @@ export class Program<Name extends string = string> {
     const parts = tensors.map((tensor) => rangeOf(planned.outputs.get(tensor) as Place));
     const ring = new ReadbackRing(device, parts, RUNS_IN_FLIGHT);
     const buffers = [...arena, ...given.values()];
-    return new Program({ plan: planned, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
+    const program = new Program({ plan: planned, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
+    program.refresh();
+    return program;
+  }
+
+  /**
+   * Computes again what a frozen program keeps; to be called after stored tensors have changed. Runs submitted before see
+   * the old values, runs submitted after it the new ones. Does nothing in a program that is not frozen.
+   */
+  refresh(): void {
+    if (this.frozenCommands === 0) return;
+    const encoder = this.device.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    this.sequence.record(pass, 0, this.frozenCommands);
+    pass.end();
+    this.device.gpu.queue.submit([encoder.finish()]);
   }
 
   /** Kernel calls and dispatches of a run. */
   get size(): { readonly calls: number; readonly dispatches: number } {
-    return { calls: this.plan.calls.length, dispatches: this.sequence.commands.length };
+    return { calls: this.plan.calls.length - this.plan.frozenCalls, dispatches: this.sequence.commands.length - this.frozenCommands };
   }
 
-  /** Bytes that the program holds on the device, stores not counted. */
-  get bytes(): number {
-    return this.buffers.reduce((sum, buffer) => sum + buffer.size, 0);
+  /** What the program holds on the device, as its plan has it: exactly what is allocated. */
+  get memory(): DeviceMemory {
+    return deviceMemory([this.plan], this.device.gpu.limits.minUniformBufferOffsetAlignment);
   }
 
   /**
@@ -135,7 +165,7 @@ export class Program<Name extends string = string> {
     this.write(feeds);
     const encoder = this.device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    this.sequence.record(pass);
+    this.sequence.record(pass, this.frozenCommands);
     pass.end();
     const slot = this.ring.record(encoder);
     this.device.gpu.queue.submit([encoder.finish()]);
@@ -154,7 +184,7 @@ export class Program<Name extends string = string> {
   async profile(feeds: Feeds): Promise<readonly Span[]> {
     this.device.check();
     this.write(feeds);
-    return new Profiler(this.device).run(this.sequence);
+    return new Profiler(this.device).run(this.sequence, this.frozenCommands);
   }
 
   /**
@@ -211,6 +241,16 @@ export class Program<Name extends string = string> {
     }
   }
 }
+
+/** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
+export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
+  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes };
+  const choices = chooser && (await choicesFor(chooser, graph));
+  return planWithin({ ...graph, choices }, { memoryBudget, beside, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
+}
+
+/** Chunks of an arena that needs several begin at multiples of the strictest alignment. */
+const largestBuffer = ({ limits }: GPUDevice): number => Math.floor(limits.maxBufferSize / 256) * 256;
 
 function padded(bytes: Uint8Array): Uint8Array {
   const result = new Uint8Array(Math.ceil(bytes.length / BYTES) * BYTES);

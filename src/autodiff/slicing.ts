@@ -1,5 +1,5 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
-import { BINDING_ALIGNMENT, type Dispatch, type Slices, type Windows } from '../gpu/dispatch.ts';
+import { BINDING_ALIGNMENT, elementBytes, type Dispatch, type Slices } from '../gpu/dispatch.ts';
 import { LimitError } from '../gpu/errors.ts';
 
 /** What one dispatch may bind and launch. */
@@ -10,9 +10,8 @@ export interface DispatchLimits {
 
 type Operands = Readonly<Record<string, Operand>>;
 
-const BYTES = 4;
-/** Of so many units, some are a multiple of BINDING_ALIGNMENT elements, even where a unit is a number of bytes. */
-const MOST_UNITS_TO_ALIGNMENT = 4 * BINDING_ALIGNMENT;
+/** So many units are a multiple of BINDING_ALIGNMENT bytes, whatever whole number of bytes a unit has. */
+const MOST_UNITS_TO_ALIGNMENT = BINDING_ALIGNMENT;
 
 /**
  * The first call that the limits allow, those of its dispatches that exceed them cut into slices. Variant, tiles and splits
@@ -37,8 +36,14 @@ export function withinLimits(calls: readonly KernelCall[], limits: DispatchLimit
 
 function slicedCall(call: KernelCall, limits: DispatchLimits, describeOperand: (name: string) => string): KernelCall {
   if (call.dispatches.every((dispatch) => excess(dispatch, call.operands, limits) === undefined)) return call;
-  const dispatches = call.dispatches.flatMap((dispatch) => slicedDispatch(dispatch, call.operands, limits, describeOperand));
-  return { ...call, dispatches };
+  const sliced = call.dispatches.map((dispatch) => slicedDispatch(dispatch, call.operands, limits, describeOperand));
+  // What else the call says of its dispatches by their places is true of all their slices.
+  const firsts = sliced.map((_, index) => sliced.slice(0, index).flat().length);
+  const preparation = call.preparation && firsts[call.preparation];
+  const again = call.again && Object.fromEntries(
+    Object.entries(call.again).map(([output, part]) => [output, { ...part, dispatches: part.dispatches.flatMap((index) => sliced[index].map((__, slice) => firsts[index] + slice)) }]),
+  );
+  return { ...call, again, preparation, dispatches: sliced.flat() };
 }
 
 /** The dispatch, or slices of it that do the same one after the other: each as large as the limits allow. */
@@ -48,7 +53,7 @@ function slicedDispatch(dispatch: Dispatch, operands: Operands, limits: Dispatch
   const { slices } = dispatch;
   if (slices === undefined) throw limitError(dispatch, tooMuch, 'and cannot be cut', describeOperand);
 
-  const step = unitsToAlignment(slices);
+  const step = unitsToAlignment(slices, operands);
   const result: Dispatch[] = [];
   for (let first = 0; first < slices.units; ) {
     const rest = slices.units - first;
@@ -66,14 +71,18 @@ function slicedDispatch(dispatch: Dispatch, operands: Operands, limits: Dispatch
 }
 
 function slice({ windows, launch }: Slices, operands: Operands, first: number, count: number): Dispatch {
-  const inside = Object.entries(windows(first, count)).map(([name, { offset, length }]) => [name, { offset, length: Math.min(length, operands[name].length - offset) }]);
-  return { ...launch(count, first), windows: Object.fromEntries(inside) as Windows };
+  const inside = Object.entries(windows(first, count)).map(([name, { offset, length }]): [string, { offset: number; size: number }] => {
+    const bytes = elementBytes(operands[name].type);
+    return [name, { offset: bytes * offset, size: bytes * Math.min(length, operands[name].length - offset) }];
+  });
+  return { ...launch(count, first), windows: Object.fromEntries(inside) };
 }
 
 /** How many units lie between places at which a binding may begin. */
-function unitsToAlignment({ windows }: Slices): number {
+function unitsToAlignment({ windows }: Slices, operands: Operands): number {
+  const aligned = (units: number): boolean => Object.entries(windows(units, 1)).every(([name, { offset }]) => (elementBytes(operands[name].type) * offset) % BINDING_ALIGNMENT === 0);
   let units = 1;
-  while (units < MOST_UNITS_TO_ALIGNMENT && Object.values(windows(units, 1)).some(({ offset }) => offset % BINDING_ALIGNMENT !== 0)) units *= 2;
+  while (units < MOST_UNITS_TO_ALIGNMENT && !aligned(units)) units *= 2;
   return units;
 }
 
@@ -93,7 +102,7 @@ type Excess = { readonly operand: string; readonly bytes: number; readonly limit
 /** The first limit that a dispatch exceeds. */
 function excess({ operands: names, windows, workgroups }: Dispatch, operands: Operands, { maxBindingBytes, maxWorkgroupsPerDimension }: DispatchLimits): Excess | undefined {
   for (const operand of names) {
-    const bytes = BYTES * (windows?.[operand] ?? operands[operand]).length;
+    const bytes = windows?.[operand]?.size ?? elementBytes(operands[operand].type) * operands[operand].length;
     if (bytes > maxBindingBytes) return { operand, bytes, limit: maxBindingBytes };
   }
   if (workgroups.some((count) => count > maxWorkgroupsPerDimension)) return { workgroups, limit: maxWorkgroupsPerDimension };

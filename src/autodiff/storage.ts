@@ -3,19 +3,26 @@ import type { Device } from '../gpu/device.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch } from '../gpu/sequence.ts';
 import { STREAM } from '../random/philox.ts';
+import type { Chooser } from './choices.ts';
 import { withinLimits } from './slicing.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Tensor } from './tensor.ts';
 
 const BYTES = 4;
 
+/** The size of a store's buffer. */
+export const storeBytes = (store: Store): number => Math.max(BYTES * store.length, 256);
+
 /** The buffers of stores on one device; programs that share a storage share parameters and state. */
 export class Storage {
   readonly device: Device;
+  /** Chooses the variants of the programs over this storage; without one, kernels run as they prefer. */
+  readonly chooser: Chooser | undefined;
   private readonly buffers = new Map<Store, GPUBuffer>();
 
-  constructor(device: Device) {
+  constructor(device: Device, chooser?: Chooser) {
     this.device = device;
+    this.chooser = chooser;
   }
 
   /** The buffer of a store; made, and zero, at its first use. */
@@ -24,7 +31,7 @@ export class Storage {
     if (buffer === undefined) {
       buffer = this.device.gpu.createBuffer({
         label: store.name,
-        size: Math.max(BYTES * store.length, 256),
+        size: storeBytes(store),
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       });
       this.buffers.set(store, buffer);

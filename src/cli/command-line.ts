@@ -8,9 +8,10 @@ import { evaluateCommand } from './evaluate.ts';
 import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, doctorCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.

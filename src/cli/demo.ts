@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Chooser } from '../autodiff/choices.ts';
 import { Storage } from '../autodiff/storage.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
@@ -23,6 +24,7 @@ import { formatSeconds, note, Progress } from './progress.ts';
 import { renderReport, type ReportChart, type ReportEvaluation, type ReportFact } from './report.ts';
 import { RunFolder } from './run-folder.ts';
 import { textTable } from './text-table.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 import { stopOnSignal, storedOptions, timestamp, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
 
 export const DEMO_OPTIONS = {
@@ -31,6 +33,7 @@ export const DEMO_OPTIONS = {
   steps: integer({ minimum: 1, help: "Training steps, in place of the recipe's" }),
   seed: integer({ minimum: 0, maximum: 2 ** 32 - 1, default: 0, help: 'Seed of data order, augmentation and new weights' }),
   out: text({ placeholder: 'folder', help: 'Where the report goes (default: runs/demo-<date>)' }),
+  ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
@@ -55,8 +58,9 @@ const CREDITS = [
 
 /** The whole job on the embedded data: evaluate, train, evaluate again, report. */
 export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<void> {
+  checkTuning(options);
   await ensureAdapter(options.adapter);
-  const recipe = resolveOptions(TRAIN_OPTIONS, { seed: options.seed, steps: options.steps }, options.full ? FULL_RECIPE : DEMO_RECIPE);
+  const recipe = resolveOptions(TRAIN_OPTIONS, { seed: options.seed, steps: options.steps, deterministic: options.deterministic }, options.full ? FULL_RECIPE : DEMO_RECIPE);
   const weights = options.weights ?? (options.full ? undefined : fileURLToPath(new URL(`../../${DEMO_START}`, import.meta.url)));
   const start = weights === undefined ? undefined : { file: await readModelFile(weights, '--weights'), name: weights };
   const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), { keep: 1, fresh: true });
@@ -65,7 +69,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   const training = trainingOf(recipe, recipe.steps ?? recipe.epochs * stepsPerEpoch(dataset, recipe));
   const device = await openDevice(options.adapter);
   try {
-    await demonstrate({ device, dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
+    await demonstrate({ device, chooser: await openTuner(device, options), dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
   } finally {
     device.destroy();
   }
@@ -73,6 +77,8 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
 
 export interface Demonstration {
   readonly device: Device;
+  /** Of the variants of kernels. */
+  readonly chooser?: Chooser;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /** A classifier's weights; without them the training starts from random ones. */
@@ -85,7 +91,7 @@ export interface Demonstration {
 }
 
 /** The demo on any data and recipe. Prints as it goes; the report is `report.html` in the folder. */
-export async function demonstrate({ device, dataset, training, start, folder, pictures, about, credits }: Demonstration): Promise<void> {
+export async function demonstrate({ device, chooser, dataset, training, start, folder, pictures, about, credits }: Demonstration): Promise<void> {
   const began = performance.now();
   await folder.prepare();
   const times: [stage: string, seconds: number][] = [];
@@ -98,10 +104,10 @@ export async function demonstrate({ device, dataset, training, start, folder, pi
   };
   note(`${device.description.device}. ${dataset.seenClasses.length} seen classes to train on, ${dataset.unseenClasses.length} unseen ones to search: ${dataset.queries.length} sketches, ${dataset.gallery.length} pictures; ${training.imageSize} px`);
 
-  const evaluations: ReportEvaluation[] = await stage('Searching before training', () => evaluateUntrained(device, dataset, training, start?.file));
+  const evaluations: ReportEvaluation[] = await stage('Searching before training', () => evaluateUntrained(device, chooser, dataset, training, start?.file));
 
   const log: LogEntry[] = [];
-  const trained = await stage(`Training: ${training.steps} steps with all three losses`, () => train({ device, dataset, training, start, folder, about }, log));
+  const trained = await stage(`Training: ${training.steps} steps with all three losses`, () => train({ device, chooser, dataset, training, start, folder, about }, log));
   if (trained.stopped) {
     note(`stopped after ${trained.stepsDone} steps; go on with: sketchgrad train --resume ${folder.path}`);
     trained.model.storage.destroy();
@@ -145,8 +151,8 @@ export async function demonstrate({ device, dataset, training, start, folder, pi
 }
 
 /** Random weights, and the starting ones with the embedding that their classifier gives (method.md, Initialisation). */
-async function evaluateUntrained(device: Device, dataset: Dataset, { seed, network: settings, imageSize }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
-  const storage = new Storage(device);
+async function evaluateUntrained(device: Device, chooser: Chooser | undefined, dataset: Dataset, { seed, network: settings, imageSize }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
+  const storage = new Storage(device, chooser);
   const network = new RetrievalNetwork({ ...settings, classes: dataset.seenClasses.length, teacherClasses: 0 });
   await initializeNetwork(network, storage, seed);
   const embeddings = await modelEmbeddings({ network, storage, imageSize });

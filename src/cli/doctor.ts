@@ -1,18 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Kernel } from '../../kernels/kernel.ts';
-import { adam } from '../../kernels/adam.ts';
-import { batchNorm } from '../../kernels/batch_norm.ts';
-import { convolution } from '../../kernels/convolution.ts';
-import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
-import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
-import { quadrupletLoss } from '../../kernels/quadruplet_loss.ts';
-import { softmaxCrossEntropy } from '../../kernels/softmax_cross_entropy.ts';
 import type { Device } from '../gpu/device.ts';
-import { runKernel } from '../gpu/run-kernel.ts';
+import { pipelineKey } from '../gpu/pipelines.ts';
 import { ensureAdapter, lavapipeDriver, openDevice, swiftShaderEnvironment } from '../platform/node/adapter.ts';
-import { RandomStream } from '../random/philox.ts';
+import { ALL_KERNELS } from '../tuning/kernels.ts';
+import { Qualification, type Verdict } from '../tuning/qualification.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
+import { Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 
 /** Found to compute wrongly: the message says what, and what to try. */
@@ -35,9 +29,9 @@ export const doctorCommand = defineCommand({
       print('Features', [['in use', [...device.gpu.features].sort().join(', ') || 'none']]);
       const checks = await checkKernels(device);
       process.stdout.write(`\nKernels against their float64 references, results read back\n${textTable(['kernel', 'variant', 'largest error', ''], checks.map(checkLine), { left: 2 })}\n\n`);
-      const wrong = checks.filter(({ worst }) => !(worst <= 1));
+      const wrong = checks.flatMap(({ kernel, variant, verdict }) => (verdict.standing === 'wrong' ? [`${kernel}, ${variant}: ${verdict.reason}`] : []));
       if (wrong.length > 0) {
-        throw new DoctorError(`${device.description.device} computes wrongly in ${wrong.map(({ variant }) => variant).join(', ')}. Update its driver, or choose another adapter (--adapter lavapipe or swiftshader)`);
+        throw new DoctorError(`${device.description.device} computes wrongly. Update its driver, or choose another adapter (--adapter lavapipe or swiftshader).\n  ${wrong.join('\n  ')}`);
       }
       process.stdout.write(`All is well: ${checks.length} kernel variants are within the error bounds of float32.\n`);
     } finally {
@@ -51,8 +45,7 @@ type Line = readonly [name: string, value: string];
 interface KernelCheck {
   readonly kernel: string;
   readonly variant: string;
-  /** The largest deviation from the reference, in units of its bound; NaN where a value is not a number. */
-  readonly worst: number;
+  readonly verdict: Verdict;
 }
 
 const LIMITS = [
@@ -105,44 +98,30 @@ function describeAdapter({ description, traits }: Device): Line[] {
   ] as Line[];
 }
 
-/** The kernels that a training depends on most, in every variant that the adapter is offered. */
+/** Every kernel in every variant that the adapter is offered for its cases, anew, whatever earlier runs found. */
 async function checkKernels(device: Device): Promise<KernelCheck[]> {
-  return [
-    ...(await checkKernel(device, convolution)),
-    ...(await checkKernel(device, convolutionDataGradient)),
-    ...(await checkKernel(device, convolutionWeightGradient)),
-    ...(await checkKernel(device, batchNorm)),
-    ...(await checkKernel(device, softmaxCrossEntropy)),
-    ...(await checkKernel(device, quadrupletLoss)),
-    ...(await checkKernel(device, adam)),
-  ];
-}
-
-async function checkKernel<Problem>(device: Device, kernel: Kernel<Problem>): Promise<KernelCheck[]> {
-  const work = kernel.cases.map((problem) => kernel.cost(problem).flop);
-  const problem = kernel.cases[work.indexOf(Math.max(...work))];
-  const random = new RandomStream(0, 0);
-  const uniform = (): number => 2 * random.uniform() - 1;
-  const calls = kernel.calls(problem, device.traits);
-  const given = Object.entries(calls[0].operands).filter(([, { role }]) => role === 'input' || role === 'inout');
-  const inputs = kernel.sampleInputs?.(problem, uniform) ?? Object.fromEntries(given.map(([name, { length }]) => [name, Float64Array.from({ length }, uniform)]));
-  const expected = kernel.reference(problem, inputs);
+  const qualification = new Qualification(device);
+  const progress = new Progress('verifying');
   const checks: KernelCheck[] = [];
-  for (const call of calls) {
-    const actual = await runKernel(device, call, inputs);
-    let worst = 0;
-    for (const [name, { value, error }] of Object.entries(expected)) {
-      value.forEach((reference, index) => {
-        const deviation = Math.abs(actual[name][index] - reference);
-        // Not Math.max alone: NaN must stay, and 0 / 0 is exact.
-        if (deviation !== 0 && !(worst >= deviation / error[index])) worst = deviation / error[index];
-      });
+  for (const [done, kernel] of ALL_KERNELS.entries()) {
+    const seen = new Set<string>();
+    for (const problem of kernel.cases) {
+      const calls = kernel.calls(problem as never, device.traits);
+      for (const call of calls) {
+        const code = call.dispatches.map(pipelineKey).join();
+        if (seen.has(code)) continue;
+        seen.add(code);
+        checks.push({ kernel: kernel.name, variant: call.variant, verdict: await qualification.verdict({ kernel, problem, calls, uses: 1 }, call) });
+      }
     }
-    checks.push({ kernel: kernel.name, variant: call.variant, worst });
+    qualification.forgetReferences();
+    progress.update(done + 1, ALL_KERNELS.length, kernel.name);
   }
+  progress.stop();
   return checks;
 }
 
-function checkLine({ kernel, variant, worst }: KernelCheck): readonly string[] {
-  return [kernel, variant, worst === 0 ? 'exact' : `${worst.toFixed(3)} of its bound`, worst <= 1 ? 'right' : 'WRONG'];
+function checkLine({ kernel, variant, verdict }: KernelCheck): readonly string[] {
+  if (verdict.standing !== 'right') return [kernel, variant, '', 'WRONG'];
+  return [kernel, variant, verdict.worst === 0 ? 'exact' : `${verdict.worst?.toFixed(3)} of its bound`, 'right'];
 }

@@ -8,12 +8,14 @@ import { embedFiles, findImages } from './image-files.ts';
 import { MODEL_OPTION, readModelFile } from './model-file.ts';
 import { OptionError, text, toggle } from './options.ts';
 import { Progress } from './progress.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const EMBED_OPTIONS = {
   model: MODEL_OPTION,
   images: text({ placeholder: 'folder', required: true, help: 'Pictures to be searched, in this folder and the folders in it' }),
   out: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that is written' }),
   strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
+  ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
@@ -21,7 +23,8 @@ export const embedCommand = defineCommand({
   name: 'embed',
   summary: 'Make an index of a folder of pictures, to be searched by sketch',
   options: EMBED_OPTIONS,
-  async run({ model: path, images, out, strict, adapter }) {
+  async run({ model: path, images, out, strict, adapter, ...tuning }) {
+    checkTuning(tuning);
     const files = await findImages(images, '--images');
     const file = await readModelFile(path, '--model');
     readModelDescription(file, path);
@@ -29,7 +32,7 @@ export const embedCommand = defineCommand({
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
     try {
-      const model = openRetrievalModel(device, file, path);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning));
       const rows = await modelEmbeddings(model);
       const { paths, embeddings, skipped } = await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) });
       progress.stop();

@@ -8,6 +8,7 @@ import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, toggle } from './options.ts';
 import { Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const EVALUATE_OPTIONS = {
   model: MODEL_OPTION,
@@ -16,6 +17,7 @@ export const EVALUATE_OPTIONS = {
   perClass: toggle({ help: 'Show each class as well' }),
   apDenominator: choice(['protocol', 'hits'], { default: 'protocol', help: 'What AP@k is divided by: min(k, relevant photos), or the hits found, which flatters' }),
   json: toggle({ help: 'Print JSON instead of a table' }),
+  ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
@@ -23,7 +25,8 @@ export const evaluateCommand = defineCommand({
   name: 'evaluate',
   summary: 'Measure how well a model finds photos of unseen classes by sketch',
   options: EVALUATE_OPTIONS,
-  async run({ model: path, data, unseen, strict, seed, perClass, apDenominator, json, adapter }) {
+  async run({ model: path, data, unseen, strict, seed, perClass, apDenominator, json, adapter, ...tuning }) {
+    checkTuning(tuning);
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
     await ensureAdapter(adapter);
@@ -33,7 +36,7 @@ export const evaluateCommand = defineCommand({
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
     try {
-      const model = openRetrievalModel(device, file, path);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning));
       const embeddings = await modelEmbeddings(model);
       const task = unseenTask(dataset);
       const { metrics } = await evaluateNetwork(embeddings, task, dataset.images, { apDenominator, onProgress: (done, total) => progress.update(done, total) });

@@ -62,6 +62,19 @@ export function integer(declared: Common & Bounds & { readonly default?: number 
   return numeric(declared, 'a whole number', Number.isSafeInteger);
 }
 
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
+
+/** An amount of memory: a number of bytes, or one with a unit, such as 900M, 2G or 1.5GiB. It may be left out. */
+export function bytes(declared: Common): Option<number | undefined> {
+  const check = (value: unknown, where: string): number => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([KMG]i?|)B?$/.exec(String(value).trim()) ?? [];
+    const amount = Math.floor(Number(digits) * BYTE_UNITS[unit]);
+    if (Number.isSafeInteger(amount) && amount > 0) return amount;
+    throw new OptionError(`${where}: a number of bytes is needed, such as 900M, 2G or 1.5GiB, and it is ${JSON.stringify(value)}`);
+  };
+  return { placeholder: 'bytes', required: false, changeable: false, ...declared, default: undefined, check, parse: check };
+}
+
 /** One of a few words. */
 export function choice<const Word extends string>(words: readonly Word[], declared: Common & { readonly default: Word }): Option<Word> {
   const check = (value: unknown, where: string): Word => {

@@ -12,6 +12,7 @@ import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
 import { integer, text, toggle } from './options.ts';
 import { note } from './progress.ts';
 import { textTable } from './text-table.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const SEARCH_OPTIONS = {
   model: MODEL_OPTION,
@@ -19,6 +20,7 @@ export const SEARCH_OPTIONS = {
   top: integer({ minimum: 1, default: 10, help: 'Pictures to show for each sketch' }),
   json: toggle({ help: 'Print JSON instead of tables' }),
   sheet: text({ placeholder: 'file.png', help: 'Draw a contact sheet of the sketches and their pictures' }),
+  ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
@@ -35,7 +37,8 @@ export const searchCommand = defineCommand({
   summary: 'Search an index by one sketch or more',
   options: SEARCH_OPTIONS,
   positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
-  async run({ model: modelPath, index: indexPath, top, json, sheet, adapter }, { positionals: sketches }) {
+  async run({ model: modelPath, index: indexPath, top, json, sheet, adapter, ...tuning }, { positionals: sketches }) {
+    checkTuning(tuning);
     const file = await readModelFile(modelPath, '--model');
     readModelDescription(file, modelPath);
     const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);
@@ -43,7 +46,7 @@ export const searchCommand = defineCommand({
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
     try {
-      const model = openRetrievalModel(device, file, modelPath);
+      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning));
       const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
       // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
       const { embeddings } = await embedFiles(rows, sketches, { strict: true });

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
@@ -8,9 +9,10 @@ import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntr
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { readModelFile } from './model-file.ts';
-import { choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
+import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 const recipe = PAPER_RECIPE;
 const LARGEST_U32 = 2 ** 32 - 1;
@@ -49,7 +51,9 @@ export const TRAIN_OPTIONS = {
   checkpointEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one checkpoint to the next' }),
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
   validateEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one validation to the next' }),
+  memoryBudget: bytes({ changeable: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number' }),
   profile: text({ placeholder: 'file', changeable: true, help: 'Write the time of every kernel of a step to this JSON file, after the training' }),
+  ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
@@ -64,6 +68,7 @@ export const trainCommand = defineCommand({
     const resume = checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--resume'), name: checkpoint };
     const options = resolveResumed(given, resume?.file.about.options, checkpoint);
     if (given.steps !== undefined && given.epochs !== undefined) throw new OptionError('--steps and --epochs were both given; give one of them');
+    checkTuning(options);
     await ensureAdapter(options.adapter);
 
     const folder = await RunFolder.open(options.out ?? (checkpoint === undefined ? path.join('runs', `train-${timestamp()}`) : path.dirname(checkpoint)), {
@@ -83,6 +88,7 @@ export const trainCommand = defineCommand({
       if (dataset.validation.length === 0) note('no sketch is held out for validation (--validation), so there will be no best checkpoint');
       const trained = await trainRetrieval({
         device,
+        chooser: await openTuner(device, options),
         dataset,
         training,
         start,
@@ -91,6 +97,7 @@ export const trainCommand = defineCommand({
         checkpointEvery: options.checkpointEvery,
         about: { options: storedOptions(options) },
         signal: stop.signal,
+        memoryBudget: options.memoryBudget,
         profile: options.profile !== undefined,
         onCheckpoint: (saved) => folder.save(saved),
         onProgress: display.onProgress,
@@ -98,6 +105,8 @@ export const trainCommand = defineCommand({
           folder.log(entry);
           display.onLog(entry);
         },
+      }).catch((error: unknown) => {
+        throw error instanceof MemoryBudgetError ? new OptionError(`--memory-budget: ${error.message}`, { cause: error }) : error;
       });
       display.stop();
       if (options.profile !== undefined) await writeProfile(options.profile, device, trained);
@@ -112,7 +121,7 @@ export const trainCommand = defineCommand({
 });
 
 /** The library's settings for a command's options. */
-export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug'>, steps: number): RetrievalTraining {
+export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tune' | 'deterministic'>, steps: number): RetrievalTraining {
   return {
     ...recipe,
     seed: options.seed,
@@ -195,6 +204,8 @@ export class TrainingDisplay {
 
   readonly onLog = (entry: LogEntry): void => {
     if (entry.event === 'start' && entry.teacherClasses === 0) note('no teacher in the starting weights: the knowledge preservation loss is left out');
+    if (entry.event === 'start' && entry.replacedVariants > 0) note(`${entry.replacedVariants} kernel variants that the run was begun with are not to be had here: its numbers will not be those of an unbroken run to the last bit`);
+    if (entry.event === 'start') note(describeMemory(entry.memory));
     if (entry.event === 'step') this.steps.update(entry.step + 1, this.total, describeStep(entry));
     if (entry.event === 'validation') note(`${entry.stepsDone}/${this.total} validation: mAP@all ${entry.mapAll.toFixed(4)}, P@1 ${entry.precisionAt1.toFixed(4)}${entry.best ? ', the best so far' : ''}`);
   };

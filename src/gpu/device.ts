@@ -31,6 +31,7 @@ export class Device {
     this.traits = {
       kind: isSoftware(info) ? 'cpu' : 'gpu',
       subgroupSize: oneSize ? (info.subgroupMinSize ?? 0) : 0,
+      f16: gpu.features.has('shader-f16'),
       maxWorkgroupInvocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupStorageBytes: gpu.limits.maxComputeWorkgroupStorageSize,
       maxWorkgroupsPerDimension: gpu.limits.maxComputeWorkgroupsPerDimension,

@@ -1,9 +1,18 @@
 import type { ShaderName } from './generated/shaders.ts';
 
-export type ElementType = 'f32' | 'u32';
+export type ElementType = 'f32' | 'u32' | 'f16';
+
+export const elementBytes = (type: ElementType): number => (type === 'f16' ? 2 : 4);
 
 /** Optional WGSL extensions that a shader enables; a variant that needs one is offered only where the adapter has it. */
 export type ShaderFeature = 'subgroups' | 'f16';
+
+/** A shader that is not one of the engine's own: a user's kernel, or a version that only the benchmark runs. */
+export interface ForeignShader {
+  /** What errors and profiles call it. */
+  readonly name: string;
+  readonly source: string;
+}
 
 /** A word of the uniform block: an integer, or a float marked as such. */
 export type Word = number | { readonly f32: number };
@@ -18,7 +27,7 @@ export const f32 = (value: number): Word => ({ f32: value });
  * intermediates share one arena buffer, and WebGPU forbids to bind one buffer both read-only and writable in a dispatch.
  */
 export interface Dispatch {
-  readonly shader: ShaderName;
+  readonly shader: ShaderName | ForeignShader;
   readonly entryPoint?: string;
   readonly features?: readonly ShaderFeature[];
   /**
@@ -28,8 +37,8 @@ export interface Dispatch {
   readonly constants?: Readonly<Record<string, number | boolean | string>>;
   readonly parameters?: readonly Word[];
   readonly operands: readonly string[];
-  /** The parts of operands that are bound, where it is not all of them. */
-  readonly windows?: Windows;
+  /** The parts of operands that are bound, in bytes, where it is not all of them. */
+  readonly windows?: Readonly<Record<string, { readonly offset: number; readonly size: number }>>;
   readonly workgroups: readonly [number, number, number];
   readonly slices?: Slices;
 }
@@ -42,8 +51,8 @@ export interface Window {
 
 export type Windows = Readonly<Record<string, Window>>;
 
-/** Bindings begin at multiples of this many elements: 256 bytes, the strictest alignment that an adapter may ask for. */
-export const BINDING_ALIGNMENT = 64;
+/** Bindings begin at multiples of so many bytes: the strictest alignment that an adapter may ask for. */
+export const BINDING_ALIGNMENT = 256;
 
 /**
  * How a dispatch can be cut where all of it is more than an adapter binds or launches at once: into launches over
@@ -78,6 +87,8 @@ export interface AdapterTraits {
   readonly kind: 'gpu' | 'cpu';
   /** Invocations of a subgroup, where the adapter has subgroups and all are of one size; otherwise 0. */
   readonly subgroupSize: number;
+  /** Whether shaders may compute with 16-bit floats. */
+  readonly f16?: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
   readonly maxWorkgroupsPerDimension: number;

@@ -16,10 +16,10 @@ export class PipelineCache {
   get(dispatch: Dispatch): Promise<GPUComputePipeline> {
     const entryPoint = dispatch.entryPoint ?? 'main';
     const source = composeShader(dispatch);
-    const key = `${entryPoint}\n${source}`;
+    const key = pipelineKey(dispatch);
     let pipeline = this.pipelines.get(key);
     if (pipeline === undefined) {
-      pipeline = this.compile(dispatch.shader, source, entryPoint);
+      pipeline = this.compile(typeof dispatch.shader === 'string' ? dispatch.shader : dispatch.shader.name, source, entryPoint);
       this.pipelines.set(key, pipeline);
     }
     return pipeline;
@@ -54,6 +54,11 @@ export class PipelineCache {
   }
 }
 
+/** What tells a pipeline from others: its entry point and its complete source. */
+export function pipelineKey(dispatch: Dispatch): string {
+  return `${dispatch.entryPoint ?? 'main'}\n${composeShader(dispatch)}`;
+}
+
 /** The complete WGSL of a dispatch: extensions, then its constants, then the file as it is. */
 export function composeShader(dispatch: Dispatch): string {
   const enables = (dispatch.features ?? []).map((feature) => `enable ${feature};\n`);
@@ -61,7 +66,8 @@ export function composeShader(dispatch: Dispatch): string {
     if (typeof value === 'string') return `alias ${name} = ${value};\n`;
     return typeof value === 'boolean' ? `const ${name} = ${value};\n` : `const ${name}: u32 = ${value}u;\n`;
   });
-  return enables.join('') + constants.join('') + shaderSources[dispatch.shader];
+  const { shader } = dispatch;
+  return enables.join('') + constants.join('') + (typeof shader === 'string' ? shaderSources[shader] : shader.source);
 }
 
 function explain(source: string, messages: readonly GPUCompilationMessage[]): string {

@@ -19,14 +19,15 @@ export class Profiler {
     this.device = device;
   }
 
-  async run(sequence: Sequence): Promise<readonly Span[]> {
-    return this.device.gpu.features.has('timestamp-query') ? this.byTimestamps(sequence) : this.byHost(sequence);
+  /** @param start the first command that is timed; those before it are left out */
+  async run(sequence: Sequence, start = 0): Promise<readonly Span[]> {
+    return this.device.gpu.features.has('timestamp-query') ? this.byTimestamps(sequence, start) : this.byHost(sequence, start);
   }
 
-  private async byTimestamps(sequence: Sequence): Promise<readonly Span[]> {
+  private async byTimestamps(sequence: Sequence, start: number): Promise<readonly Span[]> {
     const { gpu } = this.device;
     const times: bigint[] = [];
-    for (let first = 0; first < sequence.commands.length; first += SPANS_PER_SET) {
+    for (let first = start; first < sequence.commands.length; first += SPANS_PER_SET) {
       const count = Math.min(SPANS_PER_SET, sequence.commands.length - first);
       const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 * count });
       const size = 16 * count;
@@ -51,26 +52,27 @@ export class Profiler {
     }
     this.device.check();
     const origin = times[0] ?? 0n;
-    return sequence.commands.map(({ label }, i) => ({
+    return sequence.commands.slice(start).map(({ label }, i) => ({
       label,
       start: Number(times[2 * i] - origin) / 1000,
       duration: Number(times[2 * i + 1] - times[2 * i]) / 1000,
     }));
   }
 
-  private async byHost(sequence: Sequence): Promise<readonly Span[]> {
+  private async byHost(sequence: Sequence, start: number): Promise<readonly Span[]> {
     const spans: Span[] = [];
     await this.device.idle();
     const origin = performance.now();
     for (const [i, { label }] of sequence.commands.entries()) {
-      const start = performance.now();
+      if (i < start) continue;
+      const begin = performance.now();
       const encoder = this.device.gpu.createCommandEncoder();
       const pass = encoder.beginComputePass();
       sequence.record(pass, i, i + 1);
       pass.end();
       this.device.gpu.queue.submit([encoder.finish()]);
       await this.device.idle();
-      spans.push({ label, start: (start - origin) * 1000, duration: (performance.now() - start) * 1000 });
+      spans.push({ label, start: (begin - origin) * 1000, duration: (performance.now() - begin) * 1000 });
     }
     return spans;
   }

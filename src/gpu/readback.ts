@@ -12,6 +12,9 @@ interface Slot {
   pending: Promise<unknown> | undefined;
 }
 
+/** The size of a staging buffer for one run's results. */
+export const slotBytes = (parts: readonly { readonly size: number }[]): number => Math.max(4, parts.reduce((sum, part) => sum + part.size, 0));
+
 /**
  * A ring of staging buffers: results of a run are copied into the next one and reach the host when the device gets there,
  * while further runs are under way. Made once; using it allocates nothing on the device.
@@ -26,9 +29,9 @@ export class ReadbackRing {
   constructor(device: Device, parts: readonly ReadbackPart[], depth: number) {
     this.device = device;
     this.parts = parts;
-    this.size = parts.reduce((sum, part) => sum + part.size, 0);
+    this.size = slotBytes(parts);
     this.slots = Array.from({ length: depth }, () => ({
-      buffer: device.gpu.createBuffer({ label: 'read-back', size: Math.max(this.size, 4), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
+      buffer: device.gpu.createBuffer({ label: 'read-back', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
       pending: undefined,
     }));
   }
@@ -68,7 +71,7 @@ export class ReadbackRing {
 
   private async map(slot: Slot): Promise<ArrayBuffer[]> {
     try {
-      await slot.buffer.mapAsync(GPUMapMode.READ, 0, Math.max(this.size, 4));
+      await slot.buffer.mapAsync(GPUMapMode.READ, 0, this.size);
     } catch (error) {
       // The loss of the device, where that is the cause, says more than the refused mapping.
       await Promise.resolve();

@@ -1,5 +1,6 @@
 import type { Device } from './device.ts';
-import type { Dispatch, ElementType } from './dispatch.ts';
+import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../formats/half.ts';
+import { elementBytes, type Dispatch, type ElementType } from './dispatch.ts';
 import { Sequence } from './sequence.ts';
 
 /** What `runKernel` needs of a kernel call; kernels/kernel.ts adds meaning to it. */
@@ -30,12 +31,13 @@ export async function runKernel(
   let sequence: Sequence | undefined;
   try {
     for (const [name, operand] of Object.entries(call.operands)) {
-      const words = new Uint32Array(operand.length + GUARD_WORDS).fill(GUARD);
+      const words = new Uint32Array(wordsOf(operand) + GUARD_WORDS).fill(GUARD);
       const given = inputs[name];
       if (given !== undefined) {
         if (given.length !== operand.length) throw new RangeError(`${call.variant}: ${name} has ${given.length} elements, not ${operand.length}`);
-        const view = operand.type === 'f32' ? new Float32Array(words.buffer) : words;
-        view.set(given);
+        if (operand.type === 'f16') new Uint16Array(words.buffer).set(narrow(Float32Array.from(given), float32ToFloat16Bits));
+        else if (operand.type === 'f32') new Float32Array(words.buffer).set(given);
+        else words.set(given);
       } else if (operand.role === 'input' || operand.role === 'inout') {
         throw new RangeError(`${call.variant}: no value for ${name}`);
       }
@@ -46,7 +48,7 @@ export async function runKernel(
     const range = (name: string): { buffer: GPUBuffer; offset: number; size: number } => {
       const buffer = buffers.get(name);
       if (buffer === undefined) throw new RangeError(`${call.variant}: no operand is called ${name}`);
-      return { buffer, offset: 0, size: 4 * call.operands[name].length };
+      return { buffer, offset: 0, size: 4 * wordsOf(call.operands[name]) };
     };
     sequence = await Sequence.prepare(
       device,
@@ -62,9 +64,11 @@ export async function runKernel(
     for (const [name, operand] of Object.entries(call.operands)) {
       if (operand.role === 'input') continue;
       const words = new Uint32Array(await readBuffer(device, buffers.get(name) as GPUBuffer));
-      if (words.subarray(operand.length).some((word) => word !== GUARD)) throw new Error(`${call.variant} wrote behind the end of ${name}`);
-      const values = words.slice(0, operand.length);
-      results[name] = operand.type === 'f32' ? new Float32Array(values.buffer) : values;
+      const end = wordsOf(operand);
+      if (words.subarray(end).some((word) => word !== GUARD)) throw new Error(`${call.variant} wrote behind the end of ${name}`);
+      const values = words.slice(0, end);
+      if (operand.type === 'f16') results[name] = widen(new Uint16Array(values.buffer, 0, operand.length), float16ToFloat32Bits);
+      else results[name] = operand.type === 'f32' ? new Float32Array(values.buffer) : values;
     }
     device.check();
     return results;
@@ -74,15 +78,27 @@ export async function runKernel(
   }
 }
 
+/** The largest staging buffer, so that reading a store does not take its size once more on the device. */
+const STAGING_BYTES = 2 ** 24;
+
+/** 32-bit words of an operand; an odd number of halves leaves one unused. */
+const wordsOf = ({ type, length }: { readonly type: ElementType; readonly length: number }): number => Math.ceil((elementBytes(type) * length) / 4);
+
 /** Copies (a part of) a buffer to the host. Slow: for tests and checkpoints, never inside a step. */
 export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
-  const staging = device.gpu.createBuffer({ label: 'read-back', size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  const result = new Uint8Array(size);
+  const staging = device.gpu.createBuffer({ label: 'read-back', size: Math.min(size, STAGING_BYTES), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   try {
-    const encoder = device.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-    device.gpu.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
-    return staging.getMappedRange().slice(0);
+    for (let done = 0; done < size; done += staging.size) {
+      const part = Math.min(staging.size, size - done);
+      const encoder = device.gpu.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset + done, staging, 0, part);
+      device.gpu.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ, 0, part);
+      result.set(new Uint8Array(staging.getMappedRange(0, part)), done);
+      staging.unmap();
+    }
+    return result.buffer;
   } catch (error) {
     device.check();
     throw error;

@@ -45,13 +45,7 @@ export class Sequence {
     for (const bound of list) checkLimits(device, bound);
     const pipelines = await device.pipelines.getAll(list.map((bound) => bound.dispatch), onProgress);
 
-    const alignment = device.gpu.limits.minUniformBufferOffsetAlignment;
-    const offsets: number[] = [];
-    let size = 0;
-    for (const { dispatch } of list) {
-      offsets.push(size);
-      size += Math.ceil(uniformBytes(dispatch) / alignment) * alignment;
-    }
+    const { offsets, size } = uniformLayout(list.map(({ dispatch }) => dispatch), device.gpu.limits.minUniformBufferOffsetAlignment);
     let uniforms: GPUBuffer | undefined;
     if (size > 0) {
       const words = new DataView(new ArrayBuffer(size));
@@ -91,7 +85,18 @@ export class Sequence {
 /** The part of an operand's place that a dispatch binds. */
 function windowOf(range: BufferRange, { operands, windows }: Dispatch, operand: number): BufferRange {
   const window = windows?.[operands[operand]];
-  return window === undefined ? range : { buffer: range.buffer, offset: range.offset + 4 * window.offset, size: 4 * window.length };
+  return window === undefined ? range : { buffer: range.buffer, offset: range.offset + window.offset, size: window.size };
+}
+
+/** Where the uniform block of each dispatch begins in the one buffer that holds all of them, and the size of that buffer. */
+export function uniformLayout(dispatches: readonly Dispatch[], alignment: number): { readonly offsets: readonly number[]; readonly size: number } {
+  const offsets: number[] = [];
+  let size = 0;
+  for (const dispatch of dispatches) {
+    offsets.push(size);
+    size += Math.ceil(uniformBytes(dispatch) / alignment) * alignment;
+  }
+  return { offsets, size };
 }
 
 /** A uniform block's size is a multiple of 16 bytes, as the layout of WGSL structures asks where vectors are inside. */

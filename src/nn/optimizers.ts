@@ -1,6 +1,7 @@
 import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
-import { interpolateUpdate, adamUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
+import { accumulate, adamUpdate, clear, demand, interpolateUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
+import { scale } from '../autodiff/ops/scale.ts';
 import { gradient } from '../autodiff/gradient.ts';
 import type { Store } from '../autodiff/store.ts';
 import { constant, input, type Node, type Tensor } from '../autodiff/tensor.ts';
@@ -47,36 +48,82 @@ export interface TrainingUpdate {
  * @param loss [1]
  */
 export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings): TrainingUpdate {
-  const { parameters, statistics } = network;
-  const names = [...parameters.entries.keys()];
-  const gradients = parameters.like('gradients');
-  const computed = gradient(loss, names.map((name) => parameters.get(name)));
-  const flat = pack(new Map(names.map((name, index) => [name, computed[index]])), gradients);
+  const gradients = network.parameters.like('gradients');
+  const flat = pack(parameterGradients(network, loss), gradients);
   const gate = nonFinite(flat);
+  const { updates, moments, hyper } = optimizerUpdate(network.parameters, flat, gate, settings);
+  if (batchStatistics.size > 0) updates.push(statisticsUpdate(network, network.statistics, batchStatistics, gate));
+  return { updates, gate, gradients, moments, hyper };
+}
 
+/** A training step whose batch comes in parts, each a run of its own. */
+export interface MicroBatchUpdate {
+  /** Updates of a run before the parts. */
+  readonly begin: readonly Node[];
+  /** Updates of the run of each part. */
+  readonly part: readonly Node[];
+  /** Those of a run after the parts. */
+  readonly end: TrainingUpdate;
+}
+
+/**
+ * Like `trainingUpdate`, with the gradient summed over `parts` micro-batches in their order. The loss of the step is the mean
+ * of theirs. Running statistics follow each micro-batch's in turn, but in a copy, which takes their place at the end of a step
+ * whose gradients are finite.
+ * @param loss [1], of one micro-batch
+ */
+export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, parts: number): MicroBatchUpdate {
+  const { parameters, statistics } = network;
+  const gradients = parameters.like('gradients');
+  const computed = parameterGradients(network, scale(loss, 1 / parts));
+  const begin = [clear(gradients.flat)];
+  const part = [demand([...computed].map(([name, gradientOfPart]) => accumulate(gradients.get(name), gradientOfPart)))];
+
+  const gate = nonFinite(gradients.flat);
+  const { updates, moments, hyper } = optimizerUpdate(parameters, gradients.flat, gate, settings);
+  if (batchStatistics.size > 0) {
+    const pending = statistics.like('pending statistics');
+    const open = constant('open gate', [2], new Uint32Array(2));
+    begin.push(interpolateUpdate(pending.flat, statistics.flat, 1, open));
+    part.push(statisticsUpdate(network, pending, batchStatistics, open));
+    updates.push(interpolateUpdate(statistics.flat, pending.flat, 1, gate));
+  }
+  return { begin, part, end: { updates, gate, gradients, moments, hyper } };
+}
+
+/** d loss / d parameter by the parameter's name. */
+function parameterGradients({ parameters }: Network, loss: Tensor): Map<string, Tensor> {
+  const names = [...parameters.entries.keys()];
+  const computed = gradient(loss, names.map((name) => parameters.get(name)));
+  return new Map(names.map((name, index) => [name, computed[index]]));
+}
+
+function statisticsUpdate({ statistics, settings }: Network, running: Store, batchStatistics: BatchStatistics, gate: Tensor): Node {
+  return interpolateUpdate(running.flat, pack(batchStatistics, statistics.like('batch statistics')), settings.batchNormMomentum, gate);
+}
+
+/** @param gradients in the layout of the parameters */
+function optimizerUpdate(
+  parameters: Store,
+  gradients: Tensor,
+  gate: Tensor,
+  settings: OptimizerSettings,
+): { readonly updates: Node[]; readonly moments: readonly Store[]; readonly hyper: TrainingUpdate['hyper'] } {
   const { group, groupSettings } = groupTensors(parameters, settings.groups);
-  const shared = { parameters: parameters.flat, gradients: flat, group, groupSettings, gate };
-  const updates: Node[] = [];
-  const moments: Store[] = [];
-  let hyper: TrainingUpdate['hyper'];
+  const shared = { parameters: parameters.flat, gradients, group, groupSettings, gate };
   if (settings.kind === 'sgd') {
     const velocity = parameters.like('velocity');
-    moments.push(velocity);
-    updates.push(momentumSgdUpdate({ ...shared, velocity: velocity.flat, hyper: input('optimizer', [2]) }, settings.nesterov));
-    hyper = (learningRate) => Float32Array.of(learningRate, settings.momentum);
-  } else {
-    const firstMoment = parameters.like('first moment');
-    const secondMoment = parameters.like('second moment');
-    moments.push(firstMoment, secondMoment);
-    const operands = { ...shared, firstMoment: firstMoment.flat, secondMoment: secondMoment.flat, hyper: input('optimizer', [8]) };
-    updates.push(adamUpdate(operands, settings.kind === 'adamw'));
-    hyper = (learningRate, step) => Float32Array.from(adamHyper({ ...settings, learningRate }, step));
+    const update = momentumSgdUpdate({ ...shared, velocity: velocity.flat, hyper: input('optimizer', [2]) }, settings.nesterov);
+    return { updates: [update], moments: [velocity], hyper: (learningRate) => Float32Array.of(learningRate, settings.momentum) };
   }
-  if (batchStatistics.size > 0) {
-    const batch = pack(batchStatistics, statistics.like('batch statistics'));
-    updates.push(interpolateUpdate(statistics.flat, batch, network.settings.batchNormMomentum, gate));
-  }
-  return { updates, gate, gradients, moments, hyper };
+  const firstMoment = parameters.like('first moment');
+  const secondMoment = parameters.like('second moment');
+  const operands = { ...shared, firstMoment: firstMoment.flat, secondMoment: secondMoment.flat, hyper: input('optimizer', [8]) };
+  return {
+    updates: [adamUpdate(operands, settings.kind === 'adamw')],
+    moments: [firstMoment, secondMoment],
+    hyper: (learningRate, step) => Float32Array.from(adamHyper({ ...settings, learningRate }, step)),
+  };
 }
 
 function groupTensors(parameters: Store, groups: readonly ParameterGroup[]): { readonly group: Tensor; readonly groupSettings: Tensor } {

@@ -1,4 +1,5 @@
-import { Program } from '../autodiff/program.ts';
+import type { Plan } from '../autodiff/plan.ts';
+import { planProgram, Program } from '../autodiff/program.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageBatch, OrderedBatch } from '../data/loader.ts';
@@ -18,15 +19,23 @@ export class Embedder {
   /** @param rows [batch, width]: what is wanted of each image, computed from imageInput */
   static async create(storage: Storage, rows: Tensor): Promise<Embedder> {
     const [batchSize, width] = rows.shape;
-    return new Embedder(await Program.compile(storage, { outputs: { rows } }), batchSize, width);
+    return new Embedder(await Program.compile(storage, programOf(rows)), batchSize, width);
+  }
+
+  /** The plan that an embedder of these rows will have, for whoever counts its memory. */
+  static plan(storage: Storage, rows: Tensor): Promise<Plan> {
+    return planProgram(storage, programOf(rows));
   }
 
   /**
+   * Takes the network's weights as they are at the call.
    * @param batches from inOrder, of this embedder's batch size
    * @param count images in all
    * @returns [count, width]
    */
   async embed(batches: AsyncIterable<OrderedBatch>, count: number, onProgress?: (done: number) => void): Promise<Float32Array> {
+    // Training may have gone on since the last call; to prepare weights costs less than one batch.
+    this.program.refresh();
     const result = new Float32Array(count * this.width);
     const pending: { readonly step: number; readonly rows: number; readonly results: Promise<Readonly<Record<'rows', Float32Array>>> }[] = [];
     const finish = async (): Promise<void> => {
@@ -49,5 +58,7 @@ export class Embedder {
     this.program.destroy();
   }
 }
+
+const programOf = (rows: Tensor) => ({ outputs: { rows }, frozen: true } as const);
 
 const feedsOf = ({ images, transforms }: ImageBatch): { images: Uint8Array; transforms: Float32Array } => ({ images, transforms });

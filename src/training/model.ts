@@ -1,3 +1,5 @@
+import type { Chooser } from '../autodiff/choices.ts';
+import type { Plan } from '../autodiff/plan.ts';
 import { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';
@@ -53,12 +55,13 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
 /**
  * Puts a retrieval model on a device.
  * @param fileName for error messages
+ * @param chooser of the variants of kernels
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
-export function openRetrievalModel(device: Device, file: ModelFile, fileName: string): RetrievalModel {
+export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser): RetrievalModel {
   const { settings, imageSize } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
-  const storage = new Storage(device);
+  const storage = new Storage(device, chooser);
   loadState(network, storage, file.state, fileName);
   return { network, storage, imageSize };
 }
@@ -87,7 +90,7 @@ export interface ImageRows {
  * @param imageSize side of the images in pixels
  */
 export async function imageRows(storage: Storage, imageSize: number, rows: (images: Tensor) => Tensor, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
-  const embedder = await Embedder.create(storage, rows(imageInput({ count: batchSize, sourceSize: imageSize, size: imageSize, pixels: IMAGENET_PIXELS })));
+  const embedder = await Embedder.create(storage, rows(imagesOf(imageSize, batchSize)));
   return {
     width: embedder.width,
     compute: (samples, images, onProgress) => embedder.embed(inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }), samples.length, onProgress),
@@ -99,5 +102,12 @@ export async function imageRows(storage: Storage, imageSize: number, rows: (imag
 export function modelEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
   return imageRows(storage, imageSize, (images) => network.apply(images, 'eval').embeddings, batchSize);
 }
+
+/** The plan of `modelEmbeddings`, for whoever counts its memory. */
+export function planEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize: number): Promise<Plan> {
+  return Embedder.plan(storage, network.apply(imagesOf(imageSize, batchSize), 'eval').embeddings);
+}
+
+const imagesOf = (size: number, count: number): Tensor => imageInput({ count, sourceSize: size, size, pixels: IMAGENET_PIXELS });
 
 const isObject = (value: Json | undefined): value is { readonly [name: string]: Json } => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -38,6 +38,10 @@ export interface Objective {
   readonly reported: Readonly<Record<string, { readonly tensor: Tensor; readonly names: readonly string[] }>>;
   /** The program's inputs for a batch, but for the optimiser's. */
   feeds(batch: TrainingBatch): Feeds;
+  /** Images in a batch. */
+  readonly count: number;
+  /** The same objective on fewer images. Only where the loss is a mean over images, so that a batch can come in parts. */
+  readonly ofCount?: (count: number) => Objective;
 }
 
 /** Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph. */
@@ -55,6 +59,8 @@ export function classificationObjective(network: Classifier, shape: BatchShape, 
     batchStatistics,
     reported: {},
     feeds: ({ images, transforms, labels }) => ({ images, transforms, labels }),
+    count: shape.count,
+    ofCount: (count) => classificationObjective(network, { ...shape, count }, batchNorm),
   };
 }
 
@@ -125,6 +131,8 @@ export function retrievalObjective(
       ...Object.fromEntries(terms.map(([name, tensor]) => [name, { tensor, names: [name] }])),
       quadrupletStatistics: { tensor: quadruplet.statistics, names: QUADRUPLET_STATISTICS },
     },
+    count,
+    // No ofCount: the quadruplet loss looks for its negatives in the whole batch.
     feeds: ({ step, images, transforms, labels: classLabels, domains: imageDomains }) => ({
       images,
       transforms,

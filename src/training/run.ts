@@ -1,3 +1,5 @@
+import { RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
+import { MemoryBudgetError, type MemoryReport } from '../autodiff/memory.ts';
 import { Storage } from '../autodiff/storage.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -14,7 +16,7 @@ import { initializeNetwork, readState, writeState, type State, type StateTensor 
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
 import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts';
-import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
+import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
 import { Trainer, type StepReport } from './trainer.ts';
@@ -63,7 +65,7 @@ export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDo
 
 /** One line of the log. */
 export type LogEntry =
-  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number }
+  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
   | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean }
@@ -90,6 +92,8 @@ export interface Checkpoint {
 
 export interface TrainRetrievalOptions {
   readonly device: Device;
+  /** Chooses the variants of kernels; a resumed run keeps to those that it began with. Default: what each kernel prefers. */
+  readonly chooser?: Chooser;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /** Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones. */
@@ -109,6 +113,8 @@ export interface TrainRetrievalOptions {
   readonly onProgress?: (what: 'teacher' | 'pipelines' | 'validation', done: number, total: number) => void;
   /** Where it is aborted, the training finishes its steps under way, saves and returns. */
   readonly signal?: AbortSignal;
+  /** Bytes of device memory that training and validation may hold, parameters and moments included; what does not fit is recomputed. */
+  readonly memoryBudget?: number;
   /** Whether to time each kernel in one more step, whose effect on the weights is taken back. */
   readonly profile?: boolean;
 }
@@ -128,6 +134,8 @@ export interface TrainedRetrieval {
 
 /** Name of the teacher's knowledge among a checkpoint's tables. */
 const KNOWLEDGE = 'knowledge';
+/** Of a memory budget, for what validation computes. */
+const VALIDATION_SHARE = 1 / 16;
 /** Steps over which the rate of images is averaged. */
 const RATE_WINDOW = 10;
 
@@ -148,7 +156,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const data = await describeData(dataset);
   if (resume !== undefined) requireSameRun(resume, { settings, data });
 
-  const storage = new Storage(device);
+  const choices = new RecordedChoices(options.chooser, choicesIn(resume?.file));
+  const storage = new Storage(device, choices);
   let trainer: Trainer | undefined;
   let validation: ImageRows | undefined;
   let stream: AsyncGenerator<TrainingBatch, void, undefined> | undefined;
@@ -160,15 +169,27 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize };
     const objective = retrievalObjective(network, shape, training.losses, knowledge?.values, training.batchNorm);
+    const task = validationTask(dataset);
+    const validating = task.queries.length > 0 && options.validateEvery !== undefined;
+    let validationBatch = validating ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
     const occupancy = new Occupancy(device);
-    trainer = await Trainer.create({
-      storage,
-      objective,
-      optimizer: optimizerOf(training),
-      schedule,
-      steps,
-      onProgress: (done, total) => onProgress?.('pipelines', done, total),
-      onSubmit: () => occupancy.submitted(),
+    const createTrainer = async (): Promise<Trainer> =>
+      Trainer.create({
+        storage,
+        objective,
+        optimizer: optimizerOf(training),
+        schedule,
+        steps,
+        memoryBudget: options.memoryBudget,
+        beside: validating ? [await planEmbeddings(model, validationBatch)] : [],
+        onProgress: (done, total) => onProgress?.('pipelines', done, total),
+        onSubmit: () => occupancy.submitted(),
+      });
+    trainer = await createTrainer().catch((error: unknown) => {
+      if (!(error instanceof MemoryBudgetError) || validationBatch <= 1) throw error;
+      // The last resort: then validation needs next to nothing.
+      validationBatch = 1;
+      return createTrainer();
     });
     if (resume !== undefined) restoreCheckpoint(resume.file, trainer, network, storage);
     clock.lap('preparation');
@@ -176,12 +197,11 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best };
+      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
-    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses });
+    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
 
-    const task = validationTask(dataset);
     const rate = new Rate(sampler.batchSize);
     const transforms = (domains: Uint32Array, step: number): Float32Array =>
       augmentationTransforms(domains, { seed, step, sourceSize: imageSize, outputSize: imageSize, augmentation: training.augmentation });
@@ -202,8 +222,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       const reached = trainer.step;
       const last = reached === steps || stopping();
       let isBest = false;
-      if (task.queries.length > 0 && (reached % validateEvery === 0 || (reached === steps && options.validateEvery !== undefined))) {
-        validation ??= await modelEmbeddings(model, Math.min(EMBEDDING_BATCH, task.gallery.length));
+      if (validating && (reached % validateEvery === 0 || reached === steps)) {
+        validation ??= await modelEmbeddings(model, validationBatch);
         const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], onProgress: (done, total) => onProgress?.('validation', done, total) });
         isBest = best === null || metrics.mapAll > best.mapAll;
         if (isBest) best = { stepsDone: reached, mapAll: metrics.mapAll };
@@ -225,7 +245,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const seconds = clock.seconds;
     const deviceBusy = seconds.steps === 0 ? 0 : Math.min(1, occupancy.busy / 1000 / seconds.steps);
     onLog?.({ event: 'end', stepsDone, checksum: file.checksum, stopped, deviceBusy, seconds });
-    const profile = options.profile === true ? await profileStep(trainer, objective.feeds, sampler, dataset, training) : undefined;
+    const profile = options.profile === true ? await profileStep(trainer, sampler, dataset, training) : undefined;
     // The profiled step was a step: back to the weights that were saved.
     if (profile !== undefined) writeState(network, storage, file.state);
     succeeded = true;
@@ -238,9 +258,16 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   }
 }
 
+/** Images that validation sees at once: fewer than it would where its intermediates took more than a share of the budget. */
+async function validationBatchWithin(model: RetrievalModel, most: number, memoryBudget = Infinity): Promise<number> {
+  let batch = most;
+  while (batch > 1 && (await planEmbeddings(model, batch)).arenaBytes > VALIDATION_SHARE * memoryBudget) batch = Math.floor(batch / 2);
+  return batch;
+}
+
 /** The network with its starting weights, and the teacher's knowledge where there is a teacher. */
 async function prepareNetwork(
-  { device, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
+  { device, chooser, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
   storage: Storage,
 ): Promise<{ readonly network: RetrievalNetwork; readonly knowledge: StateTensor | undefined }> {
   const classes = dataset.seenClasses.length;
@@ -258,7 +285,7 @@ async function prepareNetwork(
   let state = start?.file.state;
   let knowledge = preserves && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
   if (start !== undefined && fromClassifier) {
-    if (preserves) knowledge = await teacherKnowledge(device, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
+    if (preserves) knowledge = await teacherKnowledge(device, chooser, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
     const known = start.file.about.classes;
     const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
     state = retrievalStateFrom(start.file.state, training.network.embedding, rows);
@@ -286,6 +313,7 @@ async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: 
 /** For each seen class what the teacher sees in its photos, [classes, teacher classes] (method.md, Semantic knowledge preservation). */
 async function teacherKnowledge(
   device: Device,
+  chooser: Chooser | undefined,
   { seenClasses, train, images }: Dataset,
   { network, imageSize, teacherTemperature }: RetrievalTraining,
   { file: { state }, name }: NonNullable<TrainRetrievalOptions['start']>,
@@ -293,7 +321,7 @@ async function teacherKnowledge(
 ): Promise<StateTensor> {
   const photos = train.filter(({ domain }) => domain === 'photo');
   const teacherClasses = state.get('fc.weight')?.shape[0] ?? 0;
-  const storage = new Storage(device);
+  const storage = new Storage(device, chooser);
   const teacher = new Classifier({ ...network, classes: teacherClasses });
   let rows: ImageRows | undefined;
   try {
@@ -342,6 +370,13 @@ function flatten(value: Json, prefix = ''): Map<string, string> {
   return new Map(Object.entries(value).flatMap(([key, inner]) => [...flatten(inner, prefix === '' ? key : `${prefix}.${key}`)]));
 }
 
+/** The variants that a run was begun with. They are what makes its numbers the same again to the last bit. */
+function choicesIn(file: ModelFile | undefined): Choices {
+  const variants = file?.about.variants;
+  if (typeof variants !== 'object' || variants === null || Array.isArray(variants)) return new Map();
+  return new Map(Object.entries(variants).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
 function bestOf(file: ModelFile | undefined): { readonly stepsDone: number; readonly mapAll: number } | null {
   const best = file?.about.best;
   if (typeof best !== 'object' || best === null || !('mapAll' in best)) return null;
@@ -351,14 +386,13 @@ function bestOf(file: ModelFile | undefined): { readonly stepsDone: number; read
 
 async function profileStep(
   trainer: Trainer,
-  feeds: (batch: TrainingBatch) => Parameters<Trainer['program']['profile']>[0],
   sampler: Parameters<typeof batches>[0]['sampler'],
   { images }: Dataset,
-  { imageSize, schedule }: RetrievalTraining,
+  { imageSize }: RetrievalTraining,
 ): Promise<readonly Span[]> {
   const transforms = (domains: Uint32Array): Float32Array => augmentationTransforms(domains, { seed: 0, step: 0, sourceSize: imageSize, outputSize: imageSize });
   for await (const batch of batches({ sampler, images, sourceSize: imageSize, transforms, to: 1 })) {
-    return trainer.program.profile({ ...feeds(batch), optimizer: trainer.update.hyper(schedule.learningRate, trainer.step + 1) });
+    return trainer.profile(batch);
   }
   return [];
 }

@@ -1,10 +1,9 @@
-import { Program, type Feeds, type Results } from '../autodiff/program.ts';
-import type { Storage } from '../autodiff/storage.ts';
-import type { Tensor } from '../autodiff/tensor.ts';
+import type { MemoryReport } from '../autodiff/memory.ts';
 import type { TrainingBatch } from '../data/loader.ts';
-import { trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
-import type { Objective } from './objectives.ts';
+import type { Span } from '../gpu/profiler.ts';
+import type { TrainingUpdate } from '../nn/optimizers.ts';
 import { learningRateAt, type Schedule } from './schedule.ts';
+import { stepRunner, type StepOptions, type StepResults, type StepRunner } from './step-runner.ts';
 
 /** What a step reports. */
 export interface StepReport {
@@ -26,49 +25,44 @@ export class NonFiniteError extends Error {
   }
 }
 
-export interface TrainerOptions {
-  readonly storage: Storage;
-  readonly objective: Objective;
-  readonly optimizer: OptimizerSettings;
+export interface TrainerOptions extends StepOptions {
   readonly schedule: Schedule;
   /** Steps of the whole training, which the schedule spans. */
   readonly steps: number;
-  readonly onProgress?: (done: number, total: number) => void;
   /** Called as soon as the device has a step's work. */
   readonly onSubmit?: () => void;
 }
 
 interface Pending {
-  readonly step: number;
+  readonly batch: TrainingBatch;
   readonly learningRate: number;
-  readonly feeds: Feeds;
-  readonly results: Promise<Results<string>>;
+  readonly hyper: Float32Array;
+  readonly results: Promise<StepResults>;
 }
 
 /** Runs submitted before the first of them is waited for: the device always has the next step at hand. */
 const STEPS_AHEAD = 2;
 
-/** Minimises an objective: one program, one submission a step, losses read a step or two late. */
+/** Minimises an objective: one submission a step (a few with micro-batches), losses read a step or two late. */
 export class Trainer {
-  readonly program: Program;
   readonly update: TrainingUpdate;
+  /** What the training holds on the device, and what was chosen to keep to the budget. */
+  readonly memory: MemoryReport;
+  private readonly runner: StepRunner;
   private readonly options: TrainerOptions;
   private completed: number;
 
-  private constructor(program: Program, update: TrainingUpdate, options: TrainerOptions) {
-    this.program = program;
-    this.update = update;
+  private constructor(runner: StepRunner, options: TrainerOptions) {
+    this.update = runner.update;
+    this.memory = runner.report;
+    this.runner = runner;
     this.options = options;
     this.completed = 0;
   }
 
+  /** @throws MemoryBudgetError where the budget is too small for anything that there is to choose */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { objective, storage, optimizer, onProgress } = options;
-    const update = trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer);
-    const outputs: Record<string, Tensor> = { loss: objective.loss, gate: update.gate };
-    for (const [name, { tensor }] of Object.entries(objective.reported)) outputs[name] = tensor;
-    const program = await Program.compile(storage, { outputs, updates: update.updates, onProgress });
-    return new Trainer(program, update, options);
+    return new Trainer(await stepRunner(options), options);
   }
 
   /** Steps done since the beginning of the training, those before a resume included. */
@@ -94,23 +88,29 @@ export class Trainer {
     };
     for await (const batch of batches) {
       const learningRate = learningRateAt(this.options.schedule, batch.step, this.options.steps);
-      const feeds = { ...this.options.objective.feeds(batch), optimizer: this.update.hyper(learningRate, batch.step + 1) };
-      const { results } = await this.program.submit(feeds);
+      const hyper = this.update.hyper(learningRate, batch.step + 1);
+      const { results } = await this.runner.submit(batch, hyper);
       this.options.onSubmit?.();
       this.completed = batch.step + 1;
-      pending.push({ step: batch.step, learningRate, feeds, results });
+      pending.push({ batch, learningRate, hyper, results });
       if (pending.length > STEPS_AHEAD) await finish();
       if (stop()) break;
     }
     while (pending.length > 0) await finish();
   }
 
-  private async report({ step, learningRate, feeds, results }: Pending): Promise<StepReport> {
+  /** Runs a step on a batch with every dispatch timed. It is a step like any other, but for its place in the count. */
+  async profile(batch: TrainingBatch): Promise<readonly Span[]> {
+    return this.runner.profile(batch, this.update.hyper(this.options.schedule.learningRate, this.completed + 1));
+  }
+
+  private async report({ batch, learningRate, hyper, results }: Pending): Promise<StepReport> {
+    const { step } = batch;
     const outputs = await results;
     const loss = outputs.loss[0];
     const nonFiniteGradients = new Uint32Array(outputs.gate.buffer)[0];
     if (nonFiniteGradients > 0 || !Number.isFinite(loss)) {
-      const found = await this.program.findNonFinite(feeds);
+      const found = await this.runner.findNonFinite(batch, hyper);
       const where = found === null ? 'repeating the step with the weights as they are now did not show where it began' : `it begins in ${found.label}, operand ${found.operand}, element ${found.element}, which is ${found.value}`;
       throw new NonFiniteError(step, `the loss is ${loss} and ${nonFiniteGradients} elements of the gradients are not finite; ${where}`);
     }
@@ -122,6 +122,6 @@ export class Trainer {
   }
 
   destroy(): void {
-    this.program.destroy();
+    this.runner.destroy();
   }
 }

@@ -29,7 +29,7 @@ for (const [name, traits] of Object.entries(adapters)) {
       const { calls } = plan({ outputs: [loss], updates, traits, maxBufferBytes: 2 ** 40, maxBindingBytes: LIMITS.maxBindingBytes });
       for (const { call, label } of calls) {
         for (const { operands, windows, workgroups } of call.dispatches) {
-          for (const operand of operands) assert.ok(4 * (windows?.[operand] ?? call.operands[operand]).length <= LIMITS.maxBindingBytes, `${label}: ${operand}`);
+          for (const operand of operands) assert.ok((windows?.[operand]?.size ?? 4 * call.operands[operand].length) <= LIMITS.maxBindingBytes, `${label}: ${operand}`);
           assert.ok(Math.max(...workgroups) <= LIMITS.maxWorkgroupsPerDimension, label);
         }
       }

@@ -5,18 +5,18 @@ import { apply, use, type Op } from '../../src/autodiff/op.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { convolution } from '../../src/autodiff/ops/convolution.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
-import { interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
+import { accumulate, demand, interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
+import { LimitError } from '../../src/gpu/errors.ts';
 import { plan, type Plan } from '../../src/autodiff/plan.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
-import { LimitError } from '../../src/gpu/errors.ts';
 
 const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
-const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan => plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20, maxBindingBytes: 2 ** 20 });
+const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan => plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20 });
 const kernelsOf = ({ calls }: Plan): string[] => calls.map(({ kernel }) => kernel.name);
 
 test('only what the outputs need is computed, each tensor before its users and once', () => {
@@ -111,6 +111,19 @@ test('updates come last, in the order given', () => {
   assert.equal(calls.slice(-2).map(({ node }) => node), updates);
 });
 
+test('an eager node runs as soon as its inputs are there, so that their memory is free for others', () => {
+  const store = twoEntries();
+  const parts = ['a', 'b'].map((name) => ({ name, part: relu(input(name, [store.get(name).length])) }));
+  const totals = parts.map(({ name, part }) => accumulate(store.get(name), part));
+  const { calls, liveBytes } = planOf([], [demand(totals)]);
+  assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'accumulate', 'relu', 'accumulate']);
+  assert.equal(calls.filter(({ kernel }) => kernel.name === 'accumulate').map(({ places: { total } }) => total), [
+    { kind: 'stored', store, offset: 0, length: 10 },
+    { kind: 'stored', store, offset: 64, length: 70 },
+  ]);
+  assert.is(liveBytes, 4 * 70);
+});
+
 test('a lowering that forgets, invents or misshapes an operand is an error that names kernel and operand', () => {
   const lowering = (operands: (x: Tensor, y: Tensor) => Record<string, Tensor>): Tensor => {
     const op: Op<null> = {
@@ -126,6 +139,34 @@ test('a lowering that forgets, invents or misshapes an operand is an error that 
   fails((values, scaled) => ({ values, scaled, extra: identity(values) }), /scale_by_constant has no operand called extra/);
   fails((_, scaled) => ({ values: input('short', [7]), scaled }), /operand values has 8 elements of f32, but was given short \[7\]/);
   fails((_, scaled) => ({ values: input('whole', [8], 'u32'), scaled }), /operand values has 8 elements of f32, but was given whole \[8\] u32/);
+});
+
+test('frozen, calls on stored tensors alone come first, and keep their results clear of all others', () => {
+  const store = new Store('weights');
+  const x = input('x', [64]);
+  const kept = scale(relu(store.add('w', [64])), 2);
+  let y = multiply(x, kept);
+  for (let i = 0; i < 5; i++) y = add(relu(y), kept);
+  const planned = plan({ outputs: [relu(y)], updates: [], traits, maxBufferBytes: 2 ** 20, frozen: true });
+  assert.is(planned.frozenCalls, 2);
+  assert.equal(kernelsOf(planned).slice(0, 3), ['relu', 'scale_by_constant', 'multiply']);
+  const place = planned.calls[1].places.scaled;
+  assert.equal(planned.calls[2].places.b, place);
+  for (const { call, places } of planned.calls.slice(2)) {
+    for (const [name, { role }] of Object.entries(call.operands)) if (role !== 'input') assert.not.equal(places[name], place);
+  }
+});
+
+test('frozen, a preparation is a call of its own if its operands are stored, and stays with its call if they are not', () => {
+  const cpu = { ...traits, kind: 'cpu', subgroupSize: 8 } as const;
+  const store = new Store('weights');
+  const stored = store.add('w', [3, 3, 64, 64]);
+  const x = input('x', [4, 16, 16, 64]);
+  const given = input('given', [3, 3, 64, 64]);
+  const planned = plan({ outputs: [convolution(convolution(x, stored, { padding: 1 }), relu(given), { padding: 1 })], updates: [], traits: cpu, maxBufferBytes: 2 ** 24, frozen: true });
+  assert.is(planned.frozenCalls, 1);
+  assert.equal(planned.calls.map(({ call }) => call.dispatches.length), [1, 3, 1, 1, 3]);
+  assert.equal(planned.calls[0].places.transformedWeights, planned.calls[1].places.transformedWeights);
 });
 
 test('a tensor above the binding limit is cut into slices, which changes neither the arena nor the order of calls', () => {

@@ -9,6 +9,8 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { constant, input, ShapeError } from '../../src/autodiff/tensor.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
+import { Network, Pass } from '../../src/nn/layers.ts';
+import { initializeNetwork } from '../../src/nn/state.ts';
 import { openDevice } from '../../src/platform/node/adapter.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
@@ -235,6 +237,47 @@ test('the graph outlives the device: a program is compiled anew on the next one'
     device.destroy();
   }
   assert.equal(results, [[3, 0], [3, 3]]);
+});
+
+test('a frozen program keeps what depends on stored tensors alone, until it is refreshed', async () => {
+  const device = await testDevice();
+  const storage = new Storage(device);
+  const network = new Network();
+  const weight = network.convolutionWeight('weight', 3, 32, 32);
+  const norm = network.batchNorm('norm', 32);
+  const pass = new Pass(network, 'eval');
+  const hidden = pass.convolutionBatchNorm(input('images', [2, 16, 16, 32]), weight, norm, { padding: 1, relu: true });
+  const outputs = { y: pass.convolutionBatchNorm(hidden, weight, norm, { padding: 1 }), scaled: scale(weight, 2) };
+  await initializeNetwork(network, storage, 1);
+  const uniform = uniformNumbers(1);
+  const feeds = { images: Float32Array.from({ length: 2 * 16 * 16 * 32 }, uniform) };
+  const plain = await Program.compile(storage, { outputs });
+  const frozen = await Program.compile(storage, { outputs, frozen: true });
+  const results = async (program: typeof plain): Promise<number[]> => Object.values(await program.run(feeds)).flatMap(bitsOf);
+
+  const before = await results(plain);
+  assert.equal(await results(frozen), before);
+  assert.equal(await results(frozen), before, 'a run must not overwrite what is kept');
+  // Two foldings of the norm, the scaled weights, and the weights' transforms of the adapters that prefer Winograd.
+  assert.is(frozen.size.calls, 2);
+  assert.ok(frozen.size.dispatches < plain.size.dispatches);
+  assert.ok(frozen.memory.total >= plain.memory.total);
+
+  for (const tensor of [weight, norm.gamma, norm.variance]) storage.write(tensor, Float32Array.from({ length: tensor.length }, () => 1 + uniform() / 2));
+  const after = await results(plain);
+  assert.not.equal(after, before);
+  assert.equal(await results(frozen), before);
+  frozen.refresh();
+  assert.equal(await results(frozen), after);
+  plain.destroy();
+  frozen.destroy();
+  storage.destroy();
+});
+
+test('a frozen program with updates is an error', async () => {
+  const device = await testDevice();
+  const { storage, update } = await smallTraining(device);
+  assert.match((await rejection(Program.compile(storage, { outputs: {}, updates: update.updates, frozen: true }))).message, /frozen program has updates/);
 });
 
 test.run();

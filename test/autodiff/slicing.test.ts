@@ -38,8 +38,9 @@ import { withinLimits, type DispatchLimits } from '../../src/autodiff/slicing.ts
 import { BINDING_ALIGNMENT, sliceable, type Dispatch } from '../../src/gpu/dispatch.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
+import { sampleInputs } from '../../src/tuning/qualification.ts';
 import { testDevice } from '../support/device.ts';
-import { uniformInputs, uniformNumbers } from '../support/kernel-test.ts';
+import { uniformNumbers } from '../support/kernel-test.ts';
 
 const NO_LIMITS: DispatchLimits = { maxBindingBytes: Infinity, maxWorkgroupsPerDimension: Infinity };
 
@@ -73,10 +74,15 @@ async function assertSameBits(call: KernelCall, inputs: Values, limits: Dispatch
 function testSlicing<Problem>(kernel: Kernel<Problem>, problem: Problem): void {
   test(`${kernel.name}: slices give the bits of the whole, ${JSON.stringify(problem)}`, async () => {
     const { traits } = await testDevice();
-    for (const call of kernel.calls(problem, traits)) {
-      const inputs = kernel.sampleInputs?.(problem, uniformNumbers(7)) ?? uniformInputs(call, 7);
+    // Winograd's scratch and split tiles are not contiguous along the batch: such variants give way to the next.
+    const calls = kernel.calls(problem, traits).filter(({ dispatches }) => dispatches[0].slices !== undefined);
+    assert.ok(calls.length > 0, 'no variant can be cut');
+    for (const call of calls) {
+      const inputs = sampleInputs(kernel, problem, call, uniformNumbers(7));
       await assertSameBits(call, inputs, strictest(call, 256, (maxBindingBytes) => ({ ...NO_LIMITS, maxBindingBytes })));
-      await assertSameBits(call, inputs, strictest(call, 1, (maxWorkgroupsPerDimension) => ({ ...NO_LIMITS, maxWorkgroupsPerDimension })));
+      const grid = strictest(call, 1, (maxWorkgroupsPerDimension) => ({ ...NO_LIMITS, maxWorkgroupsPerDimension }));
+      // The grid of few pixels may be longer in channels, which are not cut.
+      if (withinLimits([call], grid) !== call) await assertSameBits(call, inputs, grid);
     }
   });
 }
@@ -147,7 +153,7 @@ test('convolution_weight_gradient: splits of whole images are cut between splits
   const calls = convolutionWeightGradient.calls(shape, traits).filter(({ dispatches }) => dispatches[0].slices !== undefined);
   assert.ok(calls.length > 0, 'no variant has splits of whole images');
   for (const call of calls) {
-    const inputs = uniformInputs(call, 3);
+    const inputs = sampleInputs({}, null, call, uniformNumbers(3));
     await assertSameBits(call, inputs, strictest({ ...call, dispatches: call.dispatches.slice(0, 1) }, 256, (maxBindingBytes) => ({ ...NO_LIMITS, maxBindingBytes: Math.max(maxBindingBytes, partsBytes(call)) })));
   }
 });
@@ -178,7 +184,7 @@ test('random convolutions in random slices have the bits of the whole', async ()
         const [call] = kernel.calls(shape, traits);
         const { maxBindingBytes } = strictest(call, 256, (limit) => ({ ...NO_LIMITS, maxBindingBytes: limit }));
         const limits = { ...NO_LIMITS, maxBindingBytes: Math.floor(slack * maxBindingBytes) };
-        if ((withinLimits([call], limits) as KernelCall).dispatches.length > 1) await assertSameBits(call, uniformInputs(call, 1), limits);
+        if ((withinLimits([call], limits) as KernelCall).dispatches.length > 1) await assertSameBits(call, sampleInputs({}, null, call, uniformNumbers(1)), limits);
       }
     }),
     { numRuns: 15, seed: 20261125 },
@@ -211,10 +217,10 @@ test('slices are all units once and in order, begin where bindings may, and keep
         end += count;
         assert.ok(workgroups[0] <= grid);
         if (dispatches.length === 1) continue;
-        assert.equal(windows, { a: { offset: first * each, length: Math.min(count * each, units * each - 1 - first * each) }, b: { offset: first, length: count } });
-        for (const { offset, length } of Object.values(windows ?? {})) {
+        assert.equal(windows, { a: { offset: 4 * first * each, size: 4 * Math.min(count * each, units * each - 1 - first * each) }, b: { offset: 4 * first, size: 4 * count } });
+        for (const { offset, size } of Object.values(windows ?? {})) {
           assert.is(offset % BINDING_ALIGNMENT, 0);
-          assert.ok(4 * length <= limit);
+          assert.ok(size <= limit);
         }
       }
       assert.is(end, units);

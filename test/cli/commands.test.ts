@@ -16,16 +16,23 @@ const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
 const STEPS = 16;
 
 let folder: string;
+const cacheHome = process.env.XDG_CACHE_HOME;
 const at = (...names: string[]): string => path.join(folder, ...names);
 /** Options of a training that takes seconds on a software adapter. */
 const tiny = (): string[] => ['--data', at('shapes'), '--unseen', at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--learning-rate', '1e-3'];
 
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-commands-'));
+  // What is known of variants shall be what these tests find out.
+  process.env.XDG_CACHE_HOME = at('cache');
   await writeShapes(at('shapes'));
   await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
 });
-test.after(() => rm(folder, { recursive: true }));
+test.after(async () => {
+  if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = cacheHome;
+  await rm(folder, { recursive: true });
+});
 
 /** Runs the command in a process of its own. */
 function start(...words: string[]): { readonly child: ChildProcess; readonly ended: Promise<CommandResult & { readonly signal: NodeJS.Signals | null }> } {
@@ -192,6 +199,47 @@ test('search refuses the index of another model', async () => {
   const { code, stderr } = await run('search', '--model', at('unbroken', 'model.safetensors'), '--index', at('other.safetensors'), at('shapes', 'sketch', 'shape f', '0.png'));
   assert.is(code, 1);
   assert.match(stderr, /index was made by the model f00d, and this model is [0-9a-f]{64}/);
+});
+
+interface Records {
+  readonly proven: readonly string[];
+  readonly choices: Record<string, { variant: string; readonly milliseconds: Readonly<Record<string, number>> }>;
+}
+async function tuningRecords(): Promise<{ readonly file: string; readonly records: Records }> {
+  const [name] = await readdir(at('cache', 'sketchgrad', 'tuning'));
+  const file = at('cache', 'sketchgrad', 'tuning', name);
+  return { file, records: JSON.parse(await readFile(file, 'utf8')) as Records };
+}
+
+test('tune: what was proven and measured is kept, and makes a table of known adapters', async () => {
+  assert.ok((await tuningRecords()).records.proven.length > 10, 'the commands before verified their variants');
+  await writeFile(at('table.json'), JSON.stringify([{ device: 'another', subgroupSize: 1, measured: '', choices: [] }]));
+  const { code, stdout, stderr } = await run('tune', '--workload', 'inference', '--batch', '1', '--size', '32', '--width', '0.25', '--effort', 'quick', '--write-table', at('table.json'));
+  assert.is(code, 0, stderr);
+  assert.match(stdout, /\d+ of \d+ problems are measured/);
+  const { file, records } = await tuningRecords();
+  assert.match(stdout, file);
+  assert.ok(Object.keys(records.choices).length > 0);
+  const [other, table] = JSON.parse(await readFile(at('table.json'), 'utf8')) as { device: string; choices: [string, string, string][] }[];
+  assert.is(other.device, 'another', 'tables of other adapters stay');
+  assert.ok((await testDevice()).description.device.startsWith(table.device));
+  for (const [question, , variant] of table.choices) assert.is(records.choices[question].variant, variant);
+});
+
+test('--deterministic: the same weights before and after a tuning', async () => {
+  const train = async (name: string, ...words: string[]): Promise<string> => {
+    const { code, stderr } = await run('train', ...tiny(), '--steps', '2', '--out', at(name), ...words);
+    assert.is(code, 0, stderr);
+    return checksumOf(name);
+  };
+  const before = await train('pinned', '--deterministic');
+  await train('tuned', '--tune', 'quick');
+  // Whatever the measurements gave: from now on each problem that was measured prefers another variant than before.
+  const { file, records } = await tuningRecords();
+  for (const choice of Object.values(records.choices)) choice.variant = Object.keys(choice.milliseconds).find((variant) => variant !== choice.variant) ?? choice.variant;
+  await writeFile(file, JSON.stringify(records));
+  assert.is(await train('pinned again', '--deterministic'), before);
+  assert.match((await run('train', ...tiny(), '--tune', 'quick', '--deterministic', '--out', at('both'))).stderr, /--tune quick: --deterministic takes no notice of measurements/);
 });
 
 test('doctor: the adapter, its limits, and kernels that compute rightly', async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COMMANDS } from '../../src/cli/command-line.ts';
 import type { Command } from '../../src/cli/command.ts';
-import { nearest, optionName, type Option } from '../../src/cli/options.ts';
+import { bytes, nearest, optionName, type Option } from '../../src/cli/options.ts';
 import { runCaptured } from '../support/command-output.ts';
 
 let folder: string;
@@ -24,7 +24,7 @@ function recorder(command: Command): { readonly command: Command; readonly seen:
 function otherValue(option: Option<unknown>): string | number | boolean {
   if (option.placeholder === '') return true;
   const words = option.placeholder.split('|').reverse();
-  const candidates = [7, 64, 0.5, 1, ...words, 'some text'];
+  const candidates = [7, 64, 96, 0.5, 1, ...words, 'some text'];
   const found = candidates.find((value) => {
     try {
       return option.check(value, '') !== option.default;
@@ -85,6 +85,8 @@ const refusals: readonly { readonly title: string; readonly words: readonly stri
   { title: 'no number', words: ['train', '--learning-rate', 'fast'], message: /--learning-rate: a number, above 0 is needed, and it is "fast"/ },
   { title: 'a number out of bounds', words: ['train', '--size', '4'], message: /--size: a whole number, at least 32, at most 1024 is needed, and it is 4/ },
   { title: 'a word that is no choice', words: ['train', '--mining', 'gold'], message: /--mining: "gold" is none of hardest, semi-hard, random/ },
+  { title: 'a budget that is no amount', words: ['train', '--memory-budget', '2 gigs'], message: /--memory-budget: a number of bytes is needed, such as 900M, 2G or 1.5GiB, and it is "2 gigs"/ },
+  { title: 'a budget of nothing', words: ['train'], config: '{"memory-budget": 0}', message: /config.json, memory-budget: a number of bytes is needed/ },
   { title: 'a missing required flag', words: ['evaluate'], message: /--model is needed/ },
   { title: 'a missing argument', words: ['search', '--model', 'm'], message: /missing required argument 'sketch'/ },
   { title: 'both steps and epochs', words: ['train', '--steps', '3', '--epochs', '4'], message: /--steps and --epochs were both given/ },
@@ -99,6 +101,13 @@ for (const { title, words, config, message } of refusals) {
     assert.not.match(stderr, /\n\s+at /, 'no stack');
   });
 }
+
+test('an amount of memory is a number of bytes, or one with a unit', () => {
+  const { parse, check } = bytes({ help: '' });
+  for (const [typed, expected] of [['900M', 900e6], ['2G', 2e9], ['1.5GiB', 1.5 * 2 ** 30], ['64MB', 64e6], ['3Ki', 3072], ['12345', 12345]] as const) assert.is(parse(typed, ''), expected, typed);
+  assert.is(check(12345, ''), 12345);
+  assert.is(check('2G', ''), 2e9);
+});
 
 test('--debug shows where an error arose, also out of the configuration', async () => {
   const file = path.join(folder, 'debug.json');

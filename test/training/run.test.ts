@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { questionKey, type Chooser } from '../../src/autodiff/choices.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, StateMismatchError } from '../../src/nn/state.ts';
@@ -76,6 +77,22 @@ test('resumed from any checkpoint, a run ends with the very weights of an unbrok
     assert.is(resumed.checksum, unbroken.checksum);
     assert.equal(steps(resumed.log), steps(unbroken.log).slice(file.step));
   }
+});
+
+/** Takes the variant that each kernel likes least; not of the convolutions, where that would take minutes. */
+const contrary: Chooser = {
+  answer: async (questions) =>
+    new Map(questions.filter(({ kernel }) => !kernel.name.startsWith('convolution')).map((question) => [questionKey(question), question.calls[question.calls.length - 1].variant])),
+};
+
+test('a resumed run keeps to the kernel variants that it was begun with, whatever is preferred by then', async () => {
+  const begun = await train({ chooser: contrary, checkpointEvery: 3 });
+  assert.is.not(begun.checksum, unbroken.checksum, 'other variants round otherwise');
+  const [first] = begun.checkpoints;
+  assert.ok(Object.keys(first.file.about.variants as object).length > 10);
+  const resumed = await train({ resume: await stored(first.file) });
+  assert.is(resumed.checksum, begun.checksum);
+  assert.is(resumed.log.find((entry) => entry.event === 'start')?.replacedVariants, 0);
 });
 
 test('a stopped run saves what it did and can be resumed', async () => {

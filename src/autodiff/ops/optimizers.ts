@@ -1,11 +1,13 @@
+import { accumulate as accumulateKernel } from '../../../kernels/accumulate.ts';
 import { adam as adamKernel } from '../../../kernels/adam.ts';
+import { fill as fillKernel } from '../../../kernels/fill.ts';
 import { momentumSgd as momentumSgdKernel } from '../../../kernels/momentum_sgd.ts';
 import { nonFinite as nonFiniteKernel } from '../../../kernels/non_finite.ts';
 import { interpolate as interpolateKernel } from '../../../kernels/interpolate.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
-import type { Node, Tensor } from '../tensor.ts';
+import { describe, ShapeError, type Node, type Tensor } from '../tensor.ts';
 
-/** Effects: nodes without outputs that change stored tensors at the end of a run. All take a `gate`, see `nonFinite`. */
+/** Effects: nodes that change stored tensors at the end of a run. What changes parameters or statistics takes a `gate`, see `nonFinite`. */
 
 const nonFiniteOp: Op<null> = {
   name: 'nonFinite',
@@ -82,4 +84,46 @@ const interpolateOp: Op<{ readonly momentum: number }> = {
 /** running += momentum * (batch - running), in place: running statistics of batch normalisation. */
 export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): Node {
   return applyNode(interpolateOp, [running, batch, gate], { momentum }) as Node;
+}
+
+const accumulateOp: Op<{ readonly total: Tensor }> = {
+  name: 'accumulate',
+  effect: true,
+  eager: true,
+  infer: ([part], { total }) => {
+    if (part.length !== total.length) throw new ShapeError(`accumulate: ${describe(part)} does not fit ${describe(total)}`);
+    return [{ shape: total.shape, name: total.name }];
+  },
+  // The output is the stored tensor itself, so that whoever takes it sees the sum.
+  pins: ({ attributes: { total: { origin } }, outputs: [sum] }) => (origin.kind === 'stored' ? [{ tensor: sum, store: origin.store, offset: origin.offset }] : []),
+  lower: ({ inputs: [part], outputs: [total] }) => [use(accumulateKernel, { count: part.length }, { total, part })],
+};
+
+/** total += part, in place, as soon as the part is there. @param total a stored tensor @returns it, after the sum */
+export function accumulate(total: Tensor, part: Tensor): Tensor {
+  return apply(accumulateOp, [part], { total })[0];
+}
+
+const clearOp: Op<null> = {
+  name: 'clear',
+  effect: true,
+  infer: () => [],
+  lower: ({ inputs: [values] }) => [use(fillKernel, { count: values.length, value: 0 }, { values })],
+};
+
+/** Makes a stored tensor zero. */
+export function clear(values: Tensor): Node {
+  return applyNode(clearOp, [values], null) as Node;
+}
+
+const demandOp: Op<null> = {
+  name: 'demand',
+  effect: true,
+  infer: () => [],
+  lower: () => [],
+};
+
+/** An update that does nothing but have its inputs computed, for the sake of their own effects. */
+export function demand(tensors: readonly Tensor[]): Node {
+  return applyNode(demandOp, tensors, null) as Node;
 }

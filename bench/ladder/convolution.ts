@@ -1,0 +1,53 @@
+import { operandSizes, outputSize, type ConvolutionProblem, type ConvolutionShape } from '../../kernels/convolution.ts';
+import type { KernelCall } from '../../kernels/kernel.ts';
+import { ceilDivide, foldGrid, type Dispatch } from '../../src/gpu/dispatch.ts';
+import bench from '../kernels/convolution.bench.ts';
+import { ladder, type Rung } from './ladder.ts';
+import { ladderShader } from './shader.ts';
+
+const WORKGROUP_SIZE = 64;
+const SIDE = 16;
+
+/** The sizes in the order of the ladder's uniform blocks. */
+export function sizeParameters(shape: ConvolutionShape): number[] {
+  const { batch, height, width, inputChannels, outputChannels, kernel, stride, padding } = shape;
+  return [batch, height, width, inputChannels, ...outputSize(shape), outputChannels, ...kernel, ...stride, ...padding];
+}
+
+/** The earlier versions know no epilogue. */
+function forward(problem: ConvolutionProblem, dispatch: Pick<Dispatch, 'shader' | 'constants' | 'workgroups'>): Omit<KernelCall, 'variant'> | undefined {
+  if (problem.epilogue !== undefined) return undefined;
+  const { x, w, y } = operandSizes(problem);
+  return {
+    operands: { x: { role: 'input', type: 'f32', length: x }, w: { role: 'input', type: 'f32', length: w }, y: { role: 'output', type: 'f32', length: y } },
+    dispatches: [{ ...dispatch, parameters: sizeParameters(problem), operands: ['x', 'w', 'y'] }],
+  };
+}
+
+const naive: Rung<ConvolutionProblem> = {
+  name: 'naive',
+  call: (problem) => forward(problem, { shader: ladderShader('convolution_1_naive'), workgroups: foldGrid(ceilDivide(operandSizes(problem).y, WORKGROUP_SIZE)) }),
+};
+
+const vectors: Rung<ConvolutionProblem> = {
+  name: 'vectors of outputs',
+  call: (problem) =>
+    problem.outputChannels % 4 === 0
+      ? forward(problem, { shader: ladderShader('convolution_2_vectors'), workgroups: foldGrid(ceilDivide(operandSizes(problem).y / 4, WORKGROUP_SIZE)) })
+      : undefined,
+};
+
+const tile: Rung<ConvolutionProblem> = {
+  name: 'workgroup tile',
+  call: (problem, traits) => {
+    if (SIDE * SIDE > traits.maxWorkgroupInvocations) return undefined;
+    const pixels = operandSizes(problem).y / problem.outputChannels;
+    return forward(problem, {
+      shader: ladderShader('convolution_3_tile'),
+      constants: { SIDE },
+      workgroups: [ceilDivide(pixels, SIDE), ceilDivide(problem.outputChannels, SIDE), 1],
+    });
+  },
+};
+
+export default ladder(bench, [naive, vectors, tile], ['stem', 'layer1 3x3', 'layer3 1x1 in']);

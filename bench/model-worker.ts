@@ -1,0 +1,76 @@
+// One configuration of `npm run bench:model`, in a process of its own: prints one JSON line.
+import { openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { circumstances, type Circumstances } from './support/report.ts';
+import { resnet50Program, type Pass } from './support/resnet50-programs.ts';
+
+export interface Configuration {
+  readonly pass: Pass;
+  readonly batch: number;
+  readonly size: number;
+}
+
+export interface ModelResult extends Configuration {
+  readonly circumstances: Circumstances;
+  /** Milliseconds until a program was planned and compiled, and of its first step, in which some drivers compile as well. */
+  readonly compile: number;
+  readonly firstStep: number;
+  /** Milliseconds of each step from the writing of its inputs until its results were read. */
+  readonly samples: readonly number[];
+  /** Milliseconds of each step in which the host was busy with it: writing inputs, recording, submitting. */
+  readonly hostSamples: readonly number[];
+  /** Operations of a step by the kernels' own account. */
+  readonly flop: number;
+  readonly dispatches: number;
+  readonly arenaBytes: number;
+  /** Of all buffers: arena, inputs, parameters, gradients, moments. */
+  readonly deviceBytes: number;
+  /** The largest resident set of this process. On a software adapter buffers are part of it. */
+  readonly peakBytes: number;
+}
+
+const WARM_UP = 2;
+
+const { pass, batch, size, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & { readonly rounds: number; readonly seconds: number };
+const device = await openDevice();
+const { feeds, compile } = await resnet50Program(device, pass, { batch, size });
+
+const timed = async <Result>(work: () => Promise<Result>): Promise<[number, Result]> => {
+  const start = performance.now();
+  const result = await work();
+  return [performance.now() - start, result];
+};
+const [compileTime, program] = await timed(compile);
+const [firstStep] = await timed(() => program.run(feeds));
+for (let i = 1; i < WARM_UP; i++) await program.run(feeds);
+
+const samples: number[] = [];
+const hostSamples: number[] = [];
+const end = performance.now() + 1000 * seconds;
+while (samples.length < rounds && (samples.length < 3 || performance.now() < end)) {
+  const start = performance.now();
+  const { results } = await program.submit(feeds);
+  hostSamples.push(performance.now() - start);
+  await results;
+  samples.push(performance.now() - start);
+}
+
+const result: ModelResult = {
+  pass,
+  batch,
+  size,
+  circumstances: circumstances(device),
+  compile: compileTime,
+  firstStep,
+  samples,
+  hostSamples,
+  flop: program.plan.calls.reduce((sum, { cost }) => sum + cost.flop, 0),
+  dispatches: program.size.dispatches,
+  arenaBytes: program.plan.arenaBytes,
+  deviceBytes: program.memory.total,
+  // Kibibytes, on every system.
+  peakBytes: process.resourceUsage().maxRSS * 1024,
+};
+program.destroy();
+console.log(JSON.stringify(result));
+device.destroy();
+releaseGpu();

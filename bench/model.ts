@@ -1,0 +1,107 @@
+// npm run bench:model: ResNet50's inference and training step over batch and resolution.
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { textTable } from '../src/cli/text-table.ts';
+import { ADAPTER_CHOICES, adapterEnvironment } from '../src/platform/node/adapter.ts';
+import type { Configuration, ModelResult } from './model-worker.ts';
+import { mistakesByName } from './support/mistakes.ts';
+import { adapterChoice, positive, positiveInteger, positiveIntegers } from './support/options.ts';
+import { describeCircumstances } from './support/report.ts';
+import type { Pass } from './support/resnet50-programs.ts';
+import { halfSpread, median } from './support/statistics.ts';
+import { digits } from './support/tables.ts';
+
+const USAGE = `npm run bench:model -- [options]
+  ResNet50 at full width, each configuration in a process of its own, so that its peak memory is its own.
+
+  --work LIST         infer, train (both)
+  --batch LIST        images (1,8,32)
+  --size LIST         height and width of the images (64,224)
+  --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
+  --rounds N          at most this many steps are timed of each (20), and at least 3
+  --time SECONDS      after which no further step is timed (10)
+  --json FILE         everything measured
+  --help`;
+
+const FLAGS = {
+  work: { type: 'string', default: 'infer,train' },
+  batch: { type: 'string', default: '1,8,32' },
+  size: { type: 'string', default: '64,224' },
+  adapter: { type: 'string', default: 'auto' },
+  rounds: { type: 'string', default: '20' },
+  time: { type: 'string', default: '10' },
+  json: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+interface Failure extends Configuration {
+  readonly failure: string;
+}
+
+await mistakesByName(async () => {
+  const { values } = parseArgs({ options: FLAGS });
+  if (values.help === true) return console.log(USAGE);
+  const passes = values.work.split(',').map(passOf);
+  const configurations = passes.flatMap((pass) =>
+    positiveIntegers('size', values.size).flatMap((size) => positiveIntegers('batch', values.batch).map((batch): Configuration => ({ pass, batch, size }))),
+  );
+  const limits = { rounds: positiveInteger('rounds', values.rounds), seconds: positive('time', values.time) };
+  const environment = { ...process.env, ...(await adapterEnvironment(adapterChoice(values.adapter))) };
+  const results: ModelResult[] = [];
+  const failures: Failure[] = [];
+  for (const configuration of configurations) {
+    const { pass, batch, size } = configuration;
+    process.stderr.write(`${pass} ${batch}x${size}x${size} `);
+    try {
+      const result = await measureModel({ ...configuration, ...limits }, environment);
+      results.push(result);
+      process.stderr.write(`${digits(median(result.samples))} ms\n`);
+    } catch (error) {
+      failures.push({ ...configuration, failure: messageOf(error) });
+      process.stderr.write('failed\n');
+    }
+  }
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench model 1', command: `bench:model ${process.argv.slice(2).join(' ')}`, results, failures })}\n`);
+  if (results.length > 0) console.log(`${describeCircumstances({ ...results[0].circumstances, command: ['bench:model --', ...process.argv.slice(2)].join(' ') })}\n\n${modelTable(results)}`);
+  for (const { pass, batch, size, failure } of failures) console.error(`\n${pass} ${batch}x${size}x${size} failed:\n${failure}`);
+  if (failures.length > 0) process.exitCode = 1;
+});
+
+async function measureModel(job: Configuration & { readonly rounds: number; readonly seconds: number }, env: NodeJS.ProcessEnv): Promise<ModelResult> {
+  const worker = fileURLToPath(new URL('./model-worker.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', worker, JSON.stringify(job)], { env, maxBuffer: 2 ** 26 });
+  return JSON.parse(stdout.trim().split('\n').pop() ?? '') as ModelResult;
+}
+
+function modelTable(results: readonly ModelResult[]): string {
+  const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
+  const rows = results.map(({ pass, batch, size, compile, firstStep, samples, hostSamples, flop, arenaBytes, deviceBytes, peakBytes }) => {
+    const time = median(samples);
+    return [
+      `${pass} ${batch}x${size}x${size}`,
+      digits((compile + firstStep) / 1000),
+      digits(time),
+      digits(halfSpread(samples)),
+      digits((1000 * batch) / time),
+      digits(flop / time / 1e6),
+      digits(median(hostSamples)),
+      mebibytes(arenaBytes),
+      mebibytes(deviceBytes),
+      mebibytes(peakBytes),
+    ];
+  });
+  return textTable(['', 'first s', 'ms', '+-', 'img/s', 'GFLOP/s', 'host ms', 'arena MiB', 'buffers MiB', 'process MiB'], rows);
+}
+
+function passOf(name: string): Pass {
+  if (name !== 'infer' && name !== 'train') throw new RangeError(`--work ${name}: a list of infer and train was expected`);
+  return name;
+}
+
+/** What the worker said before it ended, its stack left out. */
+function messageOf(error: unknown): string {
+  const { stderr = '', message } = error as Error & { stderr?: string };
+  return /^\w*Error: .*$/m.exec(stderr)?.[0] ?? (stderr.trim() || message);
+}

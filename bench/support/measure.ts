@@ -1,0 +1,68 @@
+import type { Device } from '../../src/gpu/device.ts';
+import { chosenCall, type Entry } from './catalogue.ts';
+import { prepareProblem } from './kernel-bench.ts';
+import { sampleAlternating } from './sampling.ts';
+
+/** All that was measured of one variant on one problem; what tables show is derived from it. */
+export interface Result {
+  readonly kernel: string;
+  readonly problem: string;
+  readonly variant: string;
+  /** Whether a program takes this variant. */
+  readonly chosen: boolean;
+  /** The kernel's own account of its work. */
+  readonly flop: number;
+  readonly bytes: number;
+  readonly dispatches: number;
+  /** Runs in each sample. */
+  readonly repeats: number;
+  /** Milliseconds of one run; empty where the variant failed. */
+  readonly samples: readonly number[];
+  /** What the device said to a variant that does not compile or run. */
+  readonly failure?: string;
+}
+
+export interface MeasureOptions {
+  /** Part of a variant's name. */
+  readonly variant?: string;
+  readonly maxRounds?: number;
+  /** Slow variants are timed as often as fast ones. */
+  readonly keepAll?: boolean;
+  /** Seconds for the whole run. Every problem gets its few rounds all the same. */
+  readonly seconds: number;
+  readonly onProgress?: (done: number, total: number, entry: Entry, results: readonly Result[]) => void;
+}
+
+/** More than this adds nothing to what a problem's medians say. */
+const MOST_MILLISECONDS_A_PROBLEM = 4000;
+
+/** Times every variant of every problem, the variants of a problem in turn. */
+export async function measure(device: Device, entries: readonly Entry[], { variant: part, maxRounds, keepAll, seconds, onProgress }: MeasureOptions): Promise<Result[]> {
+  const end = performance.now() + 1000 * seconds;
+  const results: Result[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const { bench: { kernel }, problem } = entry;
+    const all = kernel.calls(problem, device.traits);
+    const chosen = chosenCall(all).variant;
+    const calls = part === undefined ? all : all.filter(({ variant }) => variant.includes(part));
+    if (calls.length === 0) continue;
+    const { flop, bytes } = kernel.cost(problem);
+    const about = (variant: string): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes'> => ({ kernel: kernel.name, problem: entry.problemName, variant, chosen: variant === chosen, flop, bytes });
+    const prepared = await prepareProblem(device, kernel, problem, calls);
+    const found: Result[] = prepared.failures.map(({ variant, message }) => ({ ...about(variant), dispatches: 0, repeats: 0, samples: [], failure: message }));
+    try {
+      const budget = Math.min(MOST_MILLISECONDS_A_PROBLEM, Math.max(0, end - performance.now()) / (entries.length - index));
+      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), { budget, maxRounds, keepAll });
+      sampled.forEach(({ name, repeats, samples }, place) => found.push({ ...about(name), dispatches: prepared.variants[place].dispatches, repeats, samples: samples.map(rounded) }));
+    } finally {
+      prepared.destroy();
+    }
+    results.push(...found);
+    onProgress?.(index + 1, entries.length, entry, found);
+  }
+  if (results.length === 0) throw new RangeError(`no variant's name contains ${part}`);
+  return results;
+}
+
+/** Five digits are more than a clock gives, and keep the file short. */
+const rounded = (milliseconds: number): number => Number(milliseconds.toPrecision(5));

@@ -1,0 +1,106 @@
+import { textTable } from '../../src/cli/text-table.ts';
+import type { Ceilings } from './ceilings.ts';
+import type { Result } from './measure.ts';
+import { rooflineOf } from './roofline.ts';
+import { halfSpread, median } from './statistics.ts';
+
+/** Three significant digits, without an exponent. */
+export function digits(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  if (value === 0) return '0';
+  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  return value.toFixed(Math.max(0, 2 - magnitude));
+}
+
+const percent = (share: number): string => `${Math.round(100 * share)}%`;
+
+export function ceilingsTable(ceilings: Ceilings): string {
+  const { variants } = ceilings;
+  return textTable(
+    ['ceiling', 'measured', 'by'],
+    [
+      ['multiply-adds', `${digits(ceilings.gigaflops)} GFLOP/s`, variants.gigaflops],
+      ['copying kernel, read + written', `${digits(ceilings.gigabytes)} GB/s`, variants.gigabytes],
+      ['copyBufferToBuffer, read + written', `${digits(ceilings.bufferCopyGigabytes)} GB/s`, 'no shader'],
+      ['reads of workgroup memory', `${digits(ceilings.workgroupGigabytes)} GB/s`, variants.workgroupGigabytes],
+      ['one more dispatch in a pass', `${digits(1000 * ceilings.dispatch)} us`, ''],
+      ['submit and wait', `${digits(1000 * ceilings.submitAndWait)} us`, ''],
+    ],
+  );
+}
+
+/** The results of each problem, in the order in which they came. */
+export function byProblem(results: readonly Result[]): Map<string, Result[]> {
+  const groups = new Map<string, Result[]>();
+  for (const result of results) {
+    const key = problemKey(result);
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  return groups;
+}
+
+export const problemKey = ({ kernel, problem }: Pick<Result, 'kernel' | 'problem'>): string => `${kernel} | ${problem}`;
+
+/** The variant to show for a problem: the chosen one, or the fastest where a filter left the chosen one out. */
+export function shown(results: readonly Result[]): Result | undefined {
+  const measured = results.filter(({ samples }) => samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
+  return measured.find(({ chosen }) => chosen) ?? measured[0];
+}
+
+/** A line for each problem: the chosen variant against the roofline, and the next best of the others. */
+export function kernelTables(results: readonly Result[], ceilings: Ceilings): string {
+  const kernels = new Map<string, string[][]>();
+  for (const group of byProblem(results).values()) {
+    const { kernel } = group[0];
+    const rows = kernels.get(kernel) ?? [];
+    kernels.set(kernel, rows);
+    const chosen = shown(group);
+    if (chosen === undefined) continue;
+    const time = median(chosen.samples);
+    const others = group.filter((result) => result !== chosen && result.samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
+    const next = others.length === 0 ? ['-', '-'] : [others[0].variant, `${(median(others[0].samples) / time).toFixed(2)} x`];
+    rows.push([chosen.problem, ...figures(chosen, ceilings), chosen.variant + (chosen.chosen ? '' : ' (not chosen)'), ...next]);
+  }
+  const head = ['shape', 'ms', '+-', 'GFLOP/s', 'GB/s', 'roofline', 'bound', 'variant', 'next best', 'its time'];
+  return [...kernels].filter(([, rows]) => rows.length > 0).map(([kernel, rows]) => `${kernel}\n${textTable(head, rows)}`).join('\n\n');
+}
+
+/** A line for each variant, the fastest of a problem first; with `--variants`. */
+export function variantTables(results: readonly Result[], ceilings: Ceilings): string {
+  const head = ['variant', 'ms', '+-', 'GFLOP/s', 'GB/s', 'roofline', 'bound', 'samples', 'of the fastest'];
+  return [...byProblem(results).values()]
+    .map((group) => {
+      const measured = group.filter(({ samples }) => samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
+      if (measured.length === 0) return undefined;
+      const rows = measured.map((result) => [
+        result.variant + (result.chosen ? ' *' : ''),
+        ...figures(result, ceilings),
+        `${result.samples.length} of ${result.repeats}`,
+        `${(median(result.samples) / median(measured[0].samples)).toFixed(2)} x`,
+      ]);
+      return `${group[0].kernel}: ${group[0].problem}\n${textTable(head, rows)}`;
+    })
+    .filter((table) => table !== undefined)
+    .join('\n\n');
+}
+
+/** Time, spread, rates, share of the roofline, bound. */
+export function figures({ samples, flop, bytes, dispatches }: Result, ceilings: Ceilings): string[] {
+  const time = median(samples);
+  const roofline = rooflineOf({ flop, bytes }, dispatches, ceilings);
+  return [
+    digits(time),
+    digits(halfSpread(samples)),
+    flop === 0 ? '-' : digits(flop / time / 1e6),
+    digits(bytes / time / 1e6),
+    percent(roofline.milliseconds / time),
+    roofline.bound,
+  ];
+}
+
+export function failureList(results: readonly Result[]): string {
+  return results
+    .filter(({ failure }) => failure !== undefined)
+    .map(({ kernel, problem, variant, failure }) => `${kernel}, ${problem}, ${variant}: ${failure}`)
+    .join('\n');
+}

@@ -1,0 +1,139 @@
+import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
+import type { ConvolutionShape, Epilogue } from './convolution.ts';
+import type { KernelCall, Operand } from './kernel.ts';
+import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
+
+/** Tiles for a gather convolution: what is large enough to reuse much, down to what still fills a GPU at batch 1. */
+const TILES: readonly Tile[] = [
+  { rows: 128, columns: 128, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 1 },
+  { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 2 },
+  { rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach: 4, buffers: 2 },
+  { rows: 64, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4, buffers: 2 },
+  { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 1 },
+];
+
+/** A step is one row of the stem's taps: 7 pixels of 4 channels, a vector a tap, and nothing wasted. */
+const STEM_TILE: Tile = { rows: 128, columns: 64, depth: 28, rowsEach: 8, columnsEach: 8, buffers: 1 };
+
+/** Workgroups that keep a GPU busy; where a grid has fewer, its reduction is split. */
+const WANTED_WORKGROUPS = 2 * ASSUMED_COMPUTE_UNITS;
+/** Fewer steps a part are not worth the second pass. */
+const FEWEST_STEPS = 8;
+const SUM_WORKGROUP_SIZE = 64;
+
+/** A gather convolution as its shaders see it. */
+export interface Gather {
+  readonly shape: ConvolutionShape;
+  readonly forward: boolean;
+  readonly epilogue: Epilogue | undefined;
+  readonly sourceChannels: number;
+  readonly destinationChannels: number;
+  /** Vertical and horizontal phases, and the destination pixels of the largest one. */
+  readonly phases: readonly [number, number];
+  readonly pixels: number;
+  readonly flags: Readonly<Record<string, boolean>>;
+  /** The dispatch that can be cut between images, given the uniform block of a slice of them and the pixels of its largest phase. */
+  byImages(launch: (parameters: readonly Word[], pixels: number) => Dispatch): Dispatch;
+  readonly operands: Readonly<Record<string, Operand>>;
+  /** Type of source, weights, destination and residual. */
+  readonly element: 'f32' | 'f16';
+  /** Names of source, weights, destination, scale, shift and residual. */
+  readonly order: readonly string[];
+}
+
+/** A 1x1 convolution that touches every pixel is a plain matrix product. */
+export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): boolean => [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
+
+/** Taps of a kernel that meet each phase along one axis; see `axis` in the shaders. */
+function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
+  if (phases === 1) return [kernel[axis]];
+  return Array.from({ length: phases }, (_, phase) => {
+    const rest = (phase + padding[axis]) % stride[axis];
+    return rest < kernel[axis] ? Math.floor((kernel[axis] - 1 - rest) / stride[axis]) + 1 : 0;
+  });
+}
+
+/** The variants by tiles, where four channels can be loaded at once. */
+export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
+  const { sourceChannels, destinationChannels, shape, forward } = gather;
+  if (sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
+  const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
+  const calls = [...stem, ...TILES].map((tile) => tiledCall(gather, tile, traits));
+  if (traits.subgroupSize >= 4 && gather.element === 'f32') calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
+  return calls.filter(({ product }) => product !== undefined && fits(product, traits));
+}
+
+/** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
+const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4, buffers: 1 });
+
+/** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
+function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
+  const { sourceChannels, destinationChannels, phases, pixels, operands, order, element } = gather;
+  const phaseCount = phases[0] * phases[1];
+  const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
+    tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * ceilDivide(tapsX * sourceChannels, tile.depth)),
+  );
+  const mostSteps = Math.max(...stepsOfPhases);
+  const tilesOfPhase = ceilDivide(pixels, tile.rows) * ceilDivide(destinationChannels, tile.columns);
+  const wanted = chooseSplits(tilesOfPhase * phaseCount, mostSteps, WANTED_WORKGROUPS, FEWEST_STEPS);
+  const stepsPerSplit = ceilDivide(mostSteps, wanted);
+  const splits = ceilDivide(mostSteps, stepsPerSplit);
+  const pointwise = isPointwise(shape);
+
+  const [source, weights, destination, scale, shift, residual] = order;
+  const results = operands[destination].length;
+  const whole = splits === 1;
+  const features: readonly ShaderFeature[] = element === 'f16' ? ['f16'] : [];
+  const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
+    ...(lanes > 0 ? { shader: 'convolution_subgroup.wgsl', features: ['subgroups'] } : { shader: 'convolution_tiled.wgsl', features }),
+    constants: {
+      ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
+      POINTWISE: pointwise,
+      ...(lanes > 0 ? { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth } : { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile) }),
+      UNROLLED: traits.kind === 'gpu',
+    },
+    parameters: [...parameters, stepsPerSplit, tile.depth / 4],
+    // What an unused binding is bound to must not be bound a second time.
+    operands: [source, weights, whole ? destination : 'parts', scale, shift, residual],
+    workgroups: [...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits), phaseCount * splits],
+  });
+  // The parts lie one behind the other, each of all images: only few images are split, and they need no slices.
+  const sliced = gather.byImages(launch);
+  const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
+  const addParts: Dispatch = {
+    ...(epilogue === undefined && element === 'f32'
+      ? { shader: 'sum_parts.wgsl', constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE }, parameters: [results / 4, splits], operands: ['parts', destination] }
+      : {
+          shader: 'sum_parts_epilogue.wgsl',
+          features,
+          constants: { Scalar: element, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
+          parameters: [results / 4, splits, destinationChannels / 4],
+          operands: ['parts', destination, scale, shift, residual],
+        }),
+    workgroups: foldGrid(ceilDivide(results / 4, SUM_WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
+  };
+  const vectors = (tile.rows * tile.depth) / 4 / invocations(tile);
+  const blocks = (tile.depth * tile.columns) / 16 / invocations(tile);
+  return {
+    variant: `${lanes > 0 ? 'subgroup' : 'tiled'} ${tileName(tile)}${whole ? '' : `, ${splits} parts`}`,
+    operands: whole ? operands : { ...operands, parts: { role: 'scratch', type: 'f32', length: splits * results } },
+    dispatches: whole ? [multiply] : [multiply, addParts],
+    product: {
+      tile,
+      tiles: tilesOfPhase * phaseCount,
+      splits,
+      steps: stepsOfPhases.reduce((sum, steps) => sum + steps, 0) / phaseCount / splits,
+      stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
+      // Source rows and, in the data gradient, weight rows are padded by a vector.
+      workgroupBytes: lanes > 0 ? 0 : 4 * tile.buffers * (tile.rows * (tile.depth + 4) + tile.depth * (tile.columns + (forward ? 0 : 4))),
+      results,
+      elementBytes: elementBytes(element),
+    },
+  };
+}
+
+/** x and y of a grid that the shader reads as one number. */
+function gridOf(count: number, traits: AdapterTraits): [number, number] {
+  const [x, y] = foldGrid(count, traits.maxWorkgroupsPerDimension);
+  return [x, y];
+}

@@ -1,0 +1,217 @@
+import { ASSUMED_COMPUTE_UNITS, invocations, tileName, type TiledProduct } from './tiles.ts';
+import type { Cost, KernelCall } from './kernel.ts';
+
+/** A GPU by the figures of its data sheet; where the vendor gives none, `assumptions` says whose estimate it is. */
+export interface GpuDescription {
+  readonly name: string;
+  /** Streaming multiprocessors, GPU cores, Xe cores. */
+  readonly computeUnits: number;
+  /** float32 multiply-adds a compute unit issues in a clock: its lanes. */
+  readonly lanes: number;
+  readonly gigahertz: number;
+  /** GB/s of the memory, and of the cache that all units share. */
+  readonly memoryBandwidth: number;
+  readonly cacheBandwidth: number;
+  /** Of a compute unit: 32-bit registers, bytes of workgroup memory, and invocations and workgroups it holds at once. */
+  readonly registers: number;
+  readonly workgroupMemory: number;
+  readonly residentInvocations: number;
+  readonly residentWorkgroups: number;
+  readonly assumptions: string;
+}
+
+/** What the model says of one kernel call. Times in microseconds. */
+export interface Prediction {
+  readonly time: number;
+  /** What bounds it. */
+  readonly bound: 'arithmetic' | 'latency' | 'cache' | 'memory' | 'launch';
+  readonly flop: number;
+  readonly bytes: number;
+  readonly workgroups: number;
+  /** Of tiled calls: the tile, 32-bit registers an invocation, bytes of workgroup memory, workgroups that a compute unit
+   * holds at once, and rounds in which the compute units take them all. */
+  readonly tiled?: {
+    readonly tile: string;
+    readonly splits: number;
+    readonly registers: number;
+    readonly workgroupBytes: number;
+    readonly resident: number;
+    readonly rounds: number;
+  };
+}
+
+/** From the end of a dispatch to the first instruction of the next one that depends on it. An estimate; peers.md has 5 to 9 a dispatch at the host. */
+const LAUNCH_MICROSECONDS = 3;
+/** Clocks from a load of global memory to its value, through the shared cache. An estimate of the usual 400 to 800. */
+const LOAD_CLOCKS = 600;
+/** Instructions of a step besides loads, stores and multiply-adds: the loop, barriers, addresses of workgroup memory. */
+const STEP_OVERHEAD = 24;
+/** Registers besides sums, fragments and staged vectors: addresses, bounds, counters. */
+const OTHER_REGISTERS = 24;
+/** Share of the memory's data-sheet bandwidth that a kernel reaches. */
+const MEMORY_EFFICIENCY = 0.85;
+
+/** float32 operations a second, multiply-adds counting two, in TFLOP/s. */
+export const peakTeraflops = ({ computeUnits, lanes, gigahertz }: GpuDescription): number => (2 * computeUnits * lanes * gigahertz) / 1000;
+
+/** 32-bit registers an invocation needs: its sums, a block of four depths of each factor, and what is on its way from memory. */
+export function registersOf({ tile }: TiledProduct): number {
+  const staged = Math.ceil((tile.depth * (tile.rows + tile.columns)) / invocations(tile));
+  return tile.rowsEach * tile.columnsEach + 4 * tile.columnsEach + 4 + staged + OTHER_REGISTERS;
+}
+
+/** Workgroups of a product that a compute unit holds at once. */
+export function residentWorkgroups(product: TiledProduct, gpu: GpuDescription): number {
+  const size = invocations(product.tile);
+  const most = Math.min(
+    gpu.residentWorkgroups,
+    Math.floor(gpu.residentInvocations / size),
+    Math.floor(gpu.registers / (registersOf(product) * size)),
+    product.workgroupBytes > 0 ? Math.floor(gpu.workgroupMemory / product.workgroupBytes) : Infinity,
+  );
+  return Math.max(1, most);
+}
+
+/**
+ * Instructions that an invocation issues in a step. A multiply-add has an instruction of its own, and so has each vector
+ * read of workgroup memory (rowsEach + columnsEach for four depths), each staged vector's load and store, and its addresses.
+ */
+function instructionsOfStep({ tile, stagingOperations }: TiledProduct): number {
+  const staged = (tile.depth * (tile.rows + tile.columns)) / 4 / invocations(tile);
+  const reads = (tile.depth / 4) * (tile.rowsEach + tile.columnsEach);
+  return tile.depth * tile.rowsEach * tile.columnsEach + reads + 2 * staged + stagingOperations + STEP_OVERHEAD;
+}
+
+/**
+ * Predicts a kernel call. Tiled products are counted: instructions, the latency of a step's loads where too few invocations
+ * hide it, rounds of workgroups over compute units, traffic of the shared cache. Everything else is a roofline: operands once
+ * through the memory, operations at the peak.
+ */
+export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Prediction {
+  const workgroups = call.dispatches.reduce((sum, { workgroups: [x, y, z] }) => sum + x * y * z, 0);
+  const launch = LAUNCH_MICROSECONDS * call.dispatches.length;
+  const { flop } = cost;
+  const { product } = call;
+  if (product === undefined) {
+    const scratch = Object.values(call.operands).reduce((sum, { role, length }) => sum + (role === 'scratch' ? 2 * 4 * length : 0), 0);
+    const bytes = cost.bytes + scratch;
+    const memory = bytes / (1e3 * gpu.memoryBandwidth * MEMORY_EFFICIENCY);
+    const arithmetic = flop / (1e6 * peakTeraflops(gpu));
+    const work = Math.max(memory, arithmetic);
+    const bound = work < launch ? 'launch' : memory >= arithmetic ? 'memory' : 'arithmetic';
+    return { time: work + launch, bound, flop, bytes, workgroups };
+  }
+
+  const { tile, tiles, splits, steps, results, elementBytes } = product;
+  const resident = residentWorkgroups(product, gpu);
+  const groups = tiles * splits;
+  const issue = (invocations(tile) * instructionsOfStep(product)) / gpu.lanes;
+  // The unit works on `together` workgroups in turn; one step of each lasts at least as long as its loads take.
+  const clocksOfStep = (together: number): number => Math.max(together * issue, LOAD_CLOCKS);
+  const slots = gpu.computeUnits * resident;
+  const fullRounds = Math.floor(groups / slots);
+  const rest = Math.ceil((groups - fullRounds * slots) / gpu.computeUnits);
+  const clocks = (steps + 1) * (fullRounds * clocksOfStep(resident) + (rest > 0 ? clocksOfStep(rest) : 0));
+  const arithmetic = clocks / (1e3 * gpu.gigahertz);
+  const hidden = (fullRounds > 0 ? resident : rest) * issue >= LOAD_CLOCKS;
+
+  const parts = splits > 1 ? 2 * 4 * splits * results : 0;
+  const bytes = cost.bytes + parts;
+  const memory = bytes / (1e3 * gpu.memoryBandwidth * MEMORY_EFFICIENCY);
+  const cached = elementBytes * groups * steps * tile.depth * (tile.rows + tile.columns) + parts;
+  const cache = cached / (1e3 * gpu.cacheBandwidth);
+  const work = Math.max(arithmetic, memory, cache);
+  const bound = work < launch ? 'launch' : work === arithmetic ? (hidden ? 'arithmetic' : 'latency') : work === memory ? 'memory' : 'cache';
+  return {
+    time: work + launch,
+    bound,
+    flop,
+    bytes,
+    workgroups,
+    tiled: {
+      tile: tileName(tile),
+      splits,
+      registers: registersOf(product),
+      workgroupBytes: product.workgroupBytes,
+      resident,
+      rounds: groups / slots,
+    },
+  };
+}
+
+/** Variants with the shortest predicted time first: an order to begin with until something is measured. */
+export function fastestFirst(calls: readonly KernelCall[], cost: Cost): readonly KernelCall[] {
+  const time = new Map(calls.map((call) => [call, predict(call, cost, ASSUMED_GPU).time]));
+  return [...calls].sort((a, b) => (time.get(a) ?? 0) - (time.get(b) ?? 0));
+}
+
+/** The GPU that variants are ordered for where nothing is known of the real one: of the middle, so that neither end is far. */
+export const ASSUMED_GPU: GpuDescription = {
+  name: 'assumed',
+  computeUnits: ASSUMED_COMPUTE_UNITS,
+  lanes: 128,
+  gigahertz: 1.7,
+  memoryBandwidth: 900,
+  cacheBandwidth: 3000,
+  registers: 65536,
+  workgroupMemory: 98304,
+  residentInvocations: 1536,
+  residentWorkgroups: 24,
+  assumptions: 'no device: between the largest and an integrated GPU',
+};
+
+/** Devices of docs/kernels/predictions.md. */
+export const GPUS: readonly GpuDescription[] = [
+  {
+    name: 'NVIDIA H200 SXM',
+    computeUnits: 132,
+    lanes: 128,
+    gigahertz: 1.98,
+    memoryBandwidth: 4800,
+    cacheBandwidth: 5500,
+    registers: 65536,
+    workgroupMemory: 233472,
+    residentInvocations: 2048,
+    residentWorkgroups: 32,
+    assumptions: 'data sheet: 67 TFLOP/s float32, 4.8 TB/s; CUDA tables: 132 units, 64 K registers, 228 KiB, 2048 invocations; bandwidth of the L2 cache: estimated',
+  },
+  {
+    name: 'NVIDIA RTX 5070',
+    computeUnits: 48,
+    lanes: 128,
+    gigahertz: 2.51,
+    memoryBandwidth: 672,
+    cacheBandwidth: 2500,
+    registers: 65536,
+    workgroupMemory: 102400,
+    residentInvocations: 1536,
+    residentWorkgroups: 24,
+    assumptions: 'data sheet: 6144 lanes at 2.51 GHz (30.8 TFLOP/s), 672 GB/s; CUDA tables: 64 K registers, 100 KiB, 1536 invocations; bandwidth of the L2 cache: estimated',
+  },
+  {
+    name: 'Apple M4 Max, 40 cores',
+    computeUnits: 40,
+    lanes: 128,
+    gigahertz: 1.58,
+    memoryBandwidth: 546,
+    cacheBandwidth: 1200,
+    registers: 53248,
+    workgroupMemory: 65536,
+    residentInvocations: 1024,
+    residentWorkgroups: 16,
+    assumptions: 'vendor: 40 cores, 546 GB/s; clock, lanes, 208 KiB of registers, workgroup memory and cache: estimates from others\' measurements of this family',
+  },
+  {
+    name: 'Intel Arc 140V (integrated)',
+    computeUnits: 8,
+    lanes: 128,
+    gigahertz: 2.05,
+    memoryBandwidth: 136,
+    cacheBandwidth: 500,
+    registers: 131072,
+    workgroupMemory: 131072,
+    residentInvocations: 1024,
+    residentWorkgroups: 32,
+    assumptions: 'vendor: 8 Xe cores of 128 lanes, 2.05 GHz, 136.5 GB/s shared with the processor; registers, workgroup memory and cache: estimates',
+  },
+];

@@ -1,0 +1,327 @@
+import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { EPSILON, sumError, type KernelCall, type Operand, type Values } from './kernel.ts';
+
+/** A 3x3 convolution with stride 1 that gathers a source into a destination: x into y, or the gradient of y into that of x. */
+export interface WinogradProblem {
+  readonly batch: number;
+  readonly source: Image;
+  readonly destination: Image;
+  /** Zero pixels around the source. */
+  readonly padding: readonly [number, number];
+  /** The weights are turned by 180 degrees and their channels exchanged. */
+  readonly dataGradient: boolean;
+  readonly affine: boolean;
+  readonly residual: boolean;
+  readonly relu: boolean;
+  /** What the operands source and destination are called. */
+  readonly names: { readonly source: string; readonly destination: string };
+}
+
+interface Image {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** Destination pixels of a tile's side: F(2x2, 3x3) or F(4x4, 3x3). */
+type Tile = 2 | 4;
+
+type Matrix = readonly (readonly number[])[];
+
+/**
+ * y = A^T ((G g) * (B^T d)) for TILE destinations of 3 taps g and a line d of TILE + 2 sources. Of F(2, 3) with points
+ * 0, 1, -1 and infinity, and of F(4, 3) with 0, 3/4, -3/4, 3/2, -3/2 and infinity: half the error of the usual 0, 1, -1, 2, -2,
+ * see docs/kernels/winograd.md. The shaders hold the same numbers as formulas.
+ */
+export const WINOGRAD_MATRICES: Readonly<Record<Tile, { readonly A: Matrix; readonly B: Matrix; readonly G: Matrix }>> = {
+  2: {
+    A: [[1, 0], [1, 1], [1, -1], [0, 1]],
+    B: [[1, 0, 0, 0], [0, 1, -1, -1], [-1, 1, 1, 0], [0, 0, 0, 1]],
+    G: [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
+  },
+  4: {
+    A: [[1, 0, 0, 0], [1, 3 / 4, 9 / 16, 27 / 64], [1, -3 / 4, 9 / 16, -27 / 64], [1, 3 / 2, 9 / 4, 27 / 8], [1, -3 / 2, 9 / 4, -27 / 8], [0, 0, 0, 1]],
+    B: [
+      [81 / 64, 0, 0, 0, 0, 0],
+      [0, -27 / 16, 27 / 16, -27 / 32, 27 / 32, 81 / 64],
+      [-45 / 16, -9 / 4, -9 / 4, -9 / 16, -9 / 16, 0],
+      [0, 3 / 4, -3 / 4, 3 / 2, -3 / 2, -45 / 16],
+      [1, 1, 1, 1, 1, 0],
+      [0, 0, 0, 0, 0, 1],
+    ],
+    G: [
+      [64 / 81, 0, 0],
+      [-128 / 243, -32 / 81, -8 / 27],
+      [-128 / 243, 32 / 81, -8 / 27],
+      [32 / 243, 16 / 81, 8 / 27],
+      [32 / 243, -16 / 81, 8 / 27],
+      [0, 0, 1],
+    ],
+  },
+};
+
+/** Roundings that a product passes outside its sum: two passes of each of the three transforms, by their longest lines. */
+const TRANSFORM_ROUNDINGS: Readonly<Record<Tile, number>> = { 2: 2 * (3 + 1 + 3), 4: 2 * (4 + 5 + 6) };
+
+/** Scratch above this is more than WebGPU's smallest limit allows to bind. */
+const LARGEST_SCRATCH = 2 ** 27 / 4;
+
+/** Whether the algorithm applies. */
+export function isWinograd(kernel: readonly number[], stride: readonly number[], padding: readonly number[]): boolean {
+  return kernel.every((size) => size === 3) && stride.every((step) => step === 1) && padding.every((pixels) => pixels <= 2);
+}
+
+/**
+ * The variants by Winograd's minimal filtering: transform weights (the preparation) and tiles of the source, multiply
+ * them as (TILE + 2)^2 matrix products, transform back. Put before or behind the direct variants, as this adapter prefers.
+ * @param operands of the direct variants: source, w, destination, scale, shift, residual
+ */
+export function withWinograd(direct: readonly KernelCall[], problem: WinogradProblem, operands: Readonly<Record<string, Operand>>, traits: AdapterTraits): KernelCall[] {
+  const calls = (tile: Tile): KernelCall[] => productSchemes(problem, tile, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands) ?? []);
+  const ways = [
+    { time: directTime(problem), calls: direct },
+    { time: winogradTime(problem, 4), calls: calls(4) },
+    { time: winogradTime(problem, 2), calls: calls(2) },
+  ];
+  // No GPU has been measured: there, whoever wants to know times the variants.
+  if (traits.kind === 'cpu') ways.sort((a, b) => a.time - b.time);
+  return ways.flatMap((way) => way.calls);
+}
+
+/**
+ * Estimates for processors that calculate in software, in multiply-adds of a vector, fitted to lavapipe
+ * (docs/kernels/winograd.md): what a load or store costs, what it costs to bring a vector of weights into a stationary block,
+ * and what a pass of a streaming product costs a vector of weights, by the rows that it holds.
+ */
+const MEMORY_TIME = 12;
+const BLOCK_TIME = 36;
+const BLOCK_ROWS = 512;
+const streamingRows = (rows: number): number => (rows <= 8 ? 8 : 16);
+const stationaryTime = (rows: number): number => rows + BLOCK_TIME * ceilDivide(rows, BLOCK_ROWS);
+const streamingTime = (rows: number): number => ceilDivide(rows, streamingRows(rows)) * (5 + 1.3 * streamingRows(rows));
+
+function directTime({ batch, source, destination }: WinogradProblem): number {
+  return 9 * source.channels * destination.channels * stationaryTime(batch * destination.height * destination.width);
+}
+
+function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile): number {
+  const frequencies = (tile + 2) ** 2;
+  const tiles = batch * tilesOf(destination, tile);
+  const weights = source.channels * destination.channels;
+  const transforms = (9 + frequencies) * weights + tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
+  return frequencies * weights * Math.min(stationaryTime(tiles), streamingTime(tiles)) + MEMORY_TIME * transforms;
+}
+
+/** One way to multiply the transformed matrices, and what it asks of their sizes and of the layout of the weights. */
+interface ProductScheme {
+  readonly name: string;
+  readonly depthMultiple: number;
+  readonly columnMultiple: number;
+  /** Weights lie in blocks of columnMultiple columns, or as one matrix. */
+  readonly blocked: boolean;
+  dispatch(sizes: ProductSizes): Omit<Dispatch, 'operands'>;
+}
+
+interface ProductSizes {
+  readonly batch: number;
+  readonly rows: number;
+  readonly depth: number;
+  readonly columns: number;
+}
+
+function productSchemes({ batch, source, destination }: WinogradProblem, tile: Tile, traits: AdapterTraits): ProductScheme[] {
+  const tiles = batch * tilesOf(destination, tile);
+  const registers: ProductScheme[] = [];
+  if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
+    const lanes = traits.subgroupSize;
+    registers.push(stationaryScheme(lanes, source.channels, destination.channels), streamingScheme(lanes, streamingRows(tiles)));
+    if (streamingTime(tiles) < stationaryTime(tiles)) registers.reverse();
+  }
+  const side = tiles >= 64 && destination.channels >= 64 ? 16 : 8;
+  const tiled = side * side <= traits.maxWorkgroupInvocations ? [tiledScheme(side)] : [];
+  // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
+  return traits.kind === 'cpu' ? [...registers, ...tiled] : [...tiled, ...registers];
+}
+
+function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
+  const blockColumns = columns <= 2 * lanes ? 2 : 4;
+  const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 16;
+  return {
+    name: `stationary ${blockDepth}x${lanes * blockColumns}`,
+    depthMultiple: blockDepth,
+    columnMultiple: lanes * blockColumns,
+    blocked: true,
+    dispatch: (sizes) => ({
+      shader: 'batched_matrix_product_stationary.wgsl',
+      features: ['subgroups'],
+      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: blockColumns, Columns: `vec${blockColumns}f` },
+      parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
+      workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * blockColumns), sizes.batch],
+    }),
+  };
+}
+
+function streamingScheme(lanes: number, rows: number): ProductScheme {
+  return {
+    name: `streaming ${rows}x${lanes * 2}`,
+    depthMultiple: lanes,
+    columnMultiple: lanes * 2,
+    blocked: true,
+    dispatch: (sizes) => ({
+      shader: 'batched_matrix_product_streaming.wgsl',
+      features: ['subgroups'],
+      constants: { LANES: lanes, ROWS: rows, COLUMNS: 2, Columns: 'vec2f' },
+      parameters: [sizes.rows, sizes.depth, sizes.columns],
+      workgroups: [ceilDivide(sizes.rows, rows), sizes.columns / (lanes * 2), sizes.batch],
+    }),
+  };
+}
+
+function tiledScheme(side: number): ProductScheme {
+  return {
+    name: `tiled ${4 * side}x${4 * side}x${side}`,
+    depthMultiple: side,
+    columnMultiple: 4 * side,
+    blocked: false,
+    dispatch: (sizes) => ({
+      shader: 'batched_matrix_product_tiled.wgsl',
+      constants: { SIDE: side },
+      parameters: [sizes.rows, sizes.depth, sizes.columns],
+      workgroups: [ceilDivide(sizes.rows, 4 * side), sizes.columns / (4 * side), sizes.batch],
+    }),
+  };
+}
+
+const tilesOf = ({ height, width }: Image, tile: Tile): number => ceilDivide(height, tile) * ceilDivide(width, tile);
+const roundUp = (value: number, multiple: number): number => ceilDivide(value, multiple) * multiple;
+
+function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductScheme, operands: Readonly<Record<string, Operand>>): KernelCall | undefined {
+  const { batch, source, destination, padding, dataGradient, affine, residual, relu, names } = problem;
+  const side = tile + 2;
+  const frequencies = side * side;
+  const tilesY = ceilDivide(destination.height, tile);
+  const tilesX = ceilDivide(destination.width, tile);
+  const tiles = batch * tilesY * tilesX;
+  const depth = roundUp(source.channels, scheme.depthMultiple);
+  const columns = roundUp(destination.channels, scheme.columnMultiple);
+  const scratch = (length: number): Operand => ({ role: 'scratch', type: 'f32', length });
+  const transformed = {
+    transformedWeights: scratch(frequencies * depth * columns),
+    transformedSource: scratch(frequencies * tiles * depth),
+    product: scratch(frequencies * tiles * columns),
+  };
+  if (Object.values(transformed).some(({ length }) => length > LARGEST_SCRATCH)) return undefined;
+
+  const sizes = { TILE: tile, SIDE: side };
+  const grid = (invocations: number): readonly [number, number, number] => foldGrid(ceilDivide(invocations, 64));
+  const weightGrid = grid(depth * columns);
+  const sourceGrid = grid(tiles * depth);
+  const destinationGrid = grid(tiles * destination.channels);
+  return {
+    variant: `winograd ${tile}x${tile} ${scheme.name}`,
+    operands: { ...operands, ...transformed },
+    preparation: 1,
+    dispatches: [
+      {
+        shader: 'winograd_weights.wgsl',
+        constants: { DATA_GRADIENT: dataGradient, ...sizes },
+        parameters: [source.channels, destination.channels, depth, columns, scheme.blocked ? scheme.columnMultiple : columns, weightGrid[0]],
+        operands: ['w', 'transformedWeights'],
+        workgroups: weightGrid,
+      },
+      {
+        shader: 'winograd_input.wgsl',
+        constants: sizes,
+        parameters: [tiles, tilesY, tilesX, source.height, source.width, source.channels, depth, ...padding, sourceGrid[0]],
+        operands: [names.source, 'transformedSource'],
+        workgroups: sourceGrid,
+      },
+      { ...scheme.dispatch({ batch: frequencies, rows: tiles, depth, columns }), operands: ['transformedSource', 'transformedWeights', 'product'] },
+      {
+        shader: 'winograd_output.wgsl',
+        constants: { AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes },
+        parameters: [tiles, tilesY, tilesX, destination.height, destination.width, destination.channels, columns, destinationGrid[0]],
+        operands: ['product', names.destination, 'scale', 'shift', 'residual'],
+        workgroups: destinationGrid,
+      },
+    ],
+    errorBound: (inputs) => ({ [names.destination]: errorBound(problem, tile, inputs) }),
+  };
+}
+
+/**
+ * The error of a destination mixes all numbers of its tile: what rounding leaves of large ones stays where they cancel.
+ * With every matrix and number replaced by its magnitude, the same three steps give the sum of magnitudes that a
+ * destination's roundings are relative to; see docs/kernels/winograd.md.
+ */
+function errorBound(problem: WinogradProblem, tile: Tile, inputs: Values): Float64Array {
+  const { batch, source, destination, affine, residual } = problem;
+  const { A, B, G } = WINOGRAD_MATRICES[tile];
+  const side = tile + 2;
+  const weights = magnitudeOfWeights(problem, G, inputs.w);
+  const error = new Float64Array(batch * destination.height * destination.width * destination.channels);
+  const tilesY = ceilDivide(destination.height, tile);
+  const tilesX = ceilDivide(destination.width, tile);
+  const terms = source.channels + TRANSFORM_ROUNDINGS[tile];
+  for (let t = 0; t < batch * tilesY * tilesX; t++) {
+    const image = Math.floor(t / (tilesY * tilesX));
+    const firstY = (Math.floor(t / tilesX) % tilesY) * tile;
+    const firstX = (t % tilesX) * tile;
+    const tileMagnitudes = magnitudeOfTile(problem, B, inputs[problem.names.source], image, firstY, firstX);
+    for (let o = 0; o < destination.channels; o++) {
+      // Of each frequency, the sum over channels.
+      const products = new Float64Array(side * side);
+      for (let f = 0; f < side * side; f++)
+        for (let k = 0; k < source.channels; k++) products[f] += tileMagnitudes[f * source.channels + k] * weights[(f * source.channels + k) * destination.channels + o];
+      for (let i = 0; i < tile && firstY + i < destination.height; i++)
+        for (let j = 0; j < tile && firstX + j < destination.width; j++) {
+          let magnitude = 0;
+          for (let a = 0; a < side; a++) for (let b = 0; b < side; b++) magnitude += Math.abs(A[a][i] * A[b][j]) * products[a * side + b];
+          const place = ((image * destination.height + firstY + i) * destination.width + firstX + j) * destination.channels + o;
+          error[place] = sumError(terms, magnitude);
+          if (affine) {
+            const scaled = Math.abs(inputs.scale[o]) * magnitude;
+            const added = Math.abs(inputs.shift[o]) + (residual ? Math.abs(inputs.residual[place]) : 0);
+            error[place] = error[place] * Math.abs(inputs.scale[o]) + EPSILON * 3 * (scaled + added);
+          }
+        }
+    }
+  }
+  return error;
+}
+
+/** |G| |g| |G|^T, [side * side, source channels, destination channels]. */
+function magnitudeOfWeights({ source, destination, dataGradient }: WinogradProblem, G: Matrix, w: Float64Array): Float64Array {
+  const side = G.length;
+  const pairs = source.channels * destination.channels;
+  const result = new Float64Array(side * side * pairs);
+  for (let pair = 0; pair < pairs; pair++) {
+    const k = Math.floor(pair / destination.channels);
+    const o = pair % destination.channels;
+    const taps = Array.from({ length: 9 }, (_, tap) => Math.abs(dataGradient ? w[(8 - tap) * pairs + o * source.channels + k] : w[tap * pairs + pair]));
+    for (let a = 0; a < side; a++)
+      for (let b = 0; b < side; b++)
+        for (let tap = 0; tap < 9; tap++) result[(a * side + b) * pairs + pair] += Math.abs(G[a][Math.floor(tap / 3)] * G[b][tap % 3]) * taps[tap];
+  }
+  return result;
+}
+
+/** |B|^T |d| |B| of one tile, [side * side, source channels]. */
+function magnitudeOfTile({ source, padding }: WinogradProblem, B: Matrix, values: Float64Array, image: number, firstY: number, firstX: number): Float64Array {
+  const side = B.length;
+  const result = new Float64Array(side * side * source.channels);
+  for (let i = 0; i < side; i++)
+    for (let j = 0; j < side; j++) {
+      const y = firstY - padding[0] + i;
+      const x = firstX - padding[1] + j;
+      if (y < 0 || y >= source.height || x < 0 || x >= source.width) continue;
+      const first = ((image * source.height + y) * source.width + x) * source.channels;
+      for (let a = 0; a < side; a++)
+        for (let b = 0; b < side; b++) {
+          const factor = Math.abs(B[i][a] * B[j][b]);
+          if (factor === 0) continue;
+          for (let k = 0; k < source.channels; k++) result[(a * side + b) * source.channels + k] += factor * Math.abs(values[first + k]);
+        }
+    }
+  return result;
+}

@@ -1,0 +1,21 @@
+// total = total + part, element by element, in place: gradients of one micro-batch after the other.
+//
+// total, part   [count] Element
+// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
+// Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
+
+struct Parameters {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> total: array<Element>;
+@group(0) @binding(2) var<storage, read_write> part: array<Element>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (i < parameters.count) {
+    total[i] += part[i];
+  }
+}

@@ -1,0 +1,61 @@
+// y[n, u, v, o] = sum over kh, kw, i of x[n, u sy - py + kh, v sx - px + kw, i] w[kh, kw, i, o], zero outside x.
+//
+// Rung 1: one invocation an output, as the definition reads. Every factor comes from memory each time that it is needed:
+// two loads for a multiply-add.
+//
+// x [batch, height, width, inputs]   w [kernelHeight, kernelWidth, inputs, outputs]   y [batch, outputHeight, outputWidth, outputs]
+// Dispatch: foldGrid(ceil(length of y / 64)).
+
+struct Parameters {
+  batch: u32,
+  height: u32,
+  width: u32,
+  inputs: u32,
+  outputHeight: u32,
+  outputWidth: u32,
+  outputs: u32,
+  kernelHeight: u32,
+  kernelWidth: u32,
+  strideY: u32,
+  strideX: u32,
+  paddingY: u32,
+  paddingX: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> w: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let p = parameters;
+  let place = (group.x + group.y * grid.x) * 64u + lane;
+  if (place >= p.batch * p.outputHeight * p.outputWidth * p.outputs) {
+    return;
+  }
+  let o = place % p.outputs;
+  let pixel = place / p.outputs;
+  let v = pixel % p.outputWidth;
+  let u = (pixel / p.outputWidth) % p.outputHeight;
+  let n = pixel / (p.outputWidth * p.outputHeight);
+  var sum = 0.0;
+  for (var kh = 0u; kh < p.kernelHeight; kh++) {
+    let h = i32(u * p.strideY + kh) - i32(p.paddingY);
+    if (h < 0 || h >= i32(p.height)) {
+      continue;
+    }
+    for (var kw = 0u; kw < p.kernelWidth; kw++) {
+      let c = i32(v * p.strideX + kw) - i32(p.paddingX);
+      if (c < 0 || c >= i32(p.width)) {
+        continue;
+      }
+      let source = ((n * p.height + u32(h)) * p.width + u32(c)) * p.inputs;
+      let weight = (kh * p.kernelWidth + kw) * p.inputs * p.outputs + o;
+      for (var i = 0u; i < p.inputs; i++) {
+        sum = fma(x[source + i], w[weight + i * p.outputs], sum);
+      }
+    }
+  }
+  y[place] = sum;
+}

@@ -1,0 +1,73 @@
+import type { KernelCall } from '../../kernels/kernel.ts';
+import type { AnyKernel } from './op.ts';
+
+/** What a plan has to decide: by which of a kernel's variants a problem is solved. */
+export interface Question {
+  readonly kernel: AnyKernel;
+  readonly problem: unknown;
+  /** The variants that the adapter can run, the one that the kernel prefers first. */
+  readonly calls: readonly KernelCall[];
+  /** How often a graph asks it. */
+  readonly uses: number;
+}
+
+/** Names of variants by the question that they answer, see `questionKey`. Plain data: checkpoints and caches keep it. */
+export type Choices = ReadonlyMap<string, string>;
+
+/** Answers the distinct questions of a plan before its program is compiled, which is when there is time to verify and measure. */
+export interface Chooser {
+  /** @param wanted what should be chosen wherever it can be, before all that the chooser itself would prefer */
+  answer(questions: readonly Question[], wanted?: Choices): Promise<Choices>;
+}
+
+/** The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys. */
+export function questionKey({ kernel, problem }: Pick<Question, 'kernel' | 'problem'>): string {
+  return `${kernel.name} ${canonicalJson(problem)}`;
+}
+
+/** The call that was chosen; the one that the kernel prefers where nothing was, or where it is not offered any more. */
+export function chosenCall(calls: readonly KernelCall[], variant: string | undefined): KernelCall | undefined {
+  return calls.find((call) => call.variant === variant) ?? calls[0];
+}
+
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  );
+}
+
+/**
+ * Keeps to the choices of an earlier run, leaves the rest to another chooser, and knows all that was chosen: with its record
+ * a resumed training runs the very kernels that it began with, whatever a tuner has found out meanwhile.
+ */
+export class RecordedChoices implements Chooser {
+  /** What was chosen, the choices of the earlier run included. */
+  readonly record: ReadonlyMap<string, string>;
+  private readonly made: Map<string, string>;
+  private readonly rest: Chooser | undefined;
+  private replacements = 0;
+
+  constructor(rest: Chooser | undefined, earlier: Choices = new Map()) {
+    this.rest = rest;
+    this.made = new Map(earlier);
+    this.record = this.made;
+  }
+
+  /** How many choices of the earlier run could not be kept: their variant is not offered here, or computes wrongly. */
+  get replaced(): number {
+    return this.replacements;
+  }
+
+  async answer(questions: readonly Question[]): Promise<Choices> {
+    const answers = await this.rest?.answer(questions, this.made);
+    for (const question of questions) {
+      const key = questionKey(question);
+      const earlier = this.made.get(key);
+      const call = chosenCall(question.calls, answers === undefined ? earlier : answers.get(key));
+      if (call === undefined) continue;
+      if (earlier !== undefined && earlier !== call.variant) this.replacements++;
+      this.made.set(key, call.variant);
+    }
+    return this.made;
+  }
+}

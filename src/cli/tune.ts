@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { questionKey, type Question } from '../autodiff/choices.ts';
+import type { Device } from '../gpu/device.ts';
+import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { writeFileAtomically } from '../platform/node/files.ts';
+import { tuningFile } from '../platform/node/tuning-records.ts';
+import type { TuningRecords } from '../tuning/records.ts';
+import { tableFor, type TuningTable } from '../tuning/tables.ts';
+import { defineCommand, SHARED_OPTIONS } from './command.ts';
+import { choice, integer, number, OptionError, text } from './options.ts';
+import { note } from './progress.ts';
+import { textTable } from './text-table.ts';
+import { openTuner } from './tuning.ts';
+import { classifierInference, classifierTraining, demoWorkloads, questionsOfAll, type Workload } from './workloads.ts';
+
+export const TUNE_OPTIONS = {
+  workload: choice(['training', 'inference', 'demo', 'known'], {
+    default: 'training',
+    help: 'What to tune for: a training step or inference of ResNet50 at the sizes given, the demo, or all that the shipped tables are made for',
+  }),
+  batch: integer({ minimum: 1, default: 16, help: 'Images in a batch' }),
+  size: integer({ minimum: 32, maximum: 1024, default: 64, help: 'Side of the images, in pixels' }),
+  width: number({ above: 0, maximum: 4, default: 1, help: "Multiplies ResNet50's numbers of channels" }),
+  effort: choice(['quick', 'full'], { default: 'full', help: 'quick takes 20 s at most, full 15 minutes' }),
+  writeTable: text({ placeholder: 'file', help: 'Put what was found into this table of known adapters as well; src/tuning/known-adapters.json is the one that ships' }),
+  ...SHARED_OPTIONS,
+} as const;
+
+/** Rows of the summary. */
+const SHOWN = 12;
+
+export const tuneCommand = defineCommand({
+  name: 'tune',
+  summary: 'Measure which variant of each kernel is fastest here, ahead of a training',
+  options: TUNE_OPTIONS,
+  async run({ workload, effort, writeTable, adapter, ...shape }) {
+    const tables = writeTable === undefined ? [] : await readTables(writeTable);
+    await ensureAdapter(adapter);
+    const device = await openDevice(adapter);
+    try {
+      const questions = questionsOfAll(device, await workloadsFor(workload, shape));
+      note(`${device.description.device}: ${questions.length} problems, ${questions.filter(({ calls }) => calls.length > 1).length} with a choice of variants`);
+      // What was shipped must not stand in for what is found here.
+      const tuner = await openTuner(device, { tune: effort, deterministic: false }, { tables: [] });
+      await tuner.answer(questions);
+      process.stdout.write(`${summary(questions, tuner.records)}\nkept in ${tuningFile(device)}\n`);
+      if (writeTable !== undefined) {
+        await writeFileAtomically(writeTable, new TextEncoder().encode(tablesText([...tables.filter((table) => table !== tableFor(device, tables)), tableOf(device, questions, tuner.records)])));
+        process.stdout.write(`table of known adapters: ${writeTable}\n`);
+      }
+    } finally {
+      device.destroy();
+    }
+  },
+});
+
+async function workloadsFor(name: 'training' | 'inference' | 'demo' | 'known', shape: { readonly batch: number; readonly size: number; readonly width: number }): Promise<readonly Workload[]> {
+  if (name === 'training') return [classifierTraining(shape)];
+  if (name === 'inference') return [classifierInference(shape)];
+  if (name === 'demo') return demoWorkloads();
+  return [
+    ...(await demoWorkloads()),
+    classifierTraining({ batch: 16, size: 64, width: 1 }),
+    classifierTraining({ batch: 8, size: 224, width: 1 }),
+    classifierInference({ batch: 1, size: 224, width: 1 }),
+    classifierInference({ batch: 16, size: 64, width: 1 }),
+  ];
+}
+
+/** What tuning changes, the largest gains first. */
+function summary(questions: readonly Question[], { choices }: TuningRecords): string {
+  let measured = 0;
+  const gains = questions.flatMap((question) => {
+    const record = choices.get(questionKey(question));
+    if (record === undefined) return [];
+    measured++;
+    const [preferred] = question.calls;
+    const time = record.milliseconds[record.variant];
+    const before = record.milliseconds[preferred.variant];
+    return record.variant === preferred.variant ? [] : [{ question, variant: record.variant, preferred: preferred.variant, time, before, gain: before === undefined ? Infinity : (before - time) * question.uses }];
+  });
+  gains.sort((a, b) => b.gain - a.gain);
+  const rows = gains.slice(0, SHOWN).map(({ question, variant, preferred, time, before }) => [questionKey(question).slice(0, 90), preferred, variant, before?.toFixed(3) ?? 'hopeless', time.toFixed(3), String(question.uses)]);
+  const head = `${measured} of ${questions.filter(({ calls }) => calls.length > 1).length} problems are measured; in ${gains.length} of them another variant is faster than the one that its kernel prefers`;
+  return rows.length === 0 ? head : `${head}\n\n${textTable(['problem', 'preferred', 'chosen', 'ms', 'ms', 'uses'], rows, { left: 3 })}`;
+}
+
+/** Of a device's measurements what differs from the kernels' own preference. */
+function tableOf({ description, traits }: Device, questions: readonly Question[], { choices }: TuningRecords): TuningTable {
+  return {
+    // Software adapters carry the version of their compiler in their name.
+    device: description.device.replace(/-llvm-.*$/, '').replace(/-+$/, ''),
+    subgroupSize: traits.subgroupSize,
+    measured: `${description.description || description.device}, ${new Date().toISOString().slice(0, 10)}`,
+    choices: questions
+      .flatMap((question): [string, string, string][] => {
+        const key = questionKey(question);
+        const record = choices.get(key);
+        return record === undefined || record.variant === question.calls[0].variant ? [] : [[key, record.code, record.variant]];
+      })
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  };
+}
+
+async function readTables(file: string): Promise<readonly TuningTable[]> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as readonly TuningTable[];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new OptionError(`--write-table: ${file} holds no table of known adapters: ${(error as Error).message}`);
+  }
+}
+
+/** One choice a line, so that a change shows what it changes. */
+function tablesText(tables: readonly TuningTable[]): string {
+  const text = tables.map(({ choices, ...about }) => `${JSON.stringify(about).slice(0, -1)},"choices":[\n${choices.map((one) => JSON.stringify(one)).join(',\n')}\n]}`);
+  return `[\n${text.join(',\n')}\n]\n`;
+}

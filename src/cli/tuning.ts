@@ -1,0 +1,40 @@
+/** How commands choose the variants of kernels. */
+
+import type { Device } from '../gpu/device.ts';
+import { readTuningRecords, writeTuningRecords } from '../platform/node/tuning-records.ts';
+import { TUNING_EFFORTS } from '../tuning/records.ts';
+import { Tuner, type TunerOptions } from '../tuning/tuner.ts';
+import { choice, OptionError, toggle, type OptionValues } from './options.ts';
+import { note, Progress } from './progress.ts';
+
+/** Options of every command that runs a network. */
+export const TUNING_OPTIONS = {
+  tune: choice(TUNING_EFFORTS, {
+    default: 'off',
+    changeable: true,
+    help: 'Measure which variant of each kernel is fastest on this adapter, in 20 s at most or in 15 minutes at most, and keep that for later; off goes by what is known',
+  }),
+  deterministic: toggle({ help: 'Take the variants that kernels prefer on this kind of adapter, whatever was measured: the same seed then gives the same weights before and after a tuning' }),
+} as const;
+
+/** A tuner that goes by what the cache folder holds, adds to it, and shows what it does. */
+export async function openTuner(device: Device, { tune, deterministic }: OptionValues<typeof TUNING_OPTIONS>, options: TunerOptions = {}): Promise<Tuner> {
+  const progress = { tuning: new Progress('tuning'), verifying: new Progress('verifying') };
+  return new Tuner(device, {
+    effort: tune,
+    deterministic,
+    records: await readTuningRecords(device, note),
+    onRecords: (records) => writeTuningRecords(device, records, note),
+    onNote: note,
+    onProgress: (what, done, total) => {
+      progress[what].update(done, total);
+      if (done === total) progress[what].stop();
+    },
+    ...options,
+  });
+}
+
+/** @throws OptionError where both were asked for */
+export function checkTuning({ tune, deterministic }: OptionValues<typeof TUNING_OPTIONS>): void {
+  if (deterministic && tune !== 'off') throw new OptionError(`--tune ${tune}: --deterministic takes no notice of measurements; give one of the two`);
+}

@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url';
+import { questionKey, type Question } from '../autodiff/choices.ts';
+import { softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
+import { plan, questionsOf } from '../autodiff/plan.ts';
+import { input, type Node, type Tensor } from '../autodiff/tensor.ts';
+import type { Device } from '../gpu/device.ts';
+import { adamSettings, sgdSettings, trainingUpdate } from '../nn/optimizers.ts';
+import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
+import { EMBEDDING_BATCH } from '../training/model.ts';
+import { imageInput, retrievalObjective } from '../training/objectives.ts';
+import { DEMO_RECIPE, DEMO_START } from './demo-recipe.ts';
+import { readModelFile } from './model-file.ts';
+import { resolveOptions } from './options.ts';
+import { TRAIN_OPTIONS, trainingOf } from './train.ts';
+
+/** A graph as a program would be compiled from it, without a device. */
+export interface Workload {
+  readonly outputs: readonly Tensor[];
+  readonly updates: readonly Node[];
+}
+
+export interface ImageShape {
+  readonly batch: number;
+  readonly size: number;
+  readonly width: number;
+}
+
+const CLASSES = 1000;
+
+/** A step of ResNet50 as a classifier: forward, loss, backward, SGD with momentum. */
+export function classifierTraining({ batch, size, width }: ImageShape): Workload {
+  const network = new Classifier({ classes: CLASSES, width });
+  const { logits, batchStatistics } = network.apply(input('images', [batch, size, size, 4]), 'train');
+  const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
+  return { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9)).updates };
+}
+
+/** ResNet50 as a classifier, with its batch norm folded into the convolutions. */
+export function classifierInference({ batch, size, width }: ImageShape): Workload {
+  const { logits } = new Classifier({ classes: CLASSES, width }).apply(input('images', [batch, size, size, 4]), 'eval');
+  return { outputs: [logits], updates: [] };
+}
+
+/** What `sketchgrad demo` runs: the teacher's knowledge, a training step with all three losses, embeddings. */
+export async function demoWorkloads(): Promise<readonly Workload[]> {
+  const { state } = await readModelFile(fileURLToPath(new URL(`../../${DEMO_START}`, import.meta.url)), 'the demo');
+  const classes = state.get('fc.weight')?.shape[0] ?? CLASSES;
+  const recipe = resolveOptions(TRAIN_OPTIONS, DEMO_RECIPE);
+  const { imageSize: size, network: settings, losses, classesPerBatch, imagesPerDomain, batchNorm, optimizer } = trainingOf(recipe, 1);
+  const network = new RetrievalNetwork({ ...settings, classes, teacherClasses: classes });
+  const shape = (count: number): Parameters<typeof imageInput>[0] => ({ count, sourceSize: size, size });
+  const { loss, batchStatistics } = retrievalObjective(network, shape(2 * classesPerBatch * imagesPerDomain), losses, new Float32Array(classes * classes), batchNorm);
+  return [
+    { outputs: [new Classifier({ ...settings, classes }).apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').logits], updates: [] },
+    { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay)).updates },
+    { outputs: [network.apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').embeddings], updates: [] },
+  ];
+}
+
+/** The distinct questions of several workloads on a device. */
+export function questionsOfAll(device: Device, workloads: readonly Workload[]): readonly Question[] {
+  const questions = new Map<string, Question>();
+  for (const workload of workloads) {
+    const planned = plan({ ...workload, traits: device.traits, maxBufferBytes: Number.MAX_SAFE_INTEGER });
+    for (const question of questionsOf(planned)) {
+      const key = questionKey(question);
+      questions.set(key, { ...question, uses: question.uses + (questions.get(key)?.uses ?? 0) });
+    }
+  }
+  return [...questions.values()];
+}

@@ -1,0 +1,28 @@
+import type { KernelCall } from '../../kernels/kernel.ts';
+import { pipelineKey } from '../gpu/pipelines.ts';
+
+/** Hexadecimal digits of a digest: 64 bits, plenty to tell shaders apart. */
+const DIGITS = 16;
+
+/** Digests of code, by which a cache sees that what it knows is of other code. Each text is digested once. */
+export class Digests {
+  private readonly known = new Map<string, Promise<string>>();
+
+  /** The beginning of the text's SHA-256. */
+  of(text: string): Promise<string> {
+    let digest = this.known.get(text);
+    if (digest === undefined) {
+      digest = crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)).then((bytes) =>
+        [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('').slice(0, DIGITS),
+      );
+      this.known.set(text, digest);
+    }
+    return digest;
+  }
+
+  /** Of all that a call runs: complete shader sources, parameters, operands and grids. */
+  async ofCall({ dispatches }: KernelCall): Promise<string> {
+    const parts = await Promise.all(dispatches.map(async (dispatch) => [await this.of(pipelineKey(dispatch)), dispatch.parameters ?? [], dispatch.operands, dispatch.workgroups]));
+    return this.of(JSON.stringify(parts));
+  }
+}

@@ -1,0 +1,140 @@
+import type { KernelCall, Operand } from '../../kernels/kernel.ts';
+import type { Question } from '../autodiff/choices.ts';
+import type { Device } from '../gpu/device.ts';
+import { Sequence } from '../gpu/sequence.ts';
+import { RandomStream } from '../random/philox.ts';
+import { sampleInputs } from './qualification.ts';
+
+/** How variants of one problem are timed. */
+export interface TimingOptions {
+  /** Samples of each variant, at most. */
+  readonly rounds: number;
+  /** On the clock; no sample is begun after it. */
+  readonly deadline: number;
+  /** Milliseconds. */
+  readonly clock: () => number;
+}
+
+/** Milliseconds of one run: the median of the samples and, for their spread, the median of the distances from it. */
+export interface Timing {
+  readonly median: number;
+  readonly spread: number;
+}
+
+/** A sample holds so many runs that it takes this long: submission and the steps of a browser's clock then do not count. */
+const SAMPLE_MILLISECONDS = 20;
+const MOST_RUNS = 4096;
+/** With fewer samples a median says nothing. */
+const FEWEST_ROUNDS = 3;
+/** A variant this many times slower than the best is not sampled any further; by a single run, less is certain. */
+const HOPELESS = 2;
+const HOPELESS_AT_FIRST = 4;
+/** Floats of random numbers with which a large input is filled again and again. */
+const PATTERN = 1 << 16;
+
+/**
+ * Times variants of one problem on a device, a sample of each in turn, back and forth, so that what slows the machine down
+ * slows all of them.
+ * @returns one timing for each call, undefined for hopeless ones; null where the deadline came before there was enough
+ */
+export async function timeCalls(device: Device, question: Question, calls: readonly KernelCall[], { rounds, deadline, clock }: TimingOptions): Promise<readonly (Timing | undefined)[] | null> {
+  const bench = await KernelBuffers.create(device, question, calls);
+  const sequences: Sequence[] = [];
+  try {
+    for (const call of calls) sequences.push(await Sequence.prepare(device, call.dispatches.map((dispatch) => ({ dispatch, label: call.variant, ranges: dispatch.operands.map(bench.range) }))));
+    const time = async (sequence: Sequence, runs: number): Promise<number> => {
+      const start = clock();
+      const encoder = device.gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (let run = 0; run < runs; run++) sequence.record(pass);
+      pass.end();
+      device.gpu.queue.submit([encoder.finish()]);
+      await device.idle();
+      return clock() - start;
+    };
+
+    const contenders: { readonly index: number; readonly sequence: Sequence; readonly runs: number; readonly first: number; readonly samples: number[] }[] = [];
+    for (const [index, sequence] of sequences.entries()) {
+      if (clock() >= deadline) return null;
+      // The first run compiles, on some drivers.
+      await time(sequence, 1);
+      const first = await time(sequence, 1);
+      contenders.push({ index, sequence, first, runs: Math.min(MOST_RUNS, Math.max(1, Math.ceil(SAMPLE_MILLISECONDS / Math.max(first, 1e-3)))), samples: [] });
+    }
+    const quickest = Math.min(...contenders.map(({ first }) => first));
+    let running = contenders.filter(({ first }) => first <= HOPELESS_AT_FIRST * quickest);
+    for (let round = 0; round < rounds; round++) {
+      for (const { sequence, runs, samples } of round % 2 === 0 ? running : [...running].reverse()) {
+        if (clock() >= deadline) return round < FEWEST_ROUNDS ? null : timings(calls.length, running);
+        samples.push((await time(sequence, runs)) / runs);
+      }
+      const best = Math.min(...running.map(({ samples }) => median(samples)));
+      running = running.filter(({ samples }) => median(samples) <= HOPELESS * best);
+    }
+    return timings(calls.length, running);
+  } finally {
+    for (const sequence of sequences) sequence.destroy();
+    bench.destroy();
+  }
+}
+
+function timings(count: number, running: readonly { readonly index: number; readonly samples: readonly number[] }[]): (Timing | undefined)[] {
+  const result = new Array<Timing | undefined>(count).fill(undefined);
+  for (const { index, samples } of running) {
+    const middle = median(samples);
+    result[index] = { median: middle, spread: median(samples.map((sample) => Math.abs(sample - middle))) };
+  }
+  return result;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The operands of a problem, of which its variants share those of a name; inputs hold numbers as in use. */
+class KernelBuffers {
+  private readonly buffers: ReadonlyMap<string, GPUBuffer>;
+
+  private constructor(buffers: ReadonlyMap<string, GPUBuffer>) {
+    this.buffers = buffers;
+  }
+
+  static async create(device: Device, { kernel, problem }: Question, calls: readonly KernelCall[]): Promise<KernelBuffers> {
+    const operands = new Map<string, Operand>();
+    for (const call of calls) {
+      for (const [name, operand] of Object.entries(call.operands)) if (operand.length > (operands.get(name)?.length ?? 0)) operands.set(name, operand);
+    }
+    device.gpu.pushErrorScope('out-of-memory');
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+    const buffers = new Map([...operands].map(([name, { length }]) => [name, device.gpu.createBuffer({ label: name, size: 4 * length, usage })]));
+    const outOfMemory = await device.gpu.popErrorScope();
+    const result = new KernelBuffers(buffers);
+    if (outOfMemory !== null) {
+      result.destroy();
+      throw new RangeError(`no room on the device for a measurement: ${outOfMemory.message}`);
+    }
+    const random = new RandomStream(0, 0);
+    const pattern = Float64Array.from({ length: PATTERN }, () => 2 * random.uniform() - 1);
+    let drawn = 0;
+    const inputs = kernel.sampleInputs === undefined ? {} : sampleInputs(kernel as never, problem as never, calls[0], () => pattern[drawn++ % PATTERN]);
+    for (const [name, { role, type, length }] of operands) {
+      if (role !== 'input' && role !== 'inout') continue;
+      const buffer = buffers.get(name) as GPUBuffer;
+      const values = inputs[name] ?? pattern.subarray(0, length);
+      const words = type === 'f32' ? Float32Array.from(values) : Uint32Array.from(values);
+      for (let offset = 0; offset < length; offset += words.length) device.gpu.queue.writeBuffer(buffer, 4 * offset, words, 0, Math.min(words.length, length - offset));
+    }
+    return result;
+  }
+
+  readonly range = (name: string): { buffer: GPUBuffer; offset: number; size: number } => {
+    const buffer = this.buffers.get(name) as GPUBuffer;
+    return { buffer, offset: 0, size: buffer.size };
+  };
+
+  destroy(): void {
+    for (const buffer of this.buffers.values()) buffer.destroy();
+  }
+}

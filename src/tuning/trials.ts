@@ -1,0 +1,68 @@
+import type { KernelCall } from '../../kernels/kernel.ts';
+import type { Question } from '../autodiff/choices.ts';
+import type { AnyKernel } from '../autodiff/op.ts';
+import type { AdapterTraits } from '../gpu/dispatch.ts';
+import { pipelineKey } from '../gpu/pipelines.ts';
+
+/** A small problem on which code is put to the test. */
+export interface Trial {
+  readonly problem: unknown;
+  readonly call: KernelCall;
+  /** The code that the call runs, see `pipelineKey`. */
+  readonly pipelines: readonly string[];
+}
+
+/** Operations of the largest problem whose reference is computed for its own sake: a second or so in JavaScript. */
+const REFERENCE_WORK = 1e8;
+
+/**
+ * Finds what a variant has to stand. A variant is code (pipelines), launched with the sizes of its problem; the code is what
+ * the ragged cases of its kernel put to the test, since the problem itself is mostly too large for a reference.
+ */
+export class Trials {
+  private readonly traits: AdapterTraits;
+  private readonly cases = new Map<AnyKernel, readonly Trial[]>();
+
+  constructor(traits: AdapterTraits) {
+    this.traits = traits;
+  }
+
+  /**
+   * The trials of a call's code: all the kernel's cases that run nothing else. Pipelines that none of them has are looked for
+   * in the problem's miniature, then in cases that run other code besides, at last in the problem itself.
+   * @returns null where some pipeline is in none of them
+   */
+  of({ kernel, problem }: Pick<Question, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
+    const wanted = new Set(call.dispatches.map(pipelineKey));
+    const runsNothingElse = ({ pipelines }: Trial): boolean => pipelines.every((pipeline) => wanted.has(pipeline));
+    const cases = this.casesOf(kernel);
+    const chosen = cases.filter(runsNothingElse);
+    const missing = (): string[] => [...wanted].filter((pipeline) => !chosen.some(({ pipelines }) => pipelines.includes(pipeline)));
+    const cover = (trials: readonly Trial[]): void => {
+      for (const pipeline of missing()) {
+        const found = trials.find(({ pipelines }) => pipelines.includes(pipeline));
+        if (found !== undefined && !chosen.includes(found)) chosen.push(found);
+      }
+    };
+    if (missing().length > 0 && kernel.miniature !== undefined) cover(this.trialsOn(kernel, kernel.miniature(problem as never)).filter(runsNothingElse));
+    if (missing().length > 0) cover(cases);
+    if (missing().length > 0) {
+      const { flop, bytes } = kernel.cost(problem as never);
+      if (flop + bytes <= REFERENCE_WORK) cover(this.trialsOn(kernel, problem).filter(runsNothingElse));
+    }
+    return missing().length > 0 ? null : chosen;
+  }
+
+  private casesOf(kernel: AnyKernel): readonly Trial[] {
+    let trials = this.cases.get(kernel);
+    if (trials === undefined) {
+      trials = kernel.cases.flatMap((problem) => this.trialsOn(kernel, problem));
+      this.cases.set(kernel, trials);
+    }
+    return trials;
+  }
+
+  private trialsOn(kernel: AnyKernel, problem: unknown): Trial[] {
+    return kernel.calls(problem as never, this.traits).map((call) => ({ problem, call, pipelines: call.dispatches.map(pipelineKey) }));
+  }
+}

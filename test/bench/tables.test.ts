@@ -1,0 +1,73 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Ceilings } from '../../bench/support/ceilings.ts';
+import type { Result } from '../../bench/support/measure.ts';
+import { rooflineOf } from '../../bench/support/roofline.ts';
+import { ceilingsTable, digits, failureList, kernelTables, variantTables } from '../../bench/support/tables.ts';
+
+const ceilings: Ceilings = {
+  gigaflops: 100,
+  gigabytes: 10,
+  bufferCopyGigabytes: 20,
+  workgroupGigabytes: 50,
+  submitAndWait: 0.1,
+  dispatch: 0.02,
+  variants: { gigaflops: 'vec4f', gigabytes: 'vec4f', workgroupGigabytes: 'f32' },
+};
+
+const result = (more: Partial<Result>): Result => ({ kernel: 'k', problem: 'p', variant: 'v', chosen: true, flop: 2e8, bytes: 1e6, dispatches: 1, repeats: 1, samples: [4, 4, 4], ...more });
+
+test('three significant digits, without an exponent', () => {
+  assert.equal([0, 1234.5, 12.345, 0.0012345, 1, NaN].map(digits), ['0', '1235', '12.3', '0.00123', '1.00', '-']);
+});
+
+test('the roofline is the lower of arithmetic and bandwidth times intensity', () => {
+  // 200 FLOP a byte: 2 ms of arithmetic, 0.1 ms of memory.
+  assert.equal(rooflineOf({ flop: 2e8, bytes: 1e6 }, 1, ceilings), { milliseconds: 2, bound: 'compute' });
+  assert.equal(rooflineOf({ flop: 1e6, bytes: 1e7 }, 1, ceilings), { milliseconds: 1, bound: 'memory' });
+  assert.equal(rooflineOf({ flop: 0, bytes: 1e7 }, 1, ceilings), { milliseconds: 1, bound: 'memory' });
+  assert.is(rooflineOf({ flop: 0, bytes: 1e4 }, 1, ceilings).bound, 'launch');
+  assert.is(rooflineOf({ flop: 0, bytes: 1e6 }, 8, ceilings).bound, 'launch');
+});
+
+test('a line has time, spread, rates, share of the roofline, the chosen variant and the next best', () => {
+  const table = kernelTables([result({ variant: 'chosen', samples: [4, 4, 5, 3, 4] }), result({ variant: 'worse', chosen: false, samples: [12] }), result({ variant: 'worst', chosen: false, samples: [40] })], ceilings);
+  const [kernel, head, , line, ...rest] = table.split('\n');
+  assert.is(kernel, 'k');
+  assert.match(head, /^shape +ms +\+- +GFLOP\/s +GB\/s +roofline +bound +variant +next best +its time$/);
+  assert.match(line, /^p +4\.00 +0 +50\.0 +0\.250 +50% +compute +chosen +worse +3\.00 x$/);
+  assert.equal(rest, []);
+});
+
+test('a choice that is not the fastest shows', () => {
+  assert.match(kernelTables([result({}), result({ variant: 'better', chosen: false, samples: [2] })], ceilings), /better +0\.50 x/);
+});
+
+test('where a filter left the chosen variant out, the fastest stands in, and it is said', () => {
+  assert.match(kernelTables([result({ chosen: false })], ceilings), /v \(not chosen\) +- +-$/m);
+});
+
+test('kernels without arithmetic have no GFLOP/s', () => {
+  assert.match(kernelTables([result({ flop: 0, bytes: 1e7 })], ceilings), /p +4\.00 +0 +- +2\.50 +25% +memory/);
+});
+
+test('with --variants there is a line for each, the fastest first, the chosen one marked', () => {
+  const lines = variantTables([result({}), result({ variant: 'w', chosen: false, samples: [2] })], ceilings).split('\n');
+  assert.match(lines[0], /^k: p$/);
+  assert.match(lines[3], /^w +2\.00 .* 1 of 1 +1\.00 x$/);
+  assert.match(lines[4], /^v \* +4\.00 .* 3 of 1 +2\.00 x$/);
+});
+
+test('failures are listed by kernel, problem and variant', () => {
+  const failed = result({ samples: [], failure: 'does not compile' });
+  assert.is(failureList([failed, result({})]), 'k, p, v: does not compile');
+  assert.is(kernelTables([failed], ceilings), '');
+});
+
+test('ceilings with their units', () => {
+  const table = ceilingsTable(ceilings);
+  assert.match(table, /multiply-adds +100 GFLOP\/s +vec4f/);
+  assert.match(table, /one more dispatch in a pass +20\.0 us/);
+});
+
+test.run();

@@ -1,0 +1,6 @@
+import { test } from 'uvu';
+import { measureWorkgroupMemory } from '../../kernels/measure_workgroup_memory.ts';
+import { testKernel } from '../support/kernel-test.ts';
+
+testKernel(measureWorkgroupMemory);
+test.run();

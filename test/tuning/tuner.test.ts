@@ -1,0 +1,188 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
+import { questionKey, RecordedChoices, type Choices, type Question } from '../../src/autodiff/choices.ts';
+import { ceilDivide } from '../../src/gpu/dispatch.ts';
+import { emptyRecords } from '../../src/tuning/records.ts';
+import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
+import { testDevice } from '../support/device.ts';
+
+type Behaviour = 'right' | 'slow' | 'wrong' | 'broken';
+interface Problem {
+  readonly count: number;
+}
+
+/** Dispatches of a slow variant, each of which does all the work. */
+const SLOWNESS = 150;
+
+/** sum = a + b, by variants that behave as a test wants them to. */
+function addition(variants: Readonly<Record<string, Behaviour>>, cases: readonly Problem[] = [{ count: 1 }, { count: 77 }]): Kernel<Problem> & { references: number } {
+  const call = (variant: string, behaviour: Behaviour, count: number): KernelCall => {
+    const dispatch = {
+      // A product where a sum should be; its operands lie at the same bindings.
+      shader: behaviour === 'wrong' ? 'multiply.wgsl' : 'add.wgsl',
+      // Each variant has code of its own.
+      constants: { Element: behaviour === 'broken' ? 'vec9f' : 'f32', WORKGROUP_SIZE: 8 * (1 + Object.keys(variants).indexOf(variant)) },
+      parameters: [count],
+      operands: ['a', 'b', 'sum'],
+      workgroups: [ceilDivide(count, 8), 1, 1],
+    } as const;
+    return {
+      variant,
+      operands: { a: { role: 'input', type: 'f32', length: count }, b: { role: 'input', type: 'f32', length: count }, sum: { role: 'output', type: 'f32', length: count } },
+      dispatches: new Array(behaviour === 'slow' ? SLOWNESS : 1).fill(dispatch) as KernelCall['dispatches'],
+    };
+  };
+  const kernel = {
+    name: 'test addition',
+    references: 0,
+    calls: ({ count }: Problem) => Object.entries(variants).map(([variant, behaviour]) => call(variant, behaviour, count)),
+    reference: ({ count }: Problem, { a, b }: Readonly<Record<string, Float64Array>>) => {
+      kernel.references++;
+      const value = Float64Array.from({ length: count }, (_, i) => a[i] + b[i]);
+      return { sum: { value, error: value.map((sum) => 2 ** -24 * Math.abs(sum)) } };
+    },
+    cost: ({ count }: Problem) => ({ flop: count, bytes: 12 * count }),
+    cases,
+  };
+  return kernel;
+}
+
+function ask(kernel: Kernel<Problem>, count = 3000): Question {
+  const problem = { count };
+  return { kernel, problem, calls: kernel.calls(problem, undefined as never), uses: 1 };
+}
+
+async function answer(questions: readonly Question[], options: TunerOptions = {}, wanted?: Choices): Promise<{ readonly variants: readonly (string | undefined)[]; readonly notes: readonly string[]; readonly tuner: Tuner }> {
+  const notes: string[] = [];
+  const tuner = new Tuner(await testDevice(), { tables: [], onNote: (note) => notes.push(note), ...options });
+  const choices = await tuner.answer(questions, wanted);
+  return { variants: questions.map((question) => choices.get(questionKey(question))), notes, tuner };
+}
+
+test('a variant that computes something else is dropped and reported, whoever prefers it', async () => {
+  const { variants, notes } = await answer([ask(addition({ product: 'wrong', sum: 'right' }))]);
+  assert.equal(variants, ['sum']);
+  assert.is(notes.length, 1);
+  assert.match(notes[0], /test addition, product: dropped, for sum\[\d+\] is .*, expected .* within .*, on {"count":\d+}/);
+  assert.equal((await answer([ask(addition({ sum: 'right', product: 'wrong' }))], { effort: 'quick' })).variants, ['sum'], 'nor is it measured');
+});
+
+test('so is one that does not compile', async () => {
+  const { variants, notes } = await answer([ask(addition({ broken: 'broken', sum: 'right' }))]);
+  assert.equal(variants, ['sum']);
+  assert.match(notes[0], /broken: dropped, for it failed on {"count":1}: .* does not compile/);
+});
+
+test('where no variant computes rightly there is an error that says why of each', async () => {
+  const error = await answer([ask(addition({ product: 'wrong', broken: 'broken' }))]).then(() => undefined, (reason: unknown) => reason);
+  assert.instance(error, QualificationError);
+  assert.match((error as Error).message, /test addition: no variant computes rightly .*\n {2}product: sum\[.*\n {2}broken: it failed/s);
+});
+
+test('code that nothing puts to the test gives way to code that passed one', async () => {
+  const large = 1e8;
+  const unproven = await answer([ask(addition({ only: 'right' }, []), large)]);
+  assert.equal(unproven.variants, ['only']);
+  assert.match(unproven.notes[0], /no case of the kernel runs this code/);
+  const kernel = addition({ untested: 'right', tested: 'right' });
+  const { calls } = kernel;
+  kernel.calls = (problem, traits) => calls(problem, traits).filter(({ variant }) => problem.count > 1000 || variant === 'tested');
+  assert.equal((await answer([ask(kernel, large)])).variants, ['tested']);
+  assert.equal((await answer([ask(kernel, 2000)])).variants, ['untested'], 'a small problem is its own test');
+  kernel.miniature = () => ({ count: 1001 });
+  assert.equal((await answer([ask(kernel, large)])).variants, ['untested'], 'and so is its miniature');
+});
+
+test('a measured choice is the fast variant, not the preferred slow one; it is kept with its times', async () => {
+  const question = ask(addition({ slow: 'slow', fast: 'right' }));
+  assert.equal((await answer([question])).variants, ['slow'], 'off measures nothing');
+  const { variants, tuner } = await answer([question], { effort: 'quick' });
+  assert.equal(variants, ['fast']);
+  const record = tuner.records.choices.get(questionKey(question));
+  assert.is(record?.variant, 'fast');
+  assert.ok((record?.milliseconds.fast ?? 0) > 0);
+});
+
+test('the preferred variant stays unless another is faster by more than the noise', () => {
+  assert.is(fastest([{ median: 10, spread: 0.1 }, { median: 9.9, spread: 0.1 }]), 0);
+  assert.is(fastest([{ median: 10, spread: 2 }, { median: 9, spread: 0.1 }]), 0);
+  assert.is(fastest([{ median: 10, spread: 0.1 }, { median: 9, spread: 0.1 }, { median: 8, spread: 0.1 }]), 2);
+  assert.is(fastest([undefined, { median: 9, spread: 5 }, { median: 8, spread: 5 }]), 2);
+});
+
+test('a tuning keeps to its time: the most expensive problems come first, the others stay as their kernels prefer them', async () => {
+  // Each look at the clock takes half a second of the tuner's time.
+  let now = 0;
+  const clock = (): number => (now += 500);
+  const kernel = addition({ one: 'right', other: 'right' });
+  const questions = Array.from({ length: 12 }, (_, index) => ask(kernel, 100 * (index + 1)));
+  const { variants, notes, tuner } = await answer(questions, { effort: 'quick', clock });
+  assert.ok(now <= EFFORTS.quick.limit + 3000, `${now} ms`);
+  const measured = questions.map((question) => tuner.records.choices.has(questionKey(question)));
+  assert.ok(measured[11] && !measured[0]);
+  assert.equal(measured, [...measured].sort((a, b) => Number(a) - Number(b)));
+  assert.match(notes.at(-1) ?? '', /took its 20 s; \d+ of 12 problems are left/);
+  assert.ok(variants.every((variant) => variant !== undefined));
+  const before = now;
+  await tuner.answer([ask(kernel, 5000)]);
+  assert.ok(now - before <= 3000, 'the time is that of the tuner, not of each program');
+});
+
+test('records, shipped tables, preferences: in this order, and only for the very code they are about', async () => {
+  const device = await testDevice();
+  const question = ask(addition({ first: 'right', second: 'right', third: 'right' }));
+  const key = questionKey(question);
+  const { tuner } = await answer([question], { effort: 'quick' });
+  const code = tuner.records.choices.get(key)?.code ?? '';
+  const records = (variant: string, of = code): TunerOptions['records'] => ({ ...emptyRecords('here'), choices: new Map([[key, { variant, code: of, effort: 'quick', milliseconds: {} }]]) });
+  const tables = (variant: string, of = code): TunerOptions['tables'] => [{ device: device.description.device, subgroupSize: device.traits.subgroupSize, measured: '', choices: [[key, of, variant]] }];
+  const chosen = async (options: TunerOptions): Promise<string | undefined> => (await answer([question], options)).variants[0];
+  assert.is(await chosen({ tables: tables('second') }), 'second');
+  assert.is(await chosen({ tables: tables('second'), records: records('third') }), 'third');
+  assert.is(await chosen({ tables: tables('second', 'other code'), records: records('third', 'other code') }), 'first');
+  assert.is(await chosen({ records: records('no such variant') }), 'first');
+  assert.is(await chosen({ tables: tables('second'), records: records('third'), deterministic: true, effort: 'quick' }), 'first', 'deterministic');
+});
+
+test('a changed shader makes records void', async () => {
+  const records = emptyRecords('here');
+  const slow = addition({ slow: 'slow', fast: 'right' });
+  await answer([ask(slow)], { effort: 'quick', records });
+  const references = slow.references;
+  assert.equal((await answer([ask(slow)], { records })).variants, ['fast']);
+  assert.is(slow.references, references, 'what was proven is not tested again');
+  const changed = addition({ slow: 'slow', fast: 'wrong' });
+  const { variants } = await answer([ask(changed)], { records });
+  assert.equal(variants, ['slow']);
+  const better = addition({ slow: 'right', fast: 'right' });
+  assert.equal((await answer([ask(better)], { records })).variants, ['slow'], 'the preference counts again');
+  assert.ok(better.references > 0);
+});
+
+test('what is wanted comes first, and is put to the test all the same', async () => {
+  const question = ask(addition({ first: 'right', second: 'right', product: 'wrong' }));
+  const wanted = (variant: string): Choices => new Map([[questionKey(question), variant]]);
+  assert.equal((await answer([question], { deterministic: true }, wanted('second'))).variants, ['second']);
+  assert.equal((await answer([question], {}, wanted('product'))).variants, ['first']);
+});
+
+test('a record of choices holds against what a tuner would choose now, and counts what it cannot hold', async () => {
+  const question = ask(addition({ first: 'right', second: 'right', product: 'wrong' }));
+  const key = questionKey(question);
+  const tuner = new Tuner(await testDevice(), { tables: [] });
+  for (const rest of [tuner, undefined]) {
+    const kept = new RecordedChoices(rest, new Map([[key, 'second']]));
+    assert.is((await kept.answer([question])).get(key), 'second');
+    assert.is(kept.replaced, 0);
+    const gone = new RecordedChoices(rest, new Map([[key, 'of another adapter']]));
+    assert.is((await gone.answer([question])).get(key), 'first');
+    assert.is(gone.replaced, 1);
+    assert.is(gone.record.get(key), 'first');
+  }
+  const refused = new RecordedChoices(tuner, new Map([[key, 'product']]));
+  assert.is((await refused.answer([question])).get(key), 'first');
+  assert.is(refused.replaced, 1);
+});
+
+test.run();
