@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
 export interface AccumulateProblem {
@@ -11,7 +11,7 @@ const WORKGROUP_SIZE = 64;
 export const accumulate: Kernel<AccumulateProblem> = {
   name: 'accumulate',
   calls: ({ count }) => {
-    const { Element, elements } = widestElement(count);
+    const { Element, components, elements: all } = widestElement(count);
     return [
       {
         variant: Element,
@@ -20,13 +20,13 @@ export const accumulate: Kernel<AccumulateProblem> = {
           part: { role: 'input', type: 'f32', length: count },
         },
         dispatches: [
-          {
+          sliceable(all, { total: components, part: components }, (elements) => ({
             shader: 'accumulate.wgsl',
             constants: { Element, WORKGROUP_SIZE },
             parameters: [elements],
             operands: ['total', 'part'],
             workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          },
+          })),
         ],
       },
     ];

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 /** Elements that share an entry of an optimiser's `group` table; arenas are padded to multiples of it. */
@@ -18,12 +18,14 @@ export const ARENA_WORKGROUP_SIZE = 64;
 const STEPS = { gpu: [1, 8], cpu: [8, 1] } as const;
 
 /** How an optimiser walks an arena of `count` elements, four to a vector, what suits the adapter first. */
-export function arenaLaunches(kernel: string, count: number, traits: AdapterTraits): readonly (Pick<Dispatch, 'parameters' | 'workgroups'> & { readonly variant: string })[] {
+export function arenaLaunches(kernel: string, count: number, traits: AdapterTraits): readonly { readonly variant: string; launch(blocks: number): Pick<Dispatch, 'parameters' | 'workgroups'> }[] {
   requireWholeBlocks(kernel, count);
   return STEPS[traits.kind].map((steps) => ({
     variant: `${steps} vec4f`,
-    parameters: [count / 4, steps],
-    workgroups: foldGrid(ceilDivide(count / 4, steps * ARENA_WORKGROUP_SIZE)),
+    launch(blocks) {
+      const vectors = (blocks * ARENA_BLOCK) / 4;
+      return { parameters: [vectors, steps], workgroups: foldGrid(ceilDivide(vectors, steps * ARENA_WORKGROUP_SIZE)) };
+    },
   }));
 }
 
@@ -36,7 +38,7 @@ export function arenaLaunches(kernel: string, count: number, traits: AdapterTrai
 export const adam: Kernel<AdamProblem> = {
   name: 'adam',
   calls: ({ count, groups, decoupled }, traits) =>
-    arenaLaunches('adam', count, traits).map(({ variant, parameters, workgroups }) => ({
+    arenaLaunches('adam', count, traits).map(({ variant, launch }) => ({
       variant,
       operands: {
         parameters: { role: 'inout', type: 'f32', length: count },
@@ -49,13 +51,12 @@ export const adam: Kernel<AdamProblem> = {
         gate: { role: 'input', type: 'u32', length: 2 },
       },
       dispatches: [
-        {
+        sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, firstMoment: ARENA_BLOCK, secondMoment: ARENA_BLOCK, group: 1 }, (blocks) => ({
           shader: 'adam.wgsl',
           constants: { DECOUPLED: decoupled, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
-          parameters,
           operands: ['parameters', 'gradients', 'firstMoment', 'secondMoment', 'group', 'groupSettings', 'hyper', 'gate'],
-          workgroups,
-        },
+          ...launch(blocks),
+        })),
       ],
     })),
   reference,

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
 export interface AddProblem {
@@ -16,7 +16,7 @@ const CPU_SHAPE = { workgroupSize: 8, steps: 64 } as const;
 export const add: Kernel<AddProblem> = {
   name: 'add',
   calls: ({ count }, traits) => {
-    const { Element, elements } = widestElement(count);
+    const { Element, components, elements: all } = widestElement(count);
     const shapes = traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE];
     return shapes.map(({ workgroupSize, steps }) => ({
       variant: `${workgroupSize} lanes of ${steps} ${Element}`,
@@ -26,13 +26,13 @@ export const add: Kernel<AddProblem> = {
         sum: { role: 'output', type: 'f32', length: count },
       },
       dispatches: [
-        {
+        sliceable(all, { a: components, b: components, sum: components }, (elements) => ({
           shader: 'add.wgsl',
           constants: { Element, WORKGROUP_SIZE: workgroupSize },
           parameters: [elements, steps * workgroupSize],
           operands: ['a', 'b', 'sum'],
           workgroups: foldGrid(ceilDivide(elements, steps * workgroupSize)),
-        },
+        })),
       ],
     }));
   },

@@ -1,4 +1,4 @@
-import { widestElement } from '../src/gpu/dispatch.ts';
+import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, visitingBlocks } from './row-blocks.ts';
@@ -21,7 +21,7 @@ export const affine: Kernel<AffineProblem> = {
   calls: ({ rows, channels, residual, relu }, traits) =>
     blockStyles(traits).map((style) => {
       const { Element } = widestElement(channels);
-      const { parameters, workgroups } = visitingBlocks(style, rows, channels);
+      const { blocks, blockLength, slice } = visitingBlocks(style, rows, channels);
       const matrix = { type: 'f32', length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const residualInput: Record<string, Operand> = residual ? { residual: { role: 'input', ...matrix } } : {};
@@ -35,14 +35,13 @@ export const affine: Kernel<AffineProblem> = {
           y: { role: 'output', ...matrix },
         },
         dispatches: [
-          {
+          sliceable(blocks, { x: blockLength, residual: blockLength, y: blockLength }, (count, first) => ({
             shader: 'affine.wgsl',
             entryPoint: residual ? 'with_residual' : 'main',
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },
-            parameters,
             operands: ['x', 'scale', 'shift', 'y', ...(residual ? ['residual'] : [])],
-            workgroups,
-          },
+            ...slice(count, first),
+          })),
         ],
       };
     }),

@@ -1,4 +1,4 @@
-import { widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { addBlocks } from './column_sum.ts';
 import { EPSILON, exact, sumError, type Expected, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, reducingBlocks, visitingBlocks } from './row-blocks.ts';
@@ -34,6 +34,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
       const vector = { type: 'f32', length: channels } as const;
       const partials = { role: 'scratch', type: 'f32', length: blocks.blocks * channels } as const;
       const stored = relu && residual;
+      const matrices = (blockLength: number): Record<string, number> => ({ x: blockLength, y: blockLength, dy: blockLength, dx: blockLength, dresidual: blockLength });
 
       const operands: Record<string, Operand> = { dy: { role: 'input', ...matrix } };
       if (relu) operands.y = { role: 'input', ...matrix };
@@ -41,14 +42,13 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
       operands.dx = { role: 'output', ...matrix };
       if (stored) operands.dresidual = { role: 'output', ...matrix };
       const dispatches: Dispatch[] = [
-        {
+        sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
           shader: 'affine_gradient.wgsl',
           entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
           constants: visiting,
-          parameters: visit.parameters,
           operands: ['dy', 'scale', 'dx', ...(relu ? ['y'] : []), ...(stored ? ['dresidual'] : [])],
-          workgroups: visit.workgroups,
-        },
+          ...visit.slice(count, first),
+        })),
       ];
       if (parameterGradients) {
         operands.x = { role: 'input', ...matrix };
@@ -57,14 +57,13 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
         operands.scaleSums = partials;
         operands.shiftSums = partials;
         dispatches.push(
-          {
+          sliceable(blocks.blocks, { ...matrices(blocks.blockLength), scaleSums: channels, shiftSums: channels }, (count, first) => ({
             shader: 'affine_gradient_sums.wgsl',
             entryPoint: relu && !stored ? 'masked' : 'plain',
             constants: { ...visiting, SHARED_ROWS: style.sharedRows },
-            parameters: blocks.parameters,
             operands: ['x', stored ? 'dresidual' : 'dy', 'scaleSums', 'shiftSums', ...(relu && !stored ? ['y'] : [])],
-            workgroups: blocks.workgroups,
-          },
+            ...blocks.slice(count, first),
+          })),
           addBlocks(style, blocks.blocks, channels, 'scaleSums', 'dscale'),
           addBlocks(style, blocks.blocks, channels, 'shiftSums', 'dshift'),
         );

@@ -1,4 +1,4 @@
-import { f32, widestElement } from '../src/gpu/dispatch.ts';
+import { f32, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, visitingBlocks } from './row-blocks.ts';
@@ -45,14 +45,17 @@ export const batchNorm: Kernel<BatchNormProblem> = {
           partials: { role: 'scratch', type: 'f32', length: 2 * blocks.blocks * channels },
         },
         dispatches: [
-          {
-            shader: 'batch_norm_statistics.wgsl',
-            entryPoint: 'block_statistics',
-            constants: statistics,
-            parameters: [...blocks.parameters, 0, 0, f32(0)],
-            operands: ['x', 'partials'],
-            workgroups: blocks.workgroups,
-          },
+          sliceable(blocks.blocks, { x: blocks.blockLength, partials: 2 * channels }, (count, first) => {
+            const { parameters, workgroups } = blocks.slice(count, first);
+            return {
+              shader: 'batch_norm_statistics.wgsl',
+              entryPoint: 'block_statistics',
+              constants: statistics,
+              parameters: [...parameters, 0, 0, f32(0)],
+              operands: ['x', 'partials'],
+              workgroups,
+            };
+          }),
           {
             shader: 'batch_norm_statistics.wgsl',
             entryPoint: 'combine',
@@ -61,14 +64,13 @@ export const batchNorm: Kernel<BatchNormProblem> = {
             operands: ['partials', 'mean', 'inverseDeviation', 'variance'],
             workgroups: combination.workgroups,
           },
-          {
+          sliceable(visit.blocks, { x: visit.blockLength, residual: visit.blockLength, y: visit.blockLength }, (count, first) => ({
             shader: 'batch_norm.wgsl',
             entryPoint: residual ? 'with_residual' : 'main',
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },
-            parameters: visit.parameters,
             operands: ['x', 'gamma', 'beta', 'mean', 'inverseDeviation', 'y', ...(residual ? ['residual'] : [])],
-            workgroups: visit.workgroups,
-          },
+            ...visit.slice(count, first),
+          })),
         ],
         // With the statistics kept, the last pass alone: a subtraction, a product, a sum and what follows, x read once.
         again: { y: { dispatches: [2], cost: { flop: rows * channels * (residual ? 5 : 4), bytes: 4 * rows * channels * (residual ? 3 : 2) } } },

@@ -1,4 +1,4 @@
-import { widestElement } from '../src/gpu/dispatch.ts';
+import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, exact, sumError, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, visitingBlocks } from './row-blocks.ts';
@@ -35,6 +35,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
       const matrix = { type: 'f32', length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const stored = relu && residual;
+      const matrices = (blockLength: number): Record<string, number> => ({ x: blockLength, y: blockLength, dy: blockLength, dx: blockLength, dresidual: blockLength });
       const mask: Record<string, Operand> = relu ? { y: { role: 'input', ...matrix } } : {};
       const residualGradient: Record<string, Operand> = stored ? { dresidual: { role: 'output', ...matrix } } : {};
       return {
@@ -54,14 +55,17 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
           coefficients: { role: 'scratch', type: 'f32', length: 4 * channels },
         },
         dispatches: [
-          {
-            shader: 'batch_norm_gradient_sums.wgsl',
-            entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
-            constants: reducing,
-            parameters: [...blocks.parameters, 0],
-            operands: ['x', 'dy', 'mean', 'partials', ...(relu ? ['y'] : []), ...(stored ? ['dresidual'] : [])],
-            workgroups: blocks.workgroups,
-          },
+          sliceable(blocks.blocks, { ...matrices(blocks.blockLength), partials: 2 * channels }, (count, first) => {
+            const { parameters, workgroups } = blocks.slice(count, first);
+            return {
+              shader: 'batch_norm_gradient_sums.wgsl',
+              entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
+              constants: reducing,
+              parameters: [...parameters, 0],
+              operands: ['x', 'dy', 'mean', 'partials', ...(relu ? ['y'] : []), ...(stored ? ['dresidual'] : [])],
+              workgroups,
+            };
+          }),
           {
             shader: 'batch_norm_gradient_sums.wgsl',
             entryPoint: 'combine',
@@ -70,14 +74,13 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
             operands: ['partials', 'gamma', 'mean', 'inverseDeviation', 'dgamma', 'dbeta', 'coefficients'],
             workgroups: combination.workgroups,
           },
-          {
+          sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
             shader: 'batch_norm_gradient.wgsl',
             entryPoint: relu && !stored ? 'masked' : 'plain',
             constants: visiting,
-            parameters: visit.parameters,
             operands: ['x', stored ? 'dresidual' : 'dy', 'coefficients', 'dx', ...(relu && !stored ? ['y'] : [])],
-            workgroups: visit.workgroups,
-          },
+            ...visit.slice(count, first),
+          })),
         ],
       };
     }),

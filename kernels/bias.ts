@@ -1,4 +1,4 @@
-import { widestElement } from '../src/gpu/dispatch.ts';
+import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 import { blockStyles, visitingBlocks } from './row-blocks.ts';
 
@@ -13,7 +13,7 @@ export const bias: Kernel<BiasProblem> = {
   calls: ({ rows, channels }, traits) =>
     blockStyles(traits).map((style) => {
       const { Element } = widestElement(channels);
-      const { parameters, workgroups } = visitingBlocks(style, rows, channels);
+      const { blocks, blockLength, slice } = visitingBlocks(style, rows, channels);
       return {
         variant: `${style.name}, ${Element}`,
         operands: {
@@ -22,13 +22,12 @@ export const bias: Kernel<BiasProblem> = {
           y: { role: 'output', type: 'f32', length: rows * channels },
         },
         dispatches: [
-          {
+          sliceable(blocks, { x: blockLength, y: blockLength }, (count, first) => ({
             shader: 'bias.wgsl',
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize },
-            parameters,
             operands: ['x', 'bias', 'y'],
-            workgroups,
-          },
+            ...slice(count, first),
+          })),
         ],
       };
     }),

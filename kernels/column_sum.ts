@@ -1,4 +1,4 @@
-import { widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { sumError, type Kernel } from './kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, type BlockStyle } from './row-blocks.ts';
 
@@ -22,13 +22,12 @@ export const columnSum: Kernel<ColumnSumProblem> = {
           partials: { role: 'scratch', type: 'f32', length: blocks.blocks * channels },
         },
         dispatches: [
-          {
+          sliceable(blocks.blocks, { x: blocks.blockLength, partials: channels }, (count, first) => ({
             shader: 'column_sum.wgsl',
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize, SHARED_ROWS: style.sharedRows },
-            parameters: blocks.parameters,
             operands: ['x', 'partials'],
-            workgroups: blocks.workgroups,
-          },
+            ...blocks.slice(count, first),
+          })),
           addBlocks(style, blocks.blocks, channels, 'partials', 'sums'),
         ],
       };

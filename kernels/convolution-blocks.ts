@@ -23,23 +23,23 @@ export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelC
   return [];
 }
 
-function stationaryCall({ destinationChannels, phases, pixels, flags, parameters, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
+function stationaryCall({ destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
-  const pixelGroups = evenGroups(pixels, columnGroups * phaseCount);
+  const pixelsPerGroup = ceilDivide(pixels, evenGroups(pixels, columnGroups * phaseCount));
   const vector = Math.min(columns, 4);
   return {
     variant: `stationary ${depth}x${lanes * columns}`,
     operands,
     dispatches: [
-      {
+      byImages((parameters, pixelsOfSlice) => ({
         shader: 'convolution_stationary.wgsl',
         features: ['subgroups'],
         constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
-        parameters: [...parameters, ceilDivide(pixels, pixelGroups), depth, columns],
+        parameters: [...parameters, pixelsPerGroup, depth, columns],
         operands: order,
-        workgroups: [pixelGroups * phaseCount, columnGroups, 1],
-      },
+        workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
+      })),
     ],
   };
 }
@@ -67,7 +67,7 @@ function evenGroups(pixels: number, blocksPerGroup: number): number {
   return groups;
 }
 
-function interleavedCall({ shape, sourceChannels, destinationChannels, phases, pixels, flags, parameters, operands, order }: Gather, lanes: number): KernelCall {
+function interleavedCall({ shape, sourceChannels, destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, lanes: number): KernelCall {
   const columns = destinationChannels <= 2 * lanes ? 2 : 4;
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const depth = interleavedDepth(ceilDivide(shape.kernel[1], phases[1]) * sourceChannels);
@@ -76,14 +76,14 @@ function interleavedCall({ shape, sourceChannels, destinationChannels, phases, p
     variant: `interleaved ${depth}x${lanes * columns}`,
     operands,
     dispatches: [
-      {
+      byImages((parameters, pixelsOfSlice) => ({
         shader: 'convolution_interleaved.wgsl',
         features: ['subgroups'],
         constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
         parameters: [...parameters, pixelsPerGroup, depth],
         operands: order,
-        workgroups: [ceilDivide(pixels, pixelsPerGroup), columnGroups, phases[0] * phases[1]],
-      },
+        workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup), columnGroups, phases[0] * phases[1]],
+      })),
     ],
   };
 }

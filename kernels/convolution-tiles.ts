@@ -32,7 +32,8 @@ export interface Gather {
   readonly phases: readonly [number, number];
   readonly pixels: number;
   readonly flags: Readonly<Record<string, boolean>>;
-  readonly parameters: readonly Word[];
+  /** The dispatch that can be cut between images, given the uniform block of a slice of them and the pixels of its largest phase. */
+  byImages(launch: (parameters: readonly Word[], pixels: number) => Dispatch): Dispatch;
   readonly operands: Readonly<Record<string, Operand>>;
   /** Type of source, weights, destination and residual. */
   readonly element: 'f32' | 'f16';
@@ -83,7 +84,7 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
   const results = operands[destination].length;
   const whole = splits === 1;
   const features: readonly ShaderFeature[] = element === 'f16' ? ['f16'] : [];
-  const multiply: Dispatch = {
+  const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
     ...(lanes > 0 ? { shader: 'convolution_subgroup.wgsl', features: ['subgroups'] } : { shader: 'convolution_tiled.wgsl', features }),
     constants: {
       ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
@@ -91,11 +92,14 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
       ...(lanes > 0 ? { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth } : { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile) }),
       UNROLLED: traits.kind === 'gpu',
     },
-    parameters: [...gather.parameters, stepsPerSplit, tile.depth / 4],
+    parameters: [...parameters, stepsPerSplit, tile.depth / 4],
     // What an unused binding is bound to must not be bound a second time.
     operands: [source, weights, whole ? destination : 'parts', scale, shift, residual],
-    workgroups: [...gridOf(tilesOfPhase, traits), phaseCount * splits],
-  };
+    workgroups: [...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits), phaseCount * splits],
+  });
+  // The parts lie one behind the other, each of all images: only few images are split, and they need no slices.
+  const sliced = gather.byImages(launch);
+  const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
   const addParts: Dispatch = {
     ...(epilogue === undefined && element === 'f32'
       ? { shader: 'sum_parts.wgsl', constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE }, parameters: [results / 4, splits], operands: ['parts', destination] }

@@ -1,4 +1,4 @@
-import { ceilDivide, elementBytes, type AdapterTraits, type ElementType } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, sliceable, type AdapterTraits, type Dispatch, type ElementType, type Word } from '../src/gpu/dispatch.ts';
 import { stationaryBlocks } from './convolution-blocks.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
@@ -94,7 +94,8 @@ export function gatherCalls(
   const y = { height: outputHeight, width: outputWidth, channels: shape.outputChannels };
   const [source, destination] = forward ? [x, y] : [y, x];
   const phases = forward ? ([1, 1] as const) : shape.stride;
-  const pixels = shape.batch * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
+  const pixelsOf = (images: number): number => images * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
+  const pixels = pixelsOf(shape.batch);
   // WebGPU wants every binding of a shader bound; what the epilogue does not use is a vector or two of scratch.
   const epilogueOperand = (used: boolean, length: number, type: ElementType = 'f32'): Operand => ({ role: used ? 'input' : 'scratch', type, length: used ? length : 8 });
   const destinationLength = forward ? sizes.y : sizes.x;
@@ -112,8 +113,8 @@ export function gatherCalls(
     RESIDUAL: epilogue?.residual === true,
     RELU: epilogue?.relu === true,
   };
-  const parameters = [
-    shape.batch,
+  const parametersOf = (images: number): readonly Word[] => [
+    images,
     source.height,
     source.width,
     source.channels,
@@ -125,8 +126,12 @@ export function gatherCalls(
     ...shape.padding,
   ];
   const order = [names.source, 'w', names.destination, 'scale', 'shift', 'residual'];
+  const sourceImage = source.height * source.width * source.channels;
+  const destinationImage = destination.height * destination.width * destination.channels;
+  const perImage = { [names.source]: sourceImage, [names.destination]: destinationImage, ...(epilogue?.residual === true && { residual: destinationImage }) };
+  const byImages: Gather['byImages'] = (launch) => sliceable(shape.batch, perImage, (images) => launch(parametersOf(images), pixelsOf(images)));
 
-  const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, flags, parameters, operands, order, element };
+  const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element };
   const byVectors = vectorTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
   if (element === 'f16') return [...fastestFirst(byVectors, cost)];
@@ -150,13 +155,13 @@ export function gatherCalls(
       variant: `tiled scalar ${4 * side}x${4 * side}x${side}`,
       operands,
       dispatches: [
-        {
+        byImages((parameters, pixelsOfSlice): Dispatch => ({
           shader: 'convolution_tiled_scalar.wgsl',
           constants: { ...flags, SIDE: side },
           parameters,
           operands: order,
-          workgroups: [ceilDivide(pixels, 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
-        },
+          workgroups: [ceilDivide(pixelsOfSlice, 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
+        })),
       ],
     }));
   }

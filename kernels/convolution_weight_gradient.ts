@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { BINDING_ALIGNMENT, ceilDivide, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
 import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
 import { isPointwise } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
@@ -54,9 +54,9 @@ function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCal
 }
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
-function sizeParameters(shape: ConvolutionShape): number[] {
+function sizeParameters(shape: ConvolutionShape, images: number): number[] {
   return [
-    shape.batch,
+    images,
     shape.height,
     shape.width,
     shape.inputChannels,
@@ -74,12 +74,12 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const columns = 4 * lanes * vectors;
   const columnGroups = ceilDivide(shape.outputChannels, columns);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, rows);
-  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, (splits) => ({
+  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
     shader: 'convolution_weight_gradient_stationary.wgsl',
     features: ['subgroups'],
     constants: { LANES: lanes, ROWS: rows, VECTORS: vectors },
-    parameters: [...sizeParameters(shape), splits, rows],
-    operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
+    parameters: [...sizeParameters(shape, images), splits, rows, imagesPerSplit],
+    operands: ['x', 'dy', parts],
     workgroups: [columnGroups, rowGroups, splits],
   }));
 }
@@ -92,12 +92,12 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
   const rowsPerGroup = Math.min(runLength, 256);
   const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
-  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, columnGroups * rowGroups, 16, (splits, pixelsPerSplit) => ({
+  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images }, pixelsPerSplit) => ({
     shader: 'convolution_weight_gradient_streaming.wgsl',
     features: ['subgroups'],
     constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-    parameters: [...sizeParameters(shape), pixelsPerSplit, rowsPerGroup, depth],
-    operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
+    parameters: [...sizeParameters(shape, images), pixelsPerSplit, rowsPerGroup, depth],
+    operands: ['x', 'dy', parts],
     workgroups: [splits, columnGroups, rowGroups],
   }));
 }
@@ -122,18 +122,19 @@ function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall
     const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
     const tiles = columnTiles * rowTiles;
     const steps = ceilDivide(pixels, tile.depth);
-    const stepsPerSplit = ceilDivide(steps, chooseSplits(tiles, steps, WANTED_WORKGROUPS, 64 / tile.depth));
-    const splits = ceilDivide(steps, stepsPerSplit);
+    const wanted = ceilDivide(steps, chooseSplits(tiles, steps, WANTED_WORKGROUPS, 64 / tile.depth)) * tile.depth;
+    const pixelsPerSplit = splitPixels(shape, wanted);
+    const splits = ceilDivide(pixels, pixelsPerSplit);
     const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
     const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
     return {
-      ...withParts(shape, `tiled ${tileName(tile)}`, splits, {
+      ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, (share) => ({
         shader: 'convolution_weight_gradient_tiled.wgsl',
         constants: { POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
-        parameters: [...sizeParameters(shape), stepsPerSplit * tile.depth, tile.depth],
-        operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
-        workgroups: [columnTiles, rowTiles, splits],
-      }),
+        parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
+        operands: ['x', 'dy', share.parts],
+        workgroups: [columnTiles, rowTiles, share.splits],
+      })),
       product: {
         tile,
         tiles,
@@ -152,13 +153,45 @@ function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall
 function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
-  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, (splits, pixelsPerSplit) => ({
+  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, ({ parts, splits, images }, pixelsPerSplit) => ({
     shader: 'convolution_weight_gradient_tiled_scalar.wgsl',
     constants: { SIDE: side },
-    parameters: [...sizeParameters(shape), pixelsPerSplit],
-    operands: ['x', 'dy', splits === 1 ? 'dw' : 'parts'],
+    parameters: [...sizeParameters(shape, images), pixelsPerSplit],
+    operands: ['x', 'dy', parts],
     workgroups: [splits, columnGroups, rowGroups],
   }));
+}
+
+/** Bytes that every WebGPU adapter can bind. */
+const ALWAYS_BOUND = 128 * 2 ** 20;
+
+/**
+ * The pixels of a split, about as many as `wanted`. What some adapter could not bind at once is split between images, so that on
+ * any adapter slices can end between splits. No split depends on the limits of the adapter at hand: all add in one order.
+ */
+function splitPixels(shape: ConvolutionShape, wanted: number): number {
+  const sizes = operandSizes(shape);
+  const imagePixels = sizes.y / shape.outputChannels / shape.batch;
+  const largest = 4 * Math.max(sizes.x, sizes.y);
+  if (largest <= ALWAYS_BOUND) return wanted;
+  // A slice's windows onto x, dy and the parts begin at aligned places.
+  const alignment = (elements: number): number => {
+    let count = 1;
+    while ((4 * count * elements) % BINDING_ALIGNMENT !== 0) count *= 2;
+    return count;
+  };
+  const images = Math.max(alignment(sizes.x / shape.batch), alignment(sizes.y / shape.batch));
+  const most = (ALWAYS_BOUND * shape.batch) / largest / alignment(sizes.w);
+  return imagePixels * images * Math.max(1, Math.floor(Math.min(most, wanted / imagePixels) / images));
+}
+
+/** What a dispatch of the multiplication does: how many splits, over how many images, and the operand that gets their sums. */
+interface Share {
+  readonly splits: number;
+  readonly images: number;
+  /** 0 where splits end within images. */
+  readonly imagesPerSplit: number;
+  readonly parts: 'parts' | 'dw';
 }
 
 /** Splits the pixels so that at least `wantedGroups` workgroups run, each with 64 pixels or more, and adds the parts. */
@@ -167,19 +200,29 @@ function splitCall(
   variant: string,
   tiles: number,
   wantedGroups: number,
-  multiply: (splits: number, pixelsPerSplit: number) => Dispatch,
+  multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
 ): KernelCall {
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
   const wanted = Math.min(ceilDivide(wantedGroups, tiles), Math.max(1, Math.floor(pixels / 64)));
-  const pixelsPerSplit = ceilDivide(pixels, wanted);
-  const splits = ceilDivide(pixels, pixelsPerSplit);
-  return withParts(shape, variant, splits, multiply(splits, pixelsPerSplit));
+  return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), multiply);
 }
 
 /** The call that multiplies and, where the pixels are split, the one that adds the parts. */
-function withParts(shape: ConvolutionShape, variant: string, splits: number, multiply: Dispatch): KernelCall {
+function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: number, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
   const sizes = operandSizes(shape);
+  const imagePixels = sizes.y / shape.outputChannels / shape.batch;
+  const splits = ceilDivide(imagePixels * shape.batch, pixelsPerSplit);
+  const parts = splits > 1 ? 'parts' : 'dw';
+  const imagesPerSplit = pixelsPerSplit / imagePixels;
+  // Splits of whole images can be cut between splits.
+  const product = Number.isInteger(imagesPerSplit)
+    ? sliceable(
+        splits,
+        { x: (sizes.x / shape.batch) * imagesPerSplit, dy: (sizes.y / shape.batch) * imagesPerSplit, parts: sizes.w },
+        (count, first) => multiply({ parts, splits: count, images: Math.min(count * imagesPerSplit, shape.batch - first * imagesPerSplit), imagesPerSplit }, pixelsPerSplit),
+      )
+    : multiply({ parts, splits, images: shape.batch, imagesPerSplit: 0 }, pixelsPerSplit);
   const { Element, elements } = widestElement(sizes.w);
   const addParts: Dispatch = {
     shader: 'sum_parts.wgsl',
@@ -196,6 +239,6 @@ function withParts(shape: ConvolutionShape, variant: string, splits: number, mul
       dw: { role: 'output', type: 'f32', length: sizes.w },
       ...(splits > 1 && { parts: { role: 'scratch', type: 'f32', length: splits * sizes.w } as const }),
     },
-    dispatches: splits > 1 ? [multiply, addParts] : [multiply],
+    dispatches: splits > 1 ? [product, addParts] : [product],
   };
 }

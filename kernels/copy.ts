@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, type Dispatch } from '../src/gpu/dispatch.ts';
+import { BINDING_ALIGNMENT, ceilDivide, foldGrid, type Dispatch, type Window } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface CopyProblem {
@@ -18,12 +18,27 @@ const WORKGROUP_SIZE = 64;
 
 function copying(count: number, source: string, sourceOffset: number, destination: string, destinationOffset: number): Dispatch {
   const components = [count, sourceOffset, destinationOffset].every((number) => number % 4 === 0) ? 4 : 1;
-  return {
+  const units = count / components;
+  const launch = (elements: number, from: number, to: number): Dispatch => ({
     shader: 'copy.wgsl',
     constants: { Element: components === 4 ? 'vec4f' : 'f32', WORKGROUP_SIZE },
-    parameters: [count / components, sourceOffset / components, destinationOffset / components],
+    parameters: [elements, from / components, to / components],
     operands: [source, destination],
-    workgroups: foldGrid(ceilDivide(count / components, WORKGROUP_SIZE)),
+    workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
+  });
+  // A window begins at an aligned place before what it is for; the rest of the way is the slice's offset.
+  const excess = (start: number): number => start % (BINDING_ALIGNMENT / 4);
+  const windowAt = (start: number, length: number): Window => ({ offset: start - excess(start), length: excess(start) + length });
+  return {
+    ...launch(units, sourceOffset, destinationOffset),
+    slices: {
+      units,
+      windows: (first, elements) => ({
+        [source]: windowAt(sourceOffset + first * components, elements * components),
+        [destination]: windowAt(destinationOffset + first * components, elements * components),
+      }),
+      launch: (elements, first) => launch(elements, excess(sourceOffset + first * components), excess(destinationOffset + first * components)),
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface FillProblem {
@@ -12,19 +12,19 @@ const WORKGROUP_SIZE = 64;
 export const fill: Kernel<FillProblem> = {
   name: 'fill',
   calls: ({ count, value }) => {
-    const { Element, elements } = widestElement(count);
+    const { Element, components, elements: all } = widestElement(count);
     return [
       {
         variant: Element,
         operands: { values: { role: 'output', type: 'f32', length: count } },
         dispatches: [
-          {
+          sliceable(all, { values: components }, (elements) => ({
             shader: 'fill.wgsl',
             constants: { Element, WORKGROUP_SIZE },
             parameters: [elements, f32(value)],
             operands: ['values'],
             workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          },
+          })),
         ],
       },
     ];

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
 
@@ -24,13 +24,13 @@ export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
           y: { role: 'output', type: 'f32', length: batch * channels },
         },
         dispatches: [
-          {
+          sliceable(batch, { x: pixels * channels, y: channels }, (images) => ({
             shader: 'global_average_pool.wgsl',
             constants: { Element, WORKGROUP_SIZE },
-            parameters: [pixels, columns, batch * columns],
+            parameters: [pixels, columns, images * columns],
             operands: ['x', 'y'],
-            workgroups: foldGrid(ceilDivide(batch * columns, WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide(images * columns, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import type { GlobalAveragePoolProblem } from './global_average_pool.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
@@ -18,13 +18,13 @@ export const globalAveragePoolGradient: Kernel<GlobalAveragePoolProblem> = {
           dx: { role: 'output', type: 'f32', length: batch * pixels * channels },
         },
         dispatches: [
-          {
+          sliceable(batch, { dy: channels, dx: pixels * channels }, (images) => ({
             shader: 'global_average_pool_gradient.wgsl',
             constants: { Element, WORKGROUP_SIZE },
-            parameters: [pixels, columns, batch * columns],
+            parameters: [pixels, columns, images * columns],
             operands: ['dy', 'dx'],
-            workgroups: foldGrid(ceilDivide(batch * columns, WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide(images * columns, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
 import { philox4x32 } from '../src/random/philox.ts';
 import { fill } from './fill.ts';
 import { exact, type Kernel } from './kernel.ts';
@@ -39,13 +39,13 @@ export const initialize: Kernel<InitializeProblem> = {
         variant: distribution.kind,
         operands: { values: { role: 'output', type: 'f32', length: count } },
         dispatches: [
-          {
+          sliceable(ceilDivide(count, 4), { values: 4 }, (groups, first) => ({
             shader: 'initialize.wgsl',
             constants: { NORMAL: normal, WORKGROUP_SIZE },
-            parameters: [count, ...key, ...address, f32(normal ? distribution.deviation : distribution.bound)],
+            parameters: [Math.min(4 * groups, count - 4 * first), ...key, ...address, f32(normal ? distribution.deviation : distribution.bound), first],
             operands: ['values'],
-            workgroups: foldGrid(ceilDivide(ceilDivide(count, 4), WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide(groups, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 export interface InterpolateProblem {
@@ -16,7 +16,7 @@ const WORKGROUP_SIZE = 64;
 export const interpolate: Kernel<InterpolateProblem> = {
   name: 'interpolate',
   calls: ({ count, momentum }) => {
-    const { Element, elements } = widestElement(count);
+    const { Element, components, elements: all } = widestElement(count);
     return [
       {
         variant: Element,
@@ -26,13 +26,13 @@ export const interpolate: Kernel<InterpolateProblem> = {
           gate: { role: 'input', type: 'u32', length: 2 },
         },
         dispatches: [
-          {
+          sliceable(all, { running: components, batch: components }, (elements) => ({
             shader: 'interpolate.wgsl',
             constants: { Element, WORKGROUP_SIZE },
             parameters: [elements, f32(momentum)],
             operands: ['running', 'batch', 'gate'],
             workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          },
+          })),
         ],
       },
     ];

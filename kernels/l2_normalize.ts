@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, type AdapterTraits } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
 
@@ -44,13 +44,13 @@ export const l2Normalize: Kernel<L2NormalizeProblem> = {
         norm: { role: 'output', type: 'f32', length: rows },
       },
       dispatches: [
-        {
+        sliceable(rows, { x: width, f: width, norm: 1 }, (count) => ({
           shader: 'l2_normalize.wgsl',
           constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
-          parameters: [rows, width],
+          parameters: [count, width],
           operands: ['x', 'f', 'norm'],
-          workgroups: foldGrid(ceilDivide(rows, workgroupSize / lanes)),
-        },
+          workgroups: foldGrid(ceilDivide(count, workgroupSize / lanes)),
+        })),
       ],
     })),
   reference: ({ rows, width }, { x }) => {

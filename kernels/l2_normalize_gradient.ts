@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
 import { LEAST_NORM, l2Normalize, rowsOfAllLengths, rowStyles, type L2NormalizeProblem } from './l2_normalize.ts';
@@ -19,13 +19,13 @@ export const l2NormalizeGradient: Kernel<L2NormalizeProblem> = {
         dx: { role: 'output', type: 'f32', length: rows * width },
       },
       dispatches: [
-        {
+        sliceable(rows, { f: width, norm: 1, dy: width, dx: width }, (count) => ({
           shader: 'l2_normalize_gradient.wgsl',
           constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
-          parameters: [rows, width],
+          parameters: [count, width],
           operands: ['f', 'norm', 'dy', 'dx'],
-          workgroups: foldGrid(ceilDivide(rows, workgroupSize / lanes)),
-        },
+          workgroups: foldGrid(ceilDivide(count, workgroupSize / lanes)),
+        })),
       ],
     })),
   reference: ({ rows, width }, { f, norm, dy }) => {

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface MaxPoolProblem {
@@ -34,23 +34,25 @@ export const maxPool: Kernel<MaxPoolProblem> = {
   calls: (problem) => {
     const { batch, height, width, channels } = problem;
     const { Element } = widestElement(channels);
-    const rows = batch * pooledSize(problem, height);
+    const pooledHeight = pooledSize(problem, height);
     const pooledWidth = pooledSize(problem, width);
-    const pooled = rows * pooledWidth * channels;
+    const image = height * width * channels;
+    const pooledImage = pooledHeight * pooledWidth * channels;
+    const pooled = batch * pooledImage;
     return [
       {
         variant: Element,
         operands: {
-          x: { role: 'input', type: 'f32', length: batch * height * width * channels },
+          x: { role: 'input', type: 'f32', length: batch * image },
           y: { role: 'output', type: 'f32', length: pooled },
           position: { role: 'output', type: 'u32', length: pooled },
         },
         dispatches: [
-          {
+          sliceable(batch, { x: image, y: pooledImage, position: pooledImage }, (images) => ({
             shader: 'max_pool.wgsl',
             operands: ['x', 'y', 'position'],
-            ...poolingLaunch(problem, rows, pooledWidth),
-          },
+            ...poolingLaunch(problem, images * pooledHeight, pooledWidth),
+          })),
         ],
       },
     ];

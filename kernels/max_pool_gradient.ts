@@ -1,4 +1,4 @@
-import { widestElement } from '../src/gpu/dispatch.ts';
+import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { sumError, type Kernel } from './kernel.ts';
 import { pooledSize, poolingLaunch, type MaxPoolProblem } from './max_pool.ts';
@@ -13,21 +13,23 @@ export const maxPoolGradient: Kernel<MaxPoolProblem> = {
   calls: (problem) => {
     const { batch, height, width, channels } = problem;
     const { Element } = widestElement(channels);
-    const pooled = batch * pooledSize(problem, height) * pooledSize(problem, width) * channels;
+    const image = height * width * channels;
+    const pooledImage = pooledSize(problem, height) * pooledSize(problem, width) * channels;
+    const pooled = batch * pooledImage;
     return [
       {
         variant: Element,
         operands: {
           dy: { role: 'input', type: 'f32', length: pooled },
           position: { role: 'input', type: 'u32', length: pooled },
-          dx: { role: 'output', type: 'f32', length: batch * height * width * channels },
+          dx: { role: 'output', type: 'f32', length: batch * image },
         },
         dispatches: [
-          {
+          sliceable(batch, { dy: pooledImage, position: pooledImage, dx: image }, (images) => ({
             shader: 'max_pool_gradient.wgsl',
             operands: ['dy', 'position', 'dx'],
-            ...poolingLaunch(problem, batch * height, width),
-          },
+            ...poolingLaunch(problem, images * height, width),
+          })),
         ],
       },
     ];

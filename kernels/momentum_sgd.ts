@@ -1,3 +1,4 @@
+import { sliceable } from '../src/gpu/dispatch.ts';
 import { ARENA_BLOCK, ARENA_WORKGROUP_SIZE, arenaLaunches } from './adam.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
@@ -18,7 +19,7 @@ export interface MomentumSgdProblem {
 export const momentumSgd: Kernel<MomentumSgdProblem> = {
   name: 'momentum_sgd',
   calls: ({ count, groups, nesterov }, traits) =>
-    arenaLaunches('momentum_sgd', count, traits).map(({ variant, parameters, workgroups }) => ({
+    arenaLaunches('momentum_sgd', count, traits).map(({ variant, launch }) => ({
       variant,
       operands: {
         parameters: { role: 'inout', type: 'f32', length: count },
@@ -30,13 +31,12 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
         gate: { role: 'input', type: 'u32', length: 2 },
       },
       dispatches: [
-        {
+        sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 }, (blocks) => ({
           shader: 'momentum_sgd.wgsl',
           constants: { NESTEROV: nesterov, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
-          parameters,
           operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
-          workgroups,
-        },
+          ...launch(blocks),
+        })),
       ],
     })),
   reference,

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
 export interface MultiplyProblem {
@@ -11,7 +11,7 @@ const WORKGROUP_SIZE = 64;
 export const multiply: Kernel<MultiplyProblem> = {
   name: 'multiply',
   calls: ({ count }) => {
-    const { Element, elements } = widestElement(count);
+    const { Element, components, elements: all } = widestElement(count);
     return [
       {
         variant: Element,
@@ -21,13 +21,13 @@ export const multiply: Kernel<MultiplyProblem> = {
           product: { role: 'output', type: 'f32', length: count },
         },
         dispatches: [
-          {
+          sliceable(all, { a: components, b: components, product: components }, (elements) => ({
             shader: 'multiply.wgsl',
             constants: { Element, WORKGROUP_SIZE },
             parameters: [elements],
             operands: ['a', 'b', 'product'],
             workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          },
+          })),
         ],
       },
     ];

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel, type KernelCall } from './kernel.ts';
 
 export interface NonFiniteProblem {
@@ -15,10 +15,10 @@ const CPU_SHAPE = { workgroupSize: 8, steps: 256 } as const;
 /** report [2] u32 = how many elements of values [count] are NaN or infinite, and the index of the first or ALL_FINITE. */
 export const nonFinite: Kernel<NonFiniteProblem> = {
   name: 'non_finite',
-  calls: ({ count }, traits) => {
-    const vectors = count % 4 === 0;
+  calls: ({ count: length }, traits) => {
+    const vectors = length % 4 === 0;
     const components = vectors ? 4 : 1;
-    const elements = count / components;
+    const elements = length / components;
     const shapes = traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE];
     return shapes.map(({ workgroupSize, steps }): KernelCall => {
       const span = workgroupSize * steps;
@@ -27,25 +27,25 @@ export const nonFinite: Kernel<NonFiniteProblem> = {
       return {
         variant: `${workgroupSize} lanes of ${constants.Element}`,
         operands: {
-          values: { role: 'input', type: 'f32', length: count },
+          values: { role: 'input', type: 'f32', length },
           report: { role: 'output', type: 'u32', length: 2 },
           counts: { role: 'scratch', type: 'u32', length: groups * components },
           firsts: { role: 'scratch', type: 'u32', length: groups * components },
         },
         dispatches: [
-          {
+          sliceable(groups, { values: span * components, counts: components, firsts: components }, (count, first) => ({
             shader: 'non_finite.wgsl',
             entryPoint: 'scan',
             constants,
-            parameters: [elements, span],
+            parameters: [Math.min(count * span, elements - first * span), span, first * span],
             operands: ['values', 'counts', 'firsts'],
-            workgroups: foldGrid(groups),
-          },
+            workgroups: foldGrid(count),
+          })),
           {
             shader: 'non_finite.wgsl',
             entryPoint: 'combine',
             constants,
-            parameters: [groups * components, span],
+            parameters: [groups * components, span, 0],
             operands: ['counts', 'firsts', 'report'],
             workgroups: [1, 1, 1],
           },

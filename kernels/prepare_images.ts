@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 type Colour = readonly [red: number, green: number, blue: number];
@@ -30,30 +30,30 @@ const WORKGROUP_SIZE = 64;
 export const prepareImages: Kernel<PrepareImagesProblem> = {
   name: 'prepare_images',
   calls: ({ count, source, size, mean, deviation }) => {
-    const words = wordsOf(count, source);
     return [
       {
         variant: 'pixel per invocation',
         operands: {
-          images: { role: 'input', type: 'u32', length: words },
+          images: { role: 'input', type: 'u32', length: wordsOf(count, source) },
           transforms: { role: 'input', type: 'f32', length: TRANSFORM_LENGTH * count },
           output: { role: 'output', type: 'f32', length: 4 * count * size * size },
         },
         dispatches: [
-          {
+          // Three bytes a pixel: an image may end within a word, and then slices are of several.
+          sliceable(count, { images: (3 * source * source) / 4, transforms: TRANSFORM_LENGTH, output: 4 * size * size }, (slice) => ({
             shader: 'prepare_images.wgsl',
             constants: { WORKGROUP_SIZE },
             parameters: [
-              count,
+              slice,
               source,
               size,
-              words,
+              wordsOf(slice, source),
               ...deviation.map((value) => f32(1 / (255 * value))),
               ...deviation.map((value, channel) => f32(-mean[channel] / value)),
             ],
             operands: ['images', 'transforms', 'output'],
-            workgroups: foldGrid(ceilDivide(count * size * size, WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide(slice * size * size, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

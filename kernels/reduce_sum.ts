@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { EPSILON, sumError, type Kernel, type Operand } from './kernel.ts';
 
 export interface ReduceSumProblem {
@@ -53,19 +53,23 @@ export function summation(
   for (;;) {
     const last = length <= span;
     // Only scalars end in a single number.
-    const { Element, elements } = last ? { Element: 'f32', elements: length } : widestElement(length);
+    const { Element, components, elements } = last ? { Element: 'f32', components: 1, elements: length } : widestElement(length);
     const groups = ceilDivide(elements, span);
-    const next = groups * (length / elements);
+    const next = groups * components;
     const to = last ? target : `partial${dispatches.length}`;
     if (!last) scratch[to] = { role: 'scratch', type: 'f32', length: next };
-    dispatches.push({
-      shader: 'reduce_sum.wgsl',
-      entryPoint: from.length === 2 ? 'sumProducts' : 'sumValues',
-      constants: { Element, WORKGROUP_SIZE: workgroupSize },
-      parameters: [elements, span, f32(last ? factor : 1)],
-      operands: [...from, to],
-      workgroups: foldGrid(groups),
-    });
+    const operands = [...from, to];
+    const spans = Object.fromEntries(from.map((name) => [name, span * components]));
+    dispatches.push(
+      sliceable(groups, { ...spans, [to]: components }, (count, first) => ({
+        shader: 'reduce_sum.wgsl',
+        entryPoint: operands.length === 3 ? 'sumProducts' : 'sumValues',
+        constants: { Element, WORKGROUP_SIZE: workgroupSize },
+        parameters: [Math.min(count * span, elements - first * span), span, f32(last ? factor : 1)],
+        operands,
+        workgroups: foldGrid(count),
+      })),
+    );
     if (last) return { scratch, dispatches };
     from = [to];
     length = next;

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface ReluProblem {
@@ -11,19 +11,19 @@ const WORKGROUP_SIZE = 64;
 export const relu: Kernel<ReluProblem> = {
   name: 'relu',
   calls: ({ count }) => {
-    const { Element, elements } = widestElement(count);
+    const { Element, components, elements: all } = widestElement(count);
     return [
       {
         variant: Element,
         operands: { x: { role: 'input', type: 'f32', length: count }, y: { role: 'output', type: 'f32', length: count } },
         dispatches: [
-          {
+          sliceable(all, { x: components, y: components }, (elements) => ({
             shader: 'relu.wgsl',
             constants: { Element, WORKGROUP_SIZE },
             parameters: [elements],
             operands: ['x', 'y'],
             workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          },
+          })),
         ],
       },
     ];

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 import type { ReluProblem } from './relu.ts';
 
@@ -8,7 +8,7 @@ const WORKGROUP_SIZE = 64;
 export const reluGradient: Kernel<ReluProblem> = {
   name: 'relu_gradient',
   calls: ({ count }) => {
-    const { Element, elements } = widestElement(count);
+    const { Element, components, elements: all } = widestElement(count);
     return [
       {
         variant: Element,
@@ -18,13 +18,13 @@ export const reluGradient: Kernel<ReluProblem> = {
           dx: { role: 'output', type: 'f32', length: count },
         },
         dispatches: [
-          {
+          sliceable(all, { y: components, dy: components, dx: components }, (elements) => ({
             shader: 'relu_gradient.wgsl',
             constants: { Element, WORKGROUP_SIZE },
             parameters: [elements],
             operands: ['y', 'dy', 'dx'],
             workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          },
+          })),
         ],
       },
     ];

@@ -43,13 +43,21 @@ export function blockStyles(traits: AdapterTraits): readonly BlockStyle[] {
   return traits.kind === 'gpu' ? styles : styles.reverse();
 }
 
-/** A grid over a matrix: what a shader of this kind gets as `Parameters`, and its launch. */
-export interface RowBlocks {
-  readonly blocks: number;
-  readonly rowsPerBlock: number;
+/** A launch over a matrix. */
+interface RowBlockLaunch {
   /** rows, columns, columnLanes, rowLanes, rowsPerBlock, blocks: the head of the shader's `Parameters`. */
   readonly parameters: readonly Word[];
   readonly workgroups: readonly [number, number, number];
+}
+
+/** A grid over a matrix: what a shader of this kind gets as `Parameters`, and its launch. */
+export interface RowBlocks extends RowBlockLaunch {
+  readonly blocks: number;
+  readonly rowsPerBlock: number;
+  /** Elements of the matrix in a block. */
+  readonly blockLength: number;
+  /** The launch of `count` blocks, as a matrix of their rows alone that begins at block `first`. */
+  slice(count: number, first: number): RowBlockLaunch;
 }
 
 /** Enough workgroups to fill a large GPU, and few enough for their partial results to be read quickly. */
@@ -85,6 +93,7 @@ export function visitingBlocks(style: BlockStyle, rows: number, channels: number
 }
 
 interface Rectangle {
+  readonly channels: number;
   readonly columns: number;
   readonly tiles: number;
   readonly columnLanes: number;
@@ -95,15 +104,15 @@ interface Rectangle {
 function rectangle(channels: number, mostColumnLanes: number, workgroupSize: number): Rectangle {
   const columns = widestElement(channels).elements;
   const columnLanes = ceilDivide(columns, ceilDivide(columns, mostColumnLanes));
-  return { columns, tiles: ceilDivide(columns, columnLanes), columnLanes, rowLanes: Math.floor(workgroupSize / columnLanes) };
+  return { channels, columns, tiles: ceilDivide(columns, columnLanes), columnLanes, rowLanes: Math.floor(workgroupSize / columnLanes) };
 }
 
-function grid({ columns, tiles, columnLanes, rowLanes }: Rectangle, rows: number, rowsPerBlock: number, blocksAWorkgroup: number): RowBlocks {
+function grid(lanes: Rectangle, rows: number, rowsPerBlock: number, blocksAWorkgroup: number): RowBlocks {
+  const { channels, columns, tiles, columnLanes, rowLanes } = lanes;
+  const slice = (count: number, first: number): RowBlockLaunch => ({
+    parameters: [Math.min(count * rowsPerBlock, rows - first * rowsPerBlock), columns, columnLanes, rowLanes, rowsPerBlock, count],
+    workgroups: [tiles, ceilDivide(count, blocksAWorkgroup), 1],
+  });
   const blocks = ceilDivide(rows, rowsPerBlock);
-  return {
-    blocks,
-    rowsPerBlock,
-    parameters: [rows, columns, columnLanes, rowLanes, rowsPerBlock, blocks],
-    workgroups: [tiles, ceilDivide(blocks, blocksAWorkgroup), 1],
-  };
+  return { blocks, rowsPerBlock, blockLength: rowsPerBlock * channels, slice, ...slice(blocks, 0) };
 }

@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid, widestElement, type Word } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Word } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 
 export interface ScaleProblem {
@@ -14,7 +14,7 @@ export interface ScaleByConstantProblem {
 const WORKGROUP_SIZE = 64;
 
 function call(entryPoint: string, count: number, factor: Readonly<Record<string, Operand>>, parameter: readonly Word[]): KernelCall {
-  const { Element, elements } = widestElement(count);
+  const { Element, components, elements: all } = widestElement(count);
   return {
     variant: Element,
     operands: {
@@ -23,14 +23,14 @@ function call(entryPoint: string, count: number, factor: Readonly<Record<string,
       scaled: { role: 'output', type: 'f32', length: count },
     },
     dispatches: [
-      {
+      sliceable(all, { values: components, scaled: components }, (elements) => ({
         shader: 'scale.wgsl',
         entryPoint,
         constants: { Element, WORKGROUP_SIZE },
         parameters: [elements, ...parameter],
         operands: ['values', 'scaled', ...Object.keys(factor)],
         workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-      },
+      })),
     ],
   };
 }

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel, type Values } from './kernel.ts';
 
 export interface SelectRowsProblem {
@@ -33,13 +33,13 @@ export const selectRows: Kernel<SelectRowsProblem> = {
           rows: { role: 'output', type: 'f32', length: count * width },
         },
         dispatches: [
-          {
+          sliceable(count, { indices: 1, rows: width }, (selected) => ({
             shader: 'select_rows.wgsl',
             constants: { Element, WORKGROUP_SIZE },
-            parameters: [count, elements],
+            parameters: [selected, elements],
             operands: ['table', 'indices', 'rows'],
-            workgroups: foldGrid(ceilDivide(count * elements, WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide(selected * elements, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

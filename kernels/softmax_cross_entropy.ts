@@ -1,4 +1,4 @@
-import { ceilDivide, f32, foldGrid, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../src/gpu/dispatch.ts';
 import { EPSILON, sumError, type Kernel, type Operand, type Values } from './kernel.ts';
 import { summation } from './reduce_sum.ts';
 
@@ -28,23 +28,24 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
       rowLoss: { role: 'scratch', type: 'f32', length: rows },
       ...mean.scratch,
     };
-    const pass = (entryPoint: string, workgroupSize: number, workgroups: number): Dispatch => ({
-      shader: 'softmax_cross_entropy.wgsl',
-      entryPoint,
-      constants: { Target: soft ? 'f32' : 'u32', SOFT: soft, WORKGROUP_SIZE: workgroupSize },
-      parameters: [rows, classes, f32(1 / temperature), f32(1 / (rows * temperature))],
-      operands: ['logits', 'targets', 'rowLoss', 'dlogits'],
-      workgroups: foldGrid(workgroups),
-    });
+    const pass = (entryPoint: string, workgroupSize: number, rowsPerWorkgroup: number): Dispatch =>
+      sliceable(rows, { logits: classes, targets: soft ? classes : 1, rowLoss: 1, dlogits: classes }, (count) => ({
+        shader: 'softmax_cross_entropy.wgsl',
+        entryPoint,
+        constants: { Target: soft ? 'f32' : 'u32', SOFT: soft, WORKGROUP_SIZE: workgroupSize },
+        parameters: [count, classes, f32(1 / temperature), f32(1 / (rows * temperature))],
+        operands: ['logits', 'targets', 'rowLoss', 'dlogits'],
+        workgroups: foldGrid(ceilDivide(count, rowsPerWorkgroup)),
+      }));
     const sharedRows = {
       variant: 'row per workgroup',
       operands,
-      dispatches: [pass('rowPerWorkgroup', 128, rows), ...mean.dispatches],
+      dispatches: [pass('rowPerWorkgroup', 128, 1), ...mean.dispatches],
     };
     const ownRows = {
       variant: 'row per invocation',
       operands,
-      dispatches: [pass('rowPerInvocation', 8, ceilDivide(rows, 8)), ...mean.dispatches],
+      dispatches: [pass('rowPerInvocation', 8, 8), ...mean.dispatches],
     };
     return traits.kind === 'cpu' ? [ownRows, sharedRows] : [sharedRows, ownRows];
   },

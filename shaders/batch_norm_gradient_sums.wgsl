@@ -9,7 +9,7 @@
 //
 // x, y, dy, dresidual    [rows, columns] Element; masked_residual stores g, which is the residual's gradient, as dresidual
 // gamma, mean, inverseDeviation, dgamma, dbeta   [columns] Element
-// partials               [2, blocks, columns] Element: all gradient_b, then all product_b
+// partials               [blocks, 2, columns] Element: gradient_b, product_b, block by block, so that blocks can be sliced
 // coefficients           [4, columns] Element: scale, offset, slope, mean
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for combine.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE,
@@ -94,9 +94,9 @@ fn storeBlock(own: Sums, walk: Walk, lane: u32) {
     sums = reduceRowLanes(own, walk.rowLane, lane);
   }
   if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
-    let place = walk.block * parameters.columns + walk.column;
+    let place = 2u * walk.block * parameters.columns + walk.column;
     blockPartials[place] = sums.gradient;
-    blockPartials[place + parameters.blocks * parameters.columns] = sums.product;
+    blockPartials[place + parameters.columns] = sums.product;
   }
 }
 
@@ -150,8 +150,10 @@ fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let walk = walkOf(group, lane);
   var sums: Sums;
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    sums.gradient += partials[i];
-    sums.product += partials[i + parameters.rows * parameters.columns];
+    // A block has two rows of partials.
+    let place = 2u * i - walk.column;
+    sums.gradient += partials[place];
+    sums.product += partials[place + parameters.columns];
   }
   if (SHARED_ROWS) {
     sums = reduceRowLanes(sums, walk.rowLane, lane);

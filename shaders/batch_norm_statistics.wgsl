@@ -11,7 +11,7 @@
 // "Algorithms for computing the sample variance"); sums have a fixed order.
 //
 // x                             [rows, columns] Element
-// partials                      [2, blocks, columns] Element: all mean_b, then all squares_b
+// partials                      [blocks, 2, columns] Element: mean_b, squares_b, block by block, so that blocks can be sliced
 // mean, inverseDeviation, variance   [columns] Element
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for the second.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE,
@@ -104,9 +104,9 @@ fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   }
   if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
     let shiftedMean = moments.first / f32(walk.endRow - walk.firstRow);
-    let place = walk.block * parameters.columns + walk.column;
+    let place = 2u * walk.block * parameters.columns + walk.column;
     blockPartials[place] = shift + shiftedMean;
-    blockPartials[place + parameters.blocks * parameters.columns] = moments.second - moments.first * shiftedMean;
+    blockPartials[place + parameters.columns] = moments.second - moments.first * shiftedMean;
   }
 }
 
@@ -119,11 +119,11 @@ fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     shift = partials[walk.column];
   }
   for (var row = walk.begin; row < walk.endRow; row += walk.stride) {
-    let place = row * parameters.columns + walk.column;
+    let place = 2u * row * parameters.columns + walk.column;
     let count = f32(min(parameters.sampleRowsPerBlock, parameters.sampleRows - row * parameters.sampleRowsPerBlock));
     let difference = partials[place] - shift;
     moments.first += count * difference;
-    moments.second += partials[place + parameters.rows * parameters.columns] + count * difference * difference;
+    moments.second += partials[place + parameters.columns] + count * difference * difference;
   }
   if (SHARED_ROWS) {
     moments = reduceRowLanes(moments, walk.rowLane, lane);

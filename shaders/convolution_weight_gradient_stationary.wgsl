@@ -40,6 +40,8 @@ struct Parameters {
   splits: i32,
   // ROWS once more, unknown to the compiler, so that it does not unroll the loop that stores.
   rows: i32,
+  // Where splits are of whole images, else 0: then each has an equal share of the pixels that meet its taps.
+  imagesPerSplit: i32,
 }
 
 @group(0) @binding(0) var<uniform> p: Parameters;
@@ -164,7 +166,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
   let width = horizontal.end - horizontal.first;
   let height = vertical.end - vertical.first;
   let pixels = p.batch * height * width;
-  let share = (pixels + p.splits - 1) / p.splits;
+  let share = select((pixels + p.splits - 1) / p.splits, p.imagesPerSplit * height * width, p.imagesPerSplit > 0);
   let first = group.z * share;
   let end = min(first + share, pixels);
 

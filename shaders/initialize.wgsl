@@ -21,6 +21,7 @@ struct Parameters {
   address0: u32,
   address1: u32,
   scale: f32,
+  firstGroup: u32, // of four elements, where values are a slice
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -80,7 +81,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
   if (4 * group >= parameters.count) {
     return;
   }
-  let four = fourElements(group) * parameters.scale;
+  let four = fourElements(parameters.firstGroup + group) * parameters.scale;
   for (var i = 0u; i < min(4, parameters.count - 4 * group); i++) {
     values[4 * group + i] = four[i];
   }

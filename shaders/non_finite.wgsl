@@ -13,6 +13,7 @@
 struct Parameters {
   count: u32,
   span: u32, // elements of a workgroup
+  offset: u32, // of scan alone: the index of its first element, where it has a slice of the values
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -43,7 +44,7 @@ fn scan(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
     // An exponent of ones, and no other, carries into bit 31: special is 1 for NaN and infinity, 0 for a number.
     let special = ((values[i] & Element(EXPONENT)) + Element(LOWEST_EXPONENT_BIT)) >> Element(31u);
     count += special;
-    first = min(first, Element(i) | (special - Element(1u)));
+    first = min(first, Element(parameters.offset + i) | (special - Element(1u)));
   }
   countOfLanes[lane] = count;
   firstOfLanes[lane] = first;

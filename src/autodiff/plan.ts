@@ -8,6 +8,7 @@ import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts'
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
 import { recompute } from './recompute.ts';
+import { withinLimits } from './slicing.ts';
 import type { Recomputed } from './schedule-model.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
@@ -56,6 +57,8 @@ export interface PlanOptions {
   readonly updates: readonly Node[];
   readonly traits: AdapterTraits;
   readonly maxBufferBytes: number;
+  /** The largest storage binding; dispatches over more are cut into slices. Left out, there is no limit. */
+  readonly maxBindingBytes?: number;
   /** Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has that. */
   readonly arenaBudget?: number;
   /** Variants to take; where it says nothing, the kernel's own preference. */
@@ -67,7 +70,8 @@ export interface PlanOptions {
 const BYTES = 4;
 
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
-export function plan({ outputs, updates, traits, maxBufferBytes, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
+export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
+  const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
@@ -78,7 +82,8 @@ export function plan({ outputs, updates, traits, maxBufferBytes, choices, arenaB
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
       const offered = use.kernel.calls(problem, traits);
-      const call = chosenCall(offered, choices?.get(questionKey(use)));
+      const chosen = chosenCall(offered, choices?.get(questionKey(use)));
+      const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
@@ -191,6 +196,11 @@ function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
     }
   }
   return pinned;
+}
+
+function describeOperand({ kernel, operands }: KernelUse, operand: string): string {
+  const tensor = operands[operand];
+  return `${operand} of ${kernel.name}${tensor === undefined ? '' : `, tensor ${describe(tensor)},`}`;
 }
 
 function checkOperands(kernel: string, call: KernelCall, operands: Readonly<Record<string, Tensor>>): void {

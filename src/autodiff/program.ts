@@ -26,6 +26,8 @@ export interface ProgramOptions<Name extends string> {
    * normalisation, transformed weights) is computed now and kept. After a change of them, call `refresh`.
    */
   readonly frozen?: boolean;
+  /** Bytes of the largest storage binding, where it shall be less than the device's own limit: tests set it. */
+  readonly maxBindingBytes?: number;
   /** Hears of each compiled pipeline. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -241,8 +243,8 @@ export class Program<Name extends string = string> {
 }
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
-export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
-  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu) };
+export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
+  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes };
   const choices = chooser && (await choicesFor(chooser, graph));
   return planWithin({ ...graph, choices }, { memoryBudget, beside, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
 }

@@ -4,6 +4,7 @@ import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch } from '../gpu/sequence.ts';
 import { STREAM } from '../random/philox.ts';
 import type { Chooser } from './choices.ts';
+import { withinLimits } from './slicing.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Tensor } from './tensor.ts';
 
@@ -47,12 +48,14 @@ export class Storage {
 
   /** Fills every tensor of a store as its `initial` says, with random numbers that depend on the seed and its name alone. */
   async initialize(store: Store, seed: number): Promise<void> {
+    const { gpu, traits } = this.device;
     const buffer = this.buffer(store);
     const bound: BoundDispatch[] = [];
     for (const [name, { tensor, offset, initial }] of store.entries) {
-      const call = initialize.calls({ count: tensor.length, distribution: initial, key: [seed >>> 0, STREAM.initialisation], address: [hashName(name), 0] }, this.device.traits)[0];
+      const calls = initialize.calls({ count: tensor.length, distribution: initial, key: [seed >>> 0, STREAM.initialisation], address: [hashName(name), 0] }, traits);
+      const call = withinLimits(calls, { maxBindingBytes: gpu.limits.maxStorageBufferBindingSize, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension });
       const range = { buffer, offset: BYTES * offset, size: BYTES * tensor.length };
-      for (const dispatch of call.dispatches) bound.push({ dispatch, ranges: dispatch.operands.map(() => range), label: `initialize ${name}` });
+      for (const dispatch of call?.dispatches ?? []) bound.push({ dispatch, ranges: dispatch.operands.map(() => range), label: `initialize ${name}` });
     }
     const sequence = await Sequence.prepare(this.device, bound);
     const encoder = this.device.gpu.createCommandEncoder();

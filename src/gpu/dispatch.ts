@@ -37,7 +37,48 @@ export interface Dispatch {
   readonly constants?: Readonly<Record<string, number | boolean | string>>;
   readonly parameters?: readonly Word[];
   readonly operands: readonly string[];
+  /** The parts of operands that are bound, in bytes, where it is not all of them. */
+  readonly windows?: Readonly<Record<string, { readonly offset: number; readonly size: number }>>;
   readonly workgroups: readonly [number, number, number];
+  readonly slices?: Slices;
+}
+
+/** A part of an operand, in elements. */
+export interface Window {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export type Windows = Readonly<Record<string, Window>>;
+
+/** Bindings begin at multiples of so many bytes: the strictest alignment that an adapter may ask for. */
+export const BINDING_ALIGNMENT = 256;
+
+/**
+ * How a dispatch can be cut where all of it is more than an adapter binds or launches at once: into launches over
+ * consecutive units (images, rows, blocks of a reduction), none of which reads what another one writes. What a unit computes
+ * depends neither on its number nor on its neighbours, so that no bit of the result depends on where the cuts are.
+ */
+export interface Slices {
+  readonly units: number;
+  /** Where units [first, first + count) lie. May reach beyond an operand's end; operands without a window are bound whole. */
+  windows(first: number, count: number): Windows;
+  launch(count: number, first: number): Dispatch;
+}
+
+/**
+ * A dispatch over `units` that can be cut between any two of them.
+ * @param elements of each operand that lies unit by unit, how many a unit has; may be a fraction of one. Names that the
+ * dispatch does not bind do not matter.
+ * @param launch the dispatch for `count` units from `first` on, its operands' windows starting at `first`; of `first` only
+ * kernels that give indices away need to know. Constants and whatever else decides on the order of sums must not change.
+ */
+export function sliceable(units: number, elements: Readonly<Record<string, number>>, launch: (count: number, first: number) => Dispatch): Dispatch {
+  const whole = launch(units, 0);
+  const cut = Object.entries(elements).filter(([name]) => whole.operands.includes(name));
+  const windows = (first: number, count: number): Windows =>
+    Object.fromEntries(cut.map(([name, each]) => [name, { offset: first * each, length: Math.ceil(count * each) }]));
+  return { ...whole, slices: { units, windows, launch } };
 }
 
 /** What kernels may know of an adapter when they choose among their variants. */
@@ -63,6 +104,6 @@ export function foldGrid(count: number, limit = 65535): readonly [number, number
 export const ceilDivide = (a: number, b: number): number => Math.ceil(a / b);
 
 /** The widest element in which a buffer of `count` floats can be read and written whole: four at once where that fits. */
-export function widestElement(count: number): { readonly Element: 'vec4f' | 'f32'; readonly elements: number } {
-  return count % 4 === 0 ? { Element: 'vec4f', elements: count / 4 } : { Element: 'f32', elements: count };
+export function widestElement(count: number): { readonly Element: 'vec4f' | 'f32'; readonly components: 4 | 1; readonly elements: number } {
+  return count % 4 === 0 ? { Element: 'vec4f', components: 4, elements: count / 4 } : { Element: 'f32', components: 1, elements: count };
 }

@@ -9,7 +9,7 @@ export interface BufferRange {
   readonly size: number;
 }
 
-/** A dispatch with a place for each of its operands. */
+/** A dispatch with a place for each of its operands: of all of the operand, also where the dispatch has a window onto it. */
 export interface BoundDispatch {
   readonly dispatch: Dispatch;
   readonly ranges: readonly BufferRange[];
@@ -60,7 +60,7 @@ export class Sequence {
       if (bytes > 0 && uniforms !== undefined) {
         entries.push({ binding: 0, resource: { buffer: uniforms, offset: offsets[index], size: bytes } });
       }
-      ranges.forEach((range, operand) => entries.push({ binding: operand + 1, resource: range }));
+      ranges.forEach((range, operand) => entries.push({ binding: operand + 1, resource: windowOf(range, dispatch, operand) }));
       const bindings = device.gpu.createBindGroup({ label, layout: pipelines[index].getBindGroupLayout(0), entries });
       return { pipeline: pipelines[index], bindings, workgroups: dispatch.workgroups, label };
     });
@@ -80,6 +80,12 @@ export class Sequence {
   destroy(): void {
     this.uniforms?.destroy();
   }
+}
+
+/** The part of an operand's place that a dispatch binds. */
+function windowOf(range: BufferRange, { operands, windows }: Dispatch, operand: number): BufferRange {
+  const window = windows?.[operands[operand]];
+  return window === undefined ? range : { buffer: range.buffer, offset: range.offset + window.offset, size: window.size };
 }
 
 /** Where the uniform block of each dispatch begins in the one buffer that holds all of them, and the size of that buffer. */
@@ -108,9 +114,10 @@ function writeWords(target: DataView, offset: number, words: readonly Word[]): v
 function checkLimits(device: Device, { dispatch, ranges, label }: BoundDispatch): void {
   const { maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = device.gpu.limits;
   ranges.forEach((range, index) => {
-    if (range.size > maxStorageBufferBindingSize) {
+    const { size } = windowOf(range, dispatch, index);
+    if (size > maxStorageBufferBindingSize) {
       throw new LimitError(
-        `${label}: operand ${dispatch.operands[index]} has ${range.size} bytes, this adapter binds at most ` +
+        `${label}: operand ${dispatch.operands[index]} has ${size} bytes, this adapter binds at most ` +
           `${maxStorageBufferBindingSize} (maxStorageBufferBindingSize). Use a smaller batch or resolution.`,
       );
     }

@@ -10,6 +10,7 @@ import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
+import { LimitError } from '../../src/gpu/errors.ts';
 import { plan, type Plan } from '../../src/autodiff/plan.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
@@ -166,6 +167,27 @@ test('frozen, a preparation is a call of its own if its operands are stored, and
   assert.is(planned.frozenCalls, 1);
   assert.equal(planned.calls.map(({ call }) => call.dispatches.length), [1, 3, 1, 1, 3]);
   assert.equal(planned.calls[0].places.transformedWeights, planned.calls[1].places.transformedWeights);
+});
+
+test('a tensor above the binding limit is cut into slices, which changes neither the arena nor the order of calls', () => {
+  const y = scale(relu(input('x', [3 * 2 ** 10])), 2);
+  const options = { outputs: [y], updates: [], traits, maxBufferBytes: 2 ** 20 };
+  const whole = plan({ ...options, maxBindingBytes: 2 ** 20 });
+  const cut = plan({ ...options, maxBindingBytes: 2 ** 12 });
+  assert.equal(cut.calls.map(({ call }) => call.dispatches.length), [3, 3]);
+  assert.equal(cut.calls.map(({ places }) => places), whole.calls.map(({ places }) => places));
+  assert.is(cut.arenaBytes, whole.arenaBytes);
+});
+
+test('what cannot be cut to fit the binding limit is an error that names kernel, operand, tensor, bytes and limit', () => {
+  const wide = convolution(input('photos', [4, 64, 64, 4]), input('kernels', [1, 1, 4, 4]));
+  const planned = (maxBindingBytes: number): Plan => plan({ outputs: [wide], updates: [], traits, maxBufferBytes: 2 ** 20, maxBindingBytes });
+  assert.is(planned(65536).calls[0].call.dispatches.length, 4);
+  assert.throws(
+    () => planned(65535),
+    (error: Error) =>
+      error instanceof LimitError && /operand x of convolution, tensor photos \[4, 64, 64, 4\], has 65536 bytes in the smallest slice; this adapter binds at most 65535/.test(error.message),
+  );
 });
 
 test.run();
