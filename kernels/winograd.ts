@@ -155,21 +155,30 @@ function productSchemes({ batch, source, destination }: WinogradProblem, tile: T
 }
 
 function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
-  const blockColumns = columns <= 2 * lanes ? 2 : 4;
   const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 16;
+  // SwiftShader keeps the structure that is slow on lavapipe: it compiles the other too slowly.
+  const structure = lanes === 4 ? 'interleaved' : 'stationary';
+  const laneColumns = structure === 'interleaved' ? Math.min(columnsOfLane(lanes, columns), 4) : columnsOfLane(lanes, columns);
+  const vector = Math.min(laneColumns, 4);
   return {
-    name: `stationary ${blockDepth}x${lanes * blockColumns}`,
+    name: `${structure} ${blockDepth}x${lanes * laneColumns}`,
     depthMultiple: blockDepth,
-    columnMultiple: lanes * blockColumns,
+    columnMultiple: lanes * laneColumns,
     blocked: true,
     dispatch: (sizes) => ({
-      shader: 'batched_matrix_product_stationary.wgsl',
+      shader: `batched_matrix_product_${structure}.wgsl`,
       features: ['subgroups'],
-      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: blockColumns, Columns: `vec${blockColumns}f` },
+      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: vector, Columns: `vec${vector}f`, ...(structure === 'stationary' && { WIDE: laneColumns > vector }) },
       parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
-      workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * blockColumns), sizes.batch],
+      workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * laneColumns), sizes.batch],
     }),
   };
+}
+
+/** The most columns of a lane, 8, 4 or 2, that need no more padding than fewer. */
+function columnsOfLane(lanes: number, columns: number): number {
+  if (columns <= 2 * lanes) return 2;
+  return roundUp(columns, 8 * lanes) === roundUp(columns, 4 * lanes) ? 8 : 4;
 }
 
 function streamingScheme(lanes: number): ProductScheme {
