@@ -2,17 +2,17 @@
 //
 //   product[b, r, c] = sum over k of  left[b, r, k] * right[b, k, c]
 //
-// Made for lavapipe, like convolution_stationary.wgsl: a workgroup is one subgroup, keeps DEPTH x (LANES * columns of a lane)
-// numbers of the right matrix on its stack and streams rows of the left one past them; each load of LANES consecutive numbers
-// of a row is shared by broadcasts. docs/kernels/convolution_stationary.md tells how the compiler takes this structure: all
-// loads first, one straight line of arithmetic, sums through memory, whole vectors.
+// Made for processors that execute a subgroup as one vector, like convolution_stationary.wgsl: a workgroup is one subgroup,
+// keeps DEPTH x BLOCK numbers of the right matrix on its stack and streams rows of the left one past them; each load of LANES
+// consecutive numbers of a row is shared by broadcasts. docs/kernels/convolution_stationary.md tells how lavapipe's compiler
+// takes this structure: all loads first, one straight line of arithmetic, sums through memory, whole vectors.
 //
 // left     [batch, rows, depth] f32, depth a multiple of DEPTH
 // right    [batch, columns / BLOCK, depth, BLOCK] f32 with BLOCK = LANES * columns of a lane: what a workgroup reads lies together
 // product  [batch, rows, columns] f32
 // Dispatch: [ceil(rows / rowsPerGroup), columns / BLOCK, batch].
-// Constants: LANES = subgroup size (4 or 8); DEPTH, a multiple of LANES up to 16 * LANES; Columns = vec4f or vec2f, COLUMNS its
-//   size; WIDE: a lane has two of them.
+// Constants: LANES = subgroup size (4 or 8); DEPTH 16, 32 or 64; Columns = vec4f or vec2f, COLUMNS its size; WIDE: a lane has
+//   two of them.
 
 struct Parameters {
   rows: u32,
