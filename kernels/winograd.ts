@@ -101,7 +101,7 @@ interface Times {
   /** To bring a vector of weights into a stationary block. */
   readonly block: number;
 }
-const LAVAPIPE: Times = { direct: 1.2, memory: 28, block: 30 };
+const LAVAPIPE: Times = { direct: 1.25, memory: 28, block: 30 };
 /** Its direct convolution is the older convolution_interleaved. */
 const SWIFTSHADER: Times = { direct: 2.1, memory: 12, block: 18 };
 const timesOf = ({ subgroupSize }: AdapterTraits): Times => (subgroupSize === 4 ? SWIFTSHADER : LAVAPIPE);
