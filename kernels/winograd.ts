@@ -103,7 +103,7 @@ interface Times {
 }
 const LAVAPIPE: Times = { direct: 1.25, memory: 28, block: 30 };
 /** Its direct convolution is the older convolution_interleaved. */
-const SWIFTSHADER: Times = { direct: 2.1, memory: 12, block: 18 };
+const SWIFTSHADER: Times = { direct: 1.7, memory: 10, block: 14 };
 const timesOf = ({ subgroupSize }: AdapterTraits): Times => (subgroupSize === 4 ? SWIFTSHADER : LAVAPIPE);
 
 const BLOCK_ROWS = 512;
