@@ -249,6 +249,8 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
+    // More of Winograd's tiles than one workgroup takes.
+    { batch: 3, height: 29, width: 31, inputChannels: 3, outputChannels: 5, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
   ],
   miniature,
 };

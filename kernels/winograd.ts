@@ -94,25 +94,23 @@ export function withWinograd(direct: readonly KernelCall[], problem: WinogradPro
  * stationary product. Fitted to SwiftShader (4 lanes) and lavapipe (8), see docs/kernels/winograd.md.
  */
 interface Times {
-  /** A load or store. */
+  /** A multiply-add of the direct convolution, which looks at the bounds of what it loads. */
+  readonly direct: number;
+  /** A load or store of the transforms. */
   readonly memory: number;
   /** To bring a vector of weights into a stationary block. */
   readonly block: number;
-  /** Of a streaming product, for a vector of weights and STREAMING_ROWS rows. */
-  readonly stream: number;
 }
-const LAVAPIPE: Times = { memory: 12, block: 36, stream: 26 };
-/** Streaming is never faster there: it has too few registers for that many sums. */
-const SWIFTSHADER: Times = { memory: 6, block: 11, stream: Infinity };
+const LAVAPIPE: Times = { direct: 1.25, memory: 28, block: 30 };
+/** Its direct convolution is the older convolution_interleaved. */
+const SWIFTSHADER: Times = { direct: 1.7, memory: 10, block: 14 };
 const timesOf = ({ subgroupSize }: AdapterTraits): Times => (subgroupSize === 4 ? SWIFTSHADER : LAVAPIPE);
 
 const BLOCK_ROWS = 512;
-const STREAMING_ROWS = 16;
 const stationaryTime = (rows: number, { block }: Times): number => rows + block * ceilDivide(rows, BLOCK_ROWS);
-const streamingTime = (rows: number, { stream }: Times): number => stream * ceilDivide(rows, STREAMING_ROWS);
 
 function directTime({ batch, source, destination }: WinogradProblem, times: Times): number {
-  return 9 * source.channels * destination.channels * stationaryTime(batch * destination.height * destination.width, times);
+  return 9 * source.channels * destination.channels * times.direct * stationaryTime(batch * destination.height * destination.width, times);
 }
 
 function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile, times: Times): number {
@@ -120,7 +118,7 @@ function winogradTime({ batch, source, destination }: WinogradProblem, tile: Til
   const tiles = batch * tilesOf(destination, tile);
   const weights = source.channels * destination.channels;
   const transforms = (9 + frequencies) * weights + tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
-  return frequencies * weights * Math.min(stationaryTime(tiles, times), streamingTime(tiles, times)) + times.memory * transforms;
+  return frequencies * weights * stationaryTime(tiles, times) + times.memory * transforms;
 }
 
 /** One way to multiply the transformed matrices, and what it asks of their sizes and of the layout of the weights. */
@@ -142,50 +140,37 @@ interface ProductSizes {
 
 function productSchemes({ batch, source, destination }: WinogradProblem, tile: Tile, traits: AdapterTraits): ProductScheme[] {
   const tiles = batch * tilesOf(destination, tile);
-  const registers: ProductScheme[] = [];
-  if (traits.subgroupSize === 4 || traits.subgroupSize === 8) {
-    const lanes = traits.subgroupSize;
-    registers.push(stationaryScheme(lanes, source.channels, destination.channels), streamingScheme(lanes));
-    if (streamingTime(tiles, timesOf(traits)) < stationaryTime(tiles, timesOf(traits))) registers.reverse();
-  }
+  const lanes = traits.subgroupSize;
+  const stationary = lanes === 4 || lanes === 8 ? [stationaryScheme(lanes, source.channels, destination.channels)] : [];
   const sides = tiles >= 64 && destination.channels >= 64 ? [16, 8] : [8, 16];
   const tiled = sides.filter((side) => side * side <= traits.maxWorkgroupInvocations).map(tiledScheme);
-  // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...registers, ...tiled] : [...tiled, ...registers];
+  // A processor that calculates in software prefers its stack; a GPU prefers its workgroup memory.
+  return traits.kind === 'cpu' ? [...stationary, ...tiled] : [...tiled, ...stationary];
 }
 
 function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
-  const blockColumns = columns <= 2 * lanes ? 2 : 4;
   const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 16;
+  const laneColumns = columnsOfLane(lanes, columns);
+  const vector = Math.min(laneColumns, 4);
   return {
-    name: `stationary ${blockDepth}x${lanes * blockColumns}`,
+    name: `stationary ${blockDepth}x${lanes * laneColumns}`,
     depthMultiple: blockDepth,
-    columnMultiple: lanes * blockColumns,
+    columnMultiple: lanes * laneColumns,
     blocked: true,
     dispatch: (sizes) => ({
       shader: 'batched_matrix_product_stationary.wgsl',
       features: ['subgroups'],
-      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: blockColumns, Columns: `vec${blockColumns}f` },
+      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: laneColumns > vector },
       parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
-      workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * blockColumns), sizes.batch],
+      workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * laneColumns), sizes.batch],
     }),
   };
 }
 
-function streamingScheme(lanes: number): ProductScheme {
-  return {
-    name: `streaming ${STREAMING_ROWS}x${lanes * 2}`,
-    depthMultiple: lanes,
-    columnMultiple: lanes * 2,
-    blocked: true,
-    dispatch: (sizes) => ({
-      shader: 'batched_matrix_product_streaming.wgsl',
-      features: ['subgroups'],
-      constants: { LANES: lanes, ROWS: STREAMING_ROWS, COLUMNS: 2, Columns: 'vec2f' },
-      parameters: [sizes.rows, sizes.depth, sizes.columns],
-      workgroups: [ceilDivide(sizes.rows, STREAMING_ROWS), sizes.columns / (lanes * 2), sizes.batch],
-    }),
-  };
+/** The most columns of a lane, 8, 4 or 2, that fill up the last block no more than fewer would. */
+function columnsOfLane(lanes: number, columns: number): number {
+  if (columns <= 2 * lanes) return 2;
+  return roundUp(columns, 8 * lanes) === roundUp(columns, 4 * lanes) ? 8 : 4;
 }
 
 function tiledScheme(side: number): ProductScheme {

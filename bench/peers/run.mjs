@@ -119,6 +119,7 @@ function readOptions() {
       adapter: { type: 'string', default: 'auto' },
       only: { type: 'string' },
       cold: { type: 'boolean', default: false },
+      'lend-nap': { type: 'boolean', default: false },
       json: { type: 'string' },
     },
   });
@@ -147,6 +148,7 @@ async function main() {
     ...(await adapterEnvironment(options.adapter)),
     // Mesa keeps compiled shaders on disk; without that cache the first step shows what a new user waits for.
     ...(options.cold && { MESA_SHADER_CACHE_DISABLE: '1' }),
+    ...(options['lend-nap'] && { PEERS_NAP: '1' }),
   };
   const engines = [];
   try {
@@ -169,8 +171,10 @@ async function main() {
   if (disagreements.length > 0 || engines.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 }
 
-async function start(name, { work, batch, size }, environment) {
-  const { command, manifest } = ENGINES[name];
+async function start(name, { work, batch, size, 'lend-nap': lendNap }, environment) {
+  const { manifest } = ENGINES[name];
+  // What is lent is TypeScript.
+  const command = lendNap && name !== OURS ? ['--import', 'tsx', ...ENGINES[name].command] : ENGINES[name].command;
   const options = ['--work', work, '--batch', String(batch), '--size', String(size)];
   process.stderr.write(`${name}: starting and warming up\n`);
   const engine = { name, worker: new Worker([...command, ...options], environment), seconds: [], losses: [] };
@@ -235,11 +239,11 @@ function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-function summarise(engines, { work, batch, size, rounds, cold }, disagreements) {
+function summarise(engines, { work, batch, size, rounds, cold, 'lend-nap': lendNap }, disagreements) {
   const ours = engines.find(({ name, failure }) => name === OURS && failure === undefined);
   return {
     date: new Date().toISOString(),
-    work, batch, size, rounds, cold,
+    work, batch, size, rounds, cold, lendNap,
     adapter: engines.find(({ adapter }) => adapter !== undefined)?.adapter,
     processor: `${cpus().length} x ${cpus()[0].model}`,
     node: process.version,
@@ -256,7 +260,7 @@ function summarise(engines, { work, batch, size, rounds, cold }, disagreements) 
   };
 }
 
-function print({ date, work, batch, size, rounds, cold, adapter, processor, node, engines, disagreements }) {
+function print({ date, work, batch, size, rounds, cold, lendNap, adapter, processor, node, engines, disagreements }) {
   const fixed = (value, digits) => (value === undefined ? '-' : value.toFixed(digits));
   const rows = engines.map((engine) => (engine.failure !== undefined
     ? [engine.name, engine.version ?? '-', 'failed', '-', '-', '-', '-', '-']
@@ -274,7 +278,7 @@ function print({ date, work, batch, size, rounds, cold, adapter, processor, node
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   const unit = work === 'train' ? 'training step' : 'inference';
   console.log(`\nResNet50 ${unit}, ${batch}x${size}x${size}, ${rounds} alternating rounds, ${date}`);
-  console.log(`${adapter ?? 'no adapter'}; ${processor}; Node ${node}${cold ? '; no shader cache on disk' : ''}\n`);
+  console.log(`${adapter ?? 'no adapter'}; ${processor}; Node ${node}${cold ? '; no shader cache on disk' : ''}${lendNap ? "; peers with sketchgrad's naps" : ''}\n`);
   for (const { name, adapter: own } of engines) {
     if (ENGINES[name].processor === true && own !== undefined) console.log(`${name}: ${own}`);
   }

@@ -184,7 +184,8 @@ test('random convolutions in random slices have the bits of the whole', async ()
         const [call] = kernel.calls(shape, traits);
         const { maxBindingBytes } = strictest(call, 256, (limit) => ({ ...NO_LIMITS, maxBindingBytes: limit }));
         const limits = { ...NO_LIMITS, maxBindingBytes: Math.floor(slack * maxBindingBytes) };
-        if ((withinLimits([call], limits) as KernelCall).dispatches.length > 1) await assertSameBits(call, sampleInputs({}, null, call, uniformNumbers(1)), limits);
+        // Winograd, which cannot be cut, is several dispatches to begin with.
+        if ((withinLimits([call], limits) as KernelCall).dispatches.length > call.dispatches.length) await assertSameBits(call, sampleInputs({}, null, call, uniformNumbers(1)), limits);
       }
     }),
     { numRuns: 15, seed: 20261125 },

@@ -35,4 +35,12 @@ test('napping: the loop turns slowly while anybody waits, and at its own pace on
   assert.ok(performance.now() - start < 1000, 'no nap is left over');
 });
 
+test('napping: waits that follow each other do not add up their naps', async () => {
+  // Each begins before the nap of the one before it is due.
+  const start = performance.now();
+  for (let i = 0; i < 4000; i++) await napUntil(Promise.resolve());
+  await turnsDuring(napUntil(delay(20)));
+  assert.ok(performance.now() - start < 1000, `${performance.now() - start} ms`);
+});
+
 test.run();

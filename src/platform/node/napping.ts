@@ -9,10 +9,13 @@ const NAP = 0.5;
 
 const neverNotified = new Int32Array(new SharedArrayBuffer(4));
 let waits = 0;
+/** Whether a nap is due in this turn or the next: one a turn, however many wait or begin to wait meanwhile. */
+let due = false;
 
 /** Passes a promise of the device's work on, and slows the event loop down until it is settled. */
 export async function napUntil<Result>(work: Promise<Result>): Promise<Result> {
-  if (waits++ === 0) setImmediate(nap);
+  waits++;
+  scheduleNap();
   try {
     return await work;
   } finally {
@@ -20,8 +23,12 @@ export async function napUntil<Result>(work: Promise<Result>): Promise<Result> {
   }
 }
 
-function nap(): void {
-  if (waits === 0) return;
-  Atomics.wait(neverNotified, 0, 0, NAP);
-  setImmediate(nap);
+function scheduleNap(): void {
+  if (due || waits === 0) return;
+  due = true;
+  setImmediate(() => {
+    due = false;
+    if (waits > 0) Atomics.wait(neverNotified, 0, 0, NAP);
+    scheduleNap();
+  });
 }
