@@ -4,7 +4,7 @@ import { convolutionStatistics as statisticsKernel, type ConvolutionStatisticsPr
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution_weight_gradient.ts';
 import { apply, use, type Op } from '../op.ts';
 import type { Statistics } from './batch-norm.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import { describe, ShapeError, type Node, type Tensor } from '../tensor.ts';
 
 type Pair = readonly [number, number];
 
@@ -27,11 +27,18 @@ const forward: Op<ConvolutionShape> = {
   name: 'convolution',
   infer: ([, w], shape) => [{ shape: [shape.batch, ...outputSize(shape), shape.outputChannels], name: w.name }],
   lower: ({ attributes, inputs: [x, w], outputs: [y] }) => [use(forwardKernel, attributes, { x, w, y })],
-  gradient: ({ attributes, inputs: [x, w] }, [dy], [needX, needW]) => [
-    dy && needX ? apply(dataGradient, [dy, w], attributes)[0] : undefined,
-    dy && needW ? apply(weightGradient, [x, dy], attributes)[0] : undefined,
-  ],
+  gradient: (node, [dy], needed) => gradients(node, dy, needed),
 };
+
+/** Of x and w, given that of y. The shape is picked out: an attribute more would make another problem of it. */
+function gradients(
+  { attributes: { batch, height, width, inputChannels, outputChannels, kernel, stride, padding }, inputs: [x, w] }: Node<ConvolutionShape>,
+  dy: Tensor | undefined,
+  [needX, needW]: readonly boolean[],
+): readonly (Tensor | undefined)[] {
+  const shape = { batch, height, width, inputChannels, outputChannels, kernel, stride, padding };
+  return [dy && needX ? apply(dataGradient, [dy, w], shape)[0] : undefined, dy && needW ? apply(weightGradient, [x, dy], shape)[0] : undefined];
+}
 
 const withStatistics: Op<ConvolutionStatisticsProblem> = {
   name: 'convolutionWithStatistics',
@@ -42,11 +49,11 @@ const withStatistics: Op<ConvolutionStatisticsProblem> = {
     { shape: [outputChannels], name: `${w.name} variance` },
   ],
   lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) => [use(statisticsKernel, attributes, { x, w, y, mean, inverseDeviation, variance })],
-  gradient({ attributes: { epsilon: _, ...shape }, inputs: [x, w] }, [dy, ...ofStatistics], [needX, needW]) {
+  gradient(node, [dy, ...ofStatistics], needed) {
     if (ofStatistics.some((gradient) => gradient !== undefined)) {
       throw new ShapeError('convolutionWithStatistics: the gradient of the statistics themselves is not defined; use them in normalize alone, whose gradient contains their share');
     }
-    return [dy && needX ? apply(dataGradient, [dy, w], shape)[0] : undefined, dy && needW ? apply(weightGradient, [x, dy], shape)[0] : undefined];
+    return gradients(node, dy, needed);
   },
 };
 
