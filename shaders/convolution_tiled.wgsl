@@ -14,6 +14,10 @@
 // The reduction may be split over workgroups (`stepsPerSplit`); the parts, each as large as the destination, are then added
 // in a second pass (sum_parts.wgsl, or sum_parts_epilogue.wgsl with an epilogue).
 //
+// Entry points: main, and with_statistics for a forward convolution that is not split: each workgroup also writes the mean and the
+//   squares of its columns to blockPartials [ceil(pixels / TILE_ROWS), 2, destinationChannels], shifted by its first pixel as
+//   `block_statistics` of batch_norm_statistics.wgsl does, whose `combine` reads them with TILE_ROWS rows a block. It needs
+//   TILE_ROWS / ROWS <= BUFFERS * DEPTH, and as many vectors for the source.
 // Dispatch: [.., .., phases * splits], x * y folded from ceil(destinationChannels / TILE_COLUMNS) * ceil(pixels of the largest
 //   phase / TILE_ROWS), channels first: workgroups that run together read the same pixels.
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations; see `workgroupBytes` in kernels/tiles.ts.
@@ -46,6 +50,9 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> source: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4<Scalar>>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<Target>>;
+// Of with_statistics, which has no epilogue otherwise.
+@group(0) @binding(4) var<storage, read_write> blockPartials: array<vec4f>;
+
 @group(0) @binding(4) var<storage, read_write> scale: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> shift: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> residual: array<vec4<Scalar>>;
@@ -196,28 +203,38 @@ fn multiply(buffer: u32, rowLane: u32, columnLane: u32) {
   }
 }
 
-@compute @workgroup_size(INVOCATIONS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+// What a workgroup computes: pixels of one phase and columns of one split, and the axes of that phase.
+struct Tile {
+  y: Axis,
+  x: Axis,
+  pixels: u32,
+  firstPixel: u32,
+  firstColumnVector: u32,
+  split: u32,
+}
+
+fn tileOf(group: vec3u, gridWidth: u32) -> Tile {
   let p = parameters;
   let phases = select(1u, p.strideY * p.strideX, DATA_GRADIENT);
   let phase = group.z % phases;
-  let split = group.z / phases;
   let y = axis(p.destinationHeight, p.kernelHeight, p.strideY, p.paddingY, phase / p.strideX);
   let x = axis(p.destinationWidth, p.kernelWidth, p.strideX, p.paddingX, phase % p.strideX);
-  let pixels = p.batch * y.pixels * x.pixels;
   let columnTiles = (p.destinationChannels + TILE_COLUMNS - 1u) / TILE_COLUMNS;
-  let tile = group.x + group.y * grid.x;
-  let firstPixel = (tile / columnTiles) * TILE_ROWS;
-  let firstColumnVector = (tile % columnTiles) * TILE_COLUMN_VECTORS;
-  if (firstPixel >= pixels) {
-    return;
-  }
+  let tile = group.x + group.y * gridWidth;
+  return Tile(y, x, p.batch * y.pixels * x.pixels, (tile / columnTiles) * TILE_ROWS, (tile % columnTiles) * TILE_COLUMN_VECTORS, group.z / phases);
+}
+
+// The products of a tile, into `sums`.
+fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
+  let p = parameters;
+  let y = tile.y;
+  let x = tile.x;
   let channelVectors = i32(p.sourceChannels / 4u);
   let runVectors = x.taps * p.sourceChannels / 4u;
 
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
     let vector = lane + slot * INVOCATIONS;
-    let pixel = firstPixel + vector / DEPTH_VECTORS;
+    let pixel = tile.firstPixel + vector / DEPTH_VECTORS;
     var run: Run;
     if (POINTWISE) {
       run = Run(i32(pixel) * channelVectors, 0, 0, channelVectors);
@@ -228,22 +245,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       let base = ((image * i32(p.sourceHeight) + row) * i32(p.sourceWidth) + column) * channelVectors;
       run = Run(base, row, -column * channelVectors, min(i32(runVectors), (i32(p.sourceWidth) - column) * channelVectors));
     }
-    if (vector >= SOURCE_VECTORS || pixel >= pixels) {
+    if (vector >= SOURCE_VECTORS || pixel >= tile.pixels) {
       run.last = run.first;
     }
     runs[slot] = run;
   }
 
   let stepsPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
-  let firstStep = split * p.stepsPerSplit;
+  let firstStep = tile.split * p.stepsPerSplit;
   let lastStep = min(firstStep + p.stepsPerSplit, y.taps * stepsPerRun);
   var tapRow = firstStep / max(stepsPerRun, 1u);
   var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
-  let rowLane = lane / COLUMN_LANES;
-  let columnLane = lane % COLUMN_LANES;
   for (var step = firstStep; step <= lastStep; step++) {
     if (step < lastStep) {
-      load(tapRow, start, y, x, firstColumnVector, lane);
+      load(tapRow, start, y, x, tile.firstColumnVector, lane);
       start += DEPTH_VECTORS;
       if (start >= runVectors) {
         start = 0u;
@@ -261,30 +276,46 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       workgroupBarrier();
     }
   }
+}
+
+fn destinationPixelOf(pixel: u32, y: Axis, x: Axis) -> u32 {
+  if (POINTWISE) {
+    return pixel;
+  }
+  let image = pixel / (x.pixels * y.pixels);
+  let placeY = y.phase + ((pixel / x.pixels) % y.pixels) * y.step;
+  let placeX = x.phase + (pixel % x.pixels) * x.step;
+  return (image * parameters.destinationHeight + placeY) * parameters.destinationWidth + placeX;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let p = parameters;
+  let tile = tileOf(group, grid.x);
+  if (tile.firstPixel >= tile.pixels) {
+    return;
+  }
+  let rowLane = lane / COLUMN_LANES;
+  let columnLane = lane % COLUMN_LANES;
+  sumTile(tile, rowLane, columnLane, lane);
 
   let columnVectors = p.destinationChannels / 4u;
-  let part = split * p.batch * p.destinationHeight * p.destinationWidth;
+  let part = tile.split * p.batch * p.destinationHeight * p.destinationWidth;
   var factors: array<vec4f, COLUMN_VECTORS>;
   var offsets: array<vec4f, COLUMN_VECTORS>;
   if (AFFINE) {
     for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      let column = min(firstColumnVector + columnLane + j * COLUMN_LANES, columnVectors - 1u);
+      let column = min(tile.firstColumnVector + columnLane + j * COLUMN_LANES, columnVectors - 1u);
       factors[j] = scale[column];
       offsets[j] = shift[column];
     }
   }
   for (var r = 0u; r < ROWS; r++) {
-    let pixel = firstPixel + rowLane + r * ROW_LANES;
-    var destinationPixel = pixel;
-    if (!POINTWISE) {
-      let image = pixel / (x.pixels * y.pixels);
-      let placeY = y.phase + ((pixel / x.pixels) % y.pixels) * y.step;
-      let placeX = x.phase + (pixel % x.pixels) * x.step;
-      destinationPixel = (image * p.destinationHeight + placeY) * p.destinationWidth + placeX;
-    }
+    let pixel = tile.firstPixel + rowLane + r * ROW_LANES;
+    let destinationPixel = destinationPixelOf(pixel, tile.y, tile.x);
     for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      let column = firstColumnVector + columnLane + j * COLUMN_LANES;
-      if (pixel < pixels && column < columnVectors) {
+      let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
+      if (pixel < tile.pixels && column < columnVectors) {
         let index = (part + destinationPixel) * columnVectors + column;
         var value = sums[r * COLUMN_VECTORS + j];
         if (AFFINE) {
@@ -298,6 +329,74 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         }
         destination[index] = vec4<Target>(value);
       }
+    }
+  }
+}
+
+// The lanes of a column share its numbers in the tiles' workgroup memory, which the products no longer need.
+@compute @workgroup_size(INVOCATIONS)
+fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let tile = tileOf(group, grid.x);
+  if (tile.firstPixel >= tile.pixels) {
+    return;
+  }
+  let rowLane = lane / COLUMN_LANES;
+  let columnLane = lane % COLUMN_LANES;
+  sumTile(tile, rowLane, columnLane, lane);
+  let columnVectors = parameters.destinationChannels / 4u;
+
+  workgroupBarrier();
+  if (rowLane == 0u) {
+    for (var j = 0u; j < COLUMN_VECTORS; j++) {
+      sourceTile[columnLane + j * COLUMN_LANES] = sums[j];
+    }
+  }
+  workgroupBarrier();
+  var shifts: array<vec4f, COLUMN_VECTORS>;
+  var first: array<vec4f, COLUMN_VECTORS>;
+  var second: array<vec4f, COLUMN_VECTORS>;
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    shifts[j] = sourceTile[columnLane + j * COLUMN_LANES];
+  }
+  for (var r = 0u; r < ROWS; r++) {
+    let pixel = tile.firstPixel + rowLane + r * ROW_LANES;
+    if (pixel < tile.pixels) {
+      let row = destinationPixelOf(pixel, tile.y, tile.x) * columnVectors;
+      for (var j = 0u; j < COLUMN_VECTORS; j++) {
+        let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
+        let value = sums[r * COLUMN_VECTORS + j];
+        if (column < columnVectors) {
+          destination[row + column] = vec4<Target>(value);
+        }
+        let difference = value - shifts[j];
+        first[j] += difference;
+        second[j] += difference * difference;
+      }
+    }
+  }
+
+  workgroupBarrier();
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    let place = rowLane * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
+    sourceTile[place] = first[j];
+    weightTile[place] = second[j];
+  }
+  workgroupBarrier();
+  let count = f32(min(TILE_ROWS, tile.pixels - tile.firstPixel));
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
+    if (rowLane == 0u && column < columnVectors) {
+      var total = first[j];
+      var squares = second[j];
+      for (var other = 1u; other < ROW_LANES; other++) {
+        let place = other * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
+        total += sourceTile[place];
+        squares += weightTile[place];
+      }
+      let shiftedMean = total / count;
+      let place = 2u * (tile.firstPixel / TILE_ROWS) * columnVectors + column;
+      blockPartials[place] = shifts[j] + shiftedMean;
+      blockPartials[place + columnVectors] = squares - total * shiftedMean;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { affine } from '../autodiff/ops/affine.ts';
-import { batchNorm } from '../autodiff/ops/batch-norm.ts';
+import { normalize } from '../autodiff/ops/batch-norm.ts';
 import { bias as addBias } from '../autodiff/ops/bias.ts';
-import { convolution, convolutionWithEpilogue, linear } from '../autodiff/ops/convolution.ts';
+import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear } from '../autodiff/ops/convolution.ts';
 import { foldBatchNorm } from '../autodiff/ops/fold-batch-norm.ts';
 import { Store, type Initial } from '../autodiff/store.ts';
 import { elementCount, type Shape, type Tensor } from '../autodiff/tensor.ts';
@@ -127,10 +127,10 @@ export class Pass {
   ): Tensor {
     const { epsilon } = this;
     if (this.mode === 'train') {
-      const { y, mean, variance } = batchNorm(convolution(x, weight, { stride, padding }), norm.gamma, norm.beta, { epsilon, residual, relu });
-      this.batchStatistics.set(norm.mean.name, mean);
-      this.batchStatistics.set(norm.variance.name, variance);
-      return y;
+      const { y, ...statistics } = convolutionWithStatistics(x, weight, { stride, padding, epsilon });
+      this.batchStatistics.set(norm.mean.name, statistics.mean);
+      this.batchStatistics.set(norm.variance.name, statistics.variance);
+      return normalize(y, statistics, norm.gamma, norm.beta, { residual, relu });
     }
     const { scale, shift } = foldBatchNorm(norm.gamma, norm.beta, norm.mean, norm.variance, epsilon);
     if (this.mode === 'eval') return convolutionWithEpilogue(x, weight, { scale, shift, residual, relu }, { stride, padding });

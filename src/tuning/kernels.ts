@@ -13,6 +13,7 @@ import { columnSum } from '../../kernels/column_sum.ts';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
 import { convolutionF16 } from '../../kernels/convolution_f16.ts';
+import { convolutionStatistics } from '../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
 import { copy, concatenate } from '../../kernels/copy.ts';
 import { dot } from '../../kernels/dot.ts';
@@ -33,6 +34,7 @@ import { measureWorkgroupMemory } from '../../kernels/measure_workgroup_memory.t
 import { momentumSgd } from '../../kernels/momentum_sgd.ts';
 import { multiply } from '../../kernels/multiply.ts';
 import { nonFinite } from '../../kernels/non_finite.ts';
+import { normalize } from '../../kernels/normalize.ts';
 import { prepareImages } from '../../kernels/prepare_images.ts';
 import { quadrupletLoss } from '../../kernels/quadruplet_loss.ts';
 import { reduceSum } from '../../kernels/reduce_sum.ts';
@@ -58,6 +60,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   convolution,
   convolutionDataGradient,
   convolutionF16,
+  convolutionStatistics,
   convolutionWeightGradient,
   copy,
   concatenate,
@@ -79,6 +82,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   momentumSgd,
   multiply,
   nonFinite,
+  normalize,
   prepareImages,
   quadrupletLoss,
   reduceSum,

@@ -6,9 +6,9 @@ import { gradient } from '../../src/autodiff/gradient.ts';
 import { apply, use, type Op } from '../../src/autodiff/op.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';
-import { batchNorm } from '../../src/autodiff/ops/batch-norm.ts';
+import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
 import { bias } from '../../src/autodiff/ops/bias.ts';
-import { convolution, convolutionWithEpilogue, linear, type ConvolutionOptions } from '../../src/autodiff/ops/convolution.ts';
+import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear, type ConvolutionOptions } from '../../src/autodiff/ops/convolution.ts';
 import { fill } from '../../src/autodiff/ops/fill.ts';
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
@@ -43,6 +43,18 @@ function batchNormCase(residual: boolean, isRelu: boolean): GradientCase {
     ...(residual ? { residual: samples([3, 4, 3, 8], 4, (value) => value / 16) } : {}),
   };
   return { inputs, apply: ({ x, gamma, beta, residual }) => [batchNorm(x, gamma, beta, { epsilon: 1e-5, residual, relu: isRelu }).y], reduction: 36, step: 2 ** -7 };
+}
+
+/** The same points, through a convolution whose weights are the identity. */
+function normalizeCase(residual: boolean, isRelu: boolean): GradientCase {
+  const identityWeights = constant('identity', [1, 1, 8, 8], Float32Array.from({ length: 64 }, (_, i) => (i % 9 === 0 ? 1 : 0)));
+  return {
+    ...batchNormCase(residual, isRelu),
+    apply: ({ x, gamma, beta, residual }) => {
+      const { y, ...statistics } = convolutionWithStatistics(x, identityWeights, { epsilon: 1e-5 });
+      return [normalize(y, statistics, gamma, beta, { residual, relu: isRelu })];
+    },
+  };
 }
 
 function affineCase(residual: boolean, isRelu: boolean): GradientCase {
@@ -110,6 +122,23 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     '3x3, stride 2': convolutionCase([2, 5, 6, 3], 3, 4, { stride: 2, padding: 1 }),
     '7x7, stride 2': convolutionCase([1, 9, 8, 4], 7, 4, { stride: 2, padding: 3 }),
     'sides that differ': convolutionCase([1, 6, 5, 2], 3, 3, { stride: [2, 1], padding: [0, 2] }),
+  },
+  convolutionWithStatistics: {
+    'y alone': { ...convolutionCase([2, 5, 6, 4], 3, 4, {}), apply: ({ x, w }) => [convolutionWithStatistics(x, w, { stride: 2, padding: 1, epsilon: 1e-5 }).y] },
+    'with batch normalisation': {
+      ...convolutionCase([2, 4, 5, 4], 3, 4, {}),
+      apply: ({ x, w }) => {
+        const { y, ...statistics } = convolutionWithStatistics(x, w, { padding: 1, epsilon: 1e-5 });
+        return [normalize(y, statistics, vector('gamma', [1, -0.5, 2, 0.75]), vector('beta', [0, 1, 0, -1]))];
+      },
+      step: 2 ** -7,
+    },
+  },
+  normalize: {
+    plain: normalizeCase(false, false),
+    'with ReLU': normalizeCase(false, true),
+    'with residual': normalizeCase(true, false),
+    'with residual and ReLU': normalizeCase(true, true),
   },
   linear: {
     'a batch': { inputs: { x: samples([5, 7], 1), w: samples([7, 6], 2) }, apply: ({ x, w }) => [linear(x, w)], reduction: 7 },
@@ -196,6 +225,10 @@ for (const [op, build] of Object.entries(withoutGradient)) {
 
 const onStatistics: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   batchNorm: (x) => batchNorm(x, fill([4], 1), fill([4], 0), { epsilon: 1e-5 }).variance,
+  convolutionWithStatistics: (x) => {
+    const { mean, inverseDeviation, variance } = convolutionWithStatistics(reshape(x, [3, 1, 1, 4]), fill([1, 1, 4, 4], 1), { epsilon: 1e-5 });
+    return add(add(mean, inverseDeviation), variance);
+  },
   quadrupletLoss: (x) => {
     const { loss, statistics } = quadrupletLoss(x, indices('labels', [0, 0, 1]), indices('domains', [0, 1, 1]));
     return add(loss, sum(statistics));

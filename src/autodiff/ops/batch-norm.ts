@@ -1,5 +1,6 @@
 import { batchNorm as forwardKernel } from '../../../kernels/batch_norm.ts';
 import { batchNormGradient as gradientKernel } from '../../../kernels/batch_norm_gradient.ts';
+import { normalize as normalizeKernel } from '../../../kernels/normalize.ts';
 import { apply, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
@@ -19,6 +20,15 @@ export interface BatchNormOutputs {
   readonly variance: Tensor;
 }
 
+/** Of each channel, [channels]. */
+export interface Statistics {
+  readonly mean: Tensor;
+  /** 1 / sqrt(biased variance + epsilon). */
+  readonly inverseDeviation: Tensor;
+  /** Unbiased: what running statistics follow. */
+  readonly variance: Tensor;
+}
+
 interface Attributes {
   readonly epsilon: number;
   readonly relu: boolean;
@@ -29,14 +39,19 @@ const rowsOf = (x: Tensor): { rows: number; channels: number } => {
   return { rows: x.length / channels, channels };
 };
 
+function checkShapes(op: string, x: Tensor, vectors: readonly Tensor[], residual: Tensor | undefined): void {
+  const { channels } = rowsOf(x);
+  for (const vector of vectors) {
+    if (vector.length !== channels) throw new ShapeError(`${op}: ${describe(x)} with ${describe(vector)}; [${channels}] was expected`);
+  }
+  if (residual !== undefined && residual.length !== x.length) throw new ShapeError(`${op}: residual ${describe(residual)} does not fit ${describe(x)}`);
+}
+
 const forward: Op<Attributes> = {
   name: 'batchNorm',
   infer([x, gamma, beta, residual]) {
+    checkShapes('batchNorm', x, [gamma, beta], residual);
     const { channels } = rowsOf(x);
-    for (const parameter of [gamma, beta]) {
-      if (parameter.length !== channels) throw new ShapeError(`batchNorm: ${describe(x)} with ${describe(parameter)}; [${channels}] was expected`);
-    }
-    if (residual !== undefined && residual.length !== x.length) throw new ShapeError(`batchNorm: residual ${describe(residual)} does not fit ${describe(x)}`);
     return [
       { shape: x.shape, name: gamma.name },
       { shape: [channels], name: `${gamma.name} mean` },
@@ -54,14 +69,37 @@ const forward: Op<Attributes> = {
   gradient({ attributes: { relu }, inputs: [x, gamma, , residual], outputs: [y, mean, inverseDeviation] }, [dy, dmean, , dvariance]) {
     if (dmean !== undefined || dvariance !== undefined) throw new ShapeError('batchNorm: the gradient of the statistics themselves is not defined');
     if (dy === undefined) return [];
-    const [dx, dgamma, dbeta, dresidual] = apply(backward, relu ? [x, gamma, mean, inverseDeviation, dy, y] : [x, gamma, mean, inverseDeviation, dy], {
-      relu,
-      residual: residual !== undefined,
-    });
-    // Without a ReLU, the residual's gradient is dy itself.
-    return [dx, dgamma, dbeta, residual === undefined ? undefined : (dresidual ?? dy)];
+    const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
+    return [dx, dgamma, dbeta, dresidual];
   },
 };
+
+const normalizeForward: Op<{ readonly relu: boolean }> = {
+  name: 'normalize',
+  infer([x, gamma, beta, mean, inverseDeviation, residual]) {
+    checkShapes('normalize', x, [gamma, beta, mean, inverseDeviation], residual);
+    return [{ shape: x.shape, name: gamma.name }];
+  },
+  lower: ({ attributes: { relu }, inputs: [x, gamma, beta, mean, inverseDeviation, residual], outputs: [y] }) => [
+    use(normalizeKernel, { ...rowsOf(x), residual: residual !== undefined, relu }, { x, gamma, beta, mean, inverseDeviation, ...(residual && { residual }), y }),
+  ],
+  gradient({ attributes: { relu }, inputs: [x, gamma, , mean, inverseDeviation, residual], outputs: [y] }, [dy]) {
+    if (dy === undefined) return [];
+    const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
+    return [dx, dgamma, dbeta, undefined, undefined, dresidual];
+  },
+};
+
+/** Of both ops: dx contains what comes through the statistics. */
+function gradients(
+  relu: boolean,
+  { x, gamma, mean, inverseDeviation, residual, y, dy }: Record<'x' | 'gamma' | 'mean' | 'inverseDeviation' | 'y' | 'dy', Tensor> & { readonly residual: Tensor | undefined },
+): { dx: Tensor; dgamma: Tensor; dbeta: Tensor; dresidual: Tensor | undefined } {
+  const inputs = [x, gamma, mean, inverseDeviation, dy];
+  const [dx, dgamma, dbeta, dresidual] = apply(backward, relu ? [...inputs, y] : inputs, { relu, residual: residual !== undefined });
+  // Without a ReLU, the residual's gradient is dy itself.
+  return { dx, dgamma, dbeta, dresidual: residual === undefined ? undefined : (dresidual ?? dy) };
+}
 
 const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
   name: 'batchNormGradient',
@@ -90,4 +128,22 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, { epsilon, residual, relu = false }: BatchNormOptions): BatchNormOutputs {
   const [y, mean, , variance] = apply(forward, residual === undefined ? [x, gamma, beta] : [x, gamma, beta, residual], { epsilon, relu });
   return { y, mean, variance };
+}
+
+/**
+ * The last pass of batch normalisation: y = relu?(gamma * (x - mean) * inverseDeviation + beta + residual?).
+ * Contract: the statistics are those of x itself, over all but its last dimension, such as `convolutionWithStatistics` gives
+ * with it. The gradient for x then contains their share, and they get none.
+ * @param x [..., channels]
+ * @param gamma, beta [channels]
+ */
+export function normalize(
+  x: Tensor,
+  { mean, inverseDeviation }: Pick<Statistics, 'mean' | 'inverseDeviation'>,
+  gamma: Tensor,
+  beta: Tensor,
+  { residual, relu = false }: Omit<BatchNormOptions, 'epsilon'> = {},
+): Tensor {
+  const inputs = [x, gamma, beta, mean, inverseDeviation];
+  return apply(normalizeForward, residual === undefined ? inputs : [...inputs, residual], { relu })[0];
 }

@@ -1,8 +1,10 @@
 import { convolution as forwardKernel, outputSize, type ConvolutionShape } from '../../../kernels/convolution.ts';
 import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution_data_gradient.ts';
+import { convolutionStatistics as statisticsKernel, type ConvolutionStatisticsProblem } from '../../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution_weight_gradient.ts';
 import { apply, use, type Op } from '../op.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import type { Statistics } from './batch-norm.ts';
+import { describe, ShapeError, type Node, type Tensor } from '../tensor.ts';
 
 type Pair = readonly [number, number];
 
@@ -25,10 +27,34 @@ const forward: Op<ConvolutionShape> = {
   name: 'convolution',
   infer: ([, w], shape) => [{ shape: [shape.batch, ...outputSize(shape), shape.outputChannels], name: w.name }],
   lower: ({ attributes, inputs: [x, w], outputs: [y] }) => [use(forwardKernel, attributes, { x, w, y })],
-  gradient: ({ attributes, inputs: [x, w] }, [dy], [needX, needW]) => [
-    dy && needX ? apply(dataGradient, [dy, w], attributes)[0] : undefined,
-    dy && needW ? apply(weightGradient, [x, dy], attributes)[0] : undefined,
+  gradient: (node, [dy], needed) => gradients(node, dy, needed),
+};
+
+/** Of x and w, given that of y. The shape is picked out: an attribute more would make another problem of it. */
+function gradients(
+  { attributes: { batch, height, width, inputChannels, outputChannels, kernel, stride, padding }, inputs: [x, w] }: Node<ConvolutionShape>,
+  dy: Tensor | undefined,
+  [needX, needW]: readonly boolean[],
+): readonly (Tensor | undefined)[] {
+  const shape = { batch, height, width, inputChannels, outputChannels, kernel, stride, padding };
+  return [dy && needX ? apply(dataGradient, [dy, w], shape)[0] : undefined, dy && needW ? apply(weightGradient, [x, dy], shape)[0] : undefined];
+}
+
+const withStatistics: Op<ConvolutionStatisticsProblem> = {
+  name: 'convolutionWithStatistics',
+  infer: ([, w], { batch, outputChannels, ...shape }) => [
+    { shape: [batch, ...outputSize({ batch, outputChannels, ...shape }), outputChannels], name: w.name },
+    { shape: [outputChannels], name: `${w.name} mean` },
+    { shape: [outputChannels], name: `${w.name} inverse deviation` },
+    { shape: [outputChannels], name: `${w.name} variance` },
   ],
+  lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) => [use(statisticsKernel, attributes, { x, w, y, mean, inverseDeviation, variance })],
+  gradient(node, [dy, ...ofStatistics], needed) {
+    if (ofStatistics.some((gradient) => gradient !== undefined)) {
+      throw new ShapeError('convolutionWithStatistics: the gradient of the statistics themselves is not defined; use them in normalize alone, whose gradient contains their share');
+    }
+    return gradients(node, dy, needed);
+  },
 };
 
 const dataGradient: Op<ConvolutionShape> = {
@@ -60,6 +86,15 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
  */
 export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = {}): Tensor {
   return apply(forward, [x, w], shapeOf(x, w, options))[0];
+}
+
+/**
+ * A convolution that also gives the statistics of each channel of its y, for `normalize`.
+ * No gradient may arrive at them: that of `normalize` is all there is.
+ */
+export function convolutionWithStatistics(x: Tensor, w: Tensor, { epsilon, ...options }: ConvolutionOptions & { readonly epsilon: number }): Statistics & { readonly y: Tensor } {
+  const [y, mean, inverseDeviation, variance] = apply(withStatistics, [x, w], { ...shapeOf(x, w, options), epsilon });
+  return { y, mean, inverseDeviation, variance };
 }
 
 /** A convolution whose epilogue scales, shifts, adds and clips in the same pass. For inference: it has no gradient. */

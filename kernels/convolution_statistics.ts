@@ -1,0 +1,107 @@
+import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import { combineDispatch, expectedStatistics, partialsLength, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
+import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
+import type { Cost, Kernel, KernelCall, Operand } from './kernel.ts';
+import { blockStyles } from './row-blocks.ts';
+
+export interface ConvolutionStatisticsProblem extends ConvolutionShape {
+  /** Added to the variance. */
+  readonly epsilon: number;
+}
+
+/** y as a matrix of pixels and channels. */
+const matrixOf = (problem: ConvolutionStatisticsProblem): StatisticsProblem => ({
+  rows: operandSizes(problem).y / problem.outputChannels,
+  channels: problem.outputChannels,
+  epsilon: problem.epsilon,
+});
+
+const statisticsOf = ({ channels }: StatisticsProblem): Record<string, Operand> => {
+  const vector: Operand = { role: 'output', type: 'f32', length: channels };
+  return { mean: vector, inverseDeviation: vector, variance: vector };
+};
+
+/** The convolution alone computes y once more. */
+const againFor = (dispatches: number, cost: Cost): KernelCall['again'] => ({ y: { dispatches: [...Array(dispatches).keys()], cost } });
+
+/** A convolution, then both passes of the statistics over its y. */
+function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall {
+  const matrix = matrixOf(problem);
+  const [style] = blockStyles(traits);
+  const { errorBound } = call;
+  return {
+    ...call,
+    operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) } },
+    dispatches: [...call.dispatches, ...statisticsDispatches(style, matrix, 'y')],
+    again: againFor(call.dispatches.length, convolution.cost(problem)),
+    ...(errorBound && {
+      errorBound: (inputs) => {
+        const y = { ...convolution.reference(problem, inputs).y, error: errorBound(inputs).y };
+        const statistics = expectedStatistics(y, matrix);
+        return { y: y.error, mean: statistics.mean.error, inverseDeviation: statistics.inverseDeviation.error, variance: statistics.variance.error };
+      },
+    }),
+  };
+}
+
+/**
+ * A convolution by tiles of workgroup memory that reduces its tiles' columns while it has them in registers: y is not read
+ * again. Undefined for all other variants, where the reduction is split, and where the tiles' memory is too small for it.
+ * A slice may begin in the midst of a tile of rows, so that there are none.
+ */
+function fused({ variant, product, dispatches, operands }: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+  const [multiply] = dispatches;
+  if (product === undefined || dispatches.length !== 1 || multiply.shader !== 'convolution_tiled.wgsl') return undefined;
+  const { rows, columns, depth, rowsEach, buffers } = product.tile;
+  const sums = ((rows / rowsEach) * columns) / 4;
+  if (sums > (buffers * depth * columns) / 4 || sums > buffers * rows * (depth / 4 + 1)) return undefined;
+  const matrix = matrixOf(problem);
+  const blocks = ceilDivide(matrix.rows, rows);
+  const { x, w, y } = operands;
+  return {
+    variant: `${variant} with statistics`,
+    operands: { x, w, y, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: 2 * blocks * matrix.channels } },
+    dispatches: [
+      { ...multiply, entryPoint: 'with_statistics', operands: ['x', 'w', 'y', 'partials'], slices: undefined },
+      combineDispatch(blockStyles(traits)[0], matrix, { blocks, rowsPerBlock: rows }),
+    ],
+    again: againFor(1, convolution.cost(problem)),
+    product,
+  };
+}
+
+/**
+ * y = x * w, and mean, inverse deviation (from the biased variance and epsilon) and unbiased variance of each channel of y: all
+ * of batch normalisation in training but its last pass, which is `normalize`.
+ */
+export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
+  name: 'convolution_statistics',
+  calls: (problem, traits) =>
+    gatherCalls(problem, 'forward', undefined, traits, { source: 'x', destination: 'y' }).flatMap((call) => {
+      const apart = inThreePasses(call, problem, traits);
+      const together = fused(call, problem, traits);
+      if (together === undefined) return [apart];
+      // To meet in workgroup memory is dear where a processor has to pretend that it has some.
+      return traits.kind === 'gpu' ? [together, apart] : [apart, together];
+    }),
+  reference: (problem, inputs) => {
+    const { y } = convolution.reference(problem, inputs);
+    return { y, ...expectedStatistics(y, matrixOf(problem)) };
+  },
+  // Three operations an element for the statistics. Each operand once, as where y is not read again.
+  cost: (problem) => {
+    const { flop, bytes } = convolution.cost(problem);
+    return { flop: flop + 3 * operandSizes(problem).y, bytes };
+  },
+  // Reductions short enough not to be split, so that tiles are fused; then what is left.
+  cases: [
+    { batch: 1, height: 1, width: 1, inputChannels: 4, outputChannels: 4, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
+    { batch: 3, height: 11, width: 13, inputChannels: 12, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
+    { batch: 2, height: 9, width: 15, inputChannels: 8, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-3 },
+    { batch: 1, height: 17, width: 19, inputChannels: 4, outputChannels: 24, kernel: [7, 7], stride: [2, 2], padding: [3, 3], epsilon: 1e-5 },
+    { batch: 2, height: 7, width: 5, inputChannels: 13, outputChannels: 17, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
+    { batch: 1, height: 5, width: 6, inputChannels: 268, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
+    { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
+  ],
+  miniature,
+};

@@ -1,0 +1,53 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { convolution } from '../../kernels/convolution.ts';
+import { convolutionStatistics } from '../../kernels/convolution_statistics.ts';
+import { runKernel } from '../../src/gpu/run-kernel.ts';
+import { testDevice } from '../support/device.ts';
+import { assertWithin, testKernel, uniformNumbers } from '../support/kernel-test.ts';
+
+testKernel(convolutionStatistics);
+
+const pointwise = { batch: 3, height: 11, width: 13, inputChannels: 8, outputChannels: 12, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 } as const;
+const isFused = ({ variant }: { readonly variant: string }): boolean => variant.endsWith('with statistics');
+
+test('on a GPU each tile with statistics stands before the same without, which can be sliced', () => {
+  const variants = convolutionStatistics.calls(pointwise, { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 });
+  const fused = variants.filter(isFused);
+  assert.is(fused.length, 5);
+  assert.ok(isFused(variants[0]));
+  for (const call of fused) {
+    const apart = variants[variants.indexOf(call) + 1];
+    assert.is(call.variant, `${apart.variant} with statistics`);
+    assert.is(call.dispatches[0].slices, undefined);
+    assert.ok(apart.dispatches[0].slices !== undefined);
+  }
+});
+
+test('a variant in three passes has the bits of the convolution, and so has the fused one of the same tile', async () => {
+  const device = await testDevice();
+  const uniform = uniformNumbers(5);
+  const numbers = (length: number): Float64Array => Float64Array.from({ length }, uniform);
+  const inputs = { x: numbers(429 * 8), w: numbers(8 * 12) };
+  const plain = convolution.calls(pointwise, device.traits);
+  for (const call of convolutionStatistics.calls(pointwise, device.traits)) {
+    const same = plain.find(({ variant }) => variant === call.variant.replace(' with statistics', ''));
+    assert.ok(same, call.variant);
+    assert.equal((await runKernel(device, call, inputs)).y, (await runKernel(device, same, inputs)).y, call.variant);
+  }
+});
+
+test('a mean 10,000 deviations from zero costs the variance no more than three digits', async () => {
+  const device = await testDevice();
+  const uniform = uniformNumbers(7);
+  const x = Float64Array.from({ length: 429 * 8 }, (_, i) => (i % 8 === 0 ? 1 : Math.fround(0.1 * Math.sqrt(3) * uniform())));
+  // y = 1000 + one of the channels of x.
+  const w = Float64Array.from({ length: 8 * 12 }, (_, i) => (i < 12 ? 1000 : Math.floor(i / 12) === 1 + ((i % 12) % 7) ? 1 : 0));
+  const { variance } = convolutionStatistics.reference(pointwise, { x, w });
+  for (const call of convolutionStatistics.calls(pointwise, device.traits)) {
+    const actual = await runKernel(device, call, { x, w });
+    assertWithin(`${call.variant}: variance`, actual.variance, variance.value, variance.value.map((value) => 1e-3 * value));
+  }
+});
+
+test.run();
