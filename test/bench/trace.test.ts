@@ -71,10 +71,10 @@ test('the host plans, compiles, makes buffers, writes, records, submits, waits a
 test('the device has a slice for each kernel call, with variant, work and rates', ({ trace, program }) => {
   const calls = slices(trace, DEVICE).filter(({ args }) => args?.kernel !== undefined);
   assert.equal(calls.map(({ args }) => [args?.kernel, args?.variant]), program.plan.calls.map(({ kernel, call }) => [kernel.name, call.variant]));
-  const convolution = calls.find(({ args }) => args?.kernel === 'convolution')?.args as Record<string, number>;
-  assert.is(convolution.FLOP, program.plan.calls.find(({ kernel }) => kernel.name === 'convolution')?.cost.flop);
-  // The convolution and the linear layer.
-  assert.match(kernelSummary(trace), /^convolution +2 /m);
+  const convolution = calls.find(({ args }) => args?.kernel === 'convolution_statistics')?.args as Record<string, number>;
+  assert.is(convolution.FLOP, program.plan.calls.find(({ kernel }) => kernel.name === 'convolution_statistics')?.cost.flop);
+  // The convolution's and the linear layer's.
+  assert.match(kernelSummary(trace), /^convolution_weight_gradient +2 /m);
 });
 
 test('the device has work only after its submission', ({ trace }) => {
