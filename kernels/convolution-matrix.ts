@@ -80,6 +80,7 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
         BLOCK_COLUMNS: blockColumns,
         INVOCATIONS: invocations,
         PADDING: padding,
+        UNROLLED: traits.kind === 'gpu',
       },
     }),
     stagingOperations: vectors * (isPointwise(gather.shape) ? 6 : 14) + weightVectors * (forward || isPointwise(gather.shape) ? 10 : 16),

@@ -18,7 +18,8 @@
 // Needs: subgroups, and what the library needs; source and destination channels in multiples of four.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU, POINTWISE, Scalar, Target as in convolution_tiled.wgsl; MATRIX_ROWS, MATRIX_COLUMNS,
 //   MATRIX_DEPTH of the unit; TILE_ROWS, TILE_COLUMNS, DEPTH, BLOCK_ROWS, BLOCK_COLUMNS, multiples of these; INVOCATIONS;
-//   PADDING, vectors behind each row of a tile: 16 bytes, which the unit's loads are aligned to, and rows begin in other banks.
+//   PADDING, vectors behind each row of a tile: 16 bytes, which the unit's loads are aligned to, and rows begin in other banks;
+//   UNROLLED as in convolution_tiled.wgsl.
 
 struct Parameters {
   batch: u32,
@@ -220,7 +221,7 @@ fn stage(lane: u32) {
 fn multiply(block: u32, sums: ptr<function, array<Sum, FRAGMENTS>>) {
   let firstRow = block / BLOCKS_ACROSS * BLOCK_ROWS;
   let firstColumn = block % BLOCKS_ACROSS * BLOCK_COLUMNS;
-  for (var k = 0u; k < DEPTH; k += MATRIX_DEPTH) {
+  for (var k = 0u; k < select(4u * parameters.depthVectors, DEPTH, UNROLLED); k += MATRIX_DEPTH) {
     var right: array<Right, FRAGMENT_COLUMNS>;
     for (var j = 0u; j < FRAGMENT_COLUMNS; j++) {
       let column = firstColumn + j * MATRIX_COLUMNS;
@@ -295,7 +296,8 @@ fn main(
 
   for (var firstBlock = 0u; firstBlock < BLOCKS; firstBlock += subgroups) {
     let block = firstBlock + subgroup;
-    var sums: array<Sum, FRAGMENTS>;
+    // Said in full: without a value, Tint (of Chromium 156) leaves it as it was in the pass before.
+    var sums = array<Sum, FRAGMENTS>();
     var tapRow = firstStep / max(stepsPerRun, 1u);
     var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
     for (var step = firstStep; step <= lastStep; step++) {

@@ -2,19 +2,19 @@ import { readFileSync } from 'node:fs';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits, Dispatch, ForeignShader, MatrixProduct } from '../../src/gpu/dispatch.ts';
 
-const LIBRARY: ForeignShader = {
+export const EMULATION: ForeignShader = {
   name: 'emulated_matrix_units.wgsl',
   source: readFileSync(new URL('emulated_matrix_units.wgsl', import.meta.url), 'utf8'),
 };
 
-/** An adapter as if it had matrix units for these products. */
-export const withMatrixUnits = (traits: AdapterTraits, products: readonly MatrixProduct[]): AdapterTraits => ({
+/** An adapter as if it had matrix units for these products, and subgroups of this size. */
+export const withMatrixUnits = (traits: AdapterTraits, products: readonly MatrixProduct[], subgroupSize: number): AdapterTraits => ({
   ...traits,
-  matrixUnits: { products, subgroupSizes: [traits.subgroupSize, traits.subgroupSize] },
+  matrixUnits: { products, subgroupSizes: [subgroupSize, subgroupSize] },
 });
 
 /** A call by matrix units with the units' library exchanged for its emulation; all else stays as it is. */
-export function emulated(call: KernelCall, { subgroupSize }: AdapterTraits, library = LIBRARY): KernelCall {
+export function emulated(call: KernelCall, { subgroupSize }: AdapterTraits, library = EMULATION): KernelCall {
   return {
     ...call,
     variant: `${call.variant}, emulated`,
