@@ -79,14 +79,19 @@ test('fewer subgroups than blocks take several passes', async () => {
 
 if (traits.f16 === true) {
   test('numbers of 16 bits, square and flat units', async () => {
-    const [, strided, stem, whole, inParts] = convolutionF16.cases;
-    for (const problem of [strided, stem]) await check(convolutionF16, problem, callsOf(convolutionF16, problem, wide(SQUARE), '32x32'));
-    for (const problem of [whole, inParts]) await check(convolutionF16, problem, callsOf(convolutionF16, problem, wide(FLAT), '32x32'));
+    const [, strided, , , inParts] = convolutionF16.cases;
+    await check(convolutionF16, strided, callsOf(convolutionF16, strided, wide(SQUARE), '32x32'));
+    await check(convolutionF16, inParts, callsOf(convolutionF16, inParts, wide(FLAT), '32x32'));
   });
+}
 
-  test('numbers of 16 bits, data gradient', async () => {
+// lavapipe has matrix units since some Mesa after 25.0, for numbers of 16 bits; scripts/on-newer-lavapipe.sh runs this suite there.
+if (traits.matrixUnits !== undefined) {
+  test('the units of this adapter compute a data gradient of 16-bit numbers, by every tile', async () => {
     const kernel = dataGradientF16();
-    await check(kernel, RAGGED, callsOf(kernel, RAGGED, wide(SQUARE), '32x32'));
+    const calls = kernel.calls(RAGGED, traits).filter(({ dispatches }) => isByMatrixUnits(dispatches[0]));
+    assert.ok(calls.length >= 3);
+    await check(kernel, RAGGED, calls);
   });
 }
 
