@@ -111,18 +111,18 @@ function totalsTable(calls: readonly PlannedCall[]): string {
 }
 
 /** The shortest prediction for a convolution with or without matrix units, in the type that the GPU's units take. */
-function byUnits({ node, cost }: PlannedCall, direction: Direction, index: number): { readonly units: Prediction; readonly lanes: Prediction; readonly variant: string } {
+function byUnits({ node, cost }: PlannedCall, direction: Direction, index: number): { readonly units: Prediction; readonly lanes: Prediction } {
   const matrixUnits = UNITS[index];
   const { component } = matrixUnits.products[0];
   const names = { source: 'source', destination: 'destination' };
   const calls = gatherCalls(node.attributes as ConvolutionShape, direction, undefined, { ...TRAITS, f16: true, matrixUnits }, names, component);
   const own = component === 'f16' ? { ...cost, bytes: cost.bytes / 2 } : cost;
-  const best = (matrix: boolean): { readonly variant: string; readonly prediction: Prediction } =>
+  const best = (matrix: boolean): Prediction =>
     calls
       .filter(({ product }) => product !== undefined && (product.matrix !== undefined) === matrix)
-      .map((call) => ({ variant: call.variant, prediction: predict(call, own, GPUS[index]) }))
-      .reduce((a, b) => (b.prediction.time < a.prediction.time ? b : a));
-  return { units: best(true).prediction, lanes: best(false).prediction, variant: best(true).variant };
+      .map((call) => predict(call, own, GPUS[index]))
+      .reduce((a, b) => (b.time < a.time ? b : a));
+  return { units: best(true), lanes: best(false) };
 }
 
 function unitsTable(calls: readonly PlannedCall[]): string {
@@ -136,7 +136,7 @@ function unitsTable(calls: readonly PlannedCall[]): string {
     String(count),
     figure(planned.cost.flop / 1e9),
     ...GPUS.map((gpu, index) => {
-      const { units, lanes, variant } = byUnits(planned, direction, index);
+      const { units, lanes } = byUnits(planned, direction, index);
       sums[index].units += count * units.time;
       sums[index].lanes += count * lanes.time;
       const share = (100 * planned.cost.flop) / (units.time * 1e6 * peakMatrixTeraflops(gpu, UNITS[index].products[0].component));
