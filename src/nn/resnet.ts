@@ -29,6 +29,7 @@ interface ConvolutionLayer {
 }
 
 interface Bottleneck {
+  readonly name: string;
   readonly layers: readonly [ConvolutionLayer, ConvolutionLayer, ConvolutionLayer];
   readonly shortcut: ConvolutionLayer | undefined;
 }
@@ -65,6 +66,7 @@ export class ResNet50 {
         const stride = block === 0 && stageIndex > 0 ? 2 : 1;
         const [first, second] = strideIn === 'v1' ? [stride, 1] : [1, stride];
         blocks.push({
+          name,
           layers: [
             layer(`${name}.conv1`, `${name}.bn1`, 1, inputs, inner, first),
             layer(`${name}.conv2`, `${name}.bn2`, 3, inner, inner, second),
@@ -79,16 +81,23 @@ export class ResNet50 {
     this.features = inputs;
   }
 
-  /** @param images [batch, height, width, 4] @returns [batch, features] */
-  apply(pass: Pass, images: Tensor): Tensor {
+  /**
+   * @param images [batch, height, width, 4]
+   * @param observe hears of what comes out of the stem (conv1, with its normalisation and ReLU) and of each block (layer1.0, ...)
+   * @returns [batch, features]
+   */
+  apply(pass: Pass, images: Tensor, observe?: (name: string, output: Tensor) => void): Tensor {
     const run = (x: Tensor, { weight, norm, stride, padding }: ConvolutionLayer, end: { relu?: boolean; residual?: Tensor }): Tensor =>
       pass.convolutionBatchNorm(x, weight, norm, { stride, padding, ...end });
 
-    let x = maxPool(run(images, this.stem, { relu: true }), { window: 3, stride: 2, padding: 1 });
-    for (const { layers, shortcut } of this.blocks) {
+    const stem = run(images, this.stem, { relu: true });
+    observe?.('conv1', stem);
+    let x = maxPool(stem, { window: 3, stride: 2, padding: 1 });
+    for (const { name, layers, shortcut } of this.blocks) {
       const residual = shortcut === undefined ? x : run(x, shortcut, {});
       const inner = run(run(x, layers[0], { relu: true }), layers[1], { relu: true });
       x = run(inner, layers[2], { relu: true, residual });
+      observe?.(name, x);
     }
     return globalAveragePool(x);
   }
