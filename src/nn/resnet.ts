@@ -18,17 +18,22 @@ const STAGES = [
   { blocks: 3, channels: 512 },
 ] as const;
 
+/** What follows the stem. */
+export const STEM_POOLING = { window: 3, stride: 2, padding: 1 } as const;
+
 /** Outputs of a block over its inner channels. */
 const EXPANSION = 4;
 
-interface ConvolutionLayer {
+/** A convolution without bias, and the batch normalisation after it. */
+export interface ConvolutionLayer {
   readonly weight: Tensor;
   readonly norm: BatchNorm;
   readonly stride: number;
   readonly padding: number;
 }
 
-interface Bottleneck {
+/** Three convolutions, around which the input goes as it is or through a fourth. */
+export interface Bottleneck {
   readonly name: string;
   readonly layers: readonly [ConvolutionLayer, ConvolutionLayer, ConvolutionLayer];
   readonly shortcut: ConvolutionLayer | undefined;
@@ -40,8 +45,8 @@ interface Bottleneck {
  */
 export class ResNet50 {
   readonly features: number;
-  private readonly stem: ConvolutionLayer;
-  private readonly blocks: readonly Bottleneck[];
+  readonly stem: ConvolutionLayer;
+  readonly blocks: readonly Bottleneck[];
 
   constructor(network: Network, settings: Partial<ResNet50Settings> = {}) {
     const { width, stride: strideIn } = { ...DEFAULT_RESNET50, ...settings };
@@ -92,7 +97,7 @@ export class ResNet50 {
 
     const stem = run(images, this.stem, { relu: true });
     observe?.('conv1', stem);
-    let x = maxPool(stem, { window: 3, stride: 2, padding: 1 });
+    let x = maxPool(stem, STEM_POOLING);
     for (const { name, layers, shortcut } of this.blocks) {
       const residual = shortcut === undefined ? x : run(x, shortcut, {});
       const inner = run(run(x, layers[0], { relu: true }), layers[1], { relu: true });
