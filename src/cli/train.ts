@@ -5,6 +5,7 @@ import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization } from '../nn/pixels.ts';
+import { absentConvolutions } from '../nn/pretrained.ts';
 import type { Json } from '../training/checkpoint.ts';
 import { describeWeights } from './weights-report.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
@@ -80,6 +81,8 @@ export const trainCommand = defineCommand({
       keep: options.keep,
       fresh: resume === undefined,
     });
+    const gone = weights?.pretrained === undefined ? [] : absentConvolutions(weights.pretrained);
+    if (options.batchNorm === 'frozen' && gone.length > 0) note(`--batch-norm frozen: ${gone.length} convolutions are absent in ${String(given.weights)}, and the running statistics after them are of what is gone; --batch-norm train takes new ones`);
     const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
     const dataset = await openData({ ...options, imageSize: options.size });
     const training = trainingOf(options, options.steps ?? options.epochs * stepsPerEpoch(dataset, options));

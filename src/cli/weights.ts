@@ -1,4 +1,5 @@
 import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS } from '../nn/pixels.ts';
+import { absentConvolutions } from '../nn/pretrained.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
@@ -73,7 +74,7 @@ function describeFile(weights: StartingWeights, name: string): string {
     `  loaded       ${state.size} tensors`,
     `  absent       ${absent.length === 0 ? 'none' : `${absent.length} tensors, which a training draws:`}`,
     ...absent.map((tensor) => `    ${tensor} [${network.layouts.get(tensor)?.fileShape.join(', ')}], ${describeInitial(network, tensor)}`),
-    ...(absent.some((tensor) => /conv\d\.weight$|downsample\.0\.weight$/.test(tensor)) ? ['    The running statistics after these are of the convolutions that are gone: train them anew (--batch-norm train, the default).'] : []),
+    ...(absentConvolutions(pretrained).length > 0 ? ['    Running statistics after an absent convolution are of what is gone; --batch-norm train, the default, takes new ones.'] : []),
     `  not used     ${unused.length === 0 ? 'none' : `${unused.length} tensors:`}`,
     ...groupNames(unused).map((tensor) => `    ${tensor}`),
   ].join('\n');

@@ -27,6 +27,9 @@ export interface PretrainedResNet50 {
   readonly input: InputConvention | undefined;
 }
 
+/** Convolutions that are absent though a batch norm's running statistics are there, which then are of what is gone. */
+export const absentConvolutions = ({ absent }: Pick<PretrainedResNet50, 'absent'>): readonly string[] => absent.filter((name) => /(^|\.)(conv\d|downsample\.0)\.weight$/.test(name));
+
 export interface PretrainedOptions {
   /** What stands before the names of the network that is meant, where the file holds several. Default: found. */
   readonly prefix?: string;
