@@ -72,7 +72,7 @@ export const trainCommand = defineCommand({
     const checkpoint = given.resume === undefined ? undefined : await findCheckpoint(given.resume as string);
     const resume = checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--resume'), name: checkpoint };
     const weights = resume === undefined && given.weights !== undefined ? await readWeightsFile(given.weights as string, '--weights', given) : undefined;
-    const options = weights === undefined ? resolveResumed(given, resume?.file.about.options, checkpoint) : resolveOptions(TRAIN_OPTIONS, given, optionsOfWeights(weights.file, given.weights as string));
+    const options = weights === undefined ? resolveResumed(given, resume?.file.about.options, checkpoint) : resolveOptions(TRAIN_OPTIONS, given, checkedOptions(optionsOfWeights(weights.file, given.weights as string), given.weights as string));
     if (given.steps !== undefined && given.epochs !== undefined) throw new OptionError('--steps and --epochs were both given; give one of them');
     checkTuning(options);
     await ensureAdapter(options.adapter);
@@ -153,6 +153,12 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     optimizer: { kind: options.optimizer, weightDecay: options.weightDecay, momentum: options.momentum },
     schedule: { learningRate: options.learningRate, warmupSteps: options.warmup, decay: options.schedule, final: options.finalRate },
   };
+}
+
+/** Options out of a file, which may say anything. @throws OptionError that names the file and the option */
+function checkedOptions(said: Readonly<Record<string, unknown>>, file: string): Record<string, unknown> {
+  const known = Object.entries(said).filter(([key, value]) => value !== undefined && key in TRAIN_OPTIONS);
+  return Object.fromEntries(known.map(([key, value]) => [key, TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS].check(value, `${file}, ${optionName(key)}`)]));
 }
 
 /** On resuming, the checkpoint's options stand in for the defaults, and only changeable ones may be given otherwise. */
