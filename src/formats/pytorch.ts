@@ -126,23 +126,18 @@ async function readZipFile(bytes: Uint8Array, fail: Fail): Promise<Contents> {
 
 function readStream(bytes: Uint8Array, fail: Fail): Contents {
   const storages = new StorageTable();
-  let position = 0;
-  const next = (what: string): unknown => {
-    const { value, end } = readTensors(bytes, { storages, start: position, what, fileStart: 0, fail });
-    position = end;
-    return value;
-  };
-  if (next('magic number') !== MAGIC_NUMBER) fail('not a file of torch.save: its magic number is another');
-  const version = next('version');
-  if (version !== STREAM_VERSION) fail(`it is of version ${printable(String(version))} of torch.save's stream; only ${STREAM_VERSION} is known`);
+  const stream = new PickleStream(bytes, 0, fail, storages);
+  if (stream.next('magic number') !== MAGIC_NUMBER) fail('not a file of torch.save: its magic number is another');
+  const version = stream.next('version');
+  if (version !== STREAM_VERSION) fail(`it is of version ${shown(version)} of torch.save's stream; only ${STREAM_VERSION} is known`);
   // What is said of the writer's machine does not matter: storages are little-endian whatever the machine was.
-  next('description of the machine');
-  const value = next('object');
-  const keys = next('list of storages');
+  stream.next('description of the machine');
+  const value = stream.next('object');
+  const keys = stream.next('list of storages');
   if (!Array.isArray(keys)) return fail('the list of its storages is none');
   for (const key of keys) {
-    const storage = storages.find(key) ?? fail(`the storage ${printable(String(key))} belongs to no tensor`);
-    position = takeStorage(bytes, position, storage, fail);
+    const storage = storages.find(key) ?? fail(`the storage ${shown(key)} belongs to no tensor`);
+    stream.position = takeStorage(bytes, stream.position, storage, fail);
   }
   for (const { key, bytes: data } of storages.all) if (data === undefined) fail(`the storage ${printable(key)} is missing`);
   return flatten(value, fail);
@@ -151,31 +146,20 @@ function readStream(bytes: Uint8Array, fail: Fail): Contents {
 function readTarFile(bytes: Uint8Array, fail: Fail): Contents {
   const members = readTar(bytes, fail);
   const member = (name: string): { readonly start: number; readonly bytes: Uint8Array } => members.get(name) ?? fail(`a tar archive, but none of torch.save: it has no member ${name}`);
-  const reader = (name: string): { next(): unknown; readonly bytes: Uint8Array; position: number } => {
-    const { start, bytes: data } = member(name);
-    const self = {
-      bytes: data,
-      position: 0,
-      next(): unknown {
-        const { value, end } = readTensors(data, { start: self.position, what: name, fileStart: start, fail });
-        self.position = end;
-        return value;
-      },
-    };
-    return self;
-  };
+  const reader = (name: string): PickleStream => new PickleStream(member(name).bytes, member(name).start, fail);
 
   const parts = new Map<number, StoragePart>();
   const storages = reader('storages');
-  for (let left = count(storages.next(), 'number of storages', fail); left > 0; left--) {
-    const [key, , type] = tupleOf(storages.next(), 3, 'a storage', fail);
-    if (!(type instanceof ElementType)) fail('the type of a storage is none');
+  for (let left = count(storages.next('number of storages'), 'number of storages', fail); left > 0; left--) {
+    const [name, , type] = tupleOf(storages.next('storage'), 3, 'a storage', fail);
+    const key = count(name, 'key of a storage', fail);
+    if (!(type instanceof ElementType)) return fail('the type of a storage is none');
     const length = readCount(storages.bytes, storages.position, fail);
-    const storage = new Storage(String(key), type as ElementType, length);
+    const storage = new Storage(String(key), type, length);
     storages.position = takeStorage(storages.bytes, storages.position, storage, fail);
-    parts.set(count(key, 'key of a storage', fail), { storage, offset: 0, count: length });
+    parts.set(key, { storage, offset: 0, count: length });
   }
-  const views = storages.next();
+  const views = storages.next('list of views');
   if (!Array.isArray(views)) fail('the list of views of storages is none');
   for (const view of views as unknown[]) {
     const [key, rootKey, offset, length] = tupleOf(view, 4, 'a view of a storage', fail).map((item) => count(item, 'view of a storage', fail));
@@ -185,8 +169,8 @@ function readTarFile(bytes: Uint8Array, fail: Fail): Contents {
 
   const objects = new Map<number, StoredTensor>();
   const tensors = reader('tensors');
-  for (let left = count(tensors.next(), 'number of tensors', fail); left > 0; left--) {
-    const [key, storageKey] = tupleOf(tensors.next(), 3, 'a tensor', fail).map((item, index) => (index < 2 ? count(item, 'key of a tensor', fail) : 0));
+  for (let left = count(tensors.next('number of tensors'), 'number of tensors', fail); left > 0; left--) {
+    const [key, storageKey] = tupleOf(tensors.next('tensor'), 3, 'a tensor', fail).map((item, index) => (index < 2 ? count(item, 'key of a tensor', fail) : 0));
     const part = parts.get(storageKey) ?? fail(`the storage ${storageKey} is missing`);
     // The number of dimensions takes four bytes of eight.
     const view = new DataView(tensors.bytes.buffer, tensors.bytes.byteOffset, tensors.bytes.byteLength);
@@ -207,6 +191,24 @@ function readTarFile(bytes: Uint8Array, fail: Fail): Contents {
 
 // Pickles of tensors.
 
+/** Pickles that follow each other, with other bytes between them. */
+class PickleStream {
+  position = 0;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    private readonly fileStart: number,
+    private readonly fail: Fail,
+    private readonly storages?: StorageTable,
+  ) {}
+
+  next(what: string): unknown {
+    const { value, end } = readTensors(this.bytes, { storages: this.storages, start: this.position, what, fileStart: this.fileStart, fail: this.fail });
+    this.position = end;
+    return value;
+  }
+}
+
 /** Storages that a pickle speaks of, each once. */
 class StorageTable {
   private readonly byKey = new Map<string, Storage>();
@@ -216,7 +218,7 @@ class StorageTable {
   }
 
   find(key: unknown): Storage | undefined {
-    return this.byKey.get(String(key));
+    return typeof key === 'string' || typeof key === 'number' ? this.byKey.get(String(key)) : undefined;
   }
 
   /** A persistent id: ('storage', type, key, location, count) and, in the stream, a view of it: (key, offset, count) or None. */
@@ -405,12 +407,14 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
 // Values of pickles.
 
 function count(value: unknown, what: string, fail: Fail): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : fail(`the ${what} is ${printable(String(value))}, where a whole number is needed`);
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : fail(`the ${what} is ${shown(value)}, where a whole number is needed`);
 }
 
 function tupleOf(value: unknown, length: number, what: string, fail: Fail): readonly unknown[] {
   return value instanceof Tuple && value.items.length === length ? value.items : fail(`${what} is no tuple of ${length}`);
 }
 
+/** A value out of a file. What is in a container is not looked at: it may be itself, or the same a billion times. */
+const shown = (value: unknown): string => (typeof value === 'object' && value !== null ? 'a container' : printable(String(value)));
 /** Text out of a file, without what a terminal might obey. */
 const printable = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text).slice(1, -1);

@@ -182,6 +182,17 @@ test('lists of lists of the same lists, 10^7 in all, are met once each', async (
   assert.ok(process.cpuUsage(started).user < 1e6);
 });
 
+test('a list of lists of the same lists where a name or a number should be is not looked into', async () => {
+  // Ten to the sixth power of the same list, and a list of lists 10,000 deep.
+  const many = [[0x5d, 0x71, 0], ...Array.from({ length: 6 }, (_, level) => [0x5d, 0x71, level + 1, 0x28, ...new Array<number[]>(10).fill([0x68, level]).flat(), 0x65])].flat();
+  const deep = [...new Array<number>(10_000).fill(0x5d), ...new Array<number>(9_999).fill(0x61)];
+  for (const list of [many, deep]) {
+    assert.match((await errorOf(streamOf(pickled([0x7d]), pickled([0x5d], list, [0x61])))).message, /the storage a container belongs to no tensor/);
+    const id = tuple(short('storage'), global('torch.FloatStorage'), short('0'), short('cpu'), list, [0x4e]);
+    assert.match((await errorOf(streamOf(pickled(id, [0x51])))).message, /length of the storage 0 is a container/);
+  }
+});
+
 test('a list that contains itself ends', async () => {
   assert.match((await errorOf(streamOf(pickled([0x5d, 0x71, 0, 0x68, 0, 0x61])))).message, /holds no tensor/);
 });
