@@ -17,18 +17,18 @@ const LIST_NAMES: Readonly<Partial<Record<SetName, Readonly<Record<Domain, strin
   tuberlin: { sketch: 'png_ready', photo: 'ImageResized_ready' },
 };
 
-/** How the lists of a split are called in an archive; undefined where the two do not belong together. */
-export function listNames(archive: Archive, split: Split): Readonly<Record<Domain, string>> | undefined {
-  return archive.set === undefined || split.set !== archive.set ? undefined : LIST_NAMES[archive.set];
+/** Whether an archive has the lists of a split. */
+export function hasLists({ set, listFolders }: Archive, { lists }: Split): boolean {
+  return set !== undefined && LIST_NAMES[set] !== undefined && lists !== undefined && listFolders.includes(lists);
 }
 
 /**
  * Seen classes and their images from the `train` lists, unseen ones from `zero`, and held-out sketches of seen classes from
  * `test`; without such a list, a share of the sketches is held out. Labels are the class ids.
- * @param folder with the lists
  */
-export async function resolveByLists(archive: Archive, split: Split, folder: string, { validationFraction = HOLD_OUT_SHARE }: ResolveOptions): Promise<ResolvedSplit> {
-  const names = listNames(archive, split) as Readonly<Record<Domain, string>>;
+export async function resolveByLists(archive: Archive, split: Split, { validationFraction = HOLD_OUT_SHARE }: ResolveOptions): Promise<ResolvedSplit> {
+  const names = LIST_NAMES[archive.set as SetName] as Readonly<Record<Domain, string>>;
+  const folder = join(archive.root, split.lists as string);
   const problems: Problem[] = [];
   const collect = (list: List): List => {
     problems.push(...list.problems);
@@ -42,11 +42,11 @@ export async function resolveByLists(archive: Archive, split: Split, folder: str
   const test = await open('sketch', 'test');
   const withoutTest = test.problems.some(({ kind }) => kind === 'missing');
   if (withoutTest) problems.push({ kind: 'missing', severity: 'warning', file: test.file, message: 'the list is missing: other sketches of seen classes are held out instead' });
-  const listedTest = withoutTest ? [] : await reader.pictures('sketch', collect(test), seen, 'validation');
-  const sketches = await reader.pictures('sketch', collect(await open('sketch', 'train')), seen, 'train');
-  const photos = await reader.pictures('photo', collect(await open('photo', 'train')), seen, 'train');
-  const queries = await reader.pictures('sketch', collect(await open('sketch', 'zero')), unseen, 'queries');
-  const gallery = await reader.pictures('photo', collect(await open('photo', 'zero')), unseen, 'gallery');
+  const listedTest = withoutTest ? [] : await reader.pictures('sketch', collect(test), seen, false);
+  const sketches = await reader.pictures('sketch', collect(await open('sketch', 'train')), seen);
+  const photos = await reader.pictures('photo', collect(await open('photo', 'train')), seen);
+  const queries = await reader.pictures('sketch', collect(await open('sketch', 'zero')), unseen);
+  const gallery = await reader.pictures('photo', collect(await open('photo', 'zero')), unseen);
   const held = withoutTest ? holdOutSketches(sketches, validationFraction, HOLD_OUT_SEED) : new Set(listedTest);
   return {
     split,
@@ -87,13 +87,13 @@ function classesOf({ file, entries }: List, expected: readonly string[], problem
   const lacking = expected.filter((name) => !lineOf.has(classKey(name)));
   if (entries.length > 0 && lacking.length > 0) problems.push({ kind: 'class', severity: 'error', file, message: `the list lacks ${lacking.join(', ')}` });
   if (names.some((name, id) => name !== expected[id])) problems.push({ kind: 'wrong id', severity: 'warning', file, message: 'the class ids are in another order than the published ones; labels follow the list' });
-  return { file, names: Array.from(expected, (_, id) => names[id] ?? `(class ${id})`) };
+  return { file, names: Array.from(expected, (_, id) => names[id] ?? expected[id]) };
 }
 
 /** Turns entries of lists to pictures, and finds files that are missing or stand in two places. */
 class ListReader {
   private readonly folders = new Folders();
-  private readonly places = new Map<string, { readonly file: string; readonly line: number; readonly part: string }>();
+  private readonly places = new Map<string, { readonly file: string; readonly line: number }>();
   private readonly root: string;
   private readonly problems: Problem[];
 
@@ -102,7 +102,8 @@ class ListReader {
     this.problems = problems;
   }
 
-  async pictures(domain: Domain, { file, entries }: List, classes: ListedClasses, part: string): Promise<Picture[]> {
+  /** @param everyClass whether a class without a line is an error */
+  async pictures(domain: Domain, { file, entries }: List, classes: ListedClasses, everyClass = true): Promise<Picture[]> {
     const pictures: Picture[] = [];
     const found = new Set<string>();
     for (const { name: written, id, line } of entries) {
@@ -124,19 +125,18 @@ class ListReader {
       }
       const before = this.places.get(relative);
       if (before !== undefined) {
-        // A sketch that is held out is not trained on: nothing is lost but a line.
-        const harmless = before.part === part || (before.part === 'validation' && part === 'train');
-        report(harmless ? 'duplicate' : 'leak', harmless ? 'warning' : 'error', `${written} stands in ${basename(before.file)}:${before.line} already`);
+        // What is held out is not trained on; else nothing is lost but a line.
+        report('duplicate', 'warning', `${written} stands in ${basename(before.file)}:${before.line} already`);
         continue;
       }
-      this.places.set(relative, { file, line, part });
+      this.places.set(relative, { file, line });
       found.add(className);
       const path = await this.folders.find(join(this.root, relative));
       if (path === undefined) report('missing', 'error', `${join(this.root, relative)} does not exist`);
       else pictures.push({ domain, className, name: path, listed: { file, line } });
     }
     const without = classes.names.filter((name) => !found.has(name));
-    if (part !== 'validation' && entries.length > 0 && without.length > 0) this.problems.push({ kind: 'empty', severity: 'error', file, message: `no line is of ${without.join(', ')}` });
+    if (everyClass && entries.length > 0 && without.length > 0) this.problems.push({ kind: 'empty', severity: 'error', file, message: `no line is of ${without.join(', ')}` });
     return pictures;
   }
 }

@@ -28,7 +28,7 @@ export interface Archive {
 }
 
 /** Folders inside archives: one of them stands for the archive that it is in. */
-const INNER_FOLDERS = /^(256x256|zeroshot\d*|sketch|photo|png(_ready)?|ImageResized(_ready)?|EXTEND_image_sketchy(_ready)?|extended_photo|QuickDraw_(sketches|images)_final)$/;
+const INNER_FOLDERS = /^(256x256|zeroshot.*|sketch|photo|png(_ready)?|ImageResized(_ready)?|EXTEND_image_sketchy(_ready)?|extended_photo|QuickDraw_(sketches|images)_final)$/;
 /** The rendering of Sketchy that is used: the object centred and scaled as the original photo has it. */
 const RENDERING = 'tx_000000000000';
 
@@ -128,7 +128,7 @@ async function plainAt(root: string): Promise<Archive | undefined> {
 
 /** With list files beside it, it is SAKE's archive; else what the authors of the set published. */
 async function withLists(found: Omit<Archive, 'layout' | 'drawingFiles' | 'listFolders'>): Promise<Archive> {
-  const listFolders = (await foldersIn(found.root)).filter((name) => /^zeroshot\d*$/.test(name)).sort();
+  const listFolders = (await foldersIn(found.root)).filter((name) => /^zeroshot/.test(name));
   return { ...found, layout: listFolders.length > 0 ? 'SAKE archive' : 'official archive', drawingFiles: [], listFolders };
 }
 

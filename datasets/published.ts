@@ -4,7 +4,7 @@ import { recognise, type Archive, type Layout } from './layouts.ts';
 import { openPictures, type PictureOptions } from './pictures.ts';
 import { describeProblem, requireUsable, type Problem } from './problems.ts';
 import { resolveSplit, type ResolveOptions } from './resolve.ts';
-import { publishedSplits, readSplit, type Split } from './splits.ts';
+import { publishedSplits, readSplit, SET_TITLES, type Split } from './splits.ts';
 
 export interface PublishedOptions extends PictureOptions, ResolveOptions {
   /** The archive's folder, or the one above or below it. */
@@ -54,7 +54,7 @@ async function onlySplit({ set, root }: Archive, unseenClasses: readonly string[
 
 /** @throws DatasetError where a published split is of another set than the archive; plain folders may hold any */
 export function requireSameSet({ root, set }: Archive, split: Split): void {
-  if (set !== undefined && split.set !== undefined && split.set !== set) throw new DatasetError(`the split ${split.name} is of ${split.title}, and ${root} holds ${set}`);
+  if (set !== undefined && split.set !== undefined && split.set !== set) throw new DatasetError(`the split ${split.name} is of ${SET_TITLES[split.set]}, and ${root} holds ${SET_TITLES[set]}`);
 }
 
 /** The warnings as lines. */

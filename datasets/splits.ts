@@ -5,18 +5,20 @@ import { classKey } from './class-names.ts';
 
 export type SetName = 'sketchy' | 'tuberlin' | 'quickdraw';
 
+export const SET_TITLES: Readonly<Record<SetName, string>> = { sketchy: 'Sketchy Extended', tuberlin: 'TU-Berlin Extended', quickdraw: 'QuickDraw Extended' };
+
 export interface Split {
   /** A published split's name, or the file's. */
   readonly name: string;
   readonly title: string;
   /** Where the split comes from. */
   readonly source: string;
-  /** The set that it splits; people's own files need not say. */
+  /** The set that it splits, if it is a published one. */
   readonly set?: SetName;
-  /** The folder of the SAKE archive that has the lists of this split. */
+  /** The folder in the SAKE archive that has the lists of this split. */
   readonly lists?: string;
   /** Numbers of images that figures in the literature refer to. */
-  readonly published?: { readonly queries: number; readonly gallery: number };
+  readonly published?: { readonly queries: number; readonly gallery: number; readonly sketchesPerClass?: number };
   /** Other names of classes, by which some sources call them. */
   readonly spellings?: Readonly<Record<string, string>>;
   /** In the order of the class ids. */
@@ -27,7 +29,8 @@ export interface Split {
 export const PUBLISHED_SPLITS = ['sketchy1', 'sketchy2', 'tuberlin', 'quickdraw'] as const;
 
 /**
- * A published split by its name, or a JSON file with `seen` and `unseen`, lists of class names.
+ * A published split by its name, or a JSON file with `seen` and `unseen`, lists of class names, and, for list files in the manner
+ * of SAKE's, `lists`, the name of their folder in the archive.
  * @throws DatasetError where it is neither, or a class stands in it twice, under whatever spelling
  */
 export async function readSplit(given: string): Promise<Split> {
@@ -52,14 +55,15 @@ function splitFrom(text: string, file: string): Split {
   } catch (cause) {
     throw new DatasetError(`${file} is no JSON: ${(cause as Error).message}`, { cause });
   }
-  const { seen, unseen } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
+  const { seen, unseen, lists } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
   const areNames = (names: unknown): names is string[] => Array.isArray(names) && names.every((name) => typeof name === 'string' && classKey(name) !== '');
   if (!areNames(seen) || !areNames(unseen)) throw new DatasetError(`${file} must hold {"seen": [...], "unseen": [...]}, lists of class names`);
+  if (lists !== undefined && (typeof lists !== 'string' || !/^[^/\\]+$/.test(lists))) throw new DatasetError(`${file}: "lists" must be the name of a folder in the archive`);
   const known = new Map<string, string>();
   for (const name of [...seen, ...unseen]) {
     const other = known.get(classKey(name));
     if (other !== undefined) throw new DatasetError(`${file}: "${other}" and "${name}" are one class; name it once, as seen or as unseen`);
     known.set(classKey(name), name);
   }
-  return { name: file, title: file, source: file, seen, unseen };
+  return { name: file, title: file, source: file, lists, seen, unseen };
 }
