@@ -6,7 +6,7 @@ import { ImageError, requireDecodable } from '../src/platform/node/images.ts';
 import type { Archive, Layout } from './layouts.ts';
 import { encodedPicture, type Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';
-import { resolveSplit, type ResolvedSplit } from './resolve.ts';
+import { resolveSplit, type ResolvedSplit, type ResolveOptions } from './resolve.ts';
 import { SET_TITLES, type SetName, type Split } from './splits.ts';
 
 export const PARTS = ['train', 'validation', 'queries', 'gallery'] as const;
@@ -45,16 +45,20 @@ export interface CheckReport {
   readonly problems: readonly Problem[];
 }
 
+export interface CheckOptions extends ResolveOptions {
+  /** Hears of images done. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /** Images under way at a time: enough for all of sharp's threads, and few enough for the memory. */
 const AT_A_TIME = 32;
 
 /**
  * Reads and decodes each image of the splits once, whole. Copies are found by their bytes (SHA-256).
- * @param onProgress hears of images done
  */
-export async function checkArchive(archive: Archive, splits: readonly Split[], onProgress?: (done: number, total: number) => void): Promise<CheckReport> {
+export async function checkArchive(archive: Archive, splits: readonly Split[], { onProgress, ...options }: CheckOptions = {}): Promise<CheckReport> {
   const resolved: ResolvedSplit[] = [];
-  for (const split of splits) resolved.push(await resolveSplit(archive, split));
+  for (const split of splits) resolved.push(await resolveSplit(archive, split, options));
   const pictures = new Map(resolved.flatMap((split) => PARTS.flatMap((part) => split[part].map((picture) => [picture.name, picture] as const))));
 
   const unreadable = new Map<string, Problem>();

@@ -52,7 +52,7 @@ export async function recognise(folder: string, set?: SetName): Promise<Archive 
 }
 
 async function archiveAt(root: string): Promise<Archive | undefined> {
-  return (await sketchyAt(root)) ?? (await tuberlinAt(root)) ?? (await quickdrawAt(root)) ?? plainAt(root);
+  return (await sketchyAt(root)) ?? (await quickdrawAt(root)) ?? (await plainAt(root)) ?? tuberlinAt(root);
 }
 
 async function sketchyAt(root: string): Promise<Archive | undefined> {

@@ -9,6 +9,7 @@ import { textTable } from './text-table.ts';
 
 export const DATA_CHECK_OPTIONS = {
   split: DATA_OPTIONS.split,
+  drawings: DATA_OPTIONS.drawings,
   perClass: toggle({ help: 'Show the images of each class' }),
   strict: toggle({ help: 'Fail for warnings too: copies, and other numbers of images than published' }),
   json: toggle({ help: 'Print JSON instead of tables' }),
@@ -25,14 +26,14 @@ export const dataCheckCommand = defineCommand({
   summary: 'Look at every file of a data set: layout, counts, what is missing, damaged or there twice',
   options: DATA_CHECK_OPTIONS,
   positionals: { name: 'folder', help: 'The folder of a data set, or the one above or below it' },
-  async run({ split, perClass, strict, json }, { positionals }) {
+  async run({ split, drawings, perClass, strict, json }, { positionals }) {
     if (positionals.length > 1) throw new OptionError(`one folder at a time, please: ${positionals.join(', ')}`);
     const [folder] = positionals;
     const { checkArchive } = await import('../../datasets/check.ts');
     const { describeProblem } = await import('../../datasets/problems.ts');
     const { archive, splits } = await archiveAndSplits(folder, split);
     const progress = new Progress('images');
-    const report = await checkArchive(archive, splits, (done, total) => progress.update(done, total)).finally(() => progress.stop());
+    const report = await checkArchive(archive, splits, { drawingsPerClass: drawings, onProgress: (done, total) => progress.update(done, total) }).finally(() => progress.stop());
 
     const errors = report.problems.filter(({ severity }) => severity === 'error');
     const warnings = report.problems.filter(({ severity }) => severity === 'warning');

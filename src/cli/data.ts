@@ -2,7 +2,7 @@
 
 import type { UnseenChoice } from '../../datasets/folder.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { bytes, OptionError, number, text, toggle } from './options.ts';
+import { bytes, integer, OptionError, number, text, toggle } from './options.ts';
 import { note, Progress } from './progress.ts';
 
 export const DATA_OPTIONS = {
@@ -13,6 +13,7 @@ export const DATA_OPTIONS = {
     help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}. emoji-settings leaves the unseen emoji out, for the choice of settings',
   }),
   split: text({ placeholder: 'name|file', changeable: true, help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}' }),
+  drawings: integer({ minimum: 1, help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said" }),
   pixelCache: bytes({ changeable: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
   unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said' }),
   strict: toggle({ changeable: true, help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do' }),
@@ -20,17 +21,21 @@ export const DATA_OPTIONS = {
 
 export const VALIDATION_OPTION = number({ minimum: 0, maximum: 0.9, default: 0.05, help: "Share of the seen sketches that is held out for validation, where no published list says which" });
 
-interface DataRequest {
+interface PublishedRequest {
   readonly data: string;
   readonly split?: string;
+  readonly drawings?: number;
   readonly pixelCache?: number;
   readonly unseen?: string;
-  /** The unseen classes where nothing is said, by name; else a fifth of all. */
+  /** The unseen classes where nothing is said, by name; else the set's only split, and of plain folders a fifth of all. */
   readonly unseenClasses?: readonly string[];
-  readonly strict: boolean;
   readonly imageSize: number;
-  readonly seed: number;
   readonly validation?: number;
+}
+
+interface DataRequest extends PublishedRequest {
+  readonly strict: boolean;
+  readonly seed: number;
 }
 
 /** Opens the data and tells of images that had to be skipped. @throws DatasetError, ImageError, OptionError */
@@ -57,10 +62,11 @@ export async function openData(request: DataRequest): Promise<Dataset> {
   }
 }
 
-async function openPublished({ data: root, split, pixelCache, unseen, unseenClasses, imageSize, validation }: DataRequest): Promise<Dataset> {
+/** Opens a published set, says what it was recognised as and what is amiss. @throws DatasetError, OptionError */
+export async function openPublished({ data: root, split, drawings, pixelCache, unseen, unseenClasses, imageSize, validation }: PublishedRequest): Promise<Dataset> {
   if (unseen !== undefined) throw new OptionError(`--unseen: ${root} has published splits; name one with --split, or give your own as a JSON file there`);
   const { describeWarnings, loadPublished } = await import('../../datasets/published.ts');
-  const dataset = await loadPublished({ root, split, unseenClasses, size: imageSize, cacheBudget: pixelCache, validationFraction: validation, onNotice: note });
+  const dataset = await loadPublished({ root, split, unseenClasses, size: imageSize, cacheBudget: pixelCache, drawingsPerClass: drawings, validationFraction: validation, onNotice: note });
   note(`${dataset.split.title}: ${dataset.layout} in ${root}, by ${dataset.evidence}`);
   for (const warning of describeWarnings(dataset)) note(`warning: ${warning}`);
   return dataset;

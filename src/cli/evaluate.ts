@@ -25,12 +25,12 @@ export const evaluateCommand = defineCommand({
   name: 'evaluate',
   summary: 'Measure how well a model finds photos of unseen classes by sketch',
   options: EVALUATE_OPTIONS,
-  async run({ model: path, data, split, pixelCache, unseen, strict, seed, perClass, apDenominator, json, adapter, ...tuning }) {
+  async run({ model: path, data, split, drawings, pixelCache, unseen, strict, seed, perClass, apDenominator, json, adapter, ...tuning }) {
     checkTuning(tuning);
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
     await ensureAdapter(adapter);
-    const dataset = await openData({ data, split, pixelCache, unseen, unseenClasses: namesIn(file, 'unseenClasses'), strict, imageSize, seed, validation: 0 });
+    const dataset = await openData({ data, split, drawings, pixelCache, unseen, unseenClasses: namesIn(file, 'unseenClasses'), strict, imageSize, seed, validation: 0 });
     requireUnseen(dataset.unseenClasses, namesIn(file, 'classes') ?? [], path);
 
     const device = await openDevice(adapter);

@@ -32,7 +32,7 @@ test('an archive in order has no problem, and its images are counted by class', 
   await archives.sakeSketchy(root);
   const progress: number[] = [];
   const archive = (await recognise(root))!;
-  const report = await checkArchive(archive, [SPLIT], (done, total) => progress.push(done / total));
+  const report = await checkArchive(archive, [SPLIT], { onProgress: (done, total) => progress.push(done / total) });
   assert.equal(report.problems, []);
   assert.equal([report.layout, report.title, report.images], ['SAKE archive', 'Sketchy Extended', IMAGES]);
   assert.ok(report.bytes > 50 * IMAGES);

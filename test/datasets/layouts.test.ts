@@ -71,6 +71,8 @@ test('other folders are no data set', async () => {
   await make('a/b', 'images/c', 'sketches');
   assert.is(await recognise(join(folder, 'a')), undefined);
   assert.is(await recognise(join(folder, 'nothing')), undefined);
+  await make('mine/sketch/a', 'mine/photo/a', 'mine/png/drafts');
+  assert.is((await recognise(join(folder, 'mine')))?.layout, 'plain folders', "a folder beside them does not make them TU-Berlin's");
 });
 
 test.run();
