@@ -42,13 +42,18 @@ export async function encodedPicture({ name, drawing }: Picture): Promise<string
   }
 }
 
+export interface PictureSource extends ImageSource {
+  /** Closes the file of decoded pictures, after which nothing can be read. The end of the process does so too. */
+  close(): void;
+}
+
 /** Reads pictures and keeps them, decoded, on disk. A picture that cannot be read is an ImageError when its turn comes. */
-export async function openPictures(pictures: readonly Picture[], options: PictureOptions): Promise<ImageSource> {
+export async function openPictures(pictures: readonly Picture[], options: PictureOptions): Promise<PictureSource> {
   const { size, cacheBudget = DEFAULT_CACHE_BUDGET, onNotice } = options;
   // In the order of their names, so that splits of the same files share a cache.
   const names = pictures.map(({ name }) => name).sort();
   const slots = new Map(names.map((name, slot) => [name, slot]));
-  const drawings = new Map(pictures.map((picture) => [picture.name, picture]));
+  const byName = new Map(pictures.map((picture) => [picture.name, picture]));
   const decode = async (picture: Picture, side: number): Promise<Uint8Array> => decodeImage(await encodedPicture(picture), side, picture.name);
 
   const bytesPerImage = 3 * size * size;
@@ -59,12 +64,13 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
   const file = keep ? await PixelFile.open({ path, bytesPerImage, onFull: (cause) => onNotice?.(`decoded images are no longer kept in ${path}: ${cause.message}`) }) : undefined;
   return {
     async read({ name }, requested) {
-      const picture = drawings.get(name);
+      const picture = byName.get(name);
       const slot = slots.get(name);
       if (picture === undefined || slot === undefined) throw new DatasetError(`there is no image ${name} in the data set`);
       if (file === undefined || requested !== size) return decode(picture, requested);
       return file.read(slot, await stampOf(picture), () => decode(picture, size));
     },
+    close: () => file?.close(),
   };
 }
 

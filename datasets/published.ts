@@ -1,7 +1,7 @@
 /** Sketchy, TU-Berlin and QuickDraw Extended as data sets, whatever their layout on disk. */
 import { checkDataset, DatasetError, type Dataset } from '../src/data/dataset.ts';
 import { recognise, type Archive, type Layout } from './layouts.ts';
-import { openPictures, type PictureOptions } from './pictures.ts';
+import { openPictures, type PictureOptions, type PictureSource } from './pictures.ts';
 import { describeProblem, requireUsable, type Problem } from './problems.ts';
 import { resolveSplit, type ResolveOptions } from './resolve.ts';
 import { publishedSplits, readSplit, SET_TITLES, type Split } from './splits.ts';
@@ -16,6 +16,7 @@ export interface PublishedOptions extends PictureOptions, ResolveOptions {
 }
 
 export interface PublishedDataset extends Dataset {
+  readonly images: PictureSource;
   readonly layout: Layout;
   readonly split: Split;
   /** What the parts were read from, such as "the lists in zeroshot1". */
@@ -40,7 +41,7 @@ export async function loadPublished(options: PublishedOptions): Promise<Publishe
   requireUsable(name, problems);
   const images = await openPictures([...train, ...validation, ...queries, ...gallery], options);
   const dataset = checkDataset({ name, seenClasses, unseenClasses, train, validation, queries, gallery, images });
-  return { ...dataset, layout: archive.layout, split, evidence, warnings: problems };
+  return { ...dataset, images, layout: archive.layout, split, evidence, warnings: problems };
 }
 
 async function onlySplit({ set, root }: Archive, unseenClasses: readonly string[] | undefined): Promise<Split> {

@@ -4,7 +4,9 @@ import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { classKey } from '../../datasets/class-names.ts';
+import { recognise } from '../../datasets/layouts.ts';
 import { loadPublished, type PublishedDataset, type PublishedOptions } from '../../datasets/published.ts';
+import { resolveSplit } from '../../datasets/resolve.ts';
 import { DatasetError, type Sample } from '../../src/data/dataset.ts';
 import { decodeImage, ImageError } from '../../src/platform/node/images.ts';
 import * as archives from '../support/archives.ts';
@@ -172,6 +174,16 @@ for (const [name, change, message] of disordered) {
     assert.match((await failure(load('split.json'))).message, message);
   });
 }
+
+test('a name of another source stands for a class of the split, in folders and in drawings', async () => {
+  await archives.ndjsonQuickdraw(root());
+  const archive = await recognise(root());
+  const split = { name: 'own', title: 'Own', source: 'a test', seen: ['balloon', ...SEEN.slice(1)], unseen: UNSEEN, spellings: { 'hot-air balloon': 'balloon' } };
+  const { train, problems, leftOut } = await resolveSplit(archive as NonNullable<typeof archive>, split, { validationFraction: 0 });
+  assert.equal(problems, []);
+  assert.equal(leftOut, []);
+  assert.equal(countBy(train.filter(({ className }) => className === 'balloon'), ({ domain }) => domain), { sketch: SKETCHES.length, photo: PHOTOS.length });
+});
 
 test('folders that are not of the split are left out', async () => {
   await archives.plainFolders(root());

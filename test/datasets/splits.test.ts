@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,16 @@ test('a class is the same in every spelling', () => {
   for (const other of ['hot-air_balloon', 'Hot Air Balloon', 'HOT_AIR-BALLOON', ' hot  air balloon ']) assert.is(classKey(other), 'hot air balloon');
   assert.is(classKey('crème'.normalize('NFD')), classKey('crème'.normalize('NFC')));
   assert.is.not(classKey('hotdog'), classKey('hot dog'));
+});
+
+test('a key is its own key, and blanks, hyphens and underscores are one', () => {
+  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (name) => {
+    const key = classKey(name);
+    assert.is(classKey(key), key);
+    assert.is(classKey(`_${name} `), key);
+    assert.is(classKey(name.normalize('NFD')), key);
+    assert.is(classKey(name.replace(/ /g, '-_')), key);
+  }));
 });
 
 test("people's own split is a JSON file", async () => {
