@@ -92,13 +92,14 @@ function classesOf({ file, entries }: List, expected: readonly string[], problem
 
 /** Turns entries of lists to pictures, and finds files that are missing or stand in two places. */
 class ListReader {
-  private readonly folders = new Folders();
+  private readonly folders: Folders;
   private readonly places = new Map<string, { readonly file: string; readonly line: number }>();
   private readonly root: string;
   private readonly problems: Problem[];
 
   constructor(root: string, problems: Problem[]) {
     this.root = root;
+    this.folders = new Folders(root);
     this.problems = problems;
   }
 
@@ -131,7 +132,7 @@ class ListReader {
       }
       this.places.set(relative, { file, line });
       found.add(className);
-      const path = await this.folders.find(join(this.root, relative));
+      const path = await this.folders.find(relative);
       if (path === undefined) report('missing', 'error', `${join(this.root, relative)} does not exist`);
       else pictures.push({ domain, className, name: path, listed: { file, line } });
     }
@@ -141,22 +142,30 @@ class ListReader {
   }
 }
 
-/** What is in folders, each read once. */
+/** What is in a folder and the folders in it, each read once. */
 class Folders {
+  private readonly root: string;
   private readonly read = new Map<string, Promise<ReadonlyMap<string, string>>>();
 
-  /** The path as the disk spells it: some systems write an accent as a character of its own. Undefined where there is no such file. */
-  async find(path: string): Promise<string | undefined> {
-    const folder = dirname(path);
-    let names = this.read.get(folder);
-    if (names === undefined) {
-      names = readdir(folder).then(
-        (found) => new Map(found.map((name) => [name.normalize('NFC'), name])),
-        () => new Map<string, string>(),
-      );
-      this.read.set(folder, names);
-    }
-    const name = (await names).get(basename(path).normalize('NFC'));
-    return name === undefined ? undefined : join(folder, name);
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /**
+   * The path as the disk spells it: some systems write an accent as a character of its own. Undefined where there is no such file.
+   * @param relative to the root
+   */
+  async find(relative: string): Promise<string | undefined> {
+    if (relative === '.') return this.root;
+    const folder = dirname(relative);
+    const paths = this.read.get(folder) ?? this.pathsIn(folder);
+    this.read.set(folder, paths);
+    return (await paths).get(basename(relative).normalize('NFC'));
+  }
+
+  private async pathsIn(folder: string): Promise<ReadonlyMap<string, string>> {
+    const spelled = await this.find(folder);
+    const names = spelled === undefined ? [] : await readdir(spelled).catch(() => []);
+    return new Map(names.map((name) => [name.normalize('NFC'), join(spelled as string, name)]));
   }
 }

@@ -12,6 +12,7 @@ export type Layout = 'SAKE archive' | 'official archive' | 'Doodle2Search folder
 
 /** A data set on disk. */
 export interface Archive {
+  /** Absolute, as all paths here. */
   readonly root: string;
   readonly layout: Layout;
   /** Undefined for plain folders, which may hold anything. */
@@ -29,18 +30,20 @@ export interface Archive {
 
 /** Folders inside archives: one of them stands for the archive that it is in. */
 const INNER_FOLDERS = /^(256x256|zeroshot.*|sketch|photo|png(_ready)?|ImageResized(_ready)?|EXTEND_image_sketchy(_ready)?|extended_photo|QuickDraw_(sketches|images)_final)$/;
-/** The rendering of Sketchy that is used: the object centred and scaled as the original photo has it. */
+/** The rendering of Sketchy that is used, as in SAKE. */
 const RENDERING = 'tx_000000000000';
 
 /**
  * The archive in a folder, in the folder above or in one of the folders in it.
  *
+ * @param given absolute or relative; the paths of the archive are absolute
  * @param set narrows the choice where several archives lie side by side
  * @returns undefined where no layout is recognised
  * @throws DatasetError where the folder holds several archives, or cannot be read
  */
-export async function recognise(folder: string, set?: SetName): Promise<Archive | undefined> {
-  const above = INNER_FOLDERS.test(basename(resolve(folder))) ? await archiveAt(dirname(resolve(folder))) : undefined;
+export async function recognise(given: string, set?: SetName): Promise<Archive | undefined> {
+  const folder = resolve(given);
+  const above = INNER_FOLDERS.test(basename(folder)) ? await archiveAt(dirname(folder)) : undefined;
   const found = above ?? (await archiveAt(folder));
   if (found !== undefined) return found;
   const inside = (await Promise.all((await foldersIn(folder)).map((name) => archiveAt(join(folder, name))))).filter((archive) => archive !== undefined);

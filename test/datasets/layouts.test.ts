@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { recognise } from '../../datasets/layouts.ts';
@@ -34,7 +34,7 @@ for (const [layout, set, folders, inner, photos] of known) {
   test(`${layout} of ${set ?? 'anything'} (${folders[0]}) is recognised in its root, above it and in it`, async () => {
     await make(...folders);
     const root = join(folder, folders[0].split('/')[0]);
-    for (const place of [root, folder, ...inner.map((name) => join(root, name))]) {
+    for (const place of [root, `${root}/`, relative(process.cwd(), root), folder, ...inner.map((name) => join(root, name))]) {
       const archive = await recognise(place);
       assert.equal([archive?.layout, archive?.set, archive?.root], [layout, set, root], place);
       assert.equal(archive?.photoFolders, photos.map((name) => join(root, name)));
