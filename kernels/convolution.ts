@@ -133,10 +133,13 @@ export function gatherCalls(
   const byImages: Gather['byImages'] = (launch) => sliceable(shape.batch, perImage, (images) => launch(parametersOf(images), pixelsOf(images)));
 
   const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element };
-  const byVectors = [...matrixTiles(gather, traits), ...vectorTiles(gather, traits)];
+  const byLanes = vectorTiles(gather, traits);
+  const byUnits = matrixTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
-  if (element === 'f16') return [...fastestFirst(byVectors, cost)];
-  const tiled = byVectors.length > 0 ? fastestFirst(byVectors, cost) : scalarTiles();
+  // A processor that offers matrix units calculates what they do as well.
+  const byVectors = traits.kind === 'cpu' ? [...fastestFirst(byLanes, cost), ...byUnits] : fastestFirst([...byUnits, ...byLanes], cost);
+  if (element === 'f16') return [...byVectors];
+  const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
   const blocks = stationaryBlocks(gather, traits);
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];

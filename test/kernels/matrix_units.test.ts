@@ -93,6 +93,17 @@ test('convolutions of float32 use units of float32 alone, those of 16 bits units
   assert.equal(new Set(sixteen.filter(isByUnits).map(({ variant }) => variant.split(' ')[1])), new Set(['16x16x16', '16x8x16', '16x8x8']));
 });
 
+test('a GPU prefers its units, a processor that calculates what they do takes them last', () => {
+  const offered = (kind: AdapterTraits['kind'], units: MatrixUnits, element: 'f16' | 'f32'): KernelCall[] =>
+    gatherCalls(SHAPE, 'forward', undefined, { ...traitsOf(units), kind }, { source: 'x', destination: 'y' }, element).filter(({ product }) => product !== undefined);
+  for (const [units, element] of [[UNITS.NVIDIA, 'f16'], [UNITS.Intel, 'f16'], [UNITS.Apple, 'f32']] as const) {
+    assert.match(offered('gpu', units, element)[0].variant, element === 'f16' ? /^matrix/ : /^(matrix|tiled)/);
+    const last = offered('cpu', units, element);
+    assert.not.match(last[0].variant, /^matrix/);
+    assert.match(last[last.length - 1].variant, /^matrix/);
+  }
+});
+
 test('invocations are a multiple of the largest subgroup, and within the limits', () => {
   for (const units of Object.values(UNITS)) {
     for (const { dispatches, product } of callsFor(traitsOf(units))) {
