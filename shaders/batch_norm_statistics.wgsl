@@ -94,6 +94,24 @@ fn reduceRowLanes(own: Moments, rowLane: u32, lane: u32) -> Moments {
   return total;
 }
 
+// A column of a block, for the one invocation that owns its place in the partials.
+struct Block {
+  owned: bool,
+  place: u32,
+  mean: Element,
+  squares: Element,
+}
+
+fn blockMoments(walk: Walk, shift: Element, own: Moments, lane: u32) -> Block {
+  var moments = own;
+  if (SHARED_ROWS) {
+    moments = reduceRowLanes(moments, walk.rowLane, lane);
+  }
+  let shiftedMean = moments.first / f32(max(walk.endRow - walk.firstRow, 1u));
+  let owned = walk.inside && (!SHARED_ROWS || walk.rowLane == 0u);
+  return Block(owned, 2u * walk.block * parameters.columns + walk.column, shift + shiftedMean, moments.second - moments.first * shiftedMean);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
@@ -107,14 +125,10 @@ fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     moments.first += difference;
     moments.second += difference * difference;
   }
-  if (SHARED_ROWS) {
-    moments = reduceRowLanes(moments, walk.rowLane, lane);
-  }
-  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
-    let shiftedMean = moments.first / f32(walk.endRow - walk.firstRow);
-    let place = 2u * walk.block * parameters.columns + walk.column;
-    blockPartials[place] = shift + shiftedMean;
-    blockPartials[place + parameters.columns] = moments.second - moments.first * shiftedMean;
+  let block = blockMoments(walk, shift, moments, lane);
+  if (block.owned) {
+    blockPartials[block.place] = block.mean;
+    blockPartials[block.place + parameters.columns] = block.squares;
   }
 }
 
@@ -142,14 +156,10 @@ fn parts_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     moments.first += difference;
     moments.second += difference * difference;
   }
-  if (SHARED_ROWS) {
-    moments = reduceRowLanes(moments, walk.rowLane, lane);
-  }
-  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
-    let shiftedMean = moments.first / f32(walk.endRow - walk.firstRow);
-    let place = 2u * walk.block * parameters.columns + walk.column;
-    totalPartials[place] = shift + shiftedMean;
-    totalPartials[place + parameters.columns] = moments.second - moments.first * shiftedMean;
+  let block = blockMoments(walk, shift, moments, lane);
+  if (block.owned) {
+    totalPartials[block.place] = block.mean;
+    totalPartials[block.place + parameters.columns] = block.squares;
   }
 }
 
