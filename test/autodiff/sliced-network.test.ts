@@ -4,8 +4,10 @@ import { questionKey, type Chooser } from '../../src/autodiff/choices.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { Program } from '../../src/autodiff/program.ts';
+import type { DispatchLimits } from '../../src/autodiff/slicing.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
+import type { Device } from '../../src/gpu/device.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
 import { sgdSettings, trainingUpdate, type TrainingUpdate } from '../../src/nn/optimizers.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
@@ -19,6 +21,8 @@ const CLASSES = 3;
 const STEPS = 2;
 /** Less than the images, the activations of the stem and those of the first block; more than any weight and than a third of the batch. */
 const SMALL_BINDING = 2 ** 20;
+/** Less than the grids of the stem and of the first block. */
+const SMALL_GRID = 64;
 
 /** Every op of ResNet50's training step: a 7x7 stem, the pooling, a bottleneck block with a strided shortcut, one without, the classifier. */
 class SmallResNet extends Network {
@@ -51,10 +55,12 @@ class SmallResNet extends Network {
 }
 
 /** What `STEPS` steps from one seed leave behind, as bits; and what the plan did about the limit. */
-async function train(maxBindingBytes?: number, chooser?: Chooser) {
+async function train({ maxBindingBytes, maxWorkgroupsPerDimension }: Partial<DispatchLimits>, chooser?: Chooser) {
   const network = new SmallResNet();
   const { loss, update } = network.training(input('images', [BATCH, SIZE, SIZE, 4]), input('labels', [BATCH], 'u32'));
-  const storage = new Storage(await testDevice(), chooser);
+  const device = await testDevice();
+  const traits = { ...device.traits, ...(maxWorkgroupsPerDimension !== undefined && { maxWorkgroupsPerDimension }) };
+  const storage = new Storage(Object.create(device, { traits: { value: traits } }) as Device, chooser);
   await initializeNetwork(network, storage, 1);
   const program = await Program.compile(storage, { outputs: { loss, gate: update.gate }, updates: update.updates, maxBindingBytes });
   const uniform = uniformNumbers(5);
@@ -81,16 +87,24 @@ async function train(maxBindingBytes?: number, chooser?: Chooser) {
   };
 }
 
-test('a ResNet whose activations no binding holds: training has the bits of the unsliced run', async () => {
-  const sliced = await train(SMALL_BINDING);
-  assert.equal([...sliced.cut].sort(), ['add', 'batch_norm_gradient', 'convolution_data_gradient', 'convolution_statistics', 'convolution_weight_gradient', 'max_pool', 'max_pool_gradient', 'normalize']);
-  // What the limit rules out (Winograd's scratch, splits that end within an image) the unsliced run does without, too.
-  const whole = await train(undefined, { answer: () => Promise.resolve(sliced.variants) });
-  assert.is(whole.cut.size, 0);
-  assert.equal(whole.variants, sliced.variants);
-  assert.equal(sliced.losses, whole.losses);
-  assert.ok(whole.losses[1] < whole.losses[0], `losses ${whole.losses.join(', ')}`);
-  for (const [name, bits] of whole.bits) assert.equal(sliced.bits.get(name), bits, name);
-});
+/** What either limit cuts. */
+const CUT = ['add', 'batch_norm_gradient', 'convolution_statistics', 'max_pool', 'max_pool_gradient', 'normalize'];
+
+for (const [title, limits, alsoCut] of [
+  ['whose activations no binding holds', { maxBindingBytes: SMALL_BINDING }, ['convolution_data_gradient', 'convolution_weight_gradient']],
+  ['whose dispatches no grid holds', { maxWorkgroupsPerDimension: SMALL_GRID }, []],
+] as const) {
+  test(`a ResNet ${title}: training has the bits of the unsliced run`, async () => {
+    const sliced = await train(limits);
+    for (const kernel of [...CUT, ...alsoCut]) assert.ok(sliced.cut.has(kernel), `${kernel} was not cut, but ${[...sliced.cut].join(', ')}`);
+    // What a limit rules out (Winograd's scratch, splits that end within an image) the unsliced run does without, too.
+    const whole = await train({}, { answer: () => Promise.resolve(sliced.variants) });
+    assert.is(whole.cut.size, 0);
+    assert.equal(whole.variants, sliced.variants);
+    assert.equal(sliced.losses, whole.losses);
+    assert.ok(whole.losses[1] < whole.losses[0], `losses ${whole.losses.join(', ')}`);
+    for (const [name, bits] of whole.bits) assert.equal(sliced.bits.get(name), bits, name);
+  });
+}
 
 test.run();
