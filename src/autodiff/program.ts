@@ -21,9 +21,9 @@ export interface ProgramOptions<Name extends string> {
   readonly memoryBudget?: number;
   /** Plans of programs on the same storage whose memory counts into the budget. */
   readonly beside?: readonly Plan[];
-  /** Plans of programs that only ever run before or after this one, never between; they are compiled with its arena. */
+  /** Plans of programs that will be compiled with this one's arena, so that it is as large as any of them needs. */
   readonly inTurn?: readonly Plan[];
-  /** The arena of a program that was compiled with this one's plan among its `inTurn`. Nothing in it outlives a run. */
+  /** The arena of a program that was compiled with this one's plan among its `inTurn`: no run leaves anything there for the next. */
   readonly arena?: Arena;
   /**
    * Stored tensors stay as they are from run to run, as in inference: what depends on them alone (folded batch

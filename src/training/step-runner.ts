@@ -90,12 +90,18 @@ async function compileInTurn<Name extends string>(
   for (const stage of Object.values<Stage>(others)) inTurn.push(await planProgram(storage, stage));
   const main: Program = await Program.compile<string>(storage, { ...largest, memoryBudget, beside, inTurn, onProgress });
   const compiled: [string, Program][] = [];
-  for (const [name, stage] of Object.entries<Stage>(others)) compiled.push([name, await Program.compile<string>(storage, { ...stage, arena: main.arena })]);
+  const destroy = (): void => [main, ...compiled.map(([, program]) => program)].forEach((program) => program.destroy());
+  try {
+    for (const [name, stage] of Object.entries<Stage>(others)) compiled.push([name, await Program.compile<string>(storage, { ...stage, arena: main.arena })]);
+  } catch (error) {
+    destroy();
+    throw error;
+  }
   return {
     main,
     others: Object.fromEntries(compiled) as Record<Name, Program>,
     memory: memoryOf(storage, [[main.plan, ...inTurn], ...beside]),
-    destroy: () => [main, ...compiled.map(([, program]) => program)].forEach((program) => program.destroy()),
+    destroy,
   };
 }
 
