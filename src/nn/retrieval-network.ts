@@ -48,16 +48,20 @@ export class RetrievalNetwork extends Network {
 
   /** @param images [batch, size, size, 4], as prepareImages makes them */
   apply(images: Tensor, mode: BatchNormMode): RetrievalOutputs {
+    const { features, encoded, batchStatistics } = this.encode(images, mode);
+    return { features, batchStatistics, ...this.heads(encoded) };
+  }
+
+  /** The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation. @returns encoded [batch, embedding] */
+  encode(images: Tensor, mode: BatchNormMode): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
     const pass = new Pass(this, mode);
     const features = this.trunk.apply(pass, images);
-    const embedded = this.embedding.apply(features);
-    return {
-      features,
-      embeddings: l2Normalize(embedded),
-      classLogits: this.classifier.apply(embedded),
-      teacherLogits: this.teacher?.apply(embedded),
-      batchStatistics: pass.batchStatistics,
-    };
+    return { features, encoded: this.embedding.apply(features), batchStatistics: pass.batchStatistics };
+  }
+
+  /** The second part of `apply`: what the losses see. @param encoded [batch, embedding] */
+  heads(encoded: Tensor): Pick<RetrievalOutputs, 'embeddings' | 'classLogits' | 'teacherLogits'> {
+    return { embeddings: l2Normalize(encoded), classLogits: this.classifier.apply(encoded), teacherLogits: this.teacher?.apply(encoded) };
   }
 }
 

@@ -34,6 +34,16 @@ export interface Objective {
   readonly count: number;
   /** The same objective on fewer images. Only where the loss is a mean over images, so that a batch can come in parts. */
   readonly ofCount?: (count: number) => Objective;
+  /** The same objective in two parts. Only where a loss over the whole batch sees of each image what the network makes of it alone. */
+  readonly encoded?: EncodedObjective;
+}
+
+/** An objective in two parts, so that a batch can pass through the network in micro-batches and meet in the loss. */
+export interface EncodedObjective {
+  /** What the network makes of so many images, [count, width]. */
+  encode(count: number): { readonly encoded: Tensor; readonly batchStatistics: BatchStatistics; feeds(batch: TrainingBatch): Feeds };
+  /** @param encoded the whole batch, [batch, width] */
+  loss(encoded: Tensor): Pick<Objective, 'loss' | 'reported' | 'feeds'>;
 }
 
 /** Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph. */
@@ -91,11 +101,32 @@ export function retrievalObjective(
   knowledge: Float32Array | undefined,
   batchNorm: 'train' | 'frozen' = 'train',
 ): Objective {
-  const { classes, teacherClasses } = network.retrieval;
+  const encode: EncodedObjective['encode'] = (count) => {
+    const { encoded, batchStatistics } = network.encode(imageInput({ ...shape, count }), batchNorm);
+    return { encoded, batchStatistics, feeds: ({ images, transforms }) => ({ images, transforms }) };
+  };
+  const loss: EncodedObjective['loss'] = (encoded) => retrievalLoss(network, encoded, losses, knowledge);
   const { count } = shape;
+  const whole = encode(count);
+  const ofWhole = loss(whole.encoded);
+  return {
+    network,
+    batchStatistics: whole.batchStatistics,
+    count,
+    ...ofWhole,
+    feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
+    // No ofCount: the quadruplet loss looks for its negatives in the whole batch.
+    encoded: { encode, loss },
+  };
+}
+
+/** The three losses on what the network's first part made of a batch. @param encoded [batch, embedding] */
+function retrievalLoss(network: RetrievalNetwork, encoded: Tensor, losses: RetrievalLosses, knowledge: Float32Array | undefined): ReturnType<EncodedObjective['loss']> {
+  const { classes, teacherClasses } = network.retrieval;
+  const [count] = encoded.shape;
   const labels = input('labels', [count], 'u32');
   const domains = input('domains', [count], 'u32');
-  const { embeddings, classLogits, teacherLogits, batchStatistics } = network.apply(imageInput(shape), batchNorm);
+  const { embeddings, classLogits, teacherLogits } = network.heads(encoded);
 
   const random = losses.mining === 'random';
   const seed = random ? input('miningSeed', [1], 'u32') : undefined;
@@ -116,18 +147,12 @@ export function retrievalObjective(
     terms.push(['preservation', preservation]);
   }
   return {
-    network,
     loss,
-    batchStatistics,
     reported: {
       ...Object.fromEntries(terms.map(([name, tensor]) => [name, { tensor, names: [name] }])),
       quadrupletStatistics: { tensor: quadruplet.statistics, names: QUADRUPLET_STATISTICS },
     },
-    count,
-    // No ofCount: the quadruplet loss looks for its negatives in the whole batch.
-    feeds: ({ step, images, transforms, labels: classLabels, domains: imageDomains }) => ({
-      images,
-      transforms,
+    feeds: ({ step, labels: classLabels, domains: imageDomains }) => ({
       labels: classLabels,
       domains: imageDomains,
       quadrupletWeight: Float32Array.of(losses.quadruplet * ramp(step, losses.quadrupletStart, losses.quadrupletRamp)),

@@ -197,13 +197,16 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       validationBatch = 1;
       return createTrainer();
     });
-    if (resume !== undefined) restoreCheckpoint(resume.file, trainer, network, storage);
+    if (resume !== undefined) {
+      requireSameParts(resume, trainer.memory);
+      restoreCheckpoint(resume.file, trainer, network, storage);
+    }
     clock.lap('preparation');
 
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, variants: Object.fromEntries(choices.record) };
+      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, microBatches: running.memory.microBatches, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
     if (report !== undefined) onLog?.({ event: 'weights', ...report });
@@ -373,6 +376,13 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
     const lines = different.map((key) => `${key}: ${before.get(key) ?? 'nothing'} then, ${after.get(key) ?? 'nothing'} now`);
     throw new CheckpointError(`${name} was trained otherwise, so it cannot be resumed as it was (start a new training from its weights instead, with --weights):\n  ${lines.join('\n  ')}`);
   }
+}
+
+/** @throws CheckpointError where the memory budget is another one, so that a batch would come in other parts */
+function requireSameParts({ file, name }: { readonly file: ModelFile; readonly name: string }, { microBatches }: MemoryReport): void {
+  const before = file.about.microBatches ?? 1;
+  if (before === microBatches) return;
+  throw new CheckpointError(`${name} was trained with its batch in ${JSON.stringify(before)} parts, and within this memory budget it would come in ${microBatches}, which gives other numbers; give the run's own budget (--memory-budget), or start a new training from its weights (--weights)`);
 }
 
 function flatten(value: Json, prefix = ''): Map<string, string> {
