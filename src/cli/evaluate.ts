@@ -43,7 +43,7 @@ export const evaluateCommand = defineCommand({
       progress.stop();
       if (json) {
         const named = metrics.perClass.map(({ label, ...rest }) => ({ class: task.classNames[label], ...rest }));
-        process.stdout.write(`${JSON.stringify({ model: path, checksum: file.checksum, data: dataset.name, protocol: protocolName(metrics), ...metrics, perClass: named }, null, 1)}\n`);
+        process.stdout.write(`${JSON.stringify({ model: path, checksum: file.checksum, data: dataset.name, ...metrics, perClass: named }, null, 1)}\n`);
       } else {
         process.stdout.write(`${metricsText(metrics, perClass ? task.classNames : [])}\n`);
       }
@@ -65,10 +65,6 @@ function requireUnseen(unseen: readonly string[], trained: readonly string[], mo
   throw new OptionError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--unseen)`);
 }
 
-function protocolName({ apDenominator }: RetrievalMetrics): string {
-  return apDenominator === 'protocol' ? "SAKE's, AP@k divided by min(k, relevant photos)" : 'AP@k divided by the hits among the first k; not comparable with figures that are divided by min(k, relevant photos)';
-}
-
 /** The metrics as a table. @param classNames given, each class has a line of its own */
 export function metricsText(metrics: RetrievalMetrics, classNames: readonly string[] = []): string {
   const head = ['', 'queries', 'mAP@all', ...CUTOFFS.map((k) => `mAP@${k}`), ...CUTOFFS.map((k) => `P@${k}`)];
@@ -82,5 +78,5 @@ export function metricsText(metrics: RetrievalMetrics, classNames: readonly stri
   const rows = [line('all queries', metrics.queries, metrics), line('mean of classes', metrics.queries, metrics.classMean)];
   if (classNames.length > 0) rows.push(...metrics.perClass.map((one) => line(classNames[one.label], one.queries, one)));
   const skipped = metrics.skippedQueries === 0 ? 'none was skipped' : `${metrics.skippedQueries} were skipped, as no photo is of their class`;
-  return `${textTable(head, rows)}\n${metrics.queries} queries against ${metrics.gallerySize} photos; ${skipped}. Protocol: ${protocolName(metrics)}.`;
+  return `${textTable(head, rows)}\n${metrics.queries} queries against ${metrics.gallerySize} photos; ${skipped}. Protocol: ${metrics.protocol}.`;
 }

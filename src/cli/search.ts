@@ -3,7 +3,7 @@ import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { decodeImage } from '../platform/node/images.ts';
 import { assertSameModel, openIndex } from '../retrieval/index-file.ts';
-import { rankGallery } from '../retrieval/metrics.ts';
+import { rankGallery } from '../retrieval/evaluate.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { renderContactSheet, type ContactSheetRow } from './contact-sheet.ts';

@@ -1,5 +1,6 @@
 import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
-import { evaluateRetrieval, type ApDenominator, type RetrievalMetrics } from '../retrieval/metrics.ts';
+import { evaluateRetrieval } from '../retrieval/evaluate.ts';
+import type { ApDenominator, RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ImageRows } from './model.ts';
 
 /** The values of k for mAP@k and P@k that are always reported. */

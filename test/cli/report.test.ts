@@ -7,7 +7,7 @@ import type { RetrievalMetrics } from '../../src/retrieval/metrics.ts';
 const metrics = (map: number): RetrievalMetrics => {
   const mean = { mapAll: map, atCutoff: [{ k: 1, map, precision: map / 2 }, { k: 200, map: map / 4, precision: map / 8 }] };
   return {
-    queries: 30, skippedQueries: 2, gallerySize: 40, apDenominator: 'protocol', ...mean, classMean: mean,
+    queries: 30, skippedQueries: 2, gallerySize: 40, protocol: "SAKE's", apDenominator: 'protocol', apEnvelope: 'voc', ...mean, classMean: mean,
     perClass: [{ label: 3, queries: 10, ...mean, mapAll: map / 2 }, { label: 7, queries: 20, ...mean, mapAll: map }],
   };
 };

@@ -1,0 +1,51 @@
+import type { Device } from '../gpu/device.ts';
+import { cosineRows, type Embeddings } from './cosine.ts';
+import { deviceCosineRows, type DeviceCosineOptions } from './device-cosine.ts';
+import { RetrievalMeter, type Labels, type Protocol, type RetrievalMetrics } from './metrics.ts';
+import { bestItems, type RankedItem } from './ranking.ts';
+import { requireCount, requireLabels, RetrievalError } from './vectors.ts';
+
+export type RetrievalOptions = Embeddings & Labels & Protocol;
+
+/**
+ * From embeddings and labels to metrics: ranks the whole gallery for every query by cosine, on the host.
+ * @throws RetrievalError where sizes disagree, a value is not finite, or no query can be evaluated
+ */
+export function evaluateRetrieval(options: RetrievalOptions): RetrievalMetrics {
+  checkSizes(options);
+  const meter = new RetrievalMeter(options, options);
+  for (const scores of cosineRows(options)) meter.add(scores);
+  return meter.metrics();
+}
+
+/**
+ * The same with the cosines computed on a device. Only blocks of scores are alive: the matrix of all would take 20 GB for
+ * QuickDraw. The host holds the embeddings; beside them about 0.5 GB are needed, whatever the number of queries.
+ * @throws RetrievalError as evaluateRetrieval
+ */
+export async function evaluateRetrievalOnDevice(device: Device, options: RetrievalOptions, settings?: DeviceCosineOptions): Promise<RetrievalMetrics> {
+  checkSizes(options);
+  const meter = new RetrievalMeter(options, options);
+  for await (const scores of deviceCosineRows(device, options, settings)) meter.add(scores);
+  return meter.metrics();
+}
+
+/**
+ * The k items of the gallery nearest to a query, best first.
+ * @param query [dimension]
+ * @param gallery [n, dimension]
+ * @throws RetrievalError where sizes disagree or a value is not finite
+ */
+export function rankGallery(query: Float32Array, gallery: Float32Array, dimension: number, k: number): RankedItem[] {
+  requireCount('k', k);
+  if (query.length !== dimension) throw new RetrievalError(`one query of ${dimension} values is needed, there are ${query.length}`);
+  const [scores] = cosineRows({ queries: query, gallery, dimension });
+  return bestItems(scores, k);
+}
+
+function checkSizes({ queries, gallery, dimension, queryLabels, galleryLabels }: RetrievalOptions): void {
+  requireCount('the dimension', dimension);
+  // What is no multiple of the dimension is refused where the rows are read.
+  requireLabels('query', queryLabels, Math.floor(queries.length / dimension));
+  requireLabels('gallery', galleryLabels, Math.floor(gallery.length / dimension));
+}
