@@ -6,7 +6,7 @@
 import { RetrievalError } from './vectors.ts';
 
 /** Of the table that begins each search; more do not make the counting faster, and filling them costs time for each query. */
-const BUCKETS = 8192;
+const BUCKETS = 16384;
 /** Most items of a class: score and place must fit 53 bits together. */
 const MOST_RELEVANT = 2 ** 21;
 
