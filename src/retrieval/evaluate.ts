@@ -1,4 +1,5 @@
 import type { Device } from '../gpu/device.ts';
+import { hammingRows } from './binary-codes.ts';
 import { cosineRows, type Embeddings } from './cosine.ts';
 import { deviceCosineRows, type DeviceCosineOptions } from './device-cosine.ts';
 import { RetrievalMeter, type Labels, type Protocol, type RetrievalMetrics } from './metrics.ts';
@@ -30,6 +31,27 @@ export async function evaluateRetrievalOnDevice(device: Device, options: Retriev
   return meter.metrics();
 }
 
+export type CodeRetrievalOptions = Labels & Protocol & {
+  /** Codes of the queries, [queries, words], and of the gallery, [n, words]. */
+  readonly queries: Uint32Array;
+  readonly gallery: Uint32Array;
+  /** 32-bit words of a code: `codeWords`. */
+  readonly words: number;
+};
+
+/**
+ * The metrics of binary codes, ranked by Hamming distance, equal ones by their place in the gallery.
+ * @throws RetrievalError where sizes disagree, or no query can be evaluated
+ */
+export function evaluateCodes(options: CodeRetrievalOptions): RetrievalMetrics {
+  const { queries, gallery, words, queryLabels, galleryLabels } = options;
+  requireLabels('query', queryLabels, queries.length / words);
+  requireLabels('gallery', galleryLabels, gallery.length / words);
+  const meter = new RetrievalMeter(options, options);
+  for (const distances of hammingRows(queries, gallery, words)) meter.addDistances(distances);
+  return meter.metrics();
+}
+
 /**
  * The k items of the gallery nearest to a query, best first.
  * @param query [dimension]
@@ -41,6 +63,18 @@ export function rankGallery(query: Float32Array, gallery: Float32Array, dimensio
   if (query.length !== dimension) throw new RetrievalError(`one query of ${dimension} values is needed, there are ${query.length}`);
   const [scores] = cosineRows({ queries: query, gallery, dimension });
   return bestItems(scores, k);
+}
+
+/**
+ * The k codes of the gallery nearest to a query's, best first; the score is minus the Hamming distance.
+ * @param query [words]
+ * @param gallery [n, words]
+ * @throws RetrievalError where sizes disagree
+ */
+export function rankCodes(query: Uint32Array, gallery: Uint32Array, k: number): RankedItem[] {
+  requireCount('k', k);
+  const [distances] = hammingRows(query, gallery, query.length);
+  return bestItems(Float32Array.from(distances, (distance) => 0 - distance), k);
 }
 
 function checkSizes({ queries, gallery, dimension, queryLabels, galleryLabels }: RetrievalOptions): void {

@@ -15,7 +15,7 @@
  * docs/evaluation.md compares the protocols.
  */
 
-import { Ranker } from './ranking.ts';
+import { HIDDEN, Ranker } from './ranking.ts';
 import { requireCount, requireLabels, RetrievalError } from './vectors.ts';
 
 /**
@@ -110,15 +110,25 @@ export class RetrievalMeter {
    * @param scores its score with each item, [n]; the meter may change what it has read
    */
   add(scores: Float32Array): void {
+    this.take((hidden) => (scores[hidden] = -Infinity), (relevant) => this.ranker.rank(scores, relevant));
+  }
+
+  /**
+   * Takes the next query.
+   * @param distances its Hamming distance to each item, [n]; the meter may change what it has read
+   */
+  addDistances(distances: Uint16Array): void {
+    this.take((hidden) => (distances[hidden] = HIDDEN), (relevant) => this.ranker.rankByDistance(distances, relevant));
+  }
+
+  private take(hide: (item: number) => void, rank: (relevant: Uint32Array) => Uint32Array): void {
     const { queryLabels, galleryLabels, excluded } = this.labels;
     const query = this.next++;
     const label = queryLabels[query];
     const hidden = excluded?.[query] ?? -1;
     let relevant = this.relevantOf.get(label);
-    let items = galleryLabels.length;
     if (hidden >= 0) {
-      scores[hidden] = -Infinity;
-      items--;
+      hide(hidden);
       if (galleryLabels[hidden] === label) relevant = relevant?.filter((item) => item !== hidden);
     }
     if (relevant === undefined || relevant.length === 0) {
@@ -127,7 +137,7 @@ export class RetrievalMeter {
     }
     let sum = this.sums.get(label);
     if (sum === undefined) this.sums.set(label, (sum = new MetricSum(this.protocol)));
-    sum.add(this.ranker.rank(scores, relevant), items);
+    sum.add(rank(relevant), galleryLabels.length - Number(hidden >= 0));
   }
 
   /** @throws RetrievalError where queries are missing, or none has a relevant item */

@@ -7,6 +7,8 @@ import { RetrievalError } from './vectors.ts';
 
 /** Of the table that begins each search; more do not make the counting faster, and filling them costs time for each query. */
 const BUCKETS = 16384;
+/** The distance of an item that is not to be found: above that of any two codes. */
+export const HIDDEN = 2 ** 12;
 /** Most items of a class: score and place must fit 53 bits together. */
 const MOST_RELEVANT = 2 ** 21;
 
@@ -23,6 +25,7 @@ export class Ranker {
   private order = new Uint32Array(0);
   private sorted = new Float32Array(0);
   private ranks = new Uint32Array(0);
+  private readonly places = new Uint32Array(HIDDEN + 2);
 
   /**
    * @param scores of each item, [n]; -Infinity for an item that is not to be found
@@ -70,6 +73,29 @@ export class Ranker {
     }
     for (let i = 1; i < count; i++) ranks[i] += ranks[i - 1];
     return ranks;
+  }
+
+  /**
+   * The same by rising distances that are small integers, for which counting is enough: an item's rank is the number of
+   * items nearer than it, and of those before it at the same distance.
+   * @param distances of each item, [n]; HIDDEN for an item that is not to be found
+   * @param relevant places of the relevant items, rising
+   * @returns the ranks of the relevant items, rising; valid until the next call
+   */
+  rankByDistance(distances: Uint16Array, relevant: Uint32Array): Uint32Array {
+    const count = relevant.length;
+    if (this.order.length < count) this.grow(count);
+    const places = this.places;
+    places.fill(0);
+    for (let item = 0; item < distances.length; item++) places[distances[item] + 1]++;
+    for (let distance = 1; distance < places.length; distance++) places[distance] += places[distance - 1];
+    const ranks = this.ranks.subarray(0, count);
+    let found = 0;
+    for (let item = 0; item < distances.length && found < count; item++) {
+      const rank = ++places[distances[item]];
+      if (relevant[found] === item) ranks[found++] = rank;
+    }
+    return ranks.sort();
   }
 
   /** Sorts the relevant items: best first, and equal ones by their places. */

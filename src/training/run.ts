@@ -224,7 +224,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       let isBest = false;
       if (validating && (reached % validateEvery === 0 || reached === steps)) {
         validation ??= await modelEmbeddings(model, validationBatch);
-        const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], onProgress: (done, total) => onProgress?.('validation', done, total) });
+        const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], on: options.memoryBudget === undefined ? storage : undefined, onProgress: (done, total) => onProgress?.('validation', done, total) });
         isBest = best === null || metrics.mapAll > best.mapAll;
         if (isBest) best = { stepsDone: reached, mapAll: metrics.mapAll };
         onLog?.({ event: 'validation', stepsDone: reached, mapAll: metrics.mapAll, precisionAt1: atCutoff(metrics, 'precision', 1), best: isBest });
