@@ -1,12 +1,13 @@
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
-import { serializeIndex } from '../retrieval/index-file.ts';
+import { encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
+import { assertSameModel, openIndex, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { reportSkipped } from './data.ts';
 import { embedFiles, findImages } from './image-files.ts';
-import { MODEL_OPTION, readModelFile } from './model-file.ts';
-import { OptionError, text, toggle } from './options.ts';
+import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
+import { integer, OptionError, text, toggle } from './options.ts';
 import { Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -14,6 +15,8 @@ export const EMBED_OPTIONS = {
   model: MODEL_OPTION,
   images: text({ placeholder: 'folder', required: true, help: 'Pictures to be searched, in this folder and the folders in it' }),
   out: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that is written' }),
+  codes: integer({ minimum: 1, maximum: 4095, help: 'Binary codes of so many bits as well (64 is usual), by which search can rank' }),
+  codesFit: text({ placeholder: 'index', help: 'The index of other pictures, of seen classes say, that the codes are fitted on; left out, the pictures themselves' }),
   strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -23,11 +26,12 @@ export const embedCommand = defineCommand({
   name: 'embed',
   summary: 'Make an index of a folder of pictures, to be searched by sketch',
   options: EMBED_OPTIONS,
-  async run({ model: path, images, out, strict, adapter, ...tuning }) {
+  async run({ model: path, images, out, codes: bits, codesFit, strict, adapter, ...tuning }) {
     checkTuning(tuning);
     const files = await findImages(images, '--images');
     const file = await readModelFile(path, '--model');
     readModelDescription(file, path);
+    const fitOn = await readFitIndex(codesFit, bits, file.checksum);
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
@@ -38,8 +42,10 @@ export const embedCommand = defineCommand({
       progress.stop();
       reportSkipped(skipped);
       if (paths.length === 0) throw new OptionError(`--images: none of the ${files.length} images in ${images} can be decoded, so there is no index`);
-      await writeFileAtomically(out, serializeIndex({ embeddings, dimension: rows.width, paths, modelChecksum: file.checksum }));
-      process.stdout.write(`${out}: ${paths.length} pictures, ${rows.width} components each, of the model ${file.checksum.slice(0, 16)}\n`);
+      const codes = bits === undefined ? undefined : codesOf(embeddings, rows.width, bits, fitOn?.embeddings ?? embeddings, codesFit ?? 'the pictures themselves');
+      await writeFileAtomically(out, serializeIndex({ embeddings, dimension: rows.width, paths, modelChecksum: file.checksum, codes }));
+      const withCodes = codes === undefined ? '' : `, and codes of ${bits} bits fitted on ${codes.fittedOn}`;
+      process.stdout.write(`${out}: ${paths.length} pictures, ${rows.width} components each${withCodes}, of the model ${file.checksum.slice(0, 16)}\n`);
       rows.destroy();
       model.storage.destroy();
     } finally {
@@ -48,3 +54,16 @@ export const embedCommand = defineCommand({
     }
   },
 });
+
+async function readFitIndex(file: string | undefined, bits: number | undefined, modelChecksum: string): Promise<RetrievalIndex | undefined> {
+  if (file === undefined) return undefined;
+  if (bits === undefined) throw new OptionError('--codes-fit says what codes are fitted on, and there are none; give their length as well, such as --codes 64');
+  const index = openIndex(await readGivenFile(file, '--codes-fit'), file);
+  assertSameModel(index, modelChecksum);
+  return index;
+}
+
+function codesOf(embeddings: Float32Array, dimension: number, bits: number, fitOn: Float32Array, fittedOn: string): IndexedCodes {
+  const { coder } = fitBinaryCoder(fitOn, dimension, { bits });
+  return { coder, rows: encode(coder, embeddings), fittedOn };
+}
