@@ -92,22 +92,48 @@ export function drawMap({ points }: EmbeddingMap): string {
     const of = (domain: Domain): [number, number][] => points.filter((point) => point.className === className && point.domain === domain).map(place);
     const photos = of('photo');
     const sketches = of('sketch');
-    const [x, y] = [0, 1].map((axis) => middle([...photos, ...sketches].map((point) => point[axis])));
     const name = escapeMarkup(className);
     return {
+      className,
+      anchor: middle([...photos, ...sketches]),
       marks: `<g data-class="${index}" style="--mark:var(--map-${(index % COLOURS) + 1})"><title>${name}: ${sketches.length} sketches, ${photos.length} photos</title><path class="photo" d="${photos.map(dot).join('')}"/><path class="drawn" d="${sketches.map(triangle).join('')}"/></g>`,
-      label: `<text data-class="${index}" x="${fixed(x)}" y="${fixed(y)}">${name}</text>`,
     };
   });
+  const labels = apart(groups).map(({ className, anchor: [x, y] }, index) => `<text data-class="${index}" x="${fixed(x)}" y="${fixed(y)}">${escapeMarkup(className)}</text>`);
   const description = `A map of the embeddings of ${classNames.length} classes`;
-  return `<svg class="map" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${description}">${groups.map(({ marks }) => marks).join('')}<g class="names">${groups.map(({ label }) => label).join('')}</g></svg>`;
+  return `<svg class="map" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${description}">${groups.map(({ marks }) => marks).join('')}<g class="names">${labels.join('')}</g></svg>`;
 }
 
 const fixed = (value: number): string => value.toFixed(1);
 const dot = ([x, y]: [number, number]): string => `M${fixed(x - 3)} ${fixed(y)}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z`;
 const triangle = ([x, y]: [number, number]): string => `M${fixed(x)} ${fixed(y - 4.4)}l4.2 7.2h-8.4z`;
 
-/** The median: a name stands among its class's images even where some lie elsewhere. */
-function middle(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+/** The image of a class nearest to its median, so that a name stands on one of its images even where these lie apart. */
+function middle(places: readonly (readonly [number, number])[]): readonly [number, number] {
+  const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const centre = [0, 1].map((axis) => median(places.map((place) => place[axis])));
+  const distance = ([x, y]: readonly [number, number]): number => Math.hypot(x - centre[0], y - centre[1]);
+  return places.reduce((best, place) => (distance(place) < distance(best) ? place : best));
+}
+
+interface Label {
+  readonly className: string;
+  readonly anchor: readonly [number, number];
+}
+
+/** Moves names down, from the uppermost to the lowest, until none lies on another. */
+function apart(labels: readonly Label[]): Label[] {
+  const LINE = 15;
+  const LETTER = 7;
+  const placed: Label[] = [];
+  const overlap = (a: Label, b: Label): boolean =>
+    Math.abs(a.anchor[1] - b.anchor[1]) < LINE && Math.abs(a.anchor[0] - b.anchor[0]) < (LETTER * (a.className.length + b.className.length)) / 2;
+  for (const label of [...labels].sort((a, b) => a.anchor[1] - b.anchor[1])) {
+    let moved = label;
+    for (let hit = placed.find((other) => overlap(moved, other)); hit !== undefined; hit = placed.find((other) => overlap(moved, other))) {
+      moved = { ...moved, anchor: [moved.anchor[0], hit.anchor[1] + LINE] };
+    }
+    placed.push(moved);
+  }
+  return labels.map(({ className }) => placed.find((label) => label.className === className)!);
 }
