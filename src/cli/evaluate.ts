@@ -13,7 +13,7 @@ import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
 import { choice, counts, integer, OptionError, text, toggle, type OptionValues } from './options.ts';
 import { note, Progress } from './progress.ts';
 import { renderReport, type ReportEvaluation } from './report.ts';
-import { PICTURE_SIZE, retrievalSheet } from './retrieval-sheet.ts';
+import { retrievalSheet } from './retrieval-sheet.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -39,13 +39,12 @@ export const evaluateCommand = defineCommand({
   summary: 'Measure how well a model finds photos of unseen classes by sketch',
   options: EVALUATE_OPTIONS,
   async run(options) {
-    const { model: path, data, unseen, strict, seed, task: kind, perClass, report, json, adapter } = options;
+    const { model: path, seed, task: kind, perClass, report, json, adapter } = options;
     checkTuning(options);
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
     await ensureAdapter(adapter);
-    const open = (size: number): Promise<Dataset> => openData({ data, unseen, unseenClasses: namesIn(file, 'unseenClasses'), strict, imageSize: size, seed, validation: 0 });
-    const dataset = await open(imageSize);
+    const dataset = await openData({ ...options, unseenClasses: namesIn(file, 'unseenClasses'), imageSize, validation: 0 });
     requireUnseen(dataset.unseenClasses, namesIn(file, 'classes') ?? [], path);
 
     const device = await openDevice(adapter);
@@ -67,7 +66,6 @@ export const evaluateCommand = defineCommand({
         if (codes !== undefined) process.stdout.write(`\n${codes.bits}-bit codes, fitted on ${codes.fittedOn}, ranked by Hamming distance\n${metricsText(codes.metrics, classNames)}\n`);
       }
       if (report !== undefined) {
-        const pictures = (await open(PICTURE_SIZE)).images;
         const evaluations: ReportEvaluation[] = [
           ...(codes === undefined ? [] : [{ name: `${codes.bits}-bit codes`, metrics: codes.metrics }]),
           { name: 'Embeddings', metrics: evaluation.metrics },
@@ -85,7 +83,7 @@ export const evaluateCommand = defineCommand({
           charts: [],
           evaluations,
           classNames: new Map(task.classNames.map((name, label) => [label, name])),
-          contactSheet: await retrievalSheet(task, evaluation, pictures),
+          contactSheet: await retrievalSheet(task, evaluation, dataset.images),
           map: mapTask(task, evaluation, seed),
         });
         await writeFileAtomically(report, new TextEncoder().encode(html));
