@@ -140,7 +140,7 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
     await writeFile(report, html);
   });
 
-  process.stdout.write(`\nUnseen classes, sketch to picture\n${comparison(evaluations)}\n\n`);
+  process.stdout.write(`\nUnseen classes, sketch to picture\n${comparison(evaluations)}\nProtocol: ${evaluation.metrics.protocol}.\n\n`);
   for (const [name, seconds] of times) process.stdout.write(`${formatSeconds(seconds).padStart(12)}  ${name}\n`);
   process.stdout.write(`\nweights: ${folder.file('model.safetensors')}, checksum ${trained.file.checksum}\nreport:  ${path.resolve(report)}\n`);
   trained.model.storage.destroy();

@@ -75,7 +75,7 @@ export function mapTask({ queries, gallery, classNames }: RetrievalTask, embedde
 const WIDTH = 960;
 const HEIGHT = 640;
 const MARGIN = 24;
-/** Of Okabe and Ito's set, which people tell apart whatever their sense of colour; report-assets.ts has them. */
+/** After Okabe and Ito's, which people tell apart whatever their sense of colour; report-assets.ts has them. */
 const COLOURS = 6;
 
 /** The drawing, as SVG that takes its colours from the page. */

@@ -4,16 +4,14 @@ import type { Dataset } from '../data/dataset.ts';
 import { codeWords, encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
 import { evaluateCodes } from '../retrieval/evaluate.ts';
 import type { MeanMetrics, RetrievalMetrics } from '../retrieval/metrics.ts';
-import { atCutoff, CUTOFFS, evaluateNetwork, taskOf, TASKS, type Evaluation, type RetrievalTask, type TaskKind } from '../training/evaluation.ts';
+import { atCutoff, CUTOFFS, evaluateNetwork, taskOf, TASKS, type Evaluation, type RetrievalTask } from '../training/evaluation.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData } from './data.ts';
-import { mapTask } from './embedding-map.ts';
+import { evaluationReport, type MeasuredCodes } from './evaluation-report.ts';
 import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
 import { choice, counts, integer, OptionError, text, toggle, type OptionValues } from './options.ts';
 import { note, Progress } from './progress.ts';
-import { renderReport, type ReportEvaluation } from './report.ts';
-import { retrievalSheet } from './retrieval-sheet.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -66,27 +64,8 @@ export const evaluateCommand = defineCommand({
         if (codes !== undefined) process.stdout.write(`\n${codes.bits}-bit codes, fitted on ${codes.fittedOn}, ranked by Hamming distance\n${metricsText(codes.metrics, classNames)}\n`);
       }
       if (report !== undefined) {
-        const evaluations: ReportEvaluation[] = [
-          ...(codes === undefined ? [] : [{ name: `${codes.bits}-bit codes`, metrics: codes.metrics }]),
-          { name: 'Embeddings', metrics: evaluation.metrics },
-        ];
-        const html = await renderReport({
-          title: `What ${path} finds`,
-          summary: `${task.name}: ${task.queries.length} queries, ${task.gallery.length} pictures.`,
-          task: TASK_WORDS[kind],
-          facts: [{ name: 'Model', value: path }, { name: 'Checksum', value: file.checksum }, { name: 'Adapter', value: `${device.description.device} ${device.description.description}` }],
-          settings: [
-            { name: 'Data', value: dataset.name },
-            { name: 'Images', value: `${imageSize} px` },
-            ...(codes === undefined ? [] : [{ name: 'Codes', value: `${codes.bits} bits, fitted on ${codes.fittedOn}` }]),
-          ],
-          charts: [],
-          evaluations,
-          classNames: new Map(task.classNames.map((name, label) => [label, name])),
-          contactSheet: await retrievalSheet(task, evaluation, dataset.images),
-          map: mapTask(task, evaluation, seed),
-        });
-        await writeFileAtomically(report, new TextEncoder().encode(html));
+        const page = { modelPath: path, checksum: file.checksum, imageSize, adapter: device.description, dataset, kind, task, evaluation, codes, seed };
+        await writeFileAtomically(report, new TextEncoder().encode(await evaluationReport(page)));
         note(`report: ${report}`);
       }
       embeddings.destroy();
@@ -98,33 +77,19 @@ export const evaluateCommand = defineCommand({
   },
 });
 
-/** What the report says of a task. */
-const TASK_WORDS: Readonly<Record<TaskKind, { readonly title: string; readonly queries: string }>> = {
-  'zero-shot': { title: 'sketch to picture, unseen classes', queries: 'Query sketches of classes that were never trained on' },
-  'photo-to-photo': { title: 'photo to photo, unseen classes', queries: 'Query photos of classes that were never trained on' },
-  generalised: { title: 'sketch to picture, unseen classes among all', queries: 'Query sketches of classes that were never trained on' },
-  'generalised-sem-pcyc': { title: "sketch to picture, SEM-PCYC's generalised task", queries: 'Query sketches, most of them of classes that were never trained on' },
-};
-
-interface MeasuredCodes {
+interface CodeRequest extends Pick<OptionValues<typeof EVALUATE_OPTIONS>, 'codesFit' | 'seed' | 'cutoffs' | 'apDenominator' | 'apEnvelope'> {
   readonly bits: number;
-  readonly fittedOn: string;
-  readonly metrics: RetrievalMetrics;
+  readonly onProgress: (done: number, total: number) => void;
 }
 
 /** The metrics of binary codes of images that are embedded already. */
-async function measureCodes(
-  embeddings: ImageRows,
-  { train, images }: Dataset,
-  task: RetrievalTask,
-  { queries, gallery, labels }: Evaluation,
-  { bits, codesFit, seed, cutoffs, apDenominator, apEnvelope, onProgress }: Pick<OptionValues<typeof EVALUATE_OPTIONS>, 'codesFit' | 'seed' | 'cutoffs' | 'apDenominator' | 'apEnvelope'> & { readonly bits: number; readonly onProgress: (done: number, total: number) => void },
-): Promise<MeasuredCodes> {
+async function measureCodes(embeddings: ImageRows, { train, images }: Dataset, { gallery: searched }: RetrievalTask, { queries, gallery, labels }: Evaluation, request: CodeRequest): Promise<MeasuredCodes> {
+  const { bits, codesFit, seed, cutoffs, apDenominator, apEnvelope, onProgress } = request;
   const photos = train.filter(({ domain }) => domain === 'photo');
   const fitOn = codesFit === 'gallery' ? gallery : await embeddings.compute(photos, images, (done) => onProgress(done, photos.length));
   const { coder } = fitBinaryCoder(fitOn, embeddings.width, { bits, seed });
   const codes = { queries: encode(coder, queries), gallery: encode(coder, gallery), words: codeWords(bits) };
-  const fittedOn = codesFit === 'gallery' ? `the ${task.gallery.length} photos that are searched` : `${photos.length} photos of seen classes`;
+  const fittedOn = codesFit === 'gallery' ? `the ${searched.length} photos that are searched` : `${photos.length} photos of seen classes`;
   return { bits, fittedOn, metrics: evaluateCodes({ ...codes, ...labels, cutoffs, apDenominator, apEnvelope }) };
 }
 

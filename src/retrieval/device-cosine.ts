@@ -54,6 +54,7 @@ export async function* deviceCosineRows(
 ): AsyncGenerator<Float32Array, void, undefined> {
   const queryNorms = rowNorms('query', queries, dimension);
   const norms = rowNorms('gallery', gallery, dimension);
+  if (norms.length === 0) return void (yield* Array.from(queryNorms, () => new Float32Array(0)));
   const store = new Store('gallery');
   const parts = partsOf(norms.length, dimension, partValues).map(({ first, items }): Part => ({ first, items, weight: store.add(`items from ${first}`, [dimension, roundUp(items)]) }));
   const storage = new Storage(device, chooser);

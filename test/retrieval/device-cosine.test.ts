@@ -76,6 +76,8 @@ test('what the host refuses, the device refuses', async () => {
     assert.unreachable();
   };
   await refused(new Float32Array([1, 0, NaN, 1]), /gallery embedding 1 has a value that is not finite/);
+  await refused(new Float32Array(0), /2 gallery labels/);
+  assert.equal(await rowsOf({ queries: new Float32Array(6), gallery: new Float32Array(0), dimension: 2 }), [0, 1, 2].map(() => new Float32Array(0)));
   await refused(new Float32Array([1, 0, 0, 1, 1]), /5 values, which is no multiple of the dimension 2/);
 });
 
