@@ -21,8 +21,7 @@ export function evaluateRetrieval(options: RetrievalOptions): RetrievalMetrics {
 
 /**
  * The same with the cosines computed on a device. Only blocks of scores are alive: the matrix of all would take 20 GB for
- * QuickDraw. The host holds the embeddings; beside them a few
- * blocks of scores are needed, whatever the number of queries (docs/evaluation.md has figures).
+ * QuickDraw. Beside the embeddings a few blocks are needed, whatever the number of queries (docs/evaluation.md has figures).
  * @throws RetrievalError as evaluateRetrieval
  */
 export async function evaluateRetrievalOnDevice(device: Device, options: RetrievalOptions, settings?: DeviceCosineOptions): Promise<RetrievalMetrics> {
