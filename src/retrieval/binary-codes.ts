@@ -40,6 +40,8 @@ export interface FitOptions {
   readonly seed?: number;
 }
 
+const NEAR_ROWS = 64;
+
 /** 32-bit words of a code. */
 export const codeWords = (bits: number): number => Math.ceil(bits / 32);
 
@@ -124,10 +126,14 @@ function centre(rows: Float64Array, dimension: number): Float64Array {
 /** Eigenvectors of the covariance of centred rows, those of the largest eigenvalues: [dimension, count]. */
 function principalComponents(rows: Float64Array, dimension: number, count: number): Float64Array {
   const covariance = new Float64Array(dimension * dimension);
-  for (let row = 0; row < rows.length; row += dimension) {
+  // Some rows at a time: while they are near, each row of the covariance is fetched once for all of them.
+  for (let first = 0; first < rows.length; first += NEAR_ROWS * dimension) {
+    const end = Math.min(rows.length, first + NEAR_ROWS * dimension);
     for (let i = 0; i < dimension; i++) {
-      const value = rows[row + i];
-      for (let j = i, at = i * dimension + i; j < dimension; j++, at++) covariance[at] += value * rows[row + j];
+      for (let row = first; row < end; row += dimension) {
+        const value = rows[row + i];
+        for (let j = i, at = i * dimension + i; j < dimension; j++, at++) covariance[at] += value * rows[row + j];
+      }
     }
   }
   const symmetric = new Matrix(dimension, dimension);
@@ -153,7 +159,9 @@ function product(left: Float64Array, right: Float64Array, inner: number, outer: 
 
 function unitRows(what: string, rows: Float32Array, dimension: number): Float64Array {
   const norms = rowNorms(what, rows, dimension);
-  return Float64Array.from(rows, (value, at) => value / (norms[Math.floor(at / dimension)] || 1));
+  const result = new Float64Array(rows.length);
+  for (let at = 0; at < rows.length; at++) result[at] = rows[at] / (norms[Math.floor(at / dimension)] || 1);
+  return result;
 }
 
 /**
