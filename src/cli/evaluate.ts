@@ -99,7 +99,7 @@ function requireUnseen(unseen: readonly string[], trained: readonly string[], mo
   const shared = unseen.filter((name) => known.has(name));
   if (shared.length === 0) return;
   const shown = shared.slice(0, 8).join(', ') + (shared.length > 8 ? ` and ${shared.length - 8} more` : '');
-  throw new OptionError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--unseen)`);
+  throw new OptionError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--split or --unseen)`);
 }
 
 /** The metrics with names for labels. */
