@@ -23,20 +23,22 @@ export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelC
   return [];
 }
 
-function stationaryCall({ destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
+function stationaryCall({ sourceChannels, destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
   const pixelsPerGroup = ceilDivide(pixels, evenGroups(pixels, columnGroups * phaseCount));
   const vector = Math.min(columns, 4);
+  const byVectors = !process.env.SCALAR && columns >= 4 && sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
   return {
     variant: `stationary ${depth}x${lanes * columns}`,
     operands,
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
-        shader: 'convolution_stationary.wgsl',
+        ...(byVectors
+          ? { shader: 'convolution_stationary.wgsl', constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 } }
+          : { shader: 'convolution_stationary_scalar.wgsl', constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector } }),
         features: ['subgroups'],
-        constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
-        parameters: [...parameters, pixelsPerGroup, depth, columns],
+        parameters: [...parameters, pixelsPerGroup, depth, ...(byVectors ? [] : [columns])],
         operands: order,
         workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
       })),
