@@ -38,7 +38,7 @@ function stationaryCall({ sourceChannels, destinationChannels, phases, pixels, b
           ? { shader: 'convolution_stationary.wgsl', constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 } }
           : { shader: 'convolution_stationary_scalar.wgsl', constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector } }),
         features: ['subgroups'],
-        parameters: [...parameters, pixelsPerGroup, depth, ...(byVectors ? [] : [columns])],
+        parameters: [...parameters, pixelsPerGroup, depth, ...(byVectors ? (process.env.FOUR ? [4] : []) : [columns])],
         operands: order,
         workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
       })),

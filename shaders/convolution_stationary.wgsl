@@ -81,6 +81,19 @@ fn axis(size: u32, kernel: u32, stride: u32, padding: u32, phase: u32) -> Axis {
   return Axis((size - phase + stride - 1u) / stride, phase, stride, 1, origin, taps, firstTap, -i32(stride));
 }
 
+// Destination pixels [first, end) of a phase along an axis.
+struct Range {
+  first: u32,
+  end: u32,
+}
+
+// Those of which some of the taps [firstTap, lastTap] meets the source.
+fn meeting(along: Axis, sourceSize: u32, firstTap: u32, lastTap: u32) -> Range {
+  let first = max(along.stride - 1 - along.origin - i32(lastTap), 0) / along.stride;
+  let end = max(i32(sourceSize) - along.origin - i32(firstTap) + along.stride - 1, 0) / along.stride;
+  return Range(u32(first), min(u32(end), along.pixels));
+}
+
 // The block of weights, in rows of two vectors: where WIDE, row k holds the weights that meet element k of a chunk, of the
 // first half of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last
 // is for the sums of a pixel: passed through memory, they are complete before a store looks at its bounds.
@@ -110,6 +123,9 @@ fn multiplyAddVector(values: vec4f, element: u32) {
     multiplyAdd(values.z, values.w, element / 2u + 1u);
   }
 }
+
+// Elements of a chunk whose weights are brought into the block at a time.
+const FILLED = select(select(2u, 1u, WIDE), 4u, DATA_GRADIENT);
 
 const VECTORS = DEPTH / 4u;
 const LOADS = VECTORS / LANES;
@@ -165,13 +181,9 @@ fn weight(index: u32, inside: bool) -> vec4f {
   return select(vec4f(), weights[select(0u, index, inside)], inside);
 }
 
-// Four rows of four columns, given by their rows in the forward pass and by their columns in the data gradient.
-fn block(place: u32, stride: u32, inside: bool) -> mat4x4f {
-  let given = mat4x4f(weight(place, inside), weight(place + stride, inside), weight(place + 2u * stride, inside), weight(place + 3u * stride, inside));
-  if (DATA_GRADIENT) {
-    return transpose(given);
-  }
-  return given;
+// Four rows of four columns in the data gradient, whose weights lie column by column.
+fn rowsOf(place: u32, stride: u32, inside: bool) -> mat4x4f {
+  return transpose(mat4x4f(weight(place, inside), weight(place + stride, inside), weight(place + 2u * stride, inside), weight(place + 3u * stride, inside)));
 }
 
 // Adds a sum to what earlier chunks have left; the last chunk applies the epilogue.
@@ -204,7 +216,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   let x = axis(p.destinationWidth, p.kernelWidth, p.strideX, p.paddingX, phase % p.strideX);
   let pixels = p.batch * y.pixels * x.pixels;
   let firstPixel = group.x / phases * p.pixelsPerGroup;
-  let lastPixel = min(firstPixel + p.pixelsPerGroup, pixels);
+  let imagePixels = max(y.pixels * x.pixels, 1u);
+  // A phase may have fewer pixels than the largest one.
+  let lastPixel = max(min(firstPixel + p.pixelsPerGroup, pixels), firstPixel);
+  let wholeImages = firstPixel % imagePixels == 0u && lastPixel % imagePixels == 0u;
   // From here on channels, columns and offsets count vectors.
   let channels = p.sourceChannels / 4u;
   let columns = p.destinationChannels / 4u;
@@ -225,37 +240,40 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       }
       var tapY = first / run;
       var tapX = first % run / channels;
-      var channel = first % channels;
-      for (var k = 0u; k < p.depth; k += 4u) {
+      var channel = 4u * (first % channels);
+      for (var k = 0u; k < p.depth; k += FILLED) {
         let kernelPixel = u32((y.firstTap + i32(tapY) * y.tapStep) * i32(p.kernelWidth) + x.firstTap + i32(tapX) * x.tapStep);
-        var place = (kernelPixel * p.sourceChannels + 4u * channel) * columns + column;
-        var stride = columns;
-        var second = LANES;
+        let inLow = tapY < y.taps && column < columns;
+        let inHigh = tapY < y.taps && column + LANES < columns;
         if (DATA_GRADIENT) {
-          place = (kernelPixel * p.destinationChannels + 4u * column) * channels + channel;
-          stride = channels;
-          second = 4u * LANES * channels;
-        }
-        let valid = tapY < y.taps;
-        let lowRows = block(place, stride, valid && column < columns);
-        if (WIDE) {
-          let highRows = block(place + second, stride, valid && column + LANES < columns);
-          low[k] = lowRows[0];
-          low[k + 1u] = lowRows[1];
-          low[k + 2u] = lowRows[2];
-          low[k + 3u] = lowRows[3];
-          high[k] = highRows[0];
-          high[k + 1u] = highRows[1];
-          high[k + 2u] = highRows[2];
-          high[k + 3u] = highRows[3];
+          let place = (kernelPixel * p.destinationChannels + 4u * column) * channels + channel / 4u;
+          let lowRows = rowsOf(place, channels, inLow);
+          if (WIDE) {
+            let highRows = rowsOf(place + 4u * LANES * channels, channels, inHigh);
+            low[k] = lowRows[0];
+            low[k + 1u] = lowRows[1];
+            low[k + 2u] = lowRows[2];
+            low[k + 3u] = lowRows[3];
+            high[k] = highRows[0];
+            high[k + 1u] = highRows[1];
+            high[k + 2u] = highRows[2];
+            high[k + 3u] = highRows[3];
+          } else {
+            low[k / 2u] = lowRows[0];
+            high[k / 2u] = lowRows[1];
+            low[k / 2u + 1u] = lowRows[2];
+            high[k / 2u + 1u] = lowRows[3];
+          }
         } else {
-          low[k / 2u] = lowRows[0];
-          high[k / 2u] = lowRows[1];
-          low[k / 2u + 1u] = lowRows[2];
-          high[k / 2u + 1u] = lowRows[3];
+          let place = (kernelPixel * p.sourceChannels + channel) * columns + column;
+          // Both loads before the first write: see docs/kernels/convolution_stationary.md.
+          let lowRow = weight(place, inLow);
+          let highRow = weight(place + select(columns, LANES, WIDE), select(inLow, inHigh, WIDE));
+          low[k / (DEPTH / ROWS)] = lowRow;
+          high[k / (DEPTH / ROWS)] = highRow;
         }
-        channel++;
-        if (channel == channels) {
+        channel += FILLED;
+        if (channel == p.sourceChannels) {
           channel = 0u;
           tapX++;
           if (tapX == x.taps) {
@@ -268,11 +286,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
     let isFirst = chunk == 0u;
     let isLast = chunk + 1u == chunks;
-    // Pixels are visited in row-major order; counting on is cheaper than dividing at each.
-    var pixelX = firstPixel % x.pixels;
-    var pixelY = (firstPixel / x.pixels) % y.pixels;
-    var image = firstPixel / (x.pixels * y.pixels);
-    for (var pixel = firstPixel; pixel < lastPixel; pixel++) {
+    // Between the first chunk and the last, only pixels are visited of which some tap of the chunk meets the source: of a
+    // 3x3 kernel over 2x2 pixels, 16 pairs of 36.
+    var across = Range(0u, x.pixels);
+    var down = Range(0u, y.pixels);
+    var visits = lastPixel - firstPixel;
+    if (wholeImages && !isFirst && !isLast) {
+      let last = min(first + VECTORS, reduction) - 1u;
+      let oneRow = first / run == last / run;
+      across = meeting(x, p.sourceWidth, select(0u, first % run / channels, oneRow), select(x.taps - 1u, last % run / channels, oneRow));
+      down = meeting(y, p.sourceHeight, first / run, last / run);
+      visits = visits / imagePixels * (max(across.end, across.first) - across.first) * (max(down.end, down.first) - down.first);
+    }
+    // In row-major order; counting on is cheaper than dividing at each.
+    var pixelX = across.first + firstPixel % x.pixels;
+    var pixelY = down.first + (firstPixel / x.pixels) % y.pixels;
+    var image = firstPixel / imagePixels;
+    for (var visit = 0u; visit < visits; visit++) {
       lowSum = vec4f();
       highSum = vec4f();
       lowTotal = vec4f();
@@ -316,11 +346,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       }
 
       pixelX++;
-      if (pixelX == x.pixels) {
-        pixelX = 0u;
+      if (pixelX == across.end) {
+        pixelX = across.first;
         pixelY++;
-        if (pixelY == y.pixels) {
-          pixelY = 0u;
+        if (pixelY == down.end) {
+          pixelY = down.first;
           image++;
         }
       }
