@@ -1,5 +1,5 @@
 import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
-import type { Gather } from './convolution-tiles.ts';
+import { isPointwise, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
 /** A block of weights that stays while pixels stream past: rows, and columns of a lane. */
@@ -23,22 +23,30 @@ export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelC
   return [];
 }
 
-function stationaryCall({ sourceChannels, destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
+function stationaryCall({ shape, sourceChannels, destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
   const pixelsPerGroup = ceilDivide(pixels, evenGroups(pixels, columnGroups * phaseCount));
   const vector = Math.min(columns, 4);
-  const byVectors = !process.env.SCALAR && columns >= 4 && sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
+  // An access to four numbers at once costs little more than half as much as four; fewer columns have no vectors.
+  const byVectors = sourceChannels % 4 === 0 && destinationChannels % 4 === 0 && columns >= 4;
   return {
-    variant: `stationary ${depth}x${lanes * columns}`,
+    variant: `stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}`,
     operands,
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
         ...(byVectors
-          ? { shader: 'convolution_stationary.wgsl', constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 } }
-          : { shader: 'convolution_stationary_scalar.wgsl', constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector } }),
+          ? {
+              shader: 'convolution_stationary.wgsl',
+              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, POINTWISE: isPointwise(shape) && sourceChannels % depth === 0 },
+              parameters: [...parameters, pixelsPerGroup, depth],
+            }
+          : {
+              shader: 'convolution_stationary_scalar.wgsl',
+              constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
+              parameters: [...parameters, pixelsPerGroup, depth, columns],
+            }),
         features: ['subgroups'],
-        parameters: [...parameters, pixelsPerGroup, depth, ...(byVectors ? (process.env.FOUR ? [4] : []) : [columns])],
         operands: order,
         workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
       })),

@@ -26,7 +26,8 @@
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (8); DEPTH, a multiple of 4 * LANES up to
-//   16 * LANES; WIDE: a lane has two vectors of columns, not one.
+//   16 * LANES; WIDE: a lane has two vectors of columns, not one; POINTWISE: the kernel is 1x1, touches every pixel, and DEPTH
+//   divides sourceChannels, so that nothing loaded lies outside.
 
 struct Parameters {
   batch: u32,
@@ -145,6 +146,10 @@ var<private> rowVectors: i32;
 
 fn load(i: u32) {
   if (i < LOADS) {
+    if (POINTWISE) {
+      values[i] = source[firstVector + offsets[i]];
+      return;
+    }
     let inside = offsets[i] >= firstOffset && offsets[i] < lastOffset && runs[i] >= firstRun && runs[i] < lastRun;
     values[i] = select(vec4f(), source[select(0, firstVector + runs[i] * rowVectors + offsets[i], inside)], inside);
   }
@@ -308,13 +313,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       lowTotal = vec4f();
       highTotal = vec4f();
       if (reduction > 0u) {
-        let sourceY = y.origin + i32(pixelY) * y.stride;
-        let sourceX = x.origin + i32(pixelX) * x.stride;
-        firstOffset = -sourceX * i32(channels);
-        lastOffset = min(i32(run), (i32(p.sourceWidth) - sourceX) * i32(channels));
-        firstRun = -sourceY;
-        lastRun = min(i32(y.taps), i32(p.sourceHeight) - sourceY);
-        firstVector = ((i32(image * p.sourceHeight) + sourceY) * i32(p.sourceWidth) + sourceX) * i32(channels);
+        if (POINTWISE) {
+          firstVector = i32((firstPixel + visit) * channels);
+        } else {
+          let sourceY = y.origin + i32(pixelY) * y.stride;
+          let sourceX = x.origin + i32(pixelX) * x.stride;
+          firstOffset = -sourceX * i32(channels);
+          lastOffset = min(i32(run), (i32(p.sourceWidth) - sourceX) * i32(channels));
+          firstRun = -sourceY;
+          lastRun = min(i32(y.taps), i32(p.sourceHeight) - sourceY);
+          firstVector = ((i32(image * p.sourceHeight) + sourceY) * i32(p.sourceWidth) + sourceX) * i32(channels);
+        }
         load(0u);
         load(1u);
         load(2u);
@@ -327,9 +336,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
       high[ROWS] = highTotal;
 
-      let destinationY = y.phase + pixelY * y.step;
-      let destinationX = x.phase + pixelX * x.step;
-      let place = ((image * p.destinationHeight + destinationY) * p.destinationWidth + destinationX) * columns + column;
+      var place = (firstPixel + visit) * columns + column;
+      if (!POINTWISE) {
+        let destinationY = y.phase + pixelY * y.step;
+        let destinationX = x.phase + pixelX * x.step;
+        place = ((image * p.destinationHeight + destinationY) * p.destinationWidth + destinationX) * columns + column;
+      }
       if ((group.y + 1u) * BLOCK <= columns) {
         store(low[ROWS], place, column, isFirst, isLast);
         if (WIDE) {
@@ -345,13 +357,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         }
       }
 
-      pixelX++;
-      if (pixelX == across.end) {
-        pixelX = across.first;
-        pixelY++;
-        if (pixelY == down.end) {
-          pixelY = down.first;
-          image++;
+      if (!POINTWISE) {
+        pixelX++;
+        if (pixelX == across.end) {
+          pixelX = across.first;
+          pixelY++;
+          if (pixelY == down.end) {
+            pixelY = down.first;
+            image++;
+          }
         }
       }
     }

@@ -1,29 +1,9 @@
-// Convolution, forward or data gradient, with a block of weights held still in each invocation's registers.
+// Convolution like convolution_stationary.wgsl, number by number: for channels that are no multiples of four, and for blocks too
+// narrow for vectors. Mathematics, operands and epilogue are the same, and so is the structure, but for two things: each run of
+// taps is filled up to a multiple of LANES, and every chunk visits all pixels.
 //
-//   forward         y[n, u, v, o]  = sum over kh, kw, i of  x[n, u*stride - padding + kh, v*stride - padding + kw, i] * w[kh, kw, i, o]
-//   data gradient  dx[n, h, w, i]  = sum over kh, kw, o of dy[n, (h + padding - kh) / stride, (w + padding - kw) / stride, o] * w[kh, kw, i, o]
-//                                    where the divisions leave no rest
-//
-// Both gather a source (x or dy) into a destination (y or dx). With the destination split into stride x stride phases,
-// the source pixels of one destination pixel are consecutive in the data gradient too, so that one kernel serves both:
-// see `axis` below. The taps of a kernel row lie one after the other in NHWC memory: a run of taps x source channels. The
-// runs of all kernel rows, each filled up to a multiple of LANES, are the reduction of a matrix product whose rows are
-// destination pixels; it is cut into chunks of DEPTH.
-//
-// Made for processors that execute a subgroup as one vector (SwiftShader, lavapipe): arithmetic is cheap there, every
-// load is a loop over the lanes, and workgroup memory is no faster than the rest. So a workgroup is one subgroup; it keeps
-// DEPTH x (LANES * columns of a lane) weights on its stack and streams destination pixels past them; each load of LANES
-// consecutive source values is shared by broadcasts. docs/kernels/convolution_stationary.md tells how the compiler of
-// lavapipe takes this shader, and what each of its peculiarities gains.
-//
-// source       [batch, sourceHeight, sourceWidth, sourceChannels] f32
-// weights      [kernelHeight, kernelWidth, inputChannels, outputChannels] f32 (as in the forward pass, for both)
-// destination  [batch, destinationHeight, destinationWidth, destinationChannels] f32
-// scale, shift [destinationChannels] f32 where AFFINE; residual like destination where RESIDUAL
-// Epilogue: destination = relu?(sum * scale + shift + residual).
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / (LANES * columns))]
-//   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
-//   other, every share of the grid gets some of each.
+//   with stride.y * stride.x phases for the data gradient and 1 for the forward pass.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of LANES up to
 //   16 * LANES; Columns = vec4f or vec2f, COLUMNS its size; WIDE: a lane has two of them. `columns` is their sum.
 
