@@ -149,9 +149,8 @@ function productSchemes({ batch, source, destination }: WinogradProblem, tile: T
 }
 
 function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
-  const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 16;
+  const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 4 * lanes;
   const laneColumns = columnsOfLane(lanes, columns);
-  const vector = Math.min(laneColumns, 4);
   return {
     name: `stationary ${blockDepth}x${lanes * laneColumns}`,
     depthMultiple: blockDepth,
@@ -160,16 +159,15 @@ function stationaryScheme(lanes: number, depth: number, columns: number): Produc
     dispatch: (sizes) => ({
       shader: 'batched_matrix_product_stationary.wgsl',
       features: ['subgroups'],
-      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: laneColumns > vector },
+      constants: { LANES: lanes, DEPTH: blockDepth, WIDE: laneColumns > 4 },
       parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
       workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * laneColumns), sizes.batch],
     }),
   };
 }
 
-/** The most columns of a lane, 8, 4 or 2, that fill up the last block no more than fewer would. */
+/** The columns of a lane, 8 unless 4 fill up the last block less. */
 function columnsOfLane(lanes: number, columns: number): number {
-  if (columns <= 2 * lanes) return 2;
   return roundUp(columns, 8 * lanes) === roundUp(columns, 4 * lanes) ? 8 : 4;
 }
 
