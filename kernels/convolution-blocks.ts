@@ -19,7 +19,11 @@ const BLOCKS: readonly Block[] = [
 /** The variants for processors that execute a subgroup of 4 or 8 invocations as one vector, the one that should be fastest first. */
 export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelCall[] {
   if (traits.subgroupSize === 8) return worthwhileBlocks(gather, 8).map((block) => stationaryCall(gather, block, 8));
-  if (traits.subgroupSize === 4) return [interleavedCall(gather, 4)];
+  if (traits.subgroupSize === 4) {
+    const byVectors = gather.sourceChannels % 4 === 0 && gather.destinationChannels % 4 === 0;
+    // SwiftShader's compiler takes minutes over the scalar form.
+    return [...(byVectors ? [stationaryCall(gather, { depth: 64, columns: gather.destinationChannels > 16 ? 8 : 4 }, 4)] : []), interleavedCall(gather, 4)];
+  }
   return [];
 }
 
