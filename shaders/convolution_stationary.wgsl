@@ -10,11 +10,11 @@
 // runs of all kernel rows, one behind the other, are the reduction of a matrix product whose rows are destination pixels; it
 // is cut into chunks of DEPTH.
 //
-// Made for processors that execute a subgroup as one vector (lavapipe): arithmetic is cheap there, every access to a buffer is
-// a loop over the lanes, which four numbers share if they are one vector, and workgroup memory is no faster than the rest. So
-// a workgroup is one subgroup; it keeps DEPTH x BLOCK weights on its stack and streams destination pixels past them; a load of
-// 4 * LANES consecutive source values is shared by broadcasts. docs/kernels/convolution_stationary.md tells how the compiler
-// of lavapipe takes this shader, and what each of its peculiarities gains.
+// Made for processors that execute a subgroup as one vector (SwiftShader, lavapipe): arithmetic is cheap there, every access to a
+// buffer is a loop over the lanes, which four numbers share if they are one vector, and workgroup memory is no faster than the
+// rest. So a workgroup is one subgroup; it keeps DEPTH x BLOCK weights on its stack and streams destination pixels past them; a
+// load of 4 * LANES consecutive source values is shared by broadcasts. docs/kernels/convolution_stationary.md tells how the
+// compiler of lavapipe takes this shader, and what each of its peculiarities gains.
 //
 // source       [batch, sourceHeight, sourceWidth, sourceChannels] f32
 // weights      [kernelHeight, kernelWidth, inputChannels, outputChannels] f32 (as in the forward pass, for both)
@@ -25,7 +25,7 @@
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / BLOCK)]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
-// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (8); DEPTH, a multiple of 4 * LANES up to
+// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of 4 * LANES up to
 //   16 * LANES; WIDE: a lane has two vectors of columns, not one; POINTWISE: the kernel is 1x1, touches every pixel, and DEPTH
 //   divides sourceChannels, so that nothing loaded lies outside.
 
