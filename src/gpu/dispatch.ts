@@ -108,6 +108,8 @@ export interface AdapterTraits {
   readonly f16?: boolean;
   /** Absent where the adapter has none that sum in float32. */
   readonly matrixUnits?: MatrixUnits;
+  /** Of the program, not the adapter: weights stay as they are, so that preparations of them (KernelCall) cost its runs nothing. */
+  readonly preparedWeights?: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
   readonly maxWorkgroupsPerDimension: number;
