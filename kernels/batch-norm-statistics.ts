@@ -29,11 +29,26 @@ export function statisticsDispatches(style: BlockStyle, problem: StatisticsProbl
       shader: 'batch_norm_statistics.wgsl',
       entryPoint: 'block_statistics',
       constants: constantsOf(style, channels),
-      parameters: [...parameters, 0, 0, f32(0)],
+      parameters: [...parameters, 0, 0, f32(0), 0],
       operands: [matrix, 'partials'],
       workgroups,
     };
   });
+  return [reduce, combineDispatch(style, problem, blocks)];
+}
+
+/** Both passes over the sum of `count` matrices that lie behind each other in `parts`; the sum goes to `matrix`. */
+export function partsStatisticsDispatches(style: BlockStyle, problem: StatisticsProblem, parts: string, count: number, matrix: string): readonly [Dispatch, Dispatch] {
+  const { rows, channels } = problem;
+  const blocks = reducingBlocks(style, rows, channels);
+  const reduce: Dispatch = {
+    shader: 'batch_norm_statistics.wgsl',
+    entryPoint: 'parts_statistics',
+    constants: constantsOf(style, channels),
+    parameters: [...blocks.parameters, 0, 0, f32(0), count],
+    operands: [parts, matrix, 'partials'],
+    workgroups: blocks.workgroups,
+  };
   return [reduce, combineDispatch(style, problem, blocks)];
 }
 
@@ -48,7 +63,7 @@ export function combineDispatch(
     shader: 'batch_norm_statistics.wgsl',
     entryPoint: 'combine',
     constants: constantsOf(style, channels),
-    parameters: [...parameters, rows, rowsPerBlock, f32(epsilon)],
+    parameters: [...parameters, rows, rowsPerBlock, f32(epsilon), 0],
     operands: ['partials', 'mean', 'inverseDeviation', 'variance'],
     workgroups,
   };

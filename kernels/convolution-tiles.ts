@@ -1,7 +1,7 @@
 import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
 import type { ConvolutionShape, Epilogue } from './convolution.ts';
 import type { KernelCall, Operand } from './kernel.ts';
-import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
+import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile, type TiledProduct } from './tiles.ts';
 
 /** Tiles for a gather convolution: what is large enough to reuse much, down to what still fills a GPU at batch 1. */
 const TILES: readonly Tile[] = [
@@ -67,7 +67,37 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
 const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4, buffers: 1 });
 
 /** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
-function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
+function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
+  const { shape, forward, element } = gather;
+  const pointwise = isPointwise(shape);
+  const vectors = (tile.rows * tile.depth) / 4 / invocations(tile);
+  const blocks = (tile.depth * tile.columns) / 16 / invocations(tile);
+  return productCall(gather, tile, traits, {
+    name: lanes > 0 ? 'subgroup' : 'tiled',
+    shader: (whole): Code => {
+      const UNROLLED = traits.kind === 'gpu';
+      if (lanes > 0) return { shader: 'convolution_subgroup.wgsl', features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
+      const constants = { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile), UNROLLED };
+      return { shader: 'convolution_tiled.wgsl', features: element === 'f16' ? ['f16'] : [], constants };
+    },
+    stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
+    // Source rows and, in the data gradient, weight rows are padded by a vector.
+    workgroupBytes: lanes > 0 ? 0 : 4 * tile.buffers * (tile.rows * (tile.depth + 4) + tile.depth * (tile.columns + (forward ? 0 : 4))),
+  });
+}
+
+/** A shader with its own constants. */
+type Code = Pick<Dispatch, 'shader' | 'libraries' | 'features' | 'constants'>;
+
+/** How the products of a tile are done, whatever it is a tile of. */
+export interface Multiplication extends Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes' | 'matrix'> {
+  readonly name: string;
+  /** What runs where the destination is `whole`, or one of the parts of a sum. */
+  shader(whole: boolean): Code;
+}
+
+/** A gather by tiles, its reduction split where the grid would leave a GPU idle. */
+export function productCall({ shape, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits, { name, shader, ...multiplication }: Multiplication): KernelCall {
   const { sourceChannels, destinationChannels, phases, pixels, operands, order, element } = gather;
   const phaseCount = phases[0] * phases[1];
   const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
@@ -78,20 +108,15 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
   const wanted = chooseSplits(tilesOfPhase * phaseCount, mostSteps, WANTED_WORKGROUPS, FEWEST_STEPS);
   const stepsPerSplit = ceilDivide(mostSteps, wanted);
   const splits = ceilDivide(mostSteps, stepsPerSplit);
-  const pointwise = isPointwise(shape);
 
   const [source, weights, destination, scale, shift, residual] = order;
   const results = operands[destination].length;
   const whole = splits === 1;
   const features: readonly ShaderFeature[] = element === 'f16' ? ['f16'] : [];
+  const { constants, ...code } = shader(whole);
   const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
-    ...(lanes > 0 ? { shader: 'convolution_subgroup.wgsl', features: ['subgroups'] } : { shader: 'convolution_tiled.wgsl', features }),
-    constants: {
-      ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
-      POINTWISE: pointwise,
-      ...(lanes > 0 ? { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth } : { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile) }),
-      UNROLLED: traits.kind === 'gpu',
-    },
+    ...code,
+    constants: { ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }), POINTWISE: isPointwise(shape), ...constants },
     parameters: [...parameters, stepsPerSplit, tile.depth / 4],
     // What an unused binding is bound to must not be bound a second time.
     operands: [source, weights, whole ? destination : 'parts', scale, shift, residual],
@@ -112,10 +137,8 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
         }),
     workgroups: foldGrid(ceilDivide(results / 4, SUM_WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
   };
-  const vectors = (tile.rows * tile.depth) / 4 / invocations(tile);
-  const blocks = (tile.depth * tile.columns) / 16 / invocations(tile);
   return {
-    variant: `${lanes > 0 ? 'subgroup' : 'tiled'} ${tileName(tile)}${whole ? '' : `, ${splits} parts`}`,
+    variant: `${name} ${tileName(tile)}${whole ? '' : `, ${splits} parts`}`,
     operands: whole ? operands : { ...operands, parts: { role: 'scratch', type: 'f32', length: splits * results } },
     dispatches: whole ? [multiply] : [multiply, addParts],
     product: {
@@ -123,9 +146,7 @@ function tiledCall({ shape, forward, epilogue, ...gather }: Gather, tile: Tile, 
       tiles: tilesOfPhase * phaseCount,
       splits,
       steps: stepsOfPhases.reduce((sum, steps) => sum + steps, 0) / phaseCount / splits,
-      stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
-      // Source rows and, in the data gradient, weight rows are padded by a vector.
-      workgroupBytes: lanes > 0 ? 0 : 4 * tile.buffers * (tile.rows * (tile.depth + 4) + tile.depth * (tile.columns + (forward ? 0 : 4))),
+      ...multiplication,
       results,
       elementBytes: elementBytes(element),
     },

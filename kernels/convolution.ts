@@ -1,5 +1,6 @@
 import { ceilDivide, elementBytes, sliceable, type AdapterTraits, type Dispatch, type ElementType, type Word } from '../src/gpu/dispatch.ts';
 import { stationaryBlocks } from './convolution-blocks.ts';
+import { matrixTiles } from './convolution-matrix.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
@@ -132,10 +133,13 @@ export function gatherCalls(
   const byImages: Gather['byImages'] = (launch) => sliceable(shape.batch, perImage, (images) => launch(parametersOf(images), pixelsOf(images)));
 
   const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element };
-  const byVectors = vectorTiles(gather, traits);
+  const byLanes = vectorTiles(gather, traits);
+  const byUnits = matrixTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
-  if (element === 'f16') return [...fastestFirst(byVectors, cost)];
-  const tiled = byVectors.length > 0 ? fastestFirst(byVectors, cost) : scalarTiles();
+  // A processor that offers matrix units calculates what they do as well.
+  const byVectors = traits.kind === 'cpu' ? [...fastestFirst(byLanes, cost), ...byUnits] : fastestFirst([...byUnits, ...byLanes], cost);
+  if (element === 'f16') return [...byVectors];
+  const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
   const blocks = stationaryBlocks(gather, traits);
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];

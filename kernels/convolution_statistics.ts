@@ -1,8 +1,9 @@
 import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
-import { combineDispatch, expectedStatistics, partialsLength, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
+import { combineDispatch, expectedStatistics, partialsLength, partsStatisticsDispatches, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
 import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
 import type { Cost, Kernel, KernelCall, Operand } from './kernel.ts';
 import { blockStyles } from './row-blocks.ts';
+import { withStatistics } from './winograd.ts';
 
 export interface ConvolutionStatisticsProblem extends ConvolutionShape {
   /** Added to the variance. */
@@ -34,13 +35,57 @@ function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, 
     operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) } },
     dispatches: [...call.dispatches, ...statisticsDispatches(style, matrix, 'y')],
     again: againFor(call.dispatches.length, convolution.cost(problem)),
-    ...(errorBound && {
-      errorBound: (inputs) => {
-        const y = { ...convolution.reference(problem, inputs).y, error: errorBound(inputs).y };
-        const statistics = expectedStatistics(y, matrix);
-        return { y: y.error, mean: statistics.mean.error, inverseDeviation: statistics.inverseDeviation.error, variance: statistics.variance.error };
-      },
-    }),
+    ...(errorBound && { errorBound: inheritedBound(errorBound, problem) }),
+  };
+}
+
+/** Of y and what follows from it, where the error of y is of another kind than the direct sum's. */
+function inheritedBound(ofY: NonNullable<KernelCall['errorBound']>, problem: ConvolutionStatisticsProblem): NonNullable<KernelCall['errorBound']> {
+  return (inputs) => {
+    const y = { ...convolution.reference(problem, inputs).y, error: ofY(inputs).y };
+    const statistics = expectedStatistics(y, matrixOf(problem));
+    return { y: y.error, mean: statistics.mean.error, inverseDeviation: statistics.inverseDeviation.error, variance: statistics.variance.error };
+  };
+}
+
+/** A convolution whose statistics cost no reading of y: where it is last in somebody's registers, it is reduced as well. */
+function fused(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+  return fusedTiles(call, problem, traits) ?? fusedParts(call, problem, traits) ?? fusedWinograd(call, problem, traits);
+}
+
+/** Where a reduction was split, the pass that adds the parts also reduces the columns of their sum. */
+function fusedParts(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+  const [multiply, addParts] = call.dispatches;
+  if (call.product === undefined || addParts?.shader !== 'sum_parts.wgsl') return undefined;
+  const matrix = matrixOf(problem);
+  const [style] = blockStyles(traits);
+  const { x, w, y, parts } = call.operands;
+  // What the multiplication binds for an epilogue that it has not.
+  const unused = Object.fromEntries(multiply.operands.slice(3).map((name) => [name, call.operands[name]]));
+  return {
+    variant: `${call.variant} with statistics`,
+    operands: { x, w, y, ...unused, parts, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) } },
+    dispatches: [multiply, ...partsStatisticsDispatches(style, matrix, 'parts', call.product.splits, 'y')],
+    again: againFor(2, convolution.cost(problem)),
+    product: call.product,
+  };
+}
+
+/** Winograd's transform back reduces the pixels that it makes. */
+function fusedWinograd(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+  const matrix = matrixOf(problem);
+  const [style] = blockStyles(traits);
+  const fusion = withStatistics(call, style);
+  if (fusion === undefined) return undefined;
+  const { blocks, dispatches } = fusion;
+  const { errorBound } = call;
+  return {
+    ...call,
+    variant: `${call.variant} with statistics`,
+    operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: 2 * blocks.blocks * matrix.channels } },
+    dispatches: [...dispatches, combineDispatch(style, matrix, blocks)],
+    again: againFor(dispatches.length, convolution.cost(problem)),
+    ...(errorBound && { errorBound: inheritedBound(errorBound, problem) }),
   };
 }
 
@@ -49,7 +94,7 @@ function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, 
  * again. Undefined for all other variants, where the reduction is split, and where the tiles' memory is too small for it.
  * A slice may begin in the midst of a tile of rows, so that there are none.
  */
-function fused({ variant, product, dispatches, operands }: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+function fusedTiles({ variant, product, dispatches, operands }: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
   const [multiply] = dispatches;
   if (product === undefined || dispatches.length !== 1 || multiply.shader !== 'convolution_tiled.wgsl') return undefined;
   const { rows, columns, depth, rowsEach, buffers } = product.tile;

@@ -9,6 +9,8 @@ export interface GpuDescription {
   /** float32 multiply-adds a compute unit issues in a clock: its lanes. */
   readonly lanes: number;
   readonly gigahertz: number;
+  /** TFLOP/s of the matrix units as a subgroup's instructions reach them, by the type of the factors; sums are float32. */
+  readonly matrixTeraflops: Readonly<Partial<Record<'f16' | 'f32', number>>>;
   /** GB/s of the memory, and of the cache that all units share. */
   readonly memoryBandwidth: number;
   readonly cacheBandwidth: number;
@@ -48,11 +50,16 @@ const LOAD_CLOCKS = 600;
 const STEP_OVERHEAD = 24;
 /** Registers besides sums, fragments and staged vectors: addresses, bounds, counters. */
 const OTHER_REGISTERS = 24;
+/** Bytes of workgroup memory that a compute unit reads or writes in a clock: 32 lanes of four. The usual design. */
+const WORKGROUP_BYTES_A_CLOCK = 128;
 /** Share of the memory's data-sheet bandwidth that a kernel reaches. */
 const MEMORY_EFFICIENCY = 0.85;
 
 /** float32 operations a second, multiply-adds counting two, in TFLOP/s. */
 export const peakTeraflops = ({ computeUnits, lanes, gigahertz }: GpuDescription): number => (2 * computeUnits * lanes * gigahertz) / 1000;
+
+/** The same of the matrix units, for factors of this type; where there are none, nothing is faster than the lanes. */
+export const peakMatrixTeraflops = (gpu: GpuDescription, component: 'f16' | 'f32'): number => gpu.matrixTeraflops[component] ?? peakTeraflops(gpu);
 
 /** 32-bit registers an invocation needs: its sums, a block of four depths of each factor, and what is on its way from memory. */
 export function registersOf({ tile }: TiledProduct): number {
@@ -85,6 +92,24 @@ function instructionsOfStep({ tile, stagingOperations }: TiledProduct): number {
   return tile.depth * tile.rowsEach * tile.columnsEach + reads + 2 * staged + stagingOperations + STEP_OVERHEAD;
 }
 
+/** Clocks of a compute unit for one step of a workgroup. */
+function clocksOfStep(product: TiledProduct, gpu: GpuDescription): number {
+  const { tile, matrix, stagingOperations, elementBytes } = product;
+  if (matrix === undefined) return (invocations(tile) * instructionsOfStep(product)) / gpu.lanes;
+  // The units multiply what the subgroups load for them from workgroup memory, each its block's rows and columns.
+  const multiplying = (2e3 * tile.rows * tile.columns * tile.depth * gpu.gigahertz * gpu.computeUnits) / (1e6 * peakMatrixTeraflops(gpu, matrix.component));
+  const blocks = (tile.rows / matrix.rows) * (tile.columns / matrix.columns);
+  const loading = (blocks * (matrix.rows + matrix.columns) * tile.depth * elementBytes) / WORKGROUP_BYTES_A_CLOCK;
+  const staged = (tile.depth * (tile.rows + tile.columns)) / 4 / invocations(tile);
+  const staging = (invocations(tile) * (2 * staged + stagingOperations + STEP_OVERHEAD)) / gpu.lanes;
+  return Math.max(multiplying, loading) + staging;
+}
+
+/** Clocks of a compute unit for what follows a workgroup's last step: sums of matrix units pass through workgroup memory. */
+function clocksOfFinish({ tile, matrix }: TiledProduct): number {
+  return matrix === undefined ? 0 : (2 * 4 * tile.rows * tile.columns) / WORKGROUP_BYTES_A_CLOCK;
+}
+
 /**
  * Predicts a kernel call. Tiled products are counted: instructions, the latency of a step's loads where too few invocations
  * hide it, rounds of workgroups over compute units, traffic of the shared cache. Everything else is a roofline: operands once
@@ -108,13 +133,13 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const { tile, tiles, splits, steps, results, elementBytes } = product;
   const resident = residentWorkgroups(product, gpu);
   const groups = tiles * splits;
-  const issue = (invocations(tile) * instructionsOfStep(product)) / gpu.lanes;
+  const issue = clocksOfStep(product, gpu);
   // The unit works on `together` workgroups in turn; one step of each lasts at least as long as its loads take.
-  const clocksOfStep = (together: number): number => Math.max(together * issue, LOAD_CLOCKS);
+  const clocksOfRound = (together: number): number => (together > 0 ? (steps + 1) * Math.max(together * issue, LOAD_CLOCKS) + together * clocksOfFinish(product) : 0);
   const slots = gpu.computeUnits * resident;
   const fullRounds = Math.floor(groups / slots);
   const rest = Math.ceil((groups - fullRounds * slots) / gpu.computeUnits);
-  const clocks = (steps + 1) * (fullRounds * clocksOfStep(resident) + (rest > 0 ? clocksOfStep(rest) : 0));
+  const clocks = fullRounds * clocksOfRound(resident) + clocksOfRound(rest);
   const arithmetic = clocks / (1e3 * gpu.gigahertz);
   const hidden = (fullRounds > 0 ? resident : rest) * issue >= LOAD_CLOCKS;
 
@@ -154,6 +179,7 @@ export const ASSUMED_GPU: GpuDescription = {
   computeUnits: ASSUMED_COMPUTE_UNITS,
   lanes: 128,
   gigahertz: 1.7,
+  matrixTeraflops: { f16: 200, f32: 42 },
   memoryBandwidth: 900,
   cacheBandwidth: 3000,
   registers: 65536,
@@ -170,51 +196,55 @@ export const GPUS: readonly GpuDescription[] = [
     computeUnits: 132,
     lanes: 128,
     gigahertz: 1.98,
+    matrixTeraflops: { f16: 613 },
     memoryBandwidth: 4800,
     cacheBandwidth: 5500,
     registers: 65536,
     workgroupMemory: 233472,
     residentInvocations: 2048,
     residentWorkgroups: 32,
-    assumptions: 'data sheet: 67 TFLOP/s float32, 4.8 TB/s; CUDA tables: 132 units, 64 K registers, 228 KiB, 2048 invocations; bandwidth of the L2 cache: estimated',
+    assumptions: 'data sheet: 67 TFLOP/s float32, 4.8 TB/s; CUDA tables: 132 units, 64 K registers, 228 KiB, 2048 invocations; bandwidth of the L2 cache: estimated; matrix units: data sheet 989 TFLOP/s of 16 bits without sparsity, of which a subgroup\'s mma reaches some 62 % (W. Luo et al., arXiv 2402.13499, an H100); the rest takes wgmma, which WGSL has not',
   },
   {
     name: 'NVIDIA RTX 5070',
     computeUnits: 48,
     lanes: 128,
     gigahertz: 2.51,
+    matrixTeraflops: { f16: 61.7 },
     memoryBandwidth: 672,
     cacheBandwidth: 2500,
     registers: 65536,
     workgroupMemory: 102400,
     residentInvocations: 1536,
     residentWorkgroups: 24,
-    assumptions: 'data sheet: 6144 lanes at 2.51 GHz (30.8 TFLOP/s), 672 GB/s; CUDA tables: 64 K registers, 100 KiB, 1536 invocations; bandwidth of the L2 cache: estimated',
+    assumptions: 'data sheet: 6144 lanes at 2.51 GHz (30.8 TFLOP/s), 672 GB/s; CUDA tables: 64 K registers, 100 KiB, 1536 invocations; bandwidth of the L2 cache: estimated; matrix units: twice the lanes for 16 bits with float32 sums, without sparsity, as the vendor states for this family (not looked up for this model)',
   },
   {
     name: 'Apple M4 Max, 40 cores',
     computeUnits: 40,
     lanes: 128,
     gigahertz: 1.58,
+    matrixTeraflops: { f32: 16.2 },
     memoryBandwidth: 546,
     cacheBandwidth: 1200,
     registers: 53248,
     workgroupMemory: 65536,
     residentInvocations: 1024,
     residentWorkgroups: 16,
-    assumptions: 'vendor: 40 cores, 546 GB/s; clock, lanes, 208 KiB of registers, workgroup memory and cache: estimates from others\' measurements of this family',
+    assumptions: 'vendor: 40 cores, 546 GB/s; clock, lanes, 208 KiB of registers, workgroup memory and cache: estimates from others\' measurements of this family; matrix units: none before the M5, simdgroup matrices run on the lanes at their rate',
   },
   {
     name: 'Intel Arc 140V (integrated)',
     computeUnits: 8,
     lanes: 128,
     gigahertz: 2.05,
+    matrixTeraflops: { f16: 33.5 },
     memoryBandwidth: 136,
     cacheBandwidth: 500,
     registers: 131072,
     workgroupMemory: 131072,
     residentInvocations: 1024,
     residentWorkgroups: 32,
-    assumptions: 'vendor: 8 Xe cores of 128 lanes, 2.05 GHz, 136.5 GB/s shared with the processor; registers, workgroup memory and cache: estimates',
+    assumptions: 'vendor: 8 Xe cores of 128 lanes, 2.05 GHz, 136.5 GB/s shared with the processor; registers, workgroup memory and cache: estimates; matrix units: vendor, 67 TOPS of 8 bits, half of that for 16',
   },
 ];

@@ -29,6 +29,15 @@ export interface TiledProduct {
   readonly results: number;
   /** Bytes of a number that is loaded; parts have four. */
   readonly elementBytes: number;
+  /** Where matrix units multiply: what a subgroup computes of the tile. */
+  readonly matrix?: MatrixBlock;
+}
+
+/** The rows and columns of a subgroup, which loads both factors' part of it from workgroup memory. */
+export interface MatrixBlock {
+  readonly component: 'f16' | 'f32';
+  readonly rows: number;
+  readonly columns: number;
 }
 
 export const tileName = ({ rows, columns, depth, buffers }: Tile): string => `${rows}x${columns}x${depth}${buffers === 2 ? ' double' : ''}`;

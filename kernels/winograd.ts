@@ -1,5 +1,6 @@
 import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
 import { EPSILON, sumError, type KernelCall, type Operand, type Values } from './kernel.ts';
+import type { BlockStyle } from './row-blocks.ts';
 
 /** A 3x3 convolution with stride 1 that gathers a source into a destination: x into y, or the gradient of y into that of x. */
 export interface WinogradProblem {
@@ -241,14 +242,52 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
       { ...scheme.dispatch({ batch: frequencies, rows: tiles, depth, columns }), operands: ['transformedSource', 'transformedWeights', 'product'] },
       {
         shader: 'winograd_output.wgsl',
-        constants: { AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes },
-        parameters: [tiles, tilesY, tilesX, destination.height, destination.width, destination.channels, columns, destinationGrid[0]],
+        constants: { AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes, STATISTICS: false, SHARED_ROWS: false },
+        parameters: [tiles, tilesY, tilesX, destination.height, destination.width, destination.channels, columns, destinationGrid[0], 0, 0, 0],
         operands: ['product', names.destination, 'scale', 'shift', 'residual'],
         workgroups: destinationGrid,
       },
     ],
     errorBound: (inputs) => ({ [names.destination]: errorBound(problem, tile, inputs) }),
   };
+}
+
+/** Invocations of a workgroup of winograd_output.wgsl. */
+const OUTPUT_WORKGROUP_SIZE = 64;
+/** Tiles that an invocation reduces before others put its result together, and pixels where it walks alone. */
+const SHARED_TILES_A_LANE = 2;
+const OWN_PIXELS_A_LANE = 128;
+
+/** Blocks of tiles, of as many pixels each except the last. */
+interface TileBlocks {
+  readonly blocks: number;
+  readonly rowsPerBlock: number;
+}
+
+/**
+ * A call whose last dispatch also reduces the pixels that it stores, to `partials`: of blocks of tiles, for `combine` of
+ * batch_norm_statistics.wgsl. Undefined where the call is none of Winograd's.
+ */
+export function withStatistics({ dispatches }: KernelCall, { sharedRows, columnLanes: mostColumnLanes }: BlockStyle): { readonly blocks: TileBlocks; readonly dispatches: readonly Dispatch[] } | undefined {
+  const output = dispatches[dispatches.length - 1];
+  if (output.shader !== 'winograd_output.wgsl') return undefined;
+  const tile = Number(output.constants?.TILE);
+  const [tiles, tilesY, tilesX, height, width, channels] = (output.parameters ?? []).map(Number);
+  const columnLanes = Math.min(channels, mostColumnLanes);
+  const tileLanes = Math.floor(OUTPUT_WORKGROUP_SIZE / columnLanes);
+  // Whole rows of tiles have as many pixels wherever they are, unless the image ends within one; whole images always have.
+  const unit = height % tile === 0 ? { tiles: tilesX, pixels: tile * width } : { tiles: tilesX * tilesY, pixels: height * width };
+  const units = sharedRows ? ceilDivide(SHARED_TILES_A_LANE * tileLanes, unit.tiles) : ceilDivide(OWN_PIXELS_A_LANE, unit.pixels);
+  const blocks = ceilDivide(tiles, units * unit.tiles);
+  const withPartials: Dispatch = {
+    ...output,
+    entryPoint: 'with_statistics',
+    constants: { ...output.constants, STATISTICS: true, SHARED_ROWS: sharedRows },
+    parameters: [...(output.parameters ?? []).slice(0, -3), columnLanes, units * unit.tiles, blocks],
+    operands: [...output.operands, 'partials'],
+    workgroups: [ceilDivide(channels, columnLanes), ceilDivide(blocks, sharedRows ? 1 : tileLanes), 1],
+  };
+  return { blocks: { blocks, rowsPerBlock: units * unit.pixels }, dispatches: [...dispatches.slice(0, -1), withPartials] };
 }
 
 /**

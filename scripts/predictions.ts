@@ -1,6 +1,6 @@
 // The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has measured.
-import type { ConvolutionShape } from '../kernels/convolution.ts';
-import { GPUS, peakTeraflops, predict, residentAtOnce, type GpuDescription, type Prediction } from '../kernels/cost-model.ts';
+import { gatherCalls, type ConvolutionShape, type Direction } from '../kernels/convolution.ts';
+import { GPUS, peakMatrixTeraflops, peakTeraflops, predict, residentAtOnce, type GpuDescription, type Prediction } from '../kernels/cost-model.ts';
 import type { Cost, KernelCall } from '../kernels/kernel.ts';
 import { benchNames } from '../bench/support/catalogue.ts';
 import { problemsOf, type KernelBench } from '../bench/support/kernel-bench.ts';
@@ -8,7 +8,7 @@ import type { AnyKernel } from '../src/autodiff/op.ts';
 import { softmaxCrossEntropy } from '../src/autodiff/ops/losses.ts';
 import { plan, type PlannedCall } from '../src/autodiff/plan.ts';
 import { input } from '../src/autodiff/tensor.ts';
-import type { AdapterTraits } from '../src/gpu/dispatch.ts';
+import type { AdapterTraits, MatrixUnits } from '../src/gpu/dispatch.ts';
 import { adamSettings, sgdSettings, trainingUpdate } from '../src/nn/optimizers.ts';
 import { Classifier, RetrievalNetwork } from '../src/nn/retrieval-network.ts';
 import { DEFAULT_LOSSES, retrievalObjective } from '../src/training/objectives.ts';
@@ -20,6 +20,14 @@ const SIZE = 224;
 const BATCHES = [4, 32];
 /** The limits that all four devices have. */
 const TRAITS: AdapterTraits = { kind: 'gpu', subgroupSize: 32, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 };
+
+/** What the drivers list for Dawn, in the order of GPUS. */
+const UNITS: readonly MatrixUnits[] = [
+  { products: [{ component: 'f16', rows: 16, columns: 16, depth: 16 }], subgroupSizes: [32, 32] },
+  { products: [{ component: 'f16', rows: 16, columns: 16, depth: 16 }], subgroupSizes: [32, 32] },
+  { products: [{ component: 'f32', rows: 8, columns: 8, depth: 8 }], subgroupSizes: [32, 32] },
+  { products: [{ component: 'f16', rows: 8, columns: 16, depth: 16 }], subgroupSizes: [16, 32] },
+];
 
 type Work = 'training step' | 'inference';
 
@@ -201,6 +209,47 @@ function everyKernelTable(all: readonly Example[]): string {
   );
 }
 
+/** The shortest prediction for a convolution with or without matrix units, in the type that the GPU's units take. */
+function byUnits({ problem, cost }: PlannedCall, direction: Direction, index: number): { readonly units: Prediction; readonly lanes: Prediction } {
+  const matrixUnits = UNITS[index];
+  const { component } = matrixUnits.products[0];
+  const names = { source: 'source', destination: 'destination' };
+  const calls = gatherCalls(problem as ConvolutionShape, direction, undefined, { ...TRAITS, f16: true, matrixUnits }, names, component);
+  const own = component === 'f16' ? { ...cost, bytes: cost.bytes / 2 } : cost;
+  const best = (matrix: boolean): Prediction =>
+    calls
+      .filter(({ product }) => product !== undefined && (product.matrix !== undefined) === matrix)
+      .map((call) => predict(call, own, GPUS[index]))
+      .reduce((a, b) => (b.time < a.time ? b : a));
+  return { units: best(true), lanes: best(false) };
+}
+
+function unitsTable(calls: readonly PlannedCall[]): string {
+  const convolutions = calls.filter(({ call }) => call.product !== undefined);
+  const directions = { convolution_statistics: 'forward', convolution_data_gradient: 'dataGradient' } as const;
+  const rows = Object.entries(directions).flatMap(([kernel, direction]) => distinct(convolutions.filter((planned) => planned.kernel.name === kernel)).map((row) => ({ ...row, direction })));
+  const sums = GPUS.map(() => ({ units: 0, lanes: 0 }));
+  const cells = rows.map(({ planned, count, direction }) => [
+    direction === 'forward' ? 'forward' : 'data gradient',
+    describeShape(planned.problem as ConvolutionShape),
+    String(count),
+    figure(planned.cost.flop / 1e9),
+    ...GPUS.map((gpu, index) => {
+      const { units, lanes } = byUnits(planned, direction, index);
+      sums[index].units += count * units.time;
+      sums[index].lanes += count * lanes.time;
+      const share = (100 * planned.cost.flop) / (units.time * 1e6 * peakMatrixTeraflops(gpu, UNITS[index].products[0].component));
+      return `${units.tiled?.tile}${units.tiled?.splits === 1 ? '' : `, ${units.tiled?.splits}`}: ${figure(units.time)}${SHORT_BOUND[units.bound]}, ${Math.round(share)}, ${figure(lanes.time)}`;
+    }),
+  ]);
+  return table(
+    ['direction', 'shape', 'times', 'GFLOP', ...GPUS.map(({ name }) => `${name}: tile, parts: us, % of its units' peak, us by lanes`)],
+    [...cells, ['**all**', '', '', '', ...sums.map(({ units, lanes }) => `**${milliseconds(units)}** ms by units, ${milliseconds(lanes)} by lanes`)]],
+  );
+}
+
+const unitSections = (): string[] => BATCHES.map((batch) => `### Batch ${batch}\n\n${unitsTable(planOf('training step', batch))}\n`);
+
 const sections = (): string[] =>
   (['training step', 'inference'] as const).flatMap((work) =>
     BATCHES.map((batch) => {
@@ -255,5 +304,13 @@ memory, most of the device idles and its whole bandwidth is out of reach: there 
 
 ${everyKernelTable(await examples())}
 
-${sections().join('\n')}`;
+${sections().join('\n')}
+## Matrix units: the training step's convolutions, forward and data gradient
+
+The shortest prediction of \`convolution_matrix.wgsl\` beside the shortest of the tiles that multiply by lanes, both without statistics. Numbers of 16 bits with float32
+sums on NVIDIA and Intel, as in \`convolution_f16\` (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and 8x16x16); float32 on Apple (8x8x8), whose 16-bit units sum in 16 bits. A step's clocks are the longer of the units'
+multiplication and the subgroups' loads from workgroup memory (128 bytes a clock), plus staging as above; a workgroup's sums pass through workgroup memory once
+more at the end. Rates: ${GPUS.map(({ name, matrixTeraflops }) => `${name} ${Object.entries(matrixTeraflops).map(([component, rate]) => `${rate} TFLOP/s (${component})`).join(', ')}`).join('; ')}; the first table says where from.
+
+${unitSections().join('\n')}`;
 }

@@ -2,6 +2,8 @@
 //
 //   block_statistics   block b of m rows, with K = its first row:
 //                      mean_b = K + sum(x - K) / m,   squares_b = sum((x - K)^2) - sum(x - K)^2 / m
+//   parts_statistics   the same of x = parts[0] + parts[1] + ..., in this order, which is written as well: the second pass of a
+//                      convolution whose reduction was split over workgroups (sum_parts.wgsl) and the first one of its statistics
 //   combine            with n_b rows in block b and K = mean_0:
 //                      mean = K + sum n_b (mean_b - K) / n
 //                      squares = sum(squares_b + n_b (mean_b - K)^2) - (sum n_b (mean_b - K))^2 / n
@@ -10,7 +12,7 @@
 // The shift K is a value of the data, so that a mean far from zero does not cancel (Chan, Golub and LeVeque 1983,
 // "Algorithms for computing the sample variance"); sums have a fixed order.
 //
-// x                             [rows, columns] Element
+// x                             [rows, columns] Element; parts [count of parts, rows, columns]
 // partials                      [blocks, 2, columns] Element: mean_b, squares_b, block by block, so that blocks can be sliced
 // mean, inverseDeviation, variance   [columns] Element
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for the second.
@@ -28,11 +30,17 @@ struct Parameters {
   sampleRows: u32,
   sampleRowsPerBlock: u32,
   epsilon: f32,
+  // Of parts_statistics alone.
+  parts: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<Element>;
 @group(0) @binding(2) var<storage, read_write> blockPartials: array<Element>;
+
+@group(0) @binding(1) var<storage, read_write> parts: array<Element>;
+@group(0) @binding(2) var<storage, read_write> total: array<Element>;
+@group(0) @binding(3) var<storage, read_write> totalPartials: array<Element>;
 
 @group(0) @binding(1) var<storage, read_write> partials: array<Element>;
 @group(0) @binding(2) var<storage, read_write> mean: array<Element>;
@@ -86,6 +94,24 @@ fn reduceRowLanes(own: Moments, rowLane: u32, lane: u32) -> Moments {
   return total;
 }
 
+// A column of a block, for the one invocation that owns its place in the partials.
+struct Block {
+  owned: bool,
+  place: u32,
+  mean: Element,
+  squares: Element,
+}
+
+fn blockMoments(walk: Walk, shift: Element, own: Moments, lane: u32) -> Block {
+  var moments = own;
+  if (SHARED_ROWS) {
+    moments = reduceRowLanes(moments, walk.rowLane, lane);
+  }
+  let shiftedMean = moments.first / f32(max(walk.endRow - walk.firstRow, 1u));
+  let owned = walk.inside && (!SHARED_ROWS || walk.rowLane == 0u);
+  return Block(owned, 2u * walk.block * parameters.columns + walk.column, shift + shiftedMean, moments.second - moments.first * shiftedMean);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
@@ -99,14 +125,41 @@ fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     moments.first += difference;
     moments.second += difference * difference;
   }
-  if (SHARED_ROWS) {
-    moments = reduceRowLanes(moments, walk.rowLane, lane);
+  let block = blockMoments(walk, shift, moments, lane);
+  if (block.owned) {
+    blockPartials[block.place] = block.mean;
+    blockPartials[block.place + parameters.columns] = block.squares;
   }
-  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
-    let shiftedMean = moments.first / f32(walk.endRow - walk.firstRow);
-    let place = 2u * walk.block * parameters.columns + walk.column;
-    blockPartials[place] = shift + shiftedMean;
-    blockPartials[place + parameters.columns] = moments.second - moments.first * shiftedMean;
+}
+
+fn sumOfParts(place: u32) -> Element {
+  var sum = parts[place];
+  for (var part = 1u; part < parameters.parts; part++) {
+    sum += parts[part * parameters.rows * parameters.columns + place];
+  }
+  return sum;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn parts_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  var shift = Element();
+  var moments: Moments;
+  if (walk.inside) {
+    shift = sumOfParts(walk.firstRow * parameters.columns + walk.column);
+  }
+  for (var row = walk.begin; row < walk.endRow; row += walk.stride) {
+    let place = row * parameters.columns + walk.column;
+    let sum = sumOfParts(place);
+    total[place] = sum;
+    let difference = sum - shift;
+    moments.first += difference;
+    moments.second += difference * difference;
+  }
+  let block = blockMoments(walk, shift, moments, lane);
+  if (block.owned) {
+    totalPartials[block.place] = block.mean;
+    totalPartials[block.place + parameters.columns] = block.squares;
   }
 }
 

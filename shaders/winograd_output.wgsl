@@ -5,11 +5,18 @@
 //
 // For A see docs/kernels/winograd.md. One invocation computes TILE x TILE pixels of one channel; those outside are left out.
 //
+// with_statistics, of a convolution without an epilogue: an invocation walks tiles of one channel and reduces their pixels to a mean
+//   and the squares of what differs from it, shifted by its first pixel as batch_norm_statistics.wgsl does; the invocations of a block
+//   of tiles put theirs together like `combine` there, which reads the result. All blocks but the last are of as many pixels.
+//
 // product      [SIDE * SIDE, tiles, columns] f32, tiles = batch * tilesY * tilesX, columns >= channels
 // destination  [batch, height, width, channels] f32
 // scale, shift [channels] f32 where AFFINE; residual like destination where RESIDUAL
-// Dispatch: ceil(tiles * channels / 64) workgroups, folded over x and y.
-// Constants: AFFINE, RESIDUAL, RELU; TILE 2 or 4; SIDE = TILE + 2.
+// partials     [blocks, 2, channels] f32
+// Dispatch: ceil(tiles * channels / 64) workgroups, folded over x and y; with_statistics [ceil(channels / columnLanes), ceil(blocks / blocks
+//   a workgroup), 1], where a workgroup has one block with SHARED_ROWS, otherwise floor(64 / columnLanes).
+// Constants: AFFINE, RESIDUAL, RELU; TILE 2 or 4; SIDE = TILE + 2; STATISTICS, whether with_statistics is what runs;
+//   SHARED_ROWS: a workgroup's invocations of one channel share a block of tiles; else each has its own.
 
 struct Parameters {
   tiles: u32,
@@ -20,6 +27,10 @@ struct Parameters {
   channels: u32,
   columns: u32,
   gridWidth: u32,
+  // Of with_statistics alone.
+  columnLanes: u32,
+  tilesPerBlock: u32,
+  blocks: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -28,6 +39,7 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(4) var<storage, read_write> shift: array<f32>;
 @group(0) @binding(5) var<storage, read_write> residual: array<f32>;
+@group(0) @binding(6) var<storage, read_write> partials: array<f32>;
 
 // The points, as in winograd_input.wgsl.
 const P = 0.75;
@@ -68,6 +80,26 @@ var<private> firstX: u32;
 var<private> place: u32;
 var<private> channel: u32;
 
+// Of the pixels that an invocation has stored: how many, the first one, and sums of what differs from it.
+struct Moments {
+  count: f32,
+  shift: f32,
+  first: f32,
+  second: f32,
+}
+
+var<private> moments: Moments;
+
+fn takeIn(value: f32) {
+  if (moments.count == 0.0) {
+    moments.shift = value;
+  }
+  let difference = value - moments.shift;
+  moments.count += 1.0;
+  moments.first += difference;
+  moments.second += difference * difference;
+}
+
 fn storePixel(i: u32, j: u32, sum: f32) {
   let p = parameters;
   if (i < TILE && firstY + i < p.height && firstX + j < p.width) {
@@ -83,6 +115,9 @@ fn storePixel(i: u32, j: u32, sum: f32) {
       value = max(value, 0.0);
     }
     destination[index] = value;
+    if (STATISTICS) {
+      takeIn(value);
+    }
   }
 }
 
@@ -93,15 +128,8 @@ fn storeColumn(j: u32, column: vec4f) {
   storePixel(3u, j, column[3]);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+fn computeTile(tile: u32) {
   let p = parameters;
-  let index = (group.x + group.y * p.gridWidth) * 64u + local;
-  if (index >= p.tiles * p.channels) {
-    return;
-  }
-  channel = index % p.channels;
-  let tile = index / p.channels;
   let image = tile / (p.tilesY * p.tilesX);
   firstY = ((tile / p.tilesX) % p.tilesY) * TILE;
   firstX = (tile % p.tilesX) * TILE;
@@ -124,5 +152,68 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   if (TILE == 4u) {
     storeColumn(2u, transform(r0[2], r1[2], r2[2], r3[2], r4[2], r5[2]));
     storeColumn(3u, transform(r0[3], r1[3], r2[3], r3[3], r4[3], r5[3]));
+  }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let p = parameters;
+  let index = (group.x + group.y * p.gridWidth) * 64u + local;
+  if (index >= p.tiles * p.channels) {
+    return;
+  }
+  channel = index % p.channels;
+  computeTile(index / p.channels);
+}
+
+// What an invocation, or a workgroup's invocations of a channel, found out: mean and squares of `count` pixels.
+struct Statistics {
+  count: f32,
+  mean: f32,
+  squares: f32,
+}
+
+var<workgroup> ofLanes: array<Statistics, 64>;
+
+@compute @workgroup_size(64)
+fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let p = parameters;
+  let tileLanes = 64u / p.columnLanes;
+  let tileLane = local / p.columnLanes;
+  let block = select(group.y * tileLanes + tileLane, group.y, SHARED_ROWS);
+  channel = group.x * p.columnLanes + local % p.columnLanes;
+  let inside = tileLane < tileLanes && channel < p.channels && block < p.blocks;
+
+  let stride = select(1u, tileLanes, SHARED_ROWS);
+  let firstTile = block * p.tilesPerBlock + select(0u, tileLane, SHARED_ROWS);
+  let endTile = select(0u, min((block + 1u) * p.tilesPerBlock, p.tiles), inside);
+  for (var tile = firstTile; tile < endTile; tile += stride) {
+    computeTile(tile);
+  }
+  let shiftedMean = moments.first / max(moments.count, 1.0);
+  var total = Statistics(moments.count, moments.shift + shiftedMean, moments.second - moments.first * shiftedMean);
+
+  if (SHARED_ROWS) {
+    ofLanes[local] = total;
+    workgroupBarrier();
+    if (inside && tileLane == 0u) {
+      let shift = total.mean;
+      var first = 0.0;
+      for (var other = 1u; other < tileLanes; other++) {
+        let theirs = ofLanes[local + other * p.columnLanes];
+        let difference = theirs.mean - shift;
+        total.count += theirs.count;
+        first += theirs.count * difference;
+        total.squares += theirs.squares + theirs.count * difference * difference;
+      }
+      let moved = first / total.count;
+      total.mean = shift + moved;
+      total.squares -= first * moved;
+    }
+  }
+  if (inside && (!SHARED_ROWS || tileLane == 0u)) {
+    let place = 2u * block * p.channels + channel;
+    partials[place] = total.mean;
+    partials[place + p.channels] = total.squares;
   }
 }

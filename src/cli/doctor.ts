@@ -94,6 +94,7 @@ function describeAdapter({ description, traits }: Device): Line[] {
     ...Object.entries(info).filter(([, value]) => value !== ''),
     ['computes on', traits.kind === 'cpu' ? 'the CPU, in software' : 'a GPU'],
     ['subgroups of', traits.subgroupSize === 0 ? 'unknown size' : String(traits.subgroupSize)],
+    ['matrix units', traits.matrixUnits?.products.map(({ component, rows, columns, depth }) => `${rows}x${columns}x${depth} of ${component}`).join(', ') ?? 'none that sum in float32'],
     ['driver file', process.env.VK_DRIVER_FILES ?? "the system's choice"],
   ] as Line[];
 }

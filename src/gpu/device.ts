@@ -1,4 +1,4 @@
-import type { AdapterTraits } from './dispatch.ts';
+import type { AdapterTraits, MatrixProduct, MatrixUnits } from './dispatch.ts';
 import { AdapterError, DeviceLostError, ValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 
@@ -38,6 +38,7 @@ export class Device {
       kind: isSoftware(info) ? 'cpu' : 'gpu',
       subgroupSize: oneSize ? (info.subgroupMinSize ?? 0) : 0,
       f16: gpu.features.has('shader-f16'),
+      matrixUnits: gpu.features.has(MATRIX_FEATURE) ? matrixUnitsOf(info) : undefined,
       maxWorkgroupInvocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupStorageBytes: gpu.limits.maxComputeWorkgroupStorageSize,
       maxWorkgroupsPerDimension: gpu.limits.maxComputeWorkgroupsPerDimension,
@@ -96,7 +97,26 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
   return SOFTWARE_ADAPTERS.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
 }
 
-const USED_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'] as GPUFeatureName[];
+const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+const USED_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', MATRIX_FEATURE, 'timestamp-query'] as GPUFeatureName[];
+
+/** One of `GPUAdapterInfo.subgroupMatrixConfigs`, of the proposal Subgroup Matrix: not in WebGPU yet, nor in its types. */
+interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** The products that sum in float32: Metal's of 16 bits, which sum in 16 bits, are none, nor are those of integers. */
+function matrixUnitsOf(info: GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }): MatrixUnits | undefined {
+  const products = [...(info.subgroupMatrixConfigs ?? [])].flatMap(({ componentType: component, resultComponentType: result, M, N, K }): MatrixProduct[] =>
+    result === 'f32' && (component === 'f16' || component === 'f32') ? [{ component, rows: M, columns: N, depth: K }] : [],
+  );
+  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
+  return products.length > 0 && subgroupMinSize > 0 ? { products, subgroupSizes: [subgroupMinSize, subgroupMaxSize] } : undefined;
+}
 
 const USED_LIMITS = [
   'maxBufferSize',

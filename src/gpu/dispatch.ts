@@ -5,7 +5,7 @@ export type ElementType = 'f32' | 'u32' | 'f16';
 export const elementBytes = (type: ElementType): number => (type === 'f16' ? 2 : 4);
 
 /** Optional WGSL extensions that a shader enables; a variant that needs one is offered only where the adapter has it. */
-export type ShaderFeature = 'subgroups' | 'f16';
+export type ShaderFeature = 'subgroups' | 'f16' | 'chromium_experimental_subgroup_matrix';
 
 /** A shader that is not one of the engine's own: a user's kernel, or a version that only the benchmark runs. */
 export interface ForeignShader {
@@ -28,6 +28,8 @@ export const f32 = (value: number): Word => ({ f32: value });
  */
 export interface Dispatch {
   readonly shader: ShaderName | ForeignShader;
+  /** Sources that the shader is composed with: put before its own, behind the constants. */
+  readonly libraries?: readonly (ShaderName | ForeignShader)[];
   readonly entryPoint?: string;
   readonly features?: readonly ShaderFeature[];
   /**
@@ -81,6 +83,21 @@ export function sliceable(units: number, elements: Readonly<Record<string, numbe
   return { ...whole, slices: { units, windows, launch } };
 }
 
+/** A product that a matrix unit does for a subgroup: sums [rows, columns] in float32 of [rows, depth] times [depth, columns]. */
+export interface MatrixProduct {
+  readonly component: 'f16' | 'f32';
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+}
+
+export interface MatrixUnits {
+  /** As the adapter lists them, the ones that it prefers first. */
+  readonly products: readonly MatrixProduct[];
+  /** The fewest and the most invocations of a subgroup. */
+  readonly subgroupSizes: readonly [number, number];
+}
+
 /** What kernels may know of an adapter when they choose among their variants. */
 export interface AdapterTraits {
   /** 'cpu' is a rasteriser in software (SwiftShader, lavapipe), where workgroup memory is slow and subgroups are vectors. */
@@ -89,6 +106,8 @@ export interface AdapterTraits {
   readonly subgroupSize: number;
   /** Whether shaders may compute with 16-bit floats. */
   readonly f16?: boolean;
+  /** Absent where the adapter has none that sum in float32. */
+  readonly matrixUnits?: MatrixUnits;
   /** Of the program, not the adapter: weights stay as they are, so that preparations of them (KernelCall) cost its runs nothing. */
   readonly preparedWeights?: boolean;
   readonly maxWorkgroupInvocations: number;

@@ -62,15 +62,20 @@ export function pipelineKey(dispatch: Dispatch): string {
   return `${dispatch.entryPoint ?? 'main'}\n${composeShader(dispatch)}`;
 }
 
-/** The complete WGSL of a dispatch: extensions, then its constants, then the file as it is. */
+/** Subgroups that do different things at one time, which is what they are for, are beyond what the analysis of uniformity can follow. */
+const SUBGROUPS_APART = 'diagnostic(off, chromium.subgroup_matrix_uniformity);\n';
+
+/** The complete WGSL of a dispatch: extensions, then its constants, then the files as they are. */
 export function composeShader(dispatch: Dispatch): string {
-  const enables = (dispatch.features ?? []).map((feature) => `enable ${feature};\n`);
+  const features = dispatch.features ?? [];
+  const enables = features.map((feature) => `enable ${feature};\n`);
+  if (features.includes('chromium_experimental_subgroup_matrix')) enables.push(SUBGROUPS_APART);
   const constants = Object.entries(dispatch.constants ?? {}).map(([name, value]) => {
     if (typeof value === 'string') return `alias ${name} = ${value};\n`;
     return typeof value === 'boolean' ? `const ${name} = ${value};\n` : `const ${name}: u32 = ${value}u;\n`;
   });
-  const { shader } = dispatch;
-  return enables.join('') + constants.join('') + (typeof shader === 'string' ? shaderSources[shader] : shader.source);
+  const sources = [...(dispatch.libraries ?? []), dispatch.shader].map((shader) => (typeof shader === 'string' ? shaderSources[shader] : shader.source));
+  return enables.join('') + constants.join('') + sources.join('\n');
 }
 
 function explain(source: string, messages: readonly GPUCompilationMessage[]): string {

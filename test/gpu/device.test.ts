@@ -18,7 +18,7 @@ test('a device is asked for with all that the adapter has, not WebGPU\'s default
   const adapter = {
     info: info('a GPU'),
     limits: { ...used, maxTextureDimension1D: 9 },
-    features: new Set(['subgroups', 'timestamp-query', 'texture-compression-bc']),
+    features: new Set(['subgroups', 'timestamp-query', 'texture-compression-bc', 'chromium-experimental-subgroup-matrix']),
     requestDevice: (descriptor: GPUDeviceDescriptor) => {
       asked = descriptor;
       return Promise.reject(new Error('enough'));
@@ -26,7 +26,24 @@ test('a device is asked for with all that the adapter has, not WebGPU\'s default
   } as unknown as GPUAdapter;
   assert.match(String(await rejection(Device.open(adapter))), 'enough');
   assert.equal(asked?.requiredLimits, used);
-  assert.equal(asked?.requiredFeatures, ['subgroups', 'timestamp-query']);
+  assert.equal(asked?.requiredFeatures, ['subgroups', 'chromium-experimental-subgroup-matrix', 'timestamp-query']);
+});
+
+test('matrix units are those that sum in float32, where the device was given the feature', () => {
+  const configs = [
+    { componentType: 'f16', resultComponentType: 'f16', M: 8, N: 8, K: 8 },
+    { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 8, K: 32 },
+    { componentType: 'i8', resultComponentType: 'i32', M: 8, N: 8, K: 32 },
+  ];
+  const unitsOf = (features: readonly string[], listed: readonly unknown[] | undefined): unknown => {
+    const gpu = { features: new Set(features), limits: {}, addEventListener: () => undefined, lost: new Promise(() => undefined) } as unknown as GPUDevice;
+    return new Device(gpu, { ...info('a GPU'), subgroupMinSize: 16, subgroupMaxSize: 32, subgroupMatrixConfigs: listed } as GPUAdapterInfo).traits.matrixUnits;
+  };
+  const feature = 'chromium-experimental-subgroup-matrix';
+  assert.equal(unitsOf([feature], configs), { products: [{ component: 'f16', rows: 16, columns: 8, depth: 32 }], subgroupSizes: [16, 32] });
+  assert.is(unitsOf([feature], configs.slice(0, 1)), undefined);
+  assert.is(unitsOf([feature], undefined), undefined);
+  assert.is(unitsOf([], configs), undefined);
 });
 
 test('kernels hear of the device\'s limits', async () => {

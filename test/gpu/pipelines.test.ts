@@ -28,6 +28,13 @@ test('extensions come first, then constants by their type, then the file as it i
   assert.is(source, `enable subgroups;\nalias Element = f32;\nconst WORKGROUP_SIZE: u32 = 8u;\nconst RELU = true;\n${shaderSources['add.wgsl']}`);
 });
 
+test('libraries stand before the shader; matrix units bring their diagnostic along, behind all extensions', () => {
+  const library = { name: 'a library', source: 'const a = 1;' };
+  const source = composeShader({ ...sound, constants: {}, libraries: [library], features: ['chromium_experimental_subgroup_matrix', 'f16'] });
+  const head = 'enable chromium_experimental_subgroup_matrix;\nenable f16;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n';
+  assert.is(source, `${head}const a = 1;\n${shaderSources['add.wgsl']}`);
+});
+
 test('a pipeline is compiled once for equal sources, and anew for other constants', async () => {
   const cache = new PipelineCache((await testDevice()).gpu);
   assert.is(cache.get(sound), cache.get({ ...sound, parameters: [9], workgroups: [7, 1, 1] }));

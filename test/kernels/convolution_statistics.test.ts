@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionStatistics } from '../../kernels/convolution_statistics.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
+import { expectedOf, sampleInputs } from '../../src/tuning/qualification.ts';
 import { testDevice } from '../support/device.ts';
 import { assertWithin, testKernel, uniformNumbers } from '../support/kernel-test.ts';
 
@@ -21,6 +22,26 @@ test('on a GPU each tile with statistics stands before the same without, which c
     assert.is(call.variant, `${apart.variant} with statistics`);
     assert.is(call.dispatches[0].slices, undefined);
     assert.ok(apart.dispatches[0].slices !== undefined);
+  }
+});
+
+test('reduced as a GPU does, by row lanes that share a block: after parts, and by both of Winograd\'s transforms, also over whole images', async () => {
+  const device = await testDevice();
+  const gpu = { ...device.traits, kind: 'gpu' } as const;
+  const problems = [
+    { batch: 1, height: 5, width: 6, inputChannels: 268, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
+    { batch: 3, height: 8, width: 5, inputChannels: 16, outputChannels: 20, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
+    { batch: 5, height: 7, width: 9, inputChannels: 16, outputChannels: 68, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
+  ] as const;
+  for (const [index, problem] of problems.entries()) {
+    const calls = convolutionStatistics.calls(problem, gpu).filter((call) => isFused(call) && /^winograd|^tiled 64x32.* parts/.test(call.variant));
+    assert.ok(calls.length >= (index === 0 ? 1 : 2), `${calls.length} variants`);
+    const inputs = sampleInputs(convolutionStatistics, problem, calls[0], uniformNumbers(index));
+    const expected = convolutionStatistics.reference(problem, inputs);
+    for (const call of calls) {
+      const actual = await runKernel(device, call, inputs);
+      for (const [name, { value, error }] of Object.entries(expectedOf(call, inputs, expected))) assertWithin(`${call.variant}: ${name}`, actual[name], value, error);
+    }
   }
 });
 

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolution, type ConvolutionShape } from '../../kernels/convolution.ts';
+import { convolution, gatherCalls, type ConvolutionShape } from '../../kernels/convolution.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
-import { fastestFirst, GPUS, peakTeraflops, predict, registersOf, residentWorkgroups, type GpuDescription } from '../../kernels/cost-model.ts';
+import { fastestFirst, GPUS, peakMatrixTeraflops, peakTeraflops, predict, registersOf, residentWorkgroups, type GpuDescription } from '../../kernels/cost-model.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { chooseSplits, type Tile, type TiledProduct } from '../../kernels/tiles.ts';
 import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
@@ -13,6 +13,7 @@ const GPU: GpuDescription = {
   computeUnits: 10,
   lanes: 64,
   gigahertz: 1,
+  matrixTeraflops: { f16: 10.24 },
   memoryBandwidth: 1000,
   cacheBandwidth: 1e6,
   registers: 65536,
@@ -59,6 +60,21 @@ test('a step issues its multiply-adds, its reads of workgroup memory, its stagin
   assert.is(timeOf({}), (101 * (1024 + 64 + 16 + 10 + 24)) / 1000 + 3);
 });
 
+test('a step of matrix units multiplies or loads, whichever takes longer, and stages; its sums pass through workgroup memory', () => {
+  const tile: Tile = { rows: 64, columns: 64, depth: 32, rowsEach: 32, columnsEach: 1, buffers: 1 };
+  const matrix = { component: 'f16', rows: 32, columns: 32 } as const;
+  // 1024 operations a clock and unit: 256 clocks. 128 invocations on 64 lanes stage 8 vectors each, 10 operations and 24 of overhead.
+  const staging = 2 * (16 + 10 + 24);
+  const finish = (2 * 4 * 64 * 64) / 128;
+  assert.ok(Math.abs(timeOf({ tile, matrix, elementBytes: 2, steps: 999 }) - (1000 * Math.max(256 + staging, 600) + finish) / 1000 - 3) < 1e-9, 'one workgroup waits for its loads');
+  const many = { tile, matrix, elementBytes: 2, steps: 999, tiles: 50 };
+  assert.is(residentWorkgroups(product(many), GPU), 5);
+  assert.ok(Math.abs(timeOf(many) - (1000 * 5 * (256 + staging) + 5 * finish) / 1000 - 3) < 1e-9, 'five do not');
+  // Blocks of 16 x 16 load 16 times (16 + 16) x 32 numbers of two bytes, 128 bytes a clock: 256 clocks; blocks of 8 x 8 twice that.
+  assert.is(timeOf({ ...many, matrix: { ...matrix, rows: 16, columns: 16 } }), timeOf(many));
+  assert.ok(Math.abs(timeOf({ ...many, matrix: { ...matrix, rows: 8, columns: 8 } }) - timeOf(many) - 5 * 256) < 1e-9);
+});
+
 test('a workgroup more than the units hold costs a round of its own, and an idle unit saves nothing', () => {
   const one = timeOf({ tiles: 1 });
   assert.is(timeOf({ tiles: 10 }), one);
@@ -100,6 +116,20 @@ test('no prediction beats the peak or the memory of its device', () => {
           assert.ok(time > cost.flop / (1e6 * peakTeraflops(gpu)), `${gpu.name}: ${call.variant}`);
           assert.ok(time > cost.bytes / (1e3 * gpu.memoryBandwidth), `${gpu.name}: ${call.variant}`);
         }
+      }
+    }
+  }
+});
+
+test('no prediction for matrix units beats their peak, and on one that has them they come first', () => {
+  const f16: AdapterTraits = { ...TRAITS, f16: true, matrixUnits: { products: [{ component: 'f16', rows: 16, columns: 16, depth: 16 }], subgroupSizes: [32, 32] } };
+  for (const shape of SHAPES) {
+    const { flop, bytes } = convolution.cost(shape);
+    const calls = gatherCalls(shape, 'forward', undefined, f16, { source: 'x', destination: 'y' }, 'f16');
+    assert.match(calls[0].variant, /^matrix/);
+    for (const gpu of GPUS) {
+      for (const call of calls.filter(({ product }) => product?.matrix !== undefined)) {
+        assert.ok(predict(call, { flop, bytes: bytes / 2 }, gpu).time > flop / (1e6 * peakMatrixTeraflops(gpu, 'f16')), `${gpu.name}: ${call.variant}`);
       }
     }
   }

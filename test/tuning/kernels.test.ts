@@ -25,6 +25,7 @@ const ADAPTERS: Record<string, AdapterTraits> = {
   lavapipe: { kind: 'cpu', subgroupSize: 8, ...limits },
   swiftshader: { kind: 'cpu', subgroupSize: 4, ...limits },
   'a GPU': { kind: 'gpu', subgroupSize: 32, ...limits },
+  'a GPU with matrix units': { kind: 'gpu', subgroupSize: 32, matrixUnits: { products: [{ component: 'f32', rows: 8, columns: 8, depth: 8 }], subgroupSizes: [32, 32] }, ...limits },
   'a GPU without subgroups of one size': { kind: 'gpu', subgroupSize: 0, ...limits },
 };
 

@@ -23,7 +23,10 @@ const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.
  * Dawn clamps every index in a shader, which browsers cannot do without. Our kernels check their own, so natively the
  * clamps are left out: SwiftShader's convolutions run 1.4 times faster (docs/rejected.md has what did not help it).
  */
-const UNCLAMPED = 'enable-dawn-features=disable_robustness';
+const UNCLAMPED = 'disable_robustness';
+
+/** What is experimental, such as the use of matrix units, Dawn offers only to those who ask for it so. */
+const EXPERIMENTAL = 'allow_unsafe_apis';
 
 /**
  * Workgroup memory starts as zeros. Left to Vulkan's extension, SwiftShader needs 3.5 s to compile a kernel with 16 KiB of it;
@@ -37,7 +40,7 @@ let instance: GPU | undefined;
 function gpuInstance(): GPU {
   if (instance === undefined) {
     Object.assign(globalThis, globals);
-    instance = create(process.env.SKETCHGRAD_ROBUST === undefined ? [UNCLAMPED, ZEROS_BY_LOOP] : [ZEROS_BY_LOOP]);
+    instance = create(process.env.SKETCHGRAD_ROBUST === undefined ? [`enable-dawn-features=${UNCLAMPED},${EXPERIMENTAL}`, ZEROS_BY_LOOP] : [ZEROS_BY_LOOP]);
   }
   return instance;
 }
