@@ -1,10 +1,10 @@
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../src/formats/half.ts';
-import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, type FloatType } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface CastProblem {
   readonly count: number;
-  readonly to: 'f16' | 'f32';
+  readonly to: FloatType;
 }
 
 const WORKGROUP_SIZE = 64;
@@ -20,14 +20,17 @@ export const cast: Kernel<CastProblem> = {
         cast: { role: 'output', type: to, length: count },
       },
       dispatches: [
-        {
+        // Two numbers to an invocation: those of one word of halves.
+        sliceable(ceilDivide(count, 2), { values: 2, cast: 2 }, (words, first) => ({
           shader: 'cast.wgsl',
           constants: { TO_HALF: to === 'f16', WORKGROUP_SIZE },
-          parameters: [count],
+          parameters: [Math.min(2 * words, count - 2 * first)],
           operands: to === 'f16' ? ['values', 'cast'] : ['cast', 'values'],
-          workgroups: foldGrid(ceilDivide(ceilDivide(count, 2), WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
-        },
+          workgroups: foldGrid(ceilDivide(words, WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
+        })),
       ],
+      // Weights are narrowed by the node that convolves with them: to do that again takes no convolution.
+      again: { cast: { dispatches: [0], cost: cast.cost({ count, to }) } },
     },
   ],
   // Either way the values pass through 16 bits: on their way to the device, or in the kernel.

@@ -35,7 +35,7 @@ export class MemoryBudgetError extends Error {
 }
 
 /** The size of an input's or a constant's buffer: whole vectors of four. */
-export const givenBytes = (tensor: Tensor): number => Math.ceil(tensor.length / 4) * 16;
+export const givenBytes = (tensor: Tensor): number => Math.ceil(tensor.bytes / 16) * 16;
 
 /** Device memory of several plans that share a storage, each compiled to a program of its own. */
 export function deviceMemory(plans: readonly Plan[], uniformAlignment: number): DeviceMemory {

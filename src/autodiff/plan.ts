@@ -1,5 +1,5 @@
 import type { Cost, KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits } from '../gpu/dispatch.ts';
+import { storageBytes, type AdapterTraits } from '../gpu/dispatch.ts';
 import { layOutArena } from './arena.ts';
 import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
 import { frozenFirst } from './frozen.ts';
@@ -13,11 +13,11 @@ import type { Recomputed } from './schedule-model.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
-/** Where an operand's values are; offsets and lengths in elements. */
+/** Where an operand's values are; offsets and sizes in bytes. */
 export type Place =
-  | { readonly kind: 'given'; readonly tensor: Tensor; readonly length: number }
-  | { readonly kind: 'stored'; readonly store: Store; readonly offset: number; readonly length: number }
-  | { readonly kind: 'arena'; readonly offset: number; readonly length: number };
+  | { readonly kind: 'given'; readonly tensor: Tensor; readonly bytes: number }
+  | { readonly kind: 'stored'; readonly store: Store; readonly offset: number; readonly bytes: number }
+  | { readonly kind: 'arena'; readonly offset: number; readonly bytes: number };
 
 /** A kernel call with a place for each operand. */
 export interface PlannedCall {
@@ -67,8 +67,6 @@ export interface PlanOptions {
   readonly frozen?: boolean;
 }
 
-const BYTES = 4;
-
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
 export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
   const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
@@ -105,21 +103,21 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
     const pin = storedAt(base, pinned);
     if (pin !== undefined) {
       stores.add(pin.store);
-      return { kind: 'stored', store: pin.store, offset: pin.offset, length: tensor.length };
+      return { kind: 'stored', store: pin.store, offset: storageBytes('f32', pin.offset), bytes: tensor.bytes };
     }
     if (base.origin.kind === 'input' || base.origin.kind === 'constant') {
       given.add(base);
-      return { kind: 'given', tensor: base, length: tensor.length };
+      return { kind: 'given', tensor: base, bytes: tensor.bytes };
     }
     const index = ofTensor.get(base);
     if (index === undefined) throw new ShapeError(`nothing computes ${describe(base)}`);
-    return { kind: 'arena', offset: layout.offsets[index] / BYTES, length: tensor.length };
+    return { kind: 'arena', offset: layout.offsets[index], bytes: tensor.bytes };
   };
   const placed = calls.map(({ planned, operands }, index): PlannedCall => {
     const places = Object.entries(planned.call.operands).map(([name, operand]): [string, Place] => {
       const scratch = ofScratch.get(scratchKey(index, name));
       if (scratch === undefined) return [name, placeOf(operands[name])];
-      return [name, { kind: 'arena', offset: layout.offsets[scratch] / BYTES, length: operand.length }];
+      return [name, { kind: 'arena', offset: layout.offsets[scratch], bytes: storageBytes(operand.type, operand.length) }];
     });
     return { ...planned, places: Object.fromEntries(places) };
   });
@@ -127,7 +125,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
     calls: placed,
     frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
-    resultBytes: outputs.reduce((sum, tensor) => sum + BYTES * tensor.length, 0),
+    resultBytes: outputs.reduce((sum, tensor) => sum + tensor.bytes, 0),
     given: [...given],
     stores: [...stores],
     arenaBytes: layout.bytes,

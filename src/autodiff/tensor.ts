@@ -1,4 +1,4 @@
-import type { ElementType } from '../gpu/dispatch.ts';
+import { storageBytes, type ElementType } from '../gpu/dispatch.ts';
 import type { Op } from './op.ts';
 import type { Store } from './store.ts';
 
@@ -41,6 +41,11 @@ export class Tensor {
   get length(): number {
     return elementCount(this.shape);
   }
+
+  /** What it takes in a buffer. */
+  get bytes(): number {
+    return storageBytes(this.type, this.length);
+  }
 }
 
 /** One application of an op to tensors. */
@@ -51,8 +56,8 @@ export interface Node<Attributes = unknown> {
   readonly outputs: readonly Tensor[];
 }
 
-/** A tensor that the caller gives with each run. */
-export function input(name: string, shape: Shape, type: ElementType = 'f32'): Tensor {
+/** A tensor that the caller gives with each run. The host has no 16-bit floats: `cast` narrows what should be stored in them. */
+export function input(name: string, shape: Shape, type: Exclude<ElementType, 'f16'> = 'f32'): Tensor {
   return new Tensor(shape, type, { kind: 'input' }, name);
 }
 
