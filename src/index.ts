@@ -5,7 +5,7 @@
 
 // The engine: a device, symbolic tensors, gradients, programs.
 export { Device } from './gpu/device.ts';
-export { AdapterError, DeviceLostError, LimitError, ShaderError, ValidationError } from './gpu/errors.ts';
+export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from './gpu/errors.ts';
 export { constant, input, ShapeError, type Shape, type Tensor } from './autodiff/tensor.ts';
 export { Store } from './autodiff/store.ts';
 export { Storage } from './autodiff/storage.ts';
@@ -22,6 +22,7 @@ export { QualificationError, Tuner, type TunerOptions } from './tuning/tuner.ts'
 export { add } from './autodiff/ops/add.ts';
 export { batchNorm } from './autodiff/ops/batch-norm.ts';
 export { bias } from './autodiff/ops/bias.ts';
+export { cast } from './autodiff/ops/cast.ts';
 export { convolution, linear } from './autodiff/ops/convolution.ts';
 export { l2Normalize } from './autodiff/ops/l2-normalize.ts';
 export { quadrupletLoss, softmaxCrossEntropy } from './autodiff/ops/losses.ts';

@@ -1,4 +1,5 @@
 import type { Kernel } from '../../kernels/kernel.ts';
+import type { StorageType } from '../../kernels/storage-type.ts';
 import type { ElementType } from '../gpu/dispatch.ts';
 import { cast } from './ops/cast.ts';
 import type { Store } from './store.ts';
@@ -13,6 +14,9 @@ export interface KernelUse {
   readonly problem: unknown;
   readonly operands: Readonly<Record<string, Tensor>>;
 }
+
+/** A kernel problem's `type`, for activations stored as a tensor is; nothing for f32, as in problems of before there was another. */
+export const stored = ({ type }: Tensor): StorageType => (type === 'f16' ? { type } : {});
 
 export function use<Problem>(kernel: Kernel<Problem>, problem: Problem, operands: Readonly<Record<string, Tensor>>): KernelUse {
   return { kernel, problem, operands };

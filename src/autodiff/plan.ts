@@ -1,5 +1,6 @@
 import type { Cost, KernelCall } from '../../kernels/kernel.ts';
 import { storageBytes, type AdapterTraits } from '../gpu/dispatch.ts';
+import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
 import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
 import { frozenFirst } from './frozen.ts';
@@ -82,7 +83,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
       const offered = use.kernel.calls(problem, traits);
       const chosen = chosenCall(offered, choices?.get(questionKey(use)));
       const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
-      if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
+      if (call === undefined) throw noVariant(use, traits);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
       inOrder.push({ planned: { kernel: use.kernel, problem, label, call, offered, cost: use.kernel.cost(problem), node }, operands: use.operands });
@@ -194,6 +195,12 @@ function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
     }
   }
   return pinned;
+}
+
+function noVariant({ kernel, operands }: KernelUse, traits: AdapterTraits): Error {
+  const half = Object.values(operands).find(({ type }) => type === 'f16');
+  if (half === undefined || traits.f16 === true) return new ShapeError(`${kernel.name} has no variant for this adapter`);
+  return new FeatureError(`${kernel.name}: ${describe(half)} is stored as 16-bit floats, which this adapter does not have (shader-f16). Use f32, or another adapter.`);
 }
 
 function describeOperand({ kernel, operands }: KernelUse, operand: string): string {

@@ -1,4 +1,4 @@
-import { storageBytes, type ElementType } from '../gpu/dispatch.ts';
+import { storageBytes, type ElementType, type FloatType } from '../gpu/dispatch.ts';
 import type { Op } from './op.ts';
 import type { Store } from './store.ts';
 
@@ -66,6 +66,12 @@ export function constant(name: string, shape: Shape, values: Float32Array | Uint
   const tensor = new Tensor(shape, values instanceof Float32Array ? 'f32' : 'u32', { kind: 'constant', values }, name);
   if (tensor.length !== values.length) throw new ShapeError(`constant ${describe(tensor)} was given ${values.length} values`);
   return tensor;
+}
+
+/** The type of a tensor of floats. @throws ShapeError for integers */
+export function floatType(tensor: Tensor): FloatType {
+  if (tensor.type === 'u32') throw new ShapeError(`${describe(tensor)} holds integers; floats were expected`);
+  return tensor.type;
 }
 
 /** Tensors that do not fit an op; the message names op, tensors and shapes. */

@@ -12,7 +12,7 @@ import { cast } from '../../kernels/cast.ts';
 import { columnSum } from '../../kernels/column_sum.ts';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
-import { convolutionF16 } from '../../kernels/convolution_f16.ts';
+import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
 import { convolutionStatistics } from '../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
 import { copy, concatenate } from '../../kernels/copy.ts';
@@ -59,9 +59,12 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   columnSum,
   convolution,
   convolutionDataGradient,
+  convolutionDataGradientF16,
   convolutionF16,
   convolutionStatistics,
+  convolutionStatisticsF16,
   convolutionWeightGradient,
+  convolutionWeightGradientF16,
   copy,
   concatenate,
   dot,

@@ -1,17 +1,14 @@
 import { cast as castKernel } from '../../../kernels/cast.ts';
 import type { FloatType } from '../../gpu/dispatch.ts';
 import { apply, use, type Op } from '../op.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import { floatType, type Tensor } from '../tensor.ts';
 
 const op: Op<{ readonly to: FloatType }> = {
   name: 'cast',
   takesHalves: true,
-  infer([x], { to }) {
-    if (x.type === 'u32') throw new ShapeError(`cast: ${describe(x)} holds integers; floats were expected`);
-    return [{ shape: x.shape, type: to, name: x.name }];
-  },
+  infer: ([x], { to }) => [{ shape: x.shape, type: to, name: x.name }],
   lower: ({ attributes: { to }, inputs: [values], outputs: [result] }) => [use(castKernel, { count: values.length, to }, { values, cast: result })],
-  gradient: ({ inputs: [x] }, [dy]) => [dy && cast(dy, x.type as FloatType)],
+  gradient: ({ inputs: [x] }, [dy]) => [dy && cast(dy, floatType(x))],
 };
 
 /**
@@ -19,5 +16,5 @@ const op: Op<{ readonly to: FloatType }> = {
  * cast back.
  */
 export function cast(x: Tensor, to: FloatType): Tensor {
-  return x.type === to ? x : apply(op, [x], { to })[0];
+  return floatType(x) === to ? x : apply(op, [x], { to })[0];
 }
