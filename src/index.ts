@@ -36,7 +36,7 @@ export { scale, scaleBy } from './autodiff/ops/scale.ts';
 
 // Networks, their weights, optimisers.
 export { Network, Pass, type BatchNormMode, type NetworkSettings } from './nn/layers.ts';
-export { adamSettings, sgdSettings, trainingUpdate, type OptimizerSettings, type ParameterGroup } from './nn/optimizers.ts';
+export { adamSettings, DEFAULT_LOSS_SCALING, sgdSettings, trainingUpdate, type LossScaling, type OptimizerSettings, type ParameterGroup } from './nn/optimizers.ts';
 export { ResNet50, type ResNet50Settings } from './nn/resnet.ts';
 export { Classifier, RetrievalNetwork, type RetrievalNetworkSettings } from './nn/retrieval-network.ts';
 export { initializeNetwork, readState, StateMismatchError, writeState, type State } from './nn/state.ts';
@@ -50,7 +50,7 @@ export { balancedSampler, shuffledSampler, type Sampler } from './data/sampler.t
 // Training, from a whole run down to its parts.
 export { PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval, type TrainRetrievalOptions } from './training/run.ts';
 export { CheckpointError, modelChecksum, parseModel, serializeModel, type ModelFile } from './training/checkpoint.ts';
-export { classificationObjective, imageInput, retrievalObjective, type Objective, type RetrievalLosses } from './training/objectives.ts';
+export { classificationObjective, imageInput, retrievalObjective, type Objective, type Precision, type RetrievalLosses } from './training/objectives.ts';
 export { classKnowledge, retrievalStateFrom } from './training/knowledge.ts';
 export { learningRateAt, type Schedule } from './training/schedule.ts';
 export { NonFiniteError, Trainer, type StepReport, type TrainerOptions } from './training/trainer.ts';

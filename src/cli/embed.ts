@@ -7,6 +7,7 @@ import { reportSkipped } from './data.ts';
 import { embedFiles, findImages } from './image-files.ts';
 import { MODEL_OPTION, readModelFile } from './model-file.ts';
 import { OptionError, text, toggle } from './options.ts';
+import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -15,6 +16,7 @@ export const EMBED_OPTIONS = {
   images: text({ placeholder: 'folder', required: true, help: 'Pictures to be searched, in this folder and the folders in it' }),
   out: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that is written' }),
   strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
+  precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
@@ -23,7 +25,7 @@ export const embedCommand = defineCommand({
   name: 'embed',
   summary: 'Make an index of a folder of pictures, to be searched by sketch',
   options: EMBED_OPTIONS,
-  async run({ model: path, images, out, strict, adapter, ...tuning }) {
+  async run({ model: path, images, out, strict, adapter, precision, ...tuning }) {
     checkTuning(tuning);
     const files = await findImages(images, '--images');
     const file = await readModelFile(path, '--model');
@@ -32,7 +34,8 @@ export const embedCommand = defineCommand({
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
     try {
-      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning));
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning), precision);
       const rows = await modelEmbeddings(model);
       const { paths, embeddings, skipped } = await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) });
       progress.stop();

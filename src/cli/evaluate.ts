@@ -6,6 +6,7 @@ import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData } from './data.ts';
 import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, toggle } from './options.ts';
+import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -17,6 +18,7 @@ export const EVALUATE_OPTIONS = {
   perClass: toggle({ help: 'Show each class as well' }),
   apDenominator: choice(['protocol', 'hits'], { default: 'protocol', help: 'What AP@k is divided by: min(k, relevant photos), or the hits found, which flatters' }),
   json: toggle({ help: 'Print JSON instead of a table' }),
+  precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
@@ -25,7 +27,7 @@ export const evaluateCommand = defineCommand({
   name: 'evaluate',
   summary: 'Measure how well a model finds photos of unseen classes by sketch',
   options: EVALUATE_OPTIONS,
-  async run({ model: path, data, unseen, strict, seed, perClass, apDenominator, json, adapter, ...tuning }) {
+  async run({ model: path, data, unseen, strict, seed, perClass, apDenominator, json, adapter, precision, ...tuning }) {
     checkTuning(tuning);
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
@@ -36,7 +38,8 @@ export const evaluateCommand = defineCommand({
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
     try {
-      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning));
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning), precision);
       const embeddings = await modelEmbeddings(model);
       const task = unseenTask(dataset);
       const { metrics } = await evaluateNetwork(embeddings, task, dataset.images, { apDenominator, onProgress: (done, total) => progress.update(done, total) });

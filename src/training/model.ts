@@ -10,13 +10,15 @@ import { RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval
 import { StateMismatchError, writeState, type State } from '../nn/state.ts';
 import { Embedder } from '../retrieval/embedder.ts';
 import { CheckpointError, type Json, type ModelFile } from './checkpoint.ts';
-import { IMAGENET_PIXELS, imageInput } from './objectives.ts';
+import { IMAGENET_PIXELS, imageInput, type Precision } from './objectives.ts';
 
 /** A retrieval network with its weights on a device, and the side in pixels of the images that it was trained on. */
 export interface RetrievalModel {
   readonly network: RetrievalNetwork;
   readonly storage: Storage;
   readonly imageSize: number;
+  /** How activations are stored; f32 if left out. */
+  readonly precision?: Precision;
 }
 
 /** Images that a network sees at once where nothing is learned. */
@@ -56,14 +58,15 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
  * Puts a retrieval model on a device.
  * @param fileName for error messages
  * @param chooser of the variants of kernels
+ * @param precision in which it will be run; the weights on the device are f32 either way
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
-export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser): RetrievalModel {
+export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser, precision?: Precision): RetrievalModel {
   const { settings, imageSize } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
   const storage = new Storage(device, chooser);
   loadState(network, storage, file.state, fileName);
-  return { network, storage, imageSize };
+  return { network, storage, imageSize, precision };
 }
 
 /** writeState with the file's name in its error. */
@@ -89,8 +92,14 @@ export interface ImageRows {
  * @param rows from images [batch, size, size, 4] to what is wanted of them, [batch, width]
  * @param imageSize side of the images in pixels
  */
-export async function imageRows(storage: Storage, imageSize: number, rows: (images: Tensor) => Tensor, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
-  const embedder = await Embedder.create(storage, rows(imagesOf(imageSize, batchSize)));
+export async function imageRows(
+  storage: Storage,
+  imageSize: number,
+  rows: (images: Tensor) => Tensor,
+  batchSize = EMBEDDING_BATCH,
+  precision?: Precision,
+): Promise<ImageRows> {
+  const embedder = await Embedder.create(storage, rows(imagesOf(imageSize, batchSize, precision)));
   return {
     width: embedder.width,
     compute: (samples, images, onProgress) => embedder.embed(inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }), samples.length, onProgress),
@@ -99,15 +108,15 @@ export async function imageRows(storage: Storage, imageSize: number, rows: (imag
 }
 
 /** The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these change. */
-export function modelEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
-  return imageRows(storage, imageSize, (images) => network.apply(images, 'eval').embeddings, batchSize);
+export function modelEmbeddings({ network, storage, imageSize, precision }: RetrievalModel, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
+  return imageRows(storage, imageSize, (images) => network.apply(images, 'eval').embeddings, batchSize, precision);
 }
 
 /** The plan of `modelEmbeddings`, for whoever counts its memory. */
-export function planEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize: number): Promise<Plan> {
-  return Embedder.plan(storage, network.apply(imagesOf(imageSize, batchSize), 'eval').embeddings);
+export function planEmbeddings({ network, storage, imageSize, precision }: RetrievalModel, batchSize: number): Promise<Plan> {
+  return Embedder.plan(storage, network.apply(imagesOf(imageSize, batchSize, precision), 'eval').embeddings);
 }
 
-const imagesOf = (size: number, count: number): Tensor => imageInput({ count, sourceSize: size, size, pixels: IMAGENET_PIXELS });
+const imagesOf = (size: number, count: number, precision: Precision | undefined): Tensor => imageInput({ count, sourceSize: size, size, pixels: IMAGENET_PIXELS, precision });
 
 const isObject = (value: Json | undefined): value is { readonly [name: string]: Json } => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -5,13 +5,15 @@ import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
-import { microBatchUpdate, trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
+import { DEFAULT_LOSS_SCALING, microBatchUpdate, trainingUpdate, type LossScaling, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
 import type { Objective } from './objectives.ts';
 
 export interface StepOptions {
   readonly storage: Storage;
   readonly objective: Objective;
   readonly optimizer: OptimizerSettings;
+  /** Of an objective in f16; one in f32 has none. */
+  readonly lossScaling?: LossScaling;
   /** Bytes of device memory that the training may hold, parameters and moments included. */
   readonly memoryBudget?: number;
   /** Plans of other programs on the storage, such as validation's, whose memory counts too. */
@@ -19,7 +21,7 @@ export interface StepOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What a step gives back: the loss, the objective's reported values, and the gate of its update. */
+/** What a step gives back: the loss, the objective's reported values, the gate of its update, and the loss scale after it. */
 export type StepResults = Results<string>;
 
 /** The programs of a training step, and how one batch passes through them. */
@@ -61,9 +63,17 @@ function outputsOf({ loss, reported }: Objective): Record<string, Tensor> {
   return { loss, ...Object.fromEntries(Object.entries(reported).map(([name, { tensor }]) => [name, tensor])) };
 }
 
-async function wholeBatch({ storage, objective, optimizer, memoryBudget, beside = [], onProgress }: StepOptions): Promise<StepRunner> {
-  const update = trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer);
-  const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), gate: update.gate }, updates: update.updates, memoryBudget, beside, onProgress });
+const lossScalingOf = ({ objective: { precision }, lossScaling = DEFAULT_LOSS_SCALING }: StepOptions): LossScaling | undefined => (precision === 'f16' ? lossScaling : undefined);
+
+/** What is read back of an update. */
+function updateOutputs({ gate, lossScale }: TrainingUpdate): Record<string, Tensor> {
+  return { gate, ...(lossScale && { lossScale: lossScale.scale, lossScaleSteps: lossScale.steps }) };
+}
+
+async function wholeBatch(options: StepOptions): Promise<StepRunner> {
+  const { storage, objective, optimizer, memoryBudget, beside = [], onProgress } = options;
+  const update = trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer, lossScalingOf(options));
+  const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), ...updateOutputs(update) }, updates: update.updates, memoryBudget, beside, onProgress });
   const feeds = (batch: TrainingBatch, hyper: Float32Array) => ({ ...objective.feeds(batch), optimizer: hyper });
   return {
     update,
@@ -76,15 +86,16 @@ async function wholeBatch({ storage, objective, optimizer, memoryBudget, beside 
 }
 
 /** One small program before the micro-batches of a step, one that each of them passes through, and one after them. */
-async function microBatches({ storage, objective, optimizer, memoryBudget, beside = [], onProgress }: StepOptions, parts: number): Promise<StepRunner> {
+async function microBatches(options: StepOptions, parts: number): Promise<StepRunner> {
+  const { storage, objective, optimizer, memoryBudget, beside = [], onProgress } = options;
   const part = (objective.ofCount as NonNullable<Objective['ofCount']>)(objective.count / parts);
-  const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts);
+  const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts, lossScalingOf(options));
   const before = { outputs: {}, updates: begin };
-  const after = { outputs: { gate: end.gate }, updates: end.updates };
+  const after = { outputs: updateOutputs(end), updates: end.updates };
   const others = [await planProgram(storage, before), await planProgram(storage, after), ...beside];
   const repeated = await Program.compile<string>(storage, { outputs: outputsOf(part), updates: accumulation, memoryBudget, beside: others, onProgress });
   const first = await Program.compile(storage, before);
-  const last = await Program.compile(storage, after);
+  const last = await Program.compile<string>(storage, after);
   const feeds = (batch: TrainingBatch) => splitBatch(batch, parts).map((piece) => part.feeds(piece));
   return {
     update: end,
@@ -99,7 +110,7 @@ async function microBatches({ storage, objective, optimizer, memoryBudget, besid
       const pieces: Promise<StepResults>[] = [];
       for (const piece of feeds(batch)) pieces.push((await repeated.submit(piece)).results);
       const { results: update } = await last.submit({ optimizer: hyper });
-      const results = Promise.all([Promise.all(pieces), update]).then(([values, { gate }]) => ({ ...meanOf(values), gate }));
+      const results = Promise.all([Promise.all(pieces), update]).then(([values, ofUpdate]) => ({ ...meanOf(values), ...ofUpdate }));
       // Whoever asked may not have begun to wait when the device fails.
       results.catch(() => undefined);
       return { results };

@@ -26,6 +26,7 @@ import { initialize } from '../../kernels/initialize.ts';
 import { interpolate } from '../../kernels/interpolate.ts';
 import { l2Normalize } from '../../kernels/l2_normalize.ts';
 import { l2NormalizeGradient } from '../../kernels/l2_normalize_gradient.ts';
+import { lossScale } from '../../kernels/loss_scale.ts';
 import { maxPool } from '../../kernels/max_pool.ts';
 import { maxPoolGradient } from '../../kernels/max_pool_gradient.ts';
 import { measureCopy } from '../../kernels/measure_copy.ts';
@@ -77,6 +78,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   interpolate,
   l2Normalize,
   l2NormalizeGradient,
+  lossScale,
   maxPool,
   maxPoolGradient,
   measureCopy,

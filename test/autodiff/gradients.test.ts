@@ -202,7 +202,7 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */
-const ends = ['fill', 'prepareImages', 'nonFinite', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'accumulate', 'clear', 'demand'];
+const ends = ['fill', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'accumulate', 'clear', 'demand'];
 
 test('every op of src/autodiff/ops is checked, or is known to have no gradient', async () => {
   const folder = new URL('../../src/autodiff/ops/', import.meta.url);
