@@ -146,8 +146,9 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
     { rows: 16 * 8 * 8, channels: 128, relu: true, residual: false },
     { rows: 4 * 8, channels: 2048, relu: true, residual: true },
     { rows: 1021, channels: 16, relu: true, residual: true, type: 'f16' },
-    { rows: 211, channels: 3, relu: true, residual: false, type: 'f16' },
-    { rows: 37, channels: 20, relu: false, residual: false, type: 'f16' },
+    { rows: 37, channels: 20, relu: true, residual: false, type: 'f16' },
+    { rows: 37, channels: 12, relu: false, residual: false, type: 'f16' },
+    { rows: 211, channels: 3, relu: false, residual: true, type: 'f16' },
   ],
   sampleInputs: ({ rows, channels, relu }, uniform) => {
     const numbers = (length: number): Float64Array => Float64Array.from({ length }, uniform);

@@ -13,6 +13,10 @@ import { whenStored } from './storage-type.ts';
 
 const HALF = { type: 'f16' } as const;
 
+/** Reductions long enough for every tile to split them. */
+const POINTWISE_PARTS: ConvolutionShape = { batch: 1, height: 5, width: 7, inputChannels: 520, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] };
+const STRIDED_PARTS: ConvolutionShape = { batch: 1, height: 9, width: 15, inputChannels: 68, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
+
 /** Whether a convolution has a 16-bit form. */
 export const hasHalfForm = ({ inputChannels, outputChannels }: ConvolutionShape): boolean => inputChannels % 4 === 0 && outputChannels % 4 === 0;
 
@@ -26,13 +30,15 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
     const { flop, bytes } = convolution.cost(problem);
     return { flop, bytes: bytes / 2 };
   },
-  // Each path of the shader, once: plain, strided, the stem's, with an epilogue, and with an epilogue after parts.
+  // Each path of the shader, once: parts by every tile, plain and strided; the stem's; an epilogue; those after parts.
   cases: [
-    { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    POINTWISE_PARTS,
+    STRIDED_PARTS,
     { batch: 1, height: 17, width: 19, inputChannels: 4, outputChannels: 24, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
-    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
-    { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    { ...STRIDED_PARTS, epilogue: { residual: true, relu: true } },
+    { ...STRIDED_PARTS, epilogue: { residual: false, relu: false } },
+    { ...POINTWISE_PARTS, epilogue: { residual: false, relu: true } },
   ],
   miniature,
 };
@@ -49,7 +55,8 @@ export const convolutionStatisticsF16: Kernel<ConvolutionStatisticsProblem> = {
   // Tiles that reduce their own columns; then parts, which cannot.
   cases: [
     { batch: 2, height: 9, width: 15, inputChannels: 8, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-3 },
-    { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-5 },
+    { ...POINTWISE_PARTS, epsilon: 1e-5 },
+    { ...STRIDED_PARTS, epsilon: 1e-5 },
   ],
   miniature,
 };
@@ -63,7 +70,12 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
     const { flop, bytes } = convolutionDataGradient.cost(shape);
     return { flop, bytes: bytes / 2 };
   },
-  cases: [{ batch: 1, height: 9, width: 15, inputChannels: 68, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1] }],
+  // Whole, then parts: of phases that meet one tap and others that meet none, and of a matrix product.
+  cases: [
+    { batch: 1, height: 9, width: 15, inputChannels: 68, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 1, height: 5, width: 6, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+  ],
   miniature,
 };
 
@@ -76,6 +88,10 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     const { x, w, y } = operandSizes(shape);
     return { flop: convolutionWeightGradient.cost(shape).flop, bytes: 2 * (x + y) + 4 * w };
   },
-  cases: [{ batch: 2, height: 9, width: 15, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] }],
+  // In parts, and a plain matrix product that is whole.
+  cases: [
+    { batch: 2, height: 17, width: 19, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+  ],
   miniature,
 };
