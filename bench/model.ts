@@ -104,7 +104,9 @@ function passOf(name: string): Pass {
   return name;
 }
 
-const nameOf = ({ pass, batch, size, precision }: Configuration): string => `${pass} ${batch}x${size}x${size}${precision === 'f32' ? '' : ` ${precision}`}`;
+function nameOf({ pass, batch, size, precision }: Configuration): string {
+  return `${pass} ${batch}x${size}x${size}${precision === 'f32' ? '' : ` ${precision}`}`;
+}
 
 function precisionOf(name: string): Configuration['precision'] {
   if (name !== 'f32' && name !== 'f16') throw new RangeError(`--precision ${name}: a list of f32 and f16 was expected`);
