@@ -3,6 +3,7 @@ import { stationaryBlocks } from './convolution-blocks.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
+import { widened } from './widened.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
 
 /** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
@@ -134,7 +135,12 @@ export function gatherCalls(
   const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element };
   const byVectors = vectorTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
-  if (element === 'f16') return [...fastestFirst(byVectors, cost)];
+  if (element === 'f16') {
+    const tiles = fastestFirst(byVectors, cost);
+    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better widened than done without.
+    const direct = traits.kind === 'cpu' && tiles.length > 0 ? gatherCalls(shape, direction, epilogue, traits, names).filter(({ errorBound }) => errorBound === undefined)[0] : undefined;
+    return [...(direct === undefined ? [] : [widened(direct, operands, traits)]), ...tiles];
+  }
   const tiled = byVectors.length > 0 ? fastestFirst(byVectors, cost) : scalarTiles();
   const blocks = stationaryBlocks(gather, traits);
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.

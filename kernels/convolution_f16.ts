@@ -2,13 +2,16 @@ import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionProb
 import { convolutionDataGradient } from './convolution_data_gradient.ts';
 import { callsWithStatistics, convolutionStatistics, withStatistics, type ConvolutionStatisticsProblem } from './convolution_statistics.ts';
 import { convolutionWeightGradient, vectorTiles } from './convolution_weight_gradient.ts';
+import { fastestFirst } from './cost-model.ts';
 import type { Cost, Kernel } from './kernel.ts';
 import { whenStored } from './storage-type.ts';
+import { widened } from './widened.ts';
 
 /**
  * The convolutions with activations, their gradients and weights stored as 16-bit floats: the same shaders by tiles, in which
- * sums, scale, shift and statistics are f32. What is stored is rounded once; the weight gradient is f32. Where the adapter has no
- * 16-bit floats, or channels are not multiples of four, there is no variant.
+ * sums, scale, shift and statistics are f32; and for processors in software their own variant, widened. What is stored is rounded
+ * once; the weight gradient is f32. Where the adapter has no 16-bit floats, or channels are not multiples of four, there is no
+ * variant.
  */
 
 const HALF = { type: 'f16' } as const;
@@ -82,7 +85,13 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
 /** dw of y = x * w: operands x, dy in f16 to dw in f32. */
 export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient_f16',
-  calls: (shape, traits) => (traits.f16 === true && hasHalfForm(shape) ? vectorTiles(shape, traits, 'f16') : []),
+  calls: (shape, traits) => {
+    if (traits.f16 !== true || !hasHalfForm(shape)) return [];
+    const tiles = fastestFirst(vectorTiles(shape, traits, 'f16'), convolutionWeightGradientF16.cost(shape));
+    if (traits.kind === 'gpu' || tiles.length === 0) return tiles;
+    const [direct] = convolutionWeightGradient.calls(shape, traits);
+    return [widened(direct, tiles[0].operands, traits), ...tiles];
+  },
   reference: (shape, inputs) => convolutionWeightGradient.reference(shape, inputs),
   cost: (shape): Cost => {
     const { x, w, y } = operandSizes(shape);

@@ -100,16 +100,19 @@ interface Network16 {
   readonly feeds: Readonly<Record<string, Float32Array | Uint32Array>>;
 }
 
-/** A residual block in f16 between a cast and a loss, all its gradients and its update. */
+/** Residual blocks in f16 between a cast and a loss, all its gradients and its update. */
 async function smallNetwork(): Promise<Network16> {
   const network = new Network();
   const layer = (name: string, kernel: number, inputs: number, outputs: number) => ({ w: network.convolutionWeight(`${name}.weight`, kernel, inputs, outputs), norm: network.batchNorm(`${name} norm`, outputs) });
   const [first, wide, shortcut] = [layer('first', 3, 4, 8), layer('wide', 1, 8, 32), layer('shortcut', 1, 8, 32)];
+  // Activations enough that giving some up makes a difference.
+  const deeper = [0, 1, 2, 3].map((index) => [layer(`${index} narrow`, 1, 32, 8), layer(`${index} wide`, 1, 8, 32)]);
   const linear = network.linear('linear', 32, 3);
   const pass = new Pass(network, 'train');
   const hidden = pass.convolutionBatchNorm(cast(input('images', [8, 8, 8, 4]), 'f16'), first.w, first.norm, { padding: 1, relu: true });
   const residual = pass.convolutionBatchNorm(hidden, shortcut.w, shortcut.norm);
-  const block = pass.convolutionBatchNorm(hidden, wide.w, wide.norm, { residual, relu: true });
+  const wider = pass.convolutionBatchNorm(hidden, wide.w, wide.norm, { residual, relu: true });
+  const block = deeper.reduce((x, [down, up]) => pass.convolutionBatchNorm(pass.convolutionBatchNorm(x, down.w, down.norm, { relu: true }), up.w, up.norm, { residual: x, relu: true }), wider);
   const pooled = maxPool(block, { window: 3, stride: 2, padding: 1 });
   const loss = softmaxCrossEntropy(linear.apply(globalAveragePool(pooled)), input('labels', [8], 'u32'));
   const names = [...network.parameters.entries.keys()];
