@@ -1,5 +1,6 @@
 // One configuration of `npm run bench:model`, in a process of its own: prints one JSON line.
 import { openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import type { Precision } from '../src/training/objectives.ts';
 import { circumstances, type Circumstances } from './support/report.ts';
 import { resnet50Program, type Pass } from './support/resnet50-programs.ts';
 
@@ -7,6 +8,7 @@ export interface Configuration {
   readonly pass: Pass;
   readonly batch: number;
   readonly size: number;
+  readonly precision: Precision;
 }
 
 export interface ModelResult extends Configuration {
@@ -30,9 +32,9 @@ export interface ModelResult extends Configuration {
 
 const WARM_UP = 2;
 
-const { pass, batch, size, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & { readonly rounds: number; readonly seconds: number };
+const { pass, batch, size, precision, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & { readonly rounds: number; readonly seconds: number };
 const device = await openDevice();
-const { feeds, compile } = await resnet50Program(device, pass, { batch, size });
+const { feeds, compile } = await resnet50Program(device, pass, { batch, size }, precision);
 
 const timed = async <Result>(work: () => Promise<Result>): Promise<[number, Result]> => {
   const start = performance.now();
@@ -58,6 +60,7 @@ const result: ModelResult = {
   pass,
   batch,
   size,
+  precision,
   circumstances: circumstances(device, 'bench:model'),
   compile: compileTime,
   firstStep,

@@ -19,6 +19,7 @@ const USAGE = `npm run bench:model -- [options]
   --work LIST         infer, train (both)
   --batch LIST        images (1,8,32)
   --size LIST         height and width of the images (64,224)
+  --precision LIST    f32, f16: how activations are stored (f32)
   --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
   --rounds N          at most this many steps are timed of each (20), and at least 3
   --time SECONDS      after which no further step is timed (10)
@@ -29,6 +30,7 @@ const FLAGS = {
   work: { type: 'string', default: 'infer,train' },
   batch: { type: 'string', default: '1,8,32' },
   size: { type: 'string', default: '64,224' },
+  precision: { type: 'string', default: 'f32' },
   adapter: { type: 'string', default: 'auto' },
   rounds: { type: 'string', default: '20' },
   time: { type: 'string', default: '10' },
@@ -44,8 +46,9 @@ await mistakesByName(async () => {
   const { values } = parseArgs({ options: FLAGS });
   if (values.help === true) return console.log(USAGE);
   const passes = values.work.split(',').map(passOf);
+  const precisions = values.precision.split(',').map(precisionOf);
   const configurations = passes.flatMap((pass) =>
-    positiveIntegers('size', values.size).flatMap((size) => positiveIntegers('batch', values.batch).map((batch): Configuration => ({ pass, batch, size }))),
+    positiveIntegers('size', values.size).flatMap((size) => positiveIntegers('batch', values.batch).flatMap((batch) => precisions.map((precision): Configuration => ({ pass, batch, size, precision })))),
   );
   const limits = { rounds: positiveInteger('rounds', values.rounds), seconds: positive('time', values.time) };
   const environment = { ...process.env, ...(await adapterEnvironment(adapterChoice(values.adapter))) };
@@ -54,8 +57,7 @@ await mistakesByName(async () => {
   const results: ModelResult[] = [];
   const failures: Failure[] = [];
   for (const configuration of configurations) {
-    const { pass, batch, size } = configuration;
-    process.stderr.write(`${pass} ${batch}x${size}x${size} `);
+    process.stderr.write(`${nameOf(configuration)} `);
     try {
       const result = await measureModel({ ...configuration, ...limits }, environment);
       results.push(result);
@@ -67,7 +69,7 @@ await mistakesByName(async () => {
   }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench model 1', command, results, failures })}\n`);
   if (results.length > 0) console.log(`${describeCircumstances({ ...results[0].circumstances, command })}\n\n${modelTable(results)}`);
-  for (const { pass, batch, size, failure } of failures) console.error(`\n${pass} ${batch}x${size}x${size} failed:\n${failure}`);
+  for (const { failure, ...configuration } of failures) console.error(`\n${nameOf(configuration)} failed:\n${failure}`);
   if (failures.length > 0) process.exitCode = 1;
 });
 
@@ -79,10 +81,10 @@ async function measureModel(job: Configuration & { readonly rounds: number; read
 
 function modelTable(results: readonly ModelResult[]): string {
   const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-  const rows = results.map(({ pass, batch, size, compile, firstStep, samples, hostSamples, flop, arenaBytes, deviceBytes, peakBytes }) => {
+  const rows = results.map(({ pass, batch, size, precision, compile, firstStep, samples, hostSamples, flop, arenaBytes, deviceBytes, peakBytes }) => {
     const time = median(samples);
     return [
-      `${pass} ${batch}x${size}x${size}`,
+      nameOf({ pass, batch, size, precision }),
       digits((compile + firstStep) / 1000),
       digits(time),
       digits(halfSpread(samples)),
@@ -99,6 +101,15 @@ function modelTable(results: readonly ModelResult[]): string {
 
 function passOf(name: string): Pass {
   if (name !== 'infer' && name !== 'train') throw new RangeError(`--work ${name}: a list of infer and train was expected`);
+  return name;
+}
+
+function nameOf({ pass, batch, size, precision }: Configuration): string {
+  return `${pass} ${batch}x${size}x${size}${precision === 'f32' ? '' : ` ${precision}`}`;
+}
+
+function precisionOf(name: string): Configuration['precision'] {
+  if (name !== 'f32' && name !== 'f16') throw new RangeError(`--precision ${name}: a list of f32 and f16 was expected`);
   return name;
 }
 

@@ -32,7 +32,7 @@ export function arenaLaunches(kernel: string, count: number, traits: AdapterTrai
 /**
  * One step of Adam or AdamW over a flat arena, in place.
  *
- * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, 0, 0. `hyper` [8]: see `adamHyper`. `gate` [2] is
+ * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. `hyper` [8]: see `adamHyper`. `gate` [2] is
  * the report of `non_finite`: where gate[0] > 0 nothing changes.
  */
 export const adam: Kernel<AdamProblem> = {
@@ -60,7 +60,7 @@ export const adam: Kernel<AdamProblem> = {
       ],
     })),
   reference,
-  cost: ({ count }) => ({ flop: 14 * count, bytes: 28 * count }),
+  cost: ({ count }) => ({ flop: 15 * count, bytes: 28 * count }),
   cases: [
     { count: 64, groups: 1, decoupled: false },
     { count: 64 * 37, groups: 3, decoupled: true },
@@ -74,7 +74,7 @@ export const adam: Kernel<AdamProblem> = {
       firstMoment: floats(count, 0.1),
       secondMoment: floats(count, 0.01).map(Math.abs),
       group: Float64Array.from({ length: count / ARENA_BLOCK }, (_, block) => block % groups),
-      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) => Math.fround([1 / (1 + i), 5e-4 * i, 0, 0][i % 4])),
+      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) => Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4])),
       hyper: adamHyper({ learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, 7).map(Math.fround),
       gate: Float64Array.of(0, 0xffffffff),
     };
@@ -117,8 +117,9 @@ function reference({ count, decoupled }: AdamProblem, inputs: Values) {
     const p = before - shrink;
     const pError = decoupled ? EPSILON * (3 * Math.abs(shrink) + Math.abs(p)) : 0;
     const pull = decoupled ? 0 : decay * before;
-    const g = inputs.gradients[i] + pull;
-    const gError = decoupled ? 0 : EPSILON * (Math.abs(pull) + Math.abs(g));
+    const gradient = inputs.groupSettings[settings + 2] * inputs.gradients[i];
+    const g = gradient + pull;
+    const gError = EPSILON * (Math.abs(gradient) + (decoupled ? 0 : Math.abs(pull) + Math.abs(g)));
     const oldM = inputs.firstMoment[i];
     const step = rest1 * (g - oldM);
     const m = oldM + step;

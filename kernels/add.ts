@@ -1,7 +1,8 @@
-import { ceilDivide, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
+import { canStore, whenStored, type StorageType } from './storage-type.ts';
 
-export interface AddProblem {
+export interface AddProblem extends StorageType {
   readonly count: number;
 }
 
@@ -37,20 +38,23 @@ export function walksThrough(count: number, traits: AdapterTraits): readonly Wal
 /** sum = a + b; accumulates gradients where a tensor has several consumers. */
 export const add: Kernel<AddProblem> = {
   name: 'add',
-  calls: ({ count }, traits) => {
-    const { Element, components, elements: all } = widestElement(count);
+  calls: (problem, traits) => {
+    const { count, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
+    const { Element, Stored, components, elements: all, features } = widestElement(count, type);
     const shapes = traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE];
     return shapes.map(({ workgroupSize, steps }) => ({
-      variant: `${workgroupSize} lanes of ${steps} ${Element}`,
+      variant: `${workgroupSize} lanes of ${steps} ${Stored}`,
       operands: {
-        a: { role: 'input', type: 'f32', length: count },
-        b: { role: 'input', type: 'f32', length: count },
-        sum: { role: 'output', type: 'f32', length: count },
+        a: { role: 'input', type, length: count },
+        b: { role: 'input', type, length: count },
+        sum: { role: 'output', type, length: count },
       },
       dispatches: [
         sliceable(all, { a: components, b: components, sum: components }, (elements) => ({
           shader: 'add.wgsl',
-          constants: { Element, WORKGROUP_SIZE: workgroupSize },
+          features,
+          constants: { Element, Stored, WORKGROUP_SIZE: workgroupSize },
           parameters: [elements, steps * workgroupSize],
           operands: ['a', 'b', 'sum'],
           workgroups: foldGrid(ceilDivide(elements, steps * workgroupSize)),
@@ -58,10 +62,15 @@ export const add: Kernel<AddProblem> = {
       ],
     }));
   },
-  reference: ({ count }, { a, b }) => {
-    const value = Float64Array.from({ length: count }, (_, i) => a[i] + b[i]);
-    return { sum: { value, error: value.map((sum) => EPSILON * Math.abs(sum)) } };
+  reference: (problem, { a, b }) => {
+    const value = a.map((first, i) => first + b[i]);
+    return { sum: whenStored({ value, error: value.map((sum) => EPSILON * Math.abs(sum)) }, problem) };
   },
-  cost: ({ count }) => ({ flop: count, bytes: 12 * count }),
-  cases: [{ count: 1 }, { count: 5 }, { count: 256 }, { count: 70001 }],
+  cost: ({ count, type = 'f32' }) => ({ flop: count, bytes: 3 * elementBytes(type) * count }),
+  cases: [{ count: 1 }, { count: 5 }, { count: 256 }, { count: 70001 }, { count: 5, type: 'f16' }, { count: 3000, type: 'f16' }],
+  // Halves also beyond their range, where the sum must become infinite.
+  sampleInputs: ({ count, type }, uniform) => {
+    const numbers = (): Float64Array => Float64Array.from({ length: count }, (_, i) => uniform() + (type === 'f16' && i % 3 === 0 ? 4e4 : 0));
+    return { a: numbers(), b: numbers() };
+  },
 };

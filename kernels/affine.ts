@@ -1,9 +1,10 @@
-import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { elementBytes, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, visitingBlocks } from './row-blocks.ts';
+import { canStore, whenStored, type StorageType } from './storage-type.ts';
 
-export interface AffineProblem {
+export interface AffineProblem extends StorageType {
   /** N * H * W of an activation in NHWC. */
   readonly rows: number;
   readonly channels: number;
@@ -18,15 +19,17 @@ export interface AffineProblem {
  */
 export const affine: Kernel<AffineProblem> = {
   name: 'affine',
-  calls: ({ rows, channels, residual, relu }, traits) =>
-    blockStyles(traits).map((style) => {
-      const { Element } = widestElement(channels);
+  calls: (problem, traits) => {
+    const { rows, channels, residual, relu, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
+    const { Element, Stored, features } = widestElement(channels, type);
+    return blockStyles(traits).map((style) => {
       const { blocks, blockLength, slice } = visitingBlocks(style, rows, channels);
-      const matrix = { type: 'f32', length: rows * channels } as const;
+      const matrix = { type, length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const residualInput: Record<string, Operand> = residual ? { residual: { role: 'input', ...matrix } } : {};
       return {
-        variant: `${style.name}, ${Element}`,
+        variant: `${style.name}, ${Stored}`,
         operands: {
           x: { role: 'input', ...matrix },
           scale: { role: 'input', ...vector },
@@ -38,14 +41,17 @@ export const affine: Kernel<AffineProblem> = {
           sliceable(blocks, { x: blockLength, residual: blockLength, y: blockLength }, (count, first) => ({
             shader: 'affine.wgsl',
             entryPoint: residual ? 'with_residual' : 'main',
-            constants: { Element, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },
+            features,
+            constants: { Element, Stored, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },
             operands: ['x', 'scale', 'shift', 'y', ...(residual ? ['residual'] : [])],
             ...slice(count, first),
           })),
         ],
       };
-    }),
-  reference: ({ channels, relu }, { x, scale, shift, residual }) => {
+    });
+  },
+  reference: (problem, { x, scale, shift, residual }) => {
+    const { channels, relu } = problem;
     const y = blankExpected(x.length);
     x.forEach((element, i) => {
       const scaled = element * scale[i % channels];
@@ -55,9 +61,9 @@ export const affine: Kernel<AffineProblem> = {
       y.value[i] = relu ? Math.max(value, 0) : value;
       y.error[i] = 3 * EPSILON * (Math.abs(scaled) + Math.abs(offset) + Math.abs(added));
     });
-    return { y };
+    return { y: whenStored(y, problem) };
   },
-  cost: ({ rows, channels, residual }) => ({ flop: rows * channels * (residual ? 3 : 2), bytes: 4 * rows * channels * (residual ? 3 : 2) }),
+  cost: ({ rows, channels, residual, type = 'f32' }) => ({ flop: rows * channels * (residual ? 3 : 2), bytes: elementBytes(type) * rows * channels * (residual ? 3 : 2) }),
   cases: [
     { rows: 1, channels: 1, residual: false, relu: false },
     { rows: 2, channels: 5, residual: true, relu: false },
@@ -65,5 +71,7 @@ export const affine: Kernel<AffineProblem> = {
     { rows: 2500, channels: 67, residual: true, relu: true },
     { rows: 1021, channels: 16, residual: true, relu: true },
     { rows: 4 * 8, channels: 2048, residual: false, relu: false },
+    { rows: 37, channels: 20, residual: false, relu: false, type: 'f16' },
+    { rows: 211, channels: 3, residual: true, relu: true, type: 'f16' },
   ],
 };

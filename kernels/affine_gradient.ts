@@ -1,9 +1,10 @@
-import { sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { elementBytes, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { addBlocks } from './column_sum.ts';
 import { EPSILON, exact, sumError, type Expected, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, reducingBlocks, visitingBlocks } from './row-blocks.ts';
+import { canStore, whenStored, type StorageType } from './storage-type.ts';
 
-export interface AffineGradientProblem {
+export interface AffineGradientProblem extends StorageType {
   /** N * H * W of an activation in NHWC. */
   readonly rows: number;
   readonly channels: number;
@@ -24,13 +25,15 @@ export interface AffineGradientProblem {
  */
 export const affineGradient: Kernel<AffineGradientProblem> = {
   name: 'affine_gradient',
-  calls: ({ rows, channels, relu, residual, parameterGradients }, traits) =>
-    blockStyles(traits).map((style) => {
-      const { Element } = widestElement(channels);
-      const visiting = { Element, WORKGROUP_SIZE: style.workgroupSize };
+  calls: (problem, traits) => {
+    const { rows, channels, relu, residual, parameterGradients, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
+    const { Element, Stored, features } = widestElement(channels, type);
+    return blockStyles(traits).map((style) => {
+      const visiting = { Element, Stored, WORKGROUP_SIZE: style.workgroupSize };
       const blocks = reducingBlocks(style, rows, channels);
       const visit = visitingBlocks(style, rows, channels);
-      const matrix = { type: 'f32', length: rows * channels } as const;
+      const matrix = { type, length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const partials = { role: 'scratch', type: 'f32', length: blocks.blocks * channels } as const;
       const stored = relu && residual;
@@ -45,6 +48,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
         sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
           shader: 'affine_gradient.wgsl',
           entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
+          features,
           constants: visiting,
           operands: ['dy', 'scale', 'dx', ...(relu ? ['y'] : []), ...(stored ? ['dresidual'] : [])],
           ...visit.slice(count, first),
@@ -60,6 +64,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
           sliceable(blocks.blocks, { ...matrices(blocks.blockLength), scaleSums: channels, shiftSums: channels }, (count, first) => ({
             shader: 'affine_gradient_sums.wgsl',
             entryPoint: relu && !stored ? 'masked' : 'plain',
+            features,
             constants: { ...visiting, SHARED_ROWS: style.sharedRows },
             operands: ['x', stored ? 'dresidual' : 'dy', 'scaleSums', 'shiftSums', ...(relu && !stored ? ['y'] : [])],
             ...blocks.slice(count, first),
@@ -68,12 +73,14 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
           addBlocks(style, blocks.blocks, channels, 'shiftSums', 'dshift'),
         );
       }
-      return { variant: `${style.name}, ${Element}`, operands, dispatches };
-    }),
-  reference: ({ rows, channels, relu, residual, parameterGradients }, { dy, y, scale, x }) => {
+      return { variant: `${style.name}, ${Stored}`, operands, dispatches };
+    });
+  },
+  reference: (problem, { dy, y, scale, x }) => {
+    const { rows, channels, relu, residual, parameterGradients } = problem;
     const g = relu ? dy.map((gradient, i) => (y[i] > 0 ? gradient : 0)) : dy;
     const dx = g.map((gradient, i) => gradient * scale[i % channels]);
-    const results: Record<string, Expected> = { dx: { value: dx, error: dx.map((gradient) => EPSILON * Math.abs(gradient)) } };
+    const results: Record<string, Expected> = { dx: whenStored({ value: dx, error: dx.map((gradient) => EPSILON * Math.abs(gradient)) }, problem) };
     if (relu && residual) results.dresidual = exact(g);
     if (parameterGradients) {
       results.dscale = columnSums(rows, g.map((gradient, i) => gradient * x[i]), channels);
@@ -81,11 +88,11 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
     }
     return results;
   },
-  cost: ({ rows, channels, relu, residual, parameterGradients }) => {
+  cost: ({ rows, channels, relu, residual, parameterGradients, type = 'f32' }) => {
     const read = relu ? 2 : 1;
     const written = relu && residual ? 2 : 1;
     const forSums = parameterGradients ? 1 + (relu && residual ? 1 : read) : 0;
-    return { flop: rows * channels * (parameterGradients ? 4 : 1), bytes: 4 * rows * channels * (read + written + forSums) };
+    return { flop: rows * channels * (parameterGradients ? 4 : 1), bytes: elementBytes(type) * rows * channels * (read + written + forSums) };
   },
   cases: [
     { rows: 1, channels: 1, relu: false, residual: false, parameterGradients: true },
@@ -94,6 +101,8 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
     { rows: 1021, channels: 16, relu: false, residual: true, parameterGradients: true },
     { rows: 2500, channels: 67, relu: true, residual: true, parameterGradients: false },
     { rows: 4 * 8, channels: 2048, relu: true, residual: true, parameterGradients: true },
+    { rows: 37, channels: 20, relu: true, residual: false, parameterGradients: true, type: 'f16' },
+    { rows: 211, channels: 3, relu: true, residual: true, parameterGradients: true, type: 'f16' },
   ],
 };
 

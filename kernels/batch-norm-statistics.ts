@@ -1,4 +1,4 @@
-import { f32, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { f32, sliceable, widestElement, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Expected } from './kernel.ts';
 import { combiningBlocks, reducingBlocks, type BlockStyle } from './row-blocks.ts';
@@ -10,8 +10,9 @@ export interface StatisticsProblem {
   readonly epsilon: number;
 }
 
-const constantsOf = (style: BlockStyle, channels: number) => ({
-  Element: widestElement(channels).Element,
+const constantsOf = (style: BlockStyle, channels: number, { Element, Stored } = widestElement(channels)) => ({
+  Element,
+  Stored,
   WORKGROUP_SIZE: style.workgroupSize,
   SHARED_ROWS: style.sharedRows,
 });
@@ -19,16 +20,18 @@ const constantsOf = (style: BlockStyle, channels: number) => ({
 /** Elements of the scratch operand `partials` between the two passes. */
 export const partialsLength = (style: BlockStyle, rows: number, channels: number): number => 2 * reducingBlocks(style, rows, channels).blocks * channels;
 
-/** Both passes over `matrix`, through `partials` to `mean`, `inverseDeviation` and `variance`. */
-export function statisticsDispatches(style: BlockStyle, problem: StatisticsProblem, matrix: string): readonly [Dispatch, Dispatch] {
+/** Both passes over `matrix` of the given type, through `partials` to `mean`, `inverseDeviation` and `variance`. */
+export function statisticsDispatches(style: BlockStyle, problem: StatisticsProblem, matrix: string, type: FloatType = 'f32'): readonly [Dispatch, Dispatch] {
   const { rows, channels } = problem;
   const blocks = reducingBlocks(style, rows, channels);
+  const element = widestElement(channels, type);
   const reduce = sliceable(blocks.blocks, { [matrix]: blocks.blockLength, partials: 2 * channels }, (count, first): Dispatch => {
     const { parameters, workgroups } = blocks.slice(count, first);
     return {
       shader: 'batch_norm_statistics.wgsl',
       entryPoint: 'block_statistics',
-      constants: constantsOf(style, channels),
+      features: element.features,
+      constants: constantsOf(style, channels, element),
       parameters: [...parameters, 0, 0, f32(0), 0],
       operands: [matrix, 'partials'],
       workgroups,

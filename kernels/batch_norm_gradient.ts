@@ -1,9 +1,10 @@
-import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { elementBytes, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, exact, sumError, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, visitingBlocks } from './row-blocks.ts';
+import { canStore, whenStored, type StorageType } from './storage-type.ts';
 
-export interface BatchNormGradientProblem {
+export interface BatchNormGradientProblem extends StorageType {
   /** N * H * W of an activation in NHWC. */
   readonly rows: number;
   readonly channels: number;
@@ -24,22 +25,24 @@ export interface BatchNormGradientProblem {
  */
 export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
   name: 'batch_norm_gradient',
-  calls: ({ rows, channels, relu, residual }, traits) =>
-    blockStyles(traits).map((style) => {
-      const { Element } = widestElement(channels);
-      const visiting = { Element, WORKGROUP_SIZE: style.workgroupSize };
+  calls: (problem, traits) => {
+    const { rows, channels, relu, residual, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
+    const { Element, Stored, features } = widestElement(channels, type);
+    return blockStyles(traits).map((style) => {
+      const visiting = { Element, Stored, WORKGROUP_SIZE: style.workgroupSize };
       const reducing = { ...visiting, SHARED_ROWS: style.sharedRows };
       const blocks = reducingBlocks(style, rows, channels);
       const combination = combiningBlocks(style, blocks.blocks, channels);
       const visit = visitingBlocks(style, rows, channels);
-      const matrix = { type: 'f32', length: rows * channels } as const;
+      const matrix = { type, length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const stored = relu && residual;
       const matrices = (blockLength: number): Record<string, number> => ({ x: blockLength, y: blockLength, dy: blockLength, dx: blockLength, dresidual: blockLength });
       const mask: Record<string, Operand> = relu ? { y: { role: 'input', ...matrix } } : {};
       const residualGradient: Record<string, Operand> = stored ? { dresidual: { role: 'output', ...matrix } } : {};
       return {
-        variant: `${style.name}, ${Element}`,
+        variant: `${style.name}, ${Stored}`,
         operands: {
           x: { role: 'input', ...matrix },
           ...mask,
@@ -60,6 +63,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
             return {
               shader: 'batch_norm_gradient_sums.wgsl',
               entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
+              features,
               constants: reducing,
               parameters: [...parameters, 0],
               operands: ['x', 'dy', 'mean', 'partials', ...(relu ? ['y'] : []), ...(stored ? ['dresidual'] : [])],
@@ -69,7 +73,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
           {
             shader: 'batch_norm_gradient_sums.wgsl',
             entryPoint: 'combine',
-            constants: reducing,
+            constants: { ...reducing, Stored: Element },
             parameters: [...combination.parameters, rows],
             operands: ['partials', 'gamma', 'mean', 'inverseDeviation', 'dgamma', 'dbeta', 'coefficients'],
             workgroups: combination.workgroups,
@@ -77,14 +81,17 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
           sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
             shader: 'batch_norm_gradient.wgsl',
             entryPoint: relu && !stored ? 'masked' : 'plain',
+            features,
             constants: visiting,
             operands: ['x', stored ? 'dresidual' : 'dy', 'coefficients', 'dx', ...(relu && !stored ? ['y'] : [])],
             ...visit.slice(count, first),
           })),
         ],
       };
-    }),
-  reference: ({ rows, channels, relu, residual }, { x, y, dy, gamma, mean, inverseDeviation }) => {
+    });
+  },
+  reference: (problem, { x, y, dy, gamma, mean, inverseDeviation }) => {
+    const { rows, channels, relu, residual } = problem;
     const dx = blankExpected(rows * channels);
     const dgamma = blankExpected(channels);
     const dbeta = blankExpected(channels);
@@ -121,13 +128,13 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
         dx.error[i] = Math.abs(scale) * (offsetError + Math.abs(difference) * slopeError + 12 * EPSILON * magnitude);
       }
     }
-    const results = { dx, dgamma, dbeta };
+    const results = { dx: whenStored(dx, problem), dgamma, dbeta };
     return relu && residual ? { ...results, dresidual: exact(g) } : results;
   },
-  cost: ({ rows, channels, relu }) => ({
+  cost: ({ rows, channels, relu, type = 'f32' }) => ({
     flop: rows * channels * 9,
     // x and dy twice, dx once; y twice, or once and the masked gradient stored.
-    bytes: 4 * rows * channels * (relu ? 7 : 5),
+    bytes: elementBytes(type) * rows * channels * (relu ? 7 : 5),
   }),
   cases: [
     { rows: 1, channels: 1, relu: false, residual: false },
@@ -138,6 +145,10 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
     { rows: 20011, channels: 3, relu: false, residual: false },
     { rows: 16 * 8 * 8, channels: 128, relu: true, residual: false },
     { rows: 4 * 8, channels: 2048, relu: true, residual: true },
+    { rows: 1021, channels: 16, relu: true, residual: true, type: 'f16' },
+    { rows: 37, channels: 20, relu: true, residual: false, type: 'f16' },
+    { rows: 37, channels: 12, relu: false, residual: false, type: 'f16' },
+    { rows: 211, channels: 3, relu: false, residual: true, type: 'f16' },
   ],
   sampleInputs: ({ rows, channels, relu }, uniform) => {
     const numbers = (length: number): Float64Array => Float64Array.from({ length }, uniform);

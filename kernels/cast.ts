@@ -1,10 +1,10 @@
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../src/formats/half.ts';
-import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, type FloatType } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface CastProblem {
   readonly count: number;
-  readonly to: 'f16' | 'f32';
+  readonly to: FloatType;
 }
 
 const WORKGROUP_SIZE = 64;
@@ -29,6 +29,8 @@ export const cast: Kernel<CastProblem> = {
           workgroups: foldGrid(ceilDivide(words, WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
         })),
       ],
+      // Weights are narrowed by the node that convolves with them: to do that again takes no convolution.
+      again: { cast: { dispatches: [0], cost: cast.cost({ count, to }) } },
     },
   ],
   // Either way the values pass through 16 bits: on their way to the device, or in the kernel.

@@ -4,6 +4,7 @@ import { matrixTiles } from './convolution-matrix.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
+import { widened } from './widened.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
 
 /** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
@@ -138,7 +139,11 @@ export function gatherCalls(
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
   // A processor that offers matrix units calculates what they do as well.
   const byVectors = traits.kind === 'cpu' ? [...fastestFirst(byLanes, cost), ...byUnits] : fastestFirst([...byUnits, ...byLanes], cost);
-  if (element === 'f16') return [...byVectors];
+  if (element === 'f16') {
+    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better widened than done without.
+    const direct = traits.kind === 'cpu' && byVectors.length > 0 ? gatherCalls(shape, direction, epilogue, traits, names).filter(({ errorBound }) => errorBound === undefined)[0] : undefined;
+    return [...(direct === undefined ? [] : [widened(direct, operands, traits)]), ...byVectors];
+  }
   const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
   const blocks = stationaryBlocks(gather, traits);
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.

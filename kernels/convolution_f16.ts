@@ -1,44 +1,106 @@
-import { convolution, gatherCalls, operandSizes, type ConvolutionProblem } from './convolution.ts';
-import type { Kernel } from './kernel.ts';
-
-/** A rounding to 16 bits, whose direction WGSL leaves open: at most one unit in the last place, or of the smallest subnormal. */
-const HALF_STEP = 2 ** -10;
-const HALF_SMALLEST = 2 ** -24;
+import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionProblem, type ConvolutionShape } from './convolution.ts';
+import { convolutionDataGradient } from './convolution_data_gradient.ts';
+import { callsWithStatistics, convolutionStatistics, expectedWithStatistics, type ConvolutionStatisticsProblem } from './convolution_statistics.ts';
+import { convolutionWeightGradient, vectorTiles } from './convolution_weight_gradient.ts';
+import { fastestFirst } from './cost-model.ts';
+import type { Cost, Kernel } from './kernel.ts';
+import { whenStored } from './storage-type.ts';
+import { widened } from './widened.ts';
 
 /**
- * The convolution with x, w, residual and y as 16-bit floats. Sums, scale and shift are float32; only y is rounded. Where the
- * adapter has no 16-bit floats, or channels are not multiples of four, there is no variant: use `convolution`.
+ * The convolutions with activations, their gradients and weights stored as 16-bit floats: the same shaders by tiles, in which
+ * sums, scale, shift and statistics are f32; and for processors in software their own variant, widened. What is stored is rounded
+ * once; the weight gradient is f32. Where the adapter has no 16-bit floats, or channels are not multiples of four, there is no
+ * variant.
  */
+
+const HALF = { type: 'f16' } as const;
+
+/** Reductions long enough for every tile to split them. */
+const POINTWISE_PARTS: ConvolutionShape = { batch: 1, height: 5, width: 7, inputChannels: 520, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] };
+const STRIDED_PARTS: ConvolutionShape = { batch: 1, height: 9, width: 15, inputChannels: 68, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
+
+/** Whether a convolution has a 16-bit form. */
+export const hasHalfForm = ({ inputChannels, outputChannels }: ConvolutionShape): boolean => inputChannels % 4 === 0 && outputChannels % 4 === 0;
+
+/** y = relu?((x * w) scale + shift + residual), all f16 but scale and shift. */
 export const convolutionF16: Kernel<ConvolutionProblem> = {
   name: 'convolution_f16',
   calls: (problem, traits) =>
     traits.f16 === true ? gatherCalls(problem, 'forward', problem.epilogue, traits, { source: 'x', destination: 'y' }, 'f16') : [],
-  reference: (problem, inputs) => {
-    const { value, error } = convolution.reference(problem, inputs).y;
-    return { y: { value, error: error.map((bound, i) => bound + HALF_STEP * (Math.abs(value[i]) + bound) + HALF_SMALLEST) } };
-  },
+  reference: (problem, inputs) => ({ y: whenStored(convolution.reference(problem, inputs).y, HALF) }),
   cost: (problem) => {
     const { flop, bytes } = convolution.cost(problem);
     return { flop, bytes: bytes / 2 };
   },
-  // Each path of the shader, once: plain, strided, the stem's, with an epilogue, and with an epilogue after parts.
+  // Each path of the shader, once: parts by every tile, plain and strided; the stem's; an epilogue; those after parts.
   cases: [
-    { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    POINTWISE_PARTS,
+    STRIDED_PARTS,
     { batch: 1, height: 17, width: 19, inputChannels: 4, outputChannels: 24, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
-    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
-    { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    { ...STRIDED_PARTS, epilogue: { residual: true, relu: true } },
+    { ...STRIDED_PARTS, epilogue: { residual: false, relu: false } },
+    { ...POINTWISE_PARTS, epilogue: { residual: false, relu: true } },
   ],
-  // Numbers that 16 bits hold exactly.
-  sampleInputs: (problem, uniform) => {
-    const { x, w, y } = operandSizes(problem);
-    const halves = (length: number): Float64Array => Float64Array.from({ length }, () => Math.round(1024 * uniform()) / 1024);
-    const { epilogue, outputChannels } = problem;
-    return {
-      x: halves(x),
-      w: halves(w),
-      ...(epilogue && { scale: halves(outputChannels), shift: halves(outputChannels) }),
-      ...(epilogue?.residual === true && { residual: halves(y) }),
-    };
+  miniature,
+};
+
+/** y = x * w in f16, and the statistics of its channels in f32: of the sums themselves or of y as it is stored, by variant. */
+export const convolutionStatisticsF16: Kernel<ConvolutionStatisticsProblem> = {
+  name: 'convolution_statistics_f16',
+  calls: (problem, traits) => (traits.f16 === true ? callsWithStatistics(problem, traits, 'f16') : []),
+  reference: (problem, inputs) => expectedWithStatistics(whenStored(convolution.reference(problem, inputs).y, HALF), problem),
+  cost: (problem) => {
+    const { flop, bytes } = convolutionStatistics.cost(problem);
+    return { flop, bytes: bytes / 2 };
   },
+  // Tiles that reduce their own columns; then parts, which cannot.
+  cases: [
+    { batch: 2, height: 9, width: 15, inputChannels: 8, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-3 },
+    { ...POINTWISE_PARTS, epsilon: 1e-5 },
+    { ...STRIDED_PARTS, epsilon: 1e-5 },
+  ],
+  miniature,
+};
+
+/** dx of y = x * w: operands dy, w to dx, all f16. */
+export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
+  name: 'convolution_data_gradient_f16',
+  calls: (shape, traits) => (traits.f16 === true ? gatherCalls(shape, 'dataGradient', undefined, traits, { source: 'dy', destination: 'dx' }, 'f16') : []),
+  reference: (shape, inputs) => ({ dx: whenStored(convolutionDataGradient.reference(shape, inputs).dx, HALF) }),
+  cost: (shape) => {
+    const { flop, bytes } = convolutionDataGradient.cost(shape);
+    return { flop, bytes: bytes / 2 };
+  },
+  // Whole, then parts: of phases that meet one tap and others that meet none, and of a matrix product.
+  cases: [
+    { batch: 1, height: 9, width: 15, inputChannels: 68, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 1, height: 5, width: 6, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+  ],
+  miniature,
+};
+
+/** dw of y = x * w: operands x, dy in f16 to dw in f32. */
+export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
+  name: 'convolution_weight_gradient_f16',
+  calls: (shape, traits) => {
+    if (traits.f16 !== true || !hasHalfForm(shape)) return [];
+    const tiles = fastestFirst(vectorTiles(shape, traits, 'f16'), convolutionWeightGradientF16.cost(shape));
+    if (traits.kind === 'gpu' || tiles.length === 0) return tiles;
+    const [direct] = convolutionWeightGradient.calls(shape, traits);
+    return [widened(direct, tiles[0].operands, traits), ...tiles];
+  },
+  reference: (shape, inputs) => convolutionWeightGradient.reference(shape, inputs),
+  cost: (shape): Cost => {
+    const { x, w, y } = operandSizes(shape);
+    return { flop: convolutionWeightGradient.cost(shape).flop, bytes: 2 * (x + y) + 4 * w };
+  },
+  // In parts, and a plain matrix product that is whole.
+  cases: [
+    { batch: 2, height: 17, width: 19, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+  ],
+  miniature,
 };

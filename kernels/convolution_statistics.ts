@@ -1,7 +1,7 @@
-import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import { ceilDivide, type AdapterTraits, type FloatType } from '../src/gpu/dispatch.ts';
 import { combineDispatch, expectedStatistics, partialsLength, partsStatisticsDispatches, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
 import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
-import type { Cost, Kernel, KernelCall, Operand } from './kernel.ts';
+import type { Cost, Expected, Kernel, KernelCall, Operand } from './kernel.ts';
 import { blockStyles } from './row-blocks.ts';
 import { withStatistics } from './winograd.ts';
 
@@ -33,7 +33,7 @@ function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, 
   return {
     ...call,
     operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) } },
-    dispatches: [...call.dispatches, ...statisticsDispatches(style, matrix, 'y')],
+    dispatches: [...call.dispatches, ...statisticsDispatches(style, matrix, 'y', call.operands.y.type as FloatType)],
     again: againFor(call.dispatches.length, convolution.cost(problem)),
     ...(errorBound && { errorBound: inheritedBound(errorBound, problem) }),
   };
@@ -115,24 +115,28 @@ function fusedTiles({ variant, product, dispatches, operands }: KernelCall, prob
   };
 }
 
+/** @param element type of x, w and y */
+export function callsWithStatistics(problem: ConvolutionStatisticsProblem, traits: AdapterTraits, element: FloatType): KernelCall[] {
+  return gatherCalls(problem, 'forward', undefined, traits, { source: 'x', destination: 'y' }, element).flatMap((call) => {
+    const apart = inThreePasses(call, problem, traits);
+    const together = fused(call, problem, traits);
+    if (together === undefined) return [apart];
+    // To meet in workgroup memory is dear where a processor has to pretend that it has some.
+    return traits.kind === 'gpu' ? [together, apart] : [apart, together];
+  });
+}
+
+/** y, given how far the device's may be from it, and what its statistics must then be. */
+export const expectedWithStatistics = (y: Expected, problem: ConvolutionStatisticsProblem): Readonly<Record<string, Expected>> => ({ y, ...expectedStatistics(y, matrixOf(problem)) });
+
 /**
  * y = x * w, and mean, inverse deviation (from the biased variance and epsilon) and unbiased variance of each channel of y: all
  * of batch normalisation in training but its last pass, which is `normalize`.
  */
 export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
   name: 'convolution_statistics',
-  calls: (problem, traits) =>
-    gatherCalls(problem, 'forward', undefined, traits, { source: 'x', destination: 'y' }).flatMap((call) => {
-      const apart = inThreePasses(call, problem, traits);
-      const together = fused(call, problem, traits);
-      if (together === undefined) return [apart];
-      // To meet in workgroup memory is dear where a processor has to pretend that it has some.
-      return traits.kind === 'gpu' ? [together, apart] : [apart, together];
-    }),
-  reference: (problem, inputs) => {
-    const { y } = convolution.reference(problem, inputs);
-    return { y, ...expectedStatistics(y, matrixOf(problem)) };
-  },
+  calls: (problem, traits) => callsWithStatistics(problem, traits, 'f32'),
+  reference: (problem, inputs) => expectedWithStatistics(convolution.reference(problem, inputs).y, problem),
   // Three operations an element for the statistics. Each operand once, as where y is not read again.
   cost: (problem) => {
     const { flop, bytes } = convolution.cost(problem);

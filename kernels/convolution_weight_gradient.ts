@@ -1,4 +1,4 @@
-import { BINDING_ALIGNMENT, ceilDivide, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
 import { isPointwise } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
@@ -162,7 +162,8 @@ const TILES: readonly Tile[] = [
 /** Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length. */
 const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
 
-function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall[] {
+/** The variants by tiles, where four channels can be loaded at once. @param element type of x and dy */
+export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, element: FloatType = 'f32'): KernelCall[] {
   const pointwise = isPointwise(shape);
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
@@ -172,14 +173,15 @@ function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall
     const tiles = columnTiles * rowTiles;
     const steps = ceilDivide(pixels, tile.depth);
     const wanted = ceilDivide(steps, chooseSplits(tiles, steps, WANTED_WORKGROUPS, 64 / tile.depth)) * tile.depth;
-    const pixelsPerSplit = splitPixels(shape, wanted);
+    const pixelsPerSplit = splitPixels(shape, wanted, element);
     const splits = ceilDivide(pixels, pixelsPerSplit);
     const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
     const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
     return {
-      ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, (share) => ({
+      ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
         shader: 'convolution_weight_gradient_tiled.wgsl',
-        constants: { POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
+        features: element === 'f16' ? ['f16'] : [],
+        constants: { Scalar: element, POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
         parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
         operands: ['x', 'dy', share.parts],
         workgroups: [columnTiles, rowTiles, share.splits],
@@ -192,7 +194,7 @@ function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall
         stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
         workgroupBytes: 4 * tile.buffers * tile.depth * (tile.rows + tile.columns),
         results: sizes.w,
-        elementBytes: 4,
+        elementBytes: elementBytes(element),
       },
     };
   }).filter(({ product }) => product !== undefined && fits(product, traits));
@@ -218,19 +220,19 @@ const ALWAYS_BOUND = 128 * 2 ** 20;
  * The pixels of a split, about as many as `wanted`. What some adapter could not bind at once is split between images, so that on
  * any adapter slices can end between splits. No split depends on the limits of the adapter at hand: all add in one order.
  */
-function splitPixels(shape: ConvolutionShape, wanted: number): number {
+function splitPixels(shape: ConvolutionShape, wanted: number, element: FloatType = 'f32'): number {
   const sizes = operandSizes(shape);
   const imagePixels = sizes.y / shape.outputChannels / shape.batch;
-  const largest = 4 * Math.max(sizes.x, sizes.y);
+  const largest = elementBytes(element) * Math.max(sizes.x, sizes.y);
   if (largest <= ALWAYS_BOUND) return wanted;
   // A slice's windows onto x, dy and the parts begin at aligned places.
-  const alignment = (elements: number): number => {
+  const alignment = (elements: number, type: FloatType): number => {
     let count = 1;
-    while ((4 * count * elements) % BINDING_ALIGNMENT !== 0) count *= 2;
+    while ((elementBytes(type) * count * elements) % BINDING_ALIGNMENT !== 0) count *= 2;
     return count;
   };
-  const images = Math.max(alignment(sizes.x / shape.batch), alignment(sizes.y / shape.batch));
-  const most = (ALWAYS_BOUND * shape.batch) / largest / alignment(sizes.w);
+  const images = Math.max(alignment(sizes.x / shape.batch, element), alignment(sizes.y / shape.batch, element));
+  const most = (ALWAYS_BOUND * shape.batch) / largest / alignment(sizes.w, 'f32');
   return imagePixels * images * Math.max(1, Math.floor(Math.min(most, wanted / imagePixels) / images));
 }
 
@@ -254,11 +256,11 @@ function splitCall(
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
   const wanted = Math.min(ceilDivide(wantedGroups, tiles), Math.max(1, Math.floor(pixels / 64)));
-  return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), multiply);
+  return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), 'f32', multiply);
 }
 
 /** The call that multiplies and, where the pixels are split, the one that adds the parts. */
-function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: number, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
+function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: number, element: FloatType, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
   const sizes = operandSizes(shape);
   const imagePixels = sizes.y / shape.outputChannels / shape.batch;
   const splits = ceilDivide(imagePixels * shape.batch, pixelsPerSplit);
@@ -283,8 +285,8 @@ function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: num
   return {
     variant: `${variant} splits ${splits}`,
     operands: {
-      x: { role: 'input', type: 'f32', length: sizes.x },
-      dy: { role: 'input', type: 'f32', length: sizes.y },
+      x: { role: 'input', type: element, length: sizes.x },
+      dy: { role: 'input', type: element, length: sizes.y },
       dw: { role: 'output', type: 'f32', length: sizes.w },
       ...(splits > 1 && { parts: { role: 'scratch', type: 'f32', length: splits * sizes.w } as const }),
     },

@@ -1,7 +1,8 @@
-import { BINDING_ALIGNMENT, ceilDivide, foldGrid, type Dispatch, type Window } from '../src/gpu/dispatch.ts';
+import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, widestElement, type Dispatch, type FloatType, type Window } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
+import { canStore, type StorageType } from './storage-type.ts';
 
-export interface CopyProblem {
+export interface CopyProblem extends StorageType {
   readonly count: number;
   readonly sourceLength: number;
   readonly sourceOffset: number;
@@ -16,18 +17,20 @@ export interface ConcatenateProblem {
 
 const WORKGROUP_SIZE = 64;
 
-function copying(count: number, source: string, sourceOffset: number, destination: string, destinationOffset: number): Dispatch {
+function copying(count: number, source: string, sourceOffset: number, destination: string, destinationOffset: number, type: FloatType = 'f32'): Dispatch {
   const components = [count, sourceOffset, destinationOffset].every((number) => number % 4 === 0) ? 4 : 1;
+  const { Stored: Element, features } = widestElement(components, type);
   const units = count / components;
   const launch = (elements: number, from: number, to: number): Dispatch => ({
     shader: 'copy.wgsl',
-    constants: { Element: components === 4 ? 'vec4f' : 'f32', WORKGROUP_SIZE },
+    features,
+    constants: { Element, WORKGROUP_SIZE },
     parameters: [elements, from / components, to / components],
     operands: [source, destination],
     workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
   });
   // A window begins at an aligned place before what it is for; the rest of the way is the slice's offset.
-  const excess = (start: number): number => start % (BINDING_ALIGNMENT / 4);
+  const excess = (start: number): number => start % (BINDING_ALIGNMENT / elementBytes(type));
   const windowAt = (start: number, length: number): Window => ({ offset: start - excess(start), length: excess(start) + length });
   return {
     ...launch(units, sourceOffset, destinationOffset),
@@ -48,7 +51,9 @@ function copying(count: number, source: string, sourceOffset: number, destinatio
  */
 export const copy: Kernel<CopyProblem> = {
   name: 'copy',
-  calls: ({ count, sourceLength, sourceOffset, destinationLength, destinationOffset }) => {
+  calls: (problem, traits) => {
+    const { count, sourceLength, sourceOffset, destinationLength, destinationOffset, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
     if (sourceOffset + count > sourceLength || destinationOffset + count > destinationLength) {
       throw new RangeError(
         `copy: ${count} elements from ${sourceOffset} of ${sourceLength} to ${destinationOffset} of ${destinationLength} reach beyond an end`,
@@ -58,10 +63,10 @@ export const copy: Kernel<CopyProblem> = {
       {
         variant: 'element per invocation',
         operands: {
-          source: { role: 'input', type: 'f32', length: sourceLength },
-          destination: { role: count === destinationLength ? 'output' : 'inout', type: 'f32', length: destinationLength },
+          source: { role: 'input', type, length: sourceLength },
+          destination: { role: count === destinationLength ? 'output' : 'inout', type, length: destinationLength },
         },
-        dispatches: [copying(count, 'source', sourceOffset, 'destination', destinationOffset)],
+        dispatches: [copying(count, 'source', sourceOffset, 'destination', destinationOffset, type)],
       },
     ];
   },
@@ -71,12 +76,14 @@ export const copy: Kernel<CopyProblem> = {
     value.set(source.subarray(sourceOffset, sourceOffset + count), destinationOffset);
     return { destination: exact(value) };
   },
-  cost: ({ count }) => ({ flop: 0, bytes: 8 * count }),
+  cost: ({ count, type = 'f32' }) => ({ flop: 0, bytes: 2 * elementBytes(type) * count }),
   cases: [
     { count: 1, sourceLength: 1, sourceOffset: 0, destinationLength: 1, destinationOffset: 0 },
     { count: 7, sourceLength: 20, sourceOffset: 3, destinationLength: 15, destinationOffset: 8 },
     { count: 64, sourceLength: 71, sourceOffset: 4, destinationLength: 131, destinationOffset: 64 },
     { count: 70000, sourceLength: 70003, sourceOffset: 3, destinationLength: 70000, destinationOffset: 0 },
+    { count: 7, sourceLength: 20, sourceOffset: 3, destinationLength: 15, destinationOffset: 8, type: 'f16' },
+    { count: 1020, sourceLength: 1020, sourceOffset: 0, destinationLength: 1020, destinationOffset: 0, type: 'f16' },
   ],
 };
 

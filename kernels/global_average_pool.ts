@@ -1,8 +1,10 @@
-import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
+import { canStore, type StorageType } from './storage-type.ts';
 
-export interface GlobalAveragePoolProblem {
+/** `type` is that of x; y is f32 always. */
+export interface GlobalAveragePoolProblem extends StorageType {
   readonly batch: number;
   /** H * W of an activation in NHWC. */
   readonly pixels: number;
@@ -14,19 +16,22 @@ const WORKGROUP_SIZE = 64;
 /** y[n, c] = mean over p of x[n, p, c]. x [batch, pixels, channels], y [batch, channels]. */
 export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
   name: 'global_average_pool',
-  calls: ({ batch, pixels, channels }) => {
-    const { Element, elements: columns } = widestElement(channels);
+  calls: (problem, traits) => {
+    const { batch, pixels, channels, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
+    const { Element, Stored, elements: columns, features } = widestElement(channels, type);
     return [
       {
-        variant: Element,
+        variant: Stored,
         operands: {
-          x: { role: 'input', type: 'f32', length: batch * pixels * channels },
+          x: { role: 'input', type, length: batch * pixels * channels },
           y: { role: 'output', type: 'f32', length: batch * channels },
         },
         dispatches: [
           sliceable(batch, { x: pixels * channels, y: channels }, (images) => ({
             shader: 'global_average_pool.wgsl',
-            constants: { Element, WORKGROUP_SIZE },
+            features,
+            constants: { Element, Stored, WORKGROUP_SIZE },
             parameters: [pixels, columns, images * columns],
             operands: ['x', 'y'],
             workgroups: foldGrid(ceilDivide(images * columns, WORKGROUP_SIZE)),
@@ -53,11 +58,13 @@ export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
     }
     return { y };
   },
-  cost: ({ batch, pixels, channels }) => ({ flop: batch * pixels * channels, bytes: 4 * batch * (pixels + 1) * channels }),
+  cost: ({ batch, pixels, channels, type = 'f32' }) => ({ flop: batch * pixels * channels, bytes: batch * (elementBytes(type) * pixels + 4) * channels }),
   cases: [
     { batch: 1, pixels: 1, channels: 1 },
     { batch: 3, pixels: 7, channels: 5 },
     { batch: 2, pixels: 49, channels: 2048 },
     { batch: 67, pixels: 4, channels: 12 },
+    { batch: 3, pixels: 7, channels: 5, type: 'f16' },
+    { batch: 2, pixels: 49, channels: 64, type: 'f16' },
   ],
 };

@@ -1,7 +1,8 @@
-import { ceilDivide, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
+import { canStore, type StorageType } from './storage-type.ts';
 
-export interface MaxPoolProblem {
+export interface MaxPoolProblem extends StorageType {
   readonly batch: number;
   readonly height: number;
   readonly width: number;
@@ -31,9 +32,9 @@ const WORKGROUP_SIZE = 64;
  */
 export const maxPool: Kernel<MaxPoolProblem> = {
   name: 'max_pool',
-  calls: (problem) => {
-    const { batch, height, width, channels } = problem;
-    const { Element } = widestElement(channels);
+  calls: (problem, traits) => {
+    const { batch, height, width, channels, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
     const pooledHeight = pooledSize(problem, height);
     const pooledWidth = pooledSize(problem, width);
     const image = height * width * channels;
@@ -41,10 +42,10 @@ export const maxPool: Kernel<MaxPoolProblem> = {
     const pooled = batch * pooledImage;
     return [
       {
-        variant: Element,
+        variant: widestElement(channels, type).Stored,
         operands: {
-          x: { role: 'input', type: 'f32', length: batch * image },
-          y: { role: 'output', type: 'f32', length: pooled },
+          x: { role: 'input', type, length: batch * image },
+          y: { role: 'output', type, length: pooled },
           position: { role: 'output', type: 'u32', length: pooled },
         },
         dispatches: [
@@ -84,9 +85,9 @@ export const maxPool: Kernel<MaxPoolProblem> = {
     return { y: exact(y), position: exact(position) };
   },
   cost: (problem) => {
-    const { batch, height, width, channels, window } = problem;
+    const { batch, height, width, channels, window, type = 'f32' } = problem;
     const pooled = batch * pooledSize(problem, height) * pooledSize(problem, width) * channels;
-    return { flop: pooled * window ** 2, bytes: 4 * (batch * height * width * channels + 2 * pooled) };
+    return { flop: pooled * window ** 2, bytes: elementBytes(type) * (batch * height * width * channels + pooled) + 4 * pooled };
   },
   cases: [
     { batch: 1, height: 1, width: 1, channels: 1, window: 1, stride: 1, padding: 0 },
@@ -95,6 +96,8 @@ export const maxPool: Kernel<MaxPoolProblem> = {
     { batch: 1, height: 9, width: 10, channels: 4, window: 5, stride: 1, padding: 2 },
     { batch: 1, height: 9, width: 8, channels: 5, window: 2, stride: 3, padding: 1 },
     { batch: 2, height: 32, width: 32, channels: 16, window: 3, stride: 2, padding: 1 },
+    { batch: 1, height: 9, width: 7, channels: 3, window: 3, stride: 2, padding: 1, type: 'f16' },
+    { batch: 2, height: 8, width: 7, channels: 12, window: 3, stride: 2, padding: 1, type: 'f16' },
   ],
   sampleInputs: ({ batch, height, width, channels }, uniform) => ({
     // Few distinct values, so that many windows have several equal maxima.
@@ -114,12 +117,13 @@ export function pooledSize({ window, stride, padding }: MaxPoolProblem, size: nu
 }
 
 /** What the launches of max pooling and its gradient share; both write `rows` rows of `width` pixels. */
-export function poolingLaunch(problem: MaxPoolProblem, rows: number, width: number): Pick<Dispatch, 'constants' | 'parameters' | 'workgroups'> {
+export function poolingLaunch(problem: MaxPoolProblem, rows: number, width: number): Pick<Dispatch, 'features' | 'constants' | 'parameters' | 'workgroups'> {
   const { window, stride, padding } = problem;
-  const { Element, elements: columns } = widestElement(problem.channels);
+  const { Element, Stored, elements: columns, features } = widestElement(problem.channels, problem.type);
   const [gridRows, grids] = foldGrid(rows);
   return {
-    constants: { Element, Index: Element === 'f32' ? 'u32' : 'vec4u', WORKGROUP_SIZE, WINDOW: window, STRIDE: stride, PADDING: padding },
+    features,
+    constants: { Element, Stored, Index: Element === 'f32' ? 'u32' : 'vec4u', WORKGROUP_SIZE, WINDOW: window, STRIDE: stride, PADDING: padding },
     parameters: [problem.height, problem.width, columns, pooledSize(problem, problem.height), pooledSize(problem, problem.width), rows],
     workgroups: [ceilDivide(width * columns, WORKGROUP_SIZE), gridRows, grids],
   };

@@ -1,7 +1,8 @@
-import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { elementBytes, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { blankExpected } from './expected.ts';
 import { sumError, type Kernel } from './kernel.ts';
 import { pooledSize, poolingLaunch, type MaxPoolProblem } from './max_pool.ts';
+import { canStore, whenStored } from './storage-type.ts';
 
 /**
  * The gradient of `maxPool`: each element of dx [batch, height, width, channels] gathers dy from the windows that contain
@@ -10,19 +11,19 @@ import { pooledSize, poolingLaunch, type MaxPoolProblem } from './max_pool.ts';
  */
 export const maxPoolGradient: Kernel<MaxPoolProblem> = {
   name: 'max_pool_gradient',
-  calls: (problem) => {
-    const { batch, height, width, channels } = problem;
-    const { Element } = widestElement(channels);
+  calls: (problem, traits) => {
+    const { batch, height, width, channels, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
     const image = height * width * channels;
     const pooledImage = pooledSize(problem, height) * pooledSize(problem, width) * channels;
     const pooled = batch * pooledImage;
     return [
       {
-        variant: Element,
+        variant: widestElement(channels, type).Stored,
         operands: {
-          dy: { role: 'input', type: 'f32', length: pooled },
+          dy: { role: 'input', type, length: pooled },
           position: { role: 'input', type: 'u32', length: pooled },
-          dx: { role: 'output', type: 'f32', length: batch * image },
+          dx: { role: 'output', type, length: batch * image },
         },
         dispatches: [
           sliceable(batch, { dy: pooledImage, position: pooledImage, dx: image }, (images) => ({
@@ -53,13 +54,13 @@ export const maxPoolGradient: Kernel<MaxPoolProblem> = {
     });
     const windows = Math.ceil(window / stride) ** 2;
     dx.error.set(magnitudes.map((magnitude) => sumError(windows, magnitude)));
-    return { dx };
+    return { dx: whenStored(dx, problem) };
   },
   cost: (problem) => {
-    const { batch, height, width, channels, window, stride } = problem;
+    const { batch, height, width, channels, window, stride, type = 'f32' } = problem;
     const pooled = batch * pooledSize(problem, height) * pooledSize(problem, width) * channels;
     const elements = batch * height * width * channels;
-    return { flop: elements * Math.ceil(window / stride) ** 2, bytes: 4 * (elements + 2 * pooled) };
+    return { flop: elements * Math.ceil(window / stride) ** 2, bytes: elementBytes(type) * (elements + pooled) + 4 * pooled };
   },
   cases: [
     { batch: 1, height: 1, width: 1, channels: 1, window: 1, stride: 1, padding: 0 },
@@ -68,6 +69,8 @@ export const maxPoolGradient: Kernel<MaxPoolProblem> = {
     { batch: 1, height: 9, width: 10, channels: 4, window: 5, stride: 1, padding: 2 },
     { batch: 1, height: 9, width: 8, channels: 5, window: 2, stride: 3, padding: 1 },
     { batch: 2, height: 32, width: 32, channels: 16, window: 3, stride: 2, padding: 1 },
+    { batch: 1, height: 9, width: 7, channels: 3, window: 3, stride: 2, padding: 1, type: 'f16' },
+    { batch: 2, height: 8, width: 7, channels: 12, window: 3, stride: 2, padding: 1, type: 'f16' },
   ],
   sampleInputs: (problem, uniform) => {
     const { batch, height, width, channels, window, stride, padding } = problem;

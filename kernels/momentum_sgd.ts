@@ -13,7 +13,7 @@ export interface MomentumSgdProblem {
 /**
  * One step of SGD with momentum over a flat arena, in place; `velocity` starts at 0.
  *
- * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, 0, 0. `hyper` [2]: learning rate, momentum. `gate`
+ * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. `hyper` [2]: learning rate, momentum. `gate`
  * [2] is the report of `non_finite`: where gate[0] > 0 nothing changes.
  */
 export const momentumSgd: Kernel<MomentumSgdProblem> = {
@@ -40,7 +40,7 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
       ],
     })),
   reference,
-  cost: ({ count, nesterov }) => ({ flop: (nesterov ? 8 : 6) * count, bytes: 20 * count }),
+  cost: ({ count, nesterov }) => ({ flop: (nesterov ? 9 : 7) * count, bytes: 20 * count }),
   cases: [
     { count: 64, groups: 1, nesterov: false },
     { count: 64 * 37, groups: 3, nesterov: true },
@@ -53,7 +53,7 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
       gradients: floats(count, 0.1),
       velocity: floats(count, 0.1),
       group: Float64Array.from({ length: count / ARENA_BLOCK }, (_, block) => block % groups),
-      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) => Math.fround([1 / (1 + i), 5e-4 * i, 0, 0][i % 4])),
+      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) => Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4])),
       hyper: Float64Array.of(0.05, 0.9).map(Math.fround),
       gate: Float64Array.of(0, 0xffffffff),
     };
@@ -70,8 +70,9 @@ function reference({ count, nesterov }: MomentumSgdProblem, inputs: Values) {
     const p = inputs.parameters[i];
     // Each line is followed by the bound of its rounding errors: one EPSILON an operation, inherited ones as they propagate.
     const pull = inputs.groupSettings[settings + 1] * p;
-    const g = inputs.gradients[i] + pull;
-    const gError = EPSILON * (Math.abs(pull) + Math.abs(g));
+    const gradient = inputs.groupSettings[settings + 2] * inputs.gradients[i];
+    const g = gradient + pull;
+    const gError = EPSILON * (Math.abs(gradient) + Math.abs(pull) + Math.abs(g));
     const kept = momentum * inputs.velocity[i];
     const b = kept + g;
     const bError = gError + EPSILON * (Math.abs(kept) + Math.abs(b));

@@ -1,9 +1,11 @@
-import { ceilDivide, f32, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, f32, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
+import { canStore, whenStored, type StorageType } from './storage-type.ts';
 
 type Colour = readonly [red: number, green: number, blue: number];
 
-export interface PrepareImagesProblem {
+/** `type` is that of the output. */
+export interface PrepareImagesProblem extends StorageType {
   /** Images in the batch. */
   readonly count: number;
   /** Side of the decoded images, in pixels. */
@@ -29,20 +31,24 @@ const WORKGROUP_SIZE = 64;
  */
 export const prepareImages: Kernel<PrepareImagesProblem> = {
   name: 'prepare_images',
-  calls: ({ count, source, size, mean, deviation }) => {
+  calls: (problem, traits) => {
+    const { count, source, size, mean, deviation, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
+    const { Stored, features } = widestElement(4, type);
     return [
       {
-        variant: 'pixel per invocation',
+        variant: type === 'f32' ? 'pixel per invocation' : `pixel per invocation, ${Stored}`,
         operands: {
           images: { role: 'input', type: 'u32', length: wordsOf(count, source) },
           transforms: { role: 'input', type: 'f32', length: TRANSFORM_LENGTH * count },
-          output: { role: 'output', type: 'f32', length: 4 * count * size * size },
+          output: { role: 'output', type, length: 4 * count * size * size },
         },
         dispatches: [
           // Three bytes a pixel: an image may end within a word, and then slices are of several.
           sliceable(count, { images: (3 * source * source) / 4, transforms: TRANSFORM_LENGTH, output: 4 * size * size }, (slice) => ({
             shader: 'prepare_images.wgsl',
-            constants: { WORKGROUP_SIZE },
+            features,
+            constants: { Stored, WORKGROUP_SIZE },
             parameters: [
               slice,
               source,
@@ -59,12 +65,13 @@ export const prepareImages: Kernel<PrepareImagesProblem> = {
     ];
   },
   reference,
-  cost: ({ count, source, size }) => ({ flop: 35 * count * size * size, bytes: count * (3 * source * source + 16 * size * size + 4 * TRANSFORM_LENGTH) }),
+  cost: ({ count, source, size, type = 'f32' }) => ({ flop: 35 * count * size * size, bytes: count * (3 * source * source + 4 * elementBytes(type) * size * size + 4 * TRANSFORM_LENGTH) }),
   cases: [
     { count: 1, source: 1, size: 1, mean: [0, 0, 0], deviation: [1, 1, 1] },
     { count: 3, source: 5, size: 7, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
     { count: 2, source: 31, size: 13, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
     { count: 4, source: 64, size: 64, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
+    { count: 3, source: 5, size: 7, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225], type: 'f16' },
   ],
   sampleInputs: ({ count, source, size }, uniform): Values => {
     const ratio = source / size;
@@ -83,7 +90,8 @@ export const prepareImages: Kernel<PrepareImagesProblem> = {
 
 const wordsOf = (count: number, source: number): number => ceilDivide(3 * count * source * source, 4);
 
-function reference({ count, source, size, mean, deviation }: PrepareImagesProblem, { images, transforms }: Values) {
+function reference(problem: PrepareImagesProblem, { images, transforms }: Values) {
+  const { count, source, size, mean, deviation } = problem;
   const output = { value: new Float64Array(4 * count * size * size), error: new Float64Array(4 * count * size * size) };
   const byte = (index: number): number => Math.floor(images[Math.floor(index / 4)] / 256 ** (index % 4)) % 256;
   for (let image = 0; image < count; image++) {
@@ -118,5 +126,5 @@ function reference({ count, source, size, mean, deviation }: PrepareImagesProble
       }
     }
   }
-  return { output };
+  return { output: whenStored(output, problem) };
 }

@@ -1,26 +1,30 @@
-import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 import type { ReluProblem } from './relu.ts';
+import { canStore } from './storage-type.ts';
 
 const WORKGROUP_SIZE = 64;
 
 /** dx = dy where y > 0, otherwise 0; y is the output of `relu`. All operands [count]. */
 export const reluGradient: Kernel<ReluProblem> = {
   name: 'relu_gradient',
-  calls: ({ count }) => {
-    const { Element, components, elements: all } = widestElement(count);
+  calls: (problem, traits) => {
+    const { count, type = 'f32' } = problem;
+    if (!canStore(problem, traits)) return [];
+    const { Element, Stored, components, elements: all, features } = widestElement(count, type);
     return [
       {
-        variant: Element,
+        variant: Stored,
         operands: {
-          y: { role: 'input', type: 'f32', length: count },
-          dy: { role: 'input', type: 'f32', length: count },
-          dx: { role: 'output', type: 'f32', length: count },
+          y: { role: 'input', type, length: count },
+          dy: { role: 'input', type, length: count },
+          dx: { role: 'output', type, length: count },
         },
         dispatches: [
           sliceable(all, { y: components, dy: components, dx: components }, (elements) => ({
             shader: 'relu_gradient.wgsl',
-            constants: { Element, WORKGROUP_SIZE },
+            features,
+            constants: { Element, Stored, WORKGROUP_SIZE },
             parameters: [elements],
             operands: ['y', 'dy', 'dx'],
             workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
@@ -30,6 +34,6 @@ export const reluGradient: Kernel<ReluProblem> = {
     ];
   },
   reference: (_, { y, dy }) => ({ dx: exact(dy.map((gradient, i) => (y[i] > 0 ? gradient : 0))) }),
-  cost: ({ count }) => ({ flop: count, bytes: 12 * count }),
-  cases: [{ count: 1 }, { count: 5 }, { count: 256 }, { count: 70001 }],
+  cost: ({ count, type = 'f32' }) => ({ flop: count, bytes: 3 * elementBytes(type) * count }),
+  cases: [{ count: 1 }, { count: 5 }, { count: 256 }, { count: 70001 }, { count: 5, type: 'f16' }, { count: 3000, type: 'f16' }],
 };

@@ -1,6 +1,7 @@
 // One step of Adam (Kingma and Ba, ICLR 2015), or with DECOUPLED of AdamW (Loshchilov and Hutter, ICLR 2019), over a flat
-// arena. For each element, with the learning rate lr and weight decay wd of its parameter group:
-//   Adam    g = gradient + wd * p
+// arena. For each element, with the learning rate lr and weight decay wd of its parameter group, and its gradients' factor:
+//   g = factor * gradient
+//   Adam    g = g + wd * p
 //   AdamW   p = p - lr * wd * p
 //   m = m + (1 - beta1) * (g - m)
 //   v = beta2 * v + (1 - beta2) * g^2
@@ -9,7 +10,8 @@
 //
 // weights, gradients, firstMoment, secondMoment   [count] vec4f
 // group           [count / 16] u32: the parameter group of each 64 elements
-// groupSettings   [groups] vec4f: learning-rate multiplier, weight decay, 0, 0
+// groupSettings   [groups] vec4f: learning-rate multiplier, weight decay, factor of the gradients (1, or the reciprocal
+//                 of a loss scale), 0
 // hyper           [8] f32: learning rate, beta1, beta2, epsilon, 1 - beta1^t, 1 - beta2^t, 1 - beta1, 1 - beta2. The
 //                 differences come from the host's float64: in float32, 1 - 0.999 is wrong in its fifth digit.
 // gate            [2] u32: nothing changes where gate[0] > 0
@@ -48,7 +50,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
 
   for (var i = first; i < first + parameters.steps; i++) {
     var p = weights[i];
-    var g = gradients[i];
+    var g = gradients[i] * settings.z;
     if (DECOUPLED) {
       p -= learningRate * settings.y * p;
     } else {

@@ -1,8 +1,8 @@
 // sum = a + b, element by element.
 //
-// a, b, sum   [count] Element
+// a, b, sum   [count] Stored
 // Dispatch: foldGrid(ceil(count / span)); a workgroup adds `span` elements, its invocations in turn.
-// Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
+// Constants: Element (vec4f, or f32 where the length is no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
@@ -10,15 +10,15 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> a: array<Element>;
-@group(0) @binding(2) var<storage, read_write> b: array<Element>;
-@group(0) @binding(3) var<storage, read_write> sum: array<Element>;
+@group(0) @binding(1) var<storage, read_write> a: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> b: array<Stored>;
+@group(0) @binding(3) var<storage, read_write> sum: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let start = (group.x + group.y * grid.x) * parameters.span;
   let end = min(start + parameters.span, parameters.count);
   for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
-    sum[i] = a[i] + b[i];
+    sum[i] = Stored(Element(a[i]) + Element(b[i]));
   }
 }

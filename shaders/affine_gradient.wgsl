@@ -2,11 +2,11 @@
 //
 //   dx = g * scale,  dresidual = g,   g = dy, or with ReLU dy where y > 0 and otherwise 0
 //
-// dy, y, dx, dresidual   [rows, columns] Element
+// dy, y, dx, dresidual   [rows, columns] Stored
 // scale                  [columns] Element
 // Entry points: plain; masked, with ReLU; masked_residual, which stores dresidual too.
 // Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
   rows: u32,
@@ -18,11 +18,11 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> dy: array<Element>;
+@group(0) @binding(1) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> scale: array<Element>;
-@group(0) @binding(3) var<storage, read_write> dx: array<Element>;
-@group(0) @binding(4) var<storage, read_write> y: array<Element>;
-@group(0) @binding(5) var<storage, read_write> dresidual: array<Element>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Stored>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> dresidual: array<Stored>;
 
 // The elements [begin, end) in steps of stride that an invocation visits, all of one column.
 struct Walk {
@@ -42,8 +42,8 @@ fn walkOf(group: vec3u, lane: u32) -> Walk {
 }
 
 // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
-fn maskedGradient(i: u32) -> Element {
-  return select(dy[i], Element(), y[i] <= Element());
+fn maskedGradient(i: u32) -> Stored {
+  return select(dy[i], Stored(), Element(y[i]) <= Element());
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -51,7 +51,7 @@ fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let walk = walkOf(group, lane);
   let factor = scale[walk.column];
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    dx[i] = dy[i] * factor;
+    dx[i] = Stored(Element(dy[i]) * factor);
   }
 }
 
@@ -60,7 +60,7 @@ fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let walk = walkOf(group, lane);
   let factor = scale[walk.column];
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    dx[i] = maskedGradient(i) * factor;
+    dx[i] = Stored(Element(maskedGradient(i)) * factor);
   }
 }
 
@@ -71,6 +71,6 @@ fn masked_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
     let gradient = maskedGradient(i);
     dresidual[i] = gradient;
-    dx[i] = gradient * factor;
+    dx[i] = Stored(Element(gradient) * factor);
   }
 }

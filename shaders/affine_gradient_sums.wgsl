@@ -2,11 +2,11 @@
 //
 //   scaleSums[b, c] = sum of g x,  shiftSums[b, c] = sum of g over block b,   g = dy, or with ReLU dy where y > 0, else 0
 //
-// x, dy, y               [rows, columns] Element
+// x, dy, y               [rows, columns] Stored
 // scaleSums, shiftSums   [blocks, columns] Element
 // Entry points: plain; masked, with ReLU.
 // Dispatch: kernels/row-blocks.ts, reducingBlocks.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE,
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE,
 //   SHARED_ROWS (the row lanes of a workgroup share one block and reduce in workgroup memory; else each has its own).
 
 struct Parameters {
@@ -19,11 +19,11 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
-@group(0) @binding(2) var<storage, read_write> dy: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> scaleSums: array<Element>;
 @group(0) @binding(4) var<storage, read_write> shiftSums: array<Element>;
-@group(0) @binding(5) var<storage, read_write> y: array<Element>;
+@group(0) @binding(5) var<storage, read_write> y: array<Stored>;
 
 // The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barrier.
 struct Walk {
@@ -89,8 +89,9 @@ fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let walk = walkOf(group, lane);
   var sums: Sums;
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    sums.scale += dy[i] * x[i];
-    sums.shift += dy[i];
+    let gradient = Element(dy[i]);
+    sums.scale += gradient * Element(x[i]);
+    sums.shift += gradient;
   }
   storeBlock(sums, walk, lane);
 }
@@ -101,8 +102,8 @@ fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   var sums: Sums;
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
     // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
-    let gradient = select(dy[i], Element(), y[i] <= Element());
-    sums.scale += gradient * x[i];
+    let gradient = Element(select(dy[i], Stored(), Element(y[i]) <= Element()));
+    sums.scale += gradient * Element(x[i]);
     sums.shift += gradient;
   }
   storeBlock(sums, walk, lane);

@@ -3,11 +3,11 @@
 //
 //   dx = scale * (g - offset - (x - mean) * slope),   g = dy, or in `masked` dy where y > 0 and otherwise 0
 //
-// x, y, dy, dx    [rows, columns] Element
+// x, y, dy, dx    [rows, columns] Stored
 // coefficients    [4, columns] Element: scale, offset, slope, mean, as batch_norm_gradient_sums.wgsl makes them
 // Entry points: plain, masked.
 // Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
   rows: u32,
@@ -19,11 +19,11 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
-@group(0) @binding(2) var<storage, read_write> dy: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> coefficients: array<Element>;
-@group(0) @binding(4) var<storage, read_write> dx: array<Element>;
-@group(0) @binding(5) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> dx: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> y: array<Stored>;
 
 // The elements [begin, end) in steps of stride that an invocation visits, all of one column.
 struct Walk {
@@ -54,8 +54,8 @@ fn coefficientsOf(column: u32) -> Coefficients {
   return Coefficients(coefficients[column], coefficients[column + columns], coefficients[column + 2u * columns], coefficients[column + 3u * columns]);
 }
 
-fn inputGradient(by: Coefficients, value: Element, gradient: Element) -> Element {
-  return by.scale * (gradient - by.offset - (value - by.mean) * by.slope);
+fn inputGradient(by: Coefficients, value: Stored, gradient: Stored) -> Stored {
+  return Stored(by.scale * (Element(gradient) - by.offset - (Element(value) - by.mean) * by.slope));
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -73,6 +73,6 @@ fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let by = coefficientsOf(walk.column);
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
     // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
-    dx[i] = inputGradient(by, x[i], select(dy[i], Element(), y[i] <= Element()));
+    dx[i] = inputGradient(by, x[i], select(dy[i], Stored(), Element(y[i]) <= Element()));
   }
 }

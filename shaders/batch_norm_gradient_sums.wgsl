@@ -7,12 +7,12 @@
 //             dx = scale * (g - offset - (x - mean) * slope):
 //             scale = gamma * inverseDeviation,  offset = dbeta / n,  slope = inverseDeviation * dgamma / n
 //
-// x, y, dy, dresidual    [rows, columns] Element; masked_residual stores g, which is the residual's gradient, as dresidual
+// x, y, dy, dresidual    [rows, columns] Stored; masked_residual stores g, which is the residual's gradient, as dresidual
 // gamma, mean, inverseDeviation, dgamma, dbeta   [columns] Element
 // partials               [blocks, 2, columns] Element: gradient_b, product_b, block by block, so that blocks can be sliced
 // coefficients           [4, columns] Element: scale, offset, slope, mean
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for combine.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE,
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE,
 //   SHARED_ROWS (the row lanes of a workgroup share one block and reduce in workgroup memory; else each has its own).
 
 struct Parameters {
@@ -27,12 +27,12 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
-@group(0) @binding(2) var<storage, read_write> dy: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> mean: array<Element>;
 @group(0) @binding(4) var<storage, read_write> blockPartials: array<Element>;
-@group(0) @binding(5) var<storage, read_write> y: array<Element>;
-@group(0) @binding(6) var<storage, read_write> dresidual: array<Element>;
+@group(0) @binding(5) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(6) var<storage, read_write> dresidual: array<Stored>;
 
 @group(0) @binding(1) var<storage, read_write> partials: array<Element>;
 @group(0) @binding(2) var<storage, read_write> gamma: array<Element>;
@@ -101,8 +101,8 @@ fn storeBlock(own: Sums, walk: Walk, lane: u32) {
 }
 
 // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
-fn maskedGradient(i: u32) -> Element {
-  return select(dy[i], Element(), y[i] <= Element());
+fn maskedGradient(i: u32) -> Stored {
+  return select(dy[i], Stored(), Element(y[i]) <= Element());
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -111,9 +111,9 @@ fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let center = mean[walk.column];
   var sums: Sums;
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    let gradient = dy[i];
+    let gradient = Element(dy[i]);
     sums.gradient += gradient;
-    sums.product += gradient * (x[i] - center);
+    sums.product += gradient * (Element(x[i]) - center);
   }
   storeBlock(sums, walk, lane);
 }
@@ -124,9 +124,9 @@ fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let center = mean[walk.column];
   var sums: Sums;
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    let gradient = maskedGradient(i);
+    let gradient = Element(maskedGradient(i));
     sums.gradient += gradient;
-    sums.product += gradient * (x[i] - center);
+    sums.product += gradient * (Element(x[i]) - center);
   }
   storeBlock(sums, walk, lane);
 }
@@ -137,10 +137,11 @@ fn masked_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let center = mean[walk.column];
   var sums: Sums;
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    let gradient = maskedGradient(i);
-    dresidual[i] = gradient;
+    let stored = maskedGradient(i);
+    dresidual[i] = stored;
+    let gradient = Element(stored);
     sums.gradient += gradient;
-    sums.product += gradient * (x[i] - center);
+    sums.product += gradient * (Element(x[i]) - center);
   }
   storeBlock(sums, walk, lane);
 }

@@ -12,11 +12,11 @@
 // The shift K is a value of the data, so that a mean far from zero does not cancel (Chan, Golub and LeVeque 1983,
 // "Algorithms for computing the sample variance"); sums have a fixed order.
 //
-// x                             [rows, columns] Element; parts [count of parts, rows, columns]
+// x                             [rows, columns] Stored; parts [count of parts, rows, columns] Element
 // partials                      [blocks, 2, columns] Element: mean_b, squares_b, block by block, so that blocks can be sliced
 // mean, inverseDeviation, variance   [columns] Element
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for the second.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE,
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE,
 //   SHARED_ROWS (the row lanes of a workgroup share one block and reduce in workgroup memory; else each has its own).
 
 struct Parameters {
@@ -35,7 +35,7 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> blockPartials: array<Element>;
 
 @group(0) @binding(1) var<storage, read_write> parts: array<Element>;
@@ -118,10 +118,10 @@ fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   var shift = Element();
   var moments: Moments;
   if (walk.inside) {
-    shift = x[walk.firstRow * parameters.columns + walk.column];
+    shift = Element(x[walk.firstRow * parameters.columns + walk.column]);
   }
   for (var row = walk.begin; row < walk.endRow; row += walk.stride) {
-    let difference = x[row * parameters.columns + walk.column] - shift;
+    let difference = Element(x[row * parameters.columns + walk.column]) - shift;
     moments.first += difference;
     moments.second += difference * difference;
   }

@@ -13,7 +13,7 @@
 //   that run together read the same pixels.
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations, 4 * BUFFERS * DEPTH * (TILE_ROWS + TILE_COLUMNS) bytes.
 // Needs: input and output channels in multiples of four.
-// Constants: POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
+// Constants: Scalar, the type of x and dy, f32 or f16 (sums and parts are f32 always); POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
 //   multiples of four), DEPTH, BUFFERS 1 or 2; UNROLLED: whether the compiler may see the depth of the inner loop.
 
 struct Parameters {
@@ -35,8 +35,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;
+@group(0) @binding(2) var<storage, read_write> dy: array<vec4<Scalar>>;
 @group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
 
 const TILE_ROW_VECTORS = TILE_ROWS / 4u;
@@ -57,8 +57,8 @@ const DY_SLOTS = (DY_VECTORS + INVOCATIONS - 1u) / INVOCATIONS;
 var<workgroup> xTile: array<vec4f, BUFFERS * X_VECTORS>;
 var<workgroup> dyTile: array<vec4f, BUFFERS * DY_VECTORS>;
 
-var<private> stagedX: array<vec4f, X_SLOTS>;
-var<private> stagedDy: array<vec4f, DY_SLOTS>;
+var<private> stagedX: array<vec4<Scalar>, X_SLOTS>;
+var<private> stagedDy: array<vec4<Scalar>, DY_SLOTS>;
 // Where the output pixel of each staged vector of x is; counting on is cheaper than dividing at each step.
 struct Place {
   image: u32,
@@ -93,7 +93,7 @@ fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstCo
       let carryY = u32(down >= p.outputHeight);
       places[slot] = Place(place.image + advance.image + carryY, down - carryY * p.outputHeight, right - carryX * p.outputWidth);
     }
-    stagedX[slot] = select(vec4f(), x[u32(select(0, index, inside))], inside);
+    stagedX[slot] = select(vec4<Scalar>(), x[u32(select(0, index, inside))], inside);
   }
   let columnVectors = p.outputChannels / 4u;
   for (var slot = 0u; slot < DY_SLOTS; slot++) {
@@ -101,22 +101,22 @@ fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstCo
     let pixel = start + vector / TILE_COLUMN_VECTORS;
     let column = firstColumnVector + vector % TILE_COLUMN_VECTORS;
     let inside = pixel < lastPixel && column < columnVectors;
-    stagedDy[slot] = select(vec4f(), dy[select(0u, pixel * columnVectors + column, inside)], inside);
+    stagedDy[slot] = select(vec4<Scalar>(), dy[select(0u, pixel * columnVectors + column, inside)], inside);
   }
 }
 
-// Registers to workgroup memory.
+// Registers to workgroup memory, which holds f32: a 16-bit number is widened once, not each time it is read.
 fn stage(buffer: u32, lane: u32) {
   for (var slot = 0u; slot < X_SLOTS; slot++) {
     let vector = lane + slot * INVOCATIONS;
     if (vector < X_VECTORS) {
-      xTile[buffer * X_VECTORS + vector] = stagedX[slot];
+      xTile[buffer * X_VECTORS + vector] = vec4f(stagedX[slot]);
     }
   }
   for (var slot = 0u; slot < DY_SLOTS; slot++) {
     let vector = lane + slot * INVOCATIONS;
     if (vector < DY_VECTORS) {
-      dyTile[buffer * DY_VECTORS + vector] = stagedDy[slot];
+      dyTile[buffer * DY_VECTORS + vector] = vec4f(stagedDy[slot]);
     }
   }
 }

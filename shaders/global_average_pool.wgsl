@@ -1,9 +1,9 @@
 // y[n, c] = mean of x[n, p, c] over the pixels p.
 //
-// x   [batch, pixels, columns] Element
+// x   [batch, pixels, columns] Stored
 // y   [batch, columns] Element
 // Dispatch: foldGrid(ceil(batch * columns / WORKGROUP_SIZE)); one invocation an Element of y, neighbours read neighbours.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
   pixels: u32,
@@ -12,7 +12,7 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let begin = i / parameters.columns * parameters.pixels * parameters.columns + i % parameters.columns;
     var sum: Element;
     for (var pixel = 0u; pixel < parameters.pixels; pixel++) {
-      sum += x[begin + pixel * parameters.columns];
+      sum += Element(x[begin + pixel * parameters.columns]);
     }
     y[i] = sum / f32(parameters.pixels);
   }

@@ -3,11 +3,11 @@
 //
 // As in PyTorch, the first of equal maxima counts, and a NaN wins over every number, the last NaN over the others.
 //
-// x          [batch, height, width, columns] Element
-// y          [batch, pooledHeight, pooledWidth, columns] Element;  position the same, Index
+// x          [batch, height, width, columns] Stored
+// y          [batch, pooledHeight, pooledWidth, columns] Stored;  position the same, Index
 // Dispatch: x = ceil(pooledWidth * columns / WORKGROUP_SIZE), y and z = foldGrid(rows), rows = batch * pooledHeight; one
 //   invocation an Element of y. A row of workgroups lies in one row of pixels: divisions are dear, most of all on a CPU.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Index (vec4u or u32), WORKGROUP_SIZE,
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), Index (vec4u or u32), WORKGROUP_SIZE,
 //   WINDOW, STRIDE, PADDING.
 
 struct Parameters {
@@ -20,8 +20,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
-@group(0) @binding(2) var<storage, read_write> y: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> position: array<Index>;
 
 // The padding before the picture, as the part of a window that starts at `start` in the padded picture.
@@ -44,14 +44,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let firstX = skipped(startX);
   let firstY = skipped(startY);
   // The first element is met again in the loop, where it is not greater than itself.
-  var best = x[((image + startY + firstY - PADDING) * parameters.width + startX + firstX - PADDING) * parameters.columns + column];
+  var best = Element(x[((image + startY + firstY - PADDING) * parameters.width + startX + firstX - PADDING) * parameters.columns + column]);
   var bestPosition = Index(firstY * WINDOW + firstX);
   for (var ky = firstY; ky < WINDOW; ky++) {
     let line = startY + ky - PADDING;
     for (var kx = firstX; kx < WINDOW; kx++) {
       let pixel = startX + kx - PADDING;
       if (line < parameters.height && pixel < parameters.width) {
-        let value = x[((image + line) * parameters.width + pixel) * parameters.columns + column];
+        let value = Element(x[((image + line) * parameters.width + pixel) * parameters.columns + column]);
         // By bits: a compiler may assume that no value is NaN.
         let valueIsNan = (bitcast<Index>(value) & Index(0x7fffffffu)) > Index(0x7f800000u);
         let bestIsNan = (bitcast<Index>(best) & Index(0x7fffffffu)) > Index(0x7f800000u);
@@ -62,6 +62,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
   }
   let place = row * parameters.pooledWidth * parameters.columns + i;
-  y[place] = best;
+  y[place] = Stored(best);
   position[place] = bestPosition;
 }

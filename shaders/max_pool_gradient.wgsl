@@ -2,11 +2,11 @@
 // position[n, oh, ow, c] = ky * window + kx, where ky = h + padding - oh * stride and kx = w + padding - ow * stride.
 // A gather over the at most ceil(window / stride)^2 windows that contain an element, in a fixed order.
 //
-// dy         [batch, pooledHeight, pooledWidth, columns] Element;  position the same, Index
-// dx         [batch, height, width, columns] Element
+// dy         [batch, pooledHeight, pooledWidth, columns] Stored;  position the same, Index
+// dx         [batch, height, width, columns] Stored
 // Dispatch: x = ceil(width * columns / WORKGROUP_SIZE), y and z = foldGrid(rows), rows = batch * height; one
 //   invocation an Element of dx. A row of workgroups lies in one row of pixels: divisions are dear, most of all on a CPU.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Index (vec4u or u32), WORKGROUP_SIZE,
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), Index (vec4u or u32), WORKGROUP_SIZE,
 //   WINDOW, STRIDE, PADDING.
 
 struct Parameters {
@@ -19,9 +19,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> dy: array<Element>;
+@group(0) @binding(1) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> position: array<Index>;
-@group(0) @binding(3) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Stored>;
 
 // The first window that reaches as far as `place` of the padded picture.
 fn firstWindow(place: u32) -> u32 {
@@ -47,8 +47,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     for (var ow = firstWindow(w); ow < endX; ow++) {
       let place = ((image + oh) * parameters.pooledWidth + ow) * parameters.columns + column;
       let here = (h - oh * STRIDE) * WINDOW + w - ow * STRIDE;
-      sum += select(Element(), dy[place], position[place] == Index(here));
+      sum += select(Element(), Element(dy[place]), position[place] == Index(here));
     }
   }
-  dx[row * parameters.width * parameters.columns + i] = sum;
+  dx[row * parameters.width * parameters.columns + i] = Stored(sum);
 }

@@ -1,13 +1,14 @@
 // One step of stochastic gradient descent with momentum over a flat arena, as torch.optim.SGD defines it (dampening 0).
-// For each element, with the learning rate lr and weight decay wd of its parameter group:
-//   g = gradient + wd * p
+// For each element, with the learning rate lr and weight decay wd of its parameter group, and its gradients' factor:
+//   g = factor * gradient + wd * p
 //   b = momentum * b + g
 //   p = p - lr * b, or with NESTEROV (Sutskever et al., ICML 2013) p = p - lr * (g + momentum * b)
 // b starts at 0, which makes the first step b = g.
 //
 // weights, gradients, velocity   [count] vec4f; velocity is b
 // group           [count / 16] u32: the parameter group of each 64 elements
-// groupSettings   [groups] vec4f: learning-rate multiplier, weight decay, 0, 0
+// groupSettings   [groups] vec4f: learning-rate multiplier, weight decay, factor of the gradients (1, or the reciprocal
+//                 of a loss scale), 0
 // hyper           [2] f32: learning rate, momentum
 // gate            [2] u32: nothing changes where gate[0] > 0
 // Dispatch: foldGrid(ceil(count / (steps * WORKGROUP_SIZE))); an invocation takes `steps` vec4f in a row, all of one block of 64
@@ -41,7 +42,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
 
   for (var i = first; i < first + parameters.steps; i++) {
     let p = weights[i];
-    let g = gradients[i] + settings.y * p;
+    let g = gradients[i] * settings.z + settings.y * p;
     let b = momentum * velocity[i] + g;
     velocity[i] = b;
     if (NESTEROV) {

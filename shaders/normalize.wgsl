@@ -1,10 +1,10 @@
 // y = activation(gamma * (x - mean) * inverseDeviation + beta (+ residual)), column by column; activation is ReLU or nothing.
 //
-// x, residual, y                         [rows, columns] Element
+// x, residual, y                         [rows, columns] Stored
 // gamma, beta, mean, inverseDeviation    [columns] Element
 // Entry points: main, and with_residual for a y that a residual is added to.
 // Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE, RELU.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE, RELU.
 
 struct Parameters {
   rows: u32,
@@ -16,13 +16,13 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> gamma: array<Element>;
 @group(0) @binding(3) var<storage, read_write> beta: array<Element>;
 @group(0) @binding(4) var<storage, read_write> mean: array<Element>;
 @group(0) @binding(5) var<storage, read_write> inverseDeviation: array<Element>;
-@group(0) @binding(6) var<storage, read_write> y: array<Element>;
-@group(0) @binding(7) var<storage, read_write> residual: array<Element>;
+@group(0) @binding(6) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(7) var<storage, read_write> residual: array<Stored>;
 
 // The elements [begin, end) in steps of stride that an invocation visits, all of one column.
 struct Walk {
@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let walk = walkOf(group, lane);
   let normalisation = normalisationOf(walk.column);
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    y[i] = activation((x[i] - normalisation.mean) * normalisation.scale + normalisation.shift);
+    y[i] = Stored(activation((Element(x[i]) - normalisation.mean) * normalisation.scale + normalisation.shift));
   }
 }
 
@@ -74,6 +74,6 @@ fn with_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   let walk = walkOf(group, lane);
   let normalisation = normalisationOf(walk.column);
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    y[i] = activation((x[i] - normalisation.mean) * normalisation.scale + normalisation.shift + residual[i]);
+    y[i] = Stored(activation((Element(x[i]) - normalisation.mean) * normalisation.scale + normalisation.shift + Element(residual[i])));
   }
 }

@@ -7,8 +7,9 @@
 //
 // images       [ceil(count * source * source * 3 / 4)] u32: bytes [count, source, source, 3], the first in the lowest bits
 // transforms   [count, 3] vec4f: a b c d, e f and fill red, green (0..255), fill blue and three of padding
-// output       [count, size, size] vec4f
-// Dispatch: foldGrid(ceil(count * size * size / WORKGROUP_SIZE)); one invocation a pixel. Constants: WORKGROUP_SIZE.
+// output       [count, size, size] Stored
+// Dispatch: foldGrid(ceil(count * size * size / WORKGROUP_SIZE)); one invocation a pixel.
+// Constants: Stored (vec4f or vec4<f16>), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
@@ -26,7 +27,7 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> images: array<u32>;
 @group(0) @binding(2) var<storage, read_write> transforms: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> output: array<Stored>;
 
 /// A source pixel; the fill colour where it lies outside.
 fn pixel(image: u32, x: i32, y: i32, fill: vec3f) -> vec3f {
@@ -73,5 +74,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
 
   let slope = vec3f(parameters.slopeRed, parameters.slopeGreen, parameters.slopeBlue);
   let intercept = vec3f(parameters.interceptRed, parameters.interceptGreen, parameters.interceptBlue);
-  output[i] = vec4f(colour * slope + intercept, 0.0);
+  output[i] = Stored(vec4f(colour * slope + intercept, 0.0));
 }

@@ -1,23 +1,23 @@
 // dx = dy where y > 0, otherwise 0, element by element; y is the output of ReLU.
 //
-// y, dy, dx   [count] Element
+// y, dy, dx   [count] Stored
 // Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
-// Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
+// Constants: Element (vec4f, or f32 where the length is no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> y: array<Element>;
-@group(0) @binding(2) var<storage, read_write> dy: array<Element>;
-@group(0) @binding(3) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(1) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> dy: array<Stored>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
   if (i < parameters.count) {
     // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
-    dx[i] = select(dy[i], Element(), y[i] <= Element());
+    dx[i] = select(dy[i], Stored(), Element(y[i]) <= Element());
   }
 }

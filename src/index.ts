@@ -5,7 +5,7 @@
 
 // The engine: a device, symbolic tensors, gradients, programs.
 export { Device } from './gpu/device.ts';
-export { AdapterError, DeviceLostError, LimitError, ShaderError, ValidationError } from './gpu/errors.ts';
+export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from './gpu/errors.ts';
 export { constant, input, ShapeError, type Shape, type Tensor } from './autodiff/tensor.ts';
 export { Store } from './autodiff/store.ts';
 export { Storage } from './autodiff/storage.ts';
@@ -22,6 +22,7 @@ export { QualificationError, Tuner, type TunerOptions } from './tuning/tuner.ts'
 export { add } from './autodiff/ops/add.ts';
 export { batchNorm } from './autodiff/ops/batch-norm.ts';
 export { bias } from './autodiff/ops/bias.ts';
+export { cast } from './autodiff/ops/cast.ts';
 export { convolution, linear } from './autodiff/ops/convolution.ts';
 export { l2Normalize } from './autodiff/ops/l2-normalize.ts';
 export { quadrupletLoss, softmaxCrossEntropy } from './autodiff/ops/losses.ts';
@@ -35,7 +36,7 @@ export { scale, scaleBy } from './autodiff/ops/scale.ts';
 
 // Networks, their weights, optimisers.
 export { Network, Pass, type BatchNormMode, type NetworkSettings } from './nn/layers.ts';
-export { adamSettings, sgdSettings, trainingUpdate, type OptimizerSettings, type ParameterGroup } from './nn/optimizers.ts';
+export { adamSettings, DEFAULT_LOSS_SCALING, sgdSettings, trainingUpdate, type LossScaling, type OptimizerSettings, type ParameterGroup } from './nn/optimizers.ts';
 export { ResNet50, type ResNet50Settings } from './nn/resnet.ts';
 export { Classifier, RetrievalNetwork, type RetrievalNetworkSettings } from './nn/retrieval-network.ts';
 export { describeInitial, initializeNetwork, readState, StateMismatchError, writeState, type LoadReport, type State } from './nn/state.ts';
@@ -53,7 +54,7 @@ export { balancedSampler, shuffledSampler, type Sampler } from './data/sampler.t
 export { PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval, type TrainRetrievalOptions } from './training/run.ts';
 export { CheckpointError, modelChecksum, parseModel, serializeModel, type ModelFile } from './training/checkpoint.ts';
 export { parseWeights, type StartingWeights } from './training/weights.ts';
-export { classificationObjective, imageInput, retrievalObjective, type EncodedObjective, type Objective, type RetrievalLosses } from './training/objectives.ts';
+export { classificationObjective, imageInput, retrievalObjective, type EncodedObjective, type Objective, type Precision, type RetrievalLosses } from './training/objectives.ts';
 export { classKnowledge, retrievalStateFrom } from './training/knowledge.ts';
 export { learningRateAt, type Schedule } from './training/schedule.ts';
 export { NonFiniteError, Trainer, type StepReport, type TrainerOptions } from './training/trainer.ts';

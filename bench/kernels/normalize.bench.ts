@@ -1,9 +1,9 @@
 import { normalize, type NormalizeProblem } from '../../kernels/normalize.ts';
 import type { KernelBench } from '../support/kernel-bench.ts';
-import { atResNet50Shapes } from '../support/resnet-shapes.ts';
+import { atResNet50Shapes, inBothTypes } from '../support/resnet-shapes.ts';
 
 const bench: KernelBench<NormalizeProblem> = {
   kernel: normalize,
-  problems: atResNet50Shapes({ residual: true, relu: true }),
+  problems: inBothTypes(atResNet50Shapes({ residual: true, relu: true })),
 };
 export default bench;

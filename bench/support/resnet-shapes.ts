@@ -21,3 +21,8 @@ export function resnet50Activations({ batch, size }: Work): Record<string, { rea
 export function atResNet50Shapes<Flags>(flags: Flags): (work: Work) => Record<string, { rows: number; channels: number } & Flags> {
   return (work) => Object.fromEntries(Object.entries(resnet50Activations(work)).map(([name, shape]) => [name, { ...shape, ...flags }]));
 }
+
+/** Problems of a kernel with activations as f32, and the same as f16. */
+export function inBothTypes<Problem>(problems: (work: Work) => Record<string, Problem>): (work: Work) => Record<string, Problem | (Problem & { readonly type: 'f16' })> {
+  return (work) => ({ ...problems(work), ...Object.fromEntries(Object.entries(problems(work)).map(([name, problem]) => [`${name} f16`, { ...problem, type: 'f16' as const }])) });
+}

@@ -1,12 +1,14 @@
+import { cast } from '../../src/autodiff/ops/cast.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program, type Feeds } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
+import { DEFAULT_LOSS_SCALING, sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { RandomStream } from '../../src/random/philox.ts';
+import type { Precision } from '../../src/training/objectives.ts';
 import type { Work } from './kernel-bench.ts';
 
 /** A program, still to be compiled, and what it is fed. */
@@ -23,23 +25,23 @@ const CLASSES = 1000;
 /**
  * ResNet50 with a thousand classes at full width. A training step is forward, cross-entropy, backward, SGD with momentum
  * and weight decay, running statistics, and reading the loss back; inference is forward with batch norms folded in, and
- * reading the logits back.
+ * reading the logits back. In f16 the training scales its loss.
  */
-export async function resnet50Program(device: Device, pass: Pass, { batch, size }: Work): Promise<BenchProgram> {
+export async function resnet50Program(device: Device, pass: Pass, { batch, size }: Work, precision: Precision = 'f32'): Promise<BenchProgram> {
   const storage = new Storage(device);
   const network = new Classifier({ classes: CLASSES });
   await initializeNetwork(network, storage, 0);
   const random = new RandomStream(1, 0);
   // The fourth channel is padding.
   const pixels = Float32Array.from({ length: batch * size * size * 4 }, (_, index) => (index % 4 === 3 ? 0 : 2 * random.uniform() - 1));
-  const images = input('images', [batch, size, size, 4]);
+  const images = cast(input('images', [batch, size, size, 4]), precision);
   if (pass === 'infer') {
     const { logits } = network.apply(images, 'eval');
     return { storage, feeds: { images: pixels }, compile: () => Program.compile(storage, { outputs: { logits } }) };
   }
   const { logits, batchStatistics } = network.apply(images, 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
-  const { updates, hyper } = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9));
+  const { updates, hyper } = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9), precision === 'f16' ? DEFAULT_LOSS_SCALING : undefined);
   const labels = Uint32Array.from({ length: batch }, () => random.integer(CLASSES));
   return { storage, feeds: { images: pixels, labels, optimizer: hyper(0.01, 1) }, compile: () => Program.compile(storage, { outputs: { loss }, updates }) };
 }

@@ -1,10 +1,12 @@
 import { add } from './ops/add.ts';
+import { cast } from './ops/cast.ts';
 import { fill } from './ops/fill.ts';
-import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
+import { describe, floatType, ShapeError, type Node, type Tensor } from './tensor.ts';
 
 /**
  * The graph of d loss / d each of `withRespectTo`, in reverse accumulation: gradients of a tensor with several consumers
- * are added in a fixed order. Maps a graph to a graph, so that planning and profiling treat both passes alike.
+ * are added in a fixed order. A gradient is stored as its tensor is. Maps a graph to a graph, so that planning and profiling
+ * treat both passes alike.
  * @param loss a tensor of one element
  * @throws ShapeError where the loss does not depend on one of them, or an op on the way has no gradient
  */
@@ -36,11 +38,12 @@ export function vectorJacobianProduct(result: Tensor, resultGradient: Tensor, wi
     if (node.op.gradient === undefined) throw new ShapeError(`${node.op.name} has no gradient, but the loss depends on it`);
     const inputGradients = node.op.gradient(node, outputGradients, node.inputs.map((tensor) => matters.has(tensor)));
     node.inputs.forEach((tensor, index) => {
-      const contribution = inputGradients[index];
-      if (contribution === undefined || !matters.has(tensor)) return;
-      if (contribution.length !== tensor.length) {
-        throw new ShapeError(`${node.op.name}: the gradient of ${describe(tensor)} came out as ${describe(contribution)}`);
+      const found = inputGradients[index];
+      if (found === undefined || !matters.has(tensor)) return;
+      if (found.length !== tensor.length) {
+        throw new ShapeError(`${node.op.name}: the gradient of ${describe(tensor)} came out as ${describe(found)}`);
       }
+      const contribution = cast(found, floatType(tensor));
       const sofar = gradients.get(tensor);
       gradients.set(tensor, sofar === undefined ? contribution : add(sofar, contribution));
     });

@@ -1,3 +1,4 @@
+import { storageBytes } from '../gpu/dispatch.ts';
 import type { Lifetime } from './arena.ts';
 import type { PlannedCall } from './plan.ts';
 import type { Tensor } from './tensor.ts';
@@ -16,8 +17,6 @@ export interface Liveness {
   readonly ofScratch: ReadonlyMap<string, number>;
 }
 
-const BYTES = 4;
-
 /**
  * From when to when everything in the arena is needed: tensors from the call that writes them first to the last that
  * touches them, outputs to the end, scratch for its call alone.
@@ -34,7 +33,7 @@ export function livenessOf(calls: readonly ScheduledCall[], outputs: readonly Te
       const tensor = operands[name];
       if (tensor === undefined) {
         ofScratch.set(scratchKey(index, name), lifetimes.length);
-        lifetimes.push({ bytes: BYTES * operand.length, first: index, last: index });
+        lifetimes.push({ bytes: storageBytes(operand.type, operand.length), first: index, last: index });
         continue;
       }
       const base = root(tensor);
@@ -46,7 +45,7 @@ export function livenessOf(calls: readonly ScheduledCall[], outputs: readonly Te
   for (const [tensor, start] of first) {
     if (tensor.origin.kind !== 'node' || elsewhere(tensor)) continue;
     ofTensor.set(tensor, lifetimes.length);
-    lifetimes.push({ bytes: BYTES * tensor.length, first: start, last: last.get(tensor) ?? start });
+    lifetimes.push({ bytes: tensor.bytes, first: start, last: last.get(tensor) ?? start });
   }
   return { lifetimes, ofTensor, ofScratch };
 }

@@ -35,7 +35,7 @@ export class MemoryBudgetError extends Error {
 }
 
 /** The size of an input's or a constant's buffer: whole vectors of four. */
-export const givenBytes = (tensor: Tensor): number => Math.ceil(tensor.length / 4) * 16;
+export const givenBytes = (tensor: Tensor): number => Math.ceil(tensor.bytes / 16) * 16;
 
 /** A program's plan, or the plans of several that run in turn and so have one arena. */
 export type ArenaUsers = Plan | readonly Plan[];

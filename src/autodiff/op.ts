@@ -1,5 +1,7 @@
 import type { Kernel } from '../../kernels/kernel.ts';
+import type { StorageType } from '../../kernels/storage-type.ts';
 import type { ElementType } from '../gpu/dispatch.ts';
+import { cast } from './ops/cast.ts';
 import type { Store } from './store.ts';
 import { Tensor, type Node, type Shape } from './tensor.ts';
 
@@ -12,6 +14,9 @@ export interface KernelUse {
   readonly problem: unknown;
   readonly operands: Readonly<Record<string, Tensor>>;
 }
+
+/** A kernel problem's `type`, for activations stored as a tensor is; nothing for f32, as in problems of before there was another. */
+export const stored = ({ type }: Tensor): StorageType => (type === 'f16' ? { type } : {});
 
 export function use<Problem>(kernel: Kernel<Problem>, problem: Problem, operands: Readonly<Record<string, Tensor>>): KernelUse {
   return { kernel, problem, operands };
@@ -48,6 +53,11 @@ export interface Op<Attributes> {
    * it to a tensor that a node computes and that has no other fixed place; `lower` hears which pins it granted.
    */
   pins?(node: Node<Attributes>): readonly Pin[];
+  /**
+   * Whether it has a 16-bit form, and takes f16 inputs as they are. All other ops get them widened to f32, so that what has no
+   * such form is right, if not small.
+   */
+  readonly takesHalves?: boolean;
   /** The output is the input's memory under another shape. */
   readonly view?: boolean;
   /** Changes stored tensors in place; runs after all else, in the order given to the program, unless it is eager. */
@@ -63,9 +73,10 @@ export function apply<Attributes>(op: Op<Attributes>, inputs: readonly Tensor[],
 
 /** Like `apply`, for ops without outputs: gives the node, which a program takes as an update. */
 export function applyNode<Attributes>(op: Op<Attributes>, inputs: readonly Tensor[], attributes: Attributes): Node<Attributes> {
+  const taken = op.takesHalves === true ? inputs : inputs.map((tensor) => (tensor.type === 'f16' ? cast(tensor, 'f32') : tensor));
   const outputs: Tensor[] = [];
-  const node: Node<Attributes> = { op, attributes, inputs, outputs };
-  for (const { shape, type, name } of op.infer(inputs, attributes)) {
+  const node: Node<Attributes> = { op, attributes, inputs: taken, outputs };
+  for (const { shape, type, name } of op.infer(taken, attributes)) {
     outputs.push(new Tensor(shape, type ?? 'f32', { kind: 'node', node: node as Node }, name ?? op.name));
   }
   return node;

@@ -1,5 +1,6 @@
 import type { Cost, KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits } from '../gpu/dispatch.ts';
+import { storageBytes, type AdapterTraits } from '../gpu/dispatch.ts';
+import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
 import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
 import { frozenFirst } from './frozen.ts';
@@ -13,11 +14,11 @@ import type { Recomputed } from './schedule-model.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
-/** Where an operand's values are; offsets and lengths in elements. */
+/** Where an operand's values are; offsets and sizes in bytes. */
 export type Place =
-  | { readonly kind: 'given'; readonly tensor: Tensor; readonly length: number }
-  | { readonly kind: 'stored'; readonly store: Store; readonly offset: number; readonly length: number }
-  | { readonly kind: 'arena'; readonly offset: number; readonly length: number };
+  | { readonly kind: 'given'; readonly tensor: Tensor; readonly bytes: number }
+  | { readonly kind: 'stored'; readonly store: Store; readonly offset: number; readonly bytes: number }
+  | { readonly kind: 'arena'; readonly offset: number; readonly bytes: number };
 
 /** A kernel call with a place for each operand. */
 export interface PlannedCall {
@@ -69,8 +70,6 @@ export interface PlanOptions {
   readonly frozen?: boolean;
 }
 
-const BYTES = 4;
-
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
 export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
   const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
@@ -86,7 +85,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
       const offered = use.kernel.calls(problem, { ...traits, preparedWeights: frozen });
       const chosen = chosenCall(offered, choices?.get(questionKey({ ...use, prepared: frozen })));
       const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
-      if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
+      if (call === undefined) throw noVariant(use, traits);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
       inOrder.push({ planned: { kernel: use.kernel, problem, label, call, offered, cost: use.kernel.cost(problem), node }, operands: use.operands });
@@ -107,21 +106,21 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
     const pin = storedAt(base, pinned);
     if (pin !== undefined) {
       stores.add(pin.store);
-      return { kind: 'stored', store: pin.store, offset: pin.offset, length: tensor.length };
+      return { kind: 'stored', store: pin.store, offset: storageBytes('f32', pin.offset), bytes: tensor.bytes };
     }
     if (base.origin.kind === 'input' || base.origin.kind === 'constant') {
       given.add(base);
-      return { kind: 'given', tensor: base, length: tensor.length };
+      return { kind: 'given', tensor: base, bytes: tensor.bytes };
     }
     const index = ofTensor.get(base);
     if (index === undefined) throw new ShapeError(`nothing computes ${describe(base)}`);
-    return { kind: 'arena', offset: layout.offsets[index] / BYTES, length: tensor.length };
+    return { kind: 'arena', offset: layout.offsets[index], bytes: tensor.bytes };
   };
   const placed = calls.map(({ planned, operands }, index): PlannedCall => {
     const places = Object.entries(planned.call.operands).map(([name, operand]): [string, Place] => {
       const scratch = ofScratch.get(scratchKey(index, name));
       if (scratch === undefined) return [name, placeOf(operands[name])];
-      return [name, { kind: 'arena', offset: layout.offsets[scratch] / BYTES, length: operand.length }];
+      return [name, { kind: 'arena', offset: layout.offsets[scratch], bytes: storageBytes(operand.type, operand.length) }];
     });
     return { ...planned, places: Object.fromEntries(places) };
   });
@@ -130,7 +129,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
     frozen,
     frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
-    resultBytes: outputs.reduce((sum, tensor) => sum + BYTES * tensor.length, 0),
+    resultBytes: outputs.reduce((sum, tensor) => sum + tensor.bytes, 0),
     given: [...given],
     stores: [...stores],
     arenaBytes: layout.bytes,
@@ -199,6 +198,12 @@ function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
     }
   }
   return pinned;
+}
+
+function noVariant({ kernel, operands }: KernelUse, traits: AdapterTraits): Error {
+  const half = Object.values(operands).find(({ type }) => type === 'f16');
+  if (half === undefined || traits.f16 === true) return new ShapeError(`${kernel.name} has no variant for this adapter`);
+  return new FeatureError(`${kernel.name}: ${describe(half)} is stored as 16-bit floats, which this adapter does not have (shader-f16). Use f32, or another adapter.`);
 }
 
 function describeOperand({ kernel, operands }: KernelUse, operand: string): string {

@@ -1,3 +1,5 @@
+import { float16ToFloat32Bits, widen } from '../formats/half.ts';
+import type { ElementType } from '../gpu/dispatch.ts';
 import { LimitError } from '../gpu/errors.ts';
 import type { Device } from '../gpu/device.ts';
 import { Profiler, type Span } from '../gpu/profiler.ts';
@@ -36,6 +38,7 @@ export interface ProgramOptions<Name extends string> {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** Bytes of a word. */
 const BYTES = 4;
 
 /** The buffers of a program's intermediates, all but the last as large as the device allows. */
@@ -50,7 +53,7 @@ export class Program<Name extends string = string> {
   readonly plan: Plan;
   readonly arena: Arena;
   private readonly device: Device;
-  private readonly names: readonly Name[];
+  private readonly results: readonly { readonly name: Name; readonly type: ElementType; readonly length: number }[];
   private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
   private readonly buffers: readonly GPUBuffer[];
   private readonly sequence: Sequence;
@@ -64,7 +67,7 @@ export class Program<Name extends string = string> {
     plan: Plan;
     arena: Arena;
     device: Device;
-    names: readonly Name[];
+    results: Program<Name>['results'];
     inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
     buffers: readonly GPUBuffer[];
     sequence: Sequence;
@@ -75,7 +78,7 @@ export class Program<Name extends string = string> {
     this.plan = parts.plan;
     this.arena = parts.arena;
     this.device = parts.device;
-    this.names = parts.names;
+    this.results = parts.results;
     this.inputs = parts.inputs;
     this.buffers = parts.buffers;
     this.sequence = parts.sequence;
@@ -95,7 +98,7 @@ export class Program<Name extends string = string> {
     if (frozen && (options.arena ?? inTurn[0]) !== undefined) throw new ShapeError('a frozen program keeps results in its arena from run to run, so that no other can share it');
     const { device } = storage;
     const chunkBytes = largestBuffer(device.gpu);
-    const tensors = Object.values<Tensor>(outputs);
+    const results = Object.entries<Tensor>(outputs).map(([name, tensor]) => ({ name: name as Name, tensor, type: tensor.type, length: tensor.length }));
     const planned = await planProgram(storage, options);
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -122,21 +125,20 @@ export class Program<Name extends string = string> {
     }
 
     const rangeOf = (place: Place): BufferRange => {
-      const size = BYTES * place.length;
-      if (place.kind === 'stored') return { buffer: storage.buffer(place.store), offset: BYTES * place.offset, size };
+      const { bytes: size } = place;
+      if (place.kind === 'stored') return { buffer: storage.buffer(place.store), offset: place.offset, size };
       if (place.kind === 'given') return { buffer: given.get(place.tensor) as GPUBuffer, offset: 0, size };
-      const offset = BYTES * place.offset;
-      const chunk = Math.floor(offset / chunkBytes);
-      return { buffer: arena[chunk], offset: offset - chunk * chunkBytes, size };
+      const chunk = Math.floor(place.offset / chunkBytes);
+      return { buffer: arena[chunk], offset: place.offset - chunk * chunkBytes, size };
     };
     const bound = planned.calls.map(({ call, places, label }) =>
       call.dispatches.map((dispatch): BoundDispatch => ({ dispatch, label, ranges: dispatch.operands.map((name) => rangeOf(places[name])) })),
     );
     const sequence = await Sequence.prepare(device, bound.flat(), onProgress);
-    const parts = tensors.map((tensor) => rangeOf(planned.outputs.get(tensor) as Place));
+    const parts = results.map(({ tensor }) => rangeOf(planned.outputs.get(tensor) as Place));
     const ring = new ReadbackRing(device, parts, RUNS_IN_FLIGHT);
     const buffers = [...own, ...given.values()];
-    const program = new Program({ plan: planned, arena, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
+    const program = new Program({ plan: planned, arena, device, results, inputs, buffers, sequence, bound, ring, rangeOf });
     program.refresh();
     return program;
   }
@@ -179,7 +181,7 @@ export class Program<Name extends string = string> {
     pass.end();
     const slot = this.ring.record(encoder);
     this.device.gpu.queue.submit([encoder.finish()]);
-    const results = this.ring.read(slot).then((bytes) => Object.fromEntries(this.names.map((name, index) => [name, new Float32Array(bytes[index])])) as Results<Name>);
+    const results = this.ring.read(slot).then((bytes) => Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(bytes[index], type, length)])) as Results<Name>);
     // Whoever asked may not have begun to wait when the device fails.
     results.catch(() => undefined);
     return { results };
@@ -214,10 +216,10 @@ export class Program<Name extends string = string> {
       this.sequence.record(pass, first, command);
       pass.end();
       this.device.gpu.queue.submit([encoder.finish()]);
-      for (const [operand, { role, type }] of Object.entries(call.operands)) {
-        if (role !== 'output' || type !== 'f32') continue;
+      for (const [operand, { role, type, length }] of Object.entries(call.operands)) {
+        if (role !== 'output' || type === 'u32') continue;
         const range = this.rangeOf(places[operand]);
-        const values = new Float32Array(await readBuffer(this.device, range.buffer, range.offset, range.size));
+        const values = floatsOf(await readBuffer(this.device, range.buffer, range.offset, range.size), type, length);
         const element = values.findIndex((value) => !Number.isFinite(value));
         if (element >= 0) return { label, operand, element, value: values[element] };
       }
@@ -261,6 +263,11 @@ export async function planProgram({ device: { gpu, traits }, chooser }: Storage,
 
 /** Chunks of an arena that needs several begin at multiples of the strictest alignment. */
 const largestBuffer = ({ limits }: GPUDevice): number => Math.floor(limits.maxBufferSize / 256) * 256;
+
+/** Results as the host has them: 16-bit floats widened, integers as the bits of floats. */
+function floatsOf(bytes: ArrayBuffer, type: ElementType, length: number): Float32Array {
+  return type === 'f16' ? widen(new Uint16Array(bytes, 0, length), float16ToFloat32Bits) : new Float32Array(bytes);
+}
 
 function padded(bytes: Uint8Array): Uint8Array {
   const result = new Uint8Array(Math.ceil(bytes.length / BYTES) * BYTES);

@@ -1,4 +1,5 @@
 import { callAgain } from '../../kernels/kernel.ts';
+import { storageBytes } from '../gpu/dispatch.ts';
 import type { ScheduledCall } from './liveness.ts';
 import type { Store } from './store.ts';
 import type { Node, Tensor } from './tensor.ts';
@@ -81,7 +82,7 @@ export function stepOf(call: ScheduledCall, numberOf: (tensor: Tensor) => number
     names: given.map(([name]) => name),
     touches,
     writes: new Set(touches.filter((_, index) => given[index][1].role === 'output')),
-    scratchBytes: entries.reduce((bytes, [name, { length }]) => bytes + (call.operands[name] === undefined ? arenaBytes(length) : 0), 0),
+    scratchBytes: entries.reduce((bytes, [name, { type, length }]) => bytes + (call.operands[name] === undefined ? arenaBytes(storageBytes(type, length)) : 0), 0),
   };
 }
 
@@ -101,5 +102,5 @@ function partOf({ planned, operands }: ScheduledCall, output: string): Scheduled
   return { planned: { ...planned, call, cost }, operands: Object.fromEntries(Object.keys(call.operands).flatMap((name) => (operands[name] === undefined ? [] : [[name, operands[name]]]))) };
 }
 
-/** What so many elements take in the arena, whose places are multiples of 256 bytes. */
-export const arenaBytes = (length: number): number => 256 * Math.ceil(length / 64);
+/** What so many bytes take in the arena, whose places are multiples of 256 bytes. */
+export const arenaBytes = (bytes: number): number => 256 * Math.ceil(bytes / 256);

@@ -59,7 +59,7 @@ export class ScheduleModel {
     this.steps = calls.map((call) => stepOf(call, numberOf));
     this.outputs = outputs.map(numberOf);
     this.tensors = [...numbers.keys()];
-    this.bytes = this.tensors.map((tensor) => (tensor.origin.kind === 'node' && storeOf(tensor) === undefined ? arenaBytes(tensor.length) : 0));
+    this.bytes = this.tensors.map((tensor) => (tensor.origin.kind === 'node' && storeOf(tensor) === undefined ? arenaBytes(tensor.bytes) : 0));
 
     const uses = this.tensors.map((): number[] => []);
     this.steps.forEach(({ touches }, index) => touches.forEach((number) => uses[number].push(index)));

@@ -1,5 +1,5 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
-import { BINDING_ALIGNMENT, elementBytes, type Dispatch, type Slices } from '../gpu/dispatch.ts';
+import { BINDING_ALIGNMENT, elementBytes, storageBytes, type Dispatch, type Slices } from '../gpu/dispatch.ts';
 import { LimitError } from '../gpu/errors.ts';
 
 /** What one dispatch may bind and launch. */
@@ -12,7 +12,6 @@ type Operands = Readonly<Record<string, Operand>>;
 
 /** So many units are a multiple of BINDING_ALIGNMENT bytes, whatever whole number of bytes a unit has. */
 const MOST_UNITS_TO_ALIGNMENT = BINDING_ALIGNMENT;
-const WORD_BYTES = 4;
 
 /**
  * The first call that the limits allow, those of its dispatches that exceed them cut into slices. Variant, tiles and splits
@@ -73,10 +72,8 @@ function slicedDispatch(dispatch: Dispatch, operands: Operands, limits: Dispatch
 
 function slice({ windows, launch }: Slices, operands: Operands, first: number, count: number): Dispatch {
   const inside = Object.entries(windows(first, count)).map(([name, { offset, length }]): [string, { offset: number; size: number }] => {
-    const bytes = elementBytes(operands[name].type);
-    const size = bytes * Math.min(length, operands[name].length - offset);
-    // A binding is whole words; behind an odd number of halves, memory has one more.
-    return [name, { offset: bytes * offset, size: WORD_BYTES * Math.ceil(size / WORD_BYTES) }];
+    const { type, length: all } = operands[name];
+    return [name, { offset: elementBytes(type) * offset, size: storageBytes(type, Math.min(length, all - offset)) }];
   });
   return { ...launch(count, first), windows: Object.fromEntries(inside) };
 }
@@ -105,7 +102,7 @@ type Excess = { readonly operand: string; readonly bytes: number; readonly limit
 /** The first limit that a dispatch exceeds. */
 function excess({ operands: names, windows, workgroups }: Dispatch, operands: Operands, { maxBindingBytes, maxWorkgroupsPerDimension }: DispatchLimits): Excess | undefined {
   for (const operand of names) {
-    const bytes = windows?.[operand]?.size ?? elementBytes(operands[operand].type) * operands[operand].length;
+    const bytes = windows?.[operand]?.size ?? storageBytes(operands[operand].type, operands[operand].length);
     if (bytes > maxBindingBytes) return { operand, bytes, limit: maxBindingBytes };
   }
   if (workgroups.some((count) => count > maxWorkgroupsPerDimension)) return { workgroups, limit: maxWorkgroupsPerDimension };

@@ -25,7 +25,7 @@ export class Storage {
     this.chooser = chooser;
   }
 
-  /** The buffer of a store; made, and zero, at its first use. */
+  /** The buffer of a store; made at its first use, when it holds what is constant of its initial values, and zeros. */
   buffer(store: Store): GPUBuffer {
     let buffer = this.buffers.get(store);
     if (buffer === undefined) {
@@ -35,6 +35,9 @@ export class Storage {
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       });
       this.buffers.set(store, buffer);
+      for (const { tensor, initial } of store.entries.values()) {
+        if (initial.kind === 'constant' && initial.value !== 0) this.write(tensor, new Float32Array(tensor.length).fill(initial.value));
+      }
     }
     return buffer;
   }

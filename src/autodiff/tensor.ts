@@ -1,4 +1,4 @@
-import type { ElementType } from '../gpu/dispatch.ts';
+import { storageBytes, type ElementType, type FloatType } from '../gpu/dispatch.ts';
 import type { Op } from './op.ts';
 import type { Store } from './store.ts';
 
@@ -41,6 +41,11 @@ export class Tensor {
   get length(): number {
     return elementCount(this.shape);
   }
+
+  /** What it takes in a buffer. */
+  get bytes(): number {
+    return storageBytes(this.type, this.length);
+  }
 }
 
 /** One application of an op to tensors. */
@@ -51,8 +56,8 @@ export interface Node<Attributes = unknown> {
   readonly outputs: readonly Tensor[];
 }
 
-/** A tensor that the caller gives with each run. */
-export function input(name: string, shape: Shape, type: ElementType = 'f32'): Tensor {
+/** A tensor that the caller gives with each run. The host has no 16-bit floats: `cast` narrows what should be stored in them. */
+export function input(name: string, shape: Shape, type: Exclude<ElementType, 'f16'> = 'f32'): Tensor {
   return new Tensor(shape, type, { kind: 'input' }, name);
 }
 
@@ -61,6 +66,12 @@ export function constant(name: string, shape: Shape, values: Float32Array | Uint
   const tensor = new Tensor(shape, values instanceof Float32Array ? 'f32' : 'u32', { kind: 'constant', values }, name);
   if (tensor.length !== values.length) throw new ShapeError(`constant ${describe(tensor)} was given ${values.length} values`);
   return tensor;
+}
+
+/** The type of a tensor of floats. @throws ShapeError for integers */
+export function floatType(tensor: Tensor): FloatType {
+  if (tensor.type === 'u32') throw new ShapeError(`${describe(tensor)} holds integers; floats were expected`);
+  return tensor.type;
 }
 
 /** Tensors that do not fit an op; the message names op, tensors and shapes. */

@@ -9,6 +9,7 @@ import { DATA_OPTIONS, openPublished, reportSkipped } from './data.ts';
 import { embedFiles, findImages, type EmbeddedFiles } from './image-files.ts';
 import { MODEL_OPTION, namesIn, readGivenFile, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
+import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -24,6 +25,7 @@ export const EMBED_OPTIONS = {
   codes: integer({ minimum: 1, maximum: 4095, help: 'Binary codes of so many bits as well (64 is usual), by which search can rank' }),
   codesFit: text({ placeholder: 'index', help: 'The index of other pictures, of seen classes say, that the codes are fitted on; left out, the pictures themselves' }),
   strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
+  precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
@@ -32,7 +34,7 @@ export const embedCommand = defineCommand({
   name: 'embed',
   summary: 'Make an index of a folder of pictures, to be searched by sketch',
   options: EMBED_OPTIONS,
-  async run({ model: path, images, data, split, part, drawings, pixelCache, out, codes: bits, codesFit, strict, adapter, ...tuning }) {
+  async run({ model: path, images, data, split, part, drawings, pixelCache, out, codes: bits, codesFit, strict, adapter, precision, ...tuning }) {
     checkTuning(tuning);
     if ((images === undefined) === (data === undefined)) throw new OptionError('--images or --data is needed, and not both: a folder of pictures, or a published set');
     const files = images === undefined ? [] : await findImages(images, '--images');
@@ -43,7 +45,8 @@ export const embedCommand = defineCommand({
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
     try {
-      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning));
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning), precision);
       const rows = await modelEmbeddings(model);
       const { paths, embeddings, skipped } =
         data === undefined

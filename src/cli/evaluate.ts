@@ -11,6 +11,7 @@ import { DATA_OPTIONS, openData } from './data.ts';
 import { evaluationReport, type MeasuredCodes } from './evaluation-report.ts';
 import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
 import { choice, counts, integer, OptionError, text, toggle, type OptionValues } from './options.ts';
+import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { note, Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -28,6 +29,7 @@ export const EVALUATE_OPTIONS = {
   codesFit: choice(['seen', 'gallery'], { default: 'seen', help: 'What codes are fitted on: photos of seen classes, or the photos that are searched' }),
   report: text({ placeholder: 'file.html', help: 'Write a page with the metrics, class by class, a map of the embeddings and what some queries find' }),
   json: toggle({ help: 'Print JSON instead of a table' }),
+  precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
@@ -48,7 +50,8 @@ export const evaluateCommand = defineCommand({
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
     try {
-      const model = openRetrievalModel(device, file, path, await openTuner(device, options));
+      checkPrecision(device, options.precision);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, options), options.precision);
       const embeddings = await modelEmbeddings(model);
       const task = taskOf(kind, dataset, seed);
       const onProgress = (done: number, total: number): void => progress.update(done, total);

@@ -11,6 +11,7 @@ import { renderContactSheet, type ContactSheetRow } from './contact-sheet.ts';
 import { embedFiles } from './image-files.ts';
 import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
+import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { note } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -22,6 +23,7 @@ export const SEARCH_OPTIONS = {
   top: integer({ minimum: 1, default: 10, help: 'Pictures to show for each sketch' }),
   json: toggle({ help: 'Print JSON instead of tables' }),
   sheet: text({ placeholder: 'file.png', help: 'Draw a contact sheet of the sketches and their pictures' }),
+  precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
@@ -39,7 +41,7 @@ export const searchCommand = defineCommand({
   summary: 'Search an index by one sketch or more',
   options: SEARCH_OPTIONS,
   positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
-  async run({ model: modelPath, index: indexPath, by, top, json, sheet, adapter, ...tuning }, { positionals: sketches }) {
+  async run({ model: modelPath, index: indexPath, by, top, json, sheet, adapter, precision, ...tuning }, { positionals: sketches }) {
     checkTuning(tuning);
     const file = await readModelFile(modelPath, '--model');
     readModelDescription(file, modelPath);
@@ -49,7 +51,8 @@ export const searchCommand = defineCommand({
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
     try {
-      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning));
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
       const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
       // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
       const { embeddings } = await embedFiles(rows, sketches, { strict: true });

@@ -13,6 +13,7 @@ import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { optionsOfWeights, parseInputOption, readModelFile, readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
+import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -50,6 +51,7 @@ export const TRAIN_OPTIONS = {
   embedding: integer({ minimum: 1, maximum: 4096, default: recipe.network.embedding, help: 'Components of an embedding' }),
   stride: choice(['v1.5', 'v1'], { default: recipe.network.stride, help: "Where ResNet50 halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it; weights may say it themselves" }),
   batchNormEpsilon: number({ above: 0, maximum: 1, default: recipe.network.batchNormEpsilon, help: 'What batch normalisation adds to the variance; weights may say it themselves' }),
+  precision: PRECISION_OPTION,
   weights: text({ placeholder: 'file', help: "Starting weights: a model of ours, or a ResNet50 of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it" }),
   ...WEIGHTS_OPTIONS,
   resume: text({ placeholder: 'folder|file', changeable: true, help: "Go on with a run, from its latest checkpoint or from the one given; settings come from there" }),
@@ -87,11 +89,12 @@ export const trainCommand = defineCommand({
     const dataset = await openData({ ...options, imageSize: options.size });
     const training = trainingOf(options, options.steps ?? options.epochs * stepsPerEpoch(dataset, options));
 
-    await folder.prepare();
     const device = await openDevice(options.adapter);
     const display = new TrainingDisplay(training);
     const stop = stopOnSignal();
     try {
+      checkPrecision(device, options.precision);
+      await folder.prepare();
       note(`${device.description.device}: ${dataset.name}, ${dataset.train.length} images of ${dataset.seenClasses.length} seen classes, ${training.imageSize} px`);
       if (dataset.validation.length === 0) note('no sketch is held out for validation (--validation), so there will be no best checkpoint');
       const trained = await trainRetrieval({
@@ -152,6 +155,7 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     },
     optimizer: { kind: options.optimizer, weightDecay: options.weightDecay, momentum: options.momentum },
     schedule: { learningRate: options.learningRate, warmupSteps: options.warmup, decay: options.schedule, final: options.finalRate },
+    ...(options.precision === 'f16' && { precision: options.precision }),
   };
 }
 
@@ -222,6 +226,7 @@ export class TrainingDisplay {
     if (entry.event === 'start' && entry.teacherClasses === 0) note('no teacher in the starting weights: the knowledge preservation loss is left out');
     if (entry.event === 'start' && entry.replacedVariants > 0) note(`${entry.replacedVariants} kernel variants that the run was begun with are not to be had here: its numbers will not be those of an unbroken run to the last bit`);
     if (entry.event === 'start') note(describeMemory(entry.memory));
+    if (entry.event === 'step' && entry.skipped === true) note(`step ${entry.step}: gradients overflow 16 bits; the step is skipped, the loss scale now ${entry.lossScale} (${entry.skippedSteps} skipped so far)`);
     if (entry.event === 'step') this.steps.update(entry.step + 1, this.total, describeStep(entry));
     if (entry.event === 'validation') note(`${entry.stepsDone}/${this.total} validation: mAP@all ${entry.mapAll.toFixed(4)}, P@1 ${entry.precisionAt1.toFixed(4)}${entry.best ? ', the best so far' : ''}`);
   };

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { questionKey, type Question } from '../autodiff/choices.ts';
+import { cast } from '../autodiff/ops/cast.ts';
 import { softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
 import { plan, questionsOf } from '../autodiff/plan.ts';
 import { input, type Node, type Tensor } from '../autodiff/tensor.ts';
@@ -7,7 +8,7 @@ import type { Device } from '../gpu/device.ts';
 import { adamSettings, sgdSettings, trainingUpdate } from '../nn/optimizers.ts';
 import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { EMBEDDING_BATCH } from '../training/model.ts';
-import { imageInput, retrievalObjective } from '../training/objectives.ts';
+import { imageInput, retrievalObjective, type Precision } from '../training/objectives.ts';
 import { DEMO_RECIPE, DEMO_START } from './demo-recipe.ts';
 import { readModelFile } from './model-file.ts';
 import { resolveOptions } from './options.ts';
@@ -25,21 +26,23 @@ export interface ImageShape {
   readonly batch: number;
   readonly size: number;
   readonly width: number;
+  /** f32 if left out. */
+  readonly precision?: Precision;
 }
 
 const CLASSES = 1000;
 
 /** A step of ResNet50 as a classifier: forward, loss, backward, SGD with momentum. */
-export function classifierTraining({ batch, size, width }: ImageShape): Workload {
+export function classifierTraining({ batch, size, width, precision = 'f32' }: ImageShape): Workload {
   const network = new Classifier({ classes: CLASSES, width });
-  const { logits, batchStatistics } = network.apply(input('images', [batch, size, size, 4]), 'train');
+  const { logits, batchStatistics } = network.apply(cast(input('images', [batch, size, size, 4]), precision), 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
   return { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9)).updates };
 }
 
 /** ResNet50 as a classifier, with its batch norm folded into the convolutions. */
-export function classifierInference({ batch, size, width }: ImageShape): Workload {
-  const { logits } = new Classifier({ classes: CLASSES, width }).apply(input('images', [batch, size, size, 4]), 'eval');
+export function classifierInference({ batch, size, width, precision = 'f32' }: ImageShape): Workload {
+  const { logits } = new Classifier({ classes: CLASSES, width }).apply(cast(input('images', [batch, size, size, 4]), precision), 'eval');
   return { outputs: [logits], updates: [], frozen: true };
 }
 

@@ -8,6 +8,11 @@ export class LimitError extends Error {
   override readonly name = 'LimitError';
 }
 
+/** A request for what this adapter does not have; names the feature, and what to do without it. */
+export class FeatureError extends Error {
+  override readonly name = 'FeatureError';
+}
+
 /** A shader that does not compile or a pipeline that cannot be made; holds the numbered source lines around each message. */
 export class ShaderError extends Error {
   override readonly name = 'ShaderError';

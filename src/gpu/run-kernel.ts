@@ -1,6 +1,6 @@
 import type { Device } from './device.ts';
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../formats/half.ts';
-import { elementBytes, type Dispatch, type ElementType } from './dispatch.ts';
+import { storageBytes, type Dispatch, type ElementType } from './dispatch.ts';
 import { Sequence } from './sequence.ts';
 
 /** What `runKernel` needs of a kernel call; kernels/kernel.ts adds meaning to it. */
@@ -81,8 +81,7 @@ export async function runKernel(
 /** The largest staging buffer, so that reading a store does not take its size once more on the device. */
 const STAGING_BYTES = 2 ** 24;
 
-/** 32-bit words of an operand; an odd number of halves leaves one unused. */
-const wordsOf = ({ type, length }: { readonly type: ElementType; readonly length: number }): number => Math.ceil((elementBytes(type) * length) / 4);
+const wordsOf = ({ type, length }: { readonly type: ElementType; readonly length: number }): number => storageBytes(type, length) / 4;
 
 /** Copies (a part of) a buffer to the host. Slow: for tests and checkpoints, never inside a step. */
 export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {

@@ -1,7 +1,7 @@
 import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
-import { accumulate, adamUpdate, clear, demand, interpolateUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
+import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
-import { scale } from '../autodiff/ops/scale.ts';
+import { scale, scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
 import { scatterRows, selectRows } from '../autodiff/ops/rows.ts';
 import { Store } from '../autodiff/store.ts';
@@ -31,6 +31,36 @@ export function sgdSettings(weightDecay: number, momentum = 0.9): OptimizerSetti
   return { kind: 'sgd', momentum, nesterov: false, groups: [{ matches: () => true, learningRate: 1, weightDecay }] };
 }
 
+/**
+ * Dynamic loss scaling (Micikevicius et al., ICLR 2018), for gradients that are stored as 16-bit floats: the loss is multiplied by a
+ * power of two, the update divides by it. A step whose gradients overflow is skipped and halves it.
+ */
+export interface LossScaling {
+  /** A power of two. */
+  readonly initial: number;
+  /** Good steps after which it is doubled. */
+  readonly interval: number;
+}
+
+export const DEFAULT_LOSS_SCALING: LossScaling = { initial: 2 ** 16, interval: 2000 };
+
+/** A loss scale as it stands on the device. */
+export interface LossScale {
+  /** Stored, [1]. */
+  readonly scale: Tensor;
+  /** Stored, [2]: good steps since the scale last changed, and steps that were skipped in all. */
+  readonly steps: Tensor;
+  readonly interval: number;
+  readonly store: Store;
+}
+
+/** @throws RangeError unless the scale is a power of two, which multiplies without rounding */
+function lossScaleOf({ initial, interval }: LossScaling): LossScale {
+  if (!Number.isInteger(Math.log2(initial))) throw new RangeError(`a loss scale of ${initial} is no power of two, and would round every gradient; use one such as 65536`);
+  const store = new Store('loss scale');
+  return { scale: store.add('scale', [1], { kind: 'constant', value: initial }), steps: store.add('steps', [2]), interval, store };
+}
+
 /** The end of a training step: gradients of all parameters, the optimiser's update, the running statistics' update. */
 export interface TrainingUpdate {
   /** For Program.compile. */
@@ -38,8 +68,9 @@ export interface TrainingUpdate {
   /** u32 [2] as bits: count of non-finite gradient elements, and the first of them in the flat gradient store. */
   readonly gate: Tensor;
   readonly gradients: Store;
-  /** The optimiser's moments, to be saved with the parameters. */
+  /** The optimiser's moments and the loss scale, to be saved with the parameters. */
   readonly moments: readonly Store[];
+  readonly lossScale: LossScale | undefined;
   /** The program's input `optimizer` for a step, counted from 1. */
   hyper(learningRate: number, step: number): Float32Array;
 }
@@ -47,15 +78,19 @@ export interface TrainingUpdate {
 /**
  * Builds the update of a network's parameters by the gradient of a loss. Nothing changes where a gradient is not finite.
  * @param loss [1]
+ * @param lossScaling where gradients pass through 16-bit floats
  */
-export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings): TrainingUpdate {
+export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, lossScaling?: LossScaling): TrainingUpdate {
   const gradients = network.parameters.like('gradients');
-  const flat = pack(parameterGradients(network, loss), gradients);
+  const lossScale = lossScaling && lossScaleOf(lossScaling);
+  const flat = pack(parameterGradients(network, scaled(loss, lossScale)), gradients);
   const gate = nonFinite(flat);
-  const { updates, moments, hyper } = optimizerUpdate(network.parameters, flat, gate, settings);
+  const { updates, moments, hyper } = optimizerUpdate(network.parameters, flat, gate, settings, lossScale);
   if (batchStatistics.size > 0) updates.push(statisticsUpdate(network, network.statistics, batchStatistics, gate));
-  return { updates, gate, gradients, moments, hyper };
+  return { updates, gate, gradients, moments, lossScale, hyper };
 }
+
+const scaled = (loss: Tensor, lossScale: LossScale | undefined): Tensor => (lossScale === undefined ? loss : scaleBy(loss, lossScale.scale));
 
 /** A training step whose batch comes in parts, each a run of its own. */
 export interface MicroBatchUpdate {
@@ -73,10 +108,11 @@ export interface MicroBatchUpdate {
  * whose gradients are finite.
  * @param loss [1], of one micro-batch
  */
-export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, parts: number): MicroBatchUpdate {
+export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, parts: number, lossScaling?: LossScaling): MicroBatchUpdate {
   const gradients = network.parameters.like('gradients');
-  const computed = parameterGradients(network, scale(loss, 1 / parts));
-  return aroundParts(network, gradients, accumulateAll(gradients, computed), batchStatistics, settings);
+  const lossScale = lossScaling && lossScaleOf(lossScaling);
+  const computed = parameterGradients(network, scaled(scale(loss, 1 / parts), lossScale));
+  return aroundParts(network, gradients, accumulateAll(gradients, computed), batchStatistics, settings, lossScale);
 }
 
 /** A training step for a loss over the whole batch, whose network sees the batch in parts: gradient caching. */
@@ -105,6 +141,7 @@ export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
   lossOf: (kept: Tensor) => Loss,
   settings: OptimizerSettings,
   parts: number,
+  lossScaling?: LossScaling,
 ): CachedUpdate<Loss> {
   const [count, width] = encoded.shape;
   const keep = (name: string): Tensor => new Store(name).add(name, [parts * count, width]);
@@ -115,12 +152,13 @@ export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
 
   const lossOfBatch = lossOf(kept);
   const { loss } = lossOfBatch;
+  const lossScale = lossScaling && lossScaleOf(lossScaling);
   const heads = parametersBefore(network, loss);
-  const [ofKept, ...ofHeads] = gradient(loss, [kept, ...heads.values()]);
+  const [ofKept, ...ofHeads] = gradient(scaled(loss, lossScale), [kept, ...heads.values()]);
   const trunk = parametersBefore(network, encoded);
   const ofTrunk = vectorJacobianProduct(encoded, selectRows(keptGradient, rows), [...trunk.values()]);
   const part = accumulateAll(gradients, named(trunk, ofTrunk));
-  const around = aroundParts(network, gradients, part, batchStatistics, settings);
+  const around = aroundParts(network, gradients, part, batchStatistics, settings, lossScale);
   return {
     ...around,
     lossOfBatch,
@@ -141,12 +179,12 @@ function parametersBefore({ parameters }: Network, tensor: Tensor): Map<string, 
 const accumulateAll = (gradients: Store, computed: ReadonlyMap<string, Tensor>): Node => demand([...computed].map(([name, one]) => accumulate(gradients.get(name), one)));
 
 /** What happens before, in and after the parts of a batch whose gradients `accumulation` adds up. */
-function aroundParts(network: Network, gradients: Store, accumulation: Node, batchStatistics: BatchStatistics, settings: OptimizerSettings): MicroBatchUpdate {
+function aroundParts(network: Network, gradients: Store, accumulation: Node, batchStatistics: BatchStatistics, settings: OptimizerSettings, lossScale: LossScale | undefined): MicroBatchUpdate {
   const { parameters, statistics } = network;
   const begin = [clear(gradients.flat)];
   const part = [accumulation];
   const gate = nonFinite(gradients.flat);
-  const { updates, moments, hyper } = optimizerUpdate(parameters, gradients.flat, gate, settings);
+  const { updates, moments, hyper } = optimizerUpdate(parameters, gradients.flat, gate, settings, lossScale);
   if (batchStatistics.size > 0) {
     const pending = statistics.like('pending statistics');
     const open = constant('open gate', [2], new Uint32Array(2));
@@ -154,7 +192,7 @@ function aroundParts(network: Network, gradients: Store, accumulation: Node, bat
     part.push(statisticsUpdate(network, pending, batchStatistics, open));
     updates.push(interpolateUpdate(statistics.flat, pending.flat, 1, gate));
   }
-  return { begin, part, end: { updates, gate, gradients, moments, hyper } };
+  return { begin, part, end: { updates, gate, gradients, moments, lossScale, hyper } };
 }
 
 /** d loss / d parameter by the parameter's name. */
@@ -174,20 +212,23 @@ function optimizerUpdate(
   gradients: Tensor,
   gate: Tensor,
   settings: OptimizerSettings,
+  lossScale: LossScale | undefined,
 ): { readonly updates: Node[]; readonly moments: readonly Store[]; readonly hyper: TrainingUpdate['hyper'] } {
-  const { group, groupSettings } = groupTensors(parameters, settings.groups);
+  const { group, groupSettings: unscaled } = groupTensors(parameters, settings.groups);
+  const groupSettings = lossScale === undefined ? unscaled : lossScaleUpdate(gate, unscaled, lossScale);
+  const ofScale = lossScale === undefined ? [] : [lossScale.store];
   const shared = { parameters: parameters.flat, gradients, group, groupSettings, gate };
   if (settings.kind === 'sgd') {
     const velocity = parameters.like('velocity');
     const update = momentumSgdUpdate({ ...shared, velocity: velocity.flat, hyper: input('optimizer', [2]) }, settings.nesterov);
-    return { updates: [update], moments: [velocity], hyper: (learningRate) => Float32Array.of(learningRate, settings.momentum) };
+    return { updates: [update], moments: [velocity, ...ofScale], hyper: (learningRate) => Float32Array.of(learningRate, settings.momentum) };
   }
   const firstMoment = parameters.like('first moment');
   const secondMoment = parameters.like('second moment');
   const operands = { ...shared, firstMoment: firstMoment.flat, secondMoment: secondMoment.flat, hyper: input('optimizer', [8]) };
   return {
     updates: [adamUpdate(operands, settings.kind === 'adamw')],
-    moments: [firstMoment, secondMoment],
+    moments: [firstMoment, secondMoment, ...ofScale],
     hyper: (learningRate, step) => Float32Array.from(adamHyper({ ...settings, learningRate }, step)),
   };
 }
@@ -199,6 +240,6 @@ function groupTensors(parameters: Store, groups: readonly ParameterGroup[]): { r
     if (index < 0) throw new RangeError(`parameter ${name} belongs to no group of the optimiser; let the last group match everything`);
     blocks.fill(index, offset / ARENA_BLOCK, Math.ceil((offset + tensor.length) / ARENA_BLOCK));
   }
-  const settings = Float32Array.from(groups.flatMap(({ learningRate, weightDecay }) => [learningRate, weightDecay, 0, 0]));
+  const settings = Float32Array.from(groups.flatMap(({ learningRate, weightDecay }) => [learningRate, weightDecay, 1, 0]));
   return { group: constant('parameter groups', [blocks.length], blocks), groupSettings: constant('group settings', [settings.length], settings) };
 }

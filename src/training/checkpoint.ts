@@ -25,7 +25,7 @@ export interface ModelFile {
   readonly about: Readonly<Record<string, Json>>;
   /** SHA-256 over names, shapes and values of the weights: the identity of the model, whatever else the file holds. */
   readonly checksum: string;
-  /** The optimiser's moments by store name; empty in a file that is for use only. */
+  /** The optimiser's moments and the loss scale by store name; empty in a file that is for use only. */
   readonly moments: ReadonlyMap<string, State>;
   /** What training needs besides, such as the teacher's knowledge of each class; no part of the model, nor of its checksum. */
   readonly tables: State;

@@ -11,12 +11,14 @@ import { IMAGENET_PIXELS, type Colour, type PixelNormalization } from '../nn/pix
 import { StateMismatchError, writeState, type LoadReport, type State } from '../nn/state.ts';
 import { Embedder } from '../retrieval/embedder.ts';
 import { CheckpointError, type Json, type ModelFile } from './checkpoint.ts';
-import { imageInput } from './objectives.ts';
+import { imageInput, type Precision } from './objectives.ts';
 
-/** How images are fed to a network: their side in pixels, and what becomes of the pixels. */
+/** How images are fed to a network: their side in pixels, what becomes of the pixels, and the type they are stored in. */
 export interface NetworkInput {
   readonly imageSize: number;
   readonly pixels: PixelNormalization;
+  /** How activations are stored; f32 if left out. */
+  readonly precision?: Precision;
 }
 
 /** A retrieval network with its weights on a device, and the input that it was trained on. */
@@ -70,14 +72,15 @@ export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): Pixe
  * Puts a retrieval model on a device.
  * @param fileName for error messages
  * @param chooser of the variants of kernels
+ * @param precision in which it will be run; the weights on the device are f32 either way
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
-export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser): RetrievalModel {
+export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser, precision?: Precision): RetrievalModel {
   const { settings, ...input } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
   const storage = new Storage(device, chooser);
   loadState(network, storage, file.state, fileName);
-  return { network, storage, ...input };
+  return { network, storage, ...input, precision };
 }
 
 /** writeState with the file's name in its error. */
@@ -123,6 +126,6 @@ export function planEmbeddings({ network, storage, ...input }: RetrievalModel, b
   return Embedder.plan(storage, network.apply(imagesOf(input, batchSize), 'eval').embeddings);
 }
 
-const imagesOf = ({ imageSize, pixels }: NetworkInput, count: number): Tensor => imageInput({ count, sourceSize: imageSize, size: imageSize, pixels });
+const imagesOf = ({ imageSize, pixels, precision }: NetworkInput, count: number): Tensor => imageInput({ count, sourceSize: imageSize, size: imageSize, pixels, precision });
 
 const isObject = (value: Json | undefined): value is { readonly [name: string]: Json } => typeof value === 'object' && value !== null && !Array.isArray(value);

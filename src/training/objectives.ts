@@ -7,10 +7,14 @@ import { scaleBy } from '../autodiff/ops/scale.ts';
 import type { Feeds } from '../autodiff/program.ts';
 import { constant, input, type Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
+import type { FloatType } from '../gpu/dispatch.ts';
 import type { BatchStatistics, Network } from '../nn/layers.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import type { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { ramp } from './schedule.ts';
+
+/** How activations and their gradients are stored; all arithmetic, parameters and losses are f32 (docs/mixed-precision.md). */
+export type Precision = FloatType;
 
 export interface BatchShape {
   /** Images in a batch. */
@@ -19,6 +23,8 @@ export interface BatchShape {
   readonly sourceSize: number;
   readonly size: number;
   readonly pixels?: PixelNormalization;
+  /** f32 if left out. The images are stored so, and everything that a network computes of them follows. */
+  readonly precision?: Precision;
 }
 
 /** A loss on a network: what a trainer minimises, and what it reports. */
@@ -32,6 +38,8 @@ export interface Objective {
   feeds(batch: TrainingBatch): Feeds;
   /** Images in a batch. */
   readonly count: number;
+  /** f32 if left out; with f16 the trainer scales the loss. */
+  readonly precision?: Precision;
   /** The same objective on fewer images. Only where the loss is a mean over images, so that a batch can come in parts. */
   readonly ofCount?: (count: number) => Objective;
   /** The same objective in two parts. Only where a loss over the whole batch sees of each image what the network makes of it alone. */
@@ -47,8 +55,8 @@ export interface EncodedObjective {
 }
 
 /** Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph. */
-export function imageInput({ count, sourceSize, size, pixels = IMAGENET_PIXELS }: BatchShape): Tensor {
-  return prepareImages({ count, source: sourceSize, size, mean: pixels.mean, deviation: pixels.deviation });
+export function imageInput({ count, sourceSize, size, pixels = IMAGENET_PIXELS, precision }: BatchShape): Tensor {
+  return prepareImages({ count, source: sourceSize, size, mean: pixels.mean, deviation: pixels.deviation, ...(precision === 'f16' && { type: precision }) });
 }
 
 /** Softmax cross-entropy of a classifier: pre-training. */
@@ -62,6 +70,7 @@ export function classificationObjective(network: Classifier, shape: BatchShape, 
     reported: {},
     feeds: ({ images, transforms, labels }) => ({ images, transforms, labels }),
     count: shape.count,
+    precision: shape.precision,
     ofCount: (count) => classificationObjective(network, { ...shape, count }, batchNorm),
   };
 }
@@ -113,6 +122,7 @@ export function retrievalObjective(
     network,
     batchStatistics: whole.batchStatistics,
     count,
+    precision: shape.precision,
     ...ofWhole,
     feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
     // No ofCount: the quadruplet loss looks for its negatives in the whole batch.

@@ -18,7 +18,7 @@ import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type 
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
 import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts';
 import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
-import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses } from './objectives.ts';
+import { DEFAULT_LOSSES, retrievalObjective, type Precision, type RetrievalLosses } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
 import { Trainer, type StepReport } from './trainer.ts';
 import { PRETRAINED } from './weights.ts';
@@ -42,6 +42,8 @@ export interface RetrievalTraining {
   readonly optimizer: { readonly kind: OptimizerSettings['kind']; readonly weightDecay: number; /** Of SGD. */ readonly momentum: number };
   readonly schedule: Schedule;
   readonly augmentation: Augmentation;
+  /** How activations and their gradients are stored; f32 if left out. f16 needs an adapter with `shader-f16`. */
+  readonly precision?: Precision;
 }
 
 /** The recipe of method.md, Training (a reconstruction of Tursun et al. 2022); `steps` come from the data, see `stepsOfEpochs`. */
@@ -157,7 +159,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const { device, dataset, training, resume, onLog, onProgress, signal } = options;
   const clock = new Stopwatch();
   const stopping = (): boolean => signal?.aborted === true;
-  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, schedule } = training;
+  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, schedule, precision } = training;
   const settings = JSON.parse(JSON.stringify(training)) as Json;
   const data = await describeData(dataset);
   if (resume !== undefined) requireSameRun(resume, { settings, data });
@@ -171,9 +173,9 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   try {
     const { network, knowledge, report } = await prepareNetwork(options, storage);
     const { teacherClasses } = network.retrieval;
-    const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels };
+    const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels, precision };
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
-    const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels };
+    const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
     const objective = retrievalObjective(network, shape, training.losses, knowledge?.values, training.batchNorm);
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;

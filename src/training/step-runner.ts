@@ -6,13 +6,15 @@ import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
-import { cachedUpdate, microBatchUpdate, trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
+import { cachedUpdate, DEFAULT_LOSS_SCALING, microBatchUpdate, trainingUpdate, type LossScaling, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
 import type { EncodedObjective, Objective } from './objectives.ts';
 
 export interface StepOptions {
   readonly storage: Storage;
   readonly objective: Objective;
   readonly optimizer: OptimizerSettings;
+  /** Of an objective in f16; one in f32 has none. */
+  readonly lossScaling?: LossScaling;
   /** Bytes of device memory that the training may hold, parameters and moments included. */
   readonly memoryBudget?: number;
   /** Plans of other programs on the storage, such as validation's, whose memory counts too. */
@@ -20,7 +22,7 @@ export interface StepOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What a step gives back: the loss, the objective's reported values, and the gate of its update. */
+/** What a step gives back: the loss, the objective's reported values, the gate of its update, and the loss scale after it. */
 export type StepResults = Results<string>;
 
 /** The programs of a training step, and how one batch passes through them. */
@@ -63,9 +65,17 @@ function outputsOf({ loss, reported }: Pick<Objective, 'loss' | 'reported'>): Re
   return { loss, ...Object.fromEntries(Object.entries(reported).map(([name, { tensor }]) => [name, tensor])) };
 }
 
-async function wholeBatch({ storage, objective, optimizer, memoryBudget, beside = [], onProgress }: StepOptions): Promise<StepRunner> {
-  const update = trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer);
-  const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), gate: update.gate }, updates: update.updates, memoryBudget, beside, onProgress });
+const lossScalingOf = ({ objective: { precision }, lossScaling = DEFAULT_LOSS_SCALING }: StepOptions): LossScaling | undefined => (precision === 'f16' ? lossScaling : undefined);
+
+/** What is read back of an update. */
+function updateOutputs({ gate, lossScale }: TrainingUpdate): Record<string, Tensor> {
+  return { gate, ...(lossScale && { lossScale: lossScale.scale, lossScaleSteps: lossScale.steps }) };
+}
+
+async function wholeBatch(options: StepOptions): Promise<StepRunner> {
+  const { storage, objective, optimizer, memoryBudget, beside = [], onProgress } = options;
+  const update = trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer, lossScalingOf(options));
+  const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), ...updateOutputs(update) }, updates: update.updates, memoryBudget, beside, onProgress });
   const feeds = (batch: TrainingBatch, hyper: Float32Array) => ({ ...objective.feeds(batch), optimizer: hyper });
   return {
     update,
@@ -109,13 +119,13 @@ async function compileInTurn<Name extends string>(
 async function microBatches(options: StepOptions, parts: number): Promise<StepRunner> {
   const { objective, optimizer, memoryBudget } = options;
   const part = (objective.ofCount as NonNullable<Objective['ofCount']>)(objective.count / parts);
-  const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts);
+  const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts, lossScalingOf(options));
   const {
     main: repeated,
     others: { first, last },
     memory,
     destroy,
-  } = await compileInTurn(options, { outputs: outputsOf(part), updates: accumulation }, { first: { outputs: {}, updates: begin }, last: { outputs: { gate: end.gate }, updates: end.updates } });
+  } = await compileInTurn(options, { outputs: outputsOf(part), updates: accumulation }, { first: { outputs: {}, updates: begin }, last: { outputs: updateOutputs(end), updates: end.updates } });
   const feeds = (batch: TrainingBatch) => splitBatch(batch, parts).map((piece) => part.feeds(piece));
   return {
     update: end,
@@ -125,7 +135,7 @@ async function microBatches(options: StepOptions, parts: number): Promise<StepRu
       const pieces: Promise<StepResults>[] = [];
       for (const piece of feeds(batch)) pieces.push((await repeated.submit(piece)).results);
       const { results: update } = await last.submit({ optimizer: hyper });
-      return { results: heeded(Promise.all([Promise.all(pieces), update]).then(([values, { gate }]) => ({ ...meanOf(values), gate }))) };
+      return { results: heeded(Promise.all([Promise.all(pieces), update]).then(([values, ofUpdate]) => ({ ...meanOf(values), ...ofUpdate }))) };
     },
     async findNonFinite(batch) {
       for (const piece of feeds(batch)) {
@@ -151,7 +161,7 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
   const { objective, optimizer, memoryBudget } = options;
   const { encode, loss: lossOf } = objective.encoded as EncodedObjective;
   const part = encode(objective.count / parts);
-  const update = cachedUpdate(objective.network, part, lossOf, optimizer, parts);
+  const update = cachedUpdate(objective.network, part, lossOf, optimizer, parts, lossScalingOf(options));
   const { feeds: lossFeeds } = update.lossOfBatch;
   const {
     main: propagate,
@@ -165,7 +175,7 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
       first: { outputs: {}, updates: update.begin },
       keep: { outputs: {}, updates: update.encode },
       loss: { outputs: outputsOf(update.lossOfBatch), updates: update.loss },
-      last: { outputs: { gate: update.end.gate }, updates: update.end.updates },
+      last: { outputs: updateOutputs(update.end), updates: update.end.updates },
     },
   );
   const feeds = (batch: TrainingBatch) => interleaved(batch, parts).map(({ piece, rows }) => ({ ...part.feeds(piece), rows }));
@@ -186,8 +196,8 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
       for (const piece of pieces) await keep.submit(piece);
       const { results: values } = await loss.submit(lossFeeds(batch));
       for (const piece of pieces) await propagate.submit(piece);
-      const { results: gate } = await last.submit({ optimizer: hyper });
-      return { results: heeded(Promise.all([values, gate]).then(([one, other]) => ({ ...one, ...other }))) };
+      const { results: ofUpdate } = await last.submit({ optimizer: hyper });
+      return { results: heeded(Promise.all([values, ofUpdate]).then(([one, other]) => ({ ...one, ...other }))) };
     },
     async findNonFinite(batch) {
       // What is kept and derived on the way is needed further on; weights change in `last` alone.

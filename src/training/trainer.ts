@@ -11,11 +11,18 @@ export interface StepReport {
   readonly step: number;
   readonly learningRate: number;
   readonly loss: number;
+  /** In f16: the loss scale after the step, whether its gradients overflowed so that it was skipped, and how many steps were in all. */
+  readonly lossScale?: number;
+  readonly skipped?: boolean;
+  readonly skippedSteps?: number;
   /** The objective's reported values by name. */
   readonly values: Readonly<Record<string, number>>;
 }
 
-/** A loss or a gradient that is not finite. The weights are as before the step; the last checkpoint is untouched. */
+/** A loss scale below which gradients do not overflow for its sake. */
+const LEAST_LOSS_SCALE = 1;
+
+/** A loss or a gradient that is not finite, for which no loss scale is to blame. The weights are as before the step; the last checkpoint is untouched. */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
   readonly step: number;
@@ -78,6 +85,7 @@ export class Trainer {
   /**
    * Trains on the batches until they end or `stop` says so, which is asked after each step; all submitted steps are done
    * when this returns. Batches must go on at `step`.
+   * In f16 a step whose gradients overflow under the loss scale is skipped; its report says so.
    * @throws NonFiniteError with the step and the op
    */
   async train(batches: AsyncIterable<TrainingBatch>, onStep: (report: StepReport) => void | Promise<void>, stop: () => boolean = () => false): Promise<void> {
@@ -109,7 +117,10 @@ export class Trainer {
     const outputs = await results;
     const loss = outputs.loss[0];
     const nonFiniteGradients = new Uint32Array(outputs.gate.buffer)[0];
-    if (nonFiniteGradients > 0 || !Number.isFinite(loss)) {
+    const scaling = outputs.lossScale && { lossScale: outputs.lossScale[0], skipped: nonFiniteGradients > 0, skippedSteps: outputs.lossScaleSteps[1] };
+    // Under loss scaling an overflow is a matter of course, unless there is nothing left to take back of the scale.
+    const overflow = scaling !== undefined && scaling.lossScale >= LEAST_LOSS_SCALE;
+    if ((nonFiniteGradients > 0 && !overflow) || !Number.isFinite(loss)) {
       const found = await this.runner.findNonFinite(batch, hyper);
       const where = found === null ? 'repeating the step with the weights as they are now did not show where it began' : `it begins in ${found.label}, operand ${found.operand}, element ${found.element}, which is ${found.value}`;
       throw new NonFiniteError(step, `the loss is ${loss} and ${nonFiniteGradients} elements of the gradients are not finite; ${where}`);
@@ -118,7 +129,7 @@ export class Trainer {
     for (const [name, { names }] of Object.entries(this.options.objective.reported)) {
       names.forEach((element, index) => (values[element] = outputs[name][index]));
     }
-    return { step, learningRate, loss, values };
+    return { step, learningRate, loss, ...scaling, values };
   }
 
   destroy(): void {

@@ -12,7 +12,7 @@ import { cast } from '../../kernels/cast.ts';
 import { columnSum } from '../../kernels/column_sum.ts';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
-import { convolutionF16 } from '../../kernels/convolution_f16.ts';
+import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
 import { convolutionStatistics } from '../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
 import { copy, concatenate } from '../../kernels/copy.ts';
@@ -26,6 +26,7 @@ import { initialize } from '../../kernels/initialize.ts';
 import { interpolate } from '../../kernels/interpolate.ts';
 import { l2Normalize } from '../../kernels/l2_normalize.ts';
 import { l2NormalizeGradient } from '../../kernels/l2_normalize_gradient.ts';
+import { lossScale } from '../../kernels/loss_scale.ts';
 import { maxPool } from '../../kernels/max_pool.ts';
 import { maxPoolGradient } from '../../kernels/max_pool_gradient.ts';
 import { measureCopy } from '../../kernels/measure_copy.ts';
@@ -59,9 +60,12 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   columnSum,
   convolution,
   convolutionDataGradient,
+  convolutionDataGradientF16,
   convolutionF16,
   convolutionStatistics,
+  convolutionStatisticsF16,
   convolutionWeightGradient,
+  convolutionWeightGradientF16,
   copy,
   concatenate,
   dot,
@@ -74,6 +78,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   interpolate,
   l2Normalize,
   l2NormalizeGradient,
+  lossScale,
   maxPool,
   maxPoolGradient,
   measureCopy,

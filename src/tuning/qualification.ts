@@ -5,6 +5,7 @@ import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { runKernel } from '../gpu/run-kernel.ts';
 import { RandomStream } from '../random/philox.ts';
+import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../formats/half.ts';
 import { worstDeviation } from './comparison.ts';
 import { Digests } from './digests.ts';
 import { Trials, type Trial } from './trials.ts';
@@ -112,8 +113,14 @@ export function expectedOf(call: KernelCall, inputs: Values, reference: Readonly
   return Object.fromEntries(Object.entries(reference).map(([name, { value, error }]) => [name, { value, error: bounds[name] ?? error }]));
 }
 
-/** Inputs of a problem: of its own kind where it has one (labels, probabilities), else uniform numbers in [-1, 1). */
+/**
+ * Inputs of a problem: of its own kind where it has one (labels, probabilities), else uniform numbers in [-1, 1). Those that
+ * the device gets as 16-bit floats are such numbers, so that kernel and reference begin with the same.
+ */
 export function sampleInputs<Problem>(kernel: Pick<Kernel<Problem>, 'sampleInputs'>, problem: Problem, call: KernelCall, uniform: () => number): Values {
   const given = Object.entries(call.operands).filter(([, { role }]) => role === 'input' || role === 'inout');
-  return kernel.sampleInputs?.(problem, uniform) ?? Object.fromEntries(given.map(([name, { length }]) => [name, Float64Array.from({ length }, uniform)]));
+  const inputs = kernel.sampleInputs?.(problem, uniform) ?? Object.fromEntries(given.map(([name, { length }]) => [name, Float64Array.from({ length }, uniform)]));
+  return Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, call.operands[name]?.type === 'f16' ? nearestHalves(values) : values]));
 }
+
+const nearestHalves = (values: Float64Array): Float64Array => Float64Array.from(widen(narrow(Float32Array.from(values), float32ToFloat16Bits), float16ToFloat32Bits));

@@ -8,6 +8,7 @@ import { add } from '../../src/autodiff/ops/add.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';
 import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
 import { bias } from '../../src/autodiff/ops/bias.ts';
+import { cast } from '../../src/autodiff/ops/cast.ts';
 import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear, type ConvolutionOptions } from '../../src/autodiff/ops/convolution.ts';
 import { fill } from '../../src/autodiff/ops/fill.ts';
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
@@ -111,6 +112,12 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'with residual and ReLU': batchNormCase(true, true),
   },
   bias: { 'a row': { inputs: { x: samples([4, 3, 5], 1), b: samples([5], 2) }, apply: ({ x, b }) => [bias(x, b)] } },
+  cast: {
+    // Linear, so that a step may be large against the rounding.
+    'to 16 bits and back': { inputs: { x: samples([40], 1) }, apply: ({ x }) => [cast(cast(x, 'f16'), 'f32')], epsilon: 2 ** -11, step: 1 },
+    'to what it is already': { inputs: { x: samples([7], 1) }, apply: ({ x }) => [cast(x, 'f32')] },
+    'widened for an op without a 16-bit form': { inputs: { x: samples([40], 1) }, apply: ({ x }) => [scale(cast(x, 'f16'), -2.5)], epsilon: 2 ** -11, step: 1 },
+  },
   concatenate: {
     'three parts': { inputs: { a: samples([1, 5], 1), b: samples([3, 5], 2), c: samples([2, 5], 3) }, apply: ({ a, b, c }) => [concatenate([a, b, c])] },
     'one part twice': { inputs: { a: samples([2, 4], 1) }, apply: ({ a }) => [concatenate([a, a])] },
@@ -198,7 +205,7 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */
-const ends = ['fill', 'prepareImages', 'nonFinite', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'accumulate', 'clear', 'demand'];
+const ends = ['fill', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'accumulate', 'clear', 'demand'];
 
 test('every op of src/autodiff/ops is checked, or is known to have no gradient', async () => {
   const folder = new URL('../../src/autodiff/ops/', import.meta.url);

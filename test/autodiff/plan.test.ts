@@ -70,7 +70,7 @@ test('no two operands of a call share memory', () => {
   const { calls } = planOf([add(multiply(relu(x), relu(x)), scale(relu(x), 3))]);
   for (const { places } of calls) {
     const inArena = Object.values(places).filter((place) => place.kind === 'arena');
-    inArena.forEach((a, i) => inArena.slice(0, i).forEach((b) => assert.ok(a.offset + a.length <= b.offset || b.offset + b.length <= a.offset)));
+    inArena.forEach((a, i) => inArena.slice(0, i).forEach((b) => assert.ok(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset)));
   }
 });
 
@@ -87,7 +87,7 @@ test('packed tensors are computed right into their store', () => {
   const { calls, outputs } = planOf([pack(new Map([['a', a], ['b', b]]), store)]);
   assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'relu']);
   const offsets = calls.map(({ places: { y } }) => (y.kind === 'stored' && y.store === store ? y.offset : NaN)).sort((p, q) => p - q);
-  assert.equal(offsets, [0, 64]);
+  assert.equal(offsets, [0, 256]);
   assert.is([...outputs.values()][0].kind, 'stored');
 });
 
@@ -119,8 +119,8 @@ test('an eager node runs as soon as its inputs are there, so that their memory i
   const { calls, liveBytes } = planOf([], [demand(totals)]);
   assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'accumulate', 'relu', 'accumulate']);
   assert.equal(calls.filter(({ kernel }) => kernel.name === 'accumulate').map(({ places: { total } }) => total), [
-    { kind: 'stored', store, offset: 0, length: 10 },
-    { kind: 'stored', store, offset: 64, length: 70 },
+    { kind: 'stored', store, offset: 0, bytes: 40 },
+    { kind: 'stored', store, offset: 256, bytes: 280 },
   ]);
   assert.is(liveBytes, 4 * 70);
 });

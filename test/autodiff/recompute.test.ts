@@ -49,9 +49,9 @@ function readingsOf({ calls }: Plan): Set<string> {
       if (place.kind === 'arena') return arena.get(place.offset)?.value ?? 'something lost';
       return place.kind === 'given' ? place.tensor.name : `${place.store.name} ${place.offset}`;
     });
-    for (const { role, name, place, length } of operands) {
+    for (const { role, name, place } of operands) {
       if (place.kind !== 'arena' || (role !== 'output' && role !== 'scratch')) continue;
-      const end = place.offset + length;
+      const end = place.offset + place.bytes;
       for (const [offset, other] of arena) if (offset < end && place.offset < other.end) arena.delete(offset);
       arena.set(place.offset, { end, value: role === 'scratch' ? 'scratch' : `${node.op.name} ${node.outputs[0].id} ${name}` });
     }

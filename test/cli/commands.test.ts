@@ -122,6 +122,8 @@ test('train: what cannot be done is said', async () => {
   };
   await refused(/holds a run already; go on with it \(--resume .*unbroken\)/, ...tiny(), '--out', at('unbroken'));
   await refused(/--seed 5: the run was begun with 0, and a resumed run keeps its settings/, '--resume', at('unbroken'), '--seed', '5');
+  await refused(/--precision f16: the run was begun with f32, and a resumed run keeps its settings/, '--resume', at('unbroken'), '--precision', 'f16');
+  if ((await testDevice()).traits.f16 !== true) await refused(/--precision f16: .* has no 16-bit floats \(shader-f16\)/, ...tiny(), '--precision', 'f16', '--out', at('new'));
   await refused(/--resume: .*nothing does not exist/, '--resume', at('nothing'));
   await refused(/shapes holds no checkpoint/, '--resume', at('shapes'));
   await refused(/model.safetensors holds a model for use/, '--resume', at('unbroken', 'model.safetensors'));

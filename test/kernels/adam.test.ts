@@ -30,7 +30,7 @@ test('adam: the first step moves by the learning rate against the sign of the gr
     gradients: zeros.map((_, i) => [0, 1, -3, 1e-3][i % 4]),
     firstMoment: zeros,
     secondMoment: zeros,
-    groupSettings: Float64Array.of(1, 0, 0, 0, 0.5, 0, 0, 0),
+    groupSettings: Float64Array.of(1, 0, 1, 0, 0.5, 0, 1, 0),
     hyper: adamHyper({ learningRate: 0.25, beta1: 0.9, beta2: 0.999, epsilon: 1e-12 }, 1),
   };
   const expected = inputs.parameters.map((p, i) => p - [0, 1, -1, 1][i % 4] * (i < 64 ? 0.25 : 0.125));
@@ -52,7 +52,7 @@ test('adam: ten steps of the reference agree with the published form of the upda
         ...state,
         gradients: state.parameters,
         group: Float64Array.of(0),
-        groupSettings: Float64Array.of(1, 0.1, 0, 0),
+        groupSettings: Float64Array.of(1, 0.1, 1, 0),
         hyper: adamHyper({ learningRate: 0.01, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }, t),
         gate: Float64Array.of(0, 0),
       });

@@ -33,7 +33,7 @@ test('momentum_sgd: two steps by hand, exact in float32', async () => {
           velocity,
           gradients: fill(1),
           group: Float64Array.of(0),
-          groupSettings: Float64Array.of(1, 0.25, 0, 0),
+          groupSettings: Float64Array.of(1, 0.25, 1, 0),
           hyper: Float64Array.of(0.5, 0.5),
           gate: Float64Array.of(0, 0),
         }));

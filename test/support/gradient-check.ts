@@ -18,6 +18,8 @@ export interface GradientCase {
   readonly apply: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[];
   /** The longest sum behind one output element, such as inputs times kernel area; 1 if left out. */
   readonly reduction?: number;
+  /** The relative error of one rounding in the op, where it stores more coarsely than float32. */
+  readonly epsilon?: number;
   /** How far inputs move, a power of two; 2^-6 if left out. Smaller where a kink (ReLU, maximum, mining) is near. */
   readonly step?: number;
 }
@@ -46,7 +48,7 @@ const BLUNT = 0.02;
  * @returns the largest deviation in units of its tolerance, below 1
  * @throws GradientCheckError where a deviation is larger, or the tolerance too wide to mean anything
  */
-export async function checkGradient(device: Device, { inputs, apply, reduction = 1, step = 2 ** -6 }: GradientCase): Promise<number> {
+export async function checkGradient(device: Device, { inputs, apply, reduction = 1, epsilon = EPSILON, step = 2 ** -6 }: GradientCase): Promise<number> {
   const uniform = uniformNumbers(7);
   const names = Object.keys(inputs);
   const given = names.map((name) => input(name, inputs[name].shape));
@@ -66,7 +68,7 @@ export async function checkGradient(device: Device, { inputs, apply, reduction =
     // its own, and the rounding of the partial sums on the way to one loss.
     const values = terms.map((_, index) => at[`term${index}`]);
     const sums = values.reduce((total, term) => total + Math.abs(term.reduce((part, value) => part + value, 0)), 0);
-    const rounding = EPSILON * LOSS_COEFFICIENT * (4 * Math.sqrt(reduction + 4) * Math.hypot(...values.flatMap((term) => [...term])) + 4 * sums);
+    const rounding = epsilon * LOSS_COEFFICIENT * (4 * Math.sqrt(reduction + 4) * Math.hypot(...values.flatMap((term) => [...term])) + 4 * sums);
     let worst = 0;
     for (const [index, name] of names.entries()) {
       const found = at[`gradient${index}`];

@@ -22,10 +22,10 @@ test('the list of all kernels is complete', async () => {
 
 const limits = { maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 };
 const ADAPTERS: Record<string, AdapterTraits> = {
-  lavapipe: { kind: 'cpu', subgroupSize: 8, ...limits },
+  lavapipe: { kind: 'cpu', subgroupSize: 8, f16: true, ...limits },
   swiftshader: { kind: 'cpu', subgroupSize: 4, ...limits },
-  'a GPU': { kind: 'gpu', subgroupSize: 32, ...limits },
-  'a GPU with matrix units': { kind: 'gpu', subgroupSize: 32, matrixUnits: { products: [{ component: 'f32', rows: 8, columns: 8, depth: 8 }], subgroupSizes: [32, 32] }, ...limits },
+  'a GPU': { kind: 'gpu', subgroupSize: 32, f16: true, ...limits },
+  'a GPU with matrix units': { kind: 'gpu', subgroupSize: 32, f16: true, matrixUnits: { products: [{ component: 'f32', rows: 8, columns: 8, depth: 8 }], subgroupSizes: [32, 32] }, ...limits },
   'a GPU without subgroups of one size': { kind: 'gpu', subgroupSize: 0, ...limits },
 };
 
@@ -34,6 +34,7 @@ for (const [name, traits] of Object.entries(ADAPTERS)) {
     const workloads = [
       ...(await demoWorkloads()),
       ...[1, 0.25].flatMap((width) => [classifierTraining({ batch: 16, size: 64, width }), classifierInference({ batch: 1, size: 224, width }), classifierTraining({ batch: 8, size: 224, width })]),
+      ...(traits.f16 === true ? [classifierTraining({ batch: 8, size: 224, width: 1, precision: 'f16' }), classifierInference({ batch: 1, size: 224, width: 1, precision: 'f16' })] : []),
     ];
     const trials = new Trials(traits);
     const unproven = new Set<string>();

@@ -1,18 +1,21 @@
 import { add as addKernel } from '../../../kernels/add.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, stored, use, type Op } from '../op.ts';
+import { cast } from './cast.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
   name: 'add',
+  takesHalves: true,
   infer([a, b]) {
     if (a.length !== b.length) throw new ShapeError(`add: ${describe(a)} and ${describe(b)} differ in size`);
-    return [{ shape: a.shape }];
+    return [{ shape: a.shape, type: a.type }];
   },
-  lower: ({ inputs: [a, b], outputs: [sum] }) => [use(addKernel, { count: sum.length }, { a, b, sum })],
+  lower: ({ inputs: [a, b], outputs: [sum] }) => [use(addKernel, { count: sum.length, ...stored(sum) }, { a, b, sum })],
   gradient: (_, [dsum]) => [dsum, dsum],
 };
 
-/** a + b, of the same shape. */
+/** a + b, of the same shape; f32 where one of them is. */
 export function add(a: Tensor, b: Tensor): Tensor {
-  return apply(op, [a, b], null)[0];
+  const type = a.type === 'f16' && b.type === 'f16' ? 'f16' : 'f32';
+  return apply(op, [cast(a, type), cast(b, type)], null)[0];
 }

@@ -1,16 +1,18 @@
 import { affine as affineKernel } from '../../../kernels/affine.ts';
 import { affineGradient as affineGradientKernel } from '../../../kernels/affine_gradient.ts';
-import { apply, use, type Op } from '../op.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import { apply, stored, use, type Op } from '../op.ts';
+import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
+import { cast } from './cast.ts';
 
 const op: Op<{ readonly relu: boolean }> = {
   name: 'affine',
+  takesHalves: true,
   infer([x, scale, shift, residual]) {
     const channels = x.shape[x.shape.length - 1];
     if (scale.length !== channels || shift.length !== channels || (residual && residual.length !== x.length)) {
       throw new ShapeError(`affine: ${[x, scale, shift, ...(residual ? [residual] : [])].map(describe).join(', ')} do not fit each other`);
     }
-    return [{ shape: x.shape, name: scale.name }];
+    return [{ shape: x.shape, type: x.type, name: scale.name }];
   },
   lower: ({ attributes: { relu }, inputs: [x, scale, shift, residual], outputs: [y] }) => [
     use(affineKernel, { ...rowsOf(x, scale), relu, residual: residual !== undefined }, { x, scale, shift, ...(residual && { residual }), y }),
@@ -34,9 +36,10 @@ interface GradientAttributes {
 
 const gradientOp: Op<GradientAttributes> = {
   name: 'affineGradient',
+  takesHalves: true,
   infer: ([dy, scale], { relu, residual, parameterGradients }) => [
-    { shape: dy.shape, name: scale.name },
-    ...(relu && residual ? [{ shape: dy.shape }] : []),
+    { shape: dy.shape, type: dy.type, name: scale.name },
+    ...(relu && residual ? [{ shape: dy.shape, type: dy.type }] : []),
     ...(parameterGradients ? [{ shape: scale.shape }, { shape: scale.shape }] : []),
   ],
   lower: ({ attributes, inputs: [dy, scale, ...rest], outputs: [dx, ...others] }) => {
@@ -55,11 +58,11 @@ const gradientOp: Op<GradientAttributes> = {
   },
 };
 
-const rowsOf = (x: Tensor, scale: Tensor): { rows: number; channels: number } => ({ rows: x.length / scale.length, channels: scale.length });
+const rowsOf = (x: Tensor, scale: Tensor) => ({ rows: x.length / scale.length, channels: scale.length, ...stored(x) });
 
 /**
  * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalisation with fixed statistics.
  */
 export function affine(x: Tensor, scale: Tensor, shift: Tensor, { residual, relu = false }: { readonly residual?: Tensor; readonly relu?: boolean } = {}): Tensor {
-  return apply(op, residual === undefined ? [x, scale, shift] : [x, scale, shift, residual], { relu })[0];
+  return apply(op, residual === undefined ? [x, scale, shift] : [x, scale, shift, cast(residual, floatType(x))], { relu })[0];
 }

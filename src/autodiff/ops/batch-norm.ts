@@ -1,8 +1,10 @@
 import { batchNorm as forwardKernel } from '../../../kernels/batch_norm.ts';
 import { batchNormGradient as gradientKernel } from '../../../kernels/batch_norm_gradient.ts';
 import { normalize as normalizeKernel } from '../../../kernels/normalize.ts';
-import { apply, use, type Op } from '../op.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import type { StorageType } from '../../../kernels/storage-type.ts';
+import { apply, stored, use, type Op } from '../op.ts';
+import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
+import { cast } from './cast.ts';
 
 export interface BatchNormOptions {
   readonly epsilon: number;
@@ -34,9 +36,9 @@ interface Attributes {
   readonly relu: boolean;
 }
 
-const rowsOf = (x: Tensor): { rows: number; channels: number } => {
+const rowsOf = (x: Tensor): { rows: number; channels: number } & StorageType => {
   const channels = x.shape[x.shape.length - 1];
-  return { rows: x.length / channels, channels };
+  return { rows: x.length / channels, channels, ...stored(x) };
 };
 
 function checkShapes(op: string, x: Tensor, vectors: readonly Tensor[], residual: Tensor | undefined): void {
@@ -76,9 +78,10 @@ const forward: Op<Attributes> = {
 
 const normalizeForward: Op<{ readonly relu: boolean }> = {
   name: 'normalize',
+  takesHalves: true,
   infer([x, gamma, beta, mean, inverseDeviation, residual]) {
     checkShapes('normalize', x, [gamma, beta, mean, inverseDeviation], residual);
-    return [{ shape: x.shape, name: gamma.name }];
+    return [{ shape: x.shape, type: x.type, name: gamma.name }];
   },
   lower: ({ attributes: { relu }, inputs: [x, gamma, beta, mean, inverseDeviation, residual], outputs: [y] }) => [
     use(normalizeKernel, { ...rowsOf(x), residual: residual !== undefined, relu }, { x, gamma, beta, mean, inverseDeviation, ...(residual && { residual }), y }),
@@ -103,11 +106,12 @@ function gradients(
 
 const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
   name: 'batchNormGradient',
+  takesHalves: true,
   infer: ([x, gamma], { relu, residual }) => [
-    { shape: x.shape, name: gamma.name },
+    { shape: x.shape, type: x.type, name: gamma.name },
     { shape: gamma.shape },
     { shape: gamma.shape },
-    ...(relu && residual ? [{ shape: x.shape, name: `${gamma.name} residual` }] : []),
+    ...(relu && residual ? [{ shape: x.shape, type: x.type, name: `${gamma.name} residual` }] : []),
   ],
   lower: ({ attributes, inputs: [x, gamma, mean, inverseDeviation, dy, y], outputs: [dx, dgamma, dbeta, dresidual] }) => [
     use(
@@ -145,5 +149,5 @@ export function normalize(
   { residual, relu = false }: Omit<BatchNormOptions, 'epsilon'> = {},
 ): Tensor {
   const inputs = [x, gamma, beta, mean, inverseDeviation];
-  return apply(normalizeForward, residual === undefined ? inputs : [...inputs, residual], { relu })[0];
+  return apply(normalizeForward, residual === undefined ? inputs : [...inputs, cast(residual, floatType(x))], { relu })[0];
 }

@@ -1,10 +1,13 @@
 import { convolution as forwardKernel, outputSize, type ConvolutionShape } from '../../../kernels/convolution.ts';
 import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution_data_gradient.ts';
+import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, convolutionWeightGradientF16, hasHalfForm } from '../../../kernels/convolution_f16.ts';
 import { convolutionStatistics as statisticsKernel, type ConvolutionStatisticsProblem } from '../../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution_weight_gradient.ts';
-import { apply, use, type Op } from '../op.ts';
+import type { Kernel } from '../../../kernels/kernel.ts';
+import { apply, use, type KernelUse, type Op } from '../op.ts';
 import type { Statistics } from './batch-norm.ts';
-import { describe, ShapeError, type Node, type Tensor } from '../tensor.ts';
+import { describe, floatType, ShapeError, type Node, type Tensor } from '../tensor.ts';
+import { cast } from './cast.ts';
 
 type Pair = readonly [number, number];
 
@@ -23,10 +26,29 @@ export interface ConvolutionEpilogue {
   readonly relu?: boolean;
 }
 
+/**
+ * A kernel at work, in its form for the type of the activations. Weights are f32, and stay so: where the activations are f16 they
+ * are narrowed right before each pass that reads them, into memory that is free again after it.
+ */
+function useOf<Problem>(kernels: Readonly<Record<'f32' | 'f16', Kernel<Problem>>>, activations: Tensor, problem: Problem, operands: Readonly<Record<string, Tensor>>): readonly KernelUse[] {
+  const type = floatType(activations);
+  const { w } = operands;
+  if (w === undefined || w.type === type) return [use(kernels[type], problem, operands)];
+  const narrowed = cast(w, type);
+  const before = narrowed.origin.kind === 'node' ? narrowed.origin.node.op.lower(narrowed.origin.node, new Map()) : [];
+  return [...before, use(kernels[type], problem, { ...operands, w: narrowed })];
+}
+
+const FORWARD = { f32: forwardKernel, f16: convolutionF16 };
+const STATISTICS = { f32: statisticsKernel, f16: convolutionStatisticsF16 };
+const DATA_GRADIENT = { f32: dataGradientKernel, f16: convolutionDataGradientF16 };
+const WEIGHT_GRADIENT = { f32: weightGradientKernel, f16: convolutionWeightGradientF16 };
+
 const forward: Op<ConvolutionShape> = {
   name: 'convolution',
-  infer: ([, w], shape) => [{ shape: [shape.batch, ...outputSize(shape), shape.outputChannels], name: w.name }],
-  lower: ({ attributes, inputs: [x, w], outputs: [y] }) => [use(forwardKernel, attributes, { x, w, y })],
+  takesHalves: true,
+  infer: ([x, w], shape) => [{ shape: [shape.batch, ...outputSize(shape), shape.outputChannels], type: x.type, name: w.name }],
+  lower: ({ attributes, inputs: [x, w], outputs: [y] }) => useOf(FORWARD, x, attributes, { x, w, y }),
   gradient: (node, [dy], needed) => gradients(node, dy, needed),
 };
 
@@ -42,13 +64,14 @@ function gradients(
 
 const withStatistics: Op<ConvolutionStatisticsProblem> = {
   name: 'convolutionWithStatistics',
-  infer: ([, w], { batch, outputChannels, ...shape }) => [
-    { shape: [batch, ...outputSize({ batch, outputChannels, ...shape }), outputChannels], name: w.name },
+  takesHalves: true,
+  infer: ([x, w], { batch, outputChannels, ...shape }) => [
+    { shape: [batch, ...outputSize({ batch, outputChannels, ...shape }), outputChannels], type: x.type, name: w.name },
     { shape: [outputChannels], name: `${w.name} mean` },
     { shape: [outputChannels], name: `${w.name} inverse deviation` },
     { shape: [outputChannels], name: `${w.name} variance` },
   ],
-  lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) => [use(statisticsKernel, attributes, { x, w, y, mean, inverseDeviation, variance })],
+  lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) => useOf(STATISTICS, x, attributes, { x, w, y, mean, inverseDeviation, variance }),
   gradient(node, [dy, ...ofStatistics], needed) {
     if (ofStatistics.some((gradient) => gradient !== undefined)) {
       throw new ShapeError('convolutionWithStatistics: the gradient of the statistics themselves is not defined; use them in normalize alone, whose gradient contains their share');
@@ -59,22 +82,26 @@ const withStatistics: Op<ConvolutionStatisticsProblem> = {
 
 const dataGradient: Op<ConvolutionShape> = {
   name: 'convolutionDataGradient',
-  infer: ([, w], { batch, height, width, inputChannels }) => [{ shape: [batch, height, width, inputChannels], name: w.name }],
-  lower: ({ attributes, inputs: [dy, w], outputs: [dx] }) => [use(dataGradientKernel, attributes, { dy, w, dx })],
+  takesHalves: true,
+  infer: ([dy, w], { batch, height, width, inputChannels }) => [{ shape: [batch, height, width, inputChannels], type: dy.type, name: w.name }],
+  lower: ({ attributes, inputs: [dy, w], outputs: [dx] }) => useOf(DATA_GRADIENT, dy, attributes, { dy, w, dx }),
 };
 
+/** f32 whatever the activations are: it goes right into the gradients of the master weights. */
 const weightGradient: Op<ConvolutionShape> = {
   name: 'convolutionWeightGradient',
+  takesHalves: true,
   infer: (_, { kernel, inputChannels, outputChannels }) => [{ shape: [...kernel, inputChannels, outputChannels] }],
-  lower: ({ attributes, inputs: [x, dy], outputs: [dw] }) => [use(weightGradientKernel, attributes, { x, dy, dw })],
+  lower: ({ attributes, inputs: [x, dy], outputs: [dw] }) => useOf(WEIGHT_GRADIENT, x, attributes, { x, dy, dw }),
 };
 
 const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
   name: 'convolutionWithEpilogue',
+  takesHalves: true,
   infer: forward.infer,
   lower: ({ attributes: { relu, ...shape }, inputs: [x, w, scale, shift, residual], outputs: [y] }) => {
     const epilogue = { relu, residual: residual !== undefined };
-    return [use(forwardKernel, { ...shape, epilogue }, { x, w, scale, shift, ...(residual && { residual }), y })];
+    return useOf(FORWARD, x, { ...shape, epilogue }, { x, w, scale, shift, ...(residual && { residual }), y });
   },
 };
 
@@ -82,10 +109,11 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
  * y = x * w (cross-correlation, as everywhere in deep learning).
  * @param x [batch, height, width, input channels]
  * @param w [kernel height, kernel width, input channels, output channels]
- * @returns [batch, output height, output width, output channels]
+ * @returns [batch, output height, output width, output channels]; f16 where x is, unless channels are no multiples of four
  */
 export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = {}): Tensor {
-  return apply(forward, [x, w], shapeOf(x, w, options))[0];
+  const shape = shapeOf(x, w, options);
+  return apply(forward, [storable(x, shape), w], shape)[0];
 }
 
 /**
@@ -93,13 +121,17 @@ export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = 
  * No gradient may arrive at them: that of `normalize` is all there is.
  */
 export function convolutionWithStatistics(x: Tensor, w: Tensor, { epsilon, ...options }: ConvolutionOptions & { readonly epsilon: number }): Statistics & { readonly y: Tensor } {
-  const [y, mean, inverseDeviation, variance] = apply(withStatistics, [x, w], { ...shapeOf(x, w, options), epsilon });
+  const shape = shapeOf(x, w, options);
+  const [y, mean, inverseDeviation, variance] = apply(withStatistics, [storable(x, shape), w], { ...shape, epsilon });
   return { y, mean, inverseDeviation, variance };
 }
 
 /** A convolution whose epilogue scales, shifts, adds and clips in the same pass. For inference: it has no gradient. */
 export function convolutionWithEpilogue(x: Tensor, w: Tensor, { scale, shift, residual, relu = false }: ConvolutionEpilogue, options: ConvolutionOptions = {}): Tensor {
-  return apply(withEpilogue, residual === undefined ? [x, w, scale, shift] : [x, w, scale, shift, residual], { ...shapeOf(x, w, options), relu })[0];
+  const shape = shapeOf(x, w, options);
+  const source = storable(x, shape);
+  const inputs = [source, w, scale, shift];
+  return apply(withEpilogue, residual === undefined ? inputs : [...inputs, cast(residual, floatType(source))], { ...shape, relu })[0];
 }
 
 /**
@@ -112,14 +144,18 @@ export function linear(x: Tensor, w: Tensor): Tensor {
     throw new ShapeError(`linear: ${describe(x)} times ${describe(w)}; [batch, features] and [features, outputs] were expected`);
   }
   const [batch, inputChannels] = x.shape;
-  return apply(linearOp, [x, w], { batch, height: 1, width: 1, inputChannels, outputChannels: w.shape[1], kernel: [1, 1], stride: [1, 1], padding: [0, 0] })[0];
+  const shape: ConvolutionShape = { batch, height: 1, width: 1, inputChannels, outputChannels: w.shape[1], kernel: [1, 1], stride: [1, 1], padding: [0, 0] };
+  return apply(linearOp, [storable(x, shape), w], shape)[0];
 }
 
 const linearOp: Op<ConvolutionShape> = {
   ...forward,
   name: 'linear',
-  infer: ([, w], { batch, outputChannels }) => [{ shape: [batch, outputChannels], name: w.name }],
+  infer: ([x, w], { batch, outputChannels }) => [{ shape: [batch, outputChannels], type: x.type, name: w.name }],
 };
+
+/** x as a convolution can take it: widened where there is no 16-bit form. */
+const storable = (x: Tensor, shape: ConvolutionShape): Tensor => (hasHalfForm(shape) ? x : cast(x, 'f32'));
 
 function shapeOf(x: Tensor, w: Tensor, { stride = 1, padding = 0 }: ConvolutionOptions): ConvolutionShape {
   if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[3] !== w.shape[2]) {

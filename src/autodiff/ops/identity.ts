@@ -1,13 +1,14 @@
 import { copy as copyKernel } from '../../../kernels/copy.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, stored, use, type Op } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
   name: 'identity',
-  infer: ([x]) => [{ shape: x.shape, name: x.name }],
+  takesHalves: true,
+  infer: ([x]) => [{ shape: x.shape, type: x.type, name: x.name }],
   lower: ({ inputs: [source], outputs: [destination] }) => {
     const count = source.length;
-    return [use(copyKernel, { count, sourceLength: count, sourceOffset: 0, destinationLength: count, destinationOffset: 0 }, { source, destination })];
+    return [use(copyKernel, { count, sourceLength: count, sourceOffset: 0, destinationLength: count, destinationOffset: 0, ...stored(source) }, { source, destination })];
   },
   gradient: (_, [dy]) => [dy],
 };

@@ -4,6 +4,7 @@ import { fill as fillKernel } from '../../../kernels/fill.ts';
 import { momentumSgd as momentumSgdKernel } from '../../../kernels/momentum_sgd.ts';
 import { nonFinite as nonFiniteKernel } from '../../../kernels/non_finite.ts';
 import { interpolate as interpolateKernel } from '../../../kernels/interpolate.ts';
+import { lossScale as lossScaleKernel } from '../../../kernels/loss_scale.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Node, type Tensor } from '../tensor.ts';
 
@@ -23,13 +24,32 @@ export function nonFinite(values: Tensor): Tensor {
   return apply(nonFiniteOp, [values], null)[0];
 }
 
+const lossScaleOp: Op<{ readonly scale: Tensor; readonly steps: Tensor; readonly interval: number }> = {
+  name: 'lossScale',
+  effect: true,
+  infer: ([, groupSettings]) => [{ shape: groupSettings.shape, name: groupSettings.name }],
+  lower: ({ attributes: { scale, steps, interval }, inputs: [report, groupSettings], outputs: [scaledSettings] }) => [
+    use(lossScaleKernel, { groups: groupSettings.length / 4, interval }, { report, scale, steps, groupSettings, scaledSettings }),
+  ],
+};
+
+/**
+ * Lets a loss scale follow from what `nonFinite` reports of a step's gradients, see kernels/loss_scale.ts. Call it once the whole
+ * gradient is built: whatever reads the scale was computed before.
+ * @param scale, steps stored [1] and [2], changed in place
+ * @returns the group settings by which an update undoes the scale of this step
+ */
+export function lossScaleUpdate(report: Tensor, groupSettings: Tensor, state: { readonly scale: Tensor; readonly steps: Tensor; readonly interval: number }): Tensor {
+  return apply(lossScaleOp, [report, groupSettings], state)[0];
+}
+
 /** What an update of flat arenas needs; all but hyper, group settings and gate are [n]. */
 export interface UpdateOperands {
   readonly parameters: Tensor;
   readonly gradients: Tensor;
   /** u32 [n / 64]: the parameter group of each block of 64 elements. */
   readonly group: Tensor;
-  /** [groups * 4]: learning-rate multiplier, weight decay, 0, 0. */
+  /** [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. */
   readonly groupSettings: Tensor;
   /** Learning rate and the rest, written by the host each step. */
   readonly hyper: Tensor;

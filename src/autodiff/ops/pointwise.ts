@@ -1,20 +1,22 @@
 import { multiply as multiplyKernel } from '../../../kernels/multiply.ts';
 import { relu as reluKernel } from '../../../kernels/relu.ts';
 import { reluGradient as reluGradientKernel } from '../../../kernels/relu_gradient.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, stored, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const reluOp: Op<null> = {
   name: 'relu',
-  infer: ([x]) => [{ shape: x.shape }],
-  lower: ({ inputs: [x], outputs: [y] }) => [use(reluKernel, { count: x.length }, { x, y })],
+  takesHalves: true,
+  infer: ([x]) => [{ shape: x.shape, type: x.type }],
+  lower: ({ inputs: [x], outputs: [y] }) => [use(reluKernel, { count: x.length, ...stored(x) }, { x, y })],
   gradient: ({ outputs: [y] }, [dy]) => [dy && apply(reluGradientOp, [y, dy], null)[0]],
 };
 
 const reluGradientOp: Op<null> = {
   name: 'reluGradient',
-  infer: ([y]) => [{ shape: y.shape }],
-  lower: ({ inputs: [y, dy], outputs: [dx] }) => [use(reluGradientKernel, { count: y.length }, { y, dy, dx })],
+  takesHalves: true,
+  infer: ([y]) => [{ shape: y.shape, type: y.type }],
+  lower: ({ inputs: [y, dy], outputs: [dx] }) => [use(reluGradientKernel, { count: y.length, ...stored(y) }, { y, dy, dx })],
 };
 
 /** max(x, 0); its gradient at 0 is 0. */

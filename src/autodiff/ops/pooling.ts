@@ -2,14 +2,15 @@ import { globalAveragePool as globalAverageKernel } from '../../../kernels/globa
 import { globalAveragePoolGradient as globalAverageGradientKernel } from '../../../kernels/global_average_pool_gradient.ts';
 import { maxPool as maxPoolKernel, pooledSize, type MaxPoolProblem } from '../../../kernels/max_pool.ts';
 import { maxPoolGradient as maxPoolGradientKernel } from '../../../kernels/max_pool_gradient.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, stored, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const maxPoolOp: Op<MaxPoolProblem> = {
   name: 'maxPool',
-  infer(_, problem) {
+  takesHalves: true,
+  infer([x], problem) {
     const shape = [problem.batch, pooledSize(problem, problem.height), pooledSize(problem, problem.width), problem.channels];
-    return [{ shape }, { shape, type: 'u32' }];
+    return [{ shape, type: x.type }, { shape, type: 'u32' }];
   },
   lower: ({ attributes, inputs: [x], outputs: [y, position] }) => [use(maxPoolKernel, attributes, { x, y, position })],
   gradient: ({ attributes, outputs: [, position] }, [dy]) => [dy && apply(maxPoolGradientOp, [dy, position], attributes)[0]],
@@ -17,18 +18,20 @@ const maxPoolOp: Op<MaxPoolProblem> = {
 
 const maxPoolGradientOp: Op<MaxPoolProblem> = {
   name: 'maxPoolGradient',
-  infer: (_, { batch, height, width, channels }) => [{ shape: [batch, height, width, channels] }],
+  takesHalves: true,
+  infer: ([dy], { batch, height, width, channels }) => [{ shape: [batch, height, width, channels], type: dy.type }],
   lower: ({ attributes, inputs: [dy, position], outputs: [dx] }) => [use(maxPoolGradientKernel, attributes, { dy, position, dx })],
 };
 
 /** The maximum of each window. @param x [batch, height, width, channels] */
 export function maxPool(x: Tensor, { window, stride, padding }: Pick<MaxPoolProblem, 'window' | 'stride' | 'padding'>): Tensor {
   const [batch, height, width, channels] = imageShape('maxPool', x);
-  return apply(maxPoolOp, [x], { batch, height, width, channels, window, stride, padding })[0];
+  return apply(maxPoolOp, [x], { batch, height, width, channels, window, stride, padding, ...stored(x) })[0];
 }
 
 const globalAverageOp: Op<null> = {
   name: 'globalAveragePool',
+  takesHalves: true,
   infer: ([x]) => [{ shape: [x.shape[0], x.shape[3]] }],
   lower: ({ inputs: [x], outputs: [y] }) => [use(globalAverageKernel, averageProblem(x), { x, y })],
   gradient: ({ inputs: [x] }, [dy]) => [dy && apply(globalAverageGradientOp, [dy], { x })[0]],
@@ -36,13 +39,16 @@ const globalAverageOp: Op<null> = {
 
 const globalAverageGradientOp: Op<{ readonly x: Tensor }> = {
   name: 'globalAveragePoolGradient',
-  infer: (_, { x }) => [{ shape: x.shape }],
+  infer: (_, { x }) => [{ shape: x.shape, type: x.type }],
   lower: ({ attributes: { x }, inputs: [dy], outputs: [dx] }) => [use(globalAverageGradientKernel, averageProblem(x), { dy, dx })],
 };
 
-const averageProblem = ({ shape: [batch, height, width, channels] }: Tensor): { batch: number; pixels: number; channels: number } => ({ batch, pixels: height * width, channels });
+const averageProblem = (x: Tensor) => {
+  const [batch, height, width, channels] = x.shape;
+  return { batch, pixels: height * width, channels, ...stored(x) };
+};
 
-/** The mean over all pixels. @param x [batch, height, width, channels] @returns [batch, channels] */
+/** The mean over all pixels. @param x [batch, height, width, channels] @returns [batch, channels], f32 */
 export function globalAveragePool(x: Tensor): Tensor {
   imageShape('globalAveragePool', x);
   return apply(globalAverageOp, [x], null)[0];

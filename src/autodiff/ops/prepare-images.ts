@@ -4,7 +4,7 @@ import { input, type Tensor } from '../tensor.ts';
 
 const op: Op<PrepareImagesProblem> = {
   name: 'prepareImages',
-  infer: (_, { count, size }) => [{ shape: [count, size, size, 4] }],
+  infer: (_, { count, size, type }) => [{ shape: [count, size, size, 4], type }],
   lower: ({ attributes, inputs: [images, transforms], outputs: [output] }) => [use(prepareKernel, attributes, { images, transforms, output })],
 };
 

@@ -3,6 +3,7 @@ import { describe, elementCount, ShapeError, type Shape, type Tensor } from '../
 
 const op: Op<{ readonly shape: Shape }> = {
   name: 'reshape',
+  takesHalves: true,
   view: true,
   infer([x], { shape }) {
     if (elementCount(shape) !== x.length) throw new ShapeError(`reshape: ${describe(x)} does not fit [${shape.join(', ')}]`);

@@ -1,0 +1,8 @@
+import type { ConvolutionShape } from '../../kernels/convolution.ts';
+import { convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
+import type { KernelBench } from '../support/kernel-bench.ts';
+import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
+
+/** Nothing on an adapter without 16-bit floats. */
+const bench: KernelBench<ConvolutionShape> = { kernel: convolutionWeightGradientF16, problems: resnet50Convolutions };
+export default bench;
