@@ -158,6 +158,8 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'hardest mining': quadrupletCase({ margin: 0.5 }),
     'semi-hard mining': quadrupletCase({ margin: 0.5, mining: 'semi-hard' }),
     'random mining': quadrupletCase({ margin: 0.5, mining: 'random', seed: indices('seed', [5]) }),
+    'one hinge': quadrupletCase({ margin: 0.5, form: 'one-hinge', share: 0.25 }),
+    'two pairs': quadrupletCase({ margin: 0.9, form: 'two-pairs', mining: 'semi-hard' }),
   },
   relu: { 'both signs': { inputs: { x: samples([40], 1, awayFromZero) }, apply: ({ x }) => [relu(x)] } },
   multiply: {
