@@ -1,28 +1,74 @@
 import { SVD, Matrix } from 'ml-matrix';
 import type { State, StateTensor } from '../nn/state.ts';
 
+/** How a teacher's logits become the knowledge of a class (method.md, Semantic knowledge preservation). */
+export interface KnowledgeReading {
+  /** `softmax` is the mean of softmax(logits / temperature), `logits` the softmax of the mean of logits / temperature. */
+  readonly mean: 'softmax' | 'logits';
+  readonly temperature: number;
+}
+
+export const DEFAULT_READING: KnowledgeReading = { mean: 'softmax', temperature: 1 };
+
 /**
- * Class-oriented knowledge (Tursun et al. 2022; method.md): for each class the mean over its photos of the teacher's
- * softmax(logits / temperature). Prepared once, so that training needs neither the teacher nor a language model.
- * @param logits the teacher's, [photos, teacher classes]
- * @param labels of the photos, [photos], each below `classes`
- * @returns [classes, teacher classes]; each row sums to 1
+ * Class-oriented knowledge (Tursun et al. 2022; method.md) as it grows, photo by photo: sums in float64, in the order of the
+ * photos, so that whoever stores and restores them goes on bit by bit. Prepared once, it lets training do without the teacher
+ * and without a language model.
  */
-export function classKnowledge(logits: Float32Array, labels: Uint32Array, classes: number, temperature = 1): Float32Array {
-  const width = logits.length / labels.length;
-  const sums = new Float64Array(classes * width);
-  const counts = new Uint32Array(classes);
-  labels.forEach((label, photo) => {
-    const row = logits.subarray(photo * width, (photo + 1) * width);
-    const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
-    const powers = Float64Array.from(row, (value) => Math.exp((value - largest) / temperature));
-    const total = powers.reduce((a, b) => a + b, 0);
-    powers.forEach((power, index) => (sums[label * width + index] += power / total));
-    counts[label]++;
-  });
-  const without = counts.indexOf(0);
-  if (without >= 0) throw new RangeError(`class ${without} has no photo, so the teacher says nothing of it`);
-  return Float32Array.from(sums, (sum, index) => sum / counts[Math.floor(index / width)]);
+export class ClassKnowledge {
+  readonly width: number;
+  /** [classes, width]. */
+  readonly sums: Float64Array;
+  /** Photos of each class, [classes]. */
+  readonly counts: Uint32Array;
+  private readonly reading: KnowledgeReading;
+
+  /** @param width the teacher's classes @param begun what an earlier process had come to */
+  constructor(classes: number, width: number, reading: KnowledgeReading, begun?: Pick<ClassKnowledge, 'sums' | 'counts'>) {
+    this.width = width;
+    this.reading = reading;
+    this.sums = begun?.sums.slice() ?? new Float64Array(classes * width);
+    this.counts = begun?.counts.slice() ?? new Uint32Array(classes);
+  }
+
+  /** @param logits the teacher's, [photos, width] @param labels of the photos, [photos], each below the number of classes */
+  add(logits: Float32Array, labels: Uint32Array): void {
+    const { sums, counts, width, reading: { mean, temperature } } = this;
+    labels.forEach((label, photo) => {
+      const row = logits.subarray(photo * width, (photo + 1) * width);
+      const said = mean === 'softmax' ? softmaxOf(Float64Array.from(row, (logit) => logit / temperature)) : row;
+      said.forEach((value, index) => (sums[label * width + index] += value));
+      counts[label]++;
+    });
+  }
+
+  /** @returns [classes, width], each row a distribution @throws RangeError where a class had no photo */
+  table(): Float32Array {
+    const { sums, counts, width, reading: { mean, temperature } } = this;
+    const without = counts.indexOf(0);
+    if (without >= 0) throw new RangeError(`class ${without} has no photo, so the teacher says nothing of it`);
+    const rows = Array.from(counts, (count, label) => {
+      const means = sums.subarray(label * width, (label + 1) * width).map((sum) => sum / count);
+      return mean === 'softmax' ? means : softmaxOf(means.map((logit) => logit / temperature));
+    });
+    const table = new Float32Array(sums.length);
+    rows.forEach((row, label) => table.set(row, label * width));
+    return table;
+  }
+}
+
+/** Of logits that are all in memory. @returns [classes, teacher classes], see ClassKnowledge */
+export function classKnowledge(logits: Float32Array, labels: Uint32Array, classes: number, reading: KnowledgeReading = DEFAULT_READING): Float32Array {
+  const knowledge = new ClassKnowledge(classes, logits.length / labels.length, reading);
+  knowledge.add(logits, labels);
+  return knowledge.table();
+}
+
+function softmaxOf(logits: Float64Array): Float64Array {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const total = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / total);
 }
 
 /**

@@ -2,10 +2,14 @@ import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels
 import { add } from '../autodiff/ops/add.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
 import { prepareImages } from '../autodiff/ops/prepare-images.ts';
+import { mean } from '../autodiff/ops/reduce.ts';
+import { reshape } from '../autodiff/ops/reshape.ts';
 import { selectRows } from '../autodiff/ops/rows.ts';
-import { scaleBy } from '../autodiff/ops/scale.ts';
+import { scale, scaleBy } from '../autodiff/ops/scale.ts';
+import { softmax } from '../autodiff/ops/softmax.ts';
 import type { Feeds } from '../autodiff/program.ts';
 import { constant, input, type Tensor } from '../autodiff/tensor.ts';
+import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { BatchStatistics, Network } from '../nn/layers.ts';
 import type { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
@@ -42,6 +46,16 @@ export interface Objective {
   readonly count: number;
   /** The same objective on fewer images. Only where the loss is a mean over images, so that a batch can come in parts. */
   readonly ofCount?: (count: number) => Objective;
+  /** The same objective in two parts. Only where a loss over the whole batch sees of each image what the network makes of it alone. */
+  readonly encoded?: EncodedObjective;
+}
+
+/** An objective in two parts, so that a batch can pass through the network in micro-batches and meet in the loss. */
+export interface EncodedObjective {
+  /** What the network makes of so many images, [count, width]. */
+  encode(count: number): { readonly encoded: Tensor; readonly batchStatistics: BatchStatistics; feeds(batch: TrainingBatch): Feeds };
+  /** @param encoded the whole batch, [batch, width] */
+  loss(encoded: Tensor): Pick<Objective, 'loss' | 'reported' | 'feeds'>;
 }
 
 /** Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph. */
@@ -73,8 +87,18 @@ export interface RetrievalLosses {
   readonly quadrupletStart: number;
   /** Steps over which its weight then rises. */
   readonly quadrupletRamp: number;
+  /** Of the quadruplet loss: see shaders/quadruplet_loss_mining.wgsl for its forms. */
+  readonly form: NonNullable<QuadrupletLossProblem['form']>;
   readonly margin: number;
+  /** Of the second hinge of two pairs. */
+  readonly secondMargin: number;
+  /** Of the other domain's negative in the one hinge; 1 - share is that of the own domain's. */
+  readonly share: number;
   readonly mining: NonNullable<QuadrupletLossProblem['mining']>;
+  /** Divides the classifier's logits: 1 for a linear one, about 0.05 for cosines. */
+  readonly classifierTemperature: number;
+  /** Images whose knowledge is preserved. */
+  readonly preservedDomains: 'both' | 'photos';
 }
 
 export const DEFAULT_LOSSES: RetrievalLosses = {
@@ -83,32 +107,102 @@ export const DEFAULT_LOSSES: RetrievalLosses = {
   preservation: 1,
   quadrupletStart: 0,
   quadrupletRamp: 0,
+  form: 'domain-balanced',
   margin: 0.2,
+  secondMargin: 0.1,
+  share: 0.5,
   mining: 'hardest',
+  classifierTemperature: 1,
+  preservedDomains: 'both',
 };
+
+/** The temperature of method.md for a cosine classifier. */
+export const COSINE_TEMPERATURE = 0.05;
+
+/** Where the knowledge that is to be preserved comes from (method.md, Semantic knowledge preservation). */
+export type TeacherSignal =
+  /** Prepared once, by class: [classes, teacher classes], each row a distribution. */
+  | { readonly kind: 'class-oriented'; readonly knowledge: Float32Array }
+  /** The teacher itself, frozen, which sees each image of each step: the baseline of SAKE (Liu et al., ICCV 2019). */
+  | { readonly kind: 'online'; readonly network: Classifier; readonly temperature: number };
 
 /**
  * The three losses of Tursun et al. (2022): domain-balanced quadruplet, semantic classification, semantic knowledge
- * preservation.
- * @param knowledge [classes, teacher classes]: for each class the teacher's mean softmax over its photos
+ * preservation. Of the last it also reports the divergence, which is 0 where the head says just what the teacher does.
  */
 export function retrievalObjective(
   network: RetrievalNetwork,
   shape: BatchShape,
   losses: RetrievalLosses,
-  knowledge: Float32Array | undefined,
+  teacher: TeacherSignal | undefined,
   batchNorm: 'train' | 'frozen' = 'train',
 ): Objective {
-  const { classes, teacherClasses } = network.retrieval;
+  const encodeImages = (images: Tensor): ReturnType<EncodedObjective['encode']> => {
+    const { encoded, batchStatistics } = network.encode(images, batchNorm);
+    return { encoded, batchStatistics, feeds: ({ images: pixels, transforms }) => ({ images: pixels, transforms }) };
+  };
   const { count } = shape;
+  const images = imageInput(shape);
+  const targets = teacher && ((labels: Tensor, ofPreserved: OfPreserved) => targetsOf(network, teacher, images, labels, ofPreserved));
+  const loss: EncodedObjective['loss'] = (encoded) => retrievalLoss(network, encoded, losses, targets);
+  const whole = encodeImages(images);
+  const ofWhole = loss(whole.encoded);
+  return {
+    network,
+    batchStatistics: whole.batchStatistics,
+    count,
+    ...ofWhole,
+    feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
+    // No ofCount: the quadruplet loss looks for its negatives in the whole batch. An online teacher has to see the images as well.
+    ...(teacher?.kind !== 'online' && { encoded: { encode: (part: number) => encodeImages(imageInput({ ...shape, count: part })), loss } }),
+  };
+}
+
+/** What the teacher says of images, [rows, teacher classes], and the mean entropy of it, [1]. */
+interface TeacherTargets {
+  readonly probabilities: Tensor;
+  readonly entropy: Tensor;
+}
+
+/** Some rows of a tensor that has one for each image of the batch. */
+type OfPreserved = (ofAll: Tensor) => Tensor;
+
+function targetsOf({ retrieval: { classes, teacherClasses } }: RetrievalNetwork, teacher: TeacherSignal, images: Tensor, labels: Tensor, ofPreserved: OfPreserved): TeacherTargets {
+  if (teacher.kind === 'online') {
+    const { probabilities, entropy } = softmax(teacher.network.apply(ofPreserved(images), 'eval').logits, teacher.temperature);
+    return { probabilities, entropy: mean(entropy) };
+  }
+  const { knowledge } = teacher;
+  const entropies = Float32Array.from({ length: classes }, (_, row) => knowledge.subarray(row * teacherClasses, (row + 1) * teacherClasses).reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0));
+  return {
+    probabilities: ofPreserved(selectRows(constant('knowledge', [classes, teacherClasses], knowledge), labels)),
+    entropy: mean(ofPreserved(selectRows(constant('entropies', [classes, 1], entropies), labels))),
+  };
+}
+
+/** Takes rows of a tensor of any shape by their numbers. */
+function rowsOf(tensor: Tensor, rows: Tensor): Tensor {
+  const [count, ...rest] = tensor.shape;
+  return reshape(selectRows(reshape(tensor, [count, tensor.length / count]), rows), [rows.length, ...rest]);
+}
+
+/** The three losses on what the network's first part made of a batch. @param encoded [batch, embedding] */
+function retrievalLoss(
+  network: RetrievalNetwork,
+  encoded: Tensor,
+  losses: RetrievalLosses,
+  targets: ((labels: Tensor, ofPreserved: OfPreserved) => TeacherTargets) | undefined,
+): ReturnType<EncodedObjective['loss']> {
+  const [count] = encoded.shape;
   const labels = input('labels', [count], 'u32');
   const domains = input('domains', [count], 'u32');
-  const { embeddings, classLogits, teacherLogits, batchStatistics } = network.apply(imageInput(shape), batchNorm);
+  const { embeddings, classLogits, teacherLogits } = network.heads(encoded);
 
-  const random = losses.mining === 'random';
+  const { form, margin, secondMargin, share, mining } = losses;
+  const random = mining === 'random';
   const seed = random ? input('miningSeed', [1], 'u32') : undefined;
-  const quadruplet = quadrupletLoss(embeddings, labels, domains, { margin: losses.margin, mining: losses.mining, seed });
-  const classification = softmaxCrossEntropy(classLogits, labels);
+  const quadruplet = quadrupletLoss(embeddings, labels, domains, { form, margin, secondMargin, share, mining, seed });
+  const classification = softmaxCrossEntropy(classLogits, labels, losses.classifierTemperature);
   // Weights are inputs, so that a loss can set in during training without another program.
   const weight = (name: string): Tensor => input(`${name}Weight`, [1]);
   let loss = add(scaleBy(quadruplet.loss, weight('quadruplet')), scaleBy(classification, weight('classification')));
@@ -116,31 +210,30 @@ export function retrievalObjective(
     ['quadruplet', quadruplet.loss],
     ['classification', classification],
   ];
-  const preserves = teacherLogits !== undefined && knowledge !== undefined;
+  const preserves = teacherLogits !== undefined && targets !== undefined;
+  const photosOnly = preserves && losses.preservedDomains === 'photos';
   if (preserves) {
-    const table = constant('knowledge', [classes, teacherClasses], knowledge);
-    const preservation = softmaxCrossEntropy(teacherLogits, selectRows(table, labels));
+    // A balanced batch is half photos.
+    const photoRows = photosOnly ? input('photoRows', [count / 2], 'u32') : undefined;
+    const ofPreserved: OfPreserved = (ofAll) => (photoRows === undefined ? ofAll : rowsOf(ofAll, photoRows));
+    const { probabilities, entropy } = targets(labels, ofPreserved);
+    const preservation = softmaxCrossEntropy(ofPreserved(teacherLogits), probabilities);
     loss = add(loss, scaleBy(preservation, weight('preservation')));
-    terms.push(['preservation', preservation]);
+    terms.push(['preservation', preservation], ['divergence', add(preservation, scale(entropy, -1))]);
   }
   return {
-    network,
     loss,
-    batchStatistics,
     reported: {
       ...Object.fromEntries(terms.map(([name, tensor]) => [name, { tensor, names: [name] }])),
       quadrupletStatistics: { tensor: quadruplet.statistics, names: QUADRUPLET_STATISTICS },
     },
-    count,
-    // No ofCount: the quadruplet loss looks for its negatives in the whole batch.
-    feeds: ({ step, images, transforms, labels: classLabels, domains: imageDomains }) => ({
-      images,
-      transforms,
+    feeds: ({ step, labels: classLabels, domains: imageDomains }) => ({
       labels: classLabels,
       domains: imageDomains,
       quadrupletWeight: Float32Array.of(losses.quadruplet * ramp(step, losses.quadrupletStart, losses.quadrupletRamp)),
       classificationWeight: Float32Array.of(losses.classification),
       ...(preserves && { preservationWeight: Float32Array.of(losses.preservation) }),
+      ...(photosOnly && { photoRows: Uint32Array.from(imageDomains.keys()).filter((row) => imageDomains[row] === DOMAIN_INDEX.photo) }),
       ...(random && { miningSeed: Uint32Array.of(step) }),
     }),
   };

@@ -1,0 +1,97 @@
+import { RecordedChoices, type Chooser } from '../autodiff/choices.ts';
+import { Storage } from '../autodiff/storage.ts';
+import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
+import type { Device } from '../gpu/device.ts';
+import { Classifier, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
+import { RandomStream, STREAM } from '../random/philox.ts';
+import type { ModelFile } from './checkpoint.ts';
+import { fingerprint } from './fingerprint.ts';
+import { ClassKnowledge, type KnowledgeReading } from './knowledge.ts';
+import { sameOrigin, type Knowledge, type KnowledgeOrigin, type PartialKnowledge } from './knowledge-file.ts';
+import { EMBEDDING_BATCH, imageRows, loadState, type ImageRows } from './model.ts';
+
+/** Which photos a teacher sees, and how it is read. */
+export interface DistillationSettings {
+  readonly reading: KnowledgeReading;
+  /** Photos of a class, drawn by the seed; 0 for all. */
+  readonly photosPerClass: number;
+  readonly seed: number;
+  /** Side of the photos in pixels. */
+  readonly imageSize: number;
+}
+
+export interface DistillationOptions {
+  readonly device: Device;
+  readonly chooser?: Chooser;
+  readonly dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train' | 'images'>;
+  /** A classifier's weights; all but its number of classes is in `network`. */
+  readonly teacher: { readonly file: ModelFile; readonly name: string };
+  readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses' | 'classifier' | 'embedding'>;
+  readonly settings: DistillationSettings;
+  /** What an earlier process had come to. It is taken up where it is of this very distillation, and otherwise left alone. */
+  readonly begun?: PartialKnowledge;
+  /** Hears of the state every so many batches; must have stored it when its promise resolves. */
+  readonly onPartial?: (partial: PartialKnowledge) => Promise<void>;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Batches from one stored state to the next. */
+export const BATCHES_BETWEEN_STATES = 16;
+
+/**
+ * Class-oriented distillation (method.md): the teacher sees each photo of the seen classes once, and what it says is averaged
+ * by class. Continued from a stored state, it ends with the very bits of one that was not interrupted.
+ * @throws StateMismatchError where the weights are not a classifier's of this network
+ */
+export async function distill({ device, chooser, dataset, teacher: { file, name }, network, settings, begun, onPartial, onProgress }: DistillationOptions): Promise<Knowledge> {
+  const { seenClasses: classes, images } = dataset;
+  const { imageSize, reading } = settings;
+  const photos = distilledPhotos(dataset, settings);
+  const origin: KnowledgeOrigin = { ...settings, teacher: file.checksum, photos: await fingerprint(photos) };
+  const goesOn = begun !== undefined && sameOrigin(begun.origin, origin) ? begun : undefined;
+
+  const choices = new RecordedChoices(chooser, new Map(Object.entries(goesOn?.variants ?? {})));
+  const storage = new Storage(device, choices);
+  let rows: ImageRows | undefined;
+  try {
+    const teacherClasses = teacherClassesOf(file, name);
+    const teacher = new Classifier({ ...network, classes: teacherClasses });
+    loadState(teacher, storage, file.state, name);
+    rows = await imageRows(storage, imageSize, (input) => teacher.apply(input, 'eval').logits);
+    const labelOf = new Map(classes.map((className, label) => [className, label]));
+    const knowledge = new ClassKnowledge(classes.length, teacherClasses, reading, goesOn);
+    const chunk = BATCHES_BETWEEN_STATES * EMBEDDING_BATCH;
+    for (let done = goesOn?.photosDone ?? 0; done < photos.length; ) {
+      const part = photos.slice(done, done + chunk);
+      const logits = await rows.compute(part, images, (count) => onProgress?.(done + count, photos.length));
+      knowledge.add(logits, Uint32Array.from(part, ({ className }) => labelOf.get(className) as number));
+      done += part.length;
+      if (done < photos.length) await onPartial?.({ classes, origin, photosDone: done, sums: knowledge.sums, counts: knowledge.counts, variants: Object.fromEntries(choices.record) });
+    }
+    return { classes, table: { shape: [classes.length, teacherClasses], values: knowledge.table() }, counts: knowledge.counts, origin };
+  } finally {
+    rows?.destroy();
+    storage.destroy();
+  }
+}
+
+/** The number of classes that a classifier's weights know. @throws DatasetError where they are no classifier's */
+export function teacherClassesOf({ state }: ModelFile, name: string): number {
+  const classes = state.get('fc.weight')?.shape[0];
+  if (classes === undefined) throw new DatasetError(`${name} has no fc.weight, so it is no teacher: a classifier's weights are needed, such as torchvision's resnet50`);
+  return classes;
+}
+
+/** The photos that the teacher sees, in the order of the data. */
+export function distilledPhotos({ name, seenClasses, train }: DistillationOptions['dataset'], { photosPerClass, seed }: Pick<DistillationSettings, 'photosPerClass' | 'seed'>): Sample[] {
+  const photos = train.filter(({ domain }) => domain === 'photo');
+  const without = seenClasses.filter((className) => !photos.some((photo) => photo.className === className));
+  if (without.length > 0) throw new DatasetError(`${name}: a teacher can say nothing of ${without.slice(0, 8).join(', ')}, of which there is no photo`);
+  if (photosPerClass === 0) return photos;
+  const drawn = new Set<Sample>();
+  seenClasses.forEach((className, label) => {
+    const ofClass = photos.filter((photo) => photo.className === className);
+    for (const photo of new RandomStream(seed, STREAM.distillation, [label, 0]).shuffle(ofClass).slice(0, photosPerClass)) drawn.add(photo);
+  });
+  return photos.filter((photo) => drawn.has(photo));
+}
