@@ -6,19 +6,9 @@ import { Classifier, type RetrievalNetworkSettings } from '../nn/retrieval-netwo
 import { RandomStream, STREAM } from '../random/philox.ts';
 import type { ModelFile } from './checkpoint.ts';
 import { fingerprint } from './fingerprint.ts';
-import { ClassKnowledge, type KnowledgeReading } from './knowledge.ts';
-import { sameOrigin, type Knowledge, type KnowledgeOrigin, type PartialKnowledge } from './knowledge-file.ts';
-import { EMBEDDING_BATCH, imageRows, loadState, type ImageRows } from './model.ts';
-
-/** Which photos a teacher sees, and how it is read. */
-export interface DistillationSettings {
-  readonly reading: KnowledgeReading;
-  /** Photos of a class, drawn by the seed; 0 for all. */
-  readonly photosPerClass: number;
-  readonly seed: number;
-  /** Side of the photos in pixels. */
-  readonly imageSize: number;
-}
+import { ClassKnowledge } from './knowledge.ts';
+import { sameOrigin, type DistillationSettings, type Knowledge, type KnowledgeOrigin, type PartialKnowledge } from './knowledge-file.ts';
+import { imageRows, loadState, type ImageRows } from './model.ts';
 
 export interface DistillationOptions {
   readonly device: Device;
@@ -30,22 +20,23 @@ export interface DistillationOptions {
   readonly settings: DistillationSettings;
   /** What an earlier process had come to. It is taken up where it is of this very distillation, and otherwise left alone. */
   readonly begun?: PartialKnowledge;
-  /** Hears of the state every so many batches; must have stored it when its promise resolves. */
+  /** Batches from one call of `onPartial` to the next. */
+  readonly stateEvery?: number;
+  /** Hears of the state; must have stored it when its promise resolves. */
   readonly onPartial?: (partial: PartialKnowledge) => Promise<void>;
+  /** Hears how many photos were seen before. */
+  readonly onStart?: (photosDone: number) => void;
   readonly onProgress?: (done: number, total: number) => void;
 }
-
-/** Batches from one stored state to the next. */
-export const BATCHES_BETWEEN_STATES = 16;
 
 /**
  * Class-oriented distillation (method.md): the teacher sees each photo of the seen classes once, and what it says is averaged
  * by class. Continued from a stored state, it ends with the very bits of one that was not interrupted.
  * @throws StateMismatchError where the weights are not a classifier's of this network
  */
-export async function distill({ device, chooser, dataset, teacher: { file, name }, network, settings, begun, onPartial, onProgress }: DistillationOptions): Promise<Knowledge> {
+export async function distill({ device, chooser, dataset, teacher: { file, name }, network, settings, begun, stateEvery = 16, onPartial, onStart, onProgress }: DistillationOptions): Promise<Knowledge> {
   const { seenClasses: classes, images } = dataset;
-  const { imageSize, reading } = settings;
+  const { imageSize, reading, batchSize } = settings;
   const photos = distilledPhotos(dataset, settings);
   const origin: KnowledgeOrigin = { ...settings, teacher: file.checksum, photos: await fingerprint(photos) };
   const goesOn = begun !== undefined && sameOrigin(begun.origin, origin) ? begun : undefined;
@@ -57,12 +48,13 @@ export async function distill({ device, chooser, dataset, teacher: { file, name 
     const teacherClasses = teacherClassesOf(file, name);
     const teacher = new Classifier({ ...network, classes: teacherClasses });
     loadState(teacher, storage, file.state, name);
-    rows = await imageRows(storage, imageSize, (input) => teacher.apply(input, 'eval').logits);
+    rows = await imageRows(storage, imageSize, (input) => teacher.apply(input, 'eval').logits, batchSize);
     const labelOf = new Map(classes.map((className, label) => [className, label]));
     const knowledge = new ClassKnowledge(classes.length, teacherClasses, reading, goesOn);
-    const chunk = BATCHES_BETWEEN_STATES * EMBEDDING_BATCH;
-    for (let done = goesOn?.photosDone ?? 0; done < photos.length; ) {
-      const part = photos.slice(done, done + chunk);
+    const begin = goesOn?.photosDone ?? 0;
+    onStart?.(begin);
+    for (let done = begin; done < photos.length; ) {
+      const part = photos.slice(done, done + stateEvery * batchSize);
       const logits = await rows.compute(part, images, (count) => onProgress?.(done + count, photos.length));
       knowledge.add(logits, Uint32Array.from(part, ({ className }) => labelOf.get(className) as number));
       done += part.length;

@@ -9,16 +9,22 @@ export class KnowledgeError extends Error {
   override readonly name = 'KnowledgeError';
 }
 
-/** All that decides the numbers of a distillation. */
-export interface KnowledgeOrigin {
-  /** Checksum of the teacher's weights. */
-  readonly teacher: string;
+/** Which photos a teacher sees, and how it is read. */
+export interface DistillationSettings {
   readonly reading: KnowledgeReading;
   /** Photos of a class that the teacher sees, drawn by the seed; 0 for all. */
   readonly photosPerClass: number;
   readonly seed: number;
   /** Side of the photos in pixels. */
   readonly imageSize: number;
+  /** Photos that the teacher sees at once. */
+  readonly batchSize: number;
+}
+
+/** All that decides the numbers of a distillation. */
+export interface KnowledgeOrigin extends DistillationSettings {
+  /** Checksum of the teacher's weights. */
+  readonly teacher: string;
   /** Of the photos, see `fingerprint`. */
   readonly photos: string;
 }

@@ -365,7 +365,7 @@ async function classOrientedSignal({ device, chooser, dataset, training, start, 
   }
   const asked = teacher ?? startTeaches;
   if (losses.preservation > 0 && asked !== undefined) {
-    const settings = { reading, photosPerClass, seed, imageSize };
+    const settings = { reading, photosPerClass, seed, imageSize, batchSize: EMBEDDING_BATCH };
     const { table } = await distill({ device, chooser, dataset, teacher: asked, network, settings, onProgress: (done, total) => onProgress?.('teacher', done, total) });
     return prepared(table, asked.file.checksum);
   }
