@@ -143,5 +143,5 @@ function required(tensors: ReadonlyMap<string, StoredTensor>, name: string, file
   return tensor;
 }
 
-/** A copy, at the start of a buffer of its own. */
-const aligned = ({ bytes }: StoredTensor): ArrayBuffer => bytes.slice().buffer as ArrayBuffer;
+/** A copy, at the start of a buffer of its own. (The `slice` of Node's Buffer, which bytes may be, copies nothing.) */
+const aligned = ({ bytes }: StoredTensor): ArrayBuffer => new Uint8Array(bytes).buffer;
