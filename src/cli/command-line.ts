@@ -8,11 +8,12 @@ import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
+import { teacherCostCommand } from './teacher-cost.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [distillCommand, trainCommand, evaluateCommand, embedCommand, searchCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [distillCommand, trainCommand, evaluateCommand, embedCommand, searchCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.
@@ -47,7 +48,7 @@ function newParser(commands: readonly Command[], onOptions: (values: Readonly<Re
   return parser;
 }
 
-function register(parser: Parser, { name, summary, options, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
+function register(parser: Parser, { name, summary, options, alsoConfigured, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
   const sub = parser.command(name).description(summary);
   for (const [key, option] of Object.entries(options)) {
     const flag = `--${optionName(key)}`;
@@ -60,7 +61,7 @@ function register(parser: Parser, { name, summary, options, positionals, run }: 
   if (positionals !== undefined) sub.argument(`<${positionals.name}...>`, positionals.help);
   sub.action(async (...parsed: unknown[]) => {
     const { config, ...flags } = sub.opts<Record<string, unknown> & { config?: string }>();
-    const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config);
+    const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config, alsoConfigured);
     const given = { ...configured, ...flags };
     const values = resolveOptions(options, given);
     onOptions(values);

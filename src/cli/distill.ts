@@ -38,6 +38,7 @@ export const distillCommand = defineCommand({
   name: 'distill',
   summary: "Ask a teacher once what it sees in each class's photos; a killed run goes on where it was",
   options: DISTILL_OPTIONS,
+  alsoConfigured: TRAIN_OPTIONS,
   async run(options) {
     checkTuning(options);
     await ensureAdapter(options.adapter);

@@ -416,7 +416,8 @@ async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: 
   return result;
 }
 
-function optimizerOf({ optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
+/** The optimiser with its groups of parameters. */
+export function optimizerOf({ optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
   const settings = kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
   const isTrunk = (name: string): boolean => TRUNK_PARAMETER.test(name);
   const isWeight = (name: string): boolean => (layouts.get(name)?.fileShape.length ?? 0) > 1;
