@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
 import { readJsonFile, type Command } from './command.ts';
 import { demoCommand } from './demo.ts';
+import { ablateCommand } from './ablate.ts';
 import { distillCommand } from './distill.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
@@ -13,7 +14,7 @@ import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [distillCommand, trainCommand, evaluateCommand, embedCommand, searchCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [distillCommand, trainCommand, evaluateCommand, embedCommand, searchCommand, ablateCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.

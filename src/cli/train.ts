@@ -156,12 +156,13 @@ async function readTeacher({ teacher, teacherMode, weights }: TrainValues, resum
   return name === undefined ? undefined : { file: await readModelFile(name, teacher === undefined ? '--weights' : '--teacher'), name };
 }
 
-async function readKnowledge(file: string): Promise<Knowledge> {
+/** The table that --knowledge names. */
+export async function readKnowledge(file: string): Promise<Knowledge> {
   return parseKnowledge(await readGivenFile(file, '--knowledge'), file);
 }
 
 /** The options with what the knowledge's file says of its reading, unless another one was asked for. */
-function readAs(options: TrainValues, knowledge: Knowledge | undefined, given: Readonly<Record<string, unknown>>): TrainValues {
+export function readAs<Values extends Pick<TrainValues, 'teacherMean' | 'teacherTemperature' | 'teacherPhotos'>>(options: Values, knowledge: Knowledge | undefined, given: Readonly<Record<string, unknown>>): Values {
   if (knowledge === undefined) return options;
   const { reading, photosPerClass } = knowledge.origin;
   const read = { teacherMean: reading.mean, teacherTemperature: reading.temperature, teacherPhotos: photosPerClass };

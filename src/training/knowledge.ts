@@ -1,4 +1,4 @@
-import { SVD, Matrix } from 'ml-matrix';
+import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import type { State, StateTensor } from '../nn/state.ts';
 
 /** How a teacher's logits become the knowledge of a class (method.md, Semantic knowledge preservation). */
@@ -76,6 +76,9 @@ function softmaxOf(logits: Float64Array): Float64Array {
  * embedding = S_d V_d^T and teacher head = U_d with the old bias, so that the head on the embedding is the best rank-d
  * approximation of the old classifier. The trunk is taken over.
  *
+ * U are the eigenvectors of W W^T, and S_d V_d^T = U_d^T W: that takes a tenth of the time of a library's full decomposition
+ * of ImageNet's 1000 x 2048, and squares nothing that matters, as neither factor is divided by a singular value.
+ *
  * Where the teacher knows every class that is to be trained on, the new classifier begins as the teacher's rows for them;
  * begun at random instead, its large first gradients spoil the embedding. Otherwise it is not in the result.
  * @param state of a Classifier: trunk, fc.weight [classes, features], fc.bias [classes]
@@ -86,16 +89,15 @@ export function retrievalStateFrom(state: State, embedding: number, teacherRow?:
   const weight = take(result, 'fc.weight');
   const bias = take(result, 'fc.bias');
   const [classes, features] = weight.shape;
-  const rows = Array.from({ length: classes }, (_, row) => Array.from(weight.values.subarray(row * features, (row + 1) * features)));
-  const { leftSingularVectors: left, rightSingularVectors: right, diagonal } = new SVD(new Matrix(rows), { autoTranspose: true });
-  // Beyond the classifier's rank there is nothing to keep; those components stay zero.
-  const rank = Math.min(embedding, diagonal.length);
+  const rows = new Matrix(Array.from({ length: classes }, (_, row) => Array.from(weight.values.subarray(row * features, (row + 1) * features))));
+  const { realEigenvalues: squares, eigenvectorMatrix: vectors } = new EigenvalueDecomposition(rows.mmul(rows.transpose()), { assumeSymmetric: true });
+  const strongest = [...squares.keys()].sort((a, b) => squares[b] - squares[a]).slice(0, embedding);
+  const left = vectors.subMatrixColumn(strongest);
+  // Where an embedding has more components than there are classes, those beyond stay zero.
   const down = new Float32Array(embedding * features);
+  down.set(left.transpose().mmul(rows).to1DArray());
   const up = new Float32Array(classes * embedding);
-  for (let d = 0; d < rank; d++) {
-    for (let f = 0; f < features; f++) down[d * features + f] = diagonal[d] * right.get(f, d);
-    for (let c = 0; c < classes; c++) up[c * embedding + d] = left.get(c, d);
-  }
+  for (let c = 0; c < classes; c++) up.set(left.getRow(c), c * embedding);
   result.set('embedding.weight', { shape: [embedding, features], values: down });
   result.set('embedding.bias', { shape: [embedding], values: new Float32Array(embedding) });
   result.set('teacher.weight', { shape: [classes, embedding], values: up });

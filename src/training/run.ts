@@ -439,15 +439,17 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
   if (file.about.settings === undefined || file.moments.size === 0) {
     throw new CheckpointError(`${name} holds a model for use, and no state of a training; start a new training from its weights instead (--weights)`);
   }
-  const before = flatten({ settings: file.about.settings, data: file.about.data ?? null });
-  const after = flatten(now);
-  before.delete('data.name');
-  after.delete('data.name');
-  const different = [...new Set([...before.keys(), ...after.keys()])].filter((key) => before.get(key) !== after.get(key));
-  if (different.length > 0) {
-    const lines = different.map((key) => `${key}: ${before.get(key) ?? 'nothing'} then, ${after.get(key) ?? 'nothing'} now`);
+  const lines = differences({ settings: file.about.settings, data: file.about.data ?? null }, now, ['data.name']);
+  if (lines.length > 0) {
     throw new CheckpointError(`${name} was trained otherwise, so it cannot be resumed as it was (start a new training from its weights instead, with --weights):\n  ${lines.join('\n  ')}`);
   }
+}
+
+/** Where two descriptions differ, a line each, such as "losses.margin: 0.2 then, 0.5 now". @param ignored keys that do not matter */
+export function differences(before: Json, after: Json, ignored: readonly string[] = []): string[] {
+  const [then, now] = [flatten(before), flatten(after)];
+  const keys = [...new Set([...then.keys(), ...now.keys()])].filter((key) => !ignored.includes(key) && then.get(key) !== now.get(key));
+  return keys.map((key) => `${key}: ${then.get(key) ?? 'nothing'} then, ${now.get(key) ?? 'nothing'} now`);
 }
 
 function flatten(value: Json, prefix = ''): Map<string, string> {
