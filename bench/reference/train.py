@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The recipe of docs/method.md in plain PyTorch: the yardstick for sketchgrad's losses and mAP.
 
-    python3 bench/reference/train.py FOLDER [--losses classification,quadruplet,preservation] [--steps N] [--device cpu]
+    /usr/bin/python3 bench/reference/train.py FOLDER [--losses classification,quadruplet,preservation] [--steps N] [--device cpu]
 
 FOLDER is what bench/reference/export.ts wrote: the same images, batches, augmentations, starting weights and knowledge that
 sketchgrad uses, so that nothing but the engine differs. Writes FOLDER/pytorch.jsonl, a line a step, and prints the metrics of
@@ -97,7 +97,7 @@ DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 def prepare(pixels, transforms):
     """Images u8 [N, S, S, 3] as the network wants them, read through each one's affine map; outside is its fill."""
     size = pixels.shape[1]
-    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    x = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 255
     if transforms is not None:
         t = torch.from_numpy(transforms)
         rows, columns = torch.meshgrid(torch.arange(size, dtype=torch.float32), torch.arange(size, dtype=torch.float32), indexing='ij')

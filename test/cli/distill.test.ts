@@ -24,7 +24,7 @@ let folder: string;
 const cacheHome = process.env.XDG_CACHE_HOME;
 const at = (...names: string[]): string => path.join(folder, ...names);
 const data = (): string[] => ['--data', at('shapes'), '--unseen', at('unseen.txt'), '--size', '32', '--width', '0.25', '--deterministic'];
-const distilling = (out: string): string[] => ['distill', '--weights', at('teacher.safetensors'), ...data(), '--batch', '4', '--save-every', '1', '--out', at(out)];
+const distilling = (out: string): string[] => ['distill', '--weights', at('teacher.safetensors'), ...data(), '--batch', '4', '--save-every', '1', '--teacher-temperature', '2', '--out', at(out)];
 
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-distill-'));
@@ -58,9 +58,11 @@ test('distill: a table of all seen classes, which train takes', async () => {
   const trained = await runCaptured([...training, '--out', at('run')]);
   assert.is(trained.code, 0, trained.stderr);
   assert.not.match(trained.stderr, /teacher 72\/72/, 'the teacher is not asked again');
-  const refused = await runCaptured([...training, '--out', at('refused'), '--teacher-temperature', '2']);
+  const resumed = await runCaptured(['train', '--resume', at('run')]);
+  assert.is(resumed.code, 0, 'the reading of the knowledge is among the settings of the run');
+  const refused = await runCaptured([...training, '--out', at('refused'), '--teacher-temperature', '3']);
   assert.is(refused.code, 1);
-  assert.match(refused.stderr, /whole was distilled as the mean of softmax outputs at temperature 1, and the training asks for .* temperature 2/);
+  assert.match(refused.stderr, /whole was distilled as the mean of softmax outputs at temperature 2, and the training asks for .* temperature 3/);
 });
 
 test('distill: killed in the middle and started again, the file has the same bytes', async () => {
