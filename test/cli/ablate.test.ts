@@ -58,7 +58,7 @@ test('ablate: every step with mean and spread, as text, JSON and markdown', asyn
 test('ablate: what is there is not computed again, and a lost result comes back with the same figures', async () => {
   const before = await table();
   const kept = await stat(at('ablation', 'classification-1.json'));
-  await rm(at('ablation', 'quadruplet-1.json'));
+  await rm(at('ablation', 'untrained-heads-1.json'));
   const { code, stderr } = await ablate('--seeds', '1');
   assert.is(code, 0, stderr);
   assert.is((await stat(at('ablation', 'classification-1.json'))).mtimeMs, kept.mtimeMs);
