@@ -1,8 +1,8 @@
-import { ceilDivide, f32, foldGrid, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
 import { EPSILON, sumError, type Expected, type Kernel, type KernelCall, type Operand, type Values } from './kernel.ts';
 
 export interface QuadrupletLossProblem {
-  /** Items in the batch, sketches and photos together; up to 512 as the lists of partners take count^2 words. */
+  /** Items in the batch, sketches and photos together; distances and lists of partners take count^2 words each. */
   readonly count: number;
   /** Components of an embedding. */
   readonly width: number;
@@ -80,47 +80,55 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
     const { Element, elements } = widestElement(width);
     const rows = traits.kind === 'cpu' ? 1 : 8;
     const workgroupSize = traits.kind === 'cpu' ? 8 : 32;
-    const distances = (entryPoint: string, components: number, side: number): Dispatch => ({
-      shader: 'quadruplet_loss_distances.wgsl',
-      entryPoint,
-      constants: { WORKGROUP_ROWS: rows },
-      parameters: [count, width / components],
-      operands: ['embeddings', 'squaredDistances'],
-      workgroups: [ceilDivide(count, 8 * side), ceilDivide(count, rows * side), 1],
+    // Slices are rows of the matrix of distances. Whatever is read of all items (embeddings, chosen, labels) they bind whole.
+    const distances = (entryPoint: string, components: number, side: number): Dispatch => {
+      const rowsEach = rows * side;
+      return sliceable(ceilDivide(count, rowsEach), { squaredDistances: rowsEach * count }, (groups, first) => ({
+        shader: 'quadruplet_loss_distances.wgsl',
+        entryPoint,
+        constants: { WORKGROUP_ROWS: rows },
+        parameters: [count, width / components, Math.min(groups * rowsEach, count - first * rowsEach), first * rowsEach],
+        operands: ['embeddings', 'squaredDistances'],
+        workgroups: [ceilDivide(count, 8 * side), groups, 1],
+      }));
+    };
+    const mine = (anchors: number, firstAnchor: number): Dispatch => ({
+      shader: 'quadruplet_loss_mining.wgsl',
+      entryPoint: { hardest: 'mineHardest', 'semi-hard': 'mineSemiHard', random: 'mineRandom' }[mining],
+      constants: { FORM: FORMS.indexOf(form), WORKGROUP_SIZE: workgroupSize, BY_ROWS: anchors < count },
+      parameters: [count, ...hinges, anchors, firstAnchor],
+      operands: ['squaredDistances', 'labels', 'domains', 'chosen', 'pulls', 'records', ...(random ? ['seed'] : [])],
+      workgroups: foldGrid(ceilDivide(anchors, workgroupSize)),
     });
+    const isPaired = form === 'two-pairs';
+    const gradientConstants = (items: number) => ({ Element, TWO_PAIRS: isPaired, WORKGROUP_SIZE: workgroupSize, BY_ROWS: items < count });
     const afterDistances: Dispatch[] = [
-      {
-        shader: 'quadruplet_loss_mining.wgsl',
-        entryPoint: { hardest: 'mineHardest', 'semi-hard': 'mineSemiHard', random: 'mineRandom' }[mining],
-        constants: { FORM: FORMS.indexOf(form), WORKGROUP_SIZE: workgroupSize },
-        parameters: [count, ...hinges],
-        operands: ['squaredDistances', 'labels', 'domains', 'chosen', 'pulls', 'records', ...(random ? ['seed'] : [])],
-        workgroups: foldGrid(ceilDivide(count, workgroupSize)),
-      },
+      // Of two pairs an anchor reads the distances of its choice, too.
+      isPaired ? mine(count, 0) : sliceable(count, { squaredDistances: count }, mine),
       {
         shader: 'quadruplet_loss_mining.wgsl',
         entryPoint: 'summarise',
-        constants: { FORM: FORMS.indexOf(form), WORKGROUP_SIZE: workgroupSize },
-        parameters: [count, ...hinges],
+        constants: { FORM: FORMS.indexOf(form), WORKGROUP_SIZE: workgroupSize, BY_ROWS: false },
+        parameters: [count, ...hinges, count, 0],
         operands: ['records', 'loss', 'statistics', 'scale'],
         workgroups: [1, 1, 1],
       },
-      {
+      sliceable(count, { partners: count, partnerWeights: count, partnerCount: 1, squaredDistances: count }, (items, firstItem) => ({
         shader: 'quadruplet_loss_gradient.wgsl',
         entryPoint: 'gatherPartners',
-        constants: { Element, TWO_PAIRS: form === 'two-pairs', WORKGROUP_SIZE: workgroupSize },
-        parameters: [count, elements],
+        constants: gradientConstants(items),
+        parameters: [count, elements, items, firstItem],
         operands: ['partners', 'partnerWeights', 'partnerCount', 'chosen', 'pulls', 'squaredDistances', 'scale'],
-        workgroups: foldGrid(ceilDivide(count, workgroupSize)),
-      },
-      {
+        workgroups: foldGrid(ceilDivide(items, workgroupSize)),
+      })),
+      sliceable(count, { partners: count, partnerWeights: count, partnerCount: 1, dembeddings: width }, (items, firstItem) => ({
         shader: 'quadruplet_loss_gradient.wgsl',
         entryPoint: 'gradient',
-        constants: { Element, TWO_PAIRS: form === 'two-pairs', WORKGROUP_SIZE: workgroupSize },
-        parameters: [count, elements],
+        constants: gradientConstants(items),
+        parameters: [count, elements, items, firstItem],
         operands: ['partners', 'partnerWeights', 'partnerCount', 'embeddings', 'dembeddings'],
-        workgroups: foldGrid(ceilDivide(count * elements, workgroupSize)),
-      },
+        workgroups: foldGrid(ceilDivide(items * elements, workgroupSize)),
+      })),
     ];
     const tiles: KernelCall = { variant: 'tile per invocation', operands, dispatches: [distances('tilePerInvocation', 1, 4), ...afterDistances] };
     if (Element === 'f32') return [tiles];

@@ -4,15 +4,17 @@
 // The matrix is symmetric to the last bit, which the next stages use to read it in columns.
 //
 // embeddings         [count, width] f32, or vec4f with [count, width / 4]
-// squaredDistances   [count, count] f32
-// Entry points: pairPerInvocation (vec4f), dispatch (ceil(count / 8), ceil(count / WORKGROUP_ROWS)).
+// squaredDistances   [count, count] f32; a slice holds its rows from firstRow on
+// Entry points: pairPerInvocation (vec4f), dispatch (ceil(count / 8), ceil(rows / WORKGROUP_ROWS)).
 //   tilePerInvocation (f32), 4 x 4 pairs each, so that 8 loads serve 16 differences; dispatch (ceil(count / 32),
-//   ceil(count / (4 * WORKGROUP_ROWS))).
+//   ceil(rows / (4 * WORKGROUP_ROWS))).
 // Constants: WORKGROUP_ROWS.
 
 struct Parameters {
   count: u32,
   width: u32, // in vec4f for pairPerInvocation
+  rows: u32, // of the matrix that this slice computes
+  firstRow: u32, // the number of the first of them
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -22,10 +24,10 @@ struct Parameters {
 
 @compute @workgroup_size(8, WORKGROUP_ROWS)
 fn pairPerInvocation(@builtin(global_invocation_id) id: vec3u) {
-  if (max(id.x, id.y) >= parameters.count) {
+  if (id.x >= parameters.count || id.y >= parameters.rows) {
     return;
   }
-  let left = id.y * parameters.width;
+  let left = (parameters.firstRow + id.y) * parameters.width;
   let right = id.x * parameters.width;
   var sum = vec4f();
   for (var k = 0u; k < parameters.width; k++) {
@@ -41,7 +43,7 @@ fn tilePerInvocation(@builtin(global_invocation_id) id: vec3u) {
   let column = 4 * id.x;
   // Rows beyond the last repeat it; what they give is not written.
   let last = vec4u(parameters.count - 1);
-  let rows = min(row + vec4u(0, 1, 2, 3), last) * parameters.width;
+  let rows = min(parameters.firstRow + row + vec4u(0, 1, 2, 3), last) * parameters.width;
   let columns = min(column + vec4u(0, 1, 2, 3), last) * parameters.width;
   var sums = mat4x4f();
   for (var k = 0u; k < parameters.width; k++) {
@@ -54,7 +56,7 @@ fn tilePerInvocation(@builtin(global_invocation_id) id: vec3u) {
   }
   for (var i = 0u; i < 4; i++) {
     for (var j = 0u; j < 4; j++) {
-      if (max(row + i, column + j) < parameters.count) {
+      if (row + i < parameters.rows && column + j < parameters.count) {
         squaredDistances[(row + i) * parameters.count + column + j] = sums[i][j];
       }
     }

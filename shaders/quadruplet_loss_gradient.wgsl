@@ -9,18 +9,21 @@
 // the squared distance is at most 1e-12 it was raised to that, and its gradient is 0.
 //
 // chosen, pulls      [count] vec4u and vec4f, see quadruplet_loss_mining.wgsl
-// squaredDistances   [count, count] f32, symmetric
+// squaredDistances   [count, count] f32, symmetric; a slice binds the rows of its items
 // scale              [1] f32, 1 / number of valid hinges
 // partners, weights  [count, count] u32 and f32: the first partnerCount[i] entries of row i
 // partnerCount       [count] u32
-// embeddings, dembeddings   [count, width] Element
+// embeddings         [count, width] Element, all of them in each slice
+// dembeddings        [count, width] Element; like partners, weights and partnerCount, from firstItem on
 // Entry points: gatherPartners, dispatch foldGrid(ceil(count / WORKGROUP_SIZE)), an invocation an item.
 //   gradient, dispatch foldGrid(ceil(count * width / WORKGROUP_SIZE)), an invocation an Element.
-// Constants: Element (vec4f or f32), TWO_PAIRS, WORKGROUP_SIZE.
+// Constants: Element (vec4f or f32), TWO_PAIRS, WORKGROUP_SIZE, BY_ROWS as in quadruplet_loss_mining.wgsl.
 
 struct Parameters {
   count: u32,
   width: u32, // in Elements
+  items: u32, // of this slice
+  firstItem: u32, // the number of the first of them
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -45,11 +48,12 @@ fn meet(row: u32, item: u32, a: u32, b: u32, pull: f32) {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gatherPartners(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let item = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (item >= parameters.count) {
+  let place = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
+  if (place >= parameters.items) {
     return;
   }
-  let row = item * parameters.count;
+  let item = parameters.firstItem + place;
+  let row = place * parameters.count;
   for (var other = 0u; other < parameters.count; other++) {
     weights[row + other] = 0.0;
   }
@@ -64,27 +68,27 @@ fn gatherPartners(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) gri
   var found = 0u;
   for (var other = 0u; other < parameters.count; other++) {
     let pull = weights[row + other];
-    let squared = squaredDistances[other * parameters.count + item];
+    let squared = squaredDistances[select(other * parameters.count + item, row + other, BY_ROWS)];
     if (pull != 0.0 && squared > 1e-12) {
       partners[row + found] = other;
       weights[row + found] = select(pull / sqrt(squared), 2.0 * pull, TWO_PAIRS) * scale[0];
       found++;
     }
   }
-  partnerCount[item] = found;
+  partnerCount[place] = found;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gradient(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i >= parameters.count * parameters.width) {
+  if (i >= parameters.items * parameters.width) {
     return;
   }
-  let item = i / parameters.width;
+  let place = i / parameters.width;
   let k = i % parameters.width;
-  let own = embeddings[i];
-  let first = item * parameters.count;
-  let end = first + partnerCount[item];
+  let own = embeddings[parameters.firstItem * parameters.width + i];
+  let first = place * parameters.count;
+  let end = first + partnerCount[place];
   var sum = Element();
   for (var entry = first; entry < end; entry++) {
     sum += weights[entry] * (own - embeddings[partners[entry] * parameters.width + k]);

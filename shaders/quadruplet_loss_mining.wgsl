@@ -19,7 +19,7 @@
 //                  pcg3d of Jarzynski and Olano, "Hash functions for GPU rendering" (JCGT 2020)
 // How near the n of two pairs is, is counted from k; its hash is that of (seed, anchor, 1).
 //
-// squaredDistances   [count, count] f32, symmetric
+// squaredDistances   [count, count] f32, symmetric; a slice binds the rows of its anchors, but for two pairs, which need those of k
 // labels, domains    [count] u32
 // seed               [1] u32, mineRandom only
 // chosen             [count] vec4u: p, n, k, NONE where there is none; 0
@@ -30,13 +30,16 @@
 // statistics         [10] f32, listed in kernels/quadruplet_loss.ts
 // scale              [1] f32, 1 / number of valid hinges, or 0 if there are none
 // Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)), an invocation an anchor; then summarise, one workgroup.
-// Constants: FORM, WORKGROUP_SIZE.
+// Constants: FORM, WORKGROUP_SIZE, BY_ROWS (each anchor reads its own row of the matrix, as it must where not all of it is bound;
+//   else its column).
 
 struct Parameters {
   count: u32,
   margin: f32,
   secondMargin: f32,
   share: f32,
+  anchors: u32, // of this slice
+  firstAnchor: u32, // the number of the first of them
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -87,9 +90,22 @@ fn roleOf(item: u32, label: u32, domain: u32) -> u32 {
   return select(select(OTHER_NEGATIVE, OWN_NEGATIVE, sameDomain), select(POSITIVE, NOTHING, sameDomain), sameClass);
 }
 
-/// Read in columns: the lanes are neighbouring anchors, so that they load neighbouring words.
+/// Read in columns where all of the matrix is bound: the lanes are neighbouring anchors, so that they load neighbouring words.
 fn squaredDistance(anchor: u32, item: u32) -> f32 {
+  if (BY_ROWS) {
+    return squaredDistances[(anchor - parameters.firstAnchor) * parameters.count + item];
+  }
   return squaredDistances[item * parameters.count + anchor];
+}
+
+struct Anchor {
+  number: u32,
+  exists: bool,
+}
+
+fn anchorOf(group: vec3u, grid: vec3u, lane: u32) -> Anchor {
+  let place = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+  return Anchor(parameters.firstAnchor + place, place < parameters.anchors);
 }
 
 /// The items chosen for an anchor (positive, own-domain negative, other-domain negative; NONE if there is none) with
@@ -225,18 +241,19 @@ fn record(anchor: u32, chosenItems: Quadruplet, choice: u32, word: u32) {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn mineHardest(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let anchor = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (anchor < parameters.count) {
-    record(anchor, hardest(anchor), NEAREST, 0);
+  let anchor = anchorOf(id, grid, lane);
+  if (anchor.exists) {
+    record(anchor.number, hardest(anchor.number), NEAREST, 0);
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn mineSemiHard(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let anchor = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (anchor >= parameters.count) {
+  let own = anchorOf(id, grid, lane);
+  if (!own.exists) {
     return;
   }
+  let anchor = own.number;
   let label = labels[anchor];
   let domain = domains[anchor];
   var result = hardest(anchor);
@@ -271,10 +288,11 @@ fn hash(key: vec3u) -> vec3u {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn mineRandom(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let anchor = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (anchor >= parameters.count) {
+  let own = anchorOf(id, grid, lane);
+  if (!own.exists) {
     return;
   }
+  let anchor = own.number;
   let label = labels[anchor];
   let domain = domains[anchor];
   let roles = vec3u(POSITIVE, OWN_NEGATIVE, OTHER_NEGATIVE);
