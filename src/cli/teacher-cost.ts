@@ -45,7 +45,7 @@ export const teacherCostCommand = defineCommand({
         onProgress: (done, total) => progress.update(done, total),
       });
       progress.stop();
-      const about = { adapter: device.description.device, data: dataset.name, images: 2 * options.classesPerBatch * options.imagesPerDomain, size: options.size, width: options.width, steps };
+      const about = { adapter: device.description.device, data: dataset.name, images: 2 * options.classesPerBatch * options.imagesPerDomain, size: options.size, width: options.width, trainingSteps: steps };
       process.stdout.write(options.json ? `${JSON.stringify({ ...about, ...costs }, null, 1)}\n` : `${describeCosts(costs, steps, device.traits.kind === 'cpu')}\n`);
     } finally {
       progress.stop();
