@@ -7,8 +7,8 @@ import path from 'node:path';
 import { openData } from '../../src/cli/data.ts';
 import { defineCommand } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { readModelFile } from '../../src/cli/model-file.ts';
-import { readKnowledge, readAs, TRAIN_OPTIONS, trainingOf } from '../../src/cli/train.ts';
+import { resolveOptions } from '../../src/cli/options.ts';
+import { readAs, readKnowledge, readStart, saidBy, TRAIN_OPTIONS, trainingOf } from '../../src/cli/train.ts';
 import { augmentationTransforms } from '../../src/data/augmentation.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
 import { DOMAIN_INDEX } from '../../src/data/dataset.ts';
@@ -25,7 +25,9 @@ const exportCommand = defineCommand({
   summary: 'Write a training for bench/reference/train.py',
   options: TRAIN_OPTIONS,
   positionals: { name: 'folder', help: 'Where to' },
-  async run(resolved, { given, positionals: [folder] }) {
+  async run(_options, { given, positionals: [folder] }) {
+    const weights = await readStart(given);
+    const resolved = resolveOptions(TRAIN_OPTIONS, given, weights === undefined ? {} : saidBy(weights, given));
     const knowledge = resolved.knowledge === undefined ? undefined : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
     const options = readAs(resolved, knowledge?.file, given);
     await ensureAdapter(options.adapter);
@@ -33,7 +35,7 @@ const exportCommand = defineCommand({
     const dataset = await openData({ ...options, imageSize: options.size });
     const epoch = stepsPerEpoch(dataset, options);
     const training = trainingOf(options, options.steps ?? options.epochs * epoch, epoch);
-    const start = options.weights === undefined ? undefined : { file: await readModelFile(options.weights, '--weights'), name: options.weights };
+    const start = weights && { file: weights.file, name: options.weights as string };
 
     const device = await openDevice(options.adapter);
     // No step of a training is its beginning, the teacher's knowledge included.

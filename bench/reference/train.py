@@ -90,11 +90,7 @@ class RetrievalNetwork(nn.Module):
         return f, logits, None if self.teacher is None else self.teacher(embedded)
 
 
-MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-
-
-def prepare(pixels, transforms):
+def prepare(pixels, transforms, convention):
     """Images u8 [N, S, S, 3] as the network wants them, read through each one's affine map; outside is its fill."""
     size = pixels.shape[1]
     x = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 255
@@ -107,7 +103,8 @@ def prepare(pixels, transforms):
         grid = torch.stack([source_x, source_y], dim=-1) * (2 / (size - 1)) - 1
         fill = t[:, 6:9].view(-1, 3, 1, 1) / 255
         x = F.grid_sample(x - fill, grid, mode='bilinear', padding_mode='zeros', align_corners=True) + fill
-    return (x - MEAN) / DEVIATION
+    mean, deviation = (torch.tensor(convention[name]).view(1, 3, 1, 1) for name in ('mean', 'deviation'))
+    return (x - mean) / deviation
 
 
 def quadruplet(f, labels, domains, losses):
@@ -213,7 +210,7 @@ def main():
             chosen = batches[step]
             y = torch.from_numpy(labels[chosen]).to(device)
             domain = torch.from_numpy(domains[chosen]).to(device)
-            f, logits, said = network(prepare(images[chosen], transforms[step]).to(device))
+            f, logits, said = network(prepare(images[chosen], transforms[step], training['pixels']).to(device))
             values = {'classification': F.cross_entropy(logits / losses['classifierTemperature'], y), 'quadruplet': quadruplet(f, y, domain, losses)}
             weights = {'classification': losses['classification'], 'quadruplet': work['quadrupletWeights'][step], 'preservation': losses['preservation']}
             if knowledge is not None:
@@ -232,7 +229,7 @@ def main():
     embedded = []
     with torch.no_grad():
         for begin in range(first, len(images), 32):
-            embedded.append(network(prepare(images[begin:begin + 32], None).to(device))[0].cpu().numpy())
+            embedded.append(network(prepare(images[begin:begin + 32], None, training['pixels']).to(device))[0].cpu().numpy())
     embedded = np.concatenate(embedded)
     queries, gallery = embedded[:counts['queries']], embedded[counts['queries']:]
     metrics = evaluate(queries, gallery, labels[first:first + counts['queries']], labels[first + counts['queries']:])

@@ -17,11 +17,11 @@ import { differences, stepsPerEpoch, trainRetrieval, type RetrievalTraining } fr
 import { defineCommand } from './command.ts';
 import { openData } from './data.ts';
 import { readModelFile } from './model-file.ts';
-import { choice, OptionError, text } from './options.ts';
+import { choice, OptionError, resolveOptions, text } from './options.ts';
 import { note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
 import { textTable } from './text-table.ts';
-import { readAs, readKnowledge, stopOnSignal, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
+import { readAs, readKnowledge, readStart, readTeacher, saidBy, stopOnSignal, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
 import { checkTuning, openTuner } from './tuning.ts';
 
 const CUTOFFS = [1, 25, 100, 200] as const;
@@ -37,15 +37,17 @@ export const ablateCommand = defineCommand({
   name: 'ablate',
   summary: 'Measure what each loss brings: frozen features, classification, + quadruplet, + preservation, over several seeds',
   options: ABLATE_OPTIONS,
-  async run(resolved, { given: typed }) {
+  async run(_options, { given: typed }) {
+    const weights = await readStart(typed);
+    const resolved = resolveOptions(ABLATE_OPTIONS, typed, weights === undefined ? {} : saidBy(weights, typed));
     checkTuning(resolved);
     const prepared = resolved.knowledge === undefined ? undefined : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
     const options = readAs(resolved, prepared?.file, typed);
     if (resolved.resume !== undefined) throw new OptionError('--resume: an ablation goes on by itself where its folder is given again (--out)');
     const seeds = seedsOf(options.seeds);
     await ensureAdapter(options.adapter);
-    const start = options.weights === undefined ? undefined : { file: await readModelFile(options.weights, '--weights'), name: options.weights };
-    const teacher = options.teacher === undefined ? undefined : { file: await readModelFile(options.teacher, '--teacher'), name: options.teacher };
+    const start = weights && { file: weights.file, name: options.weights as string, unused: weights.pretrained?.unused };
+    const teacher = await readTeacher(options);
     const dataset = await openData({ ...options, imageSize: options.size });
     const epoch = stepsPerEpoch(dataset, options);
     const training = trainingOf(options, options.steps ?? options.epochs * epoch, epoch);
@@ -113,7 +115,7 @@ function pairsOf(steps: readonly AblationStep[], seeds: readonly number[], start
 
 /** The teacher is asked once, for all seeds; its table stays in the folder. */
 async function knowledgeFor({ device, chooser, dataset, training, start, teacher, folder, options }: Work): Promise<{ readonly file: Knowledge; readonly name: string } | undefined> {
-  const { losses, teacher: { kind, reading, photosPerClass }, imageSize, network } = training;
+  const { losses, teacher: { kind, reading, photosPerClass }, imageSize, pixels, network } = training;
   if (losses.preservation === 0 || kind === 'online') return undefined;
   const name = path.join(folder, 'knowledge.safetensors');
   const found = await readFile(name).catch(() => undefined);
@@ -129,7 +131,7 @@ async function knowledgeFor({ device, chooser, dataset, training, start, teacher
     dataset,
     teacher: asked,
     network,
-    settings: { reading, photosPerClass, seed: options.seed, imageSize, batchSize: EMBEDDING_BATCH },
+    settings: { reading, photosPerClass, seed: options.seed, imageSize, pixels, batchSize: EMBEDDING_BATCH },
     begun: begun && parsePartialKnowledge(begun, state),
     onPartial: (partial) => writeFileAtomically(state, serializePartialKnowledge(partial)),
     onProgress: (done, total) => progress.update(done, total),
@@ -195,8 +197,8 @@ async function untrainedMetrics({ device, chooser, dataset, training, start }: W
   const { model } = await trainRetrieval({ device, chooser, dataset, start, training: { ...ablatedTraining(training, step, seed), steps: 0 } });
   try {
     if (step.name === 'untrained heads') return await measure(model, dataset);
-    const { network, storage, imageSize } = model;
-    return await measureRows(await imageRows(storage, imageSize, (images) => l2Normalize(network.apply(images, 'eval').features)), dataset);
+    const { network, storage } = model;
+    return await measureRows(await imageRows(storage, model, (images) => l2Normalize(network.apply(images, 'eval').features)), dataset);
   } finally {
     model.storage.destroy();
   }

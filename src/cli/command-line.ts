@@ -7,14 +7,16 @@ import { distillCommand } from './distill.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
 import { teacherCostCommand } from './teacher-cost.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [distillCommand, trainCommand, evaluateCommand, embedCommand, searchCommand, ablateCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [distillCommand, trainCommand, evaluateCommand, embedCommand, searchCommand, ablateCommand, exportCommand, weightsCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.

@@ -6,18 +6,19 @@ import { distill } from '../training/distillation.ts';
 import { parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge, type PartialKnowledge } from '../training/knowledge-file.ts';
 import { EMBEDDING_BATCH } from '../training/model.ts';
 import { PAPER_RECIPE } from '../training/run.ts';
+import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
-import { readModelFile } from './model-file.ts';
-import { integer, text } from './options.ts';
+import { WEIGHTS_OPTIONS } from './model-file.ts';
+import { integer, resolveOptions, text } from './options.ts';
 import { note, Progress } from './progress.ts';
-import { TRAIN_OPTIONS } from './train.ts';
+import { pixelsOf, readStart, saidBy, TRAIN_OPTIONS } from './train.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
-const { seed, size, width, stride, teacherMean, teacherTemperature, teacherPhotos } = TRAIN_OPTIONS;
+const { seed, size, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } = TRAIN_OPTIONS;
 
 export const DISTILL_OPTIONS = {
-  weights: text({ placeholder: 'file', required: true, help: "The teacher: a classifier's weights (.safetensors), such as torchvision's resnet50" }),
+  weights: text({ placeholder: 'file', required: true, help: "The teacher: weights with a classifier, such as torchvision's resnet50 (.safetensors, .pth, .pt, .bin)" }),
   out: text({ placeholder: 'file', default: 'knowledge.safetensors', help: 'The table that sketchgrad train --knowledge takes' }),
   ...DATA_OPTIONS,
   validation: VALIDATION_OPTION,
@@ -28,6 +29,8 @@ export const DISTILL_OPTIONS = {
   size,
   width,
   stride,
+  batchNormEpsilon,
+  ...WEIGHTS_OPTIONS,
   batch: integer({ minimum: 1, default: EMBEDDING_BATCH, help: 'Photos that the teacher sees at once' }),
   saveEvery: integer({ minimum: 1, default: 16, help: 'Batches after which a killed run can go on' }),
   ...TUNING_OPTIONS,
@@ -39,13 +42,15 @@ export const distillCommand = defineCommand({
   summary: "Ask a teacher once what it sees in each class's photos; a killed run goes on where it was",
   options: DISTILL_OPTIONS,
   alsoConfigured: TRAIN_OPTIONS,
-  async run(options) {
+  async run(_options, { given }) {
+    const weights = (await readStart(given)) as StartingWeights;
+    const options = resolveOptions(DISTILL_OPTIONS, given, saidBy(weights, given));
     checkTuning(options);
     await ensureAdapter(options.adapter);
     const { out } = options;
     const folder = path.dirname(path.resolve(out));
     await removeLeftovers(folder);
-    const teacher = { file: await readModelFile(options.weights, '--weights'), name: options.weights };
+    const teacher = { file: weights.file, name: options.weights };
     const dataset = await openData({ ...options, imageSize: options.size });
     const state = `${out}.partial`;
     const begun = await readState(state);
@@ -57,8 +62,8 @@ export const distillCommand = defineCommand({
         chooser: await openTuner(device, options),
         dataset,
         teacher,
-        network: { ...PAPER_RECIPE.network, width: options.width, stride: options.stride },
-        settings: { reading: { mean: options.teacherMean, temperature: options.teacherTemperature }, photosPerClass: options.teacherPhotos, seed: options.seed, imageSize: options.size, batchSize: options.batch },
+        network: { ...PAPER_RECIPE.network, width: options.width, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon },
+        settings: { reading: { mean: options.teacherMean, temperature: options.teacherTemperature }, photosPerClass: options.teacherPhotos, seed: options.seed, imageSize: options.size, pixels: pixelsOf(options), batchSize: options.batch },
         begun,
         stateEvery: options.saveEvery,
         onStart: (done) => {

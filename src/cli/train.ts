@@ -5,17 +5,21 @@ import { WHITE } from '../data/augmentation.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
+import { absentConvolutions } from '../nn/pretrained.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
-import { COSINE_TEMPERATURE, IMAGENET_PIXELS } from '../training/objectives.ts';
+import { COSINE_TEMPERATURE } from '../training/objectives.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
+import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
-import { readGivenFile, readModelFile } from './model-file.ts';
+import { optionsOfWeights, parseInputOption, readGivenFile, readModelFile, readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
+import { describeWeights } from './weights-report.ts';
 
 const recipe = PAPER_RECIPE;
 const LARGEST_U32 = 2 ** 32 - 1;
@@ -39,7 +43,7 @@ export const TRAIN_OPTIONS = {
   mining: choice(['hardest', 'semi-hard', 'random'], { default: recipe.losses.mining, help: 'How the quadruplet loss picks its positives and negatives in the batch' }),
   quadrupletStart: integer({ minimum: 0, default: recipe.losses.quadrupletStart, help: 'Steps before the quadruplet loss sets in; from random weights it collapses without some' }),
   quadrupletRamp: integer({ minimum: 0, default: recipe.losses.quadrupletRamp, help: 'Steps over which its weight then rises' }),
-  classifier: choice(['linear', 'cosine'], { default: recipe.network.classifier, help: 'Logits of the trained classes: a linear layer on the embedding, or cosines' }),
+  classifier: choice(['linear', 'cosine'], { default: 'linear', help: 'Logits of the trained classes: a linear layer on the embedding, or cosines' }),
   classifierTemperature: number({ above: 0, help: `Divides the classifier's logits (default: 1, and ${COSINE_TEMPERATURE} for cosines)` }),
   preservedDomains: choice(['both', 'photos'], { default: recipe.losses.preservedDomains, help: "Images whose knowledge is preserved" }),
   teacherMode: choice(['class-oriented', 'online'], { default: recipe.teacher.kind, help: "The teacher's knowledge of each class, prepared once, or the teacher itself on the images of every step" }),
@@ -66,11 +70,13 @@ export const TRAIN_OPTIONS = {
   photoFill: choice(['white', 'black', 'mean'], { default: 'white', help: "What surrounds an augmented photo: sketches are on white, mean is ImageNet's" }),
   batchNorm: choice(['train', 'frozen'], { default: recipe.batchNorm, help: "Normalise by each batch's statistics, or by the running ones of the starting weights" }),
   size: integer({ minimum: 32, maximum: 1024, default: recipe.imageSize, help: 'Side of the images, in pixels' }),
-  width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper" }),
+  width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own" }),
   embedding: integer({ minimum: 1, maximum: 4096, default: recipe.network.embedding, help: 'Components of an embedding' }),
   embeddingStart: choice(['svd', 'random'], { default: recipe.embeddingStart, help: "The embedding and the teacher's head to begin with: a classifier's singular vectors, or new ones" }),
-  stride: choice(['v1.5', 'v1'], { default: recipe.network.stride, help: "Where ResNet50 halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it" }),
-  weights: text({ placeholder: 'file', help: "Starting weights (.safetensors): a model of ours, or a classifier's such as torchvision's resnet50, which then is the teacher too" }),
+  stride: choice(['v1.5', 'v1'], { default: recipe.network.stride, help: "Where ResNet50 halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it; weights may say it themselves" }),
+  batchNormEpsilon: number({ above: 0, maximum: 1, default: recipe.network.batchNormEpsilon, help: 'What batch normalisation adds to the variance; weights may say it themselves' }),
+  weights: text({ placeholder: 'file', help: "Starting weights: a model of ours, or a ResNet50 of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it" }),
+  ...WEIGHTS_OPTIONS,
   resume: text({ placeholder: 'folder|file', changeable: true, help: "Go on with a run, from its latest checkpoint or from the one given; settings come from there" }),
   checkpointEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one checkpoint to the next' }),
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
@@ -90,7 +96,8 @@ export const trainCommand = defineCommand({
   async run(_options, { given }) {
     const checkpoint = given.resume === undefined ? undefined : await findCheckpoint(given.resume as string);
     const resume = checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--resume'), name: checkpoint };
-    const resolved = resolveResumed(given, resume?.file.about.options, checkpoint);
+    const weights = resume === undefined ? await readStart(given) : undefined;
+    const resolved = weights === undefined ? resolveResumed(given, resume?.file.about.options, checkpoint) : resolveOptions(TRAIN_OPTIONS, given, saidBy(weights, given));
     const knowledge = resolved.knowledge !== undefined && resume === undefined ? await readKnowledge(resolved.knowledge) : undefined;
     const options = readAs(resolved, knowledge, given);
     if (given.steps !== undefined && given.epochs !== undefined) throw new OptionError('--steps and --epochs were both given; give one of them');
@@ -101,7 +108,9 @@ export const trainCommand = defineCommand({
       keep: options.keep,
       fresh: resume === undefined,
     });
-    const start = resume === undefined && options.weights !== undefined ? { file: await readModelFile(options.weights, '--weights'), name: options.weights } : undefined;
+    const gone = weights?.pretrained === undefined ? [] : absentConvolutions(weights.pretrained);
+    if (options.batchNorm === 'frozen' && gone.length > 0) note(`--batch-norm frozen: ${gone.length} convolutions are absent in ${String(given.weights)}, and the running statistics after them are of what is gone; --batch-norm train takes new ones`);
+    const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
     const teacher = await readTeacher(options, resume !== undefined);
     const dataset = await openData({ ...options, imageSize: options.size });
     const epoch = stepsPerEpoch(dataset, options);
@@ -151,9 +160,19 @@ export const trainCommand = defineCommand({
 });
 
 /** The teacher of its own that was given; a resumed run with an online teacher needs that of its starting weights again. */
-async function readTeacher({ teacher, teacherMode, weights }: TrainValues, resumed: boolean): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
+export async function readTeacher({ teacher, teacherMode, weights, ...given }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'weightsPrefix' | 'input'>, resumed = false): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
   const name = teacher ?? (resumed && teacherMode === 'online' ? weights : undefined);
-  return name === undefined ? undefined : { file: await readModelFile(name, teacher === undefined ? '--weights' : '--teacher'), name };
+  return name === undefined ? undefined : { file: (await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given)).file, name };
+}
+
+/** The starting weights that were given, if any were. */
+export async function readStart(given: Readonly<Record<string, unknown>>): Promise<StartingWeights | undefined> {
+  return given.weights === undefined ? undefined : readWeightsFile(given.weights as string, '--weights', given);
+}
+
+/** What starting weights say of the network that they are for, as options that a flag overrules. */
+export function saidBy({ file }: StartingWeights, { weights }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return checkedOptions(optionsOfWeights(file, weights as string), weights as string);
 }
 
 /** The table that --knowledge names. */
@@ -168,6 +187,9 @@ export function readAs<Values extends Pick<TrainValues, 'teacherMean' | 'teacher
   const read = { teacherMean: reading.mean, teacherTemperature: reading.temperature, teacherPhotos: photosPerClass };
   return { ...options, ...Object.fromEntries(Object.entries(read).filter(([key]) => given[key] === undefined)) };
 }
+
+/** How pixels become numbers: as --input or the weights say. */
+export const pixelsOf = ({ input }: { readonly input?: string }): PixelNormalization => (input === undefined ? IMAGENET_PIXELS : pixelNormalization(parseInputOption(input)));
 
 const PHOTO_FILLS = { white: WHITE, black: [0, 0, 0], mean: IMAGENET_PIXELS.mean.map((value) => Math.round(255 * value)) as [number, number, number] } as const;
 
@@ -187,7 +209,8 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
       shift: options.augmentationShift,
       photoFill: PHOTO_FILLS[options.photoFill],
     },
-    network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, classifier },
+    pixels: pixelsOf(options),
+    network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon, classifier },
     batchNorm: options.batchNorm,
     classesPerBatch: options.classesPerBatch,
     imagesPerDomain: options.imagesPerDomain,
@@ -210,6 +233,12 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     optimizer: { kind: options.optimizer, weightDecay: options.weightDecay, decayed: options.decayed, trunkRate: options.trunkRate, momentum: options.momentum },
     schedule: { learningRate: options.learningRate, warmupSteps: options.warmup, decay: options.schedule, final: options.finalRate, stepsAtARate: options.scheduleBy === 'epoch' ? epoch : 1 },
   };
+}
+
+/** Options out of a file, which may say anything. @throws OptionError that names the file and the option */
+function checkedOptions(said: Readonly<Record<string, unknown>>, file: string): Record<string, unknown> {
+  const known = Object.entries(said).filter(([key, value]) => value !== undefined && key in TRAIN_OPTIONS);
+  return Object.fromEntries(known.map(([key, value]) => [key, TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS].check(value, `${file}, ${optionName(key)}`)]));
 }
 
 /** On resuming, the checkpoint's options stand in for the defaults, and only changeable ones may be given otherwise. */
@@ -269,6 +298,7 @@ export class TrainingDisplay {
   };
 
   readonly onLog = (entry: LogEntry): void => {
+    if (entry.event === 'weights') note(describeWeights(entry));
     if (entry.event === 'start' && entry.teacherClasses === 0) note('no teacher in the starting weights: the knowledge preservation loss is left out');
     if (entry.event === 'start' && entry.replacedVariants > 0) note(`${entry.replacedVariants} kernel variants that the run was begun with are not to be had here: its numbers will not be those of an unbroken run to the last bit`);
     if (entry.event === 'start') note(describeMemory(entry.memory));

@@ -10,8 +10,8 @@ export interface RetrievalNetworkSettings extends ResNet50Settings, NetworkSetti
   readonly embedding: number;
   /** Classes that are trained on. */
   readonly classes: number;
-  /** What the logits of the trained classes are: a linear layer's on the embedding, or cosines with a direction for each class. */
-  readonly classifier: 'linear' | 'cosine';
+  /** What the logits of the trained classes are: a linear layer's on the embedding (if left out), or cosines with a direction for each class. */
+  readonly classifier?: 'linear' | 'cosine';
   /** Classes of the teacher whose knowledge is to be preserved (1000 for ImageNet); 0 for a network without that head. */
   readonly teacherClasses: number;
 }
@@ -39,7 +39,7 @@ export interface RetrievalOutputs {
  */
 export class RetrievalNetwork extends Network {
   readonly retrieval: RetrievalNetworkSettings;
-  private readonly trunk: ResNet50;
+  readonly trunk: ResNet50;
   private readonly embedding: Linear;
   private readonly classifier: (encoded: Tensor, embeddings: Tensor) => Tensor;
   private readonly teacher: Linear | undefined;
@@ -49,7 +49,7 @@ export class RetrievalNetwork extends Network {
     this.retrieval = settings;
     this.trunk = new ResNet50(this, settings);
     this.embedding = this.linear('embedding', this.trunk.features, settings.embedding);
-    this.classifier = settings.classifier === 'linear' ? this.linearClassifier() : this.cosineClassifier();
+    this.classifier = settings.classifier === 'cosine' ? this.cosineClassifier() : this.linearClassifier();
     this.teacher = settings.teacherClasses > 0 ? this.linear('teacher', settings.embedding, settings.teacherClasses) : undefined;
   }
 

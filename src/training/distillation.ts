@@ -2,12 +2,12 @@ import { RecordedChoices, type Chooser } from '../autodiff/choices.ts';
 import { Storage } from '../autodiff/storage.ts';
 import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
-import { Classifier, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
+import { Classifier } from '../nn/retrieval-network.ts';
 import { RandomStream, STREAM } from '../random/philox.ts';
 import type { ModelFile } from './checkpoint.ts';
 import { fingerprint } from './fingerprint.ts';
 import { ClassKnowledge } from './knowledge.ts';
-import { sameOrigin, type DistillationSettings, type Knowledge, type KnowledgeOrigin, type PartialKnowledge } from './knowledge-file.ts';
+import { sameOrigin, type DistillationSettings, type Knowledge, type KnowledgeOrigin, type PartialKnowledge, type TeacherNetwork } from './knowledge-file.ts';
 import { imageRows, loadState, type ImageRows } from './model.ts';
 
 export interface DistillationOptions {
@@ -16,7 +16,7 @@ export interface DistillationOptions {
   readonly dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train' | 'images'>;
   /** A classifier's weights; all but its number of classes is in `network`. */
   readonly teacher: { readonly file: ModelFile; readonly name: string };
-  readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses' | 'classifier' | 'embedding'>;
+  readonly network: TeacherNetwork;
   readonly settings: DistillationSettings;
   /** What an earlier process had come to. It is taken up where it is of this very distillation, and otherwise left alone. */
   readonly begun?: PartialKnowledge;
@@ -36,9 +36,10 @@ export interface DistillationOptions {
  */
 export async function distill({ device, chooser, dataset, teacher: { file, name }, network, settings, begun, stateEvery = 16, onPartial, onStart, onProgress }: DistillationOptions): Promise<Knowledge> {
   const { seenClasses: classes, images } = dataset;
-  const { imageSize, reading, batchSize } = settings;
+  const { reading, batchSize } = settings;
+  const { width, stride, batchNormEpsilon, batchNormMomentum } = network;
   const photos = distilledPhotos(dataset, settings);
-  const origin: KnowledgeOrigin = { ...settings, teacher: file.checksum, photos: await fingerprint(photos) };
+  const origin: KnowledgeOrigin = { ...settings, network: { width, stride, batchNormEpsilon, batchNormMomentum }, teacher: file.checksum, photos: await fingerprint(photos) };
   const goesOn = begun !== undefined && sameOrigin(begun.origin, origin) ? begun : undefined;
 
   const choices = new RecordedChoices(chooser, new Map(Object.entries(goesOn?.variants ?? {})));
@@ -48,7 +49,7 @@ export async function distill({ device, chooser, dataset, teacher: { file, name 
     const teacherClasses = teacherClassesOf(file, name);
     const teacher = new Classifier({ ...network, classes: teacherClasses });
     loadState(teacher, storage, file.state, name);
-    rows = await imageRows(storage, imageSize, (input) => teacher.apply(input, 'eval').logits, batchSize);
+    rows = await imageRows(storage, settings, (input) => teacher.apply(input, 'eval').logits, batchSize);
     const labelOf = new Map(classes.map((className, label) => [className, label]));
     const knowledge = new ClassKnowledge(classes.length, teacherClasses, reading, goesOn);
     const begin = goesOn?.photosDone ?? 0;

@@ -1,4 +1,7 @@
 import { parseSafetensors, serializeSafetensors, toFloat32, type StoredTensor } from '../formats/safetensors.ts';
+import type { NetworkSettings } from '../nn/layers.ts';
+import type { PixelNormalization } from '../nn/pixels.ts';
+import type { ResNet50Settings } from '../nn/resnet.ts';
 import type { StateTensor } from '../nn/state.ts';
 import { canonicalJson } from '../autodiff/choices.ts';
 import type { Json } from './checkpoint.ts';
@@ -9,6 +12,9 @@ export class KnowledgeError extends Error {
   override readonly name = 'KnowledgeError';
 }
 
+/** The teacher's network but for its number of classes. */
+export type TeacherNetwork = ResNet50Settings & NetworkSettings;
+
 /** Which photos a teacher sees, and how it is read. */
 export interface DistillationSettings {
   readonly reading: KnowledgeReading;
@@ -17,6 +23,7 @@ export interface DistillationSettings {
   readonly seed: number;
   /** Side of the photos in pixels. */
   readonly imageSize: number;
+  readonly pixels: PixelNormalization;
   /** Photos that the teacher sees at once. */
   readonly batchSize: number;
 }
@@ -25,6 +32,7 @@ export interface DistillationSettings {
 export interface KnowledgeOrigin extends DistillationSettings {
   /** Checksum of the teacher's weights. */
   readonly teacher: string;
+  readonly network: TeacherNetwork;
   /** Of the photos, see `fingerprint`. */
   readonly photos: string;
 }

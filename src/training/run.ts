@@ -10,9 +10,10 @@ import { Occupancy } from '../gpu/occupancy.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
 import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup } from '../nn/optimizers.ts';
+import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
-import { initializeNetwork, readState, writeState, type State, type StateTensor } from '../nn/state.ts';
+import { describeInitial, initializeNetwork, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { CollapseWatch, type CollapseWarning } from './collapse.ts';
 import { distill, teacherClassesOf } from './distillation.ts';
@@ -24,6 +25,7 @@ import { describeModel, EMBEDDING_BATCH, loadState, modelEmbeddings, planEmbeddi
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses, type TeacherSignal } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
 import { Trainer, type StepReport } from './trainer.ts';
+import { PRETRAINED } from './weights.ts';
 
 /** All that decides the numbers of a training, besides its data and its starting weights. */
 export interface RetrievalTraining {
@@ -32,6 +34,7 @@ export interface RetrievalTraining {
   readonly steps: number;
   /** Side of the images in pixels. */
   readonly imageSize: number;
+  readonly pixels: PixelNormalization;
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
   /** P and K of method.md: a batch holds P classes, of each K sketches and K photos. */
@@ -69,6 +72,7 @@ export interface TeacherSettings {
 export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
   seed: 0,
   imageSize: 224,
+  pixels: IMAGENET_PIXELS,
   network: { ...DEFAULT_RESNET50, ...DEFAULT_NETWORK_SETTINGS, embedding: 512, classifier: 'linear' },
   batchNorm: 'train',
   classesPerBatch: 12,
@@ -90,6 +94,8 @@ export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDo
 
 /** One line of the log. */
 export type LogEntry =
+  /** Where the weights come from: the file's, those that it lacks with how they were drawn, and what of the file has no place. */
+  | { readonly event: 'weights'; readonly file: string; readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>>; readonly unused: readonly string[] }
   | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
@@ -123,7 +129,7 @@ export interface TrainRetrievalOptions {
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /** Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones. */
-  readonly start?: { readonly file: ModelFile; readonly name: string };
+  readonly start?: { readonly file: ModelFile; readonly name: string; /** Tensors that were left out when the file was read, for the log. */ readonly unused?: readonly string[] };
   /** What a teacher says of each class, prepared before (see `distill`). Default: it is prepared from the starting weights. */
   readonly knowledge?: { readonly file: Knowledge; readonly name: string };
   /** A classifier's weights, where it is not the starting weights that teach; an online teacher's are needed to resume, too. */
@@ -166,7 +172,7 @@ export interface TrainedRetrieval {
 const KNOWLEDGE = 'knowledge';
 /** Of a memory budget, for what validation computes. */
 const VALIDATION_SHARE = 1 / 16;
-/** Parameters that a starting state may lack. */
+/** Parameters that a state of ours may lack. */
 const HEADS = /^(embedding|classifier|teacher)\./;
 /** Steps over which the rate of images is averaged. */
 const RATE_WINDOW = 10;
@@ -195,11 +201,11 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   let stream: AsyncGenerator<TrainingBatch, void, undefined> | undefined;
   let succeeded = false;
   try {
-    const { network, knowledge, signal: teacherSignal, teacher } = await prepareNetwork(options, storage);
+    const { network, knowledge, signal: teacherSignal, teacher, report } = await prepareNetwork(options, storage);
     const { teacherClasses } = network.retrieval;
-    const model: RetrievalModel = { network, storage, imageSize };
+    const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels };
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
-    const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize };
+    const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels };
     const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm);
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;
@@ -229,9 +235,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, teacher, best, variants: Object.fromEntries(choices.record) };
+      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, teacher, best, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
+    if (report !== undefined) onLog?.({ event: 'weights', ...report });
     onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
 
     const watch = new CollapseWatch();
@@ -311,6 +318,8 @@ interface PreparedNetwork {
   readonly signal: TeacherSignal | undefined;
   /** Checksum of the teacher's weights; null without a teacher, or where it is not known. */
   readonly teacher: string | null;
+  /** Of starting weights. */
+  readonly report?: Omit<Extract<LogEntry, { event: 'weights' }>, 'event'>;
 }
 
 /** The network with its starting weights, and the teacher's signal where there is a teacher. */
@@ -334,26 +343,31 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
 
   const network = build(teacherClasses);
   await initializeNetwork(network, storage, training.seed);
-  if (start !== undefined) {
-    let { state } = start.file;
-    if (fromClassifier) {
-      const known = start.file.about.classes;
-      const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
-      state = training.embeddingStart === 'svd' ? retrievalStateFrom(state, training.network.embedding, rows) : trunkOf(state);
-    }
-    loadState(network, storage, await withNewHeads(network, storage, state, sameClasses || fromClassifier), start.name);
+  if (start === undefined) return { network, knowledge, signal, teacher };
+  let { state } = start.file;
+  if (fromClassifier) {
+    const known = start.file.about.classes;
+    const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
+    state = training.embeddingStart === 'svd' ? retrievalStateFrom(state, training.network.embedding, rows) : trunkOf(state);
   }
-  return { network, knowledge, signal, teacher };
+  const starting = withoutOldHeads(network, state, sameClasses || fromClassifier);
+  // Others' files may lack anything, which then is as it was drawn; ours are whole, but for heads.
+  const partial = start.file.about.kind === PRETRAINED || ((name: string) => HEADS.test(name));
+  return { network, knowledge, signal, teacher, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
 }
 
-type PreparedSignal = Omit<PreparedNetwork, 'network'> & { readonly teacherClasses: number };
+function describeLoad(network: RetrievalNetwork, { loaded, missing }: LoadReport): { readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>> } {
+  return { loaded, initialised: Object.fromEntries(missing.map((name) => [name, describeInitial(network, name)])) };
+}
+
+type PreparedSignal = Omit<PreparedNetwork, 'network' | 'report'> & { readonly teacherClasses: number };
 
 const signalOf = (knowledge: StateTensor | undefined): TeacherSignal | undefined => knowledge && { kind: 'class-oriented', knowledge: knowledge.values };
 const trunkOf = (state: State): State => new Map([...state].filter(([name]) => !name.startsWith('fc.')));
 
 /** Knowledge from its file, from a teacher that is asked now, or from a model that was trained with it. */
 async function classOrientedSignal({ device, chooser, dataset, training, start, teacher, knowledge: given, onProgress }: TrainRetrievalOptions, sameClasses: boolean): Promise<PreparedSignal> {
-  const { seed, imageSize, network, losses, teacher: { reading, photosPerClass } } = training;
+  const { seed, imageSize, pixels, network, losses, teacher: { reading, photosPerClass } } = training;
   const prepared = (knowledge: StateTensor, checksum: string | null): PreparedSignal => ({ knowledge, signal: signalOf(knowledge), teacherClasses: knowledge.shape[1], teacher: checksum });
   const startTeaches = start?.file.state.has('fc.weight') === true ? start : undefined;
   if (losses.preservation > 0 && given !== undefined) {
@@ -365,7 +379,7 @@ async function classOrientedSignal({ device, chooser, dataset, training, start, 
   }
   const asked = teacher ?? startTeaches;
   if (losses.preservation > 0 && asked !== undefined) {
-    const settings = { reading, photosPerClass, seed, imageSize, batchSize: EMBEDDING_BATCH };
+    const settings = { reading, photosPerClass, seed, imageSize, pixels, batchSize: EMBEDDING_BATCH };
     const { table } = await distill({ device, chooser, dataset, teacher: asked, network, settings, onProgress: (done, total) => onProgress?.('teacher', done, total) });
     return prepared(table, asked.file.checksum);
   }
@@ -401,19 +415,14 @@ function teacherOf({ teacher, start }: TrainRetrievalOptions): NonNullable<Train
 const describeReading = ({ mean, temperature }: KnowledgeReading): string => `the mean of ${mean === 'softmax' ? 'softmax outputs' : 'logits'} at temperature ${temperature}`;
 
 /**
- * A starting state made to fit: the head of the trained classes stays new unless the state has one for these very classes
+ * A starting state made to fit: the head of the trained classes is new unless the state has one for these very classes
  * (a retrieval model of the same classes, or a teacher that knows them all), and the teacher's head goes where there is no knowledge to preserve. All else must fit as it is.
  */
-async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: State, keepClassifier: boolean): Promise<State> {
-  const result = new Map(state);
-  const fresh = await readState(network, storage);
-  // A head may be missing (the embedding and the teacher's, where they begin at random), and of another kind (a cosine classifier has no bias).
-  for (const [name, tensor] of fresh) {
-    if ((name.startsWith('classifier.') && !keepClassifier) || (HEADS.test(name) && !result.has(name))) result.set(name, tensor);
-  }
-  for (const name of result.keys()) if (name.startsWith('classifier.') && !fresh.has(name)) result.delete(name);
-  if (network.retrieval.teacherClasses === 0) for (const name of ['teacher.weight', 'teacher.bias']) result.delete(name);
-  return result;
+function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier: boolean): State {
+  const dropped = [...(keepClassifier ? [] : ['classifier.']), ...(network.retrieval.teacherClasses === 0 ? ['teacher.'] : [])];
+  // A cosine classifier has no bias.
+  const fits = (name: string): boolean => !name.startsWith('classifier.') || network.layouts.has(name);
+  return new Map([...state].filter(([name]) => fits(name) && !dropped.some((start) => name.startsWith(start))));
 }
 
 /** The optimiser with its groups of parameters. */

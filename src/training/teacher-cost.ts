@@ -107,7 +107,7 @@ async function stepProgram({ device, chooser, training, classes, teacherClasses 
     signal = { kind, network: teacher, temperature: training.teacher.reading.temperature };
   }
   const batch = randomBatch(training, classes);
-  const shape = { count: batch.labels.length, sourceSize: training.imageSize, size: training.imageSize };
+  const shape = { count: batch.labels.length, sourceSize: training.imageSize, size: training.imageSize, pixels: training.pixels };
   const objective = retrievalObjective(network, shape, training.losses, signal, training.batchNorm);
   const update = trainingUpdate(network, objective.loss, objective.batchStatistics, optimizerOf(training, network));
   const program = await Program.compile(storage, { outputs: { loss: objective.loss, gate: update.gate }, updates: update.updates });

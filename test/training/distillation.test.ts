@@ -22,7 +22,7 @@ async function classifier(seed: number): Promise<{ readonly file: ModelFile; rea
   return { file, name: 'teacher' };
 }
 
-const settings: DistillationOptions['settings'] = { reading: { mean: 'softmax', temperature: 1 }, photosPerClass: 0, seed: 0, imageSize: TINY_SIZE, batchSize: 2 };
+const settings: DistillationOptions['settings'] = { reading: { mean: 'softmax', temperature: 1 }, photosPerClass: 0, seed: 0, imageSize: TINY_SIZE, pixels: TINY_TRAINING.pixels, batchSize: 2 };
 const teacher = classifier(9);
 const ask = async (options: Partial<DistillationOptions> = {}): Promise<Knowledge> =>
   distill({ device: await testDevice(), dataset, teacher: await teacher, network: TINY_TRAINING.network, settings, ...options });

@@ -25,7 +25,7 @@ test('logits of any size give distributions', () => {
   near(classKnowledge(Float32Array.of(3e38, -3e38, 1e30, 1e30), Uint32Array.of(0, 1), 2), [1, 0, 0.5, 0.5]);
 });
 
-const origin: Knowledge['origin'] = { teacher: 'abc', reading: { mean: 'softmax', temperature: 1 }, photosPerClass: 0, seed: 0, imageSize: 32, batchSize: 8, photos: 'def' };
+const origin: Knowledge['origin'] = { teacher: 'abc', reading: { mean: 'softmax', temperature: 1 }, photosPerClass: 0, seed: 0, imageSize: 32, pixels: { mean: [0.5, 0.25, 0.125], deviation: [1, 1, 0.5] }, network: { width: 1, stride: 'v1', batchNormEpsilon: 1e-5, batchNormMomentum: 0.1 }, batchSize: 8, photos: 'def' };
 const knowledge: Knowledge = { classes: ['cat', 'dog house', '__proto__'], table: { shape: [3, 2], values: Float32Array.of(0.25, 0.75, 1, 0, 0.5, 0.5) }, counts: Uint32Array.of(3, 1, 2), origin };
 
 test('knowledge comes back from its file as it was', () => {
