@@ -25,6 +25,7 @@ for (const name of names) {
     const options = resolveOptions(TRAIN_OPTIONS, readConfiguration(TRAIN_OPTIONS, content, name));
     const epoch = 100;
     const training = trainingOf(options, options.epochs * epoch, epoch);
+    assert.is(options.split, name);
     assert.is(options.epochs, PAPER_EPOCHS);
     assert.equal(training, { ...PAPER_RECIPE, steps: PAPER_EPOCHS * epoch, schedule: { ...PAPER_RECIPE.schedule, stepsAtARate: epoch } });
     const { reconstructed } = content as { readonly reconstructed: Readonly<Record<string, string>> };

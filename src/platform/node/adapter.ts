@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { create, globals } from 'webgpu';
 import { Device, isSoftware } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
+import { cacheFolder } from './cache-folder.ts';
 import { napUntil } from './napping.ts';
 import { unpackTar } from './tar.ts';
 
@@ -132,11 +132,6 @@ export function swiftShaderEnvironment(): Record<string, string> {
   }
   const libraries = [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(path.delimiter);
   return { LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
-}
-
-/** Where sketchgrad keeps what it can make again: $XDG_CACHE_HOME/sketchgrad, or ~/.cache/sketchgrad. */
-export function cacheFolder(): string {
-  return path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'sketchgrad');
 }
 
 function packageRoot(entry: string, name: string): string {
