@@ -10,7 +10,7 @@ import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
-import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
+import { besideFlags, describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
 import { teacherCostCommand } from './teacher-cost.ts';
 import { trainCommand } from './train.ts';
@@ -68,7 +68,7 @@ function register(parser: Parser, { name, summary, options, alsoConfigured, posi
   sub.action(async (...parsed: unknown[]) => {
     const { config, ...flags } = sub.opts<Record<string, unknown> & { config?: string }>();
     const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config, alsoConfigured);
-    const given = { ...configured, ...flags };
+    const given = { ...besideFlags(options, configured, flags), ...flags };
     const values = resolveOptions(options, given);
     onOptions(values);
     await run(values, { given, positionals: positionals === undefined ? [] : (parsed[0] as string[]) });

@@ -16,6 +16,8 @@ export interface Option<T> {
   readonly required: boolean;
   /** Whether a resumed training may have another value than it began with. */
   readonly changeable: boolean;
+  /** The option in whose place it stands, as steps do for epochs. */
+  readonly instead?: string;
   /** Checks a value out of a JSON file. */
   check(value: unknown, where: string): T;
   /** Reads what was typed behind the flag. */
@@ -28,6 +30,7 @@ export type OptionValues<Declared extends Options> = { readonly [Key in keyof De
 interface Common {
   readonly help: string;
   readonly changeable?: boolean;
+  readonly instead?: string;
 }
 interface Bounds {
   readonly minimum?: number;
@@ -147,6 +150,12 @@ export function readConfiguration(options: Options, content: unknown, where: str
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What of a configuration holds beside flags: not the alternative of a flag that was given, such as the epochs where steps were. */
+export function besideFlags(options: Options, configured: Readonly<Record<string, unknown>>, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isReplaced = (key: string): boolean => Object.keys(options).some((other) => flags[other] !== undefined && (options[other].instead === key || options[key].instead === other));
+  return Object.fromEntries(Object.entries(configured).filter(([key]) => !isReplaced(key)));
+}
 
 /** Puts values together: those given first win, and defaults stand last. @throws OptionError where a required one is missing */
 export function resolveOptions<Declared extends Options>(options: Declared, ...sources: readonly Readonly<Record<string, unknown>>[]): OptionValues<Declared> {

@@ -30,7 +30,7 @@ export const TRAIN_OPTIONS = {
   out: text({ placeholder: 'folder', changeable: true, help: 'Where checkpoints and log.jsonl go (default: runs/train-<date>, or the resumed run\'s folder)' }),
   seed: integer({ minimum: 0, maximum: LARGEST_U32, default: recipe.seed, help: 'Seed of splits, data order, augmentation and new weights' }),
   epochs: integer({ minimum: 1, default: PAPER_EPOCHS, help: 'Passes over as many images as the larger domain has' }),
-  steps: integer({ minimum: 1, help: 'Training steps, in place of epochs' }),
+  steps: integer({ minimum: 1, instead: 'epochs', help: 'Training steps, in place of epochs' }),
   classesPerBatch: integer({ minimum: 2, default: recipe.classesPerBatch, help: 'P: classes in a batch, which holds P x (K sketches + K photos)' }),
   imagesPerDomain: integer({ minimum: 1, default: recipe.imagesPerDomain, help: 'K: sketches, and photos, of each class in a batch' }),
   lossQuadruplet: number({ minimum: 0, default: recipe.losses.quadruplet, help: 'Weight of the domain-balanced quadruplet loss' }),

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { readJsonFile } from '../../src/cli/command.ts';
 import { ABLATE_OPTIONS } from '../../src/cli/ablate.ts';
 import { DISTILL_OPTIONS } from '../../src/cli/distill.ts';
-import { readConfiguration, resolveOptions } from '../../src/cli/options.ts';
+import { besideFlags, readConfiguration, resolveOptions } from '../../src/cli/options.ts';
 import { TRAIN_OPTIONS, trainingOf } from '../../src/cli/train.ts';
 import { trainingUpdate } from '../../src/nn/optimizers.ts';
 import { RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
@@ -44,6 +44,13 @@ test('the recipe builds: network, objective, gradient and update', () => {
   assert.is(updates.length, 2);
   // ResNet50's 23.5 million, the embedding's and the heads'.
   assert.ok(gradients.length > 23.5e6 + 2048 * 512 + 512 * 1104);
+});
+
+test('a flag takes the place of its configured alternative', () => {
+  const configured = { epochs: 20, margin: 0.2 };
+  assert.equal(besideFlags(TRAIN_OPTIONS, configured, { steps: 5 }), { margin: 0.2 });
+  assert.equal(besideFlags(TRAIN_OPTIONS, { steps: 5 }, { epochs: 3 }), {});
+  assert.equal(besideFlags(TRAIN_OPTIONS, configured, { margin: 0.5 }), configured);
 });
 
 test('what a configuration says of reconstructions is checked', () => {
