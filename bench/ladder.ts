@@ -24,6 +24,7 @@ const USAGE = `npm run bench:ladder -- KERNEL [options]
   --batch N --size N  images and their height and width, of which the shapes follow (16, 64)
   --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
   --time SECONDS      for all shapes together (60); few rounds are taken of each in any case
+  --processor-time    count the processor time of this process in place of the clock, as in npm run bench
   --json FILE         everything measured
   --help`;
 
@@ -36,6 +37,7 @@ await mistakesByName(async () => {
       size: { type: 'string', default: '64' },
       adapter: { type: 'string', default: 'auto' },
       time: { type: 'string', default: '60' },
+      'processor-time': { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -51,14 +53,16 @@ await mistakesByName(async () => {
   if (entries.length === 0) throw new RangeError(`no shape's name contains ${values.shape?.join(' or ')}`);
   const seconds = positive('time', values.time);
   const adapter = adapterChoice(values.adapter);
+  const clock = values['processor-time'] ? 'processor' : 'wall';
   await ensureAdapter(adapter);
   const device = await openDevice(adapter);
   try {
+    if (clock === 'processor' && device.traits.kind === 'gpu') throw new RangeError('--processor-time: this adapter does not compute on the processor');
     const about = circumstances(device, 'bench:ladder');
-    const ceilings = await measureCeilings(device);
-    const results = await measure(device, entries, { seconds, keepAll: true, onProgress: progressLine });
-    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench ladder 1', ...about, work, ceilings, results })}\n`);
-    console.log(`${describeCircumstances(about)}\n\n${ladderTables(results, ceilings)}`);
+    const ceilings = await measureCeilings(device, { clock });
+    const results = await measure(device, entries, { seconds, clock, keepAll: true, onProgress: progressLine });
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench ladder 1', ...about, work, clock, ceilings, results })}\n`);
+    console.log(`${describeCircumstances(about)}${clock === 'processor' ? '\nProcessor time' : ''}\n\n${ladderTables(results, ceilings)}`);
     const failures = failureList(results);
     if (failures !== '') {
       console.error(`\nThese rungs failed:\n${failures}`);

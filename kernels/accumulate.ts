@@ -1,36 +1,25 @@
-import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { sliceable } from '../src/gpu/dispatch.ts';
+import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
 export interface AccumulateProblem {
   readonly count: number;
 }
 
-const WORKGROUP_SIZE = 64;
-
 /** total [count] += part [count], in place; sums the gradients of micro-batches. */
 export const accumulate: Kernel<AccumulateProblem> = {
   name: 'accumulate',
-  calls: ({ count }) => {
-    const { Element, components, elements: all } = widestElement(count);
-    return [
-      {
-        variant: Element,
-        operands: {
-          total: { role: 'inout', type: 'f32', length: count },
-          part: { role: 'input', type: 'f32', length: count },
-        },
-        dispatches: [
-          sliceable(all, { total: components, part: components }, (elements) => ({
-            shader: 'accumulate.wgsl',
-            constants: { Element, WORKGROUP_SIZE },
-            parameters: [elements],
-            operands: ['total', 'part'],
-            workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          })),
-        ],
+  calls: ({ count }, traits) =>
+    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+      variant,
+      operands: {
+        total: { role: 'inout', type: 'f32', length: count },
+        part: { role: 'input', type: 'f32', length: count },
       },
-    ];
-  },
+      dispatches: [
+        sliceable(elements, { total: components, part: components }, (launched) => ({ shader: 'accumulate.wgsl', constants, operands: ['total', 'part'], ...launch(launched) })),
+      ],
+    })),
   reference: ({ count }, { total, part }) => {
     const value = Float64Array.from({ length: count }, (_, i) => total[i] + part[i]);
     return { total: { value, error: value.map((sum) => EPSILON * Math.abs(sum)) } };

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
 export interface AddProblem {
@@ -11,6 +11,28 @@ export interface AddProblem {
  */
 const GPU_SHAPE = { workgroupSize: 64, steps: 1 } as const;
 const CPU_SHAPE = { workgroupSize: 8, steps: 64 } as const;
+
+/** A way through `count` numbers in a row. The shader's parameters begin with the elements of a launch and those of a workgroup. */
+export interface Walk {
+  readonly variant: string;
+  readonly constants: NonNullable<Dispatch['constants']>;
+  /** Elements of the whole, and numbers of an element. */
+  readonly elements: number;
+  readonly components: number;
+  launch(elements: number, ...others: readonly Word[]): Pick<Dispatch, 'parameters' | 'workgroups'>;
+}
+
+/** The ways of an element-wise kernel, what suits the adapter first. */
+export function walksThrough(count: number, traits: AdapterTraits): readonly Walk[] {
+  const { Element, components, elements } = widestElement(count);
+  return (traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE]).map(({ workgroupSize, steps }) => ({
+    variant: `${workgroupSize} lanes of ${steps} ${Element}`,
+    constants: { Element, WORKGROUP_SIZE: workgroupSize },
+    elements,
+    components,
+    launch: (launched, ...others) => ({ parameters: [launched, steps * workgroupSize, ...others], workgroups: foldGrid(ceilDivide(launched, steps * workgroupSize)) }),
+  }));
+}
 
 /** sum = a + b; accumulates gradients where a tensor has several consumers. */
 export const add: Kernel<AddProblem> = {

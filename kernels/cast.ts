@@ -1,5 +1,5 @@
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../src/formats/half.ts';
-import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface CastProblem {
@@ -20,13 +20,14 @@ export const cast: Kernel<CastProblem> = {
         cast: { role: 'output', type: to, length: count },
       },
       dispatches: [
-        {
+        // A unit is a word of two halves, so that no word lies in two slices.
+        sliceable(ceilDivide(count, 2), { values: 2, cast: 2 }, (words, first) => ({
           shader: 'cast.wgsl',
           constants: { TO_HALF: to === 'f16', WORKGROUP_SIZE },
-          parameters: [count],
+          parameters: [Math.min(2 * words, count - 2 * first)],
           operands: to === 'f16' ? ['values', 'cast'] : ['cast', 'values'],
-          workgroups: foldGrid(ceilDivide(ceilDivide(count, 2), WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
-        },
+          workgroups: foldGrid(ceilDivide(words, WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
+        })),
       ],
     },
   ],

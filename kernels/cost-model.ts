@@ -60,17 +60,20 @@ export function registersOf({ tile }: TiledProduct): number {
   return tile.rowsEach * tile.columnsEach + 4 * tile.columnsEach + 4 + staged + OTHER_REGISTERS;
 }
 
-/** Workgroups of a product that a compute unit holds at once. */
-export function residentWorkgroups(product: TiledProduct, gpu: GpuDescription): number {
-  const size = invocations(product.tile);
+/** Workgroups that a compute unit holds at once: what its places, registers and workgroup memory allow, and one in any case. */
+export function residentAtOnce(group: { readonly invocations: number; readonly registers: number; readonly workgroupBytes: number }, gpu: GpuDescription): number {
   const most = Math.min(
     gpu.residentWorkgroups,
-    Math.floor(gpu.residentInvocations / size),
-    Math.floor(gpu.registers / (registersOf(product) * size)),
-    product.workgroupBytes > 0 ? Math.floor(gpu.workgroupMemory / product.workgroupBytes) : Infinity,
+    Math.floor(gpu.residentInvocations / group.invocations),
+    Math.floor(gpu.registers / (group.registers * group.invocations)),
+    group.workgroupBytes > 0 ? Math.floor(gpu.workgroupMemory / group.workgroupBytes) : Infinity,
   );
   return Math.max(1, most);
 }
+
+/** Workgroups of a product that a compute unit holds at once. */
+export const residentWorkgroups = (product: TiledProduct, gpu: GpuDescription): number =>
+  residentAtOnce({ invocations: invocations(product.tile), registers: registersOf(product), workgroupBytes: product.workgroupBytes }, gpu);
 
 /**
  * Instructions that an invocation issues in a step. A multiply-add has an instruction of its own, and so has each vector

@@ -1,4 +1,5 @@
-import { ceilDivide, f32, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { f32, sliceable } from '../src/gpu/dispatch.ts';
+import { walksThrough } from './add.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface FillProblem {
@@ -6,29 +7,15 @@ export interface FillProblem {
   readonly value: number;
 }
 
-const WORKGROUP_SIZE = 64;
-
 /** values [count] = a constant. */
 export const fill: Kernel<FillProblem> = {
   name: 'fill',
-  calls: ({ count, value }) => {
-    const { Element, components, elements: all } = widestElement(count);
-    return [
-      {
-        variant: Element,
-        operands: { values: { role: 'output', type: 'f32', length: count } },
-        dispatches: [
-          sliceable(all, { values: components }, (elements) => ({
-            shader: 'fill.wgsl',
-            constants: { Element, WORKGROUP_SIZE },
-            parameters: [elements, f32(value)],
-            operands: ['values'],
-            workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          })),
-        ],
-      },
-    ];
-  },
+  calls: ({ count, value }, traits) =>
+    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+      variant,
+      operands: { values: { role: 'output', type: 'f32', length: count } },
+      dispatches: [sliceable(elements, { values: components }, (launched) => ({ shader: 'fill.wgsl', constants, operands: ['values'], ...launch(launched, f32(value)) }))],
+    })),
   reference: ({ count, value }) => ({ values: exact(new Float64Array(count).fill(Math.fround(value))) }),
   cost: ({ count }) => ({ flop: 0, bytes: 4 * count }),
   cases: [

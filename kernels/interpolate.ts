@@ -1,4 +1,5 @@
-import { ceilDivide, f32, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { f32, sliceable } from '../src/gpu/dispatch.ts';
+import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 export interface InterpolateProblem {
@@ -7,36 +8,29 @@ export interface InterpolateProblem {
   readonly momentum: number;
 }
 
-const WORKGROUP_SIZE = 64;
-
 /**
  * running [count] += momentum * (batch [count] - running), in place; gate [2] is the report of `non_finite`: where
  * gate[0] > 0 nothing changes.
  */
 export const interpolate: Kernel<InterpolateProblem> = {
   name: 'interpolate',
-  calls: ({ count, momentum }) => {
-    const { Element, components, elements: all } = widestElement(count);
-    return [
-      {
-        variant: Element,
-        operands: {
-          running: { role: 'inout', type: 'f32', length: count },
-          batch: { role: 'input', type: 'f32', length: count },
-          gate: { role: 'input', type: 'u32', length: 2 },
-        },
-        dispatches: [
-          sliceable(all, { running: components, batch: components }, (elements) => ({
-            shader: 'interpolate.wgsl',
-            constants: { Element, WORKGROUP_SIZE },
-            parameters: [elements, f32(momentum)],
-            operands: ['running', 'batch', 'gate'],
-            workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          })),
-        ],
+  calls: ({ count, momentum }, traits) =>
+    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+      variant,
+      operands: {
+        running: { role: 'inout', type: 'f32', length: count },
+        batch: { role: 'input', type: 'f32', length: count },
+        gate: { role: 'input', type: 'u32', length: 2 },
       },
-    ];
-  },
+      dispatches: [
+        sliceable(elements, { running: components, batch: components }, (launched) => ({
+          shader: 'interpolate.wgsl',
+          constants,
+          operands: ['running', 'batch', 'gate'],
+          ...launch(launched, f32(momentum)),
+        })),
+      ],
+    })),
   reference: ({ momentum }, { running, batch, gate }) => {
     const share = gate[0] > 0 ? 0 : Math.fround(momentum);
     const value = running.map((old, i) => (share === 1 ? batch[i] : old + share * (batch[i] - old)));

@@ -1,37 +1,26 @@
-import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import { sliceable } from '../src/gpu/dispatch.ts';
+import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
 export interface MultiplyProblem {
   readonly count: number;
 }
 
-const WORKGROUP_SIZE = 64;
-
 /** product = a * b, element by element; all [count]. */
 export const multiply: Kernel<MultiplyProblem> = {
   name: 'multiply',
-  calls: ({ count }) => {
-    const { Element, components, elements: all } = widestElement(count);
-    return [
-      {
-        variant: Element,
-        operands: {
-          a: { role: 'input', type: 'f32', length: count },
-          b: { role: 'input', type: 'f32', length: count },
-          product: { role: 'output', type: 'f32', length: count },
-        },
-        dispatches: [
-          sliceable(all, { a: components, b: components, product: components }, (elements) => ({
-            shader: 'multiply.wgsl',
-            constants: { Element, WORKGROUP_SIZE },
-            parameters: [elements],
-            operands: ['a', 'b', 'product'],
-            workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
-          })),
-        ],
+  calls: ({ count }, traits) =>
+    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+      variant,
+      operands: {
+        a: { role: 'input', type: 'f32', length: count },
+        b: { role: 'input', type: 'f32', length: count },
+        product: { role: 'output', type: 'f32', length: count },
       },
-    ];
-  },
+      dispatches: [
+        sliceable(elements, { a: components, b: components, product: components }, (launched) => ({ shader: 'multiply.wgsl', constants, operands: ['a', 'b', 'product'], ...launch(launched) })),
+      ],
+    })),
   reference: ({ count }, { a, b }) => {
     const value = Float64Array.from({ length: count }, (_, i) => a[i] * b[i]);
     return { product: { value, error: value.map((product) => EPSILON * Math.abs(product)) } };

@@ -1,4 +1,5 @@
-import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Word } from '../src/gpu/dispatch.ts';
+import { f32, sliceable, type AdapterTraits, type Word } from '../src/gpu/dispatch.ts';
+import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 
 export interface ScaleProblem {
@@ -11,34 +12,30 @@ export interface ScaleByConstantProblem {
   readonly factor: number;
 }
 
-const WORKGROUP_SIZE = 64;
-
-function call(entryPoint: string, count: number, factor: Readonly<Record<string, Operand>>, parameter: readonly Word[]): KernelCall {
-  const { Element, components, elements: all } = widestElement(count);
-  return {
-    variant: Element,
+function callsOf(entryPoint: string, count: number, factor: Readonly<Record<string, Operand>>, parameter: readonly Word[], traits: AdapterTraits): KernelCall[] {
+  return walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+    variant,
     operands: {
       values: { role: 'input', type: 'f32', length: count },
       ...factor,
       scaled: { role: 'output', type: 'f32', length: count },
     },
     dispatches: [
-      sliceable(all, { values: components, scaled: components }, (elements) => ({
+      sliceable(elements, { values: components, scaled: components }, (launched) => ({
         shader: 'scale.wgsl',
         entryPoint,
-        constants: { Element, WORKGROUP_SIZE },
-        parameters: [elements, ...parameter],
+        constants,
         operands: ['values', 'scaled', ...Object.keys(factor)],
-        workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
+        ...launch(launched, ...parameter),
       })),
     ],
-  };
+  }));
 }
 
 /** scaled [count] = values [count] * factor [1]. */
 export const scale: Kernel<ScaleProblem> = {
   name: 'scale',
-  calls: ({ count }) => [call('byOperand', count, { factor: { role: 'input', type: 'f32', length: 1 } }, [])],
+  calls: ({ count }, traits) => callsOf('byOperand', count, { factor: { role: 'input', type: 'f32', length: 1 } }, [], traits),
   reference: (_, { values, factor }) => {
     const value = values.map((element) => element * factor[0]);
     return { scaled: { value, error: value.map((product) => EPSILON * Math.abs(product)) } };
@@ -50,7 +47,7 @@ export const scale: Kernel<ScaleProblem> = {
 /** scaled [count] = values [count] * a constant. */
 export const scaleByConstant: Kernel<ScaleByConstantProblem> = {
   name: 'scale_by_constant',
-  calls: ({ count, factor }) => [call('byParameter', count, {}, [f32(factor)])],
+  calls: ({ count, factor }, traits) => callsOf('byParameter', count, {}, [f32(factor)], traits),
   reference: ({ factor }, { values }) => {
     const value = values.map((element) => element * Math.fround(factor));
     return { scaled: { value, error: value.map((product) => EPSILON * Math.abs(product)) } };

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import { sumError, type Kernel, type Values } from './kernel.ts';
 import { SELECT_ROWS_CASES, sampleIndices, type SelectRowsProblem } from './select_rows.ts';
 
@@ -18,13 +18,14 @@ export const selectRowsGradient: Kernel<SelectRowsProblem> = {
           dtable: { role: 'output', type: 'f32', length: tableRows * width },
         },
         dispatches: [
-          {
+          // A slice of the table looks for its rows among all of drows.
+          sliceable(tableRows, { dtable: width }, (rows, firstRow) => ({
             shader: 'select_rows_gradient.wgsl',
             constants: { Element, WORKGROUP_SIZE },
-            parameters: [count, elements, tableRows],
+            parameters: [count, elements, rows, firstRow],
             operands: ['indices', 'drows', 'dtable'],
-            workgroups: foldGrid(ceilDivide(tableRows * elements, WORKGROUP_SIZE)),
-          },
+            workgroups: foldGrid(ceilDivide(rows * elements, WORKGROUP_SIZE)),
+          })),
         ],
       },
     ];

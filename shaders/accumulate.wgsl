@@ -1,11 +1,12 @@
 // total = total + part, element by element, in place: gradients of one micro-batch after the other.
 //
 // total, part   [count] Element
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
+// Dispatch: foldGrid(ceil(count / span)); a workgroup adds `span` elements, its invocations in turn.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
+  span: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -14,8 +15,9 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i < parameters.count) {
+  let start = (group.x + group.y * grid.x) * parameters.span;
+  let end = min(start + parameters.span, parameters.count);
+  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
     total[i] += part[i];
   }
 }

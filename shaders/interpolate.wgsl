@@ -2,11 +2,12 @@
 //
 // running, batch   [count] Element
 // gate             [2] u32: nothing changes where gate[0] > 0
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
+// Dispatch: foldGrid(ceil(count / span)); a workgroup changes `span` elements, its invocations in turn.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
+  span: u32,
   momentum: f32,
 }
 
@@ -17,8 +18,12 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i < parameters.count && gate[0] == 0) {
+  let start = (group.x + group.y * grid.x) * parameters.span;
+  let end = min(start + parameters.span, parameters.count);
+  if (gate[0] > 0) {
+    return;
+  }
+  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
     // A momentum of 1 gives the batch itself, which the sum would round.
     running[i] = select(running[i] + parameters.momentum * (batch[i] - running[i]), batch[i], parameters.momentum == 1);
   }

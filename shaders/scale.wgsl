@@ -2,11 +2,12 @@
 //
 // values, scaled   [count] Element
 // factor           [1] f32
-// Entry points: byOperand, byParameter. Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
+// Entry points: byOperand, byParameter. Dispatch: foldGrid(ceil(count / span)); a workgroup scales `span` elements, its invocations in turn.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
+  span: u32,
   factor: f32, // for byParameter
 }
 
@@ -17,16 +18,18 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn byOperand(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i < parameters.count) {
+  let start = (group.x + group.y * grid.x) * parameters.span;
+  let end = min(start + parameters.span, parameters.count);
+  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
     scaled[i] = values[i] * factor[0];
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn byParameter(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
-  if (i < parameters.count) {
+  let start = (group.x + group.y * grid.x) * parameters.span;
+  let end = min(start + parameters.span, parameters.count);
+  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
     scaled[i] = values[i] * parameters.factor;
   }
 }

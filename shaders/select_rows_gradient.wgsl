@@ -3,14 +3,15 @@
 //
 // indices   [count] u32
 // drows     [count, width] Element
-// dtable    [tableRows, width] Element
+// dtable    [tableRows, width] Element, from row firstRow on
 // Dispatch: foldGrid(ceil(tableRows * width / WORKGROUP_SIZE)); one invocation an element of dtable.
 // Constants: Element (vec4f, or f32 where a row's length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,
   width: u32, // in Elements
-  tableRows: u32,
+  tableRows: u32, // of this slice
+  firstRow: u32, // the number of its first row
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -24,7 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (i >= parameters.tableRows * parameters.width) {
     return;
   }
-  let row = i / parameters.width;
+  let row = parameters.firstRow + i / parameters.width;
   let column = i % parameters.width;
   var sum = Element();
   for (var selected = 0u; selected < parameters.count; selected++) {

@@ -30,7 +30,7 @@ export { globalAveragePool, maxPool } from './autodiff/ops/pooling.ts';
 export { prepareImages } from './autodiff/ops/prepare-images.ts';
 export { mean, sum } from './autodiff/ops/reduce.ts';
 export { reshape } from './autodiff/ops/reshape.ts';
-export { concatenate, selectRows } from './autodiff/ops/rows.ts';
+export { concatenate, scatterRows, selectRows } from './autodiff/ops/rows.ts';
 export { scale, scaleBy } from './autodiff/ops/scale.ts';
 export { softmax } from './autodiff/ops/softmax.ts';
 export { transpose } from './autodiff/ops/transpose.ts';
@@ -55,7 +55,7 @@ export { balancedSampler, shuffledSampler, type Sampler } from './data/sampler.t
 export { PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval, type TrainRetrievalOptions } from './training/run.ts';
 export { CheckpointError, modelChecksum, parseModel, serializeModel, type ModelFile } from './training/checkpoint.ts';
 export { parseWeights, type StartingWeights } from './training/weights.ts';
-export { classificationObjective, imageInput, retrievalObjective, type Objective, type RetrievalLosses, type TeacherSignal } from './training/objectives.ts';
+export { classificationObjective, imageInput, retrievalObjective, type EncodedObjective, type Objective, type RetrievalLosses, type TeacherSignal } from './training/objectives.ts';
 export { distill, type DistillationOptions } from './training/distillation.ts';
 export { classKnowledge, retrievalStateFrom, type KnowledgeReading } from './training/knowledge.ts';
 export { KnowledgeError, parseKnowledge, parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge, type PartialKnowledge } from './training/knowledge-file.ts';

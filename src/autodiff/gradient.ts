@@ -10,15 +10,25 @@ import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
  */
 export function gradient(loss: Tensor, withRespectTo: readonly Tensor[]): Tensor[] {
   if (loss.length !== 1) throw new ShapeError(`the gradient is taken of a scalar, not of ${describe(loss)}`);
+  return vectorJacobianProduct(loss, fill(loss.shape, 1), withRespectTo);
+}
+
+/**
+ * The gradient of a loss that depends on `result` in a way which is known elsewhere: the chain rule from there on.
+ * @param resultGradient d loss / d result, of its shape
+ * @throws ShapeError as `gradient` does
+ */
+export function vectorJacobianProduct(result: Tensor, resultGradient: Tensor, withRespectTo: readonly Tensor[]): Tensor[] {
+  if (resultGradient.length !== result.length) throw new ShapeError(`${describe(resultGradient)} is no gradient of ${describe(result)}`);
   const wanted = new Set(withRespectTo);
-  const order = nodesBefore([loss]);
+  const order = nodesBefore([result]);
   // A tensor matters if something wanted lies behind it.
   const matters = new Set<Tensor>(wanted);
   for (const node of order) {
     if (node.inputs.some((tensor) => matters.has(tensor))) for (const output of node.outputs) matters.add(output);
   }
 
-  const gradients = new Map<Tensor, Tensor>([[loss, fill(loss.shape, 1)]]);
+  const gradients = new Map<Tensor, Tensor>([[result, resultGradient]]);
   for (const node of order.reverse()) {
     if (!node.inputs.some((tensor) => matters.has(tensor))) continue;
     const outputGradients = node.outputs.map((output) => gradients.get(output));
@@ -36,9 +46,9 @@ export function gradient(loss: Tensor, withRespectTo: readonly Tensor[]): Tensor
     });
   }
   return withRespectTo.map((tensor) => {
-    const result = gradients.get(tensor);
-    if (result === undefined) throw new ShapeError(`the loss does not depend on ${describe(tensor)}`);
-    return result;
+    const found = gradients.get(tensor);
+    if (found === undefined) throw new ShapeError(`the loss does not depend on ${describe(tensor)}`);
+    return found;
   });
 }
 

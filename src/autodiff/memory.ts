@@ -37,12 +37,16 @@ export class MemoryBudgetError extends Error {
 /** The size of an input's or a constant's buffer: whole vectors of four. */
 export const givenBytes = (tensor: Tensor): number => Math.ceil(tensor.length / 4) * 16;
 
+/** A program's plan, or the plans of several that run in turn and so have one arena. */
+export type ArenaUsers = Plan | readonly Plan[];
+
 /** Device memory of several plans that share a storage, each compiled to a program of its own. */
-export function deviceMemory(plans: readonly Plan[], uniformAlignment: number): DeviceMemory {
+export function deviceMemory(arenas: readonly ArenaUsers[], uniformAlignment: number): DeviceMemory {
   const sum = <T>(items: readonly T[], bytes: (item: T) => number): number => items.reduce((total, item) => total + bytes(item), 0);
+  const plans = arenas.flat();
   const stores = new Set<Store>(plans.flatMap((one) => one.stores));
   const parts = {
-    arena: sum(plans, ({ arenaBytes }) => arenaBytes),
+    arena: sum(arenas, (users) => largestArena([users].flat())),
     given: sum(plans, ({ given }) => sum(given, givenBytes)),
     readback: sum(plans, ({ resultBytes }) => RUNS_IN_FLIGHT * slotBytes([{ size: resultBytes }])),
     uniforms: sum(plans, ({ calls }) => uniformLayout(calls.flatMap(({ call }) => call.dispatches), uniformAlignment).size),
@@ -51,26 +55,32 @@ export function deviceMemory(plans: readonly Plan[], uniformAlignment: number): 
   return { ...parts, total: sum(Object.values(parts), (bytes) => bytes) };
 }
 
+/** Bytes of an arena that several programs use in turn. */
+export const largestArena = (plans: readonly Plan[]): number => Math.max(0, ...plans.map(({ arenaBytes }) => arenaBytes));
+
 export interface BudgetOptions {
   /** Bytes of device memory that the program may hold, its stores included. */
   readonly memoryBudget?: number;
   readonly uniformAlignment: number;
   /** Other programs whose memory counts too. */
   readonly beside?: readonly Plan[];
+  /** Those that run in turn with this one, in its arena. */
+  readonly inTurn?: readonly Plan[];
 }
 
 /**
  * The plan as it is where it fits into the budget, and otherwise the cheapest recomputation that does.
  * @throws MemoryBudgetError that names the least budget
  */
-export function planWithin(options: PlanOptions, { memoryBudget = Infinity, uniformAlignment, beside = [] }: BudgetOptions): Plan {
+export function planWithin(options: PlanOptions, { memoryBudget = Infinity, uniformAlignment, beside = [], inTurn = [] }: BudgetOptions): Plan {
   const whole = plan(options);
-  const { total, uniforms } = deviceMemory([whole, ...beside], uniformAlignment);
+  const { total, uniforms } = deviceMemory([[whole, ...inTurn], ...beside], uniformAlignment);
   if (total <= memoryBudget) return whole;
   // Whatever is recomputed, it needs no more uniform blocks than there are.
-  const fixed = total - whole.arenaBytes + uniforms;
+  const fixed = total - largestArena([whole, ...inTurn]) + uniforms;
   const within = plan({ ...options, arenaBudget: Math.max(0, memoryBudget - fixed) });
-  if (fixed + within.arenaBytes > memoryBudget) throw new MemoryBudgetError(memoryBudget, Math.min(total, fixed + within.arenaBytes));
+  const least = fixed + largestArena([within, ...inTurn]);
+  if (least > memoryBudget) throw new MemoryBudgetError(memoryBudget, Math.min(total, least));
   return within;
 }
 
@@ -86,14 +96,19 @@ export interface MemoryReport {
   readonly recomputed: Plan['recomputed'];
   /** Equal parts in which a batch comes. */
   readonly microBatches: number;
+  /** Whether batch normalisation normalises each part by itself, which makes another computation of it. */
+  readonly normalizedApart: boolean;
+  /** Where the parts are encoded twice for a loss over the whole batch (gradient caching): the share of the step that this adds. */
+  readonly encodedTwice?: number;
 }
 
 /** The report in one line, with what the choices cost. */
-export function describeMemory({ memory: { total, arena, stores }, budget, recomputed, microBatches }: MemoryReport): string {
+export function describeMemory({ memory: { total, arena, stores }, budget, recomputed, microBatches, normalizedApart, encodedTwice }: MemoryReport): string {
   const of = budget === undefined ? '' : ` of ${formatBytes(budget)}`;
   const choices = [
     ...(recomputed === undefined ? [] : [`${recomputed.tensors} tensors recomputed (+${formatWork(microBatches * recomputed.cost.flop)}, +${(100 * recomputed.share).toFixed(1)} % of the step by the cost model)`]),
-    ...(microBatches > 1 ? [`${microBatches} micro-batches, each normalised by its own statistics`] : []),
+    ...(microBatches > 1 ? [`${microBatches} micro-batches${normalizedApart ? ', each normalised by its own statistics' : ''}`] : []),
+    ...(encodedTwice === undefined ? [] : [`each encoded twice for the loss over the whole batch (+${(100 * encodedTwice).toFixed(1)} % of the step by the cost model)`]),
   ];
   return `device memory ${formatBytes(total)}${of}: intermediates ${formatBytes(arena)}, weights and state ${formatBytes(stores)}${choices.length === 0 ? '' : `; ${choices.join(', ')}`}`;
 }

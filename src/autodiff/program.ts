@@ -4,7 +4,7 @@ import { Profiler, type Span } from '../gpu/profiler.ts';
 import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
-import { deviceMemory, givenBytes, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
+import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
 import { choicesFor, type Place, type Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
@@ -21,6 +21,10 @@ export interface ProgramOptions<Name extends string> {
   readonly memoryBudget?: number;
   /** Plans of programs on the same storage whose memory counts into the budget. */
   readonly beside?: readonly Plan[];
+  /** Plans of programs that will be compiled with this one's arena, so that it is as large as any of them needs. */
+  readonly inTurn?: readonly Plan[];
+  /** The arena of a program that was compiled with this one's plan among its `inTurn`: no run leaves anything there for the next. */
+  readonly arena?: Arena;
   /**
    * Stored tensors stay as they are from run to run, as in inference: what depends on them alone (folded batch
    * normalisation, transformed weights) is computed now and kept. After a change of them, call `refresh`.
@@ -34,6 +38,9 @@ export interface ProgramOptions<Name extends string> {
 
 const BYTES = 4;
 
+/** The buffers of a program's intermediates, all but the last as large as the device allows. */
+export type Arena = readonly GPUBuffer[];
+
 /**
  * A graph, planned and compiled for one device. A run writes the inputs, encodes a fixed list of dispatches and submits
  * them at once: it allocates no buffer, compiles nothing and makes no bind group. Results arrive when the device is done;
@@ -41,6 +48,7 @@ const BYTES = 4;
  */
 export class Program<Name extends string = string> {
   readonly plan: Plan;
+  readonly arena: Arena;
   private readonly device: Device;
   private readonly names: readonly Name[];
   private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
@@ -54,6 +62,7 @@ export class Program<Name extends string = string> {
 
   private constructor(parts: {
     plan: Plan;
+    arena: Arena;
     device: Device;
     names: readonly Name[];
     inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
@@ -64,6 +73,7 @@ export class Program<Name extends string = string> {
     rangeOf: (place: Place) => BufferRange;
   }) {
     this.plan = parts.plan;
+    this.arena = parts.arena;
     this.device = parts.device;
     this.names = parts.names;
     this.inputs = parts.inputs;
@@ -80,8 +90,9 @@ export class Program<Name extends string = string> {
    * @throws MemoryBudgetError where no recomputation fits it into the budget
    */
   static async compile<Name extends string>(storage: Storage, options: ProgramOptions<Name>): Promise<Program<Name>> {
-    const { outputs, updates = [], frozen = false, onProgress } = options;
+    const { outputs, updates = [], frozen = false, inTurn = [], onProgress } = options;
     if (frozen && updates.length > 0) throw new ShapeError('a frozen program has updates: they change what it takes for unchanged; leave out one of the two');
+    if (frozen && (options.arena ?? inTurn[0]) !== undefined) throw new ShapeError('a frozen program keeps results in its arena from run to run, so that no other can share it');
     const { device } = storage;
     const chunkBytes = largestBuffer(device.gpu);
     const tensors = Object.values<Tensor>(outputs);
@@ -89,10 +100,9 @@ export class Program<Name extends string = string> {
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
-    const arena: GPUBuffer[] = [];
-    for (let start = 0; start < planned.arenaBytes; start += chunkBytes) {
-      arena.push(device.gpu.createBuffer({ label: 'arena', size: Math.min(chunkBytes, planned.arenaBytes - start), usage }));
-    }
+    const arenaBytes = largestArena([planned, ...inTurn]);
+    const own = options.arena === undefined ? Array.from({ length: Math.ceil(arenaBytes / chunkBytes) }, (_, chunk) => device.gpu.createBuffer({ label: 'arena', size: Math.min(chunkBytes, arenaBytes - chunk * chunkBytes), usage })) : [];
+    const arena = options.arena ?? own;
     const given = new Map<Tensor, GPUBuffer>();
     const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
     for (const tensor of planned.given) {
@@ -107,8 +117,8 @@ export class Program<Name extends string = string> {
     }
     const outOfMemory = await device.gpu.popErrorScope();
     if (outOfMemory !== null) {
-      for (const buffer of [...arena, ...given.values()]) buffer.destroy();
-      throw new LimitError(`the device has no room for this program's ${planned.arenaBytes} bytes of intermediates: ${outOfMemory.message}. Use a smaller batch or resolution.`);
+      for (const buffer of [...own, ...given.values()]) buffer.destroy();
+      throw new LimitError(`the device has no room for this program's ${arenaBytes} bytes of intermediates: ${outOfMemory.message}. Use a smaller batch or resolution.`);
     }
 
     const rangeOf = (place: Place): BufferRange => {
@@ -125,8 +135,8 @@ export class Program<Name extends string = string> {
     const sequence = await Sequence.prepare(device, bound.flat(), onProgress);
     const parts = tensors.map((tensor) => rangeOf(planned.outputs.get(tensor) as Place));
     const ring = new ReadbackRing(device, parts, RUNS_IN_FLIGHT);
-    const buffers = [...arena, ...given.values()];
-    const program = new Program({ plan: planned, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
+    const buffers = [...own, ...given.values()];
+    const program = new Program({ plan: planned, arena, device, names: Object.keys(outputs) as Name[], inputs, buffers, sequence, bound, ring, rangeOf });
     program.refresh();
     return program;
   }
@@ -149,7 +159,7 @@ export class Program<Name extends string = string> {
     return { calls: this.plan.calls.length - this.plan.frozenCalls, dispatches: this.sequence.commands.length - this.frozenCommands };
   }
 
-  /** What the program holds on the device, as its plan has it: exactly what is allocated. */
+  /** What the program holds on the device, as its plan has it: exactly what is allocated, unless others run in its arena. */
   get memory(): DeviceMemory {
     return deviceMemory([this.plan], this.device.gpu.limits.minUniformBufferOffsetAlignment);
   }
@@ -243,10 +253,10 @@ export class Program<Name extends string = string> {
 }
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
-export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
+export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, inTurn, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
   const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes };
   const choices = chooser && (await choicesFor(chooser, graph));
-  return planWithin({ ...graph, choices }, { memoryBudget, beside, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
+  return planWithin({ ...graph, choices }, { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
 }
 
 /** Chunks of an arena that needs several begin at multiples of the strictest alignment. */

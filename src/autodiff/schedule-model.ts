@@ -21,7 +21,7 @@ export interface Recomputation {
  * between element-wise passes and thin 1x1 convolutions only; wide convolutions are dearer by an order of magnitude anyway.
  */
 const OPERATIONS_PER_BYTE = 12;
-const work = ({ flop, bytes }: Cost): number => Math.max(flop, OPERATIONS_PER_BYTE * bytes);
+export const work = ({ flop, bytes }: Cost): number => Math.max(flop, OPERATIONS_PER_BYTE * bytes);
 
 /** Tensors below this share of the peak are not worth a dispatch. */
 const WORTHWHILE = 1 / 4096;

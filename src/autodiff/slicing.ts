@@ -12,6 +12,7 @@ type Operands = Readonly<Record<string, Operand>>;
 
 /** So many units are a multiple of BINDING_ALIGNMENT bytes, whatever whole number of bytes a unit has. */
 const MOST_UNITS_TO_ALIGNMENT = BINDING_ALIGNMENT;
+const WORD_BYTES = 4;
 
 /**
  * The first call that the limits allow, those of its dispatches that exceed them cut into slices. Variant, tiles and splits
@@ -73,7 +74,9 @@ function slicedDispatch(dispatch: Dispatch, operands: Operands, limits: Dispatch
 function slice({ windows, launch }: Slices, operands: Operands, first: number, count: number): Dispatch {
   const inside = Object.entries(windows(first, count)).map(([name, { offset, length }]): [string, { offset: number; size: number }] => {
     const bytes = elementBytes(operands[name].type);
-    return [name, { offset: bytes * offset, size: bytes * Math.min(length, operands[name].length - offset) }];
+    const size = bytes * Math.min(length, operands[name].length - offset);
+    // A binding is whole words; behind an odd number of halves, memory has one more.
+    return [name, { offset: bytes * offset, size: WORD_BYTES * Math.ceil(size / WORD_BYTES) }];
   });
   return { ...launch(count, first), windows: Object.fromEntries(inside) };
 }
@@ -109,12 +112,14 @@ function excess({ operands: names, windows, workgroups }: Dispatch, operands: Op
   return undefined;
 }
 
-function limitError({ shader }: Dispatch, tooMuch: Excess, how: string, describeOperand: (name: string) => string): LimitError {
+function limitError({ shader, windows }: Dispatch, tooMuch: Excess, how: string, describeOperand: (name: string) => string): LimitError {
   if ('operand' in tooMuch) {
     const { operand, bytes, limit } = tooMuch;
+    // What every slice reads whole is as large in the smallest: there cutting does not help, and the batch may be the cause.
+    const whole = windows !== undefined && windows[operand] === undefined;
     return new LimitError(
-      `${shader}: operand ${describeOperand(operand)} has ${bytes} bytes ${how}; this adapter binds at most ${limit} (maxStorageBufferBindingSize). ` +
-        'Use a smaller resolution or layer.',
+      `${shader}: operand ${describeOperand(operand)} has ${bytes} bytes ${whole ? 'and every slice needs all of it' : how}; ` +
+        `this adapter binds at most ${limit} (maxStorageBufferBindingSize). Use a smaller ${whole ? 'batch, ' : ''}resolution or layer.`,
     );
   }
   return new LimitError(

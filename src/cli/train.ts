@@ -81,7 +81,7 @@ export const TRAIN_OPTIONS = {
   checkpointEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one checkpoint to the next' }),
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
   validateEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one validation to the next' }),
-  memoryBudget: bytes({ changeable: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number' }),
+  memoryBudget: bytes({ changeable: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number; below what that needs, the batch comes in micro-batches' }),
   profile: text({ placeholder: 'file', changeable: true, help: 'Write the time of every kernel of a step to this JSON file, after the training' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,

@@ -2,8 +2,9 @@ import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
 import { accumulate, adamUpdate, clear, demand, interpolateUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
 import { scale } from '../autodiff/ops/scale.ts';
-import { gradient } from '../autodiff/gradient.ts';
-import type { Store } from '../autodiff/store.ts';
+import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
+import { scatterRows, selectRows } from '../autodiff/ops/rows.ts';
+import { Store } from '../autodiff/store.ts';
 import { constant, input, type Node, type Tensor } from '../autodiff/tensor.ts';
 import type { BatchStatistics, Network } from './layers.ts';
 
@@ -73,12 +74,77 @@ export interface MicroBatchUpdate {
  * @param loss [1], of one micro-batch
  */
 export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, parts: number): MicroBatchUpdate {
-  const { parameters, statistics } = network;
-  const gradients = parameters.like('gradients');
+  const gradients = network.parameters.like('gradients');
   const computed = parameterGradients(network, scale(loss, 1 / parts));
-  const begin = [clear(gradients.flat)];
-  const part = [demand([...computed].map(([name, gradientOfPart]) => accumulate(gradients.get(name), gradientOfPart)))];
+  return aroundParts(network, gradients, accumulateAll(gradients, computed), batchStatistics, settings);
+}
 
+/** A training step for a loss over the whole batch, whose network sees the batch in parts: gradient caching. */
+export interface CachedUpdate<Loss> extends MicroBatchUpdate {
+  /**
+   * Updates of the first run of each part, after `begin`: it keeps what the network makes of its images. Both runs of a part have
+   * an input `rows`, u32 [its count]: which images of the batch they are.
+   */
+  readonly encode: readonly Node[];
+  /** Updates of the run of the loss, on the whole batch as it was kept, before the runs of `part`. */
+  readonly loss: readonly Node[];
+  readonly lossOfBatch: Loss;
+}
+
+/**
+ * Like `trainingUpdate` for a batch in parts and a loss that cannot be split (Gao, Zhang, Han and Callan 2021, "Scaling deep contrastive
+ * learning batch size under memory limited setup"): all parts are encoded and what comes out is kept, without activations; the
+ * loss and its gradient by what was kept are those of the whole batch; then each part is encoded once more and its share of that gradient
+ * propagated through it. Running statistics follow the parts as in `microBatchUpdate`.
+ * @param encoded [part, width], what the network makes of a part
+ * @param lossOf the loss [1] of the batch, and what else is wanted, from all that was kept, [batch, width]
+ */
+export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
+  network: Network,
+  { encoded, batchStatistics }: { readonly encoded: Tensor; readonly batchStatistics: BatchStatistics },
+  lossOf: (kept: Tensor) => Loss,
+  settings: OptimizerSettings,
+  parts: number,
+): CachedUpdate<Loss> {
+  const [count, width] = encoded.shape;
+  const keep = (name: string): Tensor => new Store(name).add(name, [parts * count, width]);
+  const kept = keep('encoded batch');
+  const keptGradient = keep('gradient of the encoded batch');
+  const gradients = network.parameters.like('gradients');
+  const rows = input('rows', [count], 'u32');
+
+  const lossOfBatch = lossOf(kept);
+  const { loss } = lossOfBatch;
+  const heads = parametersBefore(network, loss);
+  const [ofKept, ...ofHeads] = gradient(loss, [kept, ...heads.values()]);
+  const trunk = parametersBefore(network, encoded);
+  const ofTrunk = vectorJacobianProduct(encoded, selectRows(keptGradient, rows), [...trunk.values()]);
+  const part = accumulateAll(gradients, named(trunk, ofTrunk));
+  const around = aroundParts(network, gradients, part, batchStatistics, settings);
+  return {
+    ...around,
+    lossOfBatch,
+    begin: [...around.begin, clear(kept), clear(keptGradient)],
+    encode: [demand([accumulate(kept, scatterRows(encoded, rows, kept))])],
+    loss: [demand([accumulate(keptGradient, ofKept)]), ...(heads.size > 0 ? [accumulateAll(gradients, named(heads, ofHeads))] : [])],
+  };
+}
+
+const named = (parameters: ReadonlyMap<string, Tensor>, gradients: readonly Tensor[]): Map<string, Tensor> => new Map([...parameters.keys()].map((name, index) => [name, gradients[index]]));
+
+/** The parameters that a tensor is computed from, by name. */
+function parametersBefore({ parameters }: Network, tensor: Tensor): Map<string, Tensor> {
+  const used = new Set(nodesBefore([tensor]).flatMap(({ inputs }) => inputs));
+  return new Map([...parameters.entries].map(([name, entry]): [string, Tensor] => [name, entry.tensor]).filter(([, parameter]) => used.has(parameter)));
+}
+
+const accumulateAll = (gradients: Store, computed: ReadonlyMap<string, Tensor>): Node => demand([...computed].map(([name, one]) => accumulate(gradients.get(name), one)));
+
+/** What happens before, in and after the parts of a batch whose gradients `accumulation` adds up. */
+function aroundParts(network: Network, gradients: Store, accumulation: Node, batchStatistics: BatchStatistics, settings: OptimizerSettings): MicroBatchUpdate {
+  const { parameters, statistics } = network;
+  const begin = [clear(gradients.flat)];
+  const part = [accumulation];
   const gate = nonFinite(gradients.flat);
   const { updates, moments, hyper } = optimizerUpdate(parameters, gradients.flat, gate, settings);
   if (batchStatistics.size > 0) {

@@ -229,13 +229,16 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       validationBatch = 1;
       return createTrainer();
     });
-    if (resume !== undefined) restoreCheckpoint(resume.file, trainer, network, storage);
+    if (resume !== undefined) {
+      requireSameParts(resume, trainer.memory);
+      restoreCheckpoint(resume.file, trainer, network, storage);
+    }
     clock.lap('preparation');
 
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, teacher, best, variants: Object.fromEntries(choices.record) };
+      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, teacher, best, microBatches: running.memory.microBatches, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
     if (report !== undefined) onLog?.({ event: 'weights', ...report });
@@ -452,6 +455,13 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
   if (lines.length > 0) {
     throw new CheckpointError(`${name} was trained otherwise, so it cannot be resumed as it was (start a new training from its weights instead, with --weights):\n  ${lines.join('\n  ')}`);
   }
+}
+
+/** @throws CheckpointError where the memory budget is another one, so that a batch would come in other parts */
+function requireSameParts({ file, name }: { readonly file: ModelFile; readonly name: string }, { microBatches }: MemoryReport): void {
+  const before = file.about.microBatches ?? 1;
+  if (before === microBatches) return;
+  throw new CheckpointError(`${name} was trained with its batch in ${JSON.stringify(before)} parts, and within this memory budget it would come in ${microBatches}, which gives other numbers; give the run's own budget (--memory-budget), or start a new training from its weights (--weights)`);
 }
 
 /** Where two descriptions differ, a line each, such as "losses.margin: 0.2 then, 0.5 now". @param ignored keys that do not matter */

@@ -1,12 +1,13 @@
-import { deviceMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
-import { planProgram, Program, type Results } from '../autodiff/program.ts';
+import { deviceMemory, MemoryBudgetError, type ArenaUsers, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
+import { planProgram, Program, type ProgramOptions, type Results } from '../autodiff/program.ts';
 import type { Plan } from '../autodiff/plan.ts';
+import { work } from '../autodiff/schedule-model.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
-import { microBatchUpdate, trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
-import type { Objective } from './objectives.ts';
+import { cachedUpdate, microBatchUpdate, trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
+import type { EncodedObjective, Objective } from './objectives.ts';
 
 export interface StepOptions {
   readonly storage: Storage;
@@ -38,26 +39,27 @@ export interface StepRunner {
  * @throws MemoryBudgetError that names the least budget
  */
 export async function stepRunner(options: StepOptions): Promise<StepRunner> {
-  const { count, ofCount } = options.objective;
+  const { count, ofCount, encoded } = options.objective;
+  const inParts = ofCount !== undefined ? microBatches : encoded !== undefined ? encodedMicroBatches : undefined;
   const refusals: MemoryBudgetError[] = [];
-  for (const parts of ofCount === undefined ? [1] : divisors(count)) {
+  for (const parts of inParts === undefined ? [1] : divisors(count)) {
     try {
-      return parts === 1 ? await wholeBatch(options) : await microBatches(options, parts);
+      return parts === 1 || inParts === undefined ? await wholeBatch(options) : await inParts(options, parts);
     } catch (error) {
       if (!(error instanceof MemoryBudgetError)) throw error;
       refusals.push(error);
     }
   }
-  const reason = ofCount === undefined ? ', for a loss that needs its whole batch at once and cannot come in micro-batches' : '';
+  const reason = inParts === undefined ? ', for a loss that needs its whole batch at once and cannot come in micro-batches' : '';
   throw new MemoryBudgetError(options.memoryBudget ?? 0, Math.min(...refusals.map(({ minimum }) => minimum)), reason);
 }
 
-const memoryOf = ({ device }: Storage, plans: readonly Plan[]): DeviceMemory => deviceMemory(plans, device.gpu.limits.minUniformBufferOffsetAlignment);
+const memoryOf = ({ device }: Storage, arenas: readonly ArenaUsers[]): DeviceMemory => deviceMemory(arenas, device.gpu.limits.minUniformBufferOffsetAlignment);
 
 const divisors = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1).filter((parts) => count % parts === 0);
 
 /** What is read back of an objective. */
-function outputsOf({ loss, reported }: Objective): Record<string, Tensor> {
+function outputsOf({ loss, reported }: Pick<Objective, 'loss' | 'reported'>): Record<string, Tensor> {
   return { loss, ...Object.fromEntries(Object.entries(reported).map(([name, { tensor }]) => [name, tensor])) };
 }
 
@@ -67,7 +69,7 @@ async function wholeBatch({ storage, objective, optimizer, memoryBudget, beside 
   const feeds = (batch: TrainingBatch, hyper: Float32Array) => ({ ...objective.feeds(batch), optimizer: hyper });
   return {
     update,
-    report: { memory: memoryOf(storage, [program.plan, ...beside]), budget: memoryBudget, recomputed: program.plan.recomputed, microBatches: 1 },
+    report: { memory: memoryOf(storage, [program.plan, ...beside]), budget: memoryBudget, recomputed: program.plan.recomputed, microBatches: 1, normalizedApart: false },
     submit: (batch, hyper) => program.submit(feeds(batch, hyper)),
     findNonFinite: (batch, hyper) => program.findNonFinite(feeds(batch, hyper)),
     profile: (batch, hyper) => program.profile(feeds(batch, hyper)),
@@ -75,34 +77,55 @@ async function wholeBatch({ storage, objective, optimizer, memoryBudget, beside 
   };
 }
 
+/** What a program of a step gives back and changes. */
+type Stage = Required<Pick<ProgramOptions<string>, 'outputs' | 'updates'>>;
+
+/** Programs of a step that run in turn, in one arena; the budget goes to the one that needs most, which may recompute. */
+async function compileInTurn<Name extends string>(
+  { storage, memoryBudget, beside = [], onProgress }: StepOptions,
+  largest: Stage,
+  others: Readonly<Record<Name, Stage>>,
+): Promise<{ readonly main: Program; readonly others: Readonly<Record<Name, Program>>; readonly memory: DeviceMemory; destroy(): void }> {
+  const inTurn: Plan[] = [];
+  for (const stage of Object.values<Stage>(others)) inTurn.push(await planProgram(storage, stage));
+  const main: Program = await Program.compile<string>(storage, { ...largest, memoryBudget, beside, inTurn, onProgress });
+  const compiled: [string, Program][] = [];
+  const destroy = (): void => [main, ...compiled.map(([, program]) => program)].forEach((program) => program.destroy());
+  try {
+    for (const [name, stage] of Object.entries<Stage>(others)) compiled.push([name, await Program.compile<string>(storage, { ...stage, arena: main.arena })]);
+  } catch (error) {
+    destroy();
+    throw error;
+  }
+  return {
+    main,
+    others: Object.fromEntries(compiled) as Record<Name, Program>,
+    memory: memoryOf(storage, [[main.plan, ...inTurn], ...beside]),
+    destroy,
+  };
+}
+
 /** One small program before the micro-batches of a step, one that each of them passes through, and one after them. */
-async function microBatches({ storage, objective, optimizer, memoryBudget, beside = [], onProgress }: StepOptions, parts: number): Promise<StepRunner> {
+async function microBatches(options: StepOptions, parts: number): Promise<StepRunner> {
+  const { objective, optimizer, memoryBudget } = options;
   const part = (objective.ofCount as NonNullable<Objective['ofCount']>)(objective.count / parts);
   const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts);
-  const before = { outputs: {}, updates: begin };
-  const after = { outputs: { gate: end.gate }, updates: end.updates };
-  const others = [await planProgram(storage, before), await planProgram(storage, after), ...beside];
-  const repeated = await Program.compile<string>(storage, { outputs: outputsOf(part), updates: accumulation, memoryBudget, beside: others, onProgress });
-  const first = await Program.compile(storage, before);
-  const last = await Program.compile(storage, after);
+  const {
+    main: repeated,
+    others: { first, last },
+    memory,
+    destroy,
+  } = await compileInTurn(options, { outputs: outputsOf(part), updates: accumulation }, { first: { outputs: {}, updates: begin }, last: { outputs: { gate: end.gate }, updates: end.updates } });
   const feeds = (batch: TrainingBatch) => splitBatch(batch, parts).map((piece) => part.feeds(piece));
   return {
     update: end,
-    report: {
-      memory: memoryOf(storage, [repeated.plan, ...others]),
-      budget: memoryBudget,
-      recomputed: repeated.plan.recomputed,
-      microBatches: parts,
-    },
+    report: { memory, budget: memoryBudget, recomputed: repeated.plan.recomputed, microBatches: parts, normalizedApart: part.batchStatistics.size > 0 },
     async submit(batch, hyper) {
       await first.submit({});
       const pieces: Promise<StepResults>[] = [];
       for (const piece of feeds(batch)) pieces.push((await repeated.submit(piece)).results);
       const { results: update } = await last.submit({ optimizer: hyper });
-      const results = Promise.all([Promise.all(pieces), update]).then(([values, { gate }]) => ({ ...meanOf(values), gate }));
-      // Whoever asked may not have begun to wait when the device fails.
-      results.catch(() => undefined);
-      return { results };
+      return { results: heeded(Promise.all([Promise.all(pieces), update]).then(([values, { gate }]) => ({ ...meanOf(values), gate }))) };
     },
     async findNonFinite(batch) {
       for (const piece of feeds(batch)) {
@@ -116,8 +139,111 @@ async function microBatches({ storage, objective, optimizer, memoryBudget, besid
       for (const piece of feeds(batch)) spans.push(...(await repeated.profile(piece)));
       return [...spans, ...(await last.profile({ optimizer: hyper }))];
     },
-    destroy: () => [first, repeated, last].forEach((program) => program.destroy()),
+    destroy,
   };
+}
+
+/**
+ * Gradient caching, for a loss over the whole batch: every micro-batch passes through the network once to be kept, and once more, after
+ * the loss, to pass its share of the gradient on. See `cachedUpdate`.
+ */
+async function encodedMicroBatches(options: StepOptions, parts: number): Promise<StepRunner> {
+  const { objective, optimizer, memoryBudget } = options;
+  const { encode, loss: lossOf } = objective.encoded as EncodedObjective;
+  const part = encode(objective.count / parts);
+  const update = cachedUpdate(objective.network, part, lossOf, optimizer, parts);
+  const { feeds: lossFeeds } = update.lossOfBatch;
+  const {
+    main: propagate,
+    others: { first, keep, loss, last },
+    memory,
+    destroy,
+  } = await compileInTurn(
+    options,
+    { outputs: {}, updates: update.part },
+    {
+      first: { outputs: {}, updates: update.begin },
+      keep: { outputs: {}, updates: update.encode },
+      loss: { outputs: outputsOf(update.lossOfBatch), updates: update.loss },
+      last: { outputs: { gate: update.end.gate }, updates: update.end.updates },
+    },
+  );
+  const feeds = (batch: TrainingBatch) => interleaved(batch, parts).map(({ piece, rows }) => ({ ...part.feeds(piece), rows }));
+  const { recomputed } = propagate.plan;
+  return {
+    update: update.end,
+    report: {
+      memory,
+      budget: memoryBudget,
+      recomputed,
+      microBatches: parts,
+      normalizedApart: part.batchStatistics.size > 0,
+      encodedTwice: (workOf(keep.plan) / workOf(propagate.plan)) * (1 + (recomputed?.share ?? 0)),
+    },
+    async submit(batch, hyper) {
+      const pieces = feeds(batch);
+      await first.submit({});
+      for (const piece of pieces) await keep.submit(piece);
+      const { results: values } = await loss.submit(lossFeeds(batch));
+      for (const piece of pieces) await propagate.submit(piece);
+      const { results: gate } = await last.submit({ optimizer: hyper });
+      return { results: heeded(Promise.all([values, gate]).then(([one, other]) => ({ ...one, ...other }))) };
+    },
+    async findNonFinite(batch) {
+      // What is kept and derived on the way is needed further on; weights change in `last` alone.
+      const pieces = feeds(batch);
+      await first.submit({});
+      for (const piece of pieces) {
+        const found = await keep.findNonFinite(piece);
+        if (found !== null) return found;
+        await keep.submit(piece);
+      }
+      const found = await loss.findNonFinite(lossFeeds(batch));
+      if (found !== null) return found;
+      await loss.submit(lossFeeds(batch));
+      for (const piece of pieces) {
+        const later = await propagate.findNonFinite(piece);
+        if (later !== null) return later;
+      }
+      return null;
+    },
+    async profile(batch, hyper) {
+      const pieces = feeds(batch);
+      const spans = [...(await first.profile({}))];
+      for (const piece of pieces) spans.push(...(await keep.profile(piece)));
+      spans.push(...(await loss.profile(lossFeeds(batch))));
+      for (const piece of pieces) spans.push(...(await propagate.profile(piece)));
+      return [...spans, ...(await last.profile({ optimizer: hyper }))];
+    },
+    destroy,
+  };
+}
+
+const workOf = ({ calls }: Plan): number => calls.reduce((sum, { cost }) => sum + work(cost), 0);
+
+/** Whoever asked may not have begun to wait when the device fails. */
+function heeded<T>(results: Promise<T>): Promise<T> {
+  results.catch(() => undefined);
+  return results;
+}
+
+/**
+ * A batch in equal pieces of every so manyth image each, and which images they are. A balanced batch is sorted by domain and
+ * class, and each piece has its share of both, so that batch normalisation sees in it what it would see in the batch.
+ */
+export function interleaved(batch: TrainingBatch, parts: number): { readonly piece: TrainingBatch; readonly rows: Uint32Array }[] {
+  const { step, images, transforms, domains, labels } = batch;
+  const count = labels.length;
+  return Array.from({ length: parts }, (_, part) => {
+    const rows = Uint32Array.from({ length: count / parts }, (__, index) => index * parts + part);
+    const gather = <T extends Uint8Array | Uint32Array | Float32Array>(values: T): T => {
+      const each = values.length / count;
+      const gathered = new (values.constructor as new (length: number) => T)(each * rows.length);
+      rows.forEach((row, index) => gathered.set(values.subarray(row * each, (row + 1) * each), index * each));
+      return gathered;
+    };
+    return { rows, piece: { step, images: gather(images), transforms: gather(transforms), domains: gather(domains), labels: gather(labels) } };
+  });
 }
 
 /** A batch in equal pieces, images in their order; no value is copied. */

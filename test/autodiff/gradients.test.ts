@@ -19,7 +19,7 @@ import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { mean, sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
-import { concatenate, selectRows } from '../../src/autodiff/ops/rows.ts';
+import { concatenate, scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
 import { dot, scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { softmax } from '../../src/autodiff/ops/softmax.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
@@ -184,6 +184,9 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
   reshape: { 'a view': { inputs: { x: samples([4, 6], 1) }, apply: ({ x }) => [reshape(x, [3, 8])] } },
   selectRows: {
     'repeated and unused rows': { inputs: { table: samples([5, 4], 1) }, apply: ({ table }) => [selectRows(table, indices('indices', [3, 0, 3, 3, 1]))] },
+  },
+  scatterRows: {
+    'repeated and unused rows': { inputs: { rows: samples([5, 4], 1) }, apply: ({ rows }) => [scatterRows(rows, indices('indices', [3, 0, 3, 3, 1]), fill([6, 4], 0))] },
   },
   scale: { 'a number': { inputs: { x: samples([11], 1) }, apply: ({ x }) => [scale(x, -2.5)] } },
   scaleBy: { 'a tensor': { inputs: { x: samples([11], 1), factor: samples([1], 2, awayFromZero) }, apply: ({ x, factor }) => [scaleBy(x, factor)] } },

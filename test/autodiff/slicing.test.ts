@@ -8,6 +8,7 @@ import { affineGradient } from '../../kernels/affine_gradient.ts';
 import { batchNorm } from '../../kernels/batch_norm.ts';
 import { batchNormGradient } from '../../kernels/batch_norm_gradient.ts';
 import { bias } from '../../kernels/bias.ts';
+import { cast } from '../../kernels/cast.ts';
 import { columnSum } from '../../kernels/column_sum.ts';
 import { convolution, type ConvolutionShape } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
@@ -28,11 +29,13 @@ import { momentumSgd } from '../../kernels/momentum_sgd.ts';
 import { multiply } from '../../kernels/multiply.ts';
 import { nonFinite } from '../../kernels/non_finite.ts';
 import { prepareImages } from '../../kernels/prepare_images.ts';
+import { quadrupletLoss } from '../../kernels/quadruplet_loss.ts';
 import { reduceSum } from '../../kernels/reduce_sum.ts';
 import { relu } from '../../kernels/relu.ts';
 import { reluGradient } from '../../kernels/relu_gradient.ts';
 import { scale, scaleByConstant } from '../../kernels/scale.ts';
 import { selectRows } from '../../kernels/select_rows.ts';
+import { selectRowsGradient } from '../../kernels/select_rows_gradient.ts';
 import { softmaxCrossEntropy } from '../../kernels/softmax_cross_entropy.ts';
 import { withinLimits, type DispatchLimits } from '../../src/autodiff/slicing.ts';
 import { BINDING_ALIGNMENT, sliceable, type Dispatch } from '../../src/gpu/dispatch.ts';
@@ -101,6 +104,8 @@ for (const count of [4099, 20480]) {
   testSlicing(scaleByConstant, { count, factor: 0.3 });
   testSlicing(fill, { count, value: 0.1 });
   testSlicing(interpolate, { count, momentum: 0.1 });
+  testSlicing(cast, { count, to: 'f16' });
+  testSlicing(cast, { count, to: 'f32' });
   testSlicing(initialize, { count, distribution: { kind: 'normal', deviation: 2 }, key: [1, 2], address: [3, 4] });
 }
 testSlicing(reduceSum, { count: 300001, factor: 0.5 });
@@ -134,6 +139,12 @@ testSlicing(prepareImages, { count: 600, source: 5, size: 3, mean: [0.4, 0.5, 0.
 testSlicing(l2Normalize, { rows: 700, width: 13 });
 testSlicing(l2NormalizeGradient, { rows: 700, width: 13 });
 testSlicing(selectRows, { tableRows: 9, count: 700, width: 20 });
+testSlicing(selectRowsGradient, { tableRows: 700, count: 9, width: 20 });
+testSlicing(selectRowsGradient, { tableRows: 700, count: 9, width: 13 });
+testSlicing(quadrupletLoss, { count: 203, width: 12 });
+testSlicing(quadrupletLoss, { count: 203, width: 12, form: 'one-hinge' });
+testSlicing(quadrupletLoss, { count: 256, width: 7, mining: 'semi-hard' });
+testSlicing(quadrupletLoss, { count: 203, width: 8, mining: 'random' });
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'soft', temperature: 0.1 });
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'hard' });
 for (const shape of [
@@ -233,6 +244,21 @@ test('a call within the limits stays as it is', () => {
   const call = callOf(100, 3);
   assert.is(withinLimits([call], NO_LIMITS), call);
   assert.is(withinLimits([], NO_LIMITS), undefined);
+});
+
+test('what every slice reads whole cannot be helped by cutting: the error says so', () => {
+  const message = (kernel: () => readonly KernelCall[], maxBindingBytes: number): string => {
+    try {
+      withinLimits(kernel(), { ...NO_LIMITS, maxBindingBytes });
+    } catch (error) {
+      if (error instanceof LimitError) return error.message;
+      throw error;
+    }
+    return 'no error';
+  };
+  const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
+  assert.match(message(() => quadrupletLoss.calls({ count: 64, width: 512 }, traits), 100_000), /operand embeddings has 131072 bytes and every slice needs all of it; .* Use a smaller batch/);
+  assert.match(message(() => selectRowsGradient.calls({ tableRows: 4, count: 64, width: 512 }, traits), 100_000), /operand drows has 131072 bytes and every slice needs all of it/);
 });
 
 test('a variant that cannot be cut makes room for the next; an error names the operand, its bytes and the limit', () => {

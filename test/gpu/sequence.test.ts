@@ -78,7 +78,7 @@ test('words of the uniform block are integers unless marked as floats', async ()
   const a = storageBuffer(device, [1, 2, 3, 4]);
   const b = storageBuffer(device, [0, 0, 0, 0]);
   const bound = scaling(device, a, b, 1);
-  const sequence = await Sequence.prepare(device, [{ ...bound, dispatch: { ...bound.dispatch, parameters: [bound.dispatch.parameters?.[0] ?? 0, f32(0.1)] } }]);
+  const sequence = await Sequence.prepare(device, [{ ...bound, dispatch: { ...bound.dispatch, parameters: [...(bound.dispatch.parameters ?? []).slice(0, -1), f32(0.1)] } }]);
   run(device, sequence);
   assert.equal([...new Float32Array(await readBuffer(device, b))], [1, 2, 3, 4].map((value) => Math.fround(value * Math.fround(0.1))));
   sequence.destroy();

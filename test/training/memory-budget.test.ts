@@ -176,11 +176,12 @@ test('one micro-batch that is not finite changes neither weights nor statistics,
   storage.destroy();
 });
 
-test('a loss over the whole batch is not split: the budget is refused with the minimum and the reason', async () => {
-  const device = await testDevice();
-  const { minimum, message } = await refusal(trainRetrieval({ device, dataset: shapesDataset(), training: TINY_TRAINING, memoryBudget: 1e6 }));
-  assert.match(message, /a memory budget of 1\.0 MB is too small: the minimum here is \d+ bytes \(\d+\.\d MB\), for a loss that needs its whole batch at once/);
-  assert.ok(minimum > 1e6);
+test('an objective that says of no way to split it is not split: the budget is refused with the minimum and the reason', async () => {
+  const { storage, objective } = await setting();
+  const { minimum, message } = await refusal(stepRunner({ storage, objective: { ...objective, ofCount: undefined }, optimizer: settings, memoryBudget: 1000 }));
+  assert.match(message, /a memory budget of 0\.0 MB is too small: the minimum here is \d+ bytes \(\d+\.\d MB\), for a loss that needs its whole batch at once/);
+  assert.ok(minimum > 1000);
+  storage.destroy();
 });
 
 test('a whole run keeps to its budget, validation and checkpoints included, and ends with the weights of a run without one', async () => {
@@ -215,11 +216,12 @@ test('a whole run keeps to its budget, validation and checkpoints included, and 
 test('the report says in one line what was chosen and what it costs', () => {
   const memory = { arena: 320e6, given: 8e6, readback: 12, uniforms: 1e5, stores: 3e8, total: 628.1e6 };
   const recomputed = { tensors: 23, cost: { flop: 4.1e9, bytes: 1e9 }, share: 0.03 };
-  assert.is(describeMemory({ memory, budget: undefined, recomputed: undefined, microBatches: 1 }), 'device memory 628.1 MB: intermediates 320.0 MB, weights and state 300.0 MB');
+  assert.is(describeMemory({ memory, budget: undefined, recomputed: undefined, microBatches: 1, normalizedApart: false }), 'device memory 628.1 MB: intermediates 320.0 MB, weights and state 300.0 MB');
   assert.is(
-    describeMemory({ memory, budget: 7e8, recomputed, microBatches: 2 }),
+    describeMemory({ memory, budget: 7e8, recomputed, microBatches: 2, normalizedApart: true }),
     'device memory 628.1 MB of 700.0 MB: intermediates 320.0 MB, weights and state 300.0 MB; 23 tensors recomputed (+8.2 GFLOP, +3.0 % of the step by the cost model), 2 micro-batches, each normalised by its own statistics',
   );
+  assert.match(describeMemory({ memory, budget: 7e8, recomputed: undefined, microBatches: 4, normalizedApart: false, encodedTwice: 0.31 }), /; 4 micro-batches, each encoded twice for the loss over the whole batch \(\+31\.0 % of the step by the cost model\)$/);
 });
 
 test.run();

@@ -52,16 +52,28 @@ const selectOp: Op<null> = {
     return [{ shape: [indices.length, table.shape[1]] }];
   },
   lower: ({ inputs: [table, indices], outputs: [rows] }) => [use(selectRowsKernel, selectProblem(table, indices), { table, indices, rows })],
-  gradient: ({ inputs: [table, indices] }, [drows], [needTable]) => [drows && needTable ? apply(selectGradientOp, [drows, indices], { table })[0] : undefined],
+  gradient: ({ inputs: [table, indices] }, [drows], [needTable]) => [drows && needTable ? scatterRows(drows, indices, table) : undefined],
 };
 
-const selectGradientOp: Op<{ readonly table: Tensor }> = {
-  name: 'selectRowsGradient',
-  infer: (_, { table }) => [{ shape: table.shape }],
+const scatterOp: Op<{ readonly table: Tensor }> = {
+  name: 'scatterRows',
+  infer: ([rows, indices], { table }) => {
+    if (indices.type !== 'u32' || rows.length !== indices.length * table.shape[1]) throw new ShapeError(`scatterRows: ${describe(rows)} by ${describe(indices)} does not fit rows of ${describe(table)}`);
+    return [{ shape: table.shape }];
+  },
   lower: ({ attributes: { table }, inputs: [drows, indices], outputs: [dtable] }) => [use(selectRowsGradientKernel, selectProblem(table, indices), { drows, indices, dtable })],
+  gradient: ({ inputs: [, indices] }, [dtable], [needRows]) => [dtable && needRows ? selectRows(dtable, indices) : undefined],
 };
 
 const selectProblem = ({ shape: [tableRows, width] }: Tensor, { length: count }: Tensor): { tableRows: number; count: number; width: number } => ({ tableRows, count, width });
+
+/**
+ * The converse of `selectRows`, and its gradient: a table of zeros to which each row is added at its index, in the order of rows.
+ * @param rows [count, width] @param indices u32 [count] @param table of the shape wanted, [rows, width]
+ */
+export function scatterRows(rows: Tensor, indices: Tensor, table: Tensor): Tensor {
+  return apply(scatterOp, [rows, indices], { table })[0];
+}
 
 /** Rows of a table by index. @param table [rows, width] @param indices u32 [count] @returns [count, width] */
 export function selectRows(table: Tensor, indices: Tensor): Tensor {

@@ -1,0 +1,259 @@
+// The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has measured.
+import type { ConvolutionShape } from '../kernels/convolution.ts';
+import { GPUS, peakTeraflops, predict, residentAtOnce, type GpuDescription, type Prediction } from '../kernels/cost-model.ts';
+import type { Cost, KernelCall } from '../kernels/kernel.ts';
+import { benchNames } from '../bench/support/catalogue.ts';
+import { problemsOf, type KernelBench } from '../bench/support/kernel-bench.ts';
+import type { AnyKernel } from '../src/autodiff/op.ts';
+import { softmaxCrossEntropy } from '../src/autodiff/ops/losses.ts';
+import { plan, type PlannedCall } from '../src/autodiff/plan.ts';
+import { input } from '../src/autodiff/tensor.ts';
+import type { AdapterTraits } from '../src/gpu/dispatch.ts';
+import { adamSettings, sgdSettings, trainingUpdate } from '../src/nn/optimizers.ts';
+import { Classifier, RetrievalNetwork } from '../src/nn/retrieval-network.ts';
+import { DEFAULT_LOSSES, retrievalObjective } from '../src/training/objectives.ts';
+import { PAPER_RECIPE } from '../src/training/run.ts';
+import { ALL_KERNELS } from '../src/tuning/kernels.ts';
+import { resourcesOf } from './shader-resources.ts';
+
+const SIZE = 224;
+const BATCHES = [4, 32];
+/** The limits that all four devices have. */
+const TRAITS: AdapterTraits = { kind: 'gpu', subgroupSize: 32, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 };
+
+type Work = 'training step' | 'inference';
+
+function planOf(work: Work, batch: number): readonly PlannedCall[] {
+  const network = new Classifier({ classes: 1000 });
+  const images = input('images', [batch, SIZE, SIZE, 4]);
+  const options = { traits: TRAITS, maxBufferBytes: 2 ** 40 };
+  if (work === 'inference') return plan({ ...options, outputs: [network.apply(images, 'eval').logits], updates: [] }).calls;
+  const { logits, batchStatistics } = network.apply(images, 'train');
+  const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
+  const { updates } = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9));
+  return plan({ ...options, outputs: [loss], updates }).calls;
+}
+
+/** A step of the paper's recipe with a teacher, its batch normalisation training or frozen. */
+function retrievalPlan(batchNorm: 'train' | 'frozen'): readonly PlannedCall[] {
+  const [classes, teacherClasses] = [125, 1000];
+  const { classesPerBatch, imagesPerDomain, network: settings, optimizer } = PAPER_RECIPE;
+  const network = new RetrievalNetwork({ ...settings, classes, teacherClasses });
+  const shape = { count: 2 * classesPerBatch * imagesPerDomain, sourceSize: SIZE, size: SIZE };
+  const { loss, batchStatistics } = retrievalObjective(network, shape, DEFAULT_LOSSES, { kind: 'class-oriented', knowledge: new Float32Array(classes * teacherClasses) }, batchNorm);
+  const { updates } = trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay));
+  return plan({ outputs: [loss], updates, traits: TRAITS, maxBufferBytes: 2 ** 40 }).calls;
+}
+
+/** The shortest time that any of the kernel's variants is predicted to take. */
+function fastest({ kernel, problem, cost, call }: PlannedCall, gpu: GpuDescription): number {
+  const variants = call.product === undefined ? [call] : kernel.calls(problem as never, TRAITS);
+  return Math.min(...variants.filter(({ product }) => (product === undefined) === (call.product === undefined)).map((variant) => predict(variant, cost, gpu).time));
+}
+
+interface Row {
+  readonly planned: PlannedCall;
+  count: number;
+}
+
+/** Calls of one kernel at one shape, in the order in which they first occur. */
+function distinct(calls: readonly PlannedCall[]): Row[] {
+  const rows = new Map<string, Row>();
+  for (const planned of calls) {
+    const key = JSON.stringify([planned.kernel.name, planned.cost, planned.call.variant, planned.call.product === undefined ? 0 : planned.node.attributes]);
+    const row = rows.get(key);
+    if (row === undefined) rows.set(key, { planned, count: 1 });
+    else row.count++;
+  }
+  return [...rows.values()];
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const figure = (value: number): string => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3).replace(/\.?0+$/, (zeros) => (zeros.startsWith('.') ? '' : zeros)));
+const milliseconds = (microseconds: number): string => (microseconds / 1000).toFixed(microseconds < 1e4 ? 2 : 1);
+const describeShape = ({ batch, height, width, inputChannels, outputChannels, kernel, stride }: ConvolutionShape): string =>
+  `${kernel.join('x')}${stride[0] > 1 ? `/${stride[0]}` : ''} ${batch}x${height}x${width}x${inputChannels} to ${outputChannels}`;
+const SHORT_BOUND: Readonly<Record<Prediction['bound'], string>> = { arithmetic: '', latency: ' L', cache: ' C', memory: ' M', launch: ' D' };
+
+function convolutionTable(calls: readonly PlannedCall[]): string {
+  const rows = distinct(calls.filter(({ call }) => call.product !== undefined));
+  const head = ['kernel', 'shape', 'times', 'tile, parts', 'GFLOP', 'MB', 'workgroups', 'registers', 'KiB', ...GPUS.map(({ name }) => `${name}: us, rounds, % of peak`)];
+  return table(
+    head,
+    rows.map(({ planned: { kernel, call, cost, node }, count }) => {
+      const predictions = GPUS.map((gpu) => predict(call, cost, gpu));
+      const { flop, bytes, workgroups, tiled } = predictions[0];
+      if (tiled === undefined) throw new Error(`${kernel.name}: ${call.variant} is not tiled`);
+      return [
+        kernel.name,
+        describeShape(node.attributes as ConvolutionShape),
+        String(count),
+        `${tiled.tile}${tiled.splits > 1 ? `, ${tiled.splits}` : ''}`,
+        figure(flop / 1e9),
+        figure(bytes / 1e6),
+        String(workgroups),
+        String(tiled.registers),
+        figure(tiled.workgroupBytes / 1024),
+        ...predictions.map(({ time, bound, tiled: each }, index) => `${figure(time)}${SHORT_BOUND[bound]}, ${figure(each?.rounds ?? 0)}, ${Math.round((100 * flop) / (time * 1e6 * peakTeraflops(GPUS[index])))}`),
+      ];
+    }),
+  );
+}
+
+function totalsTable(calls: readonly PlannedCall[]): string {
+  const families = [...new Set(calls.map(({ kernel }) => kernel.name))];
+  const sum = (chosen: readonly PlannedCall[], time: (call: PlannedCall) => number): number => chosen.reduce((total, call) => total + time(call), 0);
+  const rows = families.map((family) => {
+    const own = calls.filter(({ kernel }) => kernel.name === family);
+    const cost = (key: 'flop' | 'bytes'): number => sum(own, (call) => call.cost[key]);
+    return { family, own, cells: [family, String(own.length), figure(cost('flop') / 1e9), figure(cost('bytes') / 1e6)] };
+  });
+  return table(
+    ['kernel', 'calls', 'GFLOP', 'MB', ...GPUS.map(({ name }) => `${name}: ms`)],
+    [
+      ...rows.map(({ own, cells }) => [...cells, ...GPUS.map((gpu) => milliseconds(sum(own, ({ call, cost }) => predict(call, cost, gpu).time)))]),
+      ['**all**', String(calls.length), figure(sum(calls, ({ cost }) => cost.flop) / 1e9), figure(sum(calls, ({ cost }) => cost.bytes) / 1e6), ...GPUS.map((gpu) => `**${milliseconds(sum(calls, ({ call, cost }) => predict(call, cost, gpu).time))}**`)],
+      ['all, each product by the variant that is fastest there', '', '', '', ...GPUS.map((gpu) => `**${milliseconds(sum(calls, (call) => fastest(call, gpu)))}**`)],
+    ],
+  );
+}
+
+/** One kernel at work on one problem. */
+interface Example {
+  readonly kernel: AnyKernel;
+  readonly problem: unknown;
+  readonly call: KernelCall;
+  readonly cost: Cost;
+  readonly from: string;
+}
+
+/** Of each kernel the largest and the smallest of its problems in ResNet50's and the paper's steps; where it is in neither, the largest of its bench. */
+async function examples(): Promise<readonly Example[]> {
+  const plans: readonly (readonly [string, readonly PlannedCall[]])[] = [
+    ['training step, batch 32', planOf('training step', 32)],
+    ['inference, batch 32', planOf('inference', 32)],
+    ["the paper's step, batch 48", retrievalPlan('train')],
+    ["the paper's step with frozen statistics", retrievalPlan('frozen')],
+  ];
+  const inPlans = plans.flatMap(([from, calls]) => calls.map(({ kernel, problem, call, cost }): Example => ({ kernel, problem, call, cost, from })));
+  const inBenches: Example[] = [];
+  for (const name of benchNames()) {
+    const { default: bench } = (await import(new URL(`../bench/kernels/${name}.bench.ts`, import.meta.url).href)) as { default: KernelBench<unknown> };
+    for (const problem of Object.values(problemsOf(bench, { batch: 32, size: SIZE }))) {
+      const [call] = bench.kernel.calls(problem, { ...TRAITS, f16: true });
+      if (call !== undefined) inBenches.push({ kernel: bench.kernel as AnyKernel, problem, call, cost: bench.kernel.cost(problem), from: 'bench' });
+    }
+  }
+  return ALL_KERNELS.filter(({ name }) => !name.startsWith('measure_')).flatMap((kernel) => {
+    const own = (all: readonly Example[]): Example[] => all.filter((example) => example.kernel.name === kernel.name).sort((a, b) => b.cost.bytes - a.cost.bytes);
+    const planned = own(inPlans);
+    const [largest] = planned.length > 0 ? planned : own(inBenches);
+    if (largest === undefined) {
+      const problem = kernel.cases[kernel.cases.length - 1];
+      const [call] = kernel.calls(problem as never, { ...TRAITS, f16: true });
+      return [{ kernel, problem, call, cost: kernel.cost(problem as never), from: 'its last test case' }];
+    }
+    const smallest = planned.at(-1);
+    return smallest === undefined || smallest.cost.bytes === largest.cost.bytes ? [largest] : [largest, smallest];
+  });
+}
+
+const isConvolution = (problem: unknown): problem is ConvolutionShape => typeof problem === 'object' && problem !== null && 'inputChannels' in problem;
+
+/** A problem in a few words: its numbers and flags by name. */
+function describeProblem(problem: unknown): string {
+  if (isConvolution(problem)) return describeShape(problem);
+  const text = (value: unknown): string => (Array.isArray(value) ? value.join('x') : typeof value === 'object' ? JSON.stringify(value).replace(/[{}"]/g, '') : String(value));
+  return Object.entries(problem as object)
+    .filter(([, value]) => value !== undefined && value !== false)
+    .map(([name, value]) => (value === true ? name : `${name} ${text(value)}`))
+    .join(', ');
+}
+
+function everyKernelTable(all: readonly Example[]): string {
+  const head = ['kernel', 'problem', 'from', 'variant', 'GFLOP', 'MB', 'workgroups', 'of', 'registers', 'KiB', ...GPUS.map(({ name }) => `${name}: us, rounds`)];
+  return table(
+    head,
+    all.map(({ kernel, problem, call, cost, from }) => {
+      const count = ({ workgroups: [x, y, z] }: KernelCall['dispatches'][number]): number => x * y * z;
+      const widest = call.dispatches.reduce((most, dispatch) => (count(dispatch) > count(most) ? dispatch : most));
+      const declared = resourcesOf(widest);
+      const [{ tiled, flop, bytes }] = GPUS.map((gpu) => predict(call, cost, gpu));
+      const asked = tiled === undefined ? declared : { ...declared, registers: tiled.registers, workgroupBytes: tiled.workgroupBytes };
+      return [
+        kernel.name,
+        describeProblem(problem),
+        from,
+        call.variant,
+        figure(flop / 1e9),
+        figure(bytes / 1e6),
+        call.dispatches.map((dispatch) => String(count(dispatch))).join(' + '),
+        String(declared.invocations),
+        String(asked.registers),
+        figure(asked.workgroupBytes / 1024),
+        ...GPUS.map((gpu) => {
+          const { time, bound } = predict(call, cost, gpu);
+          return `${figure(time)}${SHORT_BOUND[bound]}, ${figure(count(widest) / (gpu.computeUnits * residentAtOnce(asked, gpu)))}`;
+        }),
+      ];
+    }),
+  );
+}
+
+const sections = (): string[] =>
+  (['training step', 'inference'] as const).flatMap((work) =>
+    BATCHES.map((batch) => {
+      const calls = planOf(work, batch);
+      return `## ResNet50, ${work}, batch ${batch}, ${SIZE}x${SIZE}\n\n${totalsTable(calls)}\n\n${convolutionTable(calls)}\n`;
+    }),
+  );
+
+/** All of docs/kernels/predictions.md. The same code gives the same text. */
+export async function predictionsPage(): Promise<string> {
+  return `# Predictions
+
+Made by \`npm run bench:predict\` from kernels/cost-model.ts; do not edit. **None of these figures was measured.** No GPU was at hand: they are here so
+that a measurement can prove them wrong, and with them the choice of tiles.
+
+A tiled product is counted: instructions of a step (multiply-adds, vector reads of workgroup memory, staging, addresses); how many workgroups a
+compute unit holds, by registers and workgroup memory; the time its loads take where those are too few to hide it; whole and partial rounds of
+workgroups over the compute units; bytes through the shared cache and the memory. Everything else is a roofline at 85 % of the memory's
+bandwidth. Each dispatch costs 3 us more. Registers are an estimate of what a good compiler needs; nobody has read a compiled kernel.
+Not counted: bank conflicts, what a compiler fails to keep in registers, clocks below the boost clock, zeroing of workgroup memory,
+clamped indices in a browser. All of them make a kernel slower, so the figures are rather a lower bound of the time.
+
+Bounds: none = arithmetic, L = latency of loads, C = shared cache, M = memory, D = launches of the dispatches. "Rounds" is workgroups over
+those that all compute units hold at once: below 1, some stay idle. The plan takes one variant for all GPUs, ordered for a GPU in the
+middle; the last line of each first table is what a tuner could choose.
+
+${table(
+  ['device', 'TFLOP/s', 'GB/s', 'compute units', 'registers a unit', 'workgroup KiB a unit', 'invocations a unit', 'where from'],
+  GPUS.map((gpu) => [
+    gpu.name,
+    peakTeraflops(gpu).toFixed(1),
+    String(gpu.memoryBandwidth),
+    String(gpu.computeUnits),
+    String(gpu.registers),
+    String(gpu.workgroupMemory / 1024),
+    String(gpu.residentInvocations),
+    gpu.assumptions,
+  ]),
+)}
+
+Others' measurements beside it (kvark/inferena, September 2026): an RTX 5070 takes 29.6 ms with the best WGSL kernels known and 14.9 ms with PyTorch in strict
+float32 for forward, loss and backward at batch 4; for inference at batch 4, 4.6 ms on the GPU and 6.6 ms.
+
+## Every kernel
+
+Of each kernel the largest and the smallest of its problems (by bytes) in ResNet50's training step and inference at batch 32 and in the paper's step at
+batch 48, all at ${SIZE}x${SIZE}; what is in none of these stands here with the largest problem of its bench. Workgroups are given dispatch by dispatch, and the
+columns behind them are of the dispatch that has most: invocations of a workgroup, registers of an invocation, workgroup memory. For what is
+no tiled product, workgroup memory is read from the shader's declarations; registers are 24, an element of each operand, and every variable that the
+functions declare, as if all were alive at once. Time is that of all dispatches together, its bound as above. Where rounds are far below 1 and the bound is
+memory, most of the device idles and its whole bandwidth is out of reach: there the time is rather a lower bound.
+
+${everyKernelTable(await examples())}
+
+${sections().join('\n')}`;
+}
