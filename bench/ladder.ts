@@ -12,7 +12,8 @@ import { adapterChoice, positive, positiveInteger } from './support/options.ts';
 import { progressLine } from './support/progress.ts';
 import { circumstances, describeCircumstances } from './support/report.ts';
 import { median } from './support/statistics.ts';
-import { byProblem, digits, failureList, figures } from './support/tables.ts';
+import { byProblem } from './support/results.ts';
+import { digits, failureList, figures } from './support/tables.ts';
 
 const folder = new URL('./ladder/', import.meta.url);
 const LADDERS = readdirSync(folder).map((file) => file.replace('.ts', '')).filter((name) => name !== 'ladder' && name !== 'shader').sort();

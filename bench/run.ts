@@ -8,6 +8,7 @@ import { compareCheckouts } from './against.ts';
 import { catalogue, questionOf, type Entry } from './support/catalogue.ts';
 import { measureCeilings } from './support/ceilings.ts';
 import { changesTable, checkComparable, compareResults, drift, summary } from './support/compare.ts';
+import { productSummary } from './support/matrix-products.ts';
 import { measure } from './support/measure.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { BENCH_USAGE, parseBenchOptions, type BenchOptions } from './support/options.ts';
@@ -49,6 +50,8 @@ async function profile(device: Device, entries: readonly Entry[], { variant, all
     console.log(`${describeCircumstances(about)}\nResNet50, batch ${work.batch} at ${work.size}x${work.size}${clock === 'processor' ? '; processor time' : ''}\n`);
     console.log(`${ceilingsTable(ceilings)}\n`);
     console.log(allVariants ? variantTables(results, ceilings) : kernelTables(results, ceilings));
+    const products = productSummary(results);
+    if (products !== '') console.log(`\n${products}`);
   }
   if (old !== undefined && compare !== undefined) {
     checkComparable(old, report, compare);

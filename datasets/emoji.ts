@@ -59,7 +59,7 @@ export interface EmojiClass {
 }
 
 export interface EmojiOptions {
-  /** Side of the images in pixels, 16 to 256. */
+  /** Side in pixels at which images are kept, 16 to 256; at other sizes they are rendered when they are read. */
   readonly size: number;
   /** Which classes count as unseen; `settings` leaves the unseen ones out altogether. Default `unseen`. */
   readonly measureOn?: 'unseen' | 'settings';
@@ -107,7 +107,8 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
     async read(sample, requested) {
       const index = positions.get(sample.name);
       if (index === undefined) throw new DatasetError(`emoji: there is no image ${sample.name}`);
-      if (requested !== size) throw new DatasetError(`emoji: loaded at ${size} px and read at ${requested} px; load it at ${requested}`);
+      // A few images at another size, for a page, are not worth a cache of their own.
+      if (requested !== size) return decodeImage(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
       return pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
     },
   };

@@ -1,5 +1,5 @@
 import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
-import type { Gather } from './convolution-tiles.ts';
+import { isPointwise, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
 /** A block of weights that stays while pixels stream past: rows, and columns of a lane. */
@@ -19,24 +19,38 @@ const BLOCKS: readonly Block[] = [
 /** The variants for processors that execute a subgroup of 4 or 8 invocations as one vector, the one that should be fastest first. */
 export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelCall[] {
   if (traits.subgroupSize === 8) return worthwhileBlocks(gather, 8).map((block) => stationaryCall(gather, block, 8));
-  if (traits.subgroupSize === 4) return [interleavedCall(gather, 4)];
+  if (traits.subgroupSize === 4) {
+    const byVectors = gather.sourceChannels % 4 === 0 && gather.destinationChannels % 4 === 0;
+    // SwiftShader's compiler takes minutes over the scalar form.
+    return [...(byVectors ? [stationaryCall(gather, { depth: 64, columns: gather.destinationChannels > 16 ? 8 : 4 }, 4)] : []), interleavedCall(gather, 4)];
+  }
   return [];
 }
 
-function stationaryCall({ destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
+function stationaryCall({ shape, sourceChannels, destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
   const pixelsPerGroup = ceilDivide(pixels, evenGroups(pixels, columnGroups * phaseCount));
   const vector = Math.min(columns, 4);
+  // An access to four numbers at once costs little more than half as much as four; fewer columns have no vectors.
+  const byVectors = sourceChannels % 4 === 0 && destinationChannels % 4 === 0 && columns >= 4;
   return {
-    variant: `stationary ${depth}x${lanes * columns}`,
+    variant: `stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}`,
     operands,
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
-        shader: 'convolution_stationary.wgsl',
+        ...(byVectors
+          ? {
+              shader: 'convolution_stationary.wgsl',
+              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, POINTWISE: isPointwise(shape) && sourceChannels % depth === 0 },
+              parameters: [...parameters, pixelsPerGroup, depth],
+            }
+          : {
+              shader: 'convolution_stationary_scalar.wgsl',
+              constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
+              parameters: [...parameters, pixelsPerGroup, depth, columns],
+            }),
         features: ['subgroups'],
-        constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
-        parameters: [...parameters, pixelsPerGroup, depth, columns],
         operands: order,
         workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
       })),

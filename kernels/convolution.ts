@@ -249,6 +249,13 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },
     { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
+    // Matrix products whose depth is one chunk or several of a stationary block; columns that end within a block.
+    { batch: 3, height: 5, width: 7, inputChannels: 128, outputChannels: 192, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 1, height: 3, width: 5, inputChannels: 64, outputChannels: 96, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: true, relu: true } },
+    // Small images, of which a chunk of taps meets few pixels: chunks of one tap, of parts of several, with a stride.
+    { batch: 5, height: 2, width: 2, inputChannels: 64, outputChannels: 72, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 3, height: 2, width: 3, inputChannels: 40, outputChannels: 36, kernel: [3, 5], stride: [1, 1], padding: [1, 2], epilogue: { residual: false, relu: true } },
+    { batch: 2, height: 4, width: 3, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     // More of Winograd's tiles than one workgroup takes.
     { batch: 3, height: 29, width: 31, inputChannels: 3, outputChannels: 5, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
   ],

@@ -42,6 +42,9 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     { batch: 1, height: 1, width: 2, inputChannels: 20, outputChannels: 12, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
     { batch: 1, height: 3, width: 2, inputChannels: 36, outputChannels: 36, kernel: [3, 5], stride: [2, 3], padding: [2, 3] },
     { batch: 5, height: 13, width: 11, inputChannels: 4, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [0, 1] },
+    // Products with few pixels: less than a block of rows, and with a stride.
+    { batch: 2, height: 3, width: 4, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 3, height: 4, width: 5, inputChannels: 72, outputChannels: 136, kernel: [1, 1], stride: [2, 3], padding: [0, 0] },
   ],
   miniature,
 };
@@ -50,7 +53,53 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
   const fours = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
-  return [fours ? stationaryCall(shape, lanes) : streamingCall(shape, lanes)];
+  if (!fours) return [streamingCall(shape, lanes)];
+  const isMatrix = shape.kernel.every((size) => size === 1) && shape.padding.every((pixels) => pixels === 0);
+  const { x, y } = operandSizes(shape);
+  // It cannot be sliced, so it is offered only where no adapter has to: what runs must not depend on limits.
+  const byRows = isMatrix && lanes === 8 && 4 * Math.max(x, y) <= ALWAYS_BOUND;
+  if (!byRows) return [stationaryCall(shape, lanes)];
+  const calls = [rowsCall(shape, lanes), stationaryCall(shape, lanes)];
+  // Each row crosses the memory once for every 64 pixels, and a tile of sums once for all: measured, they meet above 256.
+  return y / shape.outputChannels <= 256 ? calls : calls.reverse();
+}
+
+/** Rows of the result stream past a block of dy that is filled once for all of them. */
+function rowsCall(shape: ConvolutionShape, lanes: number): KernelCall {
+  const sizes = operandSizes(shape);
+  const [outputHeight, outputWidth] = outputSize(shape);
+  const pixels = sizes.y / shape.outputChannels;
+  const depth = pixels <= 16 ? 16 : pixels <= 32 ? 32 : 64;
+  const columns = 8 * lanes;
+  const columnGroups = ceilDivide(shape.outputChannels, columns);
+  const vectors = shape.inputChannels / 4;
+  const vectorsPerGroup = ceilDivide(vectors, evenGroups(vectors, columnGroups));
+  return {
+    variant: `rows ${depth}x${columns}`,
+    operands: {
+      x: { role: 'input', type: 'f32', length: sizes.x },
+      dy: { role: 'input', type: 'f32', length: sizes.y },
+      dw: { role: 'output', type: 'f32', length: sizes.w },
+    },
+    dispatches: [
+      {
+        shader: 'convolution_weight_gradient_rows.wgsl',
+        features: ['subgroups'],
+        constants: { LANES: lanes, DEPTH: depth },
+        parameters: [pixels, shape.width, shape.height, shape.inputChannels, outputWidth, outputHeight, shape.outputChannels, ...shape.stride, vectorsPerGroup, depth, 4],
+        operands: ['x', 'dy', 'dw'],
+        workgroups: [columnGroups, ceilDivide(vectors, vectorsPerGroup), 1],
+      },
+    ],
+  };
+}
+
+/** As few groups of rows as there can be, but in a grid that two or four processors share evenly. */
+function evenGroups(vectors: number, columnGroups: number): number {
+  const LEAST = 16;
+  let groups = 1;
+  while ((groups * columnGroups) % 4 !== 0 && ceilDivide(vectors, groups + 1) >= LEAST) groups++;
+  return groups;
 }
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */

@@ -79,19 +79,22 @@ export function isWinograd(kernel: readonly number[], stride: readonly number[],
 export function withWinograd(direct: readonly KernelCall[], problem: WinogradProblem, operands: Readonly<Record<string, Operand>>, traits: AdapterTraits): KernelCall[] {
   const calls = (tile: Tile): KernelCall[] => productSchemes(problem, tile, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands) ?? []);
   const times = timesOf(traits);
+  const prepared = traits.preparedWeights === true;
   const ways = [
     { time: directTime(problem, times), calls: direct },
-    { time: winogradTime(problem, 4, times), calls: calls(4) },
-    { time: winogradTime(problem, 2, times), calls: calls(2) },
+    { time: winogradTime(problem, 4, times, prepared), calls: calls(4) },
+    { time: winogradTime(problem, 2, times, prepared), calls: calls(2) },
   ];
   // No GPU has been measured: there, whoever wants to know times the variants.
   if (traits.kind === 'cpu') ways.sort((a, b) => a.time - b.time);
-  return ways.flatMap((way) => way.calls);
+  // The best of each way before the rest of any: whoever times but a few variants then times different algorithms.
+  return [...ways.flatMap((way) => way.calls.slice(0, 1)), ...ways.flatMap((way) => way.calls.slice(1))];
 }
 
 /**
  * Estimates for processors that calculate in software, by the lanes of a vector; the unit is a vector's multiply-add in a
- * stationary product. Fitted to SwiftShader (4 lanes) and lavapipe (8), see docs/kernels/winograd.md.
+ * stationary product. Fitted to SwiftShader (4 lanes) and lavapipe (8), see docs/kernels/winograd.md. Both prefer the stationary
+ * blocks for a direct convolution, where channels are multiples of four.
  */
 interface Times {
   /** A multiply-add of the direct convolution, which looks at the bounds of what it loads. */
@@ -101,23 +104,28 @@ interface Times {
   /** To bring a vector of weights into a stationary block. */
   readonly block: number;
 }
-const LAVAPIPE: Times = { direct: 1.25, memory: 28, block: 30 };
-/** Its direct convolution is the older convolution_interleaved. */
-const SWIFTSHADER: Times = { direct: 1.7, memory: 10, block: 14 };
+const LAVAPIPE: Times = { direct: 1.15, memory: 32, block: 33 };
+const SWIFTSHADER: Times = { direct: 1.4, memory: 12, block: 16 };
 const timesOf = ({ subgroupSize }: AdapterTraits): Times => (subgroupSize === 4 ? SWIFTSHADER : LAVAPIPE);
 
 const BLOCK_ROWS = 512;
 const stationaryTime = (rows: number, { block }: Times): number => rows + block * ceilDivide(rows, BLOCK_ROWS);
 
-function directTime({ batch, source, destination }: WinogradProblem, times: Times): number {
-  return 9 * source.channels * destination.channels * times.direct * stationaryTime(batch * destination.height * destination.width, times);
+/** Each tap is a product over the pixels that it meets; padding is left out. */
+function directTime({ batch, source, destination, padding }: WinogradProblem, times: Times): number {
+  const met = (axis: 0 | 1, sourceSize: number, size: number): number =>
+    [0, 1, 2].reduce((sum, tap) => sum + Math.max(0, Math.min(size, sourceSize + padding[axis] - tap) - Math.max(0, padding[axis] - tap)), 0);
+  const products = batch * met(0, source.height, destination.height) * met(1, source.width, destination.width);
+  const blocks = 9 * times.block * ceilDivide(batch * destination.height * destination.width, BLOCK_ROWS);
+  return source.channels * destination.channels * (times.direct * products + blocks);
 }
 
-function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile, times: Times): number {
+/** @param prepared the weights' transforms are there already */
+function winogradTime({ batch, source, destination }: WinogradProblem, tile: Tile, times: Times, prepared: boolean): number {
   const frequencies = (tile + 2) ** 2;
   const tiles = batch * tilesOf(destination, tile);
   const weights = source.channels * destination.channels;
-  const transforms = (9 + frequencies) * weights + tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
+  const transforms = (prepared ? 0 : (9 + frequencies) * weights) + tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
   return frequencies * weights * stationaryTime(tiles, times) + times.memory * transforms;
 }
 
@@ -149,9 +157,8 @@ function productSchemes({ batch, source, destination }: WinogradProblem, tile: T
 }
 
 function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
-  const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 16;
+  const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 4 * lanes;
   const laneColumns = columnsOfLane(lanes, columns);
-  const vector = Math.min(laneColumns, 4);
   return {
     name: `stationary ${blockDepth}x${lanes * laneColumns}`,
     depthMultiple: blockDepth,
@@ -160,16 +167,15 @@ function stationaryScheme(lanes: number, depth: number, columns: number): Produc
     dispatch: (sizes) => ({
       shader: 'batched_matrix_product_stationary.wgsl',
       features: ['subgroups'],
-      constants: { LANES: lanes, DEPTH: blockDepth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: laneColumns > vector },
+      constants: { LANES: lanes, DEPTH: blockDepth, WIDE: laneColumns > 4 },
       parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
       workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * laneColumns), sizes.batch],
     }),
   };
 }
 
-/** The most columns of a lane, 8, 4 or 2, that fill up the last block no more than fewer would. */
+/** The columns of a lane, 8 unless 4 fill up the last block less. */
 function columnsOfLane(lanes: number, columns: number): number {
-  if (columns <= 2 * lanes) return 2;
   return roundUp(columns, 8 * lanes) === roundUp(columns, 4 * lanes) ? 8 : 4;
 }
 

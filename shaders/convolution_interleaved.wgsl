@@ -1,5 +1,5 @@
-// Convolution, forward or data gradient, with a block of weights held still, loads between the arithmetic: for SwiftShader,
-// whose compiler takes minutes over the straight line of arithmetic in convolution_stationary.wgsl.
+// Convolution, forward or data gradient, with a block of weights held still, loads between the arithmetic: for SwiftShader where
+// channels are no multiples of four. Its compiler takes minutes over the scalar loads of convolution_stationary_scalar.wgsl.
 //
 //   forward         y[n, u, v, o]  = sum over kh, kw, i of  x[n, u*stride - padding + kh, v*stride - padding + kw, i] * w[kh, kw, i, o]
 //   data gradient  dx[n, h, w, i]  = sum over kh, kw, o of dy[n, (h + padding - kh) / stride, (w + padding - kw) / stride, o] * w[kh, kw, i, o]

@@ -7,25 +7,27 @@
 // Both gather a source (x or dy) into a destination (y or dx). With the destination split into stride x stride phases,
 // the source pixels of one destination pixel are consecutive in the data gradient too, so that one kernel serves both:
 // see `axis` below. The taps of a kernel row lie one after the other in NHWC memory: a run of taps x source channels. The
-// runs of all kernel rows, each filled up to a multiple of LANES, are the reduction of a matrix product whose rows are
-// destination pixels; it is cut into chunks of DEPTH.
+// runs of all kernel rows, one behind the other, are the reduction of a matrix product whose rows are destination pixels; it
+// is cut into chunks of DEPTH.
 //
-// Made for processors that execute a subgroup as one vector (SwiftShader, lavapipe): arithmetic is cheap there, every
-// load is a loop over the lanes, and workgroup memory is no faster than the rest. So a workgroup is one subgroup; it keeps
-// DEPTH x (LANES * columns of a lane) weights on its stack and streams destination pixels past them; each load of LANES
-// consecutive source values is shared by broadcasts. docs/kernels/convolution_stationary.md tells how the compiler of
-// lavapipe takes this shader, and what each of its peculiarities gains.
+// Made for processors that execute a subgroup as one vector (SwiftShader, lavapipe): arithmetic is cheap there, every access to a
+// buffer is a loop over the lanes, which four numbers share if they are one vector, and workgroup memory is no faster than the
+// rest. So a workgroup is one subgroup; it keeps DEPTH x BLOCK weights on its stack and streams destination pixels past them; a
+// load of 4 * LANES consecutive source values is shared by broadcasts. docs/kernels/convolution_stationary.md tells how the
+// compiler of lavapipe takes this shader, and what each of its peculiarities gains.
 //
 // source       [batch, sourceHeight, sourceWidth, sourceChannels] f32
 // weights      [kernelHeight, kernelWidth, inputChannels, outputChannels] f32 (as in the forward pass, for both)
 // destination  [batch, destinationHeight, destinationWidth, destinationChannels] f32
 // scale, shift [destinationChannels] f32 where AFFINE; residual like destination where RESIDUAL
 // Epilogue: destination = relu?(sum * scale + shift + residual).
-// Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / (LANES * columns))]
+// Limits: both numbers of channels are multiples of four; others take convolution_stationary_scalar.wgsl.
+// Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / BLOCK)]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
-//   other, every share of the grid gets some of each.
-// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of LANES up to
-//   16 * LANES; Columns = vec4f or vec2f, COLUMNS its size; WIDE: a lane has two of them. `columns` is their sum.
+//   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
+// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of 4 * LANES up to
+//   16 * LANES; WIDE: a lane has two vectors of columns, not one; POINTWISE: the kernel is 1x1, touches every pixel, and DEPTH
+//   divides sourceChannels, so that nothing loaded lies outside.
 
 struct Parameters {
   batch: u32,
@@ -42,19 +44,18 @@ struct Parameters {
   paddingY: u32,
   paddingX: u32,
   pixelsPerGroup: u32,
-  // DEPTH and the columns of a lane once more: where the compiler does not know how often a loop runs, it leaves it a loop.
-  // Unrolled, its loads make compilation on lavapipe six times longer.
+  // DEPTH once more: where the compiler does not know how often a loop runs, it leaves it a loop. Unrolled, its loads make
+  // compilation on lavapipe six times longer.
   depth: u32,
-  columns: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> source: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> destination: array<f32>;
-@group(0) @binding(4) var<storage, read_write> scale: array<f32>;
-@group(0) @binding(5) var<storage, read_write> shift: array<f32>;
-@group(0) @binding(6) var<storage, read_write> residual: array<f32>;
+@group(0) @binding(1) var<storage, read_write> source: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> destination: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> scale: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> shift: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> residual: array<vec4f>;
 
 // Along one axis: destination pixels p of a phase, at `phase + p * step`, read `taps` consecutive source pixels from
 // `origin + p * stride`; the weight of tap t is at `firstTap + t * tapStep`.
@@ -81,99 +82,117 @@ fn axis(size: u32, kernel: u32, stride: u32, padding: u32, phase: u32) -> Axis {
   return Axis((size - phase + stride - 1u) / stride, phase, stride, 1, origin, taps, firstTap, -i32(stride));
 }
 
-// The block of weights, in rows of two: where WIDE, row k holds the weights that meet element k of a chunk, of the first half
-// of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last is for the
-// sums of a pixel: passed through memory, they are complete before the first lane of the first store looks at its bounds.
-const ROWS = select(DEPTH / 2u, DEPTH, WIDE);
-var<private> low: array<Columns, ROWS + 1u>;
-var<private> high: array<Columns, ROWS + 1u>;
-var<private> lowSum: Columns;
-var<private> highSum: Columns;
-// Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
-var<private> lowTotal: Columns;
-var<private> highTotal: Columns;
-
-fn multiplyAdd(lowValue: f32, highValue: f32, row: u32) {
-  lowSum = fma(Columns(lowValue), low[row], lowSum);
-  highSum = fma(Columns(highValue), high[row], highSum);
+// Destination pixels [first, end) of a phase along an axis.
+struct Range {
+  first: u32,
+  end: u32,
 }
 
-const LOADS = DEPTH / LANES;
+// Those of which some of the taps [firstTap, lastTap] meets the source.
+fn meeting(along: Axis, sourceSize: u32, firstTap: u32, lastTap: u32) -> Range {
+  let first = max(along.stride - 1 - along.origin - i32(lastTap), 0) / along.stride;
+  let end = max(i32(sourceSize) - along.origin - i32(firstTap) + along.stride - 1, 0) / along.stride;
+  return Range(u32(first), min(u32(end), along.pixels));
+}
+
+// The block of weights, in rows of two vectors: where WIDE, row k holds the weights that meet element k of a chunk, of the
+// first half of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last
+// is for the sums of a pixel: passed through memory, they are complete before a store looks at its bounds.
+const ROWS = select(DEPTH / 2u, DEPTH, WIDE);
+var<private> low: array<vec4f, ROWS + 1u>;
+var<private> high: array<vec4f, ROWS + 1u>;
+var<private> lowSum: vec4f;
+var<private> highSum: vec4f;
+// Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
+var<private> lowTotal: vec4f;
+var<private> highTotal: vec4f;
+
+fn multiplyAdd(lowValue: f32, highValue: f32, row: u32) {
+  lowSum = fma(vec4f(lowValue), low[row], lowSum);
+  highSum = fma(vec4f(highValue), high[row], highSum);
+}
+
+// The products of four elements of a chunk, from `element` on.
+fn multiplyAddVector(values: vec4f, element: u32) {
+  if (WIDE) {
+    multiplyAdd(values.x, values.x, element);
+    multiplyAdd(values.y, values.y, element + 1u);
+    multiplyAdd(values.z, values.z, element + 2u);
+    multiplyAdd(values.w, values.w, element + 3u);
+  } else {
+    multiplyAdd(values.x, values.y, element / 2u);
+    multiplyAdd(values.z, values.w, element / 2u + 1u);
+  }
+}
+
+// Elements of a chunk whose weights are brought into the block at a time.
+const FILLED = select(select(2u, 1u, WIDE), 4u, DATA_GRADIENT);
+
+const VECTORS = DEPTH / 4u;
+const LOADS = VECTORS / LANES;
 // This lane's share of a chunk of source values. All are loaded before the first is used: a load ends a basic block.
-var<private> values: array<f32, LOADS>;
+var<private> values: array<vec4f, LOADS>;
+// Of each of them: the number of its run, and its vector in that.
+var<private> runs: array<i32, LOADS>;
+var<private> offsets: array<i32, LOADS>;
+
+// Of one pixel: between which vectors its runs are inside the source, which runs are, and where its first run begins.
+var<private> firstOffset: i32;
+var<private> lastOffset: i32;
+var<private> firstRun: i32;
+var<private> lastRun: i32;
+var<private> firstVector: i32;
+var<private> rowVectors: i32;
+
+fn load(i: u32) {
+  if (i < LOADS) {
+    if (POINTWISE) {
+      values[i] = source[firstVector + offsets[i]];
+      return;
+    }
+    let inside = offsets[i] >= firstOffset && offsets[i] < lastOffset && runs[i] >= firstRun && runs[i] < lastRun;
+    values[i] = select(vec4f(), source[select(0, firstVector + runs[i] * rowVectors + offsets[i], inside)], inside);
+  }
+}
+
+fn accumulateQuarter() {
+  lowTotal += lowSum;
+  highTotal += highSum;
+  lowSum = vec4f();
+  highSum = vec4f();
+}
 
 fn accumulate(i: u32) {
   if (i < LOADS) {
     let value = values[i];
-    let value0 = subgroupBroadcast(value, 0u);
-    let value1 = subgroupBroadcast(value, 1u);
-    let value2 = subgroupBroadcast(value, 2u);
-    let value3 = subgroupBroadcast(value, 3u);
-    let row = i * (ROWS / LOADS);
-    if (i % max(LOADS / 4u, 1u) == 0u) {
-      lowTotal += lowSum;
-      highTotal += highSum;
-      lowSum = Columns();
-      highSum = Columns();
-    }
-    if (WIDE) {
-      multiplyAdd(value0, value0, row);
-      multiplyAdd(value1, value1, row + 1u);
-      multiplyAdd(value2, value2, row + 2u);
-      multiplyAdd(value3, value3, row + 3u);
-    } else {
-      multiplyAdd(value0, value1, row);
-      multiplyAdd(value2, value3, row + 1u);
-    }
+    let element = i * 4u * LANES;
+    multiplyAddVector(subgroupBroadcast(value, 0u), element);
+    multiplyAddVector(subgroupBroadcast(value, 1u), element + 4u);
+    multiplyAddVector(subgroupBroadcast(value, 2u), element + 8u);
+    multiplyAddVector(subgroupBroadcast(value, 3u), element + 12u);
+    accumulateQuarter();
     if (LANES > 4u) {
-      let value4 = subgroupBroadcast(value, 4u);
-      let value5 = subgroupBroadcast(value, 5u);
-      let value6 = subgroupBroadcast(value, 6u);
-      let value7 = subgroupBroadcast(value, 7u);
-      if (WIDE) {
-        multiplyAdd(value4, value4, row + 4u);
-        multiplyAdd(value5, value5, row + 5u);
-        multiplyAdd(value6, value6, row + 6u);
-        multiplyAdd(value7, value7, row + 7u);
-      } else {
-        multiplyAdd(value4, value5, row + 2u);
-        multiplyAdd(value6, value7, row + 3u);
-      }
+      let second = min(element + 16u, DEPTH - 16u);
+      multiplyAddVector(subgroupBroadcast(value, 4u), second);
+      multiplyAddVector(subgroupBroadcast(value, 5u), second + 4u);
+      multiplyAddVector(subgroupBroadcast(value, 6u), second + 8u);
+      multiplyAddVector(subgroupBroadcast(value, 7u), second + 12u);
+      accumulateQuarter();
     }
   }
 }
 
-// Of all pixels: which of LANES consecutive values is ours, the length of a run, the way from the last values of a run to
-// the first of the next.
-var<private> lane: i32;
-var<private> runLength: i32;
-var<private> nextRun: i32;
-// Of one pixel: between which offsets its runs are inside the source, and the source row behind its last run.
-var<private> firstOffset: i32;
-var<private> lastOffset: i32;
-var<private> lastRow: u32;
-// The value to be loaded next: its place, its offset in its run, and the source row of that.
-var<private> index: i32;
-var<private> offset: i32;
-var<private> row: i32;
-
-fn load(i: u32) {
-  if (i < LOADS) {
-    let inside = offset >= firstOffset && offset < lastOffset && u32(row) < lastRow;
-    values[i] = select(0.0, source[u32(select(0, index, inside))], inside);
-    let ends = offset - lane + i32(LANES) >= runLength;
-    index += select(i32(LANES), nextRun, ends);
-    row += select(0, 1, ends);
-    offset = select(offset + i32(LANES), lane, ends);
-  }
+fn weight(index: u32, inside: bool) -> vec4f {
+  return select(vec4f(), weights[select(0u, index, inside)], inside);
 }
 
-fn weight(index: u32, inside: bool) -> f32 {
-  return select(0.0, weights[select(0u, index, inside)], inside);
+// Four rows of four columns in the data gradient, whose weights lie column by column.
+fn rowsOf(place: u32, stride: u32, inside: bool) -> mat4x4f {
+  return transpose(mat4x4f(weight(place, inside), weight(place + stride, inside), weight(place + 2u * stride, inside), weight(place + 3u * stride, inside)));
 }
 
 // Adds a sum to what earlier chunks have left; the last chunk applies the epilogue.
-fn store(sum: f32, place: u32, column: u32, isFirst: bool, isLast: bool) {
+fn store(sum: vec4f, place: u32, column: u32, isFirst: bool, isLast: bool) {
   var value = sum;
   if (!isFirst) {
     value += destination[place];
@@ -186,15 +205,15 @@ fn store(sum: f32, place: u32, column: u32, isFirst: bool, isLast: bool) {
       value += residual[place];
     }
     if (RELU) {
-      value = max(value, 0.0);
+      value = max(value, vec4f());
     }
   }
   destination[place] = value;
 }
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
-  lane = i32(invocation);
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  const BLOCK = select(LANES, 2u * LANES, WIDE);
   let p = parameters;
   let phases = select(1u, p.strideY * p.strideX, DATA_GRADIENT);
   let phase = group.x % phases;
@@ -202,155 +221,151 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
   let x = axis(p.destinationWidth, p.kernelWidth, p.strideX, p.paddingX, phase % p.strideX);
   let pixels = p.batch * y.pixels * x.pixels;
   let firstPixel = group.x / phases * p.pixelsPerGroup;
-  let lastPixel = min(firstPixel + p.pixelsPerGroup, pixels);
-  let firstColumn = group.y * LANES * p.columns + invocation;
-  let channels = i32(p.sourceChannels);
-  let run = x.taps * p.sourceChannels;
+  let imagePixels = max(y.pixels * x.pixels, 1u);
+  // A phase may have fewer pixels than the largest one.
+  let lastPixel = max(min(firstPixel + p.pixelsPerGroup, pixels), firstPixel);
+  let wholeImages = firstPixel % imagePixels == 0u && lastPixel % imagePixels == 0u;
+  // From here on channels, columns and offsets count vectors.
+  let channels = p.sourceChannels / 4u;
+  let columns = p.destinationChannels / 4u;
+  let column = group.y * BLOCK + lane;
+  let run = x.taps * channels;
+  let reduction = y.taps * run;
   // Where no tap meets the phase there is nothing to load, and one chunk without loads stores its zeros.
-  let runLoads = (run + LANES - 1u) / LANES;
-  let loads = y.taps * runLoads;
-  let chunks = max((loads + LOADS - 1u) / LOADS, 1u);
-  runLength = i32(run);
-  nextRun = i32(p.sourceWidth) * channels - (i32(runLoads) - 1) * i32(LANES);
+  let chunks = max((reduction + VECTORS - 1u) / VECTORS, 1u);
+  rowVectors = i32(p.sourceWidth * channels);
 
   for (var chunk = 0u; chunk < chunks; chunk++) {
-    let firstTapY = chunk * LOADS / max(runLoads, 1u);
-    let firstK = chunk * LOADS % max(runLoads, 1u) * LANES;
-    var tapY = firstTapY;
-    var offsetInRun = firstK;
-    var tapX = firstK / p.sourceChannels;
-    var channel = firstK % p.sourceChannels;
-    for (var k = 0u; k < p.depth && loads > 0u; k++) {
-      let kernelRow = y.firstTap + i32(tapY) * y.tapStep;
-      let kernelPixel = u32(kernelRow * i32(p.kernelWidth) + x.firstTap + i32(tapX) * x.tapStep);
-      var place = (kernelPixel * p.sourceChannels + channel) * p.destinationChannels + firstColumn;
-      var columnStep = LANES;
-      if (DATA_GRADIENT) {
-        place = (kernelPixel * p.destinationChannels + firstColumn) * p.sourceChannels + channel;
-        columnStep = LANES * p.sourceChannels;
+    let first = chunk * VECTORS;
+    if (reduction > 0u) {
+      for (var i = 0u; i < LOADS; i++) {
+        let vector = first + i * LANES + lane;
+        runs[i] = i32(vector / run);
+        offsets[i] = i32(vector % run);
       }
-      let valid = tapX < x.taps && tapY < y.taps;
-      var lowRow = Columns();
-      var highRow = Columns();
-      for (var c = 0u; c < COLUMNS; c++) {
-        lowRow[c] = weight(place + c * columnStep, valid && firstColumn + c * LANES < p.destinationChannels);
-        if (WIDE) {
-          let d = c + COLUMNS;
-          highRow[c] = weight(place + d * columnStep, valid && firstColumn + d * LANES < p.destinationChannels);
+      var tapY = first / run;
+      var tapX = first % run / channels;
+      var channel = 4u * (first % channels);
+      for (var k = 0u; k < p.depth; k += FILLED) {
+        let kernelPixel = u32((y.firstTap + i32(tapY) * y.tapStep) * i32(p.kernelWidth) + x.firstTap + i32(tapX) * x.tapStep);
+        let inLow = tapY < y.taps && column < columns;
+        let inHigh = tapY < y.taps && column + LANES < columns;
+        if (DATA_GRADIENT) {
+          let place = (kernelPixel * p.destinationChannels + 4u * column) * channels + channel / 4u;
+          let lowRows = rowsOf(place, channels, inLow);
+          if (WIDE) {
+            let highRows = rowsOf(place + 4u * LANES * channels, channels, inHigh);
+            low[k] = lowRows[0];
+            low[k + 1u] = lowRows[1];
+            low[k + 2u] = lowRows[2];
+            low[k + 3u] = lowRows[3];
+            high[k] = highRows[0];
+            high[k + 1u] = highRows[1];
+            high[k + 2u] = highRows[2];
+            high[k + 3u] = highRows[3];
+          } else {
+            low[k / 2u] = lowRows[0];
+            high[k / 2u] = lowRows[1];
+            low[k / 2u + 1u] = lowRows[2];
+            high[k / 2u + 1u] = lowRows[3];
+          }
+        } else {
+          let place = (kernelPixel * p.sourceChannels + channel) * columns + column;
+          // Both loads before the first write: see docs/kernels/convolution_stationary.md.
+          let lowRow = weight(place, inLow);
+          let highRow = weight(place + select(columns, LANES, WIDE), select(inLow, inHigh, WIDE));
+          low[k / (DEPTH / ROWS)] = lowRow;
+          high[k / (DEPTH / ROWS)] = highRow;
         }
-      }
-      if (WIDE) {
-        low[k] = lowRow;
-        high[k] = highRow;
-      } else if (k % 2u == 0u) {
-        low[k / 2u] = lowRow;
-      } else {
-        high[k / 2u] = lowRow;
-      }
-      channel++;
-      if (channel == p.sourceChannels) {
-        channel = 0u;
-        tapX++;
-      }
-      offsetInRun++;
-      if (offsetInRun == runLoads * LANES) {
-        offsetInRun = 0u;
-        channel = 0u;
-        tapX = 0u;
-        tapY++;
+        channel += FILLED;
+        if (channel == p.sourceChannels) {
+          channel = 0u;
+          tapX++;
+          if (tapX == x.taps) {
+            tapX = 0u;
+            tapY++;
+          }
+        }
       }
     }
 
     let isFirst = chunk == 0u;
     let isLast = chunk + 1u == chunks;
-    // Pixels are visited in row-major order; counting on is cheaper than dividing at each.
-    var pixelX = firstPixel % x.pixels;
-    var pixelY = (firstPixel / x.pixels) % y.pixels;
-    var image = firstPixel / (x.pixels * y.pixels);
-    for (var pixel = firstPixel; pixel < lastPixel; pixel++) {
-      lowSum = Columns();
-      highSum = Columns();
-      lowTotal = Columns();
-      highTotal = Columns();
-      if (loads > 0u) {
-        let sourceY = y.origin + i32(pixelY) * y.stride;
-        let sourceX = x.origin + i32(pixelX) * x.stride;
-        firstOffset = -sourceX * channels;
-        lastOffset = min(runLength, (i32(p.sourceWidth) - sourceX) * channels);
-        lastRow = u32(max(min(i32(p.sourceHeight), sourceY + i32(y.taps)), 0));
-        offset = i32(firstK) + lane;
-        row = sourceY + i32(firstTapY);
-        index = ((i32(image * p.sourceHeight) + row) * i32(p.sourceWidth) + sourceX) * channels + offset;
+    // Between the first chunk and the last, only pixels are visited of which some tap of the chunk meets the source: of a
+    // 3x3 kernel over 2x2 pixels, 16 pairs of 36.
+    var across = Range(0u, x.pixels);
+    var down = Range(0u, y.pixels);
+    var visits = lastPixel - firstPixel;
+    if (wholeImages && !isFirst && !isLast) {
+      let last = min(first + VECTORS, reduction) - 1u;
+      let oneRow = first / run == last / run;
+      across = meeting(x, p.sourceWidth, select(0u, first % run / channels, oneRow), select(x.taps - 1u, last % run / channels, oneRow));
+      down = meeting(y, p.sourceHeight, first / run, last / run);
+      visits = visits / imagePixels * (max(across.end, across.first) - across.first) * (max(down.end, down.first) - down.first);
+    }
+    // In row-major order; counting on is cheaper than dividing at each.
+    var pixelX = across.first + firstPixel % x.pixels;
+    var pixelY = down.first + (firstPixel / x.pixels) % y.pixels;
+    var image = firstPixel / imagePixels;
+    for (var visit = 0u; visit < visits; visit++) {
+      lowSum = vec4f();
+      highSum = vec4f();
+      lowTotal = vec4f();
+      highTotal = vec4f();
+      if (reduction > 0u) {
+        if (POINTWISE) {
+          firstVector = i32((firstPixel + visit) * channels);
+        } else {
+          let sourceY = y.origin + i32(pixelY) * y.stride;
+          let sourceX = x.origin + i32(pixelX) * x.stride;
+          firstOffset = -sourceX * i32(channels);
+          lastOffset = min(i32(run), (i32(p.sourceWidth) - sourceX) * i32(channels));
+          firstRun = -sourceY;
+          lastRun = min(i32(y.taps), i32(p.sourceHeight) - sourceY);
+          firstVector = ((i32(image * p.sourceHeight) + sourceY) * i32(p.sourceWidth) + sourceX) * i32(channels);
+        }
         load(0u);
         load(1u);
         load(2u);
         load(3u);
-        load(4u);
-        load(5u);
-        load(6u);
-        load(7u);
-        load(8u);
-        load(9u);
-        load(10u);
-        load(11u);
-        load(12u);
-        load(13u);
-        load(14u);
-        load(15u);
         accumulate(0u);
         accumulate(1u);
         accumulate(2u);
         accumulate(3u);
-        accumulate(4u);
-        accumulate(5u);
-        accumulate(6u);
-        accumulate(7u);
-        accumulate(8u);
-        accumulate(9u);
-        accumulate(10u);
-        accumulate(11u);
-        accumulate(12u);
-        accumulate(13u);
-        accumulate(14u);
-        accumulate(15u);
       }
-      lowTotal += lowSum;
-      highTotal += highSum;
       low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
       high[ROWS] = highTotal;
 
-      let destinationY = y.phase + pixelY * y.step;
-      let destinationX = x.phase + pixelX * x.step;
-      let place = ((image * p.destinationHeight + destinationY) * p.destinationWidth + destinationX) * p.destinationChannels + firstColumn;
-      if ((group.y + 1u) * LANES * p.columns <= p.destinationChannels) {
-        for (var c = 0u; c < COLUMNS; c++) {
-          store(low[ROWS][c], place + c * LANES, firstColumn + c * LANES, isFirst, isLast);
-          if (WIDE) {
-            let d = c + COLUMNS;
-            store(high[ROWS][c], place + d * LANES, firstColumn + d * LANES, isFirst, isLast);
-          }
+      var place = (firstPixel + visit) * columns + column;
+      if (!POINTWISE) {
+        let destinationY = y.phase + pixelY * y.step;
+        let destinationX = x.phase + pixelX * x.step;
+        place = ((image * p.destinationHeight + destinationY) * p.destinationWidth + destinationX) * columns + column;
+      }
+      if ((group.y + 1u) * BLOCK <= columns) {
+        store(low[ROWS], place, column, isFirst, isLast);
+        if (WIDE) {
+          store(high[ROWS], place + LANES, column + LANES, isFirst, isLast);
         }
       } else {
         // The last columns of a width that the lanes do not divide.
-        for (var c = 0u; c < p.columns; c++) {
-          let column = firstColumn + c * LANES;
-          if (column < p.destinationChannels) {
-            var sum = low[ROWS][c % COLUMNS];
-            if (WIDE && c >= COLUMNS) {
-              sum = high[ROWS][c % COLUMNS];
-            }
-            store(sum, place + c * LANES, column, isFirst, isLast);
-          }
+        if (column < columns) {
+          store(low[ROWS], place, column, isFirst, isLast);
+        }
+        if (WIDE && column + LANES < columns) {
+          store(high[ROWS], place + LANES, column + LANES, isFirst, isLast);
         }
       }
 
-      pixelX++;
-      if (pixelX == x.pixels) {
-        pixelX = 0u;
-        pixelY++;
-        if (pixelY == y.pixels) {
-          pixelY = 0u;
-          image++;
+      if (!POINTWISE) {
+        pixelX++;
+        if (pixelX == across.end) {
+          pixelX = across.first;
+          pixelY++;
+          if (pixelY == down.end) {
+            pixelY = down.first;
+            image++;
+          }
         }
       }
     }

@@ -67,8 +67,11 @@ export { NonFiniteError, Trainer, type StepReport, type TrainerOptions } from '.
 
 // Retrieval: embeddings, search, metrics.
 export { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows, type NetworkInput, type RetrievalModel } from './training/model.ts';
-export { evaluateNetwork, unseenTask, validationTask, type Evaluation, type RetrievalTask } from './training/evaluation.ts';
-export { evaluateRetrieval, rankGallery, RetrievalError, type RetrievalMetrics } from './retrieval/metrics.ts';
+export { evaluateNetwork, taskOf, unseenTask, validationTask, type Evaluation, type EvaluationOptions, type RetrievalTask } from './training/evaluation.ts';
+export { evaluateCodes, evaluateRetrieval, evaluateRetrievalOnDevice, rankCodes, rankGallery, type RetrievalOptions } from './retrieval/evaluate.ts';
+export { codeWords, encode, fitBinaryCoder, type BinaryCoder } from './retrieval/binary-codes.ts';
+export { averagePrecision, describeProtocol, RetrievalMeter, type ApDenominator, type ApEnvelope, type Labels, type Protocol, type RetrievalMetrics } from './retrieval/metrics.ts';
+export { RetrievalError } from './retrieval/vectors.ts';
 export { assertSameModel, IndexFileError, IndexModelMismatchError, openIndex, serializeIndex, type RetrievalIndex } from './retrieval/index-file.ts';
 
 // Files.

@@ -1,5 +1,6 @@
 import { convolutionStatistics, type ConvolutionStatisticsProblem } from '../../kernels/convolution_statistics.ts';
 import type { KernelBench } from '../support/kernel-bench.ts';
+import { productOf } from '../support/matrix-products.ts';
 import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
 
 /** The classifier is a convolution without batch normalisation. */
@@ -11,5 +12,6 @@ const bench: KernelBench<ConvolutionStatisticsProblem> = {
         .filter(([name]) => name !== 'classifier')
         .map(([name, shape]) => [name, { ...shape, epsilon: 1e-5 }]),
     ),
+  product: productOf,
 };
 export default bench;

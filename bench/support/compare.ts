@@ -2,7 +2,8 @@ import { textTable } from '../../src/cli/text-table.ts';
 import type { Report } from './report.ts';
 import type { Result } from './measure.ts';
 import { median, ratioOf, type RatioEstimate } from './statistics.ts';
-import { byProblem, digits, problemKey, shown } from './tables.ts';
+import { byProblem, problemKey, shown } from './results.ts';
+import { digits } from './tables.ts';
 
 /** How a problem's time changed from one report to another. */
 export interface Change extends RatioEstimate {

@@ -4,6 +4,7 @@ import { elementBytes } from '../../src/gpu/dispatch.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
 import { float32ToFloat16Bits, narrow } from '../../src/formats/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';
+import type { Product } from './matrix-products.ts';
 
 /** The batch and the height and width of its images, on which the shapes of a network's layers depend. */
 export interface Work {
@@ -17,6 +18,8 @@ export type Problems<Problem> = Readonly<Record<string, Problem>>;
 export interface KernelBench<Problem> {
   readonly kernel: Kernel<Problem>;
   readonly problems: Problems<Problem> | ((work: Work) => Problems<Problem>);
+  /** Of GEMM-shaped kernels: what kind of product a problem is, see matrix-products.ts. */
+  product?(problem: Problem): Product;
 }
 
 export function problemsOf<Problem>({ problems }: KernelBench<Problem>, work: Work): Problems<Problem> {

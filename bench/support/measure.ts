@@ -2,6 +2,7 @@ import type { Choices } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { chosenVariant, questionOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
+import type { Product } from './matrix-products.ts';
 import { sampleAlternating, type Clock } from './sampling.ts';
 
 /** All that was measured of one variant on one problem; what tables show is derived from it. */
@@ -15,6 +16,8 @@ export interface Result {
   readonly flop: number;
   readonly bytes: number;
   readonly dispatches: number;
+  /** Of GEMM-shaped kernels. */
+  readonly product?: Product;
   /** Runs in each sample. */
   readonly repeats: number;
   /** Milliseconds of one run; empty where the variant failed. */
@@ -45,14 +48,22 @@ export async function measure(device: Device, entries: readonly Entry[], { choic
   const end = performance.now() + 1000 * seconds;
   const results: Result[] = [];
   for (const [index, entry] of entries.entries()) {
-    const { bench: { kernel }, problem } = entry;
+    const { bench: { kernel, product }, problem } = entry;
     const question = questionOf(entry, device.traits);
     if (question === undefined) continue;
     const chosen = chosenVariant(question, choices).variant;
     const calls = question.calls.filter(({ variant }) => part === undefined || variant.includes(part));
     if (calls.length === 0) continue;
     const { flop, bytes } = kernel.cost(problem);
-    const about = (variant: string): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes'> => ({ kernel: kernel.name, problem: entry.problemName, variant, chosen: variant === chosen, flop, bytes });
+    const about = (variant: string): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes' | 'product'> => ({
+      kernel: kernel.name,
+      problem: entry.problemName,
+      variant,
+      chosen: variant === chosen,
+      flop,
+      bytes,
+      ...(product && { product: product(problem) }),
+    });
     const prepared = await prepareProblem(device, kernel, problem, calls);
     const found: Result[] = prepared.failures.map(({ variant, message }) => ({ ...about(variant), dispatches: 0, repeats: 0, samples: [], failure: message }));
     try {

@@ -1,7 +1,8 @@
 import type { Entry } from './catalogue.ts';
 import type { Result } from './measure.ts';
 import { median } from './statistics.ts';
-import { digits, shown } from './tables.ts';
+import { shown } from './results.ts';
+import { digits } from './tables.ts';
 
 /** One line on standard error for each problem that is done, so that a run shows where it is and its output stays clean. */
 export function progressLine(done: number, total: number, { name, problemName }: Entry, results: readonly Result[]): void {

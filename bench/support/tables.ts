@@ -1,6 +1,8 @@
 import { textTable } from '../../src/cli/text-table.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';
+import { bestProduct, shareOfBest } from './matrix-products.ts';
+import { byProblem, shown } from './results.ts';
 import { rooflineOf } from './roofline.ts';
 import { halfSpread, median } from './statistics.ts';
 
@@ -29,26 +31,9 @@ export function ceilingsTable(ceilings: Ceilings): string {
   );
 }
 
-/** The results of each problem, in the order in which they came. */
-export function byProblem(results: readonly Result[]): Map<string, Result[]> {
-  const groups = new Map<string, Result[]>();
-  for (const result of results) {
-    const key = problemKey(result);
-    groups.set(key, [...(groups.get(key) ?? []), result]);
-  }
-  return groups;
-}
-
-export const problemKey = ({ kernel, problem }: Pick<Result, 'kernel' | 'problem'>): string => `${kernel} | ${problem}`;
-
-/** The variant to show for a problem: the chosen one, or the fastest where a filter left the chosen one out. */
-export function shown(results: readonly Result[]): Result | undefined {
-  const measured = results.filter(({ samples }) => samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
-  return measured.find(({ chosen }) => chosen) ?? measured[0];
-}
-
-/** A line for each problem: the chosen variant against the roofline, and the next best of the others. */
+/** A line for each problem: the chosen variant against the roofline and the best product, and the next best of the others. */
 export function kernelTables(results: readonly Result[], ceilings: Ceilings): string {
+  const best = bestProduct(results);
   const kernels = new Map<string, string[][]>();
   for (const group of byProblem(results).values()) {
     const { kernel } = group[0];
@@ -59,10 +44,16 @@ export function kernelTables(results: readonly Result[], ceilings: Ceilings): st
     const time = median(chosen.samples);
     const others = group.filter((result) => result !== chosen && result.samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
     const next = others.length === 0 ? ['-', '-'] : [others[0].variant, `${(median(others[0].samples) / time).toFixed(2)} x`];
-    rows.push([chosen.problem, ...figures(chosen, ceilings), chosen.variant + (chosen.chosen ? '' : ' (not chosen)'), ...next]);
+    const share = shareOfBest(chosen, best);
+    rows.push([chosen.problem, ...figures(chosen, ceilings), ...(share === undefined ? [] : [percent(share)]), chosen.variant + (chosen.chosen ? '' : ' (not chosen)'), ...next]);
   }
-  const head = ['shape', 'ms', '+-', 'GFLOP/s', 'GB/s', 'roofline', 'bound', 'variant', 'next best', 'its time'];
-  return [...kernels].filter(([, rows]) => rows.length > 0).map(([kernel, rows]) => `${kernel}\n${textTable(head, rows)}`).join('\n\n');
+  const head = ['shape', 'ms', '+-', 'GFLOP/s', 'GB/s', 'roofline', 'bound'];
+  const rest = ['variant', 'next best', 'its time'];
+  const products = new Set(results.filter(({ product }) => best !== undefined && product !== undefined).map(({ kernel }) => kernel));
+  return [...kernels]
+    .filter(([, rows]) => rows.length > 0)
+    .map(([kernel, rows]) => `${kernel}\n${textTable(products.has(kernel) ? [...head, 'of the best product', ...rest] : [...head, ...rest], rows)}`)
+    .join('\n\n');
 }
 
 /** A line for each variant, the fastest of a problem first; with `--variants`. */

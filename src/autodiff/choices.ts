@@ -22,9 +22,9 @@ export interface Chooser {
   answer(questions: readonly Question[], wanted?: Choices): Promise<Choices>;
 }
 
-/** The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys. */
-export function questionKey({ kernel, problem }: Pick<Question, 'kernel' | 'problem'>): string {
-  return `${kernel.name} ${canonicalJson(problem)}`;
+/** The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys; what is fastest may depend on preparations. */
+export function questionKey({ kernel, problem, prepared = false }: Pick<Question, 'kernel' | 'problem' | 'prepared'>): string {
+  return `${kernel.name} ${canonicalJson(problem)}${prepared ? ' prepared' : ''}`;
 }
 
 /** The call that was chosen; the one that the kernel prefers where nothing was, or where it is not offered any more. */

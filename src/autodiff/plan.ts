@@ -35,6 +35,8 @@ export interface PlannedCall {
 /** All that a program does, decided before anything runs. */
 export interface Plan {
   readonly calls: readonly PlannedCall[];
+  /** Whether stored tensors were taken for unchanged between runs. */
+  readonly frozen: boolean;
   /** How many of the calls, the first ones, depend on stores and constants alone: their results hold for all runs. None unless frozen. */
   readonly frozenCalls: number;
   /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
@@ -81,8 +83,8 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
   for (const node of nodes) {
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
-      const offered = use.kernel.calls(problem, traits);
-      const chosen = chosenCall(offered, choices?.get(questionKey(use)));
+      const offered = use.kernel.calls(problem, { ...traits, preparedWeights: frozen });
+      const chosen = chosenCall(offered, choices?.get(questionKey({ ...use, prepared: frozen })));
       const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
       if (call === undefined) throw new ShapeError(`${use.kernel.name} has no variant for this adapter`);
       const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
@@ -125,6 +127,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
   });
   return {
     calls: placed,
+    frozen,
     frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
     resultBytes: outputs.reduce((sum, tensor) => sum + BYTES * tensor.length, 0),
@@ -153,12 +156,12 @@ export async function choicesFor(chooser: Chooser, options: Omit<PlanOptions, 'c
 }
 
 /** The distinct questions that a plan had to decide. */
-export function questionsOf({ calls, frozenCalls }: Plan): readonly Question[] {
+export function questionsOf({ calls, frozen, frozenCalls }: Plan): readonly Question[] {
   const questions = new Map<string, Question>();
   for (const [index, { kernel, problem, offered }] of calls.entries()) {
-    const key = questionKey({ kernel, problem });
+    const key = questionKey({ kernel, problem, prepared: frozen });
     const uses = (questions.get(key)?.uses ?? 0) + (index < frozenCalls ? 0 : 1);
-    questions.set(key, { kernel, problem, calls: offered, uses, prepared: frozenCalls > 0 });
+    questions.set(key, { kernel, problem, calls: offered, uses, prepared: frozen });
   }
   return [...questions.values()];
 }

@@ -8,20 +8,21 @@ import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../nn/state.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
-import { rankGallery, type RetrievalMetrics } from '../retrieval/metrics.ts';
+import type { RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ModelFile } from '../training/checkpoint.ts';
 import { atCutoff, evaluateNetwork, unseenTask, type Evaluation } from '../training/evaluation.ts';
 import { retrievalStateFrom } from '../training/knowledge.ts';
 import { modelEmbeddings, type ImageRows } from '../training/model.ts';
 import { stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
-import type { ContactSheetRow, SheetImage } from './contact-sheet.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { openData } from './data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from './demo-recipe.ts';
+import { mapTask } from './embedding-map.ts';
 import { readModelFile } from './model-file.ts';
 import { integer, optionName, resolveOptions, text, toggle, type OptionValues } from './options.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { renderReport, type ReportChart, type ReportEvaluation, type ReportFact } from './report.ts';
+import { PICTURE_SIZE, retrievalSheet } from './retrieval-sheet.ts';
 import { RunFolder } from './run-folder.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -43,12 +44,6 @@ export const demoCommand = defineCommand({
   options: DEMO_OPTIONS,
   run: (options) => demo(options),
 });
-
-/** Queries on the contact sheet, and pictures for each. */
-const SHEET_ROWS = 16;
-const SHEET_COLUMNS = 10;
-/** Side of the report's images in pixels; a screen's, whatever the network saw. */
-const PICTURE_SIZE = 96;
 
 const CREDITS = [
   'Pictures: Noto Emoji and Noto Emoji v1, Google, Apache 2.0; FxEmojis, Mozilla, Apache 2.0; Fluent Emoji Flat, Microsoft, MIT.',
@@ -138,13 +133,14 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
       charts: trainingCharts(log),
       evaluations,
       classNames: new Map(dataset.unseenClasses.map((name, label) => [label, name])),
-      contactSheet: await contactRows(dataset, evaluation, await pictures()),
+      contactSheet: await retrievalSheet(unseenTask(dataset), evaluation, (await pictures()).images),
+      map: mapTask(unseenTask(dataset), evaluation, training.seed),
       credits,
     });
     await writeFile(report, html);
   });
 
-  process.stdout.write(`\nUnseen classes, sketch to picture\n${comparison(evaluations)}\n\n`);
+  process.stdout.write(`\nUnseen classes, sketch to picture\n${comparison(evaluations)}\nProtocol: ${evaluation.metrics.protocol}.\n\n`);
   for (const [name, seconds] of times) process.stdout.write(`${formatSeconds(seconds).padStart(12)}  ${name}\n`);
   process.stdout.write(`\nweights: ${folder.file('model.safetensors')}, checksum ${trained.file.checksum}\nreport:  ${path.resolve(report)}\n`);
   trained.model.storage.destroy();
@@ -216,29 +212,6 @@ function comparison(evaluations: readonly ReportEvaluation[]): string {
       line('P@1', (metrics) => atCutoff(metrics, 'precision', 1)),
       line('P@10', (metrics) => atCutoff(metrics, 'precision', 10)),
     ],
-  );
-}
-
-/** A sketch each of classes spread over all, with its best pictures. */
-async function contactRows({ queries, gallery, unseenClasses }: Dataset, embedded: Evaluation, { images }: Dataset): Promise<ContactSheetRow[]> {
-  const dimension = embedded.gallery.length / gallery.length;
-  const count = Math.min(SHEET_ROWS, unseenClasses.length);
-  const rows = Array.from({ length: count }, (_, row) => {
-    const className = unseenClasses[Math.floor((row * unseenClasses.length) / count)];
-    const ofClass = queries.flatMap((query, index) => (query.className === className ? [index] : []));
-    // From row to row another of the class's sketches, hence another hand.
-    return ofClass[row % ofClass.length];
-  });
-  const image = async (sample: Dataset['gallery'][number]): Promise<SheetImage> => ({ pixels: await images.read(sample, PICTURE_SIZE), size: PICTURE_SIZE });
-  return Promise.all(
-    rows.map(async (query): Promise<ContactSheetRow> => {
-      const { className } = queries[query];
-      const ranked = rankGallery(embedded.queries.slice(query * dimension, (query + 1) * dimension), embedded.gallery, dimension, SHEET_COLUMNS);
-      const results = await Promise.all(
-        ranked.map(async ({ index, score }) => ({ ...(await image(gallery[index])), label: gallery[index].className, hit: gallery[index].className === className, score })),
-      );
-      return { label: className, query: await image(queries[query]), results };
-    }),
   );
 }
 

@@ -1,13 +1,14 @@
 import type { Dataset } from '../data/dataset.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
-import { serializeIndex } from '../retrieval/index-file.ts';
+import { encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
+import { assertSameModel, openIndex, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openPublished, reportSkipped } from './data.ts';
 import { embedFiles, findImages, type EmbeddedFiles } from './image-files.ts';
-import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
-import { choice, OptionError, text, toggle } from './options.ts';
+import { MODEL_OPTION, namesIn, readGivenFile, readModelFile } from './model-file.ts';
+import { choice, integer, OptionError, text, toggle } from './options.ts';
 import { Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -20,6 +21,8 @@ export const EMBED_OPTIONS = {
   drawings: DATA_OPTIONS.drawings,
   pixelCache: DATA_OPTIONS.pixelCache,
   out: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that is written' }),
+  codes: integer({ minimum: 1, maximum: 4095, help: 'Binary codes of so many bits as well (64 is usual), by which search can rank' }),
+  codesFit: text({ placeholder: 'index', help: 'The index of other pictures, of seen classes say, that the codes are fitted on; left out, the pictures themselves' }),
   strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -29,12 +32,13 @@ export const embedCommand = defineCommand({
   name: 'embed',
   summary: 'Make an index of a folder of pictures, to be searched by sketch',
   options: EMBED_OPTIONS,
-  async run({ model: path, images, data, split, part, drawings, pixelCache, out, strict, adapter, ...tuning }) {
+  async run({ model: path, images, data, split, part, drawings, pixelCache, out, codes: bits, codesFit, strict, adapter, ...tuning }) {
     checkTuning(tuning);
     if ((images === undefined) === (data === undefined)) throw new OptionError('--images or --data is needed, and not both: a folder of pictures, or a published set');
     const files = images === undefined ? [] : await findImages(images, '--images');
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
+    const fitOn = await readFitIndex(codesFit, bits, file.checksum);
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
@@ -48,8 +52,10 @@ export const embedCommand = defineCommand({
       progress.stop();
       reportSkipped(skipped);
       if (paths.length === 0) throw new OptionError(`--images: none of the ${files.length} images in ${images} can be decoded, so there is no index`);
-      await writeFileAtomically(out, serializeIndex({ embeddings, dimension: rows.width, paths, modelChecksum: file.checksum }));
-      process.stdout.write(`${out}: ${paths.length} pictures, ${rows.width} components each, of the model ${file.checksum.slice(0, 16)}\n`);
+      const codes = bits === undefined ? undefined : codesOf(embeddings, rows.width, bits, fitOn?.embeddings ?? embeddings, codesFit ?? 'the pictures themselves');
+      await writeFileAtomically(out, serializeIndex({ embeddings, dimension: rows.width, paths, modelChecksum: file.checksum, codes }));
+      const withCodes = codes === undefined ? '' : `, and codes of ${bits} bits fitted on ${codes.fittedOn}`;
+      process.stdout.write(`${out}: ${paths.length} pictures, ${rows.width} components each${withCodes}, of the model ${file.checksum.slice(0, 16)}\n`);
       rows.destroy();
       model.storage.destroy();
     } finally {
@@ -64,4 +70,17 @@ async function embedPart(rows: ImageRows, dataset: Dataset, part: 'gallery' | 'q
   const samples = dataset[part];
   if (samples.length === 0) throw new OptionError(`--part: there is no image in the part ${part} of ${dataset.name}`);
   return { paths: samples.map(({ name }) => name), embeddings: await rows.compute(samples, dataset.images, (done) => onProgress(done, samples.length)), skipped: [] };
+}
+
+async function readFitIndex(file: string | undefined, bits: number | undefined, modelChecksum: string): Promise<RetrievalIndex | undefined> {
+  if (file === undefined) return undefined;
+  if (bits === undefined) throw new OptionError('--codes-fit says what codes are fitted on, and there are none; give their length as well, such as --codes 64');
+  const index = openIndex(await readGivenFile(file, '--codes-fit'), file);
+  assertSameModel(index, modelChecksum);
+  return index;
+}
+
+function codesOf(embeddings: Float32Array, dimension: number, bits: number, fitOn: Float32Array, fittedOn: string): IndexedCodes {
+  const { coder } = fitBinaryCoder(fitOn, dimension, { bits });
+  return { coder, rows: encode(coder, embeddings), fittedOn };
 }

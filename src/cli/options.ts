@@ -65,6 +65,19 @@ export function integer(declared: Common & Bounds & { readonly default?: number 
   return numeric(declared, 'a whole number', Number.isSafeInteger);
 }
 
+/** Whole numbers above 0, separated by commas; in a configuration, a list. */
+export function counts(declared: Common & { readonly default: readonly number[] }): Option<readonly number[]> {
+  const check = (value: unknown, where: string): readonly number[] => {
+    if (Array.isArray(value) && value.length > 0 && value.every((one) => Number.isSafeInteger(one) && one > 0)) return value as number[];
+    throw new OptionError(`${where}: whole numbers above 0 are needed, such as ${declared.default.join(',')}, and it is ${JSON.stringify(value)}`);
+  };
+  const parse = (typed: string, where: string): readonly number[] => {
+    const values = typed.split(',').map((one) => (one.trim() === '' ? NaN : Number(one)));
+    return check(values.some(Number.isNaN) ? typed : values, where);
+  };
+  return { placeholder: 'counts', required: false, changeable: false, ...declared, check, parse };
+}
+
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
 
 /** An amount of memory: a number of bytes, or one with a unit, such as 900M, 2G or 1.5GiB. It may be left out. */

@@ -6,12 +6,14 @@ export const REPORT_STYLE = `
   --paper: #fbfcfb; --raised: #ffffff; --ink: #1b2220; --quiet: #69736f; --line: #e3e8e5; --track: #eef1ef;
   --accent: #12854a; --accent-soft: #e4f3ea;
   --series-1: #12854a; --series-2: #3a6ea8; --series-3: #c0762b; --series-4: #8b5ca8; --series-5: #b14a5a; --series-6: #69736f;
+  --map-1: #0072b2; --map-2: #d55e00; --map-3: #009e73; --map-4: #a8457e; --map-5: #b07800; --map-6: #3a93c8;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #131816; --raised: #1a201e; --ink: #e6ebe8; --quiet: #93a09a; --line: #2b3431; --track: #242c29;
     --accent: #4cc286; --accent-soft: #1c3528;
     --series-1: #4cc286; --series-2: #7eabdf; --series-3: #e0a15c; --series-4: #bd95d8; --series-5: #e08896; --series-6: #93a09a;
+    --map-1: #4da3e0; --map-2: #ff8a4c; --map-3: #2cc79b; --map-4: #e08fc0; --map-5: #e6b23c; --map-6: #8fd0f5;
   }
 }
 * { box-sizing: border-box; }
@@ -65,6 +67,19 @@ figcaption small { font-size: 0.7rem; font-weight: 400; color: var(--quiet); fon
 .legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1.1rem; font-size: 0.82rem; color: var(--quiet); margin-top: 0.5rem; }
 .legend b { font-weight: 600; color: var(--ink); font-variant-numeric: tabular-nums; margin-left: 0.3rem; }
 .legend i { display: inline-block; width: 0.9rem; height: 3px; border-radius: 2px; vertical-align: middle; margin-right: 0.4rem; }
+
+.map { display: block; width: 100%; height: auto; }
+.map .photo { fill: var(--mark); fill-opacity: 0.75; }
+.map .drawn { fill: var(--raised); fill-opacity: 0.6; stroke: var(--mark); stroke-width: 1.5; }
+.map text { font-size: 13px; font-weight: 600; text-anchor: middle; fill: var(--ink); stroke: var(--raised); stroke-width: 4px; paint-order: stroke; stroke-linejoin: round; }
+.map.picked [data-class]:not(.on) { opacity: 0.12; }
+.key { color: var(--quiet); font-size: 0.82rem; }
+.key svg { width: 0.9rem; height: 0.9rem; vertical-align: middle; margin-left: 0.6rem; }
+.key .photo { fill: var(--ink); }
+.key .drawn { fill: none; stroke: var(--ink); stroke-width: 1.5; }
+.picks { display: flex; flex-wrap: wrap; gap: 0.35rem; margin-top: 1rem; }
+.picks button { font: inherit; font-size: 0.8rem; color: var(--ink); background: var(--track); border: 1px solid var(--line); border-radius: 999px; padding: 0.15rem 0.7rem; cursor: pointer; }
+.picks button[aria-pressed="true"] { background: var(--accent); border-color: var(--accent); color: var(--raised); }
 
 .scroll { overflow-x: auto; }
 .tall { max-height: 30rem; overflow-y: auto; }
@@ -139,4 +154,13 @@ function draw(place, chart) {
 
 const charts = JSON.parse(document.getElementById('charts').textContent);
 document.querySelectorAll('.chart').forEach((place, i) => draw(place, charts[i]));
+
+// A class that is picked stays; the others fade.
+const map = document.querySelector('svg.map');
+document.querySelectorAll('.picks button').forEach((button) => button.addEventListener('click', () => {
+  const on = button.getAttribute('aria-pressed') !== 'true';
+  button.setAttribute('aria-pressed', on);
+  map.querySelectorAll('[data-class="' + button.dataset.class + '"]').forEach((part) => part.classList.toggle('on', on));
+  map.classList.toggle('picked', document.querySelector('.picks [aria-pressed="true"]') !== null);
+}));
 `;

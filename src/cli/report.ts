@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { ClassMetrics, MeanMetrics, RetrievalMetrics } from '../retrieval/metrics.ts';
 import { encodePng, type ContactSheetRow, type SheetImage } from './contact-sheet.ts';
+import { drawMap, type EmbeddingMap } from './embedding-map.ts';
 import { escapeMarkup } from './markup.ts';
 import { REPORT_SCRIPT, REPORT_STYLE } from './report-assets.ts';
 
@@ -46,6 +47,10 @@ export interface ReportInput {
   /** The name of each label of the metrics. */
   readonly classNames: ReadonlyMap<number, string>;
   readonly contactSheet: readonly ContactSheetRow[];
+  /** What searches what; sketches of unseen classes search pictures where it is left out. */
+  readonly task?: { readonly title: string; readonly queries: string };
+  /** Embeddings of the classes that are searched for. */
+  readonly map?: EmbeddingMap;
   /** Where the images come from, with their licences. */
   readonly credits?: readonly string[];
 }
@@ -53,13 +58,7 @@ export interface ReportInput {
 /** Points beyond this number are averaged in groups: a screen could not show them, and the file would grow with the run. */
 const MOST_POINTS = 1000;
 
-/** What stands in the table of metrics, where the evaluation has that cutoff. */
-const SHOWN: readonly { readonly kind: 'map' | 'precision'; readonly k: number }[] = [
-  { kind: 'map', k: 200 },
-  { kind: 'precision', k: 1 },
-  { kind: 'precision', k: 10 },
-  { kind: 'precision', k: 100 },
-];
+const SKETCH_TASK = { title: 'sketch to picture, unseen classes', queries: 'Query sketches of classes that were never trained on' };
 
 /**
  * Makes the report's page.
@@ -73,6 +72,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
     contactSheet(input.contactSheet),
   ]);
   const charts = input.charts.map(chartData);
+  const task = input.task ?? SKETCH_TASK;
   // The policy lets the browser itself vouch that nothing is loaded.
   return `<!doctype html>
 <html lang="en">
@@ -88,14 +88,15 @@ export async function renderReport(input: ReportInput): Promise<string> {
 <header>
 <h1>${escapeMarkup(input.title)}</h1>
 <p class="lead">${escapeMarkup(input.summary)}</p>
-${outcome(input.evaluations)}
+${outcome(input.evaluations, task.title)}
 </header>
-${section('What it finds', 'Query sketches of classes that were never trained on, each with the pictures ranked best. Pictures of the query’s class are framed in green; the number is the cosine.', sheet)}
-${section('Retrieval of unseen classes', protocol(input.evaluations), metricsTable(input.evaluations))}
+${section('What it finds', `${escapeMarkup(task.queries)}, each with the pictures ranked best. Pictures of the query’s class are framed in green; the number is the cosine.`, sheet)}
+${section(`Retrieval: ${escapeMarkup(task.title)}`, protocol(input.evaluations), metricsTable(input.evaluations))}
+${section('How the embeddings lie', input.map === undefined ? '' : mapNote(input.map), input.map === undefined ? '' : mapFigure(input.map))}
 ${section('How it learned', 'Move over a chart to read the values of a step.', chartPlaces(input.charts))}
-${section('Class by class', 'Mean average precision of the queries of each unseen class, best first.', classTable(input.evaluations, input.classNames))}
+${section('Class by class', 'Means over the queries of each class, best first.', classTable(input.evaluations, input.classNames))}
 ${section('What was run', '', factTables(input))}
-<footer>${(input.credits ?? []).map((credit) => `<p>${escapeMarkup(credit)}</p>`).join('')}<p>Charts: uPlot, Leon Sorokin, MIT.</p></footer>
+<footer>${(input.credits ?? []).map((credit) => `<p>${escapeMarkup(credit)}</p>`).join('')}<p>Charts: uPlot, Leon Sorokin, MIT.${input.map === undefined ? '' : ' Map: umap-js, Andy Coenen, MIT.'}</p></footer>
 </main>
 <script type="application/json" id="charts">${scriptJson(charts)}</script>
 <script>/* uPlot. ${plotLicence} */
@@ -112,7 +113,7 @@ function section(title: string, note: string, content: string): string {
 }
 
 /** mAP@all of each evaluation as a bar, and how many times the earlier ones the result is. */
-function outcome(evaluations: readonly ReportEvaluation[]): string {
+function outcome(evaluations: readonly ReportEvaluation[], task: string): string {
   if (evaluations.length === 0) return '';
   const best = Math.max(...evaluations.map(({ metrics }) => metrics.mapAll));
   const result = evaluations[evaluations.length - 1];
@@ -122,15 +123,28 @@ function outcome(evaluations: readonly ReportEvaluation[]): string {
   });
   const times = evaluations.slice(0, -1).map(({ name, metrics }) => `<b>${ratio(result.metrics.mapAll, metrics.mapAll)}</b> ${escapeMarkup(lowerFirst(name))}`);
   const comparison = times.length === 0 ? '' : `<p>${escapeMarkup(result.name)}: ${times.join(', ')}</p>`;
-  return `<div class="card outcome"><h3>Mean average precision (mAP@all), sketch to picture, unseen classes</h3>${rows.join('')}${comparison}</div>`;
+  return `<div class="card outcome"><h3>Mean average precision (mAP@all), ${escapeMarkup(task)}</h3>${rows.join('')}${comparison}</div>`;
 }
 
 function protocol(evaluations: readonly ReportEvaluation[]): string {
   if (evaluations.length === 0) return '';
-  const { queries, skippedQueries, gallerySize, perClass, apDenominator } = evaluations[evaluations.length - 1].metrics;
+  const { queries, skippedQueries, gallerySize, perClass, protocol } = evaluations[evaluations.length - 1].metrics;
   const skipped = skippedQueries === 0 ? '' : ` ${skippedQueries} queries have no picture of their class and are left out.`;
-  const denominator = apDenominator === 'protocol' ? 'min(k, relevant pictures)' : 'the hits among the first k (this lifts mAP@k)';
-  return `${queries} queries of ${perClass.length} classes against ${gallerySize} pictures, ranked by cosine.${skipped} SAKE’s protocol: average precision with its envelope, mAP@k divided by ${denominator}.`;
+  return `${queries} queries of ${perClass.length} classes against ${gallerySize} pictures.${skipped} Protocol: ${escapeMarkup(protocol)}.`;
+}
+
+/** What one should and should not read out of it. */
+function mapNote({ points, classes, seed }: EmbeddingMap): string {
+  const drawn = new Set(points.map(({ className }) => className)).size;
+  const some = drawn < classes ? `${drawn} of ${classes} classes, evenly chosen` : `${classes} classes`;
+  return `UMAP of ${points.length} embeddings of ${some} (seed ${seed}). Neighbours here are neighbours there; distances across the picture mean little. Where the network sees through the domains, a class’s sketches lie among its photos.`;
+}
+
+function mapFigure(map: EmbeddingMap): string {
+  const classNames = [...new Set(map.points.map(({ className }) => className))];
+  const buttons = classNames.map((name, index) => `<button type="button" aria-pressed="false" data-class="${index}">${escapeMarkup(name)}</button>`);
+  const key = '<svg viewBox="0 0 12 12" aria-hidden="true"><path class="photo" d="M3 6a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z"/></svg> photo <svg viewBox="0 0 12 12" aria-hidden="true"><path class="drawn" d="M6 1.6l4.2 7.2h-8.4z"/></svg> sketch';
+  return `<div class="card"><p class="key">${key}</p>${drawMap(map)}<div class="picks">${buttons.join('')}</div></div>`;
 }
 
 function metricsTable(evaluations: readonly ReportEvaluation[]): string {
@@ -149,10 +163,12 @@ function metricsTable(evaluations: readonly ReportEvaluation[]): string {
     ...earlier.map(({ metrics }) => `<td class="number">${ratio(value(result.metrics), value(metrics))}</td>`),
     '</tr>',
   ].join('');
-  const lines = SHOWN
-    .map(({ kind, k }) => ({ kind, k, at: result.metrics.atCutoff.findIndex((cutoff) => cutoff.k === k) }))
-    .filter(({ at }) => at >= 0)
-    .map(({ kind, k, at }) => line(`${kind === 'map' ? 'mAP' : 'P'}@${k}`, ({ atCutoff }) => atCutoff[at][kind]));
+  const cutoffs = result.metrics.atCutoff.map(({ k }, at) => ({ k, at }));
+  const lines = [
+    // mAP@1 is P@1.
+    ...cutoffs.filter(({ k }) => k > 1).map(({ k, at }) => line(`mAP@${k}`, ({ atCutoff }) => atCutoff[at].map)),
+    ...cutoffs.map(({ k, at }) => line(`P@${k}`, ({ atCutoff }) => atCutoff[at].precision)),
+  ];
   return `<div class="card scroll"><table><thead><tr>${head.join('')}</tr></thead><tbody>${line('mAP@all', ({ mapAll }) => mapAll)}${lines.join('')}</tbody></table></div>`;
 }
 
@@ -162,13 +178,15 @@ function classTable(evaluations: readonly ReportEvaluation[], names: ReadonlyMap
   const before = evaluations.length > 1 ? evaluations[evaluations.length - 2] : undefined;
   const mapBefore = new Map(before?.metrics.perClass.map(({ label, mapAll }) => [label, mapAll]));
   const classes = [...result.metrics.perClass].sort((a, b) => b.mapAll - a.mapAll || a.label - b.label);
-  const line = ({ label, queries, mapAll }: ClassMetrics): string => [
+  const line = ({ label, queries, mapAll, atCutoff }: ClassMetrics): string => [
     `<tr><th>${escapeMarkup(names.get(label) ?? `class ${label}`)}</th>`,
     `<td class="number">${queries}</td>`,
     before === undefined ? '' : `<td class="number">${decimal(mapBefore.get(label) ?? NaN)}</td>`,
-    `<td class="number">${decimal(mapAll)}</td><td>${bar(mapAll)}</td></tr>`,
+    `<td class="number">${decimal(mapAll)}</td><td>${bar(mapAll)}</td>`,
+    ...atCutoff.map(({ precision }) => `<td class="number">${decimal(precision)}</td>`),
+    '</tr>',
   ].join('');
-  const head = `<th>Class</th><th class="number">Queries</th>${before === undefined ? '' : `<th class="number">${escapeMarkup(before.name)}</th>`}<th class="number">${escapeMarkup(result.name)}</th><th></th>`;
+  const head = `<th>Class</th><th class="number">Queries</th>${before === undefined ? '' : `<th class="number">${escapeMarkup(before.name)}</th>`}<th class="number">${escapeMarkup(result.name)}</th><th>mAP@all</th>${result.metrics.atCutoff.map(({ k }) => `<th class="number">P@${k}</th>`).join('')}`;
   return `<div class="card"><div class="scroll tall" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${classes.map(line).join('')}</tbody></table></div></div>`;
 }
 

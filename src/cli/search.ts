@@ -2,14 +2,15 @@ import path from 'node:path';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { decodeImage } from '../platform/node/images.ts';
-import { assertSameModel, openIndex } from '../retrieval/index-file.ts';
-import { rankGallery } from '../retrieval/metrics.ts';
+import { encode } from '../retrieval/binary-codes.ts';
+import { rankCodes, rankGallery } from '../retrieval/evaluate.ts';
+import { assertSameModel, openIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { renderContactSheet, type ContactSheetRow } from './contact-sheet.ts';
 import { embedFiles } from './image-files.ts';
 import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
-import { integer, text, toggle } from './options.ts';
+import { choice, integer, OptionError, text, toggle } from './options.ts';
 import { note } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -17,6 +18,7 @@ import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 export const SEARCH_OPTIONS = {
   model: MODEL_OPTION,
   index: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that sketchgrad embed made with this model' }),
+  by: choice(['cosine', 'codes'], { default: 'cosine', help: "Rank by cosine, or by the Hamming distance of the index's binary codes (sketchgrad embed --codes)" }),
   top: integer({ minimum: 1, default: 10, help: 'Pictures to show for each sketch' }),
   json: toggle({ help: 'Print JSON instead of tables' }),
   sheet: text({ placeholder: 'file.png', help: 'Draw a contact sheet of the sketches and their pictures' }),
@@ -26,7 +28,7 @@ export const SEARCH_OPTIONS = {
 
 interface Found {
   readonly sketch: string;
-  readonly results: readonly { readonly rank: number; readonly score: number; readonly path: string }[];
+  readonly results: readonly { readonly rank: number; /** A cosine; by codes, that of the corners which they stand for. */ readonly score: number; /** By codes, the Hamming distance. */ readonly distance?: number; readonly path: string }[];
 }
 
 /** Side of the images on the contact sheet, in pixels. */
@@ -37,12 +39,13 @@ export const searchCommand = defineCommand({
   summary: 'Search an index by one sketch or more',
   options: SEARCH_OPTIONS,
   positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
-  async run({ model: modelPath, index: indexPath, top, json, sheet, adapter, ...tuning }, { positionals: sketches }) {
+  async run({ model: modelPath, index: indexPath, by, top, json, sheet, adapter, ...tuning }, { positionals: sketches }) {
     checkTuning(tuning);
     const file = await readModelFile(modelPath, '--model');
     readModelDescription(file, modelPath);
     const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);
     assertSameModel(index, file.checksum);
+    if (by === 'codes' && index.codes === undefined) throw new OptionError(`--by codes: ${indexPath} has no binary codes; make it again with sketchgrad embed --codes 64`);
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
     try {
@@ -51,8 +54,8 @@ export const searchCommand = defineCommand({
       // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
       const { embeddings } = await embedFiles(rows, sketches, { strict: true });
       const found = sketches.map((sketch, row): Found => {
-        const ranked = rankGallery(embeddings.slice(row * rows.width, (row + 1) * rows.width), index.embeddings, rows.width, top);
-        return { sketch, results: ranked.map((item, rank) => ({ rank: rank + 1, score: item.score, path: index.paths[item.index] })) };
+        const embedding = embeddings.slice(row * rows.width, (row + 1) * rows.width);
+        return { sketch, results: by === 'codes' ? foundByCodes(index, embedding, top) : foundByCosine(index, embedding, top) };
       });
       process.stdout.write(json ? `${JSON.stringify(found, null, 1)}\n` : `${found.map(foundText).join('\n\n')}\n`);
       if (sheet !== undefined) {
@@ -67,8 +70,18 @@ export const searchCommand = defineCommand({
   },
 });
 
+function foundByCosine({ embeddings, dimension, paths }: RetrievalIndex, embedding: Float32Array, top: number): Found['results'] {
+  return rankGallery(embedding, embeddings, dimension, top).map(({ index, score }, rank) => ({ rank: rank + 1, score, path: paths[index] }));
+}
+
+function foundByCodes({ codes, paths }: RetrievalIndex, embedding: Float32Array, top: number): Found['results'] {
+  const { coder, rows } = codes!;
+  return rankCodes(encode(coder, embedding), rows, top).map(({ index, score }, rank) => ({ rank: rank + 1, score: 1 + (2 * score) / coder.bits, distance: 0 - score, path: paths[index] }));
+}
+
 function foundText({ sketch, results }: Found): string {
-  return `${sketch}\n${textTable(['rank', 'cosine', 'picture'], results.map(({ rank, score, path: picture }) => [String(rank).padStart(4), score.toFixed(4), picture]), { left: 3 })}`;
+  const byCodes = results.some(({ distance }) => distance !== undefined);
+  return `${sketch}\n${textTable(['rank', byCodes ? 'bits off' : 'cosine', 'picture'], results.map(({ rank, score, distance, path: picture }) => [String(rank).padStart(4), distance === undefined ? score.toFixed(4) : String(distance).padStart(8), picture]), { left: 3 })}`;
 }
 
 /** Nothing is known of a stranger's classes, so no picture is marked as a hit. */

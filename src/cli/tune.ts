@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { questionKey, type Question } from '../autodiff/choices.ts';
-import type { Device } from '../gpu/device.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { tuningFile } from '../platform/node/tuning-records.ts';
 import type { TuningRecords } from '../tuning/records.ts';
-import { tableFor, type TuningTable } from '../tuning/tables.ts';
+import { serializeTables, tableFor, tableOf, type TuningTable } from '../tuning/tables.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { choice, integer, number, OptionError, text } from './options.ts';
 import { note } from './progress.ts';
@@ -22,6 +21,7 @@ export const TUNE_OPTIONS = {
   size: integer({ minimum: 32, maximum: 1024, default: 64, help: 'Side of the images, in pixels' }),
   width: number({ above: 0, maximum: 4, default: 1, help: "Multiplies ResNet50's numbers of channels" }),
   effort: choice(['quick', 'full'], { default: 'full', help: 'quick takes 20 s at most, full 15 minutes' }),
+  limit: integer({ minimum: 1, help: "Seconds that the measuring may take, in place of the effort's own" }),
   writeTable: text({ placeholder: 'file', help: 'Put what was found into this table of known adapters as well; src/tuning/known-adapters.json is the one that ships' }),
   ...SHARED_OPTIONS,
 } as const;
@@ -33,7 +33,7 @@ export const tuneCommand = defineCommand({
   name: 'tune',
   summary: 'Measure which variant of each kernel is fastest here, ahead of a training',
   options: TUNE_OPTIONS,
-  async run({ workload, effort, writeTable, adapter, ...shape }) {
+  async run({ workload, effort, limit, writeTable, adapter, ...shape }) {
     const tables = writeTable === undefined ? [] : await readTables(writeTable);
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
@@ -41,11 +41,11 @@ export const tuneCommand = defineCommand({
       const questions = questionsOfAll(device, await workloadsFor(workload, shape));
       note(`${device.description.device}: ${questions.length} problems, ${questions.filter(({ calls }) => calls.length > 1).length} with a choice of variants`);
       // What was shipped must not stand in for what is found here.
-      const tuner = await openTuner(device, { tune: effort, deterministic: false }, { tables: [] });
+      const tuner = await openTuner(device, { tune: effort, deterministic: false }, { tables: [], ...(limit !== undefined && { limit: 1000 * limit }) });
       await tuner.answer(questions);
       process.stdout.write(`${summary(questions, tuner.records)}\nkept in ${tuningFile(device)}\n`);
       if (writeTable !== undefined) {
-        await writeFileAtomically(writeTable, new TextEncoder().encode(tablesText([...tables.filter((table) => table !== tableFor(device, tables)), tableOf(device, questions, tuner.records)])));
+        await writeFileAtomically(writeTable, new TextEncoder().encode(serializeTables([...tables.filter((table) => table !== tableFor(device, tables)), tableOf(device, questions, tuner.records, new Date().toISOString().slice(0, 10))])));
         process.stdout.write(`table of known adapters: ${writeTable}\n`);
       }
     } finally {
@@ -85,23 +85,6 @@ function summary(questions: readonly Question[], { choices }: TuningRecords): st
   return rows.length === 0 ? head : `${head}\n\n${textTable(['problem', 'preferred', 'chosen', 'ms', 'ms', 'uses'], rows, { left: 3 })}`;
 }
 
-/** Of a device's measurements what differs from the kernels' own preference. */
-function tableOf({ description, traits }: Device, questions: readonly Question[], { choices }: TuningRecords): TuningTable {
-  return {
-    // Software adapters carry the version of their compiler in their name.
-    device: description.device.replace(/-llvm-.*$/, '').replace(/-+$/, ''),
-    subgroupSize: traits.subgroupSize,
-    measured: `${description.description || description.device}, ${new Date().toISOString().slice(0, 10)}`,
-    choices: questions
-      .flatMap((question): [string, string, string][] => {
-        const key = questionKey(question);
-        const record = choices.get(key);
-        return record === undefined || record.variant === question.calls[0].variant ? [] : [[key, record.code, record.variant]];
-      })
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  };
-}
-
 async function readTables(file: string): Promise<readonly TuningTable[]> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as readonly TuningTable[];
@@ -109,10 +92,4 @@ async function readTables(file: string): Promise<readonly TuningTable[]> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw new OptionError(`--write-table: ${file} holds no table of known adapters: ${(error as Error).message}`);
   }
-}
-
-/** One choice a line, so that a change shows what it changes. */
-function tablesText(tables: readonly TuningTable[]): string {
-  const text = tables.map(({ choices, ...about }) => `${JSON.stringify(about).slice(0, -1)},"choices":[\n${choices.map((one) => JSON.stringify(one)).join(',\n')}\n]}`);
-  return `[\n${text.join(',\n')}\n]\n`;
 }

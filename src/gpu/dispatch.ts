@@ -89,6 +89,8 @@ export interface AdapterTraits {
   readonly subgroupSize: number;
   /** Whether shaders may compute with 16-bit floats. */
   readonly f16?: boolean;
+  /** Of the program, not the adapter: weights stay as they are, so that preparations of them (KernelCall) cost its runs nothing. */
+  readonly preparedWeights?: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
   readonly maxWorkgroupsPerDimension: number;

@@ -1,10 +1,13 @@
 /**
  * The index of a searched collection: the embedding and the path of every picture, and the checksum of
  * the model that made the embeddings, because embeddings of two models cannot be compared. It is a
- * safetensors file with one tensor, `embeddings` [n, dimension] F32, rows of length 1; the rest is metadata.
+ * safetensors file with the tensor `embeddings` [n, dimension] F32, rows of length 1; the rest is metadata. Where it has
+ * binary codes, they are in `codes` [n, words] U32, and what makes the code of a query is in `codes.mean` [dimension] and
+ * `codes.projection` [dimension, bits], both F32.
  */
 
-import { parseSafetensors, serializeSafetensors, toFloat32 } from '../formats/safetensors.ts';
+import { parseSafetensors, serializeSafetensors, toFloat32, type StoredTensor, type TensorToStore } from '../formats/safetensors.ts';
+import { codeWords, type BinaryCoder } from './binary-codes.ts';
 
 export interface RetrievalIndex {
   /** [n, dimension], each row of length 1. */
@@ -14,6 +17,15 @@ export interface RetrievalIndex {
   readonly paths: readonly string[];
   /** The checksum of the weights that made the embeddings. */
   readonly modelChecksum: string;
+  readonly codes?: IndexedCodes;
+}
+
+export interface IndexedCodes {
+  readonly coder: BinaryCoder;
+  /** [n, codeWords(bits)]. */
+  readonly rows: Uint32Array;
+  /** What the coder was fitted on, in words. */
+  readonly fittedOn: string;
 }
 
 /** A file that is no index, or an index that contradicts itself. */
@@ -41,15 +53,25 @@ const LENGTH_TOLERANCE = 1e-3;
  */
 export function serializeIndex(index: RetrievalIndex): Uint8Array {
   checkIndex(index, 'the index to be written');
-  const { embeddings, dimension, paths, modelChecksum } = index;
+  const { embeddings, dimension, paths, modelChecksum, codes } = index;
+  const tensors: [string, TensorToStore][] = [['embeddings', { dtype: 'F32', shape: [paths.length, dimension], data: embeddings }]];
+  if (codes !== undefined) {
+    const { coder: { bits, mean, projection }, rows } = codes;
+    tensors.push(
+      ['codes', { dtype: 'U32', shape: [paths.length, codeWords(bits)], data: rows }],
+      ['codes.mean', { dtype: 'F32', shape: [dimension], data: mean }],
+      ['codes.projection', { dtype: 'F32', shape: [dimension, bits], data: projection }],
+    );
+  }
   return serializeSafetensors(
-    [['embeddings', { dtype: 'F32', shape: [paths.length, dimension], data: embeddings }]],
+    tensors,
     Object.entries({
       format: FORMAT,
       format_version: FORMAT_VERSION,
       model_checksum: modelChecksum,
       dimension: String(dimension),
       paths: JSON.stringify(paths),
+      ...(codes !== undefined && { codes_fitted_on: codes.fittedOn }),
     }),
   );
 }
@@ -72,7 +94,8 @@ export function openIndex(bytes: Uint8Array, fileName = 'index'): RetrievalIndex
   if (stored.dtype !== 'F32' || stored.shape.length !== 2 || stored.shape[0] !== paths.length || stored.shape[1] !== dimension) {
     throw new IndexFileError(`${fileName} holds embeddings ${stored.dtype} [${stored.shape.slice(0, 8).join(', ')}], its metadata tell of F32 [${paths.length}, ${dimension}]`);
   }
-  const index = { embeddings: toFloat32(stored, fileName), dimension, paths, modelChecksum };
+  const codes = readCodes(tensors, metadata.get('codes_fitted_on') ?? 'unknown', dimension, fileName);
+  const index = { embeddings: toFloat32(stored, fileName), dimension, paths, modelChecksum, ...(codes !== undefined && { codes }) };
   checkIndex(index, fileName);
   return index;
 }
@@ -80,6 +103,18 @@ export function openIndex(bytes: Uint8Array, fileName = 'index'): RetrievalIndex
 /** @throws IndexModelMismatchError where another model made the index. */
 export function assertSameModel(index: RetrievalIndex, checksum: string): void {
   if (index.modelChecksum !== checksum) throw new IndexModelMismatchError(index.modelChecksum, checksum);
+}
+
+function readCodes(tensors: ReadonlyMap<string, StoredTensor>, fittedOn: string, dimension: number, fileName: string): IndexedCodes | undefined {
+  const [rows, mean, projection] = ['codes', 'codes.mean', 'codes.projection'].map((name) => tensors.get(name));
+  if (rows === undefined && mean === undefined && projection === undefined) return undefined;
+  if (rows?.dtype !== 'U32' || mean?.dtype !== 'F32' || projection?.dtype !== 'F32' || projection.shape.length !== 2) {
+    throw new IndexFileError(`${fileName} has only a part of binary codes; codes (U32), codes.mean and codes.projection (F32) belong together. Make the index again`);
+  }
+  // A copy, as the bytes of a file may begin anywhere.
+  const words = new Uint32Array(new Uint8Array(rows.bytes).buffer);
+  const coder = { bits: projection.shape[1], dimension, mean: toFloat32(mean, fileName), projection: toFloat32(projection, fileName) };
+  return { coder, rows: words, fittedOn };
 }
 
 function readPaths(json: string | undefined, fileName: string): string[] {
@@ -97,7 +132,7 @@ function isListOfText(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
-function checkIndex({ embeddings, dimension, paths }: RetrievalIndex, fileName: string): void {
+function checkIndex({ embeddings, dimension, paths, codes }: RetrievalIndex, fileName: string): void {
   if (!Number.isSafeInteger(dimension) || dimension < 1) throw new IndexFileError(`${fileName}: the dimension must be an integer above 0, and is ${dimension}`);
   if (embeddings.length !== paths.length * dimension) throw new IndexFileError(`${fileName}: ${paths.length} paths with ${dimension} values each do not make ${embeddings.length} values`);
   paths.forEach((path, row) => {
@@ -106,4 +141,10 @@ function checkIndex({ embeddings, dimension, paths }: RetrievalIndex, fileName: 
     // Written so that NaN fails too.
     if (!(Math.abs(length - 1) <= LENGTH_TOLERANCE)) throw new IndexFileError(`${fileName}: the embedding of ${path} (row ${row}) has length ${length} instead of 1`);
   });
+  if (codes === undefined) return;
+  const { coder: { bits, mean, projection }, rows } = codes;
+  if (bits < 1 || rows.length !== paths.length * codeWords(bits) || mean.length !== dimension || projection.length !== dimension * bits) {
+    throw new IndexFileError(`${fileName}: the codes of ${bits} bits (${rows.length} words, a mean of ${mean.length}, a projection of ${projection.length} values) do not belong to ${paths.length} embeddings of ${dimension} values`);
+  }
+  for (const values of [mean, projection]) if (!values.every(Number.isFinite)) throw new IndexFileError(`${fileName}: what makes its codes has a value that is not finite`);
 }

@@ -1,9 +1,9 @@
 /**
- * Ranking by cosine, and the retrieval metrics of SAKE's evaluation protocol (Liu et al., ICCV 2019),
- * which the published figures of zero-shot sketch search follow.
+ * The retrieval metrics of SAKE's evaluation protocol (Liu et al., ICCV 2019), which the published figures of zero-shot
+ * sketch search follow, and the variations that other papers use.
  *
  * For one query, with n items in the gallery of which P are relevant (have the query's class), items
- * are ranked by falling cosine and, where cosines are equal, by their place in the gallery. The
+ * are ranked by falling score and, where scores are equal, by their place in the gallery. The
  * precision at rank r is the share of relevant items among the first r. The average precision uses
  * the envelope of PASCAL VOC: at each relevant rank the best precision at this or any later rank,
  *
@@ -12,26 +12,36 @@
  *     P@k    = relevant items among the first k / min(k, n)
  *
  * A query without any relevant item (P = 0) has no average precision; it is left out and counted.
+ * docs/evaluation.md compares the protocols.
  */
+
+import { HIDDEN, Ranker } from './ranking.ts';
+import { requireCount, requireLabels, RetrievalError } from './vectors.ts';
 
 /**
- * What AP@k is divided by: `protocol`, min(k, P); or `hits`, the relevant items found among the first
- * k, as some papers do, which flatters: one hit at rank 1 and no other is already a perfect score.
+ * What AP@k is divided by: `protocol`, min(k, P); `hits`, the relevant items found among the first k, which flatters: one
+ * hit at rank 1 and no other is already a perfect score; or `relevant`, P, with which no query can reach 1 where P > k.
+ * AP@all is divided by P in all three.
  */
-export type ApDenominator = 'protocol' | 'hits';
+export type ApDenominator = 'protocol' | 'hits' | 'relevant';
 
-export interface RetrievalOptions {
-  /** Embeddings of the queries, row by row: [queries, dimension]. */
-  readonly queries: Float32Array;
-  /** The class of each query. */
-  readonly queryLabels: ArrayLike<number>;
-  /** Embeddings of the gallery: [n, dimension]. They need not be normalised. */
-  readonly gallery: Float32Array;
-  readonly galleryLabels: ArrayLike<number>;
-  readonly dimension: number;
+/** Which precision counts at a hit: the best at this or any later rank, as in PASCAL VOC and SAKE, or the hit's own. */
+export type ApEnvelope = 'voc' | 'none';
+
+/** What is measured, and how. Left out, it is SAKE's protocol. */
+export interface Protocol {
   /** The values of k for mAP@k and P@k. */
   readonly cutoffs?: readonly number[];
   readonly apDenominator?: ApDenominator;
+  readonly apEnvelope?: ApEnvelope;
+}
+
+/** The classes of queries and gallery. */
+export interface Labels {
+  readonly queryLabels: ArrayLike<number>;
+  readonly galleryLabels: ArrayLike<number>;
+  /** For each query the place of one item that it must not find, such as itself, or -1. */
+  readonly excluded?: ArrayLike<number>;
 }
 
 /** Means over some queries. */
@@ -49,106 +59,117 @@ export interface ClassMetrics extends MeanMetrics {
 
 /** Means over all queries that have a relevant item. */
 export interface RetrievalMetrics extends MeanMetrics {
+  /** The protocol in words, for whoever reads the figures: `describeProtocol`. */
+  readonly protocol: string;
+  readonly apDenominator: ApDenominator;
+  readonly apEnvelope: ApEnvelope;
   /** The queries that count. */
   readonly queries: number;
   /** Queries whose class is not in the gallery. */
   readonly skippedQueries: number;
   readonly gallerySize: number;
-  readonly apDenominator: ApDenominator;
   /** Means over the queries of each class, by rising label. */
   readonly perClass: readonly ClassMetrics[];
   /** The mean of `perClass`: each class counts alike, however many queries it has. */
   readonly classMean: MeanMetrics;
 }
 
-export interface RankedItem {
-  /** The item's place in the gallery. */
-  readonly index: number;
-  /** The cosine, from -1 to 1. */
-  readonly score: number;
+/** The protocol in words. */
+export function describeProtocol({ apDenominator = 'protocol', apEnvelope = 'voc' }: Protocol): string {
+  const name = apDenominator === 'protocol' && apEnvelope === 'voc' ? "SAKE's" : "not SAKE's";
+  const envelope = apEnvelope === 'voc' ? 'average precision with the VOC envelope' : 'average precision without envelope';
+  const denominator = {
+    protocol: 'AP@k divided by min(k, relevant photos)',
+    hits: 'AP@k divided by the hits among the first k (not comparable with figures that are divided by min(k, relevant photos))',
+    relevant: 'AP@k divided by all relevant photos (not comparable with figures that are divided by min(k, relevant photos))',
+  }[apDenominator];
+  return `${name}: ${envelope}, ${denominator}`;
 }
 
-/** Embeddings or labels that cannot be evaluated. */
-export class RetrievalError extends Error {
-  override readonly name = 'RetrievalError';
-}
+/** Takes the scores of one query after the other, and gives the metrics of all. */
+export class RetrievalMeter {
+  private readonly labels: Labels;
+  private readonly protocol: Required<Protocol>;
+  private readonly relevantOf: ReadonlyMap<number, Uint32Array>;
+  private readonly sums = new Map<number, MetricSum>();
+  private readonly ranker = new Ranker();
+  private next = 0;
+  private skipped = 0;
 
-/** Queries scored at once: each gallery element that is loaded serves this many products. */
-const QUERY_BLOCK = 4;
-
-/**
- * Ranks the whole gallery for every query and measures the result. Only a block of queries is scored
- * at a time: the matrix of all scores would take gigabytes for the large data sets.
- * @throws RetrievalError where sizes disagree, a value is not finite, or no query can be evaluated
- */
-export function evaluateRetrieval(options: RetrievalOptions): RetrievalMetrics {
-  const { queries, queryLabels, gallery, galleryLabels, dimension, cutoffs = [100, 200], apDenominator = 'protocol' } = options;
-  for (const k of cutoffs) requireCount('a cutoff', k);
-  const queryNorms = rowNorms('query', queries, dimension);
-  const galleryNorms = rowNorms('gallery', gallery, dimension);
-  requireLabels('query', queryLabels, queryNorms.length);
-  requireLabels('gallery', galleryLabels, galleryNorms.length);
-
-  const relevantOf = groupByLabel(galleryLabels);
-  const sums = new Map<number, MetricSum>();
-  const scorer = new CosineScorer(gallery, galleryNorms, dimension);
-  let skippedQueries = 0;
-  for (let first = 0; first < queryNorms.length; first += QUERY_BLOCK) {
-    const scores = scorer.score(queries, queryNorms, first);
-    const count = Math.min(QUERY_BLOCK, queryNorms.length - first);
-    for (let i = 0; i < count; i++) {
-      const label = queryLabels[first + i];
-      const relevant = relevantOf.get(label);
-      if (relevant === undefined) {
-        skippedQueries++;
-        continue;
-      }
-      let sum = sums.get(label);
-      if (sum === undefined) sums.set(label, (sum = new MetricSum(cutoffs)));
-      sum.add(relevantRanks(scores[i], relevant), galleryNorms.length, apDenominator);
-    }
+  /** @throws RetrievalError where there is nothing to measure with */
+  constructor(labels: Labels, { cutoffs = [100, 200], apDenominator = 'protocol', apEnvelope = 'voc' }: Protocol = {}) {
+    for (const k of cutoffs) requireCount('a cutoff', k);
+    if (labels.excluded !== undefined) requireLabels('excluded', labels.excluded, labels.queryLabels.length);
+    this.labels = labels;
+    this.protocol = { cutoffs, apDenominator, apEnvelope };
+    this.relevantOf = groupByLabel(labels.galleryLabels);
   }
-  if (sums.size === 0) throw new RetrievalError(`none of the ${queryNorms.length} queries has an item of its class among the ${galleryNorms.length} of the gallery; compare the class names of both`);
 
-  const perClass = [...sums]
-    .sort(([a], [b]) => a - b)
-    .map(([label, sum]) => ({ label, queries: sum.count, ...sum.mean() }));
-  const total = new MetricSum(cutoffs);
-  for (const { label } of perClass) total.merge(sums.get(label)!);
-  return {
-    queries: total.count,
-    skippedQueries,
-    gallerySize: galleryNorms.length,
-    apDenominator,
-    ...total.mean(),
-    perClass,
-    classMean: {
-      mapAll: mean(perClass.map(({ mapAll }) => mapAll)),
-      atCutoff: cutoffs.map((k, i) => ({
-        k,
-        map: mean(perClass.map(({ atCutoff }) => atCutoff[i].map)),
-        precision: mean(perClass.map(({ atCutoff }) => atCutoff[i].precision)),
-      })),
-    },
-  };
-}
+  /**
+   * Takes the next query.
+   * @param scores its score with each item, [n]; the meter may change what it has read
+   */
+  add(scores: Float32Array): void {
+    this.take((hidden) => (scores[hidden] = -Infinity), (relevant) => this.ranker.rank(scores, relevant));
+  }
 
-/**
- * The k items of the gallery nearest to a query, best first.
- * @param query [dimension]
- * @param gallery [n, dimension]
- * @throws RetrievalError where sizes disagree or a value is not finite
- */
-export function rankGallery(query: Float32Array, gallery: Float32Array, dimension: number, k: number): RankedItem[] {
-  requireCount('k', k);
-  const queryNorms = rowNorms('query', query, dimension);
-  if (queryNorms.length !== 1) throw new RetrievalError(`one query of ${dimension} values is needed, there are ${query.length}`);
-  const galleryNorms = rowNorms('gallery', gallery, dimension);
-  const [scores] = new CosineScorer(gallery, galleryNorms, dimension).score(query, queryNorms, 0);
-  return Array.from(galleryNorms.keys())
-    .sort((a, b) => scores[b] - scores[a] || a - b)
-    .slice(0, k)
-    .map((index) => ({ index, score: scores[index] }));
+  /**
+   * Takes the next query.
+   * @param distances its Hamming distance to each item, [n]; the meter may change what it has read
+   */
+  addDistances(distances: Uint16Array): void {
+    this.take((hidden) => (distances[hidden] = HIDDEN), (relevant) => this.ranker.rankByDistance(distances, relevant));
+  }
+
+  private take(hide: (item: number) => void, rank: (relevant: Uint32Array) => Uint32Array): void {
+    const { queryLabels, galleryLabels, excluded } = this.labels;
+    const query = this.next++;
+    const label = queryLabels[query];
+    const hidden = excluded?.[query] ?? -1;
+    let relevant = this.relevantOf.get(label);
+    if (hidden >= 0) {
+      hide(hidden);
+      if (galleryLabels[hidden] === label) relevant = relevant?.filter((item) => item !== hidden);
+    }
+    if (relevant === undefined || relevant.length === 0) {
+      this.skipped++;
+      return;
+    }
+    let sum = this.sums.get(label);
+    if (sum === undefined) this.sums.set(label, (sum = new MetricSum(this.protocol)));
+    sum.add(rank(relevant), galleryLabels.length - Number(hidden >= 0));
+  }
+
+  /** @throws RetrievalError where queries are missing, or none has a relevant item */
+  metrics(): RetrievalMetrics {
+    const { queryLabels, galleryLabels } = this.labels;
+    const { cutoffs, apDenominator, apEnvelope } = this.protocol;
+    if (this.next !== queryLabels.length) throw new RetrievalError(`there are ${this.next} rows of scores and ${queryLabels.length} query labels`);
+    if (this.sums.size === 0) throw new RetrievalError(`none of the ${queryLabels.length} queries has an item of its class among the ${galleryLabels.length} of the gallery; compare the class names of both`);
+    const perClass = [...this.sums]
+      .sort(([a], [b]) => a - b)
+      .map(([label, sum]) => ({ label, queries: sum.count, ...sum.mean() }));
+    const total = new MetricSum(this.protocol);
+    for (const { label } of perClass) total.merge(this.sums.get(label)!);
+    return {
+      protocol: describeProtocol(this.protocol),
+      apDenominator,
+      apEnvelope,
+      queries: total.count,
+      skippedQueries: this.skipped,
+      gallerySize: galleryLabels.length,
+      ...total.mean(),
+      perClass,
+      classMean: {
+        mapAll: mean(perClass.map(({ mapAll }) => mapAll)),
+        atCutoff: cutoffs.map((k, i) => ({
+          k,
+          map: mean(perClass.map(({ atCutoff }) => atCutoff[i].map)),
+          precision: mean(perClass.map(({ atCutoff }) => atCutoff[i].precision)),
+        })),
+      },
+    };
+  }
 }
 
 /**
@@ -157,12 +178,13 @@ export function rankGallery(query: Float32Array, gallery: Float32Array, dimensio
  * @param lastRank the last rank that counts
  * @param denominator what the sum of precisions is divided by; where it is 0, so is the result
  */
-export function averagePrecision(ranks: ArrayLike<number>, lastRank: number, denominator: number): number {
+export function averagePrecision(ranks: ArrayLike<number>, lastRank: number, denominator: number, envelope: ApEnvelope = 'voc'): number {
   // Between two hits the precision only falls, so that the envelope is a running maximum over hits, from the last one back.
   let best = 0;
   let sum = 0;
   for (let hit = hitsWithin(ranks, lastRank); hit > 0; hit--) {
-    best = Math.max(best, hit / ranks[hit - 1]);
+    const precision = hit / ranks[hit - 1];
+    best = envelope === 'voc' ? Math.max(best, precision) : precision;
     sum += best;
   }
   return denominator === 0 ? 0 : sum / denominator;
@@ -174,93 +196,30 @@ function hitsWithin(ranks: ArrayLike<number>, lastRank: number): number {
   return hits;
 }
 
-/**
- * The ranks of the relevant items, rising. The gallery is not sorted for it: sorting the relevant
- * items is enough, as every other item then only has to find how many of them it comes before.
- */
-function relevantRanks(scores: Float64Array, relevant: Uint32Array): Uint32Array {
-  const order = relevant.slice().sort((a, b) => scores[b] - scores[a] || a - b);
-  const ranks = new Uint32Array(order.length);
-  for (let item = 0; item < scores.length; item++) {
-    const score = scores[item];
-    let low = 0;
-    let high = order.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const other = order[middle];
-      const otherIsBetter = scores[other] > score || (scores[other] === score && other < item);
-      if (otherIsBetter) low = middle + 1;
-      else high = middle;
-    }
-    // `low` relevant items are better than this one. It counts for the rank of the next, and so of all that follow.
-    if (low < ranks.length) ranks[low]++;
-  }
-  for (let i = 1; i < ranks.length; i++) ranks[i] += ranks[i - 1];
-  return ranks;
-}
-
-/** The gallery, ready to be scored against blocks of queries. */
-class CosineScorer {
-  private readonly block: Float64Array;
-  private readonly scores: Float64Array[];
-
-  constructor(private readonly gallery: Float32Array, private readonly norms: Float64Array, private readonly dimension: number) {
-    this.block = new Float64Array(QUERY_BLOCK * dimension);
-    this.scores = Array.from({ length: QUERY_BLOCK }, () => new Float64Array(norms.length));
-  }
-
-  /**
-   * Cosines of the queries `first`, `first + 1`, ... with every item, valid until the next call.
-   * Each is summed in float64 in the order of the elements, so that equal items have equal scores.
-   * A vector of length 0 has cosine 0 with all others.
-   */
-  score(queries: Float32Array, queryNorms: Float64Array, first: number): readonly Float64Array[] {
-    const { block, gallery, norms, dimension, scores: [scores0, scores1, scores2, scores3] } = this;
-    block.fill(0).set(queries.subarray(first * dimension, (first + QUERY_BLOCK) * dimension));
-    const scale = (query: number): number => 1 / (queryNorms[first + query] || 1);
-    const scales = [scale(0), scale(1), scale(2), scale(3)];
-    for (let item = 0, row = 0; item < norms.length; item++, row += dimension) {
-      let sum0 = 0;
-      let sum1 = 0;
-      let sum2 = 0;
-      let sum3 = 0;
-      for (let i = 0; i < dimension; i++) {
-        const value = gallery[row + i];
-        sum0 += value * block[i];
-        sum1 += value * block[dimension + i];
-        sum2 += value * block[2 * dimension + i];
-        sum3 += value * block[3 * dimension + i];
-      }
-      const norm = norms[item] || 1;
-      scores0[item] = (sum0 / norm) * scales[0];
-      scores1[item] = (sum1 / norm) * scales[1];
-      scores2[item] = (sum2 / norm) * scales[2];
-      scores3[item] = (sum3 / norm) * scales[3];
-    }
-    return this.scores;
-  }
-}
-
 /** The metrics of queries added up. */
 class MetricSum {
   count = 0;
+  private readonly protocol: Required<Protocol>;
   private apAll = 0;
   private readonly ap: Float64Array;
   private readonly precision: Float64Array;
 
-  constructor(private readonly cutoffs: readonly number[]) {
-    this.ap = new Float64Array(cutoffs.length);
-    this.precision = new Float64Array(cutoffs.length);
+  constructor(protocol: Required<Protocol>) {
+    this.protocol = protocol;
+    this.ap = new Float64Array(protocol.cutoffs.length);
+    this.precision = new Float64Array(protocol.cutoffs.length);
   }
 
   /** Adds a query, given the ranks of its relevant items in a gallery of n. */
-  add(ranks: Uint32Array, n: number, apDenominator: ApDenominator): void {
+  add(ranks: Uint32Array, n: number): void {
+    const { cutoffs, apDenominator, apEnvelope } = this.protocol;
     this.count++;
-    this.apAll += averagePrecision(ranks, n, ranks.length);
-    this.cutoffs.forEach((k, i) => {
+    this.apAll += averagePrecision(ranks, n, ranks.length, apEnvelope);
+    cutoffs.forEach((k, i) => {
       const lastRank = Math.min(k, n);
       const hits = hitsWithin(ranks, lastRank);
-      this.ap[i] += averagePrecision(ranks, lastRank, apDenominator === 'hits' ? hits : Math.min(k, ranks.length));
+      const denominator = { protocol: Math.min(k, ranks.length), hits, relevant: ranks.length }[apDenominator];
+      this.ap[i] += averagePrecision(ranks, lastRank, denominator, apEnvelope);
       this.precision[i] += hits / lastRank;
     });
   }
@@ -268,7 +227,7 @@ class MetricSum {
   merge(other: MetricSum): void {
     this.count += other.count;
     this.apAll += other.apAll;
-    for (let i = 0; i < this.cutoffs.length; i++) {
+    for (let i = 0; i < this.ap.length; i++) {
       this.ap[i] += other.ap[i];
       this.precision[i] += other.precision[i];
     }
@@ -277,23 +236,9 @@ class MetricSum {
   mean(): MeanMetrics {
     return {
       mapAll: this.apAll / this.count,
-      atCutoff: this.cutoffs.map((k, i) => ({ k, map: this.ap[i] / this.count, precision: this.precision[i] / this.count })),
+      atCutoff: this.protocol.cutoffs.map((k, i) => ({ k, map: this.ap[i] / this.count, precision: this.precision[i] / this.count })),
     };
   }
-}
-
-function rowNorms(what: string, rows: Float32Array, dimension: number): Float64Array {
-  requireCount('the dimension', dimension);
-  if (rows.length % dimension !== 0) throw new RetrievalError(`the ${what} embeddings have ${rows.length} values, which is no multiple of the dimension ${dimension}`);
-  const norms = new Float64Array(rows.length / dimension);
-  for (let row = 0; row < norms.length; row++) {
-    let sum = 0;
-    for (let i = row * dimension; i < (row + 1) * dimension; i++) sum += rows[i] * rows[i];
-    // One value that is not finite would leave a ranking that means nothing, and looks like one.
-    if (!Number.isFinite(sum)) throw new RetrievalError(`the ${what} embedding ${row} has a value that is not finite`);
-    norms[row] = Math.sqrt(sum);
-  }
-  return norms;
 }
 
 function groupByLabel(labels: ArrayLike<number>): Map<number, Uint32Array> {
@@ -304,14 +249,6 @@ function groupByLabel(labels: ArrayLike<number>): Map<number, Uint32Array> {
     else group.push(i);
   }
   return new Map([...groups].map(([label, items]) => [label, Uint32Array.from(items)]));
-}
-
-function requireLabels(what: string, labels: ArrayLike<number>, rows: number): void {
-  if (labels.length !== rows) throw new RetrievalError(`there are ${rows} ${what} embeddings and ${labels.length} ${what} labels`);
-}
-
-function requireCount(what: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) throw new RetrievalError(`${what} must be an integer above 0, and is ${value}`);
 }
 
 function mean(values: readonly number[]): number {

@@ -1,14 +1,21 @@
+import type { Storage } from '../autodiff/storage.ts';
 import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
-import { evaluateRetrieval, type ApDenominator, type RetrievalMetrics } from '../retrieval/metrics.ts';
+import { RandomStream, STREAM } from '../random/philox.ts';
+import { evaluateRetrieval, evaluateRetrievalOnDevice } from '../retrieval/evaluate.ts';
+import type { Labels, Protocol, RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ImageRows } from './model.ts';
 
-/** The values of k for mAP@k and P@k that are always reported. */
+/** The values of k for mAP@k and P@k that are reported where nothing is said. */
 export const CUTOFFS: readonly number[] = [1, 10, 100, 200];
 
-/** Which sketches search which photos. */
+/** Up to so many products, one or two seconds' work, the host computes cosines: it takes longer to prepare a device for them. */
+const HOST_PRODUCTS = 2 ** 31;
+
+/** What searches what. */
 export interface RetrievalTask {
   readonly name: string;
   readonly queries: readonly Sample[];
+  /** Where it is the list of queries itself, no query finds itself. */
   readonly gallery: readonly Sample[];
   /** Labels in the metrics are indices into these. */
   readonly classNames: readonly string[];
@@ -20,6 +27,7 @@ export interface Evaluation {
   /** [queries, dimension] and [gallery, dimension]. */
   readonly queries: Float32Array;
   readonly gallery: Float32Array;
+  readonly labels: Labels;
 }
 
 /** The zero-shot task (method.md, Evaluation): sketches of unseen classes search photos of unseen classes. */
@@ -27,42 +35,99 @@ export function unseenTask({ name, queries, gallery, unseenClasses }: Dataset): 
   return { name: `${name}, unseen classes`, queries, gallery, classNames: unseenClasses };
 }
 
+/** Photos of unseen classes search one another: what the embedding is worth where there is no gap between domains. */
+export function photoTask({ name, gallery, unseenClasses }: Dataset): RetrievalTask {
+  return { name: `${name}, unseen classes, photo to photo`, queries: gallery, gallery, classNames: unseenClasses };
+}
+
+/**
+ * Generalised zero-shot retrieval at its hardest: sketches of unseen classes search the photos of all classes, those that
+ * were trained on included, to which a network is drawn.
+ */
+export function generalisedTask({ name, queries, gallery, train, unseenClasses, seenClasses }: Dataset): RetrievalTask {
+  return {
+    name: `${name}, generalised (all photos of seen classes in the gallery)`,
+    queries,
+    gallery: [...gallery, ...train.filter(({ domain }) => domain === 'photo')],
+    classNames: [...unseenClasses, ...seenClasses],
+  };
+}
+
+/** Of the numbers of unseen sketches and photos: how many seen ones SEM-PCYC adds. */
+const SEM_PCYC_SHARE = 0.2;
+
+/**
+ * The generalised task as SEM-PCYC has it (Dutta and Akata, CVPR 2019; their published test.py), on which later papers build:
+ * to the unseen sketches and photos come a fifth of their numbers of seen ones, drawn at random, as queries and as gallery.
+ */
+export function semPcycTask({ name, queries, gallery, train, unseenClasses, seenClasses }: Dataset, seed: number): RetrievalTask {
+  const drawn = (domain: Sample['domain'], unseen: number): Sample[] => {
+    const samples = train.filter((sample) => sample.domain === domain);
+    const order = new RandomStream(seed, STREAM.split, [domain === 'sketch' ? 0 : 1, samples.length]).shuffle([...samples.keys()]);
+    return order.slice(0, Math.floor(SEM_PCYC_SHARE * unseen)).sort((a, b) => a - b).map((index) => samples[index]);
+  };
+  return {
+    name: `${name}, generalised as SEM-PCYC (seed ${seed})`,
+    queries: [...drawn('sketch', queries.length), ...queries],
+    gallery: [...drawn('photo', gallery.length), ...gallery],
+    classNames: [...unseenClasses, ...seenClasses],
+  };
+}
+
+/** The tasks that a model can be measured by. */
+export const TASKS = ['zero-shot', 'photo-to-photo', 'generalised', 'generalised-sem-pcyc'] as const;
+export type TaskKind = (typeof TASKS)[number];
+
+/** @param seed of what is drawn, where the task draws something */
+export function taskOf(kind: TaskKind, dataset: Dataset, seed: number): RetrievalTask {
+  if (kind === 'photo-to-photo') return photoTask(dataset);
+  if (kind === 'generalised') return generalisedTask(dataset);
+  return kind === 'generalised-sem-pcyc' ? semPcycTask(dataset, seed) : unseenTask(dataset);
+}
+
 /** The task by which the best checkpoint is chosen: held-out sketches of seen classes search the photos that are trained on. */
 export function validationTask({ name, validation, train, seenClasses }: Dataset): RetrievalTask {
   return { name: `${name}, held-out sketches`, queries: validation, gallery: train.filter(({ domain }) => domain === 'photo'), classNames: seenClasses };
 }
 
+export interface EvaluationOptions extends Protocol {
+  /** What computes the cosines of large tasks; where it is left out, the host does, which takes minutes for them. */
+  readonly on?: Pick<Storage, 'device' | 'chooser'>;
+  /** Hears of images embedded, of queries and gallery together. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /**
  * Embeds the task's images and measures the search.
  * @param embeddings of a model, see `modelEmbeddings`
- * @param onProgress hears of images done, of queries and gallery together
  * @throws DatasetError where there is nothing to search with or in
  */
 export async function evaluateNetwork(
   embeddings: ImageRows,
   task: RetrievalTask,
   images: Dataset['images'],
-  { cutoffs = CUTOFFS, apDenominator = 'protocol', onProgress }: { cutoffs?: readonly number[]; apDenominator?: ApDenominator; onProgress?: (done: number, total: number) => void } = {},
+  { cutoffs = CUTOFFS, apDenominator, apEnvelope, on, onProgress }: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  const { name, classNames } = task;
+  const { name } = task;
   if (task.queries.length === 0 || task.gallery.length === 0) {
-    throw new DatasetError(`${name}: there are ${task.queries.length} sketches to search with and ${task.gallery.length} photos to search in; both are needed. Leave some classes unseen`);
+    throw new DatasetError(`${name}: there are ${task.queries.length} images to search with and ${task.gallery.length} photos to search in; both are needed. Leave some classes unseen`);
   }
-  const total = task.queries.length + task.gallery.length;
+  const amongThemselves = task.queries === task.gallery;
+  const total = task.queries.length + (amongThemselves ? 0 : task.gallery.length);
+  const queries = await embeddings.compute(task.queries, images, (done) => onProgress?.(done, total));
+  const gallery = amongThemselves ? queries : await embeddings.compute(task.gallery, images, (done) => onProgress?.(task.queries.length + done, total));
+  const labels = labelsOf(task);
+  const options = { queries, gallery, dimension: embeddings.width, ...labels, cutoffs, apDenominator, apEnvelope };
+  const small = labels.queryLabels.length * labels.galleryLabels.length * embeddings.width <= HOST_PRODUCTS;
+  const metrics = on === undefined || small ? evaluateRetrieval(options) : await evaluateRetrievalOnDevice(on.device, options, { chooser: on.chooser });
+  return { metrics, queries, gallery, labels };
+}
+
+/** The labels of a task's images; a class that is not among its names has a label of its own. */
+export function labelsOf({ queries, gallery, classNames }: RetrievalTask): Labels {
   const labelOf = new Map(classNames.map((className, label) => [className, label]));
   const labels = (samples: readonly Sample[]): Uint32Array => Uint32Array.from(samples, ({ className }) => labelOf.get(className) ?? classNames.length);
-  const queries = await embeddings.compute(task.queries, images, (done) => onProgress?.(done, total));
-  const gallery = await embeddings.compute(task.gallery, images, (done) => onProgress?.(task.queries.length + done, total));
-  const metrics = evaluateRetrieval({
-    queries,
-    gallery,
-    queryLabels: labels(task.queries),
-    galleryLabels: labels(task.gallery),
-    dimension: embeddings.width,
-    cutoffs,
-    apDenominator,
-  });
-  return { metrics, queries, gallery };
+  return { queryLabels: labels(queries), galleryLabels: labels(gallery), ...(queries === gallery && { excluded: Uint32Array.from(gallery.keys()) }) };
 }
 
 /** P@k or mAP@k out of metrics that have that cutoff. */

@@ -100,7 +100,7 @@ export type LogEntry =
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
   | ({ readonly event: 'warning'; readonly step: number } & CollapseWarning)
-  | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean }
+  | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean; readonly protocol: string }
   | { readonly event: 'checkpoint'; readonly stepsDone: number; readonly checksum: string }
   | { readonly event: 'end'; readonly stepsDone: number; readonly checksum: string; readonly stopped: boolean; readonly deviceBusy: number; readonly seconds: RunTimes };
 
@@ -273,10 +273,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       let isBest = false;
       if (validating && (reached % validateEvery === 0 || reached === steps)) {
         validation ??= await modelEmbeddings(model, validationBatch);
-        const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], onProgress: (done, total) => onProgress?.('validation', done, total) });
+        const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], on: options.memoryBudget === undefined ? storage : undefined, onProgress: (done, total) => onProgress?.('validation', done, total) });
         isBest = best === null || metrics.mapAll > best.mapAll;
         if (isBest) best = { stepsDone: reached, mapAll: metrics.mapAll };
-        onLog?.({ event: 'validation', stepsDone: reached, mapAll: metrics.mapAll, precisionAt1: atCutoff(metrics, 'precision', 1), best: isBest });
+        onLog?.({ event: 'validation', stepsDone: reached, mapAll: metrics.mapAll, precisionAt1: atCutoff(metrics, 'precision', 1), best: isBest, protocol: metrics.protocol });
         clock.lap('validation');
       }
       if (last || isBest || reached % checkpointEvery === 0) {

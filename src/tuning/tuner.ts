@@ -17,6 +17,8 @@ export class QualificationError extends Error {
 export interface TunerOptions {
   /** `off` measures nothing, and goes by what is known: records, then the shipped table, then the kernels' own preference. */
   readonly effort?: TuningEffort;
+  /** Milliseconds that all measuring may take, in place of the effort's own. */
+  readonly limit?: number;
   /** Takes what each kernel prefers, whatever is known: choices then depend on adapter and build alone. */
   readonly deterministic?: boolean;
   /** What earlier runs found out on this adapter; what this one finds out is added. */
@@ -34,7 +36,7 @@ export interface TunerOptions {
 }
 
 /** The time that all tuning of a tuner may take, in milliseconds, the samples of each variant, and how many variants, those first that the kernel prefers. */
-export const EFFORTS = { quick: { limit: 20_000, rounds: 5, variants: 4 }, full: { limit: 900_000, rounds: 9, variants: Infinity } } as const;
+export const EFFORTS = { quick: { limit: 20_000, rounds: 5, variants: 3 }, full: { limit: 900_000, rounds: 9, variants: Infinity } } as const;
 
 /** What a challenger must be faster by, at the least, to displace the variant that its kernel prefers. */
 const CLEAR_MARGIN = 0.03;
@@ -123,7 +125,8 @@ export class Tuner implements Chooser {
 
   /** Measures the questions of which no record knows enough, the most expensive first, until the time is over. */
   private async tune(questions: readonly Question[], effort: Exclude<TuningEffort, 'off'>): Promise<void> {
-    const { limit, rounds } = EFFORTS[effort];
+    const { rounds } = EFFORTS[effort];
+    const { limit = EFFORTS[effort].limit } = this.options;
     const start = this.clock();
     const deadline = start + limit - this.spent;
     const open: Question[] = [];

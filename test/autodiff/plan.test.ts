@@ -11,7 +11,8 @@ import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
-import { plan, type Plan } from '../../src/autodiff/plan.ts';
+import { questionKey } from '../../src/autodiff/choices.ts';
+import { plan, questionsOf, type Plan } from '../../src/autodiff/plan.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
 
@@ -167,6 +168,21 @@ test('frozen, a preparation is a call of its own if its operands are stored, and
   assert.is(planned.frozenCalls, 1);
   assert.equal(planned.calls.map(({ call }) => call.dispatches.length), [1, 3, 1, 1, 3]);
   assert.equal(planned.calls[0].places.transformedWeights, planned.calls[1].places.transformedWeights);
+});
+
+test('frozen, Winograd is chosen where only the transforms of its weights spoke against it; measurements are kept apart', () => {
+  const cpu = { ...traits, kind: 'cpu', subgroupSize: 8 } as const;
+  const w = new Store('weights').add('w', [3, 3, 256, 256]);
+  const graph = { outputs: [convolution(input('x', [16, 4, 4, 256]), w, { padding: 1 })], updates: [], traits: cpu, maxBufferBytes: 2 ** 24 };
+  const [plain, frozen] = [plan(graph), plan({ ...graph, frozen: true })];
+  assert.match(plain.calls[0].call.variant, /^stationary/);
+  assert.equal(frozen.calls.map(({ call }) => call.variant), ['winograd 2x2 stationary 64x64', 'winograd 2x2 stationary 64x64']);
+  const [ofPlain, ofFrozen] = [plain, frozen].map((planned) => questionsOf(planned).map(questionKey));
+  assert.equal(ofFrozen, ofPlain.map((key) => `${key} prepared`));
+  // A choice made for one is none for the other.
+  const chosen = plan({ ...graph, frozen: true, choices: new Map([[ofPlain[0], 'winograd 4x4 stationary 64x64']]) });
+  assert.is(chosen.calls[0].call.variant, 'winograd 2x2 stationary 64x64');
+  assert.match(plan({ ...graph, frozen: true, choices: new Map([[ofFrozen[0], 'stationary 64x64']]) }).calls[0].call.variant, /^stationary/);
 });
 
 test('a tensor above the binding limit is cut into slices, which changes neither the arena nor the order of calls', () => {

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Ceilings } from '../../bench/support/ceilings.ts';
 import type { Result } from '../../bench/support/measure.ts';
 import { rooflineOf } from '../../bench/support/roofline.ts';
+import { productOf, productSummary } from '../../bench/support/matrix-products.ts';
 import { ceilingsTable, digits, failureList, kernelTables, variantTables } from '../../bench/support/tables.ts';
 
 const ceilings: Ceilings = {
@@ -41,6 +42,35 @@ test('a line has time, spread, rates, share of the roofline, the chosen variant 
 
 test('a choice that is not the fastest shows', () => {
   assert.match(kernelTables([result({}), result({ variant: 'better', chosen: false, samples: [2] })], ceilings), /better +0\.50 x/);
+});
+
+const products = [
+  result({ kernel: 'gemm', problem: 'square', product: 'plain' }),
+  result({ kernel: 'gemm', problem: 'square', product: 'plain', variant: 'better', chosen: false, samples: [2] }),
+  result({ kernel: 'gemm', problem: '3x3', product: 'implicit', samples: [2.5] }),
+  result({ kernel: 'gemm', problem: 'by Winograd', product: 'implicit', samples: [1] }),
+  result({ kernel: 'other', problem: 'no product', samples: [0.1] }),
+];
+
+test('GEMM-shaped kernels are held against the best plain product, whichever variant it is of', () => {
+  const [gemm, other] = kernelTables(products, ceilings).split('\n\n');
+  assert.match(gemm, /bound +of the best product +variant/);
+  assert.match(gemm, /^square .* compute +50% +v +better/m);
+  assert.match(gemm, /^3x3 .* compute +80% +v/m);
+  assert.match(gemm, /^by Winograd .* compute +200% +v/m);
+  assert.not.match(other, /best product/);
+});
+
+test('a summary says which products fall short of 70 % of the best', () => {
+  assert.is(productSummary(products), 'Best product of matrices: 100.0 GFLOP/s (gemm square, better).\nOf the best product, 2 of 3 GEMM-shaped problems reach 70 %; below: gemm square 50 %.');
+  assert.is(productSummary(products.slice(2)), '');
+});
+
+test('a convolution of 1x1 that touches every pixel is a plain product', () => {
+  const shape = { batch: 1, height: 4, width: 4, inputChannels: 8, outputChannels: 8, kernel: [1, 1], stride: [1, 1], padding: [0, 0] } as const;
+  assert.is(productOf(shape), 'plain');
+  assert.is(productOf({ ...shape, stride: [2, 2] }), 'implicit');
+  assert.is(productOf({ ...shape, kernel: [3, 3], padding: [1, 1] }), 'implicit');
 });
 
 test('where a filter left the chosen variant out, the fastest stands in, and it is said', () => {

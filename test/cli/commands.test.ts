@@ -172,6 +172,19 @@ test('evaluate: the unseen classes of the training, as a table and as JSON', asy
   assert.match(table.stdout, /shape f/);
   assert.match(table.stdout, /6 queries against 6 photos; none was skipped/);
 
+  const other = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'photo-to-photo', '--cutoffs', '2,5', '--ap-denominator', 'hits', '--codes', '8', '--json', '--report', at('evaluation.html'));
+  assert.is(other.code, 0, other.stderr);
+  const measured = JSON.parse(other.stdout) as { task: string; protocol: string; queries: number; atCutoff: { k: number }[]; codes: { bits: number; fittedOn: string; protocol: string; mapAll: number } };
+  assert.match(measured.task, 'photo to photo');
+  assert.is(measured.queries, 6);
+  assert.equal(measured.atCutoff.map(({ k }) => k), [2, 5]);
+  assert.equal([measured.codes.bits, measured.codes.fittedOn], [8, '12 photos of seen classes']);
+  for (const { protocol } of [measured, measured.codes]) assert.match(protocol, /^not SAKE's: .*hits/);
+  const page = await readFile(at('evaluation.html'), 'utf8');
+  for (const part of ['photo to photo', '8-bit codes', 'UMAP of 6 embeddings', '<th class="number">P@5</th>', 'not SAKE&#39;s']) assert.match(page, part);
+  const generalised = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'generalised');
+  assert.match(generalised.stdout, /generalised \(all photos of seen classes.*6 queries against 18 photos/s);
+
   await writeFile(at('trained.txt'), 'shape a\nshape e\n');
   const known = await run('evaluate', '--model', model, '--data', at('shapes'), '--unseen', at('trained.txt'));
   assert.is(known.code, 1);
@@ -219,6 +232,20 @@ test('embed and search: an index of a folder, a ranking, a contact sheet; damage
   assert.equal([...(await readFile(at('sheet.png'))).subarray(1, 4)], [...Buffer.from('PNG')]);
   assert.match((await run(...search, photo)).stdout, /1 +1\.0000 +.*shape e/);
   assert.match((await run(...search, at('pictures', 'damaged.png'))).stderr, /damaged.png cannot be decoded/);
+
+  assert.match((await run(...search, '--by', 'codes', photo)).stderr, /--by codes: .*index.safetensors has no binary codes; .*--codes 64/);
+  const embed = ['embed', '--model', model, '--images', at('pictures'), '--out', at('coded.safetensors')];
+  assert.match((await run(...embed, '--codes-fit', at('index.safetensors'))).stderr, /--codes-fit says what codes are fitted on/);
+  const coded = await run(...embed, '--codes', '12', '--codes-fit', at('index.safetensors'));
+  assert.match(coded.stdout, /codes of 12 bits fitted on .*index.safetensors/);
+  const byCodes = await run('search', '--model', model, '--index', at('coded.safetensors'), '--by', 'codes', '--top', '4', photo, '--json');
+  assert.is(byCodes.code, 0, byCodes.stderr);
+  const [{ results }] = JSON.parse(byCodes.stdout) as { results: { distance: number; score: number; path: string }[] }[];
+  assert.ok(results.some((result) => result.distance === 0 && result.path === photo), 'a picture has its own code');
+  results.forEach(({ distance, score }, i) => {
+    assert.ok(i === 0 || distance >= results[i - 1].distance);
+    assert.is(score, 1 - (2 * distance) / 12);
+  });
 });
 
 test('search refuses the index of another model', async () => {

@@ -21,10 +21,10 @@ function recorder(command: Command): { readonly command: Command; readonly seen:
 }
 
 /** A value that the option takes and that is not its default. */
-function otherValue(option: Option<unknown>): string | number | boolean {
+function otherValue(option: Option<unknown>): string | number | boolean | readonly number[] {
   if (option.placeholder === '') return true;
   const words = option.placeholder.split('|').reverse();
-  const candidates = [7, 64, 96, 0.5, 1, ...words, 'some text'];
+  const candidates = [7, 64, 96, 0.5, 1, [3, 5], ...words, 'some text'];
   const found = candidates.find((value) => {
     try {
       return option.check(value, '') !== option.default;
@@ -87,6 +87,8 @@ const refusals: readonly { readonly title: string; readonly words: readonly stri
   { title: 'a word that is no choice', words: ['train', '--mining', 'gold'], message: /--mining: "gold" is none of hardest, semi-hard, random/ },
   { title: 'a budget that is no amount', words: ['train', '--memory-budget', '2 gigs'], message: /--memory-budget: a number of bytes is needed, such as 900M, 2G or 1.5GiB, and it is "2 gigs"/ },
   { title: 'a budget of nothing', words: ['train'], config: '{"memory-budget": 0}', message: /config.json, memory-budget: a number of bytes is needed/ },
+  { title: 'cutoffs that are no counts', words: ['evaluate', '--cutoffs', '10,,20'], message: /--cutoffs: whole numbers above 0 are needed, such as 1,10,100,200, and it is "10,,20"/ },
+  { title: 'a cutoff of 0 in a configuration', words: ['evaluate'], config: '{"cutoffs": [0]}', message: /config.json, cutoffs: whole numbers above 0 are needed/ },
   { title: 'a missing required flag', words: ['evaluate'], message: /--model is needed/ },
   { title: 'a missing argument', words: ['search', '--model', 'm'], message: /missing required argument 'sketch'/ },
   { title: 'both steps and epochs', words: ['train', '--steps', '3', '--epochs', '4'], message: /--steps and --epochs were both given/ },

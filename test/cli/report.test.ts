@@ -7,7 +7,7 @@ import type { RetrievalMetrics } from '../../src/retrieval/metrics.ts';
 const metrics = (map: number): RetrievalMetrics => {
   const mean = { mapAll: map, atCutoff: [{ k: 1, map, precision: map / 2 }, { k: 200, map: map / 4, precision: map / 8 }] };
   return {
-    queries: 30, skippedQueries: 2, gallerySize: 40, apDenominator: 'protocol', ...mean, classMean: mean,
+    queries: 30, skippedQueries: 2, gallerySize: 40, protocol: "SAKE's", apDenominator: 'protocol', apEnvelope: 'voc', ...mean, classMean: mean,
     perClass: [{ label: 3, queries: 10, ...mean, mapAll: map / 2 }, { label: 7, queries: 20, ...mean, mapAll: map }],
   };
 };
@@ -48,6 +48,24 @@ test('the classes, best first, with the metric before and after', async () => {
   const html = await renderReport(input);
   assert.ok(html.indexOf('<tr><th>owl</th>') < html.indexOf('<tr><th>swan</th>'));
   assert.equal(rowOf(html, 'swan').slice(0, 3), ['10', '0.025', '0.050']);
+});
+
+test('every cutoff that was measured, for all and for each class; the protocol and the task by name', async () => {
+  const html = await renderReport({ ...input, task: { title: 'photo to photo', queries: 'Query photos' } });
+  assert.match(html, '<th class="number">P@200</th>');
+  assert.is(rowOf(html, 'swan').length, 6);
+  assert.match(html, 'Protocol: SAKE&#39;s.');
+  assert.match(html, 'Retrieval: photo to photo');
+  assert.match(html, 'Query photos, each with');
+});
+
+test('the map of the embeddings: marks, names, buttons, a key, and what UMAP is', async () => {
+  const points = [{ className: 'swan', domain: 'photo', x: 0, y: 0 }, { className: 'swan', domain: 'sketch', x: 1, y: 2 }, { className: 'owl', domain: 'photo', x: 3, y: 1 }] as const;
+  const html = await renderReport({ ...input, map: { points, classes: 9, seed: 4 } });
+  assert.match(html, 'UMAP of 3 embeddings of 2 of 9 classes, evenly chosen (seed 4)');
+  assert.is([...html.matchAll(/<button type="button" aria-pressed="false" data-class="\d">/g)].length, 2);
+  assert.match(html, 'umap-js');
+  assert.not.match(await renderReport(input), 'How the embeddings lie');
 });
 
 test('a ratio to nothing is a dash, and not infinity', async () => {

@@ -116,8 +116,14 @@ test('outlines are black on white, pictures coloured, and both fill their frame 
   assert.ok(Math.abs(width('sketch') - width('photo')) < 0.05, `${width('sketch')} against ${width('photo')}`);
 });
 
-test('a size that was not loaded, or is out of range, is refused', async () => {
-  await dataset.images.read(dataset.train[0], 64).then(() => assert.unreachable(), (error: Error) => assert.match(error.message, /load it at 64/));
+test('another size than the kept one is rendered, a size out of range is refused', async () => {
+  const mean = (pixels: Uint8Array): number => pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
+  for (const sample of [dataset.train[0], dataset.gallery[3]]) {
+    const larger = await dataset.images.read(sample, 2 * SIZE);
+    assert.is(larger.length, 4 * 3 * SIZE * SIZE);
+    const kept = mean(await dataset.images.read(sample, SIZE));
+    assert.ok(Math.abs(mean(larger) - kept) < 8, `the same drawing is as bright: ${mean(larger)} and ${kept}`);
+  }
   await loadEmoji({ size: 1000 }).then(() => assert.unreachable(), (error: Error) => assert.match(error.message, /from 16 to 256/));
 });
 

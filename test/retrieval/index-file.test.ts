@@ -59,4 +59,29 @@ test('rows that are not of length 1 are neither written nor read', () => {
   refused(bytes, /has length/);
 });
 
+const coded: RetrievalIndex = {
+  ...index,
+  codes: { coder: { bits: 33, dimension: 3, mean: new Float32Array([0.1, 0.2, 0.3]), projection: Float32Array.from({ length: 99 }, (_, i) => i) }, rows: new Uint32Array([7, 1, 0xffffffff, 0]), fittedOn: 'seen.safetensors' },
+};
+
+test('binary codes come back as they were, from bytes that begin anywhere', () => {
+  const bytes = serializeIndex(coded);
+  assert.equal(openIndex(bytes), coded);
+  for (const shift of [1, 4]) {
+    const shifted = Buffer.alloc(bytes.length + shift);
+    shifted.set(bytes, shift);
+    assert.equal(openIndex(shifted.subarray(shift)), coded);
+  }
+});
+
+test('codes that do not belong to their embeddings, or a part of them, are refused', () => {
+  const { tensors, metadata } = parseSafetensors(serializeIndex(coded));
+  const without = (name: string): Uint8Array => serializeSafetensors([...tensors].filter(([key]) => key !== name).map(([key, { dtype, shape, bytes }]) => [key, { dtype, shape, data: bytes }]), metadata);
+  for (const name of ['codes', 'codes.mean', 'codes.projection']) refused(without(name), /only a part of binary codes/);
+  const { codes } = coded;
+  const changed = (changes: Partial<NonNullable<typeof codes>>): RetrievalIndex => ({ ...coded, codes: { ...codes!, ...changes } });
+  assert.throws(() => serializeIndex(changed({ rows: new Uint32Array(3) })), /codes of 33 bits \(3 words, .*\) do not belong to 2 embeddings of 3 values/);
+  assert.throws(() => serializeIndex(changed({ coder: { ...codes!.coder, mean: new Float32Array([0, NaN, 0]) } })), /not finite/);
+});
+
 test.run();

@@ -1,7 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
-import { averagePrecision, evaluateRetrieval, rankGallery, RetrievalError, type ApDenominator } from '../../src/retrieval/metrics.ts';
+import { evaluateRetrieval, rankGallery } from '../../src/retrieval/evaluate.ts';
+import { averagePrecision, describeProtocol, RetrievalMeter, type ApDenominator, type ApEnvelope } from '../../src/retrieval/metrics.ts';
+import { RetrievalError } from '../../src/retrieval/vectors.ts';
 
 /** One query of class 1 and a gallery that is ranked as given: relevance 1 or 0, best first. */
 function rankedAs(relevance: readonly number[]): Parameters<typeof evaluateRetrieval>[0] {
@@ -32,6 +34,22 @@ test("dividing by the hits instead: 2.5 / 3 at the test vector's k = 6", () => {
   assert.is(evaluateRetrieval({ ...rankedAs([0, 0, 1]), cutoffs: [2], apDenominator: 'hits' }).atCutoff[0].map, 0, 'no hit, no division by zero');
 });
 
+test('without the envelope, and divided by all relevant items', () => {
+  const input = rankedAs([1, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1]);
+  const metrics = evaluateRetrieval({ ...input, cutoffs: [6], apEnvelope: 'none' });
+  near(metrics.mapAll, 0.680952, 'AP@all', 5e-7);
+  near(metrics.atCutoff[0].map, (1 + 2 / 3 + 3 / 4) / 5, 'AP@6');
+  near(evaluateRetrieval({ ...input, cutoffs: [3], apDenominator: 'relevant' }).atCutoff[0].map, (1 + 2 / 3) / 5, 'AP@3 of 5 relevant items');
+  near(evaluateRetrieval({ ...input, cutoffs: [3], apDenominator: 'protocol' }).atCutoff[0].map, (1 + 2 / 3) / 3, 'AP@3');
+});
+
+test('the record names its protocol', () => {
+  assert.match(evaluateRetrieval(rankedAs([1])).protocol, /^SAKE's: .*VOC envelope.*min\(k, relevant photos\)/);
+  assert.match(describeProtocol({ apDenominator: 'hits' }), /^not SAKE's: .*hits among the first k \(not comparable/);
+  assert.match(describeProtocol({ apDenominator: 'relevant' }), /^not SAKE's: .*all relevant photos/);
+  assert.match(describeProtocol({ apEnvelope: 'none' }), /^not SAKE's: .*without envelope/);
+});
+
 test('the envelope takes the best precision at this or any later rank', () => {
   assert.is(averagePrecision([2, 3], 3, 2), 2 / 3);
   assert.is(averagePrecision([2, 3], 2, 2), 1 / 4, 'beyond the last rank it does not look');
@@ -39,19 +57,19 @@ test('the envelope takes the best precision at this or any later rank', () => {
 });
 
 /** The protocol once more, as plainly as possible: the full matrix, a full sort, every rank's precision. */
-function bruteForce(input: Parameters<typeof evaluateRetrieval>[0], k: number, apDenominator: ApDenominator): { ap: number; apAtK: number; precision: number; label: number }[] {
-  const { queries, queryLabels, gallery, galleryLabels, dimension } = input;
-  const n = galleryLabels.length;
+function bruteForce(input: Parameters<typeof evaluateRetrieval>[0], k: number, apDenominator: ApDenominator, apEnvelope: ApEnvelope): { ap: number; apAtK: number; precision: number; label: number }[] {
+  const { queries, queryLabels, gallery, galleryLabels, dimension, excluded } = input;
   const row = (rows: Float32Array, i: number): number[] => [...rows.subarray(i * dimension, (i + 1) * dimension)];
   const norm = (values: number[]): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)) || 1;
   const results = [];
   for (let q = 0; q < queryLabels.length; q++) {
     const query = row(queries, q);
-    const scores = Array.from({ length: n }, (_, i) => {
+    const scores = Array.from({ length: galleryLabels.length }, (_, i) => {
       const item = row(gallery, i);
-      return item.reduce((sum, value, j) => sum + value * query[j], 0) / norm(item) / norm(query);
+      return Math.fround(item.reduce((sum, value, j) => sum + value * query[j], 0) / norm(item) / norm(query));
     });
-    const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
+    const order = scores.map((_, i) => i).filter((i) => i !== excluded?.[q]).sort((a, b) => scores[b] - scores[a] || a - b);
+    const n = order.length;
     const relevance = order.map((i) => (galleryLabels[i] === queryLabels[q] ? 1 : 0));
     const total = relevance.filter(Boolean).length;
     if (total === 0) continue;
@@ -59,20 +77,21 @@ function bruteForce(input: Parameters<typeof evaluateRetrieval>[0], k: number, a
     const ap = (last: number, denominator: number): number => {
       let sum = 0;
       for (let r = 1; r <= last; r++) {
-        if (relevance[r - 1]) sum += Math.max(...Array.from({ length: last - r + 1 }, (_, i) => precisionAt(r + i)));
+        if (relevance[r - 1]) sum += apEnvelope === 'none' ? precisionAt(r) : Math.max(...Array.from({ length: last - r + 1 }, (_, i) => precisionAt(r + i)));
       }
       return denominator === 0 ? 0 : sum / denominator;
     };
     const last = Math.min(k, n);
     const hits = relevance.slice(0, last).filter(Boolean).length;
-    results.push({ ap: ap(n, total), apAtK: ap(last, apDenominator === 'hits' ? hits : Math.min(k, total)), precision: hits / last, label: queryLabels[q] });
+    const denominator = { protocol: Math.min(k, total), hits, relevant: total }[apDenominator];
+    results.push({ ap: ap(n, total), apAtK: ap(last, denominator), precision: hits / last, label: queryLabels[q] });
   }
   return results;
 }
 
 const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-test('agrees with plain brute force: ties, zero vectors, P < k, P = 0, k > n, ragged blocks', () => {
+test('agrees with plain brute force: ties, zero vectors, P < k, P = 0, k > n, ragged blocks, items left out', () => {
   // Small integers have exact products and sums, so that many cosines are equal, and equal in any order of summation.
   const vectors = (dimension: number, count: number): fc.Arbitrary<Float32Array> =>
     fc.array(fc.integer({ min: -1, max: 2 }), { minLength: dimension * count, maxLength: dimension * count }).map((values) => Float32Array.from(values));
@@ -84,12 +103,14 @@ test('agrees with plain brute force: ties, zero vectors, P < k, P = 0, k > n, ra
       queryLabels: labels(queries),
       gallery: vectors(dimension, n),
       galleryLabels: labels(n),
-      apDenominator: fc.constantFrom<ApDenominator>('protocol', 'hits'),
+      excluded: fc.option(fc.array(fc.integer({ min: -1, max: n - 1 }), { minLength: queries, maxLength: queries }), { nil: undefined }),
+      apDenominator: fc.constantFrom<ApDenominator>('protocol', 'hits', 'relevant'),
+      apEnvelope: fc.constantFrom<ApEnvelope>('voc', 'none'),
       k: fc.integer({ min: 1, max: 25 }),
     }));
   let skipped = 0;
   fc.assert(fc.property(cases, ({ k, ...input }) => {
-    const expected = bruteForce(input, k, input.apDenominator);
+    const expected = bruteForce(input, k, input.apDenominator, input.apEnvelope);
     if (expected.length === 0) {
       assert.throws(() => evaluateRetrieval(input), (error: Error) => error instanceof RetrievalError && /none of the/.test(error.message));
       return;
@@ -121,12 +142,29 @@ test('AP@200 is at most P@200 wherever 200 items are relevant', () => {
   }), { numRuns: 50 });
 });
 
+test('photo to photo: nobody finds itself, and who is alone in its class is skipped', () => {
+  const photos = new Float32Array([1, 0, 0.9, 0.1, 0, 1, -1, 0]);
+  const labels = [5, 5, 6, 5];
+  const { queries, skippedQueries, atCutoff, gallerySize } = evaluateRetrieval({ queries: photos, gallery: photos, queryLabels: labels, galleryLabels: labels, excluded: [0, 1, 2, 3], dimension: 2, cutoffs: [1, 10] });
+  assert.equal([queries, skippedQueries, gallerySize], [3, 1, 4]);
+  near(atCutoff[0].precision, 2 / 3, 'P@1: the last finds the one of class 6 first');
+  near(atCutoff[1].precision, 2 / 3, 'P@10 of the three that are left');
+});
+
+test('rows of scores are as many as queries, and a score is a number', () => {
+  const meter = new RetrievalMeter({ queryLabels: [0, 0], galleryLabels: [0, 1] });
+  meter.add(new Float32Array([1, 0]));
+  assert.throws(() => meter.metrics(), /there are 1 rows of scores and 2 query labels/);
+  assert.throws(() => meter.add(new Float32Array([1, NaN])), /the score of item 1 is not a number/);
+  assert.throws(() => new RetrievalMeter({ queryLabels: [0], galleryLabels: [0, 1] }).add(new Float32Array([NaN, 1])), /the score of item 0 is not a number/);
+});
+
 test('rankGallery: the best k, ties by gallery index, cosines whatever the lengths', () => {
   const gallery = new Float32Array([0, 5, 1, 1, 3, 0, 0.1, 0, 0, 0]);
   const ranked = rankGallery(new Float32Array([2, 0]), gallery, 2, 4);
   assert.equal(ranked.map(({ index }) => index), [2, 3, 1, 0]);
-  near(ranked[0].score, 1, 'parallel');
-  near(ranked[2].score, Math.SQRT1_2, '45 degrees');
+  assert.is(ranked[0].score, 1, 'parallel');
+  assert.is(ranked[2].score, Math.fround(Math.SQRT1_2), '45 degrees');
   assert.equal(rankGallery(new Float32Array([2, 0]), gallery, 2, 100).map(({ index }) => index), [2, 3, 1, 0, 4]);
   assert.equal(rankGallery(new Float32Array([0, 0]), gallery, 2, 3).map(({ index }) => index), [0, 1, 2]);
 });

@@ -152,7 +152,7 @@ test('records, shipped tables, preferences: in this order, and only for the very
   const { tuner } = await answer([question], { effort: 'quick' });
   const code = tuner.records.choices.get(key)?.code ?? '';
   const records = (variant: string, of = code): TunerOptions['records'] => ({ ...emptyRecords('here'), choices: new Map([[key, { variant, code: of, effort: 'quick', milliseconds: {} }]]) });
-  const tables = (variant: string, of = code): TunerOptions['tables'] => [{ device: device.description.device, subgroupSize: device.traits.subgroupSize, measured: '', choices: [[key, of, variant]] }];
+  const tables = (variant: string, of = code): TunerOptions['tables'] => [{ device: device.description.device, subgroupSize: device.traits.subgroupSize, measured: '', problems: 1, preferenceBest: 0, choices: [[key, of, variant, {}]] }];
   const chosen = async (options: TunerOptions): Promise<string | undefined> => (await answer([question], options)).variants[0];
   assert.is(await chosen({ tables: tables('second') }), 'second');
   assert.is(await chosen({ tables: tables('second'), records: records('third') }), 'third');

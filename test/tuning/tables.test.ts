@@ -1,0 +1,62 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { scale } from '../../kernels/scale.ts';
+import type { KernelCall } from '../../kernels/kernel.ts';
+import { questionKey, type Question } from '../../src/autodiff/choices.ts';
+import type { Device } from '../../src/gpu/device.ts';
+import { emptyRecords, type ChoiceRecord } from '../../src/tuning/records.ts';
+import { KNOWN_ADAPTERS, serializeTables, tableFor, tableOf } from '../../src/tuning/tables.ts';
+
+const device = { description: { vendor: 'v', architecture: 'a', device: 'llvmpipe-llvm-15-0-6-256-bits-', description: 'driver 1' }, traits: { subgroupSize: 8 } } as Device;
+const question = (count: number): Question => ({ kernel: scale, problem: { count }, calls: ['preferred', 'other', 'third'].map((variant) => ({ variant }) as KernelCall), uses: 1 });
+const record = (variant: string, milliseconds: Record<string, number>): ChoiceRecord => ({ variant, code: 'c0de', effort: 'full', milliseconds });
+
+const questions = [question(3), question(1), question(2), question(4)];
+const records = {
+  ...emptyRecords('here'),
+  choices: new Map([
+    [questionKey(questions[0]), record('preferred', { preferred: 1.23456, third: 5, other: 2 })],
+    [questionKey(questions[1]), record('other', { preferred: 3, other: 2 })],
+    // Of a single right variant nothing was measured.
+    [questionKey(questions[2]), record('preferred', {})],
+    ['of another workload', record('other', { other: 1 })],
+  ]),
+};
+const table = tableOf(device, questions, records, '2026-11-25');
+
+test('a table has all that was measured of its questions, also where the preference of the kernel was the fastest', () => {
+  assert.equal(table, {
+    device: 'llvmpipe',
+    subgroupSize: 8,
+    measured: 'driver 1, 2026-11-25',
+    problems: 2,
+    preferenceBest: 1,
+    choices: [
+      ['scale {"count":1}', 'c0de', 'other', { other: 2, preferred: 3 }],
+      ['scale {"count":3}', 'c0de', 'preferred', { preferred: 1.23, other: 2 }],
+    ],
+  });
+});
+
+test('it comes back from its file, one choice a line, and is found for its adapter alone', () => {
+  const text = serializeTables([table, { ...table, device: 'another', choices: [] }]);
+  const tables = JSON.parse(text) as typeof KNOWN_ADAPTERS;
+  assert.equal(tables[0], table);
+  assert.is(text.split('\n').filter((line) => line.startsWith('["scale')).length, 2);
+  assert.equal(tableFor(device, tables), table);
+  assert.is(tableFor({ ...device, traits: { ...device.traits, subgroupSize: 4 } } as Device, tables), undefined);
+});
+
+test('the shipped tables say how much of what they hold bears out the kernels', () => {
+  for (const { problems, preferenceBest, choices } of KNOWN_ADAPTERS) {
+    assert.is(choices.length, problems);
+    assert.ok(preferenceBest <= problems);
+    for (const [key, code, variant, milliseconds] of choices) {
+      assert.match(key, /^[a-z0-9_]+ \{.*\}( prepared)?$/);
+      assert.match(code, /^[0-9a-f]{16}$/);
+      assert.ok(milliseconds[variant] > 0);
+    }
+  }
+});
+
+test.run();
