@@ -198,18 +198,18 @@ async function untrainedMetrics({ device, chooser, dataset, training, start }: W
   try {
     if (step.name === 'untrained heads') return await measure(model, dataset);
     const { network, storage } = model;
-    return await measureRows(await imageRows(storage, model, (images) => l2Normalize(network.apply(images, 'eval').features)), dataset);
+    return await measureRows(await imageRows(storage, model, (images) => l2Normalize(network.apply(images, 'eval').features)), dataset, storage);
   } finally {
     model.storage.destroy();
   }
 }
 
-const measure = async (model: RetrievalModel, dataset: Dataset): Promise<Metrics> => measureRows(await modelEmbeddings(model), dataset);
+const measure = async (model: RetrievalModel, dataset: Dataset): Promise<Metrics> => measureRows(await modelEmbeddings(model), dataset, model.storage);
 
-async function measureRows(rows: ImageRows, dataset: Dataset): Promise<Metrics> {
+async function measureRows(rows: ImageRows, dataset: Dataset, on: RetrievalModel['storage']): Promise<Metrics> {
   const progress = new Progress('embedding');
   try {
-    const { metrics } = await evaluateNetwork(rows, unseenTask(dataset), dataset.images, { cutoffs: CUTOFFS, onProgress: (done, total) => progress.update(done, total) });
+    const { metrics } = await evaluateNetwork(rows, unseenTask(dataset), dataset.images, { cutoffs: CUTOFFS, on, onProgress: (done, total) => progress.update(done, total) });
     return {
       'mAP@all': metrics.mapAll,
       'mAP@200': atCutoff(metrics, 'map', 200),
