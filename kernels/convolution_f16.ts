@@ -97,10 +97,11 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     const { x, w, y } = operandSizes(shape);
     return { flop: convolutionWeightGradient.cost(shape).flop, bytes: 2 * (x + y) + 4 * w };
   },
-  // In parts, and a plain matrix product that is whole.
+  // In parts, a plain matrix product that is whole, and one of more pixels than a processor takes by rows.
   cases: [
     { batch: 2, height: 17, width: 19, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 1, height: 17, width: 19, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
   ],
   miniature,
 };

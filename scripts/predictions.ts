@@ -48,7 +48,7 @@ function retrievalPlan(batchNorm: 'train' | 'frozen'): readonly PlannedCall[] {
   const { classesPerBatch, imagesPerDomain, network: settings, optimizer } = PAPER_RECIPE;
   const network = new RetrievalNetwork({ ...settings, classes, teacherClasses });
   const shape = { count: 2 * classesPerBatch * imagesPerDomain, sourceSize: SIZE, size: SIZE };
-  const { loss, batchStatistics } = retrievalObjective(network, shape, DEFAULT_LOSSES, new Float32Array(classes * teacherClasses), batchNorm);
+  const { loss, batchStatistics } = retrievalObjective(network, shape, DEFAULT_LOSSES, { kind: 'class-oriented', knowledge: new Float32Array(classes * teacherClasses) }, batchNorm);
   const { updates } = trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay));
   return plan({ outputs: [loss], updates, traits: TRAITS, maxBufferBytes: 2 ** 40 }).calls;
 }

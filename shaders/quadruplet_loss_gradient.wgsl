@@ -1,14 +1,14 @@
 // Third stage of the quadruplet loss: its gradient, gathered item by item.
 //
-// The derivative of d(a, b) by the embedding of a is (a - b) / d(a, b), by that of b its negative. So all that an item i
-// receives, as anchor and as the choice of other anchors, is a sum over its partners j:
+// The derivative of d(a, b) by the embedding of a is (a - b) / d(a, b), by that of b its negative; of d(a, b)^2 it is
+// 2 (a - b). So all that an item i receives, as anchor and as the choice of other anchors, is a sum over its partners j:
 //   dembeddings[i] = sum over j of weight(i, j) * (embeddings[i] - embeddings[j])
-//   weight(i, j)   = (pull(i, j) + pull(j, i)) / d(i, j) / number of valid hinges
-//   pull(a, b)     = the number of active hinges of a if b is its positive, -1 if b is a negative in an active hinge of a
-// Most weights are 0. The first pass lists the others, partners in index order; the second sums. Where the squared
-// distance is at most 1e-12 it was raised to that, and its gradient is 0.
+//   weight(i, j)   = pull(i, j) / d(i, j) / number of valid hinges, or 2 pull(i, j) / number of valid hinges with TWO_PAIRS
+//   pull(i, j)     = the sum over anchors of the weights with which their active hinges hold d(i, j) or d(j, i)
+// Most weights are 0. The first pass adds up a row and lists what is not 0, partners in index order; the second sums. Where
+// the squared distance is at most 1e-12 it was raised to that, and its gradient is 0.
 //
-// chosen             [count] vec4u, see quadruplet_loss_mining.wgsl
+// chosen, pulls      [count] vec4u and vec4f, see quadruplet_loss_mining.wgsl
 // squaredDistances   [count, count] f32, symmetric; a slice binds the rows of its items
 // scale              [1] f32, 1 / number of valid hinges
 // partners, weights  [count, count] u32 and f32: the first partnerCount[i] entries of row i
@@ -17,7 +17,7 @@
 // dembeddings        [count, width] Element; like partners, weights and partnerCount, from firstItem on
 // Entry points: gatherPartners, dispatch foldGrid(ceil(count / WORKGROUP_SIZE)), an invocation an item.
 //   gradient, dispatch foldGrid(ceil(count * width / WORKGROUP_SIZE)), an invocation an Element.
-// Constants: Element (vec4f or f32), WORKGROUP_SIZE, BY_ROWS as in quadruplet_loss_mining.wgsl.
+// Constants: Element (vec4f or f32), TWO_PAIRS, WORKGROUP_SIZE, BY_ROWS as in quadruplet_loss_mining.wgsl.
 
 struct Parameters {
   count: u32,
@@ -32,14 +32,18 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> partnerCount: array<u32>;
 
 @group(0) @binding(4) var<storage, read_write> chosen: array<vec4u>;
-@group(0) @binding(5) var<storage, read_write> squaredDistances: array<f32>;
-@group(0) @binding(6) var<storage, read_write> scale: array<f32, 1>;
+@group(0) @binding(5) var<storage, read_write> pulls: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> squaredDistances: array<f32>;
+@group(0) @binding(7) var<storage, read_write> scale: array<f32, 1>;
 
 @group(0) @binding(4) var<storage, read_write> embeddings: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dembeddings: array<Element>;
 
-fn pull(anchor: vec4u, item: u32) -> i32 {
-  return select(0, i32(anchor.w), anchor.x == item) - select(0, 1, anchor.y == item || anchor.z == item);
+/// Adds the pull between two items to the row of one of them.
+fn meet(row: u32, item: u32, a: u32, b: u32, pull: f32) {
+  if (pull != 0.0 && (a == item || b == item)) {
+    weights[row + select(a, b, a == item)] += pull;
+  }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -49,18 +53,26 @@ fn gatherPartners(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) gri
     return;
   }
   let item = parameters.firstItem + place;
-  let first = place * parameters.count;
-  let own = chosen[item];
+  let row = place * parameters.count;
+  for (var other = 0u; other < parameters.count; other++) {
+    weights[row + other] = 0.0;
+  }
+  for (var anchor = 0u; anchor < parameters.count; anchor++) {
+    let items = chosen[anchor];
+    let pull = pulls[anchor];
+    meet(row, item, anchor, items.x, pull.x);
+    meet(row, item, select(anchor, items.z, TWO_PAIRS), items.y, pull.y);
+    meet(row, item, anchor, items.z, pull.z);
+  }
+  // The list takes the place of the row; it never overtakes what is still to be read.
   var found = 0u;
   for (var other = 0u; other < parameters.count; other++) {
-    let both = pull(own, other) + pull(chosen[other], item);
-    if (both != 0) {
-      let squared = squaredDistances[select(other * parameters.count + item, first + other, BY_ROWS)];
-      if (squared > 1e-12) {
-        partners[first + found] = other;
-        weights[first + found] = f32(both) / sqrt(squared) * scale[0];
-        found++;
-      }
+    let pull = weights[row + other];
+    let squared = squaredDistances[select(other * parameters.count + item, row + other, BY_ROWS)];
+    if (pull != 0.0 && squared > 1e-12) {
+      partners[row + found] = other;
+      weights[row + found] = select(pull / sqrt(squared), 2.0 * pull, TWO_PAIRS) * scale[0];
+      found++;
     }
   }
   partnerCount[place] = found;

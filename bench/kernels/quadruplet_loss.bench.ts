@@ -8,6 +8,8 @@ const bench: KernelBench<QuadrupletLossProblem> = {
     'demo 64x128': { count: 64, width: 128 },
     'paper 48x512': { count: 48, width: 512 },
     'large 128x512': { count: 128, width: 512 },
+    'one hinge 48x512': { count: 48, width: 512, form: 'one-hinge' },
+    'two pairs 48x512': { count: 48, width: 512, form: 'two-pairs' },
   },
 };
 export default bench;

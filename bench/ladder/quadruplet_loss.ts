@@ -8,6 +8,7 @@ import { ladderShader } from './shader.ts';
 const WORKGROUP_SIZE = 64;
 
 const shipped = (problem: QuadrupletLossProblem, traits: AdapterTraits): KernelCall => quadrupletLoss.calls(problem, traits)[0];
+const isBalanced = ({ form = 'domain-balanced' }: QuadrupletLossProblem): boolean => form === 'domain-balanced';
 /** The stages of the shipped call: distances, mining, summary, partners, gradient. */
 const SUMMARY = 2;
 
@@ -15,7 +16,7 @@ const naive: Rung<QuadrupletLossProblem> = {
   name: 'naive',
   call: (problem, traits) => {
     const { count, width, margin = 0.2, mining = 'hardest' } = problem;
-    if (mining !== 'hardest') return undefined;
+    if (mining !== 'hardest' || !isBalanced(problem)) return undefined;
     const shared = { shader: ladderShader('quadruplet_loss_1_naive'), parameters: [count, width, f32(margin)] };
     return {
       operands: {
@@ -26,7 +27,7 @@ const naive: Rung<QuadrupletLossProblem> = {
         dembeddings: { role: 'output', type: 'f32', length: count * width },
         statistics: { role: 'output', type: 'f32', length: QUADRUPLET_STATISTICS.length },
         chosen: { role: 'scratch', type: 'u32', length: 4 * count },
-        records: { role: 'scratch', type: 'f32', length: 8 * count },
+        records: { role: 'scratch', type: 'f32', length: 12 * count },
         scale: { role: 'scratch', type: 'f32', length: 1 },
       },
       dispatches: [
@@ -41,6 +42,7 @@ const naive: Rung<QuadrupletLossProblem> = {
 const pairs: Rung<QuadrupletLossProblem> = {
   name: 'matrix of distances',
   call: (problem, traits) => {
+    if (!isBalanced(problem)) return undefined;
     const { count, width } = problem;
     const { operands, dispatches } = shipped(problem, traits);
     return {
@@ -50,7 +52,7 @@ const pairs: Rung<QuadrupletLossProblem> = {
         {
           shader: ladderShader('quadruplet_loss_2_pairs'),
           parameters: [count, width],
-          operands: ['chosen', 'squaredDistances', 'scale', 'embeddings', 'dembeddings'],
+          operands: ['chosen', 'squaredDistances', 'scale', 'embeddings', 'dembeddings', 'pulls'],
           workgroups: foldGrid(ceilDivide(count * width, WORKGROUP_SIZE)),
         },
       ],

@@ -1,10 +1,11 @@
 // The domain-balanced quadruplet loss with hardest mining and its gradient; shaders/quadruplet_loss_*.wgsl define both, and say what
-// chosen, records and scale hold. Hinges are summarised by quadruplet_loss_mining.wgsl.
+// records and scale hold. Hinges are summarised by quadruplet_loss_mining.wgsl.
 //
 // Rung 1: every distance is computed where it is asked for. `mine`, one invocation an anchor, walks all items and all their components; `gradient`,
 // one invocation a component, looks at all items for those that have a part in it, and measures their distances once more.
 //
-// embeddings, dembeddings [count, width]   labels, domains [count]   chosen [count] vec4u   records [count, 8]   scale [1]
+// embeddings, dembeddings [count, width]   labels, domains [count]   records [count, 12]   scale [1]
+// chosen [count] vec4u: the positive, the two negatives where their hinges are active, and how many are
 // Dispatch: mine foldGrid(ceil(count / 64)); gradient foldGrid(ceil(count * width / 64)).
 
 struct Parameters {
@@ -44,9 +45,12 @@ fn mine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   // The farthest positive, the nearest negative of the own and of the other domain.
   var items = vec3u(NONE);
   var squared = vec3f(-1.0, FARTHER_THAN_ALL, FARTHER_THAN_ALL);
+  // Squared distances to all items of the own and of the other domain.
+  var squares = vec2f();
   for (var item = 0u; item < parameters.count; item++) {
     let sameDomain = domains[item] == domains[anchor];
     let distance = squaredDistance(anchor, item);
+    squares += select(vec2f(0.0, distance), vec2f(distance, 0.0), sameDomain);
     if (labels[item] == labels[anchor]) {
       if (!sameDomain && distance > squared.x) {
         items.x = item;
@@ -66,7 +70,8 @@ fn mine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let isActive = hinges > vec2f();
   chosen[anchor] = vec4u(items.x, select(vec2u(NONE), items.yz, isActive), u32(isActive.x) + u32(isActive.y));
   let counted = select(vec2f(), vec2f(1.0), valid);
-  let first = 8u * anchor;
+  let isSketch = domains[anchor] == 0;
+  let first = 12u * anchor;
   records[first] = hinges.x + hinges.y;
   records[first + 1u] = counted.x;
   records[first + 2u] = counted.y;
@@ -75,6 +80,10 @@ fn mine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   records[first + 5u] = distances.x * (counted.x + counted.y);
   records[first + 6u] = select(0.0, distances.y, valid.x);
   records[first + 7u] = select(0.0, distances.z, valid.y);
+  records[first + 8u] = f32(isSketch);
+  records[first + 9u] = select(0.0, squares.x, isSketch);
+  records[first + 10u] = select(squares.x, 0.0, isSketch);
+  records[first + 11u] = select(0.0, squares.y, isSketch);
 }
 
 fn pull(anchor: vec4u, item: u32) -> i32 {

@@ -1,21 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
+import { ablateCommand } from './ablate.ts';
 import { readJsonFile, type Command } from './command.ts';
 import { dataCheckCommand } from './data-check.ts';
 import { dataHowCommand } from './data-how.ts';
 import { demoCommand } from './demo.ts';
+import { distillCommand } from './distill.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
-import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
+import { besideFlags, describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
+import { teacherCostCommand } from './teacher-cost.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
 import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, distillCommand, ablateCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.
@@ -50,7 +53,7 @@ function newParser(commands: readonly Command[], onOptions: (values: Readonly<Re
   return parser;
 }
 
-function register(parser: Parser, { name, summary, options, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
+function register(parser: Parser, { name, summary, options, alsoConfigured, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
   const words = name.split(' ');
   const sub = parent(parser, words.slice(0, -1)).command(words[words.length - 1]).description(summary);
   for (const [key, option] of Object.entries(options)) {
@@ -64,8 +67,8 @@ function register(parser: Parser, { name, summary, options, positionals, run }: 
   if (positionals !== undefined) sub.argument(`<${positionals.name}...>`, positionals.help);
   sub.action(async (...parsed: unknown[]) => {
     const { config, ...flags } = sub.opts<Record<string, unknown> & { config?: string }>();
-    const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config);
-    const given = { ...configured, ...flags };
+    const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config, alsoConfigured);
+    const given = { ...besideFlags(options, configured, flags), ...flags };
     const values = resolveOptions(options, given);
     onOptions(values);
     await run(values, { given, positionals: positionals === undefined ? [] : (parsed[0] as string[]) });

@@ -16,6 +16,8 @@ export interface Option<T> {
   readonly required: boolean;
   /** Whether a resumed training may have another value than it began with. */
   readonly changeable: boolean;
+  /** The option in whose place it stands, as steps do for epochs. */
+  readonly instead?: string;
   /** Checks a value out of a JSON file. */
   check(value: unknown, where: string): T;
   /** Reads what was typed behind the flag. */
@@ -28,6 +30,7 @@ export type OptionValues<Declared extends Options> = { readonly [Key in keyof De
 interface Common {
   readonly help: string;
   readonly changeable?: boolean;
+  readonly instead?: string;
 }
 interface Bounds {
   readonly minimum?: number;
@@ -128,21 +131,43 @@ export function describeOption(option: Option<unknown>): string {
   return `${option.help} (default: ${String(option.default)})`;
 }
 
+/** The key of a configuration under which it says which of its choices are reconstructions, each with its evidence. */
+const RECONSTRUCTED = 'reconstructed';
+
 /**
- * Checks the object out of a configuration file; each key is an option's name.
+ * Checks the object out of a configuration file; each key is an option's name. Besides, `reconstructed` may hold an object that
+ * gives for some of the options the evidence of their values, where the source of a recipe leaves them open: it is for readers,
+ * and is checked so that it speaks of options that are there.
  * @param where the file's name, for errors
+ * @param others options of other commands that may be in it, which are checked and left
  * @throws OptionError for an unknown key, with the one that is probably meant, and for a value that the option does not take
  */
-export function readConfiguration(options: Options, content: unknown, where: string): Record<string, unknown> {
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new OptionError(`${where} must hold one JSON object, whose keys are the flags without their dashes`);
-  const keys = new Map(Object.keys(options).map((key) => [optionName(key), key]));
+export function readConfiguration(options: Options, content: unknown, where: string, others: Options = {}): Record<string, unknown> {
+  if (!isObject(content)) throw new OptionError(`${where} must hold one JSON object, whose keys are the flags without their dashes`);
+  const all = { ...others, ...options };
+  const keys = new Map(Object.keys(all).map((key) => [optionName(key), key]));
   const values: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(content)) {
+  const { [RECONSTRUCTED]: reconstructed = {}, ...configured } = content;
+  for (const [name, value] of Object.entries(configured)) {
     const key = keys.get(name);
     if (key === undefined) throw new OptionError(`${where}: there is no option "${name}"; did you mean "${nearest(name, [...keys.keys()])}"?`);
-    values[key] = options[key].check(value, `${where}, ${name}`);
+    const checked = all[key].check(value, `${where}, ${name}`);
+    if (key in options) values[key] = checked;
+  }
+  if (!isObject(reconstructed)) throw new OptionError(`${where}, ${RECONSTRUCTED}: an object is needed, from names of options to the evidence of their values`);
+  for (const [name, evidence] of Object.entries(reconstructed)) {
+    if (!(name in configured)) throw new OptionError(`${where}, ${RECONSTRUCTED}: "${name}" is none of the options that the file gives; did you mean "${nearest(name, Object.keys(configured))}"?`);
+    if (typeof evidence !== 'string' || evidence === '') throw new OptionError(`${where}, ${RECONSTRUCTED}, ${name}: the evidence of its value is needed, as a text`);
   }
   return values;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What of a configuration holds beside flags: not the alternative of a flag that was given, such as the epochs where steps were. */
+export function besideFlags(options: Options, configured: Readonly<Record<string, unknown>>, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isReplaced = (key: string): boolean => Object.keys(options).some((other) => flags[other] !== undefined && (options[other].instead === key || options[key].instead === other));
+  return Object.fromEntries(Object.entries(configured).filter(([key]) => !isReplaced(key)));
 }
 
 /** Puts values together: those given first win, and defaults stand last. @throws OptionError where a required one is missing */

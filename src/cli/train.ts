@@ -1,22 +1,26 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
+import { WHITE } from '../data/augmentation.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
-import { IMAGENET_PIXELS, pixelNormalization } from '../nn/pixels.ts';
+import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import { absentConvolutions } from '../nn/pretrained.ts';
-import type { Json } from '../training/checkpoint.ts';
-import { describeWeights } from './weights-report.ts';
+import type { Json, ModelFile } from '../training/checkpoint.ts';
+import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
+import { COSINE_TEMPERATURE } from '../training/objectives.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
+import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
-import { optionsOfWeights, parseInputOption, readModelFile, readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
+import { optionsOfWeights, parseInputOption, readGivenFile, readModelFile, readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
+import { describeWeights } from './weights-report.ts';
 
 const recipe = PAPER_RECIPE;
 const LARGEST_U32 = 2 ** 32 - 1;
@@ -27,28 +31,49 @@ export const TRAIN_OPTIONS = {
   out: text({ placeholder: 'folder', changeable: true, help: 'Where checkpoints and log.jsonl go (default: runs/train-<date>, or the resumed run\'s folder)' }),
   seed: integer({ minimum: 0, maximum: LARGEST_U32, default: recipe.seed, help: 'Seed of splits, data order, augmentation and new weights' }),
   epochs: integer({ minimum: 1, default: PAPER_EPOCHS, help: 'Passes over as many images as the larger domain has' }),
-  steps: integer({ minimum: 1, help: 'Training steps, in place of epochs' }),
+  steps: integer({ minimum: 1, instead: 'epochs', help: 'Training steps, in place of epochs' }),
   classesPerBatch: integer({ minimum: 2, default: recipe.classesPerBatch, help: 'P: classes in a batch, which holds P x (K sketches + K photos)' }),
   imagesPerDomain: integer({ minimum: 1, default: recipe.imagesPerDomain, help: 'K: sketches, and photos, of each class in a batch' }),
   lossQuadruplet: number({ minimum: 0, default: recipe.losses.quadruplet, help: 'Weight of the domain-balanced quadruplet loss' }),
   lossClassification: number({ minimum: 0, default: recipe.losses.classification, help: 'Weight of the classification loss' }),
   lossPreservation: number({ minimum: 0, default: recipe.losses.preservation, help: "Weight of the knowledge preservation loss; without a teacher in --weights it is left out" }),
+  quadrupletForm: choice(['domain-balanced', 'one-hinge', 'two-pairs'], { default: recipe.losses.form, help: 'Its hinges: one a negative of either domain; both negatives in one; or those of Chen et al. (2017), the second over a pair of other classes' }),
   margin: number({ minimum: 0, default: recipe.losses.margin, help: 'Margin of the quadruplet loss, as a distance between embeddings of length 1' }),
+  secondMargin: number({ minimum: 0, help: 'Margin of the second hinge of two-pairs, whose distances are squared (default: half of --margin)' }),
+  hingeShare: number({ minimum: 0, maximum: 1, default: recipe.losses.share, help: "Share of the other domain's negative in the one hinge" }),
   mining: choice(['hardest', 'semi-hard', 'random'], { default: recipe.losses.mining, help: 'How the quadruplet loss picks its positives and negatives in the batch' }),
   quadrupletStart: integer({ minimum: 0, default: recipe.losses.quadrupletStart, help: 'Steps before the quadruplet loss sets in; from random weights it collapses without some' }),
   quadrupletRamp: integer({ minimum: 0, default: recipe.losses.quadrupletRamp, help: 'Steps over which its weight then rises' }),
+  classifier: choice(['linear', 'cosine'], { default: 'linear', help: 'Logits of the trained classes: a linear layer on the embedding, or cosines' }),
+  classifierTemperature: number({ above: 0, help: `Divides the classifier's logits (default: 1, and ${COSINE_TEMPERATURE} for cosines)` }),
+  preservedDomains: choice(['both', 'photos'], { default: recipe.losses.preservedDomains, help: "Images whose knowledge is preserved" }),
+  teacherMode: choice(['class-oriented', 'online'], { default: recipe.teacher.kind, help: "The teacher's knowledge of each class, prepared once, or the teacher itself on the images of every step" }),
+  teacher: text({ placeholder: 'file', help: "The teacher's weights, a classifier's, where they are not --weights" }),
+  knowledge: text({ placeholder: 'file', help: 'The knowledge of each class that sketchgrad distill prepared; the teacher need not be asked again' }),
+  teacherMean: choice(['softmax', 'logits'], { default: recipe.teacher.reading.mean, help: "What is averaged over a class's photos: the teacher's softmax, or its logits" }),
+  teacherTemperature: number({ above: 0, default: recipe.teacher.reading.temperature, help: "Divides the teacher's logits" }),
+  teacherPhotos: integer({ minimum: 0, default: recipe.teacher.photosPerClass, help: 'Photos of each class that the teacher sees, drawn by the seed; 0 for all' }),
   optimizer: choice(['adam', 'adamw', 'sgd'], { default: recipe.optimizer.kind, help: 'adam adds the weight decay to the gradient, adamw takes it off the weights' }),
   learningRate: number({ above: 0, default: recipe.schedule.learningRate, help: 'Learning rate where the schedule begins' }),
   weightDecay: number({ minimum: 0, default: recipe.optimizer.weightDecay, help: 'Weight decay' }),
+  decayed: choice(['all', 'weights'], { default: recipe.optimizer.decayed, help: 'Parameters that decay: all, or weights alone, not biases and batch normalisation' }),
+  trunkRate: number({ minimum: 0, default: recipe.optimizer.trunkRate, help: "Times the learning rate, for ResNet50's own parameters; 0 keeps them as they are" }),
   momentum: number({ minimum: 0, maximum: 1, default: recipe.optimizer.momentum, help: 'Momentum of sgd' }),
-  schedule: choice(['constant', 'exponential', 'cosine'], { default: recipe.schedule.decay, help: 'How the learning rate falls' }),
+  schedule: choice(['constant', 'exponential', 'cosine', 'linear'], { default: recipe.schedule.decay, help: 'How the learning rate falls' }),
   finalRate: number({ minimum: 0, maximum: 1, default: recipe.schedule.final, help: 'The share of the learning rate that is left in the end' }),
+  scheduleBy: choice(['step', 'epoch'], { default: 'step', help: 'Whether the learning rate falls at every step, or between epochs' }),
   warmup: integer({ minimum: 0, default: recipe.schedule.warmupSteps, help: 'Steps over which the learning rate rises at the beginning' }),
   augmentation: number({ minimum: 0, maximum: 1, default: recipe.augmentation.probability, help: 'Share of the images that are flipped, scaled, turned or shifted' }),
+  augmentationParts: number({ minimum: 0, maximum: 1, default: recipe.augmentation.partProbability, help: 'Probability of each of the four, where an image is augmented' }),
+  augmentationScale: number({ minimum: 0, maximum: 0.9, default: 0.3, help: 'Each axis is scaled by 1 - this to 1 + this' }),
+  augmentationRotation: number({ minimum: 0, maximum: 180, default: recipe.augmentation.degrees, help: 'Most degrees of a turn, either way' }),
+  augmentationShift: number({ minimum: 0, maximum: 1, default: recipe.augmentation.shift, help: 'Most of a shift, as a share of the side; 10 of 224 pixels' }),
+  photoFill: choice(['white', 'black', 'mean'], { default: 'white', help: "What surrounds an augmented photo: sketches are on white, mean is ImageNet's" }),
   batchNorm: choice(['train', 'frozen'], { default: recipe.batchNorm, help: "Normalise by each batch's statistics, or by the running ones of the starting weights" }),
   size: integer({ minimum: 32, maximum: 1024, default: recipe.imageSize, help: 'Side of the images, in pixels' }),
   width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own" }),
   embedding: integer({ minimum: 1, maximum: 4096, default: recipe.network.embedding, help: 'Components of an embedding' }),
+  embeddingStart: choice(['svd', 'random'], { default: recipe.embeddingStart, help: "The embedding and the teacher's head to begin with: a classifier's singular vectors, or new ones" }),
   stride: choice(['v1.5', 'v1'], { default: recipe.network.stride, help: "Where ResNet50 halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it; weights may say it themselves" }),
   batchNormEpsilon: number({ above: 0, maximum: 1, default: recipe.network.batchNormEpsilon, help: 'What batch normalisation adds to the variance; weights may say it themselves' }),
   precision: PRECISION_OPTION,
@@ -73,8 +98,10 @@ export const trainCommand = defineCommand({
   async run(_options, { given }) {
     const checkpoint = given.resume === undefined ? undefined : await findCheckpoint(given.resume as string);
     const resume = checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--resume'), name: checkpoint };
-    const weights = resume === undefined && given.weights !== undefined ? await readWeightsFile(given.weights as string, '--weights', given) : undefined;
-    const options = weights === undefined ? resolveResumed(given, resume?.file.about.options, checkpoint) : resolveOptions(TRAIN_OPTIONS, given, checkedOptions(optionsOfWeights(weights.file, given.weights as string), given.weights as string));
+    const weights = resume === undefined ? await readStart(given) : undefined;
+    const resolved = weights === undefined ? resolveResumed(given, resume?.file.about.options, checkpoint) : resolveOptions(TRAIN_OPTIONS, given, saidBy(weights, given));
+    const knowledge = resolved.knowledge !== undefined && resume === undefined ? await readKnowledge(resolved.knowledge) : undefined;
+    const options = readAs(resolved, knowledge, given);
     if (given.steps !== undefined && given.epochs !== undefined) throw new OptionError('--steps and --epochs were both given; give one of them');
     checkTuning(options);
     await ensureAdapter(options.adapter);
@@ -86,8 +113,10 @@ export const trainCommand = defineCommand({
     const gone = weights?.pretrained === undefined ? [] : absentConvolutions(weights.pretrained);
     if (options.batchNorm === 'frozen' && gone.length > 0) note(`--batch-norm frozen: ${gone.length} convolutions are absent in ${String(given.weights)}, and the running statistics after them are of what is gone; --batch-norm train takes new ones`);
     const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
+    const teacher = await readTeacher(options, resume !== undefined);
     const dataset = await openData({ ...options, imageSize: options.size });
-    const training = trainingOf(options, options.steps ?? options.epochs * stepsPerEpoch(dataset, options));
+    const epoch = stepsPerEpoch(dataset, options);
+    const training = trainingOf(options, options.steps ?? options.epochs * epoch, epoch);
 
     const device = await openDevice(options.adapter);
     const display = new TrainingDisplay(training);
@@ -103,6 +132,8 @@ export const trainCommand = defineCommand({
         dataset,
         training,
         start,
+        teacher,
+        knowledge: knowledge && { file: knowledge, name: options.knowledge as string },
         resume,
         validateEvery: options.validateEvery,
         checkpointEvery: options.checkpointEvery,
@@ -131,16 +162,58 @@ export const trainCommand = defineCommand({
   },
 });
 
-/** The library's settings for a command's options. */
-export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tune' | 'deterministic'>, steps: number): RetrievalTraining {
+/** The teacher of its own that was given; a resumed run with an online teacher needs that of its starting weights again. */
+export async function readTeacher({ teacher, teacherMode, weights, ...given }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'weightsPrefix' | 'input'>, resumed = false): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
+  const name = teacher ?? (resumed && teacherMode === 'online' ? weights : undefined);
+  return name === undefined ? undefined : { file: (await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given)).file, name };
+}
+
+/** The starting weights that were given, if any were. */
+export async function readStart(given: Readonly<Record<string, unknown>>): Promise<StartingWeights | undefined> {
+  return given.weights === undefined ? undefined : readWeightsFile(given.weights as string, '--weights', given);
+}
+
+/** What starting weights say of the network that they are for, as options that a flag overrules. */
+export function saidBy({ file }: StartingWeights, { weights }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return checkedOptions(optionsOfWeights(file, weights as string), weights as string);
+}
+
+/** The table that --knowledge names. */
+export async function readKnowledge(file: string): Promise<Knowledge> {
+  return parseKnowledge(await readGivenFile(file, '--knowledge'), file);
+}
+
+/** The options with what the knowledge's file says of its reading, unless another one was asked for. */
+export function readAs<Values extends Pick<TrainValues, 'teacherMean' | 'teacherTemperature' | 'teacherPhotos'>>(options: Values, knowledge: Knowledge | undefined, given: Readonly<Record<string, unknown>>): Values {
+  if (knowledge === undefined) return options;
+  const { reading, photosPerClass } = knowledge.origin;
+  const read = { teacherMean: reading.mean, teacherTemperature: reading.temperature, teacherPhotos: photosPerClass };
+  return { ...options, ...Object.fromEntries(Object.entries(read).filter(([key]) => given[key] === undefined)) };
+}
+
+/** How pixels become numbers: as --input or the weights say. */
+export const pixelsOf = ({ input }: { readonly input?: string }): PixelNormalization => (input === undefined ? IMAGENET_PIXELS : pixelNormalization(parseInputOption(input)));
+
+const PHOTO_FILLS = { white: WHITE, black: [0, 0, 0], mean: IMAGENET_PIXELS.mean.map((value) => Math.round(255 * value)) as [number, number, number] } as const;
+
+/** The library's settings for a command's options. @param epoch steps of an epoch, for a schedule by epochs */
+export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tune' | 'deterministic'>, steps: number, epoch = 1): RetrievalTraining {
+  const { margin, classifier, augmentationScale } = options;
   return {
     ...recipe,
     seed: options.seed,
     steps,
     imageSize: options.size,
-    augmentation: { ...recipe.augmentation, probability: options.augmentation },
-    pixels: options.input === undefined ? IMAGENET_PIXELS : pixelNormalization(parseInputOption(options.input)),
-    network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon },
+    augmentation: {
+      probability: options.augmentation,
+      partProbability: options.augmentationParts,
+      scale: [1 - augmentationScale, 1 + augmentationScale],
+      degrees: options.augmentationRotation,
+      shift: options.augmentationShift,
+      photoFill: PHOTO_FILLS[options.photoFill],
+    },
+    pixels: pixelsOf(options),
+    network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon, classifier },
     batchNorm: options.batchNorm,
     classesPerBatch: options.classesPerBatch,
     imagesPerDomain: options.imagesPerDomain,
@@ -150,11 +223,18 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
       preservation: options.lossPreservation,
       quadrupletStart: options.quadrupletStart,
       quadrupletRamp: options.quadrupletRamp,
-      margin: options.margin,
+      form: options.quadrupletForm,
+      margin,
+      secondMargin: options.secondMargin ?? margin / 2,
+      share: options.hingeShare,
       mining: options.mining,
+      classifierTemperature: options.classifierTemperature ?? (classifier === 'cosine' ? COSINE_TEMPERATURE : 1),
+      preservedDomains: options.preservedDomains,
     },
-    optimizer: { kind: options.optimizer, weightDecay: options.weightDecay, momentum: options.momentum },
-    schedule: { learningRate: options.learningRate, warmupSteps: options.warmup, decay: options.schedule, final: options.finalRate },
+    teacher: { kind: options.teacherMode, reading: { mean: options.teacherMean, temperature: options.teacherTemperature }, photosPerClass: options.teacherPhotos },
+    embeddingStart: options.embeddingStart,
+    optimizer: { kind: options.optimizer, weightDecay: options.weightDecay, decayed: options.decayed, trunkRate: options.trunkRate, momentum: options.momentum },
+    schedule: { learningRate: options.learningRate, warmupSteps: options.warmup, decay: options.schedule, final: options.finalRate, stepsAtARate: options.scheduleBy === 'epoch' ? epoch : 1 },
     ...(options.precision === 'f16' && { precision: options.precision }),
   };
 }
@@ -228,6 +308,7 @@ export class TrainingDisplay {
     if (entry.event === 'start') note(describeMemory(entry.memory));
     if (entry.event === 'step' && entry.skipped === true) note(`step ${entry.step}: gradients overflow 16 bits; the step is skipped, the loss scale now ${entry.lossScale} (${entry.skippedSteps} skipped so far)`);
     if (entry.event === 'step') this.steps.update(entry.step + 1, this.total, describeStep(entry));
+    if (entry.event === 'warning') note(`warning, step ${entry.step}: ${entry.message}`);
     if (entry.event === 'validation') note(`${entry.stepsDone}/${this.total} validation: mAP@all ${entry.mapAll.toFixed(4)}, P@1 ${entry.precisionAt1.toFixed(4)}${entry.best ? ', the best so far' : ''}`);
   };
 
@@ -239,7 +320,7 @@ export class TrainingDisplay {
 }
 
 function describeStep({ loss, values, imagesPerSecond }: Extract<LogEntry, { event: 'step' }>): string {
-  const parts = ['quadruplet', 'classification', 'preservation'].filter((name) => name in values).map((name) => `${name} ${values[name].toFixed(3)}`);
+  const parts = ['quadruplet', 'classification', 'preservation', 'divergence'].filter((name) => name in values).map((name) => `${name} ${values[name].toFixed(3)}`);
   return `${imagesPerSecond.toFixed(1)} images/s  loss ${loss.toFixed(3)} (${parts.join(', ')})`;
 }
 

@@ -18,6 +18,7 @@ export type Layout =
   | { readonly kind: 'convolution'; readonly fileShape: Shape }
   /** Files [outputs, inputs]; device [inputs, outputs]. */
   | { readonly kind: 'linear'; readonly fileShape: Shape }
+  /** The same in files and on the device: vectors, and tables whose rows are used one by one. */
   | { readonly kind: 'vector'; readonly fileShape: Shape };
 
 export interface NetworkSettings {
@@ -52,6 +53,12 @@ export class Network {
   vector(name: string, length: number, initial: Initial): Tensor {
     this.layouts.set(name, { kind: 'vector', fileShape: [length] });
     return this.parameters.add(name, [length], initial);
+  }
+
+  /** A parameter [rows, width]. */
+  table(name: string, rows: number, width: number, initial: Initial): Tensor {
+    this.layouts.set(name, { kind: 'vector', fileShape: [rows, width] });
+    return this.parameters.add(name, [rows, width], initial);
   }
 
   /** Convolution weights, initialised as He et al. (ICCV 2015) for the ReLU, by the number of outputs. */

@@ -1,4 +1,6 @@
+import { linear } from '../autodiff/ops/convolution.ts';
 import { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
+import { transpose } from '../autodiff/ops/transpose.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import { Network, Pass, type BatchNormMode, type BatchStatistics, type Linear, type NetworkSettings } from './layers.ts';
 import { ResNet50, type ResNet50Settings } from './resnet.ts';
@@ -8,9 +10,14 @@ export interface RetrievalNetworkSettings extends ResNet50Settings, NetworkSetti
   readonly embedding: number;
   /** Classes that are trained on. */
   readonly classes: number;
+  /** What the logits of the trained classes are: a linear layer's on the embedding (if left out), or cosines with a direction for each class. */
+  readonly classifier?: 'linear' | 'cosine';
   /** Classes of the teacher whose knowledge is to be preserved (1000 for ImageNet); 0 for a network without that head. */
   readonly teacherClasses: number;
 }
+
+/** Names of ResNet50's own parameters, the rest being heads. */
+export const TRUNK_PARAMETER = /^(conv1|bn1|layer\d)\./;
 
 /** What one pass over a batch gives. */
 export interface RetrievalOutputs {
@@ -18,7 +25,7 @@ export interface RetrievalOutputs {
   readonly features: Tensor;
   /** [batch, embedding], of length 1: what is searched by. */
   readonly embeddings: Tensor;
-  /** [batch, classes]. */
+  /** [batch, classes]; of a cosine classifier -1 to 1, to be divided by a temperature. */
   readonly classLogits: Tensor;
   /** [batch, teacher classes]; undefined without that head. */
   readonly teacherLogits: Tensor | undefined;
@@ -34,7 +41,7 @@ export class RetrievalNetwork extends Network {
   readonly retrieval: RetrievalNetworkSettings;
   readonly trunk: ResNet50;
   private readonly embedding: Linear;
-  private readonly classifier: Linear;
+  private readonly classifier: (encoded: Tensor, embeddings: Tensor) => Tensor;
   private readonly teacher: Linear | undefined;
 
   constructor(settings: RetrievalNetworkSettings) {
@@ -42,8 +49,20 @@ export class RetrievalNetwork extends Network {
     this.retrieval = settings;
     this.trunk = new ResNet50(this, settings);
     this.embedding = this.linear('embedding', this.trunk.features, settings.embedding);
-    this.classifier = this.linear('classifier', settings.embedding, settings.classes);
+    this.classifier = settings.classifier === 'cosine' ? this.cosineClassifier() : this.linearClassifier();
     this.teacher = settings.teacherClasses > 0 ? this.linear('teacher', settings.embedding, settings.teacherClasses) : undefined;
+  }
+
+  private linearClassifier(): (encoded: Tensor) => Tensor {
+    const layer = this.linear('classifier', this.retrieval.embedding, this.retrieval.classes);
+    return (encoded) => layer.apply(encoded);
+  }
+
+  /** The cosine of an embedding with each row of `classifier.weight`. */
+  private cosineClassifier(): (encoded: Tensor, embeddings: Tensor) => Tensor {
+    const { embedding, classes } = this.retrieval;
+    const weight = this.table('classifier.weight', classes, embedding, { kind: 'uniform', bound: 1 / Math.sqrt(embedding) });
+    return (_, embeddings) => linear(embeddings, transpose(l2Normalize(weight)));
   }
 
   /** @param images [batch, size, size, 4], as prepareImages makes them */
@@ -61,7 +80,8 @@ export class RetrievalNetwork extends Network {
 
   /** The second part of `apply`: what the losses see. @param encoded [batch, embedding] */
   heads(encoded: Tensor): Pick<RetrievalOutputs, 'embeddings' | 'classLogits' | 'teacherLogits'> {
-    return { embeddings: l2Normalize(encoded), classLogits: this.classifier.apply(encoded), teacherLogits: this.teacher?.apply(encoded) };
+    const embeddings = l2Normalize(encoded);
+    return { embeddings, classLogits: this.classifier(encoded, embeddings), teacherLogits: this.teacher?.apply(encoded) };
   }
 }
 

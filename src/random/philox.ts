@@ -64,6 +64,7 @@ export const STREAM = {
   order: 1,
   augmentation: 2,
   split: 3,
+  distillation: 4,
 } as const;
 
 /** Everything a stream is made of: plain numbers, so that JSON keeps it exactly. */

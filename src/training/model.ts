@@ -55,6 +55,7 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
     batchNormMomentum: number(network.batchNormMomentum, 'batchNormMomentum'),
     embedding: number(network.embedding, 'embedding'),
     classes: number(network.classes, 'classes'),
+    classifier: network.classifier === 'cosine' ? 'cosine' : 'linear',
     teacherClasses: number(network.teacherClasses, 'teacherClasses'),
   };
   return { settings, imageSize: number(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };

@@ -2,10 +2,14 @@ import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels
 import { add } from '../autodiff/ops/add.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
 import { prepareImages } from '../autodiff/ops/prepare-images.ts';
+import { mean } from '../autodiff/ops/reduce.ts';
+import { reshape } from '../autodiff/ops/reshape.ts';
 import { selectRows } from '../autodiff/ops/rows.ts';
-import { scaleBy } from '../autodiff/ops/scale.ts';
+import { scale, scaleBy } from '../autodiff/ops/scale.ts';
+import { softmax } from '../autodiff/ops/softmax.ts';
 import type { Feeds } from '../autodiff/program.ts';
 import { constant, input, type Tensor } from '../autodiff/tensor.ts';
+import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { FloatType } from '../gpu/dispatch.ts';
 import type { BatchStatistics, Network } from '../nn/layers.ts';
@@ -84,8 +88,18 @@ export interface RetrievalLosses {
   readonly quadrupletStart: number;
   /** Steps over which its weight then rises. */
   readonly quadrupletRamp: number;
+  /** Of the quadruplet loss: see shaders/quadruplet_loss_mining.wgsl for its forms. */
+  readonly form: NonNullable<QuadrupletLossProblem['form']>;
   readonly margin: number;
+  /** Of the second hinge of two pairs. */
+  readonly secondMargin: number;
+  /** Of the other domain's negative in the one hinge; 1 - share is that of the own domain's. */
+  readonly share: number;
   readonly mining: NonNullable<QuadrupletLossProblem['mining']>;
+  /** Divides the classifier's logits: 1 for a linear one, about 0.05 for cosines. */
+  readonly classifierTemperature: number;
+  /** Images whose knowledge is preserved. */
+  readonly preservedDomains: 'both' | 'photos';
 }
 
 export const DEFAULT_LOSSES: RetrievalLosses = {
@@ -94,29 +108,45 @@ export const DEFAULT_LOSSES: RetrievalLosses = {
   preservation: 1,
   quadrupletStart: 0,
   quadrupletRamp: 0,
+  form: 'domain-balanced',
   margin: 0.2,
+  secondMargin: 0.1,
+  share: 0.5,
   mining: 'hardest',
+  classifierTemperature: 1,
+  preservedDomains: 'both',
 };
+
+/** The temperature of method.md for a cosine classifier. */
+export const COSINE_TEMPERATURE = 0.05;
+
+/** Where the knowledge that is to be preserved comes from (method.md, Semantic knowledge preservation). */
+export type TeacherSignal =
+  /** Prepared once, by class: [classes, teacher classes], each row a distribution. */
+  | { readonly kind: 'class-oriented'; readonly knowledge: Float32Array }
+  /** The teacher itself, frozen, which sees each image of each step: the baseline of SAKE (Liu et al., ICCV 2019). */
+  | { readonly kind: 'online'; readonly network: Classifier; readonly temperature: number };
 
 /**
  * The three losses of Tursun et al. (2022): domain-balanced quadruplet, semantic classification, semantic knowledge
- * preservation.
- * @param knowledge [classes, teacher classes]: for each class the teacher's mean softmax over its photos
+ * preservation. Of the last it also reports the divergence, which is 0 where the head says just what the teacher does.
  */
 export function retrievalObjective(
   network: RetrievalNetwork,
   shape: BatchShape,
   losses: RetrievalLosses,
-  knowledge: Float32Array | undefined,
+  teacher: TeacherSignal | undefined,
   batchNorm: 'train' | 'frozen' = 'train',
 ): Objective {
-  const encode: EncodedObjective['encode'] = (count) => {
-    const { encoded, batchStatistics } = network.encode(imageInput({ ...shape, count }), batchNorm);
-    return { encoded, batchStatistics, feeds: ({ images, transforms }) => ({ images, transforms }) };
+  const encodeImages = (images: Tensor): ReturnType<EncodedObjective['encode']> => {
+    const { encoded, batchStatistics } = network.encode(images, batchNorm);
+    return { encoded, batchStatistics, feeds: ({ images: pixels, transforms }) => ({ images: pixels, transforms }) };
   };
-  const loss: EncodedObjective['loss'] = (encoded) => retrievalLoss(network, encoded, losses, knowledge);
   const { count } = shape;
-  const whole = encode(count);
+  const images = imageInput(shape);
+  const targets = teacher && ((labels: Tensor, ofPreserved: OfPreserved) => targetsOf(network, teacher, images, labels, ofPreserved));
+  const loss: EncodedObjective['loss'] = (encoded) => retrievalLoss(network, encoded, losses, targets);
+  const whole = encodeImages(images);
   const ofWhole = loss(whole.encoded);
   return {
     network,
@@ -125,23 +155,56 @@ export function retrievalObjective(
     precision: shape.precision,
     ...ofWhole,
     feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
-    // No ofCount: the quadruplet loss looks for its negatives in the whole batch.
-    encoded: { encode, loss },
+    // No ofCount: the quadruplet loss looks for its negatives in the whole batch. An online teacher has to see the images as well.
+    ...(teacher?.kind !== 'online' && { encoded: { encode: (part: number) => encodeImages(imageInput({ ...shape, count: part })), loss } }),
   };
 }
 
+/** What the teacher says of images, [rows, teacher classes], and the mean entropy of it, [1]. */
+interface TeacherTargets {
+  readonly probabilities: Tensor;
+  readonly entropy: Tensor;
+}
+
+/** Some rows of a tensor that has one for each image of the batch. */
+type OfPreserved = (ofAll: Tensor) => Tensor;
+
+function targetsOf({ retrieval: { classes, teacherClasses } }: RetrievalNetwork, teacher: TeacherSignal, images: Tensor, labels: Tensor, ofPreserved: OfPreserved): TeacherTargets {
+  if (teacher.kind === 'online') {
+    const { probabilities, entropy } = softmax(teacher.network.apply(ofPreserved(images), 'eval').logits, teacher.temperature);
+    return { probabilities, entropy: mean(entropy) };
+  }
+  const { knowledge } = teacher;
+  const entropies = Float32Array.from({ length: classes }, (_, row) => knowledge.subarray(row * teacherClasses, (row + 1) * teacherClasses).reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0));
+  return {
+    probabilities: ofPreserved(selectRows(constant('knowledge', [classes, teacherClasses], knowledge), labels)),
+    entropy: mean(ofPreserved(selectRows(constant('entropies', [classes, 1], entropies), labels))),
+  };
+}
+
+/** Takes rows of a tensor of any shape by their numbers. */
+function rowsOf(tensor: Tensor, rows: Tensor): Tensor {
+  const [count, ...rest] = tensor.shape;
+  return reshape(selectRows(reshape(tensor, [count, tensor.length / count]), rows), [rows.length, ...rest]);
+}
+
 /** The three losses on what the network's first part made of a batch. @param encoded [batch, embedding] */
-function retrievalLoss(network: RetrievalNetwork, encoded: Tensor, losses: RetrievalLosses, knowledge: Float32Array | undefined): ReturnType<EncodedObjective['loss']> {
-  const { classes, teacherClasses } = network.retrieval;
+function retrievalLoss(
+  network: RetrievalNetwork,
+  encoded: Tensor,
+  losses: RetrievalLosses,
+  targets: ((labels: Tensor, ofPreserved: OfPreserved) => TeacherTargets) | undefined,
+): ReturnType<EncodedObjective['loss']> {
   const [count] = encoded.shape;
   const labels = input('labels', [count], 'u32');
   const domains = input('domains', [count], 'u32');
   const { embeddings, classLogits, teacherLogits } = network.heads(encoded);
 
-  const random = losses.mining === 'random';
+  const { form, margin, secondMargin, share, mining } = losses;
+  const random = mining === 'random';
   const seed = random ? input('miningSeed', [1], 'u32') : undefined;
-  const quadruplet = quadrupletLoss(embeddings, labels, domains, { margin: losses.margin, mining: losses.mining, seed });
-  const classification = softmaxCrossEntropy(classLogits, labels);
+  const quadruplet = quadrupletLoss(embeddings, labels, domains, { form, margin, secondMargin, share, mining, seed });
+  const classification = softmaxCrossEntropy(classLogits, labels, losses.classifierTemperature);
   // Weights are inputs, so that a loss can set in during training without another program.
   const weight = (name: string): Tensor => input(`${name}Weight`, [1]);
   let loss = add(scaleBy(quadruplet.loss, weight('quadruplet')), scaleBy(classification, weight('classification')));
@@ -149,12 +212,16 @@ function retrievalLoss(network: RetrievalNetwork, encoded: Tensor, losses: Retri
     ['quadruplet', quadruplet.loss],
     ['classification', classification],
   ];
-  const preserves = teacherLogits !== undefined && knowledge !== undefined;
+  const preserves = teacherLogits !== undefined && targets !== undefined;
+  const photosOnly = preserves && losses.preservedDomains === 'photos';
   if (preserves) {
-    const table = constant('knowledge', [classes, teacherClasses], knowledge);
-    const preservation = softmaxCrossEntropy(teacherLogits, selectRows(table, labels));
+    // A balanced batch is half photos.
+    const photoRows = photosOnly ? input('photoRows', [count / 2], 'u32') : undefined;
+    const ofPreserved: OfPreserved = (ofAll) => (photoRows === undefined ? ofAll : rowsOf(ofAll, photoRows));
+    const { probabilities, entropy } = targets(labels, ofPreserved);
+    const preservation = softmaxCrossEntropy(ofPreserved(teacherLogits), probabilities);
     loss = add(loss, scaleBy(preservation, weight('preservation')));
-    terms.push(['preservation', preservation]);
+    terms.push(['preservation', preservation], ['divergence', add(preservation, scale(entropy, -1))]);
   }
   return {
     loss,
@@ -168,6 +235,7 @@ function retrievalLoss(network: RetrievalNetwork, encoded: Tensor, losses: Retri
       quadrupletWeight: Float32Array.of(losses.quadruplet * ramp(step, losses.quadrupletStart, losses.quadrupletRamp)),
       classificationWeight: Float32Array.of(losses.classification),
       ...(preserves && { preservationWeight: Float32Array.of(losses.preservation) }),
+      ...(photosOnly && { photoRows: Uint32Array.from(imageDomains.keys()).filter((row) => imageDomains[row] === DOMAIN_INDEX.photo) }),
       ...(random && { miningSeed: Uint32Array.of(step) }),
     }),
   };

@@ -1,4 +1,4 @@
-import { RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
+import { canonicalJson, RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
 import { MemoryBudgetError, type MemoryReport } from '../autodiff/memory.ts';
 import { Storage } from '../autodiff/storage.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
@@ -9,16 +9,20 @@ import type { Device } from '../gpu/device.ts';
 import { Occupancy } from '../gpu/occupancy.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
-import { adamSettings, sgdSettings, type OptimizerSettings } from '../nn/optimizers.ts';
+import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup } from '../nn/optimizers.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
-import { Classifier, RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
+import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import { describeInitial, initializeNetwork, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
+import { CollapseWatch, type CollapseWarning } from './collapse.ts';
+import { distill, teacherClassesOf } from './distillation.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
-import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts';
-import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
-import { DEFAULT_LOSSES, retrievalObjective, type Precision, type RetrievalLosses } from './objectives.ts';
+import { fingerprint } from './fingerprint.ts';
+import { DEFAULT_READING, retrievalStateFrom, teacherRows, type KnowledgeReading } from './knowledge.ts';
+import { KnowledgeError, knowledgeOf, type Knowledge } from './knowledge-file.ts';
+import { describeModel, EMBEDDING_BATCH, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
+import { DEFAULT_LOSSES, retrievalObjective, type Precision, type RetrievalLosses, type TeacherSignal } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
 import { Trainer, type StepReport } from './trainer.ts';
 import { PRETRAINED } from './weights.ts';
@@ -37,13 +41,33 @@ export interface RetrievalTraining {
   readonly classesPerBatch: number;
   readonly imagesPerDomain: number;
   readonly losses: RetrievalLosses;
-  /** Divides the teacher's logits before their softmax. */
-  readonly teacherTemperature: number;
-  readonly optimizer: { readonly kind: OptimizerSettings['kind']; readonly weightDecay: number; /** Of SGD. */ readonly momentum: number };
+  readonly teacher: TeacherSettings;
+  /** How a classifier's weights become the embedding's and the teacher head's: by its singular vectors, or not at all. */
+  readonly embeddingStart: 'svd' | 'random';
+  readonly optimizer: {
+    readonly kind: OptimizerSettings['kind'];
+    readonly weightDecay: number;
+    /** Parameters that the weight decay acts on: all, or weights alone, not biases and batch normalisation's. */
+    readonly decayed: 'all' | 'weights';
+    /** Times the learning rate, for ResNet50's own parameters; 0 keeps them as they are. */
+    readonly trunkRate: number;
+    /** Of SGD. */
+    readonly momentum: number;
+  };
   readonly schedule: Schedule;
   readonly augmentation: Augmentation;
   /** How activations and their gradients are stored; f32 if left out. f16 needs an adapter with `shader-f16`. */
   readonly precision?: Precision;
+}
+
+/** How the teacher's knowledge gets into training (method.md, Semantic knowledge preservation). */
+export interface TeacherSettings {
+  /** `class-oriented` is prepared once; `online` runs the teacher on the images of every step, as the baseline of SAKE does. */
+  readonly kind: TeacherSignal['kind'];
+  /** The online teacher says softmax(logits / temperature) of each image, and has no mean. */
+  readonly reading: KnowledgeReading;
+  /** Photos of a class that a class-oriented teacher sees, drawn by the seed; 0 for all. */
+  readonly photosPerClass: number;
 }
 
 /** The recipe of method.md, Training (a reconstruction of Tursun et al. 2022); `steps` come from the data, see `stepsOfEpochs`. */
@@ -51,14 +75,15 @@ export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
   seed: 0,
   imageSize: 224,
   pixels: IMAGENET_PIXELS,
-  network: { ...DEFAULT_RESNET50, ...DEFAULT_NETWORK_SETTINGS, embedding: 512 },
+  network: { ...DEFAULT_RESNET50, ...DEFAULT_NETWORK_SETTINGS, embedding: 512, classifier: 'linear' },
   batchNorm: 'train',
   classesPerBatch: 12,
   imagesPerDomain: 2,
   losses: DEFAULT_LOSSES,
-  teacherTemperature: 1,
-  optimizer: { kind: 'adam', weightDecay: 5e-4, momentum: 0.9 },
-  schedule: { learningRate: 1e-4, warmupSteps: 0, decay: 'exponential', final: 0.001 },
+  teacher: { kind: 'class-oriented', reading: DEFAULT_READING, photosPerClass: 0 },
+  embeddingStart: 'svd',
+  optimizer: { kind: 'adam', weightDecay: 5e-4, decayed: 'all', trunkRate: 1, momentum: 0.9 },
+  schedule: { learningRate: 1e-4, warmupSteps: 0, decay: 'exponential', final: 0.001, stepsAtARate: 1 },
   augmentation: DEFAULT_AUGMENTATION,
 };
 export const PAPER_EPOCHS = 20;
@@ -76,6 +101,7 @@ export type LogEntry =
   | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
+  | ({ readonly event: 'warning'; readonly step: number } & CollapseWarning)
   | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean; readonly protocol: string }
   | { readonly event: 'checkpoint'; readonly stepsDone: number; readonly checksum: string }
   | { readonly event: 'end'; readonly stepsDone: number; readonly checksum: string; readonly stopped: boolean; readonly deviceBusy: number; readonly seconds: RunTimes };
@@ -106,6 +132,10 @@ export interface TrainRetrievalOptions {
   readonly training: RetrievalTraining;
   /** Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones. */
   readonly start?: { readonly file: ModelFile; readonly name: string; /** Tensors that were left out when the file was read, for the log. */ readonly unused?: readonly string[] };
+  /** What a teacher says of each class, prepared before (see `distill`). Default: it is prepared from the starting weights. */
+  readonly knowledge?: { readonly file: Knowledge; readonly name: string };
+  /** A classifier's weights, where it is not the starting weights that teach; an online teacher's are needed to resume, too. */
+  readonly teacher?: { readonly file: ModelFile; readonly name: string };
   /** A checkpoint of this training to go on from, bit by bit as if it had never stopped. */
   readonly resume?: { readonly file: ModelFile; readonly name: string };
   /** Steps from one validation to the next, the end being one; default: none, and so no checkpoint is the best. */
@@ -144,6 +174,8 @@ export interface TrainedRetrieval {
 const KNOWLEDGE = 'knowledge';
 /** Of a memory budget, for what validation computes. */
 const VALIDATION_SHARE = 1 / 16;
+/** Parameters that a state of ours may lack. */
+const HEADS = /^(embedding|classifier|teacher)\./;
 /** Steps over which the rate of images is averaged. */
 const RATE_WINDOW = 10;
 
@@ -171,12 +203,12 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   let stream: AsyncGenerator<TrainingBatch, void, undefined> | undefined;
   let succeeded = false;
   try {
-    const { network, knowledge, report } = await prepareNetwork(options, storage);
+    const { network, knowledge, signal: teacherSignal, teacher, report } = await prepareNetwork(options, storage);
     const { teacherClasses } = network.retrieval;
     const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels, precision };
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
-    const objective = retrievalObjective(network, shape, training.losses, knowledge?.values, training.batchNorm);
+    const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm);
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;
     let validationBatch = validating ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
@@ -185,7 +217,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       Trainer.create({
         storage,
         objective,
-        optimizer: optimizerOf(training),
+        optimizer: optimizerOf(training, network),
         schedule,
         steps,
         memoryBudget: options.memoryBudget,
@@ -208,12 +240,19 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, microBatches: running.memory.microBatches, variants: Object.fromEntries(choices.record) };
+      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, teacher, best, microBatches: running.memory.microBatches, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
     if (report !== undefined) onLog?.({ event: 'weights', ...report });
     onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
 
+    const watch = new CollapseWatch();
+    const watched = (report: StepReport): void => {
+      onLog?.({ event: 'step', ...report, imagesPerSecond: rate.next() });
+      // Without its weight in the loss, the quadruplet loss's statistics are no concern.
+      if (training.losses.quadruplet === 0 || report.step < training.losses.quadrupletStart) return;
+      for (const warning of watch.see(report.values)) onLog?.({ event: 'warning', step: report.step, ...warning });
+    };
     const rate = new Rate(sampler.batchSize);
     const transforms = (domains: Uint32Array, step: number): Float32Array =>
       augmentationTransforms(domains, { seed, step, sourceSize: imageSize, outputSize: imageSize, augmentation: training.augmentation });
@@ -225,7 +264,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       rate.restart();
       await trainer.train(
         take(stream, until - trainer.step),
-        (report) => onLog?.({ event: 'step', ...report, imagesPerSecond: rate.next() }),
+        watched,
         stopping,
       );
       await device.idle();
@@ -277,44 +316,108 @@ async function validationBatchWithin(model: RetrievalModel, most: number, memory
   return batch;
 }
 
-/** The network with its starting weights, and the teacher's knowledge where there is a teacher. */
-async function prepareNetwork(
-  { device, chooser, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
-  storage: Storage,
-): Promise<{ readonly network: RetrievalNetwork; readonly knowledge: StateTensor | undefined; readonly report?: Omit<Extract<LogEntry, { event: 'weights' }>, 'event'> }> {
+interface PreparedNetwork {
+  readonly network: RetrievalNetwork;
+  /** The table of a class-oriented teacher, which checkpoints hold. */
+  readonly knowledge: StateTensor | undefined;
+  readonly signal: TeacherSignal | undefined;
+  /** Checksum of the teacher's weights; null without a teacher, or where it is not known. */
+  readonly teacher: string | null;
+  /** Of starting weights. */
+  readonly report?: Omit<Extract<LogEntry, { event: 'weights' }>, 'event'>;
+}
+
+/** The network with its starting weights, and the teacher's signal where there is a teacher. */
+async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage): Promise<PreparedNetwork> {
+  const { dataset, training, start, resume } = options;
   const classes = dataset.seenClasses.length;
   const build = (teacherClasses: number): RetrievalNetwork => new RetrievalNetwork({ ...training.network, classes, teacherClasses });
-  // A resumed run takes all weights from its checkpoint, the teacher's knowledge included.
+  const online = training.teacher.kind === 'online' && training.losses.preservation > 0;
+  // A resumed run takes all weights from its checkpoint, the teacher's knowledge included; an online teacher is not in it.
   if (resume !== undefined) {
-    const knowledge = resume.file.tables.get(KNOWLEDGE);
-    const network = build(knowledge?.shape[1] ?? 0);
-    loadState(network, storage, resume.file.state, resume.name);
-    return { network, knowledge };
+    const { state, tables, about } = resume.file;
+    const knowledge = tables.get(KNOWLEDGE);
+    const network = build(state.get('teacher.bias')?.shape[0] ?? 0);
+    loadState(network, storage, state, resume.name);
+    const signal = online ? await onlineTeacher(options, storage, about.teacher) : signalOf(knowledge);
+    return { network, knowledge, signal, teacher: typeof about.teacher === 'string' ? about.teacher : null };
   }
-  const preserves = training.losses.preservation > 0;
   const fromClassifier = start?.file.state.has('fc.weight') === true;
   const sameClasses = JSON.stringify(start?.file.about.classes) === JSON.stringify(dataset.seenClasses);
-  let state = start?.file.state;
-  let knowledge = preserves && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
-  if (start !== undefined && fromClassifier) {
-    if (preserves) knowledge = await teacherKnowledge(device, chooser, dataset, training, start, (done, total) => onProgress?.('teacher', done, total));
+  const { knowledge, signal, teacherClasses, teacher } = online ? await onlineSignal(options, storage) : await classOrientedSignal(options, sameClasses);
+
+  const network = build(teacherClasses);
+  await initializeNetwork(network, storage, training.seed);
+  if (start === undefined) return { network, knowledge, signal, teacher };
+  let { state } = start.file;
+  if (fromClassifier) {
     const known = start.file.about.classes;
     const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
-    state = retrievalStateFrom(start.file.state, training.network.embedding, rows);
+    state = training.embeddingStart === 'svd' ? retrievalStateFrom(state, training.network.embedding, rows) : trunkOf(state);
   }
-
-  const network = build(knowledge?.shape[1] ?? 0);
-  await initializeNetwork(network, storage, training.seed);
-  if (start === undefined || state === undefined) return { network, knowledge };
   const starting = withoutOldHeads(network, state, sameClasses || fromClassifier);
-  // Others' files may lack anything, which then is as it was drawn; ours are whole, but for the head of new classes.
-  const partial = start.file.about.kind === PRETRAINED || ((name: string) => name.startsWith('classifier.'));
-  return { network, knowledge, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
+  // Others' files may lack anything, which then is as it was drawn; ours are whole, but for heads.
+  const partial = start.file.about.kind === PRETRAINED || ((name: string) => HEADS.test(name));
+  return { network, knowledge, signal, teacher, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
 }
 
 function describeLoad(network: RetrievalNetwork, { loaded, missing }: LoadReport): { readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>> } {
   return { loaded, initialised: Object.fromEntries(missing.map((name) => [name, describeInitial(network, name)])) };
 }
+
+type PreparedSignal = Omit<PreparedNetwork, 'network' | 'report'> & { readonly teacherClasses: number };
+
+const signalOf = (knowledge: StateTensor | undefined): TeacherSignal | undefined => knowledge && { kind: 'class-oriented', knowledge: knowledge.values };
+const trunkOf = (state: State): State => new Map([...state].filter(([name]) => !name.startsWith('fc.')));
+
+/** Knowledge from its file, from a teacher that is asked now, or from a model that was trained with it. */
+async function classOrientedSignal({ device, chooser, dataset, training, start, teacher, knowledge: given, onProgress }: TrainRetrievalOptions, sameClasses: boolean): Promise<PreparedSignal> {
+  const { seed, imageSize, pixels, network, losses, teacher: { reading, photosPerClass } } = training;
+  const prepared = (knowledge: StateTensor, checksum: string | null): PreparedSignal => ({ knowledge, signal: signalOf(knowledge), teacherClasses: knowledge.shape[1], teacher: checksum });
+  const startTeaches = start?.file.state.has('fc.weight') === true ? start : undefined;
+  if (losses.preservation > 0 && given !== undefined) {
+    const { origin } = given.file;
+    if (canonicalJson(origin.reading) !== canonicalJson(reading)) {
+      throw new KnowledgeError(`${given.name} was distilled as ${describeReading(origin.reading)}, and the training asks for ${describeReading(reading)}; distil it so, or train with what it holds`);
+    }
+    return prepared(knowledgeOf(dataset.seenClasses, given.file, given.name, (teacher ?? startTeaches)?.file.checksum), origin.teacher);
+  }
+  const asked = teacher ?? startTeaches;
+  if (losses.preservation > 0 && asked !== undefined) {
+    const settings = { reading, photosPerClass, seed, imageSize, pixels, batchSize: EMBEDDING_BATCH };
+    const { table } = await distill({ device, chooser, dataset, teacher: asked, network, settings, onProgress: (done, total) => onProgress?.('teacher', done, total) });
+    return prepared(table, asked.file.checksum);
+  }
+  const kept = losses.preservation > 0 && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
+  return kept === undefined ? { knowledge: undefined, signal: undefined, teacherClasses: 0, teacher: null } : prepared(kept, null);
+}
+
+async function onlineSignal(options: TrainRetrievalOptions, storage: Storage): Promise<PreparedSignal> {
+  const signal = await onlineTeacher(options, storage);
+  const { file } = teacherOf(options);
+  return { knowledge: undefined, signal, teacherClasses: teacherClassesOf(file, 'the teacher'), teacher: file.checksum };
+}
+
+/** The teacher on the device, for its part in every step. @param checksum that it must have */
+async function onlineTeacher(options: TrainRetrievalOptions, storage: Storage, checksum?: Json): Promise<TeacherSignal> {
+  const { training: { network: settings, teacher: { reading } } } = options;
+  const { file, name } = teacherOf(options);
+  if (checksum !== undefined && checksum !== file.checksum) {
+    throw new KnowledgeError(`${name} has the checksum ${file.checksum.slice(0, 16)}, and the run was begun with the teacher ${String(checksum).slice(0, 16)}; give those weights (--teacher)`);
+  }
+  const network = new Classifier({ ...settings, classes: teacherClassesOf(file, name) });
+  loadState(network, storage, file.state, name);
+  return { kind: 'online', network, temperature: reading.temperature };
+}
+
+/** @throws KnowledgeError where there is no teacher */
+function teacherOf({ teacher, start }: TrainRetrievalOptions): NonNullable<TrainRetrievalOptions['teacher']> {
+  const found = teacher ?? (start?.file.state.has('fc.weight') === true ? start : undefined);
+  if (found === undefined) throw new KnowledgeError("an online teacher is asked for, and there is none: give a classifier's weights (--teacher), or leave the preservation loss out (--loss-preservation 0)");
+  return found;
+}
+
+const describeReading = ({ mean, temperature }: KnowledgeReading): string => `the mean of ${mean === 'softmax' ? 'softmax outputs' : 'logits'} at temperature ${temperature}`;
 
 /**
  * A starting state made to fit: the head of the trained classes is new unless the state has one for these very classes
@@ -322,46 +425,27 @@ function describeLoad(network: RetrievalNetwork, { loaded, missing }: LoadReport
  */
 function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier: boolean): State {
   const dropped = [...(keepClassifier ? [] : ['classifier.']), ...(network.retrieval.teacherClasses === 0 ? ['teacher.'] : [])];
-  return new Map([...state].filter(([name]) => !dropped.some((start) => name.startsWith(start))));
+  // A cosine classifier has no bias.
+  const fits = (name: string): boolean => !name.startsWith('classifier.') || network.layouts.has(name);
+  return new Map([...state].filter(([name]) => fits(name) && !dropped.some((start) => name.startsWith(start))));
 }
 
-/** For each seen class what the teacher sees in its photos, [classes, teacher classes] (method.md, Semantic knowledge preservation). */
-async function teacherKnowledge(
-  device: Device,
-  chooser: Chooser | undefined,
-  { seenClasses, train, images }: Dataset,
-  training: RetrievalTraining,
-  { file: { state }, name }: NonNullable<TrainRetrievalOptions['start']>,
-  onProgress: (done: number, total: number) => void,
-): Promise<StateTensor> {
-  const photos = train.filter(({ domain }) => domain === 'photo');
-  const teacherClasses = state.get('fc.weight')?.shape[0] ?? 0;
-  const storage = new Storage(device, chooser);
-  const teacher = new Classifier({ ...training.network, classes: teacherClasses });
-  let rows: ImageRows | undefined;
-  try {
-    loadState(teacher, storage, state, name);
-    rows = await imageRows(storage, training, (input) => teacher.apply(input, 'eval').logits);
-    const logits = await rows.compute(photos, images, (done) => onProgress(done, photos.length));
-    const labelOf = new Map(seenClasses.map((className, label) => [className, label]));
-    const labels = Uint32Array.from(photos, ({ className }) => labelOf.get(className) as number);
-    return { shape: [seenClasses.length, teacherClasses], values: classKnowledge(logits, labels, seenClasses.length, training.teacherTemperature) };
-  } finally {
-    rows?.destroy();
-    storage.destroy();
-  }
+/** The optimiser with its groups of parameters. */
+export function optimizerOf({ optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
+  const settings = kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
+  const isTrunk = (name: string): boolean => TRUNK_PARAMETER.test(name);
+  const isWeight = (name: string): boolean => (layouts.get(name)?.fileShape.length ?? 0) > 1;
+  const groups = [isTrunk, () => true].flatMap((ofPart, part): ParameterGroup[] => {
+    const learningRate = part === 0 ? trunkRate : 1;
+    const undecayed = { matches: (name: string) => ofPart(name) && !isWeight(name), learningRate, weightDecay: 0 };
+    return [...(decayed === 'weights' ? [undecayed] : []), { matches: ofPart, learningRate, weightDecay }];
+  });
+  return { ...settings, groups };
 }
 
-function optimizerOf({ optimizer: { kind, weightDecay, momentum } }: RetrievalTraining): OptimizerSettings {
-  return kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
-}
-
-/** What identifies the training data, wherever it lies: counts, and a digest over domain, class and last part of each name. */
+/** What identifies the training data, wherever it lies: counts, and a digest over its samples. */
 async function describeData({ name, seenClasses, train, validation }: Dataset): Promise<{ readonly [name: string]: Json }> {
-  const lines = [...train, ...validation].map((sample) => `${sample.domain}/${sample.className}/${sample.name.split(/[\\/]/).at(-1)}`);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(lines.join('\n'))));
-  const fingerprint = [...digest.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { name, classes: seenClasses.length, images: train.length, validationSketches: validation.length, fingerprint };
+  return { name, classes: seenClasses.length, images: train.length, validationSketches: validation.length, fingerprint: await fingerprint([...train, ...validation]) };
 }
 
 /** @throws CheckpointError that lists every setting in which a checkpoint differs from the run that is to go on from it */
@@ -369,13 +453,8 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
   if (file.about.settings === undefined || file.moments.size === 0) {
     throw new CheckpointError(`${name} holds a model for use, and no state of a training; start a new training from its weights instead (--weights)`);
   }
-  const before = flatten({ settings: file.about.settings, data: file.about.data ?? null });
-  const after = flatten(now);
-  before.delete('data.name');
-  after.delete('data.name');
-  const different = [...new Set([...before.keys(), ...after.keys()])].filter((key) => before.get(key) !== after.get(key));
-  if (different.length > 0) {
-    const lines = different.map((key) => `${key}: ${before.get(key) ?? 'nothing'} then, ${after.get(key) ?? 'nothing'} now`);
+  const lines = differences({ settings: file.about.settings, data: file.about.data ?? null }, now, ['data.name']);
+  if (lines.length > 0) {
     throw new CheckpointError(`${name} was trained otherwise, so it cannot be resumed as it was (start a new training from its weights instead, with --weights):\n  ${lines.join('\n  ')}`);
   }
 }
@@ -385,6 +464,13 @@ function requireSameParts({ file, name }: { readonly file: ModelFile; readonly n
   const before = file.about.microBatches ?? 1;
   if (before === microBatches) return;
   throw new CheckpointError(`${name} was trained with its batch in ${JSON.stringify(before)} parts, and within this memory budget it would come in ${microBatches}, which gives other numbers; give the run's own budget (--memory-budget), or start a new training from its weights (--weights)`);
+}
+
+/** Where two descriptions differ, a line each, such as "losses.margin: 0.2 then, 0.5 now". @param ignored keys that do not matter */
+export function differences(before: Json, after: Json, ignored: readonly string[] = []): string[] {
+  const [then, now] = [flatten(before), flatten(after)];
+  const keys = [...new Set([...then.keys(), ...now.keys()])].filter((key) => !ignored.includes(key) && then.get(key) !== now.get(key));
+  return keys.map((key) => `${key}: ${then.get(key) ?? 'nothing'} then, ${now.get(key) ?? 'nothing'} now`);
 }
 
 function flatten(value: Json, prefix = ''): Map<string, string> {

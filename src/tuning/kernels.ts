@@ -44,7 +44,9 @@ import { reluGradient } from '../../kernels/relu_gradient.ts';
 import { scale, scaleByConstant } from '../../kernels/scale.ts';
 import { selectRows } from '../../kernels/select_rows.ts';
 import { selectRowsGradient } from '../../kernels/select_rows_gradient.ts';
+import { softmax } from '../../kernels/softmax.ts';
 import { softmaxCrossEntropy } from '../../kernels/softmax_cross_entropy.ts';
+import { transpose } from '../../kernels/transpose.ts';
 import type { AnyKernel } from '../autodiff/op.ts';
 
 export const ALL_KERNELS: readonly AnyKernel[] = [
@@ -97,5 +99,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   scaleByConstant,
   selectRows,
   selectRowsGradient,
+  softmax,
   softmaxCrossEntropy,
+  transpose,
 ];

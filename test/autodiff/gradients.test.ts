@@ -22,6 +22,8 @@ import { mean, sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { concatenate, scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
 import { dot, scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
+import { softmax } from '../../src/autodiff/ops/softmax.ts';
+import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { constant, input, ShapeError, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';
 import { testDevice } from '../support/device.ts';
@@ -155,6 +157,11 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
   l2Normalize: { rows: { inputs: { x: samples([4, 9], 1, awayFromZero) }, apply: ({ x }) => [l2Normalize(x)], reduction: 9 } },
   softmaxCrossEntropy: {
     labels: { inputs: { logits: samples([4, 7], 1) }, apply: ({ logits }) => [softmaxCrossEntropy(logits, indices('labels', [0, 6, 3, 3]))], reduction: 28 },
+    'a cosine classifier': {
+      inputs: { x: samples([4, 6], 1, awayFromZero), w: samples([5, 6], 2, awayFromZero) },
+      apply: ({ x, w }) => [softmaxCrossEntropy(linear(l2Normalize(x), transpose(l2Normalize(w))), indices('labels', [0, 4, 2, 2]), 0.25)],
+      reduction: 24,
+    },
     'distributions at a temperature': {
       inputs: { logits: samples([3, 4], 1, (value) => 2 * value) },
       apply: ({ logits }) => [softmaxCrossEntropy(logits, constant('targets', [3, 4], Float32Array.of(0.25, 0.25, 0.25, 0.25, 0, 0.5, 0, 0.5, 0.125, 0.125, 0.5, 0.25)), 2)],
@@ -165,6 +172,8 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'hardest mining': quadrupletCase({ margin: 0.5 }),
     'semi-hard mining': quadrupletCase({ margin: 0.5, mining: 'semi-hard' }),
     'random mining': quadrupletCase({ margin: 0.5, mining: 'random', seed: indices('seed', [5]) }),
+    'one hinge': quadrupletCase({ margin: 0.5, form: 'one-hinge', share: 0.25 }),
+    'two pairs': quadrupletCase({ margin: 0.9, form: 'two-pairs', mining: 'semi-hard' }),
   },
   relu: { 'both signs': { inputs: { x: samples([40], 1, awayFromZero) }, apply: ({ x }) => [relu(x)] } },
   multiply: {
@@ -178,6 +187,7 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
   globalAveragePool: { images: { inputs: { x: samples([2, 3, 5, 6], 1) }, apply: ({ x }) => [globalAveragePool(x)], reduction: 15 } },
   sum: { 'a matrix': { inputs: { x: samples([9, 11], 1) }, apply: ({ x }) => [sum(x)], reduction: 99 } },
   mean: { 'a matrix': { inputs: { x: samples([9, 11], 1) }, apply: ({ x }) => [mean(x)], reduction: 99 } },
+  transpose: { 'a matrix': { inputs: { x: samples([4, 7], 1) }, apply: ({ x }) => [transpose(x)] } },
   reshape: { 'a view': { inputs: { x: samples([4, 6], 1) }, apply: ({ x }) => [reshape(x, [3, 8])] } },
   selectRows: {
     'repeated and unused rows': { inputs: { table: samples([5, 4], 1) }, apply: ({ table }) => [selectRows(table, indices('indices', [3, 0, 3, 3, 1]))] },
@@ -202,6 +212,7 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
     store.add('x', [4]);
     return pack(new Map([['x', x]]), store);
   },
+  softmax: (x) => softmax(reshape(x, [1, 4])).probabilities,
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */

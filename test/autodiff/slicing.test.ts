@@ -142,6 +142,7 @@ testSlicing(selectRows, { tableRows: 9, count: 700, width: 20 });
 testSlicing(selectRowsGradient, { tableRows: 700, count: 9, width: 20 });
 testSlicing(selectRowsGradient, { tableRows: 700, count: 9, width: 13 });
 testSlicing(quadrupletLoss, { count: 203, width: 12 });
+testSlicing(quadrupletLoss, { count: 203, width: 12, form: 'one-hinge' });
 testSlicing(quadrupletLoss, { count: 256, width: 7, mining: 'semi-hard' });
 testSlicing(quadrupletLoss, { count: 203, width: 8, mining: 'random' });
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'soft', temperature: 0.1 });

@@ -8,9 +8,11 @@ import { assertWithin, testKernel, uniformNumbers } from '../support/kernel-test
 
 testKernel(quadrupletLoss);
 
-test('quadruplet_loss: the gradient of the reference agrees with finite differences, in every mode', () => {
-  for (const mining of ['hardest', 'semi-hard', 'random'] as const) {
-    const problem: QuadrupletLossProblem = { count: 14, width: 6, mining };
+test('quadruplet_loss: the gradient of the reference agrees with finite differences, in every form and mode', () => {
+  const forms = [{}, { form: 'one-hinge', share: 0.3 }, { form: 'two-pairs', margin: 0.6 }] as const;
+  for (const settings of forms.flatMap((form) => (['hardest', 'semi-hard', 'random'] as const).map((mining) => ({ ...form, mining })))) {
+    const problem: QuadrupletLossProblem = { count: 14, width: 6, ...settings };
+    const mining = JSON.stringify(settings);
     const inputs = quadrupletLoss.sampleInputs?.(problem, uniformNumbers(11)) ?? {};
     const { dembeddings, statistics } = quadrupletLoss.reference(problem, inputs);
     const active = statistics.value[QUADRUPLET_STATISTICS.indexOf('active fraction')];
@@ -49,10 +51,42 @@ test('quadruplet_loss: a batch of two classes worked out by hand', async () => {
   for (const call of quadrupletLoss.calls(problem, device.traits)) {
     const actual = await runKernel(device, call, inputs);
     assertWithin(`${call.variant}: loss`, actual.loss, expected.loss, [1e-6]);
-    assertWithin(`${call.variant}: statistics`, actual.statistics, expected.statistics, expected.statistics.map(() => 1e-6));
+    // On the line: sketches at 0 and 3, photos at 1 and 2.5, all of them 1.625 on average.
+    assertWithin(`${call.variant}: gap and spread`, actual.statistics.slice(8), [0.25, Math.sqrt((1.625 ** 2 + 0.625 ** 2 + 1.375 ** 2 + 0.875 ** 2) / 4)], [1e-5, 1e-6]);
+    assertWithin(`${call.variant}: statistics`, actual.statistics.slice(0, 8), expected.statistics, expected.statistics.map(() => 1e-6));
     const along = Array.from({ length: 4 }, (_, i) => actual.dembeddings[4 * i]);
     assertWithin(`${call.variant}: dembeddings`, along, expected.dembeddings, along.map(() => 1e-6));
   }
+});
+
+test('quadruplet_loss: the other forms of three classes worked out by hand', async () => {
+  // On a line, sketch and photo of each of three classes: a 0, A 1; b 3, B 2.5; c 5, C 6.
+  const inputs: Values = {
+    embeddings: Float64Array.from([0, 1, 3, 2.5, 5, 6].flatMap((place) => [place, 0, 0, 0])),
+    labels: Float64Array.of(0, 0, 1, 1, 2, 2),
+    domains: Float64Array.of(0, 1, 0, 1, 0, 1),
+  };
+  // One hinge d(a, p) - 3/4 d(a, n) - 1/4 d(a, k) + 1.9, n of the own domain (anchor; p, n, k):
+  //   (a; A, b, B) 1 - 2.25 - 0.625 + 1.9 = 0.025     (A; a, B, b) 1 - 1.125 - 0.5 + 1.9 = 1.275
+  //   (b; B, c, A) 0.5 - 1.5 - 0.5 + 1.9 = 0.4        (B; b, A, a) 0.5 - 1.125 - 0.625 + 1.9 = 0.65
+  //   (c; C, b, B) 1 - 1.5 - 0.625 + 1.9 = 0.775      (C; c, B, b) 1 - 2.625 - 0.75 + 1.9 = -0.475
+  // Two pairs d(a, p)^2 - d(a, k)^2 + 2 and d(a, p)^2 - d(n, k)^2 + 1, k of the other domain, n of a third class (anchor; p, k, n):
+  //   (a; A, B, c) 1 - 6.25 + 2, 1 - 6.25 + 1         (A; a, b, C) 1 - 4 + 2, 1 - 9 + 1
+  //   (b; B, A, c) 0.25 - 4 + 2, 0.25 - 16 + 1        (B; b, c, A) see below
+  // B is 2.5 from a and from c, and takes a, the lower index; then n = C, 6 from a. 0.25 - 6.25 + 2, 0.25 - 36 + 1
+  //   (c; C, B, a) 1 - 6.25 + 2, 1 - 6.25 + 1         (C; c, b, A) 1 - 9 + 2, 1 - 4 + 1
+  // With margins 5.5 and 3.5 instead: 0.25, -; 2.5, -; 1.75, -; -, -; 0.25, -; -, 0.5.
+  const device = await testDevice();
+  const check = async (problem: QuadrupletLossProblem, loss: number, active: number, valid: number): Promise<void> => {
+    for (const call of quadrupletLoss.calls(problem, device.traits)) {
+      const actual = await runKernel(device, call, inputs);
+      assertWithin(`${problem.form}, ${call.variant}`, actual.loss, [loss], [2e-6]);
+      assert.is(actual.statistics[QUADRUPLET_STATISTICS.indexOf('valid hinges')], valid);
+      assert.is(actual.statistics[QUADRUPLET_STATISTICS.indexOf('active hinges')], active);
+    }
+  };
+  await check({ count: 6, width: 4, form: 'one-hinge', share: 0.25, margin: 1.9 }, (0.025 + 1.275 + 0.4 + 0.65 + 0.775) / 6, 5, 6);
+  await check({ count: 6, width: 4, form: 'two-pairs', margin: 5.5, secondMargin: 3.5 }, (0.25 + 2.5 + 1.75 + 0.25 + 0.5) / 12, 5, 12);
 });
 
 test('quadruplet_loss: ties go to the lowest index', async () => {

@@ -35,7 +35,7 @@ export function softmaxCrossEntropy(logits: Tensor, targets: Tensor, temperature
   return apply(crossEntropyOp, [logits, targets], { temperature })[0];
 }
 
-type QuadrupletAttributes = Pick<QuadrupletLossProblem, 'margin' | 'mining'>;
+type QuadrupletAttributes = Omit<QuadrupletLossProblem, 'count' | 'width'>;
 
 const quadrupletOp: Op<QuadrupletAttributes> = {
   name: 'quadrupletLoss',
@@ -62,8 +62,8 @@ export interface QuadrupletOptions extends QuadrupletAttributes {
 }
 
 /**
- * The domain-balanced quadruplet loss of Tursun et al. (2022), reconstructed in docs/method.md: mining, hinges and gradient
- * in one go.
+ * The domain-balanced quadruplet loss of Tursun et al. (2022), reconstructed in docs/method.md, or one of its other forms:
+ * mining, hinges and gradient in one go.
  * @param embeddings [count, width], of length 1 each
  * @param labels u32 [count]
  * @param domains u32 [count], 0 for sketches and 1 for photos

@@ -1,0 +1,25 @@
+import { softmax as kernel } from '../../../kernels/softmax.ts';
+import { apply, use, type Op } from '../op.ts';
+import { describe, ShapeError, type Tensor } from '../tensor.ts';
+
+/** No gradient: it turns a frozen teacher's logits into targets. A trained softmax belongs into `softmaxCrossEntropy`. */
+const op: Op<{ readonly temperature: number }> = {
+  name: 'softmax',
+  infer([logits]) {
+    if (logits.shape.length !== 2) throw new ShapeError(`softmax: logits ${describe(logits)}; [batch, classes] was expected`);
+    return [{ shape: logits.shape }, { shape: [logits.shape[0]] }];
+  },
+  lower: ({ attributes: { temperature }, inputs: [logits], outputs: [probabilities, entropy] }) => {
+    const [rows, classes] = logits.shape;
+    return [use(kernel, { rows, classes, temperature }, { logits, probabilities, entropy })];
+  },
+};
+
+/**
+ * softmax(logits / temperature) with the entropy of each row, in nats.
+ * @param logits [batch, classes]
+ */
+export function softmax(logits: Tensor, temperature = 1): { readonly probabilities: Tensor; readonly entropy: Tensor } {
+  const [probabilities, entropy] = apply(op, [logits], { temperature });
+  return { probabilities, entropy };
+}

@@ -1,0 +1,90 @@
+import { RecordedChoices, type Chooser } from '../autodiff/choices.ts';
+import { Storage } from '../autodiff/storage.ts';
+import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
+import type { Device } from '../gpu/device.ts';
+import { Classifier } from '../nn/retrieval-network.ts';
+import { RandomStream, STREAM } from '../random/philox.ts';
+import type { ModelFile } from './checkpoint.ts';
+import { fingerprint } from './fingerprint.ts';
+import { ClassKnowledge } from './knowledge.ts';
+import { sameOrigin, type DistillationSettings, type Knowledge, type KnowledgeOrigin, type PartialKnowledge, type TeacherNetwork } from './knowledge-file.ts';
+import { imageRows, loadState, type ImageRows } from './model.ts';
+
+export interface DistillationOptions {
+  readonly device: Device;
+  readonly chooser?: Chooser;
+  readonly dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train' | 'images'>;
+  /** A classifier's weights; all but its number of classes is in `network`. */
+  readonly teacher: { readonly file: ModelFile; readonly name: string };
+  readonly network: TeacherNetwork;
+  readonly settings: DistillationSettings;
+  /** What an earlier process had come to. It is taken up where it is of this very distillation, and otherwise left alone. */
+  readonly begun?: PartialKnowledge;
+  /** Batches from one call of `onPartial` to the next. */
+  readonly stateEvery?: number;
+  /** Hears of the state; must have stored it when its promise resolves. */
+  readonly onPartial?: (partial: PartialKnowledge) => Promise<void>;
+  /** Hears how many photos were seen before. */
+  readonly onStart?: (photosDone: number) => void;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Class-oriented distillation (method.md): the teacher sees each photo of the seen classes once, and what it says is averaged
+ * by class. Continued from a stored state, it ends with the very bits of one that was not interrupted.
+ * @throws StateMismatchError where the weights are not a classifier's of this network
+ */
+export async function distill({ device, chooser, dataset, teacher: { file, name }, network, settings, begun, stateEvery = 16, onPartial, onStart, onProgress }: DistillationOptions): Promise<Knowledge> {
+  const { seenClasses: classes, images } = dataset;
+  const { reading, batchSize } = settings;
+  const { width, stride, batchNormEpsilon, batchNormMomentum } = network;
+  const photos = distilledPhotos(dataset, settings);
+  const origin: KnowledgeOrigin = { ...settings, network: { width, stride, batchNormEpsilon, batchNormMomentum }, teacher: file.checksum, photos: await fingerprint(photos) };
+  const goesOn = begun !== undefined && sameOrigin(begun.origin, origin) ? begun : undefined;
+
+  const choices = new RecordedChoices(chooser, new Map(Object.entries(goesOn?.variants ?? {})));
+  const storage = new Storage(device, choices);
+  let rows: ImageRows | undefined;
+  try {
+    const teacherClasses = teacherClassesOf(file, name);
+    const teacher = new Classifier({ ...network, classes: teacherClasses });
+    loadState(teacher, storage, file.state, name);
+    rows = await imageRows(storage, settings, (input) => teacher.apply(input, 'eval').logits, batchSize);
+    const labelOf = new Map(classes.map((className, label) => [className, label]));
+    const knowledge = new ClassKnowledge(classes.length, teacherClasses, reading, goesOn);
+    const begin = goesOn?.photosDone ?? 0;
+    onStart?.(begin);
+    for (let done = begin; done < photos.length; ) {
+      const part = photos.slice(done, done + stateEvery * batchSize);
+      const logits = await rows.compute(part, images, (count) => onProgress?.(done + count, photos.length));
+      knowledge.add(logits, Uint32Array.from(part, ({ className }) => labelOf.get(className) as number));
+      done += part.length;
+      if (done < photos.length) await onPartial?.({ classes, origin, photosDone: done, sums: knowledge.sums, counts: knowledge.counts, variants: Object.fromEntries(choices.record) });
+    }
+    return { classes, table: { shape: [classes.length, teacherClasses], values: knowledge.table() }, counts: knowledge.counts, origin };
+  } finally {
+    rows?.destroy();
+    storage.destroy();
+  }
+}
+
+/** The number of classes that a classifier's weights know. @throws DatasetError where they are no classifier's */
+export function teacherClassesOf({ state }: ModelFile, name: string): number {
+  const classes = state.get('fc.weight')?.shape[0];
+  if (classes === undefined) throw new DatasetError(`${name} has no fc.weight, so it is no teacher: a classifier's weights are needed, such as torchvision's resnet50`);
+  return classes;
+}
+
+/** The photos that the teacher sees, in the order of the data. */
+export function distilledPhotos({ name, seenClasses, train }: DistillationOptions['dataset'], { photosPerClass, seed }: Pick<DistillationSettings, 'photosPerClass' | 'seed'>): Sample[] {
+  const photos = train.filter(({ domain }) => domain === 'photo');
+  const without = seenClasses.filter((className) => !photos.some((photo) => photo.className === className));
+  if (without.length > 0) throw new DatasetError(`${name}: a teacher can say nothing of ${without.slice(0, 8).join(', ')}, of which there is no photo`);
+  if (photosPerClass === 0) return photos;
+  const drawn = new Set<Sample>();
+  seenClasses.forEach((className, label) => {
+    const ofClass = photos.filter((photo) => photo.className === className);
+    for (const photo of new RandomStream(seed, STREAM.distillation, [label, 0]).shuffle(ofClass).slice(0, photosPerClass)) drawn.add(photo);
+  });
+  return photos.filter((photo) => drawn.has(photo));
+}
