@@ -91,12 +91,12 @@ export class Program<Name extends string = string> {
     device.gpu.pushErrorScope('out-of-memory');
     const arena: GPUBuffer[] = [];
     for (let start = 0; start < planned.arenaBytes; start += chunkBytes) {
-      arena.push(device.gpu.createBuffer({ label: 'arena', size: Math.min(chunkBytes, planned.arenaBytes - start), usage }));
+      arena.push(device.createBuffer({ label: 'arena', size: Math.min(chunkBytes, planned.arenaBytes - start), usage }));
     }
     const given = new Map<Tensor, GPUBuffer>();
     const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
     for (const tensor of planned.given) {
-      const buffer = device.gpu.createBuffer({ label: tensor.name, size: givenBytes(tensor), usage });
+      const buffer = device.createBuffer({ label: tensor.name, size: givenBytes(tensor), usage });
       given.set(tensor, buffer);
       if (tensor.origin.kind === 'constant') {
         device.gpu.queue.writeBuffer(buffer, 0, tensor.origin.values as Float32Array<ArrayBuffer>);
@@ -107,7 +107,7 @@ export class Program<Name extends string = string> {
     }
     const outOfMemory = await device.gpu.popErrorScope();
     if (outOfMemory !== null) {
-      for (const buffer of [...arena, ...given.values()]) buffer.destroy();
+      for (const buffer of [...arena, ...given.values()]) device.freeBuffer(buffer);
       throw new LimitError(`the device has no room for this program's ${planned.arenaBytes} bytes of intermediates: ${outOfMemory.message}. Use a smaller batch or resolution.`);
     }
 
@@ -216,7 +216,7 @@ export class Program<Name extends string = string> {
   }
 
   destroy(): void {
-    for (const buffer of this.buffers) buffer.destroy();
+    for (const buffer of this.buffers) this.device.freeBuffer(buffer);
     this.sequence.destroy();
     this.ring.destroy();
   }

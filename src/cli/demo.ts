@@ -7,7 +7,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../nn/state.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { rankGallery, type RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ModelFile } from '../training/checkpoint.ts';
 import { atCutoff, evaluateNetwork, unseenTask, type Evaluation } from '../training/evaluation.ts';
@@ -71,7 +71,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   try {
     await demonstrate({ device, chooser: await openTuner(device, options), dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
   } finally {
-    device.destroy();
+    device.dispose();
   }
 }
 

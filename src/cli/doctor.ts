@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Device } from '../gpu/device.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
-import { ensureAdapter, lavapipeDriver, openDevice, swiftShaderEnvironment } from '../platform/node/adapter.ts';
+import { ensureAdapter, lavapipeDriver, openDevice, swiftShaderEnvironment } from '../platform/adapter.ts';
 import { ALL_KERNELS } from '../tuning/kernels.ts';
 import { Qualification, type Verdict } from '../tuning/qualification.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
@@ -35,7 +35,7 @@ export const doctorCommand = defineCommand({
       }
       process.stdout.write(`All is well: ${checks.length} kernel variants are within the error bounds of float32.\n`);
     } finally {
-      device.destroy();
+      device.dispose();
     }
   },
 });

@@ -1,4 +1,4 @@
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { serializeIndex } from '../retrieval/index-file.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription } from '../training/model.ts';
@@ -44,7 +44,7 @@ export const embedCommand = defineCommand({
       model.storage.destroy();
     } finally {
       progress.stop();
-      device.destroy();
+      device.dispose();
     }
   },
 });

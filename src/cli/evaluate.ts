@@ -1,4 +1,4 @@
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { atCutoff, CUTOFFS, evaluateNetwork, unseenTask } from '../training/evaluation.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription } from '../training/model.ts';
 import type { MeanMetrics, RetrievalMetrics } from '../retrieval/metrics.ts';
@@ -51,7 +51,7 @@ export const evaluateCommand = defineCommand({
       model.storage.destroy();
     } finally {
       progress.stop();
-      device.destroy();
+      device.dispose();
     }
   },
 });

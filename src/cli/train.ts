@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import type { Json } from '../training/checkpoint.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
@@ -115,7 +115,7 @@ export const trainCommand = defineCommand({
     } finally {
       display.stop();
       stop.release();
-      device.destroy();
+      device.dispose();
     }
   },
 });

@@ -31,7 +31,7 @@ export class ReadbackRing {
     this.parts = parts;
     this.size = slotBytes(parts);
     this.slots = Array.from({ length: depth }, () => ({
-      buffer: device.gpu.createBuffer({ label: 'read-back', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
+      buffer: device.createBuffer({ label: 'read-back', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
       pending: undefined,
     }));
   }
@@ -90,6 +90,6 @@ export class ReadbackRing {
   }
 
   destroy(): void {
-    for (const slot of this.slots) slot.buffer.destroy();
+    for (const slot of this.slots) this.device.freeBuffer(slot.buffer);
   }
 }

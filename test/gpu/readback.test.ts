@@ -4,7 +4,7 @@ import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { ReadbackRing } from '../../src/gpu/readback.ts';
 import { readBuffer } from '../../src/gpu/run-kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { openDevice } from '../../src/platform/node/adapter.ts';
+import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
 
 function filledBuffer(device: Device, values: Uint32Array<ArrayBuffer>): GPUBuffer {
