@@ -12,8 +12,11 @@ import { findSuites, needsDevice } from './test-suites.ts';
 import type { Order, Report } from './test-worker.ts';
 
 const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
-/** What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. */
-const DENO_SUITES = /^test\/(kernels|autodiff|training|gpu\/(pipelines|sequence|readback)|retrieval)\//;
+/**
+ * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network: below
+ * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut.
+ */
+const DENO_SUITES = /^test\/(kernels\/|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback))/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
 /** The continuous integration has two cores, and a software adapter can fill both. */

@@ -12,6 +12,9 @@ export interface AdapterDescription {
   readonly description: string;
 }
 
+/** Milliseconds. */
+const LOSS_ANNOUNCED_WITHIN = 100;
+
 /** How the host waits for the device's work: passes the promise on, and may do something for its sake meanwhile. */
 export type Wait = <Result>(work: Promise<Result>) => Promise<Result>;
 
@@ -79,6 +82,16 @@ export class Device {
     if (failure === undefined) return;
     if (!(failure instanceof DeviceLostError)) this.failure = undefined;
     throw failure;
+  }
+
+  /**
+   * Throws why something failed: the loss of the device, where that is the cause, says more than a refused mapping. Some
+   * implementations (wgpu) refuse first and announce the loss a few turns later.
+   */
+  async rethrow(error: unknown): Promise<never> {
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, LOSS_ANNOUNCED_WITHIN))]);
+    this.check();
+    throw error;
   }
 
   /** The failure as it stands, without throwing or clearing it. */

@@ -72,21 +72,18 @@ export class ReadbackRing {
   private async map(slot: Slot): Promise<ArrayBuffer[]> {
     try {
       await this.device.wait(slot.buffer.mapAsync(GPUMapMode.READ, 0, this.size));
-    } catch (error) {
-      // The loss of the device, where that is the cause, says more than the refused mapping.
-      await Promise.resolve();
+      const bytes = slot.buffer.getMappedRange();
+      let offset = 0;
+      const results = this.parts.map((part) => {
+        offset += part.size;
+        return bytes.slice(offset - part.size, offset);
+      });
+      slot.buffer.unmap();
       this.device.check();
-      throw error;
+      return results;
+    } catch (error) {
+      return this.device.rethrow(error);
     }
-    const bytes = slot.buffer.getMappedRange();
-    let offset = 0;
-    const results = this.parts.map((part) => {
-      offset += part.size;
-      return bytes.slice(offset - part.size, offset);
-    });
-    slot.buffer.unmap();
-    this.device.check();
-    return results;
   }
 
   destroy(): void {
