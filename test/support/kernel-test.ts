@@ -5,6 +5,9 @@ import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { worstDeviation } from '../../src/tuning/comparison.ts';
 import { expectedOf, sampleInputs } from '../../src/tuning/qualification.ts';
 import { testDevice } from './device.ts';
+import { uniformNumbers } from './uniform-numbers.ts';
+
+export { uniformNumbers };
 
 /** Registers a test for each ragged case of a kernel: every variant that the adapter offers against the reference. */
 export function testKernel<Problem>(kernel: Kernel<Problem>): void {
@@ -39,13 +42,4 @@ export function assertWithin(what: string, actual: ArrayLike<number>, value: Arr
   if (ratio > 1) {
     assert.unreachable(`${what}[${element}] is ${actual[element]}, expected ${value[element]} within ${error[element]} (${ratio.toPrecision(3)} times the bound)`);
   }
-}
-
-/** Reproducible numbers in [-1, 1) that float32 holds exactly. */
-export function uniformNumbers(seed: number): () => number {
-  let state = (seed * 0x9e3779b9 + 0x85ebca6b) >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return ((state >>> 8) / 2 ** 23) - 1;
-  };
 }
