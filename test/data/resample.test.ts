@@ -38,8 +38,9 @@ test('the same picture as Node\'s decoder makes, within a few grey levels where 
     const ours = stretchToSquare({ width, height, data }, size);
     const apart = ours.map((value, i) => Math.abs(value - node[i]));
     const mean = apart.reduce((sum, value) => sum + value, 0) / apart.length;
+    const worst = apart.reduce((most, value) => Math.max(most, value), 0);
     // sharp rounds between its two passes and takes coarser weights; an edge amplifies both.
-    assert.ok(mean < 0.5 && Math.max(...apart) <= 6, `${width}x${height} to ${size}: ${mean} on average, at most ${Math.max(...apart)}`);
+    assert.ok(mean < 0.5 && worst <= 6, `${width}x${height} to ${size}: ${mean} on average, at most ${worst}`);
   }
 });
 
