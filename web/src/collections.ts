@@ -1,4 +1,4 @@
-import { forget, keep, readKept } from './kept-files.ts';
+import { forget, indexesOf, keep, readKept } from './kept-files.ts';
 import type { Picture } from './engine.ts';
 
 /** Pictures that can be searched. */
@@ -9,7 +9,7 @@ export interface Collection {
   /** An element that shows picture i. */
   thumbnail(index: number): HTMLElement;
   /** Picture i for the network. */
-  picture(index: number): Promise<Picture>;
+  picture(index: number): Picture;
 }
 
 /** The emoji that come with the page: one sheet of tiles. */
@@ -42,13 +42,9 @@ export class EmojiCollection implements Collection {
     return tile;
   }
 
-  async picture(index: number): Promise<Picture> {
+  picture(index: number): Picture {
     const { columns, tile } = this.layout;
-    const context = new OffscreenCanvas(tile, tile).getContext('2d') as OffscreenCanvasRenderingContext2D;
-    const bitmap = await createImageBitmap(this.sheet, (index % columns) * tile, Math.floor(index / columns) * tile, tile, tile);
-    context.drawImage(bitmap, 0, 0);
-    bitmap.close();
-    return context.getImageData(0, 0, tile, tile);
+    return { sheet: this.sheet, left: (index % columns) * tile, top: Math.floor(index / columns) * tile, side: tile };
   }
 }
 
@@ -97,7 +93,7 @@ export class OwnCollection implements Collection {
   }
 
   async forget(): Promise<void> {
-    await forget(LIBRARY);
+    await Promise.all([forget(LIBRARY), forget(indexesOf(this.id))]);
     this.urls.forEach((url) => URL.revokeObjectURL(url));
     this.entries.length = this.names.length = this.urls.length = 0;
   }
@@ -111,8 +107,8 @@ export class OwnCollection implements Collection {
     return image;
   }
 
-  picture(index: number): Promise<Picture> {
-    return Promise.resolve(this.entries[index].copy);
+  picture(index: number): Picture {
+    return this.entries[index].copy;
   }
 }
 

@@ -13,15 +13,15 @@ const LINE = 0.022;
 export class DrawingPad {
   private readonly context: CanvasRenderingContext2D;
   private readonly strokes: Stroke[] = [];
-  private backdrop: ImageBitmap | undefined;
-  private drawing: Stroke | undefined;
+  private backdrop: { readonly picture: Blob; readonly bitmap: ImageBitmap } | undefined;
+  private drawing: { readonly pointer: number; readonly stroke: Stroke } | undefined;
 
   /** @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by */
   constructor(private readonly canvas: HTMLCanvasElement, private readonly onChange: () => void) {
     this.context = canvas.getContext('2d') as CanvasRenderingContext2D;
     canvas.addEventListener('pointerdown', (event) => this.begin(event));
     canvas.addEventListener('pointermove', (event) => this.extend(event));
-    for (const type of ['pointerup', 'pointercancel'] as const) canvas.addEventListener(type, () => this.end());
+    for (const type of ['pointerup', 'pointercancel'] as const) canvas.addEventListener(type, (event) => this.end(event));
     canvas.addEventListener('keydown', (event) => {
       if (event.key.toLowerCase() === 'z' && (event.ctrlKey || event.metaKey)) this.undo();
       else if (event.key === 'Delete' || event.key === 'Backspace') this.clear();
@@ -48,17 +48,21 @@ export class DrawingPad {
 
   /** Takes a picture in place of a drawing. */
   async show(picture: Blob): Promise<void> {
-    this.backdrop = await createImageBitmap(picture);
+    this.backdrop = { picture, bitmap: await createImageBitmap(picture, { imageOrientation: 'from-image' }) };
     this.strokes.length = 0;
     this.changed();
   }
 
-  /** What is there, cut to its bounds: networks have seen sketches that fill their square. */
-  picture(): RgbaImage {
+  /**
+   * What is there. A picture is handed over as it came, so that its numbers are those of any other runtime; a drawing is cut
+   * to its bounds: networks have seen sketches that fill their square.
+   */
+  picture(): Blob | RgbaImage {
+    if (this.backdrop !== undefined && this.strokes.length === 0) return this.backdrop.picture;
     const context = new OffscreenCanvas(SIDE, SIDE).getContext('2d') as OffscreenCanvasRenderingContext2D;
     context.fillStyle = '#fff';
     context.fillRect(0, 0, SIDE, SIDE);
-    if (this.backdrop !== undefined) context.drawImage(this.backdrop, 0, 0, SIDE, SIDE);
+    if (this.backdrop !== undefined) context.drawImage(this.backdrop.bitmap, 0, 0, SIDE, SIDE);
     const points = this.strokes.flat();
     if (points.length > 0 && this.backdrop === undefined) {
       const bounds = { left: Math.min(...points.map(({ x }) => x)), top: Math.min(...points.map(({ y }) => y)), right: Math.max(...points.map(({ x }) => x)), bottom: Math.max(...points.map(({ y }) => y)) };
@@ -73,22 +77,23 @@ export class DrawingPad {
   }
 
   private begin(event: PointerEvent): void {
-    if (event.button !== 0) return;
+    // A second finger, or the palm beside a pen, draws nothing.
+    if (event.button !== 0 || this.drawing !== undefined) return;
     this.canvas.setPointerCapture(event.pointerId);
-    this.drawing = [this.place(event)];
-    this.strokes.push(this.drawing);
+    this.drawing = { pointer: event.pointerId, stroke: [this.place(event)] };
+    this.strokes.push(this.drawing.stroke);
     this.paint();
   }
 
   private extend(event: PointerEvent): void {
-    if (this.drawing === undefined) return;
+    if (this.drawing?.pointer !== event.pointerId) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    for (const each of events.length > 0 ? events : [event]) this.drawing.push(this.place(each));
+    for (const each of events.length > 0 ? events : [event]) this.drawing.stroke.push(this.place(each));
     this.paint();
   }
 
-  private end(): void {
-    if (this.drawing === undefined) return;
+  private end(event: PointerEvent): void {
+    if (this.drawing?.pointer !== event.pointerId) return;
     this.drawing = undefined;
     this.onChange();
   }
@@ -109,7 +114,7 @@ export class DrawingPad {
     if (this.canvas.width !== side || this.canvas.height !== side) this.canvas.width = this.canvas.height = side;
     this.context.fillStyle = '#fff';
     this.context.fillRect(0, 0, side, side);
-    if (this.backdrop !== undefined) this.context.drawImage(this.backdrop, 0, 0, side, side);
+    if (this.backdrop !== undefined) this.context.drawImage(this.backdrop.bitmap, 0, 0, side, side);
     drawStrokes(this.context, this.strokes, ({ x, y }) => ({ x: x * side, y: y * side }), LINE * side);
   }
 }

@@ -19,8 +19,17 @@ const COPY_SIDE = 256;
 /** Steps between the checkpoints to which a lost device falls back. */
 const CHECKPOINT_STEPS = 10;
 
-/** A picture as the page hands it over: a file, or what was drawn. */
-export type Picture = Blob | RgbaImage;
+/** A square of a sheet that holds many pictures. */
+export interface Tile {
+  readonly sheet: Blob;
+  readonly left: number;
+  readonly top: number;
+  /** In pixels. */
+  readonly side: number;
+}
+
+/** A picture as the page hands it over: a file, what was drawn, or a part of a file. */
+export type Picture = Blob | RgbaImage | Tile;
 
 export interface ModelSummary {
   readonly name: string;
@@ -292,7 +301,20 @@ export class Engine {
 const QUERY: Sample = { domain: 'sketch', className: '', name: 'the query' };
 
 async function squareOf(picture: Picture, size: number, name: string): Promise<Uint8Array> {
-  return stretchToSquare(picture instanceof Blob ? await decodePicture(picture, name) : picture, size);
+  if (picture instanceof Blob) return stretchToSquare(await decodePicture(picture, name), size);
+  return stretchToSquare('sheet' in picture ? await cutTile(picture, name) : picture, size);
+}
+
+/** Sheets are decoded once a call: tiles that came in one message share one of them. */
+const sheets = new WeakMap<Blob, Promise<RgbaImage>>();
+
+async function cutTile({ sheet, left, top, side }: Tile, name: string): Promise<RgbaImage> {
+  const decoding = sheets.get(sheet) ?? decodePicture(sheet, name);
+  sheets.set(sheet, decoding);
+  const { width, data } = await decoding;
+  const tile = new Uint8Array(4 * side * side);
+  for (let y = 0; y < side; y++) tile.set(data.subarray(4 * ((top + y) * width + left), 4 * ((top + y) * width + left + side)), 4 * side * y);
+  return { width: side, height: side, data: tile };
 }
 
 function withAlpha(rgb: Uint8Array): Uint8Array {

@@ -1,5 +1,8 @@
 /** Files that the page keeps for its next visit, in the browser's private file system (OPFS). */
 
+/** Where the indexes of a collection are kept, one for each model. */
+export const indexesOf = (collection: string): string => `indexes/${collection}`;
+
 async function folderOf(path: string, create: boolean): Promise<{ folder: FileSystemDirectoryHandle; name: string }> {
   const names = path.split('/');
   const name = names.pop() as string;

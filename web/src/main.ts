@@ -41,7 +41,10 @@ function showCollections(): void {
   collectionSelect.selectedIndex = selected;
 }
 
-const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => void searching.search(pad.empty ? undefined : pad.picture()));
+const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => {
+  for (const id of ['undo', 'clear']) element<HTMLButtonElement>(id).disabled = pad.empty;
+  void searching.search(pad.empty ? undefined : pad.picture());
+});
 element('undo').addEventListener('click', () => pad.undo());
 element('clear').addEventListener('click', () => pad.clear());
 const showPicture = (picture: Blob | undefined): void => {
@@ -49,14 +52,19 @@ const showPicture = (picture: Blob | undefined): void => {
   pad.show(picture).catch((error: unknown) => trouble(`This picture cannot be read: ${explain(error)}`));
 };
 const queryFile = element<HTMLInputElement>('query-file');
-queryFile.addEventListener('change', () => showPicture(queryFile.files?.[0]));
+queryFile.addEventListener('change', () => {
+  showPicture(queryFile.files?.[0]);
+  queryFile.value = '';
+});
 element('pad').addEventListener('drop', (event) => showPicture(event.dataTransfer?.files[0]));
 document.addEventListener('paste', (event) => showPicture([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))));
 
 const openInput = element<HTMLInputElement>('open-model');
 openInput.addEventListener('change', () => {
   const file = openInput.files?.[0];
+  openInput.value = '';
   if (file === undefined) return;
+  trouble();
   void file
     .arrayBuffer()
     .then(async (bytes) => offer(await engine.openModel(new Uint8Array(bytes), file.name)))
@@ -66,32 +74,36 @@ openInput.addEventListener('change', () => {
 /** What is on the pad, as a file. */
 async function sketchOnPad(): Promise<Blob | undefined> {
   if (pad.empty) return undefined;
-  const { width, height, data } = pad.picture();
+  const drawn = pad.picture();
+  if (drawn instanceof Blob) return drawn;
+  const { width, height, data } = drawn;
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext('2d')?.putImageData(new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height), 0, 0);
   return canvas.convertToBlob({ type: 'image/png' });
 }
 
 try {
-  status('Looking for a graphics adapter …');
+  status('Loading …');
+  const files = Promise.all([EmojiCollection.load(), bytesOf('./model.safetensors'), bytesOf('./index.safetensors')]);
+  // Without an adapter nobody needs them, whatever becomes of them.
+  files.catch(() => undefined);
   element('adapter').textContent = await engine.adapter();
-  status('Loading the model …');
-  const [emoji, model, index] = await Promise.all([EmojiCollection.load(), bytesOf('./model.safetensors'), bytesOf('./index.safetensors')]);
+  const [emoji, model, index] = await files;
   const summary = await engine.openModel(model, 'Emoji');
   collections.push(emoji);
   searching.provide(emoji, summary.checksum, (await engine.openIndex(summary.checksum, index, 'index.safetensors')).embeddings);
-  const own = await ownPictures(engine, async (collection) => {
+  const own = await ownPictures(engine, async (collection, onProgress) => {
     searching.invalidate(collection);
     showCollections();
     if (collection.names.length === 0) return;
     collectionSelect.selectedIndex = collections.indexOf(collection);
     const current = inUse();
-    if (current !== undefined) await searching.embeddingsOf(collection, current, (done, total) => status(`Embedding your pictures: ${done} of ${total}`));
+    if (current !== undefined) await searching.embeddingsOf(collection, current, onProgress);
     useSelected();
   });
   collections.push(own);
   showCollections();
-  new TrainingView(engine, inUse, sketchOnPad, offer);
+  new TrainingView(engine, inUse, sketchOnPad, offer, (training) => searching.wait(training ? 'The search waits until the training is paused or done.' : undefined));
   offer(summary);
   status('Getting ready …');
   // Compiles now what the first stroke will need.
@@ -99,8 +111,10 @@ try {
   if (pad.empty) status('Draw something.');
   document.documentElement.dataset.ready = 'true';
 } catch (error) {
-  status('This page cannot work here.');
-  trouble(explain(error));
+  status('This page cannot search here.');
+  trouble(`Nothing can be computed here: ${explain(error)}`);
+  element('adapter').textContent = 'no graphics adapter';
+  document.querySelector('main')?.toggleAttribute('inert', true);
 }
 
 async function bytesOf(address: string): Promise<Uint8Array> {

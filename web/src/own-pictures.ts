@@ -4,11 +4,12 @@ import type { Engine } from './engine.ts';
 import { element, explain, picturesOf, trouble } from './page.ts';
 
 /** The view of the visitor's own pictures: takes them, makes small copies, and tells when they can be searched. */
-export async function ownPictures(engine: Remote<Engine>, onChange: (collection: OwnCollection) => Promise<void>): Promise<OwnCollection> {
+export async function ownPictures(engine: Remote<Engine>, onChange: (collection: OwnCollection, onProgress: (done: number, total: number) => void) => Promise<void>): Promise<OwnCollection> {
   const collection = await OwnCollection.restore();
   const status = element('own-status');
   const progress = element<HTMLProgressElement>('own-progress');
   const forget = element<HTMLButtonElement>('own-forget');
+  const inputs = ['own-folder', 'own-files'].map((id) => element<HTMLInputElement>(id));
   const show = (): void => {
     forget.hidden = collection.names.length === 0;
     if (collection.names.length > 0) status.textContent = `${collection.names.length} pictures, kept on this device.`;
@@ -18,6 +19,9 @@ export async function ownPictures(engine: Remote<Engine>, onChange: (collection:
       status.textContent = 'There was no picture among these files.';
       return;
     }
+    trouble();
+    inputs.forEach((input) => (input.disabled = true));
+    forget.disabled = true;
     progress.hidden = false;
     progress.max = files.length;
     const copies: { name: string; copy: Blob }[] = [];
@@ -34,16 +38,22 @@ export async function ownPictures(engine: Remote<Engine>, onChange: (collection:
       show();
       if (!kept) status.textContent = `${collection.names.length} pictures. This browser does not keep them for the next visit.`;
       if (unreadable.length > 0) status.textContent += ` Not readable: ${unreadable.slice(0, 5).join(', ')}${unreadable.length > 5 ? ` and ${unreadable.length - 5} more` : ''}.`;
-      progress.removeAttribute('value');
-      await onChange(collection);
+      const said = status.textContent;
+      await onChange(collection, (done, total) => {
+        progress.max = total;
+        progress.value = done;
+        status.textContent = `Embedding ${done} of ${total}`;
+      });
+      status.textContent = said;
     } catch (error) {
       trouble(explain(error));
     } finally {
       progress.hidden = true;
+      inputs.forEach((input) => (input.disabled = false));
+      forget.disabled = false;
     }
   };
-  for (const id of ['own-folder', 'own-files']) {
-    const input = element<HTMLInputElement>(id);
+  for (const input of inputs) {
     input.addEventListener('change', () => {
       void add(picturesOf(input.files ?? []));
       input.value = '';
@@ -53,14 +63,15 @@ export async function ownPictures(engine: Remote<Engine>, onChange: (collection:
     void collection.forget().then(() => {
       status.textContent = 'They are forgotten.';
       show();
-      return onChange(collection);
+      return onChange(collection, () => undefined);
     });
   });
   document.addEventListener('dragover', (event) => event.preventDefault());
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     if ((event.target as HTMLElement).id === 'pad' || event.dataTransfer === null) return;
-    void filesIn([...event.dataTransfer.items]).then(async (files) => add(picturesOf(files)));
+    if (inputs[0].disabled) return;
+    void filesIn([...event.dataTransfer.items]).then((files) => add(picturesOf(files)));
   });
   show();
   return collection;

@@ -1,7 +1,7 @@
 import { proxy, type Remote } from 'comlink';
 import type { Collection } from './collections.ts';
 import type { Engine, ModelSummary, Picture } from './engine.ts';
-import { keep, readKept } from './kept-files.ts';
+import { indexesOf, keep, readKept } from './kept-files.ts';
 import { element, explain, trouble } from './page.ts';
 
 const SHOWN = 20;
@@ -13,6 +13,7 @@ export class Searching {
   private readonly embeddings = new Map<string, Promise<Float32Array>>();
   private wanted: Picture | undefined;
   private running = false;
+  private waiting: string | undefined;
 
   constructor(private readonly engine: Remote<Engine>, private readonly status: (text: string) => void) {}
 
@@ -30,6 +31,12 @@ export class Searching {
     this.model = model;
     this.collection = collection;
     if (this.wanted !== undefined) void this.search(this.wanted);
+  }
+
+  /** Says why a search takes long, until there is no reason any more. */
+  wait(reason: string | undefined): void {
+    this.waiting = reason;
+    if (reason !== undefined && this.running) this.status(reason);
   }
 
   /** Shows the nearest pictures; while one search is under way, only the latest sketch waits. */
@@ -61,13 +68,13 @@ export class Searching {
   }
 
   private async readOrEmbed(collection: Collection, model: ModelSummary, onProgress?: (done: number, total: number) => void): Promise<Float32Array> {
-    const path = `indexes/${collection.id}-${model.checksum.slice(0, 16)}.safetensors`;
+    const path = `${indexesOf(collection.id)}/${model.checksum.slice(0, 16)}.safetensors`;
     const kept = await readKept(path);
     if (kept !== undefined) {
       const index = await this.engine.openIndex(model.checksum, new Uint8Array(await kept.arrayBuffer()), 'the kept index').catch(() => undefined);
       if (index !== undefined && JSON.stringify(index.paths) === JSON.stringify(collection.names)) return index.embeddings;
     }
-    const pictures = await Promise.all(collection.names.map(async (name, index) => ({ name, picture: await collection.picture(index) })));
+    const pictures = collection.names.map((name, index) => ({ name, picture: collection.picture(index) }));
     const { embeddings } = await this.engine.embed(model.checksum, pictures, onProgress && proxy(onProgress));
     await keep(path, await this.engine.saveIndex(model.checksum, embeddings, collection.names));
     return embeddings;
@@ -88,7 +95,8 @@ export class Searching {
         this.status('There are no pictures of your own yet.');
         return;
       }
-      const embeddings = await this.embeddingsOf(collection, model, (done, total) => this.status(`Embedding the pictures for this model: ${done} of ${total}`));
+      const embeddings = await this.embeddingsOf(collection, model, (done, total) => this.status(`Embedding the pictures by this model: ${done} of ${total}`));
+      this.status(this.waiting ?? 'Searching …');
       const found = await this.engine.search(model.checksum, query, embeddings, SHOWN);
       list.replaceChildren(...found.results.map(({ index, score }) => item(collection, index, score)));
       const stages = Object.entries(found.times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`);

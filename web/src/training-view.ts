@@ -22,8 +22,9 @@ export class TrainingView {
    * @param model the model in use
    * @param sketch what is on the pad, or undefined
    * @param onTrained hears of the trained model
+   * @param onBusy hears when the device is taken, and when it is free again
    */
-  constructor(private readonly engine: Remote<Engine>, private readonly model: () => ModelSummary | undefined, private readonly sketch: () => Promise<Blob | undefined>, private readonly onTrained: (model: ModelSummary) => void) {
+  constructor(private readonly engine: Remote<Engine>, private readonly model: () => ModelSummary | undefined, private readonly sketch: () => Promise<Blob | undefined>, private readonly onTrained: (model: ModelSummary) => void, private readonly onBusy: (busy: boolean) => void) {
     element('class-form').addEventListener('submit', (event) => {
       event.preventDefault();
       const input = element<HTMLInputElement>('class-name');
@@ -37,7 +38,10 @@ export class TrainingView {
       folder.value = '';
     });
     element('train-start').addEventListener('click', () => void this.start());
-    element('train-pause').addEventListener('click', () => void this.engine.pause());
+    element('train-pause').addEventListener('click', () => {
+      this.status('Pausing after the steps that are under way …');
+      void this.engine.pause();
+    });
     element('train-resume').addEventListener('click', () => void this.run((report, note) => this.engine.continueTraining(report, note)));
     element('train-save').addEventListener('click', () => void this.save());
     this.show();
@@ -104,7 +108,7 @@ export class TrainingView {
     holder.className = 'button';
     holder.textContent = text;
     const input = document.createElement('input');
-    Object.assign(input, { type: 'file', accept: 'image/*', multiple: true, hidden: true, ariaLabel: label });
+    Object.assign(input, { type: 'file', accept: 'image/*', multiple: true, className: 'file', ariaLabel: label });
     input.addEventListener('change', () => {
       target.push(...picturesOf(input.files ?? []));
       this.show();
@@ -153,6 +157,7 @@ export class TrainingView {
   }
 
   private buttons(state: 'running' | 'paused' | 'done'): void {
+    this.onBusy(state === 'running');
     element<HTMLButtonElement>('train-start').disabled = state === 'running' || this.complete.length < 2;
     element('train-pause').hidden = state !== 'running';
     element('train-resume').hidden = state !== 'paused';
