@@ -10,11 +10,16 @@ export type Stroke = readonly { readonly x: number; readonly y: number }[];
 /** Distance between the points of a stroke, as a share of the side. */
 const PACE = 0.025;
 
-/** The outlines of a class as a set draws it; the browser measures its curves. */
-export async function emojiStrokes(page: Page, className: string, set: string): Promise<Stroke[]> {
+/** How a set draws a class: the content of an SVG, and the side of its square. */
+export async function emojiDrawing(className: string, set: string): Promise<{ readonly body: string; readonly side: number }> {
   const icon = (await emojiClasses()).find(({ name }) => name === className)?.icons[set];
   if (icon === undefined) throw new Error(`${set} has no emoji of the class ${className}`);
   const { icons, width = 16 } = JSON.parse(await readFile(createRequire(import.meta.url).resolve(`@iconify-json/${set}/icons.json`), 'utf8')) as { icons: Record<string, { body: string }>; width?: number };
+  return { body: icons[icon].body, side: width };
+}
+
+/** The outlines of a class as a set draws it; the browser measures its curves. */
+export async function emojiStrokes(page: Page, className: string, set: string): Promise<Stroke[]> {
   return page.evaluate(
     ({ body, side, pace }) => {
       const holder = document.createElement('div');
@@ -42,7 +47,7 @@ export async function emojiStrokes(page: Page, className: string, set: string): 
       holder.remove();
       return strokes.filter((stroke) => stroke.length > 1);
     },
-    { body: icons[icon].body, side: width, pace: PACE },
+    { ...(await emojiDrawing(className, set)), pace: PACE },
   );
 }
 

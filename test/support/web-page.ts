@@ -74,3 +74,13 @@ export async function openPage(browser: Browser, address: string, options: Brows
 export async function ready(page: Page): Promise<void> {
   await page.waitForSelector('html[data-ready=true]', { state: 'attached' });
 }
+
+/** Waits until the page has answered to what is on the pad. */
+export async function answered(page: Page): Promise<void> {
+  await page.waitForSelector('#results[aria-busy=false]', { state: 'attached' });
+}
+
+/** Names of the pictures that the page shows, best first. */
+export function found(page: Page): Promise<string[]> {
+  return page.$$eval('#results li span:first-of-type', (names) => names.map(({ textContent }) => textContent));
+}

@@ -245,7 +245,7 @@ export class Engine {
     const { settings, imageSize } = readModelDescription(file, name);
     const parameters = [...file.state.values()].reduce((sum, { values }) => sum + values.length, 0);
     const summary = { name, checksum: file.checksum, imageSize, dimension: settings.embedding, parameters };
-    this.models.set(file.checksum, { file, summary });
+    this.models.set(file.checksum, { file, summary, onDevice: this.models.get(file.checksum)?.onDevice });
     return summary;
   }
 

@@ -44,6 +44,7 @@ export class Searching {
     this.wanted = query;
     if (this.running) return;
     this.running = true;
+    element('results').ariaBusy = 'true';
     try {
       let done: Picture | undefined;
       do {
@@ -52,6 +53,7 @@ export class Searching {
       } while (this.wanted !== done);
     } finally {
       this.running = false;
+      element('results').ariaBusy = 'false';
     }
   }
 

@@ -122,7 +122,6 @@ export class TrainingView {
     if (model === undefined) return;
     this.started = model;
     this.curve.clear();
-    element('comparison').hidden = true;
     const steps = element<HTMLInputElement>('train-steps').valueAsNumber;
     const learningRate = element<HTMLInputElement>('train-rate').valueAsNumber;
     if (!Number.isInteger(steps) || steps < 2 || !(learningRate > 0)) {
@@ -135,6 +134,7 @@ export class TrainingView {
 
   private async run(work: (report: (report: { step: number; steps: number; loss: number }) => void, note: (text: string) => void) => Promise<TrainingOutcome>): Promise<void> {
     this.buttons('running');
+    element('comparison').hidden = true;
     this.status('Compiling …');
     trouble();
     try {
@@ -146,6 +146,7 @@ export class TrainingView {
       this.checkpoint = checksum;
       const model = await this.engine.summary(checksum);
       this.buttons(stopped ? 'paused' : 'done');
+      element('train-status').dataset.checksum = checksum;
       this.status(`${stopped ? 'Paused' : 'Done'} after ${stepsDone} steps. Checksum ${checksum.slice(0, 12)}.`);
       this.onTrained(model);
       await this.compare(model);
