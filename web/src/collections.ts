@@ -20,7 +20,7 @@ export class EmojiCollection implements Collection {
 
   private constructor(private readonly sheet: Blob, private readonly url: string, private readonly layout: SheetLayout) {
     this.names = layout.names;
-    this.title = `${layout.names.length} emoji of ${layout.classes} classes it never saw`;
+    this.title = `${layout.names.length} emoji it never saw`;
   }
 
   static async load(): Promise<EmojiCollection> {
@@ -52,7 +52,6 @@ interface SheetLayout {
   /** Side of a tile in pixels. */
   readonly tile: number;
   readonly columns: number;
-  readonly classes: number;
   /** Of each tile, row after row: its class and who drew it. */
   readonly names: readonly string[];
 }
