@@ -11,11 +11,11 @@ import type { Remote } from 'comlink';
 import type { Browser } from 'playwright-core';
 import { denoExecutable } from '../../scripts/deno.ts';
 import { adapterEnvironment } from '../../src/platform/adapter.ts';
-import { openIndex } from '../../src/retrieval/index-file.ts';
 import type { Engine } from '../../web/src/engine.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { writeEmoji } from '../support/emoji-folder.ts';
 import { draw, emojiStrokes } from '../support/emoji-strokes.ts';
+import type { Answer } from '../runtimes/search-pictures.ts';
 import { answered, found, openPage, ready, servePage, type Site } from '../support/web-page.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -120,22 +120,14 @@ test('a picture is pasted, and dropped on the pad', async () => {
 });
 
 test('one model, index and query: the same ten best, and the same embeddings, in Chromium, Node and Deno', async () => {
-  const queries = path.join(folder, 'queries');
   // One as large as the network's input; one that is larger, which Node resamples by another library.
   const sketches = [await sketchFile('high voltage', SIDE), await sketchFile('spoon', 96)];
-
   const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
-  const command = async (program: readonly string[], ...words: string[]): Promise<string> =>
-    (await promisify(execFile)(program[0], [...program.slice(1), path.join(root, 'src/cli/main.ts'), ...words], { env, cwd: root })).stdout;
-  const runtimes = { node: [process.execPath, '--import', 'tsx'], deno: [denoExecutable(), 'run', '--allow-all', '--no-check'] };
-  const elsewhere = async (runtime: keyof typeof runtimes): Promise<{ tenBest: string[][]; embeddings: Float32Array }> => {
-    const json = await command(runtimes[runtime], 'search', ...sketches, '--model', publicFile('model.safetensors'), '--index', publicFile('index.safetensors'), '--json');
-    const out = path.join(folder, `${runtime}.safetensors`);
-    await command(runtimes[runtime], 'embed', '--model', publicFile('model.safetensors'), '--images', queries, '--out', out);
-    const answers = JSON.parse(json) as { results: { path: string }[] }[];
-    return { tenBest: answers.map(({ results }) => results.map((result) => result.path)), embeddings: openIndex(await readFile(out)).embeddings };
+  const elsewhere = async (program: string, ...options: string[]): Promise<Answer[]> => {
+    const words = [path.join(root, 'test/runtimes/search-pictures.ts'), publicFile('model.safetensors'), publicFile('index.safetensors'), ...sketches];
+    return JSON.parse((await promisify(execFile)(program, [...options, ...words], { env, cwd: root })).stdout) as Answer[];
   };
-  const [node, deno] = [await elsewhere('node'), await elsewhere('deno')];
+  const [node, deno] = [await elsewhere(process.execPath, '--import', 'tsx'), await elsewhere(denoExecutable(), 'run', '--allow-all', '--no-check')];
 
   const { page, errors } = await openPage(browser, site.address);
   await ready(page);
@@ -156,12 +148,12 @@ test('one model, index and query: the same ten best, and the same embeddings, in
     await Promise.all(sketches.map(async (sketch) => `data:image/png;base64,${(await readFile(sketch)).toString('base64')}`)),
   );
 
-  assert.equal(tenBest, node.tenBest);
-  assert.equal(tenBest, deno.tenBest);
-  const apart = (query: number, other: Float32Array): number => Math.max(...other.slice(query * 128, (query + 1) * 128).map((value, i) => Math.abs(value - embeddings[query * 128 + i])));
-  console.log(`embeddings, largest difference to Chromium: Node ${apart(0, node.embeddings)}, Deno ${apart(0, deno.embeddings).toExponential(1)}; of a resampled picture: Node ${apart(1, node.embeddings).toExponential(1)}`);
-  assert.is(apart(0, node.embeddings), 0, 'both are Dawn on SwiftShader');
-  assert.ok(apart(0, deno.embeddings) < DENO_BOUND);
+  const dimension = embeddings.length / sketches.length;
+  const apart = (answers: readonly Answer[], query: number): number => Math.max(...answers[query].embedding.map((value, i) => Math.abs(value - embeddings[query * dimension + i])));
+  console.log(`embeddings, largest difference to Chromium's: Node ${apart(node, 0)}, Deno ${apart(deno, 0).toExponential(1)}; of a resampled picture: Node ${apart(node, 1).toExponential(1)}`);
+  for (const answers of [node, deno]) assert.equal(tenBest, answers.map((answer) => answer.tenBest));
+  assert.is(apart(node, 0), 0, 'both are Dawn on SwiftShader');
+  assert.ok(apart(deno, 0) < DENO_BOUND);
   assert.equal(errors, []);
   await page.context().close();
 });
