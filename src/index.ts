@@ -38,7 +38,10 @@ export { Network, Pass, type BatchNormMode, type NetworkSettings } from './nn/la
 export { adamSettings, sgdSettings, trainingUpdate, type OptimizerSettings, type ParameterGroup } from './nn/optimizers.ts';
 export { ResNet50, type ResNet50Settings } from './nn/resnet.ts';
 export { Classifier, RetrievalNetwork, type RetrievalNetworkSettings } from './nn/retrieval-network.ts';
-export { initializeNetwork, readState, StateMismatchError, writeState, type State } from './nn/state.ts';
+export { describeInitial, initializeNetwork, readState, StateMismatchError, writeState, type LoadReport, type State } from './nn/state.ts';
+export { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS, InputConventionError, parseInputConvention, pixelNormalization, type InputConvention, type PixelNormalization } from './nn/pixels.ts';
+export { readPretrainedResNet50, type PretrainedOptions, type PretrainedResNet50 } from './nn/pretrained.ts';
+export { retrievalOnnx, type RetrievalOnnxOptions } from './nn/retrieval-onnx.ts';
 
 // Data: what a data set is, batches, augmentation.
 export { DEFAULT_AUGMENTATION, type Augmentation } from './data/augmentation.ts';
@@ -49,16 +52,20 @@ export { balancedSampler, shuffledSampler, type Sampler } from './data/sampler.t
 // Training, from a whole run down to its parts.
 export { PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval, type TrainRetrievalOptions } from './training/run.ts';
 export { CheckpointError, modelChecksum, parseModel, serializeModel, type ModelFile } from './training/checkpoint.ts';
+export { parseWeights, type StartingWeights } from './training/weights.ts';
 export { classificationObjective, imageInput, retrievalObjective, type Objective, type RetrievalLosses } from './training/objectives.ts';
 export { classKnowledge, retrievalStateFrom } from './training/knowledge.ts';
 export { learningRateAt, type Schedule } from './training/schedule.ts';
 export { NonFiniteError, Trainer, type StepReport, type TrainerOptions } from './training/trainer.ts';
 
 // Retrieval: embeddings, search, metrics.
-export { modelEmbeddings, openRetrievalModel, type ImageRows, type RetrievalModel } from './training/model.ts';
+export { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows, type NetworkInput, type RetrievalModel } from './training/model.ts';
 export { evaluateNetwork, unseenTask, validationTask, type Evaluation, type RetrievalTask } from './training/evaluation.ts';
 export { evaluateRetrieval, rankGallery, RetrievalError, type RetrievalMetrics } from './retrieval/metrics.ts';
 export { assertSameModel, IndexFileError, IndexModelMismatchError, openIndex, serializeIndex, type RetrievalIndex } from './retrieval/index-file.ts';
 
 // Files.
 export { parseSafetensors, SafetensorsError, serializeSafetensors } from './formats/safetensors.ts';
+export { PyTorchFileError } from './formats/pytorch.ts';
+export { floatsOf, parseTensorFile, TensorFileError, type FileTensor, type TensorFile } from './formats/tensor-file.ts';
+export { serializeOnnx, type OnnxModel } from './formats/onnx.ts';

@@ -5,13 +5,15 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, exportCommand, weightsCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.

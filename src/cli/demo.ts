@@ -151,11 +151,11 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
 }
 
 /** Random weights, and the starting ones with the embedding that their classifier gives (method.md, Initialisation). */
-async function evaluateUntrained(device: Device, chooser: Chooser | undefined, dataset: Dataset, { seed, network: settings, imageSize }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
+async function evaluateUntrained(device: Device, chooser: Chooser | undefined, dataset: Dataset, { seed, network: settings, imageSize, pixels }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
   const storage = new Storage(device, chooser);
   const network = new RetrievalNetwork({ ...settings, classes: dataset.seenClasses.length, teacherClasses: 0 });
   await initializeNetwork(network, storage, seed);
-  const embeddings = await modelEmbeddings({ network, storage, imageSize });
+  const embeddings = await modelEmbeddings({ network, storage, imageSize, pixels });
   try {
     const evaluations = [{ name: 'Random weights', metrics: (await evaluateWithProgress(embeddings, dataset)).metrics }];
     if (start !== undefined) {
