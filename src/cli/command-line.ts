@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
 import { readJsonFile, type Command } from './command.ts';
+import { dataCheckCommand } from './data-check.ts';
+import { dataHowCommand } from './data-how.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
@@ -13,7 +15,7 @@ import { tuneCommand } from './tune.ts';
 import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, exportCommand, weightsCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.
@@ -49,7 +51,8 @@ function newParser(commands: readonly Command[], onOptions: (values: Readonly<Re
 }
 
 function register(parser: Parser, { name, summary, options, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
-  const sub = parser.command(name).description(summary);
+  const words = name.split(' ');
+  const sub = parent(parser, words.slice(0, -1)).command(words[words.length - 1]).description(summary);
   for (const [key, option] of Object.entries(options)) {
     const flag = `--${optionName(key)}`;
     const declared = new ParserOption(option.placeholder === '' ? flag : `${flag} <${option.placeholder}>`, describeOption(option));
@@ -67,4 +70,11 @@ function register(parser: Parser, { name, summary, options, positionals, run }: 
     onOptions(values);
     await run(values, { given, positionals: positionals === undefined ? [] : (parsed[0] as string[]) });
   });
+}
+
+/** What commands of two words begin with; it does nothing by itself. */
+const SUBJECTS: Readonly<Record<string, string>> = { data: 'Data sets: check one, or see how to get and lay out the published ones' };
+
+function parent(parser: Parser, words: readonly string[]): Parser {
+  return words.reduce((above, word) => above.commands.find((command) => command.name() === word) ?? above.command(word).description(SUBJECTS[word]), parser);
 }

@@ -177,9 +177,9 @@ function resolveResumed(given: Readonly<Record<string, unknown>>, stored: Json |
 
 /** What a resumed run needs to know of this one's options. */
 export function storedOptions(options: TrainValues): Json {
-  const { data, unseen } = options;
+  const { data, split, unseen } = options;
   const fixed = Object.entries(options).filter(([key, value]) => value !== undefined && !TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS].changeable);
-  return { ...(Object.fromEntries(fixed) as Record<string, Json>), data, ...(unseen !== undefined && { unseen }) };
+  return { ...(Object.fromEntries(fixed) as Record<string, Json>), data, ...(split !== undefined && { split }), ...(unseen !== undefined && { unseen }) };
 }
 
 /** Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more than the steps since the last checkpoint. */
