@@ -8,6 +8,7 @@ import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../nn/state.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { packageFile } from '../platform/node/package-files.ts';
 import { rankGallery, type RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ModelFile } from '../training/checkpoint.ts';
 import { atCutoff, evaluateNetwork, unseenTask, type Evaluation } from '../training/evaluation.ts';
@@ -61,7 +62,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   checkTuning(options);
   await ensureAdapter(options.adapter);
   const recipe = resolveOptions(TRAIN_OPTIONS, { seed: options.seed, steps: options.steps, deterministic: options.deterministic }, options.full ? FULL_RECIPE : DEMO_RECIPE);
-  const weights = options.weights ?? (options.full ? undefined : fileURLToPath(new URL(`../../${DEMO_START}`, import.meta.url)));
+  const weights = options.weights ?? (options.full ? undefined : fileURLToPath(packageFile(DEMO_START)));
   const start = weights === undefined ? undefined : { file: await readModelFile(weights, '--weights'), name: weights };
   const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), { keep: 1, fresh: true });
 
