@@ -8,11 +8,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
+import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { decodeImage } from '../src/platform/node/images.ts';
+import { packageFile } from '../src/platform/node/package-files.ts';
 import { cachedPixels } from './pixel-cache.ts';
 
 export interface EmojiSet {
@@ -78,7 +79,7 @@ const PEN_WIDTH = 1.5 / 64;
 
 /** The committed classes, in emojibase's order. */
 export async function emojiClasses(): Promise<EmojiClass[]> {
-  return JSON.parse(await readFile(new URL('emoji-classes.json', import.meta.url), 'utf8')) as EmojiClass[];
+  return JSON.parse(await readFile(packageFile('datasets/emoji-classes.json'), 'utf8')) as EmojiClass[];
 }
 
 /**
@@ -87,7 +88,7 @@ export async function emojiClasses(): Promise<EmojiClass[]> {
  * @throws DatasetError where the size is out of range or a drawing is missing from its package
  */
 export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
-  const { size, measureOn = 'unseen', cacheFolder = defaultCacheFolder(), onProgress } = options;
+  const { size, measureOn = 'unseen', onProgress } = options;
   if (!Number.isInteger(size) || size < 16 || size > 256) {
     throw new DatasetError(`emoji: the size must be a whole number from 16 to 256, and it is ${size}`);
   }
@@ -95,7 +96,7 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
   const drawings = classes.flatMap(drawingsOf);
   const bytesPerImage = size * size * 3;
   const pixels = await cachedPixels({
-    path: join(cacheFolder, `emoji-${size}-${cacheKey(drawings)}`),
+    path: join(options.cacheFolder ?? cacheFolder(), `emoji-${size}-${cacheKey(drawings)}`),
     names: drawings.map(({ sample }) => sample.name),
     bytesPerImage,
     render: (index) => decodeImage(Buffer.from(svgOf(drawings[index], size)), size, drawings[index].sample.name),
@@ -178,8 +179,4 @@ function cacheKey(drawings: readonly Drawing[]): string {
   const images = drawings.map(({ emoji, set }) => [set.name, emoji.icons[set.name]]);
   const content = { DRAWING_VERSION, PEN_WIDTH, EMOJI_SETS, versions, renderer: sharp.versions, images };
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12);
-}
-
-function defaultCacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sketchgrad');
 }

@@ -4,6 +4,8 @@ import { extname, join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
 import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
+import { classKey } from './class-names.ts';
+import { holdOutSketches, requireFraction } from './hold-out.ts';
 
 /** Which classes are unseen: these; the lines of this text file; or this share of all, drawn by the seed. */
 export type UnseenChoice =
@@ -62,7 +64,7 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
 
   const isUnseen = new Set(unseenClasses);
   const seenSamples = samples.filter(({ className }) => !isUnseen.has(className));
-  const validation = chooseValidation(seenSamples, validationFraction, seed);
+  const validation = holdOutSketches(seenSamples, validationFraction, seed);
   const dataset = checkDataset({
     name: root,
     seenClasses: classNames.filter((name) => !isUnseen.has(name)),
@@ -83,9 +85,9 @@ async function findSamples(root: string): Promise<Sample[]> {
   const folders: Record<Domain, Map<string, string>> = { sketch: new Map(), photo: new Map() };
   for (const domain of DOMAINS) {
     for (const name of await subfolders(join(root, domain), layout)) {
-      const other = folders[domain].get(normalise(name));
+      const other = folders[domain].get(classKey(name));
       if (other !== undefined) throw new DatasetError(`${join(root, domain)}: the folders "${other}" and "${name}" name one class; merge them or rename one`);
-      folders[domain].set(normalise(name), name);
+      folders[domain].set(classKey(name), name);
     }
   }
   for (const [domain, other] of [['sketch', 'photo'], ['photo', 'sketch']] as const) {
@@ -129,12 +131,12 @@ async function chooseUnseen(root: string, classNames: readonly string[], choice:
     return drawn.sort();
   }
   const listed = 'classes' in choice ? choice.classes : await linesOf(choice.listFile);
-  const byKey = new Map(classNames.map((name) => [normalise(name), name]));
-  const unknown = listed.filter((name) => !byKey.has(normalise(name)));
+  const byKey = new Map(classNames.map((name) => [classKey(name), name]));
+  const unknown = listed.filter((name) => !byKey.has(classKey(name)));
   if (unknown.length > 0) {
     throw new DatasetError(`unseen classes that ${root} does not have: ${unknown.join(', ')}; correct the list. Its classes are: ${classNames.join(', ')}`);
   }
-  return [...new Set(listed.map((name) => byKey.get(normalise(name)) as string))].sort();
+  return [...new Set(listed.map((name) => byKey.get(classKey(name)) as string))].sort();
 }
 
 async function linesOf(path: string): Promise<string[]> {
@@ -142,23 +144,6 @@ async function linesOf(path: string): Promise<string[]> {
     throw new DatasetError(`the list of unseen classes cannot be read: ${cause.message}; give a text file with one class a line`, { cause });
   });
   return text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
-}
-
-/** Draws among all sketches at once, and leaves each class at least one to train on. */
-function chooseValidation(seen: readonly Sample[], fraction: number, seed: number): Set<Sample> {
-  const sketches = seen.filter(({ domain }) => domain === 'sketch');
-  const left = new Map<string, number>();
-  for (const { className } of sketches) left.set(className, (left.get(className) ?? 0) + 1);
-  const wanted = Math.round(sketches.length * fraction);
-  const chosen = new Set<Sample>();
-  for (const sample of new RandomStream(seed, STREAM.split, [1, 0]).shuffle([...sketches])) {
-    const rest = left.get(sample.className) as number;
-    if (chosen.size === wanted) break;
-    if (rest === 1) continue;
-    left.set(sample.className, rest - 1);
-    chosen.add(sample);
-  }
-  return chosen;
 }
 
 /** Decodes every sample; where the pixels are not kept, an entry says only that there are some. */
@@ -177,13 +162,4 @@ async function decodeAll(samples: readonly Sample[], { size, strict, onProgress 
     onProgress?.(start + group.length, samples.length);
   }
   return { decoded, skipped };
-}
-
-/** "Teddy_bear", "teddy-bear" and "teddy bear" are one class. */
-function normalise(name: string): string {
-  return name.toLowerCase().replace(/[-_\s]+/g, ' ').trim();
-}
-
-function requireFraction(what: string, value: number): void {
-  if (!(value >= 0 && value < 1)) throw new DatasetError(`${what} must be at least 0 and below 1, and it is ${value}`);
 }

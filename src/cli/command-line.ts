@@ -1,17 +1,21 @@
-import { readFileSync } from 'node:fs';
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
+import { packageVersion } from '../platform/node/package-files.ts';
 import { readJsonFile, type Command } from './command.ts';
+import { dataCheckCommand } from './data-check.ts';
+import { dataHowCommand } from './data-how.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.
@@ -36,10 +40,9 @@ export async function runCommandLine(words: readonly string[], commands: readonl
 
 /** @param onOptions hears of a command's options before it runs */
 function newParser(commands: readonly Command[], onOptions: (values: Readonly<Record<string, unknown>>) => void): Parser {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const parser = new Parser('sketchgrad')
     .description('Trains a network to find pictures by sketch, and searches with it.')
-    .version(version)
+    .version(packageVersion())
     .configureOutput({ getOutHelpWidth: () => Math.min(process.stdout.columns ?? 100, 120) })
     .exitOverride();
   for (const command of commands) register(parser, command, onOptions);
@@ -47,7 +50,8 @@ function newParser(commands: readonly Command[], onOptions: (values: Readonly<Re
 }
 
 function register(parser: Parser, { name, summary, options, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
-  const sub = parser.command(name).description(summary);
+  const words = name.split(' ');
+  const sub = parent(parser, words.slice(0, -1)).command(words[words.length - 1]).description(summary);
   for (const [key, option] of Object.entries(options)) {
     const flag = `--${optionName(key)}`;
     const declared = new ParserOption(option.placeholder === '' ? flag : `${flag} <${option.placeholder}>`, describeOption(option));
@@ -65,4 +69,11 @@ function register(parser: Parser, { name, summary, options, positionals, run }: 
     onOptions(values);
     await run(values, { given, positionals: positionals === undefined ? [] : (parsed[0] as string[]) });
   });
+}
+
+/** What commands of two words begin with; it does nothing by itself. */
+const SUBJECTS: Readonly<Record<string, string>> = { data: 'Data sets: check one, or see how to get and lay out the published ones' };
+
+function parent(parser: Parser, words: readonly string[]): Parser {
+  return words.reduce((above, word) => above.commands.find((command) => command.name() === word) ?? above.command(word).description(SUBJECTS[word]), parser);
 }

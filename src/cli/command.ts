@@ -10,8 +10,9 @@ export interface Invocation {
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-/** One of the words after `sketchgrad`. */
+/** What follows `sketchgrad`. */
 export interface Command<Declared extends Options = Options> {
+  /** A word, or two where several commands have a subject in common. */
   readonly name: string;
   readonly summary: string;
   readonly options: Declared;

@@ -2,7 +2,7 @@
 
 import type { UnseenChoice } from '../../datasets/folder.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { OptionError, number, text, toggle } from './options.ts';
+import { bytes, integer, OptionError, number, text, toggle } from './options.ts';
 import { note, Progress } from './progress.ts';
 
 export const DATA_OPTIONS = {
@@ -10,35 +10,48 @@ export const DATA_OPTIONS = {
     placeholder: 'emoji|folder',
     default: 'emoji',
     changeable: true,
-    help: 'The embedded default, or a folder with {sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}; emoji-settings leaves the unseen emoji out, for the choice of settings',
+    help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}. emoji-settings leaves the unseen emoji out, for the choice of settings',
   }),
+  split: text({ placeholder: 'name|file', changeable: true, help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}' }),
+  drawings: integer({ minimum: 1, help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said" }),
+  pixelCache: bytes({ changeable: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
   unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said' }),
-  strict: toggle({ changeable: true, help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
+  strict: toggle({ changeable: true, help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do' }),
 } as const;
 
-export const VALIDATION_OPTION = number({ minimum: 0, maximum: 0.9, default: 0.05, help: "Share of a folder's seen sketches that is held out for validation" });
+export const VALIDATION_OPTION = number({ minimum: 0, maximum: 0.9, default: 0.05, help: "Share of the seen sketches that is held out for validation, where no published list says which" });
 
-interface DataRequest {
+interface PublishedRequest {
   readonly data: string;
+  readonly split?: string;
+  readonly drawings?: number;
+  readonly pixelCache?: number;
   readonly unseen?: string;
-  /** The unseen classes where nothing is said, by name; else a fifth of all. */
+  /** The unseen classes where nothing is said, by name; else the set's only split, and of plain folders a fifth of all. */
   readonly unseenClasses?: readonly string[];
-  readonly strict: boolean;
   readonly imageSize: number;
-  readonly seed: number;
   readonly validation?: number;
 }
 
+interface DataRequest extends PublishedRequest {
+  readonly strict: boolean;
+  readonly seed: number;
+}
+
 /** Opens the data and tells of images that had to be skipped. @throws DatasetError, ImageError, OptionError */
-export async function openData({ data, unseen, unseenClasses, strict, imageSize, seed, validation }: DataRequest): Promise<Dataset> {
+export async function openData(request: DataRequest): Promise<Dataset> {
+  const { data, split, unseen, unseenClasses, strict, imageSize, seed, validation } = request;
   const progress = new Progress('images');
   try {
     if (data === 'emoji' || data === 'emoji-settings') {
       if (unseen !== undefined) throw new OptionError('--unseen: the unseen classes of the emoji are fixed, so that figures can be compared; it is for folders');
+      if (split !== undefined) throw new OptionError('--split: the classes of the emoji are split already; it is for published sets and folders');
       // The drawings are development dependencies; who brings data of his own does not need them.
       const { loadEmoji } = await import('../../datasets/emoji.ts');
       return await loadEmoji({ size: imageSize, measureOn: data === 'emoji' ? 'unseen' : 'settings', onProgress: (done, total) => progress.update(done, total) });
     }
+    const { recognise } = await import('../../datasets/layouts.ts');
+    if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished(request);
     const { loadFolder } = await import('../../datasets/folder.ts');
     const choice = unseen !== undefined ? unseenChoice(unseen) : unseenClasses !== undefined ? { classes: unseenClasses } : undefined;
     const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, seed, validationFraction: validation, onProgress: (done, total) => progress.update(done, total) });
@@ -47,6 +60,16 @@ export async function openData({ data, unseen, unseenClasses, strict, imageSize,
   } finally {
     progress.stop();
   }
+}
+
+/** Opens a published set, says what it was recognised as and what is amiss. @throws DatasetError, OptionError */
+export async function openPublished({ data: root, split, drawings, pixelCache, unseen, unseenClasses, imageSize, validation }: PublishedRequest): Promise<Dataset> {
+  if (unseen !== undefined) throw new OptionError(`--unseen: ${root} has published splits; name one with --split, or give your own as a JSON file there`);
+  const { describeWarnings, loadPublished } = await import('../../datasets/published.ts');
+  const dataset = await loadPublished({ root, split, unseenClasses, size: imageSize, cacheBudget: pixelCache, drawingsPerClass: drawings, validationFraction: validation, onNotice: note });
+  note(`${dataset.split.title}: ${dataset.layout} in ${root}, by ${dataset.evidence}`);
+  for (const warning of describeWarnings(dataset)) note(`warning: ${warning}`);
+  return dataset;
 }
 
 /** Says which images were skipped, and why. */

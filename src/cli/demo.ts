@@ -8,6 +8,7 @@ import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../nn/state.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { packageFile } from '../platform/node/package-files.ts';
 import { rankGallery, type RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ModelFile } from '../training/checkpoint.ts';
 import { atCutoff, evaluateNetwork, unseenTask, type Evaluation } from '../training/evaluation.ts';
@@ -61,7 +62,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   checkTuning(options);
   await ensureAdapter(options.adapter);
   const recipe = resolveOptions(TRAIN_OPTIONS, { seed: options.seed, steps: options.steps, deterministic: options.deterministic }, options.full ? FULL_RECIPE : DEMO_RECIPE);
-  const weights = options.weights ?? (options.full ? undefined : fileURLToPath(new URL(`../../${DEMO_START}`, import.meta.url)));
+  const weights = options.weights ?? (options.full ? undefined : fileURLToPath(packageFile(DEMO_START)));
   const start = weights === undefined ? undefined : { file: await readModelFile(weights, '--weights'), name: weights };
   const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), { keep: 1, fresh: true });
 
@@ -151,11 +152,11 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
 }
 
 /** Random weights, and the starting ones with the embedding that their classifier gives (method.md, Initialisation). */
-async function evaluateUntrained(device: Device, chooser: Chooser | undefined, dataset: Dataset, { seed, network: settings, imageSize }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
+async function evaluateUntrained(device: Device, chooser: Chooser | undefined, dataset: Dataset, { seed, network: settings, imageSize, pixels }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
   const storage = new Storage(device, chooser);
   const network = new RetrievalNetwork({ ...settings, classes: dataset.seenClasses.length, teacherClasses: 0 });
   await initializeNetwork(network, storage, seed);
-  const embeddings = await modelEmbeddings({ network, storage, imageSize });
+  const embeddings = await modelEmbeddings({ network, storage, imageSize, pixels });
   try {
     const evaluations = [{ name: 'Random weights', metrics: (await evaluateWithProgress(embeddings, dataset)).metrics }];
     if (start !== undefined) {

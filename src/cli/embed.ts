@@ -1,18 +1,24 @@
+import type { Dataset } from '../data/dataset.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { serializeIndex } from '../retrieval/index-file.ts';
-import { modelEmbeddings, openRetrievalModel, readModelDescription } from '../training/model.ts';
+import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
-import { reportSkipped } from './data.ts';
-import { embedFiles, findImages } from './image-files.ts';
-import { MODEL_OPTION, readModelFile } from './model-file.ts';
-import { OptionError, text, toggle } from './options.ts';
+import { DATA_OPTIONS, openPublished, reportSkipped } from './data.ts';
+import { embedFiles, findImages, type EmbeddedFiles } from './image-files.ts';
+import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
+import { choice, OptionError, text, toggle } from './options.ts';
 import { Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const EMBED_OPTIONS = {
   model: MODEL_OPTION,
-  images: text({ placeholder: 'folder', required: true, help: 'Pictures to be searched, in this folder and the folders in it' }),
+  images: text({ placeholder: 'folder', help: 'Pictures to be searched, in this folder and the folders in it' }),
+  data: text({ placeholder: 'folder', help: "In place of --images, a published set's folder (sketchgrad data how)" }),
+  split: DATA_OPTIONS.split,
+  part: choice(['gallery', 'queries', 'train', 'validation'], { default: 'gallery', help: "Which part of the set: gallery and queries are the photos and sketches of unseen classes" }),
+  drawings: DATA_OPTIONS.drawings,
+  pixelCache: DATA_OPTIONS.pixelCache,
   out: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that is written' }),
   strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
   ...TUNING_OPTIONS,
@@ -23,18 +29,22 @@ export const embedCommand = defineCommand({
   name: 'embed',
   summary: 'Make an index of a folder of pictures, to be searched by sketch',
   options: EMBED_OPTIONS,
-  async run({ model: path, images, out, strict, adapter, ...tuning }) {
+  async run({ model: path, images, data, split, part, drawings, pixelCache, out, strict, adapter, ...tuning }) {
     checkTuning(tuning);
-    const files = await findImages(images, '--images');
+    if ((images === undefined) === (data === undefined)) throw new OptionError('--images or --data is needed, and not both: a folder of pictures, or a published set');
+    const files = images === undefined ? [] : await findImages(images, '--images');
     const file = await readModelFile(path, '--model');
-    readModelDescription(file, path);
+    const { imageSize } = readModelDescription(file, path);
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
     const progress = new Progress('embedding');
     try {
       const model = openRetrievalModel(device, file, path, await openTuner(device, tuning));
       const rows = await modelEmbeddings(model);
-      const { paths, embeddings, skipped } = await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) });
+      const { paths, embeddings, skipped } =
+        data === undefined
+          ? await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) })
+          : await embedPart(rows, await openPublished({ data, split, drawings, pixelCache, unseenClasses: namesIn(file, 'unseenClasses'), imageSize }), part, (done, total) => progress.update(done, total));
       progress.stop();
       reportSkipped(skipped);
       if (paths.length === 0) throw new OptionError(`--images: none of the ${files.length} images in ${images} can be decoded, so there is no index`);
@@ -48,3 +58,10 @@ export const embedCommand = defineCommand({
     }
   },
 });
+
+/** Embeds a part of a data set. @throws ImageError for the first image that cannot be decoded */
+async function embedPart(rows: ImageRows, dataset: Dataset, part: 'gallery' | 'queries' | 'train' | 'validation', onProgress: (done: number, total: number) => void): Promise<EmbeddedFiles> {
+  const samples = dataset[part];
+  if (samples.length === 0) throw new OptionError(`--part: there is no image in the part ${part} of ${dataset.name}`);
+  return { paths: samples.map(({ name }) => name), embeddings: await rows.compute(samples, dataset.images, (done) => onProgress(done, samples.length)), skipped: [] };
+}

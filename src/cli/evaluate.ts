@@ -25,12 +25,12 @@ export const evaluateCommand = defineCommand({
   name: 'evaluate',
   summary: 'Measure how well a model finds photos of unseen classes by sketch',
   options: EVALUATE_OPTIONS,
-  async run({ model: path, data, unseen, strict, seed, perClass, apDenominator, json, adapter, ...tuning }) {
+  async run({ model: path, data, split, drawings, pixelCache, unseen, strict, seed, perClass, apDenominator, json, adapter, ...tuning }) {
     checkTuning(tuning);
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
     await ensureAdapter(adapter);
-    const dataset = await openData({ data, unseen, unseenClasses: namesIn(file, 'unseenClasses'), strict, imageSize, seed, validation: 0 });
+    const dataset = await openData({ data, split, drawings, pixelCache, unseen, unseenClasses: namesIn(file, 'unseenClasses'), strict, imageSize, seed, validation: 0 });
     requireUnseen(dataset.unseenClasses, namesIn(file, 'classes') ?? [], path);
 
     const device = await openDevice(adapter);
@@ -62,7 +62,7 @@ function requireUnseen(unseen: readonly string[], trained: readonly string[], mo
   const shared = unseen.filter((name) => known.has(name));
   if (shared.length === 0) return;
   const shown = shared.slice(0, 8).join(', ') + (shared.length > 8 ? ` and ${shared.length - 8} more` : '');
-  throw new OptionError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--unseen)`);
+  throw new OptionError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--split or --unseen)`);
 }
 
 function protocolName({ apDenominator }: RetrievalMetrics): string {

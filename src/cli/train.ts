@@ -3,12 +3,15 @@ import path from 'node:path';
 import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
+import { IMAGENET_PIXELS, pixelNormalization } from '../nn/pixels.ts';
+import { absentConvolutions } from '../nn/pretrained.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import type { Json } from '../training/checkpoint.ts';
+import { describeWeights } from './weights-report.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
-import { readModelFile } from './model-file.ts';
+import { optionsOfWeights, parseInputOption, readModelFile, readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
@@ -43,10 +46,12 @@ export const TRAIN_OPTIONS = {
   augmentation: number({ minimum: 0, maximum: 1, default: recipe.augmentation.probability, help: 'Share of the images that are flipped, scaled, turned or shifted' }),
   batchNorm: choice(['train', 'frozen'], { default: recipe.batchNorm, help: "Normalise by each batch's statistics, or by the running ones of the starting weights" }),
   size: integer({ minimum: 32, maximum: 1024, default: recipe.imageSize, help: 'Side of the images, in pixels' }),
-  width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper" }),
+  width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own" }),
   embedding: integer({ minimum: 1, maximum: 4096, default: recipe.network.embedding, help: 'Components of an embedding' }),
-  stride: choice(['v1.5', 'v1'], { default: recipe.network.stride, help: "Where ResNet50 halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it" }),
-  weights: text({ placeholder: 'file', help: "Starting weights (.safetensors): a model of ours, or a classifier's such as torchvision's resnet50, which then is the teacher too" }),
+  stride: choice(['v1.5', 'v1'], { default: recipe.network.stride, help: "Where ResNet50 halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it; weights may say it themselves" }),
+  batchNormEpsilon: number({ above: 0, maximum: 1, default: recipe.network.batchNormEpsilon, help: 'What batch normalisation adds to the variance; weights may say it themselves' }),
+  weights: text({ placeholder: 'file', help: "Starting weights: a model of ours, or a ResNet50 of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it" }),
+  ...WEIGHTS_OPTIONS,
   resume: text({ placeholder: 'folder|file', changeable: true, help: "Go on with a run, from its latest checkpoint or from the one given; settings come from there" }),
   checkpointEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one checkpoint to the next' }),
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
@@ -66,7 +71,8 @@ export const trainCommand = defineCommand({
   async run(_options, { given }) {
     const checkpoint = given.resume === undefined ? undefined : await findCheckpoint(given.resume as string);
     const resume = checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--resume'), name: checkpoint };
-    const options = resolveResumed(given, resume?.file.about.options, checkpoint);
+    const weights = resume === undefined && given.weights !== undefined ? await readWeightsFile(given.weights as string, '--weights', given) : undefined;
+    const options = weights === undefined ? resolveResumed(given, resume?.file.about.options, checkpoint) : resolveOptions(TRAIN_OPTIONS, given, checkedOptions(optionsOfWeights(weights.file, given.weights as string), given.weights as string));
     if (given.steps !== undefined && given.epochs !== undefined) throw new OptionError('--steps and --epochs were both given; give one of them');
     checkTuning(options);
     await ensureAdapter(options.adapter);
@@ -75,7 +81,9 @@ export const trainCommand = defineCommand({
       keep: options.keep,
       fresh: resume === undefined,
     });
-    const start = resume === undefined && options.weights !== undefined ? { file: await readModelFile(options.weights, '--weights'), name: options.weights } : undefined;
+    const gone = weights?.pretrained === undefined ? [] : absentConvolutions(weights.pretrained);
+    if (options.batchNorm === 'frozen' && gone.length > 0) note(`--batch-norm frozen: ${gone.length} convolutions are absent in ${String(given.weights)}, and the running statistics after them are of what is gone; --batch-norm train takes new ones`);
+    const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
     const dataset = await openData({ ...options, imageSize: options.size });
     const training = trainingOf(options, options.steps ?? options.epochs * stepsPerEpoch(dataset, options));
 
@@ -128,7 +136,8 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     steps,
     imageSize: options.size,
     augmentation: { ...recipe.augmentation, probability: options.augmentation },
-    network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride },
+    pixels: options.input === undefined ? IMAGENET_PIXELS : pixelNormalization(parseInputOption(options.input)),
+    network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon },
     batchNorm: options.batchNorm,
     classesPerBatch: options.classesPerBatch,
     imagesPerDomain: options.imagesPerDomain,
@@ -144,6 +153,12 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     optimizer: { kind: options.optimizer, weightDecay: options.weightDecay, momentum: options.momentum },
     schedule: { learningRate: options.learningRate, warmupSteps: options.warmup, decay: options.schedule, final: options.finalRate },
   };
+}
+
+/** Options out of a file, which may say anything. @throws OptionError that names the file and the option */
+function checkedOptions(said: Readonly<Record<string, unknown>>, file: string): Record<string, unknown> {
+  const known = Object.entries(said).filter(([key, value]) => value !== undefined && key in TRAIN_OPTIONS);
+  return Object.fromEntries(known.map(([key, value]) => [key, TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS].check(value, `${file}, ${optionName(key)}`)]));
 }
 
 /** On resuming, the checkpoint's options stand in for the defaults, and only changeable ones may be given otherwise. */
@@ -162,9 +177,9 @@ function resolveResumed(given: Readonly<Record<string, unknown>>, stored: Json |
 
 /** What a resumed run needs to know of this one's options. */
 export function storedOptions(options: TrainValues): Json {
-  const { data, unseen } = options;
+  const { data, split, unseen } = options;
   const fixed = Object.entries(options).filter(([key, value]) => value !== undefined && !TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS].changeable);
-  return { ...(Object.fromEntries(fixed) as Record<string, Json>), data, ...(unseen !== undefined && { unseen }) };
+  return { ...(Object.fromEntries(fixed) as Record<string, Json>), data, ...(split !== undefined && { split }), ...(unseen !== undefined && { unseen }) };
 }
 
 /** Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more than the steps since the last checkpoint. */
@@ -203,6 +218,7 @@ export class TrainingDisplay {
   };
 
   readonly onLog = (entry: LogEntry): void => {
+    if (entry.event === 'weights') note(describeWeights(entry));
     if (entry.event === 'start' && entry.teacherClasses === 0) note('no teacher in the starting weights: the knowledge preservation loss is left out');
     if (entry.event === 'start' && entry.replacedVariants > 0) note(`${entry.replacedVariants} kernel variants that the run was begun with are not to be had here: its numbers will not be those of an unbroken run to the last bit`);
     if (entry.event === 'start') note(describeMemory(entry.memory));

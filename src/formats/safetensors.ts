@@ -99,9 +99,9 @@ export function parseSafetensors(bytes: Uint8Array, fileName = 'safetensors data
 }
 
 /**
- * The values of an F32, F16 or BF16 tensor in a fresh array.
+ * The values of a tensor of floats in a fresh array; F64 is rounded.
  * @param name for error messages
- * @throws SafetensorsError for the types that are not floats of at most 32 bits
+ * @throws SafetensorsError for the types that are no floats
  */
 export function toFloat32(tensor: StoredTensor, name = 'tensor'): Float32Array {
   // The copy is aligned, which the view need not be. (Not slice(): that of Node's Buffer is a view.) Every platform with WebGPU
@@ -114,8 +114,10 @@ export function toFloat32(tensor: StoredTensor, name = 'tensor'): Float32Array {
       return widen(new Uint16Array(buffer), float16ToFloat32Bits);
     case 'BF16':
       return widen(new Uint16Array(buffer), bfloat16ToFloat32Bits);
+    case 'F64':
+      return new Float32Array(new Float64Array(buffer));
     default:
-      throw new SafetensorsError(name, `it is stored as ${tensor.dtype}; F32, F16 or BF16 is needed here`);
+      throw new SafetensorsError(name, `it is stored as ${tensor.dtype}; F32, F16, BF16 or F64 is needed here`);
   }
 }
 

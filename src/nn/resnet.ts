@@ -18,17 +18,23 @@ const STAGES = [
   { blocks: 3, channels: 512 },
 ] as const;
 
+/** What follows the stem. */
+export const STEM_POOLING = { window: 3, stride: 2, padding: 1 } as const;
+
 /** Outputs of a block over its inner channels. */
 const EXPANSION = 4;
 
-interface ConvolutionLayer {
+/** A convolution without bias, and the batch normalisation after it. */
+export interface ConvolutionLayer {
   readonly weight: Tensor;
   readonly norm: BatchNorm;
   readonly stride: number;
   readonly padding: number;
 }
 
-interface Bottleneck {
+/** Three convolutions, around which the input goes as it is or through a fourth. */
+export interface Bottleneck {
+  readonly name: string;
   readonly layers: readonly [ConvolutionLayer, ConvolutionLayer, ConvolutionLayer];
   readonly shortcut: ConvolutionLayer | undefined;
 }
@@ -39,8 +45,8 @@ interface Bottleneck {
  */
 export class ResNet50 {
   readonly features: number;
-  private readonly stem: ConvolutionLayer;
-  private readonly blocks: readonly Bottleneck[];
+  readonly stem: ConvolutionLayer;
+  readonly blocks: readonly Bottleneck[];
 
   constructor(network: Network, settings: Partial<ResNet50Settings> = {}) {
     const { width, stride: strideIn } = { ...DEFAULT_RESNET50, ...settings };
@@ -65,6 +71,7 @@ export class ResNet50 {
         const stride = block === 0 && stageIndex > 0 ? 2 : 1;
         const [first, second] = strideIn === 'v1' ? [stride, 1] : [1, stride];
         blocks.push({
+          name,
           layers: [
             layer(`${name}.conv1`, `${name}.bn1`, 1, inputs, inner, first),
             layer(`${name}.conv2`, `${name}.bn2`, 3, inner, inner, second),
@@ -79,16 +86,23 @@ export class ResNet50 {
     this.features = inputs;
   }
 
-  /** @param images [batch, height, width, 4] @returns [batch, features] */
-  apply(pass: Pass, images: Tensor): Tensor {
+  /**
+   * @param images [batch, height, width, 4]
+   * @param observe hears of what comes out of the stem (conv1, with its normalisation and ReLU) and of each block (layer1.0, ...)
+   * @returns [batch, features]
+   */
+  apply(pass: Pass, images: Tensor, observe?: (name: string, output: Tensor) => void): Tensor {
     const run = (x: Tensor, { weight, norm, stride, padding }: ConvolutionLayer, end: { relu?: boolean; residual?: Tensor }): Tensor =>
       pass.convolutionBatchNorm(x, weight, norm, { stride, padding, ...end });
 
-    let x = maxPool(run(images, this.stem, { relu: true }), { window: 3, stride: 2, padding: 1 });
-    for (const { layers, shortcut } of this.blocks) {
+    const stem = run(images, this.stem, { relu: true });
+    observe?.('conv1', stem);
+    let x = maxPool(stem, STEM_POOLING);
+    for (const { name, layers, shortcut } of this.blocks) {
       const residual = shortcut === undefined ? x : run(x, shortcut, {});
       const inner = run(run(x, layers[0], { relu: true }), layers[1], { relu: true });
       x = run(inner, layers[2], { relu: true, residual });
+      observe?.(name, x);
     }
     return globalAveragePool(x);
   }

@@ -32,7 +32,7 @@ export interface RetrievalOutputs {
  */
 export class RetrievalNetwork extends Network {
   readonly retrieval: RetrievalNetworkSettings;
-  private readonly trunk: ResNet50;
+  readonly trunk: ResNet50;
   private readonly embedding: Linear;
   private readonly classifier: Linear;
   private readonly teacher: Linear | undefined;

@@ -64,10 +64,11 @@ export interface LoadReport {
 
 /**
  * Loads a state into a network.
- * @param partial whether tensors may be missing on either side, as when a new head is put on a trained trunk
+ * @param partial whether tensors may be missing on either side; or which of the network's may be, as when a new head is put on
+ *   a trained trunk
  * @throws StateMismatchError where shapes differ, or, unless partial, names
  */
-export function writeState(network: Network, storage: Storage, state: State, { partial = false } = {}): LoadReport {
+export function writeState(network: Network, storage: Storage, state: State, { partial = false }: { readonly partial?: boolean | ((name: string) => boolean) } = {}): LoadReport {
   const expected = [...network.layouts];
   const missing = expected.filter(([name]) => !state.has(name)).map(([name]) => name);
   const unused = [...state.keys()].filter((name) => !network.layouts.has(name) && !name.endsWith('num_batches_tracked'));
@@ -75,15 +76,30 @@ export function writeState(network: Network, storage: Storage, state: State, { p
     const found = state.get(name);
     return found === undefined || sameShape(found.shape, fileShape) ? [] : [`${name}: the file has [${found.shape.join(', ')}], the network [${fileShape.join(', ')}]`];
   });
-  if (misshapen.length > 0 || (!partial && missing.length + unused.length > 0)) {
+  const lacking = partial === true ? [] : missing.filter((name) => partial === false || !partial(name));
+  const unknown = partial === true ? [] : unused;
+  if (misshapen.length + lacking.length + unknown.length > 0) {
     const list = (title: string, lines: readonly string[]): string => (lines.length === 0 ? '' : `\n${title}:\n  ${lines.join('\n  ')}`);
     throw new StateMismatchError(
-      'the weights do not fit the network' + list('different shapes', misshapen) + list('missing in the file', missing) + list('unknown to the network', unused),
+      'the weights do not fit the network' + list('different shapes', misshapen) + list('missing in the file', lacking) + list('unknown to the network', unknown),
     );
   }
   writeStore(network.parameters, network.layouts, storage, state);
   writeStore(network.statistics, network.layouts, storage, state);
   return { loaded: expected.filter(([name]) => state.has(name)).map(([name]) => name), missing, unused };
+}
+
+/** How a tensor was drawn that no file gave, for a report. */
+export function describeInitial({ parameters, statistics }: Network, name: string): string {
+  const initial = (parameters.entries.get(name) ?? statistics.entries.get(name))?.initial;
+  switch (initial?.kind) {
+    case 'normal':
+      return `drawn from a normal distribution of deviation ${Number(initial.deviation.toPrecision(3))}`;
+    case 'uniform':
+      return `drawn uniformly between -${Number(initial.bound.toPrecision(3))} and ${Number(initial.bound.toPrecision(3))}`;
+    default:
+      return `set to ${initial?.value ?? 0}`;
+  }
 }
 
 const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((size, index) => size === b[index]);

@@ -50,6 +50,9 @@ export async function modelChecksum(state: State): Promise<string> {
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** Whether a safetensors file with these metadata is a model or checkpoint of ours. */
+export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean => metadata.get('format')?.startsWith('sketchgrad ') === true;
+
 /** All of a training's state after its last finished step: weights, statistics, moments, step, and its tables. */
 export async function captureCheckpoint(trainer: Trainer, network: Network, storage: Storage, about: Readonly<Record<string, Json>>, tables: State = new Map()): Promise<ModelFile> {
   const state = await readState(network, storage);

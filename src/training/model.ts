@@ -7,28 +7,34 @@ import { inOrder } from '../data/loader.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Network } from '../nn/layers.ts';
 import { RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
-import { StateMismatchError, writeState, type State } from '../nn/state.ts';
+import { IMAGENET_PIXELS, type Colour, type PixelNormalization } from '../nn/pixels.ts';
+import { StateMismatchError, writeState, type LoadReport, type State } from '../nn/state.ts';
 import { Embedder } from '../retrieval/embedder.ts';
 import { CheckpointError, type Json, type ModelFile } from './checkpoint.ts';
-import { IMAGENET_PIXELS, imageInput } from './objectives.ts';
+import { imageInput } from './objectives.ts';
 
-/** A retrieval network with its weights on a device, and the side in pixels of the images that it was trained on. */
-export interface RetrievalModel {
+/** How images are fed to a network: their side in pixels, and what becomes of the pixels. */
+export interface NetworkInput {
+  readonly imageSize: number;
+  readonly pixels: PixelNormalization;
+}
+
+/** A retrieval network with its weights on a device, and the input that it was trained on. */
+export interface RetrievalModel extends NetworkInput {
   readonly network: RetrievalNetwork;
   readonly storage: Storage;
-  readonly imageSize: number;
 }
 
 /** Images that a network sees at once where nothing is learned. */
 export const EMBEDDING_BATCH = 32;
 
 /** The description by which a file is known for a retrieval model: what `describeModel` writes and `openRetrievalModel` reads. */
-export function describeModel(settings: RetrievalNetworkSettings, imageSize: number): Record<string, Json> {
-  return { kind: 'retrieval', imageSize, network: { ...settings } };
+export function describeModel(settings: RetrievalNetworkSettings, { imageSize, pixels }: NetworkInput): Record<string, Json> {
+  return { kind: 'retrieval', imageSize, pixels: { ...pixels }, network: { ...settings } };
 }
 
 /** What a file says of the retrieval network that it holds. @throws CheckpointError where it holds none */
-export function readModelDescription({ about, state }: ModelFile, fileName: string): { readonly settings: RetrievalNetworkSettings; readonly imageSize: number } {
+export function readModelDescription({ about, state }: ModelFile, fileName: string): NetworkInput & { readonly settings: RetrievalNetworkSettings } {
   const { kind, imageSize, network } = about;
   if (kind !== 'retrieval' || !isObject(network)) {
     const held = state.has('fc.weight')
@@ -49,7 +55,15 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
     classes: number(network.classes, 'classes'),
     teacherClasses: number(network.teacherClasses, 'teacherClasses'),
   };
-  return { settings, imageSize: number(imageSize, 'imageSize') };
+  return { settings, imageSize: number(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };
+}
+
+/** How a file says that its weights want their pixels; undefined where it does not. @throws CheckpointError where that is no sense */
+export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): PixelNormalization | undefined {
+  if (pixels === undefined) return undefined;
+  const colour = (value: Json | undefined): value is Colour & Json => Array.isArray(value) && value.length === 3 && value.every((item) => Number.isFinite(item));
+  if (isObject(pixels) && colour(pixels.mean) && colour(pixels.deviation) && pixels.deviation.every((value) => value > 0)) return { mean: pixels.mean, deviation: pixels.deviation };
+  throw new CheckpointError(`${fileName}: its description gives ${JSON.stringify(pixels)} for pixels, where mean and deviation of three colours are needed; the file is damaged`);
 }
 
 /**
@@ -59,17 +73,17 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
 export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser): RetrievalModel {
-  const { settings, imageSize } = readModelDescription(file, fileName);
+  const { settings, ...input } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
   const storage = new Storage(device, chooser);
   loadState(network, storage, file.state, fileName);
-  return { network, storage, imageSize };
+  return { network, storage, ...input };
 }
 
 /** writeState with the file's name in its error. */
-export function loadState(network: Network, storage: Storage, state: State, fileName: string): void {
+export function loadState(network: Network, storage: Storage, state: State, fileName: string, options?: Parameters<typeof writeState>[3]): LoadReport {
   try {
-    writeState(network, storage, state);
+    return writeState(network, storage, state, options);
   } catch (error) {
     if (error instanceof StateMismatchError) throw new StateMismatchError(`${fileName}: ${error.message}`, { cause: error });
     throw error;
@@ -87,10 +101,11 @@ export interface ImageRows {
 
 /**
  * @param rows from images [batch, size, size, 4] to what is wanted of them, [batch, width]
- * @param imageSize side of the images in pixels
+ * @param input how the network is fed
  */
-export async function imageRows(storage: Storage, imageSize: number, rows: (images: Tensor) => Tensor, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
-  const embedder = await Embedder.create(storage, rows(imagesOf(imageSize, batchSize)));
+export async function imageRows(storage: Storage, input: NetworkInput, rows: (images: Tensor) => Tensor, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
+  const { imageSize } = input;
+  const embedder = await Embedder.create(storage, rows(imagesOf(input, batchSize)));
   return {
     width: embedder.width,
     compute: (samples, images, onProgress) => embedder.embed(inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }), samples.length, onProgress),
@@ -99,15 +114,15 @@ export async function imageRows(storage: Storage, imageSize: number, rows: (imag
 }
 
 /** The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these change. */
-export function modelEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
-  return imageRows(storage, imageSize, (images) => network.apply(images, 'eval').embeddings, batchSize);
+export function modelEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
+  return imageRows(storage, input, (images) => network.apply(images, 'eval').embeddings, batchSize);
 }
 
 /** The plan of `modelEmbeddings`, for whoever counts its memory. */
-export function planEmbeddings({ network, storage, imageSize }: RetrievalModel, batchSize: number): Promise<Plan> {
-  return Embedder.plan(storage, network.apply(imagesOf(imageSize, batchSize), 'eval').embeddings);
+export function planEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize: number): Promise<Plan> {
+  return Embedder.plan(storage, network.apply(imagesOf(input, batchSize), 'eval').embeddings);
 }
 
-const imagesOf = (size: number, count: number): Tensor => imageInput({ count, sourceSize: size, size, pixels: IMAGENET_PIXELS });
+const imagesOf = ({ imageSize, pixels }: NetworkInput, count: number): Tensor => imageInput({ count, sourceSize: imageSize, size: imageSize, pixels });
 
 const isObject = (value: Json | undefined): value is { readonly [name: string]: Json } => typeof value === 'object' && value !== null && !Array.isArray(value);

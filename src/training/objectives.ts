@@ -8,17 +8,9 @@ import type { Feeds } from '../autodiff/program.ts';
 import { constant, input, type Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { BatchStatistics, Network } from '../nn/layers.ts';
+import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import type { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { ramp } from './schedule.ts';
-
-/** How pixels become numbers: mean and deviation of red, green and blue, with white as 1. */
-export interface PixelNormalization {
-  readonly mean: readonly [number, number, number];
-  readonly deviation: readonly [number, number, number];
-}
-
-/** The statistics of ImageNet's photos, which pretrained networks expect. */
-export const IMAGENET_PIXELS: PixelNormalization = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
 export interface BatchShape {
   /** Images in a batch. */

@@ -10,9 +10,10 @@ import { Occupancy } from '../gpu/occupancy.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
 import { adamSettings, sgdSettings, type OptimizerSettings } from '../nn/optimizers.ts';
+import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { Classifier, RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
-import { initializeNetwork, readState, writeState, type State, type StateTensor } from '../nn/state.ts';
+import { describeInitial, initializeNetwork, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
 import { classKnowledge, retrievalStateFrom, teacherRows } from './knowledge.ts';
@@ -20,6 +21,7 @@ import { describeModel, EMBEDDING_BATCH, imageRows, loadState, modelEmbeddings, 
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
 import { Trainer, type StepReport } from './trainer.ts';
+import { PRETRAINED } from './weights.ts';
 
 /** All that decides the numbers of a training, besides its data and its starting weights. */
 export interface RetrievalTraining {
@@ -28,6 +30,7 @@ export interface RetrievalTraining {
   readonly steps: number;
   /** Side of the images in pixels. */
   readonly imageSize: number;
+  readonly pixels: PixelNormalization;
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
   /** P and K of method.md: a batch holds P classes, of each K sketches and K photos. */
@@ -45,6 +48,7 @@ export interface RetrievalTraining {
 export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
   seed: 0,
   imageSize: 224,
+  pixels: IMAGENET_PIXELS,
   network: { ...DEFAULT_RESNET50, ...DEFAULT_NETWORK_SETTINGS, embedding: 512 },
   batchNorm: 'train',
   classesPerBatch: 12,
@@ -65,6 +69,8 @@ export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDo
 
 /** One line of the log. */
 export type LogEntry =
+  /** Where the weights come from: the file's, those that it lacks with how they were drawn, and what of the file has no place. */
+  | { readonly event: 'weights'; readonly file: string; readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>>; readonly unused: readonly string[] }
   | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
@@ -97,7 +103,7 @@ export interface TrainRetrievalOptions {
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /** Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones. */
-  readonly start?: { readonly file: ModelFile; readonly name: string };
+  readonly start?: { readonly file: ModelFile; readonly name: string; /** Tensors that were left out when the file was read, for the log. */ readonly unused?: readonly string[] };
   /** A checkpoint of this training to go on from, bit by bit as if it had never stopped. */
   readonly resume?: { readonly file: ModelFile; readonly name: string };
   /** Steps from one validation to the next, the end being one; default: none, and so no checkpoint is the best. */
@@ -163,11 +169,11 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   let stream: AsyncGenerator<TrainingBatch, void, undefined> | undefined;
   let succeeded = false;
   try {
-    const { network, knowledge } = await prepareNetwork(options, storage);
+    const { network, knowledge, report } = await prepareNetwork(options, storage);
     const { teacherClasses } = network.retrieval;
-    const model: RetrievalModel = { network, storage, imageSize };
+    const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels };
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
-    const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize };
+    const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels };
     const objective = retrievalObjective(network, shape, training.losses, knowledge?.values, training.batchNorm);
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;
@@ -197,9 +203,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, imageSize), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, variants: Object.fromEntries(choices.record) };
+      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, best, variants: Object.fromEntries(choices.record) };
       return captureCheckpoint(running, network, storage, about, tables);
     };
+    if (report !== undefined) onLog?.({ event: 'weights', ...report });
     onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
 
     const rate = new Rate(sampler.batchSize);
@@ -269,7 +276,7 @@ async function validationBatchWithin(model: RetrievalModel, most: number, memory
 async function prepareNetwork(
   { device, chooser, dataset, training, start, resume, onProgress }: TrainRetrievalOptions,
   storage: Storage,
-): Promise<{ readonly network: RetrievalNetwork; readonly knowledge: StateTensor | undefined }> {
+): Promise<{ readonly network: RetrievalNetwork; readonly knowledge: StateTensor | undefined; readonly report?: Omit<Extract<LogEntry, { event: 'weights' }>, 'event'> }> {
   const classes = dataset.seenClasses.length;
   const build = (teacherClasses: number): RetrievalNetwork => new RetrievalNetwork({ ...training.network, classes, teacherClasses });
   // A resumed run takes all weights from its checkpoint, the teacher's knowledge included.
@@ -293,21 +300,24 @@ async function prepareNetwork(
 
   const network = build(knowledge?.shape[1] ?? 0);
   await initializeNetwork(network, storage, training.seed);
-  if (start !== undefined && state !== undefined) loadState(network, storage, await withNewHeads(network, storage, state, sameClasses || fromClassifier), start.name);
-  return { network, knowledge };
+  if (start === undefined || state === undefined) return { network, knowledge };
+  const starting = withoutOldHeads(network, state, sameClasses || fromClassifier);
+  // Others' files may lack anything, which then is as it was drawn; ours are whole, but for the head of new classes.
+  const partial = start.file.about.kind === PRETRAINED || ((name: string) => name.startsWith('classifier.'));
+  return { network, knowledge, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
+}
+
+function describeLoad(network: RetrievalNetwork, { loaded, missing }: LoadReport): { readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>> } {
+  return { loaded, initialised: Object.fromEntries(missing.map((name) => [name, describeInitial(network, name)])) };
 }
 
 /**
- * A starting state made to fit: the head of the trained classes stays new unless the state has one for these very classes
+ * A starting state made to fit: the head of the trained classes is new unless the state has one for these very classes
  * (a retrieval model of the same classes, or a teacher that knows them all), and the teacher's head goes where there is no knowledge to preserve. All else must fit as it is.
  */
-async function withNewHeads(network: RetrievalNetwork, storage: Storage, state: State, keepClassifier: boolean): Promise<State> {
-  const result = new Map(state);
-  for (const [name, tensor] of await readState(network, storage)) {
-    if (name.startsWith('classifier.') && !(keepClassifier && result.has(name))) result.set(name, tensor);
-  }
-  if (network.retrieval.teacherClasses === 0) for (const name of ['teacher.weight', 'teacher.bias']) result.delete(name);
-  return result;
+function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier: boolean): State {
+  const dropped = [...(keepClassifier ? [] : ['classifier.']), ...(network.retrieval.teacherClasses === 0 ? ['teacher.'] : [])];
+  return new Map([...state].filter(([name]) => !dropped.some((start) => name.startsWith(start))));
 }
 
 /** For each seen class what the teacher sees in its photos, [classes, teacher classes] (method.md, Semantic knowledge preservation). */
@@ -315,22 +325,22 @@ async function teacherKnowledge(
   device: Device,
   chooser: Chooser | undefined,
   { seenClasses, train, images }: Dataset,
-  { network, imageSize, teacherTemperature }: RetrievalTraining,
+  training: RetrievalTraining,
   { file: { state }, name }: NonNullable<TrainRetrievalOptions['start']>,
   onProgress: (done: number, total: number) => void,
 ): Promise<StateTensor> {
   const photos = train.filter(({ domain }) => domain === 'photo');
   const teacherClasses = state.get('fc.weight')?.shape[0] ?? 0;
   const storage = new Storage(device, chooser);
-  const teacher = new Classifier({ ...network, classes: teacherClasses });
+  const teacher = new Classifier({ ...training.network, classes: teacherClasses });
   let rows: ImageRows | undefined;
   try {
     loadState(teacher, storage, state, name);
-    rows = await imageRows(storage, imageSize, (input) => teacher.apply(input, 'eval').logits);
+    rows = await imageRows(storage, training, (input) => teacher.apply(input, 'eval').logits);
     const logits = await rows.compute(photos, images, (done) => onProgress(done, photos.length));
     const labelOf = new Map(seenClasses.map((className, label) => [className, label]));
     const labels = Uint32Array.from(photos, ({ className }) => labelOf.get(className) as number);
-    return { shape: [seenClasses.length, teacherClasses], values: classKnowledge(logits, labels, seenClasses.length, teacherTemperature) };
+    return { shape: [seenClasses.length, teacherClasses], values: classKnowledge(logits, labels, seenClasses.length, training.teacherTemperature) };
   } finally {
     rows?.destroy();
     storage.destroy();

@@ -10,6 +10,7 @@ import { testDevice } from '../support/device.ts';
 import { openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
 import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import { runCaptured, type CommandResult } from '../support/command-output.ts';
+import * as archives from '../support/archives.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
@@ -128,6 +129,33 @@ test('train: what cannot be done is said', async () => {
   await refused(/the unseen classes of the emoji are fixed/, '--unseen', '0.3', '--out', at('new'));
   await refused(/conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/, ...tiny(), '--width', '0.5', '--weights', at('unbroken', 'model.safetensors'), '--out', at('new'));
   await refused(/needs as many seen classes, and there are 4/, ...tiny(), '--classes-per-batch', '12', '--out', at('new'));
+});
+
+test('train, evaluate and embed a published set by its lists', async () => {
+  await archives.sakeSketchy(at('Sketchy'));
+  await writeFile(at('split.json'), JSON.stringify({ seen: archives.SEEN, unseen: archives.UNSEEN, lists: 'zeroshot1' }));
+  const set = ['--data', at('Sketchy'), '--split', at('split.json')];
+  const refused = await run('train', ...tiny(), ...set, '--out', at('listed'));
+  assert.match(refused.stderr, /--unseen: .*Sketchy has published splits; name one with --split/);
+  const withoutUnseen = tiny().slice(4);
+  const trained = await run('train', ...withoutUnseen, ...set, '--steps', '2', '--validate-every', '2', '--out', at('listed'));
+  assert.is(trained.code, 0, trained.stderr);
+  assert.match(trained.stderr, /SAKE archive in .*Sketchy, by the lists in zeroshot1/);
+  assert.match(trained.stderr, /2\/2 validation: mAP@all/);
+  const { data } = (await logLines('listed')).find(({ event }) => event === 'start') as { data: Record<string, unknown> };
+  assert.equal([data.classes, data.images, data.validationSketches], [3, 18, 3]);
+
+  const model = at('listed', 'model.safetensors');
+  const evaluated = await run('evaluate', '--model', model, ...set, '--json');
+  assert.is(evaluated.code, 0, evaluated.stderr);
+  const { queries, gallerySize } = JSON.parse(evaluated.stdout) as { queries: number; gallerySize: number };
+  assert.equal([queries, gallerySize], [8, 6]);
+  const embedded = await run('embed', '--model', model, ...set, '--part', 'queries', '--out', at('queries.safetensors'));
+  assert.is(embedded.code, 0, embedded.stderr);
+  const { paths } = openIndex(await readFile(at('queries.safetensors')), 'queries');
+  assert.is(paths.length, 8);
+  assert.ok(paths.every((name) => archives.UNSEEN.includes(path.basename(path.dirname(name)))));
+  assert.match((await run('embed', '--model', model)).stderr, /--images or --data is needed, and not both/);
 });
 
 test('evaluate: the unseen classes of the training, as a table and as JSON', async () => {

@@ -46,7 +46,7 @@ for (const command of COMMANDS) {
     await writeFile(config, JSON.stringify(Object.fromEntries(wanted.map(([key, value]) => [optionName(key), value]))));
     const { command: recording, seen } = recorder(command);
     for (const words of [flags, ['--config', config]]) {
-      const { code, stderr } = await runCaptured([command.name, ...words, ...positionalsOf(command)], [recording]);
+      const { code, stderr } = await runCaptured([...command.name.split(' '), ...words, ...positionalsOf(command)], [recording]);
       assert.is(code, 0, stderr);
     }
     assert.equal(seen[0], Object.fromEntries(wanted));
@@ -54,7 +54,7 @@ for (const command of COMMANDS) {
   });
 
   test(`${command.name} --help names every option with its default`, async () => {
-    const { code, stdout } = await runCaptured([command.name, '--help']);
+    const { code, stdout } = await runCaptured([...command.name.split(' '), '--help']);
     assert.is(code, 0);
     const text = stdout.replace(/\s+/g, ' ');
     for (const [key, option] of Object.entries(command.options)) {

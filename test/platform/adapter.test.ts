@@ -5,7 +5,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { adapterEnvironment, cacheFolder, lavapipeDriver, swiftShaderEnvironment } from '../../src/platform/adapter.ts';
+import { adapterEnvironment, lavapipeDriver, swiftShaderEnvironment } from '../../src/platform/adapter.ts';
+import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
 import { AdapterError } from '../../src/gpu/errors.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,10 +1,10 @@
 /** Which drivers there are on this machine, and the variables of the environment that select one. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { AdapterError } from '../../gpu/errors.ts';
+import { cacheFolder } from './cache-folder.ts';
 import { unpackTar } from './tar.ts';
 
 /** `auto` takes a hardware GPU, else any installed software driver, else SwiftShader out of @sparticuz/chromium. */
@@ -59,11 +59,6 @@ export function swiftShaderEnvironment(): Record<string, string> {
   }
   const libraries = [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(path.delimiter);
   return { LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
-}
-
-/** Where sketchgrad keeps what it can make again: $XDG_CACHE_HOME/sketchgrad, or ~/.cache/sketchgrad. */
-export function cacheFolder(): string {
-  return path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'sketchgrad');
 }
 
 function packageRoot(entry: string, name: string): string {

@@ -40,3 +40,17 @@ export async function decodeImage(source: string | Uint8Array, size: number, lab
     throw new ImageError(label, cause);
   }
 }
+
+/**
+ * Decodes an encoded image whole, at its own size, and keeps nothing: whether it can be read.
+ * @param label the name for errors
+ * @throws ImageError where it is cut off, damaged or of another kind
+ */
+export async function requireDecodable(bytes: Uint8Array, label: string): Promise<void> {
+  try {
+    if (bytes.length === 0) throw new Error('the file is empty');
+    await sharp(bytes).raw().toBuffer();
+  } catch (cause) {
+    throw new ImageError(label, cause);
+  }
+}

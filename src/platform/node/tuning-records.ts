@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { adapterIdentity, emptyRecords, parseRecords, serializeRecords, type TuningRecords } from '../../tuning/records.ts';
 import type { Device } from '../../gpu/device.ts';
-import { cacheFolder } from './drivers.ts';
+import { cacheFolder } from './cache-folder.ts';
 import { writeFileAtomically } from './files.ts';
 
 /** The file in which everything that is known of a device's adapter, with its driver, is kept. */

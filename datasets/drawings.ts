@@ -1,0 +1,143 @@
+/**
+ * QuickDraw's simplified drawings: one JSON object a line, `word`, `key_id`, `recognized` and `drawing`, a list of strokes
+ * [[x...], [y...]] in 0..255 (googlecreativelab/quickdraw-dataset, "Simplified Drawing files"). They are drawn when they are read.
+ */
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { classKey } from './class-names.ts';
+import type { Problem } from './problems.ts';
+
+/** Where a drawing stands in its file. */
+export interface DrawingPlace {
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
+  /** Bytes. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface IndexedDrawing extends DrawingPlace {
+  readonly key: string;
+}
+
+/** A drawing that cannot be drawn. The message says why, and not where. */
+export class DrawingError extends Error {
+  override readonly name = 'DrawingError';
+}
+
+type Stroke = readonly [x: readonly number[], y: readonly number[]];
+interface Drawing {
+  readonly word: string;
+  readonly key: string;
+  readonly recognised: boolean;
+  readonly strokes: readonly Stroke[];
+}
+
+/** Side of a drawing in pixels, as of the images of the other sets. */
+const SIDE = 256;
+/** Pen width in pixels of 256: Quick, Draw!'s own pen is of about this width. */
+const PEN = 4;
+
+/**
+ * The first drawings of a file that the game recognised, up to `most`. The file is read no further than to the last of them.
+ *
+ * @returns their word, where there is one, and what is wrong: lines that are no drawings, of another word, or of a key_id that was there before
+ */
+export async function indexDrawings(file: string, most: number): Promise<{ word: string | undefined; drawings: IndexedDrawing[]; problems: Problem[] }> {
+  const drawings: IndexedDrawing[] = [];
+  const problems: Problem[] = [];
+  const lineOf = new Map<string, number>();
+  let word: string | undefined;
+  for await (const { text, ...place } of linesOf(file)) {
+    if (drawings.length === most) break;
+    if (text.trim() === '') continue;
+    const { line } = place;
+    try {
+      const drawing = parseDrawing(text);
+      word ??= drawing.word;
+      const before = lineOf.get(drawing.key);
+      if (classKey(drawing.word) !== classKey(word)) problems.push({ kind: 'wrong id', severity: 'error', file, line, message: `the word is "${drawing.word}", and "${word}" in the lines before; a file must be of one class` });
+      else if (before !== undefined) problems.push({ kind: 'duplicate', severity: 'error', file, line, message: `key_id ${drawing.key} stands in line ${before} already` });
+      else if (drawing.recognised) {
+        lineOf.set(drawing.key, line);
+        drawings.push({ ...place, key: drawing.key });
+      }
+    } catch (error) {
+      if (!(error instanceof DrawingError)) throw error;
+      problems.push({ kind: 'malformed', severity: 'error', file, line, message: error.message });
+    }
+  }
+  if (drawings.length === 0 && problems.length === 0) problems.push({ kind: 'empty', severity: 'error', file, message: 'there is no drawing in it that was recognised' });
+  return { word, drawings, problems };
+}
+
+/**
+ * A drawing as an SVG document of 256 x 256 pixels, black strokes on white, its bounding box in the middle: the files have it in
+ * the upper left corner, and photos have their object in the middle. The pen keeps inside the image.
+ *
+ * @throws DrawingError where there is no such drawing at that place
+ */
+export async function readDrawing({ file, offset, length }: DrawingPlace): Promise<Buffer> {
+  const handle = await open(file, 'r');
+  try {
+    const bytes = Buffer.alloc(length);
+    await handle.read(bytes, 0, length, offset);
+    return Buffer.from(svgOf(parseDrawing(bytes.toString('utf8')).strokes));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @throws DrawingError where the line is not a simplified drawing */
+export function parseDrawing(text: string): Drawing {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    throw new DrawingError(`the line is no JSON: ${(cause as Error).message}`, { cause });
+  }
+  const { word, key_id: key, recognized, drawing } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
+  if (typeof word !== 'string' || word.trim() === '') throw new DrawingError('there is no word');
+  if (typeof key !== 'string' || key === '') throw new DrawingError('there is no key_id');
+  if (!Array.isArray(drawing) || drawing.length === 0) throw new DrawingError('there is no drawing');
+  return { word, key, recognised: recognized !== false, strokes: drawing.map(strokeFrom) };
+}
+
+function strokeFrom(stroke: unknown, index: number): Stroke {
+  const [x, y] = (Array.isArray(stroke) ? stroke : []) as unknown[];
+  const numbers = (values: unknown): values is number[] => Array.isArray(values) && values.every((value) => typeof value === 'number');
+  if (!numbers(x) || !numbers(y) || x.length === 0 || x.length !== y.length) throw new DrawingError(`stroke ${index + 1} is not a list of x and as long a list of y`);
+  if (![...x, ...y].every((value) => value >= 0 && value <= 255)) throw new DrawingError(`stroke ${index + 1} leaves 0..255: are these the raw drawings? The simplified ones are needed`);
+  return [x, y];
+}
+
+function svgOf(strokes: readonly Stroke[]): string {
+  const xs = strokes.flatMap(([x]) => x);
+  const ys = strokes.flatMap(([, y]) => y);
+  const middle = (values: readonly number[]): number => (Math.min(...values) + Math.max(...values)) / 2;
+  const frame = 255 + PEN;
+  // A stroke of one point is a dot: it needs a second one in the same place to be drawn.
+  const path = strokes.map(([x, y]) => `M${x.map((value, index) => `${value} ${y[index]}`).join('L')}${x.length === 1 ? `L${x[0]} ${y[0]}` : ''}`).join('');
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="${middle(xs) - frame / 2} ${middle(ys) - frame / 2} ${frame} ${frame}">` +
+    `<path d="${path}" fill="none" stroke="#000" stroke-width="${PEN}" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+}
+
+/** The lines of a file with their places in it, read piece by piece. */
+async function* linesOf(file: string): AsyncGenerator<DrawingPlace & { readonly text: string }, void, undefined> {
+  let rest: Buffer = Buffer.alloc(0);
+  let offset = 0;
+  let line = 1;
+  for await (const piece of createReadStream(file) as AsyncIterable<Buffer>) {
+    rest = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+    let start = 0;
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, start)) {
+      yield { file, line, offset: offset + start, length: end - start, text: rest.toString('utf8', start, end) };
+      line++;
+      start = end + 1;
+    }
+    rest = rest.subarray(start);
+    offset += start;
+  }
+  if (rest.length > 0) yield { file, line, offset, length: rest.length, text: rest.toString('utf8') };
+}

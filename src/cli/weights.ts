@@ -1,0 +1,81 @@
+import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS } from '../nn/pixels.ts';
+import { absentConvolutions } from '../nn/pretrained.ts';
+import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
+import { Classifier } from '../nn/retrieval-network.ts';
+import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
+import { describeInitial } from '../nn/state.ts';
+import { pixelsIn } from '../training/model.ts';
+import type { StartingWeights } from '../training/weights.ts';
+import { defineCommand, SHARED_OPTIONS } from './command.ts';
+import { readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
+import { toggle } from './options.ts';
+import { groupNames } from './weights-report.ts';
+
+export const WEIGHTS_COMMAND_OPTIONS = {
+  ...WEIGHTS_OPTIONS,
+  json: toggle({ help: 'Print JSON instead of text' }),
+  debug: SHARED_OPTIONS.debug,
+} as const;
+
+export const weightsCommand = defineCommand({
+  name: 'weights',
+  summary: 'Show what a file of weights holds, and how a training would use it',
+  options: WEIGHTS_COMMAND_OPTIONS,
+  positionals: { name: 'file', help: 'Weights (.safetensors, .pth, .pt, .bin)' },
+  async run({ json, ...options }, { positionals: files }) {
+    for (const file of files) {
+      const weights = await readWeightsFile(file, 'weights', options);
+      process.stdout.write(json ? `${JSON.stringify({ file, ...summaryOf(weights, file) }, null, 1)}\n` : `${describeFile(weights, file)}\n`);
+    }
+  },
+});
+
+/** What a training takes from the file, and what it draws. */
+function summaryOf({ file, pretrained }: StartingWeights, name: string) {
+  const pixels = pixelsIn(file.about, name);
+  if (pretrained === undefined) return { format: 'sketchgrad', kind: file.about.kind ?? null, about: file.about, checksum: file.checksum, tensors: [...file.state].map(([tensor, { shape }]) => ({ name: tensor, shape })) };
+  const { state, absent, unused, format, prefix, width, stride, batchNormEpsilon, input } = pretrained;
+  const network = new Classifier({ width, classes: 1 });
+  return {
+    format,
+    checksum: file.checksum,
+    prefix,
+    width,
+    stride: stride ?? null,
+    batchNormEpsilon: batchNormEpsilon ?? null,
+    input: input ?? null,
+    pixels: pixels ?? IMAGENET_PIXELS,
+    classifier: state.get('fc.weight')?.shape ?? null,
+    loaded: [...state].map(([tensor, { shape }]) => ({ name: tensor, shape })),
+    absent: absent.map((tensor) => ({ name: tensor, shape: network.layouts.get(tensor)?.fileShape ?? [], initialised: describeInitial(network, tensor) })),
+    unused,
+  };
+}
+
+function describeFile(weights: StartingWeights, name: string): string {
+  const { file, pretrained } = weights;
+  if (pretrained === undefined) {
+    const { kind, imageSize, classes } = file.about;
+    const facts = [typeof imageSize === 'number' && `images of ${imageSize} px`, Array.isArray(classes) && `${classes.length} classes`].filter(Boolean);
+    return [`${name}: a model of sketchgrad's (${typeof kind === 'string' ? kind : 'weights alone'}), ${file.state.size} tensors`, `  checksum     ${file.checksum}`, ...(facts.length > 0 ? [`  trained on   ${facts.join(', ')}`] : [])].join('\n');
+  }
+  const { state, absent, unused, format, prefix, width, stride, batchNormEpsilon, input } = pretrained;
+  const network = new Classifier({ width, classes: 1 });
+  const byDefault = (value: string): string => `${value} (the file does not say; assumed)`;
+  const classifier = state.get('fc.weight')?.shape;
+  return [
+    `${name}: ResNet50, ${format}`,
+    `  names        torchvision's and timm's${prefix === '' ? '' : `, after ${JSON.stringify(prefix)}`}`,
+    `  channels     ${width === 1 ? "the paper's" : `${width} times the paper's`}`,
+    `  strides      ${stride ?? byDefault(DEFAULT_RESNET50.stride)}`,
+    `  epsilon      ${batchNormEpsilon ?? byDefault(String(DEFAULT_NETWORK_SETTINGS.batchNormEpsilon))}`,
+    `  input        ${input === undefined ? byDefault(describeInputConvention(INPUT_CONVENTIONS.imagenet)) : describeInputConvention(input)}`,
+    `  classifier   ${classifier === undefined ? 'none, so there is no teacher' : `${classifier[0]} classes on ${classifier[1]} features`}`,
+    `  loaded       ${state.size} tensors`,
+    `  absent       ${absent.length === 0 ? 'none' : `${absent.length} tensors, which a training draws:`}`,
+    ...absent.map((tensor) => `    ${tensor} [${network.layouts.get(tensor)?.fileShape.join(', ')}], ${describeInitial(network, tensor)}`),
+    ...(absentConvolutions(pretrained).length > 0 ? ['    Running statistics after an absent convolution are of what is gone; --batch-norm train, the default, takes new ones.'] : []),
+    `  not used     ${unused.length === 0 ? 'none' : `${unused.length} tensors:`}`,
+    ...groupNames(unused).map((tensor) => `    ${tensor}`),
+  ].join('\n');
+}

@@ -1,0 +1,115 @@
+/**
+ * ONNX models (https://onnx.ai/onnx/repo-docs/IR.html), as far as a network of convolutions needs them. The messages of
+ * onnx.proto are written field by field with pbf, a small library for protocol buffers; the numbers are the fields'.
+ */
+import { PbfWriter } from 'pbf';
+
+/** A tensor that the model holds. */
+export interface OnnxConstant {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+export type OnnxAttribute = number | readonly number[];
+
+export interface OnnxNode {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
+}
+
+/** An input or output; a dimension that is a text may have any size. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly type: 'float32' | 'uint8';
+  readonly shape: readonly (number | string)[];
+}
+
+export interface OnnxModel {
+  readonly name: string;
+  readonly description: string;
+  /** Version of the default operator set. */
+  readonly opset: number;
+  readonly nodes: readonly OnnxNode[];
+  readonly constants: readonly OnnxConstant[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  /** What a reader may want to know, by key. */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly producer: { readonly name: string; readonly version: string };
+}
+
+/** Of the file format; 8 goes with operator sets 13 to 18. */
+const IR_VERSION = 8;
+const DATA_TYPE = { float32: 1, uint8: 2 } as const;
+const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const;
+
+/** The bytes of a .onnx file. */
+export function serializeOnnx(model: OnnxModel): Uint8Array {
+  const writer = new PbfWriter();
+  writeModel(model, writer);
+  return writer.finish();
+}
+
+function writeModel({ name, description, opset, nodes, constants, inputs, outputs, metadata, producer }: OnnxModel, pbf: PbfWriter): void {
+  pbf.writeVarintField(1, IR_VERSION);
+  pbf.writeStringField(2, producer.name);
+  pbf.writeStringField(3, producer.version);
+  pbf.writeMessage(7, writeGraph, { name, description, nodes, constants, inputs, outputs });
+  pbf.writeMessage(8, (version: number, set) => set.writeVarintField(2, version), opset);
+  for (const entry of metadata) pbf.writeMessage(14, writeEntry, entry);
+}
+
+function writeGraph({ name, description, nodes, constants, inputs, outputs }: Omit<OnnxModel, 'opset' | 'metadata' | 'producer'>, pbf: PbfWriter): void {
+  for (const node of nodes) pbf.writeMessage(1, writeNode, node);
+  pbf.writeStringField(2, name);
+  for (const constant of constants) pbf.writeMessage(5, writeTensor, constant);
+  pbf.writeStringField(10, description);
+  for (const value of inputs) pbf.writeMessage(11, writeValue, value);
+  for (const value of outputs) pbf.writeMessage(12, writeValue, value);
+}
+
+function writeNode({ operator, inputs, output, attributes = {} }: OnnxNode, pbf: PbfWriter): void {
+  for (const input of inputs) pbf.writeStringField(1, input);
+  pbf.writeStringField(2, output);
+  pbf.writeStringField(3, output);
+  pbf.writeStringField(4, operator);
+  for (const attribute of Object.entries(attributes)) pbf.writeMessage(5, writeAttribute, attribute);
+}
+
+function writeAttribute([name, value]: [string, OnnxAttribute], pbf: PbfWriter): void {
+  pbf.writeStringField(1, name);
+  if (typeof value === 'number') {
+    pbf.writeVarintField(3, value);
+    pbf.writeVarintField(20, ATTRIBUTE_TYPE.int);
+  } else {
+    for (const item of value) pbf.writeVarintField(8, item);
+    pbf.writeVarintField(20, ATTRIBUTE_TYPE.ints);
+  }
+}
+
+function writeTensor({ name, shape, values }: OnnxConstant, pbf: PbfWriter): void {
+  for (const size of shape) pbf.writeVarintField(1, size);
+  pbf.writeVarintField(2, DATA_TYPE.float32);
+  pbf.writeStringField(8, name);
+  // Little-endian, as every platform with WebGPU is.
+  pbf.writeBytesField(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+}
+
+function writeValue({ name, type, shape }: OnnxValue, pbf: PbfWriter): void {
+  pbf.writeStringField(1, name);
+  const writeDimension = (size: number | string, dimension: PbfWriter): void => (typeof size === 'number' ? dimension.writeVarintField(1, size) : dimension.writeStringField(2, size));
+  const writeShape = (sizes: OnnxValue['shape'], message: PbfWriter): void => sizes.forEach((size) => message.writeMessage(1, writeDimension, size));
+  const writeTensorType = (sizes: OnnxValue['shape'], message: PbfWriter): void => {
+    message.writeVarintField(1, DATA_TYPE[type]);
+    message.writeMessage(2, writeShape, sizes);
+  };
+  pbf.writeMessage(2, (sizes: OnnxValue['shape'], message) => message.writeMessage(1, writeTensorType, sizes), shape);
+}
+
+function writeEntry([key, value]: [string, string], pbf: PbfWriter): void {
+  pbf.writeStringField(1, key);
+  pbf.writeStringField(2, value);
+}

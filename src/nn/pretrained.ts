@@ -1,0 +1,221 @@
+/**
+ * ResNet50's weights out of files that others wrote. torchvision and timm call its tensors alike; what differs between files is
+ * what stands before the names (`state_dict.`, `module.` of DataParallel, `backbone.`, `encoder_q.` of MoCo), where the strides
+ * are, what is added to the variances, and how pixels come in.
+ */
+import { floatsOf, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
+import { InputConventionError, parseInputConvention, type InputConvention } from './pixels.ts';
+import type { ResNet50Settings } from './resnet.ts';
+import { Classifier } from './retrieval-network.ts';
+import { StateMismatchError, type State, type StateTensor } from './state.ts';
+
+/** What a file holds of a ResNet50, under torchvision's names. */
+export interface PretrainedResNet50 {
+  /** Trunk and, where the trunk is whole and the file has one, the classifier `fc`; for images whose channels are red, green and blue. */
+  readonly state: State;
+  /** What stands before the names in the file. */
+  readonly prefix: string;
+  /** Of the channels; 1 is the network of the paper. */
+  readonly width: number;
+  /** Tensors of the trunk that the file does not have. */
+  readonly absent: readonly string[];
+  /** Tensors of the file that are none of a ResNet50's, as the file calls them. */
+  readonly unused: readonly string[];
+  /** What the file says of itself; undefined where it says nothing. */
+  readonly stride: ResNet50Settings['stride'] | undefined;
+  readonly batchNormEpsilon: number | undefined;
+  readonly input: InputConvention | undefined;
+}
+
+/** Convolutions that are absent though a batch norm's running statistics are there, which then are of what is gone. */
+export const absentConvolutions = ({ absent }: Pick<PretrainedResNet50, 'absent'>): readonly string[] => absent.filter((name) => /(^|\.)(conv\d|downsample\.0)\.weight$/.test(name));
+
+export interface PretrainedOptions {
+  /** What stands before the names of the network that is meant, where the file holds several. Default: found. */
+  readonly prefix?: string;
+  /** How pixels come in, where the file does not say it, or says it wrongly. */
+  readonly input?: InputConvention;
+}
+
+/** A trunk's tensors when its children are numbered, as nn.Sequential(*resnet.children()) does. */
+const NUMBERED: Readonly<Record<string, string>> = { conv1: '0', bn1: '1', layer1: '4', layer2: '5', layer3: '6', layer4: '7' };
+/** Where files keep the classifier, beside the trunk or one level above. */
+const CLASSIFIERS = ['fc', 'head.fc'];
+/** Counts batches for an average that nobody takes. */
+const IGNORED = /(^|\.)num_batches_tracked$/;
+
+/**
+ * Finds a ResNet50 in a file of tensors. The file may lack tensors, but what it has must fit, and of the trunk it must have nothing
+ * that a ResNet50 has not: a ResNet101 or a ResNet50-D is none.
+ * @throws StateMismatchError that names the tensors, InputConventionError where what the file says of its input is not understood
+ */
+export function readPretrainedResNet50(file: TensorFile, fileName: string, options: PretrainedOptions = {}): PretrainedResNet50 {
+  const fail = (problem: string): never => {
+    throw new StateMismatchError(`${fileName}: ${problem}`);
+  };
+  const names = [...file.tensors.keys()].filter((name) => !IGNORED.test(name));
+  const { prefix, numbered } = findTrunk(names, options.prefix, fail);
+  const nameInFile = (name: string): string => prefix + (numbered ? numberedName(name) : name);
+  const width = widthOf(file, nameInFile);
+  const shapes = trunkShapes(width, fail);
+
+  const state = new Map<string, StateTensor>();
+  const used = new Set<string>();
+  const misshapen: string[] = [];
+  const take = (name: string, called: string, expected: readonly number[] | undefined): void => {
+    const tensor = file.tensors.get(called);
+    if (tensor === undefined) return;
+    used.add(called);
+    const { shape } = tensor;
+    if (expected !== undefined && !sameShape(shape, expected)) misshapen.push(`${called}: the file has [${shape.join(', ')}], a ResNet50 of width ${width} has [${expected.join(', ')}]`);
+    else state.set(name, { shape, values: floatsOf(tensor, called) });
+  };
+  for (const [name, shape] of shapes) take(name, nameInFile(name), shape);
+  const absent = [...shapes.keys()].filter((name) => !state.has(name));
+  // A classifier means something on the features that it was trained on, and a trunk with new tensors has others.
+  const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix);
+  if (classifier !== undefined) {
+    const classes = file.tensors.get(`${classifier}.weight`)?.shape[0] ?? 0;
+    take('fc.weight', `${classifier}.weight`, [classes, FEATURES * width]);
+    take('fc.bias', `${classifier}.bias`, [classes]);
+  }
+
+  const unused = names.filter((name) => !used.has(name));
+  const foreign = unused.filter((name) => name.startsWith(prefix) && isOfTrunk(name.slice(prefix.length), numbered));
+  if (misshapen.length > 0 || foreign.length > 0) {
+    fail(`it is of another network than a ResNet50${listed('different shapes', misshapen)}${listed('tensors that a ResNet50 does not have', foreign)}`);
+  }
+  const input = options.input ?? inputOf(file.metadata, fileName);
+  if (input?.order === 'BGR') turnColours(state);
+  return {
+    state,
+    prefix,
+    width,
+    absent,
+    unused,
+    stride: strideOf(file.metadata),
+    batchNormEpsilon: epsilonOf(file.metadata, fail),
+    input,
+  };
+}
+
+// Names.
+
+/** The prefix under which most of a trunk's names are, and whether its children are numbered. */
+function findTrunk(names: readonly string[], wanted: string | undefined, fail: (problem: string) => never): { readonly prefix: string; readonly numbered: boolean } {
+  const trunk = [...trunkShapes(1, fail).keys()];
+  const known = new Map<string, boolean>([...trunk.map((name) => [numberedName(name), true] as const), ...trunk.map((name) => [name, false] as const)]);
+  const found = new Map<string, { readonly prefix: string; readonly numbered: boolean; count: number }>();
+  for (const name of names) {
+    for (let dot = -1; ; ) {
+      const prefix = name.slice(0, dot + 1);
+      const numbered = known.get(name.slice(dot + 1));
+      if (numbered !== undefined && (wanted === undefined || prefix === wanted)) {
+        const key = `${numbered} ${prefix}`;
+        const entry = found.get(key);
+        if (entry === undefined) found.set(key, { prefix, numbered, count: 1 });
+        else entry.count++;
+      }
+      dot = name.indexOf('.', dot + 1);
+      if (dot < 0) break;
+    }
+  }
+  const [best, ...others] = [...found.values()].sort((a, b) => b.count - a.count);
+  if (best === undefined) {
+    const some = names.slice(0, 4).map((name) => JSON.stringify(name.slice(0, 80))).join(', ');
+    return fail(`it holds nothing of a ResNet50${wanted === undefined ? '' : ` under the prefix "${wanted}"`}: its tensors are ${some}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`);
+  }
+  // A block within the trunk has some of its names too, and a second network most of them.
+  const rivals = others.filter(({ count }) => 2 * count > best.count);
+  if (rivals.length > 0) fail(`it holds several networks; say which by its prefix (--weights-prefix): ${[best, ...rivals].map(({ prefix }) => JSON.stringify(prefix)).join(', ')}`);
+  return best;
+}
+
+function numberedName(name: string): string {
+  const [first, ...rest] = name.split('.');
+  return [NUMBERED[first], ...rest].join('.');
+}
+
+function isOfTrunk(name: string, numbered: boolean): boolean {
+  const [first] = name.split('.');
+  return (numbered ? Object.values(NUMBERED) : Object.keys(NUMBERED)).includes(first);
+}
+
+/** The name of the layer whose weight and bias classify, under the trunk's prefix or beside the trunk. */
+function findClassifier(tensors: ReadonlyMap<string, FileTensor>, prefix: string): string | undefined {
+  const beside = prefix.slice(0, prefix.lastIndexOf('.', prefix.length - 2) + 1);
+  return [prefix, beside].flatMap((start) => CLASSIFIERS.map((name) => start + name)).find((name) => tensors.get(`${name}.weight`)?.shape.length === 2 && tensors.has(`${name}.bias`));
+}
+
+// Shapes.
+
+/** Components of the features at width 1. */
+const FEATURES = 2048;
+
+function trunkShapes(width: number, fail: (problem: string) => never): Map<string, readonly number[]> {
+  if (!Number.isInteger(4 * width) || width <= 0) fail(`its width of ${width} times ResNet50's is no multiple of a quarter`);
+  const { layouts } = new Classifier({ width, classes: 1 });
+  return new Map([...layouts].filter(([name]) => !name.startsWith('fc.')).map(([name, { fileShape }]) => [name, fileShape]));
+}
+
+/** From the first tensor that is there: outputs over those at width 1. */
+function widthOf(file: TensorFile, nameInFile: (name: string) => string): number {
+  for (const [name, shape] of new Classifier({ classes: 1 }).layouts) {
+    const found = file.tensors.get(nameInFile(name))?.shape;
+    if (found !== undefined && found.length === shape.fileShape.length && !name.startsWith('fc.')) return found[0] / shape.fileShape[0];
+  }
+  return 1;
+}
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((size, index) => size === b[index]);
+
+const MOST_LISTED = 12;
+function listed(title: string, lines: readonly string[]): string {
+  if (lines.length === 0) return '';
+  const more = lines.length > MOST_LISTED ? `\n  and ${lines.length - MOST_LISTED} more` : '';
+  return `\n${title}:\n  ${lines.slice(0, MOST_LISTED).join('\n  ')}${more}`;
+}
+
+// What the file says of itself.
+
+function strideOf(metadata: ReadonlyMap<string, string>): ResNet50Settings['stride'] | undefined {
+  const text = metadata.get('stride') ?? metadata.get('architecture') ?? '';
+  if (/\bv1(\.5|_5|b)\b/i.test(text)) return 'v1.5';
+  return /\bv1\b/i.test(text) ? 'v1' : undefined;
+}
+
+function epsilonOf(metadata: ReadonlyMap<string, string>, fail: (problem: string) => never): number | undefined {
+  const text = metadata.get('bn_eps') ?? metadata.get('batch_norm_epsilon');
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  return value > 0 && value < 1 ? value : fail(`its metadata give ${JSON.stringify(text.slice(0, 40))} for the batch norm's epsilon`);
+}
+
+/** The convention in `input`, or in timm's and others' `mean` and `std`, which are for red, green and blue with white as 1. */
+function inputOf(metadata: ReadonlyMap<string, string>, fileName: string): InputConvention | undefined {
+  const [mean, deviation] = [metadata.get('mean'), metadata.get('std')];
+  const text = metadata.get('input') ?? (mean !== undefined && deviation !== undefined ? `${metadata.get('channel_order') ?? 'RGB'}, 0..${metadata.get('white') ?? 1}, mean ${mean}, std ${deviation}` : undefined);
+  if (text === undefined) return undefined;
+  try {
+    return parseInputConvention(text);
+  } catch (error) {
+    if (error instanceof InputConventionError) throw new InputConventionError(`${fileName}: ${error.message} (--input)`, { cause: error });
+    throw error;
+  }
+}
+
+/** Turns the first convolution's blue, green, red into red, green, blue, so that every model of ours is fed alike. */
+function turnColours(state: Map<string, StateTensor>): void {
+  const first = state.get('conv1.weight');
+  if (first === undefined) return;
+  const [outputs, colours, height, width] = first.shape;
+  const plane = height * width;
+  const values = new Float32Array(first.values.length);
+  for (let output = 0; output < outputs; output++) {
+    for (let colour = 0; colour < colours; colour++) {
+      const from = (output * colours + colour) * plane;
+      values.set(first.values.subarray(from, from + plane), (output * colours + colours - 1 - colour) * plane);
+    }
+  }
+  state.set('conv1.weight', { shape: first.shape, values });
+}

@@ -1,0 +1,121 @@
+import { LEAST_NORM } from '../../kernels/l2_normalize.ts';
+import type { OnnxAttribute, OnnxConstant, OnnxModel, OnnxNode } from '../formats/onnx.ts';
+import type { PixelNormalization } from './pixels.ts';
+import { STEM_POOLING, type ConvolutionLayer } from './resnet.ts';
+import { RetrievalNetwork, type RetrievalNetworkSettings } from './retrieval-network.ts';
+import { StateMismatchError, type State, type StateTensor } from './state.ts';
+
+export interface RetrievalOnnxOptions {
+  /** Side of the images in pixels. */
+  readonly imageSize: number;
+  readonly pixels: PixelNormalization;
+  /**
+   * `inside`: the model takes RGB bytes as decoders give them, uint8 [batch, size, size, 3], and normalises them itself.
+   * `outside`: it takes what comes out of that, float32 [batch, 3, size, size].
+   */
+  readonly preprocessing: 'inside' | 'outside';
+  /** Kept in the model beside what is said of its input. */
+  readonly metadata?: ReadonlyMap<string, string>;
+  readonly version: string;
+}
+
+/** The oldest operator set that has all that is needed in today's form, so that old runtimes take the model too. */
+const OPSET = 13;
+
+/**
+ * The embedding network as an ONNX model: batch normalisation folded into the convolutions (in float64), any batch size,
+ * output `embeddings` [batch, embedding] of length 1.
+ * @throws StateMismatchError where the state lacks a tensor
+ */
+export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, { imageSize, pixels, preprocessing, metadata = new Map(), version }: RetrievalOnnxOptions): OnnxModel {
+  const network = new RetrievalNetwork(settings);
+  const { trunk } = network;
+  const nodes: OnnxNode[] = [];
+  const constants: OnnxConstant[] = [];
+  const apply = (operator: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}, output = `${operator} ${nodes.length}`): string => {
+    nodes.push({ operator, inputs, output, attributes });
+    return output;
+  };
+  const constant = (name: string, shape: readonly number[], values: Float32Array): string => {
+    constants.push({ name, shape, values });
+    return name;
+  };
+  const tensor = (name: string): StateTensor => {
+    const found = state.get(name);
+    if (found === undefined) throw new StateMismatchError(`the weights have no ${name}, which the network needs`);
+    return found;
+  };
+
+  const convolve = (x: string, { weight, norm, stride, padding }: ConvolutionLayer): string => {
+    const { shape } = tensor(weight.name);
+    const folded = foldBatchNorm(tensor(weight.name), { gamma: tensor(norm.gamma.name), beta: tensor(norm.beta.name), mean: tensor(norm.mean.name), variance: tensor(norm.variance.name) }, settings.batchNormEpsilon);
+    return apply('Conv', [x, constant(weight.name, shape, folded.weight), constant(`${norm.name}.bias`, [shape[0]], folded.bias)], window(shape[2], stride, padding));
+  };
+  const relu = (x: string): string => apply('Relu', [x]);
+
+  const images = 'images';
+  let x = preprocessing === 'inside' ? normalise(images, pixels, apply, constant) : images;
+  x = apply('MaxPool', [relu(convolve(x, trunk.stem))], window(STEM_POOLING.window, STEM_POOLING.stride, STEM_POOLING.padding));
+  for (const { layers, shortcut } of trunk.blocks) {
+    const around = shortcut === undefined ? x : convolve(x, shortcut);
+    const inner = relu(convolve(relu(convolve(x, layers[0])), layers[1]));
+    x = relu(apply('Add', [convolve(inner, layers[2]), around]));
+  }
+  const features = apply('Flatten', [apply('GlobalAveragePool', [x])]);
+  const [weight, bias] = [tensor('embedding.weight'), tensor('embedding.bias')];
+  // y = features weight^T + bias
+  const embedded = apply('Gemm', [features, constant('embedding.weight', weight.shape, weight.values), constant('embedding.bias', bias.shape, bias.values)], { transB: 1 });
+  const length = apply('Max', [apply('ReduceL2', [embedded], { axes: [1], keepdims: 1 }), constant('least length', [], Float32Array.of(LEAST_NORM))]);
+  apply('Div', [embedded, length], {}, 'embeddings');
+
+  const inside = preprocessing === 'inside';
+  const described = inside
+    ? `RGB bytes, uint8 [batch, ${imageSize}, ${imageSize}, 3]: the image stretched to ${imageSize} x ${imageSize}, transparency on white`
+    : `float32 [batch, 3, ${imageSize}, ${imageSize}]: red, green, blue of the image stretched to ${imageSize} x ${imageSize}, each (value / 255 - mean) / std with mean ${pixels.mean.join(' ')}, std ${pixels.deviation.join(' ')}`;
+  return {
+    name: 'sketchgrad retrieval network',
+    description: `ResNet50, ${settings.embedding} components. Input: ${described}. Output: embeddings of length 1; a sketch and a photo are as alike as their dot product says.`,
+    opset: OPSET,
+    nodes,
+    constants,
+    inputs: [inside ? { name: images, type: 'uint8', shape: ['batch', imageSize, imageSize, 3] } : { name: images, type: 'float32', shape: ['batch', 3, imageSize, imageSize] }],
+    outputs: [{ name: 'embeddings', type: 'float32', shape: ['batch', settings.embedding] }],
+    metadata: new Map([
+      ['input', described],
+      ['image_size', String(imageSize)],
+      ['mean', JSON.stringify(pixels.mean)],
+      ['std', JSON.stringify(pixels.deviation)],
+      ['preprocessing', preprocessing],
+      ...metadata,
+    ]),
+    producer: { name: 'sketchgrad', version },
+  };
+}
+
+type Apply = (operator: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>) => string;
+
+/** From RGB bytes [batch, size, size, 3] to [batch, 3, size, size], (value / 255 - mean) / deviation. */
+function normalise(images: string, { mean, deviation }: PixelNormalization, apply: Apply, constant: (name: string, shape: readonly number[], values: Float32Array) => string): string {
+  const planes = apply('Transpose', [apply('Cast', [images], { to: 1 })], { perm: [0, 3, 1, 2] });
+  const slope = constant('pixel slope', [1, 3, 1, 1], Float32Array.from(deviation, (value) => 1 / (255 * value)));
+  const intercept = constant('pixel intercept', [1, 3, 1, 1], Float32Array.from(deviation, (value, colour) => -mean[colour] / value));
+  return apply('Add', [apply('Mul', [planes, slope]), intercept]);
+}
+
+function window(size: number, stride: number, padding: number): Readonly<Record<string, OnnxAttribute>> {
+  return { kernel_shape: [size, size], strides: [stride, stride], pads: [padding, padding, padding, padding] };
+}
+
+/** gamma (conv - mean) / sqrt(variance + epsilon) + beta as weights and a bias of the convolution. */
+function foldBatchNorm(
+  { shape: [outputs], values }: StateTensor,
+  { gamma, beta, mean, variance }: Readonly<Record<'gamma' | 'beta' | 'mean' | 'variance', StateTensor>>,
+  epsilon: number,
+): { readonly weight: Float32Array; readonly bias: Float32Array } {
+  const scale = Float64Array.from(gamma.values, (value, channel) => value / Math.sqrt(variance.values[channel] + epsilon));
+  const perOutput = values.length / outputs;
+  return {
+    weight: values.map((value, index) => value * scale[Math.floor(index / perOutput)]),
+    bias: Float32Array.from(beta.values, (value, channel) => value - mean.values[channel] * scale[channel]),
+  };
+}

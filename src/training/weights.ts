@@ -1,0 +1,38 @@
+import { parseTensorFile } from '../formats/tensor-file.ts';
+import { pixelNormalization } from '../nn/pixels.ts';
+import { readPretrainedResNet50, type PretrainedOptions, type PretrainedResNet50 } from '../nn/pretrained.ts';
+import { CheckpointError, isModelFile, modelChecksum, parseModel, type Json, type ModelFile } from './checkpoint.ts';
+
+/** Weights to start a training from: a model of ours, or what a file of others holds of a ResNet50. */
+export interface StartingWeights {
+  readonly file: ModelFile;
+  /** Given for a file of others. */
+  readonly pretrained?: PretrainedResNet50 & { readonly format: string };
+}
+
+/** What `about.kind` says of weights that others trained; they may lack tensors, which then are drawn anew. */
+export const PRETRAINED = 'pretrained';
+
+/**
+ * Reads starting weights: a model or checkpoint of ours, or a ResNet50 of others as safetensors or by torch.save (docs/weights.md).
+ * @param options for a file of others
+ * @throws SafetensorsError, PyTorchFileError, TensorFileError, StateMismatchError, InputConventionError, CheckpointError
+ */
+export async function parseWeights(bytes: Uint8Array, fileName: string, options: PretrainedOptions & { /** What others say of the file beside it. */ readonly metadata?: ReadonlyMap<string, string> } = {}): Promise<StartingWeights> {
+  const tensors = await parseTensorFile(bytes, fileName);
+  if (isModelFile(tensors.metadata)) {
+    if (options.input !== undefined || options.prefix !== undefined) throw new CheckpointError(`${fileName} is a model of sketchgrad's, which says itself how it is fed: leave out --input and --weights-prefix`);
+    return { file: await parseModel(bytes, fileName) };
+  }
+  const found = readPretrainedResNet50({ ...tensors, metadata: new Map([...(options.metadata ?? []), ...tensors.metadata]) }, fileName, options);
+  const { state, width, stride, batchNormEpsilon, input } = found;
+  const about: Record<string, Json> = {
+    kind: PRETRAINED,
+    network: { width, ...(stride !== undefined && { stride }), ...(batchNormEpsilon !== undefined && { batchNormEpsilon }) },
+    ...(input !== undefined && { pixels: { ...pixelNormalization(input) } }),
+  };
+  return {
+    file: { state, about, checksum: await modelChecksum(state), moments: new Map(), tables: new Map(), step: 0 },
+    pretrained: { ...found, format: tensors.format },
+  };
+}

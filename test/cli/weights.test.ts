@@ -1,0 +1,133 @@
+// Weights of others from the file to the served model: shown, trained from, embedded with, exported, and served by ONNX Runtime.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as ort from 'onnxruntime-web';
+import twemoji from '@iconify-json/twemoji/icons.json' with { type: 'json' };
+import { optionsOfWeights } from '../../src/cli/model-file.ts';
+import { parseInputConvention, pixelNormalization } from '../../src/nn/pixels.ts';
+import { decodeImage } from '../../src/platform/node/images.ts';
+import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
+import { parseModel } from '../../src/training/checkpoint.ts';
+import { runCaptured } from '../support/command-output.ts';
+import { testDevice } from '../support/device.ts';
+import { writeShapes } from '../support/shapes-folder.ts';
+
+const CHECKPOINT = fileURLToPath(new URL('../golden/weights/checkpoint.pth', import.meta.url));
+/** Of each component of an embedding of length 1, between the two runtimes. */
+const ALLOWED_DIFFERENCE = 1e-4;
+
+let folder: string;
+const at = (...names: string[]): string => path.join(folder, ...names);
+const cacheHome = process.env.XDG_CACHE_HOME;
+
+test.before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-weights-'));
+  process.env.XDG_CACHE_HOME = at('cache');
+  await writeShapes(at('shapes'));
+  await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
+});
+test.after(async () => {
+  if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = cacheHome;
+  await rm(folder, { recursive: true });
+});
+
+const train = (...words: string[]) => runCaptured(['train', '--data', at('shapes'), '--unseen', at('unseen.txt'), '--size', '32', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '1', ...words]);
+
+test('sketchgrad weights: what a checkpoint of PyTorch holds', async () => {
+  const { code, stdout, stderr } = await runCaptured(['weights', '--json', '--input', 'caffe', CHECKPOINT]);
+  assert.is(code, 0, stderr);
+  const shown = JSON.parse(stdout) as { format: string; prefix: string; width: number; loaded: { name: string }[]; absent: { name: string; initialised: string }[]; unused: string[]; input: { order: string } };
+  assert.equal([shown.format, shown.prefix, shown.width, shown.input.order], ['PyTorch, zip', 'state_dict.module.', 0.25, 'BGR']);
+  assert.is(shown.loaded.length, 6);
+  assert.is(shown.absent.find(({ name }) => name === 'layer1.0.conv2.weight')?.initialised, 'drawn from a normal distribution of deviation 0.118');
+  assert.equal(shown.unused, ['optimizer.state.0.momentum_buffer']);
+  const text = await runCaptured(['weights', CHECKPOINT]);
+  assert.match(text.stdout, /strides +v1.5 \(the file does not say; assumed\)/);
+  assert.is((await runCaptured(['weights', fileURLToPath(new URL('../golden/weights/hostile.pth', import.meta.url))])).code, 1);
+});
+
+test('train: a partial file of others; flags say what it does not; the model keeps it', async () => {
+  const { code, stderr } = await train('--weights', CHECKPOINT, '--stride', 'v1', '--batch-norm-epsilon', '1.001e-5', '--input', 'caffe', '--out', at('run'));
+  assert.is(code, 0, stderr);
+  assert.match(stderr, /weights: 6 tensors from .*checkpoint.pth, 263 new, 1 of the file not used/);
+  assert.match(stderr, /layer1.0.conv2.weight, drawn from a normal distribution/);
+  const log = (await readFile(at('run', 'log.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  const entry = log.find(({ event }) => event === 'weights') as { loaded: string[]; initialised: Record<string, string>; unused: string[] };
+  assert.equal([entry.loaded.length, Object.keys(entry.initialised).length, entry.unused], [6, 263, ['optimizer.state.0.momentum_buffer']]);
+  assert.match(entry.initialised['embedding.weight'], /^drawn uniformly between/);
+
+  const model = await parseModel(await readFile(at('run', 'model.safetensors')), 'model');
+  const { about } = model;
+  const network = about.network as { width: number; stride: string; batchNormEpsilon: number };
+  assert.equal([network.width, network.stride, network.batchNormEpsilon], [0.25, 'v1', 1.001e-5]);
+  assert.equal((about.pixels as { deviation: number[] }).deviation, [1 / 255, 1 / 255, 1 / 255]);
+
+  // A training from this model takes all of that from it.
+  const { input, ...options } = optionsOfWeights(model, 'model');
+  assert.equal(options, { width: 0.25, stride: 'v1', batchNormEpsilon: 1.001e-5, embedding: 16 });
+  assert.equal(pixelNormalization(parseInputConvention(input as string)), about.pixels);
+});
+
+test('train: what cannot be loaded is said', async () => {
+  const refused = async (message: RegExp, ...words: string[]): Promise<void> => {
+    const { code, stderr } = await train('--out', at('refused'), ...words);
+    assert.is(code, 1);
+    assert.match(stderr, message);
+  };
+  await refused(/conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/, '--weights', CHECKPOINT, '--width', '0.5');
+  await refused(/--input: the input convention "photos" names neither RGB nor BGR/, '--weights', CHECKPOINT, '--input', 'photos');
+  await refused(/nothing of a ResNet50 under the prefix "model."/, '--weights', CHECKPOINT, '--weights-prefix', 'model.');
+  await refused(/is a model of sketchgrad's, which says itself how it is fed/, '--weights', at('run', 'model.safetensors'), '--input', 'caffe');
+  await refused(/neither a safetensors file nor one of torch.save: it begins with "shape e/, '--weights', at('unseen.txt'));
+});
+
+test('export: ONNX Runtime computes the embeddings of emoji that we do, from bytes and from floats, in batches of any size', async () => {
+  const model = at('run', 'model.safetensors');
+  const file = await parseModel(await readFile(model), model);
+  const retrieval = openRetrievalModel(await testDevice(), file, model);
+  const { imageSize: size, pixels: { mean, deviation } } = retrieval;
+  const samples = ['cat', 'dog', 'teapot', 'bicycle', 'tiger'].map((name) => ({ domain: 'photo', className: name, name }) as const);
+  const pictures = new Map<string, Uint8Array>();
+  for (const { name } of samples) {
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${twemoji.width} ${twemoji.height}">${twemoji.icons[name as 'cat'].body}</svg>`;
+    pictures.set(name, await decodeImage(Buffer.from(svg), size, name));
+  }
+  const rows = await modelEmbeddings(retrieval, samples.length);
+  const ours = await rows.compute(samples, { read: async ({ name }) => pictures.get(name) as Uint8Array });
+  const bytes = Uint8Array.from([...pictures.values()].flatMap((picture) => [...picture]));
+  rows.destroy();
+  retrieval.storage.destroy();
+
+  ort.env.wasm.numThreads = 1;
+  for (const preprocessing of ['inside', 'outside'] as const) {
+    const { code, stdout, stderr } = await runCaptured(['export', '--model', model, '--out', at(`${preprocessing}.onnx`), '--preprocessing', preprocessing]);
+    assert.is(code, 0, stderr);
+    assert.match(stdout, preprocessing === 'inside' ? /images: RGB bytes, uint8 \[batch, 32, 32, 3\]/ : /images: float32 \[batch, 3, 32, 32\].*mean 0\.485/);
+    const session = await ort.InferenceSession.create(new Uint8Array(await readFile(at(`${preprocessing}.onnx`))), { executionProviders: ['wasm'] });
+    assert.equal([session.inputNames, session.outputNames], [['images'], ['embeddings']]);
+    for (const count of [samples.length, 1]) {
+      const pixels = size * size;
+      const floats = Float32Array.from({ length: count * 3 * pixels }, (_, index) => {
+        const [image, colour, pixel] = [Math.floor(index / (3 * pixels)), Math.floor(index / pixels) % 3, index % pixels];
+        return (bytes[(image * pixels + pixel) * 3 + colour] / 255 - mean[colour]) / deviation[colour];
+      });
+      const fed = preprocessing === 'inside' ? new ort.Tensor('uint8', bytes.slice(0, count * pixels * 3), [count, size, size, 3]) : new ort.Tensor('float32', floats, [count, 3, size, size]);
+      const { embeddings } = await session.run({ images: fed });
+      assert.equal(embeddings.dims, [count, 16]);
+      const difference = (embeddings.data as Float32Array).reduce((largest, value, index) => Math.max(largest, Math.abs(value - ours[index])), 0);
+      assert.ok(difference <= ALLOWED_DIFFERENCE, `${preprocessing}, ${count} images: ${difference}`);
+      console.log(`${preprocessing}, ${count} images: largest difference ${difference.toExponential(2)}`);
+    }
+    await session.release();
+  }
+  // Different pictures have different embeddings; a network that ignored its input would pass otherwise.
+  const alike = ours.subarray(0, 16).reduce((sum, value, index) => sum + value * ours[16 + index], 0);
+  assert.ok(alike < 1 - 1e-4, `${alike}`);
+});
+
+test.run();

@@ -1,0 +1,121 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseTensorFile, type TensorFile } from '../../src/formats/tensor-file.ts';
+import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors.ts';
+import { Classifier } from '../../src/nn/retrieval-network.ts';
+import { InputConventionError } from '../../src/nn/pixels.ts';
+import { readPretrainedResNet50 } from '../../src/nn/pretrained.ts';
+import { StateMismatchError } from '../../src/nn/state.ts';
+import { CheckpointError, serializeModel } from '../../src/training/checkpoint.ts';
+import { parseWeights } from '../../src/training/weights.ts';
+
+const CLASSES = 5;
+const network = new Classifier({ width: 0.25, classes: CLASSES });
+const trunk = [...network.layouts.keys()].filter((name) => !name.startsWith('fc.'));
+
+/** A narrow ResNet50; each tensor is filled with its place in the list. */
+const narrow = [...network.layouts].map(([name, { fileShape }], index): [string, TensorToStore] => [name, tensor(fileShape, index)]);
+
+function tensor(shape: readonly number[], value = 0): TensorToStore {
+  return { dtype: 'F32', shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value) };
+}
+const fileOf = (tensors: readonly (readonly [string, TensorToStore])[], metadata: readonly (readonly [string, string])[] = []): Promise<TensorFile> => parseTensorFile(serializeSafetensors(tensors, metadata), 'w.safetensors');
+const renamed = (rename: (name: string) => string): [string, TensorToStore][] => narrow.map(([name, value]) => [rename(name), value]);
+const read = async (tensors: readonly (readonly [string, TensorToStore])[], options = {}, metadata: readonly (readonly [string, string])[] = []) => readPretrainedResNet50(await fileOf(tensors, metadata), 'w.safetensors', options);
+async function refused(message: RegExp, ...args: Parameters<typeof read>): Promise<void> {
+  const error = await read(...args).then(() => undefined, (problem: unknown) => problem as Error);
+  assert.instance(error, StateMismatchError);
+  assert.match(error!.message, message);
+}
+
+for (const [what, rename, prefix] of [
+  ["torchvision's and timm's names", (name: string) => name, ''],
+  ['DataParallel', (name: string) => `module.${name}`, 'module.'],
+  ['a checkpoint of DataParallel', (name: string) => `state_dict.module.${name}`, 'state_dict.module.'],
+  ["OpenMMLab's backbone, with head.fc beside it", (name: string) => `state_dict.${name.startsWith('fc.') ? 'head.' : 'backbone.'}${name}`, 'state_dict.backbone.'],
+  ['a backbone with fc beside it', (name: string) => (name.startsWith('fc.') ? name : `encoder.${name}`), 'encoder.'],
+] as const) {
+  test(`${what}: every tensor is found`, async () => {
+    const found = await read(renamed(rename));
+    assert.is(found.prefix, prefix);
+    assert.is(found.width, 0.25);
+    assert.equal([...found.state].map(([name, { values }]) => [name, values[0]]), [...network.layouts.keys()].map((name, index) => [name, index]));
+    assert.equal([found.absent, found.unused], [[], []]);
+  });
+}
+
+test('children that are numbered, as nn.Sequential does', async () => {
+  const numbers: Record<string, string> = { conv1: '0', bn1: '1', layer1: '4', layer2: '5', layer3: '6', layer4: '7' };
+  const found = await read(renamed((name) => name.replace(/^\w+/, (first) => `features.${numbers[first] ?? first}`)).filter(([name]) => !name.includes('fc.')));
+  assert.is(found.prefix, 'features.');
+  assert.equal([...found.state.keys()], trunk);
+});
+
+test('two networks in a file (MoCo, EMA, student and teacher): the user says which', async () => {
+  const both = [...renamed((name) => `state_dict.module.encoder_q.${name}`), ...renamed((name) => `state_dict.module.encoder_k.${name}`)];
+  await refused(/several networks; say which by its prefix \(--weights-prefix\): "state_dict.module.encoder_\w.", "state_dict.module.encoder_\w."/, both);
+  const found = await read(both, { prefix: 'state_dict.module.encoder_k.' });
+  assert.is(found.state.size, narrow.length);
+  assert.is(found.unused.length, narrow.length);
+  await refused(/nothing of a ResNet50 under the prefix "encoder_k."/, both, { prefix: 'encoder_k.' });
+});
+
+test('what is absent and what is not used is listed, and batch counters are neither', async () => {
+  const found = await read([
+    ...narrow.filter(([name]) => !name.startsWith('layer4.1.conv')),
+    ['layer4.1.bn1.num_batches_tracked', { dtype: 'I64', shape: [], data: new BigInt64Array(1) }],
+    ['projector.0.weight', tensor([2, 2])],
+  ]);
+  assert.equal(found.absent, ['layer4.1.conv1.weight', 'layer4.1.conv2.weight', 'layer4.1.conv3.weight']);
+  // A classifier of features that are no more.
+  assert.equal([...found.unused].sort(), ['fc.bias', 'fc.weight', 'projector.0.weight']);
+  assert.not.ok(found.state.has('fc.weight'));
+});
+
+test('another network is refused, with the tensors that tell', async () => {
+  await refused(/tensors that a ResNet50 does not have:\n {2}layer3.6.conv1.weight/, [...narrow, ['layer3.6.conv1.weight', tensor([64, 256, 1, 1])]]);
+  await refused(/does not have:\n {2}conv1.0.weight/, [...narrow.filter(([name]) => name !== 'conv1.weight'), ['conv1.0.weight', tensor([8, 3, 3, 3])]]);
+  await refused(/layer1.0.conv2.weight: the file has \[32, 1, 3, 3\], a ResNet50 of width 0.25 has \[16, 16, 3, 3\]/, narrow.map(([name, value]) => [name, name === 'layer1.0.conv2.weight' ? tensor([32, 1, 3, 3]) : value] as const));
+  await refused(/nothing of a ResNet50: its tensors are "vit.blocks.0.attn.qkv.weight"/, [['vit.blocks.0.attn.qkv.weight', tensor([2])]]);
+  await refused(/width of 0.3125 times/, [['conv1.weight', tensor([20, 3, 7, 7])]]);
+});
+
+test('a head of another form is no classifier', async () => {
+  const found = await read([...narrow.filter(([name]) => !name.startsWith('fc.')), ['fc.0.weight', tensor([4, 512])], ['fc.0.bias', tensor([4])]]);
+  assert.not.ok(found.state.has('fc.weight'));
+  assert.equal(found.unused, ['fc.0.bias', 'fc.0.weight']);
+});
+
+test('what the file says of itself', async () => {
+  const found = await read(narrow, {}, [['architecture', 'resnet50, v1 (stride 2 on the first 1x1)'], ['bn_eps', '1.001e-5'], ['input', 'RGB, 0..255, minus mean (123.68, 116.779, 103.939), std 1']]);
+  assert.equal([found.stride, found.batchNormEpsilon, found.input?.white], ['v1', 1.001e-5, 255]);
+  assert.is((await read(narrow, {}, [['architecture', 'resnet50 v1.5']])).stride, 'v1.5');
+  assert.is((await read(narrow, {}, [['architecture', 'resnet50_v1b']])).stride, undefined);
+  assert.equal((await read(narrow, {}, [['mean', '[0.5, 0.5, 0.5]'], ['std', '[0.5, 0.5, 0.5]']])).input?.mean, [0.5, 0.5, 0.5]);
+  const silent = await read(narrow);
+  assert.equal([silent.stride, silent.batchNormEpsilon, silent.input], [undefined, undefined, undefined]);
+  await refused(/"small" for the batch norm's epsilon/, narrow, {}, [['bn_eps', 'small']]);
+  const error = await read(narrow, {}, [['input', 'as usual']]).then(() => undefined, (problem: unknown) => problem as Error);
+  assert.instance(error, InputConventionError);
+  assert.match(error!.message, /w.safetensors: the input convention "as usual" names neither RGB nor BGR.*--input/);
+  assert.is((await read(narrow, { input: found.input }, [['input', 'as usual']])).input, found.input);
+});
+
+test('blue first: the first convolution is turned, so that models see red first', async () => {
+  const values = Float32Array.from({ length: 16 * 3 * 49 }, (_, index) => index);
+  const found = await read(narrow.map(([name, value]) => [name, name === 'conv1.weight' ? { ...value, data: values } : value] as const), {}, [['input', 'caffe']]);
+  const turned = found.state.get('conv1.weight')!.values;
+  for (const [output, colour, place] of [[0, 0, 0], [3, 1, 7], [15, 2, 48]]) assert.is(turned[(output * 3 + colour) * 49 + place], (output * 3 + 2 - colour) * 49 + place);
+  const { file } = await parseWeights(serializeSafetensors(narrow, [['input', 'caffe']]), 'w.safetensors');
+  assert.equal((file.about.pixels as { mean: number[] }).mean, [123.68 / 255, 116.779 / 255, 103.939 / 255]);
+});
+
+test('a model of ours is read as such, and says itself how it is fed', async () => {
+  const bytes = await serializeModel({ state: new Map([['w', { shape: [1], values: Float32Array.of(2) }]]), about: { kind: 'classifier' } });
+  const { file, pretrained } = await parseWeights(bytes, 'ours.safetensors');
+  assert.equal([file.about.kind, pretrained], ['classifier', undefined]);
+  const error = await parseWeights(bytes, 'ours.safetensors', { prefix: 'module.' }).then(() => undefined, (problem: unknown) => problem as Error);
+  assert.instance(error, CheckpointError);
+});
+
+test.run();
