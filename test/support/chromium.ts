@@ -6,7 +6,7 @@ import path from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { chromium, type Browser } from 'playwright-core';
 import { unpackTar } from '../../src/platform/node/tar.ts';
-import { cacheFolder } from '../../src/platform/adapter.ts';
+import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
 
 /** Debian's, where it is installed. */
 const INSTALLED = '/usr/bin/chromium';

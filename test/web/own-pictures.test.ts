@@ -86,7 +86,13 @@ test('a folder is embedded, found, kept over a reload, and forgotten', async () 
 
     await page.click('#own-forget');
     await page.waitForFunction(() => document.getElementById('own-status')?.textContent === 'They are forgotten.');
-    assert.equal(await page.evaluate(async () => Array.fromAsync((await navigator.storage.getDirectory() as unknown as { keys(): AsyncIterable<string> }).keys())), ['indexes']);
+    const left = await page.evaluate(async () => {
+      const storage = (await navigator.storage.getDirectory()) as unknown as { keys(): AsyncIterable<string> };
+      const names: string[] = [];
+      for await (const name of storage.keys()) names.push(name);
+      return names;
+    });
+    assert.equal(left, ['indexes']);
     assert.equal(errors, []);
   } finally {
     await browser.close();
