@@ -37,7 +37,9 @@ test('every kernel is right in Chromium', async () => {
     );
     assert.equal(shares.flatMap(({ failures }) => failures), []);
     const checked = shares.flatMap((share) => share.checked);
-    const kernels = ALL_KERNELS as readonly AnyKernel[];
+    // SwiftShader has no 16-bit floats.
+    assert.equal(shares.flatMap(({ missing }) => missing), ['convolution_f16']);
+    const kernels = (ALL_KERNELS as readonly AnyKernel[]).filter(({ name }) => name !== 'convolution_f16');
     assert.is(checked.length, kernels.reduce((sum, kernel) => sum + casesInBrowser(kernel).length, 0));
     assert.is(new Set(checked.map(({ kernel }) => kernel)).size, kernels.length);
     for (const { adapter } of shares) assert.match(adapter, /swiftshader/i);

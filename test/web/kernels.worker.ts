@@ -14,14 +14,21 @@ export interface KernelFindings {
   readonly adapter: string;
   readonly checked: readonly { readonly kernel: string; readonly index: number; readonly variants: readonly string[]; readonly milliseconds: number }[];
   readonly failures: readonly string[];
+  /** Kernels of which the adapter offers no variant. */
+  readonly missing: readonly string[];
 }
 
 globalThis.onmessage = async ({ data: { remainder, of } }: MessageEvent<KernelShare>): Promise<void> => {
   const device = await openDevice();
   const failures: string[] = [];
+  const missing: string[] = [];
   const checked: KernelFindings['checked'][number][] = [];
   const cases = (ALL_KERNELS as readonly AnyKernel[]).flatMap((kernel) => casesInBrowser(kernel).map((index) => ({ kernel, index })));
   for (const { kernel, index } of cases.filter((_, number) => number % of === remainder)) {
+    if (kernel.calls(kernel.cases[index] as never, device.traits).length === 0) {
+      missing.push(kernel.name);
+      continue;
+    }
     const start = performance.now();
     try {
       const variants = await checkKernelCase(device, kernel, index);
@@ -30,6 +37,6 @@ globalThis.onmessage = async ({ data: { remainder, of } }: MessageEvent<KernelSh
       failures.push(`${kernel.name}, case ${index}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  globalThis.postMessage({ adapter: Object.values(device.description).filter(Boolean).join(' '), checked, failures } satisfies KernelFindings);
+  globalThis.postMessage({ adapter: Object.values(device.description).filter(Boolean).join(' '), checked, failures, missing } satisfies KernelFindings);
   device.dispose();
 };
