@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { adapterEnvironment } from '../src/platform/node/adapter.ts';
+import { adapterEnvironment } from '../src/platform/adapter.ts';
 import { changesTable, compareResults, summary } from './support/compare.ts';
 import type { Result } from './support/measure.ts';
 import type { BenchOptions } from './support/options.ts';

@@ -1,5 +1,5 @@
 // One dimension of `npm run bench:evaluation`, in a process of its own: prints one JSON line.
-import { openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import { RandomStream } from '../src/random/philox.ts';
 import { deviceCosineRows } from '../src/retrieval/device-cosine.ts';
 import { evaluateRetrieval, evaluateRetrievalOnDevice, type RetrievalOptions } from '../src/retrieval/evaluate.ts';
@@ -56,7 +56,7 @@ const result: EvaluationResult = {
   ties,
   sampleDifference: evaluateRetrieval(sample).mapAll - (await evaluateRetrievalOnDevice(device, sample)).mapAll,
 };
-device.destroy();
+device.dispose();
 releaseGpu();
 process.stdout.write(`${JSON.stringify(result)}\n`);
 

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { textTable } from '../src/cli/text-table.ts';
-import { ADAPTER_CHOICES, adapterEnvironment } from '../src/platform/node/adapter.ts';
+import { ADAPTER_CHOICES, adapterEnvironment } from '../src/platform/adapter.ts';
 import type { EvaluationJob, EvaluationResult } from './evaluation-worker.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { adapterChoice, positiveInteger, positiveIntegers } from './support/options.ts';

@@ -2,7 +2,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { textTable } from '../src/cli/text-table.ts';
-import { ADAPTER_CHOICES, ensureAdapter, openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { ADAPTER_CHOICES, ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import type { Ladder } from './ladder/ladder.ts';
 import { entriesOf } from './support/catalogue.ts';
 import { measureCeilings, type Ceilings } from './support/ceilings.ts';
@@ -70,7 +70,7 @@ await mistakesByName(async () => {
       process.exitCode = 1;
     }
   } finally {
-    device.destroy();
+    device.dispose();
     releaseGpu();
   }
 });

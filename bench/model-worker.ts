@@ -1,5 +1,5 @@
 // One configuration of `npm run bench:model`, in a process of its own: prints one JSON line.
-import { openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import type { Precision } from '../src/training/objectives.ts';
 import { circumstances, type Circumstances } from './support/report.ts';
 import { resnet50Program, type Pass } from './support/resnet50-programs.ts';
@@ -75,5 +75,5 @@ const result: ModelResult = {
 };
 program.destroy();
 console.log(JSON.stringify(result));
-device.destroy();
+device.dispose();
 releaseGpu();

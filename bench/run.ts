@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import type { Choices } from '../src/autodiff/choices.ts';
 import { openTuner } from '../src/cli/tuning.ts';
 import type { Device } from '../src/gpu/device.ts';
-import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import { compareCheckouts } from './against.ts';
 import { catalogue, questionOf, type Entry } from './support/catalogue.ts';
 import { measureCeilings } from './support/ceilings.ts';
@@ -30,7 +30,7 @@ await mistakesByName(async () => {
     if (options.trace !== undefined) await traceTrainingStep(device, options.work, options.trace);
     else await profile(device, entries, options);
   } finally {
-    device.destroy();
+    device.dispose();
     releaseGpu();
   }
 });

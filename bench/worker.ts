@@ -1,6 +1,6 @@
 // The half of `bench --against` that runs in each checkout: prepares problems and runs variants as it is told to. Only
 // messages of this kind pass between checkouts, so that they may differ in everything else.
-import { openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import { catalogue, chosenVariant, questionOf, type Selection } from './support/catalogue.ts';
 import { prepareProblem, type PreparedProblem, type Work } from './support/kernel-bench.ts';
 
@@ -44,7 +44,7 @@ async function answer(request: Request): Promise<Reply> {
     return { kind: 'done' };
   }
   prepared?.destroy();
-  device.destroy();
+  device.dispose();
   releaseGpu();
   process.disconnect();
   return { kind: 'done' };

@@ -13,6 +13,7 @@ import sharp from 'sharp';
 import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { decodeImage } from '../src/platform/node/images.ts';
+import { packageFile } from '../src/platform/node/package-files.ts';
 import { cachedPixels } from './pixel-cache.ts';
 
 export interface EmojiSet {
@@ -78,7 +79,7 @@ const PEN_WIDTH = 1.5 / 64;
 
 /** The committed classes, in emojibase's order. */
 export async function emojiClasses(): Promise<EmojiClass[]> {
-  return JSON.parse(await readFile(new URL('emoji-classes.json', import.meta.url), 'utf8')) as EmojiClass[];
+  return JSON.parse(await readFile(packageFile('datasets/emoji-classes.json'), 'utf8')) as EmojiClass[];
 }
 
 /**

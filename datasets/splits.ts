@@ -1,6 +1,7 @@
 /** Which classes are seen and which unseen: the published splits, and people's own. */
 import { readFile } from 'node:fs/promises';
 import { DatasetError } from '../src/data/dataset.ts';
+import { packageFile } from '../src/platform/node/package-files.ts';
 import { classKey } from './class-names.ts';
 
 export type SetName = 'sketchy' | 'tuberlin' | 'quickdraw';
@@ -35,7 +36,7 @@ export const PUBLISHED_SPLITS = ['sketchy1', 'sketchy2', 'tuberlin', 'quickdraw'
  */
 export async function readSplit(given: string): Promise<Split> {
   if (PUBLISHED_SPLITS.some((name) => name === given)) {
-    const file = new URL(`splits/${given}.json`, import.meta.url);
+    const file = packageFile(`datasets/splits/${given}.json`);
     return { ...(JSON.parse(await readFile(file, 'utf8')) as Omit<Split, 'name'>), name: given };
   }
   const text = await readFile(given, 'utf8').catch((cause: Error) => {

@@ -1,7 +1,7 @@
 // A network of one's own on the engine: learns to tell ten shades apart.
 //   npx tsx examples/network.ts
 import { adamSettings, globalAveragePool, initializeNetwork, input, Network, Pass, Program, softmaxCrossEntropy, Storage, trainingUpdate } from '../src/index.ts';
-import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 
 await ensureAdapter();
 const device = await openDevice();
@@ -25,5 +25,5 @@ for (let step = 1; step <= 200; step++) {
   if (step === 1 || step % 50 === 0) console.log(`step ${step}: loss ${result.loss[0].toFixed(4)}`);
 }
 console.log(`${program.size.dispatches} dispatches a step, ${program.memory.total} bytes on the device`);
-device.destroy();
+device.dispose();
 releaseGpu();

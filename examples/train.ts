@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { loadFolder } from '../datasets/folder.ts';
 import { evaluateNetwork, modelEmbeddings, PAPER_RECIPE, serializeModel, trainRetrieval, unseenTask, type RetrievalTraining } from '../src/index.ts';
-import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/node/adapter.ts';
+import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 
 const [root, steps = '1000', pixels = '224', width = '1'] = process.argv.slice(2);
 await ensureAdapter();
@@ -28,5 +28,5 @@ await writeFile('model.safetensors', await serializeModel(file));
 const embeddings = await modelEmbeddings(model);
 const { metrics } = await evaluateNetwork(embeddings, unseenTask(dataset), dataset.images);
 console.log(`unseen classes: mAP@all ${metrics.mapAll.toFixed(4)} over ${metrics.queries} queries`);
-device.destroy();
+device.dispose();
 releaseGpu();

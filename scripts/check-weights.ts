@@ -29,7 +29,7 @@ import { DEFAULT_RESNET50 } from '../src/nn/resnet.ts';
 import { retrievalOnnx } from '../src/nn/retrieval-onnx.ts';
 import { RetrievalNetwork } from '../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, writeState } from '../src/nn/state.ts';
-import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/node/adapter.ts';
+import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { decodeImage } from '../src/platform/node/images.ts';
 import { pixelsIn } from '../src/training/model.ts';
 import { imageInput } from '../src/training/objectives.ts';
@@ -79,7 +79,7 @@ try {
 } finally {
   rmSync(scratch, { recursive: true });
   storage.destroy();
-  device.destroy();
+  device.dispose();
   releaseGpu();
 }
 process.exitCode = missed > 0 ? 1 : 0;

@@ -13,7 +13,7 @@ import { shuffledSampler } from '../src/data/sampler.ts';
 import { adamSettings } from '../src/nn/optimizers.ts';
 import { Classifier } from '../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../src/nn/state.ts';
-import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/node/adapter.ts';
+import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { writeFileAtomically } from '../src/platform/node/files.ts';
 import { modelChecksum, serializeModel } from '../src/training/checkpoint.ts';
 import { classificationObjective } from '../src/training/objectives.ts';
@@ -71,5 +71,5 @@ await writeFileAtomically(`${values.out}.safetensors`, await serializeModel({ st
 console.log(`${values.out}.safetensors, from weights with checksum ${(await modelChecksum(state)).slice(0, 16)}`);
 trainer.destroy();
 storage.destroy();
-device.destroy();
+device.dispose();
 releaseGpu();

@@ -1,17 +1,24 @@
-// npm test -- [part of a path ...] [--adapter swiftshader|lavapipe] [--root folder with a test folder in it]
-// Runs every suite below test/, those that need a device once for each software adapter. Ends with `N passed, N failed`.
+// npm test -- [part of a path ...] [--adapter swiftshader|lavapipe|deno] [--root folder with a test folder in it]
+// Runs every suite below test/, those that need a device once for each software adapter, and those of DENO_SUITES in Deno
+// as well. Ends with `N passed, N failed`.
 import { fork } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { adapterEnvironment, lavapipeDriver } from '../src/platform/node/adapter.ts';
+import { adapterEnvironment, lavapipeDriver } from '../src/platform/adapter.ts';
+import { denoExecutable } from './deno.ts';
 import { findSuites, needsDevice } from './test-suites.ts';
 import type { Order, Report } from './test-worker.ts';
 
-const ADAPTERS = ['swiftshader', 'lavapipe'] as const;
+const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
+/**
+ * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network: below
+ * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut.
+ */
+const DENO_SUITES = /^test\/(kernels\/|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback))/;
 /** How each adapter's driver names its device. */
-const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' };
+const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
 /** The continuous integration has two cores, and a software adapter can fill both. */
 const PROCESSES = 2;
 const SUITE_LIMIT_MINUTES = 15;
@@ -23,6 +30,8 @@ interface Group {
   readonly name: string;
   readonly device: string | undefined;
   readonly environment: NodeJS.ProcessEnv;
+  /** The program that runs a worker, with its arguments; Node where none is named. */
+  readonly runtime?: { readonly execPath: string; readonly execArgv: string[] };
   readonly pending: string[];
 }
 
@@ -67,6 +76,13 @@ async function makeGroups(): Promise<Group[]> {
       console.log(`\n*** lavapipe is not installed: ${onDevice.length} suites run on SwiftShader ALONE. ***\n`);
       continue;
     }
+    if (adapter === 'deno') {
+      const driver = lavapipeDriver() === null ? 'swiftshader' : 'lavapipe';
+      const environment = { ...process.env, ...(await adapterEnvironment(driver)) };
+      const runtime = { execPath: denoExecutable(), execArgv: ['run', '--allow-all', '--no-check'] };
+      made.push({ name: `deno with ${driver}`, device: DEVICE_NAMES[driver], environment, runtime, pending: onDevice.filter((suite) => DENO_SUITES.test(suite)) });
+      continue;
+    }
     // SwiftShader comes with npm: where it is missing, this throws.
     const environment = { ...process.env, ...(await adapterEnvironment(adapter)) };
     made.push({ name: adapter, device: DEVICE_NAMES[adapter], environment, pending: [...onDevice] });
@@ -92,8 +108,8 @@ async function serveGroups(): Promise<void> {
  * gets a second try at the beginning of a fresh process, said loudly. A second crash is its failure.
  */
 async function serve(group: Group): Promise<void> {
-  const { device, name, environment, pending } = group;
-  const child = fork(worker, device === undefined ? [] : [device], { env: environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const { device, name, environment, runtime, pending } = group;
+  const child = fork(worker, device === undefined ? [] : [device], { ...runtime, env: environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   let errorOutput = '';
   child.stderr?.on('data', (text: Buffer) => (errorOutput = (errorOutput + text.toString()).slice(-8000)));
   let alive = true;

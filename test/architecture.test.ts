@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** From the ground up. */
-const FLOORS = ['src/random', 'src/formats', 'src/gpu', 'kernels', 'src/autodiff', 'src/tuning', 'src/nn', 'src/data', 'src/retrieval', 'src/training', 'src/index.ts', 'src/platform', 'datasets', 'src/cli'];
+const FLOORS = ['src/random', 'src/formats', 'src/gpu', 'kernels', 'src/autodiff', 'src/tuning', 'src/nn', 'src/data', 'src/retrieval', 'src/training', 'src/exports', 'src/index.ts', 'src/platform', 'datasets', 'src/cli'];
 /** The only folders that may know of Node. */
 const DOORS = ['src/platform', 'src/cli', 'datasets'];
 

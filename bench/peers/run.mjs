@@ -14,7 +14,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { ADAPTER_CHOICES, adapterEnvironment } from '../../src/platform/node/adapter.ts';
+import { ADAPTER_CHOICES, adapterEnvironment } from '../../src/platform/adapter.ts';
 
 const HERE = import.meta.dirname;
 const REPOSITORY = join(HERE, '..', '..');

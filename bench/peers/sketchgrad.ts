@@ -10,7 +10,7 @@ import { input } from '../../src/autodiff/tensor.ts';
 import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../../src/nn/state.ts';
-import { openDevice } from '../../src/platform/node/adapter.ts';
+import { openDevice } from '../../src/platform/adapter.ts';
 // @ts-expect-error the peers' modules are plain JavaScript, so that each peer runs as its users run it
 import * as resnet50 from './resnet50.mjs';
 // @ts-expect-error see above

@@ -13,7 +13,7 @@ import { augmentationTransforms } from '../../src/data/augmentation.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
 import { DOMAIN_INDEX } from '../../src/data/dataset.ts';
 import { balancedSampler } from '../../src/data/sampler.ts';
-import { ensureAdapter, openDevice, releaseGpu } from '../../src/platform/node/adapter.ts';
+import { ensureAdapter, openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { serializeModel } from '../../src/training/checkpoint.ts';
 import { stepsPerEpoch, trainRetrieval } from '../../src/training/run.ts';
 import { learningRateAt, ramp } from '../../src/training/schedule.ts';
@@ -41,7 +41,7 @@ const exportCommand = defineCommand({
     // No step of a training is its beginning, the teacher's knowledge included.
     const { model, file } = await trainRetrieval({ device, dataset, start, knowledge, training: { ...training, steps: 0 } });
     model.storage.destroy();
-    device.destroy();
+    device.dispose();
     releaseGpu();
     await writeFile(path.join(folder, 'start.safetensors'), await serializeModel({ state: file.state, about: {}, tables: file.tables }));
 

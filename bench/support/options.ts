@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { ADAPTER_CHOICES, type AdapterChoice } from '../../src/platform/node/adapter.ts';
+import { ADAPTER_CHOICES, type AdapterChoice } from '../../src/platform/adapter.ts';
 import type { Work } from './kernel-bench.ts';
 import type { Clock } from './sampling.ts';
 

@@ -104,12 +104,12 @@ export class Program<Name extends string = string> {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     device.gpu.pushErrorScope('out-of-memory');
     const arenaBytes = largestArena([planned, ...inTurn]);
-    const own = options.arena === undefined ? Array.from({ length: Math.ceil(arenaBytes / chunkBytes) }, (_, chunk) => device.gpu.createBuffer({ label: 'arena', size: Math.min(chunkBytes, arenaBytes - chunk * chunkBytes), usage })) : [];
+    const own = options.arena === undefined ? Array.from({ length: Math.ceil(arenaBytes / chunkBytes) }, (_, chunk) => device.createBuffer({ label: 'arena', size: Math.min(chunkBytes, arenaBytes - chunk * chunkBytes), usage })) : [];
     const arena = options.arena ?? own;
     const given = new Map<Tensor, GPUBuffer>();
     const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
     for (const tensor of planned.given) {
-      const buffer = device.gpu.createBuffer({ label: tensor.name, size: givenBytes(tensor), usage });
+      const buffer = device.createBuffer({ label: tensor.name, size: givenBytes(tensor), usage });
       given.set(tensor, buffer);
       if (tensor.origin.kind === 'constant') {
         device.gpu.queue.writeBuffer(buffer, 0, tensor.origin.values as Float32Array<ArrayBuffer>);
@@ -120,7 +120,7 @@ export class Program<Name extends string = string> {
     }
     const outOfMemory = await device.gpu.popErrorScope();
     if (outOfMemory !== null) {
-      for (const buffer of [...own, ...given.values()]) buffer.destroy();
+      for (const buffer of [...own, ...given.values()]) device.freeBuffer(buffer);
       throw new LimitError(`the device has no room for this program's ${arenaBytes} bytes of intermediates: ${outOfMemory.message}. Use a smaller batch or resolution.`);
     }
 
@@ -228,7 +228,7 @@ export class Program<Name extends string = string> {
   }
 
   destroy(): void {
-    for (const buffer of this.buffers) buffer.destroy();
+    for (const buffer of this.buffers) this.device.freeBuffer(buffer);
     this.sequence.destroy();
     this.ring.destroy();
   }

@@ -29,7 +29,7 @@ export class Storage {
   buffer(store: Store): GPUBuffer {
     let buffer = this.buffers.get(store);
     if (buffer === undefined) {
-      buffer = this.device.gpu.createBuffer({
+      buffer = this.device.createBuffer({
         label: store.name,
         size: storeBytes(store),
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
@@ -84,7 +84,7 @@ export class Storage {
   }
 
   destroy(): void {
-    for (const buffer of this.buffers.values()) buffer.destroy();
+    for (const buffer of this.buffers.values()) this.device.freeBuffer(buffer);
     this.buffers.clear();
   }
 }

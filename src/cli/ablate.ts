@@ -4,7 +4,7 @@ import type { Chooser } from '../autodiff/choices.ts';
 import { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { ABLATION, ablatedTraining, summarise, type AblationResult, type AblationStep, type Summary } from '../training/ablation.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
@@ -81,7 +81,7 @@ export const ablateCommand = defineCommand({
       await conclude(folder, seeds, { adapter: device.description.device, data: dataset.name, queries: dataset.queries.length, gallery: dataset.gallery.length, training: JSON.parse(JSON.stringify(training)) as Json, start: start?.name ?? null });
     } finally {
       stop.release();
-      device.destroy();
+      device.dispose();
     }
   },
 });

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
+import { packageVersion } from '../platform/node/package-files.ts';
 import { ablateCommand } from './ablate.ts';
 import { readJsonFile, type Command } from './command.ts';
 import { dataCheckCommand } from './data-check.ts';
@@ -43,10 +43,9 @@ export async function runCommandLine(words: readonly string[], commands: readonl
 
 /** @param onOptions hears of a command's options before it runs */
 function newParser(commands: readonly Command[], onOptions: (values: Readonly<Record<string, unknown>>) => void): Parser {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const parser = new Parser('sketchgrad')
     .description('Trains a network to find pictures by sketch, and searches with it.')
-    .version(version)
+    .version(packageVersion())
     .configureOutput({ getOutHelpWidth: () => Math.min(process.stdout.columns ?? 100, 120) })
     .exitOverride();
   for (const command of commands) register(parser, command, onOptions);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ADAPTER_CHOICES } from '../platform/node/adapter.ts';
+import { ADAPTER_CHOICES } from '../platform/adapter.ts';
 import { choice, OptionError, toggle, type Options, type OptionValues } from './options.ts';
 
 /** What a command is told besides its options. */

@@ -7,7 +7,8 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../nn/state.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { packageFile } from '../platform/node/package-files.ts';
 import type { RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ModelFile } from '../training/checkpoint.ts';
 import { atCutoff, evaluateNetwork, unseenTask, type Evaluation } from '../training/evaluation.ts';
@@ -56,7 +57,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   checkTuning(options);
   await ensureAdapter(options.adapter);
   const recipe = resolveOptions(TRAIN_OPTIONS, { seed: options.seed, steps: options.steps, deterministic: options.deterministic }, options.full ? FULL_RECIPE : DEMO_RECIPE);
-  const weights = options.weights ?? (options.full ? undefined : fileURLToPath(new URL(`../../${DEMO_START}`, import.meta.url)));
+  const weights = options.weights ?? (options.full ? undefined : fileURLToPath(packageFile(DEMO_START)));
   const start = weights === undefined ? undefined : { file: await readModelFile(weights, '--weights'), name: weights };
   const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), { keep: 1, fresh: true });
 
@@ -66,7 +67,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   try {
     await demonstrate({ device, chooser: await openTuner(device, options), dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
   } finally {
-    device.destroy();
+    device.dispose();
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { removeLeftovers, writeFileAtomically } from '../platform/node/files.ts';
 import { distill } from '../training/distillation.ts';
 import { parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge, type PartialKnowledge } from '../training/knowledge-file.ts';
@@ -78,7 +78,7 @@ export const distillCommand = defineCommand({
       process.stdout.write(`${describeKnowledge(knowledge, out)}\n`);
     } finally {
       progress.stop();
-      device.destroy();
+      device.dispose();
     }
   },
 });

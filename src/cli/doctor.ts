@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { packageVersion } from '../platform/node/package-files.ts';
 import type { Device } from '../gpu/device.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
-import { ensureAdapter, lavapipeDriver, openDevice, swiftShaderEnvironment } from '../platform/node/adapter.ts';
+import { ensureAdapter, lavapipeDriver, openDevice, swiftShaderEnvironment } from '../platform/adapter.ts';
 import { ALL_KERNELS } from '../tuning/kernels.ts';
 import { Qualification, type Verdict } from '../tuning/qualification.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
@@ -35,7 +36,7 @@ export const doctorCommand = defineCommand({
       }
       process.stdout.write(`All is well: ${checks.length} kernel variants are within the error bounds of float32.\n`);
     } finally {
-      device.destroy();
+      device.dispose();
     }
   },
 });
@@ -63,12 +64,11 @@ function print(title: string, lines: readonly Line[]): void {
 }
 
 function versions(): Line[] {
-  const require = createRequire(import.meta.url);
-  const versionIn = (path: string): string => (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+  const { deno } = process.versions;
+  const dawn = (): string => (JSON.parse(readFileSync(createRequire(import.meta.url).resolve('webgpu/package.json'), 'utf8')) as { version: string }).version;
   return [
-    ['sketchgrad', versionIn(require.resolve('../../package.json'))],
-    ['node', process.version],
-    ['webgpu (Dawn)', versionIn(require.resolve('webgpu/package.json'))],
+    ['sketchgrad', packageVersion()],
+    ...(deno === undefined ? ([['node', process.version], ['webgpu (Dawn)', dawn()]] as const) : ([['deno (wgpu)', deno]] as const)),
     ['system', `${process.platform} ${process.arch}`],
   ];
 }

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/dataset.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
 import { assertSameModel, openIndex, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../retrieval/index-file.ts';
@@ -63,7 +63,7 @@ export const embedCommand = defineCommand({
       model.storage.destroy();
     } finally {
       progress.stop();
-      device.destroy();
+      device.dispose();
     }
   },
 });

@@ -1,5 +1,5 @@
 import { writeFileAtomically } from '../platform/node/files.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { codeWords, encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
 import { evaluateCodes } from '../retrieval/evaluate.ts';
@@ -75,7 +75,7 @@ export const evaluateCommand = defineCommand({
       model.storage.destroy();
     } finally {
       progress.stop();
-      device.destroy();
+      device.dispose();
     }
   },
 });

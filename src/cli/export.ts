@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { serializeOnnx } from '../formats/onnx.ts';
 import { retrievalOnnx } from '../nn/retrieval-onnx.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
+import { packageVersion } from '../platform/node/package-files.ts';
 import { readModelDescription } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { MODEL_OPTION, readModelFile } from './model-file.ts';
@@ -21,8 +21,7 @@ export const exportCommand = defineCommand({
   async run({ model: path, out, preprocessing }) {
     const file = await readModelFile(path, '--model');
     const { settings, imageSize, pixels } = readModelDescription(file, path);
-    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-    const model = retrievalOnnx(settings, file.state, { imageSize, pixels, preprocessing, version, metadata: new Map([['model_checksum', file.checksum]]) });
+    const model = retrievalOnnx(settings, file.state, { imageSize, pixels, preprocessing, version: packageVersion(), metadata: new Map([['model_checksum', file.checksum]]) });
     const bytes = serializeOnnx(model);
     await writeFileAtomically(out, bytes);
     process.stdout.write(`${out}: ONNX, operator set ${model.opset}, ${(bytes.length / 1e6).toFixed(1)} MB, of the model ${file.checksum.slice(0, 16)}\n  images: ${model.metadata.get('input')}\n  embeddings: float32 [batch, ${settings.embedding}], of length 1\n`);

@@ -1,5 +1,5 @@
 // What `sketchgrad` starts.
-import { releaseGpu } from '../platform/node/adapter.ts';
+import { releaseGpu } from '../platform/adapter.ts';
 import { runCommandLine } from './command-line.ts';
 
 process.exitCode = await runCommandLine(process.argv.slice(2));

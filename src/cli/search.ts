@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { decodeImage } from '../platform/node/images.ts';
 import { encode } from '../retrieval/binary-codes.ts';
@@ -68,7 +68,7 @@ export const searchCommand = defineCommand({
       rows.destroy();
       model.storage.destroy();
     } finally {
-      device.destroy();
+      device.dispose();
     }
   },
 });

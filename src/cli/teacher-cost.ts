@@ -1,5 +1,5 @@
 import { formatBytes } from '../autodiff/memory.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { distilledPhotos } from '../training/distillation.ts';
 import { stepsPerEpoch } from '../training/run.ts';
 import { measureTeacherCost, type TeacherCost, type TeacherCosts } from '../training/teacher-cost.ts';
@@ -49,7 +49,7 @@ export const teacherCostCommand = defineCommand({
       process.stdout.write(options.json ? `${JSON.stringify({ ...about, ...costs }, null, 1)}\n` : `${describeCosts(costs, steps, device.traits.kind === 'cpu')}\n`);
     } finally {
       progress.stop();
-      device.destroy();
+      device.dispose();
     }
   },
 });

@@ -4,7 +4,7 @@ import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
 import { WHITE } from '../data/augmentation.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import { absentConvolutions } from '../nn/pretrained.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
@@ -157,7 +157,7 @@ export const trainCommand = defineCommand({
     } finally {
       display.stop();
       stop.release();
-      device.destroy();
+      device.dispose();
     }
   },
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { questionKey, type Question } from '../autodiff/choices.ts';
-import { ensureAdapter, openDevice } from '../platform/node/adapter.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { tuningFile } from '../platform/node/tuning-records.ts';
 import type { TuningRecords } from '../tuning/records.ts';
@@ -49,7 +49,7 @@ export const tuneCommand = defineCommand({
         process.stdout.write(`table of known adapters: ${writeTable}\n`);
       }
     } finally {
-      device.destroy();
+      device.dispose();
     }
   },
 });

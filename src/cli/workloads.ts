@@ -10,6 +10,7 @@ import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { EMBEDDING_BATCH } from '../training/model.ts';
 import { imageInput, retrievalObjective, type Precision } from '../training/objectives.ts';
 import { DEMO_RECIPE, DEMO_START } from './demo-recipe.ts';
+import { packageFile } from '../platform/node/package-files.ts';
 import { readModelFile } from './model-file.ts';
 import { resolveOptions } from './options.ts';
 import { TRAIN_OPTIONS, trainingOf } from './train.ts';
@@ -48,7 +49,7 @@ export function classifierInference({ batch, size, width, precision = 'f32' }: I
 
 /** What `sketchgrad demo` runs: the teacher's knowledge, a training step with all three losses, embeddings. */
 export async function demoWorkloads(): Promise<readonly Workload[]> {
-  const { state } = await readModelFile(fileURLToPath(new URL(`../../${DEMO_START}`, import.meta.url)), 'the demo');
+  const { state } = await readModelFile(fileURLToPath(packageFile(DEMO_START)), 'the demo');
   const classes = state.get('fc.weight')?.shape[0] ?? CLASSES;
   const recipe = resolveOptions(TRAIN_OPTIONS, DEMO_RECIPE);
   const { imageSize: size, network: settings, losses, classesPerBatch, imagesPerDomain, batchNorm, optimizer } = trainingOf(recipe, 1);

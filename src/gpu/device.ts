@@ -12,6 +12,9 @@ export interface AdapterDescription {
   readonly description: string;
 }
 
+/** Milliseconds. */
+const LOSS_ANNOUNCED_WITHIN = 100;
+
 /** How the host waits for the device's work: passes the promise on, and may do something for its sake meanwhile. */
 export type Wait = <Result>(work: Promise<Result>) => Promise<Result>;
 
@@ -27,9 +30,13 @@ export class Device {
   /** Whoever awaits the device's work does so through this. */
   readonly wait: Wait;
   private failure: Error | undefined;
+  private readonly buffers = new Set<GPUBuffer>();
+  private readonly unlisten: () => void;
+  /** Whether the GPUDevice is this object's own, to be destroyed with it. */
+  private owned = false;
 
-  /** Wraps a device that was made elsewhere, such as one that a page already draws with. */
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo, wait: Wait = (work) => work) {
+  /** Wraps a device that was made elsewhere, such as one that a page already draws with; it stays its maker's. */
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo = gpu.adapterInfo, wait: Wait = (work) => work) {
     this.gpu = gpu;
     this.wait = wait;
     this.description = { vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description };
@@ -44,9 +51,11 @@ export class Device {
       maxWorkgroupsPerDimension: gpu.limits.maxComputeWorkgroupsPerDimension,
     };
     this.pipelines = new PipelineCache(gpu, wait);
-    gpu.addEventListener('uncapturederror', (event) => {
+    const heard = (event: GPUUncapturedErrorEvent): void => {
       this.failure ??= new ValidationError(event.error.message);
-    });
+    };
+    gpu.addEventListener('uncapturederror', heard);
+    this.unlisten = () => gpu.removeEventListener('uncapturederror', heard as EventListener);
     void gpu.lost.then((info) => {
       this.failure = new DeviceLostError(info.reason ?? 'unknown', info.message);
     });
@@ -63,8 +72,9 @@ export class Device {
       if (typeof value === 'number') requiredLimits[name] = value;
     }
     const requiredFeatures = USED_FEATURES.filter((feature) => adapter.features.has(feature));
-    const gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-    return new Device(gpu, adapter.info, wait);
+    const device = new Device(await adapter.requestDevice({ requiredLimits, requiredFeatures }), adapter.info, wait);
+    device.owned = true;
+    return device;
   }
 
   /** Throws the first failure that arrived since the last check; the loss of the device stays. */
@@ -73,6 +83,16 @@ export class Device {
     if (failure === undefined) return;
     if (!(failure instanceof DeviceLostError)) this.failure = undefined;
     throw failure;
+  }
+
+  /**
+   * Throws why something failed: the loss of the device, where that is the cause, says more than a refused mapping. Some
+   * implementations (wgpu) refuse first and announce the loss a few turns later.
+   */
+  async rethrow(error: unknown): Promise<never> {
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, LOSS_ANNOUNCED_WITHIN))]);
+    this.check();
+    throw error;
   }
 
   /** The failure as it stands, without throwing or clearing it. */
@@ -86,9 +106,27 @@ export class Device {
     this.check();
   }
 
-  /** Gives the device and all its buffers back. */
-  destroy(): void {
-    this.gpu.destroy();
+  /** A buffer that is given back with the device, or by `freeBuffer` before. */
+  createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
+    const buffer = this.gpu.createBuffer(descriptor);
+    this.buffers.add(buffer);
+    return buffer;
+  }
+
+  freeBuffer(buffer: GPUBuffer): void {
+    this.buffers.delete(buffer);
+    buffer.destroy();
+  }
+
+  /**
+   * Gives everything back: all buffers of programs and storages, and the GPUDevice where `open` made it. One that was made
+   * elsewhere goes on living. Storages and programs of this device cannot be used any more; another Device may follow.
+   */
+  dispose(): void {
+    this.unlisten();
+    for (const buffer of this.buffers) buffer.destroy();
+    this.buffers.clear();
+    if (this.owned) this.gpu.destroy();
   }
 }
 

@@ -31,7 +31,7 @@ export class ReadbackRing {
     this.parts = parts;
     this.size = slotBytes(parts);
     this.slots = Array.from({ length: depth }, () => ({
-      buffer: device.gpu.createBuffer({ label: 'read-back', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
+      buffer: device.createBuffer({ label: 'read-back', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
       pending: undefined,
     }));
   }
@@ -72,24 +72,21 @@ export class ReadbackRing {
   private async map(slot: Slot): Promise<ArrayBuffer[]> {
     try {
       await this.device.wait(slot.buffer.mapAsync(GPUMapMode.READ, 0, this.size));
-    } catch (error) {
-      // The loss of the device, where that is the cause, says more than the refused mapping.
-      await Promise.resolve();
+      const bytes = slot.buffer.getMappedRange();
+      let offset = 0;
+      const results = this.parts.map((part) => {
+        offset += part.size;
+        return bytes.slice(offset - part.size, offset);
+      });
+      slot.buffer.unmap();
       this.device.check();
-      throw error;
+      return results;
+    } catch (error) {
+      return this.device.rethrow(error);
     }
-    const bytes = slot.buffer.getMappedRange();
-    let offset = 0;
-    const results = this.parts.map((part) => {
-      offset += part.size;
-      return bytes.slice(offset - part.size, offset);
-    });
-    slot.buffer.unmap();
-    this.device.check();
-    return results;
   }
 
   destroy(): void {
-    for (const slot of this.slots) slot.buffer.destroy();
+    for (const slot of this.slots) this.device.freeBuffer(slot.buffer);
   }
 }

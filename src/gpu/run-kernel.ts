@@ -99,8 +99,7 @@ export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, 
     }
     return result.buffer;
   } catch (error) {
-    device.check();
-    throw error;
+    return await device.rethrow(error);
   } finally {
     staging.destroy();
   }

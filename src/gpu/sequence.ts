@@ -30,9 +30,11 @@ interface Command {
  */
 export class Sequence {
   readonly commands: readonly Command[];
+  private readonly device: Device;
   private readonly uniforms: GPUBuffer | undefined;
 
-  private constructor(commands: readonly Command[], uniforms: GPUBuffer | undefined) {
+  private constructor(device: Device, commands: readonly Command[], uniforms: GPUBuffer | undefined) {
+    this.device = device;
     this.commands = commands;
     this.uniforms = uniforms;
   }
@@ -50,7 +52,7 @@ export class Sequence {
     if (size > 0) {
       const words = new DataView(new ArrayBuffer(size));
       list.forEach(({ dispatch }, index) => writeWords(words, offsets[index], dispatch.parameters ?? []));
-      uniforms = device.gpu.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+      uniforms = device.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
       device.gpu.queue.writeBuffer(uniforms, 0, words.buffer);
     }
 
@@ -64,7 +66,7 @@ export class Sequence {
       const bindings = device.gpu.createBindGroup({ label, layout: pipelines[index].getBindGroupLayout(0), entries });
       return { pipeline: pipelines[index], bindings, workgroups: dispatch.workgroups, label };
     });
-    return new Sequence(commands, uniforms);
+    return new Sequence(device, commands, uniforms);
   }
 
   /** Records commands [first, last) into an open pass. */
@@ -78,7 +80,7 @@ export class Sequence {
   }
 
   destroy(): void {
-    this.uniforms?.destroy();
+    if (this.uniforms !== undefined) this.device.freeBuffer(this.uniforms);
   }
 }
 

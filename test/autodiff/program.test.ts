@@ -11,7 +11,7 @@ import { constant, input, ShapeError } from '../../src/autodiff/tensor.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
-import { openDevice } from '../../src/platform/node/adapter.ts';
+import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
 import { smallTraining, type SmallTraining } from '../support/small-network.ts';
@@ -234,7 +234,7 @@ test('the graph outlives the device: a program is compiled anew on the next one'
     const program = await Program.compile(storage, { outputs: { y } });
     storage.write(store.get('x'), Float32Array.of(1, attempt));
     results.push([...(await program.run({})).y]);
-    device.destroy();
+    device.dispose();
   }
   assert.equal(results, [[3, 0], [3, 3]]);
 });

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Device, isSoftware } from '../../src/gpu/device.ts';
 import { AdapterError, DeviceLostError, ValidationError } from '../../src/gpu/errors.ts';
-import { openDevice } from '../../src/platform/node/adapter.ts';
+import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
 
 const info = (device: string, description = ''): GPUAdapterInfo => ({ vendor: '', architecture: '', device, description }) as GPUAdapterInfo;
@@ -71,7 +71,7 @@ test('an error outside any call is thrown by the next check, once', async () => 
   assert.instance(error, ValidationError);
   assert.match(String(error), /usage/i);
   await device.idle();
-  device.destroy();
+  device.dispose();
 });
 
 test('the loss of the device stays, with its reason and what to do', async () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { adapterEnvironment, lavapipeDriver, swiftShaderEnvironment } from '../../src/platform/node/adapter.ts';
+import { adapterEnvironment, lavapipeDriver, swiftShaderEnvironment } from '../../src/platform/adapter.ts';
 import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
 import { AdapterError } from '../../src/gpu/errors.ts';
 
@@ -15,7 +15,7 @@ const NO_DRIVER = { VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowher
 
 /** Runs a module in a process of its own, as the Vulkan loader reads its variables once. */
 function runModule(body: string, environment: Readonly<Record<string, string>>): SpawnSyncReturns<string> {
-  const source = `import * as adapter from ${JSON.stringify(path.join(project, 'src/platform/node/adapter.ts'))};\n${body}`;
+  const source = `import * as adapter from ${JSON.stringify(path.join(project, 'src/platform/adapter.ts'))};\n${body}`;
   return runNode(['--input-type=module', '--eval', source], environment);
 }
 
@@ -32,7 +32,7 @@ function runNode(parameters: readonly string[], environment: Readonly<Record<str
 const printDevice = `
   const device = await adapter.openDevice();
   console.log(Object.values(device.description).join(' '));
-  device.destroy();
+  device.dispose();
   adapter.releaseGpu();
 `;
 

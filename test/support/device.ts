@@ -1,5 +1,5 @@
 // The device under test. scripts/test.ts runs every suite that imports this module once for each software adapter.
-import { openDevice, releaseGpu } from '../../src/platform/node/adapter.ts';
+import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import type { Device } from '../../src/gpu/device.ts';
 
 let opened: Promise<Device> | undefined;
@@ -13,7 +13,7 @@ export function testDevice(): Promise<Device> {
 /** Ends the device, so that the process can end; scripts/test.ts calls it after the last suite. */
 export async function closeTestDevice(): Promise<void> {
   if (opened === undefined) return;
-  (await opened).destroy();
+  (await opened).dispose();
   opened = undefined;
   releaseGpu();
 }

@@ -1,23 +1,13 @@
+/** The adapter in Node: Dawn, from npm `webgpu`. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { brotliDecompressSync } from 'node:zlib';
 import { create, globals } from 'webgpu';
 import { Device, isSoftware } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
-import { cacheFolder } from './cache-folder.ts';
+import { lavapipeEnvironment, noAdapterMessage, swiftShaderEnvironment, type AdapterChoice } from './drivers.ts';
 import { napUntil } from './napping.ts';
-import { unpackTar } from './tar.ts';
-
-/** `auto` takes a hardware GPU, else any installed software driver, else SwiftShader out of @sparticuz/chromium. */
-export const ADAPTER_CHOICES = ['auto', 'gpu', 'lavapipe', 'swiftshader'] as const;
-export type AdapterChoice = (typeof ADAPTER_CHOICES)[number];
 
 /** Set in a process that was started again for its adapter, so that it never starts a third one. */
 const RESPAWNED = 'SKETCHGRAD_ADAPTER_READY';
-
-const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
 
 /**
  * Dawn clamps every index in a shader, which browsers cannot do without. Our kernels check their own, so natively the
@@ -83,63 +73,13 @@ export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<voi
  */
 export async function adapterEnvironment(choice: AdapterChoice): Promise<Record<string, string> | null> {
   if (choice === 'swiftshader') return swiftShaderEnvironment();
-  if (choice === 'lavapipe') {
-    const driver = lavapipeDriver();
-    if (driver === null) throw new AdapterError('lavapipe is not installed: no lvp_icd*.json in ' + DRIVER_FOLDERS.join(', ') + '. ' + LAVAPIPE_HINT);
-    return { VK_DRIVER_FILES: driver };
-  }
+  if (choice === 'lavapipe') return lavapipeEnvironment();
   const inUse = instance !== undefined;
   const adapter = await findAdapter();
   // An instance that somebody's device hangs on must stay: collected, it takes the process with it.
   if (!inUse) releaseGpu();
   if (adapter !== null) return null;
   return choice === 'auto' ? swiftShaderEnvironment() : null;
-}
-
-/** The driver file of an installed lavapipe, or null. */
-export function lavapipeDriver(): string | null {
-  for (const folder of DRIVER_FOLDERS) {
-    if (!existsSync(folder)) continue;
-    const name = readdirSync(folder).find((file) => /^lvp_icd.*\.json$/.test(file));
-    if (name !== undefined) return path.join(folder, name);
-  }
-  return null;
-}
-
-/** Unpacks SwiftShader from @sparticuz/chromium into the cache folder, once, and gives the variables that select it. */
-export function swiftShaderEnvironment(): Record<string, string> {
-  const require = createRequire(import.meta.url);
-  let archive: string;
-  let version: string;
-  try {
-    // The package exports no path below its root, so its folder is found from its entry.
-    const root = packageRoot(require.resolve('@sparticuz/chromium'), '@sparticuz/chromium');
-    archive = path.join(root, 'bin', 'swiftshader.tar.br');
-    version = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version;
-  } catch (cause) {
-    throw new AdapterError(noAdapterMessage(), { cause });
-  }
-  const folder = path.join(cacheFolder(), `swiftshader-${version}`);
-  const driver = path.join(folder, 'vk_swiftshader_icd.json');
-  if (!existsSync(driver)) {
-    const unpacking = `${folder}.${process.pid}`;
-    mkdirSync(unpacking, { recursive: true });
-    unpackTar(brotliDecompressSync(readFileSync(archive)), unpacking);
-    try {
-      renameSync(unpacking, folder);
-    } catch (error) {
-      // Another process was first; its copy is as good.
-      rmSync(unpacking, { recursive: true, force: true });
-      if (!existsSync(driver)) throw error;
-    }
-  }
-  const libraries = [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(path.delimiter);
-  return { LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
-}
-
-function packageRoot(entry: string, name: string): string {
-  const marker = path.join('node_modules', ...name.split('/'));
-  return entry.slice(0, entry.lastIndexOf(marker) + marker.length);
 }
 
 function runAgain(environment: NodeJS.ProcessEnv): Promise<number> {
@@ -153,15 +93,4 @@ function runAgain(environment: NodeJS.ProcessEnv): Promise<number> {
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
   });
-}
-
-const LAVAPIPE_HINT = 'On Debian 12: add bookworm-backports and `apt-get install -t bookworm-backports mesa-vulkan-drivers`; Ubuntu 24.04 or newer: `apt-get install mesa-vulkan-drivers`; Fedora: `dnf install mesa-vulkan-drivers`.';
-
-function noAdapterMessage(): string {
-  const bySystem: Record<string, string> = {
-    linux: `Install your GPU's Vulkan driver (NVIDIA: the proprietary driver; AMD and Intel: mesa-vulkan-drivers), or a software driver. ${LAVAPIPE_HINT} Or let npm bring SwiftShader: \`npm install --include=dev @sparticuz/chromium\`.`,
-    darwin: 'Metal is part of macOS; this machine offers no Metal device (a virtual machine without one?).',
-    win32: 'Install your GPU\'s current driver (Direct3D 12).',
-  };
-  return `no WebGPU adapter was found. ${bySystem[process.platform] ?? 'Install a Vulkan driver.'}`;
 }

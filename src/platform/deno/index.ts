@@ -1,0 +1,6 @@
+/** The door for Deno: its own WebGPU, pictures by npm's sharp. `sketchgrad/deno` in the package. */
+export { ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
+export { ADAPTER_CHOICES, type AdapterChoice } from '../node/drivers.ts';
+export { writeFileAtomically } from '../node/files.ts';
+export { decodeImage, ImageError } from '../node/images.ts';
+export { readTuningRecords, writeTuningRecords } from '../node/tuning-records.ts';

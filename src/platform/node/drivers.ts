@@ -1,0 +1,79 @@
+/** Which drivers there are on this machine, and the variables of the environment that select one. */
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
+import { AdapterError } from '../../gpu/errors.ts';
+import { cacheFolder } from './cache-folder.ts';
+import { unpackTar } from './tar.ts';
+
+/** `auto` takes a hardware GPU, else any installed software driver, else SwiftShader out of @sparticuz/chromium. */
+export const ADAPTER_CHOICES = ['auto', 'gpu', 'lavapipe', 'swiftshader'] as const;
+export type AdapterChoice = (typeof ADAPTER_CHOICES)[number];
+
+const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
+
+/** The driver file of an installed lavapipe, or null. */
+export function lavapipeDriver(): string | null {
+  for (const folder of DRIVER_FOLDERS) {
+    if (!existsSync(folder)) continue;
+    const name = readdirSync(folder).find((file) => /^lvp_icd.*\.json$/.test(file));
+    if (name !== undefined) return path.join(folder, name);
+  }
+  return null;
+}
+
+/** The variables that select lavapipe. @throws AdapterError where it is not installed */
+export function lavapipeEnvironment(): Record<string, string> {
+  const driver = lavapipeDriver();
+  if (driver === null) throw new AdapterError('lavapipe is not installed: no lvp_icd*.json in ' + DRIVER_FOLDERS.join(', ') + '. ' + LAVAPIPE_HINT);
+  return { VK_DRIVER_FILES: driver };
+}
+
+/** Unpacks SwiftShader from @sparticuz/chromium into the cache folder, once, and gives the variables that select it. */
+export function swiftShaderEnvironment(): Record<string, string> {
+  const require = createRequire(import.meta.url);
+  let archive: string;
+  let version: string;
+  try {
+    // The package exports no path below its root, so its folder is found from its entry.
+    const root = packageRoot(require.resolve('@sparticuz/chromium'), '@sparticuz/chromium');
+    archive = path.join(root, 'bin', 'swiftshader.tar.br');
+    version = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version;
+  } catch (cause) {
+    throw new AdapterError(noAdapterMessage(), { cause });
+  }
+  const folder = path.join(cacheFolder(), `swiftshader-${version}`);
+  const driver = path.join(folder, 'vk_swiftshader_icd.json');
+  if (!existsSync(driver)) {
+    const unpacking = `${folder}.${process.pid}`;
+    mkdirSync(unpacking, { recursive: true });
+    unpackTar(brotliDecompressSync(readFileSync(archive)), unpacking);
+    try {
+      renameSync(unpacking, folder);
+    } catch (error) {
+      // Another process was first; its copy is as good.
+      rmSync(unpacking, { recursive: true, force: true });
+      if (!existsSync(driver)) throw error;
+    }
+  }
+  const libraries = [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(path.delimiter);
+  return { LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
+}
+
+function packageRoot(entry: string, name: string): string {
+  const marker = path.join('node_modules', ...name.split('/'));
+  return entry.slice(0, entry.lastIndexOf(marker) + marker.length);
+}
+
+const LAVAPIPE_HINT = 'On Debian 12: add bookworm-backports and `apt-get install -t bookworm-backports mesa-vulkan-drivers`; Ubuntu 24.04 or newer: `apt-get install mesa-vulkan-drivers`; Fedora: `dnf install mesa-vulkan-drivers`.';
+
+/** What to say where there is no adapter at all, with the driver to install. */
+export function noAdapterMessage(): string {
+  const bySystem: Record<string, string> = {
+    linux: `Install your GPU's Vulkan driver (NVIDIA: the proprietary driver; AMD and Intel: mesa-vulkan-drivers), or a software driver. ${LAVAPIPE_HINT} Or let npm bring SwiftShader: \`npm install --include=dev @sparticuz/chromium\`.`,
+    darwin: 'Metal is part of macOS; this machine offers no Metal device (a virtual machine without one?).',
+    win32: 'Install your GPU\'s current driver (Direct3D 12).',
+  };
+  return `no WebGPU adapter was found. ${bySystem[process.platform] ?? 'Install a Vulkan driver.'}`;
+}

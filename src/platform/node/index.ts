@@ -1,0 +1,6 @@
+/** The door for Node: Dawn from npm `webgpu`, pictures by sharp. `sketchgrad/node` in the package. */
+export { adapterEnvironment, ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
+export { ADAPTER_CHOICES, type AdapterChoice } from './drivers.ts';
+export { writeFileAtomically } from './files.ts';
+export { decodeImage, ImageError } from './images.ts';
+export { readTuningRecords, writeTuningRecords } from './tuning-records.ts';

@@ -1,0 +1,134 @@
+// What npm would publish: packed, unpacked into a project of its own, and used there.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build as bundle } from 'esbuild';
+import { build as buildPage } from 'vite';
+import { adapterEnvironment } from '../../src/platform/adapter.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const execute = promisify(execFile);
+const MOST_GZIPPED_BYTES = 60_000;
+
+let folder: string;
+let archive: string;
+const at = (...names: string[]): string => path.join(folder, ...names);
+
+test.before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-package-'));
+  const { stdout } = await execute('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: root });
+  archive = at((JSON.parse(stdout.slice(stdout.indexOf('['))) as { filename: string }[])[0].filename);
+  await mkdir(at('node_modules'));
+  await execute('tar', ['-xzf', archive, '-C', folder]);
+  await rename(at('package'), at('node_modules', 'sketchgrad'));
+  const { dependencies } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  // What npm would install along, and what a user of Node adds.
+  for (const name of [...Object.keys(dependencies), 'webgpu', '@webgpu', 'sharp', 'resolve-protobuf-schema']) await symlink(path.join(root, 'node_modules', name), at('node_modules', name));
+  await writeFile(at('package.json'), '{ "type": "module" }');
+});
+test.after(() => rm(folder, { recursive: true }));
+
+test('publint and arethetypeswrong find nothing', async () => {
+  const bin = (name: string): string => path.join(root, 'node_modules', '.bin', name);
+  assert.match((await execute(bin('publint'), [archive, '--strict'])).stdout, /All good/);
+  // It ends with an error where it finds something.
+  await execute(bin('attw'), [archive, '--profile', 'esm-only']);
+});
+
+test('its types hold, for bundlers and for Node', async () => {
+  await writeFile(at('use.ts'), [
+    "import { Device, Program, Storage } from 'sketchgrad/engine';",
+    "import { RetrievalNetwork } from 'sketchgrad/nn';",
+    "import { modelEmbeddings, type RetrievalModel } from 'sketchgrad/retrieval';",
+    "import { trainRetrieval } from 'sketchgrad/training';",
+    "import { openDevice } from 'sketchgrad/platform';",
+    "import * as everything from 'sketchgrad';",
+    'export const use = (gpu: GPUDevice): Device => new everything.Device(gpu);',
+    'export const rows = (model: RetrievalModel): Promise<unknown> => modelEmbeddings(model, 1);',
+    'export const open: () => Promise<Device> = () => openDevice();',
+    'export { Program, Storage, RetrievalNetwork, trainRetrieval };',
+  ].join('\n'));
+  for (const [module, moduleResolution] of [['esnext', 'bundler'], ['nodenext', 'nodenext']]) {
+    // TypeScript's own DOM has WebGPU's types since version 6.
+    const options = ['--strict', '--noEmit', '--target', 'es2022', '--lib', 'es2023,dom', '--module', module, '--moduleResolution', moduleResolution];
+    await execute(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), ...options, 'use.ts'], { cwd: folder }).catch(({ stdout }: { stdout: string }) => assert.unreachable(`${moduleResolution}: ${stdout}`));
+  }
+});
+
+test(`engine and inference of ResNet50 are below ${MOST_GZIPPED_BYTES / 1000} kB for a page, with nothing of Node in them`, async () => {
+  await writeFile(at('page.js'), [
+    "import { openDevice, decodeImage } from 'sketchgrad/browser';",
+    "import { parseModel, openRetrievalModel, modelEmbeddings } from 'sketchgrad/retrieval';",
+    'const model = openRetrievalModel(await openDevice(), await parseModel(new Uint8Array(await (await fetch("model.safetensors")).arrayBuffer()), "model"), "model");',
+    'const rows = await modelEmbeddings(model, 1);',
+    'console.log(await rows.compute([{ domain: "photo", className: "", name: "" }], { read: (_, size) => decodeImage(new Blob(), size) }));',
+  ].join('\n'));
+  // esbuild without configuration: an import of a Node module would be an error.
+  const { outputFiles } = await bundle({ entryPoints: [at('page.js')], bundle: true, minify: true, format: 'esm', platform: 'browser', write: false, absWorkingDir: folder });
+  const size = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  console.log(`${size} bytes gzipped`);
+  assert.ok(size < MOST_GZIPPED_BYTES, `${size} bytes`);
+});
+
+test('Vite takes it as it is, in a worker too', async () => {
+  await writeFile(at('index.html'), '<script type="module" src="./main.js"></script>');
+  await writeFile(at('main.js'), 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" });');
+  await writeFile(at('worker.js'), "import { openDevice } from 'sketchgrad/platform'; import { trainRetrieval } from 'sketchgrad'; console.log(openDevice, trainRetrieval);");
+  await buildPage({ root: folder, configFile: false, logLevel: 'error', worker: { format: 'es' } });
+});
+
+test('in Node it trains; dispose gives everything back, and a new engine can follow', async () => {
+  await writeFile(at('train.js'), `
+    import { Device, globalAveragePool, initializeNetwork, input, Network, Pass, Program, sgdSettings, softmaxCrossEntropy, Storage, trainingUpdate } from 'sketchgrad';
+    import { openDevice, releaseGpu } from 'sketchgrad/node';
+    const train = async (device) => {
+      const storage = new Storage(device);
+      const network = new Network();
+      const head = network.linear('head', 16, 4);
+      const pass = new Pass(network, 'train');
+      const x = pass.convolutionBatchNorm(input('images', [8, 8, 8, 4]), network.convolutionWeight('conv.weight', 3, 4, 16), network.batchNorm('bn', 16), { padding: 1, relu: true });
+      const loss = softmaxCrossEntropy(head.apply(globalAveragePool(x)), input('labels', [8], 'u32'));
+      const { updates, hyper } = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0, 0.9));
+      await initializeNetwork(network, storage, 0);
+      const program = await Program.compile(storage, { outputs: { loss }, updates });
+      const labels = Uint32Array.from({ length: 8 }, (_, i) => i % 4);
+      const images = Float32Array.from({ length: 2048 }, (_, i) => Math.sin(i * labels[i >> 8]));
+      const losses = [];
+      for (let step = 1; step <= 20; step++) losses.push((await program.run({ images, labels, optimizer: hyper(0.1, step) })).loss[0]);
+      return losses;
+    };
+    const first = await openDevice();
+    const losses = await train(first);
+    first.dispose();
+    const second = await openDevice();
+    const again = await train(second);
+    // A device of somebody else's: it lives on when the engine is done with it.
+    const guest = new Device(second.gpu, { vendor: '', architecture: '', device: '', description: 'somebody' });
+    await train(guest);
+    guest.dispose();
+    const after = await train(second);
+    second.dispose();
+    releaseGpu();
+    console.log(JSON.stringify([losses, again, after]));
+  `);
+  const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
+  const { stdout } = await execute(process.execPath, ['train.js'], { cwd: folder, env });
+  const [losses, again, after] = JSON.parse(stdout) as number[][];
+  assert.ok(losses[19] < 0.7 * losses[0], `${losses[0]} to ${losses[19]}`);
+  assert.equal(again, losses);
+  assert.equal(after, losses);
+});
+
+test('the command says what it needs where a project lacks it', async () => {
+  const [outcome] = await Promise.allSettled([execute(process.execPath, [at('node_modules', 'sketchgrad', 'bin', 'sketchgrad.mjs'), '--help'], { cwd: folder })]);
+  if (outcome.status === 'fulfilled') assert.unreachable('commander is not there');
+  else assert.match((outcome.reason as { stderr: string }).stderr, /the command needs the package .*npm install webgpu sharp/);
+});
+
+test.run();

@@ -1,0 +1,56 @@
+// The browser of the tests: Chromium out of npm's @sparticuz/chromium, with WebGPU on SwiftShader.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
+import { chromium, type Browser } from 'playwright-core';
+import { unpackTar } from '../../src/platform/node/tar.ts';
+import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
+
+/** Debian's, where it is installed. */
+const INSTALLED = '/usr/bin/chromium';
+const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic'];
+const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/**
+ * Starts a browser without a window.
+ * @param options `webgpu: false` starts one that has no adapter
+ * @throws where there is no browser: what it was to show stays unshown
+ */
+export async function launchChromium({ webgpu = true } = {}): Promise<Browser> {
+  const { program, libraries } = unpackedChromium();
+  const args = [...QUIET, ...(webgpu ? WEBGPU : ['--disable-gpu', '--disable-features=WebGPU,WebGPUService'])];
+  const environment = Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
+  return chromium.launch({ executablePath: program, args, headless: true, env: { ...environment, ...libraries } });
+}
+
+/** Unpacks the browser into the cache folder, once. Its libraries are those of the system where it has them. */
+function unpackedChromium(): { readonly program: string; readonly libraries: Record<string, string> } {
+  const require = createRequire(import.meta.url);
+  const bin = path.join(path.dirname(require.resolve('@sparticuz/chromium')), '../../bin');
+  if (!existsSync(path.join(bin, 'chromium.br'))) {
+    if (existsSync(INSTALLED)) return { program: INSTALLED, libraries: {} };
+    throw new Error(`there is no Chromium to test with, neither ${path.join(bin, 'chromium.br')} nor ${INSTALLED}: npm ci brings it`);
+  }
+  const { version } = JSON.parse(readFileSync(path.join(bin, '../package.json'), 'utf8')) as { version: string };
+  const folder = path.join(cacheFolder(), `chromium-${version}`);
+  const program = path.join(folder, 'chromium');
+  if (!existsSync(program)) {
+    const unpacking = `${folder}.${process.pid}`;
+    mkdirSync(unpacking, { recursive: true });
+    const read = (name: string): Buffer => brotliDecompressSync(readFileSync(path.join(bin, name)));
+    for (const name of ['swiftshader', 'al2023', 'fonts']) unpackTar(read(`${name}.tar.br`), unpacking);
+    writeFileSync(path.join(unpacking, 'chromium'), read('chromium.br'));
+    chmodSync(path.join(unpacking, 'chromium'), 0o755);
+    try {
+      renameSync(unpacking, folder);
+    } catch (error) {
+      // Another process was first; its copy is as good.
+      rmSync(unpacking, { recursive: true, force: true });
+      if (!existsSync(program)) throw error;
+    }
+  }
+  const missing = execFileSync('ldd', [program], { encoding: 'utf8' }).includes('not found');
+  return { program, libraries: missing ? { LD_LIBRARY_PATH: path.join(folder, 'lib') } : {} };
+}

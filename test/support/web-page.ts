@@ -1,0 +1,86 @@
+// The page of web/, built once, served as static files, and opened in a browser that tells of every error.
+import { createServer } from 'node:http';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { build } from 'vite';
+
+const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.webp': 'image/webp', '.md': 'text/markdown' };
+
+export interface Site {
+  /** With a slash at its end. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Serves a folder, or files that are only in memory. */
+export async function serve(content: string | Readonly<Record<string, string>>): Promise<Site> {
+  const server = createServer((request, response) => {
+    const name = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname).slice(1) || 'index.html';
+    const file = typeof content === 'string' ? readFile(path.join(content, path.normalize(`/${name}`))) : Promise.resolve(content[name]);
+    file.then(
+      (bytes) => {
+        response.writeHead(bytes === undefined ? 404 : 200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream' });
+        response.end(bytes);
+      },
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `http://localhost:${port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Builds the page and serves it. */
+export async function servePage(): Promise<Site> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-web-'));
+  const root = fileURLToPath(new URL('../../web', import.meta.url));
+  await build({ root, configFile: path.join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+  const site = await serve(folder);
+  return {
+    ...site,
+    close: async () => {
+      await site.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Opens the page in a profile of its own. `errors` holds what its console tells, and what nobody catches. */
+export async function openPage(browser: Browser, address: string, options: BrowserContextOptions = {}): Promise<{ readonly page: Page; readonly errors: string[] }> {
+  const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(120_000);
+  const errors: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto(address);
+  return { page, errors };
+}
+
+/** Waits until the page has compiled what a search needs. */
+export async function ready(page: Page): Promise<void> {
+  await page.waitForSelector('html[data-ready=true]', { state: 'attached' });
+}
+
+/** Waits until the page has answered to what is on the pad. */
+export async function answered(page: Page): Promise<void> {
+  await page.waitForSelector('#results[aria-busy=false]', { state: 'attached' });
+}
+
+/** Names of the pictures that the page shows, best first. */
+export function found(page: Page): Promise<string[]> {
+  return page.$$eval('#results li span:first-of-type', (names) => names.map(({ textContent }) => textContent));
+}

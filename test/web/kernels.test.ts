@@ -1,0 +1,55 @@
+// Every kernel in the browser: all variants that its adapter offers, of all cases but the larger convolutions, against the references
+// in float64.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { build } from 'esbuild';
+import { fileURLToPath } from 'node:url';
+import type { AnyKernel } from '../../src/autodiff/op.ts';
+import { ALL_KERNELS } from '../../src/tuning/kernels.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { casesInBrowser } from '../support/kernel-case.ts';
+import { serve } from '../support/web-page.ts';
+import type { KernelFindings } from './kernels.worker.ts';
+
+/** The continuous integration has two cores. */
+const WORKERS = 2;
+
+test('every kernel is right in Chromium', async () => {
+  const worker = await build({ entryPoints: [fileURLToPath(new URL('kernels.worker.ts', import.meta.url))], bundle: true, format: 'esm', target: 'es2022', write: false });
+  const site = await serve({ 'index.html': '<!doctype html><html lang="en"><title>kernels</title>', 'worker.js': worker.outputFiles[0].text });
+  const browser = await launchChromium();
+  try {
+    const page = await browser.newPage({ locale: 'en-US' });
+    await page.goto(site.address);
+    const shares = await page.evaluate(
+      (workers) =>
+        Promise.all(
+          Array.from({ length: workers }, (_, remainder) => {
+            const thread = new Worker('worker.js', { type: 'module' });
+            return new Promise<KernelFindings>((resolve, reject) => {
+              thread.onmessage = ({ data }) => resolve(data as KernelFindings);
+              thread.onerror = ({ message }) => reject(new Error(message));
+              thread.postMessage({ remainder, of: workers });
+            });
+          }),
+        ),
+      WORKERS,
+    );
+    assert.equal(shares.flatMap(({ failures }) => failures), []);
+    const checked = shares.flatMap((share) => share.checked);
+    // SwiftShader has no 16-bit floats.
+    assert.equal(shares.flatMap(({ missing }) => missing), ['convolution_f16']);
+    const kernels = (ALL_KERNELS as readonly AnyKernel[]).filter(({ name }) => name !== 'convolution_f16');
+    assert.is(checked.length, kernels.reduce((sum, kernel) => sum + casesInBrowser(kernel).length, 0));
+    assert.is(new Set(checked.map(({ kernel }) => kernel)).size, kernels.length);
+    for (const { adapter } of shares) assert.match(adapter, /swiftshader/i);
+    console.log(`${shares[0].adapter}: ${kernels.length} kernels, ${checked.length} cases, ${checked.reduce((sum, { variants }) => sum + variants.length, 0)} variants of them`);
+    const slowest = [...checked].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, 5);
+    for (const { kernel, index, milliseconds } of slowest) console.log(`  ${(milliseconds / 1000).toFixed(1).padStart(5)} s  ${kernel}, case ${index}`);
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
+test.run();

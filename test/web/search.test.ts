@@ -1,0 +1,178 @@
+// The page in a real browser: drawing, searching by a picture, and the same answers as in Node and Deno.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Remote } from 'comlink';
+import type { Browser } from 'playwright-core';
+import { denoExecutable } from '../../scripts/deno.ts';
+import { adapterEnvironment } from '../../src/platform/adapter.ts';
+import type { Engine } from '../../web/src/engine.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { writeEmoji } from '../support/emoji-folder.ts';
+import { draw, emojiStrokes } from '../support/emoji-strokes.ts';
+import type { Answer } from '../runtimes/search-pictures.ts';
+import { answered, found, openPage, ready, servePage, type Site } from '../support/web-page.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const publicFile = (name: string): string => path.join(root, 'web/public', name);
+/** Side of the shipped model's images. */
+const SIDE = 32;
+/** Deno's compiler rounds otherwise than Dawn's: test/runtimes/deno.test.ts has the same bound. */
+const DENO_BOUND = 1e-4;
+
+let browser: Browser;
+let site: Site;
+let folder: string;
+test.before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-search-'));
+  site = await servePage();
+  browser = await launchChromium();
+});
+test.after(async () => {
+  await browser.close();
+  await site.close();
+  await rm(folder, { recursive: true });
+});
+
+test('a drawing of a class that no training saw finds its class among the ten best', async () => {
+  const { page, errors } = await openPage(browser, site.address);
+  await ready(page);
+  // Of the 165 unseen classes, some whose outlines the shipped model finds; it does not find all (docs/web.md).
+  for (const [className, set] of [['high voltage', 'openmoji'], ['crescent moon', 'emojione-monotone'], ['spoon', 'emojione-monotone']]) {
+    await draw(page, await emojiStrokes(page, className, set));
+    await answered(page);
+    const names = await found(page);
+    assert.is(names.length, 20);
+    assert.ok(names.slice(0, 10).includes(className), `a drawn ${className} finds ${names.slice(0, 10).join(', ')}`);
+    assert.match(await page.innerText('#times'), /decode .* ms, embed .* ms, rank .* ms/);
+    await page.click('#clear');
+    assert.equal(await found(page), []);
+  }
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test('touch draws, Control-Z takes a stroke back, Delete clears, and all controls are within the keyboard’s reach', async () => {
+  const { page, errors } = await openPage(browser, site.address, { viewport: { width: 390, height: 844 }, hasTouch: true });
+  await ready(page);
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, 'the page is wider than the phone');
+  const pad = page.locator('#pad');
+  const box = await pad.boundingBox();
+  assert.ok(box !== null);
+  const touch = await page.context().newCDPSession(page);
+  const at = (x: number, y: number): { x: number; y: number }[] => [{ x: box.x + x * box.width, y: box.y + y * box.height }];
+  const stroke = async (from: [number, number], to: [number, number]): Promise<void> => {
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(...from) });
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(...to) });
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    await answered(page);
+  };
+  const scrolled = await page.evaluate(() => scrollY);
+  await stroke([0.2, 0.2], [0.8, 0.3]);
+  const first = await page.locator('#results').innerHTML();
+  await stroke([0.5, 0.2], [0.4, 0.9]);
+  assert.is.not(await page.locator('#results').innerHTML(), first);
+  assert.is(await page.evaluate(() => scrollY), scrolled, 'drawing scrolls the page');
+  await pad.focus();
+  await page.keyboard.press('Control+z');
+  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML === before, first);
+  await page.keyboard.press('Delete');
+  await page.waitForFunction(() => document.getElementById('results')?.childElementCount === 0);
+
+  const expected = await page.$$eval('select:enabled, input:enabled, button:enabled, #pad, a[href]', (all) => all.filter((each) => each.closest('[hidden]') === null).map(({ id }) => id));
+  const reached = new Set<string>();
+  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  for (let presses = 0; presses < 2 * expected.length; presses++) {
+    await page.keyboard.press('Tab');
+    reached.add(await page.evaluate(() => document.activeElement?.id ?? ''));
+  }
+  assert.equal(expected.filter((id) => !reached.has(id)), []);
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test('a picture is pasted, and dropped on the pad', async () => {
+  const { page, errors } = await openPage(browser, site.address);
+  await ready(page);
+  const sketch = await sketchFile('crescent moon', SIDE);
+  for (const kind of ['paste', 'drop']) {
+    await page.evaluate(
+      async ({ type, address }) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([await (await fetch(address)).blob()], 'moon.png', { type: 'image/png' }));
+        const target = type === 'drop' ? (document.getElementById('pad') as HTMLElement) : document;
+        const options = { bubbles: true, cancelable: true };
+        target.dispatchEvent(type === 'drop' ? new DragEvent(type, { ...options, dataTransfer: transfer }) : new ClipboardEvent(type, { ...options, clipboardData: transfer }));
+      },
+      { type: kind, address: `data:image/png;base64,${(await readFile(sketch)).toString('base64')}` },
+    );
+    await page.waitForSelector('#results li:nth-child(20)');
+    assert.ok((await found(page)).slice(0, 10).includes('crescent moon'));
+    await page.click('#clear');
+  }
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test('one model, index and query: the same ten best, and the same embeddings, in Chromium, Node and Deno', async () => {
+  // As large as the network's input: larger pictures are resampled by sharp in Node, and by the engine in the page (docs/web.md).
+  const sketches = [await sketchFile('high voltage', SIDE), await sketchFile('spoon', SIDE)];
+  const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
+  const elsewhere = async (program: string, ...options: string[]): Promise<Answer[]> => {
+    const words = [path.join(root, 'test/runtimes/search-pictures.ts'), publicFile('model.safetensors'), publicFile('index.safetensors'), ...sketches];
+    return JSON.parse((await promisify(execFile)(program, [...options, ...words], { env, cwd: root })).stdout) as Answer[];
+  };
+  const [node, deno] = [await elsewhere(process.execPath, '--import', 'tsx'), await elsewhere(denoExecutable(), 'run', '--allow-all', '--no-check')];
+
+  const { page, errors } = await openPage(browser, site.address);
+  await ready(page);
+  const tenBest: string[][] = [];
+  for (const sketch of sketches) {
+    await page.setInputFiles('#query-file', sketch);
+    await page.waitForSelector('#results li:nth-child(20)');
+    tenBest.push((await found(page)).slice(0, 10));
+    await page.click('#clear');
+  }
+  const embeddings = await page.evaluate(
+    async (pictures) => {
+      const { sketchgrad } = globalThis as unknown as { sketchgrad: Remote<Engine> };
+      const model = await sketchgrad.openModel(new Uint8Array(await (await fetch('model.safetensors')).arrayBuffer()), 'model');
+      const blobs = await Promise.all(pictures.map(async (address, index) => ({ name: String(index), picture: await (await fetch(address)).blob() })));
+      return [...(await sketchgrad.embed(model.checksum, blobs)).embeddings];
+    },
+    await Promise.all(sketches.map(async (sketch) => `data:image/png;base64,${(await readFile(sketch)).toString('base64')}`)),
+  );
+
+  const apart = (answers: readonly Answer[]): number => Math.max(...answers.flatMap(({ embedding }) => embedding).map((value, i) => Math.abs(value - embeddings[i])));
+  console.log(`embeddings, largest difference to Chromium's: Node ${apart(node)}, Deno ${apart(deno).toExponential(1)}`);
+  assert.is(embeddings.length, node.flatMap(({ embedding }) => embedding).length);
+  for (const answers of [node, deno]) assert.equal(tenBest, answers.map((answer) => answer.tenBest));
+  assert.is(apart(node), 0, 'both are Dawn on SwiftShader');
+  assert.ok(apart(deno) < DENO_BOUND);
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test('without WebGPU the page says what is missing', async () => {
+  const plain = await launchChromium({ webgpu: false });
+  const { page, errors } = await openPage(plain, site.address);
+  await page.waitForSelector('#trouble:not([hidden])');
+  assert.match(await page.innerText('#trouble'), /WebGPU.*(hardware acceleration|settings)/s);
+  assert.match(await page.innerText('#status'), /cannot search/);
+  assert.equal(errors, []);
+  await plain.close();
+});
+
+test.run();
+
+/** A sketch of an unseen class as a PNG file. */
+async function sketchFile(className: string, size: number): Promise<string> {
+  const file = path.join(folder, 'queries', `${size}-${className}.png`);
+  await writeEmoji(className, 'emojione-monotone', file, size);
+  return file;
+}

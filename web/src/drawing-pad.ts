@@ -1,0 +1,132 @@
+import type { RgbaImage } from '../../src/data/resample.ts';
+
+type Stroke = { x: number; y: number }[];
+
+/** Side of the picture that is handed over, in pixels. */
+const SIDE = 256;
+/** Share of the side that stays white around what was drawn. */
+const MARGIN = 0.06;
+/** Width of a line on the pad, and in the picture, as a share of the side. */
+const LINE = 0.022;
+
+/** A canvas to draw on, by pointer or keyboard shortcuts, or to lay a picture on. */
+export class DrawingPad {
+  private readonly context: CanvasRenderingContext2D;
+  private readonly strokes: Stroke[] = [];
+  private backdrop: { readonly picture: Blob; readonly bitmap: ImageBitmap } | undefined;
+  private drawing: { readonly pointer: number; readonly stroke: Stroke } | undefined;
+
+  /** @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by */
+  constructor(private readonly canvas: HTMLCanvasElement, private readonly onChange: () => void) {
+    this.context = canvas.getContext('2d') as CanvasRenderingContext2D;
+    canvas.addEventListener('pointerdown', (event) => this.begin(event));
+    canvas.addEventListener('pointermove', (event) => this.extend(event));
+    for (const type of ['pointerup', 'pointercancel'] as const) canvas.addEventListener(type, (event) => this.end(event));
+    canvas.addEventListener('keydown', (event) => {
+      if (event.key.toLowerCase() === 'z' && (event.ctrlKey || event.metaKey)) this.undo();
+      else if (event.key === 'Delete' || event.key === 'Backspace') this.clear();
+      else return;
+      event.preventDefault();
+    });
+    new ResizeObserver(() => this.paint()).observe(canvas);
+  }
+
+  get empty(): boolean {
+    return this.strokes.length === 0 && this.backdrop === undefined;
+  }
+
+  undo(): void {
+    if (this.strokes.pop() === undefined) this.backdrop = undefined;
+    this.changed();
+  }
+
+  clear(): void {
+    this.strokes.length = 0;
+    this.backdrop = undefined;
+    this.changed();
+  }
+
+  /** Takes a picture in place of a drawing. */
+  async show(picture: Blob): Promise<void> {
+    this.backdrop = { picture, bitmap: await createImageBitmap(picture, { imageOrientation: 'from-image' }) };
+    this.strokes.length = 0;
+    this.changed();
+  }
+
+  /**
+   * What is there. A picture is handed over as it came, so that its numbers are those of any other runtime; a drawing is cut
+   * to its bounds: networks have seen sketches that fill their square.
+   */
+  picture(): Blob | RgbaImage {
+    if (this.backdrop !== undefined && this.strokes.length === 0) return this.backdrop.picture;
+    const context = new OffscreenCanvas(SIDE, SIDE).getContext('2d') as OffscreenCanvasRenderingContext2D;
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, SIDE, SIDE);
+    if (this.backdrop !== undefined) context.drawImage(this.backdrop.bitmap, 0, 0, SIDE, SIDE);
+    const points = this.strokes.flat();
+    if (points.length > 0 && this.backdrop === undefined) {
+      const bounds = { left: Math.min(...points.map(({ x }) => x)), top: Math.min(...points.map(({ y }) => y)), right: Math.max(...points.map(({ x }) => x)), bottom: Math.max(...points.map(({ y }) => y)) };
+      const extent = Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top, 0.05);
+      const scale = (SIDE * (1 - 2 * MARGIN)) / extent;
+      const centre = { x: (bounds.left + bounds.right) / 2, y: (bounds.top + bounds.bottom) / 2 };
+      drawStrokes(context, this.strokes, ({ x, y }) => ({ x: SIDE / 2 + (x - centre.x) * scale, y: SIDE / 2 + (y - centre.y) * scale }), LINE * SIDE);
+    } else {
+      drawStrokes(context, this.strokes, ({ x, y }) => ({ x: x * SIDE, y: y * SIDE }), LINE * SIDE);
+    }
+    return context.getImageData(0, 0, SIDE, SIDE);
+  }
+
+  private begin(event: PointerEvent): void {
+    // A second finger, or the palm beside a pen, draws nothing.
+    if (event.button !== 0 || this.drawing !== undefined) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.drawing = { pointer: event.pointerId, stroke: [this.place(event)] };
+    this.strokes.push(this.drawing.stroke);
+    this.paint();
+  }
+
+  private extend(event: PointerEvent): void {
+    if (this.drawing?.pointer !== event.pointerId) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    for (const each of events.length > 0 ? events : [event]) this.drawing.stroke.push(this.place(each));
+    this.paint();
+  }
+
+  private end(event: PointerEvent): void {
+    if (this.drawing?.pointer !== event.pointerId) return;
+    this.drawing = undefined;
+    this.onChange();
+  }
+
+  private changed(): void {
+    this.paint();
+    this.onChange();
+  }
+
+  /** In shares of the pad's sides. */
+  private place({ clientX, clientY }: PointerEvent): { x: number; y: number } {
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    return { x: (clientX - left) / width, y: (clientY - top) / height };
+  }
+
+  private paint(): void {
+    const side = Math.max(1, Math.round(this.canvas.clientWidth * devicePixelRatio));
+    if (this.canvas.width !== side || this.canvas.height !== side) this.canvas.width = this.canvas.height = side;
+    this.context.fillStyle = '#fff';
+    this.context.fillRect(0, 0, side, side);
+    if (this.backdrop !== undefined) this.context.drawImage(this.backdrop.bitmap, 0, 0, side, side);
+    drawStrokes(this.context, this.strokes, ({ x, y }) => ({ x: x * side, y: y * side }), LINE * side);
+  }
+}
+
+function drawStrokes(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, strokes: readonly Stroke[], place: (point: { x: number; y: number }) => { x: number; y: number }, width: number): void {
+  context.lineWidth = width;
+  context.lineCap = context.lineJoin = 'round';
+  context.strokeStyle = '#000';
+  for (const stroke of strokes) {
+    context.beginPath();
+    stroke.map(place).forEach(({ x, y }, index) => (index === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
+    if (stroke.length === 1) context.lineTo(place(stroke[0]).x + 0.01, place(stroke[0]).y);
+    context.stroke();
+  }
+}

@@ -1,0 +1,357 @@
+import { DEFAULT_AUGMENTATION } from '../../src/data/augmentation.ts';
+import type { Dataset, Sample } from '../../src/data/dataset.ts';
+import { stretchToSquare, type RgbaImage } from '../../src/data/resample.ts';
+import type { Device } from '../../src/gpu/device.ts';
+import { DeviceLostError } from '../../src/gpu/errors.ts';
+import { openDevice } from '../../src/platform/browser/adapter.ts';
+import { decodePicture } from '../../src/platform/browser/images.ts';
+import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
+import { rankGallery } from '../../src/retrieval/evaluate.ts';
+import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
+import { DEFAULT_LOSSES } from '../../src/training/objectives.ts';
+import { PAPER_RECIPE, trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
+
+/** Images that are embedded at once where there are many. */
+const BATCH = 16;
+/** The longer side of a small copy, in pixels. */
+const COPY_SIDE = 256;
+/** Steps between the checkpoints to which a lost device falls back. */
+const CHECKPOINT_STEPS = 10;
+
+/** A square of a sheet that holds many pictures. */
+export interface Tile {
+  readonly sheet: Blob;
+  readonly left: number;
+  readonly top: number;
+  /** In pixels. */
+  readonly side: number;
+}
+
+/** A picture as the page hands it over: a file, what was drawn, or a part of a file. */
+export type Picture = Blob | RgbaImage | Tile;
+
+export interface ModelSummary {
+  readonly name: string;
+  readonly checksum: string;
+  /** Side of the images in pixels. */
+  readonly imageSize: number;
+  readonly dimension: number;
+  readonly parameters: number;
+}
+
+/** Milliseconds of each stage of a search. */
+export interface SearchTimes {
+  readonly decode: number;
+  readonly embed: number;
+  readonly rank: number;
+}
+
+export interface Found {
+  readonly results: readonly { readonly index: number; readonly score: number }[];
+  readonly times: SearchTimes;
+}
+
+/** A class of one's own. */
+export interface OwnClass {
+  readonly name: string;
+  readonly sketches: readonly Picture[];
+  readonly photos: readonly Picture[];
+}
+
+export interface TrainingReport {
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+}
+
+export interface TrainingOutcome {
+  readonly stopped: boolean;
+  readonly stepsDone: number;
+  readonly checksum: string;
+}
+
+/** What goes on during a long call. */
+export type Progress = (done: number, total: number) => void;
+
+interface OpenModel {
+  readonly file: ModelFile;
+  readonly summary: ModelSummary;
+  /** On the device, while it is the one in use. */
+  onDevice?: { readonly model: RetrievalModel; readonly one: ImageRows; many?: ImageRows };
+}
+
+/** A training that is under way, or paused at its checkpoint. */
+interface Training {
+  readonly dataset: Dataset;
+  readonly settings: RetrievalTraining;
+  readonly start: { readonly file: ModelFile; readonly name: string };
+  pause: AbortController;
+  checkpoint?: ModelFile;
+}
+
+/** One device, the models that were opened, and a training that may be under way. Models are named by their checksums. */
+export class Engine {
+  private device: Promise<Device> | undefined;
+  private readonly models = new Map<string, OpenModel>();
+  private training: Training | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+
+  /** The adapter in the words of its driver. @throws AdapterError where there is none */
+  async adapter(): Promise<string> {
+    const { description } = await this.open();
+    return Object.values(description).filter(Boolean).join(' ') || 'an adapter without a name';
+  }
+
+  /** Reads a model, so that it can be used by its checksum. @throws an error that names the file where it is none */
+  async openModel(bytes: Uint8Array, name: string): Promise<ModelSummary> {
+    const file = await parseModel(bytes, name);
+    return this.keep(file, name);
+  }
+
+  /** Searches a collection's embeddings by one picture. @param embeddings [n, dimension] */
+  search(checksum: string, query: Picture, embeddings: Float32Array, top: number): Promise<Found> {
+    return this.onDevice(checksum, async ({ onDevice, summary }) => {
+      const start = performance.now();
+      const pixels = await squareOf(query, summary.imageSize, 'the query');
+      const decoded = performance.now();
+      const row = await onDevice.one.compute([QUERY], { read: () => Promise.resolve(pixels) });
+      const embedded = performance.now();
+      const results = rankGallery(row, embeddings, summary.dimension, top);
+      return { results, times: { decode: decoded - start, embed: embedded - decoded, rank: performance.now() - embedded } };
+    });
+  }
+
+  /** A small copy of a picture, upright, for showing and embedding later. @throws ImageError where it cannot be decoded */
+  async shrink(picture: Blob, name: string): Promise<Blob> {
+    const { width, height, data } = await decodePicture(picture, name);
+    const scale = Math.min(1, COPY_SIDE / Math.max(width, height));
+    const source = await createImageBitmap(new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height));
+    const canvas = new OffscreenCanvas(Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
+    const context = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(source, 0, 0, canvas.width, canvas.height);
+    source.close();
+    return canvas.convertToBlob({ type: 'image/webp', quality: 0.9 });
+  }
+
+  /** The embeddings of pictures, [n, dimension]. A picture that cannot be decoded is left out and named. */
+  embed(checksum: string, pictures: readonly { readonly name: string; readonly picture: Picture }[], onProgress?: Progress): Promise<{ readonly embeddings: Float32Array; readonly unreadable: readonly string[] }> {
+    return this.onDevice(checksum, async ({ onDevice, summary }) => {
+      onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH);
+      const unreadable: string[] = [];
+      const readable: { sample: Sample; picture: Picture }[] = [];
+      for (const { name, picture } of pictures) {
+        // Decoding twice costs less than to hold all pixels at once.
+        const pixels = await squareOf(picture, summary.imageSize, name).catch(() => undefined);
+        if (pixels === undefined) unreadable.push(name);
+        else readable.push({ sample: { ...QUERY, domain: 'photo', name: String(readable.length) }, picture: { width: summary.imageSize, height: summary.imageSize, data: withAlpha(pixels) } });
+      }
+      const embeddings = await onDevice.many.compute(
+        readable.map(({ sample }) => sample),
+        { read: ({ name }, size) => squareOf(readable[Number(name)].picture, size, name) },
+        (done) => onProgress?.(done, readable.length),
+      );
+      return { embeddings, unreadable };
+    });
+  }
+
+  /** An index file, as `sketchgrad embed` writes it. */
+  saveIndex(checksum: string, embeddings: Float32Array, paths: readonly string[]): Uint8Array {
+    return serializeIndex({ embeddings, dimension: this.model(checksum).summary.dimension, paths, modelChecksum: checksum });
+  }
+
+  /** Reads an index of this model. @throws where another model made it */
+  openIndex(checksum: string, bytes: Uint8Array, name: string): { readonly embeddings: Float32Array; readonly paths: readonly string[] } {
+    const index = openIndex(bytes, name);
+    assertSameModel(index, checksum);
+    return index;
+  }
+
+  /** Fine-tunes a model on classes of one's own, until the last step or `pause`. */
+  async train(checksum: string, classes: readonly OwnClass[], { steps, learningRate }: { readonly steps: number; readonly learningRate: number }, onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
+    const { file, summary } = this.model(checksum);
+    const dataset = await ownDataset(classes, summary.imageSize);
+    this.training = { dataset, settings: recipe(file, summary, dataset, steps, learningRate), start: { file, name: summary.name }, pause: new AbortController() };
+    return this.continueTraining(onReport, onNote);
+  }
+
+  /**
+   * Goes on with the training that was paused, as if it had not been. A lost device is opened again, and the training then
+   * goes on from its last checkpoint.
+   */
+  async continueTraining(onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
+    const running = this.training;
+    if (running === undefined) throw new Error('there is no training to go on with');
+    running.pause = new AbortController();
+    const { dataset, settings, start } = running;
+    const onLog = (entry: LogEntry): void => {
+      if (entry.event === 'step') onReport({ step: entry.step, steps: settings.steps, loss: entry.loss });
+    };
+    for (;;) {
+      try {
+        const { checkpoint } = running;
+        const trained = await this.exclusively(async () => {
+          this.letGo();
+          return trainRetrieval({
+            device: await this.open(),
+            dataset,
+            training: settings,
+            start,
+            resume: checkpoint && { file: checkpoint, name: 'the training that was interrupted' },
+            checkpointEvery: CHECKPOINT_STEPS,
+            onLog,
+            onCheckpoint: async ({ file: saved }) => void (running.checkpoint = saved),
+            signal: running.pause.signal,
+          });
+        });
+        trained.model.storage.destroy();
+        const { checksum } = this.keep(trained.file, `${start.name}, trained here for ${trained.stepsDone} steps`);
+        return { stopped: trained.stopped, stepsDone: trained.stepsDone, checksum };
+      } catch (error) {
+        if (!(error instanceof DeviceLostError)) throw error;
+        this.forgetDevice();
+        onNote(`The graphics device was lost. The training goes on from step ${running.checkpoint?.step ?? 0} on a new one.`);
+      }
+    }
+  }
+
+  /** Ends the training after the steps that are under way, with a checkpoint. */
+  pause(): void {
+    this.training?.pause.abort();
+  }
+
+  /** A model as a file, with what a training needs to go on where the model is a checkpoint. */
+  saveModel(checksum: string): Promise<Uint8Array> {
+    return serializeModel(this.model(checksum).file);
+  }
+
+  summary(checksum: string): ModelSummary {
+    return this.model(checksum).summary;
+  }
+
+  /** For tests of recovery: ends the device as a crash of the driver would. */
+  async loseDevice(): Promise<void> {
+    (await this.open()).gpu.destroy();
+  }
+
+  private model(checksum: string): OpenModel {
+    const model = this.models.get(checksum);
+    if (model === undefined) throw new Error(`no model with the checksum ${checksum} is open`);
+    return model;
+  }
+
+  private keep(file: ModelFile, name: string): ModelSummary {
+    const { settings, imageSize } = readModelDescription(file, name);
+    const parameters = [...file.state.values()].reduce((sum, { values }) => sum + values.length, 0);
+    const summary = { name, checksum: file.checksum, imageSize, dimension: settings.embedding, parameters };
+    this.models.set(file.checksum, { file, summary, onDevice: this.models.get(file.checksum)?.onDevice });
+    return summary;
+  }
+
+  private open(): Promise<Device> {
+    this.device ??= openDevice();
+    // A failure is told to whoever asked; the next call tries again.
+    this.device.catch(() => (this.device = undefined));
+    return this.device;
+  }
+
+  /** Runs with a model on the device, alone; once more on a new device where that was lost. */
+  private onDevice<Result>(checksum: string, work: (model: OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> }) => Promise<Result>): Promise<Result> {
+    const attempt = (): Promise<Result> =>
+      this.exclusively(async () => {
+        const entry = this.model(checksum);
+        if (entry.onDevice === undefined) {
+          this.letGo();
+          const model = openRetrievalModel(await this.open(), entry.file, entry.summary.name);
+          entry.onDevice = { model, one: await modelEmbeddings(model, 1) };
+        }
+        return work(entry as OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> });
+      });
+    return attempt().catch((error: unknown) => {
+      if (!(error instanceof DeviceLostError)) throw error;
+      this.forgetDevice();
+      return attempt();
+    });
+  }
+
+  /** One call after the other has the device. */
+  private exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.queue.then(work);
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Takes all models off the device. */
+  private letGo(): void {
+    for (const entry of this.models.values()) {
+      entry.onDevice?.one.destroy();
+      entry.onDevice?.many?.destroy();
+      entry.onDevice?.model.storage.destroy();
+      entry.onDevice = undefined;
+    }
+  }
+
+  private forgetDevice(): void {
+    for (const entry of this.models.values()) entry.onDevice = undefined;
+    this.device = undefined;
+  }
+}
+
+const QUERY: Sample = { domain: 'sketch', className: '', name: 'the query' };
+
+async function squareOf(picture: Picture, size: number, name: string): Promise<Uint8Array> {
+  if (picture instanceof Blob) return stretchToSquare(await decodePicture(picture, name), size);
+  return stretchToSquare('sheet' in picture ? await cutTile(picture, name) : picture, size);
+}
+
+/** Sheets are decoded once a call: tiles that came in one message share one of them. */
+const sheets = new WeakMap<Blob, Promise<RgbaImage>>();
+
+async function cutTile({ sheet, left, top, side }: Tile, name: string): Promise<RgbaImage> {
+  const decoding = sheets.get(sheet) ?? decodePicture(sheet, name);
+  sheets.set(sheet, decoding);
+  const { width, data } = await decoding;
+  const tile = new Uint8Array(4 * side * side);
+  for (let y = 0; y < side; y++) tile.set(data.subarray(4 * ((top + y) * width + left), 4 * ((top + y) * width + left + side)), 4 * side * y);
+  return { width: side, height: side, data: tile };
+}
+
+function withAlpha(rgb: Uint8Array): Uint8Array {
+  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
+  for (let pixel = 0; pixel < rgb.length / 3; pixel++) rgba.set(rgb.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+  return rgba;
+}
+
+/** Pictures of one's own as a data set; all classes are seen. */
+async function ownDataset(classes: readonly OwnClass[], size: number): Promise<Dataset> {
+  const pixels = new Map<string, Uint8Array>();
+  const train: Sample[] = [];
+  for (const { name: className, sketches, photos } of classes) {
+    for (const [domain, pictures] of [['sketch', sketches], ['photo', photos]] as const) {
+      for (const [index, picture] of pictures.entries()) {
+        const name = `${domain}/${className}/${index}`;
+        pixels.set(name, await squareOf(picture, size, name));
+        train.push({ domain, className, name });
+      }
+    }
+  }
+  const images = { read: ({ name }: Sample): Promise<Uint8Array> => Promise.resolve(pixels.get(name) as Uint8Array) };
+  return { name: 'classes of your own', seenClasses: classes.map(({ name }) => name), unseenClasses: [], train, validation: [], queries: [], gallery: [], images };
+}
+
+/** The paper's recipe for a few classes and a model that is trained already: its own network and size, no teacher. */
+function recipe(file: ModelFile, { imageSize }: ModelSummary, { seenClasses }: Dataset, steps: number, learningRate: number): RetrievalTraining {
+  const { settings: { width, stride, batchNormEpsilon, batchNormMomentum, embedding } } = readModelDescription(file, 'the model');
+  return {
+    ...PAPER_RECIPE,
+    steps,
+    imageSize,
+    network: { width, stride, batchNormEpsilon, batchNormMomentum, embedding },
+    classesPerBatch: Math.min(seenClasses.length, 8),
+    imagesPerDomain: 1,
+    losses: { ...DEFAULT_LOSSES, preservation: 0 },
+    schedule: { learningRate, warmupSteps: Math.min(5, steps >> 1), decay: 'cosine', final: 0.01 },
+    augmentation: { ...DEFAULT_AUGMENTATION },
+  };
+}

@@ -1,0 +1,227 @@
+import { proxy, type Remote } from 'comlink';
+import { LossCurve } from './loss-curve.ts';
+import type { Engine, ModelSummary, OwnClass, TrainingOutcome } from './engine.ts';
+import { download, element, explain, picturesOf, trouble } from './page.ts';
+
+const NEAREST = 5;
+
+interface Trainable {
+  readonly name: string;
+  readonly sketches: Blob[];
+  readonly photos: Blob[];
+}
+
+/** The view of a training on classes of one's own: collects them, trains, shows the loss and what it changed. */
+export class TrainingView {
+  private readonly classes: Trainable[] = [];
+  private readonly curve = new LossCurve(element('curve'));
+  private started: ModelSummary | undefined;
+  private checkpoint: string | undefined;
+
+  /**
+   * @param model the model in use
+   * @param sketch what is on the pad, or undefined
+   * @param onTrained hears of the trained model
+   * @param onBusy hears when the device is taken, and when it is free again
+   */
+  constructor(private readonly engine: Remote<Engine>, private readonly model: () => ModelSummary | undefined, private readonly sketch: () => Promise<Blob | undefined>, private readonly onTrained: (model: ModelSummary) => void, private readonly onBusy: (busy: boolean) => void) {
+    element('class-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      const input = element<HTMLInputElement>('class-name');
+      this.class(input.value.trim());
+      input.value = '';
+      this.show();
+    });
+    const folder = element<HTMLInputElement>('train-folder');
+    folder.addEventListener('change', () => {
+      this.addFolder(picturesOf(folder.files ?? []));
+      folder.value = '';
+    });
+    element('train-start').addEventListener('click', () => void this.start());
+    element('train-pause').addEventListener('click', () => {
+      this.status('Pausing after the steps that are under way …');
+      void this.engine.pause();
+    });
+    element('train-resume').addEventListener('click', () => void this.run((report, note) => this.engine.continueTraining(report, note)));
+    element('train-save').addEventListener('click', () => void this.save());
+    this.show();
+  }
+
+  private class(name: string): Trainable {
+    let found = this.classes.find((each) => each.name === name);
+    if (found === undefined) this.classes.push((found = { name, sketches: [], photos: [] }));
+    return found;
+  }
+
+  /** Takes <anything>/sketch/<class>/<file> and <anything>/photo/<class>/<file>. */
+  private addFolder(files: readonly File[]): void {
+    let taken = 0;
+    for (const file of files) {
+      const [domain, name] = file.webkitRelativePath.split('/').slice(-3);
+      if (name === undefined || (domain !== 'sketch' && domain !== 'photo')) continue;
+      this.class(name)[domain === 'sketch' ? 'sketches' : 'photos'].push(file);
+      taken++;
+    }
+    this.show();
+    this.status(taken > 0 ? `${taken} pictures of ${this.classes.length} classes.` : 'No picture there lies in sketch/<class>/ or photo/<class>/.');
+  }
+
+  private get complete(): Trainable[] {
+    return this.classes.filter(({ sketches, photos }) => sketches.length > 0 && photos.length > 0);
+  }
+
+  private show(): void {
+    element('classes').replaceChildren(...this.classes.map((each) => this.card(each)));
+    const start = element<HTMLButtonElement>('train-start');
+    start.disabled = this.complete.length < 2;
+    start.title = start.disabled ? 'Two classes with a sketch and a picture each are needed' : '';
+  }
+
+  private card(each: Trainable): HTMLLIElement {
+    const entry = document.createElement('li');
+    const title = document.createElement('strong');
+    title.textContent = each.name;
+    const count = document.createElement('span');
+    count.textContent = ` ${each.sketches.length} sketches, ${each.photos.length} pictures`;
+    const row = document.createElement('div');
+    row.className = 'row';
+    const drawn = button(`Add what is drawn`, `Add what is drawn to ${each.name}`);
+    drawn.addEventListener('click', () => {
+      void this.sketch().then((picture) => {
+        if (picture === undefined) this.status('Draw something first.');
+        else each.sketches.push(picture);
+        this.show();
+      });
+    });
+    const remove = button('Remove', `Remove ${each.name}`);
+    remove.addEventListener('click', () => {
+      this.classes.splice(this.classes.indexOf(each), 1);
+      this.show();
+    });
+    row.append(drawn, this.fileButton('Add pictures', `Add pictures to ${each.name}`, each.photos), this.fileButton('Add sketches', `Add sketches to ${each.name}`, each.sketches), remove);
+    entry.append(title, count, row);
+    return entry;
+  }
+
+  private fileButton(text: string, label: string, target: Blob[]): HTMLLabelElement {
+    const holder = document.createElement('label');
+    holder.className = 'button';
+    holder.textContent = text;
+    const input = document.createElement('input');
+    Object.assign(input, { type: 'file', accept: 'image/*', multiple: true, className: 'file', ariaLabel: label });
+    input.addEventListener('change', () => {
+      target.push(...picturesOf(input.files ?? []));
+      this.show();
+    });
+    holder.append(input);
+    return holder;
+  }
+
+  private async start(): Promise<void> {
+    const model = this.model();
+    if (model === undefined) return;
+    this.started = model;
+    this.curve.clear();
+    const steps = element<HTMLInputElement>('train-steps').valueAsNumber;
+    const learningRate = element<HTMLInputElement>('train-rate').valueAsNumber;
+    if (!Number.isInteger(steps) || steps < 2 || !(learningRate > 0)) {
+      this.status('Steps must be a whole number above 1, and the learning rate above 0.');
+      return;
+    }
+    const classes: OwnClass[] = this.complete;
+    await this.run((report, note) => this.engine.train(model.checksum, classes, { steps, learningRate }, report, note));
+  }
+
+  private async run(work: (report: (report: { step: number; steps: number; loss: number }) => void, note: (text: string) => void) => Promise<TrainingOutcome>): Promise<void> {
+    this.buttons('running');
+    element('comparison').hidden = true;
+    this.status('Compiling …');
+    trouble();
+    try {
+      const report = proxy(({ step, steps, loss }: { step: number; steps: number; loss: number }) => {
+        this.curve.add(step + 1, loss);
+        this.status(`Step ${step + 1} of ${steps}, loss ${loss.toFixed(3)}`);
+      });
+      const { stopped, stepsDone, checksum } = await work(report, proxy((note: string) => this.status(note)));
+      this.checkpoint = checksum;
+      const model = await this.engine.summary(checksum);
+      this.buttons(stopped ? 'paused' : 'done');
+      element('train-status').dataset.checksum = checksum;
+      this.status(`${stopped ? 'Paused' : 'Done'} after ${stepsDone} steps. Checksum ${checksum.slice(0, 12)}.`);
+      this.onTrained(model);
+      await this.compare(model);
+    } catch (error) {
+      this.buttons('done');
+      this.status('The training ended with an error.');
+      trouble(explain(error));
+    }
+  }
+
+  private buttons(state: 'running' | 'paused' | 'done'): void {
+    this.onBusy(state === 'running');
+    element<HTMLButtonElement>('train-start').disabled = state === 'running' || this.complete.length < 2;
+    element('train-pause').hidden = state !== 'running';
+    element('train-resume').hidden = state !== 'paused';
+    element('train-save').hidden = state === 'running' || this.checkpoint === undefined;
+  }
+
+  /** The nearest of the trained pictures for a sketch of each class, by the model before and after. */
+  private async compare(after: ModelSummary): Promise<void> {
+    const before = this.started;
+    if (before === undefined) return;
+    const classes = this.complete;
+    const photos = classes.flatMap(({ name, photos: pictures }) => pictures.map((picture) => ({ name, picture })));
+    const queries = classes.map(({ name, sketches }) => ({ name, picture: sketches[sketches.length - 1] }));
+    const found: number[][][] = [];
+    for (const model of [before, after]) {
+      const { embeddings } = await this.engine.embed(model.checksum, photos);
+      const nearest: number[][] = [];
+      for (const { picture } of queries) nearest.push((await this.engine.search(model.checksum, picture, embeddings, NEAREST)).results.map(({ index }) => index));
+      found.push(nearest);
+    }
+    element('comparison-rows').replaceChildren(
+      ...queries.map(({ name, picture }, query) => {
+        const row = document.createElement('tr');
+        const head = document.createElement('th');
+        head.scope = 'row';
+        head.append(small(picture, name), name);
+        row.append(head);
+        for (const nearest of found) {
+          const cell = document.createElement('td');
+          for (const index of nearest[query]) {
+            const image = small(photos[index].picture, photos[index].name);
+            image.classList.toggle('hit', photos[index].name === name);
+            cell.append(image);
+          }
+          row.append(cell);
+        }
+        return row;
+      }),
+    );
+    element('comparison').hidden = false;
+  }
+
+  private async save(): Promise<void> {
+    if (this.checkpoint !== undefined) download(await this.engine.saveModel(this.checkpoint), `sketchgrad-${this.checkpoint.slice(0, 12)}.safetensors`);
+  }
+
+  private status(text: string): void {
+    element('train-status').textContent = text;
+  }
+}
+
+function button(text: string, label: string): HTMLButtonElement {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.textContent = text;
+  made.setAttribute('aria-label', label);
+  return made;
+}
+
+function small(picture: Blob, name: string): HTMLImageElement {
+  const image = document.createElement('img');
+  image.alt = name;
+  image.src = URL.createObjectURL(picture);
+  image.addEventListener('load', () => URL.revokeObjectURL(image.src));
+  return image;
+}
