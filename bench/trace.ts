@@ -114,8 +114,7 @@ export function deviceEvents(calls: readonly Pick<PlannedCall, 'kernel' | 'label
     if (own.length > 1) {
       own.forEach((part, index) => {
         const { shader, entryPoint, workgroups } = call.dispatches[index];
-        const name = typeof shader === 'string' ? shader : shader.name;
-        events.push(span(LANES.kernels, entryPoint === undefined ? name : `${name} ${entryPoint}`, origin + part.start, part.duration, { workgroups: workgroups.join(' x ') }));
+        events.push(span(LANES.kernels, entryPoint === undefined ? shader.name : `${shader.name} ${entryPoint}`, origin + part.start, part.duration, { workgroups: workgroups.join(' x ') }));
       });
     }
     events.push(counter('GFLOP/s', origin + start, round(rate(cost.flop))), counter('GB/s', origin + start, round(rate(cost.bytes))));

@@ -16,6 +16,6 @@ try {
   const missing = /Cannot find package '([^']+)'/.exec(String(error))?.[1];
   if (missing === undefined) throw error;
   // A page needs none of them, so that npm does not install them with the package.
-  console.error(`sketchgrad: the command needs the package ${missing}. In your project: npm install webgpu sharp pngjs commander cli-progress uplot`);
+  console.error(`sketchgrad: the command needs the package ${missing}. In your project: npm install webgpu sharp pngjs commander cli-progress uplot umap-js`);
   process.exitCode = 1;
 }

@@ -1,4 +1,5 @@
 import { sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
@@ -17,7 +18,7 @@ export const accumulate: Kernel<AccumulateProblem> = {
         part: { role: 'input', type: 'f32', length: count },
       },
       dispatches: [
-        sliceable(elements, { total: components, part: components }, (launched) => ({ shader: 'accumulate.wgsl', constants, operands: ['total', 'part'], ...launch(launched) })),
+        sliceable(elements, { total: components, part: components }, (launched) => ({ shader: shaders.accumulate, constants, operands: ['total', 'part'], ...launch(launched) })),
       ],
     })),
   reference: ({ count }, { total, part }) => {

@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, sliceable, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
 /** Elements that share an entry of an optimiser's `group` table; arenas are padded to multiples of it. */
@@ -52,7 +53,7 @@ export const adam: Kernel<AdamProblem> = {
       },
       dispatches: [
         sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, firstMoment: ARENA_BLOCK, secondMoment: ARENA_BLOCK, group: 1 }, (blocks) => ({
-          shader: 'adam.wgsl',
+          shader: shaders.adam,
           constants: { DECOUPLED: decoupled, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
           operands: ['parameters', 'gradients', 'firstMoment', 'secondMoment', 'group', 'groupSettings', 'hyper', 'gate'],
           ...launch(blocks),

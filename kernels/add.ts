@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 import { canStore, whenStored, type StorageType } from './storage-type.ts';
 
@@ -52,7 +53,7 @@ export const add: Kernel<AddProblem> = {
       },
       dispatches: [
         sliceable(all, { a: components, b: components, sum: components }, (elements) => ({
-          shader: 'add.wgsl',
+          shader: shaders.add,
           features,
           constants: { Element, Stored, WORKGROUP_SIZE: workgroupSize },
           parameters: [elements, steps * workgroupSize],

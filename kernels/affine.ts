@@ -1,4 +1,5 @@
 import { elementBytes, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, visitingBlocks } from './row-blocks.ts';
@@ -39,7 +40,7 @@ export const affine: Kernel<AffineProblem> = {
         },
         dispatches: [
           sliceable(blocks, { x: blockLength, residual: blockLength, y: blockLength }, (count, first) => ({
-            shader: 'affine.wgsl',
+            shader: shaders.affine,
             entryPoint: residual ? 'with_residual' : 'main',
             features,
             constants: { Element, Stored, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },

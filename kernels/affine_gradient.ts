@@ -1,4 +1,5 @@
 import { elementBytes, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { addBlocks } from './column_sum.ts';
 import { EPSILON, exact, sumError, type Expected, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, reducingBlocks, visitingBlocks } from './row-blocks.ts';
@@ -46,7 +47,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
       if (stored) operands.dresidual = { role: 'output', ...matrix };
       const dispatches: Dispatch[] = [
         sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
-          shader: 'affine_gradient.wgsl',
+          shader: shaders.affine_gradient,
           entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
           features,
           constants: visiting,
@@ -62,7 +63,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
         operands.shiftSums = partials;
         dispatches.push(
           sliceable(blocks.blocks, { ...matrices(blocks.blockLength), scaleSums: channels, shiftSums: channels }, (count, first) => ({
-            shader: 'affine_gradient_sums.wgsl',
+            shader: shaders.affine_gradient_sums,
             entryPoint: relu && !stored ? 'masked' : 'plain',
             features,
             constants: { ...visiting, SHARED_ROWS: style.sharedRows },

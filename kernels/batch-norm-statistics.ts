@@ -1,4 +1,5 @@
 import { f32, sliceable, widestElement, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Expected } from './kernel.ts';
 import { combiningBlocks, reducingBlocks, type BlockStyle } from './row-blocks.ts';
@@ -28,7 +29,7 @@ export function statisticsDispatches(style: BlockStyle, problem: StatisticsProbl
   const reduce = sliceable(blocks.blocks, { [matrix]: blocks.blockLength, partials: 2 * channels }, (count, first): Dispatch => {
     const { parameters, workgroups } = blocks.slice(count, first);
     return {
-      shader: 'batch_norm_statistics.wgsl',
+      shader: shaders.batch_norm_statistics,
       entryPoint: 'block_statistics',
       features: element.features,
       constants: constantsOf(style, channels, element),
@@ -45,7 +46,7 @@ export function partsStatisticsDispatches(style: BlockStyle, problem: Statistics
   const { rows, channels } = problem;
   const blocks = reducingBlocks(style, rows, channels);
   const reduce: Dispatch = {
-    shader: 'batch_norm_statistics.wgsl',
+    shader: shaders.batch_norm_statistics,
     entryPoint: 'parts_statistics',
     constants: constantsOf(style, channels),
     parameters: [...blocks.parameters, 0, 0, f32(0), count],
@@ -63,7 +64,7 @@ export function combineDispatch(
 ): Dispatch {
   const { parameters, workgroups } = combiningBlocks(style, blocks, channels);
   return {
-    shader: 'batch_norm_statistics.wgsl',
+    shader: shaders.batch_norm_statistics,
     entryPoint: 'combine',
     constants: constantsOf(style, channels),
     parameters: [...parameters, rows, rowsPerBlock, f32(epsilon), 0],

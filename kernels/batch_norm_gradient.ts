@@ -1,4 +1,5 @@
 import { elementBytes, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, exact, sumError, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, visitingBlocks } from './row-blocks.ts';
@@ -61,7 +62,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
           sliceable(blocks.blocks, { ...matrices(blocks.blockLength), partials: 2 * channels }, (count, first) => {
             const { parameters, workgroups } = blocks.slice(count, first);
             return {
-              shader: 'batch_norm_gradient_sums.wgsl',
+              shader: shaders.batch_norm_gradient_sums,
               entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
               features,
               constants: reducing,
@@ -71,7 +72,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
             };
           }),
           {
-            shader: 'batch_norm_gradient_sums.wgsl',
+            shader: shaders.batch_norm_gradient_sums,
             entryPoint: 'combine',
             constants: { ...reducing, Stored: Element },
             parameters: [...combination.parameters, rows],
@@ -79,7 +80,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
             workgroups: combination.workgroups,
           },
           sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
-            shader: 'batch_norm_gradient.wgsl',
+            shader: shaders.batch_norm_gradient,
             entryPoint: relu && !stored ? 'masked' : 'plain',
             features,
             constants: visiting,

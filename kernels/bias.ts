@@ -1,4 +1,5 @@
 import { sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 import { blockStyles, visitingBlocks } from './row-blocks.ts';
 
@@ -23,7 +24,7 @@ export const bias: Kernel<BiasProblem> = {
         },
         dispatches: [
           sliceable(blocks, { x: blockLength, y: blockLength }, (count, first) => ({
-            shader: 'bias.wgsl',
+            shader: shaders.bias,
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize },
             operands: ['x', 'bias', 'y'],
             ...slice(count, first),

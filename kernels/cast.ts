@@ -1,5 +1,6 @@
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../src/formats/half.ts';
 import { ceilDivide, foldGrid, sliceable, type FloatType } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface CastProblem {
@@ -22,7 +23,7 @@ export const cast: Kernel<CastProblem> = {
       dispatches: [
         // A unit is a word of two halves, so that no word lies in two slices.
         sliceable(ceilDivide(count, 2), { values: 2, cast: 2 }, (words, first) => ({
-          shader: 'cast.wgsl',
+          shader: shaders.cast,
           constants: { TO_HALF: to === 'f16', WORKGROUP_SIZE },
           parameters: [Math.min(2 * words, count - 2 * first)],
           operands: to === 'f16' ? ['values', 'cast'] : ['cast', 'values'],

@@ -1,4 +1,5 @@
 import { sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { sumError, type Kernel } from './kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, type BlockStyle } from './row-blocks.ts';
 
@@ -23,7 +24,7 @@ export const columnSum: Kernel<ColumnSumProblem> = {
         },
         dispatches: [
           sliceable(blocks.blocks, { x: blocks.blockLength, partials: channels }, (count, first) => ({
-            shader: 'column_sum.wgsl',
+            shader: shaders.column_sum,
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize, SHARED_ROWS: style.sharedRows },
             operands: ['x', 'partials'],
             ...blocks.slice(count, first),
@@ -58,7 +59,7 @@ export function addBlocks(style: BlockStyle, blocks: number, channels: number, p
   const { Element } = widestElement(channels);
   const { parameters, workgroups } = combiningBlocks(style, blocks, channels);
   return {
-    shader: 'column_sum.wgsl',
+    shader: shaders.column_sum,
     constants: { Element, WORKGROUP_SIZE: style.workgroupSize, SHARED_ROWS: style.sharedRows },
     parameters,
     operands: [partials, sums],

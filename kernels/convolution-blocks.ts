@@ -1,4 +1,5 @@
 import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { isPointwise, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
@@ -41,12 +42,12 @@ function stationaryCall({ shape, sourceChannels, destinationChannels, phases, pi
       byImages((parameters, pixelsOfSlice) => ({
         ...(byVectors
           ? {
-              shader: 'convolution_stationary.wgsl',
+              shader: shaders.convolution_stationary,
               constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, POINTWISE: isPointwise(shape) && sourceChannels % depth === 0 },
               parameters: [...parameters, pixelsPerGroup, depth],
             }
           : {
-              shader: 'convolution_stationary_scalar.wgsl',
+              shader: shaders.convolution_stationary_scalar,
               constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
               parameters: [...parameters, pixelsPerGroup, depth, columns],
             }),
@@ -91,7 +92,7 @@ function interleavedCall({ shape, sourceChannels, destinationChannels, phases, p
     operands,
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
-        shader: 'convolution_interleaved.wgsl',
+        shader: shaders.convolution_interleaved,
         features: ['subgroups'],
         constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
         parameters: [...parameters, pixelsPerGroup, depth],

@@ -1,4 +1,5 @@
 import { elementBytes, type AdapterTraits, type MatrixProduct } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { isPointwise, productCall, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 import { fits, type Tile } from './tiles.ts';
@@ -64,8 +65,8 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
   return productCall(gather, tile, traits, {
     name: `matrix ${product.rows}x${product.columns}x${product.depth}${isGuess ? ` by ${lanes}` : ''}`,
     shader: (whole) => ({
-      shader: 'convolution_matrix.wgsl',
-      libraries: ['matrix_units.wgsl'],
+      shader: shaders.convolution_matrix,
+      libraries: [shaders.matrix_units],
       features: ['subgroups', 'chromium_experimental_subgroup_matrix', ...(element === 'f16' ? (['f16'] as const) : [])],
       constants: {
         Scalar: element,

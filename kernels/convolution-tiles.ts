@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import type { ConvolutionShape, Epilogue } from './convolution.ts';
 import type { KernelCall, Operand } from './kernel.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile, type TiledProduct } from './tiles.ts';
@@ -76,9 +77,9 @@ function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0)
     name: lanes > 0 ? 'subgroup' : 'tiled',
     shader: (whole): Code => {
       const UNROLLED = traits.kind === 'gpu';
-      if (lanes > 0) return { shader: 'convolution_subgroup.wgsl', features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
+      if (lanes > 0) return { shader: shaders.convolution_subgroup, features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
       const constants = { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile), UNROLLED };
-      return { shader: 'convolution_tiled.wgsl', features: element === 'f16' ? ['f16'] : [], constants };
+      return { shader: shaders.convolution_tiled, features: element === 'f16' ? ['f16'] : [], constants };
     },
     stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
     // Source rows and, in the data gradient, weight rows are padded by a vector.
@@ -127,9 +128,9 @@ export function productCall({ shape, epilogue, ...gather }: Gather, tile: Tile, 
   const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
   const addParts: Dispatch = {
     ...(epilogue === undefined && element === 'f32'
-      ? { shader: 'sum_parts.wgsl', constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE }, parameters: [results / 4, splits], operands: ['parts', destination] }
+      ? { shader: shaders.sum_parts, constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE }, parameters: [results / 4, splits], operands: ['parts', destination] }
       : {
-          shader: 'sum_parts_epilogue.wgsl',
+          shader: shaders.sum_parts_epilogue,
           features,
           constants: { Scalar: element, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
           parameters: [results / 4, splits, destinationChannels / 4],

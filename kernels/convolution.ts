@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, sliceable, type AdapterTraits, type Dispatch, type ElementType, type Word } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { stationaryBlocks } from './convolution-blocks.ts';
 import { matrixTiles } from './convolution-matrix.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
@@ -165,7 +166,7 @@ export function gatherCalls(
       operands,
       dispatches: [
         byImages((parameters, pixelsOfSlice): Dispatch => ({
-          shader: 'convolution_tiled_scalar.wgsl',
+          shader: shaders.convolution_tiled_scalar,
           constants: { ...flags, SIDE: side },
           parameters,
           operands: order,

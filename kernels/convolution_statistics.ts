@@ -1,4 +1,5 @@
 import { ceilDivide, type AdapterTraits, type FloatType } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { combineDispatch, expectedStatistics, partialsLength, partsStatisticsDispatches, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
 import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
 import type { Cost, Expected, Kernel, KernelCall, Operand } from './kernel.ts';
@@ -56,7 +57,7 @@ function fused(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: 
 /** Where a reduction was split, the pass that adds the parts also reduces the columns of their sum. */
 function fusedParts(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
   const [multiply, addParts] = call.dispatches;
-  if (call.product === undefined || addParts?.shader !== 'sum_parts.wgsl') return undefined;
+  if (call.product === undefined || addParts?.shader !== shaders.sum_parts) return undefined;
   const matrix = matrixOf(problem);
   const [style] = blockStyles(traits);
   const { x, w, y, parts } = call.operands;
@@ -96,7 +97,7 @@ function fusedWinograd(call: KernelCall, problem: ConvolutionStatisticsProblem, 
  */
 function fusedTiles({ variant, product, dispatches, operands }: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
   const [multiply] = dispatches;
-  if (product === undefined || dispatches.length !== 1 || multiply.shader !== 'convolution_tiled.wgsl') return undefined;
+  if (product === undefined || dispatches.length !== 1 || multiply.shader !== shaders.convolution_tiled) return undefined;
   const { rows, columns, depth, rowsEach, buffers } = product.tile;
   const sums = ((rows / rowsEach) * columns) / 4;
   if (sums > (buffers * depth * columns) / 4 || sums > buffers * rows * (depth / 4 + 1)) return undefined;

@@ -1,4 +1,5 @@
 import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
 import { isPointwise } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
@@ -83,7 +84,7 @@ function rowsCall(shape: ConvolutionShape, lanes: number): KernelCall {
     },
     dispatches: [
       {
-        shader: 'convolution_weight_gradient_rows.wgsl',
+        shader: shaders.convolution_weight_gradient_rows,
         features: ['subgroups'],
         constants: { LANES: lanes, DEPTH: depth },
         parameters: [pixels, shape.width, shape.height, shape.inputChannels, outputWidth, outputHeight, shape.outputChannels, ...shape.stride, vectorsPerGroup, depth, 4],
@@ -124,7 +125,7 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, columns);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, rows);
   return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
-    shader: 'convolution_weight_gradient_stationary.wgsl',
+    shader: shaders.convolution_weight_gradient_stationary,
     features: ['subgroups'],
     constants: { LANES: lanes, ROWS: rows, VECTORS: vectors },
     parameters: [...sizeParameters(shape, images), splits, rows, imagesPerSplit],
@@ -142,7 +143,7 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const rowsPerGroup = Math.min(runLength, 256);
   const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
   return splitCall(shape, `streaming ${depth}x${lanes * columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images }, pixelsPerSplit) => ({
-    shader: 'convolution_weight_gradient_streaming.wgsl',
+    shader: shaders.convolution_weight_gradient_streaming,
     features: ['subgroups'],
     constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
     parameters: [...sizeParameters(shape, images), pixelsPerSplit, rowsPerGroup, depth],
@@ -179,7 +180,7 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
     const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
     return {
       ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
-        shader: 'convolution_weight_gradient_tiled.wgsl',
+        shader: shaders.convolution_weight_gradient_tiled,
         features: element === 'f16' ? ['f16'] : [],
         constants: { Scalar: element, POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
         parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
@@ -205,7 +206,7 @@ function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
   return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, ({ parts, splits, images }, pixelsPerSplit) => ({
-    shader: 'convolution_weight_gradient_tiled_scalar.wgsl',
+    shader: shaders.convolution_weight_gradient_tiled_scalar,
     constants: { SIDE: side },
     parameters: [...sizeParameters(shape, images), pixelsPerSplit],
     operands: ['x', 'dy', parts],
@@ -276,7 +277,7 @@ function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: num
     : multiply({ parts, splits, images: shape.batch, imagesPerSplit: 0 }, pixelsPerSplit);
   const { Element, elements } = widestElement(sizes.w);
   const addParts: Dispatch = {
-    shader: 'sum_parts.wgsl',
+    shader: shaders.sum_parts,
     constants: { Element, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
     parameters: [elements, splits],
     operands: ['parts', 'dw'],

@@ -1,4 +1,5 @@
 import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, widestElement, type Dispatch, type FloatType, type Window } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel } from './kernel.ts';
 import { canStore, type StorageType } from './storage-type.ts';
 
@@ -22,7 +23,7 @@ function copying(count: number, source: string, sourceOffset: number, destinatio
   const { Stored: Element, features } = widestElement(components, type);
   const units = count / components;
   const launch = (elements: number, from: number, to: number): Dispatch => ({
-    shader: 'copy.wgsl',
+    shader: shaders.copy,
     features,
     constants: { Element, WORKGROUP_SIZE },
     parameters: [elements, from / components, to / components],

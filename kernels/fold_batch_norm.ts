@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
@@ -30,7 +31,7 @@ export const foldBatchNorm: Kernel<FoldBatchNormProblem> = {
         },
         dispatches: [
           {
-            shader: 'fold_batch_norm.wgsl',
+            shader: shaders.fold_batch_norm,
             constants: { WORKGROUP_SIZE },
             parameters: [channels, f32(epsilon)],
             operands: ['gamma', 'beta', 'runningMean', 'runningVariance', 'scale', 'shift'],

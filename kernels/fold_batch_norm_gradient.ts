@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import type { FoldBatchNormProblem } from './fold_batch_norm.ts';
 import { EPSILON, exact, type Kernel } from './kernel.ts';
@@ -26,7 +27,7 @@ export const foldBatchNormGradient: Kernel<FoldBatchNormProblem> = {
         },
         dispatches: [
           {
-            shader: 'fold_batch_norm_gradient.wgsl',
+            shader: shaders.fold_batch_norm_gradient,
             constants: { WORKGROUP_SIZE },
             parameters: [channels, f32(epsilon)],
             operands: ['dscale', 'dshift', 'runningMean', 'runningVariance', 'dgamma', 'dbeta'],

@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
 import { canStore, type StorageType } from './storage-type.ts';
@@ -29,7 +30,7 @@ export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
         },
         dispatches: [
           sliceable(batch, { x: pixels * channels, y: channels }, (images) => ({
-            shader: 'global_average_pool.wgsl',
+            shader: shaders.global_average_pool,
             features,
             constants: { Element, Stored, WORKGROUP_SIZE },
             parameters: [pixels, columns, images * columns],

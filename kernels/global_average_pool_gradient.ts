@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import type { GlobalAveragePoolProblem } from './global_average_pool.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
@@ -22,7 +23,7 @@ export const globalAveragePoolGradient: Kernel<GlobalAveragePoolProblem> = {
         },
         dispatches: [
           sliceable(batch, { dy: channels, dx: pixels * channels }, (images) => ({
-            shader: 'global_average_pool_gradient.wgsl',
+            shader: shaders.global_average_pool_gradient,
             features,
             constants: { Element, Stored, WORKGROUP_SIZE },
             parameters: [pixels, columns, images * columns],

@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { philox4x32 } from '../src/random/philox.ts';
 import { fill } from './fill.ts';
 import { exact, type Kernel } from './kernel.ts';
@@ -40,7 +41,7 @@ export const initialize: Kernel<InitializeProblem> = {
         operands: { values: { role: 'output', type: 'f32', length: count } },
         dispatches: [
           sliceable(ceilDivide(count, 4), { values: 4 }, (groups, first) => ({
-            shader: 'initialize.wgsl',
+            shader: shaders.initialize,
             constants: { NORMAL: normal, WORKGROUP_SIZE },
             parameters: [Math.min(4 * groups, count - 4 * first), ...key, ...address, f32(normal ? distribution.deviation : distribution.bound), first],
             operands: ['values'],

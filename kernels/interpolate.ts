@@ -1,4 +1,5 @@
 import { f32, sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
@@ -24,7 +25,7 @@ export const interpolate: Kernel<InterpolateProblem> = {
       },
       dispatches: [
         sliceable(elements, { running: components, batch: components }, (launched) => ({
-          shader: 'interpolate.wgsl',
+          shader: shaders.interpolate,
           constants,
           operands: ['running', 'batch', 'gate'],
           ...launch(launched, f32(momentum)),

@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, sliceable, type AdapterTraits } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
 
@@ -45,7 +46,7 @@ export const l2Normalize: Kernel<L2NormalizeProblem> = {
       },
       dispatches: [
         sliceable(rows, { x: width, f: width, norm: 1 }, (count) => ({
-          shader: 'l2_normalize.wgsl',
+          shader: shaders.l2_normalize,
           constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
           parameters: [count, width],
           operands: ['x', 'f', 'norm'],

@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel } from './kernel.ts';
 import { LEAST_NORM, l2Normalize, rowsOfAllLengths, rowStyles, type L2NormalizeProblem } from './l2_normalize.ts';
@@ -20,7 +21,7 @@ export const l2NormalizeGradient: Kernel<L2NormalizeProblem> = {
       },
       dispatches: [
         sliceable(rows, { f: width, norm: 1, dy: width, dx: width }, (count) => ({
-          shader: 'l2_normalize_gradient.wgsl',
+          shader: shaders.l2_normalize_gradient,
           constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
           parameters: [count, width],
           operands: ['f', 'norm', 'dy', 'dx'],

@@ -1,4 +1,5 @@
 import { exact, type Kernel } from './kernel.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 
 export interface LossScaleProblem {
   /** Parameter groups in `groupSettings`. */
@@ -31,7 +32,7 @@ export const lossScale: Kernel<LossScaleProblem> = {
       },
       dispatches: [
         {
-          shader: 'loss_scale.wgsl',
+          shader: shaders.loss_scale,
           constants: { INTERVAL: interval, LARGEST, SMALLEST: -SMALLEST },
           parameters: [groups],
           operands: ['report', 'scale', 'steps', 'groupSettings', 'scaledSettings'],

@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel } from './kernel.ts';
 import { canStore, type StorageType } from './storage-type.ts';
 
@@ -50,7 +51,7 @@ export const maxPool: Kernel<MaxPoolProblem> = {
         },
         dispatches: [
           sliceable(batch, { x: image, y: pooledImage, position: pooledImage }, (images) => ({
-            shader: 'max_pool.wgsl',
+            shader: shaders.max_pool,
             operands: ['x', 'y', 'position'],
             ...poolingLaunch(problem, images * pooledHeight, pooledWidth),
           })),

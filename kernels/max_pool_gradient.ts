@@ -1,4 +1,5 @@
 import { elementBytes, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { sumError, type Kernel } from './kernel.ts';
 import { pooledSize, poolingLaunch, type MaxPoolProblem } from './max_pool.ts';
@@ -27,7 +28,7 @@ export const maxPoolGradient: Kernel<MaxPoolProblem> = {
         },
         dispatches: [
           sliceable(batch, { dy: pooledImage, position: pooledImage, dx: image }, (images) => ({
-            shader: 'max_pool_gradient.wgsl',
+            shader: shaders.max_pool_gradient,
             operands: ['dy', 'position', 'dx'],
             ...poolingLaunch(problem, images * height, width),
           })),

@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel, type KernelCall } from './kernel.ts';
 
 export interface MeasureCopyProblem {
@@ -20,7 +21,7 @@ export const measureCopy: Kernel<MeasureCopyProblem> = {
         operands: { source: { role: 'input', type: 'f32', length: count }, destination: { role: 'output', type: 'f32', length: count } },
         dispatches: [
           {
-            shader: 'measure_copy.wgsl',
+            shader: shaders.measure_copy,
             constants: { Element, EACH: each, WORKGROUP_SIZE: workgroupSize },
             parameters: [elements],
             operands: ['source', 'destination'],

@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, type Kernel, type KernelCall } from './kernel.ts';
 
 export interface MeasureFmaProblem {
@@ -27,7 +28,7 @@ export const measureFma: Kernel<MeasureFmaProblem> = {
           operands: { x: { role: 'input', type: 'f32', length: count }, y: { role: 'output', type: 'f32', length: count } },
           dispatches: [
             {
-              shader: 'measure_fma.wgsl',
+              shader: shaders.measure_fma,
               constants: { Element, WORKGROUP_SIZE: workgroupSize },
               parameters: [length, rounds, f32(FACTOR), f32(SUMMAND)],
               operands: ['x', 'y'],

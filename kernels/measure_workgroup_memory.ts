@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 
@@ -26,7 +27,7 @@ export const measureWorkgroupMemory: Kernel<MeasureWorkgroupMemoryProblem> = {
         operands: { x: { role: 'input', type: 'f32', length }, y: { role: 'output', type: 'f32', length } },
         dispatches: [
           {
-            shader: 'measure_workgroup_memory.wgsl',
+            shader: shaders.measure_workgroup_memory,
             constants: { Element, WORKGROUP_SIZE: workgroupSize },
             parameters: [tiles, rounds],
             operands: ['x', 'y'],

@@ -1,4 +1,5 @@
 import { sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { ARENA_BLOCK, ARENA_WORKGROUP_SIZE, arenaLaunches } from './adam.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 
@@ -32,7 +33,7 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
       },
       dispatches: [
         sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 }, (blocks) => ({
-          shader: 'momentum_sgd.wgsl',
+          shader: shaders.momentum_sgd,
           constants: { NESTEROV: nesterov, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
           operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
           ...launch(blocks),

@@ -1,4 +1,5 @@
 import { sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 
@@ -18,7 +19,7 @@ export const multiply: Kernel<MultiplyProblem> = {
         product: { role: 'output', type: 'f32', length: count },
       },
       dispatches: [
-        sliceable(elements, { a: components, b: components, product: components }, (launched) => ({ shader: 'multiply.wgsl', constants, operands: ['a', 'b', 'product'], ...launch(launched) })),
+        sliceable(elements, { a: components, b: components, product: components }, (launched) => ({ shader: shaders.multiply, constants, operands: ['a', 'b', 'product'], ...launch(launched) })),
       ],
     })),
   reference: ({ count }, { a, b }) => {

@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel, type KernelCall } from './kernel.ts';
 
 export interface NonFiniteProblem {
@@ -34,7 +35,7 @@ export const nonFinite: Kernel<NonFiniteProblem> = {
         },
         dispatches: [
           sliceable(groups, { values: span * components, counts: components, firsts: components }, (count, first) => ({
-            shader: 'non_finite.wgsl',
+            shader: shaders.non_finite,
             entryPoint: 'scan',
             constants,
             parameters: [Math.min(count * span, elements - first * span), span, first * span],
@@ -42,7 +43,7 @@ export const nonFinite: Kernel<NonFiniteProblem> = {
             workgroups: foldGrid(count),
           })),
           {
-            shader: 'non_finite.wgsl',
+            shader: shaders.non_finite,
             entryPoint: 'combine',
             constants,
             parameters: [groups * components, span, 0],

@@ -1,4 +1,5 @@
 import { elementBytes, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, type Kernel, type Operand } from './kernel.ts';
 import { blockStyles, visitingBlocks, type BlockStyle } from './row-blocks.ts';
@@ -18,7 +19,7 @@ export function normalizeDispatch(style: BlockStyle, { rows, channels, residual,
   const { Element, Stored, features } = widestElement(channels, type);
   const visit = visitingBlocks(style, rows, channels);
   return sliceable(visit.blocks, { x: visit.blockLength, residual: visit.blockLength, y: visit.blockLength }, (count, first) => ({
-    shader: 'normalize.wgsl',
+    shader: shaders.normalize,
     entryPoint: residual ? 'with_residual' : 'main',
     features,
     constants: { Element, Stored, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },

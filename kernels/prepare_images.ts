@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, f32, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
 import { canStore, whenStored, type StorageType } from './storage-type.ts';
 
@@ -46,7 +47,7 @@ export const prepareImages: Kernel<PrepareImagesProblem> = {
         dispatches: [
           // Three bytes a pixel: an image may end within a word, and then slices are of several.
           sliceable(count, { images: (3 * source * source) / 4, transforms: TRANSFORM_LENGTH, output: 4 * size * size }, (slice) => ({
-            shader: 'prepare_images.wgsl',
+            shader: shaders.prepare_images,
             features,
             constants: { Stored, WORKGROUP_SIZE },
             parameters: [

@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, sumError, type Expected, type Kernel, type KernelCall, type Operand, type Values } from './kernel.ts';
 
 export interface QuadrupletLossProblem {
@@ -84,7 +85,7 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
     const distances = (entryPoint: string, components: number, side: number): Dispatch => {
       const rowsEach = rows * side;
       return sliceable(ceilDivide(count, rowsEach), { squaredDistances: rowsEach * count }, (groups, first) => ({
-        shader: 'quadruplet_loss_distances.wgsl',
+        shader: shaders.quadruplet_loss_distances,
         entryPoint,
         constants: { WORKGROUP_ROWS: rows },
         parameters: [count, width / components, Math.min(groups * rowsEach, count - first * rowsEach), first * rowsEach],
@@ -93,7 +94,7 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
       }));
     };
     const mine = (anchors: number, firstAnchor: number): Dispatch => ({
-      shader: 'quadruplet_loss_mining.wgsl',
+      shader: shaders.quadruplet_loss_mining,
       entryPoint: { hardest: 'mineHardest', 'semi-hard': 'mineSemiHard', random: 'mineRandom' }[mining],
       constants: { FORM: FORMS.indexOf(form), WORKGROUP_SIZE: workgroupSize, BY_ROWS: anchors < count },
       parameters: [count, ...hinges, anchors, firstAnchor],
@@ -106,7 +107,7 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
       // Of two pairs an anchor reads the distances of its choice, too.
       isPaired ? mine(count, 0) : sliceable(count, { squaredDistances: count }, mine),
       {
-        shader: 'quadruplet_loss_mining.wgsl',
+        shader: shaders.quadruplet_loss_mining,
         entryPoint: 'summarise',
         constants: { FORM: FORMS.indexOf(form), WORKGROUP_SIZE: workgroupSize, BY_ROWS: false },
         parameters: [count, ...hinges, count, 0],
@@ -114,7 +115,7 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
         workgroups: [1, 1, 1],
       },
       sliceable(count, { partners: count, partnerWeights: count, partnerCount: 1, squaredDistances: count }, (items, firstItem) => ({
-        shader: 'quadruplet_loss_gradient.wgsl',
+        shader: shaders.quadruplet_loss_gradient,
         entryPoint: 'gatherPartners',
         constants: gradientConstants(items),
         parameters: [count, elements, items, firstItem],
@@ -122,7 +123,7 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
         workgroups: foldGrid(ceilDivide(items, workgroupSize)),
       })),
       sliceable(count, { partners: count, partnerWeights: count, partnerCount: 1, dembeddings: width }, (items, firstItem) => ({
-        shader: 'quadruplet_loss_gradient.wgsl',
+        shader: shaders.quadruplet_loss_gradient,
         entryPoint: 'gradient',
         constants: gradientConstants(items),
         parameters: [count, elements, items, firstItem],

@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, sumError, type Kernel, type Operand } from './kernel.ts';
 
 export interface ReduceSumProblem {
@@ -62,7 +63,7 @@ export function summation(
     const spans = Object.fromEntries(from.map((name) => [name, span * components]));
     dispatches.push(
       sliceable(groups, { ...spans, [to]: components }, (count, first) => ({
-        shader: 'reduce_sum.wgsl',
+        shader: shaders.reduce_sum,
         entryPoint: operands.length === 3 ? 'sumProducts' : 'sumValues',
         constants: { Element, WORKGROUP_SIZE: workgroupSize },
         parameters: [Math.min(count * span, elements - first * span), span, f32(last ? factor : 1)],

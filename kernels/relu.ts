@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel } from './kernel.ts';
 import { canStore, type StorageType } from './storage-type.ts';
 
@@ -21,7 +22,7 @@ export const relu: Kernel<ReluProblem> = {
         operands: { x: { role: 'input', type, length: count }, y: { role: 'output', type, length: count } },
         dispatches: [
           sliceable(all, { x: components, y: components }, (elements) => ({
-            shader: 'relu.wgsl',
+            shader: shaders.relu,
             features,
             constants: { Element, Stored, WORKGROUP_SIZE },
             parameters: [elements],

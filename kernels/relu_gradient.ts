@@ -1,4 +1,5 @@
 import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel } from './kernel.ts';
 import type { ReluProblem } from './relu.ts';
 import { canStore } from './storage-type.ts';
@@ -22,7 +23,7 @@ export const reluGradient: Kernel<ReluProblem> = {
         },
         dispatches: [
           sliceable(all, { y: components, dy: components, dx: components }, (elements) => ({
-            shader: 'relu_gradient.wgsl',
+            shader: shaders.relu_gradient,
             features,
             constants: { Element, Stored, WORKGROUP_SIZE },
             parameters: [elements],

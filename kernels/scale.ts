@@ -1,4 +1,5 @@
 import { f32, sliceable, type AdapterTraits, type Word } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 
@@ -22,7 +23,7 @@ function callsOf(entryPoint: string, count: number, factor: Readonly<Record<stri
     },
     dispatches: [
       sliceable(elements, { values: components, scaled: components }, (launched) => ({
-        shader: 'scale.wgsl',
+        shader: shaders.scale,
         entryPoint,
         constants,
         operands: ['values', 'scaled', ...Object.keys(factor)],

@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel, type Values } from './kernel.ts';
 
 export interface SelectRowsProblem {
@@ -34,7 +35,7 @@ export const selectRows: Kernel<SelectRowsProblem> = {
         },
         dispatches: [
           sliceable(count, { indices: 1, rows: width }, (selected) => ({
-            shader: 'select_rows.wgsl',
+            shader: shaders.select_rows,
             constants: { Element, WORKGROUP_SIZE },
             parameters: [selected, elements],
             operands: ['table', 'indices', 'rows'],

@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { sumError, type Kernel, type Values } from './kernel.ts';
 import { SELECT_ROWS_CASES, sampleIndices, type SelectRowsProblem } from './select_rows.ts';
 
@@ -20,7 +21,7 @@ export const selectRowsGradient: Kernel<SelectRowsProblem> = {
         dispatches: [
           // A slice of the table looks for its rows among all of drows.
           sliceable(tableRows, { dtable: width }, (rows, firstRow) => ({
-            shader: 'select_rows_gradient.wgsl',
+            shader: shaders.select_rows_gradient,
             constants: { Element, WORKGROUP_SIZE },
             parameters: [count, elements, rows, firstRow],
             operands: ['indices', 'drows', 'dtable'],

@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
 import { EPSILON, sumError, type Kernel, type Operand } from './kernel.ts';
 
@@ -23,7 +24,7 @@ export const softmax: Kernel<SoftmaxProblem> = {
     };
     const pass = (entryPoint: string, workgroupSize: number, rowsPerWorkgroup: number): Dispatch =>
       sliceable(rows, { logits: classes, probabilities: classes, entropy: 1 }, (count) => ({
-        shader: 'softmax.wgsl',
+        shader: shaders.softmax,
         entryPoint,
         constants: { WORKGROUP_SIZE: workgroupSize },
         parameters: [count, classes, f32(1 / temperature)],

@@ -1,4 +1,5 @@
 import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, sumError, type Kernel, type Operand, type Values } from './kernel.ts';
 import { summation } from './reduce_sum.ts';
 
@@ -30,7 +31,7 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
     };
     const pass = (entryPoint: string, workgroupSize: number, rowsPerWorkgroup: number): Dispatch =>
       sliceable(rows, { logits: classes, targets: soft ? classes : 1, rowLoss: 1, dlogits: classes }, (count) => ({
-        shader: 'softmax_cross_entropy.wgsl',
+        shader: shaders.softmax_cross_entropy,
         entryPoint,
         constants: { Target: soft ? 'f32' : 'u32', SOFT: soft, WORKGROUP_SIZE: workgroupSize },
         parameters: [count, classes, f32(1 / temperature), f32(1 / (rows * temperature))],

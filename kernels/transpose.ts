@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, sliceable } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel } from './kernel.ts';
 
 export interface TransposeProblem {
@@ -20,7 +21,7 @@ export const transpose: Kernel<TransposeProblem> = {
       },
       dispatches: [
         sliceable(columns, { y: rows }, (count, first) => ({
-          shader: 'transpose.wgsl',
+          shader: shaders.transpose,
           constants: { WORKGROUP_SIZE },
           parameters: [rows, columns, first, count * rows],
           operands: ['x', 'y'],

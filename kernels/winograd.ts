@@ -1,4 +1,5 @@
 import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, sumError, type KernelCall, type Operand, type Values } from './kernel.ts';
 import type { BlockStyle } from './row-blocks.ts';
 
@@ -166,7 +167,7 @@ function stationaryScheme(lanes: number, depth: number, columns: number): Produc
     columnMultiple: lanes * laneColumns,
     blocked: true,
     dispatch: (sizes) => ({
-      shader: 'batched_matrix_product_stationary.wgsl',
+      shader: shaders.batched_matrix_product_stationary,
       features: ['subgroups'],
       constants: { LANES: lanes, DEPTH: blockDepth, WIDE: laneColumns > 4 },
       parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
@@ -187,7 +188,7 @@ function tiledScheme(side: number): ProductScheme {
     columnMultiple: 4 * side,
     blocked: false,
     dispatch: (sizes) => ({
-      shader: 'batched_matrix_product_tiled.wgsl',
+      shader: shaders.batched_matrix_product_tiled,
       constants: { SIDE: side },
       parameters: [sizes.rows, sizes.depth, sizes.columns],
       workgroups: [ceilDivide(sizes.rows, 4 * side), sizes.columns / (4 * side), sizes.batch],
@@ -226,14 +227,14 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
     preparation: 1,
     dispatches: [
       {
-        shader: 'winograd_weights.wgsl',
+        shader: shaders.winograd_weights,
         constants: { DATA_GRADIENT: dataGradient, ...sizes },
         parameters: [source.channels, destination.channels, depth, columns, scheme.blocked ? scheme.columnMultiple : columns, weightGrid[0]],
         operands: ['w', 'transformedWeights'],
         workgroups: weightGrid,
       },
       {
-        shader: 'winograd_input.wgsl',
+        shader: shaders.winograd_input,
         constants: sizes,
         parameters: [tiles, tilesY, tilesX, source.height, source.width, source.channels, depth, ...padding, sourceGrid[0]],
         operands: [names.source, 'transformedSource'],
@@ -241,7 +242,7 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
       },
       { ...scheme.dispatch({ batch: frequencies, rows: tiles, depth, columns }), operands: ['transformedSource', 'transformedWeights', 'product'] },
       {
-        shader: 'winograd_output.wgsl',
+        shader: shaders.winograd_output,
         constants: { AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes, STATISTICS: false, SHARED_ROWS: false },
         parameters: [tiles, tilesY, tilesX, destination.height, destination.width, destination.channels, columns, destinationGrid[0], 0, 0, 0],
         operands: ['product', names.destination, 'scale', 'shift', 'residual'],
@@ -270,7 +271,7 @@ interface TileBlocks {
  */
 export function withStatistics({ dispatches }: KernelCall, { sharedRows, columnLanes: mostColumnLanes }: BlockStyle): { readonly blocks: TileBlocks; readonly dispatches: readonly Dispatch[] } | undefined {
   const output = dispatches[dispatches.length - 1];
-  if (output.shader !== 'winograd_output.wgsl') return undefined;
+  if (output.shader !== shaders.winograd_output) return undefined;
   const tile = Number(output.constants?.TILE);
   const [tiles, tilesY, tilesX, height, width, channels] = (output.parameters ?? []).map(Number);
   const columnLanes = Math.min(channels, mostColumnLanes);

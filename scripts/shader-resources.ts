@@ -1,5 +1,4 @@
 // What a dispatch asks of a compute unit, read from the declarations of its WGSL.
-import { shaderSources } from '../src/gpu/generated/shaders.ts';
 import type { Dispatch } from '../src/gpu/dispatch.ts';
 
 export interface ShaderResources {
@@ -22,7 +21,7 @@ const SCALAR_BYTES: Readonly<Record<string, number>> = { f32: 4, u32: 4, i32: 4,
  */
 export function resourcesOf(dispatch: Dispatch): ShaderResources {
   const { shader, constants = {} } = dispatch;
-  const source = (typeof shader === 'string' ? shaderSources[shader] : shader.source).replace(/\/\/.*$/gm, '');
+  const source = shader.source.replace(/\/\/.*$/gm, '');
   const module = new Declarations(source, constants);
   const functions = functionsOf(source);
   const entry = dispatch.entryPoint ?? [...functions].find(([, { attributes }]) => attributes.includes('@compute'))?.[0] ?? '';

@@ -14,9 +14,9 @@ import type { Order, Report } from './test-worker.ts';
 const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
 /**
  * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network: below
- * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut.
+ * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut; and not what emulates matrix units, which is written for subgroups.
  */
-const DENO_SUITES = /^test\/(kernels\/|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback))/;
+const DENO_SUITES = /^test\/(kernels\/(?!convolution-matrix|matrix_units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback))/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
 /** The continuous integration has two cores, and a software adapter can fill both. */

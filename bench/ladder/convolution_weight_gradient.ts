@@ -1,6 +1,7 @@
 import { operandSizes, type ConvolutionShape } from '../../kernels/convolution.ts';
 import type { Operand } from '../../kernels/kernel.ts';
 import { ceilDivide, foldGrid, widestElement } from '../../src/gpu/dispatch.ts';
+import * as shaders from '../../src/gpu/generated/shaders.ts';
 import bench from '../kernels/convolution_weight_gradient.bench.ts';
 import { sizeParameters } from './convolution.ts';
 import { ladder, type Rung } from './ladder.ts';
@@ -49,7 +50,7 @@ const split: Rung<ConvolutionShape> = {
           workgroups: [ceilDivide(w, WORKGROUP_SIZE), parts, 1],
         },
         {
-          shader: 'sum_parts.wgsl',
+          shader: shaders.sum_parts,
           constants: { Element, WORKGROUP_SIZE },
           parameters: [elements, parts],
           operands: ['parts', 'dw'],

@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
   let learningRate = hyper[0] * groupSettings[settings];
   let decay = groupSettings[settings + 1u];
   var p = weights[i];
-  var g = gradients[i];
+  var g = gradients[i] * groupSettings[settings + 2u];
   if (DECOUPLED) {
     p -= learningRate * decay * p;
   } else {

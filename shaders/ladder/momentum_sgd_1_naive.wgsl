@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
   }
   let settings = 4u * group[i / 64u];
   let learningRate = hyper[0] * groupSettings[settings];
-  let g = gradients[i] + groupSettings[settings + 1u] * weights[i];
+  let g = gradients[i] * groupSettings[settings + 2u] + groupSettings[settings + 1u] * weights[i];
   let b = hyper[1] * velocity[i] + g;
   velocity[i] = b;
   weights[i] -= learningRate * select(b, g + hyper[1] * b, NESTEROV);

@@ -1,5 +1,3 @@
-import type { ShaderName } from './generated/shaders.ts';
-
 export type ElementType = 'f32' | 'u32' | 'f16';
 
 /** Floating-point types that tensors are stored in; all arithmetic is in f32. */
@@ -13,8 +11,8 @@ export const storageBytes = (type: ElementType, length: number): number => 4 * M
 /** Optional WGSL extensions that a shader enables; a variant that needs one is offered only where the adapter has it. */
 export type ShaderFeature = 'subgroups' | 'f16' | 'chromium_experimental_subgroup_matrix';
 
-/** A shader that is not one of the engine's own: a user's kernel, or a version that only the benchmark runs. */
-export interface ForeignShader {
+/** WGSL with a name. The engine's own come from src/gpu/generated/shaders.ts, one by one, so that a bundle has those it uses. */
+export interface Shader {
   /** What errors and profiles call it. */
   readonly name: string;
   readonly source: string;
@@ -33,9 +31,9 @@ export const f32 = (value: number): Word => ({ f32: value });
  * intermediates share one arena buffer, and WebGPU forbids to bind one buffer both read-only and writable in a dispatch.
  */
 export interface Dispatch {
-  readonly shader: ShaderName | ForeignShader;
+  readonly shader: Shader;
   /** Sources that the shader is composed with: put before its own, behind the constants. */
-  readonly libraries?: readonly (ShaderName | ForeignShader)[];
+  readonly libraries?: readonly Shader[];
   readonly entryPoint?: string;
   readonly features?: readonly ShaderFeature[];
   /**

@@ -1,7 +1,6 @@
 import type { Wait } from './device.ts';
 import type { Dispatch } from './dispatch.ts';
 import { ShaderError } from './errors.ts';
-import { shaderSources } from './generated/shaders.ts';
 
 const LINES_AROUND_AN_ERROR = 2;
 
@@ -22,7 +21,7 @@ export class PipelineCache {
     const key = pipelineKey(dispatch);
     let pipeline = this.pipelines.get(key);
     if (pipeline === undefined) {
-      pipeline = this.compile(typeof dispatch.shader === 'string' ? dispatch.shader : dispatch.shader.name, source, entryPoint);
+      pipeline = this.compile(dispatch.shader.name, source, entryPoint);
       this.pipelines.set(key, pipeline);
     }
     return pipeline;
@@ -74,7 +73,7 @@ export function composeShader(dispatch: Dispatch): string {
     if (typeof value === 'string') return `alias ${name} = ${value};\n`;
     return typeof value === 'boolean' ? `const ${name} = ${value};\n` : `const ${name}: u32 = ${value}u;\n`;
   });
-  const sources = [...(dispatch.libraries ?? []), dispatch.shader].map((shader) => (typeof shader === 'string' ? shaderSources[shader] : shader.source));
+  const sources = [...(dispatch.libraries ?? []), dispatch.shader].map(({ source }) => source);
   return enables.join('') + constants.join('') + sources.join('\n');
 }
 

@@ -39,6 +39,7 @@ import { selectRowsGradient } from '../../kernels/select_rows_gradient.ts';
 import { softmaxCrossEntropy } from '../../kernels/softmax_cross_entropy.ts';
 import { withinLimits, type DispatchLimits } from '../../src/autodiff/slicing.ts';
 import { BINDING_ALIGNMENT, sliceable, type Dispatch } from '../../src/gpu/dispatch.ts';
+import * as shaders from '../../src/gpu/generated/shaders.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { sampleInputs } from '../../src/tuning/qualification.ts';
@@ -205,7 +206,7 @@ test('random convolutions in random slices have the bits of the whole', async ()
 
 /** A call of one dispatch that reads `each` elements of a and writes one of b a unit. */
 function callOf(units: number, each: number): KernelCall {
-  const launch = (count: number, first: number): Dispatch => ({ shader: 'add.wgsl', parameters: [first, count], operands: ['a', 'b', 'factor'], workgroups: [Math.ceil(count / 4), 1, 1] });
+  const launch = (count: number, first: number): Dispatch => ({ shader: shaders.add, parameters: [first, count], operands: ['a', 'b', 'factor'], workgroups: [Math.ceil(count / 4), 1, 1] });
   return {
     variant: 'made up',
     operands: { a: { role: 'input', type: 'f32', length: units * each - 1 }, b: { role: 'output', type: 'f32', length: units }, factor: { role: 'input', type: 'f32', length: 1 } },

@@ -3,12 +3,12 @@ import * as assert from 'uvu/assert';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
 import { ShaderError } from '../../src/gpu/errors.ts';
 import { composeShader, PipelineCache } from '../../src/gpu/pipelines.ts';
-import { shaderSources } from '../../src/gpu/generated/shaders.ts';
+import * as shaders from '../../src/gpu/generated/shaders.ts';
 import { testDevice } from '../support/device.ts';
 
-const addition = (constants: Dispatch['constants']): Dispatch => ({
-  shader: 'add.wgsl',
-  constants,
+const addition = (constants: { readonly Element: string; readonly WORKGROUP_SIZE: number }): Dispatch => ({
+  shader: shaders.add,
+  constants: { ...constants, Stored: constants.Element },
   parameters: [1],
   operands: ['a', 'b', 'sum'],
   workgroups: [1, 1, 1],
@@ -25,14 +25,14 @@ async function shaderError(dispatch: Dispatch): Promise<string> {
 
 test('extensions come first, then constants by their type, then the file as it is', () => {
   const source = composeShader({ ...sound, features: ['subgroups'], constants: { Element: 'f32', WORKGROUP_SIZE: 8, RELU: true } });
-  assert.is(source, `enable subgroups;\nalias Element = f32;\nconst WORKGROUP_SIZE: u32 = 8u;\nconst RELU = true;\n${shaderSources['add.wgsl']}`);
+  assert.is(source, `enable subgroups;\nalias Element = f32;\nconst WORKGROUP_SIZE: u32 = 8u;\nconst RELU = true;\n${shaders.add.source}`);
 });
 
 test('libraries stand before the shader; matrix units bring their diagnostic along, behind all extensions', () => {
   const library = { name: 'a library', source: 'const a = 1;' };
   const source = composeShader({ ...sound, constants: {}, libraries: [library], features: ['chromium_experimental_subgroup_matrix', 'f16'] });
   const head = 'enable chromium_experimental_subgroup_matrix;\nenable f16;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n';
-  assert.is(source, `${head}const a = 1;\n${shaderSources['add.wgsl']}`);
+  assert.is(source, `${head}const a = 1;\n${shaders.add.source}`);
 });
 
 test('a pipeline is compiled once for equal sources, and anew for other constants', async () => {

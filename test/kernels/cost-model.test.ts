@@ -6,6 +6,7 @@ import { fastestFirst, GPUS, peakMatrixTeraflops, peakTeraflops, predict, regist
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { chooseSplits, type Tile, type TiledProduct } from '../../kernels/tiles.ts';
 import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
+import * as shaders from '../../src/gpu/generated/shaders.ts';
 
 /** Ten units of 64 lanes at 1 GHz: a microsecond is a thousand clocks. */
 const GPU: GpuDescription = {
@@ -39,7 +40,7 @@ const product = (changes: Partial<TiledProduct>): TiledProduct => ({
 const callOf = (changes: Partial<TiledProduct>): KernelCall => ({
   variant: 'x',
   operands: {},
-  dispatches: [{ shader: 'convolution_tiled.wgsl', operands: [], workgroups: [1, 1, 1] }],
+  dispatches: [{ shader: shaders.convolution_tiled, operands: [], workgroups: [1, 1, 1] }],
   product: product(changes),
 });
 const FREE = { flop: 0, bytes: 0 };
@@ -99,7 +100,7 @@ test('memory, cache and launch bound a product too, and its parts are written an
 });
 
 test('a call without tiles is a roofline', () => {
-  const call: KernelCall = { variant: 'x', operands: {}, dispatches: [{ shader: 'copy.wgsl', operands: [], workgroups: [3, 2, 1] }] };
+  const call: KernelCall = { variant: 'x', operands: {}, dispatches: [{ shader: shaders.copy, operands: [], workgroups: [3, 2, 1] }] };
   const copied = predict(call, { flop: 0, bytes: 8.5e8 }, GPU);
   assert.ok(Math.abs(copied.time - 1003) < 1e-9);
   assert.equal([copied.bound, copied.workgroups], ['memory', 6]);

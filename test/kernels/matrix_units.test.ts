@@ -8,7 +8,7 @@ import { convolution, gatherCalls, type ConvolutionProblem } from '../../kernels
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits, Dispatch, MatrixUnits } from '../../src/gpu/dispatch.ts';
-import { shaderSources } from '../../src/gpu/generated/shaders.ts';
+import * as shaders from '../../src/gpu/generated/shaders.ts';
 import { composeShader } from '../../src/gpu/pipelines.ts';
 
 Object.assign(globalThis, globals);
@@ -78,7 +78,7 @@ test('what is wrong with a text is found, also inside the library', async () => 
   assert.match(await mistakes({ ...multiply, constants: { ...multiply.constants, Scalar: 'vec2f' } }), /element type must be/);
   assert.match(await mistakes({ ...multiply, features: ['subgroups', 'f16'] }), /subgroup_matrix/);
   // A right factor in the place of the left one.
-  const library = { name: 'mixed up', source: shaderSources['matrix_units.wgsl'].replace('alias Left = subgroup_matrix_left', 'alias Left = subgroup_matrix_right') };
+  const library = { name: 'mixed up', source: shaders.matrix_units.source.replace('alias Left = subgroup_matrix_left', 'alias Left = subgroup_matrix_right') };
   assert.match(await mistakes({ ...multiply, libraries: [library] }), /subgroupMatrixMultiplyAccumulate/);
 });
 

@@ -14,7 +14,8 @@ import { adapterEnvironment } from '../../src/platform/adapter.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const execute = promisify(execFile);
-const MOST_GZIPPED_BYTES = 60_000;
+/** The aim is 60 kB; what is above it are the gradient rules, which every op carries beside its forward rule. */
+const MOST_GZIPPED_BYTES = 75_000;
 
 let folder: string;
 let archive: string;

@@ -10,7 +10,8 @@ import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
 
 /** Debian's, where it is installed. */
 const INSTALLED = '/usr/bin/chromium';
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic'];
+// The watchdog ends a GPU process that does not answer for seconds, which SwiftShader's compiler on a busy machine may not.
+const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic', '--disable-gpu-watchdog'];
 const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 /**

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits, Dispatch, ForeignShader, MatrixProduct } from '../../src/gpu/dispatch.ts';
+import type { AdapterTraits, Dispatch, Shader, MatrixProduct } from '../../src/gpu/dispatch.ts';
+import * as shaders from '../../src/gpu/generated/shaders.ts';
 
-export const EMULATION: ForeignShader = {
+export const EMULATION: Shader = {
   name: 'emulated_matrix_units.wgsl',
   source: readFileSync(new URL('emulated_matrix_units.wgsl', import.meta.url), 'utf8'),
 };
@@ -26,4 +27,4 @@ export function emulated(call: KernelCall, { subgroupSize }: AdapterTraits, libr
   };
 }
 
-export const isByMatrixUnits = ({ libraries }: Dispatch): boolean => libraries?.includes('matrix_units.wgsl') ?? false;
+export const isByMatrixUnits = ({ libraries }: Dispatch): boolean => libraries?.includes(shaders.matrix_units) ?? false;

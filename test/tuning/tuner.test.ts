@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { questionKey, RecordedChoices, type Choices, type Question } from '../../src/autodiff/choices.ts';
-import { ceilDivide, type ForeignShader } from '../../src/gpu/dispatch.ts';
+import { ceilDivide, type Shader } from '../../src/gpu/dispatch.ts';
 import { emptyRecords } from '../../src/tuning/records.ts';
 import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
 import { testDevice } from '../support/device.ts';
@@ -15,7 +15,7 @@ interface Problem {
 /** Dispatches of a slow variant, each of which does all the work. */
 const SLOWNESS = 150;
 
-const elementwise = (operator: '+' | '*'): ForeignShader => ({
+const elementwise = (operator: '+' | '*'): Shader => ({
   name: `test ${operator}`,
   source: `
 @group(0) @binding(0) var<uniform> count: vec4u;
