@@ -72,10 +72,11 @@ function summary(questions: readonly Question[], { choices }: TuningRecords): st
   let measured = 0;
   const gains = questions.flatMap((question) => {
     const record = choices.get(questionKey(question));
-    if (record === undefined) return [];
+    const time = record?.milliseconds[record.variant];
+    // Where nothing else was left to choose, nothing was timed.
+    if (record === undefined || time === undefined) return [];
     measured++;
     const [preferred] = question.calls;
-    const time = record.milliseconds[record.variant];
     const before = record.milliseconds[preferred.variant];
     return record.variant === preferred.variant ? [] : [{ question, variant: record.variant, preferred: preferred.variant, time, before, gain: before === undefined ? Infinity : (before - time) * question.uses }];
   });
