@@ -13,6 +13,11 @@ import type { Order, Report } from './test-worker.ts';
 
 const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
 /**
+ * These start a Chromium, whose GPU process has been seen to die on a busy machine, and with it the page's device and adapter (`A valid
+ * external Instance reference no longer exists`). Such a suite gets a second try, said loudly; a second failure is its failure.
+ */
+const IN_A_BROWSER = /^test\/web\//;
+/**
  * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network: below
  * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut; and not what emulates matrix units, which is written for subgroups.
  */
@@ -54,6 +59,8 @@ const root = path.resolve(values.root);
 const outcomes: Outcome[] = [];
 /** Suites whose process crashed once. */
 const crashed = new Set<string>();
+/** Suites that failed once in a browser. */
+const again = new Set<string>();
 
 const groups = await makeGroups();
 const begun = new Set<Group>();
@@ -151,6 +158,15 @@ async function serve(group: Group): Promise<void> {
       await ended;
       return;
     }
+    if (outcome.failed > 0 && IN_A_BROWSER.test(suite) && !again.has(title)) {
+      again.add(title);
+      console.log(`AGAIN ${title}: in a browser of its own once more\n${outcome.failures.join('\n').replace(/^/gm, '     ')}`);
+      // What a process has imported it does not run again.
+      pending.unshift(suite);
+      child.kill('SIGKILL');
+      await ended;
+      return serve(group);
+    }
     report({ title, ...outcome }, output);
   }
 
@@ -177,6 +193,7 @@ function summarise(): void {
   const broken = outcomes.filter(({ failed }) => failed > 0);
   if (broken.length > 0) console.log(`\nFailed:\n${broken.map(({ title }) => `  ${title}`).join('\n')}`);
   if (crashed.size > 0) console.log(`\nTheir process crashed the first time:\n${[...crashed].map((title) => `  ${title}`).join('\n')}`);
+  if (again.size > 0) console.log(`\nThey failed the first time:\n${[...again].map((title) => `  ${title}`).join('\n')}`);
   const sum = (key: 'passed' | 'failed'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   console.log(`\n${(performance.now() / 1000).toFixed(0)} s in all\n${sum('passed')} passed, ${sum('failed')} failed`);
   process.exitCode = sum('failed') > 0 ? 1 : 0;
