@@ -43,6 +43,9 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     { batch: 1, height: 1, width: 2, inputChannels: 20, outputChannels: 12, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
     { batch: 1, height: 3, width: 2, inputChannels: 36, outputChannels: 36, kernel: [3, 5], stride: [2, 3], padding: [2, 3] },
     { batch: 5, height: 13, width: 11, inputChannels: 4, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [0, 1] },
+    // Tiles within one tap and columns without a rest, which look at no bounds: odd numbers of pixels, with and without splits.
+    { batch: 1, height: 13, width: 11, inputChannels: 32, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [1, 1] },
+    { batch: 3, height: 9, width: 5, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     // Products with few pixels: less than a block of rows, and with a stride.
     { batch: 2, height: 3, width: 4, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 3, height: 4, width: 5, inputChannels: 72, outputChannels: 136, kernel: [1, 1], stride: [2, 3], padding: [0, 0] },
@@ -127,7 +130,7 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
     shader: shaders.convolution_weight_gradient_stationary,
     features: ['subgroups'],
-    constants: { LANES: lanes, ROWS: rows, VECTORS: vectors },
+    constants: { LANES: lanes, ROWS: rows, VECTORS: vectors, WHOLE_TAPS: shape.inputChannels % rows === 0, WHOLE_COLUMNS: shape.outputChannels % columns === 0 },
     parameters: [...sizeParameters(shape, images), splits, rows, imagesPerSplit],
     operands: ['x', 'dy', parts],
     workgroups: [columnGroups, rowGroups, splits],

@@ -13,7 +13,8 @@
 //   sums that outlive a turn of the loop, which are loaded, blended with the mask of active lanes and stored: a turn takes
 //     two pixels;
 //   padding: only pixels are visited for which some tap of the tile meets the image. A 3x3 kernel over a 2 x 2 image has 36
-//     pairs of tap and pixel, of which 16 do.
+//     pairs of tap and pixel, of which 16 do;
+//   bounds, which cost six selections a load: a tile within one tap (WHOLE_TAPS) meets the image at each pixel that it visits.
 // docs/kernels/convolution_weight_gradient.md has what each of these gave, and which tiles are slower.
 //
 // x     [batch, height, width, inputChannels] f32
@@ -21,7 +22,8 @@
 // parts [splits, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
 // Limits: both numbers of channels are multiples of four; others take convolution_weight_gradient_streaming.wgsl.
 // Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
-// Constants: LANES = subgroup size (4 or 8); ROWS 32; VECTORS 1 or 2.
+// Constants: LANES = subgroup size (4 or 8); ROWS 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS divides inputChannels; WHOLE_COLUMNS:
+//   the columns of a workgroup divide outputChannels.
 
 struct Parameters {
   batch: i32,
@@ -49,9 +51,6 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> dy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
 
-// Elements that the lanes load together, as offsets.
-const LOADED = i32(4u * LANES);
-
 // Output places [first, end) along an axis at which some of the taps [firstTap, lastTap] meets the image.
 struct Range {
   first: i32,
@@ -64,57 +63,55 @@ fn meeting(size: i32, outputSize: i32, stride: i32, padding: i32, firstTap: i32,
   return Range(first, max(first, min(end, outputSize)));
 }
 
-// Of this lane: its first row of the tile, counted in the run of (kw, i), and its first column.
-var<private> row: i32;
-var<private> column: i32;
-var<private> kernelRow: i32;
+// Where a visit is: the output place, and the vectors of x and dy there that are this lane's first.
+struct Visit {
+  x: i32,
+  y: i32,
+  source: i32,
+  gradient: i32,
+}
+
+// What lies between two visits in x and dy: within a row of output places, from row to row, and from image to image.
+struct Steps {
+  place: i32,
+  row: i32,
+  image: i32,
+}
 
 var<private> across: Range;
 var<private> down: Range;
-// The next pixel: output place and image.
-var<private> placeX: i32;
-var<private> placeY: i32;
-var<private> image: i32;
+var<private> sourceSteps: Steps;
+var<private> gradientSteps: Steps;
 
-// Of a pixel: where this lane's numbers of x and dy are, and between which of its rows x is inside the image.
-struct Pixel {
-  source: i32,
-  firstRow: i32,
-  endRow: i32,
-  gradient: i32,
-  endColumn: i32,
+// Row-major order: counting on is cheaper than dividing, and selections are cheaper than branches.
+fn next(visit: Visit) -> Visit {
+  let rowEnds = visit.x + 1 == across.end;
+  let imageEnds = rowEnds && visit.y + 1 == down.end;
+  return Visit(
+    select(visit.x + 1, across.first, rowEnds),
+    select(select(visit.y, visit.y + 1, rowEnds), down.first, imageEnds),
+    visit.source + select(select(sourceSteps.place, sourceSteps.row, rowEnds), sourceSteps.image, imageEnds),
+    visit.gradient + select(select(gradientSteps.place, gradientSteps.row, rowEnds), gradientSteps.image, imageEnds),
+  );
 }
 
-// The next pixel, or one with nothing inside. Pixels are visited in row-major order: counting on is cheaper than dividing.
-fn nextPixel(exists: bool) -> Pixel {
-  let sourceY = placeY * p.strideY + kernelRow - p.paddingY;
-  let sourceX = placeX * p.strideX - p.paddingX;
-  var pixel: Pixel;
-  pixel.source = ((image * p.height + sourceY) * p.width + sourceX) * p.inputChannels + row;
-  pixel.firstRow = -sourceX * p.inputChannels;
-  pixel.endRow = select(pixel.firstRow, min(p.kernelWidth, p.width - sourceX) * p.inputChannels, exists);
-  pixel.gradient = ((image * p.outputHeight + placeY) * p.outputWidth + placeX) * p.outputChannels + column;
-  pixel.endColumn = select(0, p.outputChannels, exists);
-  placeX++;
-  if (placeX == across.end) {
-    placeX = across.first;
-    placeY++;
-    if (placeY == down.end) {
-      placeY = down.first;
-      image++;
-    }
+// Of this lane: its first vector of rows, counted in the run of (kw, i), and its first vector of columns.
+var<private> row: i32;
+var<private> column: i32;
+
+fn loadSource(visit: Visit, offset: i32, channels: i32) -> vec4f {
+  if (WHOLE_TAPS) {
+    return x[visit.source + offset];
   }
-  return pixel;
+  let sourceX = visit.x * p.strideX - p.paddingX;
+  let place = row + offset;
+  let inside = place >= -sourceX * channels && place < min(p.kernelWidth, p.width - sourceX) * channels;
+  return select(vec4f(), x[select(0, visit.source + offset, inside)], inside);
 }
 
-fn loadSource(pixel: Pixel, offset: i32) -> vec4f {
-  let inside = row + offset >= pixel.firstRow && row + offset < pixel.endRow;
-  return select(vec4f(), x[select(0, (pixel.source + offset) / 4, inside)], inside);
-}
-
-fn loadGradient(pixel: Pixel, offset: i32) -> vec4f {
-  let inside = column + offset < pixel.endColumn;
-  return select(vec4f(), dy[select(0, (pixel.gradient + offset) / 4, inside)], inside);
+fn loadGradient(visit: Visit, offset: i32, columns: i32) -> vec4f {
+  let inside = WHOLE_COLUMNS || column + offset < columns;
+  return select(vec4f(), dy[select(0, visit.gradient + offset, inside)], inside);
 }
 
 var<private> sums: array<vec4f, ROWS * VECTORS>;
@@ -156,13 +153,18 @@ fn addLanes(tileRow: u32, a: vec4f, b: vec4f) {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
   let group = vec3i(id);
   let lane = i32(invocation);
-  let runLength = p.kernelWidth * p.inputChannels;
-  let rowTiles = (runLength + i32(ROWS) - 1) / i32(ROWS);
-  let tileKernelRow = group.y / rowTiles;
-  let firstRow = (group.y % rowTiles) * i32(ROWS);
-  let lastTap = (min(firstRow + i32(ROWS), runLength) - 1) / p.inputChannels;
-  let horizontal = meeting(p.width, p.outputWidth, p.strideX, p.paddingX, firstRow / p.inputChannels, lastTap);
-  let vertical = meeting(p.height, p.outputHeight, p.strideY, p.paddingY, tileKernelRow, tileKernelRow);
+  let channels = p.inputChannels / 4;
+  let columns = p.outputChannels / 4;
+  // Rows of the run and of a tile are counted in vectors too.
+  const TILE = i32(ROWS) / 4;
+  let runLength = p.kernelWidth * channels;
+  let rowTiles = (runLength + TILE - 1) / TILE;
+  let kernelRow = group.y / rowTiles;
+  let firstRow = (group.y % rowTiles) * TILE;
+  let firstTap = firstRow / channels;
+  let lastTap = (min(firstRow + TILE, runLength) - 1) / channels;
+  let horizontal = meeting(p.width, p.outputWidth, p.strideX, p.paddingX, firstTap, lastTap);
+  let vertical = meeting(p.height, p.outputHeight, p.strideY, p.paddingY, kernelRow, kernelRow);
   let width = horizontal.end - horizontal.first;
   let height = vertical.end - vertical.first;
   let pixels = p.batch * height * width;
@@ -170,40 +172,59 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
   let first = group.z * share;
   let end = min(first + share, pixels);
 
-  kernelRow = tileKernelRow;
-  row = firstRow + 4 * lane;
-  column = group.x * LOADED * i32(VECTORS) + 4 * lane;
   across = horizontal;
   down = vertical;
+  row = firstRow + lane;
+  column = group.x * i32(LANES * VECTORS) + lane;
+  let sourceRow = p.strideY * p.width * channels;
+  sourceSteps.place = p.strideX * channels;
+  sourceSteps.row = sourceRow - (width - 1) * sourceSteps.place;
+  sourceSteps.image = p.height * p.width * channels - (height - 1) * sourceRow - (width - 1) * sourceSteps.place;
+  let gradientRow = p.outputWidth * columns;
+  gradientSteps.place = columns;
+  gradientSteps.row = gradientRow - (width - 1) * columns;
+  gradientSteps.image = (p.outputHeight - height + 1) * gradientRow - (width - 1) * columns;
+
+  var visit: Visit;
   if (first < end) {
-    placeX = across.first + first % width;
-    placeY = down.first + first / width % height;
-    image = first / (width * height);
+    visit.x = across.first + first % width;
+    visit.y = down.first + first / width % height;
+    let image = first / (width * height);
+    let sourceY = image * p.height + visit.y * p.strideY + kernelRow - p.paddingY;
+    visit.source = (sourceY * p.width + visit.x * p.strideX - p.paddingX) * channels + row;
+    visit.gradient = ((image * p.outputHeight + visit.y) * p.outputWidth + visit.x) * columns + column;
   }
 
   for (var pixel = first; pixel < end; pixel += 2) {
-    let a = nextPixel(true);
-    let b = nextPixel(pixel + 1 < end);
-    let sourceA = loadSource(a, 0);
-    let sourceB = loadSource(b, 0);
-    gradientsA[0] = loadGradient(a, 0);
-    gradientsB[0] = loadGradient(b, 0);
+    let a = visit;
+    let following = next(a);
+    // Behind an odd number of pixels the last one comes once more, with nothing of x.
+    let exists = pixel + 1 < end;
+    var b = following;
+    b.x = select(a.x, b.x, exists);
+    b.source = select(a.source, b.source, exists);
+    b.gradient = select(a.gradient, b.gradient, exists);
+    visit = next(following);
+    let sourceA = loadSource(a, 0, channels);
+    let sourceB = select(vec4f(), loadSource(b, 0, channels), exists);
+    gradientsA[0] = loadGradient(a, 0, columns);
+    gradientsB[0] = loadGradient(b, 0, columns);
     if (VECTORS > 1u) {
-      gradientsA[1] = loadGradient(a, LOADED);
-      gradientsB[1] = loadGradient(b, LOADED);
+      gradientsA[1] = loadGradient(a, i32(LANES), columns);
+      gradientsB[1] = loadGradient(b, i32(LANES), columns);
     }
     addLanes(0u, sourceA, sourceB);
     if (LANES == 4u) {
-      addLanes(16u, loadSource(a, 16), loadSource(b, 16));
+      addLanes(16u, loadSource(a, 4, channels), select(vec4f(), loadSource(b, 4, channels), exists));
     }
   }
 
-  let part = (group.z * p.kernelHeight + tileKernelRow) * runLength;
-  for (var i = 0; i < min(p.rows, runLength - firstRow); i++) {
+  let part = 4 * ((group.z * p.kernelHeight + kernelRow) * runLength + firstRow);
+  for (var i = 0; i < min(p.rows, 4 * (runLength - firstRow)); i++) {
     for (var vector = 0; vector < i32(VECTORS); vector++) {
-      let place = column + vector * LOADED;
-      if (place < p.outputChannels) {
-        parts[((part + firstRow + i) * p.outputChannels + place) / 4] = sums[i * i32(VECTORS) + vector];
+      let place = column + vector * i32(LANES);
+      if (place < columns) {
+        parts[(part + i) * columns + place] = sums[i * i32(VECTORS) + vector];
       }
     }
   }
