@@ -64,8 +64,8 @@ function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCal
   const byRows = isMatrix && lanes === 8 && 4 * Math.max(x, y) <= ALWAYS_BOUND;
   if (!byRows) return [stationaryCall(shape, lanes)];
   const calls = [rowsCall(shape, lanes), stationaryCall(shape, lanes)];
-  // Each row crosses the memory once for every 64 pixels, and a tile of sums once for all: measured, they meet above 256.
-  return y / shape.outputChannels <= 256 ? calls : calls.reverse();
+  // Each row crosses the memory once for every 64 pixels, and a tile of sums once for all: measured, they meet between 64 and 256.
+  return y / shape.outputChannels <= 128 ? calls : calls.reverse();
 }
 
 /** Rows of the result stream past a block of dy that is filled once for all of them. */

@@ -1,5 +1,8 @@
 // Weight gradient of a convolution, with a tile of it held still while pixels stream past.
 //
+// Rung 3: the tile of sums of convolution_weight_gradient_stationary.wgsl as it was before it left bounds out where they
+// always hold: each load looks at its own, and each pixel's place is calculated by multiplication.
+//
 //   dw[kh, kw, i, o] = sum over n, u, v of  x[n, u*stride - padding + kh, v*stride - padding + kw, i] * dy[n, u, v, o]
 //
 // For each kernel row kh the pairs (kw, i) lie one after the other in NHWC memory, so that dw[kh] is a matrix product:
