@@ -6,6 +6,7 @@ export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, V
 export { constant, input, ShapeError, type Shape, type Tensor } from '../autodiff/tensor.ts';
 export { Store } from '../autodiff/store.ts';
 export { Storage } from '../autodiff/storage.ts';
+export { initializeStore } from '../autodiff/initialize.ts';
 export { gradient } from '../autodiff/gradient.ts';
 export { describeMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
 export { Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
