@@ -39,6 +39,11 @@ test('publint and arethetypeswrong find nothing', async () => {
   await execute(bin('attw'), [archive, '--profile', 'esm-only']);
 });
 
+test('the API reference leaves out no type that it names', async () => {
+  // A warning is an error, see typedoc.json.
+  await execute(process.execPath, [path.join(root, 'node_modules/typedoc/bin/typedoc'), '--emit', 'none'], { cwd: root }).catch(({ stdout, stderr }: { stdout: string; stderr: string }) => assert.unreachable(`${stdout}${stderr}`));
+});
+
 test('its types hold, for bundlers and for Node', async () => {
   await writeFile(at('use.ts'), [
     "import { Device, Program, Storage } from 'sketchgrad/engine';",
