@@ -11,4 +11,5 @@ export { CollapseWatch, type Collapse, type CollapseWarning } from '../training/
 export { ABLATION, ablatedTraining, summarise, type AblationResult, type Summary } from '../training/ablation.ts';
 export { measureTeacherCost, type TeacherCost, type TeacherCostOptions, type TeacherCosts } from '../training/teacher-cost.ts';
 export { learningRateAt, type Schedule } from '../training/schedule.ts';
+export { MicroBatchError } from '../training/step-runner.ts';
 export { NonFiniteError, Trainer, type StepReport, type TrainerOptions } from '../training/trainer.ts';
