@@ -3,20 +3,20 @@
 // The engine: a device, symbolic tensors, gradients, programs.
 export { Device, type AdapterDescription, type Wait } from '../gpu/device.ts';
 export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from '../gpu/errors.ts';
-export { type Span } from '../gpu/profiler.ts';
+export type { Span } from '../gpu/profiler.ts';
 export { constant, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
 export { Store, type Initial, type StoredTensor } from '../autodiff/store.ts';
 export { Storage } from '../autodiff/storage.ts';
 export { initializeStore } from '../autodiff/initialize.ts';
 export { gradient } from '../autodiff/gradient.ts';
 export { describeMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
-export { type Recomputed } from '../autodiff/schedule-model.ts';
+export type { Recomputed } from '../autodiff/schedule-model.ts';
 export { Program, type Arena, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 
 // Variants of kernels: which are right here, and which is fastest.
-export { type Chooser, type Choices, type Question } from '../autodiff/choices.ts';
+export type { Chooser, Choices, Question } from '../autodiff/choices.ts';
 export { parseRecords, serializeRecords, TUNING_EFFORTS, type ChoiceRecord, type TuningEffort, type TuningRecords } from '../tuning/records.ts';
-export { type TuningTable } from '../tuning/tables.ts';
+export type { TuningTable } from '../tuning/tables.ts';
 export { QualificationError, Tuner, type TunerOptions } from '../tuning/tuner.ts';
 
 // Ops, for networks of one's own.
@@ -36,8 +36,8 @@ export { concatenate, scatterRows, selectRows } from '../autodiff/ops/rows.ts';
 export { scale, scaleBy } from '../autodiff/ops/scale.ts';
 export { softmax } from '../autodiff/ops/softmax.ts';
 export { transpose } from '../autodiff/ops/transpose.ts';
-export { type MaxPoolProblem } from '../../kernels/max_pool.ts';
-export { type PrepareImagesProblem } from '../../kernels/prepare_images.ts';
+export type { MaxPoolProblem } from '../../kernels/max_pool.ts';
+export type { PrepareImagesProblem } from '../../kernels/prepare_images.ts';
 
 // What an op of one's own is made of, with kernels of one's own.
 export { apply, applyNode, use, type AnyKernel, type GradientRule, type KernelUse, type Op, type Pin, type TensorType } from '../autodiff/op.ts';
