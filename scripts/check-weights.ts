@@ -92,8 +92,10 @@ async function checkActivations(): Promise<number> {
   const expected = JSON.parse(answer) as { name: string; shape: number[]; float32Error: number }[];
 
   const outputs: Record<string, Tensor> = {};
-  network.trunk.apply(new Pass(network, 'eval'), prepared, (name, output) => {
-    if (!name.startsWith('layer4')) outputs[name] = output;
+  network.trunk.apply(new Pass(network, 'eval'), prepared, {
+    observe: (name, output) => {
+      if (!name.startsWith('layer4')) outputs[name] = output;
+    },
   });
   const program = await Program.compile(storage, { outputs });
   const results = await program.run(feeds);

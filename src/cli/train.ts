@@ -6,7 +6,6 @@ import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
-import { absentConvolutions } from '../nn/pretrained.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
 import { COSINE_TEMPERATURE } from '../training/objectives.ts';
@@ -70,6 +69,7 @@ export const TRAIN_OPTIONS = {
   augmentationShift: number({ minimum: 0, maximum: 1, default: recipe.augmentation.shift, help: 'Most of a shift, as a share of the side; 10 of 224 pixels' }),
   photoFill: choice(['white', 'black', 'mean'], { default: 'white', help: "What surrounds an augmented photo: sketches are on white, mean is ImageNet's" }),
   batchNorm: choice(['train', 'frozen'], { default: recipe.batchNorm, help: "Normalise by each batch's statistics, or by the running ones of the starting weights" }),
+  frozenStages: integer({ minimum: 0, maximum: 4, default: recipe.frozenStages, help: 'Stages of ResNet50, the stem with the first, whose weights and running statistics stay as they begin; no gradient goes through them' }),
   size: integer({ minimum: 32, maximum: 1024, default: recipe.imageSize, help: 'Side of the images, in pixels' }),
   width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own" }),
   embedding: integer({ minimum: 1, maximum: 4096, default: recipe.network.embedding, help: 'Components of an embedding' }),
@@ -110,8 +110,6 @@ export const trainCommand = defineCommand({
       keep: options.keep,
       fresh: resume === undefined,
     });
-    const gone = weights?.pretrained === undefined ? [] : absentConvolutions(weights.pretrained);
-    if (options.batchNorm === 'frozen' && gone.length > 0) note(`--batch-norm frozen: ${gone.length} convolutions are absent in ${String(given.weights)}, and the running statistics after them are of what is gone; --batch-norm train takes new ones`);
     const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
     const teacher = await readTeacher(options, resume !== undefined);
     const dataset = await openData({ ...options, imageSize: options.size });
@@ -215,6 +213,7 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     pixels: pixelsOf(options),
     network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon, classifier },
     batchNorm: options.batchNorm,
+    frozenStages: options.frozenStages,
     classesPerBatch: options.classesPerBatch,
     imagesPerDomain: options.imagesPerDomain,
     losses: {
