@@ -7,6 +7,7 @@ import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
+import { classifierOf } from '../training/knowledge.ts';
 import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
 import { COSINE_TEMPERATURE } from '../training/objectives.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
@@ -164,8 +165,13 @@ export const trainCommand = defineCommand({
 /** The teacher of its own that was given; a resumed run with an online teacher needs that of its starting weights again. */
 export async function readTeacher({ teacher, teacherMode, weights, ...given }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'weightsPrefix' | 'input'>, resumed = false): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
   const name = teacher ?? (resumed && teacherMode === 'online' ? weights : undefined);
-  return name === undefined ? undefined : { file: (await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given)).file, name };
+  if (name === undefined) return undefined;
+  const { file } = await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given);
+  return { file: asTeacher(file), name };
 }
+
+/** Weights as a teacher's: a retrieval network's as the classifier that it is. */
+export const asTeacher = (file: ModelFile): ModelFile => (file.state.has('fc.weight') ? file : { ...file, state: classifierOf(file.state) });
 
 /** The starting weights that were given, if any were. */
 export async function readStart(given: Readonly<Record<string, unknown>>): Promise<StartingWeights | undefined> {
