@@ -46,7 +46,7 @@ export interface Gather {
 export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): boolean => [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
 
 /** Taps of a kernel that meet each phase along one axis; see `axis` in the shaders. */
-function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
+export function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
   if (phases === 1) return [kernel[axis]];
   return Array.from({ length: phases }, (_, phase) => {
     const rest = (phase + padding[axis]) % stride[axis];
