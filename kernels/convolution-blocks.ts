@@ -67,6 +67,7 @@ function stationaryCall(gather: Gather, { depth, columns }: Block, lanes: number
               constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
               parameters: [...parameters, pixelsPerGroup, depth, columns],
             }),
+        libraries: [shaders.convolution_axis],
         features: ['subgroups'],
         operands: order,
         workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
@@ -122,6 +123,7 @@ function interleavedCall({ shape, sourceChannels, destinationChannels, phases, p
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
         shader: shaders.convolution_interleaved,
+        libraries: [shaders.convolution_axis],
         features: ['subgroups'],
         constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
         parameters: [...parameters, pixelsPerGroup, depth],

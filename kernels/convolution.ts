@@ -168,6 +168,7 @@ export function gatherCalls(
       dispatches: [
         byImages((parameters, pixelsOfSlice): Dispatch => ({
           shader: shaders.convolution_tiled_scalar,
+          libraries: [shaders.convolution_axis],
           constants: { ...flags, SIDE: side },
           parameters,
           operands: order,
