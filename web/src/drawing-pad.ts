@@ -1,4 +1,4 @@
-import type { RgbaImage } from '../../src/data/resample.ts';
+import type { DecodedPicture } from '../../src/data/resample.ts';
 
 type Stroke = { x: number; y: number }[];
 
@@ -57,7 +57,7 @@ export class DrawingPad {
    * What is there. A picture is handed over as it came, so that its numbers are those of any other runtime; a drawing is cut
    * to its bounds: networks have seen sketches that fill their square.
    */
-  picture(): Blob | RgbaImage {
+  picture(): Blob | DecodedPicture {
     if (this.backdrop !== undefined && this.strokes.length === 0) return this.backdrop.picture;
     const context = new OffscreenCanvas(SIDE, SIDE).getContext('2d') as OffscreenCanvasRenderingContext2D;
     context.fillStyle = '#fff';
