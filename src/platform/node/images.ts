@@ -38,6 +38,15 @@ export async function decodePicture(source: string | Uint8Array, label = String(
   }
 }
 
+/** The size of an encoded image by its header, before anything is unpacked. @throws ImageError */
+export async function imageSize(bytes: Uint8Array, label: string): Promise<{ readonly width: number; readonly height: number }> {
+  try {
+    return await sharp(bytes).metadata();
+  } catch (cause) {
+    throw new ImageError(label, cause);
+  }
+}
+
 /**
  * Decodes an image for a data set, which needs thousands: sharp stretches it too, on its own threads. Where the picture
  * shrinks, the result is a few grey levels from `decodeImage`'s at most (test/data/resample.test.ts).
