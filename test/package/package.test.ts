@@ -142,7 +142,7 @@ test('its decoder gives a page the pixels that it gives Node, also of large and 
       for (const alpha of [false, true]) {
         const picture = await testPicture(width, height, alpha).png().toBuffer();
         const pixels = await page.evaluate(async (base64) => {
-          const { decodeImage } = (await import('sketchgrad/browser' as string)) as typeof import('../../src/platform/browser/index.ts');
+          const { decodeImage } = (await import('sketchgrad/browser' as string)) as { decodeImage(picture: Blob, size: number): Promise<Uint8Array> };
           return [...(await decodeImage(await (await fetch(`data:image/png;base64,${base64}`)).blob(), 32))];
         }, picture.toString('base64'));
         const here = [...(await decodeImage(picture, 32, 'the picture'))];
