@@ -11,6 +11,7 @@ import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
 import { COSINE_TEMPERATURE } from '../training/objectives.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
+import { MicroBatchError } from '../training/step-runner.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
@@ -84,6 +85,7 @@ export const TRAIN_OPTIONS = {
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
   validateEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one validation to the next' }),
   memoryBudget: bytes({ changeable: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number; below what that needs, the batch comes in micro-batches' }),
+  accumulate: integer({ minimum: 1, changeable: true, help: 'Equal micro-batches that a batch comes in, for less memory at once; losses and mining still see all of it (default: as few as --memory-budget allows)' }),
   profile: text({ placeholder: 'file', changeable: true, help: 'Write the time of every kernel of a step to this JSON file, after the training' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -140,6 +142,7 @@ export const trainCommand = defineCommand({
         about: { options: storedOptions(options) },
         signal: stop.signal,
         memoryBudget: options.memoryBudget,
+        microBatches: options.accumulate,
         profile: options.profile !== undefined,
         onCheckpoint: (saved) => folder.save(saved),
         onProgress: display.onProgress,
@@ -147,9 +150,7 @@ export const trainCommand = defineCommand({
           folder.log(entry);
           display.onLog(entry);
         },
-      }).catch((error: unknown) => {
-        throw error instanceof MemoryBudgetError ? new OptionError(`--memory-budget: ${error.message}`, { cause: error }) : error;
-      });
+      }).catch(asOptionError);
       display.stop();
       if (options.profile !== undefined) await writeProfile(options.profile, device, trained);
       conclude(trained, folder);
@@ -264,6 +265,13 @@ export function storedOptions(options: TrainValues): Json {
   const { data, split, unseen } = options;
   const fixed = Object.entries(options).filter(([key, value]) => value !== undefined && !TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS].changeable);
   return { ...(Object.fromEntries(fixed) as Record<string, Json>), data, ...(split !== undefined && { split }), ...(unseen !== undefined && { unseen }) };
+}
+
+/** What the options ask for of a batch and its memory cannot be had. */
+export function asOptionError(error: unknown): never {
+  if (error instanceof MemoryBudgetError) throw new OptionError(`--memory-budget: ${error.message}`, { cause: error });
+  if (error instanceof MicroBatchError) throw new OptionError(`--accumulate: ${error.message}`, { cause: error });
+  throw error;
 }
 
 /**

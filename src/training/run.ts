@@ -153,6 +153,8 @@ export interface TrainRetrievalOptions {
   readonly signal?: AbortSignal;
   /** Bytes of device memory that training and validation may hold, parameters and moments included; what does not fit is recomputed. */
   readonly memoryBudget?: number;
+  /** Equal parts that each batch comes in, one after the other. Default: those of the run that is resumed; or as few as the budget allows. */
+  readonly microBatches?: number;
   /** Whether to time each kernel in one more step, whose effect on the weights is taken back. */
   readonly profile?: boolean;
 }
@@ -186,6 +188,7 @@ const RATE_WINDOW = 10;
  * Without a teacher (random starting weights, or a model that has none) the knowledge preservation loss is left out.
  * @throws NonFiniteError where a loss or gradient is not finite; what was given to `onCheckpoint` before is good
  * @throws CheckpointError, StateMismatchError, DatasetError where weights, checkpoint or data do not fit
+ * @throws MemoryBudgetError, MicroBatchError where there is no such training
  */
 export async function trainRetrieval(options: TrainRetrievalOptions): Promise<TrainedRetrieval> {
   const { device, dataset, training, resume, onLog, onProgress, signal } = options;
@@ -194,7 +197,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, schedule, precision } = training;
   const settings = JSON.parse(JSON.stringify(training)) as Json;
   const data = await describeData(dataset);
-  if (resume !== undefined) requireSameRun(resume, { settings, data });
+  if (resume !== undefined) {
+    requireSameRun(resume, { settings, data });
+    requireSameParts(resume, options.microBatches);
+  }
 
   const choices = new RecordedChoices(options.chooser, choicesIn(resume?.file));
   const storage = new Storage(device, choices);
@@ -221,6 +227,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
         schedule,
         steps,
         memoryBudget: options.memoryBudget,
+        microBatches: options.microBatches ?? partsIn(resume?.file),
         beside: validating ? [await planEmbeddings(model, validationBatch)] : [],
         onProgress: (done, total) => onProgress?.('pipelines', done, total),
         onSubmit: () => occupancy.submitted(),
@@ -231,10 +238,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       validationBatch = 1;
       return createTrainer();
     });
-    if (resume !== undefined) {
-      requireSameParts(resume, trainer.memory);
-      restoreCheckpoint(resume.file, trainer, network, storage);
-    }
+    if (resume !== undefined) restoreCheckpoint(resume.file, trainer, network, storage);
     clock.lap('preparation');
 
     let best = bestOf(resume?.file);
@@ -459,11 +463,14 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
   }
 }
 
-/** @throws CheckpointError where the memory budget is another one, so that a batch would come in other parts */
-function requireSameParts({ file, name }: { readonly file: ModelFile; readonly name: string }, { microBatches }: MemoryReport): void {
-  const before = file.about.microBatches ?? 1;
-  if (before === microBatches) return;
-  throw new CheckpointError(`${name} was trained with its batch in ${JSON.stringify(before)} parts, and within this memory budget it would come in ${microBatches}, which gives other numbers; give the run's own budget (--memory-budget), or start a new training from its weights (--weights)`);
+/** The parts that a batch came in when this checkpoint was written. */
+const partsIn = (file: ModelFile | undefined): number | undefined => (file === undefined ? undefined : typeof file.about.microBatches === 'number' ? file.about.microBatches : 1);
+
+/** @throws CheckpointError where a batch should come in other parts than before, which gives other numbers */
+function requireSameParts({ file, name }: { readonly file: ModelFile; readonly name: string }, microBatches: number | undefined): void {
+  const before = partsIn(file);
+  if (microBatches === undefined || microBatches === before) return;
+  throw new CheckpointError(`${name} was trained with its batch in ${before} ${before === 1 ? 'part' : 'parts'}, and ${microBatches} would give other numbers; leave --accumulate out, or start a new training from its weights (--weights)`);
 }
 
 /** Where two descriptions differ, a line each, such as "losses.margin: 0.2 then, 0.5 now". @param ignored keys that do not matter */
