@@ -3,4 +3,5 @@ export { adapterEnvironment, ensureAdapter, openDevice, releaseGpu } from './ada
 export { ADAPTER_CHOICES, type AdapterChoice } from './drivers.ts';
 export { writeFileAtomically } from './files.ts';
 export { decodeImage, decodePicture, ImageError } from './images.ts';
+export type { DecodedPicture } from '../../data/resample.ts';
 export { readTuningRecords, writeTuningRecords } from './tuning-records.ts';
