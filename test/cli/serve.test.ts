@@ -1,6 +1,7 @@
 // sketchgrad serve, as a process of its own.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
@@ -107,16 +108,17 @@ test('Ctrl-C: the search that is under way is answered, then the process ends in
   let answer = '';
   socket.on('data', (text) => (answer += text.toString()));
   const closed = new Promise((resolve) => socket.on('close', resolve));
-  socket.write(`POST /search?k=1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`);
+  // The server says "100 Continue" once it has the request.
+  socket.write(`POST /search?k=1 HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+  while (!answer.includes('100 Continue')) await once(socket, 'data');
   socket.write(body.subarray(0, 100));
-  await new Promise((resolve) => setTimeout(resolve, 200));
   const ending = server.end();
   await new Promise((resolve) => setTimeout(resolve, 200));
   socket.write(body.subarray(100));
   const { code, stderr } = await ending;
   await closed;
   assert.is(code, 0, stderr);
-  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.match(answer, /^HTTP\/1\.1 200 /m);
   assert.match(stderr, /stopping: searches under way are answered/);
   assert.match(stderr, /damaged\.png/);
   assert.match(stderr, /1 pictures of the index are not in .*way-out\.png/);
