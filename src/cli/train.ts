@@ -279,12 +279,15 @@ export function asOptionError(error: unknown): never {
   throw error;
 }
 
-/** Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more than the steps since the last checkpoint. */
-export function stopOnSignal(): { readonly signal: AbortSignal; release(): void } {
+/**
+ * Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more of a training than the steps since the last checkpoint.
+ * @param finished what is still done before the end
+ */
+export function stopOnSignal(finished = 'the steps under way are finished and saved'): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
-    note('\nstopping: the steps under way are finished and saved (again to end at once)');
+    note(`\nstopping: ${finished} (again to end at once)`);
     controller.abort();
   };
   process.on('SIGINT', stop);
