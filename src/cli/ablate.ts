@@ -158,7 +158,8 @@ async function trainedMetrics({ device, chooser, dataset, training: whole, start
     teacher,
     knowledge: training.losses.preservation > 0 ? knowledge : undefined,
     resume: checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--out'), name: checkpoint },
-    validateEvery: options.validateEvery,
+    // Nobody asks which weights were best.
+    validateEvery: options.select === 'last' ? undefined : options.validateEvery,
     checkpointEvery: options.checkpointEvery,
     memoryBudget: options.memoryBudget,
     microBatches: options.accumulate,

@@ -6,8 +6,8 @@ import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
-import { absentConvolutions } from '../nn/pretrained.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
+import { classifierOf } from '../training/knowledge.ts';
 import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
 import { COSINE_TEMPERATURE } from '../training/objectives.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
@@ -71,6 +71,7 @@ export const TRAIN_OPTIONS = {
   augmentationShift: number({ minimum: 0, maximum: 1, default: recipe.augmentation.shift, help: 'Most of a shift, as a share of the side; 10 of 224 pixels' }),
   photoFill: choice(['white', 'black', 'mean'], { default: 'white', help: "What surrounds an augmented photo: sketches are on white, mean is ImageNet's" }),
   batchNorm: choice(['train', 'frozen'], { default: recipe.batchNorm, help: "Normalise by each batch's statistics, or by the running ones of the starting weights" }),
+  frozenStages: integer({ minimum: 0, maximum: 4, default: recipe.frozenStages, help: 'Stages of ResNet50, the stem with the first, whose weights and running statistics stay as they begin; no gradient goes through them' }),
   size: integer({ minimum: 32, maximum: 1024, default: recipe.imageSize, help: 'Side of the images, in pixels' }),
   width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own" }),
   embedding: integer({ minimum: 1, maximum: 4096, default: recipe.network.embedding, help: 'Components of an embedding' }),
@@ -112,8 +113,6 @@ export const trainCommand = defineCommand({
       keep: options.keep,
       fresh: resume === undefined,
     });
-    const gone = weights?.pretrained === undefined ? [] : absentConvolutions(weights.pretrained);
-    if (options.batchNorm === 'frozen' && gone.length > 0) note(`--batch-norm frozen: ${gone.length} convolutions are absent in ${String(given.weights)}, and the running statistics after them are of what is gone; --batch-norm train takes new ones`);
     const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
     const teacher = await readTeacher(options, resume !== undefined);
     const dataset = await openData({ ...options, imageSize: options.size });
@@ -166,8 +165,13 @@ export const trainCommand = defineCommand({
 /** The teacher of its own that was given; a resumed run with an online teacher needs that of its starting weights again. */
 export async function readTeacher({ teacher, teacherMode, weights, ...given }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'weightsPrefix' | 'input'>, resumed = false): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
   const name = teacher ?? (resumed && teacherMode === 'online' ? weights : undefined);
-  return name === undefined ? undefined : { file: (await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given)).file, name };
+  if (name === undefined) return undefined;
+  const { file } = await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given);
+  return { file: asTeacher(file), name };
 }
+
+/** Weights as a teacher's: a retrieval network's as the classifier that it is. */
+export const asTeacher = (file: ModelFile): ModelFile => (file.state.has('fc.weight') ? file : { ...file, state: classifierOf(file.state) });
 
 /** The starting weights that were given, if any were. */
 export async function readStart(given: Readonly<Record<string, unknown>>): Promise<StartingWeights | undefined> {
@@ -216,6 +220,7 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     pixels: pixelsOf(options),
     network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon, classifier },
     batchNorm: options.batchNorm,
+    frozenStages: options.frozenStages,
     classesPerBatch: options.classesPerBatch,
     imagesPerDomain: options.imagesPerDomain,
     losses: {
@@ -274,12 +279,15 @@ export function asOptionError(error: unknown): never {
   throw error;
 }
 
-/** Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more than the steps since the last checkpoint. */
-export function stopOnSignal(): { readonly signal: AbortSignal; release(): void } {
+/**
+ * Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more of a training than the steps since the last checkpoint.
+ * @param finished what is still done before the end
+ */
+export function stopOnSignal(finished = 'the steps under way are finished and saved'): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
-    note('\nstopping: the steps under way are finished and saved (again to end at once)');
+    note(`\nstopping: ${finished} (again to end at once)`);
     controller.abort();
   };
   process.on('SIGINT', stop);

@@ -12,6 +12,7 @@ import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
 import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup } from '../nn/optimizers.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
+import { inFirstStages } from '../nn/resnet.ts';
 import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import { describeInitial, initializeNetwork, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
@@ -37,6 +38,8 @@ export interface RetrievalTraining {
   readonly pixels: PixelNormalization;
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
+  /** Stages of ResNet50 whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the first. */
+  readonly frozenStages: number;
   /** P and K of method.md: a batch holds P classes, of each K sketches and K photos. */
   readonly classesPerBatch: number;
   readonly imagesPerDomain: number;
@@ -77,6 +80,7 @@ export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
   pixels: IMAGENET_PIXELS,
   network: { ...DEFAULT_RESNET50, ...DEFAULT_NETWORK_SETTINGS, embedding: 512, classifier: 'linear' },
   batchNorm: 'train',
+  frozenStages: 0,
   classesPerBatch: 12,
   imagesPerDomain: 2,
   losses: DEFAULT_LOSSES,
@@ -214,7 +218,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels, precision };
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
-    const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm);
+    const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm, training.frozenStages);
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;
     let validationBatch = validating ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
@@ -435,7 +439,7 @@ function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier
 }
 
 /** The optimiser with its groups of parameters. */
-export function optimizerOf({ optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
+export function optimizerOf({ frozenStages, optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
   const settings = kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
   const isTrunk = (name: string): boolean => TRUNK_PARAMETER.test(name);
   const isWeight = (name: string): boolean => (layouts.get(name)?.fileShape.length ?? 0) > 1;
@@ -444,7 +448,8 @@ export function optimizerOf({ optimizer: { kind, weightDecay, decayed, trunkRate
     const undecayed = { matches: (name: string) => ofPart(name) && !isWeight(name), learningRate, weightDecay: 0 };
     return [...(decayed === 'weights' ? [undecayed] : []), { matches: ofPart, learningRate, weightDecay }];
   });
-  return { ...settings, groups };
+  const frozen = { matches: (name: string) => inFirstStages(name, frozenStages), learningRate: 0, weightDecay: 0 };
+  return { ...settings, groups: frozenStages > 0 ? [frozen, ...groups] : groups };
 }
 
 /** What identifies the training data, wherever it lies: counts, and a digest over its samples. */
