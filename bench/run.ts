@@ -50,7 +50,7 @@ async function profile(device: Device, entries: readonly Entry[], { variant, all
     console.log(`${describeCircumstances(about)}\nResNet50, batch ${work.batch} at ${work.size}x${work.size}${clock === 'processor' ? '; processor time' : ''}\n`);
     console.log(`${ceilingsTable(ceilings)}\n`);
     console.log(allVariants ? variantTables(results, ceilings) : kernelTables(results, ceilings));
-    const products = productSummary(results);
+    const products = productSummary(results, ceilings);
     if (products !== '') console.log(`\n${products}`);
   }
   if (old !== undefined && compare !== undefined) {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
-import { decodeImage } from '../src/platform/node/images.ts';
+import { decodeSample } from '../src/platform/node/images.ts';
 import { packageFile } from '../src/platform/node/package-files.ts';
 import { cachedPixels } from './pixel-cache.ts';
 
@@ -99,7 +99,7 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
     path: join(options.cacheFolder ?? cacheFolder(), `emoji-${size}-${cacheKey(drawings)}`),
     names: drawings.map(({ sample }) => sample.name),
     bytesPerImage,
-    render: (index) => decodeImage(Buffer.from(svgOf(drawings[index], size)), size, drawings[index].sample.name),
+    render: (index) => decodeSample(Buffer.from(svgOf(drawings[index], size)), size, drawings[index].sample.name),
     onProgress,
   });
 
@@ -109,7 +109,7 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
       const index = positions.get(sample.name);
       if (index === undefined) throw new DatasetError(`emoji: there is no image ${sample.name}`);
       // A few images at another size, for a page, are not worth a cache of their own.
-      if (requested !== size) return decodeImage(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
+      if (requested !== size) return decodeSample(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
       return pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
     },
   };

@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
-import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
+import { decodeSample, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
 import { classKey } from './class-names.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
@@ -74,7 +74,7 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
     queries: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'sketch'),
     gallery: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'photo'),
     images: {
-      read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeImage(sample.name, requested),
+      read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeSample(sample.name, requested),
     },
   });
   return { ...dataset, skipped };
@@ -152,7 +152,7 @@ async function decodeAll(samples: readonly Sample[], { size, strict, onProgress 
   const skipped: ImageError[] = [];
   for (let start = 0; start < samples.length; start += DECODED_AT_A_TIME) {
     const group = samples.slice(start, start + DECODED_AT_A_TIME);
-    const results = await Promise.allSettled(group.map(({ name }) => decodeImage(name, size)));
+    const results = await Promise.allSettled(group.map(({ name }) => decodeSample(name, size)));
     for (const [index, result] of results.entries()) {
       if (result.status === 'fulfilled') decoded.set(group[index].name, keep ? result.value : undefined);
       else if (result.reason instanceof ImageError) skipped.push(result.reason);

@@ -1,3 +1,7 @@
-/** Data sets on disk, for Node and Deno. `sketchgrad/datasets` in the package. */
-export { loadFolder } from './folder.ts';
-export { loadPublished } from './published.ts';
+/** Data sets on disk, for Node and Deno. @module sketchgrad/datasets */
+export { loadFolder, type FolderDataset, type FolderOptions, type UnseenChoice } from './folder.ts';
+export type { Layout } from './layouts.ts';
+export type { PictureSource } from './pictures.ts';
+export type { Problem, ProblemKind } from './problems.ts';
+export { loadPublished, type PublishedDataset, type PublishedOptions } from './published.ts';
+export type { SetName, Split } from './splits.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { DatasetError, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
-import { decodeImage, ImageError } from '../src/platform/node/images.ts';
+import { decodeSample, ImageError } from '../src/platform/node/images.ts';
 import { readDrawing, type DrawingPlace } from './drawings.ts';
 import { PixelFile } from './pixel-file.ts';
 
@@ -54,7 +54,7 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
   const names = pictures.map(({ name }) => name).sort();
   const slots = new Map(names.map((name, slot) => [name, slot]));
   const byName = new Map(pictures.map((picture) => [picture.name, picture]));
-  const decode = async (picture: Picture, side: number): Promise<Uint8Array> => decodeImage(await encodedPicture(picture), side, picture.name);
+  const decode = async (picture: Picture, side: number): Promise<Uint8Array> => decodeSample(await encodedPicture(picture), side, picture.name);
 
   const bytesPerImage = 3 * size * size;
   const needed = PixelFile.bytesFor(names.length, bytesPerImage);

@@ -1,7 +1,7 @@
 import { sliceable } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
+import { walksThrough } from './walk.ts';
 
 export interface AccumulateProblem {
   readonly count: number;

@@ -1,39 +1,11 @@
-import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type Word } from '../src/gpu/dispatch.ts';
+import { elementBytes, sliceable } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { EPSILON, type Kernel } from './kernel.ts';
 import { canStore, whenStored, type StorageType } from './storage-type.ts';
+import { walksThrough } from './walk.ts';
 
 export interface AddProblem extends StorageType {
   readonly count: number;
-}
-
-/**
- * Lanes of a workgroup, and elements that each adds. On a CPU a workgroup is one vector that walks through memory: to start
- * it is dear, and several vectors that take turns would each leave gaps, which the processor's prefetching does not like.
- */
-const GPU_SHAPE = { workgroupSize: 64, steps: 1 } as const;
-const CPU_SHAPE = { workgroupSize: 8, steps: 64 } as const;
-
-/** A way through `count` numbers in a row. The shader's parameters begin with the elements of a launch and those of a workgroup. */
-export interface Walk {
-  readonly variant: string;
-  readonly constants: NonNullable<Dispatch['constants']>;
-  /** Elements of the whole, and numbers of an element. */
-  readonly elements: number;
-  readonly components: number;
-  launch(elements: number, ...others: readonly Word[]): Pick<Dispatch, 'parameters' | 'workgroups'>;
-}
-
-/** The ways of an element-wise kernel, what suits the adapter first. */
-export function walksThrough(count: number, traits: AdapterTraits): readonly Walk[] {
-  const { Element, components, elements } = widestElement(count);
-  return (traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE]).map(({ workgroupSize, steps }) => ({
-    variant: `${workgroupSize} lanes of ${steps} ${Element}`,
-    constants: { Element, WORKGROUP_SIZE: workgroupSize },
-    elements,
-    components,
-    launch: (launched, ...others) => ({ parameters: [launched, steps * workgroupSize, ...others], workgroups: foldGrid(ceilDivide(launched, steps * workgroupSize)) }),
-  }));
 }
 
 /** sum = a + b; accumulates gradients where a tensor has several consumers. */
@@ -42,23 +14,20 @@ export const add: Kernel<AddProblem> = {
   calls: (problem, traits) => {
     const { count, type = 'f32' } = problem;
     if (!canStore(problem, traits)) return [];
-    const { Element, Stored, components, elements: all, features } = widestElement(count, type);
-    const shapes = traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE];
-    return shapes.map(({ workgroupSize, steps }) => ({
-      variant: `${workgroupSize} lanes of ${steps} ${Stored}`,
+    return walksThrough(count, traits, type).map(({ variant, constants, Stored, components, elements, features, launch }) => ({
+      variant,
       operands: {
         a: { role: 'input', type, length: count },
         b: { role: 'input', type, length: count },
         sum: { role: 'output', type, length: count },
       },
       dispatches: [
-        sliceable(all, { a: components, b: components, sum: components }, (elements) => ({
+        sliceable(elements, { a: components, b: components, sum: components }, (launched) => ({
           shader: shaders.add,
           features,
-          constants: { Element, Stored, WORKGROUP_SIZE: workgroupSize },
-          parameters: [elements, steps * workgroupSize],
+          constants: { ...constants, Stored },
           operands: ['a', 'b', 'sum'],
-          workgroups: foldGrid(ceilDivide(elements, steps * workgroupSize)),
+          ...launch(launched),
         })),
       ],
     }));

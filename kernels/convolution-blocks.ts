@@ -1,6 +1,6 @@
 import { ceilDivide, type AdapterTraits } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { isPointwise, type Gather } from './convolution-tiles.ts';
+import { isPointwise, tapsOfPhases, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
 /** A block of weights that stays while pixels stream past: rows, and columns of a lane. */
@@ -9,9 +9,11 @@ interface Block {
   readonly columns: number;
 }
 
-/** Blocks of `convolution_stationary`. All fit the first-level cache beside the pixels. */
+/** Blocks of `convolution_stationary`. All fit the first-level cache beside the pixels; 100 is half of the stem's products, 2 * 98. */
 const BLOCKS: readonly Block[] = [
   { depth: 64, columns: 8 },
+  { depth: 96, columns: 8 },
+  { depth: 100, columns: 8 },
   { depth: 64, columns: 4 },
   { depth: 32, columns: 4 },
   { depth: 64, columns: 2 },
@@ -19,22 +21,36 @@ const BLOCKS: readonly Block[] = [
 
 /** The variants for processors that execute a subgroup of 4 or 8 invocations as one vector, the one that should be fastest first. */
 export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelCall[] {
-  if (traits.subgroupSize === 8) return worthwhileBlocks(gather, 8).map((block) => stationaryCall(gather, block, 8));
-  if (traits.subgroupSize === 4) {
-    const byVectors = gather.sourceChannels % 4 === 0 && gather.destinationChannels % 4 === 0;
-    // SwiftShader's compiler takes minutes over the scalar form.
-    return [...(byVectors ? [stationaryCall(gather, { depth: 64, columns: gather.destinationChannels > 16 ? 8 : 4 }, 4)] : []), interleavedCall(gather, 4)];
-  }
+  const lanes = traits.subgroupSize;
+  if (lanes === 8) return worthwhileBlocks(gather, lanes).map((block) => stationaryCall(gather, block, lanes));
+  // SwiftShader's compiler takes minutes over the scalar form.
+  if (lanes === 4) return [...(hasVectors(gather) ? [stationaryCall(gather, narrowBlock(gather), lanes)] : []), interleavedCall(gather, lanes)];
   return [];
 }
 
-function stationaryCall({ shape, sourceChannels, destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, { depth, columns }: Block, lanes: number): KernelCall {
+/** The one that should be fastest, of a product whose channels are multiples of four. */
+export function bestStationaryCall(gather: Gather, lanes: 4 | 8): KernelCall {
+  return stationaryCall(gather, lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather), lanes);
+}
+
+export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean => sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
+
+/** For four lanes. */
+const narrowBlock = ({ destinationChannels }: Gather): Block => ({ depth: 64, columns: destinationChannels > 16 ? 8 : 4 });
+
+/** A 1x1 kernel without padding, whatever its stride. */
+export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean => kernel.every((size) => size === 1) && padding.every((size) => size === 0);
+
+/** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
+const isInside = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
+
+function stationaryCall(gather: Gather, { depth, columns }: Block, lanes: number): KernelCall {
+  const { shape, destinationChannels, phases, pixels, byImages, flags, operands, order } = gather;
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
   const pixelsPerGroup = ceilDivide(pixels, evenGroups(pixels, columnGroups * phaseCount));
   const vector = Math.min(columns, 4);
-  // An access to four numbers at once costs little more than half as much as four; fewer columns have no vectors.
-  const byVectors = sourceChannels % 4 === 0 && destinationChannels % 4 === 0 && columns >= 4;
+  const byVectors = inVectors(gather, columns);
   return {
     variant: `stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}`,
     operands,
@@ -43,7 +59,7 @@ function stationaryCall({ shape, sourceChannels, destinationChannels, phases, pi
         ...(byVectors
           ? {
               shader: shaders.convolution_stationary,
-              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, POINTWISE: isPointwise(shape) && sourceChannels % depth === 0 },
+              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, INSIDE: isInside(gather, depth), POINTWISE: isPointwise(shape) && isInside(gather, depth) },
               parameters: [...parameters, pixelsPerGroup, depth],
             }
           : {
@@ -51,6 +67,7 @@ function stationaryCall({ shape, sourceChannels, destinationChannels, phases, pi
               constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
               parameters: [...parameters, pixelsPerGroup, depth, columns],
             }),
+        libraries: [shaders.convolution_axis],
         features: ['subgroups'],
         operands: order,
         workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
@@ -59,18 +76,31 @@ function stationaryCall({ shape, sourceChannels, destinationChannels, phases, pi
   };
 }
 
+/** An access to four numbers at once costs little more than half as much as four; fewer columns have no vectors. */
+const inVectors = (gather: Gather, columns: number): boolean => hasVectors(gather) && columns >= 4;
+
 /**
- * The blocks worth trying, the one with the least work first. On lavapipe a load or a store of a vector takes as long as 36
- * multiply-adds: each pixel loads its share of a chunk of the reduction, then loads and stores its columns.
+ * The blocks worth trying, the one with the least work first. Each pixel loads its share of a chunk of the reduction, then loads and
+ * stores its columns. The unit is a multiply-add of all lanes.
  */
-function worthwhileBlocks({ shape, phases, sourceChannels, destinationChannels }: Gather, lanes: number): readonly Block[] {
+function worthwhileBlocks(gather: Gather, lanes: number): readonly Block[] {
+  const { shape, phases, sourceChannels, destinationChannels } = gather;
+  // Of a vector or of a number: see docs/kernels/convolution_stationary.md.
+  const VECTOR_ACCESS = 50;
   const ACCESS = 36;
-  const run = ceilDivide(shape.kernel[1], phases[1]) * sourceChannels;
-  const reduction = ceilDivide(shape.kernel[0], phases[0]) * ceilDivide(run, lanes) * lanes;
-  const work = ({ depth, columns }: Block): number =>
-    ceilDivide(reduction, depth) * ceilDivide(destinationChannels, lanes * columns) * (depth * columns + ACCESS * (depth / lanes + 2 * columns));
-  const least = Math.min(...BLOCKS.map(work));
-  return BLOCKS.filter((block) => work(block) <= 1.5 * least).sort((a, b) => work(a) - work(b));
+  const BOUNDS = 80;
+  const reductions = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) => tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * tapsX * sourceChannels));
+  const chunks = (depth: number): number => reductions.reduce((sum, reduction) => sum + Math.max(1, ceilDivide(reduction, depth)), 0);
+  const visit = ({ depth, columns }: Block): number =>
+    depth * columns +
+    (inVectors(gather, columns) ? VECTOR_ACCESS * (ceilDivide(depth, 4 * lanes) + columns / 2) : ACCESS * (depth / lanes + 2 * columns)) +
+    (isInside(gather, depth) ? 0 : BOUNDS);
+  const work = (block: Block): number => chunks(block.depth) * ceilDivide(destinationChannels, lanes * block.columns) * visit(block);
+  const possible = BLOCKS.filter(({ depth, columns }) => depth <= 64 || inVectors(gather, columns));
+  // A deeper block must save a chunk.
+  const useful = possible.filter((block) => !possible.some(({ depth, columns }) => columns === block.columns && depth < block.depth && chunks(depth) <= chunks(block.depth)));
+  const least = Math.min(...useful.map(work));
+  return useful.filter((block) => work(block) <= 1.4 * least).sort((a, b) => work(a) - work(b));
 }
 
 /** As few groups of pixels as a second-level cache allows, but in a grid that two or four processors can share evenly. */
@@ -93,6 +123,7 @@ function interleavedCall({ shape, sourceChannels, destinationChannels, phases, p
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
         shader: shaders.convolution_interleaved,
+        libraries: [shaders.convolution_axis],
         features: ['subgroups'],
         constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
         parameters: [...parameters, pixelsPerGroup, depth],

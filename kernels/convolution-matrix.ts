@@ -66,7 +66,7 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
     name: `matrix ${product.rows}x${product.columns}x${product.depth}${isGuess ? ` by ${lanes}` : ''}`,
     shader: (whole) => ({
       shader: shaders.convolution_matrix,
-      libraries: [shaders.matrix_units],
+      libraries: [shaders.convolution_axis, shaders.matrix_units],
       features: ['subgroups', 'chromium_experimental_subgroup_matrix', ...(element === 'f16' ? (['f16'] as const) : [])],
       constants: {
         Scalar: element,

@@ -45,8 +45,8 @@ export interface Gather {
 /** A 1x1 convolution that touches every pixel is a plain matrix product. */
 export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): boolean => [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
 
-/** Taps of a kernel that meet each phase along one axis; see `axis` in the shaders. */
-function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
+/** Taps of a kernel that meet each phase along one axis; see convolution_axis.wgsl. */
+export function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
   if (phases === 1) return [kernel[axis]];
   return Array.from({ length: phases }, (_, phase) => {
     const rest = (phase + padding[axis]) % stride[axis];
@@ -77,9 +77,9 @@ function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0)
     name: lanes > 0 ? 'subgroup' : 'tiled',
     shader: (whole): Code => {
       const UNROLLED = traits.kind === 'gpu';
-      if (lanes > 0) return { shader: shaders.convolution_subgroup, features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
+      if (lanes > 0) return { shader: shaders.convolution_subgroup, libraries: [shaders.convolution_axis], features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
       const constants = { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile), UNROLLED };
-      return { shader: shaders.convolution_tiled, features: element === 'f16' ? ['f16'] : [], constants };
+      return { shader: shaders.convolution_tiled, libraries: [shaders.convolution_axis], features: element === 'f16' ? ['f16'] : [], constants };
     },
     stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
     // Source rows and, in the data gradient, weight rows are padded by a vector.

@@ -3,6 +3,7 @@ import * as shaders from '../src/gpu/generated/shaders.ts';
 import { stationaryBlocks } from './convolution-blocks.ts';
 import { matrixTiles } from './convolution-matrix.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
+import { turnedProducts } from './convolution-turned.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 import { widened } from './widened.ts';
@@ -146,7 +147,7 @@ export function gatherCalls(
     return [...(direct === undefined ? [] : [widened(direct, operands, traits)]), ...byVectors];
   }
   const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
-  const blocks = stationaryBlocks(gather, traits);
+  const blocks = [...turnedProducts(gather, traits), ...stationaryBlocks(gather, traits)];
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
   if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
@@ -167,6 +168,7 @@ export function gatherCalls(
       dispatches: [
         byImages((parameters, pixelsOfSlice): Dispatch => ({
           shader: shaders.convolution_tiled_scalar,
+          libraries: [shaders.convolution_axis],
           constants: { ...flags, SIDE: side },
           parameters,
           operands: order,
@@ -242,6 +244,13 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 3, width: 4, inputChannels: 37, outputChannels: 133, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 67, height: 1, width: 1, inputChannels: 301, outputChannels: 130, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // One tap, all of whose numbers are there: blocks of each depth that divides the channels, columns that end within a vector's
+    // lanes, strides; of few pixels, whose data gradient is turned round.
+    { batch: 2, height: 3, width: 5, inputChannels: 64, outputChannels: 132, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 2, height: 5, width: 4, inputChannels: 192, outputChannels: 20, kernel: [1, 1], stride: [2, 1], padding: [0, 0] },
+    { batch: 1, height: 4, width: 5, inputChannels: 200, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 6, height: 3, width: 5, inputChannels: 148, outputChannels: 128, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 4, height: 1, width: 17, inputChannels: 276, outputChannels: 72, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     // Across the edges of each tile of workgroup memory, with reductions long enough to be split.
     { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },

@@ -1,7 +1,7 @@
 import { f32, sliceable } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel, type Values } from './kernel.ts';
+import { walksThrough } from './walk.ts';
 
 export interface InterpolateProblem {
   readonly count: number;

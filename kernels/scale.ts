@@ -1,7 +1,7 @@
 import { f32, sliceable, type AdapterTraits, type Word } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { walksThrough } from './add.ts';
 import { EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
+import { walksThrough } from './walk.ts';
 
 export interface ScaleProblem {
   readonly count: number;

@@ -20,8 +20,8 @@ const SCALAR_BYTES: Readonly<Record<string, number>> = { f32: 4, u32: 4, i32: 4,
  * operand, and all variables that those functions declare, as if all were alive at once and every array stayed in registers.
  */
 export function resourcesOf(dispatch: Dispatch): ShaderResources {
-  const { shader, constants = {} } = dispatch;
-  const source = shader.source.replace(/\/\/.*$/gm, '');
+  const { shader, libraries = [], constants = {} } = dispatch;
+  const source = [...libraries, shader].map((part) => part.source).join('\n').replace(/\/\/.*$/gm, '');
   const module = new Declarations(source, constants);
   const functions = functionsOf(source);
   const entry = dispatch.entryPoint ?? [...functions].find(([, { attributes }]) => attributes.includes('@compute'))?.[0] ?? '';

@@ -16,7 +16,7 @@ const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
  * These start a Chromium, whose GPU process has been seen to die on a busy machine, and with it the page's device and adapter (`A valid
  * external Instance reference no longer exists`). Such a suite gets a second try, said loudly; a second failure is its failure.
  */
-const IN_A_BROWSER = /^test\/web\//;
+const IN_A_BROWSER = /^test\/(web|package)\//;
 /**
  * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network: below
  * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut; and not what emulates matrix units, which is written for subgroups.

@@ -7,7 +7,7 @@
 //
 // Both gather a source (x or dy) into a destination (y or dx). With the destination split into stride x stride phases,
 // the source pixels of one destination pixel are consecutive in the data gradient too, so that one kernel serves both:
-// see `axis` below. Rows of taps are merged: for each kernel row, taps x source channels lie one after the other in NHWC
+// see convolution_axis.wgsl. Rows of taps are merged: for each kernel row, taps x source channels lie one after the other in NHWC
 // memory, and form the reduction of a matrix product whose rows are destination pixels.
 //
 // Made for processors that execute a subgroup as one vector: a load is a loop over the lanes, and workgroup memory is no
@@ -52,31 +52,6 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(5) var<storage, read_write> shift: array<f32>;
 @group(0) @binding(6) var<storage, read_write> residual: array<f32>;
-
-// Along one axis: destination pixels p of a phase, at `phase + p * step`, read `taps` consecutive source pixels from
-// `origin + p * stride`; the weight of tap t is at `firstTap + t * tapStep`.
-struct Axis {
-  pixels: u32,
-  phase: u32,
-  step: u32,
-  stride: i32,
-  origin: i32,
-  taps: u32,
-  firstTap: i32,
-  tapStep: i32,
-}
-
-fn axis(size: u32, kernel: u32, stride: u32, padding: u32, phase: u32) -> Axis {
-  if (!DATA_GRADIENT) {
-    return Axis(size, 0u, 1u, i32(stride), -i32(padding), kernel, 0, 1);
-  }
-  // Only taps k with k = phase + padding (mod stride) meet this phase. The last of them reads the first source pixel.
-  let rest = (phase + padding) % stride;
-  let taps = select((kernel - 1u - rest) / stride + 1u, 0u, rest >= kernel);
-  let firstTap = i32(rest) + (i32(taps) - 1) * i32(stride);
-  let origin = (i32(phase + padding) - firstTap) / i32(stride);
-  return Axis((size - phase + stride - 1u) / stride, phase, stride, 1, origin, taps, firstTap, -i32(stride));
-}
 
 var<private> block: array<Columns, DEPTH>;
 // Four running sums a column, so that consecutive multiply-adds do not wait for each other.

@@ -6,7 +6,7 @@
 //
 // Both gather a source (x or dy) into a destination (y or dx). With the destination split into stride x stride phases,
 // the source pixels of one destination pixel are consecutive in the data gradient too, so that one kernel serves both:
-// see `axis` below. The taps of a kernel row lie one after the other in NHWC memory: a run of taps x source channels. The
+// see convolution_axis.wgsl. The taps of a kernel row lie one after the other in NHWC memory: a run of taps x source channels. The
 // runs of all kernel rows, one behind the other, are the reduction of a matrix product whose rows are destination pixels; it
 // is cut into chunks of DEPTH.
 //
@@ -25,9 +25,9 @@
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / BLOCK)]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
-// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of 4 * LANES up to
-//   16 * LANES; WIDE: a lane has two vectors of columns, not one; POINTWISE: the kernel is 1x1, touches every pixel, and DEPTH
-//   divides sourceChannels, so that nothing loaded lies outside.
+// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of four up to 16 * LANES;
+//   WIDE: a lane has two vectors of columns, not one; INSIDE: the kernel is 1x1 without padding, and DEPTH divides sourceChannels,
+//   so that nothing loaded lies outside; POINTWISE: INSIDE, and the kernel touches every pixel.
 
 struct Parameters {
   batch: u32,
@@ -56,31 +56,6 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> scale: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> shift: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> residual: array<vec4f>;
-
-// Along one axis: destination pixels p of a phase, at `phase + p * step`, read `taps` consecutive source pixels from
-// `origin + p * stride`; the weight of tap t is at `firstTap + t * tapStep`.
-struct Axis {
-  pixels: u32,
-  phase: u32,
-  step: u32,
-  stride: i32,
-  origin: i32,
-  taps: u32,
-  firstTap: i32,
-  tapStep: i32,
-}
-
-fn axis(size: u32, kernel: u32, stride: u32, padding: u32, phase: u32) -> Axis {
-  if (!DATA_GRADIENT) {
-    return Axis(size, 0u, 1u, i32(stride), -i32(padding), kernel, 0, 1);
-  }
-  // Only taps k with k = phase + padding (mod stride) meet this phase. The last of them reads the first source pixel.
-  let rest = (phase + padding) % stride;
-  let taps = select((kernel - 1u - rest) / stride + 1u, 0u, rest >= kernel);
-  let firstTap = i32(rest) + (i32(taps) - 1) * i32(stride);
-  let origin = (i32(phase + padding) - firstTap) / i32(stride);
-  return Axis((size - phase + stride - 1u) / stride, phase, stride, 1, origin, taps, firstTap, -i32(stride));
-}
 
 // Destination pixels [first, end) of a phase along an axis.
 struct Range {
@@ -114,14 +89,16 @@ fn multiplyAdd(lowValue: f32, highValue: f32, row: u32) {
 
 // The products of four elements of a chunk, from `element` on.
 fn multiplyAddVector(values: vec4f, element: u32) {
-  if (WIDE) {
-    multiplyAdd(values.x, values.x, element);
-    multiplyAdd(values.y, values.y, element + 1u);
-    multiplyAdd(values.z, values.z, element + 2u);
-    multiplyAdd(values.w, values.w, element + 3u);
-  } else {
-    multiplyAdd(values.x, values.y, element / 2u);
-    multiplyAdd(values.z, values.w, element / 2u + 1u);
+  if (element < DEPTH) {
+    if (WIDE) {
+      multiplyAdd(values.x, values.x, element);
+      multiplyAdd(values.y, values.y, element + 1u);
+      multiplyAdd(values.z, values.z, element + 2u);
+      multiplyAdd(values.w, values.w, element + 3u);
+    } else {
+      multiplyAdd(values.x, values.y, element / 2u);
+      multiplyAdd(values.z, values.w, element / 2u + 1u);
+    }
   }
 }
 
@@ -129,7 +106,7 @@ fn multiplyAddVector(values: vec4f, element: u32) {
 const FILLED = select(select(2u, 1u, WIDE), 4u, DATA_GRADIENT);
 
 const VECTORS = DEPTH / 4u;
-const LOADS = VECTORS / LANES;
+const LOADS = (VECTORS + LANES - 1u) / LANES;
 // This lane's share of a chunk of source values. All are loaded before the first is used: a load ends a basic block.
 var<private> values: array<vec4f, LOADS>;
 // Of each of them: the number of its run, and its vector in that.
@@ -146,7 +123,7 @@ var<private> rowVectors: i32;
 
 fn load(i: u32) {
   if (i < LOADS) {
-    if (POINTWISE) {
+    if (INSIDE) {
       values[i] = source[firstVector + offsets[i]];
       return;
     }
@@ -172,23 +149,62 @@ fn accumulate(i: u32) {
     multiplyAddVector(subgroupBroadcast(value, 3u), element + 12u);
     accumulateQuarter();
     if (LANES > 4u) {
-      let second = min(element + 16u, DEPTH - 16u);
-      multiplyAddVector(subgroupBroadcast(value, 4u), second);
-      multiplyAddVector(subgroupBroadcast(value, 5u), second + 4u);
-      multiplyAddVector(subgroupBroadcast(value, 6u), second + 8u);
-      multiplyAddVector(subgroupBroadcast(value, 7u), second + 12u);
+      multiplyAddVector(subgroupBroadcast(value, 4u), element + 16u);
+      multiplyAddVector(subgroupBroadcast(value, 5u), element + 20u);
+      multiplyAddVector(subgroupBroadcast(value, 6u), element + 24u);
+      multiplyAddVector(subgroupBroadcast(value, 7u), element + 28u);
       accumulateQuarter();
     }
   }
 }
 
 fn weight(index: u32, inside: bool) -> vec4f {
+  if (INSIDE) {
+    return weights[index];
+  }
   return select(vec4f(), weights[select(0u, index, inside)], inside);
 }
 
 // Four rows of four columns in the data gradient, whose weights lie column by column.
 fn rowsOf(place: u32, stride: u32, inside: bool) -> mat4x4f {
   return transpose(mat4x4f(weight(place, inside), weight(place + stride, inside), weight(place + 2u * stride, inside), weight(place + 3u * stride, inside)));
+}
+
+// Where the vectors of a lane lie among the weights, and whether they are there.
+struct Place {
+  low: u32,
+  high: u32,
+  inLow: bool,
+  inHigh: bool,
+}
+
+// Brings the weights of FILLED elements of a chunk into the block, from `element` on. All loads come before the first write: see
+// docs/kernels/convolution_stationary.md.
+fn fill(element: u32, place: Place, rowStep: u32) {
+  if (DATA_GRADIENT) {
+    let lowRows = rowsOf(place.low, rowStep, place.inLow);
+    if (WIDE) {
+      let highRows = rowsOf(place.high, rowStep, place.inHigh);
+      low[element] = lowRows[0];
+      low[element + 1u] = lowRows[1];
+      low[element + 2u] = lowRows[2];
+      low[element + 3u] = lowRows[3];
+      high[element] = highRows[0];
+      high[element + 1u] = highRows[1];
+      high[element + 2u] = highRows[2];
+      high[element + 3u] = highRows[3];
+    } else {
+      low[element / 2u] = lowRows[0];
+      high[element / 2u] = lowRows[1];
+      low[element / 2u + 1u] = lowRows[2];
+      high[element / 2u + 1u] = lowRows[3];
+    }
+  } else {
+    let lowRow = weight(place.low, place.inLow);
+    let highRow = weight(select(place.low + rowStep, place.high, WIDE), select(place.inLow, place.inHigh, WIDE));
+    low[element / (DEPTH / ROWS)] = lowRow;
+    high[element / (DEPTH / ROWS)] = highRow;
+  }
 }
 
 // Adds a sum to what earlier chunks have left; the last chunk applies the epilogue.
@@ -240,50 +256,46 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     if (reduction > 0u) {
       for (var i = 0u; i < LOADS; i++) {
         let vector = first + i * LANES + lane;
-        runs[i] = i32(vector / run);
-        offsets[i] = i32(vector % run);
-      }
-      var tapY = first / run;
-      var tapX = first % run / channels;
-      var channel = 4u * (first % channels);
-      for (var k = 0u; k < p.depth; k += FILLED) {
-        let kernelPixel = u32((y.firstTap + i32(tapY) * y.tapStep) * i32(p.kernelWidth) + x.firstTap + i32(tapX) * x.tapStep);
-        let inLow = tapY < y.taps && column < columns;
-        let inHigh = tapY < y.taps && column + LANES < columns;
-        if (DATA_GRADIENT) {
-          let place = (kernelPixel * p.destinationChannels + 4u * column) * channels + channel / 4u;
-          let lowRows = rowsOf(place, channels, inLow);
-          if (WIDE) {
-            let highRows = rowsOf(place + 4u * LANES * channels, channels, inHigh);
-            low[k] = lowRows[0];
-            low[k + 1u] = lowRows[1];
-            low[k + 2u] = lowRows[2];
-            low[k + 3u] = lowRows[3];
-            high[k] = highRows[0];
-            high[k + 1u] = highRows[1];
-            high[k + 2u] = highRows[2];
-            high[k + 3u] = highRows[3];
-          } else {
-            low[k / 2u] = lowRows[0];
-            high[k / 2u] = lowRows[1];
-            low[k / 2u + 1u] = lowRows[2];
-            high[k / 2u + 1u] = lowRows[3];
-          }
+        if (INSIDE) {
+          // The last vectors may be beyond the chunk, where nobody uses them.
+          offsets[i] = i32(min(vector, run - 1u));
         } else {
-          let place = (kernelPixel * p.sourceChannels + channel) * columns + column;
-          // Both loads before the first write: see docs/kernels/convolution_stationary.md.
-          let lowRow = weight(place, inLow);
-          let highRow = weight(place + select(columns, LANES, WIDE), select(inLow, inHigh, WIDE));
-          low[k / (DEPTH / ROWS)] = lowRow;
-          high[k / (DEPTH / ROWS)] = highRow;
+          runs[i] = i32(vector / run);
+          offsets[i] = i32(vector % run);
         }
-        channel += FILLED;
-        if (channel == p.sourceChannels) {
-          channel = 0u;
-          tapX++;
-          if (tapX == x.taps) {
-            tapX = 0u;
-            tapY++;
+      }
+      let rowStep = select(columns, channels, DATA_GRADIENT);
+      if (INSIDE) {
+        // Columns that are not there get the last one's weights, and are not stored.
+        let lowColumn = min(column, columns - 1u);
+        let highColumn = min(column + LANES, columns - 1u);
+        for (var k = 0u; k < p.depth; k += FILLED) {
+          let row = 4u * first + k;
+          let lowPlace = select(row * columns + lowColumn, lowColumn * p.sourceChannels + row / 4u, DATA_GRADIENT);
+          let highPlace = select(row * columns + highColumn, highColumn * p.sourceChannels + row / 4u, DATA_GRADIENT);
+          fill(k, Place(lowPlace, highPlace, true, true), rowStep);
+        }
+      } else {
+        var tapY = first / run;
+        var tapX = first % run / channels;
+        var channel = 4u * (first % channels);
+        for (var k = 0u; k < p.depth; k += FILLED) {
+          let kernelPixel = u32((y.firstTap + i32(tapY) * y.tapStep) * i32(p.kernelWidth) + x.firstTap + i32(tapX) * x.tapStep);
+          var lowPlace = (kernelPixel * p.sourceChannels + channel) * columns + column;
+          var highPlace = lowPlace + LANES;
+          if (DATA_GRADIENT) {
+            lowPlace = (kernelPixel * p.destinationChannels + 4u * column) * channels + channel / 4u;
+            highPlace = lowPlace + 4u * LANES * channels;
+          }
+          fill(k, Place(lowPlace, highPlace, tapY < y.taps && column < columns, tapY < y.taps && column + LANES < columns), rowStep);
+          channel += FILLED;
+          if (channel == p.sourceChannels) {
+            channel = 0u;
+            tapX++;
+            if (tapX == x.taps) {
+              tapX = 0u;
+              tapY++;
+            }
           }
         }
       }
@@ -296,7 +308,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     var across = Range(0u, x.pixels);
     var down = Range(0u, y.pixels);
     var visits = lastPixel - firstPixel;
-    if (wholeImages && !isFirst && !isLast) {
+    if (!INSIDE && wholeImages && !isFirst && !isLast) {
       let last = min(first + VECTORS, reduction) - 1u;
       let oneRow = first / run == last / run;
       across = meeting(x, p.sourceWidth, select(0u, first % run / channels, oneRow), select(x.taps - 1u, last % run / channels, oneRow));
@@ -337,7 +349,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       high[ROWS] = highTotal;
 
       var place = (firstPixel + visit) * columns + column;
-      if (!POINTWISE) {
+      if (!INSIDE || (DATA_GRADIENT && !POINTWISE)) {
         let destinationY = y.phase + pixelY * y.step;
         let destinationX = x.phase + pixelX * x.step;
         place = ((image * p.destinationHeight + destinationY) * p.destinationWidth + destinationX) * columns + column;

@@ -36,31 +36,6 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read_write> shift: array<f32>;
 @group(0) @binding(6) var<storage, read_write> residual: array<f32>;
 
-// Along one axis: destination pixels p of a phase, at `phase + p * step`, read `taps` consecutive source pixels from
-// `origin + p * stride`; the weight of tap t is at `firstTap + t * tapStep`.
-struct Axis {
-  pixels: u32,
-  phase: u32,
-  step: u32,
-  stride: i32,
-  origin: i32,
-  taps: u32,
-  firstTap: i32,
-  tapStep: i32,
-}
-
-fn axis(size: u32, kernel: u32, stride: u32, padding: u32, phase: u32) -> Axis {
-  if (!DATA_GRADIENT) {
-    return Axis(size, 0u, 1u, i32(stride), -i32(padding), kernel, 0, 1);
-  }
-  // Only taps k with k = phase + padding (mod stride) meet this phase. The last of them reads the first source pixel.
-  let rest = (phase + padding) % stride;
-  let taps = select((kernel - 1u - rest) / stride + 1u, 0u, rest >= kernel);
-  let firstTap = i32(rest) + (i32(taps) - 1) * i32(stride);
-  let origin = (i32(phase + padding) - firstTap) / i32(stride);
-  return Axis((size - phase + stride - 1u) / stride, phase, stride, 1, origin, taps, firstTap, -i32(stride));
-}
-
 // The block of weights, in rows of two: where WIDE, row k holds the weights that meet element k of a chunk, of the first half
 // of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last is for the
 // sums of a pixel: passed through memory, they are complete before the first lane of the first store looks at its bounds.

@@ -57,31 +57,6 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read_write> shift: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> residual: array<vec4<Scalar>>;
 
-// Along one axis: destination pixels p of a phase, at `phase + p * step`, read `taps` consecutive source pixels from
-// `origin + p * stride`; the weight of tap t is at `firstTap + t * tapStep`.
-struct Axis {
-  pixels: u32,
-  phase: u32,
-  step: u32,
-  stride: i32,
-  origin: i32,
-  taps: u32,
-  firstTap: i32,
-  tapStep: i32,
-}
-
-fn axis(size: u32, kernel: u32, stride: u32, padding: u32, phase: u32) -> Axis {
-  if (!DATA_GRADIENT) {
-    return Axis(size, 0u, 1u, i32(stride), -i32(padding), kernel, 0, 1);
-  }
-  // Only taps k with k = phase + padding (mod stride) meet this phase. The last of them reads the first source pixel.
-  let rest = (phase + padding) % stride;
-  let taps = select((kernel - 1u - rest) / stride + 1u, 0u, rest >= kernel);
-  let firstTap = i32(rest) + (i32(taps) - 1) * i32(stride);
-  let origin = (i32(phase + padding) - firstTap) / i32(stride);
-  return Axis((size - phase + stride - 1u) / stride, phase, stride, 1, origin, taps, firstTap, -i32(stride));
-}
-
 const DEPTH_VECTORS = DEPTH / 4u;
 const TILE_COLUMN_VECTORS = TILE_COLUMNS / 4u;
 const COLUMN_VECTORS = COLUMNS / 4u;

@@ -1,8 +1,9 @@
 import type { ConvolutionShape } from '../../kernels/convolution.ts';
 import { convolutionDataGradientF16 } from '../../kernels/convolution_f16.ts';
 import type { KernelBench } from '../support/kernel-bench.ts';
+import { productOf } from '../support/matrix-products.ts';
 import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
 
 /** Nothing on an adapter without 16-bit floats. */
-const bench: KernelBench<ConvolutionShape> = { kernel: convolutionDataGradientF16, problems: resnet50Convolutions };
+const bench: KernelBench<ConvolutionShape> = { kernel: convolutionDataGradientF16, problems: resnet50Convolutions, product: productOf, type: 'f16' };
 export default bench;

@@ -132,9 +132,16 @@ def quadruplet(f, labels, domains, losses):
     return torch.cat(hinges).sum() / sum(valid).clamp_min(1)
 
 
+def first_stages(network, count):
+    """So many stages of the trunk, the stem with the first."""
+    return [] if count == 0 else [network.conv1, network.bn1, *(getattr(network, f'layer{stage}') for stage in range(1, count + 1))]
+
+
 def parameter_groups(network, optimizer):
     groups = []
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         trunk = name.startswith(('conv1.', 'bn1.', 'layer'))
         decayed = optimizer['decayed'] == 'all' or parameter.dim() > 1
         groups.append({'params': [parameter], 'rate': optimizer['trunkRate'] if trunk else 1, 'weight_decay': optimizer['weightDecay'] if decayed else 0})
@@ -192,6 +199,9 @@ def main():
     assert not unexpected and all(name.endswith('num_batches_tracked') for name in missing), (missing, unexpected)
     device = torch.device(options.device)
     network.to(device)
+    frozen = first_stages(network, training['frozenStages'])
+    for module in frozen:
+        module.requires_grad_(False)
     groups = parameter_groups(network, training['optimizer'])
     kind = training['optimizer']['kind']
     if kind == 'sgd':
@@ -204,6 +214,8 @@ def main():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+    for module in frozen:
+        module.eval()
     steps = len(batches) if options.steps is None else min(options.steps, len(batches))
     with open(at('pytorch.jsonl'), 'w') as log:
         for step in range(steps):

@@ -1,7 +1,10 @@
 import type { ConvolutionShape } from '../../kernels/convolution.ts';
 import { isPointwise } from '../../kernels/convolution-tiles.ts';
+import type { FloatType } from '../../src/gpu/dispatch.ts';
+import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';
 import { byProblem, shown } from './results.ts';
+import { rooflineOf } from './roofline.ts';
 import { median } from './statistics.ts';
 
 /**
@@ -23,36 +26,47 @@ export interface BestProduct {
 
 const rateOf = ({ flop, samples }: Result): number => flop / median(samples) / 1e6;
 
-/** undefined where no plain product was measured. */
-export function bestProduct(results: readonly Result[]): BestProduct | undefined {
+const typeOf = ({ type }: Result): FloatType => type ?? 'f32';
+
+/** undefined where no plain product of that type was measured: products of 16-bit and 32-bit floats are no measure of one another. */
+export function bestProduct(results: readonly Result[], type: FloatType): BestProduct | undefined {
   let best: BestProduct | undefined;
   for (const result of results) {
-    if (result.product !== 'plain' || result.samples.length === 0) continue;
+    if (result.product !== 'plain' || typeOf(result) !== type || result.samples.length === 0) continue;
     const gigaflops = rateOf(result);
     if (best === undefined || gigaflops > best.gigaflops) best = { gigaflops, result };
   }
   return best;
 }
 
-/** A result's rate in terms of the best product's; undefined of what is no product. */
-export function shareOfBest(result: Result, best: BestProduct | undefined): number | undefined {
-  return best === undefined || result.product === undefined ? undefined : rateOf(result) / best.gigaflops;
+/** A result's rate in terms of that of the best product of its type; undefined of what is no product. */
+export function shareOfBest(result: Result, results: readonly Result[]): number | undefined {
+  if (result.product === undefined) return undefined;
+  const best = bestProduct(results, typeOf(result));
+  return best && rateOf(result) / best.gigaflops;
 }
 
-/** Two sentences on all GEMM-shaped problems that were measured; empty where there are none. */
-export function productSummary(results: readonly Result[]): string {
-  const best = bestProduct(results);
-  if (best === undefined) return '';
-  const shares = [...byProblem(results).values()].flatMap((group) => {
-    const chosen = shown(group);
-    const share = chosen && shareOfBest(chosen, best);
-    return chosen === undefined || share === undefined ? [] : [{ name: `${chosen.kernel} ${chosen.problem}`, share }];
+/** For each type two sentences on all GEMM-shaped problems that were measured; empty where there are none. */
+export function productSummary(results: readonly Result[], ceilings: Ceilings): string {
+  return (['f32', 'f16'] as const).flatMap((type) => summaryOf(type, results, ceilings) ?? []).join('\n\n');
+}
+
+function summaryOf(type: FloatType, results: readonly Result[], ceilings: Ceilings): string | undefined {
+  const best = bestProduct(results, type);
+  if (best === undefined) return undefined;
+  const chosen = [...byProblem(results).values()].flatMap((group) => {
+    const result = shown(group);
+    return result?.product === undefined || typeOf(result) !== type ? [] : [{ result, share: rateOf(result) / best.gigaflops }];
   });
-  const below = shares.filter(({ share }) => share < WANTED_SHARE).sort((a, b) => a.share - b.share);
+  const below = chosen.filter(({ share }) => share < WANTED_SHARE).sort((a, b) => a.share - b.share);
   const { kernel, problem, variant } = best.result;
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  const why = ({ result, share }: (typeof below)[number]): string => {
+    const { milliseconds, bound } = rooflineOf(result, result.dispatches, ceilings);
+    return `${result.kernel} ${result.problem} ${percent(share)} (${bound}, ${percent(milliseconds / median(result.samples))} of the roofline)`;
+  };
   return [
-    `Best product of matrices: ${best.gigaflops.toFixed(1)} GFLOP/s (${kernel} ${problem}, ${variant}).`,
-    `Of the best product, ${shares.length - below.length} of ${shares.length} GEMM-shaped problems reach ${percent(WANTED_SHARE)}${below.length === 0 ? '.' : `; below: ${below.map(({ name, share }) => `${name} ${percent(share)}`).join(', ')}.`}`,
+    `Best product of matrices in ${type}: ${best.gigaflops.toFixed(1)} GFLOP/s (${kernel} ${problem}, ${variant}).`,
+    `Of it, ${chosen.length - below.length} of ${chosen.length} GEMM-shaped problems reach ${percent(WANTED_SHARE)}${below.length === 0 ? '.' : `; below: ${below.map(why).join(', ')}.`}`,
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { Choices } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
+import type { FloatType } from '../../src/gpu/dispatch.ts';
 import { chosenVariant, questionOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
 import type { Product } from './matrix-products.ts';
@@ -18,6 +19,8 @@ export interface Result {
   readonly dispatches: number;
   /** Of GEMM-shaped kernels. */
   readonly product?: Product;
+  /** As what a product is stored, where not as f32. */
+  readonly type?: FloatType;
   /** Runs in each sample. */
   readonly repeats: number;
   /** Milliseconds of one run; empty where the variant failed. */
@@ -48,14 +51,14 @@ export async function measure(device: Device, entries: readonly Entry[], { choic
   const end = performance.now() + 1000 * seconds;
   const results: Result[] = [];
   for (const [index, entry] of entries.entries()) {
-    const { bench: { kernel, product }, problem } = entry;
+    const { bench: { kernel, product, type }, problem } = entry;
     const question = questionOf(entry, device.traits);
     if (question === undefined) continue;
     const chosen = chosenVariant(question, choices).variant;
     const calls = question.calls.filter(({ variant }) => part === undefined || variant.includes(part));
     if (calls.length === 0) continue;
     const { flop, bytes } = kernel.cost(problem);
-    const about = (variant: string): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes' | 'product'> => ({
+    const about = (variant: string): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes' | 'product' | 'type'> => ({
       kernel: kernel.name,
       problem: entry.problemName,
       variant,
@@ -63,6 +66,7 @@ export async function measure(device: Device, entries: readonly Entry[], { choic
       flop,
       bytes,
       ...(product && { product: product(problem) }),
+      ...(type && { type }),
     });
     const prepared = await prepareProblem(device, kernel, problem, calls);
     const found: Result[] = prepared.failures.map(({ variant, message }) => ({ ...about(variant), dispatches: 0, repeats: 0, samples: [], failure: message }));

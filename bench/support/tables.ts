@@ -1,7 +1,7 @@
 import { textTable } from '../../src/cli/text-table.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';
-import { bestProduct, shareOfBest } from './matrix-products.ts';
+import { shareOfBest } from './matrix-products.ts';
 import { byProblem, shown } from './results.ts';
 import { rooflineOf } from './roofline.ts';
 import { halfSpread, median } from './statistics.ts';
@@ -33,7 +33,6 @@ export function ceilingsTable(ceilings: Ceilings): string {
 
 /** A line for each problem: the chosen variant against the roofline and the best product, and the next best of the others. */
 export function kernelTables(results: readonly Result[], ceilings: Ceilings): string {
-  const best = bestProduct(results);
   const kernels = new Map<string, string[][]>();
   for (const group of byProblem(results).values()) {
     const { kernel } = group[0];
@@ -44,12 +43,12 @@ export function kernelTables(results: readonly Result[], ceilings: Ceilings): st
     const time = median(chosen.samples);
     const others = group.filter((result) => result !== chosen && result.samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
     const next = others.length === 0 ? ['-', '-'] : [others[0].variant, `${(median(others[0].samples) / time).toFixed(2)} x`];
-    const share = shareOfBest(chosen, best);
+    const share = shareOfBest(chosen, results);
     rows.push([chosen.problem, ...figures(chosen, ceilings), ...(share === undefined ? [] : [percent(share)]), chosen.variant + (chosen.chosen ? '' : ' (not chosen)'), ...next]);
   }
   const head = ['shape', 'ms', '+-', 'GFLOP/s', 'GB/s', 'roofline', 'bound'];
   const rest = ['variant', 'next best', 'its time'];
-  const products = new Set(results.filter(({ product }) => best !== undefined && product !== undefined).map(({ kernel }) => kernel));
+  const products = new Set(results.filter((result) => shareOfBest(result, results) !== undefined).map(({ kernel }) => kernel));
   return [...kernels]
     .filter(([, rows]) => rows.length > 0)
     .map(([kernel, rows]) => `${kernel}\n${textTable(products.has(kernel) ? [...head, 'of the best product', ...rest] : [...head, ...rest], rows)}`)

@@ -1,3 +1,5 @@
+import { gradientRules } from './gradient-rules.ts';
+import type { GradientRule } from './op.ts';
 import { add } from './ops/add.ts';
 import { cast } from './ops/cast.ts';
 import { fill } from './ops/fill.ts';
@@ -35,8 +37,7 @@ export function vectorJacobianProduct(result: Tensor, resultGradient: Tensor, wi
     if (!node.inputs.some((tensor) => matters.has(tensor))) continue;
     const outputGradients = node.outputs.map((output) => gradients.get(output));
     if (outputGradients.every((tensor) => tensor === undefined)) continue;
-    if (node.op.gradient === undefined) throw new ShapeError(`${node.op.name} has no gradient, but the loss depends on it`);
-    const inputGradients = node.op.gradient(node, outputGradients, node.inputs.map((tensor) => matters.has(tensor)));
+    const inputGradients = ruleOf(node)(node, outputGradients, node.inputs.map((tensor) => matters.has(tensor)));
     node.inputs.forEach((tensor, index) => {
       const found = inputGradients[index];
       if (found === undefined || !matters.has(tensor)) return;
@@ -53,6 +54,11 @@ export function vectorJacobianProduct(result: Tensor, resultGradient: Tensor, wi
     if (found === undefined) throw new ShapeError(`the loss does not depend on ${describe(tensor)}`);
     return found;
   });
+}
+
+function ruleOf({ op: { name, gradient: rule } }: Node): GradientRule<unknown> {
+  if (rule === undefined) throw new ShapeError(`${name} has no gradient, but the loss depends on it`);
+  return typeof rule === 'string' ? (gradientRules[rule] as GradientRule<unknown>) : rule;
 }
 
 /** All nodes that the tensors depend on, each after those it depends on itself. */

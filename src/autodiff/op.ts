@@ -1,6 +1,7 @@
 import type { Kernel } from '../../kernels/kernel.ts';
 import type { StorageType } from '../../kernels/storage-type.ts';
 import type { ElementType } from '../gpu/dispatch.ts';
+import type { gradientRules } from './gradient-rules.ts';
 import { cast } from './ops/cast.ts';
 import type { Store } from './store.ts';
 import { Tensor, type Node, type Shape } from './tensor.ts';
@@ -36,18 +37,24 @@ export interface TensorType {
 }
 
 /**
- * An operation: its shape rule, its lowering to kernels, and its gradient rule, side by side.
- *
- * Contract of `gradient`: it receives the gradient of the loss with respect to each output (undefined where the loss does
- * not depend on it) and returns, for each input, the gradient with respect to it (undefined where there is none, such as
- * labels). It must use what it receives: an op is rarely the last of its graph. `needed` says which inputs' gradients
- * anybody wants.
+ * The gradient of an op. It receives the gradient of the loss with respect to each output (undefined where the loss does not
+ * depend on it) and returns, for each input, the gradient with respect to it (undefined where there is none, such as labels).
+ * It must use what it receives: an op is rarely the last of its graph.
+ * @param needed which inputs' gradients anybody wants
  */
+export type GradientRule<Attributes> = (
+  node: Node<Attributes>,
+  outputGradients: readonly (Tensor | undefined)[],
+  needed: readonly boolean[],
+) => readonly (Tensor | undefined)[];
+
+/** An operation: its shape rule, its lowering to kernels, and its gradient rule, side by side. */
 export interface Op<Attributes> {
   readonly name: string;
   infer(inputs: readonly Tensor[], attributes: Attributes): readonly TensorType[];
   lower(node: Node<Attributes>, granted: ReadonlyMap<Tensor, Pin>): readonly KernelUse[];
-  gradient?(node: Node<Attributes>, outputGradients: readonly (Tensor | undefined)[], needed: readonly boolean[]): readonly (Tensor | undefined)[];
+  /** The rule; or, where it brings kernels along that inference has no use for, its name in gradient-rules.ts. */
+  readonly gradient?: GradientRule<Attributes> | keyof typeof gradientRules;
   /**
    * Tensors that should be computed right into a place of a store, so that nothing has to be moved there. The plan grants
    * it to a tensor that a node computes and that has no other fixed place; `lower` hears which pins it granted.

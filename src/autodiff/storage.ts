@@ -1,10 +1,6 @@
-import { initialize } from '../../kernels/initialize.ts';
 import type { Device } from '../gpu/device.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
-import { Sequence, type BoundDispatch } from '../gpu/sequence.ts';
-import { STREAM } from '../random/philox.ts';
 import type { Chooser } from './choices.ts';
-import { withinLimits } from './slicing.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Tensor } from './tensor.ts';
 
@@ -49,27 +45,6 @@ export class Storage {
     return sum;
   }
 
-  /** Fills every tensor of a store as its `initial` says, with random numbers that depend on the seed and its name alone. */
-  async initialize(store: Store, seed: number): Promise<void> {
-    const { gpu, traits } = this.device;
-    const buffer = this.buffer(store);
-    const bound: BoundDispatch[] = [];
-    for (const [name, { tensor, offset, initial }] of store.entries) {
-      const calls = initialize.calls({ count: tensor.length, distribution: initial, key: [seed >>> 0, STREAM.initialisation], address: [hashName(name), 0] }, traits);
-      const call = withinLimits(calls, { maxBindingBytes: gpu.limits.maxStorageBufferBindingSize, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension });
-      const range = { buffer, offset: BYTES * offset, size: BYTES * tensor.length };
-      for (const dispatch of call?.dispatches ?? []) bound.push({ dispatch, ranges: dispatch.operands.map(() => range), label: `initialize ${name}` });
-    }
-    const sequence = await Sequence.prepare(this.device, bound);
-    const encoder = this.device.gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    sequence.record(pass);
-    pass.end();
-    this.device.gpu.queue.submit([encoder.finish()]);
-    await this.device.idle();
-    sequence.destroy();
-  }
-
   /** Writes a stored tensor's values, in the order of its shape. */
   write(tensor: Tensor, values: Float32Array): void {
     const { store, offset } = stored(tensor);
@@ -92,11 +67,4 @@ export class Storage {
 function stored(tensor: Tensor): { readonly store: Store; readonly offset: number } {
   if (tensor.origin.kind !== 'stored') throw new ShapeError(`${describe(tensor)} is not kept in a store`);
   return tensor.origin;
-}
-
-/** FNV-1a: gives every tensor a stream of random numbers of its own, whatever stands before it in the store. */
-function hashName(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

@@ -21,7 +21,7 @@ import { choice, OptionError, resolveOptions, text } from './options.ts';
 import { note, Progress } from './progress.ts';
 import { findCheckpoint, RunFolder } from './run-folder.ts';
 import { textTable } from './text-table.ts';
-import { readAs, readKnowledge, readStart, readTeacher, saidBy, stopOnSignal, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
+import { asOptionError, readAs, readKnowledge, readStart, readTeacher, saidBy, stopOnSignal, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
 import { checkTuning, openTuner } from './tuning.ts';
 
 const CUTOFFS = [1, 25, 100, 200] as const;
@@ -94,7 +94,7 @@ interface Work {
   readonly start: { readonly file: ModelFile; readonly name: string } | undefined;
   readonly teacher: { readonly file: ModelFile; readonly name: string } | undefined;
   readonly folder: string;
-  readonly options: { readonly checkpointEvery: number; readonly validateEvery: number; readonly memoryBudget: number | undefined; readonly select: 'best' | 'last'; readonly seed: number };
+  readonly options: { readonly checkpointEvery: number; readonly validateEvery: number; readonly memoryBudget: number | undefined; readonly accumulate: number | undefined; readonly select: 'best' | 'last'; readonly seed: number };
   readonly signal: AbortSignal;
 }
 
@@ -158,9 +158,11 @@ async function trainedMetrics({ device, chooser, dataset, training: whole, start
     teacher,
     knowledge: training.losses.preservation > 0 ? knowledge : undefined,
     resume: checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--out'), name: checkpoint },
-    validateEvery: options.validateEvery,
+    // Nobody asks which weights were best.
+    validateEvery: options.select === 'last' ? undefined : options.validateEvery,
     checkpointEvery: options.checkpointEvery,
     memoryBudget: options.memoryBudget,
+    microBatches: options.accumulate,
     signal,
     onCheckpoint: (saved) => run.save(saved),
     onProgress: display.onProgress,
@@ -168,7 +170,7 @@ async function trainedMetrics({ device, chooser, dataset, training: whole, start
       run.log(entry);
       display.onLog(entry);
     },
-  }).finally(() => display.stop());
+  }).catch(asOptionError).finally(() => display.stop());
   try {
     if (trained.stopped) return undefined;
     const metrics = await withBest(run, trained.model, options.select, device, chooser, (model) => measure(model, dataset));

@@ -12,13 +12,14 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { besideFlags, describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { searchCommand } from './search.ts';
+import { serveCommand } from './serve.ts';
 import { teacherCostCommand } from './teacher-cost.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
 import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, distillCommand, ablateCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, serveCommand, distillCommand, ablateCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.

@@ -12,7 +12,7 @@ import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { WEIGHTS_OPTIONS } from './model-file.ts';
 import { integer, resolveOptions, text } from './options.ts';
 import { note, Progress } from './progress.ts';
-import { pixelsOf, readStart, saidBy, TRAIN_OPTIONS } from './train.ts';
+import { asTeacher, pixelsOf, readStart, saidBy, TRAIN_OPTIONS } from './train.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 const { seed, size, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } = TRAIN_OPTIONS;
@@ -50,7 +50,7 @@ export const distillCommand = defineCommand({
     const { out } = options;
     const folder = path.dirname(path.resolve(out));
     await removeLeftovers(folder);
-    const teacher = { file: weights.file, name: options.weights };
+    const teacher = { file: asTeacher(weights.file), name: options.weights };
     const dataset = await openData({ ...options, imageSize: options.size });
     const state = `${out}.partial`;
     const begun = await readState(state);

@@ -6,11 +6,12 @@ import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
-import { absentConvolutions } from '../nn/pretrained.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
+import { classifierOf } from '../training/knowledge.ts';
 import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
 import { COSINE_TEMPERATURE } from '../training/objectives.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
+import { MicroBatchError } from '../training/step-runner.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
@@ -70,6 +71,7 @@ export const TRAIN_OPTIONS = {
   augmentationShift: number({ minimum: 0, maximum: 1, default: recipe.augmentation.shift, help: 'Most of a shift, as a share of the side; 10 of 224 pixels' }),
   photoFill: choice(['white', 'black', 'mean'], { default: 'white', help: "What surrounds an augmented photo: sketches are on white, mean is ImageNet's" }),
   batchNorm: choice(['train', 'frozen'], { default: recipe.batchNorm, help: "Normalise by each batch's statistics, or by the running ones of the starting weights" }),
+  frozenStages: integer({ minimum: 0, maximum: 4, default: recipe.frozenStages, help: 'Stages of ResNet50, the stem with the first, whose weights and running statistics stay as they begin; no gradient goes through them' }),
   size: integer({ minimum: 32, maximum: 1024, default: recipe.imageSize, help: 'Side of the images, in pixels' }),
   width: number({ above: 0, maximum: 4, default: recipe.network.width, help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own" }),
   embedding: integer({ minimum: 1, maximum: 4096, default: recipe.network.embedding, help: 'Components of an embedding' }),
@@ -84,6 +86,7 @@ export const TRAIN_OPTIONS = {
   keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
   validateEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one validation to the next' }),
   memoryBudget: bytes({ changeable: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number; below what that needs, the batch comes in micro-batches' }),
+  accumulate: integer({ minimum: 1, changeable: true, help: 'Equal micro-batches that a batch comes in, for less memory at once; losses and mining still see all of it (default: as few as --memory-budget allows)' }),
   profile: text({ placeholder: 'file', changeable: true, help: 'Write the time of every kernel of a step to this JSON file, after the training' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -110,8 +113,6 @@ export const trainCommand = defineCommand({
       keep: options.keep,
       fresh: resume === undefined,
     });
-    const gone = weights?.pretrained === undefined ? [] : absentConvolutions(weights.pretrained);
-    if (options.batchNorm === 'frozen' && gone.length > 0) note(`--batch-norm frozen: ${gone.length} convolutions are absent in ${String(given.weights)}, and the running statistics after them are of what is gone; --batch-norm train takes new ones`);
     const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
     const teacher = await readTeacher(options, resume !== undefined);
     const dataset = await openData({ ...options, imageSize: options.size });
@@ -140,6 +141,7 @@ export const trainCommand = defineCommand({
         about: { options: storedOptions(options) },
         signal: stop.signal,
         memoryBudget: options.memoryBudget,
+        microBatches: options.accumulate,
         profile: options.profile !== undefined,
         onCheckpoint: (saved) => folder.save(saved),
         onProgress: display.onProgress,
@@ -147,9 +149,7 @@ export const trainCommand = defineCommand({
           folder.log(entry);
           display.onLog(entry);
         },
-      }).catch((error: unknown) => {
-        throw error instanceof MemoryBudgetError ? new OptionError(`--memory-budget: ${error.message}`, { cause: error }) : error;
-      });
+      }).catch(asOptionError);
       display.stop();
       if (options.profile !== undefined) await writeProfile(options.profile, device, trained);
       conclude(trained, folder);
@@ -165,8 +165,13 @@ export const trainCommand = defineCommand({
 /** The teacher of its own that was given; a resumed run with an online teacher needs that of its starting weights again. */
 export async function readTeacher({ teacher, teacherMode, weights, ...given }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'weightsPrefix' | 'input'>, resumed = false): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
   const name = teacher ?? (resumed && teacherMode === 'online' ? weights : undefined);
-  return name === undefined ? undefined : { file: (await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given)).file, name };
+  if (name === undefined) return undefined;
+  const { file } = await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given);
+  return { file: asTeacher(file), name };
 }
+
+/** Weights as a teacher's: a retrieval network's as the classifier that it is. */
+export const asTeacher = (file: ModelFile): ModelFile => (file.state.has('fc.weight') ? file : { ...file, state: classifierOf(file.state) });
 
 /** The starting weights that were given, if any were. */
 export async function readStart(given: Readonly<Record<string, unknown>>): Promise<StartingWeights | undefined> {
@@ -215,6 +220,7 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     pixels: pixelsOf(options),
     network: { ...recipe.network, width: options.width, embedding: options.embedding, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon, classifier },
     batchNorm: options.batchNorm,
+    frozenStages: options.frozenStages,
     classesPerBatch: options.classesPerBatch,
     imagesPerDomain: options.imagesPerDomain,
     losses: {
@@ -266,12 +272,22 @@ export function storedOptions(options: TrainValues): Json {
   return { ...(Object.fromEntries(fixed) as Record<string, Json>), data, ...(split !== undefined && { split }), ...(unseen !== undefined && { unseen }) };
 }
 
-/** Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more than the steps since the last checkpoint. */
-export function stopOnSignal(): { readonly signal: AbortSignal; release(): void } {
+/** What the options ask for of a batch and its memory cannot be had. */
+export function asOptionError(error: unknown): never {
+  if (error instanceof MemoryBudgetError) throw new OptionError(`--memory-budget: ${error.message}`, { cause: error });
+  if (error instanceof MicroBatchError) throw new OptionError(`--accumulate: ${error.message}`, { cause: error });
+  throw error;
+}
+
+/**
+ * Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more of a training than the steps since the last checkpoint.
+ * @param finished what is still done before the end
+ */
+export function stopOnSignal(finished = 'the steps under way are finished and saved'): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
-    note('\nstopping: the steps under way are finished and saved (again to end at once)');
+    note(`\nstopping: ${finished} (again to end at once)`);
     controller.abort();
   };
   process.on('SIGINT', stop);

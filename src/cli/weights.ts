@@ -1,5 +1,4 @@
 import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS } from '../nn/pixels.ts';
-import { absentConvolutions } from '../nn/pretrained.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
@@ -74,7 +73,7 @@ function describeFile(weights: StartingWeights, name: string): string {
     `  loaded       ${state.size} tensors`,
     `  absent       ${absent.length === 0 ? 'none' : `${absent.length} tensors, which a training draws:`}`,
     ...absent.map((tensor) => `    ${tensor} [${network.layouts.get(tensor)?.fileShape.join(', ')}], ${describeInitial(network, tensor)}`),
-    ...(absentConvolutions(pretrained).length > 0 ? ['    Running statistics after an absent convolution are of what is gone; --batch-norm train, the default, takes new ones.'] : []),
+    ...(unused.some((tensor) => tensor.endsWith('running_var')) ? ['    A batch norm after an absent convolution begins anew as well: what the file has of it is of what is gone.'] : []),
     `  not used     ${unused.length === 0 ? 'none' : `${unused.length} tensors:`}`,
     ...groupNames(unused).map((tensor) => `    ${tensor}`),
   ].join('\n');

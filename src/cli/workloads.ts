@@ -52,10 +52,10 @@ export async function demoWorkloads(): Promise<readonly Workload[]> {
   const { state } = await readModelFile(fileURLToPath(packageFile(DEMO_START)), 'the demo');
   const classes = state.get('fc.weight')?.shape[0] ?? CLASSES;
   const recipe = resolveOptions(TRAIN_OPTIONS, DEMO_RECIPE);
-  const { imageSize: size, network: settings, losses, classesPerBatch, imagesPerDomain, batchNorm, optimizer } = trainingOf(recipe, 1);
+  const { imageSize: size, network: settings, losses, classesPerBatch, imagesPerDomain, batchNorm, frozenStages, optimizer } = trainingOf(recipe, 1);
   const network = new RetrievalNetwork({ ...settings, classes, teacherClasses: classes });
   const shape = (count: number): Parameters<typeof imageInput>[0] => ({ count, sourceSize: size, size });
-  const { loss, batchStatistics } = retrievalObjective(network, shape(2 * classesPerBatch * imagesPerDomain), losses, { kind: 'class-oriented', knowledge: new Float32Array(classes * classes) }, batchNorm);
+  const { loss, batchStatistics } = retrievalObjective(network, shape(2 * classesPerBatch * imagesPerDomain), losses, { kind: 'class-oriented', knowledge: new Float32Array(classes * classes) }, batchNorm, frozenStages);
   return [
     { outputs: [new Classifier({ ...settings, classes }).apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').logits], updates: [], frozen: true },
     { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay)).updates },

@@ -29,9 +29,7 @@ export interface Sampler {
  * image twice only where a class has fewer than K in a domain.
  *
  * @param dataset its training samples are drawn from
- * @param classesPerBatch P
- * @param imagesPerDomain K
- * @param seed u32
+ * @param batch P (classesPerBatch), K (imagesPerDomain), and the seed of order and draws, u32
  * @throws DatasetError where there are fewer than P classes, or a class lacks a domain
  */
 export function balancedSampler(

@@ -1,6 +1,6 @@
-/** What a data set is, batches, augmentation. `sketchgrad/data` in the package. */
+/** What a data set is, batches, augmentation. @module sketchgrad/data */
 
-export { DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
-export { checkDataset, DatasetError, type Dataset, type ImageSource, type Sample } from '../data/dataset.ts';
-export { batches, inOrder, type TrainingBatch } from '../data/loader.ts';
-export { balancedSampler, shuffledSampler, type Sampler } from '../data/sampler.ts';
+export { DEFAULT_AUGMENTATION, type Augmentation, type Rgb } from '../data/augmentation.ts';
+export { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../data/dataset.ts';
+export { batches, inOrder, type BatchOptions, type ImageBatch, type OrderedBatch, type TrainingBatch } from '../data/loader.ts';
+export { balancedSampler, shuffledSampler, type SampledBatch, type Sampler } from '../data/sampler.ts';

@@ -1,28 +1,32 @@
-/** The engine: a device, symbolic tensors, gradients, programs; which variants of kernels run; ops; file formats. `sketchgrad/engine` in the package. */
+/** The engine: a device, symbolic tensors, gradients, programs; which variants of kernels run; ops and kernels; file formats. @module sketchgrad/engine */
 
 // The engine: a device, symbolic tensors, gradients, programs.
-export { Device } from '../gpu/device.ts';
+export { Device, type AdapterDescription, type Wait } from '../gpu/device.ts';
 export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from '../gpu/errors.ts';
-export { constant, input, ShapeError, type Shape, type Tensor } from '../autodiff/tensor.ts';
-export { Store } from '../autodiff/store.ts';
+export type { Span } from '../gpu/profiler.ts';
+export { constant, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
+export { Store, type Initial, type StoredTensor } from '../autodiff/store.ts';
 export { Storage } from '../autodiff/storage.ts';
+export { initializeStore } from '../autodiff/initialize.ts';
 export { gradient } from '../autodiff/gradient.ts';
 export { describeMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
-export { Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
+export type { Recomputed } from '../autodiff/schedule-model.ts';
+export { Program, type Arena, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 
 // Variants of kernels: which are right here, and which is fastest.
-export { type Chooser, type Choices, type Question } from '../autodiff/choices.ts';
-export { parseRecords, serializeRecords, type TuningEffort, type TuningRecords } from '../tuning/records.ts';
+export type { Chooser, Choices, Question } from '../autodiff/choices.ts';
+export { parseRecords, serializeRecords, TUNING_EFFORTS, type ChoiceRecord, type TuningEffort, type TuningRecords } from '../tuning/records.ts';
+export type { TuningTable } from '../tuning/tables.ts';
 export { QualificationError, Tuner, type TunerOptions } from '../tuning/tuner.ts';
 
 // Ops, for networks of one's own.
 export { add } from '../autodiff/ops/add.ts';
-export { batchNorm } from '../autodiff/ops/batch-norm.ts';
+export { batchNorm, type BatchNormOptions, type BatchNormOutputs } from '../autodiff/ops/batch-norm.ts';
 export { bias } from '../autodiff/ops/bias.ts';
 export { cast } from '../autodiff/ops/cast.ts';
-export { convolution, linear } from '../autodiff/ops/convolution.ts';
+export { convolution, linear, type ConvolutionOptions } from '../autodiff/ops/convolution.ts';
 export { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
-export { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
+export { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../autodiff/ops/losses.ts';
 export { multiply, relu } from '../autodiff/ops/pointwise.ts';
 export { globalAveragePool, maxPool } from '../autodiff/ops/pooling.ts';
 export { prepareImages } from '../autodiff/ops/prepare-images.ts';
@@ -32,9 +36,19 @@ export { concatenate, scatterRows, selectRows } from '../autodiff/ops/rows.ts';
 export { scale, scaleBy } from '../autodiff/ops/scale.ts';
 export { softmax } from '../autodiff/ops/softmax.ts';
 export { transpose } from '../autodiff/ops/transpose.ts';
+export type { MaxPoolProblem } from '../../kernels/max_pool.ts';
+export type { PrepareImagesProblem } from '../../kernels/prepare_images.ts';
+
+// What an op of one's own is made of, with kernels of one's own.
+export { apply, applyNode, use, type AnyKernel, type GradientRule, type KernelUse, type Op, type Pin, type TensorType } from '../autodiff/op.ts';
+export { exact, sumError, type Cost, type Expected, type Kernel, type KernelCall, type Operand, type PartialCall, type Role, type Values } from '../../kernels/kernel.ts';
+export {
+  f32, foldGrid, sliceable,
+  type AdapterTraits, type Dispatch, type ElementType, type FloatType, type MatrixProduct, type MatrixUnits, type Shader, type ShaderFeature, type Slices, type Window, type Windows, type Word,
+} from '../gpu/dispatch.ts';
 
 // Files.
-export { parseSafetensors, SafetensorsError, serializeSafetensors } from '../formats/safetensors.ts';
+export { parseSafetensors, SafetensorsError, serializeSafetensors, type Dtype, type SafetensorsFile, type StoredTensor as SafetensorsTensor, type TensorToStore } from '../formats/safetensors.ts';
 export { PyTorchFileError } from '../formats/pytorch.ts';
 export { floatsOf, parseTensorFile, TensorFileError, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
-export { serializeOnnx, type OnnxModel } from '../formats/onnx.ts';
+export { serializeOnnx, type OnnxAttribute, type OnnxConstant, type OnnxModel, type OnnxNode, type OnnxValue } from '../formats/onnx.ts';

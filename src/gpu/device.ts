@@ -26,6 +26,7 @@ export class Device {
   readonly gpu: GPUDevice;
   readonly description: AdapterDescription;
   readonly traits: AdapterTraits;
+  /** @internal */
   readonly pipelines: PipelineCache;
   /** Whoever awaits the device's work does so through this. */
   readonly wait: Wait;

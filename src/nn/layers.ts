@@ -125,22 +125,26 @@ export class Pass {
     this.epsilon = network.settings.batchNormEpsilon;
   }
 
-  /** relu?(batchNorm(convolution(x, weight)) + residual?). */
+  /**
+   * relu?(batchNorm(convolution(x, weight)) + residual?).
+   * @param mode of this layer, where it is not that of the whole pass
+   */
   convolutionBatchNorm(
     x: Tensor,
     weight: Tensor,
     norm: BatchNorm,
     { stride = 1, padding = 0, residual, relu = false }: { stride?: number; padding?: number; residual?: Tensor; relu?: boolean } = {},
+    mode = this.mode,
   ): Tensor {
     const { epsilon } = this;
-    if (this.mode === 'train') {
+    if (mode === 'train') {
       const { y, ...statistics } = convolutionWithStatistics(x, weight, { stride, padding, epsilon });
       this.batchStatistics.set(norm.mean.name, statistics.mean);
       this.batchStatistics.set(norm.variance.name, statistics.variance);
       return normalize(y, statistics, norm.gamma, norm.beta, { residual, relu });
     }
     const { scale, shift } = foldBatchNorm(norm.gamma, norm.beta, norm.mean, norm.variance, epsilon);
-    if (this.mode === 'eval') return convolutionWithEpilogue(x, weight, { scale, shift, residual, relu }, { stride, padding });
+    if (mode === 'eval') return convolutionWithEpilogue(x, weight, { scale, shift, residual, relu }, { stride, padding });
     return affine(convolution(x, weight, { stride, padding }), scale, shift, { residual, relu });
   }
 }

@@ -1,5 +1,6 @@
 import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
 import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
+import { fill } from '../autodiff/ops/fill.ts';
 import { pack } from '../autodiff/ops/pack.ts';
 import { scale, scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
@@ -12,7 +13,7 @@ import type { BatchStatistics, Network } from './layers.ts';
 export interface ParameterGroup {
   /** Which parameters, by name; the first group that matches wins. */
   readonly matches: (name: string) => boolean;
-  /** Times the learning rate; 0 keeps the group as it is. */
+  /** Times the learning rate; 0 keeps the group as it is, and its gradients are not computed. */
   readonly learningRate: number;
   readonly weightDecay: number;
 }
@@ -83,7 +84,7 @@ export interface TrainingUpdate {
 export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, lossScaling?: LossScaling): TrainingUpdate {
   const gradients = network.parameters.like('gradients');
   const lossScale = lossScaling && lossScaleOf(lossScaling);
-  const flat = pack(parameterGradients(network, scaled(loss, lossScale)), gradients);
+  const flat = pack(withZeros(gradients, parameterGradients(network, scaled(loss, lossScale), settings)), gradients);
   const gate = nonFinite(flat);
   const { updates, moments, hyper } = optimizerUpdate(network.parameters, flat, gate, settings, lossScale);
   if (batchStatistics.size > 0) updates.push(statisticsUpdate(network, network.statistics, batchStatistics, gate));
@@ -111,7 +112,7 @@ export interface MicroBatchUpdate {
 export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, parts: number, lossScaling?: LossScaling): MicroBatchUpdate {
   const gradients = network.parameters.like('gradients');
   const lossScale = lossScaling && lossScaleOf(lossScaling);
-  const computed = parameterGradients(network, scaled(scale(loss, 1 / parts), lossScale));
+  const computed = parameterGradients(network, scaled(scale(loss, 1 / parts), lossScale), settings);
   return aroundParts(network, gradients, accumulateAll(gradients, computed), batchStatistics, settings, lossScale);
 }
 
@@ -153,9 +154,9 @@ export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
   const lossOfBatch = lossOf(kept);
   const { loss } = lossOfBatch;
   const lossScale = lossScaling && lossScaleOf(lossScaling);
-  const heads = parametersBefore(network, loss);
+  const heads = parametersBefore(network, loss, settings);
   const [ofKept, ...ofHeads] = gradient(scaled(loss, lossScale), [kept, ...heads.values()]);
-  const trunk = parametersBefore(network, encoded);
+  const trunk = parametersBefore(network, encoded, settings);
   const ofTrunk = vectorJacobianProduct(encoded, selectRows(keptGradient, rows), [...trunk.values()]);
   const part = accumulateAll(gradients, named(trunk, ofTrunk));
   const around = aroundParts(network, gradients, part, batchStatistics, settings, lossScale);
@@ -170,10 +171,15 @@ export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
 
 const named = (parameters: ReadonlyMap<string, Tensor>, gradients: readonly Tensor[]): Map<string, Tensor> => new Map([...parameters.keys()].map((name, index) => [name, gradients[index]]));
 
-/** The parameters that a tensor is computed from, by name. */
-function parametersBefore({ parameters }: Network, tensor: Tensor): Map<string, Tensor> {
+/** The parameters that learn and that a tensor is computed from, by name. */
+function parametersBefore(network: Network, tensor: Tensor, settings: OptimizerSettings): Map<string, Tensor> {
   const used = new Set(nodesBefore([tensor]).flatMap(({ inputs }) => inputs));
-  return new Map([...parameters.entries].map(([name, entry]): [string, Tensor] => [name, entry.tensor]).filter(([, parameter]) => used.has(parameter)));
+  return new Map([...learning(network, settings)].filter(([, parameter]) => used.has(parameter)));
+}
+
+/** The parameters of groups whose learning rate is not 0, by name. */
+function learning({ parameters }: Network, { groups }: OptimizerSettings): Map<string, Tensor> {
+  return new Map([...parameters.entries].filter(([name]) => groupOf(name, groups).learningRate !== 0).map(([name, { tensor }]) => [name, tensor]));
 }
 
 const accumulateAll = (gradients: Store, computed: ReadonlyMap<string, Tensor>): Node => demand([...computed].map(([name, one]) => accumulate(gradients.get(name), one)));
@@ -195,15 +201,21 @@ function aroundParts(network: Network, gradients: Store, accumulation: Node, bat
   return { begin, part, end: { updates, gate, gradients, moments, lossScale, hyper } };
 }
 
-/** d loss / d parameter by the parameter's name. */
-function parameterGradients({ parameters }: Network, loss: Tensor): Map<string, Tensor> {
-  const names = [...parameters.entries.keys()];
-  const computed = gradient(loss, names.map((name) => parameters.get(name)));
-  return new Map(names.map((name, index) => [name, computed[index]]));
+/** d loss / d parameter by the parameter's name, of those that learn. */
+function parameterGradients(network: Network, loss: Tensor, settings: OptimizerSettings): Map<string, Tensor> {
+  const parameters = learning(network, settings);
+  return named(parameters, gradient(loss, [...parameters.values()]));
+}
+
+/** A store's entries in their order: those computed, and 0 for the others, which the optimiser reads as well. */
+function withZeros(store: Store, computed: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map([...store.entries].map(([name, { tensor }]) => [name, computed.get(name) ?? fill(tensor.shape, 0)]));
 }
 
 function statisticsUpdate({ statistics, settings }: Network, running: Store, batchStatistics: BatchStatistics, gate: Tensor): Node {
-  return interpolateUpdate(running.flat, pack(batchStatistics, statistics.like('batch statistics')), settings.batchNormMomentum, gate);
+  // What normalises by its running statistics leaves them: they follow themselves.
+  const followed = new Map([...running.entries].map(([name, { tensor }]) => [name, batchStatistics.get(name) ?? tensor]));
+  return interpolateUpdate(running.flat, pack(followed, statistics.like('batch statistics')), settings.batchNormMomentum, gate);
 }
 
 /** @param gradients in the layout of the parameters */
@@ -236,10 +248,15 @@ function optimizerUpdate(
 function groupTensors(parameters: Store, groups: readonly ParameterGroup[]): { readonly group: Tensor; readonly groupSettings: Tensor } {
   const blocks = new Uint32Array(parameters.length / ARENA_BLOCK);
   for (const [name, { tensor, offset }] of parameters.entries) {
-    const index = groups.findIndex(({ matches }) => matches(name));
-    if (index < 0) throw new RangeError(`parameter ${name} belongs to no group of the optimiser; let the last group match everything`);
-    blocks.fill(index, offset / ARENA_BLOCK, Math.ceil((offset + tensor.length) / ARENA_BLOCK));
+    blocks.fill(groups.indexOf(groupOf(name, groups)), offset / ARENA_BLOCK, Math.ceil((offset + tensor.length) / ARENA_BLOCK));
   }
   const settings = Float32Array.from(groups.flatMap(({ learningRate, weightDecay }) => [learningRate, weightDecay, 1, 0]));
   return { group: constant('parameter groups', [blocks.length], blocks), groupSettings: constant('group settings', [settings.length], settings) };
+}
+
+/** @throws RangeError where no group matches */
+function groupOf(name: string, groups: readonly ParameterGroup[]): ParameterGroup {
+  const found = groups.find(({ matches }) => matches(name));
+  if (found === undefined) throw new RangeError(`parameter ${name} belongs to no group of the optimiser; let the last group match everything`);
+  return found;
 }

@@ -17,9 +17,9 @@ export interface PretrainedResNet50 {
   readonly prefix: string;
   /** Of the channels; 1 is the network of the paper. */
   readonly width: number;
-  /** Tensors of the trunk that the file does not have. */
+  /** Tensors of the trunk that are drawn anew: those that the file does not have, and the batch norms after convolutions that it does not have. */
   readonly absent: readonly string[];
-  /** Tensors of the file that are none of a ResNet50's, as the file calls them. */
+  /** Tensors of the file that have no use here, as the file calls them: none of a ResNet50's, or of a batch norm whose convolution is absent. */
   readonly unused: readonly string[];
   /** What the file says of itself; undefined where it says nothing. */
   readonly stride: ResNet50Settings['stride'] | undefined;
@@ -27,8 +27,11 @@ export interface PretrainedResNet50 {
   readonly input: InputConvention | undefined;
 }
 
-/** Convolutions that are absent though a batch norm's running statistics are there, which then are of what is gone. */
-export const absentConvolutions = ({ absent }: Pick<PretrainedResNet50, 'absent'>): readonly string[] => absent.filter((name) => /(^|\.)(conv\d|downsample\.0)\.weight$/.test(name));
+/** The batch norm after a convolution, by the name of its weight; undefined for another tensor. */
+function normAfter(name: string): string | undefined {
+  const found = /^(.*?)(?:conv(\d)|downsample\.0)\.weight$/.exec(name);
+  return found === null ? undefined : `${found[1]}${found[2] === undefined ? 'downsample.1' : `bn${found[2]}`}`;
+}
 
 export interface PretrainedOptions {
   /** What stands before the names of the network that is meant, where the file holds several. Default: found. */
@@ -70,7 +73,10 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
     if (expected !== undefined && !sameShape(shape, expected)) misshapen.push(`${called}: the file has [${shape.join(', ')}], a ResNet50 of width ${width} has [${expected.join(', ')}]`);
     else state.set(name, { shape, values: floatsOf(tensor, called) });
   };
-  for (const [name, shape] of shapes) take(name, nameInFile(name), shape);
+  // What a batch norm learned of a convolution that is not there says nothing of the one that is drawn in its place: pretrained
+  // shifts after random weights leave most of their channels below 0 (docs/method.md has the figures).
+  const withoutConvolution = [...shapes.keys()].filter((name) => !file.tensors.has(nameInFile(name))).flatMap((name) => normAfter(name) ?? []);
+  for (const [name, shape] of shapes) if (!withoutConvolution.some((norm) => name.startsWith(`${norm}.`))) take(name, nameInFile(name), shape);
   const absent = [...shapes.keys()].filter((name) => !state.has(name));
   // A classifier means something on the features that it was trained on, and a trunk with new tensors has others.
   const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix);
@@ -81,7 +87,8 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
   }
 
   const unused = names.filter((name) => !used.has(name));
-  const foreign = unused.filter((name) => name.startsWith(prefix) && isOfTrunk(name.slice(prefix.length), numbered));
+  const known = new Set([...shapes.keys()].map(nameInFile));
+  const foreign = unused.filter((name) => !known.has(name) && name.startsWith(prefix) && isOfTrunk(name.slice(prefix.length), numbered));
   if (misshapen.length > 0 || foreign.length > 0) {
     fail(`it is of another network than a ResNet50${listed('different shapes', misshapen)}${listed('tensors that a ResNet50 does not have', foreign)}`);
   }

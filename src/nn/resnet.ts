@@ -35,9 +35,24 @@ export interface ConvolutionLayer {
 /** Three convolutions, around which the input goes as it is or through a fourth. */
 export interface Bottleneck {
   readonly name: string;
+  /** 1 to 4, as layer1 to layer4. */
+  readonly stage: number;
   readonly layers: readonly [ConvolutionLayer, ConvolutionLayer, ConvolutionLayer];
   readonly shortcut: ConvolutionLayer | undefined;
 }
+
+export interface TrunkOptions {
+  /** So many stages act as at inference and let no gradient through, the stem with the first of them; 0 for none. */
+  readonly frozenStages?: number;
+  /** Hears of what comes out of the stem (conv1, with its normalisation and ReLU) and of each block (layer1.0, ...). */
+  readonly observe?: (name: string, output: Tensor) => void;
+}
+
+/** Whether a parameter or statistic belongs to the first `stages` stages of a ResNet50, to which the stem counts. */
+export const inFirstStages = (name: string, stages: number): boolean => {
+  const stage = /^(?:conv1|bn1|layer(\d))\./.exec(name);
+  return stage !== null && Number(stage[1] ?? 1) <= stages;
+};
 
 /**
  * ResNet50 without its classifier (He et al., CVPR 2016), with torchvision's parameter names.
@@ -72,6 +87,7 @@ export class ResNet50 {
         const [first, second] = strideIn === 'v1' ? [stride, 1] : [1, stride];
         blocks.push({
           name,
+          stage: stageIndex + 1,
           layers: [
             layer(`${name}.conv1`, `${name}.bn1`, 1, inputs, inner, first),
             layer(`${name}.conv2`, `${name}.bn2`, 3, inner, inner, second),
@@ -88,17 +104,17 @@ export class ResNet50 {
 
   /**
    * @param images [batch, height, width, 4]
-   * @param observe hears of what comes out of the stem (conv1, with its normalisation and ReLU) and of each block (layer1.0, ...)
    * @returns [batch, features]
    */
-  apply(pass: Pass, images: Tensor, observe?: (name: string, output: Tensor) => void): Tensor {
-    const run = (x: Tensor, { weight, norm, stride, padding }: ConvolutionLayer, end: { relu?: boolean; residual?: Tensor }): Tensor =>
-      pass.convolutionBatchNorm(x, weight, norm, { stride, padding, ...end });
+  apply(pass: Pass, images: Tensor, { frozenStages = 0, observe }: TrunkOptions = {}): Tensor {
+    const inStage = (stage: number) => (x: Tensor, { weight, norm, stride, padding }: ConvolutionLayer, end: { relu?: boolean; residual?: Tensor }): Tensor =>
+      pass.convolutionBatchNorm(x, weight, norm, { stride, padding, ...end }, stage <= frozenStages ? 'eval' : pass.mode);
 
-    const stem = run(images, this.stem, { relu: true });
+    const stem = inStage(1)(images, this.stem, { relu: true });
     observe?.('conv1', stem);
     let x = maxPool(stem, STEM_POOLING);
-    for (const { name, layers, shortcut } of this.blocks) {
+    for (const { name, stage, layers, shortcut } of this.blocks) {
+      const run = inStage(stage);
       const residual = shortcut === undefined ? x : run(x, shortcut, {});
       const inner = run(run(x, layers[0], { relu: true }), layers[1], { relu: true });
       x = run(inner, layers[2], { relu: true, residual });

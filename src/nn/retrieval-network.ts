@@ -71,10 +71,10 @@ export class RetrievalNetwork extends Network {
     return { features, batchStatistics, ...this.heads(encoded) };
   }
 
-  /** The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation. @returns encoded [batch, embedding] */
-  encode(images: Tensor, mode: BatchNormMode): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
+  /** The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation. @param frozenStages as TrunkOptions has it @returns encoded [batch, embedding] */
+  encode(images: Tensor, mode: BatchNormMode, frozenStages = 0): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
     const pass = new Pass(this, mode);
-    const features = this.trunk.apply(pass, images);
+    const features = this.trunk.apply(pass, images, { frozenStages });
     return { features, encoded: this.embedding.apply(features), batchStatistics: pass.batchStatistics };
   }
 

@@ -1,3 +1,4 @@
+import { initializeStore } from '../autodiff/initialize.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import type { Store } from '../autodiff/store.ts';
 import type { Shape } from '../autodiff/tensor.ts';
@@ -18,8 +19,8 @@ export class StateMismatchError extends Error {
 
 /** Draws all parameters from their initial distributions: equal bits on all adapters for equal seeds. */
 export async function initializeNetwork(network: Network, storage: Storage, seed: number): Promise<void> {
-  await storage.initialize(network.parameters, seed);
-  await storage.initialize(network.statistics, seed);
+  await initializeStore(storage, network.parameters, seed);
+  await initializeStore(storage, network.statistics, seed);
   // Weights of padding channels were drawn too; they multiply zeros, and are zero from here on.
   for (const [name, { fileShape, kind }] of network.layouts) {
     if (kind !== 'convolution' || fileShape[1] % 4 === 0) continue;

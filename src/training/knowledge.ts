@@ -111,6 +111,27 @@ export function retrievalStateFrom(state: State, embedding: number, teacherRow?:
   return result;
 }
 
+/**
+ * A retrieval network as the classifier that it is: with x = E features + b and logits = C x + c, the one layer fc = C E with the bias
+ * C b + c. So a network that was trained here can teach the next one.
+ * @param state of a RetrievalNetwork; one with a cosine classifier, whose logits are not linear in x, is given back as it is
+ * @returns trunk, fc.weight [classes, features], fc.bias [classes]
+ */
+export function classifierOf(state: State): State {
+  const [embedding, shift, classifier, bias] = ['embedding.weight', 'embedding.bias', 'classifier.weight', 'classifier.bias'].map((name) => state.get(name));
+  if (embedding === undefined || shift === undefined || classifier === undefined || bias === undefined) return state;
+  const [width, features] = embedding.shape;
+  const [classes] = classifier.shape;
+  const rows = new Matrix(Array.from({ length: classes }, (_, row) => Array.from(classifier.values.subarray(row * width, (row + 1) * width))));
+  const map = new Matrix(Array.from({ length: width }, (_, row) => Array.from(embedding.values.subarray(row * features, (row + 1) * features))));
+  const offsets = rows.mmul(Matrix.columnVector(Array.from(shift.values))).to1DArray();
+  return new Map<string, StateTensor>([
+    ...[...state].filter(([name]) => !/^(embedding|classifier|teacher)\./.test(name)),
+    ['fc.weight', { shape: [classes, features], values: Float32Array.from(rows.mmul(map).to1DArray()) }],
+    ['fc.bias', { shape: [classes], values: Float32Array.from(offsets, (offset, row) => offset + bias.values[row]) }],
+  ]);
+}
+
 /** For each class the teacher's row of the same name; undefined where the teacher does not know one of them. */
 export function teacherRows(classes: readonly string[], teacherClasses: readonly string[]): number[] | undefined {
   const row = new Map(teacherClasses.map((name, index) => [name, index]));

@@ -137,9 +137,10 @@ export function retrievalObjective(
   losses: RetrievalLosses,
   teacher: TeacherSignal | undefined,
   batchNorm: 'train' | 'frozen' = 'train',
+  frozenStages = 0,
 ): Objective {
   const encodeImages = (images: Tensor): ReturnType<EncodedObjective['encode']> => {
-    const { encoded, batchStatistics } = network.encode(images, batchNorm);
+    const { encoded, batchStatistics } = network.encode(images, batchNorm, frozenStages);
     return { encoded, batchStatistics, feeds: ({ images: pixels, transforms }) => ({ images: pixels, transforms }) };
   };
   const { count } = shape;

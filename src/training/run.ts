@@ -12,6 +12,7 @@ import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
 import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup } from '../nn/optimizers.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
+import { inFirstStages } from '../nn/resnet.ts';
 import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import { describeInitial, initializeNetwork, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
@@ -37,6 +38,8 @@ export interface RetrievalTraining {
   readonly pixels: PixelNormalization;
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
+  /** Stages of ResNet50 whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the first. */
+  readonly frozenStages: number;
   /** P and K of method.md: a batch holds P classes, of each K sketches and K photos. */
   readonly classesPerBatch: number;
   readonly imagesPerDomain: number;
@@ -77,6 +80,7 @@ export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
   pixels: IMAGENET_PIXELS,
   network: { ...DEFAULT_RESNET50, ...DEFAULT_NETWORK_SETTINGS, embedding: 512, classifier: 'linear' },
   batchNorm: 'train',
+  frozenStages: 0,
   classesPerBatch: 12,
   imagesPerDomain: 2,
   losses: DEFAULT_LOSSES,
@@ -153,6 +157,8 @@ export interface TrainRetrievalOptions {
   readonly signal?: AbortSignal;
   /** Bytes of device memory that training and validation may hold, parameters and moments included; what does not fit is recomputed. */
   readonly memoryBudget?: number;
+  /** Equal parts that each batch comes in, one after the other. Default: those of the run that is resumed; or as few as the budget allows. */
+  readonly microBatches?: number;
   /** Whether to time each kernel in one more step, whose effect on the weights is taken back. */
   readonly profile?: boolean;
 }
@@ -186,6 +192,7 @@ const RATE_WINDOW = 10;
  * Without a teacher (random starting weights, or a model that has none) the knowledge preservation loss is left out.
  * @throws NonFiniteError where a loss or gradient is not finite; what was given to `onCheckpoint` before is good
  * @throws CheckpointError, StateMismatchError, DatasetError where weights, checkpoint or data do not fit
+ * @throws MemoryBudgetError, MicroBatchError where there is no such training
  */
 export async function trainRetrieval(options: TrainRetrievalOptions): Promise<TrainedRetrieval> {
   const { device, dataset, training, resume, onLog, onProgress, signal } = options;
@@ -194,7 +201,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, schedule, precision } = training;
   const settings = JSON.parse(JSON.stringify(training)) as Json;
   const data = await describeData(dataset);
-  if (resume !== undefined) requireSameRun(resume, { settings, data });
+  if (resume !== undefined) {
+    requireSameRun(resume, { settings, data });
+    requireSameParts(resume, options.microBatches);
+  }
 
   const choices = new RecordedChoices(options.chooser, choicesIn(resume?.file));
   const storage = new Storage(device, choices);
@@ -208,7 +218,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels, precision };
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
-    const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm);
+    const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm, training.frozenStages);
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;
     let validationBatch = validating ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
@@ -221,6 +231,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
         schedule,
         steps,
         memoryBudget: options.memoryBudget,
+        microBatches: options.microBatches ?? partsIn(resume?.file),
         beside: validating ? [await planEmbeddings(model, validationBatch)] : [],
         onProgress: (done, total) => onProgress?.('pipelines', done, total),
         onSubmit: () => occupancy.submitted(),
@@ -231,10 +242,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       validationBatch = 1;
       return createTrainer();
     });
-    if (resume !== undefined) {
-      requireSameParts(resume, trainer.memory);
-      restoreCheckpoint(resume.file, trainer, network, storage);
-    }
+    if (resume !== undefined) restoreCheckpoint(resume.file, trainer, network, storage);
     clock.lap('preparation');
 
     let best = bestOf(resume?.file);
@@ -431,7 +439,7 @@ function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier
 }
 
 /** The optimiser with its groups of parameters. */
-export function optimizerOf({ optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
+export function optimizerOf({ frozenStages, optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
   const settings = kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
   const isTrunk = (name: string): boolean => TRUNK_PARAMETER.test(name);
   const isWeight = (name: string): boolean => (layouts.get(name)?.fileShape.length ?? 0) > 1;
@@ -440,7 +448,8 @@ export function optimizerOf({ optimizer: { kind, weightDecay, decayed, trunkRate
     const undecayed = { matches: (name: string) => ofPart(name) && !isWeight(name), learningRate, weightDecay: 0 };
     return [...(decayed === 'weights' ? [undecayed] : []), { matches: ofPart, learningRate, weightDecay }];
   });
-  return { ...settings, groups };
+  const frozen = { matches: (name: string) => inFirstStages(name, frozenStages), learningRate: 0, weightDecay: 0 };
+  return { ...settings, groups: frozenStages > 0 ? [frozen, ...groups] : groups };
 }
 
 /** What identifies the training data, wherever it lies: counts, and a digest over its samples. */
@@ -459,11 +468,14 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
   }
 }
 
-/** @throws CheckpointError where the memory budget is another one, so that a batch would come in other parts */
-function requireSameParts({ file, name }: { readonly file: ModelFile; readonly name: string }, { microBatches }: MemoryReport): void {
-  const before = file.about.microBatches ?? 1;
-  if (before === microBatches) return;
-  throw new CheckpointError(`${name} was trained with its batch in ${JSON.stringify(before)} parts, and within this memory budget it would come in ${microBatches}, which gives other numbers; give the run's own budget (--memory-budget), or start a new training from its weights (--weights)`);
+/** The parts that a batch came in when this checkpoint was written. */
+const partsIn = (file: ModelFile | undefined): number | undefined => (file === undefined ? undefined : typeof file.about.microBatches === 'number' ? file.about.microBatches : 1);
+
+/** @throws CheckpointError where a batch should come in other parts than before, which gives other numbers */
+function requireSameParts({ file, name }: { readonly file: ModelFile; readonly name: string }, microBatches: number | undefined): void {
+  const before = partsIn(file);
+  if (microBatches === undefined || microBatches === before) return;
+  throw new CheckpointError(`${name} was trained with its batch in ${before} ${before === 1 ? 'part' : 'parts'}, and ${microBatches} would give other numbers; leave --accumulate out, or start a new training from its weights (--weights)`);
 }
 
 /** Where two descriptions differ, a line each, such as "losses.margin: 0.2 then, 0.5 now". @param ignored keys that do not matter */

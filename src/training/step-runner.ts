@@ -17,9 +17,16 @@ export interface StepOptions {
   readonly lossScaling?: LossScaling;
   /** Bytes of device memory that the training may hold, parameters and moments included. */
   readonly memoryBudget?: number;
+  /** Equal parts that a batch comes in. Default: as few as the budget allows. */
+  readonly microBatches?: number;
   /** Plans of other programs on the storage, such as validation's, whose memory counts too. */
   readonly beside?: readonly Plan[];
   readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A batch that does not come in so many parts. */
+export class MicroBatchError extends Error {
+  override readonly name = 'MicroBatchError';
 }
 
 /** What a step gives back: the loss, the objective's reported values, the gate of its update, and the loss scale after it. */
@@ -37,14 +44,19 @@ export interface StepRunner {
 
 /**
  * The programs for a step. What does not fit into the budget is recomputed; where that is not enough, the batch comes in as few
- * equal micro-batches as fit. Recomputation changes no bit; micro-batches are normalised each by its own statistics.
- * @throws MemoryBudgetError that names the least budget
+ * equal micro-batches as fit, unless it is said in how many. Recomputation changes no bit; micro-batches are normalised each by its
+ * own statistics.
+ * @throws MemoryBudgetError that names the least budget, MicroBatchError where the batch does not come in so many parts
  */
 export async function stepRunner(options: StepOptions): Promise<StepRunner> {
-  const { count, ofCount, encoded } = options.objective;
+  const { objective: { count, ofCount, encoded }, microBatches: wanted } = options;
   const inParts = ofCount !== undefined ? microBatches : encoded !== undefined ? encodedMicroBatches : undefined;
+  const possible = inParts === undefined ? [1] : divisors(count);
+  if (wanted !== undefined && !possible.includes(wanted)) {
+    throw new MicroBatchError(`a batch of ${count} images comes in ${possible.join(', ')} equal parts${inParts === undefined ? ' for this loss' : ''}, and not in ${wanted}`);
+  }
   const refusals: MemoryBudgetError[] = [];
-  for (const parts of inParts === undefined ? [1] : divisors(count)) {
+  for (const parts of wanted === undefined ? possible : [wanted]) {
     try {
       return parts === 1 || inParts === undefined ? await wholeBatch(options) : await inParts(options, parts);
     } catch (error) {
@@ -52,7 +64,8 @@ export async function stepRunner(options: StepOptions): Promise<StepRunner> {
       refusals.push(error);
     }
   }
-  const reason = inParts === undefined ? ', for a loss that needs its whole batch at once and cannot come in micro-batches' : '';
+  const needsWhole = inParts === undefined ? ', for a loss that needs its whole batch at once and cannot come in micro-batches' : '';
+  const reason = wanted === undefined ? needsWhole : `, with the batch in ${wanted} ${wanted === 1 ? 'part' : 'parts'}`;
   throw new MemoryBudgetError(options.memoryBudget ?? 0, Math.min(...refusals.map(({ minimum }) => minimum)), reason);
 }
 

@@ -108,7 +108,7 @@ async function stepProgram({ device, chooser, training, classes, teacherClasses 
   }
   const batch = randomBatch(training, classes);
   const shape = { count: batch.labels.length, sourceSize: training.imageSize, size: training.imageSize, pixels: training.pixels };
-  const objective = retrievalObjective(network, shape, training.losses, signal, training.batchNorm);
+  const objective = retrievalObjective(network, shape, training.losses, signal, training.batchNorm, training.frozenStages);
   const update = trainingUpdate(network, objective.loss, objective.batchStatistics, optimizerOf(training, network));
   const program = await Program.compile(storage, { outputs: { loss: objective.loss, gate: update.gate }, updates: update.updates });
   const feeds = { ...objective.feeds(batch), optimizer: update.hyper(1e-9, 1) };

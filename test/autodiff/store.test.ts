@@ -4,6 +4,7 @@ import { relu } from '../../src/autodiff/ops/pointwise.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
+import { initializeStore } from '../../src/autodiff/initialize.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { Store, STORE_ALIGNMENT } from '../../src/autodiff/store.ts';
 import { constant, input, ShapeError, Tensor } from '../../src/autodiff/tensor.ts';
@@ -71,7 +72,7 @@ test('what is written is read, and neighbours are left alone', async () => {
 test('initial values depend on the seed and the name alone, and gaps stay zero', async () => {
   const storage = new Storage(await testDevice());
   const store = threeEntries();
-  await storage.initialize(store, 11);
+  await initializeStore(storage, store, 11);
   const flat = await storage.read(store.flat);
   assert.is(flat[0], 7);
   assert.equal(flat.slice(1, 64), new Float32Array(63));
@@ -81,11 +82,11 @@ test('initial values depend on the seed and the name alone, and gaps stay zero',
   const other = new Store('another layout');
   other.add('vector', [64], { kind: 'uniform', bound: 0.5 });
   other.add('renamed', [10, 13], { kind: 'normal', deviation: 2 });
-  await storage.initialize(other, 11);
+  await initializeStore(storage, other, 11);
   assert.equal(await storage.read(other.get('vector')), await storage.read(store.get('vector')));
   assert.not.equal(await storage.read(other.get('renamed')), await storage.read(store.get('matrix')));
   const before = await storage.read(store.get('matrix'));
-  await storage.initialize(store, 12);
+  await initializeStore(storage, store, 12);
   assert.not.equal(await storage.read(store.get('matrix')), before);
   storage.destroy();
 });

@@ -62,8 +62,20 @@ test('GEMM-shaped kernels are held against the best plain product, whichever var
 });
 
 test('a summary says which products fall short of 70 % of the best', () => {
-  assert.is(productSummary(products), 'Best product of matrices: 100.0 GFLOP/s (gemm square, better).\nOf the best product, 2 of 3 GEMM-shaped problems reach 70 %; below: gemm square 50 %.');
-  assert.is(productSummary(products.slice(2)), '');
+  assert.is(
+    productSummary(products, ceilings),
+    'Best product of matrices in f32: 100.0 GFLOP/s (gemm square, better).\nOf it, 2 of 3 GEMM-shaped problems reach 70 %; below: gemm square 50 % (compute, 50 % of the roofline).',
+  );
+  assert.is(productSummary(products.slice(2), ceilings), '');
+});
+
+test('products of 16-bit floats are held against one another', () => {
+  const halves = [result({ kernel: 'gemm_f16', product: 'plain', type: 'f16', samples: [20] }), result({ kernel: 'gemm_f16', problem: '3x3', product: 'implicit', type: 'f16', samples: [10] })];
+  const [single, half, ...rest] = productSummary([...products, ...halves], ceilings).split('\n\n');
+  assert.is(single, productSummary(products, ceilings));
+  assert.is(half, 'Best product of matrices in f16: 10.0 GFLOP/s (gemm_f16 p, v).\nOf it, 2 of 2 GEMM-shaped problems reach 70 %.');
+  assert.equal(rest, []);
+  assert.match(kernelTables([...products, ...halves], ceilings), /^3x3 .* 200% +v/m);
 });
 
 test('a convolution of 1x1 that touches every pixel is a plain product', () => {

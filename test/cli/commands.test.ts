@@ -114,6 +114,14 @@ test('train: numbers that explode end the run with step and op, and leave the la
   for (const { values } of state.values()) assert.ok(values.every(Number.isFinite));
 });
 
+test('train: a batch comes in as many micro-batches as are asked for', async () => {
+  const { code, stderr } = await run('train', ...tiny(), '--steps', '1', '--accumulate', '2', '--out', at('parts'));
+  assert.is(code, 0, stderr);
+  assert.match(stderr, /2 micro-batches, each normalised by its own statistics, each encoded twice/);
+  const [{ memory }] = (await logLines('parts')).filter(({ event }) => event === 'start') as { memory: { microBatches: number } }[];
+  assert.is(memory.microBatches, 2);
+});
+
 test('train: what cannot be done is said', async () => {
   const refused = async (message: RegExp, ...words: string[]): Promise<void> => {
     const { code, stderr } = await run('train', ...words);
@@ -124,6 +132,7 @@ test('train: what cannot be done is said', async () => {
   await refused(/--seed 5: the run was begun with 0, and a resumed run keeps its settings/, '--resume', at('unbroken'), '--seed', '5');
   await refused(/--precision f16: the run was begun with f32, and a resumed run keeps its settings/, '--resume', at('unbroken'), '--precision', 'f16');
   if ((await testDevice()).traits.f16 !== true) await refused(/--precision f16: .* has no 16-bit floats \(shader-f16\)/, ...tiny(), '--precision', 'f16', '--out', at('new'));
+  await refused(/--accumulate: a batch of 4 images comes in 1, 2, 4 equal parts, and not in 3/, ...tiny(), '--accumulate', '3', '--out', at('new'));
   await refused(/--resume: .*nothing does not exist/, '--resume', at('nothing'));
   await refused(/shapes holds no checkpoint/, '--resume', at('shapes'));
   await refused(/model.safetensors holds a model for use/, '--resume', at('unbroken', 'model.safetensors'));

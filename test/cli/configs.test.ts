@@ -36,6 +36,14 @@ for (const name of names) {
   });
 }
 
+test('the recipe of the trial on two cores parses, and marks every choice', async () => {
+  const content = (await readJsonFile(new URL('trials/sketchy2-cpu.json', folder).pathname)) as Record<string, unknown>;
+  const options = resolveOptions(ABLATE_OPTIONS, readConfiguration(ABLATE_OPTIONS, content, 'sketchy2-cpu'));
+  assert.equal([options.size, options.frozenStages, options.steps], [112, 3, 100]);
+  const marked = Object.keys(content.reconstructed as object);
+  assert.equal([...marked, 'reconstructed', 'split'].sort(), Object.keys(content).sort());
+});
+
 test('the recipe builds: network, objective, gradient and update', () => {
   const network = new RetrievalNetwork({ ...PAPER_RECIPE.network, classes: 104, teacherClasses: 1000 });
   const shape = { count: 48, sourceSize: 224, size: 224 };

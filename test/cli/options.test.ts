@@ -86,6 +86,7 @@ const refusals: readonly { readonly title: string; readonly words: readonly stri
   { title: 'a number out of bounds', words: ['train', '--size', '4'], message: /--size: a whole number, at least 32, at most 1024 is needed, and it is 4/ },
   { title: 'a word that is no choice', words: ['train', '--mining', 'gold'], message: /--mining: "gold" is none of hardest, semi-hard, random/ },
   { title: 'a budget that is no amount', words: ['train', '--memory-budget', '2 gigs'], message: /--memory-budget: a number of bytes is needed, such as 900M, 2G or 1.5GiB, and it is "2 gigs"/ },
+  { title: 'no micro-batch', words: ['train', '--accumulate', '0'], message: /--accumulate: a whole number, at least 1 is needed, and it is 0/ },
   { title: 'a budget of nothing', words: ['train'], config: '{"memory-budget": 0}', message: /config.json, memory-budget: a number of bytes is needed/ },
   { title: 'cutoffs that are no counts', words: ['evaluate', '--cutoffs', '10,,20'], message: /--cutoffs: whole numbers above 0 are needed, such as 1,10,100,200, and it is "10,,20"/ },
   { title: 'a cutoff of 0 in a configuration', words: ['evaluate'], config: '{"cutoffs": [0]}', message: /config.json, cutoffs: whole numbers above 0 are needed/ },

@@ -56,7 +56,7 @@ test('v1 strides, epsilon, blue first, 0..255: every block as close to float64 a
   const network = new Network(said);
   const trunk = new ResNet50(network, said);
   const outputs: Record<string, Tensor> = {};
-  trunk.apply(new Pass(network, 'eval'), imageInput({ count: batch, sourceSize: size, size, pixels: pixelsIn(about, 'caffe.safetensors') }), (name, output) => (outputs[name] = output));
+  trunk.apply(new Pass(network, 'eval'), imageInput({ count: batch, sourceSize: size, size, pixels: pixelsIn(about, 'caffe.safetensors') }), { observe: (name, output) => (outputs[name] = output) });
   const storage = new Storage(await testDevice());
   const program = await Program.compile(storage, { outputs });
   writeState(network, storage, state);

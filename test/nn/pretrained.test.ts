@@ -66,9 +66,11 @@ test('what is absent and what is not used is listed, and batch counters are neit
     ['layer4.1.bn1.num_batches_tracked', { dtype: 'I64', shape: [], data: new BigInt64Array(1) }],
     ['projector.0.weight', tensor([2, 2])],
   ]);
-  assert.equal(found.absent, ['layer4.1.conv1.weight', 'layer4.1.conv2.weight', 'layer4.1.conv3.weight']);
-  // A classifier of features that are no more.
-  assert.equal([...found.unused].sort(), ['fc.bias', 'fc.weight', 'projector.0.weight']);
+  // With a convolution its batch norm begins anew.
+  const norms = [1, 2, 3].map((index) => ['weight', 'bias', 'running_mean', 'running_var'].map((suffix) => `layer4.1.bn${index}.${suffix}`));
+  assert.equal(found.absent, [1, 2, 3].flatMap((index) => [`layer4.1.conv${index}.weight`, ...norms[index - 1]]));
+  // And a classifier of features that are no more.
+  assert.equal([...found.unused].sort(), [...norms.flat(), 'fc.bias', 'fc.weight', 'projector.0.weight'].sort());
   assert.not.ok(found.state.has('fc.weight'));
 });
 

@@ -7,15 +7,29 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
-import { build as bundle } from 'esbuild';
+import sharp, { type Sharp } from 'sharp';
 import { build as buildPage } from 'vite';
+import { bundle, describeBundle, largestModules, PAGES } from '../../scripts/page-bundles.ts';
 import { adapterEnvironment } from '../../src/platform/adapter.ts';
+import { decodeImage } from '../../src/platform/node/images.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { openPage, serve } from '../support/web-page.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const execute = promisify(execFile);
-/** The aim is 60 kB; what is above it are the gradient rules, which every op carries beside its forward rule. */
-const MOST_GZIPPED_BYTES = 75_000;
+const DECODER_PAGE = '<!doctype html><script type="importmap">{ "imports": { "sketchgrad/browser": "./node_modules/sketchgrad/dist/src/platform/browser/index.js" } }</script>';
+
+/** Waves and an edge, in colours that need not be opaque. */
+function testPicture(width: number, height: number, alpha: boolean): Sharp {
+  const data = Buffer.alloc(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const edge = 3 * x > width + y ? 90 : 0;
+      data.set([130 + 120 * Math.sin(x / 5), 130 + 120 * Math.sin((x + 2 * y) / 11), (x * y + edge) % 256, alpha ? (7 * x + 3 * y) % 256 : 255], 4 * (y * width + x));
+    }
+  }
+  return sharp(data, { raw: { width, height, channels: 4 } });
+}
 
 let folder: string;
 let archive: string;
@@ -42,6 +56,11 @@ test('publint and arethetypeswrong find nothing', async () => {
   await execute(bin('attw'), [archive, '--profile', 'esm-only']);
 });
 
+test('the API reference leaves out no type that it names', async () => {
+  // A warning is an error, see typedoc.json.
+  await execute(process.execPath, [path.join(root, 'node_modules/typedoc/bin/typedoc'), '--emit', 'none'], { cwd: root }).catch(({ stdout, stderr }: { stdout: string; stderr: string }) => assert.unreachable(`${stdout}${stderr}`));
+});
+
 test('its types hold, for bundlers and for Node', async () => {
   await writeFile(at('use.ts'), [
     "import { Device, Program, Storage } from 'sketchgrad/engine';",
@@ -62,26 +81,74 @@ test('its types hold, for bundlers and for Node', async () => {
   }
 });
 
-test(`engine and inference of ResNet50 are below ${MOST_GZIPPED_BYTES / 1000} kB for a page, with nothing of Node in them`, async () => {
-  await writeFile(at('page.js'), [
-    "import { openDevice, decodeImage } from 'sketchgrad/browser';",
-    "import { parseModel, openRetrievalModel, modelEmbeddings } from 'sketchgrad/retrieval';",
-    'const model = openRetrievalModel(await openDevice(), await parseModel(new Uint8Array(await (await fetch("model.safetensors")).arrayBuffer()), "model"), "model");',
-    'const rows = await modelEmbeddings(model, 1);',
-    'console.log(await rows.compute([{ domain: "photo", className: "", name: "" }], { read: (_, size) => decodeImage(new Blob(), size) }));',
-  ].join('\n'));
-  // esbuild without configuration: an import of a Node module would be an error.
-  const { outputFiles } = await bundle({ entryPoints: [at('page.js')], bundle: true, minify: true, format: 'esm', platform: 'browser', write: false, absWorkingDir: folder });
-  const size = gzipSync(outputFiles[0].contents, { level: 9 }).length;
-  console.log(`${size} bytes gzipped`);
-  assert.ok(size < MOST_GZIPPED_BYTES, `${size} bytes`);
-});
+for (const page of PAGES) {
+  test(`a page bundles ${page.title}, with nothing of Node in it`, async () => {
+    const made = await bundle(page, folder);
+    console.log(describeBundle(page, made));
+    assert.ok(made.gzippedBytes < (page.limit ?? Infinity), `${describeBundle(page, made)}\n${largestModules(made, 20)}`);
+    assert.is(/_gradient\w*\.wgsl/.test(made.code), page.differentiates);
+  });
+}
 
 test('Vite takes it as it is, in a worker too', async () => {
   await writeFile(at('index.html'), '<script type="module" src="./main.js"></script>');
   await writeFile(at('main.js'), 'new Worker(new URL("./worker.js", import.meta.url), { type: "module" });');
   await writeFile(at('worker.js'), "import { openDevice } from 'sketchgrad/platform'; import { trainRetrieval } from 'sketchgrad'; console.log(openDevice, trainRetrieval);");
   await buildPage({ root: folder, configFile: false, logLevel: 'error', worker: { format: 'es' } });
+});
+
+test('the page of docs/page.md, twenty lines without a bundler, works as printed', async () => {
+  const printed = /```html\n(.*?)\n```/s.exec(await readFile(path.join(root, 'docs/page.md'), 'utf8'))?.[1] ?? '';
+  assert.ok(printed !== '' && printed.split('\n').length <= 20, `${printed.split('\n').length} lines`);
+  const files = new Set<string>();
+  await writeFile(at('index.html'), printed);
+  const site = await serve(folder);
+  const browser = await launchChromium();
+  try {
+    const { page, errors } = await openPage(browser, 'about:blank');
+    page.on('response', (response) => files.add(response.url()));
+    await page.goto(site.address);
+    await page.waitForFunction(() => document.querySelector('pre')?.textContent?.includes('step 151:'));
+    const losses = [...(await page.innerText('pre')).matchAll(/^step \d+: mean squared error (\S+)$/gm)].map(([, loss]) => Number(loss));
+    assert.is(losses.length, 4);
+    assert.ok(losses[3] < 0.1 * losses[0], `errors ${losses.join(', ')}`);
+    console.log(`${files.size} files, errors ${losses.join(', ')}`);
+    // The browser asks for an icon of its own accord.
+    assert.equal(errors.filter((message) => !message.includes('404')), []);
+    // What it painted is what it prints: the squares' colours, up to a few of these errors.
+    const apart = await page.evaluate(() => {
+      const [left, right] = [...document.querySelectorAll('canvas')].map((canvas) => canvas.getContext('2d')?.getImageData(0, 0, 32, 32).data ?? new Uint8ClampedArray());
+      return left.reduce((sum, value, i) => sum + ((value - right[i]) / 255) ** 2, 0) / left.length;
+    });
+    assert.ok(apart < 2 * losses[3], `the squares of the painted errors have the mean ${apart}`);
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
+test('its decoder gives a page the pixels that it gives Node, also of large and see-through pictures', async () => {
+  await writeFile(at('index.html'), DECODER_PAGE);
+  const site = await serve(folder);
+  const browser = await launchChromium({ webgpu: false });
+  try {
+    const { page } = await openPage(browser, site.address);
+    for (const [width, height] of [[32, 32], [96, 96], [600, 600], [1000, 333], [17, 5]]) {
+      for (const alpha of [false, true]) {
+        const picture = await testPicture(width, height, alpha).png().toBuffer();
+        const pixels = await page.evaluate(async (base64) => {
+          const { decodeImage } = (await import('sketchgrad/browser' as string)) as { decodeImage(picture: Blob, size: number): Promise<Uint8Array> };
+          return [...(await decodeImage(await (await fetch(`data:image/png;base64,${base64}`)).blob(), 32))];
+        }, picture.toString('base64'));
+        const here = [...(await decodeImage(picture, 32, 'the picture'))];
+        const other = here.filter((value, i) => value !== pixels[i]).length;
+        assert.is(other, 0, `${width} x ${height}${alpha ? ', see-through' : ''}: ${other} of ${here.length} values differ`);
+      }
+    }
+  } finally {
+    await browser.close();
+    await site.close();
+  }
 });
 
 test('in Node it trains; dispose gives everything back, and a new engine can follow', async () => {

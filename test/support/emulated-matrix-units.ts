@@ -22,7 +22,7 @@ export function emulated(call: KernelCall, { subgroupSize }: AdapterTraits, libr
     dispatches: call.dispatches.map((dispatch): Dispatch => {
       if (!isByMatrixUnits(dispatch)) return dispatch;
       const features = dispatch.features?.filter((feature) => feature !== 'chromium_experimental_subgroup_matrix');
-      return { ...dispatch, features, libraries: [library], constants: { ...dispatch.constants, LANES: subgroupSize } };
+      return { ...dispatch, features, libraries: dispatch.libraries?.map((each) => (each === shaders.matrix_units ? library : each)), constants: { ...dispatch.constants, LANES: subgroupSize } };
     }),
   };
 }

@@ -145,4 +145,30 @@ test('parameter groups: a trunk at rate 0 stays, and decay is left off biases an
   assert.is(movedBy('layer4.2.bn3.bias'), 0);
 });
 
+test('frozen stages keep weights and statistics, in micro-batches too; what follows them learns as before', async () => {
+  const start = await teacher;
+  const trained = async (changes: Partial<typeof training>, microBatches?: number): Promise<ModelFile['state']> => (await train({ start, training: { ...training, ...changes }, microBatches })).file.state;
+  const moved = (state: ModelFile['state'], name: string): Float32Array => state.get(name)!.values.map((value, i) => value - start.file.state.get(name)!.values[i]);
+  const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  const trunk = [...start.file.state.keys()].filter((name) => !name.startsWith('fc.'));
+  const isFrozen = (name: string): boolean => /^(conv1|bn1|layer[12])\./.test(name);
+  assert.ok(trunk.filter(isFrozen).length > 100);
+  for (const microBatches of [undefined, 2]) {
+    const state = await trained({ frozenStages: 2 }, microBatches);
+    assert.equal(trunk.filter((name) => moved(state, name).every((change) => change === 0)), trunk.filter(isFrozen));
+  }
+
+  // Under running statistics throughout, the frozen stages are the same function of the images, folded or not: what follows gets the same gradients but
+  // for rounding, which some 50 layers amplify to some 50 sqrt(K) eps of a gradient's length; one more sign at a ReLU would be far more than that for no tensor as a whole.
+  const plain = { batchNorm: 'frozen', steps: 1, optimizer: { ...training.optimizer, kind: 'sgd', momentum: 0 } } as const;
+  const [all, some] = [await trained(plain), await trained({ ...plain, frozenStages: 2 })];
+  for (const name of trunk.filter((tensor) => !isFrozen(tensor) && !tensor.includes('running'))) {
+    const [expected, actual] = [moved(all, name), moved(some, name)];
+    const length = Math.sqrt(dot(expected, expected));
+    assert.ok(length > 0, name);
+    const difference = expected.map((value, i) => value - actual[i]);
+    assert.ok(Math.sqrt(dot(difference, difference)) <= 1e-2 * length, name);
+  }
+});
+
 test.run();

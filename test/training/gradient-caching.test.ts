@@ -18,10 +18,10 @@ import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Network, Pass, type BatchNormMode } from '../../src/nn/layers.ts';
 import { sgdSettings } from '../../src/nn/optimizers.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
-import { CheckpointError, type ModelFile } from '../../src/training/checkpoint.ts';
+import { CheckpointError } from '../../src/training/checkpoint.ts';
 import type { EncodedObjective, Objective } from '../../src/training/objectives.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
-import { interleaved, stepRunner, type StepRunner } from '../../src/training/step-runner.ts';
+import { interleaved, MicroBatchError, stepRunner, type StepRunner } from '../../src/training/step-runner.ts';
 import { NonFiniteError, Trainer } from '../../src/training/trainer.ts';
 import { countBuffers } from '../support/counted-buffers.ts';
 import { testDevice } from '../support/device.ts';
@@ -266,19 +266,59 @@ test('a micro-batch that is not finite changes neither weights nor statistics, a
   storage.destroy();
 });
 
-test('a retrieval training keeps to a budget that the whole batch cannot', async () => {
+test('so many micro-batches as are asked for: the bits of those that a budget asks for', async () => {
+  const bits = async (made: (one: Setting) => Promise<StepRunner>) => {
+    const one = await setting('train');
+    const runner = await made(one);
+    assert.is(runner.report.microBatches, 2);
+    const { loss } = await (await runner.submit(batchOf(0), runner.update.hyper(0.05, 1))).results;
+    const stores = await Promise.all([one.network.parameters, one.network.statistics].map(async (store) => bitsOf(await one.storage.read(store.flat))));
+    runner.destroy();
+    one.storage.destroy();
+    return [bitsOf(loss), ...stores];
+  };
+  const asked = await bits(({ storage, objective }) => stepRunner({ storage, objective, optimizer: settings, microBatches: 2 }));
+  assert.equal(asked, await bits((one) => runnerInParts(one, 'below whole')));
+});
+
+test('parts in which a batch does not come are refused, and a budget is not met by others than were asked for', async () => {
+  const { storage, objective } = await setting('train');
+  const refused = (options: Partial<Parameters<typeof stepRunner>[0]>): Promise<Error> =>
+    stepRunner({ storage, objective, optimizer: settings, ...options }).then(() => new Error('it was made'), (reason: Error) => reason);
+  const uneven = await refused({ microBatches: 3 });
+  assert.instance(uneven, MicroBatchError);
+  assert.is(uneven.message, 'a batch of 8 images comes in 1, 2, 4, 8 equal parts, and not in 3');
+  assert.match((await refused({ microBatches: 2, objective: { ...objective, encoded: undefined } })).message, /comes in 1 equal parts for this loss, and not in 2/);
+  const least = await minimumOf(stepRunner({ storage, objective, optimizer: settings, memoryBudget: 0 }));
+  assert.match((await refused({ microBatches: 1, memoryBudget: least })).message, /with the batch in 1 part\. /);
+  storage.destroy();
+});
+
+test('a retrieval training keeps to a budget that the whole batch cannot, and a resumed one to its parts', async () => {
   const device = await testDevice();
-  const run = (memoryBudget: number | undefined, resume?: { file: ModelFile; name: string }) => trainRetrieval({ device, resume, dataset: shapesDataset(), training: { ...TINY_TRAINING, steps: 2, imageSize: 64, imagesPerDomain: 2 }, memoryBudget, onLog: (entry) => log.push(entry) });
   const log: Parameters<NonNullable<Parameters<typeof trainRetrieval>[0]['onLog']>>[0][] = [];
-  const minimum = await minimumOf(run(1e6));
-  const { model, file } = await run(minimum);
+  const run = (options: Pick<Parameters<typeof trainRetrieval>[0], 'memoryBudget' | 'microBatches' | 'resume' | 'signal'>) =>
+    trainRetrieval({ device, dataset: shapesDataset(), training: { ...TINY_TRAINING, steps: 2, imageSize: 64, imagesPerDomain: 2 }, onLog: (entry) => log.push(entry), ...options });
+  const checksumOf = ({ model, file }: Awaited<ReturnType<typeof run>>): string => {
+    model.storage.destroy();
+    return file.checksum;
+  };
+  const memoryBudget = await minimumOf(run({ memoryBudget: 1e6 }));
+  const checksum = checksumOf(await run({ memoryBudget }));
   const started = log.find(({ event }) => event === 'start');
-  assert.ok(started?.event === 'start' && started.memory.microBatches > 1 && started.memory.memory.total <= minimum, JSON.stringify(started));
+  assert.ok(started?.event === 'start' && started.memory.microBatches > 1 && started.memory.memory.total <= memoryBudget, JSON.stringify(started));
   assert.ok(log.every((entry) => entry.event !== 'step' || Number.isFinite(entry.loss)));
-  model.storage.destroy();
-  const resumed = await run(undefined, { file, name: 'last.safetensors' }).then(() => undefined, (reason: unknown) => reason);
-  assert.instance(resumed, CheckpointError);
-  assert.match((resumed as Error).message, /last\.safetensors was trained with its batch in \d parts, and within this memory budget it would come in 1/);
+
+  // The same by the number of parts, without a budget; where it is resumed, it need not be told.
+  const { microBatches } = (started as Extract<(typeof log)[number], { event: 'start' }>).memory;
+  const stopped = await run({ microBatches, signal: AbortSignal.abort() });
+  const begun = { file: stopped.file, name: 'last.safetensors' };
+  assert.is(stopped.stepsDone, 0);
+  stopped.model.storage.destroy();
+  assert.is(checksumOf(await run({ resume: begun })), checksum);
+  const otherwise = await run({ resume: begun, microBatches: 1 }).then(() => undefined, (reason: unknown) => reason);
+  assert.instance(otherwise, CheckpointError);
+  assert.match((otherwise as Error).message, /last\.safetensors was trained with its batch in \d+ parts, and 1 would give other numbers; leave --accumulate out/);
 });
 
 test.run();

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { classKnowledge, retrievalStateFrom } from '../../src/training/knowledge.ts';
+import { classifierOf, classKnowledge, retrievalStateFrom } from '../../src/training/knowledge.ts';
 import { KnowledgeError, knowledgeOf, parseKnowledge, parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge } from '../../src/training/knowledge-file.ts';
 import type { StateTensor } from '../../src/nn/state.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
@@ -45,7 +45,7 @@ test('rows are taken by name, and what does not fit is said', () => {
 });
 
 /** A classifier of a known spectrum: sum over i of (i + 1)^-1 u_i v_i^T, with u and v orthonormal (Householder reflections). */
-function classifierOf(classes: number, features: number): { readonly weight: StateTensor; readonly bias: StateTensor; readonly singular: readonly number[] } {
+function classifierOfKnownSpectrum(classes: number, features: number): { readonly weight: StateTensor; readonly bias: StateTensor; readonly singular: readonly number[] } {
   const uniform = uniformNumbers(8);
   const reflection = (size: number): number[][] => {
     const v = Array.from({ length: size }, uniform);
@@ -60,7 +60,7 @@ function classifierOf(classes: number, features: number): { readonly weight: Sta
 
 for (const [classes, features] of [[7, 12], [12, 7]]) {
   test(`embedding and head are the best approximation of a ${classes} x ${features} classifier at every rank`, () => {
-    const { weight, bias, singular } = classifierOf(classes, features);
+    const { weight, bias, singular } = classifierOfKnownSpectrum(classes, features);
     const trunk: StateTensor = { shape: [1], values: Float32Array.of(1) };
     for (const rank of [1, 3, 6, 7, 9]) {
       const state = retrievalStateFrom(new Map([['conv1.weight', trunk], ['fc.weight', weight], ['fc.bias', bias]]), rank);
@@ -85,11 +85,30 @@ for (const [classes, features] of [[7, 12], [12, 7]]) {
 }
 
 test('a new classifier begins as the rows of a teacher that knows its classes', () => {
-  const { weight, bias } = classifierOf(7, 12);
+  const { weight, bias } = classifierOfKnownSpectrum(7, 12);
   const state = retrievalStateFrom(new Map([['fc.weight', weight], ['fc.bias', bias]]), 7, [5, 2]);
   const head = state.get('teacher.weight')!.values;
   near(state.get('classifier.weight')!.values, [...head.subarray(5 * 7, 6 * 7), ...head.subarray(2 * 7, 3 * 7)], 0);
   near(state.get('classifier.bias')!.values, [bias.values[5], bias.values[2]], 0);
+});
+
+test('a retrieval network is one linear classifier of its features', () => {
+  const tensor = (shape: number[], values: number[]) => ({ shape, values: Float32Array.from(values) });
+  const state = new Map([
+    ['conv1.weight', tensor([1], [7])],
+    ['embedding.weight', tensor([2, 3], [1, 2, 3, 4, 5, 6])],
+    ['embedding.bias', tensor([2], [1, -1])],
+    ['classifier.weight', tensor([2, 2], [1, 0.5, -2, 1])],
+    ['classifier.bias', tensor([2], [10, 20])],
+    ['teacher.weight', tensor([1, 2], [1, 1])],
+  ]);
+  const { 'fc.weight': weight, 'fc.bias': bias, ...rest } = Object.fromEntries(classifierOf(state));
+  assert.equal([weight.shape, [...weight.values]], [[2, 3], [3, 4.5, 6, 2, 1, 0]]);
+  assert.equal([...bias.values], [10.5, 17]);
+  assert.equal(Object.keys(rest), ['conv1.weight']);
+  // Cosines are not linear in the features.
+  state.delete('classifier.bias');
+  assert.is(classifierOf(state), state);
 });
 
 test.run();

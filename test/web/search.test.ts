@@ -120,8 +120,7 @@ test('a picture is pasted, and dropped on the pad', async () => {
 });
 
 test('one model, index and query: the same ten best, and the same embeddings, in Chromium, Node and Deno', async () => {
-  // As large as the network's input: larger pictures are resampled by sharp in Node, and by the engine in the page (docs/web.md).
-  const sketches = [await sketchFile('high voltage', SIDE), await sketchFile('spoon', SIDE)];
+  const sketches = [await sketchFile('high voltage', SIDE), await sketchFile('spoon', 96), await sketchFile('crescent moon', 600)];
   const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
   const elsewhere = async (program: string, ...options: string[]): Promise<Answer[]> => {
     const words = [path.join(root, 'test/runtimes/search-pictures.ts'), publicFile('model.safetensors'), publicFile('index.safetensors'), ...sketches];

@@ -1,4 +1,4 @@
-import type { RgbaImage } from '../../src/data/resample.ts';
+import type { DecodedPicture } from '../../src/data/resample.ts';
 
 type Stroke = { x: number; y: number }[];
 
@@ -17,7 +17,7 @@ export class DrawingPad {
   private drawing: { readonly pointer: number; readonly stroke: Stroke } | undefined;
 
   /** @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by */
-  constructor(private readonly canvas: HTMLCanvasElement, private readonly onChange: () => void) {
+  constructor(readonly canvas: HTMLCanvasElement, private readonly onChange: () => void) {
     this.context = canvas.getContext('2d') as CanvasRenderingContext2D;
     canvas.addEventListener('pointerdown', (event) => this.begin(event));
     canvas.addEventListener('pointermove', (event) => this.extend(event));
@@ -57,7 +57,7 @@ export class DrawingPad {
    * What is there. A picture is handed over as it came, so that its numbers are those of any other runtime; a drawing is cut
    * to its bounds: networks have seen sketches that fill their square.
    */
-  picture(): Blob | RgbaImage {
+  picture(): Blob | DecodedPicture {
     if (this.backdrop !== undefined && this.strokes.length === 0) return this.backdrop.picture;
     const context = new OffscreenCanvas(SIDE, SIDE).getContext('2d') as OffscreenCanvasRenderingContext2D;
     context.fillStyle = '#fff';
@@ -74,6 +74,17 @@ export class DrawingPad {
       drawStrokes(context, this.strokes, ({ x, y }) => ({ x: x * SIDE, y: y * SIDE }), LINE * SIDE);
     }
     return context.getImageData(0, 0, SIDE, SIDE);
+  }
+
+  /** What is there, as a file; nothing for an empty pad. */
+  async file(): Promise<Blob | undefined> {
+    if (this.empty) return undefined;
+    const drawn = this.picture();
+    if (drawn instanceof Blob) return drawn;
+    const { width, height, data } = drawn;
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d')?.putImageData(new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height), 0, 0);
+    return canvas.convertToBlob({ type: 'image/png' });
   }
 
   private begin(event: PointerEvent): void {
@@ -117,6 +128,27 @@ export class DrawingPad {
     if (this.backdrop !== undefined) this.context.drawImage(this.backdrop.bitmap, 0, 0, side, side);
     drawStrokes(this.context, this.strokes, ({ x, y }) => ({ x: x * side, y: y * side }), LINE * side);
   }
+}
+
+/**
+ * Lets a picture be chosen, dropped on the pad, or pasted.
+ * @param onUnreadable hears of one that cannot be shown
+ */
+export function offerPictures(pad: DrawingPad, input: HTMLInputElement, onUnreadable: (error: Error) => void): void {
+  const show = (picture: Blob | undefined): void => {
+    if (picture === undefined) return;
+    pad.show(picture).catch((cause: unknown) => onUnreadable(new Error(`This picture cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })));
+  };
+  input.addEventListener('change', () => {
+    show(input.files?.[0]);
+    input.value = '';
+  });
+  pad.canvas.addEventListener('dragover', (event) => event.preventDefault());
+  pad.canvas.addEventListener('drop', (event) => {
+    event.preventDefault();
+    show(event.dataTransfer?.files[0]);
+  });
+  document.addEventListener('paste', (event) => show([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))));
 }
 
 function drawStrokes(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, strokes: readonly Stroke[], place: (point: { x: number; y: number }) => { x: number; y: number }, width: number): void {

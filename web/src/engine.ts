@@ -1,6 +1,6 @@
 import { DEFAULT_AUGMENTATION } from '../../src/data/augmentation.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
-import { stretchToSquare, type RgbaImage } from '../../src/data/resample.ts';
+import { stretchToSquare, type DecodedPicture } from '../../src/data/resample.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { openDevice } from '../../src/platform/browser/adapter.ts';
@@ -29,7 +29,7 @@ export interface Tile {
 }
 
 /** A picture as the page hands it over: a file, what was drawn, or a part of a file. */
-export type Picture = Blob | RgbaImage | Tile;
+export type Picture = Blob | DecodedPicture | Tile;
 
 export interface ModelSummary {
   readonly name: string;
@@ -306,9 +306,9 @@ async function squareOf(picture: Picture, size: number, name: string): Promise<U
 }
 
 /** Sheets are decoded once a call: tiles that came in one message share one of them. */
-const sheets = new WeakMap<Blob, Promise<RgbaImage>>();
+const sheets = new WeakMap<Blob, Promise<DecodedPicture>>();
 
-async function cutTile({ sheet, left, top, side }: Tile, name: string): Promise<RgbaImage> {
+async function cutTile({ sheet, left, top, side }: Tile, name: string): Promise<DecodedPicture> {
   const decoding = sheets.get(sheet) ?? decodePicture(sheet, name);
   sheets.set(sheet, decoding);
   const { width, data } = await decoding;

@@ -1,6 +1,6 @@
 import { wrap } from 'comlink';
 import { EmojiCollection, fetchOk, type Collection } from './collections.ts';
-import { DrawingPad } from './drawing-pad.ts';
+import { DrawingPad, offerPictures } from './drawing-pad.ts';
 import type { Engine, ModelSummary } from './engine.ts';
 import { ownPictures } from './own-pictures.ts';
 import { element, explain, trouble } from './page.ts';
@@ -47,17 +47,7 @@ const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => {
 });
 element('undo').addEventListener('click', () => pad.undo());
 element('clear').addEventListener('click', () => pad.clear());
-const showPicture = (picture: Blob | undefined): void => {
-  if (picture === undefined) return;
-  pad.show(picture).catch((error: unknown) => trouble(`This picture cannot be read: ${explain(error)}`));
-};
-const queryFile = element<HTMLInputElement>('query-file');
-queryFile.addEventListener('change', () => {
-  showPicture(queryFile.files?.[0]);
-  queryFile.value = '';
-});
-element('pad').addEventListener('drop', (event) => showPicture(event.dataTransfer?.files[0]));
-document.addEventListener('paste', (event) => showPicture([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))));
+offerPictures(pad, element<HTMLInputElement>('query-file'), (error) => trouble(explain(error)));
 
 const openInput = element<HTMLInputElement>('open-model');
 openInput.addEventListener('change', () => {
@@ -70,17 +60,6 @@ openInput.addEventListener('change', () => {
     .then(async (bytes) => offer(await engine.openModel(new Uint8Array(bytes), file.name)))
     .catch((error: unknown) => trouble(explain(error)));
 });
-
-/** What is on the pad, as a file. */
-async function sketchOnPad(): Promise<Blob | undefined> {
-  if (pad.empty) return undefined;
-  const drawn = pad.picture();
-  if (drawn instanceof Blob) return drawn;
-  const { width, height, data } = drawn;
-  const canvas = new OffscreenCanvas(width, height);
-  canvas.getContext('2d')?.putImageData(new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height), 0, 0);
-  return canvas.convertToBlob({ type: 'image/png' });
-}
 
 try {
   status('Loading …');
@@ -103,7 +82,7 @@ try {
   });
   collections.push(own);
   showCollections();
-  new TrainingView(engine, inUse, sketchOnPad, offer, (training) => searching.wait(training ? 'The search waits until the training is paused or done.' : undefined));
+  new TrainingView(engine, inUse, () => pad.file(), offer, (training) => searching.wait(training ? 'The search waits until the training is paused or done.' : undefined));
   offer(summary);
   status('Getting ready …');
   // Compiles now what the first stroke will need.

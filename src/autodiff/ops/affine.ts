@@ -1,6 +1,6 @@
 import { affine as affineKernel } from '../../../kernels/affine.ts';
 import { affineGradient as affineGradientKernel } from '../../../kernels/affine_gradient.ts';
-import { apply, stored, use, type Op } from '../op.ts';
+import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
 import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 
@@ -17,15 +17,17 @@ const op: Op<{ readonly relu: boolean }> = {
   lower: ({ attributes: { relu }, inputs: [x, scale, shift, residual], outputs: [y] }) => [
     use(affineKernel, { ...rowsOf(x, scale), relu, residual: residual !== undefined }, { x, scale, shift, ...(residual && { residual }), y }),
   ],
-  gradient({ attributes: { relu }, inputs: [x, scale, , residual], outputs: [y] }, [dy], [, needScale, needShift]) {
-    if (dy === undefined) return [];
-    const parameterGradients = needScale || needShift;
-    const inputs = [dy, scale, ...(relu ? [y] : []), ...(parameterGradients ? [x] : [])];
-    const outputs = apply(gradientOp, inputs, { relu, residual: residual !== undefined, parameterGradients });
-    const dresidual = relu && residual !== undefined ? outputs[1] : dy;
-    const [dscale, dshift] = parameterGradients ? outputs.slice(-2) : [];
-    return [outputs[0], dscale, dshift, residual && dresidual];
-  },
+  gradient: 'affineGradient',
+};
+
+export const affineGradient: GradientRule<{ readonly relu: boolean }> = ({ attributes: { relu }, inputs: [x, scale, , residual], outputs: [y] }, [dy], [, needScale, needShift]) => {
+  if (dy === undefined) return [];
+  const parameterGradients = needScale || needShift;
+  const inputs = [dy, scale, ...(relu ? [y] : []), ...(parameterGradients ? [x] : [])];
+  const outputs = apply(gradientOp, inputs, { relu, residual: residual !== undefined, parameterGradients });
+  const dresidual = relu && residual !== undefined ? outputs[1] : dy;
+  const [dscale, dshift] = parameterGradients ? outputs.slice(-2) : [];
+  return [outputs[0], dscale, dshift, residual && dresidual];
 };
 
 interface GradientAttributes {

@@ -2,7 +2,7 @@ import { batchNorm as forwardKernel } from '../../../kernels/batch_norm.ts';
 import { batchNormGradient as gradientKernel } from '../../../kernels/batch_norm_gradient.ts';
 import { normalize as normalizeKernel } from '../../../kernels/normalize.ts';
 import type { StorageType } from '../../../kernels/storage-type.ts';
-import { apply, stored, use, type Op } from '../op.ts';
+import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
 import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 
@@ -68,12 +68,17 @@ const forward: Op<Attributes> = {
       { x, gamma, beta, ...(residual && { residual }), y, mean, inverseDeviation, variance },
     ),
   ],
-  gradient({ attributes: { relu }, inputs: [x, gamma, , residual], outputs: [y, mean, inverseDeviation] }, [dy, dmean, , dvariance]) {
-    if (dmean !== undefined || dvariance !== undefined) throw new ShapeError('batchNorm: the gradient of the statistics themselves is not defined');
-    if (dy === undefined) return [];
-    const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
-    return [dx, dgamma, dbeta, dresidual];
-  },
+  gradient: 'batchNormGradient',
+};
+
+export const batchNormGradient: GradientRule<{ readonly relu: boolean }> = (
+  { attributes: { relu }, inputs: [x, gamma, , residual], outputs: [y, mean, inverseDeviation] },
+  [dy, dmean, , dvariance],
+) => {
+  if (dmean !== undefined || dvariance !== undefined) throw new ShapeError('batchNorm: the gradient of the statistics themselves is not defined');
+  if (dy === undefined) return [];
+  const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
+  return [dx, dgamma, dbeta, dresidual];
 };
 
 const normalizeForward: Op<{ readonly relu: boolean }> = {
@@ -86,11 +91,16 @@ const normalizeForward: Op<{ readonly relu: boolean }> = {
   lower: ({ attributes: { relu }, inputs: [x, gamma, beta, mean, inverseDeviation, residual], outputs: [y] }) => [
     use(normalizeKernel, { ...rowsOf(x), residual: residual !== undefined, relu }, { x, gamma, beta, mean, inverseDeviation, ...(residual && { residual }), y }),
   ],
-  gradient({ attributes: { relu }, inputs: [x, gamma, , mean, inverseDeviation, residual], outputs: [y] }, [dy]) {
-    if (dy === undefined) return [];
-    const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
-    return [dx, dgamma, dbeta, undefined, undefined, dresidual];
-  },
+  gradient: 'normalizeGradient',
+};
+
+export const normalizeGradient: GradientRule<{ readonly relu: boolean }> = (
+  { attributes: { relu }, inputs: [x, gamma, , mean, inverseDeviation, residual], outputs: [y] },
+  [dy],
+) => {
+  if (dy === undefined) return [];
+  const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
+  return [dx, dgamma, dbeta, undefined, undefined, dresidual];
 };
 
 /** Of both ops: dx contains what comes through the statistics. */

@@ -1,6 +1,6 @@
 import { bias as biasKernel } from '../../../kernels/bias.ts';
 import { columnSum as columnSumKernel } from '../../../kernels/column_sum.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
@@ -10,8 +10,10 @@ const op: Op<null> = {
     return [{ shape: x.shape }];
   },
   lower: ({ inputs: [x, b], outputs: [y] }) => [use(biasKernel, { rows: x.length / b.length, channels: b.length }, { x, bias: b, y })],
-  gradient: ({ inputs: [, b] }, [dy], [, needBias]) => [dy, dy && needBias ? apply(columnSumOp, [dy], { channels: b.length })[0] : undefined],
+  gradient: 'biasGradient',
 };
+
+export const biasGradient: GradientRule<null> = ({ inputs: [, b] }, [dy], [, needBias]) => [dy, dy && needBias ? apply(columnSumOp, [dy], { channels: b.length })[0] : undefined];
 
 const columnSumOp: Op<{ readonly channels: number }> = {
   name: 'columnSum',

@@ -4,9 +4,9 @@ import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, c
 import { convolutionStatistics as statisticsKernel, type ConvolutionStatisticsProblem } from '../../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution_weight_gradient.ts';
 import type { Kernel } from '../../../kernels/kernel.ts';
-import { apply, use, type KernelUse, type Op } from '../op.ts';
+import { apply, use, type GradientRule, type KernelUse, type Op } from '../op.ts';
 import type { Statistics } from './batch-norm.ts';
-import { describe, floatType, ShapeError, type Node, type Tensor } from '../tensor.ts';
+import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 
 type Pair = readonly [number, number];
@@ -49,18 +49,18 @@ const forward: Op<ConvolutionShape> = {
   takesHalves: true,
   infer: ([x, w], shape) => [{ shape: [shape.batch, ...outputSize(shape), shape.outputChannels], type: x.type, name: w.name }],
   lower: ({ attributes, inputs: [x, w], outputs: [y] }) => useOf(FORWARD, x, attributes, { x, w, y }),
-  gradient: (node, [dy], needed) => gradients(node, dy, needed),
+  gradient: 'convolutionGradient',
 };
 
-/** Of x and w, given that of y. The shape is picked out: an attribute more would make another problem of it. */
-function gradients(
-  { attributes: { batch, height, width, inputChannels, outputChannels, kernel, stride, padding }, inputs: [x, w] }: Node<ConvolutionShape>,
-  dy: Tensor | undefined,
-  [needX, needW]: readonly boolean[],
-): readonly (Tensor | undefined)[] {
+/** The shape is picked out: an attribute more would make another problem of it. */
+export const convolutionGradient: GradientRule<ConvolutionShape> = (
+  { attributes: { batch, height, width, inputChannels, outputChannels, kernel, stride, padding }, inputs: [x, w] },
+  [dy],
+  [needX, needW],
+) => {
   const shape = { batch, height, width, inputChannels, outputChannels, kernel, stride, padding };
   return [dy && needX ? apply(dataGradient, [dy, w], shape)[0] : undefined, dy && needW ? apply(weightGradient, [x, dy], shape)[0] : undefined];
-}
+};
 
 const withStatistics: Op<ConvolutionStatisticsProblem> = {
   name: 'convolutionWithStatistics',
@@ -72,12 +72,14 @@ const withStatistics: Op<ConvolutionStatisticsProblem> = {
     { shape: [outputChannels], name: `${w.name} variance` },
   ],
   lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) => useOf(STATISTICS, x, attributes, { x, w, y, mean, inverseDeviation, variance }),
-  gradient(node, [dy, ...ofStatistics], needed) {
-    if (ofStatistics.some((gradient) => gradient !== undefined)) {
-      throw new ShapeError('convolutionWithStatistics: the gradient of the statistics themselves is not defined; use them in normalize alone, whose gradient contains their share');
-    }
-    return gradients(node, dy, needed);
-  },
+  gradient: 'convolutionWithStatisticsGradient',
+};
+
+export const convolutionWithStatisticsGradient: GradientRule<ConvolutionShape> = (node, [dy, ...ofStatistics], needed) => {
+  if (ofStatistics.some((gradient) => gradient !== undefined)) {
+    throw new ShapeError('convolutionWithStatistics: the gradient of the statistics themselves is not defined; use them in normalize alone, whose gradient contains their share');
+  }
+  return convolutionGradient(node, [dy], needed);
 };
 
 const dataGradient: Op<ConvolutionShape> = {

@@ -1,6 +1,6 @@
 import { foldBatchNorm as foldKernel } from '../../../kernels/fold_batch_norm.ts';
 import { foldBatchNormGradient as foldGradientKernel } from '../../../kernels/fold_batch_norm_gradient.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type GradientRule, type Op } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { fill } from './fill.ts';
 
@@ -17,10 +17,12 @@ const op: Op<Attributes> = {
   lower: ({ attributes: { epsilon }, inputs: [gamma, beta, runningMean, runningVariance], outputs: [scale, shift] }) => [
     use(foldKernel, { channels: gamma.length, epsilon }, { gamma, beta, runningMean, runningVariance, scale, shift }),
   ],
-  // The running statistics are constants here: training never changes them by gradient.
-  gradient: ({ attributes, inputs: [gamma, , runningMean, runningVariance] }, [dscale, dshift]) =>
-    apply(gradientOp, [dscale ?? fill(gamma.shape, 0), dshift ?? fill(gamma.shape, 0), runningMean, runningVariance], attributes),
+  gradient: 'foldBatchNormGradient',
 };
+
+/** The running statistics are constants here: training never changes them by gradient. */
+export const foldBatchNormGradient: GradientRule<{ readonly epsilon: number }> = ({ attributes, inputs: [gamma, , runningMean, runningVariance] }, [dscale, dshift]) =>
+  apply(gradientOp, [dscale ?? fill(gamma.shape, 0), dshift ?? fill(gamma.shape, 0), runningMean, runningVariance], attributes);
 
 const gradientOp: Op<Attributes> = {
   name: 'foldBatchNormGradient',

@@ -1,6 +1,6 @@
 import { l2Normalize as forwardKernel } from '../../../kernels/l2_normalize.ts';
 import { l2NormalizeGradient as gradientKernel } from '../../../kernels/l2_normalize_gradient.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const rowsOf = ({ shape: [rows, width] }: Tensor): { rows: number; width: number } => ({ rows, width });
@@ -12,8 +12,10 @@ const op: Op<null> = {
     return [{ shape: x.shape }, { shape: [x.shape[0]] }];
   },
   lower: ({ inputs: [x], outputs: [f, norm] }) => [use(forwardKernel, rowsOf(x), { x, f, norm })],
-  gradient: ({ outputs: [f, norm] }, [dy]) => [dy && apply(gradientOp, [f, norm, dy], null)[0]],
+  gradient: 'l2NormalizeGradient',
 };
+
+export const l2NormalizeGradient: GradientRule<null> = ({ outputs: [f, norm] }, [dy]) => [dy && apply(gradientOp, [f, norm, dy], null)[0]];
 
 const gradientOp: Op<null> = {
   name: 'l2NormalizeGradient',

@@ -1,7 +1,7 @@
 import { multiply as multiplyKernel } from '../../../kernels/multiply.ts';
 import { relu as reluKernel } from '../../../kernels/relu.ts';
 import { reluGradient as reluGradientKernel } from '../../../kernels/relu_gradient.ts';
-import { apply, stored, use, type Op } from '../op.ts';
+import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const reluOp: Op<null> = {
@@ -9,8 +9,10 @@ const reluOp: Op<null> = {
   takesHalves: true,
   infer: ([x]) => [{ shape: x.shape, type: x.type }],
   lower: ({ inputs: [x], outputs: [y] }) => [use(reluKernel, { count: x.length, ...stored(x) }, { x, y })],
-  gradient: ({ outputs: [y] }, [dy]) => [dy && apply(reluGradientOp, [y, dy], null)[0]],
+  gradient: 'reluGradient',
 };
+
+export const reluGradient: GradientRule<null> = ({ outputs: [y] }, [dy]) => [dy && apply(reluGradientOp, [y, dy], null)[0]];
 
 const reluGradientOp: Op<null> = {
   name: 'reluGradient',

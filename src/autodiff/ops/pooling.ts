@@ -2,7 +2,7 @@ import { globalAveragePool as globalAverageKernel } from '../../../kernels/globa
 import { globalAveragePoolGradient as globalAverageGradientKernel } from '../../../kernels/global_average_pool_gradient.ts';
 import { maxPool as maxPoolKernel, pooledSize, type MaxPoolProblem } from '../../../kernels/max_pool.ts';
 import { maxPoolGradient as maxPoolGradientKernel } from '../../../kernels/max_pool_gradient.ts';
-import { apply, stored, use, type Op } from '../op.ts';
+import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const maxPoolOp: Op<MaxPoolProblem> = {
@@ -13,8 +13,10 @@ const maxPoolOp: Op<MaxPoolProblem> = {
     return [{ shape, type: x.type }, { shape, type: 'u32' }];
   },
   lower: ({ attributes, inputs: [x], outputs: [y, position] }) => [use(maxPoolKernel, attributes, { x, y, position })],
-  gradient: ({ attributes, outputs: [, position] }, [dy]) => [dy && apply(maxPoolGradientOp, [dy, position], attributes)[0]],
+  gradient: 'maxPoolGradient',
 };
+
+export const maxPoolGradient: GradientRule<MaxPoolProblem> = ({ attributes, outputs: [, position] }, [dy]) => [dy && apply(maxPoolGradientOp, [dy, position], attributes)[0]];
 
 const maxPoolGradientOp: Op<MaxPoolProblem> = {
   name: 'maxPoolGradient',
@@ -34,8 +36,10 @@ const globalAverageOp: Op<null> = {
   takesHalves: true,
   infer: ([x]) => [{ shape: [x.shape[0], x.shape[3]] }],
   lower: ({ inputs: [x], outputs: [y] }) => [use(globalAverageKernel, averageProblem(x), { x, y })],
-  gradient: ({ inputs: [x] }, [dy]) => [dy && apply(globalAverageGradientOp, [dy], { x })[0]],
+  gradient: 'globalAveragePoolGradient',
 };
+
+export const globalAveragePoolGradient: GradientRule<null> = ({ inputs: [x] }, [dy]) => [dy && apply(globalAverageGradientOp, [dy], { x })[0]];
 
 const globalAverageGradientOp: Op<{ readonly x: Tensor }> = {
   name: 'globalAveragePoolGradient',

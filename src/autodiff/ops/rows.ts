@@ -1,7 +1,7 @@
 import { concatenate as concatenateKernel, copy as copyKernel } from '../../../kernels/copy.ts';
 import { selectRows as selectRowsKernel } from '../../../kernels/select_rows.ts';
 import { selectRowsGradient as selectRowsGradientKernel } from '../../../kernels/select_rows_gradient.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const concatenateOp: Op<null> = {
@@ -52,8 +52,10 @@ const selectOp: Op<null> = {
     return [{ shape: [indices.length, table.shape[1]] }];
   },
   lower: ({ inputs: [table, indices], outputs: [rows] }) => [use(selectRowsKernel, selectProblem(table, indices), { table, indices, rows })],
-  gradient: ({ inputs: [table, indices] }, [drows], [needTable]) => [drows && needTable ? scatterRows(drows, indices, table) : undefined],
+  gradient: 'selectRowsGradient',
 };
+
+export const selectRowsGradient: GradientRule<null> = ({ inputs: [table, indices] }, [drows], [needTable]) => [drows && needTable ? scatterRows(drows, indices, table) : undefined];
 
 const scatterOp: Op<{ readonly table: Tensor }> = {
   name: 'scatterRows',

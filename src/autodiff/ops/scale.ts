@@ -1,6 +1,6 @@
 import { dot as dotKernel } from '../../../kernels/dot.ts';
 import { scale as scaleKernel, scaleByConstant as scaleByConstantKernel } from '../../../kernels/scale.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const byConstant: Op<{ readonly factor: number }> = {
@@ -22,11 +22,13 @@ const byTensor: Op<null> = {
     return [{ shape: values.shape }];
   },
   lower: ({ inputs: [values, factor], outputs: [scaled] }) => [use(scaleKernel, { count: values.length }, { values, factor, scaled })],
-  gradient: ({ inputs: [values, factor] }, [dy], [needValues, needFactor]) => [
-    dy && needValues ? scaleBy(dy, factor) : undefined,
-    dy && needFactor ? dot(dy, values) : undefined,
-  ],
+  gradient: 'scaleByGradient',
 };
+
+export const scaleByGradient: GradientRule<null> = ({ inputs: [values, factor] }, [dy], [needValues, needFactor]) => [
+  dy && needValues ? scaleBy(dy, factor) : undefined,
+  dy && needFactor ? dot(dy, values) : undefined,
+];
 
 /** x times a tensor of one element, such as a loss's weight that the host changes from step to step. */
 export function scaleBy(x: Tensor, factor: Tensor): Tensor {

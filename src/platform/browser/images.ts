@@ -1,5 +1,5 @@
 /** Decoding of pictures by the browser, in a page or a worker. */
-import { stretchToSquare, type RgbaImage } from '../../data/resample.ts';
+import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
 
 /** A picture that the browser cannot decode. The message names it. */
 export class ImageError extends Error {
@@ -15,7 +15,7 @@ export class ImageError extends Error {
  * @param name for the error
  * @throws ImageError where it is damaged, or of a kind that this browser does not read
  */
-export async function decodePicture(picture: Blob, name: string): Promise<RgbaImage> {
+export async function decodePicture(picture: Blob, name: string): Promise<DecodedPicture> {
   try {
     const bitmap = await createImageBitmap(picture, { imageOrientation: 'from-image', premultiplyAlpha: 'none' });
     const { width, height } = bitmap;

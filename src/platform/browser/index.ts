@@ -1,4 +1,4 @@
-/** The door for browsers, pages and workers alike. `sketchgrad/browser` in the package. */
+/** The door for browsers, pages and workers alike. @module sketchgrad/browser */
 export { openDevice } from './adapter.ts';
 export { decodeImage, decodePicture, ImageError } from './images.ts';
-export { stretchToSquare, type RgbaImage } from '../../data/resample.ts';
+export { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';

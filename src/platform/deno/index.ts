@@ -1,6 +1,7 @@
-/** The door for Deno: its own WebGPU, pictures by npm's sharp. `sketchgrad/deno` in the package. */
+/** The door for Deno: its own WebGPU, pictures by npm's sharp. @module sketchgrad/deno */
 export { ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
 export { ADAPTER_CHOICES, type AdapterChoice } from '../node/drivers.ts';
 export { writeFileAtomically } from '../node/files.ts';
-export { decodeImage, ImageError } from '../node/images.ts';
+export { decodeImage, decodePicture, ImageError } from '../node/images.ts';
+export type { DecodedPicture } from '../../data/resample.ts';
 export { readTuningRecords, writeTuningRecords } from '../node/tuning-records.ts';

@@ -1,6 +1,7 @@
-/** The door for Node: Dawn from npm `webgpu`, pictures by sharp. `sketchgrad/node` in the package. */
+/** The door for Node: Dawn from npm `webgpu`, pictures by sharp. @module sketchgrad/node */
 export { adapterEnvironment, ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
 export { ADAPTER_CHOICES, type AdapterChoice } from './drivers.ts';
 export { writeFileAtomically } from './files.ts';
-export { decodeImage, ImageError } from './images.ts';
+export { decodeImage, decodePicture, ImageError } from './images.ts';
+export type { DecodedPicture } from '../../data/resample.ts';
 export { readTuningRecords, writeTuningRecords } from './tuning-records.ts';

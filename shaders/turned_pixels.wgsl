@@ -1,0 +1,52 @@
+// Puts the pixels of a data gradient where they belong, from a product that was computed the other way round.
+//
+//   destination[n, u * stride, v * stride, c] = turned[c, p]   with p = (n * sourceHeight + u) * sourceWidth + v; zero elsewhere
+//
+// turned       [channels, pixels] f32, pixels = batch * sourceHeight * sourceWidth
+// destination  [batch, height, width, channels] f32, height and width up to stride times the source's
+// Limits: pixels and channels are multiples of four. An invocation turns four pixels by four channels in its registers.
+// Dispatch: [ceil(channels / 4 / WORKGROUP_SIZE), pixels / 4].
+// Constants: WORKGROUP_SIZE.
+
+struct Parameters {
+  pixels: u32,
+  channels: u32,
+  sourceHeight: u32,
+  sourceWidth: u32,
+  height: u32,
+  width: u32,
+  strideY: u32,
+  strideX: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> turned: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> destination: array<vec4f>;
+
+// The pixel, and zeros up to the next one below and to the right.
+fn store(pixel: u32, vector: u32, value: vec4f) {
+  let p = parameters;
+  let image = pixel / (p.sourceHeight * p.sourceWidth);
+  let firstY = pixel / p.sourceWidth % p.sourceHeight * p.strideY;
+  let firstX = pixel % p.sourceWidth * p.strideX;
+  for (var y = firstY; y < min(firstY + p.strideY, p.height); y++) {
+    for (var x = firstX; x < min(firstX + p.strideX, p.width); x++) {
+      destination[((image * p.height + y) * p.width + x) * (p.channels / 4u) + vector] = select(vec4f(), value, y == firstY && x == firstX);
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let vector = id.x;
+  if (vector >= parameters.channels / 4u) {
+    return;
+  }
+  let row = parameters.pixels / 4u;
+  let place = 4u * vector * row + id.y;
+  let values = transpose(mat4x4f(turned[place], turned[place + row], turned[place + 2u * row], turned[place + 3u * row]));
+  store(4u * id.y, vector, values[0]);
+  store(4u * id.y + 1u, vector, values[1]);
+  store(4u * id.y + 2u, vector, values[2]);
+  store(4u * id.y + 3u, vector, values[3]);
+}

@@ -1,0 +1,30 @@
+import { affineGradient } from './ops/affine.ts';
+import { batchNormGradient, normalizeGradient } from './ops/batch-norm.ts';
+import { biasGradient } from './ops/bias.ts';
+import { convolutionGradient, convolutionWithStatisticsGradient } from './ops/convolution.ts';
+import { foldBatchNormGradient } from './ops/fold-batch-norm.ts';
+import { l2NormalizeGradient } from './ops/l2-normalize.ts';
+import { reluGradient } from './ops/pointwise.ts';
+import { globalAveragePoolGradient, maxPoolGradient } from './ops/pooling.ts';
+import { selectRowsGradient } from './ops/rows.ts';
+import { scaleByGradient } from './ops/scale.ts';
+
+/**
+ * The gradient rules that bring kernels along which inference has no use for. Their ops name them, and only `gradient` imports this
+ * table, so that a bundle that never differentiates has none of those kernels. A name that is missing here does not compile.
+ */
+export const gradientRules = {
+  affineGradient,
+  batchNormGradient,
+  biasGradient,
+  convolutionGradient,
+  convolutionWithStatisticsGradient,
+  foldBatchNormGradient,
+  globalAveragePoolGradient,
+  l2NormalizeGradient,
+  maxPoolGradient,
+  normalizeGradient,
+  reluGradient,
+  scaleByGradient,
+  selectRowsGradient,
+};

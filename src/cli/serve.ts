@@ -1,0 +1,181 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DeviceLostError } from '../gpu/errors.ts';
+import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { writeFileAtomically } from '../platform/node/files.ts';
+import { assertSameModel, openIndex, serializeIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
+import { RequestError } from '../server/picture-body.ts';
+import { addressOf, answering, DEFAULT_SEARCH_LIMITS, requireMethod, searchHandler, type Handler, type Searcher, type SearchLimits } from '../server/search-handler.ts';
+import { SearchService } from '../server/search-service.ts';
+import type { ModelFile } from '../training/checkpoint.ts';
+import { modelEmbeddings, openRetrievalModel, readModelDescription, type RetrievalModel } from '../training/model.ts';
+import { defineCommand, SHARED_OPTIONS } from './command.ts';
+import { reportSkipped } from './data.ts';
+import { embedFiles, findImages } from './image-files.ts';
+import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
+import { integer, number, OptionError, text } from './options.ts';
+import { PictureFolder } from './picture-folder.ts';
+import { checkPrecision, PRECISION_OPTION } from './precision.ts';
+import { note, Progress } from './progress.ts';
+import { readSearchPage, SECURITY_HEADERS } from './search-page.ts';
+import { stopOnSignal } from './train.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
+
+export const SERVE_OPTIONS = {
+  model: MODEL_OPTION,
+  index: text({ placeholder: 'file', help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start" }),
+  host: text({ placeholder: 'address', default: '127.0.0.1', help: 'Where to listen; 0.0.0.0 lets others in, who then see the pictures' }),
+  port: integer({ minimum: 0, maximum: 65535, default: 8080, help: 'The port; 0 takes a free one' }),
+  maxBytes: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostBytes, help: 'Most bytes of a picture that is sent' }),
+  maxPixels: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostPixels, help: 'Most pixels of it' }),
+  queue: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostRequests, help: 'Most searches under way and waiting; more are told to come back' }),
+  timeout: number({ above: 0, default: 30, help: 'Seconds in which a request must have come whole' }),
+  precision: PRECISION_OPTION,
+  ...TUNING_OPTIONS,
+  ...SHARED_OPTIONS,
+} as const;
+
+/** Names by which a browser may call a server that only this machine reaches. */
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+export const serveCommand = defineCommand({
+  name: 'serve',
+  summary: 'Serve a page, and an address, to search a folder of pictures by sketch',
+  options: SERVE_OPTIONS,
+  positionals: { name: 'folder', help: 'The folder of pictures' },
+  async run({ model: modelPath, index: indexPath, host, port, maxBytes, maxPixels, queue, timeout, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
+    checkTuning(tuning);
+    if (others.length > 0) throw new OptionError(`one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`);
+    const file = await readModelFile(modelPath, '--model');
+    readModelDescription(file, modelPath);
+    await ensureAdapter(adapter);
+    const device = await openDevice(adapter);
+    const stop = stopOnSignal('searches under way are answered');
+    try {
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
+      const pictures = await PictureFolder.open(folder, await indexOf(folder, indexPath, model, file, stop.signal));
+      if (pictures.leftOut.length > 0) note(`${pictures.leftOut.length} pictures of the index are not in ${folder}, and are left out: ${pictures.leftOut.slice(0, 3).join(', ')}${pictures.leftOut.length > 3 ? ' …' : ''}`);
+      const count = pictures.index.paths.length;
+      if (count === 0) throw new OptionError(`no picture of the index is in ${folder}: is it the index of another folder?`);
+      const service = await SearchService.open(model, pictures.index);
+      const failed = new AbortController();
+      const onFailure = (error: unknown): void => {
+        note(`a request failed: ${error instanceof Error ? error.message : String(error)}`);
+        // A device that is lost stays lost: whoever started the command shall hear of it, and start it again.
+        if (error instanceof DeviceLostError) failed.abort(error);
+      };
+      const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostRequests: queue };
+      const server = createServer({ requestTimeout: 1000 * timeout, connectionsCheckingInterval: 1000 }, await siteHandler({ service, pictures, limits, host, onFailure }));
+      try {
+        await listen(server, port, host);
+        const { port: taken } = server.address() as AddressInfo;
+        process.stdout.write(`${count} pictures: http://${host.includes(':') ? `[${host}]` : host}:${taken}/ (Ctrl-C ends it)\n`);
+        await aborted(AbortSignal.any([stop.signal, failed.signal]));
+      } finally {
+        await close(server, timeout);
+        await service.close();
+        model.storage.destroy();
+      }
+      if (failed.signal.aborted) throw failed.signal.reason;
+    } catch (error) {
+      // Ctrl-C while the pictures are embedded.
+      if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    } finally {
+      stop.release();
+      device.dispose();
+    }
+  },
+});
+
+/** The index that was given, or a new one of the folder's pictures. */
+async function indexOf(folder: string, indexPath: string | undefined, model: RetrievalModel, { checksum }: ModelFile, stop: AbortSignal): Promise<RetrievalIndex> {
+  if (indexPath !== undefined && existsSync(indexPath)) {
+    const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);
+    assertSameModel(index, checksum);
+    return index;
+  }
+  const files = await findImages(folder, 'the folder');
+  const rows = await modelEmbeddings(model);
+  const progress = new Progress('embedding');
+  try {
+    const { paths, embeddings, skipped } = await embedFiles(rows, files, {
+      strict: false,
+      onProgress: (done) => {
+        stop.throwIfAborted();
+        progress.update(done, files.length);
+      },
+    });
+    progress.stop();
+    reportSkipped(skipped);
+    if (paths.length === 0) throw new OptionError(`none of the ${files.length} images in ${folder} can be decoded, so there is nothing to search`);
+    const index = { embeddings, dimension: rows.width, paths, modelChecksum: checksum };
+    if (indexPath !== undefined) await writeFileAtomically(indexPath, serializeIndex(index));
+    return index;
+  } finally {
+    progress.stop();
+    rows.destroy();
+  }
+}
+
+interface Site {
+  readonly service: Searcher;
+  readonly pictures: PictureFolder;
+  readonly limits: SearchLimits;
+  readonly host: string;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The page, its pictures, and the search. */
+async function siteHandler({ service, pictures, limits, host, onFailure }: Site): Promise<Handler> {
+  const search = searchHandler(service, limits, onFailure);
+  const page = await readSearchPage();
+  const about = Buffer.from(`${JSON.stringify({ pictures: pictures.index.paths.length, model: pictures.index.modelChecksum, ...limits })}\n`);
+  return answering(async (request, response) => {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    if (LOOPBACK.includes(host)) requireLoopbackName(request.headers.host);
+    const { pathname } = addressOf(request);
+    if (pathname === '/search') return search(request, response);
+    const send = (type: string, content: Uint8Array, caching = 'no-cache'): void => void response.writeHead(200, { 'content-type': type, 'content-length': content.length, 'cache-control': caching }).end(content);
+    const file = page.get(pathname);
+    const row = /^\/pictures\/(\d{1,9})$/.exec(pathname)?.[1];
+    if (file === undefined && row === undefined && pathname !== '/about') throw new RequestError(404, 'there is nothing at this address');
+    requireMethod(request, 'GET', 'HEAD');
+    if (file !== undefined) return send(file.type, file.content);
+    if (row === undefined) return send('application/json; charset=utf-8', about);
+    const thumbnail = await pictures.thumbnail(Number(row));
+    if (thumbnail === undefined) throw new RequestError(404, 'there is no such picture');
+    send('image/webp', thumbnail, 'private, max-age=600');
+  }, onFailure);
+}
+
+/** A stranger's page can give its name this machine's address, and would then read what is here: no name but our own is answered. */
+function requireLoopbackName(name = ''): void {
+  if (!LOOPBACK.includes(name.replace(/:\d+$/, ''))) throw new RequestError(421, 'this server answers to localhost only; start it with another --host to be reached by other names');
+}
+
+/** @throws OptionError where the port or the address cannot be had */
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === 'EADDRINUSE' ? `the port ${port} is in use; --port 0 takes a free one` : cause.message;
+    throw new OptionError(`${host} cannot be listened at: ${reason}`, { cause });
+  });
+}
+
+const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+
+/** Takes no more requests, and waits for the answers of those under way, so many seconds at most. */
+async function close(server: Server, patience: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  // A connection that a browser keeps is idle once what it asked for is answered.
+  const sweep = setInterval(() => server.closeIdleConnections(), 100);
+  const end = setTimeout(() => server.closeAllConnections(), 1000 * patience);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(end);
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ImageError } from '../platform/node/images.ts';
+import { readPictureBody, RequestError, type PictureLimits } from './picture-body.ts';
+import type { SearchAnswer } from './search-service.ts';
+
+export interface SearchLimits extends PictureLimits {
+  /** Requests under way at once, from their headers to their answers; more are told to come back. */
+  readonly mostRequests: number;
+}
+
+export const DEFAULT_SEARCH_LIMITS: SearchLimits = { mostBytes: 8e6, mostPixels: 5e7, mostRequests: 64 };
+
+const DEFAULT_NEIGHBOURS = 10;
+const MOST_NEIGHBOURS = 1000;
+
+/** What answers; a `SearchService`. */
+export interface Searcher {
+  search(picture: Uint8Array, k: number, signal: AbortSignal): Promise<SearchAnswer>;
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/**
+ * Answers POST ?k=10 with a picture as the body: JSON of a `SearchAnswer`, or `{ "error": ... }` with a status that says what
+ * was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind, 503 too many at once.
+ * @param onFailure hears of what is the server's fault, which is answered with 500
+ */
+export function searchHandler(service: Searcher, limits: SearchLimits = DEFAULT_SEARCH_LIMITS, onFailure: (error: unknown) => void = console.error): Handler {
+  let underWay = 0;
+  return answering(async (request, response) => {
+    requireMethod(request, 'POST');
+    const k = neighboursOf(addressOf(request).searchParams);
+    if (underWay >= limits.mostRequests) throw new RequestError(503, `${underWay} searches are under way, as many as there may be; come back in a second`, { 'retry-after': '1' });
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    underWay++;
+    try {
+      const picture = await readPictureBody(request, limits);
+      sendJson(response, 200, await service.search(picture, k, gone.signal));
+    } finally {
+      underWay--;
+    }
+  }, onFailure);
+}
+
+/** Turns what a handler throws into an answer. */
+export function answering(handler: Handler, onFailure: (error: unknown) => void): Handler {
+  return async (request, response) => {
+    try {
+      await handler(request, response);
+    } catch (error) {
+      // Who broke off hears nothing any more.
+      if (response.destroyed || request.errored !== null) return;
+      if (error instanceof RequestError) sendJson(response, error.status, { error: error.message }, error.headers);
+      else if (error instanceof ImageError) sendJson(response, 400, { error: error.message });
+      else {
+        onFailure(error);
+        sendJson(response, 500, { error: 'the server failed' });
+      }
+    }
+  };
+}
+
+/** @throws RequestError 405 */
+export function requireMethod({ method }: IncomingMessage, ...allowed: readonly string[]): void {
+  if (!allowed.includes(method ?? '')) throw new RequestError(405, `${method} is not for this address, but ${allowed.join(' or ')}`, { allow: allowed.join(', ') });
+}
+
+/** @throws RequestError 400 for an address that is none */
+export function addressOf({ url }: IncomingMessage): URL {
+  try {
+    return new URL(url ?? '', 'http://localhost');
+  } catch {
+    throw new RequestError(400, 'the address cannot be read');
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, content: object, headers: Readonly<Record<string, string>> = {}): void {
+  // A refused body is not read to its end, so nothing else can come on this connection.
+  const closing = response.req.complete ? {} : { connection: 'close' };
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...closing, ...headers });
+  response.end(`${JSON.stringify(content)}\n`);
+}
+
+function neighboursOf(parameters: URLSearchParams): number {
+  const typed = parameters.get('k') ?? String(DEFAULT_NEIGHBOURS);
+  const k = /^\d{1,6}$/.test(typed) ? Number(typed) : NaN;
+  if (k >= 1 && k <= MOST_NEIGHBOURS) return k;
+  throw new RequestError(400, `k must be a whole number from 1 to ${MOST_NEIGHBOURS}, and is ${JSON.stringify(typed)}`);
+}

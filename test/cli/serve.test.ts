@@ -1,0 +1,155 @@
+// sketchgrad serve, as a process of its own.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer, request as httpRequest } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import sharp from 'sharp';
+import type { SearchAnswer } from '../../src/server/search-service.ts';
+import { runCaptured } from '../support/command-output.ts';
+import { testDevice } from '../support/device.ts';
+import { PAGE_MODEL, writePictures } from '../support/page-model.ts';
+import { killServers, startServe, type ServeProcess } from '../support/serve-process.ts';
+
+/** A name that a careless server would take apart. */
+const ODD = 'a b&<i>%2e%2e#?.png';
+
+let folder: string;
+const at = (...names: string[]): string => path.join(folder, ...names);
+const serve = (...words: string[]): Promise<ServeProcess> => startServe(at('pictures'), '--model', PAGE_MODEL, ...words);
+
+const search = async (address: string, file: string, k = 4): Promise<SearchAnswer> => {
+  const response = await fetch(`${address}search?k=${k}`, { method: 'POST', body: new Uint8Array(await readFile(file)) });
+  assert.is(response.status, 200);
+  return (await response.json()) as SearchAnswer;
+};
+
+let server: ServeProcess;
+test.before(async () => {
+  // The adapter of this process is the command's too.
+  await testDevice();
+  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-serve-'));
+  const [first] = await writePictures(at('pictures'), 4);
+  await copyFile(at('pictures', first, 'noto.png'), at('pictures', ODD));
+  await copyFile(at('pictures', first, 'noto.png'), at('outside.png'));
+  await symlink(at('outside.png'), at('pictures', 'way-out.png'));
+  await symlink(at('pictures', first, 'twemoji.png'), at('pictures', 'within.png'));
+  await writeFile(at('pictures', 'damaged.png'), 'no picture');
+  server = await serve('--index', at('index.safetensors'));
+});
+test.after(async () => {
+  killServers();
+  await rm(folder, { recursive: true });
+});
+
+test('the folder is embedded, and a picture finds what sketchgrad search finds', async () => {
+  const { pictures } = (await (await fetch(`${server.address}about`)).json()) as { pictures: number };
+  assert.is(pictures, 10, '8 pictures, one of an odd name, one by a link within; none by a link out, none that is damaged');
+  const query = at('outside.png');
+  const { code, stdout, stderr } = await runCaptured(['search', query, '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--top', '11', '--json']);
+  assert.is(code, 0, stderr);
+  const [{ results }] = JSON.parse(stdout) as { results: { path: string; score: number }[] }[];
+  const expected = results.filter(({ path: name }) => !name.endsWith('way-out.png')).slice(0, 10).map(({ path: name, score }) => ({ path: path.relative(at('pictures'), name), score }));
+  const neighbours = (await search(server.address, query, 10)).neighbours.map(({ path: name, similarity }) => ({ path: name, score: similarity }));
+  assert.equal(neighbours, expected);
+  const parallel = await Promise.all(Array.from({ length: 12 }, () => search(server.address, query, 10)));
+  for (const answer of parallel) assert.equal(answer.neighbours.map(({ path: name }) => name), expected.map(({ path: name }) => name));
+});
+
+test('thumbnails are asked for by row: odd names are shown, and no other file can be had', async () => {
+  const { neighbours } = await search(server.address, at('outside.png'), 10);
+  for (const { row, path: name } of neighbours) {
+    const response = await fetch(`${server.address}pictures/${row}`);
+    assert.is(response.status, 200, name);
+    assert.is(response.headers.get('content-type'), 'image/webp');
+    const { width, height } = await sharp(Buffer.from(await response.arrayBuffer())).metadata();
+    assert.equal([width, height], [48, 48]);
+  }
+  assert.ok(neighbours.some(({ path: name }) => name === ODD));
+  // Written by hand, since fetch would straighten them.
+  for (const address of ['/pictures/10', '/pictures/-1', '/pictures/..%2findex.safetensors', '/pictures/../../etc/passwd', '/../../etc/passwd', '/pictures/', '/index.safetensors', '//', '/%2e%2e/outside.png']) {
+    const status = await new Promise((resolve, reject) => httpRequest(server.address, { path: address }, (response) => resolve(response.resume().statusCode)).on('error', reject).end());
+    assert.ok(status === 404 || status === 400, `${address}: ${String(status)}`);
+  }
+});
+
+test('a picture that becomes a link out of the folder is shown no more', async () => {
+  const { neighbours } = await search(server.address, at('outside.png'), 10);
+  const row = neighbours.find(({ path: name }) => name === ODD)?.row;
+  await rm(at('pictures', ODD));
+  await symlink(at('outside.png'), at('pictures', ODD));
+  assert.is((await fetch(`${server.address}pictures/${row}`)).status, 404);
+  await rm(at('pictures', ODD));
+  await copyFile(at('outside.png'), at('pictures', ODD));
+  assert.is((await fetch(`${server.address}pictures/${row}`)).status, 200);
+});
+
+test('the page comes with headers that let nothing else in; methods and names are checked', async () => {
+  for (const [name, type] of [['', 'text/html'], ['style.css', 'text/css'], ['page.js', 'text/javascript'], ['about', 'application/json']]) {
+    const response = await fetch(`${server.address}${name}`);
+    assert.is(response.status, 200);
+    assert.match(response.headers.get('content-type') ?? '', type);
+    assert.match(response.headers.get('content-security-policy') ?? '', "default-src 'none'");
+    assert.is(response.headers.get('x-content-type-options'), 'nosniff');
+    const refused = await fetch(`${server.address}${name}`, { method: 'POST' });
+    assert.is(refused.status, 405);
+    assert.is(refused.headers.get('allow'), 'GET, HEAD');
+  }
+  const status = await new Promise((resolve, reject) => httpRequest(server.address, { headers: { host: 'rebound.example' } }, (response) => resolve(response.resume().statusCode)).on('error', reject).end());
+  assert.is(status, 421);
+});
+
+test('Ctrl-C: the search that is under way is answered, then the process ends in order', async () => {
+  const body = await readFile(at('outside.png'));
+  const socket = connect(Number(new URL(server.address).port), '127.0.0.1');
+  let answer = '';
+  socket.on('data', (text) => (answer += text.toString()));
+  const closed = new Promise((resolve) => socket.on('close', resolve));
+  // The server says "100 Continue" once it has the request.
+  socket.write(`POST /search?k=1 HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+  while (!answer.includes('100 Continue')) await once(socket, 'data');
+  socket.write(body.subarray(0, 100));
+  const ending = server.end();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  socket.write(body.subarray(100));
+  const { code, stderr } = await ending;
+  await closed;
+  assert.is(code, 0, stderr);
+  assert.match(answer, /^HTTP\/1\.1 200 /m);
+  assert.match(stderr, /stopping: searches under way are answered/);
+  assert.match(stderr, /damaged\.png/);
+  assert.match(stderr, /1 pictures of the index are not in .*way-out\.png/);
+});
+
+test('an index that is there is used, and its limits are what the flags say', async () => {
+  const before = (await stat(at('index.safetensors'))).mtimeMs;
+  await rm(at('pictures', ODD));
+  const again = await serve('--index', at('index.safetensors'), '--max-bytes', '200');
+  assert.is((await stat(at('index.safetensors'))).mtimeMs, before);
+  const { pictures } = (await (await fetch(`${again.address}about`)).json()) as { pictures: number };
+  assert.is(pictures, 9);
+  assert.is((await fetch(`${again.address}search`, { method: 'POST', body: new Uint8Array(201) })).status, 413);
+  assert.is((await again.end()).code, 0);
+});
+
+test('what cannot be served is said', async () => {
+  const refused = async (message: RegExp, ...words: string[]): Promise<void> => {
+    const { code, stderr } = await runCaptured(['serve', ...words]);
+    assert.is(code, 1);
+    assert.match(stderr, message);
+  };
+  await mkdir(at('empty'), { recursive: true });
+  await refused(/absent is no folder/, at('absent'), '--model', PAGE_MODEL);
+  await refused(/empty holds no image/, at('empty'), '--model', PAGE_MODEL);
+  await refused(/no picture of the index is in/, at('empty'), '--model', PAGE_MODEL, '--index', at('index.safetensors'));
+  await refused(/one folder is served, and there are 2/, at('empty'), at('pictures'), '--model', PAGE_MODEL);
+  const other = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.once('listening', resolve));
+  await refused(/the port \d+ is in use/, at('pictures'), '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--port', String((other.address() as AddressInfo).port));
+  other.close();
+});
+
+test.run();

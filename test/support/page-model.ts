@@ -1,0 +1,17 @@
+// The small model that the page comes with, and pictures that it can search.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { emojiClasses } from '../../datasets/emoji.ts';
+import { parseModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { writeEmoji } from './emoji-folder.ts';
+
+export const PAGE_MODEL = fileURLToPath(new URL('../../web/public/model.safetensors', import.meta.url));
+
+export const readPageModel = async (): Promise<ModelFile> => parseModel(await readFile(PAGE_MODEL), PAGE_MODEL);
+
+/** Writes `<class>/<set>.png` of a few unseen classes. @returns the classes */
+export async function writePictures(folder: string, classes: number, size = 48): Promise<string[]> {
+  const names = (await emojiClasses()).filter(({ split }) => split === 'unseen').slice(0, classes).map(({ name }) => name);
+  for (const name of names) for (const set of ['noto', 'twemoji']) await writeEmoji(name, set, `${folder}/${name}/${set}.png`, size);
+  return names;
+}

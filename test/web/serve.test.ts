@@ -1,0 +1,107 @@
+// The page of sketchgrad serve, in a browser without WebGPU: a drawing finds pictures of a folder.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { AxeResults } from 'axe-core';
+import type { Browser } from 'playwright-core';
+import { emojiClasses } from '../../datasets/emoji.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { writeEmojiFolder } from '../support/emoji-folder.ts';
+import { draw, emojiStrokes } from '../support/emoji-strokes.ts';
+import { PAGE_MODEL } from '../support/page-model.ts';
+import { killServers, startServe, type ServeProcess } from '../support/serve-process.ts';
+import { answered, found, openPage } from '../support/web-page.ts';
+
+/** Classes whose outlines the shipped model finds (docs/web.md), and others to choose among. */
+const DRAWN = [['high voltage', 'openmoji'], ['crescent moon', 'emojione-monotone'], ['spoon', 'emojione-monotone']] as const;
+const OTHERS = 15;
+
+let folder: string;
+let photos: number;
+let server: ServeProcess;
+let browser: Browser;
+test.before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-serve-page-'));
+  const unseen = (await emojiClasses()).filter(({ split }) => split === 'unseen').map(({ name }) => name);
+  photos = await writeEmojiFolder(folder, [...DRAWN.map(([name]) => name), ...unseen.slice(0, OTHERS)]);
+  server = await startServe(path.join(folder, 'photo'), '--model', PAGE_MODEL);
+  browser = await launchChromium({ webgpu: false });
+});
+test.after(async () => {
+  await browser.close();
+  assert.is((await server.end()).code, 0);
+  killServers();
+  await rm(folder, { recursive: true });
+});
+
+test('a drawing finds its class among the ten best, with thumbnails and the time of each stage', async () => {
+  const { page, errors } = await openPage(browser, server.address);
+  // The policy of the page keeps out the SVG's style by which strokes are measured.
+  const elsewhere = await browser.newPage();
+  assert.match(await page.innerText('.lead'), `among ${photos}`);
+  for (const [className, set] of DRAWN) {
+    await draw(page, await emojiStrokes(elsewhere, className, set));
+    await answered(page);
+    const names = await found(page);
+    assert.is(names.length, 20);
+    assert.ok(names.slice(0, 10).some((name) => name.startsWith(`${className}/`)), `a drawn ${className} finds ${names.slice(0, 10).join(', ')}`);
+    assert.match(await page.innerText('#times'), /decode .* ms, wait .* ms, embed .* ms, rank .* ms/);
+    await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('#results img')].every(({ complete, naturalWidth }) => complete && naturalWidth > 0));
+    await page.click('#clear');
+    await page.waitForFunction(() => document.getElementById('results')?.childElementCount === 0);
+  }
+  assert.equal(errors, []);
+  await elsewhere.close();
+  await page.context().close();
+});
+
+test('a picture is chosen; what the server refuses is said, and the next one works', async () => {
+  const { page, errors } = await openPage(browser, server.address);
+  const file = path.join(folder, 'photo', 'spoon', 'noto.png');
+  await page.setInputFiles('#query-file', file);
+  await page.waitForSelector('#results li:nth-child(20)');
+  assert.is((await found(page))[0], 'spoon/noto.png');
+  await page.setInputFiles('#query-file', { name: 'a.bmp', mimeType: 'image/bmp', buffer: bitmap() });
+  await page.waitForSelector('#trouble:not([hidden])');
+  assert.match(await page.innerText('#trouble'), 'neither PNG nor JPEG nor WebP');
+  await page.setInputFiles('#query-file', file);
+  await page.waitForSelector('#trouble', { state: 'hidden' });
+  await answered(page);
+  assert.is((await found(page))[0], 'spoon/noto.png');
+  assert.ok(errors.every((message) => message.includes('415')), errors.join('\n'));
+  await page.context().close();
+});
+
+test('it has no fault that axe-core knows, light and dark, at both sizes', async () => {
+  const { page, errors } = await openPage(browser, server.address);
+  await draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.8 }]]);
+  await answered(page);
+  await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [width, height] of [[1280, 900], [390, 844]]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height });
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `wider than ${width} pixels`);
+      const { violations, passes } = await page.evaluate(() => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+      assert.ok(passes.some(({ id }) => id === 'color-contrast'));
+      assert.equal(violations.map(({ id, nodes }) => `${colorScheme}, ${width} px: ${id}: ${nodes.map(({ html }) => html).join(' ')}`), []);
+    }
+  }
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test.run();
+
+/** A picture of 1 x 1 pixels that browsers show, and that the server does not take. */
+function bitmap(): Buffer {
+  const file = Buffer.alloc(58);
+  file.write('BM', 'latin1');
+  for (const [offset, value] of [[2, 58], [10, 54], [14, 40], [18, 1], [22, 1], [34, 4]]) file.writeUInt32LE(value, offset);
+  file.writeUInt16LE(1, 26);
+  file.writeUInt16LE(24, 28);
+  return file;
+}

@@ -1,0 +1,76 @@
+// The page of `sketchgrad serve`: the pad, and a search by POST. The browser computes nothing, so it needs no WebGPU.
+import type { SearchAnswer } from '../../src/server/search-service.ts';
+import { DrawingPad, offerPictures } from '../src/drawing-pad.ts';
+import { element, explain, trouble } from '../src/page.ts';
+
+const SHOWN = 20;
+
+const status = (text: string): void => void (element('status').textContent = text);
+const results = element('results');
+
+const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => {
+  for (const id of ['undo', 'clear']) element<HTMLButtonElement>(id).disabled = pad.empty;
+  void searchLatest();
+});
+element('undo').addEventListener('click', () => pad.undo());
+element('clear').addEventListener('click', () => pad.clear());
+offerPictures(pad, element<HTMLInputElement>('query-file'), (error) => trouble(explain(error)));
+
+let changes = 0;
+let searching = false;
+
+/** Shows the nearest pictures; while one search is under way, only the latest sketch waits. */
+async function searchLatest(): Promise<void> {
+  changes++;
+  if (searching) return;
+  searching = true;
+  results.ariaBusy = 'true';
+  for (let done = 0; done !== changes; ) {
+    done = changes;
+    await showNearest().then(() => trouble(), (error: unknown) => {
+      status('The search did not work.');
+      trouble(explain(error));
+    });
+  }
+  searching = false;
+  results.ariaBusy = 'false';
+}
+
+async function showNearest(): Promise<void> {
+  const sketch = await pad.file();
+  if (sketch === undefined) {
+    results.replaceChildren();
+    element('times').textContent = '';
+    status('Draw something.');
+    return;
+  }
+  status('Searching …');
+  const { neighbours, times } = await search(sketch);
+  results.replaceChildren(...neighbours.map(({ row, path, similarity }) => {
+    const picture = Object.assign(new Image(), { className: 'thumbnail', alt: path, src: `pictures/${row}` });
+    const name = Object.assign(document.createElement('span'), { textContent: path });
+    const score = Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}` });
+    const item = document.createElement('li');
+    item.append(picture, name, score);
+    return item;
+  }));
+  element('times').textContent = `Times: ${Object.entries(times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`).join(', ')}`;
+  status(`Nearest: ${neighbours[0].path}`);
+}
+
+/** Asks the server, and once more where it is busy and says when to come back. */
+async function search(sketch: Blob, again = true): Promise<SearchAnswer> {
+  const response = await fetch(`search?k=${SHOWN}`, { method: 'POST', body: sketch });
+  if (response.status === 503 && again) {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)));
+    return search(sketch, false);
+  }
+  const answer = (await response.json()) as SearchAnswer & { error?: string };
+  if (!response.ok) throw new Error(answer.error ?? response.statusText);
+  return answer;
+}
+
+void fetch('about').then(async (response) => {
+  const { pictures } = (await response.json()) as { pictures: number };
+  element('collection').textContent = ` among ${pictures}`;
+});
