@@ -7,12 +7,6 @@ import { worstDeviation } from '../../src/tuning/comparison.ts';
 import { expectedOf, sampleInputs } from '../../src/tuning/qualification.ts';
 import { uniformNumbers } from './uniform-numbers.ts';
 
-/**
- * Cases that a browser checks: all, but of convolutions only the first, which is the smallest. Their tiles are unrolled, and with the
- * index clamps that a browser adds, SwiftShader compiles each of them for seconds. Node checks all of them.
- */
-export const casesInBrowser = ({ name, cases }: AnyKernel): readonly number[] => [...cases.keys()].slice(0, name.startsWith('convolution') ? 1 : undefined);
-
 /** Runs every variant that a device offers of one of a kernel's cases. @returns the variants @throws where one is off its reference */
 export async function checkKernelCase(device: Device, kernel: AnyKernel, index: number): Promise<readonly string[]> {
   const problem = kernel.cases[index] as never;

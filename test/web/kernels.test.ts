@@ -1,5 +1,4 @@
-// Every kernel in the browser: all variants that its adapter offers, of all cases but the larger convolutions, against the references
-// in float64.
+// Every kernel in the browser: all variants that its adapter offers, of all cases, against the references in float64.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { build } from 'esbuild';
@@ -8,7 +7,6 @@ import type { StorageType } from '../../kernels/storage-type.ts';
 import type { AnyKernel } from '../../src/autodiff/op.ts';
 import { ALL_KERNELS } from '../../src/tuning/kernels.ts';
 import { launchChromium } from '../support/chromium.ts';
-import { casesInBrowser } from '../support/kernel-case.ts';
 import { serve } from '../support/web-page.ts';
 import type { KernelFindings } from './kernels.worker.ts';
 
@@ -39,7 +37,7 @@ test('every kernel is right in Chromium', async () => {
     assert.equal(shares.flatMap(({ failures }) => failures), []);
     const checked = shares.flatMap((share) => share.checked);
     // SwiftShader has no 16-bit floats.
-    const cases = (ALL_KERNELS as readonly AnyKernel[]).flatMap((kernel) => casesInBrowser(kernel).map((index) => ({ kernel: kernel.name, halves: kernel.name.endsWith('_f16') || (kernel.cases[index] as StorageType).type === 'f16' })));
+    const cases = (ALL_KERNELS as readonly AnyKernel[]).flatMap((kernel) => kernel.cases.map((problem) => ({ kernel: kernel.name, halves: kernel.name.endsWith('_f16') || (problem as StorageType).type === 'f16' })));
     const named = (list: readonly { readonly kernel: string }[]): string[] => list.map(({ kernel }) => kernel).sort();
     assert.equal(shares.flatMap(({ missing }) => missing).sort(), named(cases.filter(({ halves }) => halves)));
     assert.equal(named(checked), named(cases.filter(({ halves }) => !halves)));
