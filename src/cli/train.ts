@@ -49,7 +49,7 @@ export const TRAIN_OPTIONS = {
   classifierTemperature: number({ above: 0, help: `Divides the classifier's logits (default: 1, and ${COSINE_TEMPERATURE} for cosines)` }),
   preservedDomains: choice(['both', 'photos'], { default: recipe.losses.preservedDomains, help: "Images whose knowledge is preserved" }),
   teacherMode: choice(['class-oriented', 'online'], { default: recipe.teacher.kind, help: "The teacher's knowledge of each class, prepared once, or the teacher itself on the images of every step" }),
-  teacher: text({ placeholder: 'file', help: "The teacher's weights, a classifier's, where they are not --weights" }),
+  teacher: text({ placeholder: 'file', help: "The teacher's weights, where they are not --weights: a classifier's, or a model that was trained here" }),
   knowledge: text({ placeholder: 'file', help: 'The knowledge of each class that sketchgrad distill prepared; the teacher need not be asked again' }),
   teacherMean: choice(['softmax', 'logits'], { default: recipe.teacher.reading.mean, help: "What is averaged over a class's photos: the teacher's softmax, or its logits" }),
   teacherTemperature: number({ above: 0, default: recipe.teacher.reading.temperature, help: "Divides the teacher's logits" }),

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
-import { serializeModel } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import { parseKnowledge } from '../../src/training/knowledge-file.ts';
 import { runCaptured } from '../support/command-output.ts';
 import { testDevice } from '../support/device.ts';
@@ -78,10 +78,22 @@ test('distill: killed in the middle and started again, the file has the same byt
   assert.equal((await readdir(folder)).filter((name) => name.includes('partial')), []);
 });
 
-test('distill: what is no teacher, or no knowledge, is said', async () => {
-  const model = await runCaptured(['distill', '--weights', at('run', 'model.safetensors'), ...data(), '--out', at('new')]);
+test('distill: a network that was trained here can teach, unless its logits are cosines', async () => {
+  const trained = at('run', 'model.safetensors');
+  const taught = await runCaptured(['distill', '--weights', trained, ...data(), '--out', at('taught')]);
+  assert.is(taught.code, 0, taught.stderr);
+  const { table } = parseKnowledge(await readFile(at('taught')), 'taught');
+  assert.equal(table.shape, [4, 4]);
+  assert.ok(new Set(table.values).size > 4);
+
+  const { state, about } = await parseModel(await readFile(trained), trained);
+  await writeFile(at('cosine.model.safetensors'), await serializeModel({ state: new Map([...state].filter(([name]) => name !== 'classifier.bias')), about }));
+  const model = await runCaptured(['distill', '--weights', at('cosine.model.safetensors'), ...data(), '--out', at('new')]);
   assert.is(model.code, 1);
   assert.match(model.stderr, /model.safetensors has no fc.weight, so it is no teacher/);
+});
+
+test('distill: what is no knowledge is said', async () => {
   const knowledge = await runCaptured(['train', ...data(), '--knowledge', at('teacher.safetensors'), '--out', at('new-run')]);
   assert.is(knowledge.code, 1);
   assert.match(knowledge.stderr, /teacher.safetensors is no sketchgrad knowledge 1; a file that sketchgrad distill wrote is needed/);
