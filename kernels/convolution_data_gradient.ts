@@ -20,6 +20,10 @@ export const convolutionDataGradient: Kernel<ConvolutionShape> = {
     const { x, w, y } = operandSizes(shape);
     return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
   },
-  cases: convolution.cases.filter((problem) => problem.epilogue === undefined),
+  cases: [
+    ...convolution.cases.filter((problem) => problem.epilogue === undefined),
+    // Blocks of the stem's depth, which 40 channels under 25 taps fill.
+    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 40, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
+  ],
   miniature,
 };

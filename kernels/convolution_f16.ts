@@ -78,6 +78,8 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
     { batch: 1, height: 9, width: 15, inputChannels: 68, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 5, width: 6, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // Widened, in blocks that divide the channels and look at no bounds.
+    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 192, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
   ],
   miniature,
 };
@@ -102,6 +104,8 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     { batch: 2, height: 17, width: 19, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 1, height: 17, width: 19, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // Widened, in tiles that look at no bounds.
+    { batch: 1, height: 9, width: 15, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
   ],
   miniature,
 };
