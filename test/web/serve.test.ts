@@ -1,13 +1,12 @@
 // The page of sketchgrad serve, in a browser without WebGPU: a drawing finds pictures of a folder.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { emojiClasses } from '../../datasets/emoji.ts';
+import { assertAccessible } from '../support/accessibility.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { writeEmojiFolder } from '../support/emoji-folder.ts';
 import { draw, emojiStrokes } from '../support/emoji-strokes.ts';
@@ -79,17 +78,7 @@ test('it has no fault that axe-core knows, light and dark, at both sizes', async
   const { page, errors } = await openPage(browser, server.address);
   await draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.8 }]]);
   await answered(page);
-  await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
-  for (const colorScheme of ['light', 'dark'] as const) {
-    for (const [width, height] of [[1280, 900], [390, 844]]) {
-      await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width, height });
-      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `wider than ${width} pixels`);
-      const { violations, passes } = await page.evaluate(() => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
-      assert.ok(passes.some(({ id }) => id === 'color-contrast'));
-      assert.equal(violations.map(({ id, nodes }) => `${colorScheme}, ${width} px: ${id}: ${nodes.map(({ html }) => html).join(' ')}`), []);
-    }
-  }
+  await assertAccessible(page);
   assert.equal(errors, []);
   await page.context().close();
 });
