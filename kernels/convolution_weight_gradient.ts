@@ -60,7 +60,7 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     { batch: 4, height: 7, width: 7, inputChannels: 64, outputChannels: 64, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 4, height: 13, width: 13, inputChannels: 12, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 5, height: 11, width: 11, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 1, height: 16, width: 16, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
+    { batch: 4, height: 16, width: 16, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
     { batch: 1, height: 16, width: 16, inputChannels: 4, outputChannels: 16, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     // Even numbers of pixels in narrow tiles, plain and not, in splits.
     { batch: 2, height: 9, width: 7, inputChannels: 64, outputChannels: 32, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
@@ -93,35 +93,36 @@ function sizeParameters(shape: ConvolutionShape, images: number): number[] {
   ];
 }
 
-/** Rows of a tile of `convolution_weight_gradient_stationary`. */
-const TILE_ROWS = 32;
+/** Rows of a tile of `convolution_weight_gradient_stationary`: 28 for the stem, whose runs are 7 taps of 4 channels. */
+const tileRows = ({ kernel, inputChannels }: ConvolutionShape): number => Math.min(32, kernel[1] * inputChannels);
 /** Vectors of columns that each of its lanes has. */
 const tileVectors = ({ outputChannels }: ConvolutionShape, lanes: number): number => (outputChannels <= 4 * lanes ? 1 : 2);
-const tilesOf = ({ kernel, inputChannels, outputChannels }: ConvolutionShape, columns: number): { readonly rowGroups: number; readonly columnGroups: number } => ({
-  rowGroups: kernel[0] * ceilDivide(kernel[1] * inputChannels, TILE_ROWS),
-  columnGroups: ceilDivide(outputChannels, columns),
+const tilesOf = (shape: ConvolutionShape, columns: number): { readonly rowGroups: number; readonly columnGroups: number } => ({
+  rowGroups: shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tileRows(shape)),
+  columnGroups: ceilDivide(shape.outputChannels, columns),
 });
 
 function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
+  const rows = tileRows(shape);
   const vectors = tileVectors(shape, lanes);
   const columns = 4 * lanes * vectors;
   const { rowGroups, columnGroups } = tilesOf(shape, columns);
   const pointwise = isPointwise(shape);
   // Pixels of an image that a tile visits: all, or some number that depends on its taps.
   const visits = pointwise ? shape.height * shape.width : 1;
-  return splitCall(shape, `stationary ${TILE_ROWS}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
+  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
     shader: shaders.convolution_weight_gradient_stationary,
     features: ['subgroups'],
     constants: {
       LANES: lanes,
-      ROWS: TILE_ROWS,
+      ROWS: rows,
       VECTORS: vectors,
-      WHOLE_TAPS: shape.inputChannels % TILE_ROWS === 0,
+      WHOLE_TAPS: shape.inputChannels % 32 === 0,
       WHOLE_COLUMNS: shape.outputChannels % columns === 0,
       POINTWISE: pointwise,
       EVEN: imagesPerSplit > 0 && (imagesPerSplit * visits) % 2 === 0 && (shape.batch * visits) % 2 === 0,
     },
-    parameters: [...sizeParameters(shape, images), splits, TILE_ROWS, imagesPerSplit],
+    parameters: [...sizeParameters(shape, images), splits, rows, imagesPerSplit],
     operands: ['x', 'dy', parts],
     workgroups: [columnGroups, rowGroups, splits],
   }));
@@ -134,7 +135,8 @@ function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   const { access, outlivingSum } = COSTS[lanes];
   const vectors = tileVectors(shape, lanes);
   const { rowGroups, columnGroups } = tilesOf(shape, 4 * lanes * vectors);
-  const turn = 2 * access * (TILE_ROWS / (4 * lanes) + vectors) + 2 * outlivingSum * TILE_ROWS * vectors * 4;
+  const rows = tileRows(shape);
+  const turn = 2 * access * (ceilDivide(rows, 4 * lanes) + vectors) + 2 * outlivingSum * rows * vectors * 4;
   const pixels = (shape.batch * meetings(shape, 0) * meetings(shape, 1)) / (shape.kernel[0] * shape.kernel[1]);
   return rowGroups * columnGroups * (pixels / 2 + WRITING) * turn;
 }

@@ -23,9 +23,9 @@
 // parts [splits, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
 // Limits: both numbers of channels are multiples of four; others take convolution_weight_gradient_streaming.wgsl.
 // Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
-// Constants: LANES = subgroup size (4 or 8); ROWS 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS divides inputChannels; WHOLE_COLUMNS:
-//   the columns of a workgroup divide outputChannels; POINTWISE: the kernel is 1x1 without padding and stride; EVEN: every split
-//   visits an even number of pixels.
+// Constants: LANES = subgroup size (4 or 8); ROWS, a multiple of four up to 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS is 32 and divides
+//   inputChannels; WHOLE_COLUMNS: the columns of a workgroup divide outputChannels; POINTWISE: the kernel is 1x1 without padding and
+//   stride; EVEN: every split visits an even number of pixels.
 
 struct Parameters {
   batch: i32,
@@ -133,10 +133,12 @@ fn addRow(tileRow: u32, a: f32, b: f32) {
 }
 
 fn addRows(tileRow: u32, a: vec4f, b: vec4f) {
-  addRow(tileRow, a.x, b.x);
-  addRow(tileRow + 1u, a.y, b.y);
-  addRow(tileRow + 2u, a.z, b.z);
-  addRow(tileRow + 3u, a.w, b.w);
+  if (tileRow < ROWS) {
+    addRow(tileRow, a.x, b.x);
+    addRow(tileRow + 1u, a.y, b.y);
+    addRow(tileRow + 2u, a.z, b.z);
+    addRow(tileRow + 3u, a.w, b.w);
+  }
 }
 
 // The products of four rows in each lane.
@@ -146,11 +148,10 @@ fn addLanes(tileRow: u32, a: vec4f, b: vec4f) {
   addRows(tileRow + 8u, subgroupBroadcast(a, 2u), subgroupBroadcast(b, 2u));
   addRows(tileRow + 12u, subgroupBroadcast(a, 3u), subgroupBroadcast(b, 3u));
   if (LANES > 4u) {
-    let second = min(tileRow + 16u, ROWS - 16u);
-    addRows(second, subgroupBroadcast(a, 4u), subgroupBroadcast(b, 4u));
-    addRows(second + 4u, subgroupBroadcast(a, 5u), subgroupBroadcast(b, 5u));
-    addRows(second + 8u, subgroupBroadcast(a, 6u), subgroupBroadcast(b, 6u));
-    addRows(second + 12u, subgroupBroadcast(a, 7u), subgroupBroadcast(b, 7u));
+    addRows(tileRow + 16u, subgroupBroadcast(a, 4u), subgroupBroadcast(b, 4u));
+    addRows(tileRow + 20u, subgroupBroadcast(a, 5u), subgroupBroadcast(b, 5u));
+    addRows(tileRow + 24u, subgroupBroadcast(a, 6u), subgroupBroadcast(b, 6u));
+    addRows(tileRow + 28u, subgroupBroadcast(a, 7u), subgroupBroadcast(b, 7u));
   }
 }
 
