@@ -1,7 +1,8 @@
 import { elementBytes, type AdapterTraits, type MatrixProduct } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { isPointwise, productCall, type Gather } from './convolution-tiles.ts';
-import type { KernelCall } from './kernel.ts';
+import { fastestFirst } from './cost-model.ts';
+import type { Cost, KernelCall } from './kernel.ts';
 import { fits, type Tile } from './tiles.ts';
 
 /** A workgroup's tile, and the block of it that one subgroup computes. */
@@ -44,6 +45,10 @@ export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
     .filter((call) => call.product !== undefined && fits(call.product, traits));
 }
 
+/** The variants by lanes and by units in one order: the fastest first, but a processor that offers units calculates what they do as well. */
+export const withUnits = (byLanes: readonly KernelCall[], byUnits: readonly KernelCall[], cost: Cost, { kind }: AdapterTraits): readonly KernelCall[] =>
+  kind === 'cpu' ? [...fastestFirst(byLanes, cost), ...byUnits] : fastestFirst([...byUnits, ...byLanes], cost);
+
 const blocksOf = ({ rows, columns, blockRows, blockColumns }: BlockedTile): number => (rows / blockRows) * (columns / blockColumns);
 
 const isCutBy = ({ blockRows, blockColumns }: BlockedTile, { component, rows, columns, depth }: MatrixProduct): boolean =>
@@ -52,7 +57,7 @@ const isCutBy = ({ blockRows, blockColumns }: BlockedTile, { component, rows, co
 const depthOf = (component: 'f16' | 'f32'): number => DEPTH_BYTES / elementBytes(component);
 
 function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile, lanes: number, isGuess: boolean, traits: AdapterTraits): KernelCall {
-  const { element, forward } = gather;
+  const { element, target, forward } = gather;
   const { rows, columns, blockRows, blockColumns } = blocked;
   const invocations = blocksOf(blocked) * lanes;
   const depth = depthOf(element);
@@ -70,7 +75,7 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
       features: ['subgroups', 'chromium_experimental_subgroup_matrix', ...(element === 'f16' ? (['f16'] as const) : [])],
       constants: {
         Scalar: element,
-        Target: whole ? element : 'f32',
+        Target: whole ? target : 'f32',
         MATRIX_ROWS: product.rows,
         MATRIX_COLUMNS: product.columns,
         MATRIX_DEPTH: product.depth,

@@ -1,4 +1,4 @@
-import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type FloatType, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import type { ConvolutionShape, Epilogue } from './convolution.ts';
 import type { KernelCall, Operand } from './kernel.ts';
@@ -36,8 +36,10 @@ export interface Gather {
   /** The dispatch that can be cut between images, given the uniform block of a slice of them and the pixels of its largest phase. */
   byImages(launch: (parameters: readonly Word[], pixels: number) => Dispatch): Dispatch;
   readonly operands: Readonly<Record<string, Operand>>;
-  /** Type of source, weights, destination and residual. */
-  readonly element: 'f32' | 'f16';
+  /** Type of source, weights and residual. */
+  readonly element: FloatType;
+  /** Type of the destination. */
+  readonly target: FloatType;
   /** Names of source, weights, destination, scale, shift and residual. */
   readonly order: readonly string[];
 }
@@ -69,7 +71,7 @@ const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), c
 
 /** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
 function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
-  const { shape, forward, element } = gather;
+  const { shape, forward, element, target } = gather;
   const pointwise = isPointwise(shape);
   const vectors = (tile.rows * tile.depth) / 4 / invocations(tile);
   const blocks = (tile.depth * tile.columns) / 16 / invocations(tile);
@@ -78,7 +80,7 @@ function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0)
     shader: (whole): Code => {
       const UNROLLED = traits.kind === 'gpu';
       if (lanes > 0) return { shader: shaders.convolution_subgroup, libraries: [shaders.convolution_axis], features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
-      const constants = { Scalar: element, Target: whole ? element : 'f32', ...tileConstants(tile), UNROLLED };
+      const constants = { Scalar: element, Target: whole ? target : 'f32', ...tileConstants(tile), UNROLLED };
       return { shader: shaders.convolution_tiled, libraries: [shaders.convolution_axis], features: element === 'f16' ? ['f16'] : [], constants };
     },
     stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
@@ -99,7 +101,7 @@ export interface Multiplication extends Pick<TiledProduct, 'stagingOperations' |
 
 /** A gather by tiles, its reduction split where the grid would leave a GPU idle. */
 export function productCall({ shape, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits, { name, shader, ...multiplication }: Multiplication): KernelCall {
-  const { sourceChannels, destinationChannels, phases, pixels, operands, order, element } = gather;
+  const { sourceChannels, destinationChannels, phases, pixels, operands, order, element, target } = gather;
   const phaseCount = phases[0] * phases[1];
   const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
     tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * ceilDivide(tapsX * sourceChannels, tile.depth)),
@@ -113,7 +115,7 @@ export function productCall({ shape, epilogue, ...gather }: Gather, tile: Tile, 
   const [source, weights, destination, scale, shift, residual] = order;
   const results = operands[destination].length;
   const whole = splits === 1;
-  const features: readonly ShaderFeature[] = element === 'f16' ? ['f16'] : [];
+  const features: readonly ShaderFeature[] = target === 'f16' ? ['f16'] : [];
   const { constants, ...code } = shader(whole);
   const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
     ...code,
@@ -127,12 +129,12 @@ export function productCall({ shape, epilogue, ...gather }: Gather, tile: Tile, 
   const sliced = gather.byImages(launch);
   const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
   const addParts: Dispatch = {
-    ...(epilogue === undefined && element === 'f32'
+    ...(epilogue === undefined && target === 'f32'
       ? { shader: shaders.sum_parts, constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE }, parameters: [results / 4, splits], operands: ['parts', destination] }
       : {
           shader: shaders.sum_parts_epilogue,
           features,
-          constants: { Scalar: element, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
+          constants: { Scalar: target, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
           parameters: [results / 4, splits, destinationChannels / 4],
           operands: ['parts', destination, scale, shift, residual],
         }),

@@ -1,10 +1,9 @@
 import { ceilDivide, elementBytes, sliceable, type AdapterTraits, type Dispatch, type ElementType, type Word } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { stationaryBlocks } from './convolution-blocks.ts';
-import { matrixTiles } from './convolution-matrix.ts';
+import { matrixTiles, withUnits } from './convolution-matrix.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
 import { turnedProducts } from './convolution-turned.ts';
-import { fastestFirst } from './cost-model.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 import { widened } from './widened.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
@@ -135,12 +134,11 @@ export function gatherCalls(
   const perImage = { [names.source]: sourceImage, [names.destination]: destinationImage, ...(epilogue?.residual === true && { residual: destinationImage }) };
   const byImages: Gather['byImages'] = (launch) => sliceable(shape.batch, perImage, (images) => launch(parametersOf(images), pixelsOf(images)));
 
-  const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element };
+  const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element, target: element };
   const byLanes = vectorTiles(gather, traits);
   const byUnits = matrixTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
-  // A processor that offers matrix units calculates what they do as well.
-  const byVectors = traits.kind === 'cpu' ? [...fastestFirst(byLanes, cost), ...byUnits] : fastestFirst([...byUnits, ...byLanes], cost);
+  const byVectors = withUnits(byLanes, byUnits, cost, traits);
   if (element === 'f16') {
     // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better widened than done without.
     const direct = traits.kind === 'cpu' && byVectors.length > 0 ? gatherCalls(shape, direction, epilogue, traits, names).filter(({ errorBound }) => errorBound === undefined)[0] : undefined;

@@ -1,10 +1,11 @@
 import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionProblem, type ConvolutionShape } from './convolution.ts';
+import { withUnits } from './convolution-matrix.ts';
 import { convolutionDataGradient } from './convolution_data_gradient.ts';
 import { callsWithStatistics, convolutionStatistics, expectedWithStatistics, type ConvolutionStatisticsProblem } from './convolution_statistics.ts';
 import { convolutionWeightGradient, vectorTiles } from './convolution_weight_gradient.ts';
-import { fastestFirst } from './cost-model.ts';
 import type { Cost, Kernel } from './kernel.ts';
 import { whenStored } from './storage-type.ts';
+import { matrixWeightGradient } from './weight-gradient-turned.ts';
 import { widened } from './widened.ts';
 
 /**
@@ -90,7 +91,7 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient_f16',
   calls: (shape, traits) => {
     if (traits.f16 !== true || !hasHalfForm(shape)) return [];
-    const tiles = fastestFirst(vectorTiles(shape, traits, 'f16'), convolutionWeightGradientF16.cost(shape));
+    const tiles = withUnits(vectorTiles(shape, traits, 'f16'), matrixWeightGradient(shape, traits, 'f16'), convolutionWeightGradientF16.cost(shape), traits);
     if (traits.kind === 'gpu' || tiles.length === 0) return tiles;
     const [direct] = convolutionWeightGradient.calls(shape, traits);
     return [widened(direct, tiles[0].operands, traits), ...tiles];
@@ -105,6 +106,8 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     { batch: 2, height: 17, width: 19, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 1, height: 17, width: 19, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // By matrix units in parts: more than 512 pixels, a multiple of four.
+    { batch: 4, height: 12, width: 12, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     // Widened, in tiles that look at no bounds: an odd number of pixels and even ones, in splits too.
     { batch: 1, height: 9, width: 15, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 2, height: 13, width: 19, inputChannels: 32, outputChannels: 128, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },

@@ -1,11 +1,11 @@
 import { ALWAYS_BOUND, BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { withUnits } from './convolution-matrix.ts';
 import { isPointwise } from './convolution-tiles.ts';
-import { fastestFirst } from './cost-model.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
-import { COSTS, turnedWeightGradient, turnedWork } from './weight-gradient-turned.ts';
+import { COSTS, matrixWeightGradient, turnedWeightGradient, turnedWork } from './weight-gradient-turned.ts';
 
 const SUM_WORKGROUP_SIZE = 64;
 
@@ -17,7 +17,7 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     const byVectors = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
     const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
     const tiled = byVectors
-      ? fastestFirst(vectorTiles(shape, traits), convolutionWeightGradient.cost(shape))
+      ? withUnits(vectorTiles(shape, traits), matrixWeightGradient(shape, traits), convolutionWeightGradient.cost(shape), traits)
       : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side));
     return traits.kind === 'cpu' ? [...forVectors, ...tiled] : [...tiled, ...forVectors];
   },

@@ -112,7 +112,8 @@ function clocksOfFinish({ tile, matrix }: TiledProduct): number {
 
 /**
  * Predicts a kernel call. Tiled products are counted: instructions, the latency of a step's loads where too few invocations
- * hide it, rounds of workgroups over compute units, traffic of the shared cache. Everything else is a roofline: operands once
+ * hide it, rounds of workgroups over compute units, traffic of the shared cache; before it, the memory's traffic of a pass that lays a
+ * factor out for it. Everything else is a roofline: operands once
  * through the memory, operations at the peak.
  */
 export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Prediction {
@@ -130,7 +131,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
     return { time: work + launch, bound, flop, bytes, workgroups };
   }
 
-  const { tile, tiles, splits, steps, results, elementBytes } = product;
+  const { tile, tiles, splits, steps, results, elementBytes, laidOut = { from: 0, to: 0 } } = product;
   const resident = residentWorkgroups(product, gpu);
   const groups = tiles * splits;
   const issue = clocksOfStep(product, gpu);
@@ -144,17 +145,20 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const hidden = (fullRounds > 0 ? resident : rest) * issue >= LOAD_CLOCKS;
 
   const parts = splits > 1 ? 2 * 4 * splits * results : 0;
-  const bytes = cost.bytes + parts;
-  const memory = bytes / (1e3 * gpu.memoryBandwidth * MEMORY_EFFICIENCY);
+  const transfer = (bytes: number): number => bytes / (1e3 * gpu.memoryBandwidth * MEMORY_EFFICIENCY);
+  const ownBytes = cost.bytes - laidOut.from + laidOut.to + parts;
+  const memory = transfer(ownBytes);
+  const layingOut = transfer(laidOut.from + laidOut.to);
   const cached = elementBytes * groups * steps * tile.depth * (tile.rows + tile.columns) + parts;
   const cache = cached / (1e3 * gpu.cacheBandwidth);
-  const work = Math.max(arithmetic, memory, cache);
-  const bound = work < launch ? 'launch' : work === arithmetic ? (hidden ? 'arithmetic' : 'latency') : work === memory ? 'memory' : 'cache';
+  const work = Math.max(arithmetic, memory, cache) + layingOut;
+  const longest = Math.max(arithmetic, memory, cache, layingOut);
+  const bound = work < launch ? 'launch' : longest === arithmetic ? (hidden ? 'arithmetic' : 'latency') : longest === cache ? 'cache' : 'memory';
   return {
     time: work + launch,
     bound,
     flop,
-    bytes,
+    bytes: ownBytes + laidOut.from + laidOut.to,
     workgroups,
     tiled: {
       tile: tileName(tile),

@@ -29,6 +29,8 @@ export interface TiledProduct {
   readonly results: number;
   /** Bytes of a number that is loaded; parts have four. */
   readonly elementBytes: number;
+  /** Where a pass before the product lays a factor out anew: the bytes that it reads, and those that it writes for the product to read in their place. */
+  readonly laidOut?: { readonly from: number; readonly to: number };
   /** Where matrix units multiply: what a subgroup computes of the tile. */
   readonly matrix?: MatrixBlock;
 }

@@ -1,8 +1,9 @@
-import { ALWAYS_BOUND, ceilDivide } from '../src/gpu/dispatch.ts';
+import { ALWAYS_BOUND, ceilDivide, elementBytes, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { operandSizes, outputSize, type ConvolutionShape } from './convolution.ts';
 import { bestStationaryCall } from './convolution-blocks.ts';
-import { isPointwise } from './convolution-tiles.ts';
+import { matrixTiles } from './convolution-matrix.ts';
+import { isPointwise, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
 /**
@@ -18,7 +19,7 @@ const WORKGROUP_SIZE = 8;
 /** Vectors of channels that an invocation turns: enough to repay the divisions that tell where its pixels are. */
 const VECTORS_PER_GROUP = 32;
 
-/** The most that the matrix of patches may take beside all activations; a 3x3 kernel's has nine times the size of x. */
+/** The most that the matrix of patches may take on a processor beside all activations; a 3x3 kernel's has nine times the size of x. */
 const MOST_BYTES = 32 * 2 ** 20;
 
 /**
@@ -26,57 +27,72 @@ const MOST_BYTES = 32 * 2 ** 20;
  * dw = turned * dy is the product that the forward pass computes, with a block of dy held still while rows stream past it.
  */
 export function turnedWeightGradient(shape: ConvolutionShape, lanes: 4 | 8): KernelCall[] {
-  const sizes = operandSizes(shape);
-  const [outputHeight, outputWidth] = outputSize(shape);
-  const { batch, height, width, inputChannels, outputChannels, kernel, stride, padding } = shape;
-  const pixels = batch * outputHeight * outputWidth;
-  const taps = kernel[0] * kernel[1];
-  const rows = taps * inputChannels;
-  // It cannot be sliced, so it is offered only where no adapter has to: what runs must not depend on limits.
-  if (pixels % 4 !== 0 || 4 * rows * pixels > MOST_BYTES || 4 * Math.max(sizes.x, sizes.y, sizes.w) > ALWAYS_BOUND) return [];
-  const unused = { role: 'scratch', type: 'f32', length: 8 } as const;
-  const product = bestStationaryCall(
-    {
-      shape: { batch: 1, height: 1, width: rows, inputChannels: pixels, outputChannels, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-      forward: true,
-      epilogue: undefined,
-      sourceChannels: pixels,
-      destinationChannels: outputChannels,
-      phases: [1, 1],
-      pixels: rows,
-      flags: { DATA_GRADIENT: false, AFFINE: false, RESIDUAL: false, RELU: false },
-      byImages: (launch) => launch([1, 1, rows, pixels, 1, rows, outputChannels, 1, 1, 1, 1, 0, 0], rows),
-      operands: {
-        x: { role: 'input', type: 'f32', length: sizes.x },
-        dy: { role: 'input', type: 'f32', length: sizes.y },
-        dw: { role: 'output', type: 'f32', length: sizes.w },
-        turned: { role: 'scratch', type: 'f32', length: rows * pixels },
-        scale: unused,
-        shift: unused,
-        residual: unused,
-      },
-      element: 'f32',
-      order: ['turned', 'dy', 'dw', 'scale', 'shift', 'residual'],
-    },
-    lanes,
+  const gather = turnedGather(shape, 'f32', MOST_BYTES);
+  if (gather === undefined) return [];
+  const product = bestStationaryCall(gather, lanes);
+  return [afterPatches(shape, gather, { ...product, variant: product.variant.replace('stationary', 'turned') })];
+}
+
+/** The same product by matrix units: in every variant that they have for a forward pass. @param element type of x and dy; dw is f32 */
+export function matrixWeightGradient(shape: ConvolutionShape, traits: AdapterTraits, element: FloatType = 'f32'): KernelCall[] {
+  const gather = turnedGather(shape, element, ALWAYS_BOUND);
+  if (gather === undefined || shape.inputChannels % 4 !== 0) return [];
+  const bytes = (operand: string): number => elementBytes(element) * gather.operands[operand].length;
+  const laidOut = { from: bytes('x'), to: bytes('turned') };
+  return matrixTiles(gather, traits).map((call) =>
+    afterPatches(shape, gather, { ...call, variant: `turned ${call.variant}`, product: call.product && { ...call.product, laidOut } }),
   );
-  const inside = taps === 1 && padding.every((size) => size === 0);
-  return [
-    {
-      ...product,
-      variant: product.variant.replace('stationary', 'turned'),
-      dispatches: [
-        {
-          shader: shaders.turned_patches,
-          constants: { WORKGROUP_SIZE, INSIDE: inside, POINTWISE: isPointwise(shape) },
-          parameters: [pixels, inputChannels, height, width, outputHeight, outputWidth, kernel[1], ...stride, ...padding, VECTORS_PER_GROUP],
-          operands: ['x', 'turned'],
-          workgroups: [ceilDivide(pixels / 4, WORKGROUP_SIZE), ceilDivide(inputChannels / 4, VECTORS_PER_GROUP), taps],
-        },
-        ...product.dispatches,
-      ],
+}
+
+/** dw = turned * dy as a plain forward product; undefined where the patches do not become a matrix of at most these bytes. */
+function turnedGather(shape: ConvolutionShape, element: FloatType, mostBytes: number): Gather | undefined {
+  const sizes = operandSizes(shape);
+  const { inputChannels, outputChannels, kernel } = shape;
+  const pixels = sizes.y / outputChannels;
+  const rows = kernel[0] * kernel[1] * inputChannels;
+  const size = elementBytes(element);
+  // It cannot be sliced, so it is offered only where no adapter has to: what runs must not depend on limits.
+  if (pixels % 4 !== 0 || size * rows * pixels > mostBytes || Math.max(size * sizes.x, size * sizes.y, 4 * sizes.w) > ALWAYS_BOUND) return undefined;
+  const unused = { role: 'scratch', type: 'f32', length: 8 } as const;
+  return {
+    shape: { batch: 1, height: 1, width: rows, inputChannels: pixels, outputChannels, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    forward: true,
+    epilogue: undefined,
+    sourceChannels: pixels,
+    destinationChannels: outputChannels,
+    phases: [1, 1],
+    pixels: rows,
+    flags: { DATA_GRADIENT: false, AFFINE: false, RESIDUAL: false, RELU: false },
+    byImages: (launch) => launch([1, 1, rows, pixels, 1, rows, outputChannels, 1, 1, 1, 1, 0, 0], rows),
+    operands: {
+      x: { role: 'input', type: element, length: sizes.x },
+      dy: { role: 'input', type: element, length: sizes.y },
+      dw: { role: 'output', type: 'f32', length: sizes.w },
+      turned: { role: 'scratch', type: element, length: rows * pixels },
+      scale: unused,
+      shift: unused,
+      residual: unused,
     },
-  ];
+    element,
+    target: 'f32',
+    order: ['turned', 'dy', 'dw', 'scale', 'shift', 'residual'],
+  };
+}
+
+/** The product's call behind the dispatch that makes its matrix. */
+function afterPatches(shape: ConvolutionShape, { element, sourceChannels: pixels }: Gather, product: KernelCall): KernelCall {
+  const { height, width, inputChannels, kernel, stride, padding } = shape;
+  const taps = kernel[0] * kernel[1];
+  const inside = taps === 1 && padding.every((size) => size === 0);
+  const turn: Dispatch = {
+    shader: shaders.turned_patches,
+    features: element === 'f16' ? ['f16'] : [],
+    constants: { Scalar: element, WORKGROUP_SIZE, INSIDE: inside, POINTWISE: isPointwise(shape) },
+    parameters: [pixels, inputChannels, height, width, ...outputSize(shape), kernel[1], ...stride, ...padding, VECTORS_PER_GROUP],
+    operands: ['x', 'turned'],
+    workgroups: [ceilDivide(pixels / 4, WORKGROUP_SIZE), ceilDivide(inputChannels / 4, VECTORS_PER_GROUP), taps],
+  };
+  return { ...product, dispatches: [turn, ...product.dispatches] };
 }
 
 /** Its work: visits of rows to blocks of pixels, filling these blocks, and turning the patches. */

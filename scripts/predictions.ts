@@ -1,6 +1,8 @@
 // The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has measured.
 import { gatherCalls, type ConvolutionShape, type Direction } from '../kernels/convolution.ts';
 import { GPUS, peakMatrixTeraflops, peakTeraflops, predict, residentAtOnce, type GpuDescription, type Prediction } from '../kernels/cost-model.ts';
+import { convolutionWeightGradientF16 } from '../kernels/convolution_f16.ts';
+import { convolutionWeightGradient } from '../kernels/convolution_weight_gradient.ts';
 import type { Cost, KernelCall } from '../kernels/kernel.ts';
 import { benchNames } from '../bench/support/catalogue.ts';
 import { problemsOf, type KernelBench } from '../bench/support/kernel-bench.ts';
@@ -209,42 +211,57 @@ function everyKernelTable(all: readonly Example[]): string {
   );
 }
 
+type WayOfUnits = Direction | 'weightGradient';
+
 /** The shortest prediction for a convolution with or without matrix units, in the type that the GPU's units take. */
-function byUnits({ problem, cost }: PlannedCall, direction: Direction, index: number): { readonly units: Prediction; readonly lanes: Prediction } {
+function byUnits({ problem, cost }: PlannedCall, way: WayOfUnits, index: number): { readonly units: Prediction | undefined; readonly lanes: Prediction } {
   const matrixUnits = UNITS[index];
   const { component } = matrixUnits.products[0];
   const names = { source: 'source', destination: 'destination' };
-  const calls = gatherCalls(problem as ConvolutionShape, direction, undefined, { ...TRAITS, f16: true, matrixUnits }, names, component);
-  const own = component === 'f16' ? { ...cost, bytes: cost.bytes / 2 } : cost;
-  const best = (matrix: boolean): Prediction =>
+  const traits = { ...TRAITS, f16: true, matrixUnits };
+  const shape = problem as ConvolutionShape;
+  const weightGradient = component === 'f16' ? convolutionWeightGradientF16 : convolutionWeightGradient;
+  const calls = way === 'weightGradient' ? weightGradient.calls(shape, traits) : gatherCalls(shape, way, undefined, traits, names, component);
+  const half = component === 'f16' ? { ...cost, bytes: cost.bytes / 2 } : cost;
+  const own = way === 'weightGradient' ? weightGradient.cost(shape) : half;
+  const sorted = (matrix: boolean): Prediction[] =>
     calls
       .filter(({ product }) => product !== undefined && (product.matrix !== undefined) === matrix)
       .map((call) => predict(call, own, GPUS[index]))
-      .reduce((a, b) => (b.time < a.time ? b : a));
-  return { units: best(true), lanes: best(false) };
+      .sort((a, b) => a.time - b.time);
+  return { units: sorted(true).at(0), lanes: sorted(false)[0] };
 }
 
 function unitsTable(calls: readonly PlannedCall[]): string {
   const convolutions = calls.filter(({ call }) => call.product !== undefined);
-  const directions = { convolution_statistics: 'forward', convolution_data_gradient: 'dataGradient' } as const;
+  const directions = { convolution_statistics: 'forward', convolution_data_gradient: 'dataGradient', convolution_weight_gradient: 'weightGradient' } as const;
+  const titles = { forward: 'forward', dataGradient: 'data gradient', weightGradient: 'weight gradient' } as const;
   const rows = Object.entries(directions).flatMap(([kernel, direction]) => distinct(convolutions.filter((planned) => planned.kernel.name === kernel)).map((row) => ({ ...row, direction })));
-  const sums = GPUS.map(() => ({ units: 0, lanes: 0 }));
+  const sumsOf = (ways: readonly WayOfUnits[]): string[] =>
+    GPUS.map((_, index) => {
+      const times = rows.filter(({ direction }) => ways.includes(direction)).map(({ planned, count, direction }) => ({ count, ...byUnits(planned, direction, index) }));
+      const sum = (time: (row: (typeof times)[number]) => number): string => milliseconds(times.reduce((total, row) => total + row.count * time(row), 0));
+      return `**${sum(({ units, lanes }) => (units ?? lanes).time)}** ms by units, ${sum(({ lanes }) => lanes.time)} by lanes, ${sum(({ units, lanes }) => Math.min(units?.time ?? Infinity, lanes.time))} by the faster of both`;
+    });
   const cells = rows.map(({ planned, count, direction }) => [
-    direction === 'forward' ? 'forward' : 'data gradient',
+    titles[direction],
     describeShape(planned.problem as ConvolutionShape),
     String(count),
     figure(planned.cost.flop / 1e9),
     ...GPUS.map((gpu, index) => {
       const { units, lanes } = byUnits(planned, direction, index);
-      sums[index].units += count * units.time;
-      sums[index].lanes += count * lanes.time;
+      if (units === undefined) return `by lanes alone: ${figure(lanes.time)}`;
       const share = (100 * planned.cost.flop) / (units.time * 1e6 * peakMatrixTeraflops(gpu, UNITS[index].products[0].component));
       return `${units.tiled?.tile}${units.tiled?.splits === 1 ? '' : `, ${units.tiled?.splits}`}: ${figure(units.time)}${SHORT_BOUND[units.bound]}, ${Math.round(share)}, ${figure(lanes.time)}`;
     }),
   ]);
   return table(
     ['direction', 'shape', 'times', 'GFLOP', ...GPUS.map(({ name }) => `${name}: tile, parts: us, % of its units' peak, us by lanes`)],
-    [...cells, ['**all**', '', '', '', ...sums.map(({ units, lanes }) => `**${milliseconds(units)}** ms by units, ${milliseconds(lanes)} by lanes`)]],
+    [
+      ...cells,
+      ['**forward and data gradient**', '', '', '', ...sumsOf(['forward', 'dataGradient'])],
+      ['**weight gradient**', '', '', '', ...sumsOf(['weightGradient'])],
+    ],
   );
 }
 
@@ -305,12 +322,12 @@ memory, most of the device idles and its whole bandwidth is out of reach: there 
 ${everyKernelTable(await examples())}
 
 ${sections().join('\n')}
-## Matrix units: the training step's convolutions, forward and data gradient
+## Matrix units: the training step's convolutions
 
 The shortest prediction of \`convolution_matrix.wgsl\` beside the shortest of the tiles that multiply by lanes, both without statistics. Numbers of 16 bits with float32
 sums on NVIDIA and Intel, as in \`convolution_f16\` (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and 8x16x16); float32 on Apple (8x8x8), whose 16-bit units sum in 16 bits. A step's clocks are the longer of the units'
 multiplication and the subgroups' loads from workgroup memory (128 bytes a clock), plus staging as above; a workgroup's sums pass through workgroup memory once
-more at the end. Rates: ${GPUS.map(({ name, matrixTeraflops }) => `${name} ${Object.entries(matrixTeraflops).map(([component, rate]) => `${rate} TFLOP/s (${component})`).join(', ')}`).join('; ')}; the first table says where from.
+more at the end. The weight gradient's patches of x are written as a matrix before, which is in its time. Rates: ${GPUS.map(({ name, matrixTeraflops }) => `${name} ${Object.entries(matrixTeraflops).map(([component, rate]) => `${rate} TFLOP/s (${component})`).join(', ')}`).join('; ')}; the first table says where from.
 
 ${unitSections().join('\n')}`;
 }

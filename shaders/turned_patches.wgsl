@@ -6,11 +6,11 @@
 // So the weight gradient is a plain product, turned [rows, pixels] times dy [pixels, outputChannels], whose sums run along the memory
 // of both: see kernels/weight-gradient-turned.ts.
 //
-// x       [batch, height, width, inputChannels] f32
-// turned  [kernelHeight * kernelWidth * inputChannels, pixels] f32, pixels = batch * outputHeight * outputWidth
+// x       [batch, height, width, inputChannels] Scalar
+// turned  [kernelHeight * kernelWidth * inputChannels, pixels] Scalar, pixels = batch * outputHeight * outputWidth
 // Limits: pixels and inputChannels are multiples of four. An invocation turns four pixels by four channels at a time in its registers.
 // Dispatch: [ceil(pixels / 4 / WORKGROUP_SIZE), ceil(inputChannels / 4 / vectorsPerGroup), kernelHeight * kernelWidth].
-// Constants: WORKGROUP_SIZE; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; POINTWISE: INSIDE, and without a stride.
+// Constants: Scalar (f32 or f16); WORKGROUP_SIZE; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; POINTWISE: INSIDE, and without a stride.
 
 struct Parameters {
   pixels: u32,
@@ -28,8 +28,8 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> p: Parameters;
-@group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> turned: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;
+@group(0) @binding(2) var<storage, read_write> turned: array<vec4<Scalar>>;
 
 // Where a tap meets x at an output pixel: its first vector, and whether it is there.
 struct Place {
@@ -50,8 +50,8 @@ fn meeting(pixel: u32, tap: u32) -> Place {
   return Place(select(0u, ((image * p.height + y) * p.width + column) * channels, inside), inside);
 }
 
-fn load(place: Place, vector: u32) -> vec4f {
-  return select(vec4f(), x[place.vector + vector], place.inside);
+fn load(place: Place, vector: u32) -> vec4<Scalar> {
+  return select(vec4<Scalar>(), x[place.vector + vector], place.inside);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -69,7 +69,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let channels = p.inputChannels / 4u;
   let end = min((id.y + 1u) * p.vectorsPerGroup, channels);
   for (var vector = id.y * p.vectorsPerGroup; vector < end; vector++) {
-    let rows = transpose(mat4x4f(load(a, vector), load(b, vector), load(c, vector), load(d, vector)));
+    let rows = transpose(mat4x4<Scalar>(load(a, vector), load(b, vector), load(c, vector), load(d, vector)));
     let place = 4u * (id.z * channels + vector) * row + id.x;
     turned[place] = rows[0];
     turned[place + row] = rows[1];

@@ -2,9 +2,10 @@
 // adapter that has units, they also run natively, as variants of convolution_f16 and others like any other.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolution, gatherCalls, type ConvolutionProblem, type ConvolutionShape } from '../../kernels/convolution.ts';
+import { convolution, gatherCalls, outputSize, type ConvolutionProblem, type ConvolutionShape } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
-import { convolutionF16 } from '../../kernels/convolution_f16.ts';
+import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
+import { convolutionF16, convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits, MatrixProduct } from '../../src/gpu/dispatch.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
@@ -29,7 +30,7 @@ const narrow = (product: MatrixProduct): AdapterTraits => withMatrixUnits(traits
 function callsOf<Problem>(kernel: Kernel<Problem>, problem: Problem, units: AdapterTraits, tile: string): KernelCall[] {
   return kernel
     .calls(problem, units)
-    .filter(({ variant, dispatches }) => isByMatrixUnits(dispatches[0]) && variant.split(' ')[2].startsWith(tile))
+    .filter(({ variant, dispatches }) => dispatches.some(isByMatrixUnits) && variant.includes(` ${tile}x`))
     .map((call) => emulated(call, traits));
 }
 
@@ -53,8 +54,22 @@ for (const kernel of [convolution, convolutionDataGradient] as readonly Kernel<C
   });
 }
 
+/** Whose patches are a matrix of whole vectors: a number of pixels that is a multiple of four. */
+const hasPatches = (shape: ConvolutionShape): boolean => (shape.batch * outputSize(shape)[0] * outputSize(shape)[1]) % 4 === 0;
+
+test('convolution_weight_gradient: the smallest tile reproduces the reference on every case that can be turned', async () => {
+  const kernel = convolutionWeightGradient;
+  const cases = kernel.cases.filter((shape) => hasVectors(shape) && hasPatches(shape));
+  const calls = cases.map((problem) => callsOf(kernel, problem, wide(FLOAT32), '32x32'));
+  assert.ok(calls.flat().some(({ variant }) => variant.startsWith('turned matrix 8x8x8 32x32x16, 2 parts')), 'no case is split');
+  for (const [index, problem] of cases.entries()) await check(kernel, problem, calls[index], index);
+  for (const problem of kernel.cases.filter((shape) => !cases.includes(shape))) assert.equal(callsOf(kernel, problem, wide(FLOAT32), '32x32'), []);
+});
+
 // Ragged in every direction: 135 pixels or 40 a phase, 68 and 36 channels, runs of 108 and 204 or 136 and 68 numbers.
 const RAGGED = { batch: 1, height: 17, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] } as const;
+/** The same with 288 pixels in two parts, and 324 rows. */
+const RAGGED_PATCHES = { ...RAGGED, batch: 4 } as const;
 
 // lavapipe would compile each for a minute: their blocks are 16 to 32 fragments, all of them written out.
 if (isQuickToCompile) {
@@ -62,6 +77,7 @@ if (isQuickToCompile) {
     for (const tile of ['64x64', '128x64', '128x128']) {
       await check(convolution, RAGGED, callsOf(convolution, RAGGED, exact(FLOAT32), tile));
       await check(convolutionDataGradient, RAGGED, callsOf(convolutionDataGradient, RAGGED, exact(FLOAT32), tile));
+      await check(convolutionWeightGradient, RAGGED_PATCHES, callsOf(convolutionWeightGradient, RAGGED_PATCHES, exact(FLOAT32), tile));
     }
   });
 }
@@ -82,6 +98,17 @@ if (traits.f16 === true) {
     const [, strided, , , inParts] = convolutionF16.cases;
     await check(convolutionF16, strided, callsOf(convolutionF16, strided, wide(SQUARE), '32x32'));
     await check(convolutionF16, inParts, callsOf(convolutionF16, inParts, wide(FLAT), '32x32'));
+  });
+
+  test('a weight gradient of 16-bit factors is float32, whole and in parts, by square and flat units', async () => {
+    const kernel = convolutionWeightGradientF16;
+    for (const unit of [SQUARE, FLAT]) {
+      const offered = kernel.cases.filter(hasPatches).map((shape) => ({ shape, calls: callsOf(kernel, shape, wide(unit), '32x32') }));
+      for (const isSplit of [true, false]) {
+        const { shape, calls } = offered.find((each) => each.calls[0].variant.includes('parts') === isSplit) ?? { shape: kernel.cases[0], calls: [] };
+        await check(kernel, shape, calls);
+      }
+    }
   });
 }
 

@@ -6,10 +6,13 @@ import * as assert from 'uvu/assert';
 import { create, globals } from 'webgpu';
 import { convolution, gatherCalls, type ConvolutionProblem } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
+import { convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
+import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits, Dispatch, MatrixUnits } from '../../src/gpu/dispatch.ts';
 import * as shaders from '../../src/gpu/generated/shaders.ts';
 import { composeShader } from '../../src/gpu/pipelines.ts';
+import { isByMatrixUnits } from '../support/emulated-matrix-units.ts';
 
 Object.assign(globalThis, globals);
 /** Must stay referenced as long as its device is in use: see the end. */
@@ -60,14 +63,16 @@ const PROBLEMS: readonly ConvolutionProblem[] = [
 function callsFor(traits: AdapterTraits): KernelCall[] {
   const names = { source: 'x', destination: 'y' };
   const elements = ['f32', 'f16'] as const;
-  return PROBLEMS.flatMap((problem) =>
+  const gathers = PROBLEMS.flatMap((problem) =>
     elements.flatMap((element) => [...gatherCalls(problem, 'forward', problem.epilogue, traits, names, element), ...gatherCalls(problem, 'dataGradient', undefined, traits, names, element)]),
-  ).filter(({ variant }) => variant.startsWith('matrix'));
+  );
+  const weightGradients = [convolutionWeightGradient, convolutionWeightGradientF16].flatMap((kernel) => PROBLEMS.flatMap((problem) => kernel.calls(problem, traits)));
+  return [...gathers, ...weightGradients].filter(({ dispatches }) => dispatches.some(isByMatrixUnits));
 }
 
 for (const [vendor, units] of Object.entries(UNITS)) {
   test(`every variant for the units of ${vendor} is sound WGSL`, async () => {
-    const texts = new Map(callsFor(traitsOf(units)).map(({ dispatches: [multiply] }) => [composeShader(multiply), multiply]));
+    const texts = new Map(callsFor(traitsOf(units)).flatMap(({ dispatches }) => dispatches).map((dispatch) => [composeShader(dispatch), dispatch]));
     assert.ok(texts.size >= 16, `${texts.size} texts`);
     for (const dispatch of texts.values()) assert.is(await mistakes(dispatch), '');
   });
@@ -83,14 +88,21 @@ test('what is wrong with a text is found, also inside the library', async () => 
 });
 
 test('convolutions of float32 use units of float32 alone, those of 16 bits units of 16', () => {
-  const isByUnits = ({ variant }: KernelCall): boolean => variant.startsWith('matrix');
-  for (const kernel of [convolution, convolutionDataGradient]) {
+  const isByUnits = ({ dispatches }: KernelCall): boolean => dispatches.some(isByMatrixUnits);
+  for (const kernel of [convolution, convolutionDataGradient, convolutionWeightGradient]) {
     assert.not(kernel.calls(SHAPE, traitsOf(UNITS.NVIDIA)).some(isByUnits));
     const [first] = kernel.calls(SHAPE, traitsOf(UNITS.Apple)).filter(isByUnits);
-    assert.match(first.variant, /^matrix 8x8x8 /);
+    assert.match(first.variant, /^(turned )?matrix 8x8x8 /);
   }
   const sixteen = gatherCalls(SHAPE, 'forward', undefined, traitsOf(UNITS.NVIDIA), { source: 'x', destination: 'y' }, 'f16');
   assert.equal(new Set(sixteen.filter(isByUnits).map(({ variant }) => variant.split(' ')[1])), new Set(['16x16x16', '16x8x16', '16x8x8']));
+});
+
+test('a weight gradient by units turns its patches first and gives float32', () => {
+  const [{ variant, operands, dispatches }] = convolutionWeightGradientF16.calls({ ...SHAPE, batch: 32 }, traitsOf(UNITS.NVIDIA));
+  assert.match(variant, /^turned matrix 16x\d+x\d+ \d+x\d+x32, \d+ parts$/);
+  assert.equal(dispatches.map(({ shader }) => shader), [shaders.turned_patches, shaders.convolution_matrix, shaders.sum_parts]);
+  assert.equal([operands.turned, operands.dw].map(({ type }) => type), ['f16', 'f32']);
 });
 
 test('a GPU prefers its units, a processor that calculates what they do takes them last', () => {
@@ -107,7 +119,7 @@ test('a GPU prefers its units, a processor that calculates what they do takes th
 test('invocations are a multiple of the largest subgroup, and within the limits', () => {
   for (const units of Object.values(UNITS)) {
     for (const { dispatches, product } of callsFor(traitsOf(units))) {
-      const count = Number(dispatches[0].constants?.INVOCATIONS);
+      const count = Number(dispatches.find(isByMatrixUnits)?.constants?.INVOCATIONS);
       assert.is(count % units.subgroupSizes[1], 0);
       assert.ok(count <= 256 && (product?.workgroupBytes ?? Infinity) <= 32768);
     }
