@@ -172,4 +172,16 @@ const SHAPES: readonly ConvolutionShape[] = [
   { batch: 4, height: 224, width: 224, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
 ];
 
+test('a pass that lays a factor out costs its bytes, and the product reads what it wrote', () => {
+  const [call] = convolution.calls(SHAPES[0], TRAITS);
+  const cost = convolution.cost(SHAPES[0]);
+  const [gpu] = GPUS;
+  const plain = predict(call, cost, gpu);
+  const [from, to] = [1e6, 9e9];
+  const behind = predict({ ...call, product: { ...(call.product as TiledProduct), laidOut: { from, to } } }, cost, gpu);
+  assert.is(behind.bytes, plain.bytes + 2 * to);
+  assert.is(behind.bound, 'memory');
+  assert.ok(behind.time > (2 * to) / (1e3 * gpu.memoryBandwidth));
+});
+
 test.run();
