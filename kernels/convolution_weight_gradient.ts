@@ -142,13 +142,14 @@ function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
 }
 
 /** Pairs of a tap and an output place along an axis that meet the image. */
-function meetings({ height, width, kernel, stride, padding, ...shape }: ConvolutionShape, axis: 0 | 1): number {
-  const size = [height, width][axis];
-  const places = outputSize({ height, width, kernel, stride, padding, ...shape })[axis];
+function meetings(shape: ConvolutionShape, axis: 0 | 1): number {
+  const size = axis === 0 ? shape.height : shape.width;
+  const places = outputSize(shape)[axis];
+  const [kernel, stride, padding] = [shape.kernel[axis], shape.stride[axis], shape.padding[axis]];
   let count = 0;
-  for (let tap = 0; tap < kernel[axis]; tap++) {
-    const first = Math.max(0, Math.ceil((padding[axis] - tap) / stride[axis]));
-    const end = Math.min(places, Math.ceil((size + padding[axis] - tap) / stride[axis]));
+  for (let tap = 0; tap < kernel; tap++) {
+    const first = Math.max(0, Math.ceil((padding - tap) / stride));
+    const end = Math.min(places, Math.ceil((size + padding - tap) / stride));
     count += Math.max(0, end - first);
   }
   return count;
