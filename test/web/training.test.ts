@@ -116,7 +116,8 @@ test('a training lowers the loss; paused and resumed, or with its device lost, i
   // Chromium itself tells of the first.
   assert.equal(errors.filter((text) => !/external Instance reference no longer exists/.test(text)), []);
 
-  // The next visit.
+  // The next visit, in a page of its own: where a page that has trained several times lost its GPU process, Chromium 147 crashes the page when it is
+  // reloaded (docs/web.md).
   const visit = async (): Promise<Page> => {
     const next = await page.context().newPage();
     next.setDefaultTimeout(90_000);
