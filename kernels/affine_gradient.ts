@@ -64,6 +64,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
         dispatches.push(
           sliceable(blocks.blocks, { ...matrices(blocks.blockLength), scaleSums: channels, shiftSums: channels }, (count, first) => ({
             shader: shaders.affine_gradient_sums,
+            libraries: [shaders.row_blocks],
             entryPoint: relu && !stored ? 'masked' : 'plain',
             features,
             constants: { ...visiting, SHARED_ROWS: style.sharedRows },
