@@ -48,6 +48,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
       const dispatches: Dispatch[] = [
         sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
           shader: shaders.affine_gradient,
+          libraries: [shaders.row_visits],
           entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
           features,
           constants: visiting,

@@ -83,6 +83,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
           },
           sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
             shader: shaders.batch_norm_gradient,
+            libraries: [shaders.row_visits],
             entryPoint: relu && !stored ? 'masked' : 'plain',
             features,
             constants: visiting,
