@@ -14,6 +14,8 @@ const BLOCKS: readonly Block[] = [
   { depth: 64, columns: 8 },
   { depth: 96, columns: 8 },
   { depth: 100, columns: 8 },
+  { depth: 32, columns: 8 },
+  { depth: 16, columns: 8 },
   { depth: 64, columns: 4 },
   { depth: 32, columns: 4 },
   { depth: 64, columns: 2 },
@@ -35,8 +37,11 @@ export function bestStationaryCall(gather: Gather, lanes: 4 | 8): KernelCall {
 
 export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean => sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
 
-/** For four lanes. */
-const narrowBlock = ({ destinationChannels }: Gather): Block => ({ depth: 64, columns: destinationChannels > 16 ? 8 : 4 });
+/** For four lanes: as deep as the reduction, up to 64. */
+const narrowBlock = ({ shape: { kernel }, sourceChannels, destinationChannels }: Gather): Block => ({
+  depth: [16, 32].find((depth) => kernel[0] * kernel[1] * sourceChannels <= depth) ?? 64,
+  columns: destinationChannels > 16 ? 8 : 4,
+});
 
 /** A 1x1 kernel without padding, whatever its stride. */
 export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean => kernel.every((size) => size === 1) && padding.every((size) => size === 0);
@@ -88,13 +93,14 @@ function worthwhileBlocks(gather: Gather, lanes: number): readonly Block[] {
   // Of a vector or of a number: see docs/kernels/convolution_stationary.md.
   const VECTOR_ACCESS = 50;
   const ACCESS = 36;
-  const BOUNDS = 80;
+  const BOUNDS = 120;
   const reductions = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) => tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * tapsX * sourceChannels));
-  const chunks = (depth: number): number => reductions.reduce((sum, reduction) => sum + Math.max(1, ceilDivide(reduction, depth)), 0);
+  const chunks = (depth: number): number => reductions.reduce((sum, reduction) => sum + ceilDivide(reduction, depth), 0);
   const visit = ({ depth, columns }: Block): number =>
     depth * columns +
     (inVectors(gather, columns) ? VECTOR_ACCESS * (ceilDivide(depth, 4 * lanes) + columns / 2) : ACCESS * (depth / lanes + 2 * columns)) +
     (isInside(gather, depth) ? 0 : BOUNDS);
+  // Phases without taps only store zeros, which costs all blocks the same.
   const work = (block: Block): number => chunks(block.depth) * ceilDivide(destinationChannels, lanes * block.columns) * visit(block);
   const possible = BLOCKS.filter(({ depth, columns }) => depth <= 64 || inVectors(gather, columns));
   // A deeper block must save a chunk.

@@ -80,6 +80,7 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     // Widened, in blocks that divide the channels and look at no bounds.
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 192, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 1, height: 5, width: 7, inputChannels: 64, outputChannels: 256, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
   ],
   miniature,
 };
@@ -99,13 +100,22 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     const { x, w, y } = operandSizes(shape);
     return { flop: convolutionWeightGradient.cost(shape).flop, bytes: 2 * (x + y) + 4 * w };
   },
-  // In parts, a plain matrix product that is whole, and one of more pixels than a processor takes by rows.
+  // In parts, and a plain matrix product that is whole, of few pixels and of more.
   cases: [
     { batch: 2, height: 17, width: 19, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 1, height: 17, width: 19, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    // Widened, in tiles that look at no bounds.
+    // Widened, in tiles that look at no bounds: an odd number of pixels and even ones, in splits too.
     { batch: 1, height: 9, width: 15, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 2, height: 13, width: 19, inputChannels: 32, outputChannels: 128, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 2, height: 13, width: 19, inputChannels: 128, outputChannels: 256, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // Widened and turned: blocks of 64, 96 and 100 pixels, with a stride and without.
+    { batch: 4, height: 8, width: 8, inputChannels: 256, outputChannels: 128, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 1, height: 8, width: 8, inputChannels: 256, outputChannels: 256, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 2, height: 9, width: 10, inputChannels: 256, outputChannels: 256, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 5, height: 11, width: 11, inputChannels: 256, outputChannels: 256, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 4, height: 7, width: 7, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 4, height: 13, width: 13, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
   ],
   miniature,
 };

@@ -1,10 +1,11 @@
-import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
+import { ALWAYS_BOUND, BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
 import { isPointwise } from './convolution-tiles.ts';
 import { fastestFirst } from './cost-model.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
+import { COSTS, turnedWeightGradient, turnedWork } from './weight-gradient-turned.ts';
 
 const SUM_WORKGROUP_SIZE = 64;
 
@@ -46,64 +47,35 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     // Tiles within one tap and columns without a rest, which look at no bounds: odd numbers of pixels, with and without splits.
     { batch: 1, height: 13, width: 11, inputChannels: 32, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [1, 1] },
     { batch: 3, height: 9, width: 5, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    // Products with few pixels: less than a block of rows, and with a stride.
+    // Products with few pixels, and with a stride.
     { batch: 2, height: 3, width: 4, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 3, height: 4, width: 5, inputChannels: 72, outputChannels: 136, kernel: [1, 1], stride: [2, 3], padding: [0, 0] },
+    // Turned, with blocks of each depth: 16, 32 and 64 pixels; several chunks of 64; of 96 and 100, with a rest. Tiles of a plain product.
+    { batch: 1, height: 4, width: 4, inputChannels: 96, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 2, height: 7, width: 7, inputChannels: 36, outputChannels: 72, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 4, height: 4, width: 4, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 8, height: 7, width: 8, inputChannels: 68, outputChannels: 64, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 4, height: 8, width: 8, inputChannels: 32, outputChannels: 68, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 2, height: 9, width: 10, inputChannels: 64, outputChannels: 132, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 4, height: 7, width: 7, inputChannels: 64, outputChannels: 64, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 4, height: 13, width: 13, inputChannels: 12, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 5, height: 11, width: 11, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 4, height: 16, width: 16, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
+    { batch: 1, height: 16, width: 16, inputChannels: 4, outputChannels: 16, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    // Even numbers of pixels in narrow tiles, plain and not, in splits.
+    { batch: 2, height: 9, width: 7, inputChannels: 64, outputChannels: 32, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    { batch: 4, height: 8, width: 12, inputChannels: 128, outputChannels: 32, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
   ],
   miniature,
 };
 
-/** Stationary loads four channels at once and is twice as fast as streaming, which takes any number of them. */
+/** The variants for processors in software, the one with the least work first. Streaming takes any number of channels, and twice the time. */
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
-  const fours = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
-  if (!fours) return [streamingCall(shape, lanes)];
-  const isMatrix = shape.kernel.every((size) => size === 1) && shape.padding.every((pixels) => pixels === 0);
-  const { x, y } = operandSizes(shape);
-  // It cannot be sliced, so it is offered only where no adapter has to: what runs must not depend on limits.
-  const byRows = isMatrix && lanes === 8 && 4 * Math.max(x, y) <= ALWAYS_BOUND;
-  if (!byRows) return [stationaryCall(shape, lanes)];
-  const calls = [rowsCall(shape, lanes), stationaryCall(shape, lanes)];
-  // Each row crosses the memory once for every 64 pixels, and a tile of sums once for all: measured, they meet between 64 and 256.
-  return y / shape.outputChannels <= 128 ? calls : calls.reverse();
-}
-
-/** Rows of the result stream past a block of dy that is filled once for all of them. */
-function rowsCall(shape: ConvolutionShape, lanes: number): KernelCall {
-  const sizes = operandSizes(shape);
-  const [outputHeight, outputWidth] = outputSize(shape);
-  const pixels = sizes.y / shape.outputChannels;
-  const depth = pixels <= 16 ? 16 : pixels <= 32 ? 32 : 64;
-  const columns = 8 * lanes;
-  const columnGroups = ceilDivide(shape.outputChannels, columns);
-  const vectors = shape.inputChannels / 4;
-  const vectorsPerGroup = ceilDivide(vectors, evenGroups(vectors, columnGroups));
-  return {
-    variant: `rows ${depth}x${columns}`,
-    operands: {
-      x: { role: 'input', type: 'f32', length: sizes.x },
-      dy: { role: 'input', type: 'f32', length: sizes.y },
-      dw: { role: 'output', type: 'f32', length: sizes.w },
-    },
-    dispatches: [
-      {
-        shader: shaders.convolution_weight_gradient_rows,
-        features: ['subgroups'],
-        constants: { LANES: lanes, DEPTH: depth },
-        parameters: [pixels, shape.width, shape.height, shape.inputChannels, outputWidth, outputHeight, shape.outputChannels, ...shape.stride, vectorsPerGroup, depth, 4],
-        operands: ['x', 'dy', 'dw'],
-        workgroups: [columnGroups, ceilDivide(vectors, vectorsPerGroup), 1],
-      },
-    ],
-  };
-}
-
-/** As few groups of rows as there can be, but in a grid that two or four processors share evenly. */
-function evenGroups(vectors: number, columnGroups: number): number {
-  const LEAST = 16;
-  let groups = 1;
-  while ((groups * columnGroups) % 4 !== 0 && ceilDivide(vectors, groups + 1) >= LEAST) groups++;
-  return groups;
+  if (shape.inputChannels % 4 !== 0 || shape.outputChannels % 4 !== 0) return [streamingCall(shape, lanes)];
+  const tile = stationaryCall(shape, lanes);
+  const turned = turnedWeightGradient(shape, lanes);
+  return turnedWork(shape, lanes) < tileWork(shape, lanes) ? [...turned, tile] : [tile, ...turned];
 }
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
@@ -121,20 +93,69 @@ function sizeParameters(shape: ConvolutionShape, images: number): number[] {
   ];
 }
 
+/** Rows of a tile of `convolution_weight_gradient_stationary`: 28 for the stem, whose runs are 7 taps of 4 channels. */
+const tileRows = ({ kernel, inputChannels }: ConvolutionShape): number => Math.min(32, kernel[1] * inputChannels);
+/** Vectors of columns that each of its lanes has. */
+const tileVectors = ({ outputChannels }: ConvolutionShape, lanes: number): number => (outputChannels <= 4 * lanes ? 1 : 2);
+const tilesOf = (shape: ConvolutionShape, columns: number): { readonly rowGroups: number; readonly columnGroups: number } => ({
+  rowGroups: shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tileRows(shape)),
+  columnGroups: ceilDivide(shape.outputChannels, columns),
+});
+
 function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
-  const rows = 32;
-  const vectors = shape.outputChannels <= 4 * lanes ? 1 : 2;
+  const rows = tileRows(shape);
+  const vectors = tileVectors(shape, lanes);
   const columns = 4 * lanes * vectors;
-  const columnGroups = ceilDivide(shape.outputChannels, columns);
-  const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, rows);
-  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
+  const { rowGroups, columnGroups } = tilesOf(shape, columns);
+  const pointwise = isPointwise(shape);
+  // Pixels of an image that a tile visits: all, or some number that depends on its taps.
+  const visits = pointwise ? shape.height * shape.width : 1;
+  const tiles = columnGroups * rowGroups;
+  // Adding parts takes a dispatch more, which few pixels do not repay; but two processors should have work.
+  const splits = Math.max(splitsFor(shape, tiles, 2, 64), splitsFor(shape, tiles, 16, 4096));
+  return splitCall(shape, `stationary ${rows}x${columns}`, splits, (share) => ({
     shader: shaders.convolution_weight_gradient_stationary,
     features: ['subgroups'],
-    constants: { LANES: lanes, ROWS: rows, VECTORS: vectors, WHOLE_TAPS: shape.inputChannels % rows === 0, WHOLE_COLUMNS: shape.outputChannels % columns === 0 },
-    parameters: [...sizeParameters(shape, images), splits, rows, imagesPerSplit],
-    operands: ['x', 'dy', parts],
-    workgroups: [columnGroups, rowGroups, splits],
+    constants: {
+      LANES: lanes,
+      ROWS: rows,
+      VECTORS: vectors,
+      WHOLE_TAPS: shape.inputChannels % 32 === 0,
+      WHOLE_COLUMNS: shape.outputChannels % columns === 0,
+      POINTWISE: pointwise,
+      EVEN: share.imagesPerSplit > 0 && (share.imagesPerSplit * visits) % 2 === 0 && (shape.batch * visits) % 2 === 0,
+    },
+    parameters: [...sizeParameters(shape, share.images), share.splits, rows, share.imagesPerSplit],
+    operands: ['x', 'dy', share.parts],
+    workgroups: [columnGroups, rowGroups, share.splits],
   }));
+}
+
+/** The work of `convolution_weight_gradient_stationary`, in the unit of weight-gradient-turned.ts: turns of two pixels, and a tile to write. */
+function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
+  /** Turns that writing a tile takes. */
+  const WRITING = 14;
+  const { access, outlivingSum } = COSTS[lanes];
+  const vectors = tileVectors(shape, lanes);
+  const { rowGroups, columnGroups } = tilesOf(shape, 4 * lanes * vectors);
+  const rows = tileRows(shape);
+  const turn = 2 * access * (ceilDivide(rows, 4 * lanes) + vectors) + 2 * outlivingSum * rows * vectors * 4;
+  const pixels = (shape.batch * meetings(shape, 0) * meetings(shape, 1)) / (shape.kernel[0] * shape.kernel[1]);
+  return rowGroups * columnGroups * (pixels / 2 + WRITING) * turn;
+}
+
+/** Pairs of a tap and an output place along an axis that meet the image. */
+function meetings(shape: ConvolutionShape, axis: 0 | 1): number {
+  const size = axis === 0 ? shape.height : shape.width;
+  const places = outputSize(shape)[axis];
+  const [kernel, stride, padding] = [shape.kernel[axis], shape.stride[axis], shape.padding[axis]];
+  let count = 0;
+  for (let tap = 0; tap < kernel; tap++) {
+    const first = Math.max(0, Math.ceil((padding - tap) / stride));
+    const end = Math.min(places, Math.ceil((size + padding - tap) / stride));
+    count += Math.max(0, end - first);
+  }
+  return count;
 }
 
 function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
@@ -145,7 +166,7 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
   const rowsPerGroup = Math.min(runLength, 256);
   const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
-  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images }, pixelsPerSplit) => ({
+  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, splitsFor(shape, columnGroups * rowGroups, 16, 64), ({ parts, splits, images }, pixelsPerSplit) => ({
     shader: shaders.convolution_weight_gradient_streaming,
     features: ['subgroups'],
     constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
@@ -208,7 +229,7 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
 function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
-  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, ({ parts, splits, images }, pixelsPerSplit) => ({
+  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, splitsFor(shape, columnGroups * rowGroups, 512, 64), ({ parts, splits, images }, pixelsPerSplit) => ({
     shader: shaders.convolution_weight_gradient_tiled_scalar,
     constants: { SIDE: side },
     parameters: [...sizeParameters(shape, images), pixelsPerSplit],
@@ -216,9 +237,6 @@ function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
     workgroups: [splits, columnGroups, rowGroups],
   }));
 }
-
-/** Bytes that every WebGPU adapter can bind. */
-const ALWAYS_BOUND = 128 * 2 ** 20;
 
 /**
  * The pixels of a split, about as many as `wanted`. What some adapter could not bind at once is split between images, so that on
@@ -249,17 +267,15 @@ interface Share {
   readonly parts: 'parts' | 'dw';
 }
 
-/** Splits the pixels so that at least `wantedGroups` workgroups run, each with 64 pixels or more, and adds the parts. */
-function splitCall(
-  shape: ConvolutionShape,
-  variant: string,
-  tiles: number,
-  wantedGroups: number,
-  multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
-): KernelCall {
-  const sizes = operandSizes(shape);
-  const pixels = sizes.y / shape.outputChannels;
-  const wanted = Math.min(ceilDivide(wantedGroups, tiles), Math.max(1, Math.floor(pixels / 64)));
+/** Splits that give at least `groups` workgroups, but no part of fewer pixels than `leastPixels`. */
+function splitsFor(shape: ConvolutionShape, tiles: number, groups: number, leastPixels: number): number {
+  const pixels = operandSizes(shape).y / shape.outputChannels;
+  return Math.min(ceilDivide(groups, tiles), Math.max(1, Math.floor(pixels / leastPixels)));
+}
+
+/** Splits the pixels in about `wanted` parts, and adds these. */
+function splitCall(shape: ConvolutionShape, variant: string, wanted: number, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
+  const pixels = operandSizes(shape).y / shape.outputChannels;
   return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), 'f32', multiply);
 }
 

@@ -14,7 +14,8 @@
 //     two pixels;
 //   padding: only pixels are visited for which some tap of the tile meets the image. A 3x3 kernel over a 2 x 2 image has 36
 //     pairs of tap and pixel, of which 16 do;
-//   bounds, which cost six selections a load: a tile within one tap (WHOLE_TAPS) meets the image at each pixel that it visits.
+//   bounds, which cost six selections a load: a tile within one tap (WHOLE_TAPS) meets the image at each pixel that it visits;
+//   counting: a plain product (POINTWISE) goes from pixel to pixel by one addition.
 // docs/kernels/convolution_weight_gradient.md has what each of these gave, and which tiles are slower.
 //
 // x     [batch, height, width, inputChannels] f32
@@ -22,8 +23,9 @@
 // parts [splits, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
 // Limits: both numbers of channels are multiples of four; others take convolution_weight_gradient_streaming.wgsl.
 // Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
-// Constants: LANES = subgroup size (4 or 8); ROWS 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS divides inputChannels; WHOLE_COLUMNS:
-//   the columns of a workgroup divide outputChannels.
+// Constants: LANES = subgroup size (4 or 8); ROWS, a multiple of four up to 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS is 32 and divides
+//   inputChannels; WHOLE_COLUMNS: the columns of a workgroup divide outputChannels; POINTWISE: the kernel is 1x1 without padding and
+//   stride; EVEN: every split visits an even number of pixels.
 
 struct Parameters {
   batch: i32,
@@ -85,6 +87,9 @@ var<private> gradientSteps: Steps;
 
 // Row-major order: counting on is cheaper than dividing, and selections are cheaper than branches.
 fn next(visit: Visit) -> Visit {
+  if (POINTWISE) {
+    return Visit(visit.x, visit.y, visit.source + sourceSteps.place, visit.gradient + gradientSteps.place);
+  }
   let rowEnds = visit.x + 1 == across.end;
   let imageEnds = rowEnds && visit.y + 1 == down.end;
   return Visit(
@@ -128,10 +133,12 @@ fn addRow(tileRow: u32, a: f32, b: f32) {
 }
 
 fn addRows(tileRow: u32, a: vec4f, b: vec4f) {
-  addRow(tileRow, a.x, b.x);
-  addRow(tileRow + 1u, a.y, b.y);
-  addRow(tileRow + 2u, a.z, b.z);
-  addRow(tileRow + 3u, a.w, b.w);
+  if (tileRow < ROWS) {
+    addRow(tileRow, a.x, b.x);
+    addRow(tileRow + 1u, a.y, b.y);
+    addRow(tileRow + 2u, a.z, b.z);
+    addRow(tileRow + 3u, a.w, b.w);
+  }
 }
 
 // The products of four rows in each lane.
@@ -141,11 +148,10 @@ fn addLanes(tileRow: u32, a: vec4f, b: vec4f) {
   addRows(tileRow + 8u, subgroupBroadcast(a, 2u), subgroupBroadcast(b, 2u));
   addRows(tileRow + 12u, subgroupBroadcast(a, 3u), subgroupBroadcast(b, 3u));
   if (LANES > 4u) {
-    let second = min(tileRow + 16u, ROWS - 16u);
-    addRows(second, subgroupBroadcast(a, 4u), subgroupBroadcast(b, 4u));
-    addRows(second + 4u, subgroupBroadcast(a, 5u), subgroupBroadcast(b, 5u));
-    addRows(second + 8u, subgroupBroadcast(a, 6u), subgroupBroadcast(b, 6u));
-    addRows(second + 12u, subgroupBroadcast(a, 7u), subgroupBroadcast(b, 7u));
+    addRows(tileRow + 16u, subgroupBroadcast(a, 4u), subgroupBroadcast(b, 4u));
+    addRows(tileRow + 20u, subgroupBroadcast(a, 5u), subgroupBroadcast(b, 5u));
+    addRows(tileRow + 24u, subgroupBroadcast(a, 6u), subgroupBroadcast(b, 6u));
+    addRows(tileRow + 28u, subgroupBroadcast(a, 7u), subgroupBroadcast(b, 7u));
   }
 }
 
@@ -199,7 +205,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
     let a = visit;
     let following = next(a);
     // Behind an odd number of pixels the last one comes once more, with nothing of x.
-    let exists = pixel + 1 < end;
+    let exists = EVEN || pixel + 1 < end;
     var b = following;
     b.x = select(a.x, b.x, exists);
     b.source = select(a.source, b.source, exists);

@@ -57,6 +57,9 @@ export interface Window {
 
 export type Windows = Readonly<Record<string, Window>>;
 
+/** Bytes that every WebGPU adapter can bind as storage. */
+export const ALWAYS_BOUND = 128 * 2 ** 20;
+
 /** Bindings begin at multiples of so many bytes: the strictest alignment that an adapter may ask for. */
 export const BINDING_ALIGNMENT = 256;
 

@@ -1,0 +1,98 @@
+import { ALWAYS_BOUND, ceilDivide } from '../src/gpu/dispatch.ts';
+import * as shaders from '../src/gpu/generated/shaders.ts';
+import { operandSizes, outputSize, type ConvolutionShape } from './convolution.ts';
+import { bestStationaryCall } from './convolution-blocks.ts';
+import { isPointwise } from './convolution-tiles.ts';
+import type { KernelCall } from './kernel.ts';
+
+/**
+ * What things cost a processor in software, in multiply-adds of all lanes: an access to a vector of a buffer, a multiply-add whose
+ * sum outlives a turn of the loop; in visits, filling a block; and what a visit pays for looking at bounds. docs/kernels/convolution_weight_gradient.md has the account.
+ */
+export const COSTS = {
+  4: { access: 30, outlivingSum: 1.75, filling: 10, bounds: 80 },
+  8: { access: 50, outlivingSum: 1.28, filling: 30, bounds: 120 },
+} as const;
+
+const WORKGROUP_SIZE = 8;
+/** Vectors of channels that an invocation turns: enough to repay the divisions that tell where its pixels are. */
+const VECTORS_PER_GROUP = 32;
+
+/** The most that the matrix of patches may take beside all activations; a 3x3 kernel's has nine times the size of x. */
+const MOST_BYTES = 32 * 2 ** 20;
+
+/**
+ * The weight gradient in two steps: the patches of x become a matrix whose rows are those of the result (`turned_patches.wgsl`), then
+ * dw = turned * dy is the product that the forward pass computes, with a block of dy held still while rows stream past it.
+ */
+export function turnedWeightGradient(shape: ConvolutionShape, lanes: 4 | 8): KernelCall[] {
+  const sizes = operandSizes(shape);
+  const [outputHeight, outputWidth] = outputSize(shape);
+  const { batch, height, width, inputChannels, outputChannels, kernel, stride, padding } = shape;
+  const pixels = batch * outputHeight * outputWidth;
+  const taps = kernel[0] * kernel[1];
+  const rows = taps * inputChannels;
+  // It cannot be sliced, so it is offered only where no adapter has to: what runs must not depend on limits.
+  if (pixels % 4 !== 0 || 4 * rows * pixels > MOST_BYTES || 4 * Math.max(sizes.x, sizes.y, sizes.w) > ALWAYS_BOUND) return [];
+  const unused = { role: 'scratch', type: 'f32', length: 8 } as const;
+  const product = bestStationaryCall(
+    {
+      shape: { batch: 1, height: 1, width: rows, inputChannels: pixels, outputChannels, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+      forward: true,
+      epilogue: undefined,
+      sourceChannels: pixels,
+      destinationChannels: outputChannels,
+      phases: [1, 1],
+      pixels: rows,
+      flags: { DATA_GRADIENT: false, AFFINE: false, RESIDUAL: false, RELU: false },
+      byImages: (launch) => launch([1, 1, rows, pixels, 1, rows, outputChannels, 1, 1, 1, 1, 0, 0], rows),
+      operands: {
+        x: { role: 'input', type: 'f32', length: sizes.x },
+        dy: { role: 'input', type: 'f32', length: sizes.y },
+        dw: { role: 'output', type: 'f32', length: sizes.w },
+        turned: { role: 'scratch', type: 'f32', length: rows * pixels },
+        scale: unused,
+        shift: unused,
+        residual: unused,
+      },
+      element: 'f32',
+      order: ['turned', 'dy', 'dw', 'scale', 'shift', 'residual'],
+    },
+    lanes,
+  );
+  const inside = taps === 1 && padding.every((size) => size === 0);
+  return [
+    {
+      ...product,
+      variant: product.variant.replace('stationary', 'turned'),
+      dispatches: [
+        {
+          shader: shaders.turned_patches,
+          constants: { WORKGROUP_SIZE, INSIDE: inside, POINTWISE: isPointwise(shape) },
+          parameters: [pixels, inputChannels, height, width, outputHeight, outputWidth, kernel[1], ...stride, ...padding, VECTORS_PER_GROUP],
+          operands: ['x', 'turned'],
+          workgroups: [ceilDivide(pixels / 4, WORKGROUP_SIZE), ceilDivide(inputChannels / 4, VECTORS_PER_GROUP), taps],
+        },
+        ...product.dispatches,
+      ],
+    },
+  ];
+}
+
+/** Its work: visits of rows to blocks of pixels, filling these blocks, and turning the patches. */
+export function turnedWork(shape: ConvolutionShape, lanes: 4 | 8): number {
+  const ROWS_PER_FILLING = 512;
+  const { access, filling, bounds } = COSTS[lanes];
+  const [outputHeight, outputWidth] = outputSize(shape);
+  const pixels = shape.batch * outputHeight * outputWidth;
+  const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
+  // Of the blocks of `bestStationaryCall`.
+  const isWhole = pixels % 64 === 0 || pixels < 64;
+  const depth = isWhole || lanes === 4 ? Math.min(pixels, 64) : 100;
+  const chunks = ceilDivide(pixels, depth);
+  // Two vectors of sums a lane, which the chunks add to.
+  const visit = 8 * depth + access * (ceilDivide(depth, 4 * lanes) + (chunks > 1 ? 4 : 2)) + (isWhole ? 0 : bounds);
+  const visits = chunks * ceilDivide(shape.outputChannels, 8 * lanes) * (rows + filling * ceilDivide(rows, ROWS_PER_FILLING));
+  // Four loads and four stores turn 16 numbers a lane.
+  return visits * visit + (8 * access * rows * pixels) / (16 * lanes);
+}
