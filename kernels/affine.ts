@@ -41,6 +41,7 @@ export const affine: Kernel<AffineProblem> = {
         dispatches: [
           sliceable(blocks, { x: blockLength, residual: blockLength, y: blockLength }, (count, first) => ({
             shader: shaders.affine,
+            libraries: [shaders.row_visits],
             entryPoint: residual ? 'with_residual' : 'main',
             features,
             constants: { Element, Stored, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },

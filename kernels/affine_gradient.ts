@@ -48,6 +48,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
       const dispatches: Dispatch[] = [
         sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
           shader: shaders.affine_gradient,
+          libraries: [shaders.row_visits],
           entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
           features,
           constants: visiting,
@@ -64,6 +65,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
         dispatches.push(
           sliceable(blocks.blocks, { ...matrices(blocks.blockLength), scaleSums: channels, shiftSums: channels }, (count, first) => ({
             shader: shaders.affine_gradient_sums,
+            libraries: [shaders.row_blocks],
             entryPoint: relu && !stored ? 'masked' : 'plain',
             features,
             constants: { ...visiting, SHARED_ROWS: style.sharedRows },

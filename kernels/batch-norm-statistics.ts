@@ -30,6 +30,7 @@ export function statisticsDispatches(style: BlockStyle, problem: StatisticsProbl
     const { parameters, workgroups } = blocks.slice(count, first);
     return {
       shader: shaders.batch_norm_statistics,
+      libraries: [shaders.row_blocks],
       entryPoint: 'block_statistics',
       features: element.features,
       constants: constantsOf(style, channels, element),
@@ -47,6 +48,7 @@ export function partsStatisticsDispatches(style: BlockStyle, problem: Statistics
   const blocks = reducingBlocks(style, rows, channels);
   const reduce: Dispatch = {
     shader: shaders.batch_norm_statistics,
+    libraries: [shaders.row_blocks],
     entryPoint: 'parts_statistics',
     constants: constantsOf(style, channels),
     parameters: [...blocks.parameters, 0, 0, f32(0), count],
@@ -65,6 +67,7 @@ export function combineDispatch(
   const { parameters, workgroups } = combiningBlocks(style, blocks, channels);
   return {
     shader: shaders.batch_norm_statistics,
+    libraries: [shaders.row_blocks],
     entryPoint: 'combine',
     constants: constantsOf(style, channels),
     parameters: [...parameters, rows, rowsPerBlock, f32(epsilon), 0],

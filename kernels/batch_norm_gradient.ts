@@ -63,6 +63,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
             const { parameters, workgroups } = blocks.slice(count, first);
             return {
               shader: shaders.batch_norm_gradient_sums,
+              libraries: [shaders.row_blocks],
               entryPoint: stored ? 'masked_residual' : relu ? 'masked' : 'plain',
               features,
               constants: reducing,
@@ -73,6 +74,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
           }),
           {
             shader: shaders.batch_norm_gradient_sums,
+            libraries: [shaders.row_blocks],
             entryPoint: 'combine',
             constants: { ...reducing, Stored: Element },
             parameters: [...combination.parameters, rows],
@@ -81,6 +83,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
           },
           sliceable(visit.blocks, matrices(visit.blockLength), (count, first) => ({
             shader: shaders.batch_norm_gradient,
+            libraries: [shaders.row_visits],
             entryPoint: relu && !stored ? 'masked' : 'plain',
             features,
             constants: visiting,

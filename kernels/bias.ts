@@ -25,6 +25,7 @@ export const bias: Kernel<BiasProblem> = {
         dispatches: [
           sliceable(blocks, { x: blockLength, y: blockLength }, (count, first) => ({
             shader: shaders.bias,
+            libraries: [shaders.row_visits],
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize },
             operands: ['x', 'bias', 'y'],
             ...slice(count, first),

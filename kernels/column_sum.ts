@@ -25,6 +25,7 @@ export const columnSum: Kernel<ColumnSumProblem> = {
         dispatches: [
           sliceable(blocks.blocks, { x: blocks.blockLength, partials: channels }, (count, first) => ({
             shader: shaders.column_sum,
+            libraries: [shaders.row_blocks],
             constants: { Element, WORKGROUP_SIZE: style.workgroupSize, SHARED_ROWS: style.sharedRows },
             operands: ['x', 'partials'],
             ...blocks.slice(count, first),
@@ -60,6 +61,7 @@ export function addBlocks(style: BlockStyle, blocks: number, channels: number, p
   const { parameters, workgroups } = combiningBlocks(style, blocks, channels);
   return {
     shader: shaders.column_sum,
+    libraries: [shaders.row_blocks],
     constants: { Element, WORKGROUP_SIZE: style.workgroupSize, SHARED_ROWS: style.sharedRows },
     parameters,
     operands: [partials, sums],

@@ -110,7 +110,10 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const pointwise = isPointwise(shape);
   // Pixels of an image that a tile visits: all, or some number that depends on its taps.
   const visits = pointwise ? shape.height * shape.width : 1;
-  return splitCall(shape, `stationary ${rows}x${columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images, imagesPerSplit }) => ({
+  const tiles = columnGroups * rowGroups;
+  // Adding parts takes a dispatch more, which few pixels do not repay; but two processors should have work.
+  const splits = Math.max(splitsFor(shape, tiles, 2, 64), splitsFor(shape, tiles, 16, 4096));
+  return splitCall(shape, `stationary ${rows}x${columns}`, splits, (share) => ({
     shader: shaders.convolution_weight_gradient_stationary,
     features: ['subgroups'],
     constants: {
@@ -120,11 +123,11 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
       WHOLE_TAPS: shape.inputChannels % 32 === 0,
       WHOLE_COLUMNS: shape.outputChannels % columns === 0,
       POINTWISE: pointwise,
-      EVEN: imagesPerSplit > 0 && (imagesPerSplit * visits) % 2 === 0 && (shape.batch * visits) % 2 === 0,
+      EVEN: share.imagesPerSplit > 0 && (share.imagesPerSplit * visits) % 2 === 0 && (shape.batch * visits) % 2 === 0,
     },
-    parameters: [...sizeParameters(shape, images), splits, rows, imagesPerSplit],
-    operands: ['x', 'dy', parts],
-    workgroups: [columnGroups, rowGroups, splits],
+    parameters: [...sizeParameters(shape, share.images), share.splits, rows, share.imagesPerSplit],
+    operands: ['x', 'dy', share.parts],
+    workgroups: [columnGroups, rowGroups, share.splits],
   }));
 }
 
@@ -142,13 +145,14 @@ function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
 }
 
 /** Pairs of a tap and an output place along an axis that meet the image. */
-function meetings({ height, width, kernel, stride, padding, ...shape }: ConvolutionShape, axis: 0 | 1): number {
-  const size = [height, width][axis];
-  const places = outputSize({ height, width, kernel, stride, padding, ...shape })[axis];
+function meetings(shape: ConvolutionShape, axis: 0 | 1): number {
+  const size = axis === 0 ? shape.height : shape.width;
+  const places = outputSize(shape)[axis];
+  const [kernel, stride, padding] = [shape.kernel[axis], shape.stride[axis], shape.padding[axis]];
   let count = 0;
-  for (let tap = 0; tap < kernel[axis]; tap++) {
-    const first = Math.max(0, Math.ceil((padding[axis] - tap) / stride[axis]));
-    const end = Math.min(places, Math.ceil((size + padding[axis] - tap) / stride[axis]));
+  for (let tap = 0; tap < kernel; tap++) {
+    const first = Math.max(0, Math.ceil((padding - tap) / stride));
+    const end = Math.min(places, Math.ceil((size + padding - tap) / stride));
     count += Math.max(0, end - first);
   }
   return count;
@@ -162,7 +166,7 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
   const rowsPerGroup = Math.min(runLength, 256);
   const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
-  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, columnGroups * rowGroups, 16, ({ parts, splits, images }, pixelsPerSplit) => ({
+  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, splitsFor(shape, columnGroups * rowGroups, 16, 64), ({ parts, splits, images }, pixelsPerSplit) => ({
     shader: shaders.convolution_weight_gradient_streaming,
     features: ['subgroups'],
     constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
@@ -225,7 +229,7 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
 function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
-  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, columnGroups * rowGroups, 512, ({ parts, splits, images }, pixelsPerSplit) => ({
+  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, splitsFor(shape, columnGroups * rowGroups, 512, 64), ({ parts, splits, images }, pixelsPerSplit) => ({
     shader: shaders.convolution_weight_gradient_tiled_scalar,
     constants: { SIDE: side },
     parameters: [...sizeParameters(shape, images), pixelsPerSplit],
@@ -263,17 +267,15 @@ interface Share {
   readonly parts: 'parts' | 'dw';
 }
 
-/** Splits the pixels so that at least `wantedGroups` workgroups run, each with 64 pixels or more, and adds the parts. */
-function splitCall(
-  shape: ConvolutionShape,
-  variant: string,
-  tiles: number,
-  wantedGroups: number,
-  multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
-): KernelCall {
-  const sizes = operandSizes(shape);
-  const pixels = sizes.y / shape.outputChannels;
-  const wanted = Math.min(ceilDivide(wantedGroups, tiles), Math.max(1, Math.floor(pixels / 64)));
+/** Splits that give at least `groups` workgroups, but no part of fewer pixels than `leastPixels`. */
+function splitsFor(shape: ConvolutionShape, tiles: number, groups: number, leastPixels: number): number {
+  const pixels = operandSizes(shape).y / shape.outputChannels;
+  return Math.min(ceilDivide(groups, tiles), Math.max(1, Math.floor(pixels / leastPixels)));
+}
+
+/** Splits the pixels in about `wanted` parts, and adds these. */
+function splitCall(shape: ConvolutionShape, variant: string, wanted: number, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
+  const pixels = operandSizes(shape).y / shape.outputChannels;
   return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), 'f32', multiply);
 }
 

@@ -47,6 +47,7 @@ export const l2Normalize: Kernel<L2NormalizeProblem> = {
       dispatches: [
         sliceable(rows, { x: width, f: width, norm: 1 }, (count) => ({
           shader: shaders.l2_normalize,
+          libraries: [shaders.row_lanes],
           constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
           parameters: [count, width],
           operands: ['x', 'f', 'norm'],

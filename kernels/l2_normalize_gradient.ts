@@ -22,6 +22,7 @@ export const l2NormalizeGradient: Kernel<L2NormalizeProblem> = {
       dispatches: [
         sliceable(rows, { f: width, norm: 1, dy: width, dx: width }, (count) => ({
           shader: shaders.l2_normalize_gradient,
+          libraries: [shaders.row_lanes],
           constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
           parameters: [count, width],
           operands: ['f', 'norm', 'dy', 'dx'],

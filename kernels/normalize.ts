@@ -20,6 +20,7 @@ export function normalizeDispatch(style: BlockStyle, { rows, channels, residual,
   const visit = visitingBlocks(style, rows, channels);
   return sliceable(visit.blocks, { x: visit.blockLength, residual: visit.blockLength, y: visit.blockLength }, (count, first) => ({
     shader: shaders.normalize,
+    libraries: [shaders.row_visits],
     entryPoint: residual ? 'with_residual' : 'main',
     features,
     constants: { Element, Stored, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },

@@ -25,6 +25,7 @@ export const softmax: Kernel<SoftmaxProblem> = {
     const pass = (entryPoint: string, workgroupSize: number, rowsPerWorkgroup: number): Dispatch =>
       sliceable(rows, { logits: classes, probabilities: classes, entropy: 1 }, (count) => ({
         shader: shaders.softmax,
+        libraries: [shaders.softmax_rows],
         entryPoint,
         constants: { WORKGROUP_SIZE: workgroupSize },
         parameters: [count, classes, f32(1 / temperature)],

@@ -32,6 +32,7 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
     const pass = (entryPoint: string, workgroupSize: number, rowsPerWorkgroup: number): Dispatch =>
       sliceable(rows, { logits: classes, targets: soft ? classes : 1, rowLoss: 1, dlogits: classes }, (count) => ({
         shader: shaders.softmax_cross_entropy,
+        libraries: [shaders.softmax_rows],
         entryPoint,
         constants: { Target: soft ? 'f32' : 'u32', SOFT: soft, WORKGROUP_SIZE: workgroupSize },
         parameters: [count, classes, f32(1 / temperature), f32(1 / (rows * temperature))],

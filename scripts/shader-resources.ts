@@ -100,7 +100,7 @@ class Declarations {
     if (members !== undefined) return [...members.matchAll(/\w+\s*:\s*((?:[^,<]|<[^>]*>)+)/g)].reduce((sum, [, member]) => sum + this.bytes(member), 0);
     const array = /^array<\s*(.+?)\s*(?:,\s*([^<>]+))?>$/.exec(name);
     // Three numbers lie in arrays as far apart as four.
-    if (array !== null) return (array[2] === undefined ? 1 : this.value(array[2])) * (/^vec3/.test(array[1]) ? 16 : this.bytes(array[1]));
+    if (array !== null) return (array[2] === undefined ? 1 : this.value(array[2])) * (/^vec3/.test(this.types.get(array[1]) ?? array[1]) ? 16 : this.bytes(array[1]));
     const vector = /^vec([234])(?:<(\w+)>|([fuih]))?$/.exec(name);
     if (vector !== null) return Number(vector[1]) * (vector[2] === 'f16' || vector[3] === 'h' ? 2 : 4);
     const matrix = /^mat([234])x([234])f$/.exec(name);

@@ -13,8 +13,9 @@ import type { Order, Report } from './test-worker.ts';
 
 const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
 /**
- * These start a Chromium, whose GPU process has been seen to die on a busy machine, and with it the page's device and adapter (`A valid
- * external Instance reference no longer exists`). Such a suite gets a second try, said loudly; a second failure is its failure.
+ * These start a Chromium, which has been seen to take the device and adapter from a page on a busy machine (`A valid external Instance
+ * reference no longer exists`). The one cause that was found no longer occurs (test/support/chromium.ts); until many busy runs have shown that there is no
+ * other, such a suite gets a second try, said loudly. A second failure is its failure.
  */
 const IN_A_BROWSER = /^test\/(web|package)\//;
 /**

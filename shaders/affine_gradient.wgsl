@@ -5,7 +5,7 @@
 // dy, y, dx, dresidual   [rows, columns] Stored
 // scale                  [columns] Element
 // Entry points: plain; masked, with ReLU; masked_residual, which stores dresidual too.
-// Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
+// Dispatch: kernels/row-blocks.ts, visitingBlocks, with row_visits.wgsl put before. An invocation visits several rows of one column.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
@@ -23,23 +23,6 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> dx: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> dresidual: array<Stored>;
-
-// The elements [begin, end) in steps of stride that an invocation visits, all of one column.
-struct Walk {
-  column: u32,
-  begin: u32,
-  end: u32,
-  stride: u32,
-}
-
-fn walkOf(group: vec3u, lane: u32) -> Walk {
-  let rowLane = lane / parameters.columnLanes;
-  let column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
-  let inside = rowLane < parameters.rowLanes && column < parameters.columns;
-  let firstRow = group.y * parameters.rowsPerBlock;
-  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), inside);
-  return Walk(column, (firstRow + rowLane) * parameters.columns + column, endRow * parameters.columns, parameters.rowLanes * parameters.columns);
-}
 
 // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
 fn maskedGradient(i: u32) -> Stored {

@@ -6,8 +6,8 @@
 // scaleSums, shiftSums   [blocks, columns] Element
 // Entry points: plain; masked, with ReLU.
 // Dispatch: kernels/row-blocks.ts, reducingBlocks.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE,
-//   SHARED_ROWS (the row lanes of a workgroup share one block and reduce in workgroup memory; else each has its own).
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE and SHARED_ROWS
+//   of row_blocks.wgsl, the library put before it.
 
 struct Parameters {
   rows: u32,
@@ -25,59 +25,18 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> shiftSums: array<Element>;
 @group(0) @binding(5) var<storage, read_write> y: array<Stored>;
 
-// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barrier.
-struct Walk {
-  inside: bool,
-  column: u32,
-  block: u32,
-  rowLane: u32,
-  begin: u32,
-  end: u32,
-  stride: u32,
-}
-
-fn walkOf(group: vec3u, lane: u32) -> Walk {
-  var walk: Walk;
-  walk.rowLane = lane / parameters.columnLanes;
-  walk.column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
-  walk.block = select(group.y * parameters.rowLanes + walk.rowLane, group.y, SHARED_ROWS);
-  walk.inside = walk.rowLane < parameters.rowLanes && walk.column < parameters.columns && walk.block < parameters.blocks;
-  let firstRow = walk.block * parameters.rowsPerBlock;
-  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), walk.inside);
-  walk.begin = (firstRow + select(0u, walk.rowLane, SHARED_ROWS)) * parameters.columns + walk.column;
-  walk.end = endRow * parameters.columns;
-  walk.stride = select(1u, parameters.rowLanes, SHARED_ROWS) * parameters.columns;
-  return walk;
-}
-
 struct Sums {
   scale: Element,
   shift: Element,
 }
 
-var<workgroup> rowLaneSums: array<Sums, WORKGROUP_SIZE>;
-
-// The sum over the row lanes, in their order; row lane 0 alone gets it.
-fn reduceRowLanes(own: Sums, rowLane: u32, lane: u32) -> Sums {
-  rowLaneSums[lane] = own;
-  workgroupBarrier();
-  var total = own;
-  if (rowLane == 0u) {
-    for (var other = 1u; other < parameters.rowLanes; other++) {
-      let theirs = rowLaneSums[lane + other * parameters.columnLanes];
-      total.scale += theirs.scale;
-      total.shift += theirs.shift;
-    }
-  }
-  return total;
+fn plus(a: Sums, b: Sums) -> Sums {
+  return Sums(a.scale + b.scale, a.shift + b.shift);
 }
 
 fn storeBlock(own: Sums, walk: Walk, lane: u32) {
-  var sums = own;
-  if (SHARED_ROWS) {
-    sums = reduceRowLanes(own, walk.rowLane, lane);
-  }
-  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
+  let sums = reduceRowLanes(own, walk, lane);
+  if (hasSums(walk)) {
     let place = walk.block * parameters.columns + walk.column;
     scaleSums[place] = sums.scale;
     shiftSums[place] = sums.shift;

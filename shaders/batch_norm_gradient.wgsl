@@ -6,7 +6,7 @@
 // x, y, dy, dx    [rows, columns] Stored
 // coefficients    [4, columns] Element: scale, offset, slope, mean, as batch_norm_gradient_sums.wgsl makes them
 // Entry points: plain, masked.
-// Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
+// Dispatch: kernels/row-blocks.ts, visitingBlocks, with row_visits.wgsl put before. An invocation visits several rows of one column.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
@@ -24,23 +24,6 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> coefficients: array<Element>;
 @group(0) @binding(4) var<storage, read_write> dx: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> y: array<Stored>;
-
-// The elements [begin, end) in steps of stride that an invocation visits, all of one column.
-struct Walk {
-  column: u32,
-  begin: u32,
-  end: u32,
-  stride: u32,
-}
-
-fn walkOf(group: vec3u, lane: u32) -> Walk {
-  let rowLane = lane / parameters.columnLanes;
-  let column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
-  let inside = rowLane < parameters.rowLanes && column < parameters.columns;
-  let firstRow = group.y * parameters.rowsPerBlock;
-  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), inside);
-  return Walk(column, (firstRow + rowLane) * parameters.columns + column, endRow * parameters.columns, parameters.rowLanes * parameters.columns);
-}
 
 struct Coefficients {
   scale: Element,

@@ -12,8 +12,8 @@
 // partials               [blocks, 2, columns] Element: gradient_b, product_b, block by block, so that blocks can be sliced
 // coefficients           [4, columns] Element: scale, offset, slope, mean
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for combine.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE,
-//   SHARED_ROWS (the row lanes of a workgroup share one block and reduce in workgroup memory; else each has its own).
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE and SHARED_ROWS
+//   of row_blocks.wgsl, the library put before it.
 
 struct Parameters {
   rows: u32,
@@ -41,59 +41,18 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read_write> dbeta: array<Element>;
 @group(0) @binding(7) var<storage, read_write> coefficients: array<Element>;
 
-// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barrier.
-struct Walk {
-  inside: bool,
-  column: u32,
-  block: u32,
-  rowLane: u32,
-  begin: u32,
-  end: u32,
-  stride: u32,
-}
-
-fn walkOf(group: vec3u, lane: u32) -> Walk {
-  var walk: Walk;
-  walk.rowLane = lane / parameters.columnLanes;
-  walk.column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
-  walk.block = select(group.y * parameters.rowLanes + walk.rowLane, group.y, SHARED_ROWS);
-  walk.inside = walk.rowLane < parameters.rowLanes && walk.column < parameters.columns && walk.block < parameters.blocks;
-  let firstRow = walk.block * parameters.rowsPerBlock;
-  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), walk.inside);
-  walk.begin = (firstRow + select(0u, walk.rowLane, SHARED_ROWS)) * parameters.columns + walk.column;
-  walk.end = endRow * parameters.columns;
-  walk.stride = select(1u, parameters.rowLanes, SHARED_ROWS) * parameters.columns;
-  return walk;
-}
-
 struct Sums {
   gradient: Element,
   product: Element,
 }
 
-var<workgroup> rowLaneSums: array<Sums, WORKGROUP_SIZE>;
-
-// The sum over the row lanes, in their order; row lane 0 alone gets it.
-fn reduceRowLanes(own: Sums, rowLane: u32, lane: u32) -> Sums {
-  rowLaneSums[lane] = own;
-  workgroupBarrier();
-  var total = own;
-  if (rowLane == 0u) {
-    for (var other = 1u; other < parameters.rowLanes; other++) {
-      let theirs = rowLaneSums[lane + other * parameters.columnLanes];
-      total.gradient += theirs.gradient;
-      total.product += theirs.product;
-    }
-  }
-  return total;
+fn plus(a: Sums, b: Sums) -> Sums {
+  return Sums(a.gradient + b.gradient, a.product + b.product);
 }
 
 fn storeBlock(own: Sums, walk: Walk, lane: u32) {
-  var sums = own;
-  if (SHARED_ROWS) {
-    sums = reduceRowLanes(own, walk.rowLane, lane);
-  }
-  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
+  let sums = reduceRowLanes(own, walk, lane);
+  if (hasSums(walk)) {
     let place = 2u * walk.block * parameters.columns + walk.column;
     blockPartials[place] = sums.gradient;
     blockPartials[place + parameters.columns] = sums.product;
@@ -156,10 +115,8 @@ fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     sums.gradient += partials[place];
     sums.product += partials[place + parameters.columns];
   }
-  if (SHARED_ROWS) {
-    sums = reduceRowLanes(sums, walk.rowLane, lane);
-  }
-  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
+  sums = reduceRowLanes(sums, walk, lane);
+  if (hasSums(walk)) {
     let column = walk.column;
     let inverse = inverseDeviation[column];
     let gammaGradient = inverse * sums.product;

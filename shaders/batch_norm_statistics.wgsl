@@ -16,8 +16,8 @@
 // partials                      [blocks, 2, columns] Element: mean_b, squares_b, block by block, so that blocks can be sliced
 // mean, inverseDeviation, variance   [columns] Element
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for the second.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE,
-//   SHARED_ROWS (the row lanes of a workgroup share one block and reduce in workgroup memory; else each has its own).
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE and SHARED_ROWS
+//   of row_blocks.wgsl, the library put before it.
 
 struct Parameters {
   rows: u32,
@@ -47,51 +47,14 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> inverseDeviation: array<Element>;
 @group(0) @binding(4) var<storage, read_write> variance: array<Element>;
 
-// The part of a column that an invocation walks. Lanes outside of the matrix walk nothing, but stay for the barrier.
-struct Walk {
-  inside: bool,
-  column: u32,
-  block: u32,
-  rowLane: u32,
-  firstRow: u32,
-  endRow: u32,
-  begin: u32,
-  stride: u32,
-}
-
-fn walkOf(group: vec3u, lane: u32) -> Walk {
-  var walk: Walk;
-  walk.rowLane = lane / parameters.columnLanes;
-  walk.column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
-  walk.block = select(group.y * parameters.rowLanes + walk.rowLane, group.y, SHARED_ROWS);
-  walk.inside = walk.rowLane < parameters.rowLanes && walk.column < parameters.columns && walk.block < parameters.blocks;
-  walk.firstRow = walk.block * parameters.rowsPerBlock;
-  walk.endRow = select(walk.firstRow, min(walk.firstRow + parameters.rowsPerBlock, parameters.rows), walk.inside);
-  walk.begin = walk.firstRow + select(0u, walk.rowLane, SHARED_ROWS);
-  walk.stride = select(1u, parameters.rowLanes, SHARED_ROWS);
-  return walk;
-}
-
-struct Moments {
+// Of differences from a shift, and of their squares.
+struct Sums {
   first: Element,
   second: Element,
 }
 
-var<workgroup> rowLaneMoments: array<Moments, WORKGROUP_SIZE>;
-
-// The sum over the row lanes, in their order; row lane 0 alone gets it.
-fn reduceRowLanes(own: Moments, rowLane: u32, lane: u32) -> Moments {
-  rowLaneMoments[lane] = own;
-  workgroupBarrier();
-  var total = own;
-  if (rowLane == 0u) {
-    for (var other = 1u; other < parameters.rowLanes; other++) {
-      let theirs = rowLaneMoments[lane + other * parameters.columnLanes];
-      total.first += theirs.first;
-      total.second += theirs.second;
-    }
-  }
-  return total;
+fn plus(a: Sums, b: Sums) -> Sums {
+  return Sums(a.first + b.first, a.second + b.second);
 }
 
 // A column of a block, for the one invocation that owns its place in the partials.
@@ -102,26 +65,22 @@ struct Block {
   squares: Element,
 }
 
-fn blockMoments(walk: Walk, shift: Element, own: Moments, lane: u32) -> Block {
-  var moments = own;
-  if (SHARED_ROWS) {
-    moments = reduceRowLanes(moments, walk.rowLane, lane);
-  }
-  let shiftedMean = moments.first / f32(max(walk.endRow - walk.firstRow, 1u));
-  let owned = walk.inside && (!SHARED_ROWS || walk.rowLane == 0u);
-  return Block(owned, 2u * walk.block * parameters.columns + walk.column, shift + shiftedMean, moments.second - moments.first * shiftedMean);
+fn blockMoments(walk: Walk, shift: Element, own: Sums, lane: u32) -> Block {
+  let moments = reduceRowLanes(own, walk, lane);
+  let shiftedMean = moments.first / f32(max(walk.rows, 1u));
+  return Block(hasSums(walk), 2u * walk.block * parameters.columns + walk.column, shift + shiftedMean, moments.second - moments.first * shiftedMean);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
   var shift = Element();
-  var moments: Moments;
+  var moments: Sums;
   if (walk.inside) {
-    shift = Element(x[walk.firstRow * parameters.columns + walk.column]);
+    shift = Element(x[walk.first]);
   }
-  for (var row = walk.begin; row < walk.endRow; row += walk.stride) {
-    let difference = Element(x[row * parameters.columns + walk.column]) - shift;
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    let difference = Element(x[i]) - shift;
     moments.first += difference;
     moments.second += difference * difference;
   }
@@ -144,14 +103,13 @@ fn sumOfParts(place: u32) -> Element {
 fn parts_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
   var shift = Element();
-  var moments: Moments;
+  var moments: Sums;
   if (walk.inside) {
-    shift = sumOfParts(walk.firstRow * parameters.columns + walk.column);
+    shift = sumOfParts(walk.first);
   }
-  for (var row = walk.begin; row < walk.endRow; row += walk.stride) {
-    let place = row * parameters.columns + walk.column;
-    let sum = sumOfParts(place);
-    total[place] = sum;
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    let sum = sumOfParts(i);
+    total[i] = sum;
     let difference = sum - shift;
     moments.first += difference;
     moments.second += difference * difference;
@@ -167,21 +125,21 @@ fn parts_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
 fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
   var shift = Element();
-  var moments: Moments;
+  var moments: Sums;
   if (walk.inside) {
     shift = partials[walk.column];
   }
-  for (var row = walk.begin; row < walk.endRow; row += walk.stride) {
-    let place = 2u * row * parameters.columns + walk.column;
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    // A block has two rows of partials.
+    let place = 2u * i - walk.column;
+    let row = i / parameters.columns;
     let count = f32(min(parameters.sampleRowsPerBlock, parameters.sampleRows - row * parameters.sampleRowsPerBlock));
     let difference = partials[place] - shift;
     moments.first += count * difference;
     moments.second += partials[place + parameters.columns] + count * difference * difference;
   }
-  if (SHARED_ROWS) {
-    moments = reduceRowLanes(moments, walk.rowLane, lane);
-  }
-  if (walk.inside && (!SHARED_ROWS || walk.rowLane == 0u)) {
+  moments = reduceRowLanes(moments, walk, lane);
+  if (hasSums(walk)) {
     let count = f32(parameters.sampleRows);
     let shiftedMean = moments.first / count;
     // Rounding may leave a hair below zero, which epsilon = 0 would turn into NaN.

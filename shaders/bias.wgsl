@@ -2,7 +2,7 @@
 //
 // x, y    [rows, columns] Element
 // bias    [columns] Element
-// Dispatch: kernels/row-blocks.ts, visitingBlocks. An invocation visits several rows of one column.
+// Dispatch: kernels/row-blocks.ts, visitingBlocks, with row_visits.wgsl put before. An invocation visits several rows of one column.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {
@@ -18,23 +18,6 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> x: array<Element>;
 @group(0) @binding(2) var<storage, read_write> bias: array<Element>;
 @group(0) @binding(3) var<storage, read_write> y: array<Element>;
-
-// The elements [begin, end) in steps of stride that an invocation visits, all of one column.
-struct Walk {
-  column: u32,
-  begin: u32,
-  end: u32,
-  stride: u32,
-}
-
-fn walkOf(group: vec3u, lane: u32) -> Walk {
-  let rowLane = lane / parameters.columnLanes;
-  let column = group.x * parameters.columnLanes + lane % parameters.columnLanes;
-  let inside = rowLane < parameters.rowLanes && column < parameters.columns;
-  let firstRow = group.y * parameters.rowsPerBlock;
-  let endRow = select(0u, min(firstRow + parameters.rowsPerBlock, parameters.rows), inside);
-  return Walk(column, (firstRow + rowLane) * parameters.columns + column, endRow * parameters.columns, parameters.rowLanes * parameters.columns);
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -17,23 +17,6 @@ struct Parameters {
 
 const LEAST_NORM = 1e-12f;
 
-var<workgroup> laneSums: array<f32, WORKGROUP_SIZE>;
-
-// The sum over the lanes of a row, in their order; every lane gets it.
-fn reduceLanes(own: f32, lane: u32) -> f32 {
-  if (LANES == 1u) {
-    return own;
-  }
-  laneSums[lane] = own;
-  workgroupBarrier();
-  let first = lane / LANES * LANES;
-  var total = 0.0;
-  for (var other = 0u; other < LANES; other++) {
-    total += laneSums[first + other];
-  }
-  return total;
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = (group.x + group.y * grid.x) * (WORKGROUP_SIZE / LANES) + lane / LANES;

@@ -61,14 +61,19 @@ const split: Rung<ConvolutionShape> = {
   },
 };
 
+const ROWS = 32;
+/** Where the uniform block of the tiles has their rows. */
+const ROWS_PARAMETER = 14;
+
 /** The stationary tiles of today, whose loads all looked at their bounds. */
 const bounds: Rung<ConvolutionShape> = {
   name: 'tile of sums',
   call: (shape, traits) => {
     const call = bench.kernel.calls(shape, traits).find(({ variant }) => variant.startsWith('stationary'));
     if (call === undefined) return undefined;
-    const [{ features, constants, parameters, operands, workgroups }, ...rest] = call.dispatches;
-    const product = { shader: ladderShader('weight_gradient_3_bounds'), features, constants, parameters, operands, workgroups };
+    const [{ features, constants, parameters = [], operands, workgroups }, ...rest] = call.dispatches;
+    // Its tiles had 32 rows even where a run is shorter.
+    const product = { shader: ladderShader('weight_gradient_3_bounds'), features, constants: { ...constants, ROWS }, parameters: parameters.with(ROWS_PARAMETER, ROWS), operands, workgroups };
     return { operands: call.operands, dispatches: [product, ...rest] };
   },
 };

@@ -118,7 +118,7 @@ export class Program<Name extends string = string> {
         inputs.set(tensor.name, { tensor, buffer });
       }
     }
-    const outOfMemory = await device.gpu.popErrorScope();
+    const outOfMemory = await device.wait(device.gpu.popErrorScope());
     if (outOfMemory !== null) {
       for (const buffer of [...own, ...given.values()]) device.freeBuffer(buffer);
       throw new LimitError(`the device has no room for this program's ${arenaBytes} bytes of intermediates: ${outOfMemory.message}. Use a smaller batch or resolution.`);

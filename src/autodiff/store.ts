@@ -23,6 +23,7 @@ export class Store {
   readonly name: string;
   readonly entries = new Map<string, StoredTensor>();
   private end = 0;
+  private closed = false;
   private whole: Tensor | undefined;
 
   constructor(name: string) {
@@ -36,7 +37,7 @@ export class Store {
 
   add(name: string, shape: Shape, initial: Initial = { kind: 'constant', value: 0 }): Tensor {
     if (this.entries.has(name)) throw new ShapeError(`${this.name}: there is a tensor called ${name} already`);
-    if (this.whole !== undefined) throw new ShapeError(`${this.name}: ${name} comes too late, the store is in use as a whole`);
+    if (this.closed) throw new ShapeError(`${this.name}: ${name} comes too late, the store is in use as a whole`);
     const tensor = new Tensor(shape, 'f32', { kind: 'stored', store: this, offset: this.end }, name);
     this.entries.set(name, { tensor, offset: this.end, initial });
     this.end += Math.ceil(elementCount(shape) / STORE_ALIGNMENT) * STORE_ALIGNMENT;
@@ -51,14 +52,20 @@ export class Store {
 
   /** All of the store as one tensor [length]; nothing can be added any more. */
   get flat(): Tensor {
-    this.whole ??= new Tensor([this.end], 'f32', { kind: 'stored', store: this, offset: 0 }, this.name);
+    this.whole ??= this.range(0, this.end);
     return this.whole;
   }
 
-  /** A store of the same layout: gradients of parameters, or moments. */
-  like(name: string): Store {
+  /** Part of the flat buffer as a tensor [length]; nothing can be added any more. @param first a multiple of STORE_ALIGNMENT */
+  range(first: number, length: number): Tensor {
+    this.closed = true;
+    return new Tensor([length], 'f32', { kind: 'stored', store: this, offset: first }, this.name);
+  }
+
+  /** A store of the same tensors, in their order: moments of parameters; or of some of them: gradients of those that learn. */
+  like(name: string, has: (entry: string) => boolean = () => true): Store {
     const store = new Store(name);
-    for (const [entry, { tensor }] of this.entries) store.add(entry, tensor.shape);
+    for (const [entry, { tensor }] of this.entries) if (has(entry)) store.add(entry, tensor.shape);
     return store;
   }
 }

@@ -28,8 +28,7 @@ export class Device {
   readonly traits: AdapterTraits;
   /** @internal */
   readonly pipelines: PipelineCache;
-  /** Whoever awaits the device's work does so through this. */
-  readonly wait: Wait;
+  private readonly hostWait: Wait;
   private failure: Error | undefined;
   private readonly buffers = new Set<GPUBuffer>();
   private readonly unlisten: () => void;
@@ -39,7 +38,7 @@ export class Device {
   /** Wraps a device that was made elsewhere, such as one that a page already draws with; it stays its maker's. */
   constructor(gpu: GPUDevice, info: GPUAdapterInfo = gpu.adapterInfo, wait: Wait = (work) => work) {
     this.gpu = gpu;
-    this.wait = wait;
+    this.hostWait = wait;
     this.description = { vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description };
     const oneSize = gpu.features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize;
     this.traits = {
@@ -51,7 +50,7 @@ export class Device {
       maxWorkgroupStorageBytes: gpu.limits.maxComputeWorkgroupStorageSize,
       maxWorkgroupsPerDimension: gpu.limits.maxComputeWorkgroupsPerDimension,
     };
-    this.pipelines = new PipelineCache(gpu, wait);
+    this.pipelines = new PipelineCache(gpu, (work) => this.wait(work));
     const heard = (event: GPUUncapturedErrorEvent): void => {
       this.failure ??= new ValidationError(event.error.message);
     };
@@ -87,13 +86,22 @@ export class Device {
   }
 
   /**
-   * Throws why something failed: the loss of the device, where that is the cause, says more than a refused mapping. Some
-   * implementations (wgpu) refuse first and announce the loss a few turns later.
+   * Whoever awaits the device's work does so through this. Where the device is lost meanwhile, that is the error, whatever the
+   * implementation makes of it: Dawn hands out pipelines that are not valid, Chromium rejects with "Instance dropped" when its
+   * GPU process ends, wgpu refuses a mapping and announces the loss a few turns later.
+   * @throws DeviceLostError, or what the work itself was rejected with
    */
-  async rethrow(error: unknown): Promise<never> {
-    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, LOSS_ANNOUNCED_WITHIN))]);
-    this.check();
-    throw error;
+  async wait<Result>(work: Promise<Result>): Promise<Result> {
+    let result: Result;
+    try {
+      result = await this.hostWait(work);
+    } catch (error) {
+      await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, LOSS_ANNOUNCED_WITHIN))]);
+      this.check();
+      throw error;
+    }
+    if (this.failure instanceof DeviceLostError) throw this.failure;
+    return result;
   }
 
   /** The failure as it stands, without throwing or clearing it. */

@@ -61,7 +61,7 @@ export class ReadbackRing {
 
   /** The parts' bytes, in order. Rejects where the device fails; never gives anything in place of a result. */
   read(slot: Slot): Promise<ArrayBuffer[]> {
-    const reading = this.map(slot);
+    const reading = this.device.wait(this.map(slot));
     slot.pending = reading;
     void reading.catch(() => undefined).then(() => {
       if (slot.pending === reading) slot.pending = undefined;
@@ -70,20 +70,16 @@ export class ReadbackRing {
   }
 
   private async map(slot: Slot): Promise<ArrayBuffer[]> {
-    try {
-      await this.device.wait(slot.buffer.mapAsync(GPUMapMode.READ, 0, this.size));
-      const bytes = slot.buffer.getMappedRange();
-      let offset = 0;
-      const results = this.parts.map((part) => {
-        offset += part.size;
-        return bytes.slice(offset - part.size, offset);
-      });
-      slot.buffer.unmap();
-      this.device.check();
-      return results;
-    } catch (error) {
-      return this.device.rethrow(error);
-    }
+    await slot.buffer.mapAsync(GPUMapMode.READ, 0, this.size);
+    const bytes = slot.buffer.getMappedRange();
+    let offset = 0;
+    const results = this.parts.map((part) => {
+      offset += part.size;
+      return bytes.slice(offset - part.size, offset);
+    });
+    slot.buffer.unmap();
+    this.device.check();
+    return results;
   }
 
   destroy(): void {

@@ -84,22 +84,24 @@ const STAGING_BYTES = 2 ** 24;
 const wordsOf = ({ type, length }: { readonly type: ElementType; readonly length: number }): number => storageBytes(type, length) / 4;
 
 /** Copies (a part of) a buffer to the host. Slow: for tests and checkpoints, never inside a step. */
-export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
+export function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
+  return device.wait(copyToHost(device.gpu, buffer, offset, size));
+}
+
+async function copyToHost(gpu: GPUDevice, buffer: GPUBuffer, offset: number, size: number): Promise<ArrayBuffer> {
   const result = new Uint8Array(size);
-  const staging = device.gpu.createBuffer({ label: 'read-back', size: Math.min(size, STAGING_BYTES), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  const staging = gpu.createBuffer({ label: 'read-back', size: Math.min(size, STAGING_BYTES), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   try {
     for (let done = 0; done < size; done += staging.size) {
       const part = Math.min(staging.size, size - done);
-      const encoder = device.gpu.createCommandEncoder();
+      const encoder = gpu.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offset + done, staging, 0, part);
-      device.gpu.queue.submit([encoder.finish()]);
-      await device.wait(staging.mapAsync(GPUMapMode.READ, 0, part));
+      gpu.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ, 0, part);
       result.set(new Uint8Array(staging.getMappedRange(0, part)), done);
       staging.unmap();
     }
     return result.buffer;
-  } catch (error) {
-    return await device.rethrow(error);
   } finally {
     staging.destroy();
   }

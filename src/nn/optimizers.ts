@@ -1,6 +1,5 @@
 import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
 import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
-import { fill } from '../autodiff/ops/fill.ts';
 import { pack } from '../autodiff/ops/pack.ts';
 import { scale, scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
@@ -13,7 +12,7 @@ import type { BatchStatistics, Network } from './layers.ts';
 export interface ParameterGroup {
   /** Which parameters, by name; the first group that matches wins. */
   readonly matches: (name: string) => boolean;
-  /** Times the learning rate; 0 keeps the group as it is, and its gradients are not computed. */
+  /** Times the learning rate; 0 keeps the group and its moments as they are: it has no gradients, and no update passes over it. */
   readonly learningRate: number;
   readonly weightDecay: number;
 }
@@ -62,12 +61,13 @@ function lossScaleOf({ initial, interval }: LossScaling): LossScale {
   return { scale: store.add('scale', [1], { kind: 'constant', value: initial }), steps: store.add('steps', [2]), interval, store };
 }
 
-/** The end of a training step: gradients of all parameters, the optimiser's update, the running statistics' update. */
+/** The end of a training step: gradients of the parameters that learn, the optimiser's update, the running statistics' update. */
 export interface TrainingUpdate {
   /** For Program.compile. */
   readonly updates: readonly Node[];
   /** u32 [2] as bits: count of non-finite gradient elements, and the first of them in the flat gradient store. */
   readonly gate: Tensor;
+  /** Those of the parameters that learn, in their order. */
   readonly gradients: Store;
   /** The optimiser's moments and the loss scale, to be saved with the parameters. */
   readonly moments: readonly Store[];
@@ -82,11 +82,10 @@ export interface TrainingUpdate {
  * @param lossScaling where gradients pass through 16-bit floats
  */
 export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, lossScaling?: LossScaling): TrainingUpdate {
-  const gradients = network.parameters.like('gradients');
+  const gradients = gradientStore(network, settings);
   const lossScale = lossScaling && lossScaleOf(lossScaling);
-  const flat = pack(withZeros(gradients, parameterGradients(network, scaled(loss, lossScale), settings)), gradients);
-  const gate = nonFinite(flat);
-  const { updates, moments, hyper } = optimizerUpdate(network.parameters, flat, gate, settings, lossScale);
+  const gate = nonFinite(pack(parameterGradients(network, scaled(loss, lossScale), settings), gradients));
+  const { updates, moments, hyper } = optimizerUpdate(network.parameters, gradients, gate, settings, lossScale);
   if (batchStatistics.size > 0) updates.push(statisticsUpdate(network, network.statistics, batchStatistics, gate));
   return { updates, gate, gradients, moments, lossScale, hyper };
 }
@@ -110,7 +109,7 @@ export interface MicroBatchUpdate {
  * @param loss [1], of one micro-batch
  */
 export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, parts: number, lossScaling?: LossScaling): MicroBatchUpdate {
-  const gradients = network.parameters.like('gradients');
+  const gradients = gradientStore(network, settings);
   const lossScale = lossScaling && lossScaleOf(lossScaling);
   const computed = parameterGradients(network, scaled(scale(loss, 1 / parts), lossScale), settings);
   return aroundParts(network, gradients, accumulateAll(gradients, computed), batchStatistics, settings, lossScale);
@@ -148,7 +147,7 @@ export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
   const keep = (name: string): Tensor => new Store(name).add(name, [parts * count, width]);
   const kept = keep('encoded batch');
   const keptGradient = keep('gradient of the encoded batch');
-  const gradients = network.parameters.like('gradients');
+  const gradients = gradientStore(network, settings);
   const rows = input('rows', [count], 'u32');
 
   const lossOfBatch = lossOf(kept);
@@ -182,6 +181,13 @@ function learning({ parameters }: Network, { groups }: OptimizerSettings): Map<s
   return new Map([...parameters.entries].filter(([name]) => groupOf(name, groups).learningRate !== 0).map(([name, { tensor }]) => [name, tensor]));
 }
 
+/** @throws RangeError where no parameter learns */
+function gradientStore(network: Network, settings: OptimizerSettings): Store {
+  const learns = learning(network, settings);
+  if (learns.size === 0) throw new RangeError('no parameter learns, as the learning rate of all groups that match any is 0; leave one of them more');
+  return network.parameters.like('gradients', (name) => learns.has(name));
+}
+
 const accumulateAll = (gradients: Store, computed: ReadonlyMap<string, Tensor>): Node => demand([...computed].map(([name, one]) => accumulate(gradients.get(name), one)));
 
 /** What happens before, in and after the parts of a batch whose gradients `accumulation` adds up. */
@@ -190,7 +196,7 @@ function aroundParts(network: Network, gradients: Store, accumulation: Node, bat
   const begin = [clear(gradients.flat)];
   const part = [accumulation];
   const gate = nonFinite(gradients.flat);
-  const { updates, moments, hyper } = optimizerUpdate(parameters, gradients.flat, gate, settings, lossScale);
+  const { updates, moments, hyper } = optimizerUpdate(parameters, gradients, gate, settings, lossScale);
   if (batchStatistics.size > 0) {
     const pending = statistics.like('pending statistics');
     const open = constant('open gate', [2], new Uint32Array(2));
@@ -207,51 +213,73 @@ function parameterGradients(network: Network, loss: Tensor, settings: OptimizerS
   return named(parameters, gradient(loss, [...parameters.values()]));
 }
 
-/** A store's entries in their order: those computed, and 0 for the others, which the optimiser reads as well. */
-function withZeros(store: Store, computed: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map([...store.entries].map(([name, { tensor }]) => [name, computed.get(name) ?? fill(tensor.shape, 0)]));
-}
-
 function statisticsUpdate({ statistics, settings }: Network, running: Store, batchStatistics: BatchStatistics, gate: Tensor): Node {
   // What normalises by its running statistics leaves them: they follow themselves.
   const followed = new Map([...running.entries].map(([name, { tensor }]) => [name, batchStatistics.get(name) ?? tensor]));
   return interpolateUpdate(running.flat, pack(followed, statistics.like('batch statistics')), settings.batchNormMomentum, gate);
 }
 
-/** @param gradients in the layout of the parameters */
+/** @param gate computed from all of the gradients, so that what obeys it comes after them */
 function optimizerUpdate(
   parameters: Store,
-  gradients: Tensor,
+  gradients: Store,
   gate: Tensor,
   settings: OptimizerSettings,
   lossScale: LossScale | undefined,
 ): { readonly updates: Node[]; readonly moments: readonly Store[]; readonly hyper: TrainingUpdate['hyper'] } {
-  const { group, groupSettings: unscaled } = groupTensors(parameters, settings.groups);
+  const unscaled = groupSettingsOf(settings.groups);
   const groupSettings = lossScale === undefined ? unscaled : lossScaleUpdate(gate, unscaled, lossScale);
   const ofScale = lossScale === undefined ? [] : [lossScale.store];
-  const shared = { parameters: parameters.flat, gradients, group, groupSettings, gate };
+  const ranges = learningRanges(parameters, gradients, settings.groups).map(({ first, firstGradient, length, group }) => ({
+    of: (store: Store) => store.range(first, length),
+    shared: { parameters: parameters.range(first, length), gradients: gradients.range(firstGradient, length), group, groupSettings, gate },
+  }));
   if (settings.kind === 'sgd') {
     const velocity = parameters.like('velocity');
-    const update = momentumSgdUpdate({ ...shared, velocity: velocity.flat, hyper: input('optimizer', [2]) }, settings.nesterov);
-    return { updates: [update], moments: [velocity, ...ofScale], hyper: (learningRate) => Float32Array.of(learningRate, settings.momentum) };
+    const hyper = input('optimizer', [2]);
+    return {
+      updates: ranges.map(({ of, shared }) => momentumSgdUpdate({ ...shared, velocity: of(velocity), hyper }, settings.nesterov)),
+      moments: [velocity, ...ofScale],
+      hyper: (learningRate) => Float32Array.of(learningRate, settings.momentum),
+    };
   }
   const firstMoment = parameters.like('first moment');
   const secondMoment = parameters.like('second moment');
-  const operands = { ...shared, firstMoment: firstMoment.flat, secondMoment: secondMoment.flat, hyper: input('optimizer', [8]) };
+  const hyper = input('optimizer', [8]);
   return {
-    updates: [adamUpdate(operands, settings.kind === 'adamw')],
+    updates: ranges.map(({ of, shared }) => adamUpdate({ ...shared, firstMoment: of(firstMoment), secondMoment: of(secondMoment), hyper }, settings.kind === 'adamw')),
     moments: [firstMoment, secondMoment, ...ofScale],
     hyper: (learningRate, step) => Float32Array.from(adamHyper({ ...settings, learningRate }, step)),
   };
 }
 
-function groupTensors(parameters: Store, groups: readonly ParameterGroup[]): { readonly group: Tensor; readonly groupSettings: Tensor } {
-  const blocks = new Uint32Array(parameters.length / ARENA_BLOCK);
-  for (const [name, { tensor, offset }] of parameters.entries) {
-    blocks.fill(groups.indexOf(groupOf(name, groups)), offset / ARENA_BLOCK, Math.ceil((offset + tensor.length) / ARENA_BLOCK));
+/** Parameters that learn and lie one after the other: what one dispatch updates. */
+interface LearningRange {
+  /** Where it begins in the parameters, and in the gradients. */
+  readonly first: number;
+  readonly firstGradient: number;
+  readonly length: number;
+  /** u32 [length / ARENA_BLOCK] */
+  readonly group: Tensor;
+}
+
+/** One range where all parameters learn, or the last stages of a network. */
+function learningRanges(parameters: Store, gradients: Store, groups: readonly ParameterGroup[]): LearningRange[] {
+  const ranges: { first: number; firstGradient: number; blocks: number[] }[] = [];
+  for (const [name, { offset: first, tensor }] of parameters.entries) {
+    const firstGradient = gradients.entries.get(name)?.offset;
+    if (firstGradient === undefined) continue;
+    let range = ranges.at(-1);
+    if (range === undefined || first - range.first !== firstGradient - range.firstGradient) ranges.push((range = { first, firstGradient, blocks: [] }));
+    const group = groups.indexOf(groupOf(name, groups));
+    for (let block = 0; block * ARENA_BLOCK < tensor.length; block++) range.blocks.push(group);
   }
+  return ranges.map(({ blocks, ...range }) => ({ ...range, length: blocks.length * ARENA_BLOCK, group: constant('parameter groups', [blocks.length], Uint32Array.from(blocks)) }));
+}
+
+function groupSettingsOf(groups: readonly ParameterGroup[]): Tensor {
   const settings = Float32Array.from(groups.flatMap(({ learningRate, weightDecay }) => [learningRate, weightDecay, 1, 0]));
-  return { group: constant('parameter groups', [blocks.length], blocks), groupSettings: constant('group settings', [settings.length], settings) };
+  return constant('group settings', [settings.length], settings);
 }
 
 /** @throws RangeError where no group matches */

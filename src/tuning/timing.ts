@@ -125,7 +125,7 @@ class KernelBuffers {
     device.gpu.pushErrorScope('out-of-memory');
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
     const buffers = new Map([...operands].map(([name, { type, length }]) => [name, device.gpu.createBuffer({ label: name, size: wholeWords(elementBytes(type) * length), usage })]));
-    const outOfMemory = await device.gpu.popErrorScope();
+    const outOfMemory = await device.wait(device.gpu.popErrorScope());
     const result = new KernelBuffers(buffers);
     if (outOfMemory !== null) {
       result.destroy();

@@ -160,9 +160,9 @@ testSlicing(convolution, { ...square, batch: 130, height: 3, width: 5, inputChan
 
 test('convolution_weight_gradient: splits of whole images are cut between splits, with the bits of the whole', async () => {
   const { traits } = await testDevice();
-  // 8 x 8 pixels an image and 16 wanted splits: each is an image.
-  const shape = { ...square, batch: 16, height: 8, width: 8, inputChannels: 4, outputChannels: 8 };
-  const calls = convolutionWeightGradient.calls(shape, traits).filter(({ dispatches }) => dispatches[0].slices !== undefined);
+  // Images of 8 x 8 pixels, each a part where parts may be small; and of 32 x 32, four of which are the 4096 that a processor wants.
+  const shapes = [8, 32].map((size) => ({ ...square, batch: 16, height: size, width: size, inputChannels: 4, outputChannels: 8 }));
+  const calls = shapes.flatMap((shape) => convolutionWeightGradient.calls(shape, traits)).filter(({ dispatches, operands }) => dispatches[0].slices !== undefined && 'parts' in operands);
   assert.ok(calls.length > 0, 'no variant has splits of whole images');
   for (const call of calls) {
     const inputs = sampleInputs({}, null, call, uniformNumbers(3));

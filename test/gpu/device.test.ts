@@ -85,4 +85,23 @@ test('the loss of the device stays, with its reason and what to do', async () =>
   assert.instance(device.failed, DeviceLostError);
 });
 
+test('work that fails with its device fails with the loss of it, also where the loss is announced later; other errors stay what they are', async () => {
+  const device = await openDevice();
+  const dropped = new Error('Instance dropped in popErrorScope');
+  assert.is(await rejection(device.wait(Promise.reject(dropped))), dropped);
+  assert.is(await device.wait(Promise.resolve(7)), 7);
+  const work = device.wait(Promise.reject(dropped));
+  setTimeout(() => device.gpu.destroy(), 5);
+  assert.instance(await rejection(work), DeviceLostError);
+  assert.instance(await rejection(device.wait(Promise.resolve(7))), DeviceLostError, 'what a lost device gives is worth nothing');
+});
+
+test('an error scope that the device did not live to answer, and work that it did not live to do, reject with its loss', async () => {
+  const device = await openDevice();
+  device.gpu.pushErrorScope('out-of-memory');
+  const pending = [device.wait(device.gpu.popErrorScope()), device.idle()].map(rejection);
+  device.gpu.destroy();
+  for (const error of await Promise.all(pending)) assert.instance(error, DeviceLostError, String(error));
+});
+
 test.run();

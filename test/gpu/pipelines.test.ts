@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
-import { ShaderError } from '../../src/gpu/errors.ts';
+import { DeviceLostError, ShaderError } from '../../src/gpu/errors.ts';
 import { composeShader, PipelineCache } from '../../src/gpu/pipelines.ts';
 import * as shaders from '../../src/gpu/generated/shaders.ts';
+import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
 
 const addition = (constants: { readonly Element: string; readonly WORKGROUP_SIZE: number }): Dispatch => ({
@@ -63,6 +64,25 @@ test('a broken shader does not spoil the device: nothing is left for the next ca
   await shaderError(addition({ Element: 'vec9f', WORKGROUP_SIZE: 64 }));
   await device.idle();
   assert.is(device.failed, undefined);
+});
+
+test('a device that is lost before or while pipelines compile is a DeviceLostError, not a shader that is wrong', async () => {
+  const shadersOf: Readonly<Record<string, readonly Dispatch[]>> = {
+    sound: [1, 2, 4, 8].map((size) => addition({ Element: 'f32', WORKGROUP_SIZE: size })),
+    broken: [addition({ Element: 'vec9f', WORKGROUP_SIZE: 64 })],
+  };
+  for (const [kind, dispatches] of Object.entries(shadersOf)) {
+    // wgpu, in Deno, compiles within the call: there is no while.
+    for (const moment of 'Deno' in globalThis ? ['before'] : ['before', 'while']) {
+      const device = await openDevice();
+      if (moment === 'before') device.gpu.destroy();
+      const compiling = device.pipelines.getAll(dispatches);
+      device.gpu.destroy();
+      const [outcome] = await Promise.allSettled([compiling]);
+      if (outcome.status === 'fulfilled') assert.unreachable(`${kind}, ${moment}: the device was gone`);
+      else assert.instance(outcome.reason, DeviceLostError, `${kind}, ${moment}: ${outcome.reason}`);
+    }
+  }
 });
 
 test.run();

@@ -28,11 +28,12 @@ test('resources are read from declarations: constants, aliases, structures, and 
     const HALF = (LANES + 1u) / 2u; // not 99
     struct Pair { first: Element, second: f32 }
     var<workgroup> used: array<Pair, HALF * select(1u, 2u, WIDE)>;
-    var<workgroup> threes: array<vec3f, LANES>;
+    alias Three = vec3f;
+    var<workgroup> threes: array<Three, LANES>;
     var<workgroup> unused: array<f32, 1000>;
     fn helper() -> f32 { var kept: array<vec4f, 2>; return kept[0].x; }
     fn other() { unused[0] = 1.0; }
-    @compute @workgroup_size(LANES, 2) fn main() { let sum = mat2x2f(); used[0].second = helper(); threes[0] = vec3f(); }
+    @compute @workgroup_size(LANES, 2) fn main() { let sum = mat2x2f(); used[0].second = helper(); threes[0] = Three(); }
     @compute @workgroup_size(1) fn elsewhere() { other(); }`;
   const dispatch = (entryPoint: string, WIDE: boolean) => ({ shader: { name: 'made up', source }, entryPoint, constants: { LANES: 8, WIDE, Element: 'vec4f' }, operands: [], workgroups: [1, 1, 1] as const });
   // 8 and 4 pairs of five numbers, 8 x 16 bytes; 24 registers, 8 numbers of kept, 4 of sum.

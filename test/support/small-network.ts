@@ -5,7 +5,7 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
-import { adamSettings, trainingUpdate, type TrainingUpdate } from '../../src/nn/optimizers.ts';
+import { adamSettings, trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../../src/nn/optimizers.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { uniformNumbers } from './kernel-test.ts';
 
@@ -26,7 +26,7 @@ export interface SmallTraining {
 }
 
 /** A small network on a device, initialised from a seed, with its training program. */
-export async function smallTraining(device: Device, seed = 1): Promise<SmallTraining> {
+export async function smallTraining(device: Device, seed = 1, optimizer: OptimizerSettings = adamSettings(1e-4)): Promise<SmallTraining> {
   const network = new Network();
   const weight = network.convolutionWeight('convolution.weight', 3, 4, 8);
   const norm = network.batchNorm('norm', 8);
@@ -35,7 +35,7 @@ export async function smallTraining(device: Device, seed = 1): Promise<SmallTrai
   const hidden = pass.convolutionBatchNorm(input('images', [BATCH, SIZE, SIZE, 4]), weight, norm, { padding: 1, relu: true });
   const logits = linear.apply(globalAveragePool(hidden));
   const loss = softmaxCrossEntropy(logits, input('labels', [BATCH], 'u32'));
-  const update = trainingUpdate(network, loss, pass.batchStatistics, adamSettings(1e-4));
+  const update = trainingUpdate(network, loss, pass.batchStatistics, optimizer);
 
   const storage = new Storage(device);
   await initializeNetwork(network, storage, seed);

@@ -1,20 +1,14 @@
 // The page of `sketchgrad serve`: the pad, and a search by POST. The browser computes nothing, so it needs no WebGPU.
 import type { SearchAnswer } from '../../src/server/search-service.ts';
-import { DrawingPad, offerPictures } from '../src/drawing-pad.ts';
 import { element, explain, trouble } from '../src/page.ts';
+import { sketchPad } from '../src/sketch.ts';
 
 const SHOWN = 20;
 
 const status = (text: string): void => void (element('status').textContent = text);
 const results = element('results');
 
-const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => {
-  for (const id of ['undo', 'clear']) element<HTMLButtonElement>(id).disabled = pad.empty;
-  void searchLatest();
-});
-element('undo').addEventListener('click', () => pad.undo());
-element('clear').addEventListener('click', () => pad.clear());
-offerPictures(pad, element<HTMLInputElement>('query-file'), (error) => trouble(explain(error)));
+const pad = sketchPad('image/png,image/jpeg,image/webp', () => void searchLatest());
 
 let changes = 0;
 let searching = false;

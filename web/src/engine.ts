@@ -11,6 +11,7 @@ import { parseModel, serializeModel, type ModelFile } from '../../src/training/c
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
 import { DEFAULT_LOSSES } from '../../src/training/objectives.ts';
 import { PAPER_RECIPE, trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
+import { keep } from './kept-files.ts';
 
 /** Images that are embedded at once where there are many. */
 const BATCH = 16;
@@ -81,7 +82,7 @@ interface OpenModel {
   onDevice?: { readonly model: RetrievalModel; readonly one: ImageRows; many?: ImageRows };
 }
 
-/** A training that is under way, or paused at its checkpoint. */
+/** A training that is under way, paused, or ended by an error; one that is done is forgotten. */
 interface Training {
   readonly dataset: Dataset;
   readonly settings: RetrievalTraining;
@@ -178,7 +179,8 @@ export class Engine {
 
   /**
    * Goes on with the training that was paused, as if it had not been. A lost device is opened again, and the training then
-   * goes on from its last checkpoint.
+   * goes on from its last checkpoint. After any other error it can go on from there when it is asked to.
+   * @throws DeviceLostError where the device was lost twice without a checkpoint in between
    */
   async continueTraining(onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
     const running = this.training;
@@ -188,6 +190,7 @@ export class Engine {
     const onLog = (entry: LogEntry): void => {
       if (entry.event === 'step') onReport({ step: entry.step, steps: settings.steps, loss: entry.loss });
     };
+    let lostAt: number | undefined;
     for (;;) {
       try {
         const { checkpoint } = running;
@@ -206,14 +209,24 @@ export class Engine {
           });
         });
         trained.model.storage.destroy();
-        const { checksum } = this.keep(trained.file, `${start.name}, trained here for ${trained.stepsDone} steps`);
-        return { stopped: trained.stopped, stepsDone: trained.stepsDone, checksum };
+        if (!trained.stopped) this.training = undefined;
+        return { ...this.keepTrained(trained.file, start.name), stopped: trained.stopped };
       } catch (error) {
         if (!(error instanceof DeviceLostError)) throw error;
         this.forgetDevice();
-        onNote(`The graphics device was lost. The training goes on from step ${running.checkpoint?.step ?? 0} on a new one.`);
+        const step = running.checkpoint?.step ?? 0;
+        // A step that costs the device each time would do so for ever.
+        if (step === lostAt) throw error;
+        lostAt = step;
+        onNote(`The graphics device was lost. The training goes on from step ${step} on a new one.`);
       }
     }
+  }
+
+  /** The last checkpoint of a training that is not done, if there is one: `continueTraining` goes on from it. */
+  interrupted(): TrainingOutcome | undefined {
+    const { checkpoint, start } = this.training ?? {};
+    return checkpoint && start && { ...this.keepTrained(checkpoint, start.name), stopped: true };
   }
 
   /** Ends the training after the steps that are under way, with a checkpoint. */
@@ -224,6 +237,11 @@ export class Engine {
   /** A model as a file, with what a training needs to go on where the model is a checkpoint. */
   saveModel(checksum: string): Promise<Uint8Array> {
     return serializeModel(this.model(checksum).file);
+  }
+
+  /** Keeps a model as a file in the browser. @returns whether the browser did */
+  async keepModel(checksum: string, path: string): Promise<boolean> {
+    return keep(path, await this.saveModel(checksum));
   }
 
   summary(checksum: string): ModelSummary {
@@ -239,6 +257,11 @@ export class Engine {
     const model = this.models.get(checksum);
     if (model === undefined) throw new Error(`no model with the checksum ${checksum} is open`);
     return model;
+  }
+
+  private keepTrained(file: ModelFile, startName: string): { readonly checksum: string; readonly stepsDone: number } {
+    const { checksum } = this.keep(file, `${startName}, trained here for ${file.step} steps`);
+    return { checksum, stepsDone: file.step };
   }
 
   private keep(file: ModelFile, name: string): ModelSummary {

@@ -1,10 +1,10 @@
 import { wrap } from 'comlink';
 import { EmojiCollection, fetchOk, type Collection } from './collections.ts';
-import { DrawingPad, offerPictures } from './drawing-pad.ts';
 import type { Engine, ModelSummary } from './engine.ts';
 import { ownPictures } from './own-pictures.ts';
 import { element, explain, trouble } from './page.ts';
 import { Searching } from './searching.ts';
+import { sketchPad } from './sketch.ts';
 import { TrainingView } from './training-view.ts';
 
 const engine = wrap<Engine>(new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module' }));
@@ -41,13 +41,7 @@ function showCollections(): void {
   collectionSelect.selectedIndex = selected;
 }
 
-const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => {
-  for (const id of ['undo', 'clear']) element<HTMLButtonElement>(id).disabled = pad.empty;
-  void searching.search(pad.empty ? undefined : pad.picture());
-});
-element('undo').addEventListener('click', () => pad.undo());
-element('clear').addEventListener('click', () => pad.clear());
-offerPictures(pad, element<HTMLInputElement>('query-file'), (error) => trouble(explain(error)));
+const pad = sketchPad('image/*', () => void searching.search(pad.empty ? undefined : pad.picture()));
 
 const openInput = element<HTMLInputElement>('open-model');
 openInput.addEventListener('change', () => {

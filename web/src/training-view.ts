@@ -1,9 +1,12 @@
 import { proxy, type Remote } from 'comlink';
 import { LossCurve } from './loss-curve.ts';
 import type { Engine, ModelSummary, OwnClass, TrainingOutcome } from './engine.ts';
+import { forget, readKept } from './kept-files.ts';
 import { download, element, explain, picturesOf, trouble } from './page.ts';
 
 const NEAREST = 5;
+/** Where the model of the last training is kept. */
+const TRAINED_MODEL = 'trained/model.safetensors';
 
 interface Trainable {
   readonly name: string;
@@ -17,6 +20,8 @@ export class TrainingView {
   private readonly curve = new LossCurve(element('curve'));
   private started: ModelSummary | undefined;
   private checkpoint: string | undefined;
+  /** The model of an earlier visit, until it is used, forgotten, or another takes its place. */
+  private kept: File | undefined;
 
   /**
    * @param model the model in use
@@ -44,6 +49,12 @@ export class TrainingView {
     });
     element('train-resume').addEventListener('click', () => void this.run((report, note) => this.engine.continueTraining(report, note)));
     element('train-save').addEventListener('click', () => void this.save());
+    element('kept-use').addEventListener('click', () => void this.useKept());
+    element('kept-forget').addEventListener('click', () => {
+      this.offerKept(undefined);
+      void forget(TRAINED_MODEL);
+    });
+    void readKept(TRAINED_MODEL).then((file) => this.offerKept(file));
     this.show();
   }
 
@@ -147,12 +158,37 @@ export class TrainingView {
       const model = await this.engine.summary(checksum);
       this.buttons(stopped ? 'paused' : 'done');
       element('train-status').dataset.checksum = checksum;
-      this.status(`${stopped ? 'Paused' : 'Done'} after ${stepsDone} steps. Checksum ${checksum.slice(0, 12)}.`);
+      const kept = await this.engine.keepModel(checksum, TRAINED_MODEL);
+      if (kept) this.offerKept(undefined);
+      this.status(`${stopped ? 'Paused' : 'Done'} after ${stepsDone} steps. Checksum ${checksum.slice(0, 12)}.${kept ? ' The model is kept for your next visit.' : ' This browser does not keep the model for your next visit: download it.'}`);
       this.onTrained(model);
-      await this.compare(model);
+      await this.compare(model).catch((error: unknown) => trouble(explain(error)));
     } catch (error) {
-      this.buttons('done');
-      this.status('The training ended with an error.');
+      const left = await this.engine.interrupted();
+      this.checkpoint = left?.checksum ?? this.checkpoint;
+      this.buttons(left === undefined ? 'done' : 'paused');
+      this.status(left === undefined ? 'The training ended with an error.' : `The training was ended by an error. It can be resumed from step ${left.stepsDone}.`);
+      trouble(explain(error));
+    }
+  }
+
+  private offerKept(file: File | undefined): void {
+    this.kept = file;
+    element('kept').hidden = file === undefined;
+    if (file !== undefined) element('kept-use').textContent = `Use the model trained on ${timeOf(file)}`;
+  }
+
+  private async useKept(): Promise<void> {
+    const file = this.kept;
+    if (file === undefined) return;
+    trouble();
+    try {
+      const model = await this.engine.openModel(new Uint8Array(await file.arrayBuffer()), `Trained here on ${timeOf(file)}`);
+      this.offerKept(undefined);
+      this.checkpoint = model.checksum;
+      element('train-save').hidden = false;
+      this.onTrained(model);
+    } catch (error) {
       trouble(explain(error));
     }
   }
@@ -160,6 +196,7 @@ export class TrainingView {
   private buttons(state: 'running' | 'paused' | 'done'): void {
     this.onBusy(state === 'running');
     element<HTMLButtonElement>('train-start').disabled = state === 'running' || this.complete.length < 2;
+    element<HTMLButtonElement>('kept-use').disabled = state === 'running';
     element('train-pause').hidden = state !== 'running';
     element('train-resume').hidden = state !== 'paused';
     element('train-save').hidden = state === 'running' || this.checkpoint === undefined;
@@ -209,6 +246,8 @@ export class TrainingView {
     element('train-status').textContent = text;
   }
 }
+
+const timeOf = ({ lastModified }: File): string => new Date(lastModified).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 function button(text: string, label: string): HTMLButtonElement {
   const made = document.createElement('button');
