@@ -7,12 +7,13 @@ import { isPointwise, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
 /**
- * What things cost a processor in software, in multiply-adds of all lanes: an access to a vector of a buffer, a multiply-add whose
- * sum outlives a turn of the loop; in visits, filling a block; and what a visit pays for looking at bounds. docs/kernels/convolution_weight_gradient.md has the account.
+ * What things cost a processor in software, in multiply-adds of all lanes: an access to a vector of a buffer; a multiply-add whose sum
+ * outlives a turn of the loop; filling a block, in visits; what a visit pays for looking at bounds; turning 16 numbers a lane, four loads
+ * and four stores, which wait for memory where two cores turn much. docs/kernels/convolution_weight_gradient.md has the account.
  */
 export const COSTS = {
-  4: { access: 30, outlivingSum: 1.75, filling: 10, bounds: 80 },
-  8: { access: 50, outlivingSum: 1.28, filling: 30, bounds: 120 },
+  4: { access: 30, outlivingSum: 1.75, filling: 10, bounds: 80, turning: 240 },
+  8: { access: 50, outlivingSum: 1.28, filling: 30, bounds: 120, turning: 650 },
 } as const;
 
 const WORKGROUP_SIZE = 8;
@@ -98,7 +99,7 @@ function afterPatches(shape: ConvolutionShape, { element, sourceChannels: pixels
 /** Its work: visits of rows to blocks of pixels, filling these blocks, and turning the patches. */
 export function turnedWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   const ROWS_PER_FILLING = 512;
-  const { access, filling, bounds } = COSTS[lanes];
+  const { access, filling, bounds, turning } = COSTS[lanes];
   const [outputHeight, outputWidth] = outputSize(shape);
   const pixels = shape.batch * outputHeight * outputWidth;
   const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
@@ -109,6 +110,5 @@ export function turnedWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   // Two vectors of sums a lane, which the chunks add to.
   const visit = 8 * depth + access * (ceilDivide(depth, 4 * lanes) + (chunks > 1 ? 4 : 2)) + (isWhole ? 0 : bounds);
   const visits = chunks * ceilDivide(shape.outputChannels, 8 * lanes) * (rows + filling * ceilDivide(rows, ROWS_PER_FILLING));
-  // Four loads and four stores turn 16 numbers a lane.
-  return visits * visit + (8 * access * rows * pixels) / (16 * lanes);
+  return visits * visit + (turning * rows * pixels) / (16 * lanes);
 }
