@@ -115,8 +115,8 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     // Widened and turned: blocks of 64, 96 and 100 pixels, with a stride and without.
     { batch: 4, height: 8, width: 8, inputChannels: 256, outputChannels: 128, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 1, height: 8, width: 8, inputChannels: 256, outputChannels: 256, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 2, height: 9, width: 10, inputChannels: 256, outputChannels: 256, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 5, height: 11, width: 11, inputChannels: 256, outputChannels: 256, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 2, height: 9, width: 10, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 5, height: 11, width: 11, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 4, height: 7, width: 7, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 4, height: 13, width: 13, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
   ],
