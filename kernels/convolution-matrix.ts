@@ -63,7 +63,7 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
   const depth = depthOf(element);
   const padding = ALIGNMENT / (4 * elementBytes(element));
   // A lane holds its share of the block's sums; which ones is the unit's affair.
-  const tile: Tile = { rows, columns, depth, rowsEach: (blockRows * blockColumns) / lanes, columnsEach: 1, buffers: 1 };
+  const tile: Tile = { rows, columns, depth, rowsEach: (blockRows * blockColumns) / lanes, columnsEach: 1 };
   const rightBytes = forward ? depth * (columns * elementBytes(element) + ALIGNMENT) : columns * (DEPTH_BYTES + ALIGNMENT);
   const vectors = (rows * depth) / 4 / invocations;
   const weightVectors = (depth * columns) / 4 / invocations;

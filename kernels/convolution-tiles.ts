@@ -1,20 +1,26 @@
-import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type FloatType, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
+import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type FloatType, type Shader, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import type { ConvolutionShape, Epilogue } from './convolution.ts';
 import type { KernelCall, Operand } from './kernel.ts';
+import { sumsOfRows } from './register-sums.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile, type TiledProduct } from './tiles.ts';
+
+export const LARGE_TILE: Tile = { rows: 128, columns: 128, depth: 16, rowsEach: 16, columnsEach: 8 };
+export const MIDDLE_TILE: Tile = { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8 };
+export const SMALL_TILE: Tile = { rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach: 4 };
 
 /** Tiles for a gather convolution: what is large enough to reuse much, down to what still fills a GPU at batch 1. */
 const TILES: readonly Tile[] = [
-  { rows: 128, columns: 128, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 1 },
-  { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 2 },
-  { rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach: 4, buffers: 2 },
-  { rows: 64, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4, buffers: 2 },
-  { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 1 },
+  LARGE_TILE,
+  { ...LARGE_TILE, rowsEach: 8 },
+  MIDDLE_TILE,
+  SMALL_TILE,
+  { rows: 64, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4 },
+  { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4 },
 ];
 
 /** A step is one row of the stem's taps: 7 pixels of 4 channels, a vector a tap, and nothing wasted. */
-const STEM_TILE: Tile = { rows: 128, columns: 64, depth: 28, rowsEach: 8, columnsEach: 8, buffers: 1 };
+const STEM_TILE: Tile = { rows: 128, columns: 64, depth: 28, rowsEach: 8, columnsEach: 8 };
 
 /** Workgroups that keep a GPU busy; where a grid has fewer, its reduction is split. */
 const WANTED_WORKGROUPS = 2 * ASSUMED_COMPUTE_UNITS;
@@ -67,25 +73,39 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
 }
 
 /** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
-const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4, buffers: 1 });
+const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4 });
+
+/** What convolution_tiled.wgsl is composed with. */
+export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [shaders.convolution_axis, sumsOfRows(rowsEach, columnsEach / 4)];
+
+/** What bringing a step into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded by a vector. */
+function staging(tile: Tile, pointwise: boolean, forward: boolean): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> {
+  const { rows, columns, depth } = tile;
+  const vectors = (rows * depth) / 4 / invocations(tile);
+  const blocks = (depth * columns) / 16 / invocations(tile);
+  return {
+    stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
+    workgroupBytes: 4 * (rows * (depth + 4) + depth * (columns + (forward ? 0 : 4))),
+  };
+}
+
+/** The same of a plain product of matrices. */
+export const pointwiseStaging = (tile: Tile): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> => staging(tile, true, true);
 
 /** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
 function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
   const { shape, forward, element, target } = gather;
   const pointwise = isPointwise(shape);
-  const vectors = (tile.rows * tile.depth) / 4 / invocations(tile);
-  const blocks = (tile.depth * tile.columns) / 16 / invocations(tile);
   return productCall(gather, tile, traits, {
     name: lanes > 0 ? 'subgroup' : 'tiled',
     shader: (whole): Code => {
       const UNROLLED = traits.kind === 'gpu';
       if (lanes > 0) return { shader: shaders.convolution_subgroup, libraries: [shaders.convolution_axis], features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
-      const constants = { Scalar: element, Target: whole ? target : 'f32', ...tileConstants(tile), UNROLLED };
-      return { shader: shaders.convolution_tiled, libraries: [shaders.convolution_axis], features: element === 'f16' ? ['f16'] : [], constants };
+      const constants = { Scalar: element, Target: whole ? target : 'f32', BATCHED: false, ...tileConstants(tile), UNROLLED };
+      return { shader: shaders.convolution_tiled, libraries: tileLibraries(tile), features: element === 'f16' ? ['f16'] : [], constants };
     },
-    stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
-    // Source rows and, in the data gradient, weight rows are padded by a vector.
-    workgroupBytes: lanes > 0 ? 0 : 4 * tile.buffers * (tile.rows * (tile.depth + 4) + tile.depth * (tile.columns + (forward ? 0 : 4))),
+    ...staging(tile, pointwise, forward),
+    ...(lanes > 0 && { workgroupBytes: 0 }),
   });
 }
 

@@ -98,9 +98,9 @@ function fusedWinograd(call: KernelCall, problem: ConvolutionStatisticsProblem, 
 function fusedTiles({ variant, product, dispatches, operands }: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
   const [multiply] = dispatches;
   if (product === undefined || dispatches.length !== 1 || multiply.shader !== shaders.convolution_tiled) return undefined;
-  const { rows, columns, depth, rowsEach, buffers } = product.tile;
+  const { rows, columns, depth, rowsEach } = product.tile;
   const sums = ((rows / rowsEach) * columns) / 4;
-  if (sums > (buffers * depth * columns) / 4 || sums > buffers * rows * (depth / 4 + 1)) return undefined;
+  if (sums > (depth * columns) / 4 || sums > rows * (depth / 4 + 1)) return undefined;
   const matrix = matrixOf(problem);
   const blocks = ceilDivide(matrix.rows, rows);
   const { x, w, y } = operands;

@@ -4,6 +4,7 @@ import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, 
 import { withUnits } from './convolution-matrix.ts';
 import { isPointwise } from './convolution-tiles.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
+import { sumsOfRowVectors } from './register-sums.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
 import { COSTS, matrixWeightGradient, turnedWeightGradient, turnedWork } from './weight-gradient-turned.ts';
 
@@ -178,12 +179,13 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
 
 /** Tiles for GPUs: results are few and pixels many, so that small tiles fill a GPU with fewer parts, and large ones read less. */
 const TILES: readonly Tile[] = [
-  { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 2 },
-  { rows: 64, columns: 64, depth: 32, rowsEach: 8, columnsEach: 4, buffers: 1 },
-  { rows: 128, columns: 32, depth: 16, rowsEach: 8, columnsEach: 4, buffers: 2 },
-  { rows: 64, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 1 },
-  { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4, buffers: 2 },
+  { rows: 128, columns: 128, depth: 16, rowsEach: 16, columnsEach: 8 },
+  { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8 },
+  { rows: 64, columns: 64, depth: 32, rowsEach: 8, columnsEach: 4 },
+  { rows: 64, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4 },
 ];
+/** One row of the stem's taps, 7 pixels of 4 channels, and nothing wasted. */
+const STEM_TILE: Tile = { rows: 28, columns: 64, depth: 32, rowsEach: 4, columnsEach: 8 };
 /** Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length. */
 const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
 
@@ -192,7 +194,8 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
   const pointwise = isPointwise(shape);
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
-  return TILES.map((tile): KernelCall => {
+  const stem = shape.kernel[1] * shape.inputChannels === STEM_TILE.rows ? [STEM_TILE] : [];
+  return [...stem, ...TILES].map((tile): KernelCall => {
     const columnTiles = ceilDivide(shape.outputChannels, tile.columns);
     const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
     const tiles = columnTiles * rowTiles;
@@ -205,6 +208,7 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
     return {
       ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
         shader: shaders.convolution_weight_gradient_tiled,
+        libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4)],
         features: element === 'f16' ? ['f16'] : [],
         constants: { Scalar: element, POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
         parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
@@ -217,7 +221,7 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
         splits,
         steps: steps / splits,
         stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
-        workgroupBytes: 4 * tile.buffers * tile.depth * (tile.rows + tile.columns),
+        workgroupBytes: 4 * tile.depth * (tile.rows + tile.columns),
         results: sizes.w,
         elementBytes: elementBytes(element),
       },

@@ -2,7 +2,7 @@ import type { AdapterTraits } from '../src/gpu/dispatch.ts';
 
 /**
  * How a matrix product is cut for a GPU: a workgroup computes `rows` x `columns` results, an invocation `rowsEach` x
- * `columnsEach` of them in registers, and the reduction advances by `depth` through `buffers` tiles of workgroup memory.
+ * `columnsEach` of them in registers, and the reduction advances by `depth` through tiles of workgroup memory.
  */
 export interface Tile {
   readonly rows: number;
@@ -10,7 +10,6 @@ export interface Tile {
   readonly depth: number;
   readonly rowsEach: number;
   readonly columnsEach: number;
-  readonly buffers: 1 | 2;
 }
 
 /** A matrix product [rows, reduction] x [reduction, columns] that is done by tiles: what the cost model counts. */
@@ -29,8 +28,11 @@ export interface TiledProduct {
   readonly results: number;
   /** Bytes of a number that is loaded; parts have four. */
   readonly elementBytes: number;
-  /** Where a pass before the product lays a factor out anew: the bytes that it reads, and those that it writes for the product to read in their place. */
-  readonly laidOut?: { readonly from: number; readonly to: number };
+  /** Where passes before the product lay factors out anew: the bytes that they read, those that they write for the product to read in their
+   * place, and how many of both were moved before, once for all runs. */
+  readonly laidOut?: { readonly from: number; readonly to: number; readonly before?: number };
+  /** Where a pass after the product makes the result: the bytes that the product writes for it to read, and those that it writes in their place. */
+  readonly finished?: { readonly from: number; readonly to: number };
   /** Where matrix units multiply: what a subgroup computes of the tile. */
   readonly matrix?: MatrixBlock;
 }
@@ -42,7 +44,8 @@ export interface MatrixBlock {
   readonly columns: number;
 }
 
-export const tileName = ({ rows, columns, depth, buffers }: Tile): string => `${rows}x${columns}x${depth}${buffers === 2 ? ' double' : ''}`;
+/** Matrix units have no block of their own for each invocation. */
+export const tileName = ({ rows, columns, depth, rowsEach, columnsEach }: Tile): string => `${rows}x${columns}x${depth}${columnsEach > 1 ? ` by ${rowsEach}x${columnsEach}` : ''}`;
 
 export const invocations = ({ rows, columns, rowsEach, columnsEach }: Tile): number => (rows / rowsEach) * (columns / columnsEach);
 
@@ -53,7 +56,6 @@ export const tileConstants = (tile: Tile): Record<string, number> => ({
   DEPTH: tile.depth,
   ROWS: tile.rowsEach,
   COLUMNS: tile.columnsEach,
-  BUFFERS: tile.buffers,
 });
 
 export const fits = ({ tile, workgroupBytes }: TiledProduct, traits: AdapterTraits): boolean =>

@@ -1,7 +1,10 @@
 import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { EPSILON, sumError, type KernelCall, type Operand, type Values } from './kernel.ts';
+import { LARGE_TILE, MIDDLE_TILE, pointwiseStaging, SMALL_TILE, tileLibraries } from './convolution-tiles.ts';
+import { ASSUMED_GPU, fastestFirst, predict } from './cost-model.ts';
+import { EPSILON, sumError, type Cost, type KernelCall, type Operand, type Values } from './kernel.ts';
 import type { BlockStyle } from './row-blocks.ts';
+import { invocations, tileConstants, tileName, type Tile as ConvolutionTile, type TiledProduct } from './tiles.ts';
 
 /** A 3x3 convolution with stride 1 that gathers a source into a destination: x into y, or the gradient of y into that of x. */
 export interface WinogradProblem {
@@ -79,18 +82,35 @@ export function isWinograd(kernel: readonly number[], stride: readonly number[],
  * @param operands of the direct variants: source, w, destination, scale, shift, residual
  */
 export function withWinograd(direct: readonly KernelCall[], problem: WinogradProblem, operands: Readonly<Record<string, Operand>>, traits: AdapterTraits): KernelCall[] {
-  const calls = (tile: Tile): KernelCall[] => productSchemes(problem, tile, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands) ?? []);
-  const times = timesOf(traits);
-  const prepared = traits.preparedWeights === true;
-  const ways = [
-    { time: directTime(problem, times), calls: direct },
-    { time: winogradTime(problem, 4, times, prepared), calls: calls(4) },
-    { time: winogradTime(problem, 2, times, prepared), calls: calls(2) },
-  ];
-  // No GPU has been measured: there, whoever wants to know times the variants.
-  if (traits.kind === 'cpu') ways.sort((a, b) => a.time - b.time);
+  const calls = (tile: Tile): KernelCall[] => productSchemes(problem, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands, traits) ?? []);
+  const ways = traits.kind === 'cpu' ? waysOfProcessors(direct, calls, problem, traits) : waysOfGpus(direct, calls, problem);
+  ways.sort((a, b) => a.time - b.time);
   // The best of each way before the rest of any: whoever times but a few variants then times different algorithms.
   return [...ways.flatMap((way) => way.calls.slice(0, 1)), ...ways.flatMap((way) => way.calls.slice(1))];
+}
+
+interface Way {
+  readonly time: number;
+  readonly calls: readonly KernelCall[];
+}
+
+function waysOfProcessors(direct: readonly KernelCall[], calls: (tile: Tile) => readonly KernelCall[], problem: WinogradProblem, traits: AdapterTraits): Way[] {
+  const times = timesOf(traits);
+  const prepared = traits.preparedWeights === true;
+  return [{ time: directTime(problem, times), calls: direct }, ...([4, 2] as const).map((tile) => ({ time: winogradTime(problem, tile, times, prepared), calls: calls(tile) }))];
+}
+
+/** By the cost model, which counts the passes of the transforms as traffic of the memory. */
+function waysOfGpus(direct: readonly KernelCall[], calls: (tile: Tile) => readonly KernelCall[], problem: WinogradProblem): Way[] {
+  const cost = costOf(problem);
+  const time = (ofWay: readonly KernelCall[]): number => Math.min(...ofWay.map((call) => predict(call, cost, ASSUMED_GPU).time));
+  return [direct, ...([4, 2] as const).map((tile) => fastestFirst(calls(tile), cost))].map((ofWay) => ({ time: time(ofWay), calls: ofWay }));
+}
+
+/** Of the convolution, whichever way it is done: operations of the direct one, each operand once. */
+function costOf({ batch, source, destination }: WinogradProblem): Cost {
+  const sizeOf = ({ height, width, channels }: Image): number => batch * height * width * channels;
+  return { flop: 2 * 9 * source.channels * sizeOf(destination), bytes: 4 * (sizeOf(source) + 9 * source.channels * destination.channels + sizeOf(destination)) };
 }
 
 /**
@@ -138,8 +158,13 @@ interface ProductScheme {
   readonly columnMultiple: number;
   /** Weights lie in blocks of columnMultiple columns, or as one matrix. */
   readonly blocked: boolean;
-  dispatch(sizes: ProductSizes): Omit<Dispatch, 'operands'>;
+  dispatch(sizes: ProductSizes): Dispatch;
+  /** What the cost model counts, by tiles of workgroup memory. */
+  product?(sizes: ProductSizes): TiledProduct;
 }
+
+/** The operands of the product: source, weights, result. */
+const FACTORS = ['transformedSource', 'transformedWeights', 'product'] as const;
 
 interface ProductSizes {
   readonly batch: number;
@@ -148,15 +173,16 @@ interface ProductSizes {
   readonly columns: number;
 }
 
-function productSchemes({ batch, source, destination }: WinogradProblem, tile: Tile, traits: AdapterTraits): ProductScheme[] {
-  const tiles = batch * tilesOf(destination, tile);
+function productSchemes({ source, destination }: WinogradProblem, traits: AdapterTraits): ProductScheme[] {
   const lanes = traits.subgroupSize;
   const stationary = lanes === 4 || lanes === 8 ? [stationaryScheme(lanes, source.channels, destination.channels)] : [];
-  const sides = tiles >= 64 && destination.channels >= 64 ? [16, 8] : [8, 16];
-  const tiled = sides.filter((side) => side * side <= traits.maxWorkgroupInvocations).map(tiledScheme);
+  const tiled = PRODUCT_TILES.filter((tile) => invocations(tile) <= traits.maxWorkgroupInvocations).map((tile) => tiledScheme(tile, traits));
   // A processor that calculates in software prefers its stack; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...stationary, ...tiled] : [...tiled, ...stationary];
+  return traits.kind === 'cpu' ? [...stationary, ...tiled.slice(-1)] : tiled;
 }
+
+/** As many as a tuner has time for. */
+const PRODUCT_TILES = [LARGE_TILE, MIDDLE_TILE, SMALL_TILE];
 
 function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
   const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 4 * lanes;
@@ -171,6 +197,7 @@ function stationaryScheme(lanes: number, depth: number, columns: number): Produc
       features: ['subgroups'],
       constants: { LANES: lanes, DEPTH: blockDepth, WIDE: laneColumns > 4 },
       parameters: [sizes.rows, sizes.depth, sizes.columns, BLOCK_ROWS, blockDepth],
+      operands: FACTORS,
       workgroups: [ceilDivide(sizes.rows, BLOCK_ROWS), sizes.columns / (lanes * laneColumns), sizes.batch],
     }),
   };
@@ -181,17 +208,36 @@ function columnsOfLane(lanes: number, columns: number): number {
   return roundUp(columns, 8 * lanes) === roundUp(columns, 4 * lanes) ? 8 : 4;
 }
 
-function tiledScheme(side: number): ProductScheme {
+const NO_EPILOGUE = { DATA_GRADIENT: false, AFFINE: false, RESIDUAL: false, RELU: false };
+
+/** By the tiles of the direct convolution: a product is a 1x1 convolution of as many pixels as it has rows. */
+function tiledScheme(tile: ConvolutionTile, traits: AdapterTraits): ProductScheme {
+  const steps = (depth: number): number => ceilDivide(depth, tile.depth);
+  const grid = ({ rows, columns }: ProductSizes): number => ceilDivide(rows, tile.rows) * ceilDivide(columns, tile.columns);
   return {
-    name: `tiled ${4 * side}x${4 * side}x${side}`,
-    depthMultiple: side,
-    columnMultiple: 4 * side,
+    name: `tiled ${tileName(tile)}`,
+    depthMultiple: 4,
+    columnMultiple: 4,
     blocked: false,
-    dispatch: (sizes) => ({
-      shader: shaders.batched_matrix_product_tiled,
-      constants: { SIDE: side },
-      parameters: [sizes.rows, sizes.depth, sizes.columns],
-      workgroups: [ceilDivide(sizes.rows, 4 * side), sizes.columns / (4 * side), sizes.batch],
+    dispatch: (sizes) => {
+      const [x, y] = foldGrid(grid(sizes), traits.maxWorkgroupsPerDimension);
+      return {
+        shader: shaders.convolution_tiled,
+        libraries: tileLibraries(tile),
+        constants: { ...NO_EPILOGUE, POINTWISE: true, Scalar: 'f32', Target: 'f32', BATCHED: true, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
+        parameters: [1, sizes.rows, 1, sizes.depth, sizes.rows, 1, sizes.columns, 1, 1, 1, 1, 0, 0, steps(sizes.depth), tile.depth / 4],
+        operands: [...FACTORS, 'scale', 'shift', 'residual'],
+        workgroups: [x, y, sizes.batch],
+      };
+    },
+    product: (sizes) => ({
+      tile,
+      tiles: sizes.batch * grid(sizes),
+      splits: 1,
+      steps: steps(sizes.depth),
+      ...pointwiseStaging(tile),
+      results: sizes.batch * sizes.rows * sizes.columns,
+      elementBytes: 4,
     }),
   };
 }
@@ -199,7 +245,7 @@ function tiledScheme(side: number): ProductScheme {
 const tilesOf = ({ height, width }: Image, tile: Tile): number => ceilDivide(height, tile) * ceilDivide(width, tile);
 const roundUp = (value: number, multiple: number): number => ceilDivide(value, multiple) * multiple;
 
-function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductScheme, operands: Readonly<Record<string, Operand>>): KernelCall | undefined {
+function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductScheme, operands: Readonly<Record<string, Operand>>, traits: AdapterTraits): KernelCall | undefined {
   const { batch, source, destination, padding, dataGradient, affine, residual, relu, names } = problem;
   const side = tile + 2;
   const frequencies = side * side;
@@ -217,6 +263,17 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
   if (Object.values(transformed).some(({ length }) => length > LARGEST_SCRATCH)) return undefined;
 
   const sizes = { TILE: tile, SIDE: side };
+  const sizesOfProduct = { batch: frequencies, rows: tiles, depth, columns };
+  const bytesOf = (...parts: readonly Operand[]): number => 4 * parts.reduce((sum, { length }) => sum + length, 0);
+  const product = scheme.product && {
+    ...scheme.product(sizesOfProduct),
+    laidOut: {
+      from: bytesOf(operands[names.source], operands.w),
+      to: bytesOf(transformed.transformedSource, transformed.transformedWeights),
+      before: traits.preparedWeights === true ? bytesOf(operands.w, transformed.transformedWeights) : 0,
+    },
+    finished: { from: bytesOf(transformed.product), to: bytesOf(operands[names.destination]) },
+  };
   const grid = (invocations: number): readonly [number, number, number] => foldGrid(ceilDivide(invocations, 64));
   const weightGrid = grid(depth * columns);
   const sourceGrid = grid(tiles * depth);
@@ -240,7 +297,7 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
         operands: [names.source, 'transformedSource'],
         workgroups: sourceGrid,
       },
-      { ...scheme.dispatch({ batch: frequencies, rows: tiles, depth, columns }), operands: ['transformedSource', 'transformedWeights', 'product'] },
+      scheme.dispatch(sizesOfProduct),
       {
         shader: shaders.winograd_output,
         constants: { AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes, STATISTICS: false, SHARED_ROWS: false },
@@ -250,6 +307,7 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
       },
     ],
     errorBound: (inputs) => ({ [names.destination]: errorBound(problem, tile, inputs) }),
+    product,
   };
 }
 

@@ -3,8 +3,8 @@
 //
 // Made for GPUs. A workgroup computes TILE_ROWS destination pixels x TILE_COLUMNS channels, an invocation ROWS x COLUMNS of them
 // in registers. The reduction advances by DEPTH: while a step is multiplied out of workgroup memory, the next one is on its way
-// from global memory into registers. With BUFFERS = 2 it goes to the other half of workgroup memory, which saves one of the two
-// barriers a step.
+// from global memory into registers. A second tile of workgroup memory to put it in would save one of the two barriers of a step, and
+// costs more than it saves (docs/rejected.md).
 //
 // Source vectors run along the depth, as they lie in memory; weight vectors along the columns (the data gradient, whose
 // weights run along the depth, turns blocks of 4 x 4 in registers). Four depths of an inner step are ROWS + COLUMNS vector
@@ -17,14 +17,18 @@
 // Entry points: main, and with_statistics for a forward convolution that is not split: each workgroup also writes the mean and the
 //   squares of its columns to blockPartials [ceil(pixels / TILE_ROWS), 2, destinationChannels], shifted by its first pixel as
 //   `block_statistics` of batch_norm_statistics.wgsl does, whose `combine` reads them with TILE_ROWS rows a block. It needs
-//   TILE_ROWS / ROWS <= BUFFERS * DEPTH, and as many vectors for the source.
+//   TILE_ROWS / ROWS <= DEPTH, and as many vectors for the source.
+// With BATCHED it is as many plain products as there are splits, one behind the other in all three operands, and nothing is added:
+// source [splits, pixels, sourceChannels], weights [splits, sourceChannels, destinationChannels], destination [splits, pixels, destinationChannels].
+//
 // Dispatch: [.., .., phases * splits], x * y folded from ceil(destinationChannels / TILE_COLUMNS) * ceil(pixels of the largest
 //   phase / TILE_ROWS), channels first: workgroups that run together read the same pixels.
+// Libraries: convolution_axis.wgsl, and the sums of `sumsOfRows` (kernels/register-sums.ts).
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations; see `workgroupBytes` in kernels/tiles.ts.
 // Needs: source and destination channels in multiples of four.
 // Constants: Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
 //   it is a part (sums, scale and shift are f32 always); DATA_GRADIENT, AFFINE, RESIDUAL, RELU; POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic);
-//   TILE_ROWS, TILE_COLUMNS, DEPTH, ROWS, COLUMNS (multiples of four except ROWS), BUFFERS 1 or 2;
+//   BATCHED (with POINTWISE, without DATA_GRADIENT and epilogue); TILE_ROWS, TILE_COLUMNS, DEPTH, ROWS, COLUMNS (multiples of four except ROWS);
 //   UNROLLED: whether the compiler may see the depth of the inner loop (on lavapipe that multiplies the time it takes).
 // Source: the register-tiled matrix product of V. Volkov and J. Demmel, Benchmarking GPUs to tune dense linear algebra (SC 2008).
 
@@ -73,8 +77,8 @@ const WEIGHT_SLOTS = (WEIGHT_BLOCKS + INVOCATIONS - 1u) / INVOCATIONS;
 // [row][depth / 4] and [depth][column / 4]. The data gradient writes weights across the rows, hence its padding.
 const SOURCE_STRIDE = DEPTH_VECTORS + 1u;
 const WEIGHT_STRIDE = TILE_COLUMN_VECTORS + select(0u, 1u, DATA_GRADIENT);
-var<workgroup> sourceTile: array<vec4f, BUFFERS * TILE_ROWS * SOURCE_STRIDE>;
-var<workgroup> weightTile: array<vec4f, BUFFERS * DEPTH * WEIGHT_STRIDE>;
+var<workgroup> sourceTile: array<vec4f, TILE_ROWS * SOURCE_STRIDE>;
+var<workgroup> weightTile: array<vec4f, DEPTH * WEIGHT_STRIDE>;
 
 // Where a staged vector comes from: the run of taps of its pixel begins at `base`, in source row `row`, and is inside the
 // image between the offsets `first` and `last`. All in vectors.
@@ -88,10 +92,11 @@ struct Run {
 var<private> runs: array<Run, SOURCE_SLOTS>;
 var<private> stagedSource: array<vec4<Scalar>, SOURCE_SLOTS>;
 var<private> stagedWeights: array<vec4<Scalar>, 4u * WEIGHT_SLOTS>;
-var<private> sums: array<vec4f, ROWS * COLUMN_VECTORS>;
 
 // Global memory to registers: the step at `start` (in vectors) of the runs of a tap row.
-fn load(tapRow: u32, start: u32, y: Axis, x: Axis, firstColumnVector: u32, lane: u32) {
+fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
+  let y = tile.y;
+  let x = tile.x;
   let channelVectors = parameters.sourceChannels / 4u;
   let columnVectors = parameters.destinationChannels / 4u;
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
@@ -111,7 +116,7 @@ fn load(tapRow: u32, start: u32, y: Axis, x: Axis, firstColumnVector: u32, lane:
     // Neighbouring invocations follow the weights in memory.
     let block = lane + slot * INVOCATIONS;
     let offset = start + select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
-    let column = firstColumnVector + select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
+    let column = tile.firstColumnVector + select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
     let inside = block < WEIGHT_BLOCKS && offset < x.taps * channelVectors && column < columnVectors;
     var index: u32;
     var stride: u32;
@@ -121,7 +126,8 @@ fn load(tapRow: u32, start: u32, y: Axis, x: Axis, firstColumnVector: u32, lane:
       index = (kernelPixel * parameters.destinationChannels + 4u * column) * channelVectors + offset - tap * channelVectors;
       stride = channelVectors;
     } else {
-      index = (u32(kernelRow) * parameters.kernelWidth * parameters.sourceChannels + 4u * offset) * columnVectors + column;
+      let firstRow = select(u32(kernelRow) * parameters.kernelWidth, tile.split, BATCHED) * parameters.sourceChannels;
+      index = (firstRow + 4u * offset) * columnVectors + column;
       stride = columnVectors;
     }
     for (var i = 0u; i < 4u; i++) {
@@ -131,11 +137,11 @@ fn load(tapRow: u32, start: u32, y: Axis, x: Axis, firstColumnVector: u32, lane:
 }
 
 // Registers to workgroup memory, which holds f32: a 16-bit number is widened once, not each time it is read.
-fn stage(buffer: u32, lane: u32) {
+fn stage(lane: u32) {
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
     let vector = lane + slot * INVOCATIONS;
     if (vector < SOURCE_VECTORS) {
-      sourceTile[(buffer * TILE_ROWS + vector / DEPTH_VECTORS) * SOURCE_STRIDE + vector % DEPTH_VECTORS] = vec4f(stagedSource[slot]);
+      sourceTile[vector / DEPTH_VECTORS * SOURCE_STRIDE + vector % DEPTH_VECTORS] = vec4f(stagedSource[slot]);
     }
   }
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
@@ -147,7 +153,7 @@ fn stage(buffer: u32, lane: u32) {
       }
       let depth = 4u * select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
       let column = select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
-      let first = (buffer * DEPTH + depth) * WEIGHT_STRIDE + column;
+      let first = depth * WEIGHT_STRIDE + column;
       weightTile[first] = vec4f(turned[0]);
       weightTile[first + WEIGHT_STRIDE] = vec4f(turned[1]);
       weightTile[first + 2u * WEIGHT_STRIDE] = vec4f(turned[2]);
@@ -156,25 +162,18 @@ fn stage(buffer: u32, lane: u32) {
   }
 }
 
-fn multiply(buffer: u32, rowLane: u32, columnLane: u32) {
+// What the sums are made of: a row's next four depths, and the columns' weights of each of them.
+fn leftVector(place: u32, row: u32) -> vec4f {
+  return sourceTile[place + row * ROW_LANES * SOURCE_STRIDE];
+}
+
+fn rightVector(place: u32, depth: u32, columnVector: u32) -> vec4f {
+  return weightTile[place + depth * WEIGHT_STRIDE + columnVector * COLUMN_LANES];
+}
+
+fn multiply(rowLane: u32, columnLane: u32) {
   for (var k = 0u; k < select(parameters.depthVectors, DEPTH_VECTORS, UNROLLED); k++) {
-    var block: array<vec4f, 4u * COLUMN_VECTORS>;
-    for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      let first = (buffer * DEPTH + 4u * k) * WEIGHT_STRIDE + columnLane + j * COLUMN_LANES;
-      for (var i = 0u; i < 4u; i++) {
-        block[4u * j + i] = weightTile[first + i * WEIGHT_STRIDE];
-      }
-    }
-    for (var r = 0u; r < ROWS; r++) {
-      let a = sourceTile[(buffer * TILE_ROWS + rowLane + r * ROW_LANES) * SOURCE_STRIDE + k];
-      for (var j = 0u; j < COLUMN_VECTORS; j++) {
-        var sum = sums[r * COLUMN_VECTORS + j];
-        sum = fma(vec4f(a.x), block[4u * j], sum);
-        sum = fma(vec4f(a.y), block[4u * j + 1u], sum);
-        sum = fma(vec4f(a.z), block[4u * j + 2u], sum);
-        sums[r * COLUMN_VECTORS + j] = fma(vec4f(a.w), block[4u * j + 3u], sum);
-      }
-    }
+    addProducts(rowLane * SOURCE_STRIDE + k, 4u * k * WEIGHT_STRIDE + columnLane);
   }
 }
 
@@ -199,7 +198,12 @@ fn tileOf(group: vec3u, gridWidth: u32) -> Tile {
   return Tile(y, x, p.batch * y.pixels * x.pixels, (tile / columnTiles) * TILE_ROWS, (tile % columnTiles) * TILE_COLUMN_VECTORS, group.z / phases);
 }
 
-// The products of a tile, into `sums`.
+// The pixels of the products before this one, where there are several.
+fn firstBatchedPixel(tile: Tile) -> u32 {
+  return select(0u, tile.split * tile.pixels, BATCHED);
+}
+
+// The products of a tile, into the sums.
 fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
   let p = parameters;
   let y = tile.y;
@@ -212,7 +216,7 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
     let pixel = tile.firstPixel + vector / DEPTH_VECTORS;
     var run: Run;
     if (POINTWISE) {
-      run = Run(i32(pixel) * channelVectors, 0, 0, channelVectors);
+      run = Run(i32(pixel + firstBatchedPixel(tile)) * channelVectors, 0, 0, channelVectors);
     } else {
       let image = i32(pixel / (x.pixels * y.pixels));
       let row = y.origin + i32((pixel / x.pixels) % y.pixels) * y.stride;
@@ -227,13 +231,13 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
   }
 
   let stepsPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
-  let firstStep = tile.split * p.stepsPerSplit;
+  let firstStep = select(tile.split * p.stepsPerSplit, 0u, BATCHED);
   let lastStep = min(firstStep + p.stepsPerSplit, y.taps * stepsPerRun);
   var tapRow = firstStep / max(stepsPerRun, 1u);
   var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
   for (var step = firstStep; step <= lastStep; step++) {
     if (step < lastStep) {
-      load(tapRow, start, y, x, tile.firstColumnVector, lane);
+      load(tapRow, start, tile, lane);
       start += DEPTH_VECTORS;
       if (start >= runVectors) {
         start = 0u;
@@ -241,13 +245,11 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
       }
     }
     if (step > firstStep) {
-      multiply((step - 1u) % BUFFERS, rowLane, columnLane);
+      multiply(rowLane, columnLane);
     }
     if (step < lastStep) {
-      if (BUFFERS == 1u) {
-        workgroupBarrier();
-      }
-      stage(step % BUFFERS, lane);
+      workgroupBarrier();
+      stage(lane);
       workgroupBarrier();
     }
   }
@@ -292,7 +294,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
       if (pixel < tile.pixels && column < columnVectors) {
         let index = (part + destinationPixel) * columnVectors + column;
-        var value = sums[r * COLUMN_VECTORS + j];
+        var value = sumOf(r, j);
         if (AFFINE) {
           value = fma(value, factors[j], offsets[j]);
         }
@@ -323,7 +325,7 @@ fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
   workgroupBarrier();
   if (rowLane == 0u) {
     for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      sourceTile[columnLane + j * COLUMN_LANES] = sums[j];
+      sourceTile[columnLane + j * COLUMN_LANES] = sumOf(0u, j);
     }
   }
   workgroupBarrier();
@@ -339,7 +341,7 @@ fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
       let row = destinationPixelOf(pixel, tile.y, tile.x) * columnVectors;
       for (var j = 0u; j < COLUMN_VECTORS; j++) {
         let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
-        let value = sums[r * COLUMN_VECTORS + j];
+        let value = sumOf(r, j);
         if (column < columnVectors) {
           destination[row + column] = vec4<Target>(value);
         }

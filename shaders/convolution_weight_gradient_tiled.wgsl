@@ -3,18 +3,18 @@
 //
 // Made for GPUs. A workgroup computes TILE_ROWS (tap, input channel) pairs x TILE_COLUMNS output channels of one part of the
 // pixels, an invocation ROWS x COLUMNS of them in registers. The reduction advances by DEPTH pixels: while a step is multiplied
-// out of workgroup memory, the next one is on its way from global memory into registers (and with BUFFERS = 2 into the other
-// half of workgroup memory, which saves one of two barriers a step). Both factors lie in memory as the product wants them:
+// out of workgroup memory, the next one is on its way from global memory into registers. Both factors lie in memory as the product wants them:
 // a pixel is (ROWS + COLUMNS) / 4 vector reads and ROWS * COLUMNS multiply-adds.
 //
 // The parts are added in a second pass in fixed order (sum_parts.wgsl).
 //
 // Dispatch: [ceil(outputChannels / TILE_COLUMNS), kernelHeight * ceil(kernelWidth * inputChannels / TILE_ROWS), splits]: workgroups
 //   that run together read the same pixels.
-// Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations, 4 * BUFFERS * DEPTH * (TILE_ROWS + TILE_COLUMNS) bytes.
+// Libraries: the sums of `sumsOfRowVectors` (kernels/register-sums.ts).
+// Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations, 4 * DEPTH * (TILE_ROWS + TILE_COLUMNS) bytes.
 // Needs: input and output channels in multiples of four.
 // Constants: Scalar, the type of x and dy, f32 or f16 (sums and parts are f32 always); POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
-//   multiples of four), DEPTH, BUFFERS 1 or 2; UNROLLED: whether the compiler may see the depth of the inner loop.
+//   multiples of four), DEPTH; UNROLLED: whether the compiler may see the depth of the inner loop.
 
 struct Parameters {
   batch: u32,
@@ -54,8 +54,8 @@ const X_SLOTS = (X_VECTORS + INVOCATIONS - 1u) / INVOCATIONS;
 const DY_SLOTS = (DY_VECTORS + INVOCATIONS - 1u) / INVOCATIONS;
 
 // [pixel][row / 4] and [pixel][column / 4].
-var<workgroup> xTile: array<vec4f, BUFFERS * X_VECTORS>;
-var<workgroup> dyTile: array<vec4f, BUFFERS * DY_VECTORS>;
+var<workgroup> xTile: array<vec4f, X_VECTORS>;
+var<workgroup> dyTile: array<vec4f, DY_VECTORS>;
 
 var<private> stagedX: array<vec4<Scalar>, X_SLOTS>;
 var<private> stagedDy: array<vec4<Scalar>, DY_SLOTS>;
@@ -66,7 +66,6 @@ struct Place {
   x: u32,
 }
 var<private> places: array<Place, X_SLOTS>;
-var<private> sums: array<vec4f, ROWS * COLUMN_VECTORS>;
 
 // Global memory to registers: DEPTH pixels from `start` on; then the places move on by DEPTH pixels.
 fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstColumnVector: u32, advance: Place, lane: u32) {
@@ -106,36 +105,33 @@ fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstCo
 }
 
 // Registers to workgroup memory, which holds f32: a 16-bit number is widened once, not each time it is read.
-fn stage(buffer: u32, lane: u32) {
+fn stage(lane: u32) {
   for (var slot = 0u; slot < X_SLOTS; slot++) {
     let vector = lane + slot * INVOCATIONS;
     if (vector < X_VECTORS) {
-      xTile[buffer * X_VECTORS + vector] = vec4f(stagedX[slot]);
+      xTile[vector] = vec4f(stagedX[slot]);
     }
   }
   for (var slot = 0u; slot < DY_SLOTS; slot++) {
     let vector = lane + slot * INVOCATIONS;
     if (vector < DY_VECTORS) {
-      dyTile[buffer * DY_VECTORS + vector] = vec4f(stagedDy[slot]);
+      dyTile[vector] = vec4f(stagedDy[slot]);
     }
   }
 }
 
-fn multiply(buffer: u32, rowLane: u32, columnLane: u32) {
+// What the sums are made of: rows and columns of a pixel.
+fn leftVector(place: u32, rowVector: u32) -> vec4f {
+  return xTile[place + rowVector * ROW_LANES];
+}
+
+fn rightVector(place: u32, columnVector: u32) -> vec4f {
+  return dyTile[place + columnVector * COLUMN_LANES];
+}
+
+fn multiply(rowLane: u32, columnLane: u32) {
   for (var k = 0u; k < select(parameters.depth, DEPTH, UNROLLED); k++) {
-    var b: array<vec4f, COLUMN_VECTORS>;
-    for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      b[j] = dyTile[buffer * DY_VECTORS + k * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES];
-    }
-    for (var i = 0u; i < ROW_VECTORS; i++) {
-      let a = xTile[buffer * X_VECTORS + k * TILE_ROW_VECTORS + rowLane + i * ROW_LANES];
-      for (var r = 0u; r < 4u; r++) {
-        for (var j = 0u; j < COLUMN_VECTORS; j++) {
-          let at = (4u * i + r) * COLUMN_VECTORS + j;
-          sums[at] = fma(vec4f(a[r]), b[j], sums[at]);
-        }
-      }
-    }
+    addProducts(k * TILE_ROW_VECTORS + rowLane, k * TILE_COLUMN_VECTORS + columnLane);
   }
 }
 
@@ -165,13 +161,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       load(firstPixel + step * DEPTH, lastPixel, kernelRow, firstRowVector, firstColumnVector, advance, lane);
     }
     if (step > 0u) {
-      multiply((step - 1u) % BUFFERS, rowLane, columnLane);
+      multiply(rowLane, columnLane);
     }
     if (step < steps) {
-      if (BUFFERS == 1u) {
-        workgroupBarrier();
-      }
-      stage(step % BUFFERS, lane);
+      workgroupBarrier();
+      stage(lane);
       workgroupBarrier();
     }
   }
@@ -185,7 +179,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var j = 0u; j < COLUMN_VECTORS; j++) {
         let column = firstColumnVector + columnLane + j * COLUMN_LANES;
         if (rowVector < runVectors && column < columnVectors) {
-          parts[row * columnVectors + column] = sums[(4u * i + r) * COLUMN_VECTORS + j];
+          parts[row * columnVectors + column] = sumOf(4u * i + r, j);
         }
       }
     }

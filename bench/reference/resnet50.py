@@ -2,7 +2,7 @@
 """ResNet50's inference and training step in PyTorch on a GPU: what `npm run bench:model` times, for the table beside it.
 
     python3 bench/reference/resnet50.py [--work infer,train] [--batch 4,32,128] [--size 224] [--precision strict,default,f16]
-                                        [--rounds 20] [--time 2] [--json FILE]
+                                        [--layout NCHW,NHWC] [--rounds 20] [--time 2] [--json FILE]
 
 The same work as ours: 1000 classes, cross-entropy, SGD with momentum 0.9 and weight decay 1e-4, batch norm's running statistics, the
 loss read back after every step; inference reads the logits back. Images and labels are on the device, as ours are after their
@@ -12,7 +12,7 @@ first write (ours are written anew each step, which is counted).
     default  as PyTorch comes: convolutions may use TF32
     f16      autocast to float16 with loss scaling, channels last, which is how its documentation advises tensor cores to be used
 
-cuDNN looks for its fastest algorithm (cudnn.benchmark). Both memory layouts are timed where nothing else is said; the table has the faster one.
+cuDNN looks for its fastest algorithm (cudnn.benchmark). Both memory layouts are timed where nothing else is said (--layout); the table has the faster one.
 Needs torch and torchvision.
 """
 
@@ -87,6 +87,7 @@ def main():
     parser.add_argument('--batch', default='4,32,128')
     parser.add_argument('--size', default='224')
     parser.add_argument('--precision', default=','.join(PRECISIONS))
+    parser.add_argument('--layout', default='NCHW,NHWC')
     parser.add_argument('--rounds', type=int, default=20)
     parser.add_argument('--time', type=float, default=2)
     parser.add_argument('--json')
@@ -102,7 +103,7 @@ def main():
                 for precision in options.precision.split(','):
                     configure(precision)
                     layouts = {}
-                    for layout in ['NHWC'] if precision == 'f16' else ['NCHW', 'NHWC']:
+                    for layout in ['NHWC'] if precision == 'f16' else options.layout.split(','):
                         torch.cuda.reset_peak_memory_stats()
                         samples = measure(step_of(work, precision, batch, size, layout), options.rounds, options.time)
                         peak = torch.cuda.max_memory_reserved()

@@ -72,7 +72,7 @@ export async function measure(device: Device, entries: readonly Entry[], { choic
     const found: Result[] = prepared.failures.map(({ variant, message }) => ({ ...about(variant), dispatches: 0, repeats: 0, samples: [], failure: message }));
     try {
       const budget = Math.min(MOST_MILLISECONDS_A_PROBLEM, Math.max(0, end - performance.now()) / (entries.length - index));
-      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), { budget, maxRounds, clock, keepAll });
+      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), { budget, maxRounds, clock, keepAll, warmUp: device.traits.kind === 'gpu' ? GPU_WARM_UP : 0 });
       sampled.forEach(({ name, repeats, samples }, place) => found.push({ ...about(name), dispatches: prepared.variants[place].dispatches, repeats, samples: samples.map(rounded) }));
     } finally {
       prepared.destroy();

@@ -26,6 +26,8 @@ export interface SamplingOptions {
   readonly budget: number;
   readonly maxRounds?: number;
   readonly clock?: Clock;
+  /** Milliseconds of work before the first sample: a GPU that was idle lowers its clock, and the first contender would pay for its rise. */
+  readonly warmUp?: number;
   /** Slow contenders keep their turns. */
   readonly keepAll?: boolean;
 }
@@ -45,10 +47,12 @@ const HOPELESS = 1.5;
  * Times contenders in turn, one sample each in a round, forwards and backwards (A B C, C B A, ...), so that what slows the
  * machine for a while slows all of them and a drift favours none.
  */
-export async function sampleAlternating(contenders: readonly Contender[], { budget, maxRounds = MOST_ROUNDS, clock = 'wall', keepAll = false }: SamplingOptions): Promise<Sampled[]> {
+export async function sampleAlternating(contenders: readonly Contender[], { budget, maxRounds = MOST_ROUNDS, clock = 'wall', warmUp = 0, keepAll = false }: SamplingOptions): Promise<Sampled[]> {
   // tinybench times; rounds are ours, since it would run all iterations of one task before the next.
   const bench = new Bench({ iterations: 1, time: 0, warmup: false, retainSamples: true });
   const entries = [];
+  const warm = performance.now() + warmUp;
+  while (performance.now() < warm) await contenders[0]?.run(1);
   for (const { name, run } of contenders) {
     const start = performance.now();
     await run(1);

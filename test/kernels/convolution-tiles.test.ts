@@ -6,6 +6,7 @@ import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { assertWithin, uniformNumbers } from '../support/kernel-test.ts';
+import { invocations } from '../../kernels/tiles.ts';
 import { testDevice } from '../support/device.ts';
 
 const SHAPE = { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] } as const;
@@ -35,8 +36,8 @@ test('unrolled, as a GPU gets them, the tiles calculate the same', async () => {
   const { traits } = await testDevice();
   const gpu: AdapterTraits = { ...traits, kind: 'gpu' };
   for (const kernel of [convolution, convolutionWeightGradient]) {
-    const calls = kernel.calls(SHAPE, gpu).filter(isTiled);
-    assert.ok(calls.length > 0 && calls.every(({ dispatches }) => dispatches[0].constants?.UNROLLED === true));
+    const calls = kernel.calls(SHAPE, gpu).filter(({ variant }) => variant.startsWith('tiled'));
+    assert.ok(calls.length >= 4 && calls.every(({ dispatches }) => dispatches[0].constants?.UNROLLED === true));
     await check(kernel, SHAPE, calls);
   }
 });
@@ -51,11 +52,12 @@ test('a GPU prefers tiles, a processor with subgroups registers', async () => {
 
 test('tiles that an adapter has no room for are not offered', async () => {
   const { traits } = await testDevice();
-  const small: AdapterTraits = { ...traits, maxWorkgroupInvocations: 128, maxWorkgroupStorageBytes: 16384 };
+  const small: AdapterTraits = { ...traits, maxWorkgroupInvocations: 128, maxWorkgroupStorageBytes: 15_000 };
   for (const kernel of [convolution, convolutionWeightGradient]) {
     const tiled = kernel.calls(SHAPE, small).filter(({ product }) => product !== undefined);
     assert.ok(tiled.length > 0);
-    for (const { variant, product } of tiled) assert.ok((product?.workgroupBytes ?? 0) <= 16384 && !variant.includes('128x128'), variant);
+    for (const { variant, product } of tiled) assert.ok(product !== undefined && product.workgroupBytes <= 15_000 && invocations(product.tile) <= 128, variant);
+    assert.ok(tiled.length < kernel.calls(SHAPE, { ...small, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768 }).filter(({ product }) => product !== undefined).length);
   }
 });
 

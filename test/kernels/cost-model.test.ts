@@ -23,7 +23,7 @@ const GPU: GpuDescription = {
   residentWorkgroups: 16,
   assumptions: 'none: made up',
 };
-const TILE: Tile = { rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8, buffers: 1 };
+const TILE: Tile = { rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8 };
 const TRAITS: AdapterTraits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 };
 
 const product = (changes: Partial<TiledProduct>): TiledProduct => ({
@@ -62,7 +62,7 @@ test('a step issues its multiply-adds, its reads of workgroup memory, its stagin
 });
 
 test('a step of matrix units multiplies or loads, whichever takes longer, and stages; its sums pass through workgroup memory', () => {
-  const tile: Tile = { rows: 64, columns: 64, depth: 32, rowsEach: 32, columnsEach: 1, buffers: 1 };
+  const tile: Tile = { rows: 64, columns: 64, depth: 32, rowsEach: 32, columnsEach: 1 };
   const matrix = { component: 'f16', rows: 32, columns: 32 } as const;
   // 1024 operations a clock and unit: 256 clocks. 128 invocations on 64 lanes stage 8 vectors each, 10 operations and 24 of overhead.
   const staging = 2 * (16 + 10 + 24);
@@ -85,7 +85,7 @@ test('a workgroup more than the units hold costs a round of its own, and an idle
 });
 
 test('where little is calculated in a step, its loads decide', () => {
-  const small: Tile = { rows: 16, columns: 16, depth: 8, rowsEach: 4, columnsEach: 4, buffers: 1 };
+  const small: Tile = { rows: 16, columns: 16, depth: 8, rowsEach: 4, columnsEach: 4 };
   const alone = predict(callOf({ tile: small, tiles: 10 }), FREE, GPU);
   assert.is(alone.bound, 'latency');
   const crowded = predict(callOf({ tile: small, tiles: 1600, steps: 1000, workgroupBytes: 1024 }), FREE, GPU);
