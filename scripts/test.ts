@@ -22,7 +22,7 @@ const IN_A_BROWSER = /^test\/(web|package)\//;
  * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network: below
  * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut; and not what emulates matrix units, which is written for subgroups.
  */
-const DENO_SUITES = /^test\/(kernels\/(?!convolution-matrix|matrix_units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback))/;
+const DENO_SUITES = /^test\/(kernels\/(?!convolution-matrix|matrix_units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback|upload))/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
 /** The continuous integration has two cores, and a software adapter can fill both. */

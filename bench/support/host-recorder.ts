@@ -28,6 +28,7 @@ export class HostRecorder {
       const buffer = original(descriptor as never) as GPUBuffer;
       this.record('create buffer', start, { buffer: descriptor.label ?? '', bytes: descriptor.size });
       if ((descriptor.usage & GPUBufferUsage.MAP_READ) !== 0) this.watchReading(buffer);
+      if ((descriptor.usage & GPUBufferUsage.MAP_WRITE) !== 0) this.watchWriting(buffer);
       return buffer;
     });
     // The encoder itself stays as it is: hundreds of dispatches pass through it, and each would take longer if it were watched.
@@ -79,6 +80,21 @@ export class HostRecorder {
     buffer.unmap = () => {
       unmap();
       this.record('read back', mapped, { bytes: buffer.size });
+      return undefined;
+    };
+  }
+
+  /** From the look into a mapped buffer until it is unmapped the host writes. */
+  private watchWriting(buffer: GPUBuffer): void {
+    const [getMappedRange, unmap] = [buffer.getMappedRange.bind(buffer), buffer.unmap.bind(buffer)];
+    let start = 0;
+    buffer.getMappedRange = (...args) => {
+      start = this.now();
+      return getMappedRange(...args);
+    };
+    buffer.unmap = () => {
+      unmap();
+      this.record('write staging', start, { buffer: buffer.label, bytes: buffer.size });
       return undefined;
     };
   }

@@ -14,6 +14,8 @@ export interface DeviceMemory {
   readonly arena: number;
   /** Inputs and constants. */
   readonly given: number;
+  /** Staging buffers of large inputs. */
+  readonly upload: number;
   /** Staging buffers of results. */
   readonly readback: number;
   readonly uniforms: number;
@@ -48,6 +50,7 @@ export function deviceMemory(arenas: readonly ArenaUsers[], uniformAlignment: nu
   const parts = {
     arena: sum(arenas, (users) => largestArena([users].flat())),
     given: sum(plans, ({ given }) => sum(given, givenBytes)),
+    upload: sum(plans, ({ staged }) => RUNS_IN_FLIGHT * sum(staged, ({ bytes }) => bytes)),
     readback: sum(plans, ({ resultBytes }) => RUNS_IN_FLIGHT * slotBytes([{ size: resultBytes }])),
     uniforms: sum(plans, ({ calls }) => uniformLayout(calls.flatMap(({ call }) => call.dispatches), uniformAlignment).size),
     stores: sum([...stores], storeBytes),

@@ -10,6 +10,7 @@ import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
 import { recompute } from './recompute.ts';
 import { withinLimits } from './slicing.ts';
+import { stagedInputs } from './staging.ts';
 import type { Recomputed } from './schedule-model.ts';
 import type { Store } from './store.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
@@ -42,6 +43,8 @@ export interface Plan {
   readonly frozenCalls: number;
   /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
   readonly given: readonly Tensor[];
+  /** Of the inputs, those that reach the device through staging buffers. */
+  readonly staged: readonly Tensor[];
   readonly stores: readonly Store[];
   /** Of each tensor that the program gives back. */
   readonly outputs: ReadonlyMap<Tensor, Place>;
@@ -62,6 +65,8 @@ export interface PlanOptions {
   readonly maxBufferBytes: number;
   /** The largest storage binding; dispatches over more are cut into slices. Left out, there is no limit. */
   readonly maxBindingBytes?: number;
+  /** Bytes from which an input is staged. Left out, what suits the adapter. */
+  readonly stagedFrom?: number;
   /** Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has that. */
   readonly arenaBudget?: number;
   /** Variants to take; where it says nothing, the kernel's own preference. */
@@ -71,7 +76,7 @@ export interface PlanOptions {
 }
 
 /** Decides the order of kernel calls, the variant of each, and the place of every tensor. */
-export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
+export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, stagedFrom, choices, arenaBudget, frozen = false }: PlanOptions): Plan {
   const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
@@ -131,6 +136,7 @@ export function plan({ outputs, updates, traits, maxBufferBytes, maxBindingBytes
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
     resultBytes: outputs.reduce((sum, tensor) => sum + tensor.bytes, 0),
     given: [...given],
+    staged: stagedInputs([...given], { traits, maxBufferBytes, stagedFrom }),
     stores: [...stores],
     arenaBytes: layout.bytes,
     liveBytes: layout.liveBytes,

@@ -6,6 +6,7 @@ import { Profiler, type Span } from '../gpu/profiler.ts';
 import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
+import { UploadRing } from '../gpu/upload.ts';
 import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
 import { choicesFor, type Place, type Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
@@ -34,6 +35,8 @@ export interface ProgramOptions<Name extends string> {
   readonly frozen?: boolean;
   /** Bytes of the largest storage binding, where it shall be less than the device's own limit: tests set it. */
   readonly maxBindingBytes?: number;
+  /** Bytes from which an input goes through staging buffers, where it shall not be what suits the adapter: tests set it. */
+  readonly stagedFrom?: number;
   /** Hears of each compiled pipeline. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -60,6 +63,7 @@ export class Program<Name extends string = string> {
   /** Commands of the sequence before those of a run: what is kept. */
   private readonly frozenCommands: number;
   private readonly bound: readonly (readonly BoundDispatch[])[];
+  private readonly uploads: UploadRing;
   private readonly ring: ReadbackRing;
   private readonly rangeOf: (place: Place) => BufferRange;
 
@@ -72,6 +76,7 @@ export class Program<Name extends string = string> {
     buffers: readonly GPUBuffer[];
     sequence: Sequence;
     bound: readonly (readonly BoundDispatch[])[];
+    uploads: UploadRing;
     ring: ReadbackRing;
     rangeOf: (place: Place) => BufferRange;
   }) {
@@ -84,6 +89,7 @@ export class Program<Name extends string = string> {
     this.sequence = parts.sequence;
     this.bound = parts.bound;
     this.frozenCommands = parts.bound.slice(0, parts.plan.frozenCalls).flat().length;
+    this.uploads = parts.uploads;
     this.ring = parts.ring;
     this.rangeOf = parts.rangeOf;
   }
@@ -135,10 +141,11 @@ export class Program<Name extends string = string> {
       call.dispatches.map((dispatch): BoundDispatch => ({ dispatch, label, ranges: dispatch.operands.map((name) => rangeOf(places[name])) })),
     );
     const sequence = await Sequence.prepare(device, bound.flat(), onProgress);
+    const uploads = new UploadRing(device, planned.staged.map((tensor) => ({ buffer: given.get(tensor) as GPUBuffer, size: tensor.bytes })), RUNS_IN_FLIGHT);
     const parts = results.map(({ tensor }) => rangeOf(planned.outputs.get(tensor) as Place));
     const ring = new ReadbackRing(device, parts, RUNS_IN_FLIGHT);
     const buffers = [...own, ...given.values()];
-    const program = new Program({ plan: planned, arena, device, results, inputs, buffers, sequence, bound, ring, rangeOf });
+    const program = new Program({ plan: planned, arena, device, results, inputs, buffers, sequence, bound, uploads, ring, rangeOf });
     program.refresh();
     return program;
   }
@@ -172,15 +179,24 @@ export class Program<Name extends string = string> {
    */
   async submit(feeds: Feeds): Promise<{ readonly results: Promise<Results<Name>> }> {
     // No await between the last look and the taking of the slot: submits may come from several places at once.
-    while (this.ring.full) await this.ring.available();
+    while (this.uploads.full || this.ring.full) await Promise.all([this.uploads.available(), this.ring.available()]);
     this.device.check();
-    this.write(feeds);
+    const staged = this.plan.staged.map(({ name }) => name);
+    this.write(feeds, staged);
     const encoder = this.device.gpu.createCommandEncoder();
+    let upload;
+    try {
+      upload = this.uploads.record(encoder, staged.map((name) => feeds[name]));
+    } catch (error) {
+      // A device that is being lost takes its mapped memory along before it says so.
+      return this.device.wait(Promise.reject(error as Error));
+    }
     const pass = encoder.beginComputePass();
     this.sequence.record(pass, this.frozenCommands);
     pass.end();
     const slot = this.ring.record(encoder);
     this.device.gpu.queue.submit([encoder.finish()]);
+    this.uploads.reclaim(upload);
     const results = this.ring.read(slot).then((bytes) => Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(bytes[index], type, length)])) as Results<Name>);
     // Whoever asked may not have begun to wait when the device fails.
     results.catch(() => undefined);
@@ -230,10 +246,12 @@ export class Program<Name extends string = string> {
   destroy(): void {
     for (const buffer of this.buffers) this.device.freeBuffer(buffer);
     this.sequence.destroy();
+    this.uploads.destroy();
     this.ring.destroy();
   }
 
-  private write(feeds: Feeds): void {
+  /** Checks the feeds and writes the inputs, but for those that are staged. @throws ShapeError where they do not fit */
+  private write(feeds: Feeds, staged: readonly string[] = []): void {
     for (const [name, { tensor, buffer }] of this.inputs) {
       const values = feeds[name];
       if (values === undefined) throw new ShapeError(`no value was given for input ${describe(tensor)}`);
@@ -245,6 +263,7 @@ export class Program<Name extends string = string> {
       if (!(values instanceof Uint8Array) && (values instanceof Float32Array) !== (tensor.type === 'f32')) {
         throw new ShapeError(`input ${describe(tensor)} holds ${tensor.type}, but was given a ${values.constructor.name}`);
       }
+      if (staged.includes(name)) continue;
       const whole = values.byteLength % BYTES === 0 ? values : padded(values as Uint8Array);
       this.device.gpu.queue.writeBuffer(buffer, 0, whole as Uint8Array<ArrayBuffer>);
     }
@@ -255,8 +274,8 @@ export class Program<Name extends string = string> {
 }
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
-export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, inTurn, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
-  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes };
+export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, inTurn, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize, stagedFrom }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
+  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes, stagedFrom };
   const choices = chooser && (await choicesFor(chooser, graph));
   return planWithin({ ...graph, choices }, { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
 }

@@ -1,6 +1,6 @@
 import { globalAveragePool } from '../../src/autodiff/ops/pooling.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
-import { Program } from '../../src/autodiff/program.ts';
+import { Program, type ProgramOptions } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
@@ -26,7 +26,7 @@ export interface SmallTraining {
 }
 
 /** A small network on a device, initialised from a seed, with its training program. */
-export async function smallTraining(device: Device, seed = 1, optimizer: OptimizerSettings = adamSettings(1e-4)): Promise<SmallTraining> {
+export async function smallTraining(device: Device, seed = 1, optimizer: OptimizerSettings = adamSettings(1e-4), options: Pick<ProgramOptions<string>, 'stagedFrom'> = {}): Promise<SmallTraining> {
   const network = new Network();
   const weight = network.convolutionWeight('convolution.weight', 3, 4, 8);
   const norm = network.batchNorm('norm', 8);
@@ -39,7 +39,7 @@ export async function smallTraining(device: Device, seed = 1, optimizer: Optimiz
 
   const storage = new Storage(device);
   await initializeNetwork(network, storage, seed);
-  const program = await Program.compile(storage, { outputs: { loss, logits, gate: update.gate }, updates: update.updates });
+  const program = await Program.compile(storage, { outputs: { loss, logits, gate: update.gate }, updates: update.updates, ...options });
   const uniform = uniformNumbers(seed);
   const images = Float32Array.from({ length: BATCH * SIZE * SIZE * 4 }, uniform);
   const labels = Uint32Array.from({ length: BATCH }, (_, index) => index % CLASSES);

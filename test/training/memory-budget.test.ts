@@ -214,7 +214,7 @@ test('a whole run keeps to its budget, validation and checkpoints included, and 
 });
 
 test('the report says in one line what was chosen and what it costs', () => {
-  const memory = { arena: 320e6, given: 8e6, readback: 12, uniforms: 1e5, stores: 3e8, total: 628.1e6 };
+  const memory = { arena: 320e6, given: 8e6, upload: 0, readback: 12, uniforms: 1e5, stores: 3e8, total: 628.1e6 };
   const recomputed = { tensors: 23, cost: { flop: 4.1e9, bytes: 1e9 }, share: 0.03 };
   assert.is(describeMemory({ memory, budget: undefined, recomputed: undefined, microBatches: 1, normalizedApart: false }), 'device memory 628.1 MB: intermediates 320.0 MB, weights and state 300.0 MB');
   assert.is(
