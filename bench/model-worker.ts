@@ -1,4 +1,5 @@
 // One configuration of `npm run bench:model`, in a process of its own: prints one JSON line.
+import { openTuner } from '../src/cli/tuning.ts';
 import { openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import type { Precision } from '../src/training/objectives.ts';
 import { circumstances, type Circumstances } from './support/report.ts';
@@ -9,6 +10,13 @@ export interface Configuration {
   readonly batch: number;
   readonly size: number;
   readonly precision: Precision;
+}
+
+export interface Limits {
+  /** Whether a tuner chooses, by what it knows; it measures nothing here. */
+  readonly tuned: boolean;
+  readonly rounds: number;
+  readonly seconds: number;
 }
 
 export interface ModelResult extends Configuration {
@@ -32,9 +40,9 @@ export interface ModelResult extends Configuration {
 
 const WARM_UP = 2;
 
-const { pass, batch, size, precision, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & { readonly rounds: number; readonly seconds: number };
+const { pass, batch, size, precision, tuned, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & Limits;
 const device = await openDevice();
-const { feeds, compile } = await resnet50Program(device, pass, { batch, size }, precision);
+const { feeds, compile } = await resnet50Program(device, pass, { batch, size }, precision, tuned ? await openTuner(device, { tune: 'off', deterministic: false }) : undefined);
 
 const timed = async <Result>(work: () => Promise<Result>): Promise<[number, Result]> => {
   const start = performance.now();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { textTable } from '../src/cli/text-table.ts';
 import { ADAPTER_CHOICES, adapterEnvironment } from '../src/platform/adapter.ts';
-import type { Configuration, ModelResult } from './model-worker.ts';
+import type { Configuration, Limits, ModelResult } from './model-worker.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { adapterChoice, positive, positiveInteger, positiveIntegers } from './support/options.ts';
 import { describeCircumstances } from './support/report.ts';
@@ -20,6 +20,7 @@ const USAGE = `npm run bench:model -- [options]
   --batch LIST        images (1,8,32)
   --size LIST         height and width of the images (64,224)
   --precision LIST    f32, f16: how activations are stored (f32)
+  --tuned             variants are the tuner's, by its records and the shipped tables (sketchgrad tune), not those that kernels prefer
   --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
   --rounds N          at most this many steps are timed of each (20), and at least 3
   --time SECONDS      after which no further step is timed (10)
@@ -31,6 +32,7 @@ const FLAGS = {
   batch: { type: 'string', default: '1,8,32' },
   size: { type: 'string', default: '64,224' },
   precision: { type: 'string', default: 'f32' },
+  tuned: { type: 'boolean', default: false },
   adapter: { type: 'string', default: 'auto' },
   rounds: { type: 'string', default: '20' },
   time: { type: 'string', default: '10' },
@@ -50,7 +52,7 @@ await mistakesByName(async () => {
   const configurations = passes.flatMap((pass) =>
     positiveIntegers('size', values.size).flatMap((size) => positiveIntegers('batch', values.batch).flatMap((batch) => precisions.map((precision): Configuration => ({ pass, batch, size, precision })))),
   );
-  const limits = { rounds: positiveInteger('rounds', values.rounds), seconds: positive('time', values.time) };
+  const limits = { tuned: values.tuned, rounds: positiveInteger('rounds', values.rounds), seconds: positive('time', values.time) };
   const environment = { ...process.env, ...(await adapterEnvironment(adapterChoice(values.adapter))) };
   // The workers' own command lines are not what somebody typed.
   const command = ['npm run bench:model --', ...process.argv.slice(2)].join(' ');
@@ -73,7 +75,7 @@ await mistakesByName(async () => {
   if (failures.length > 0) process.exitCode = 1;
 });
 
-async function measureModel(job: Configuration & { readonly rounds: number; readonly seconds: number }, env: NodeJS.ProcessEnv): Promise<ModelResult> {
+async function measureModel(job: Configuration & Limits, env: NodeJS.ProcessEnv): Promise<ModelResult> {
   const worker = fileURLToPath(new URL('./model-worker.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', worker, JSON.stringify(job)], { env, maxBuffer: 2 ** 26 });
   return JSON.parse(stdout.trim().split('\n').pop() ?? '') as ModelResult;

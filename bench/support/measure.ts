@@ -29,6 +29,9 @@ export interface Result {
   readonly failure?: string;
 }
 
+/** Milliseconds until a GPU that was idle has its full clock. */
+const GPU_WARM_UP = 100;
+
 export interface MeasureOptions {
   /** A tuner's; otherwise a program takes what each kernel prefers. */
   readonly choices?: Choices;

@@ -1,6 +1,7 @@
 import { cast } from '../../src/autodiff/ops/cast.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program, type Feeds } from '../../src/autodiff/program.ts';
+import type { Chooser } from '../../src/autodiff/choices.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
@@ -27,8 +28,8 @@ const CLASSES = 1000;
  * and weight decay, running statistics, and reading the loss back; inference is forward with batch norms folded in, and
  * reading the logits back. In f16 the training scales its loss.
  */
-export async function resnet50Program(device: Device, pass: Pass, { batch, size }: Work, precision: Precision = 'f32'): Promise<BenchProgram> {
-  const storage = new Storage(device);
+export async function resnet50Program(device: Device, pass: Pass, { batch, size }: Work, precision: Precision = 'f32', chooser?: Chooser): Promise<BenchProgram> {
+  const storage = new Storage(device, chooser);
   const network = new Classifier({ classes: CLASSES });
   await initializeNetwork(network, storage, 0);
   const random = new RandomStream(1, 0);

@@ -10,6 +10,7 @@ import { UploadRing } from '../gpu/upload.ts';
 import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
 import { choicesFor, type Place, type Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
+import { submissionsOf } from './submissions.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
 export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | Uint8Array>>;
@@ -49,7 +50,7 @@ export type Arena = readonly GPUBuffer[];
 
 /**
  * A graph, planned and compiled for one device. A run writes the inputs, encodes a fixed list of dispatches and submits
- * them at once: it allocates no buffer, compiles nothing and makes no bind group. Results arrive when the device is done;
+ * them, on a GPU in a few parts: it allocates no buffer, compiles nothing and makes no bind group. Results arrive when the device is done;
  * meanwhile the next run may be submitted.
  */
 export class Program<Name extends string = string> {
@@ -62,6 +63,7 @@ export class Program<Name extends string = string> {
   private readonly sequence: Sequence;
   /** Commands of the sequence before those of a run: what is kept. */
   private readonly frozenCommands: number;
+  private readonly submissions: ReturnType<typeof submissionsOf>;
   private readonly bound: readonly (readonly BoundDispatch[])[];
   private readonly uploads: UploadRing;
   private readonly ring: ReadbackRing;
@@ -89,6 +91,7 @@ export class Program<Name extends string = string> {
     this.sequence = parts.sequence;
     this.bound = parts.bound;
     this.frozenCommands = parts.bound.slice(0, parts.plan.frozenCalls).flat().length;
+    this.submissions = submissionsOf(this.frozenCommands, parts.sequence.commands.length, parts.device.traits);
     this.uploads = parts.uploads;
     this.ring = parts.ring;
     this.rangeOf = parts.rangeOf;
@@ -183,7 +186,9 @@ export class Program<Name extends string = string> {
     this.device.check();
     const staged = this.plan.staged.map(({ name }) => name);
     this.write(feeds, staged);
-    const encoder = this.device.gpu.createCommandEncoder();
+    const { gpu } = this.device;
+    const [head, ...tail] = this.submissions;
+    let encoder = gpu.createCommandEncoder();
     let upload;
     try {
       upload = this.uploads.record(encoder, staged.map((name) => feeds[name]));
@@ -191,11 +196,14 @@ export class Program<Name extends string = string> {
       // A device that is being lost takes its mapped memory along before it says so.
       return this.device.wait(Promise.reject(error as Error));
     }
-    const pass = encoder.beginComputePass();
-    this.sequence.record(pass, this.frozenCommands);
-    pass.end();
+    this.record(encoder, head);
+    for (const part of tail) {
+      gpu.queue.submit([encoder.finish()]);
+      encoder = gpu.createCommandEncoder();
+      this.record(encoder, part);
+    }
     const slot = this.ring.record(encoder);
-    this.device.gpu.queue.submit([encoder.finish()]);
+    gpu.queue.submit([encoder.finish()]);
     this.uploads.reclaim(upload);
     const results = this.ring.read(slot).then((bytes) => Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(bytes[index], type, length)])) as Results<Name>);
     // Whoever asked may not have begun to wait when the device fails.
@@ -251,6 +259,12 @@ export class Program<Name extends string = string> {
   }
 
   /** Checks the feeds and writes the inputs, but for those that are staged. @throws ShapeError where they do not fit */
+  private record(encoder: GPUCommandEncoder, [first, last]: readonly [number, number]): void {
+    const pass = encoder.beginComputePass();
+    this.sequence.record(pass, first, last);
+    pass.end();
+  }
+
   private write(feeds: Feeds, staged: readonly string[] = []): void {
     for (const [name, { tensor, buffer }] of this.inputs) {
       const values = feeds[name];
