@@ -186,8 +186,10 @@ const TILES: readonly Tile[] = [
 ];
 /** One row of the stem's taps, 7 pixels of 4 channels, and nothing wasted. */
 const STEM_TILE: Tile = { rows: 28, columns: 64, depth: 32, rowsEach: 4, columnsEach: 8 };
-/** Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length. */
+/** Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length; and many, where their parts are small beside x and dy. */
 const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
+const MANY_WORKGROUPS = 16 * ASSUMED_COMPUTE_UNITS;
+const SMALL_SHARE = 1 / 5;
 
 /** The variants by tiles, where four channels can be loaded at once. @param element type of x and dy */
 export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, element: FloatType = 'f32'): KernelCall[] {
@@ -200,7 +202,10 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
     const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
     const tiles = columnTiles * rowTiles;
     const steps = ceilDivide(pixels, tile.depth);
-    const wanted = ceilDivide(steps, chooseSplits(tiles, steps, WANTED_WORKGROUPS, 64 / tile.depth)) * tile.depth;
+    const fewestSteps = 64 / tile.depth;
+    const cheapSplits = (SMALL_SHARE * elementBytes(element) * (sizes.x + sizes.y)) / (2 * 4 * sizes.w);
+    const wantedWorkgroups = Math.min(MANY_WORKGROUPS, Math.max(WANTED_WORKGROUPS, (tiles * cheapSplits) / 2));
+    const wanted = ceilDivide(steps, chooseSplits(tiles, steps, wantedWorkgroups, fewestSteps)) * tile.depth;
     const pixelsPerSplit = splitPixels(shape, wanted, element);
     const splits = ceilDivide(pixels, pixelsPerSplit);
     const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
