@@ -76,7 +76,7 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
 const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4 });
 
 /** What convolution_tiled.wgsl is composed with. */
-export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [shaders.convolution_axis, sumsOfRows(rowsEach, columnsEach / 4)];
+export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [shaders.convolution_axis, sumsOfRows(rowsEach, columnsEach / 4, ['storeRow', 'countRow'])];
 
 /** What bringing a step into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded by a vector. */
 function staging(tile: Tile, pointwise: boolean, forward: boolean): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> {
@@ -96,12 +96,15 @@ export const pointwiseStaging = (tile: Tile): Pick<TiledProduct, 'stagingOperati
 function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
   const { shape, forward, element, target } = gather;
   const pointwise = isPointwise(shape);
+  // Of each phase, the taps of a row are a run of so many numbers.
+  const isWhole = tapsOfPhases(shape, 1, gather.phases[1]).every((taps) => (taps * gather.sourceChannels) % tile.depth === 0);
+  const isInside = pointwise || (forward && shape.padding.every((size) => size === 0));
   return productCall(gather, tile, traits, {
     name: lanes > 0 ? 'subgroup' : 'tiled',
     shader: (whole): Code => {
       const UNROLLED = traits.kind === 'gpu';
       if (lanes > 0) return { shader: shaders.convolution_subgroup, libraries: [shaders.convolution_axis], features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
-      const constants = { Scalar: element, Target: whole ? target : 'f32', BATCHED: false, ...tileConstants(tile), UNROLLED };
+      const constants = { WHOLE: isWhole, INSIDE: isInside, Scalar: element, Target: whole ? target : 'f32', BATCHED: false, ...tileConstants(tile), UNROLLED };
       return { shader: shaders.convolution_tiled, libraries: tileLibraries(tile), features: element === 'f16' ? ['f16'] : [], constants };
     },
     ...staging(tile, pointwise, forward),

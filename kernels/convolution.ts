@@ -249,6 +249,8 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 4, width: 5, inputChannels: 200, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 6, height: 3, width: 5, inputChannels: 148, outputChannels: 128, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 4, height: 1, width: 17, inputChannels: 276, outputChannels: 72, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // Whole steps, in which no end is looked for.
+    { batch: 1, height: 5, width: 6, inputChannels: 32, outputChannels: 20, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
     // Across the edges of each tile of workgroup memory, with reductions long enough to be split.
     { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },

@@ -1,7 +1,7 @@
 import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionProblem, type ConvolutionShape } from './convolution.ts';
 import { withUnits } from './convolution-matrix.ts';
 import { convolutionDataGradient } from './convolution_data_gradient.ts';
-import { callsWithStatistics, convolutionStatistics, expectedWithStatistics, type ConvolutionStatisticsProblem } from './convolution_statistics.ts';
+import { callsWithStatistics, convolutionStatistics, expectedWithStatistics, WHOLE_STEPS, type ConvolutionStatisticsProblem } from './convolution_statistics.ts';
 import { convolutionWeightGradient, vectorTiles } from './convolution_weight_gradient.ts';
 import type { Cost, Kernel } from './kernel.ts';
 import { whenStored } from './storage-type.ts';
@@ -43,6 +43,10 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
     { ...STRIDED_PARTS, epilogue: { residual: true, relu: true } },
     { ...STRIDED_PARTS, epilogue: { residual: false, relu: false } },
     { ...POINTWISE_PARTS, epilogue: { residual: false, relu: true } },
+    // Whole steps, in which no end is looked for.
+    { batch: 1, height: 5, width: 6, inputChannels: 32, outputChannels: 20, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    { ...POINTWISE_PARTS, inputChannels: 512 },
+    { batch: 1, height: 5, width: 7, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
   ],
   miniature,
 };
@@ -61,6 +65,7 @@ export const convolutionStatisticsF16: Kernel<ConvolutionStatisticsProblem> = {
     { batch: 2, height: 9, width: 15, inputChannels: 8, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-3 },
     { ...POINTWISE_PARTS, epsilon: 1e-5 },
     { ...STRIDED_PARTS, epsilon: 1e-5 },
+    ...WHOLE_STEPS,
   ],
   miniature,
 };
@@ -79,6 +84,8 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
     { batch: 1, height: 9, width: 15, inputChannels: 68, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 5, width: 6, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // In parts of whole steps.
+    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     // Widened, in blocks that divide the channels and look at no bounds.
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 192, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 1, height: 5, width: 7, inputChannels: 64, outputChannels: 256, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
@@ -106,6 +113,8 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     { batch: 2, height: 17, width: 19, inputChannels: 36, outputChannels: 20, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 1, height: 17, width: 19, inputChannels: 36, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // The stem, of a number of pixels that whole steps divide.
+    { batch: 4, height: 16, width: 16, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
     // By matrix units in parts: more than 512 pixels, a multiple of four.
     { batch: 4, height: 12, width: 12, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     // Widened, in tiles that look at no bounds: an odd number of pixels and even ones, in splits too.

@@ -130,6 +130,14 @@ export function callsWithStatistics(problem: ConvolutionStatisticsProblem, trait
 /** y, given how far the device's may be from it, and what its statistics must then be. */
 export const expectedWithStatistics = (y: Expected, problem: ConvolutionStatisticsProblem): Readonly<Record<string, Expected>> => ({ y, ...expectedStatistics(y, matrixOf(problem)) });
 
+/** In tiles that look for no end of a step: whole, of each depth of a step, then in parts. */
+export const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
+  { batch: 1, height: 5, width: 7, inputChannels: 16, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-5 },
+  { batch: 1, height: 5, width: 7, inputChannels: 32, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-5 },
+  { batch: 1, height: 3, width: 5, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
+  { batch: 1, height: 5, width: 7, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epsilon: 1e-5 },
+];
+
 /**
  * y = x * w, and mean, inverse deviation (from the biased variance and epsilon) and unbiased variance of each channel of y: all
  * of batch normalisation in training but its last pass, which is `normalize`.
@@ -152,6 +160,7 @@ export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
     { batch: 2, height: 7, width: 5, inputChannels: 13, outputChannels: 17, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
     { batch: 1, height: 5, width: 6, inputChannels: 268, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
     { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
+    ...WHOLE_STEPS,
   ],
   miniature,
 };

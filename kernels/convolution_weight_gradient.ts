@@ -213,9 +213,9 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
     return {
       ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
         shader: shaders.convolution_weight_gradient_tiled,
-        libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4)],
+        libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4, ['storeRow'])],
         features: element === 'f16' ? ['f16'] : [],
-        constants: { Scalar: element, POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
+        constants: { EVEN: pixelsPerSplit % tile.depth === 0 && pixels % tile.depth === 0, INSIDE: shape.padding.every((size) => size === 0), Scalar: element, POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
         parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
         operands: ['x', 'dy', share.parts],
         workgroups: [columnTiles, rowTiles, share.splits],

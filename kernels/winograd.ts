@@ -220,11 +220,12 @@ function tiledScheme(tile: ConvolutionTile, traits: AdapterTraits): ProductSchem
     columnMultiple: 4,
     blocked: false,
     dispatch: (sizes) => {
+      const whole = sizes.depth % tile.depth === 0;
       const [x, y] = foldGrid(grid(sizes), traits.maxWorkgroupsPerDimension);
       return {
         shader: shaders.convolution_tiled,
         libraries: tileLibraries(tile),
-        constants: { ...NO_EPILOGUE, POINTWISE: true, Scalar: 'f32', Target: 'f32', BATCHED: true, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
+        constants: { ...NO_EPILOGUE, POINTWISE: true, WHOLE: whole, INSIDE: true, Scalar: 'f32', Target: 'f32', BATCHED: true, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
         parameters: [1, sizes.rows, 1, sizes.depth, sizes.rows, 1, sizes.columns, 1, 1, 1, 1, 0, 0, steps(sizes.depth), tile.depth / 4],
         operands: [...FACTORS, 'scale', 'shift', 'residual'],
         workgroups: [x, y, sizes.batch],

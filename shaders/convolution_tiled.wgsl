@@ -26,7 +26,7 @@
 // Libraries: convolution_axis.wgsl, and the sums of `sumsOfRows` (kernels/register-sums.ts).
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations; see `workgroupBytes` in kernels/tiles.ts.
 // Needs: source and destination channels in multiples of four.
-// Constants: Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
+// Constants: WHOLE, whether the taps of each row are a multiple of DEPTH numbers; INSIDE, whether no tap is outside the source; Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
 //   it is a part (sums, scale and shift are f32 always); DATA_GRADIENT, AFFINE, RESIDUAL, RELU; POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic);
 //   BATCHED (with POINTWISE, without DATA_GRADIENT and epilogue); TILE_ROWS, TILE_COLUMNS, DEPTH, ROWS, COLUMNS (multiples of four except ROWS);
 //   UNROLLED: whether the compiler may see the depth of the inner loop (on lavapipe that multiplies the time it takes).
@@ -89,6 +89,16 @@ struct Run {
   last: i32,
 }
 
+// Invocations that find no vector of a step left stage the last one again, and what lies behind the last pixel or column is read as these:
+// their sums are not stored. So only what a step must count as zero is looked for, and where all is there nothing is.
+fn sourceVectorOf(slot: u32, lane: u32) -> u32 {
+  return select(min(lane + slot * INVOCATIONS, SOURCE_VECTORS - 1u), lane + slot * INVOCATIONS, SOURCE_VECTORS % INVOCATIONS == 0u);
+}
+
+fn weightBlockOf(slot: u32, lane: u32) -> u32 {
+  return select(min(lane + slot * INVOCATIONS, WEIGHT_BLOCKS - 1u), lane + slot * INVOCATIONS, WEIGHT_BLOCKS % INVOCATIONS == 0u);
+}
+
 var<private> runs: array<Run, SOURCE_SLOTS>;
 var<private> stagedSource: array<vec4<Scalar>, SOURCE_SLOTS>;
 var<private> stagedWeights: array<vec4<Scalar>, 4u * WEIGHT_SLOTS>;
@@ -101,23 +111,22 @@ fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
   let columnVectors = parameters.destinationChannels / 4u;
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
     let run = runs[slot];
-    let offset = i32(start + (lane + slot * INVOCATIONS) % DEPTH_VECTORS);
-    var index = run.base + offset;
-    var inside = offset >= run.first && offset < run.last;
-    if (!POINTWISE) {
+    let offset = i32(start + sourceVectorOf(slot, lane) % DEPTH_VECTORS);
+    let index = u32(run.base + offset + select(i32(tapRow * parameters.sourceWidth * channelVectors), 0, POINTWISE));
+    if (WHOLE && INSIDE) {
+      stagedSource[slot] = source[index];
+    } else {
       let row = run.row + i32(tapRow);
-      inside = inside && row >= 0 && row < i32(parameters.sourceHeight);
-      index += i32(tapRow * parameters.sourceWidth * channelVectors);
+      let inside = offset < run.last && (INSIDE || (offset >= run.first && row >= 0 && row < i32(parameters.sourceHeight)));
+      stagedSource[slot] = select(vec4<Scalar>(), source[select(0u, index, inside)], inside);
     }
-    stagedSource[slot] = select(vec4<Scalar>(), source[u32(select(0, index, inside))], inside);
   }
   let kernelRow = y.firstTap + i32(tapRow) * y.tapStep;
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
     // Neighbouring invocations follow the weights in memory.
-    let block = lane + slot * INVOCATIONS;
+    let block = weightBlockOf(slot, lane);
     let offset = start + select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
-    let column = tile.firstColumnVector + select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
-    let inside = block < WEIGHT_BLOCKS && offset < x.taps * channelVectors && column < columnVectors;
+    let column = min(tile.firstColumnVector + select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT), columnVectors - 1u);
     var index: u32;
     var stride: u32;
     if (DATA_GRADIENT) {
@@ -131,7 +140,12 @@ fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
       stride = columnVectors;
     }
     for (var i = 0u; i < 4u; i++) {
-      stagedWeights[4u * slot + i] = select(vec4<Scalar>(), weights[select(0u, index + i * stride, inside)], inside);
+      if (WHOLE) {
+        stagedWeights[4u * slot + i] = weights[index + i * stride];
+      } else {
+        let inside = offset < x.taps * channelVectors;
+        stagedWeights[4u * slot + i] = select(vec4<Scalar>(), weights[select(0u, index + i * stride, inside)], inside);
+      }
     }
   }
 }
@@ -212,8 +226,7 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
   let runVectors = x.taps * p.sourceChannels / 4u;
 
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
-    let vector = lane + slot * INVOCATIONS;
-    let pixel = tile.firstPixel + vector / DEPTH_VECTORS;
+    let pixel = min(tile.firstPixel + sourceVectorOf(slot, lane) / DEPTH_VECTORS, tile.pixels - 1u);
     var run: Run;
     if (POINTWISE) {
       run = Run(i32(pixel + firstBatchedPixel(tile)) * channelVectors, 0, 0, channelVectors);
@@ -223,9 +236,6 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
       let column = x.origin + i32(pixel % x.pixels) * x.stride;
       let base = ((image * i32(p.sourceHeight) + row) * i32(p.sourceWidth) + column) * channelVectors;
       run = Run(base, row, -column * channelVectors, min(i32(runVectors), (i32(p.sourceWidth) - column) * channelVectors));
-    }
-    if (vector >= SOURCE_VECTORS || pixel >= tile.pixels) {
-      run.last = run.first;
     }
     runs[slot] = run;
   }
@@ -265,48 +275,89 @@ fn destinationPixelOf(pixel: u32, y: Axis, x: Axis) -> u32 {
   return (image * parameters.destinationHeight + placeY) * parameters.destinationWidth + placeX;
 }
 
+// An invocation's part of a tile.
+struct Place {
+  tile: Tile,
+  rowLane: u32,
+  columnLane: u32,
+}
+
+fn pixelOf(row: u32, place: Place) -> u32 {
+  return place.tile.firstPixel + place.rowLane + row * ROW_LANES;
+}
+
+fn columnOf(columnVector: u32, place: Place) -> u32 {
+  return place.tile.firstColumnVector + place.columnLane + columnVector * COLUMN_LANES;
+}
+
+var<private> factors: array<vec4f, COLUMN_VECTORS>;
+var<private> offsets: array<vec4f, COLUMN_VECTORS>;
+
+fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
+  let p = parameters;
+  let pixel = pixelOf(row, place);
+  if (pixel >= place.tile.pixels) {
+    return;
+  }
+  let columnVectors = p.destinationChannels / 4u;
+  let part = place.tile.split * p.batch * p.destinationHeight * p.destinationWidth;
+  let first = (part + destinationPixelOf(pixel, place.tile.y, place.tile.x)) * columnVectors;
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    let column = columnOf(j, place);
+    if (column < columnVectors) {
+      var value = values[j];
+      if (AFFINE) {
+        value = fma(value, factors[j], offsets[j]);
+      }
+      if (RESIDUAL) {
+        value += vec4f(residual[first + column]);
+      }
+      if (RELU) {
+        value = max(value, vec4f());
+      }
+      destination[first + column] = vec4<Target>(value);
+    }
+  }
+}
+
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let p = parameters;
   let tile = tileOf(group, grid.x);
   if (tile.firstPixel >= tile.pixels) {
     return;
   }
-  let rowLane = lane / COLUMN_LANES;
-  let columnLane = lane % COLUMN_LANES;
-  sumTile(tile, rowLane, columnLane, lane);
-
-  let columnVectors = p.destinationChannels / 4u;
-  let part = tile.split * p.batch * p.destinationHeight * p.destinationWidth;
-  var factors: array<vec4f, COLUMN_VECTORS>;
-  var offsets: array<vec4f, COLUMN_VECTORS>;
+  let place = Place(tile, lane / COLUMN_LANES, lane % COLUMN_LANES);
+  sumTile(tile, place.rowLane, place.columnLane, lane);
   if (AFFINE) {
     for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      let column = min(tile.firstColumnVector + columnLane + j * COLUMN_LANES, columnVectors - 1u);
+      let column = min(columnOf(j, place), parameters.destinationChannels / 4u - 1u);
       factors[j] = scale[column];
       offsets[j] = shift[column];
     }
   }
-  for (var r = 0u; r < ROWS; r++) {
-    let pixel = tile.firstPixel + rowLane + r * ROW_LANES;
-    let destinationPixel = destinationPixelOf(pixel, tile.y, tile.x);
-    for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
-      if (pixel < tile.pixels && column < columnVectors) {
-        let index = (part + destinationPixel) * columnVectors + column;
-        var value = sumOf(r, j);
-        if (AFFINE) {
-          value = fma(value, factors[j], offsets[j]);
-        }
-        if (RESIDUAL) {
-          value += vec4f(residual[index]);
-        }
-        if (RELU) {
-          value = max(value, vec4f());
-        }
-        destination[index] = vec4<Target>(value);
-      }
+  storeRows(place);
+}
+
+// What the pixels are shifted by, and the sums and the sums of squares of what is left.
+var<private> shifts: array<vec4f, COLUMN_VECTORS>;
+var<private> totals: array<vec4f, COLUMN_VECTORS>;
+var<private> squares: array<vec4f, COLUMN_VECTORS>;
+
+fn countRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
+  let pixel = pixelOf(row, place);
+  if (pixel >= place.tile.pixels) {
+    return;
+  }
+  let columnVectors = parameters.destinationChannels / 4u;
+  let first = destinationPixelOf(pixel, place.tile.y, place.tile.x) * columnVectors;
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    let column = columnOf(j, place);
+    if (column < columnVectors) {
+      destination[first + column] = vec4<Target>(values[j]);
     }
+    let difference = values[j] - shifts[j];
+    totals[j] += difference;
+    squares[j] += difference * difference;
   }
 }
 
@@ -319,61 +370,45 @@ fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
   }
   let rowLane = lane / COLUMN_LANES;
   let columnLane = lane % COLUMN_LANES;
+  let place = Place(tile, rowLane, columnLane);
   sumTile(tile, rowLane, columnLane, lane);
-  let columnVectors = parameters.destinationChannels / 4u;
 
   workgroupBarrier();
   if (rowLane == 0u) {
+    let values = firstRow();
     for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      sourceTile[columnLane + j * COLUMN_LANES] = sumOf(0u, j);
+      sourceTile[columnLane + j * COLUMN_LANES] = values[j];
     }
   }
   workgroupBarrier();
-  var shifts: array<vec4f, COLUMN_VECTORS>;
-  var first: array<vec4f, COLUMN_VECTORS>;
-  var second: array<vec4f, COLUMN_VECTORS>;
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
     shifts[j] = sourceTile[columnLane + j * COLUMN_LANES];
   }
-  for (var r = 0u; r < ROWS; r++) {
-    let pixel = tile.firstPixel + rowLane + r * ROW_LANES;
-    if (pixel < tile.pixels) {
-      let row = destinationPixelOf(pixel, tile.y, tile.x) * columnVectors;
-      for (var j = 0u; j < COLUMN_VECTORS; j++) {
-        let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
-        let value = sumOf(r, j);
-        if (column < columnVectors) {
-          destination[row + column] = vec4<Target>(value);
-        }
-        let difference = value - shifts[j];
-        first[j] += difference;
-        second[j] += difference * difference;
-      }
-    }
-  }
+  countRows(place);
 
   workgroupBarrier();
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
-    let place = rowLane * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
-    sourceTile[place] = first[j];
-    weightTile[place] = second[j];
+    let summand = rowLane * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
+    sourceTile[summand] = totals[j];
+    weightTile[summand] = squares[j];
   }
   workgroupBarrier();
+  let columnVectors = parameters.destinationChannels / 4u;
   let count = f32(min(TILE_ROWS, tile.pixels - tile.firstPixel));
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
-    let column = tile.firstColumnVector + columnLane + j * COLUMN_LANES;
+    let column = columnOf(j, place);
     if (rowLane == 0u && column < columnVectors) {
-      var total = first[j];
-      var squares = second[j];
+      var total = totals[j];
+      var squared = squares[j];
       for (var other = 1u; other < ROW_LANES; other++) {
-        let place = other * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
-        total += sourceTile[place];
-        squares += weightTile[place];
+        let summand = other * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
+        total += sourceTile[summand];
+        squared += weightTile[summand];
       }
       let shiftedMean = total / count;
-      let place = 2u * (tile.firstPixel / TILE_ROWS) * columnVectors + column;
-      blockPartials[place] = shifts[j] + shiftedMean;
-      blockPartials[place + columnVectors] = squares - total * shiftedMean;
+      let partial = 2u * (tile.firstPixel / TILE_ROWS) * columnVectors + column;
+      blockPartials[partial] = shifts[j] + shiftedMean;
+      blockPartials[partial + columnVectors] = squared - total * shiftedMean;
     }
   }
 }

@@ -13,7 +13,7 @@
 // Libraries: the sums of `sumsOfRowVectors` (kernels/register-sums.ts).
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations, 4 * DEPTH * (TILE_ROWS + TILE_COLUMNS) bytes.
 // Needs: input and output channels in multiples of four.
-// Constants: Scalar, the type of x and dy, f32 or f16 (sums and parts are f32 always); POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
+// Constants: EVEN, whether all splits are of a multiple of DEPTH pixels; INSIDE, whether there is no padding; Scalar, the type of x and dy, f32 or f16 (sums and parts are f32 always); POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
 //   multiples of four), DEPTH; UNROLLED: whether the compiler may see the depth of the inner loop.
 
 struct Parameters {
@@ -60,47 +60,68 @@ var<workgroup> dyTile: array<vec4f, DY_VECTORS>;
 var<private> stagedX: array<vec4<Scalar>, X_SLOTS>;
 var<private> stagedDy: array<vec4<Scalar>, DY_SLOTS>;
 // Where the output pixel of each staged vector of x is; counting on is cheaper than dividing at each step.
-struct Place {
+struct PixelPlace {
   image: u32,
   y: u32,
   x: u32,
 }
-var<private> places: array<Place, X_SLOTS>;
+var<private> places: array<PixelPlace, X_SLOTS>;
+
+// Invocations that find no vector of a step left stage the last one again, and what lies behind the last row or column is read as these: their
+// sums are not stored. So only what a step must count as zero is looked for, and where all is there nothing is.
+fn xVectorOf(slot: u32, lane: u32) -> u32 {
+  return select(min(lane + slot * INVOCATIONS, X_VECTORS - 1u), lane + slot * INVOCATIONS, X_VECTORS % INVOCATIONS == 0u);
+}
+
+fn dyVectorOf(slot: u32, lane: u32) -> u32 {
+  return select(min(lane + slot * INVOCATIONS, DY_VECTORS - 1u), lane + slot * INVOCATIONS, DY_VECTORS % INVOCATIONS == 0u);
+}
 
 // Global memory to registers: DEPTH pixels from `start` on; then the places move on by DEPTH pixels.
-fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstColumnVector: u32, advance: Place, lane: u32) {
+fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstColumnVector: u32, advance: PixelPlace, lane: u32) {
   let p = parameters;
   let channelVectors = i32(p.inputChannels / 4u);
   let runVectors = i32(p.kernelWidth) * channelVectors;
   for (var slot = 0u; slot < X_SLOTS; slot++) {
-    let vector = lane + slot * INVOCATIONS;
+    let vector = xVectorOf(slot, lane);
     let pixel = start + vector / TILE_ROW_VECTORS;
-    let offset = i32(firstRowVector + vector % TILE_ROW_VECTORS);
-    var inside = pixel < lastPixel && offset < runVectors;
+    let offset = min(i32(firstRowVector + vector % TILE_ROW_VECTORS), runVectors - 1);
+    var inside = EVEN || pixel < lastPixel;
     var index = i32(pixel) * channelVectors + offset;
     if (!POINTWISE) {
       let place = places[slot];
       let sourceY = i32(place.y * p.strideY + kernelRow) - i32(p.paddingY);
       let sourceX = i32(place.x * p.strideX) - i32(p.paddingX);
-      inside = inside && sourceY >= 0 && sourceY < i32(p.height)
-        && offset >= -sourceX * channelVectors && offset < (i32(p.width) - sourceX) * channelVectors;
+      if (!INSIDE) {
+        inside = inside && sourceY >= 0 && sourceY < i32(p.height)
+          && offset >= -sourceX * channelVectors && offset < (i32(p.width) - sourceX) * channelVectors;
+      }
       index = ((i32(place.image * p.height) + sourceY) * i32(p.width) + sourceX) * channelVectors + offset;
 
       let right = place.x + advance.x;
       let carryX = u32(right >= p.outputWidth);
       let down = place.y + advance.y + carryX;
       let carryY = u32(down >= p.outputHeight);
-      places[slot] = Place(place.image + advance.image + carryY, down - carryY * p.outputHeight, right - carryX * p.outputWidth);
+      places[slot] = PixelPlace(place.image + advance.image + carryY, down - carryY * p.outputHeight, right - carryX * p.outputWidth);
     }
-    stagedX[slot] = select(vec4<Scalar>(), x[u32(select(0, index, inside))], inside);
+    if (EVEN && INSIDE) {
+      stagedX[slot] = x[u32(index)];
+    } else {
+      stagedX[slot] = select(vec4<Scalar>(), x[u32(select(0, index, inside))], inside);
+    }
   }
   let columnVectors = p.outputChannels / 4u;
   for (var slot = 0u; slot < DY_SLOTS; slot++) {
-    let vector = lane + slot * INVOCATIONS;
+    let vector = dyVectorOf(slot, lane);
     let pixel = start + vector / TILE_COLUMN_VECTORS;
-    let column = firstColumnVector + vector % TILE_COLUMN_VECTORS;
-    let inside = pixel < lastPixel && column < columnVectors;
-    stagedDy[slot] = select(vec4<Scalar>(), dy[select(0u, pixel * columnVectors + column, inside)], inside);
+    let column = min(firstColumnVector + vector % TILE_COLUMN_VECTORS, columnVectors - 1u);
+    let index = pixel * columnVectors + column;
+    if (EVEN) {
+      stagedDy[slot] = dy[index];
+    } else {
+      let inside = pixel < lastPixel;
+      stagedDy[slot] = select(vec4<Scalar>(), dy[select(0u, index, inside)], inside);
+    }
   }
 }
 
@@ -135,6 +156,29 @@ fn multiply(rowLane: u32, columnLane: u32) {
   }
 }
 
+// Where the sums of an invocation go: its first vectors of rows and columns, and the row of the kernels of all parts.
+struct Place {
+  rowVector: u32,
+  columnVector: u32,
+  kernelRow: u32,
+}
+
+fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
+  let runVectors = parameters.kernelWidth * parameters.inputChannels / 4u;
+  let columnVectors = parameters.outputChannels / 4u;
+  let rowVector = place.rowVector + row / 4u * ROW_LANES;
+  if (rowVector >= runVectors) {
+    return;
+  }
+  let first = (4u * (place.kernelRow * runVectors + rowVector) + row % 4u) * columnVectors;
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    let column = place.columnVector + j * COLUMN_LANES;
+    if (column < columnVectors) {
+      parts[first + column] = values[j];
+    }
+  }
+}
+
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = parameters;
@@ -148,10 +192,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let lastPixel = min(firstPixel + p.pixelsPerSplit, p.batch * imagePixels);
 
   for (var slot = 0u; slot < X_SLOTS; slot++) {
-    let pixel = firstPixel + (lane + slot * INVOCATIONS) / TILE_ROW_VECTORS;
-    places[slot] = Place(pixel / imagePixels, (pixel / p.outputWidth) % p.outputHeight, pixel % p.outputWidth);
+    let pixel = firstPixel + xVectorOf(slot, lane) / TILE_ROW_VECTORS;
+    places[slot] = PixelPlace(pixel / imagePixels, (pixel / p.outputWidth) % p.outputHeight, pixel % p.outputWidth);
   }
-  let advance = Place(DEPTH / imagePixels, (DEPTH / p.outputWidth) % p.outputHeight, DEPTH % p.outputWidth);
+  let advance = PixelPlace(DEPTH / imagePixels, (DEPTH / p.outputWidth) % p.outputHeight, DEPTH % p.outputWidth);
 
   let rowLane = lane / COLUMN_LANES;
   let columnLane = lane % COLUMN_LANES;
@@ -170,18 +214,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
 
-  let columnVectors = p.outputChannels / 4u;
-  let partRows = p.kernelHeight * p.kernelWidth * p.inputChannels;
-  for (var i = 0u; i < ROW_VECTORS; i++) {
-    let rowVector = firstRowVector + rowLane + i * ROW_LANES;
-    for (var r = 0u; r < 4u; r++) {
-      let row = group.z * partRows + 4u * (kernelRow * runVectors + rowVector) + r;
-      for (var j = 0u; j < COLUMN_VECTORS; j++) {
-        let column = firstColumnVector + columnLane + j * COLUMN_LANES;
-        if (rowVector < runVectors && column < columnVectors) {
-          parts[row * columnVectors + column] = sumOf(4u * i + r, j);
-        }
-      }
-    }
-  }
+  storeRows(Place(firstRowVector + rowLane, firstColumnVector + columnLane, group.z * p.kernelHeight + kernelRow));
 }
