@@ -38,7 +38,9 @@ export interface ModelResult extends Configuration {
   readonly peakBytes: number;
 }
 
+/** Runs before the first that is timed; and on a GPU milliseconds, since one that was idle has a low clock for some 300 ms. */
 const WARM_UP = 2;
+const GPU_WARM_UP = 600;
 
 const { pass, batch, size, precision, tuned, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & Limits;
 const device = await openDevice();
@@ -52,6 +54,8 @@ const timed = async <Result>(work: () => Promise<Result>): Promise<[number, Resu
 const [compileTime, program] = await timed(compile);
 const [firstStep] = await timed(() => program.run(feeds));
 for (let i = 1; i < WARM_UP; i++) await program.run(feeds);
+const warm = performance.now() + (device.traits.kind === 'gpu' ? GPU_WARM_UP : 0);
+while (performance.now() < warm) await program.run(feeds);
 
 const samples: number[] = [];
 const hostSamples: number[] = [];

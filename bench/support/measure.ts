@@ -30,7 +30,7 @@ export interface Result {
 }
 
 /** Milliseconds until a GPU that was idle has its full clock. */
-const GPU_WARM_UP = 100;
+const GPU_WARM_UP = 400;
 
 export interface MeasureOptions {
   /** A tuner's; otherwise a program takes what each kernel prefers. */

@@ -38,7 +38,7 @@ export async function resnet50Program(device: Device, pass: Pass, { batch, size 
   const images = cast(input('images', [batch, size, size, 4]), precision);
   if (pass === 'infer') {
     const { logits } = network.apply(images, 'eval');
-    return { storage, feeds: { images: pixels }, compile: () => Program.compile(storage, { outputs: { logits } }) };
+    return { storage, feeds: { images: pixels }, compile: () => Program.compile(storage, { outputs: { logits }, frozen: true }) };
   }
   const { logits, batchStatistics } = network.apply(images, 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));

@@ -27,7 +27,7 @@ export interface Timing {
 const SAMPLE_MILLISECONDS = 20;
 const MOST_RUNS = 4096;
 /** A GPU that was idle lowers its clock, and whoever is timed first would pay for its rise. */
-const WARM_UP_MILLISECONDS = 100;
+const WARM_UP_MILLISECONDS = 300;
 /** With fewer samples a median says nothing. */
 const FEWEST_ROUNDS = 3;
 /** A variant this many times slower than the best is not sampled any further; by a single run, less is certain. */
