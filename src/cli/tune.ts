@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { AdapterTraits } from '../gpu/dispatch.ts';
 import { questionKey, type Question } from '../autodiff/choices.ts';
 import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
@@ -38,7 +39,7 @@ export const tuneCommand = defineCommand({
     await ensureAdapter(adapter);
     const device = await openDevice(adapter);
     try {
-      const questions = questionsOfAll(device, await workloadsFor(workload, shape));
+      const questions = questionsOfAll(device, await workloadsFor(workload, shape, device.traits));
       note(`${device.description.device}: ${questions.length} problems, ${questions.filter(({ calls }) => calls.length > 1).length} with a choice of variants`);
       // What was shipped must not stand in for what is found here.
       const tuner = await openTuner(device, { tune: effort, deterministic: false }, { tables: [], ...(limit !== undefined && { limit: 1000 * limit }) });
@@ -54,10 +55,11 @@ export const tuneCommand = defineCommand({
   },
 });
 
-async function workloadsFor(name: 'training' | 'inference' | 'demo' | 'known', shape: { readonly batch: number; readonly size: number; readonly width: number }): Promise<readonly Workload[]> {
+async function workloadsFor(name: 'training' | 'inference' | 'demo' | 'known', shape: { readonly batch: number; readonly size: number; readonly width: number }, { kind }: Pick<AdapterTraits, 'kind'>): Promise<readonly Workload[]> {
   if (name === 'training') return [classifierTraining(shape)];
   if (name === 'inference') return [classifierInference(shape)];
   if (name === 'demo') return demoWorkloads();
+  if (kind === 'gpu') return [classifierTraining({ batch: 32, size: 224, width: 1 }), classifierInference({ batch: 32, size: 224, width: 1 })];
   return [
     ...(await demoWorkloads()),
     classifierTraining({ batch: 16, size: 64, width: 1 }),
