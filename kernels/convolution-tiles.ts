@@ -67,10 +67,13 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
   const { sourceChannels, destinationChannels, shape, forward } = gather;
   if (sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
   const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
-  const calls = [...stem, ...TILES].map((tile) => tiledCall(gather, tile, traits));
+  const calls = [...stem, ...tilesFor(TILES, traits)].map((tile) => tiledCall(gather, tile, traits));
   if (traits.subgroupSize >= 4 && gather.element === 'f32') calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
   return calls.filter(({ product }) => product !== undefined && fits(product, traits));
 }
+
+/** A processor that calculates in software is offered the smaller ones alone: it is fast with none, and takes seconds to compile a large one. */
+export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): readonly Tile[] => (kind === 'cpu' ? tiles.filter(({ rows }) => rows <= 64) : tiles);
 
 /** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
 const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4 });

@@ -2,7 +2,7 @@ import { ALWAYS_BOUND, BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sl
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
 import { withUnits } from './convolution-matrix.ts';
-import { isPointwise } from './convolution-tiles.ts';
+import { isPointwise, tilesFor } from './convolution-tiles.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 import { sumsOfRowVectors } from './register-sums.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
@@ -197,7 +197,7 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
   const stem = shape.kernel[1] * shape.inputChannels === STEM_TILE.rows ? [STEM_TILE] : [];
-  return [...stem, ...TILES].map((tile): KernelCall => {
+  return [...stem, ...tilesFor(TILES, traits)].map((tile): KernelCall => {
     const columnTiles = ceilDivide(shape.outputChannels, tile.columns);
     const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
     const tiles = columnTiles * rowTiles;

@@ -46,10 +46,11 @@ const product: Rung<ConvolutionProblem> = {
   call: (problem, traits) => {
     const plain = plainCall(problem, traits);
     if (plain === undefined) return undefined;
+    // A 1x1 convolution of as many pixels as the product has rows.
     const { parameters = [], operands, workgroups } = plain.dispatches[PRODUCT];
-    const [rows, , columns] = parameters as readonly number[];
+    const [, rows, , depth, , , columns] = parameters as readonly number[];
     const [x, y] = foldGrid(ceilDivide(rows * columns, WORKGROUP_SIZE));
-    const dispatches = plain.dispatches.map((dispatch, index) => (index === PRODUCT ? { shader: ladderShader('winograd_2_product'), parameters, operands, workgroups: [x, y, workgroups[2]] as const } : dispatch));
+    const dispatches = plain.dispatches.map((dispatch, index) => (index === PRODUCT ? { shader: ladderShader('winograd_2_product'), parameters: [rows, depth, columns], operands: operands.slice(0, 3), workgroups: [x, y, workgroups[2]] as const } : dispatch));
     return { operands: plain.operands, dispatches, errorBound: plain.errorBound };
   },
 };

@@ -65,7 +65,8 @@ export async function sampleAlternating(contenders: readonly Contender[], { budg
   let hopeful = [...entries];
   for (let round = 0; round < maxRounds; round++) {
     if (round >= LEAST_ROUNDS && performance.now() >= end) break;
-    if (round > 0 && !keepAll) {
+    // Where a clock has to rise, the first round may still be of a low one.
+    if (round > (warmUp > 0 ? 1 : 0) && !keepAll) {
       const factor = round < LEAST_ROUNDS ? HOPELESS_AT_ONCE : HOPELESS;
       const best = Math.min(...hopeful.map(({ samples }) => Math.max(...samples)));
       hopeful = hopeful.filter(({ samples }) => Math.min(...samples) <= factor * best);
