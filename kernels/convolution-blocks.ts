@@ -25,8 +25,8 @@ const BLOCKS: readonly Block[] = [
 export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const lanes = traits.subgroupSize;
   if (lanes === 8) return worthwhileBlocks(gather, lanes).map((block) => stationaryCall(gather, block, lanes));
-  // SwiftShader's compiler takes minutes over the scalar form.
-  if (lanes === 4) return [...(hasVectors(gather) ? [stationaryCall(gather, narrowBlock(gather), lanes)] : []), interleavedCall(gather, lanes)];
+  // SwiftShader's compiler takes minutes over the scalar form: other numbers of channels are left to tiles.
+  if (lanes === 4 && hasVectors(gather)) return [stationaryCall(gather, narrowBlock(gather), lanes)];
   return [];
 }
 
@@ -116,33 +116,4 @@ function evenGroups(pixels: number, blocksPerGroup: number): number {
   let groups = ceilDivide(pixels, MOST);
   while ((groups * blocksPerGroup) % 4 !== 0 && ceilDivide(pixels, groups + 1) >= LEAST) groups++;
   return groups;
-}
-
-function interleavedCall({ shape, sourceChannels, destinationChannels, phases, pixels, byImages, flags, operands, order }: Gather, lanes: number): KernelCall {
-  const columns = destinationChannels <= 2 * lanes ? 2 : 4;
-  const columnGroups = ceilDivide(destinationChannels, lanes * columns);
-  const depth = interleavedDepth(ceilDivide(shape.kernel[1], phases[1]) * sourceChannels);
-  const pixelsPerGroup = Math.min(512, Math.max(32, ceilDivide(pixels * columnGroups, 16)));
-  return {
-    variant: `interleaved ${depth}x${lanes * columns}`,
-    operands,
-    dispatches: [
-      byImages((parameters, pixelsOfSlice) => ({
-        shader: shaders.convolution_interleaved,
-        libraries: [shaders.convolution_axis],
-        features: ['subgroups'],
-        constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-        parameters: [...parameters, pixelsPerGroup, depth],
-        operands: order,
-        workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup), columnGroups, phases[0] * phases[1]],
-      })),
-    ],
-  };
-}
-
-/** The depth that wastes the fewest multiply-adds on a run of this length, each chunk costing as much as some more for its overhead. */
-function interleavedDepth(runLength: number): number {
-  const CHUNK_OVERHEAD = 16;
-  const work = (depth: number): number => ceilDivide(runLength, depth) * (depth + CHUNK_OVERHEAD);
-  return [16, 32, 48, 64].reduce((best, depth) => (work(depth) < work(best) ? depth : best));
 }
