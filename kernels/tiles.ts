@@ -58,7 +58,7 @@ export const tileConstants = (tile: Tile): Record<string, number> => ({
   COLUMNS: tile.columnsEach,
 });
 
-export const fits = ({ tile, workgroupBytes }: TiledProduct, traits: AdapterTraits): boolean =>
+export const fits = ({ tile, workgroupBytes }: Pick<TiledProduct, 'tile' | 'workgroupBytes'>, traits: AdapterTraits): boolean =>
   invocations(tile) <= traits.maxWorkgroupInvocations && workgroupBytes <= traits.maxWorkgroupStorageBytes;
 
 /** Compute units that a choice of tiles should keep busy: WebGPU does not tell how many a GPU has; large ones have 64 to 132. */

@@ -4,7 +4,7 @@ import { LARGE_TILE, MIDDLE_TILE, pointwiseStaging, SMALL_TILE, tileLibraries } 
 import { ASSUMED_GPU, fastestFirst, predict } from './cost-model.ts';
 import { EPSILON, sumError, type Cost, type KernelCall, type Operand, type Values } from './kernel.ts';
 import type { BlockStyle } from './row-blocks.ts';
-import { invocations, tileConstants, tileName, type Tile as ConvolutionTile, type TiledProduct } from './tiles.ts';
+import { fits, tileConstants, tileName, type Tile as ConvolutionTile, type TiledProduct } from './tiles.ts';
 
 /** A 3x3 convolution with stride 1 that gathers a source into a destination: x into y, or the gradient of y into that of x. */
 export interface WinogradProblem {
@@ -176,7 +176,7 @@ interface ProductSizes {
 function productSchemes({ source, destination }: WinogradProblem, traits: AdapterTraits): ProductScheme[] {
   const lanes = traits.subgroupSize;
   const stationary = lanes === 4 || lanes === 8 ? [stationaryScheme(lanes, source.channels, destination.channels)] : [];
-  const tiled = PRODUCT_TILES.filter((tile) => invocations(tile) <= traits.maxWorkgroupInvocations).map((tile) => tiledScheme(tile, traits));
+  const tiled = PRODUCT_TILES.filter((tile) => fits({ tile, ...pointwiseStaging(tile) }, traits)).map((tile) => tiledScheme(tile, traits));
   // A processor that calculates in software prefers its stack; a GPU prefers its workgroup memory.
   return traits.kind === 'cpu' ? [...stationary, ...tiled.slice(-1)] : tiled;
 }
