@@ -47,7 +47,7 @@ const narrowBlock = ({ shape: { kernel }, sourceChannels, destinationChannels }:
 export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean => kernel.every((size) => size === 1) && padding.every((size) => size === 0);
 
 /** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
-const isInside = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
+const isWhole = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
 
 function stationaryCall(gather: Gather, { depth, columns }: Block, lanes: number): KernelCall {
   const { shape, destinationChannels, phases, pixels, byImages, flags, operands, order } = gather;
@@ -64,7 +64,7 @@ function stationaryCall(gather: Gather, { depth, columns }: Block, lanes: number
         ...(byVectors
           ? {
               shader: shaders.convolution_stationary,
-              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, INSIDE: isInside(gather, depth), POINTWISE: isPointwise(shape) && isInside(gather, depth) },
+              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, INSIDE: hasOneTap(gather), WHOLE: isWhole(gather, depth), POINTWISE: isPointwise(shape) },
               parameters: [...parameters, pixelsPerGroup, depth],
             }
           : {
@@ -94,26 +94,38 @@ function worthwhileBlocks(gather: Gather, lanes: number): readonly Block[] {
   const VECTOR_ACCESS = 50;
   const ACCESS = 36;
   const BOUNDS = 120;
+  /** Where only the end of a chunk is looked at. */
+  const END = 20;
   const reductions = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) => tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * tapsX * sourceChannels));
   const chunks = (depth: number): number => reductions.reduce((sum, reduction) => sum + ceilDivide(reduction, depth), 0);
   const visit = ({ depth, columns }: Block): number =>
     depth * columns +
     (inVectors(gather, columns) ? VECTOR_ACCESS * (ceilDivide(depth, 4 * lanes) + columns / 2) : ACCESS * (depth / lanes + 2 * columns)) +
-    (isInside(gather, depth) ? 0 : BOUNDS);
+    (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? END : BOUNDS);
   // Phases without taps only store zeros, which costs all blocks the same.
   const work = (block: Block): number => chunks(block.depth) * ceilDivide(destinationChannels, lanes * block.columns) * visit(block);
-  const possible = BLOCKS.filter(({ depth, columns }) => depth <= 64 || inVectors(gather, columns));
+  // The last vectors of 100 have a load of their own, for which no one tap repays it that does not end with a chunk.
+  const possible = BLOCKS.filter(({ depth, columns }) => depth <= 64 || (inVectors(gather, columns) && (depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth))));
   // A deeper block must save a chunk.
   const useful = possible.filter((block) => !possible.some(({ depth, columns }) => columns === block.columns && depth < block.depth && chunks(depth) <= chunks(block.depth)));
   const least = Math.min(...useful.map(work));
   return useful.filter((block) => work(block) <= 1.4 * least).sort((a, b) => work(a) - work(b));
 }
 
-/** As few groups of pixels as a second-level cache allows, but in a grid that two or four processors can share evenly. */
+/**
+ * As few groups of pixels as a second-level cache allows, but in a grid that processors can share evenly: four, where that leaves a
+ * group enough pixels to repay filling its blocks, or else two.
+ */
 function evenGroups(pixels: number, blocksPerGroup: number): number {
   const MOST = 512;
-  const LEAST = 128;
-  let groups = ceilDivide(pixels, MOST);
-  while ((groups * blocksPerGroup) % 4 !== 0 && ceilDivide(pixels, groups + 1) >= LEAST) groups++;
-  return groups;
+  const fewest = ceilDivide(pixels, MOST);
+  for (const [processors, least] of [
+    [4, 256],
+    [2, 64],
+  ]) {
+    for (let groups = fewest; groups === fewest || pixels >= groups * least; groups++) {
+      if ((groups * blocksPerGroup) % processors === 0) return groups;
+    }
+  }
+  return fewest;
 }

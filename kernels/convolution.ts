@@ -3,7 +3,6 @@ import * as shaders from '../src/gpu/generated/shaders.ts';
 import { stationaryBlocks } from './convolution-blocks.ts';
 import { matrixTiles, withUnits } from './convolution-matrix.ts';
 import { vectorTiles, type Gather } from './convolution-tiles.ts';
-import { turnedProducts } from './convolution-turned.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from './kernel.ts';
 import { widened } from './widened.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
@@ -81,6 +80,8 @@ export type Direction = 'forward' | 'dataGradient';
  * The launches of a gather convolution over operands `source`, `weights`, `destination` (and scale, shift, residual for
  * the epilogue), the variant to prefer on this adapter first. convolution_data_gradient.ts runs them the other way;
  * convolution_f16.ts has all but scale and shift as 16-bit floats, and only the tiles can do that.
+ *
+ * @param ofDirection variants that one direction alone has, where a processor calculates in software
  */
 export function gatherCalls(
   shape: ConvolutionShape,
@@ -89,6 +90,7 @@ export function gatherCalls(
   traits: AdapterTraits,
   names: { readonly source: string; readonly destination: string },
   element: 'f32' | 'f16' = 'f32',
+  ofDirection: (gather: Gather, traits: AdapterTraits) => KernelCall[] = () => [],
 ): KernelCall[] {
   const sizes = operandSizes(shape);
   const [outputHeight, outputWidth] = outputSize(shape);
@@ -141,11 +143,11 @@ export function gatherCalls(
   const byVectors = withUnits(byLanes, byUnits, cost, traits);
   if (element === 'f16') {
     // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better widened than done without.
-    const direct = traits.kind === 'cpu' && byVectors.length > 0 ? gatherCalls(shape, direction, epilogue, traits, names).filter(({ errorBound }) => errorBound === undefined)[0] : undefined;
+    const direct = traits.kind === 'cpu' && byVectors.length > 0 ? gatherCalls(shape, direction, epilogue, traits, names, 'f32', ofDirection).filter(({ errorBound }) => errorBound === undefined)[0] : undefined;
     return [...(direct === undefined ? [] : [widened(direct, operands, traits)]), ...byVectors];
   }
   const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
-  const blocks = [...turnedProducts(gather, traits), ...stationaryBlocks(gather, traits)];
+  const blocks = [...ofDirection(gather, traits), ...stationaryBlocks(gather, traits)];
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
   if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
@@ -249,6 +251,10 @@ export const convolution: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 4, width: 5, inputChannels: 200, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 6, height: 3, width: 5, inputChannels: 148, outputChannels: 128, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 4, height: 1, width: 17, inputChannels: 276, outputChannels: 72, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // One tap whose channels end within a block of 96, plain, with strides and with an epilogue.
+    { batch: 1, height: 5, width: 7, inputChannels: 332, outputChannels: 332, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    { batch: 2, height: 5, width: 4, inputChannels: 332, outputChannels: 332, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 1, height: 3, width: 5, inputChannels: 332, outputChannels: 64, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: true, relu: true } },
     // Whole steps, in which no end is looked for.
     { batch: 1, height: 5, width: 6, inputChannels: 32, outputChannels: 20, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
     // Across the edges of each tile of workgroup memory, with reductions long enough to be split.

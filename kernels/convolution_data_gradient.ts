@@ -1,10 +1,16 @@
+import type { AdapterTraits, FloatType } from '../src/gpu/dispatch.ts';
 import { convolution, convolutionFlop, forEachProduct, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
-import { sumError, type Kernel } from './kernel.ts';
+import { turnedProducts } from './convolution-turned.ts';
+import { sumError, type Kernel, type KernelCall } from './kernel.ts';
+
+/** @param element type of dy, w and dx */
+export const dataGradientCalls = (shape: ConvolutionShape, traits: AdapterTraits, element: FloatType): KernelCall[] =>
+  gatherCalls(shape, 'dataGradient', undefined, traits, { source: 'dy', destination: 'dx' }, element, turnedProducts);
 
 /** dx of y = x * w: operands dy, w to dx. The gather of convolution.ts with source and destination exchanged. */
 export const convolutionDataGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_data_gradient',
-  calls: (shape, traits) => gatherCalls(shape, 'dataGradient', undefined, traits, { source: 'dy', destination: 'dx' }),
+  calls: (shape, traits) => dataGradientCalls(shape, traits, 'f32'),
   reference: (shape, { dy, w }) => {
     const { x: length } = operandSizes(shape);
     const value = new Float64Array(length);

@@ -1,6 +1,6 @@
 import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionProblem, type ConvolutionShape } from './convolution.ts';
 import { withUnits } from './convolution-matrix.ts';
-import { convolutionDataGradient } from './convolution_data_gradient.ts';
+import { convolutionDataGradient, dataGradientCalls } from './convolution_data_gradient.ts';
 import { callsWithStatistics, convolutionStatistics, expectedWithStatistics, WHOLE_STEPS, type ConvolutionStatisticsProblem } from './convolution_statistics.ts';
 import { convolutionWeightGradient, vectorTiles } from './convolution_weight_gradient.ts';
 import type { Cost, Kernel } from './kernel.ts';
@@ -47,6 +47,9 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
     { batch: 1, height: 5, width: 6, inputChannels: 32, outputChannels: 20, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
     { ...POINTWISE_PARTS, inputChannels: 512 },
     { batch: 1, height: 5, width: 7, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    // Channels that end within a block of 96.
+    { ...POINTWISE_PARTS, outputChannels: 64, epilogue: { residual: false, relu: true } },
+    { ...POINTWISE_PARTS, outputChannels: 64, stride: [2, 2], epilogue: { residual: false, relu: false } },
   ],
   miniature,
 };
@@ -65,6 +68,8 @@ export const convolutionStatisticsF16: Kernel<ConvolutionStatisticsProblem> = {
     { batch: 2, height: 9, width: 15, inputChannels: 8, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-3 },
     { ...POINTWISE_PARTS, epsilon: 1e-5 },
     { ...STRIDED_PARTS, epsilon: 1e-5 },
+    { ...POINTWISE_PARTS, outputChannels: 64, epsilon: 1e-5 },
+    { ...POINTWISE_PARTS, outputChannels: 64, stride: [2, 2], epsilon: 1e-5 },
     ...WHOLE_STEPS,
   ],
   miniature,
@@ -73,7 +78,7 @@ export const convolutionStatisticsF16: Kernel<ConvolutionStatisticsProblem> = {
 /** dx of y = x * w: operands dy, w to dx, all f16. */
 export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
   name: 'convolution_data_gradient_f16',
-  calls: (shape, traits) => (traits.f16 === true ? gatherCalls(shape, 'dataGradient', undefined, traits, { source: 'dy', destination: 'dx' }, 'f16') : []),
+  calls: (shape, traits) => (traits.f16 === true ? dataGradientCalls(shape, traits, 'f16') : []),
   reference: (shape, inputs) => ({ dx: whenStored(convolutionDataGradient.reference(shape, inputs).dx, HALF) }),
   cost: (shape) => {
     const { flop, bytes } = convolutionDataGradient.cost(shape);

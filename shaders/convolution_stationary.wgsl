@@ -26,8 +26,8 @@
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of four up to 16 * LANES;
-//   WIDE: a lane has two vectors of columns, not one; INSIDE: the kernel is 1x1 without padding, and DEPTH divides sourceChannels,
-//   so that nothing loaded lies outside; POINTWISE: INSIDE, and the kernel touches every pixel.
+//   WIDE: a lane has two vectors of columns, not one; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; WHOLE:
+//   INSIDE, and DEPTH divides sourceChannels; POINTWISE: INSIDE, and the kernel touches every pixel.
 
 struct Parameters {
   batch: u32,
@@ -123,12 +123,11 @@ var<private> rowVectors: i32;
 
 fn load(i: u32) {
   if (i < LOADS) {
-    if (INSIDE) {
-      values[i] = source[firstVector + offsets[i]];
-      return;
-    }
-    let inside = offsets[i] >= firstOffset && offsets[i] < lastOffset && runs[i] >= firstRun && runs[i] < lastRun;
-    values[i] = select(vec4f(), source[select(0, firstVector + runs[i] * rowVectors + offsets[i], inside)], inside);
+    // Behind the only run of an INSIDE kernel its beginning would follow once more.
+    let met = offsets[i] >= firstOffset && offsets[i] < lastOffset && runs[i] >= firstRun && runs[i] < lastRun;
+    let inside = WHOLE || select(met, runs[i] == 0, INSIDE);
+    let place = firstVector + offsets[i] + select(runs[i] * rowVectors, 0, INSIDE);
+    values[i] = select(vec4f(), source[select(0, place, INSIDE || inside)], inside);
   }
 }
 
@@ -159,7 +158,7 @@ fn accumulate(i: u32) {
 }
 
 fn weight(index: u32, inside: bool) -> vec4f {
-  if (INSIDE) {
+  if (WHOLE) {
     return weights[index];
   }
   return select(vec4f(), weights[select(0u, index, inside)], inside);
@@ -208,7 +207,7 @@ fn fill(element: u32, place: Place, rowStep: u32) {
 }
 
 // Adds a sum to what earlier chunks have left; the last chunk applies the epilogue.
-fn store(sum: vec4f, place: u32, column: u32, isFirst: bool, isLast: bool) {
+fn store(sum: vec4f, place: i32, column: u32, isFirst: bool, isLast: bool) {
   var value = sum;
   if (!isFirst) {
     value += destination[place];
@@ -256,13 +255,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     if (reduction > 0u) {
       for (var i = 0u; i < LOADS; i++) {
         let vector = first + i * LANES + lane;
-        if (INSIDE) {
-          // The last vectors may be beyond the chunk, where nobody uses them.
-          offsets[i] = i32(min(vector, run - 1u));
-        } else {
-          runs[i] = i32(vector / run);
-          offsets[i] = i32(vector % run);
-        }
+        runs[i] = i32(vector / run);
+        offsets[i] = i32(vector % run);
       }
       let rowStep = select(columns, channels, DATA_GRADIENT);
       if (INSIDE) {
@@ -275,7 +269,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
           let row = 4u * first + k;
           let lowPlace = select(row * columns + lowColumn, lowColumn * p.sourceChannels + row / 4u, DATA_GRADIENT);
           let highPlace = select(row * columns + highColumn, highColumn * p.sourceChannels + row / 4u, DATA_GRADIENT);
-          fill(k, Place(lowPlace, highPlace, true, true), rowStep);
+          let inside = row < p.sourceChannels;
+          fill(k, Place(lowPlace, highPlace, inside, inside), rowStep);
         }
       } else {
         var tapY = first / run;
@@ -317,26 +312,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       down = meeting(y, p.sourceHeight, first / run, last / run);
       visits = visits / imagePixels * (max(across.end, across.first) - across.first) * (max(down.end, down.first) - down.first);
     }
-    // In row-major order; counting on is cheaper than dividing at each.
-    var pixelX = across.first + firstPixel % x.pixels;
-    var pixelY = down.first + (firstPixel / x.pixels) % y.pixels;
-    var image = firstPixel / imagePixels;
+    // Pixels in row-major order. Of each, where its taps begin in the source, and its places in source and destination; these are
+    // counted on from pixel to pixel, from row to row and from image to image, which is cheaper than multiplying.
+    let width = i32(across.end - across.first);
+    let height = i32(down.end - down.first);
+    let row = vec2i(rowVectors, i32(p.destinationWidth * columns));
+    let image = vec2i(vec2u(p.sourceHeight, p.destinationHeight)) * row;
+    let pixelStep = vec2i(x.stride * i32(channels), i32(x.step * columns));
+    let rowStep = vec2i(y.stride, i32(y.step)) * row - (width - 1) * pixelStep;
+    let imageStep = image - (height - 1) * vec2i(y.stride, i32(y.step)) * row - (width - 1) * pixelStep;
+    let pixelX = across.first + firstPixel % x.pixels;
+    let pixelY = down.first + (firstPixel / x.pixels) % y.pixels;
+    let firstX = (x.origin + i32(across.first) * x.stride) * i32(channels);
+    let lastX = firstX + (width - 1) * pixelStep.x;
+    let firstY = y.origin + i32(down.first) * y.stride;
+    let lastY = firstY + (height - 1) * y.stride;
+    var sourceX = (x.origin + i32(pixelX) * x.stride) * i32(channels);
+    var sourceY = y.origin + i32(pixelY) * y.stride;
+    var place = i32(firstPixel / imagePixels) * image + vec2i(sourceY, i32(y.phase + pixelY * y.step)) * row + vec2i(sourceX, i32((x.phase + pixelX * x.step) * columns + column));
     for (var visit = 0u; visit < visits; visit++) {
       lowSum = vec4f();
       highSum = vec4f();
       lowTotal = vec4f();
       highTotal = vec4f();
       if (reduction > 0u) {
-        if (POINTWISE) {
-          firstVector = i32((firstPixel + visit) * channels);
-        } else {
-          let sourceY = y.origin + i32(pixelY) * y.stride;
-          let sourceX = x.origin + i32(pixelX) * x.stride;
-          firstOffset = -sourceX * i32(channels);
-          lastOffset = min(i32(run), (i32(p.sourceWidth) - sourceX) * i32(channels));
+        firstVector = place.x;
+        if (!INSIDE) {
+          firstOffset = -sourceX;
+          lastOffset = min(i32(run), rowVectors - sourceX);
           firstRun = -sourceY;
           lastRun = min(i32(y.taps), i32(p.sourceHeight) - sourceY);
-          firstVector = ((i32(image * p.sourceHeight) + sourceY) * i32(p.sourceWidth) + sourceX) * i32(channels);
         }
         load(0u);
         load(1u);
@@ -350,38 +355,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
       high[ROWS] = highTotal;
 
-      var place = (firstPixel + visit) * columns + column;
-      if (!INSIDE || (DATA_GRADIENT && !POINTWISE)) {
-        let destinationY = y.phase + pixelY * y.step;
-        let destinationX = x.phase + pixelX * x.step;
-        place = ((image * p.destinationHeight + destinationY) * p.destinationWidth + destinationX) * columns + column;
-      }
       if ((group.y + 1u) * BLOCK <= columns) {
-        store(low[ROWS], place, column, isFirst, isLast);
+        store(low[ROWS], place.y, column, isFirst, isLast);
         if (WIDE) {
-          store(high[ROWS], place + LANES, column + LANES, isFirst, isLast);
+          store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
         }
       } else {
         // The last columns of a width that the lanes do not divide.
         if (column < columns) {
-          store(low[ROWS], place, column, isFirst, isLast);
+          store(low[ROWS], place.y, column, isFirst, isLast);
         }
         if (WIDE && column + LANES < columns) {
-          store(high[ROWS], place + LANES, column + LANES, isFirst, isLast);
+          store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
         }
       }
 
-      if (!POINTWISE) {
-        pixelX++;
-        if (pixelX == across.end) {
-          pixelX = across.first;
-          pixelY++;
-          if (pixelY == down.end) {
-            pixelY = down.first;
-            image++;
-          }
-        }
-      }
+      // The pixels of a plain product lie one behind the other.
+      let rowEnds = !POINTWISE && sourceX == lastX;
+      let imageEnds = rowEnds && sourceY == lastY;
+      sourceX = select(sourceX + pixelStep.x, firstX, rowEnds);
+      sourceY = select(select(sourceY, sourceY + y.stride, rowEnds), firstY, imageEnds);
+      place += select(select(pixelStep, rowStep, rowEnds), imageStep, imageEnds);
     }
   }
 }
