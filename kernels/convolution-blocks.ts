@@ -4,7 +4,7 @@ import { isPointwise, tapsOfPhases, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
 /** A block of weights that stays while pixels stream past: rows, and columns of a lane. */
-interface Block {
+export interface Block {
   readonly depth: number;
   readonly columns: number;
 }
@@ -31,9 +31,8 @@ export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelC
 }
 
 /** The one that should be fastest, of a product whose channels are multiples of four. */
-export function bestStationaryCall(gather: Gather, lanes: 4 | 8): KernelCall {
-  return stationaryCall(gather, lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather), lanes);
-}
+export const bestBlock = (gather: Gather, lanes: 4 | 8): Block => (lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather));
+export const bestStationaryCall = (gather: Gather, lanes: 4 | 8): KernelCall => stationaryCall(gather, bestBlock(gather, lanes), lanes);
 
 export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean => sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
 

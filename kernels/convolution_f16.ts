@@ -126,7 +126,8 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     { batch: 1, height: 9, width: 15, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 2, height: 13, width: 19, inputChannels: 32, outputChannels: 128, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
     { batch: 2, height: 13, width: 19, inputChannels: 128, outputChannels: 256, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    // Widened and turned: blocks of 64, 96 and 100 pixels, with a stride and without.
+    // Widened and turned: blocks of 64 and 96 pixels, with a stride, with padding and without.
+    { batch: 5, height: 13, width: 15, inputChannels: 64, outputChannels: 256, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 4, height: 8, width: 8, inputChannels: 256, outputChannels: 128, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 1, height: 8, width: 8, inputChannels: 256, outputChannels: 256, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 2, height: 9, width: 10, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },

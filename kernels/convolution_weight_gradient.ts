@@ -51,7 +51,7 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     // Products with few pixels, and with a stride.
     { batch: 2, height: 3, width: 4, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 3, height: 4, width: 5, inputChannels: 72, outputChannels: 136, kernel: [1, 1], stride: [2, 3], padding: [0, 0] },
-    // Turned, with blocks of each depth: 16, 32 and 64 pixels; several chunks of 64; of 96 and 100, with a rest. Tiles of a plain product.
+    // Turned, with blocks of each depth: 16, 32 and 64 pixels; several chunks of 64; of 96 and 100, whole and with a rest. Tiles of a plain product.
     { batch: 1, height: 4, width: 4, inputChannels: 96, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 2, height: 7, width: 7, inputChannels: 36, outputChannels: 72, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
     { batch: 4, height: 4, width: 4, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
@@ -140,7 +140,9 @@ function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   const vectors = tileVectors(shape, lanes);
   const { rowGroups, columnGroups } = tilesOf(shape, 4 * lanes * vectors);
   const rows = tileRows(shape);
-  const turn = 2 * access * (ceilDivide(rows, 4 * lanes) + vectors) + 2 * outlivingSum * rows * vectors * 4;
+  // With a stride x is read in pieces, each of which takes as long again.
+  const pieces = shape.stride[1] > 1 ? 2 : 1;
+  const turn = 2 * access * (pieces * ceilDivide(rows, 4 * lanes) + vectors) + 2 * outlivingSum * rows * vectors * 4;
   const pixels = (shape.batch * meetings(shape, 0) * meetings(shape, 1)) / (shape.kernel[0] * shape.kernel[1]);
   return rowGroups * columnGroups * (pixels / 2 + WRITING) * turn;
 }
