@@ -78,7 +78,8 @@ const result: ModelResult = {
   firstStep,
   samples,
   hostSamples,
-  flop: program.plan.calls.reduce((sum, { cost }) => sum + cost.flop, 0),
+  // Of a run: what a frozen program has prepared, half a call each, is not computed again.
+  flop: program.plan.calls.slice(program.plan.frozenCalls).reduce((sum, { cost }) => sum + cost.flop, 0),
   dispatches: program.size.dispatches,
   arenaBytes: program.plan.arenaBytes,
   deviceBytes: program.memory.total,
