@@ -103,7 +103,7 @@ function worthwhileBlocks(gather: Gather, lanes: number): readonly Block[] {
     (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? END : BOUNDS);
   // Phases without taps only store zeros, which costs all blocks the same.
   const work = (block: Block): number => chunks(block.depth) * ceilDivide(destinationChannels, lanes * block.columns) * visit(block);
-  // The last vectors of 100 have a load of their own, for which no one tap repays it that does not end with a chunk.
+  // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no rest.
   const possible = BLOCKS.filter(({ depth, columns }) => depth <= 64 || (inVectors(gather, columns) && (depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth))));
   // A deeper block must save a chunk.
   const useful = possible.filter((block) => !possible.some(({ depth, columns }) => columns === block.columns && depth < block.depth && chunks(depth) <= chunks(block.depth)));
