@@ -3,23 +3,39 @@ import * as shaders from '../src/gpu/generated/shaders.ts';
 import { isPointwise, tapsOfPhases, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
-/** A block of weights that stays while pixels stream past: rows, and columns of a lane. */
-export interface Block {
+/**
+ * A block of weights that stays while pixels stream past: rows, and columns of a lane. `kept`: the sums of the pixels stay with the
+ * workgroup too, which a group of at most `MOST_KEPT` allows.
+ */
+interface Block {
   readonly depth: number;
   readonly columns: number;
+  readonly kept?: true;
 }
+
+/** As in the shader. */
+const MOST_KEPT = 64;
 
 /** Blocks of `convolution_stationary`. All fit the first-level cache beside the pixels; 100 is half of the stem's products, 2 * 98. */
 const BLOCKS: readonly Block[] = [
   { depth: 64, columns: 8 },
+  { depth: 64, columns: 8, kept: true },
   { depth: 96, columns: 8 },
   { depth: 100, columns: 8 },
   { depth: 32, columns: 8 },
   { depth: 16, columns: 8 },
   { depth: 64, columns: 4 },
   { depth: 32, columns: 4 },
-  { depth: 64, columns: 2 },
 ];
+
+/**
+ * What things cost a processor in software, in multiply-adds of all lanes: an access to a vector of a buffer; bringing a vector of weights to its
+ * place in the block; looking at the end of a chunk. docs/kernels/convolution_stationary.md has the account.
+ */
+export const COSTS = {
+  4: { access: 30, filling: 58, end: 15 },
+  8: { access: 50, filling: 135, end: 20 },
+} as const;
 
 /** The variants for processors that execute a subgroup of 4 or 8 invocations as one vector, the one that should be fastest first. */
 export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelCall[] {
@@ -30,8 +46,9 @@ export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelC
   return [];
 }
 
-/** The one that should be fastest, of a product whose channels are multiples of four. */
-export const bestBlock = (gather: Gather, lanes: 4 | 8): Block => (lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather));
+/** The one that should be fastest, of a product whose channels are multiples of four, and its work in multiply-adds of all lanes. */
+const bestBlock = (gather: Gather, lanes: 4 | 8): Block => (lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather));
+export const leastWork = (gather: Gather, lanes: 4 | 8): number => work(gather, bestBlock(gather, lanes), lanes);
 export const bestStationaryCall = (gather: Gather, lanes: 4 | 8): KernelCall => stationaryCall(gather, bestBlock(gather, lanes), lanes);
 
 export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean => sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
@@ -48,27 +65,27 @@ export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean => ke
 /** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
 const isWhole = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
 
-function stationaryCall(gather: Gather, { depth, columns }: Block, lanes: number): KernelCall {
-  const { shape, destinationChannels, phases, pixels, byImages, flags, operands, order } = gather;
+function stationaryCall(gather: Gather, block: Block, lanes: number): KernelCall {
+  const { shape, destinationChannels, phases, byImages, flags, operands, order } = gather;
+  const { depth, columns, kept = false } = block;
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
-  const pixelsPerGroup = ceilDivide(pixels, evenGroups(pixels, columnGroups * phaseCount));
-  const vector = Math.min(columns, 4);
-  const byVectors = inVectors(gather, columns);
+  const pixelsPerGroup = groupOf(gather, block, lanes);
+  const byVectors = hasVectors(gather);
   return {
-    variant: `stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}`,
+    variant: `stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}${kept ? ', sums kept' : ''}`,
     operands,
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
         ...(byVectors
           ? {
               shader: shaders.convolution_stationary,
-              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > vector, INSIDE: hasOneTap(gather), WHOLE: isWhole(gather, depth), POINTWISE: isPointwise(shape) },
+              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4, KEPT: kept, INSIDE: hasOneTap(gather), WHOLE: isWhole(gather, depth), POINTWISE: isPointwise(shape) },
               parameters: [...parameters, pixelsPerGroup, depth],
             }
           : {
               shader: shaders.convolution_stationary_scalar,
-              constants: { ...flags, LANES: lanes, DEPTH: depth, COLUMNS: vector, Columns: `vec${vector}f`, WIDE: columns > vector },
+              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 },
               parameters: [...parameters, pixelsPerGroup, depth, columns],
             }),
         libraries: [shaders.convolution_axis],
@@ -80,35 +97,58 @@ function stationaryCall(gather: Gather, { depth, columns }: Block, lanes: number
   };
 }
 
-/** An access to four numbers at once costs little more than half as much as four; fewer columns have no vectors. */
-const inVectors = (gather: Gather, columns: number): boolean => hasVectors(gather) && columns >= 4;
-
-/**
- * The blocks worth trying, the one with the least work first. Each pixel loads its share of a chunk of the reduction, then loads and
- * stores its columns. The unit is a multiply-add of all lanes.
- */
-function worthwhileBlocks(gather: Gather, lanes: number): readonly Block[] {
-  const { shape, phases, sourceChannels, destinationChannels } = gather;
-  // Of a vector or of a number: see docs/kernels/convolution_stationary.md.
-  const VECTOR_ACCESS = 50;
-  const ACCESS = 36;
-  const BOUNDS = 120;
-  /** Where only the end of a chunk is looked at. */
-  const END = 20;
-  const reductions = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) => tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * tapsX * sourceChannels));
-  const chunks = (depth: number): number => reductions.reduce((sum, reduction) => sum + ceilDivide(reduction, depth), 0);
-  const visit = ({ depth, columns }: Block): number =>
-    depth * columns +
-    (inVectors(gather, columns) ? VECTOR_ACCESS * (ceilDivide(depth, 4 * lanes) + columns / 2) : ACCESS * (depth / lanes + 2 * columns)) +
-    (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? END : BOUNDS);
-  // Phases without taps only store zeros, which costs all blocks the same.
-  const work = (block: Block): number => chunks(block.depth) * ceilDivide(destinationChannels, lanes * block.columns) * visit(block);
-  // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no rest.
-  const possible = BLOCKS.filter(({ depth, columns }) => depth <= 64 || (inVectors(gather, columns) && (depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth))));
+/** The blocks worth trying, the one with the least work first. */
+function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
+  const chunks = (block: Block): number => sum(chunksOfPhases(gather, block));
+  const isPossible = (block: Block): boolean => {
+    const { depth, kept } = block;
+    if (!kept && depth <= 64) return true;
+    // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no rest.
+    return hasVectors(gather) && (kept ? gather.pixels <= 4 * MOST_KEPT && Math.max(...chunksOfPhases(gather, block)) > 1 : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth));
+  };
+  const possible = BLOCKS.filter(isPossible);
   // A deeper block must save a chunk.
-  const useful = possible.filter((block) => !possible.some(({ depth, columns }) => columns === block.columns && depth < block.depth && chunks(depth) <= chunks(block.depth)));
-  const least = Math.min(...useful.map(work));
-  return useful.filter((block) => work(block) <= 1.4 * least).sort((a, b) => work(a) - work(b));
+  const useful = possible.filter(
+    (block) => !possible.some((other) => other.columns === block.columns && other.kept === block.kept && other.depth < block.depth && chunks(other) <= chunks(block)),
+  );
+  const ranked = useful.map((block) => ({ block, cost: work(gather, block, lanes) })).sort((a, b) => a.cost - b.cost);
+  return ranked.filter(({ cost }) => cost <= 1.4 * ranked[0].cost).map(({ block }) => block);
+}
+
+/** Of the reduction of each phase. Phases without taps only store zeros, which costs all blocks the same. */
+const chunksOfPhases = ({ shape, phases, sourceChannels }: Gather, { depth }: Block): number[] =>
+  tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) => tapsOfPhases(shape, 1, phases[1]).map((tapsX) => ceilDivide(tapsY * tapsX * sourceChannels, depth)));
+
+/** Each group fills its blocks; each pixel loads its share of a chunk of the reduction, multiplies, then loads and stores its columns. */
+function work(gather: Gather, block: Block, lanes: 4 | 8): number {
+  /** Of a single number, and of looking at all bounds. */
+  const NUMBER_ACCESS = 36;
+  const BOUNDS = 120;
+  /** Where sums are kept, weights find their place sooner, and so do a visit's sums. */
+  const KEPT_FILLING = 95;
+  const KEPT_SUMS = 78;
+  const { depth, columns, kept } = block;
+  const { access, filling, end } = COSTS[lanes];
+  const { pixels, destinationChannels } = gather;
+  const byVectors = hasVectors(gather);
+  const vectors = columns / 4;
+  const stores = byVectors ? access * vectors : NUMBER_ACCESS * columns;
+  const multiplying = depth * columns + (byVectors ? access * ceilDivide(depth, 4 * lanes) : (NUMBER_ACCESS * depth) / lanes) + (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? end : BOUNDS);
+  const fillings = ceilDivide(pixels, groupOf(gather, block, lanes)) * depth * vectors * (kept ? KEPT_FILLING : filling);
+  const ofPhase = (chunks: number): number =>
+    chunks * (pixels * multiplying + fillings) + pixels * (kept ? chunks * KEPT_SUMS + 2 * stores : chunks * stores * (chunks > 1 ? 2 : 1));
+  return ceilDivide(destinationChannels, lanes * columns) * sum(chunksOfPhases(gather, block).map(ofPhase));
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** Pixels of a workgroup. */
+function groupOf({ shape, destinationChannels, phases, pixels }: Gather, { columns, kept }: Block, lanes: number): number {
+  if (!kept) return ceilDivide(pixels, evenGroups(pixels, ceilDivide(destinationChannels, lanes * columns) * phases[0] * phases[1]));
+  // Whole images, if one is small enough: of these only the pixels are visited that a tap meets.
+  const unit = pixels <= MOST_KEPT * shape.batch ? pixels / shape.batch : 1;
+  const units = pixels / unit;
+  return ceilDivide(units, ceilDivide(units, Math.floor(MOST_KEPT / unit))) * unit;
 }
 
 /**

@@ -19,6 +19,25 @@ export interface ConvolutionShape {
   readonly padding: readonly [number, number];
 }
 
+/**
+ * A shape in a line: kernel, stride and padding by one number where both axes have the same.
+ *
+ * @param rest what a problem has beside its shape
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function sized<Rest = unknown>(
+  batch: number,
+  [height, width]: readonly [number, number],
+  [inputChannels, outputChannels]: readonly [number, number],
+  kernel: number | readonly [number, number] = 1,
+  stride: number | readonly [number, number] = 1,
+  padding: number | readonly [number, number] = 0,
+  rest?: Rest,
+): ConvolutionShape & Rest {
+  const both = (size: number | readonly [number, number]): readonly [number, number] => (typeof size === 'number' ? [size, size] : size);
+  return { batch, height, width, inputChannels, outputChannels, kernel: both(kernel), stride: both(stride), padding: both(padding), ...(rest as Rest) };
+}
+
 /** What is done to a sum before it is stored: y = relu?(sum * scale[o] + shift[o] + residual?). */
 export interface Epilogue {
   readonly residual: boolean;
@@ -201,6 +220,15 @@ export function miniature<Problem extends ConvolutionShape>(problem: Problem): P
   };
 }
 
+/** Few pixels, whose sums are kept from chunk to chunk: plain, strided and under 3x3 taps, with the epilogues of inference. */
+export const FEW_PIXELS: readonly ConvolutionProblem[] = [
+  sized(1, [5, 7], [128, 124], 1, 1, 0, { epilogue: { residual: false, relu: true } }),
+  sized(1, [5, 7], [128, 124], 1, 1, 0, { epilogue: { residual: true, relu: true } }),
+  sized(2, [5, 7], [128, 124], 1, 2, 0, { epilogue: { residual: false, relu: false } }),
+  sized(1, [7, 11], [64, 124], 3, 1, 1, { epilogue: { residual: false, relu: true } }),
+  sized(7, [5, 7], [64, 124], 3, 2, 1, { epilogue: { residual: false, relu: true } }),
+];
+
 /** y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product, KxK an implicit one. */
 export const convolution: Kernel<ConvolutionProblem> = {
   name: 'convolution',
@@ -232,57 +260,59 @@ export const convolution: Kernel<ConvolutionProblem> = {
     return { flop: convolutionFlop(problem), bytes: 4 * (x + w + y * (problem.epilogue?.residual === true ? 2 : 1)) };
   },
   cases: [
-    { batch: 1, height: 1, width: 1, inputChannels: 1, outputChannels: 1, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 3, height: 7, width: 5, inputChannels: 13, outputChannels: 17, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 2, height: 9, width: 11, inputChannels: 64, outputChannels: 70, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 2, height: 7, width: 9, inputChannels: 16, outputChannels: 16, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 2, height: 8, width: 7, inputChannels: 19, outputChannels: 33, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
-    { batch: 1, height: 17, width: 19, inputChannels: 4, outputChannels: 24, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
-    { batch: 1, height: 6, width: 13, inputChannels: 3, outputChannels: 5, kernel: [2, 5], stride: [3, 2], padding: [0, 2] },
-    { batch: 1, height: 5, width: 4, inputChannels: 2, outputChannels: 3, kernel: [2, 1], stride: [3, 3], padding: [1, 0] },
-    { batch: 2, height: 14, width: 14, inputChannels: 128, outputChannels: 96, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 1, height: 3, width: 4, inputChannels: 37, outputChannels: 133, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
-    { batch: 67, height: 1, width: 1, inputChannels: 301, outputChannels: 130, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    sized(1, [1, 1], [1, 1]),
+    sized(3, [7, 5], [13, 17]),
+    sized(2, [9, 11], [64, 70], 1, 2),
+    sized(2, [7, 9], [16, 16], 3, 1, 1),
+    sized(2, [8, 7], [19, 33], 3, 2, 1),
+    sized(1, [17, 19], [4, 24], 7, 2, 3),
+    sized(1, [6, 13], [3, 5], [2, 5], [3, 2], [0, 2]),
+    sized(1, [5, 4], [2, 3], [2, 1], 3, [1, 0]),
+    sized(2, [14, 14], [128, 96], 3, 1, 1),
+    sized(1, [3, 4], [37, 133], 3, 1, 1),
+    sized(2, [6, 5], [64, 64], 3, 2, 1),
+    sized(67, [1, 1], [301, 130]),
     // One tap, all of whose numbers are there: blocks of each depth that divides the channels, columns that end within a vector's
     // lanes, strides; of few pixels, whose data gradient is turned round.
-    { batch: 2, height: 3, width: 5, inputChannels: 64, outputChannels: 132, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 2, height: 5, width: 4, inputChannels: 192, outputChannels: 20, kernel: [1, 1], stride: [2, 1], padding: [0, 0] },
-    { batch: 1, height: 4, width: 5, inputChannels: 200, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 6, height: 3, width: 5, inputChannels: 148, outputChannels: 128, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 4, height: 1, width: 17, inputChannels: 276, outputChannels: 72, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    sized(2, [3, 5], [64, 132]),
+    sized(2, [5, 4], [192, 20], 1, [2, 1]),
+    sized(1, [4, 5], [200, 36]),
+    sized(6, [3, 5], [148, 128], 1, 2),
+    sized(4, [1, 17], [276, 72]),
     // One tap whose channels end within a block of 96, plain, with strides and with an epilogue.
-    { batch: 1, height: 5, width: 7, inputChannels: 332, outputChannels: 332, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 2, height: 5, width: 4, inputChannels: 332, outputChannels: 332, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 1, height: 3, width: 5, inputChannels: 332, outputChannels: 64, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: true, relu: true } },
+    sized(1, [5, 7], [332, 332]),
+    sized(2, [5, 4], [332, 332], 1, 2),
+    sized(1, [3, 5], [332, 64], 1, 1, 0, { epilogue: { residual: true, relu: true } }),
     // Whole steps, in which no end is looked for.
-    { batch: 1, height: 5, width: 6, inputChannels: 32, outputChannels: 20, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
+    sized(1, [5, 6], [32, 20], 3, 1, 1, { epilogue: { residual: false, relu: true } }),
     // Across the edges of each tile of workgroup memory, with reductions long enough to be split.
-    { batch: 3, height: 7, width: 7, inputChannels: 268, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 1, height: 9, width: 15, inputChannels: 36, outputChannels: 68, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
-    { batch: 1, height: 9, width: 6, inputChannels: 8, outputChannels: 12, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    sized(3, [7, 7], [268, 140]),
+    sized(1, [9, 15], [36, 68], 3, 2, 1),
+    sized(1, [9, 6], [8, 12], 1, 2),
+    sized(3, [5, 6], [20, 36], 3, 1, 1, { epilogue: { residual: true, relu: true } }),
     // The epilogues of inference, whole and where a reduction is split.
-    { batch: 3, height: 5, width: 6, inputChannels: 20, outputChannels: 36, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
-    { batch: 1, height: 9, width: 10, inputChannels: 64, outputChannels: 44, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: false, relu: true } },
-    { batch: 1, height: 5, width: 6, inputChannels: 520, outputChannels: 40, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
-    { batch: 2, height: 5, width: 6, inputChannels: 48, outputChannels: 40, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epilogue: { residual: true, relu: true } },
+    sized(3, [5, 6], [20, 36], 3, 1, 1, { epilogue: { residual: false, relu: true } }),
+    sized(1, [9, 10], [64, 44], 3, 1, 1, { epilogue: { residual: false, relu: true } }),
+    sized(1, [5, 6], [520, 40], 1, 2, 0, { epilogue: { residual: false, relu: false } }),
+    sized(2, [5, 6], [48, 40], 3, 1, 1, { epilogue: { residual: true, relu: true } }),
     // Split in parts, then each epilogue.
-    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: false, relu: true } },
-    { batch: 1, height: 5, width: 6, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
-    { batch: 3, height: 9, width: 5, inputChannels: 21, outputChannels: 67, kernel: [3, 3], stride: [1, 1], padding: [0, 2] },
-    { batch: 5, height: 2, width: 1, inputChannels: 65, outputChannels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 1, height: 6, width: 11, inputChannels: 130, outputChannels: 9, kernel: [3, 3], stride: [1, 1], padding: [2, 0], epilogue: { residual: false, relu: true } },
-    { batch: 2, height: 5, width: 6, inputChannels: 70, outputChannels: 24, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epilogue: { residual: false, relu: false } },
+    sized(1, [5, 6], [512, 36], 1, 1, 0, { epilogue: { residual: false, relu: true } }),
+    sized(1, [5, 6], [512, 36], 1, 2, 0, { epilogue: { residual: false, relu: false } }),
+    sized(3, [9, 5], [21, 67], 3, 1, [0, 2]),
+    sized(5, [2, 1], [65, 3], 3, 1, 1),
+    sized(1, [6, 11], [130, 9], 3, 1, [2, 0], { epilogue: { residual: false, relu: true } }),
+    sized(2, [5, 6], [70, 24], 1, 2, 0, { epilogue: { residual: false, relu: false } }),
     // Matrix products whose depth is one chunk or several of a stationary block; columns that end within a block.
-    { batch: 3, height: 5, width: 7, inputChannels: 128, outputChannels: 192, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 1, height: 3, width: 5, inputChannels: 64, outputChannels: 96, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epilogue: { residual: true, relu: true } },
+    sized(3, [5, 7], [128, 192]),
+    sized(1, [3, 5], [64, 96], 1, 1, 0, { epilogue: { residual: true, relu: true } }),
     // Small images, of which a chunk of taps meets few pixels: chunks of one tap, of parts of several, with a stride.
-    { batch: 5, height: 2, width: 2, inputChannels: 64, outputChannels: 72, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 3, height: 2, width: 3, inputChannels: 40, outputChannels: 36, kernel: [3, 5], stride: [1, 1], padding: [1, 2], epilogue: { residual: false, relu: true } },
-    { batch: 2, height: 4, width: 3, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    sized(5, [2, 2], [64, 72], 3, 1, 1),
+    sized(3, [2, 3], [40, 36], [3, 5], 1, [1, 2], { epilogue: { residual: false, relu: true } }),
+    sized(2, [4, 3], [64, 64], 3, 2, 1),
+    ...FEW_PIXELS,
+    sized(1, [5, 7], [32, 32]),
     // More of Winograd's tiles than one workgroup takes.
-    { batch: 3, height: 29, width: 31, inputChannels: 3, outputChannels: 5, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    sized(3, [29, 31], [3, 5], 3, 1, 1),
   ],
   miniature,
 };

@@ -1,5 +1,5 @@
 import type { AdapterTraits, FloatType } from '../src/gpu/dispatch.ts';
-import { convolution, convolutionFlop, forEachProduct, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
+import { convolution, convolutionFlop, forEachProduct, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './convolution.ts';
 import { turnedProducts } from './convolution-turned.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 
@@ -29,7 +29,7 @@ export const convolutionDataGradient: Kernel<ConvolutionShape> = {
   cases: [
     ...convolution.cases.filter((problem) => problem.epilogue === undefined),
     // Blocks of the stem's depth, which 40 channels under 25 taps fill.
-    { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 40, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
+    sized(1, [5, 7], [36, 40], 5, 1, 2),
   ],
   miniature,
 };

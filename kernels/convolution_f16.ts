@@ -1,4 +1,4 @@
-import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionProblem, type ConvolutionShape } from './convolution.ts';
+import { convolution, FEW_PIXELS, gatherCalls, miniature, operandSizes, type ConvolutionProblem, type ConvolutionShape } from './convolution.ts';
 import { withUnits } from './convolution-matrix.ts';
 import { convolutionDataGradient, dataGradientCalls } from './convolution_data_gradient.ts';
 import { callsWithStatistics, convolutionStatistics, expectedWithStatistics, WHOLE_STEPS, type ConvolutionStatisticsProblem } from './convolution_statistics.ts';
@@ -48,8 +48,10 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
     { ...POINTWISE_PARTS, inputChannels: 512 },
     { batch: 1, height: 5, width: 7, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     // Channels that end within a block of 96.
-    { ...POINTWISE_PARTS, outputChannels: 64, epilogue: { residual: false, relu: true } },
-    { ...POINTWISE_PARTS, outputChannels: 64, stride: [2, 2], epilogue: { residual: false, relu: false } },
+    { ...POINTWISE_PARTS, batch: 8, outputChannels: 64, epilogue: { residual: false, relu: true } },
+    { ...POINTWISE_PARTS, batch: 24, outputChannels: 64, stride: [2, 2], epilogue: { residual: false, relu: false } },
+    // Widened, with sums that are kept.
+    ...FEW_PIXELS,
   ],
   miniature,
 };
@@ -68,8 +70,8 @@ export const convolutionStatisticsF16: Kernel<ConvolutionStatisticsProblem> = {
     { batch: 2, height: 9, width: 15, inputChannels: 8, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-3 },
     { ...POINTWISE_PARTS, epsilon: 1e-5 },
     { ...STRIDED_PARTS, epsilon: 1e-5 },
-    { ...POINTWISE_PARTS, outputChannels: 64, epsilon: 1e-5 },
-    { ...POINTWISE_PARTS, outputChannels: 64, stride: [2, 2], epsilon: 1e-5 },
+    { ...POINTWISE_PARTS, batch: 8, outputChannels: 64, epsilon: 1e-5 },
+    { ...POINTWISE_PARTS, batch: 24, outputChannels: 64, stride: [2, 2], epsilon: 1e-5 },
     ...WHOLE_STEPS,
   ],
   miniature,
@@ -91,6 +93,10 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     // In parts of whole steps.
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    // Widened, of many pixels: phases of taps, channels that end within a block of 96.
+    { batch: 8, height: 9, width: 15, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    { batch: 24, height: 5, width: 6, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    { batch: 8, height: 5, width: 7, inputChannels: 36, outputChannels: 520, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     // Widened, in blocks that divide the channels and look at no bounds.
     { batch: 1, height: 5, width: 7, inputChannels: 36, outputChannels: 192, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 1, height: 5, width: 7, inputChannels: 64, outputChannels: 256, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
@@ -134,6 +140,8 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     { batch: 5, height: 11, width: 11, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
     { batch: 4, height: 7, width: 7, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
     { batch: 4, height: 13, width: 13, inputChannels: 256, outputChannels: 512, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
+    // Turned, with sums that are kept of few rows.
+    { batch: 1, height: 16, width: 16, inputChannels: 128, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
   ],
   miniature,
 };

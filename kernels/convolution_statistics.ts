@@ -1,7 +1,7 @@
 import { ceilDivide, type AdapterTraits, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { combineDispatch, expectedStatistics, partialsLength, partsStatisticsDispatches, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
-import { convolution, gatherCalls, miniature, operandSizes, type ConvolutionShape } from './convolution.ts';
+import { convolution, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './convolution.ts';
 import type { Cost, Expected, Kernel, KernelCall, Operand } from './kernel.ts';
 import { blockStyles } from './row-blocks.ts';
 import { withStatistics } from './winograd.ts';
@@ -132,10 +132,10 @@ export const expectedWithStatistics = (y: Expected, problem: ConvolutionStatisti
 
 /** In tiles that look for no end of a step: whole, of each depth of a step, then in parts. */
 export const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
-  { batch: 1, height: 5, width: 7, inputChannels: 16, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-5 },
-  { batch: 1, height: 5, width: 7, inputChannels: 32, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-5 },
-  { batch: 1, height: 3, width: 5, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
-  { batch: 1, height: 5, width: 7, inputChannels: 512, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0], epsilon: 1e-5 },
+  sized(1, [5, 7], [16, 36], 3, 2, 1, { epsilon: 1e-5 }),
+  sized(1, [5, 7], [32, 36], 3, 2, 1, { epsilon: 1e-5 }),
+  sized(1, [3, 5], [512, 36], 1, 1, 0, { epsilon: 1e-5 }),
+  sized(1, [5, 7], [512, 36], 1, 2, 0, { epsilon: 1e-5 }),
 ];
 
 /**
@@ -153,13 +153,21 @@ export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
   },
   // Reductions short enough not to be split, so that tiles are fused; then what is left.
   cases: [
-    { batch: 1, height: 1, width: 1, inputChannels: 4, outputChannels: 4, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
-    { batch: 3, height: 11, width: 13, inputChannels: 12, outputChannels: 140, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
-    { batch: 2, height: 9, width: 15, inputChannels: 8, outputChannels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], epsilon: 1e-3 },
-    { batch: 1, height: 17, width: 19, inputChannels: 4, outputChannels: 24, kernel: [7, 7], stride: [2, 2], padding: [3, 3], epsilon: 1e-5 },
-    { batch: 2, height: 7, width: 5, inputChannels: 13, outputChannels: 17, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
-    { batch: 1, height: 5, width: 6, inputChannels: 268, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1e-5 },
-    { batch: 2, height: 6, width: 5, inputChannels: 64, outputChannels: 64, kernel: [3, 3], stride: [1, 1], padding: [1, 1], epsilon: 1e-5 },
+    sized(1, [1, 1], [4, 4], 1, 1, 0, { epsilon: 1e-5 }),
+    sized(3, [11, 13], [12, 140], 1, 1, 0, { epsilon: 1e-5 }),
+    sized(2, [9, 15], [8, 36], 3, 2, 1, { epsilon: 1e-3 }),
+    sized(1, [17, 19], [4, 24], 7, 2, 3, { epsilon: 1e-5 }),
+    sized(2, [7, 5], [13, 17], 3, 1, 1, { epsilon: 1e-5 }),
+    sized(1, [5, 6], [268, 68], 1, 1, 0, { epsilon: 1e-5 }),
+    sized(2, [6, 5], [64, 64], 3, 1, 1, { epsilon: 1e-5 }),
+    // A block of 32 channels, and many pixels whose channels end within one of 96.
+    sized(1, [5, 7], [32, 32], 1, 1, 0, { epsilon: 1e-5 }),
+    sized(24, [5, 7], [332, 64], 1, 2, 0, { epsilon: 1e-5 }),
+    // Few pixels, whose sums are kept from chunk to chunk.
+    sized(1, [5, 7], [128, 124], 1, 1, 0, { epsilon: 1e-5 }),
+    sized(2, [5, 7], [128, 124], 1, 2, 0, { epsilon: 1e-5 }),
+    sized(1, [5, 7], [64, 124], 3, 1, 1, { epsilon: 1e-5 }),
+    sized(7, [5, 7], [64, 124], 3, 2, 1, { epsilon: 1e-5 }),
     ...WHOLE_STEPS,
   ],
   miniature,

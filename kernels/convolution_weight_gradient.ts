@@ -1,12 +1,13 @@
 import { ALWAYS_BOUND, BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, tileSides, type ConvolutionShape } from './convolution.ts';
+import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, sized, tileSides, type ConvolutionShape } from './convolution.ts';
+import { COSTS } from './convolution-blocks.ts';
 import { withUnits } from './convolution-matrix.ts';
 import { isPointwise, tilesFor } from './convolution-tiles.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 import { sumsOfRowVectors } from './register-sums.ts';
 import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile } from './tiles.ts';
-import { COSTS, matrixWeightGradient, turnedWeightGradient, turnedWork } from './weight-gradient-turned.ts';
+import { matrixWeightGradient, turnedWeightGradient, turnedWork } from './weight-gradient-turned.ts';
 
 const SUM_WORKGROUP_SIZE = 64;
 
@@ -41,31 +42,31 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   cases: [
     ...convolution.cases.filter((problem) => problem.epilogue === undefined),
     // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a tap.
-    { batch: 3, height: 2, width: 2, inputChannels: 64, outputChannels: 72, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 1, height: 1, width: 2, inputChannels: 20, outputChannels: 12, kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
-    { batch: 1, height: 3, width: 2, inputChannels: 36, outputChannels: 36, kernel: [3, 5], stride: [2, 3], padding: [2, 3] },
-    { batch: 5, height: 13, width: 11, inputChannels: 4, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [0, 1] },
+    sized(3, [2, 2], [64, 72], 3, 1, 1),
+    sized(1, [1, 2], [20, 12], 5, 1, 2),
+    sized(1, [3, 2], [36, 36], [3, 5], [2, 3], [2, 3]),
+    sized(5, [13, 11], [4, 64], 3, [2, 1], [0, 1]),
     // Tiles within one tap and columns without a rest, which look at no bounds: odd numbers of pixels, with and without splits.
-    { batch: 1, height: 13, width: 11, inputChannels: 32, outputChannels: 64, kernel: [3, 3], stride: [2, 1], padding: [1, 1] },
-    { batch: 3, height: 9, width: 5, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    sized(1, [13, 11], [32, 64], 3, [2, 1], 1),
+    sized(3, [9, 5], [64, 128]),
     // Products with few pixels, and with a stride.
-    { batch: 2, height: 3, width: 4, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 3, height: 4, width: 5, inputChannels: 72, outputChannels: 136, kernel: [1, 1], stride: [2, 3], padding: [0, 0] },
+    sized(2, [3, 4], [20, 36]),
+    sized(3, [4, 5], [72, 136], 1, [2, 3]),
     // Turned, with blocks of each depth: 16, 32 and 64 pixels; several chunks of 64; of 96 and 100, whole and with a rest. Tiles of a plain product.
-    { batch: 1, height: 4, width: 4, inputChannels: 96, outputChannels: 68, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 2, height: 7, width: 7, inputChannels: 36, outputChannels: 72, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
-    { batch: 4, height: 4, width: 4, inputChannels: 64, outputChannels: 128, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 8, height: 7, width: 8, inputChannels: 68, outputChannels: 64, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 4, height: 8, width: 8, inputChannels: 32, outputChannels: 68, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 2, height: 9, width: 10, inputChannels: 64, outputChannels: 132, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 4, height: 7, width: 7, inputChannels: 64, outputChannels: 64, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-    { batch: 4, height: 13, width: 13, inputChannels: 12, outputChannels: 64, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
-    { batch: 5, height: 11, width: 11, inputChannels: 20, outputChannels: 36, kernel: [1, 1], stride: [2, 2], padding: [0, 0] },
-    { batch: 4, height: 16, width: 16, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
-    { batch: 1, height: 16, width: 16, inputChannels: 4, outputChannels: 16, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+    sized(1, [4, 4], [96, 68]),
+    sized(2, [7, 7], [36, 72], 3, 2, 1),
+    sized(4, [4, 4], [64, 128]),
+    sized(8, [7, 8], [68, 64], 1, 2),
+    sized(4, [8, 8], [32, 68], 3, 1, 1),
+    sized(2, [9, 10], [64, 132]),
+    sized(4, [7, 7], [64, 64]),
+    sized(4, [13, 13], [12, 64], 3, 2, 1),
+    sized(5, [11, 11], [20, 36], 1, 2),
+    sized(4, [16, 16], [4, 64], 7, 2, 3),
+    sized(1, [16, 16], [4, 16], 3, 1, 1),
     // Even numbers of pixels in narrow tiles, plain and not, in splits.
-    { batch: 2, height: 9, width: 7, inputChannels: 64, outputChannels: 32, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-    { batch: 4, height: 8, width: 12, inputChannels: 128, outputChannels: 32, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+    sized(2, [9, 7], [64, 32], 3, 1, 1),
+    sized(4, [8, 12], [128, 32]),
   ],
   miniature,
 };
@@ -132,11 +133,13 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   }));
 }
 
-/** The work of `convolution_weight_gradient_stationary`, in the unit of weight-gradient-turned.ts: turns of two pixels, and a tile to write. */
+/** The work of `convolution_weight_gradient_stationary` in multiply-adds of all lanes: turns of two pixels, and a tile to write. */
 function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   /** Turns that writing a tile takes. */
   const WRITING = 14;
-  const { access, outlivingSum } = COSTS[lanes];
+  /** A multiply-add whose sum outlives a turn of the loop. */
+  const outlivingSum = lanes === 8 ? 1.28 : 1.75;
+  const { access } = COSTS[lanes];
   const vectors = tileVectors(shape, lanes);
   const { rowGroups, columnGroups } = tilesOf(shape, 4 * lanes * vectors);
   const rows = tileRows(shape);

@@ -1,20 +1,16 @@
 import { ALWAYS_BOUND, ceilDivide, elementBytes, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { operandSizes, outputSize, type ConvolutionShape } from './convolution.ts';
-import { bestBlock, bestStationaryCall } from './convolution-blocks.ts';
+import { bestStationaryCall, leastWork } from './convolution-blocks.ts';
 import { matrixTiles } from './convolution-matrix.ts';
 import { isPointwise, type Gather } from './convolution-tiles.ts';
 import type { KernelCall } from './kernel.ts';
 
 /**
- * What things cost a processor in software, in multiply-adds of all lanes: an access to a vector of a buffer; a multiply-add whose sum
- * outlives a turn of the loop; filling a block, in visits; what a visit pays for looking at the end of a block; turning 16 numbers a lane, four loads
- * and four stores, which wait for memory where two cores turn much. docs/kernels/convolution_weight_gradient.md has the account.
+ * Turning 16 numbers a lane, four loads and four stores that wait for memory where two cores turn much, in multiply-adds of all lanes.
+ * docs/kernels/convolution_weight_gradient.md has the account.
  */
-export const COSTS = {
-  4: { access: 30, outlivingSum: 1.75, filling: 10, end: 15, turning: 240 },
-  8: { access: 50, outlivingSum: 1.28, filling: 30, end: 20, turning: 650 },
-} as const;
+const TURNING = { 4: 240, 8: 650 } as const;
 
 const WORKGROUP_SIZE = 8;
 /** Vectors of channels that an invocation turns: enough to repay the divisions that tell where its pixels are. */
@@ -96,17 +92,9 @@ function afterPatches(shape: ConvolutionShape, { element, sourceChannels: pixels
   return { ...product, dispatches: [turn, ...product.dispatches] };
 }
 
-/** Its work, where it is possible: visits of rows to blocks of pixels, filling these blocks, and turning the patches. */
+/** Its work in multiply-adds of all lanes, where it is possible: turning the patches, and their product. */
 export function turnedWork(shape: ConvolutionShape, lanes: 4 | 8): number {
-  const ROWS_PER_FILLING = 512;
-  const { access, filling, end, turning } = COSTS[lanes];
   const gather = turnedGather(shape, 'f32', MOST_BYTES);
   if (gather === undefined) return Infinity;
-  const { pixels: rows, sourceChannels: pixels } = gather;
-  const { depth, columns } = bestBlock(gather, lanes);
-  const chunks = ceilDivide(pixels, depth);
-  // The sums of a lane's columns, which the chunks add to.
-  const visit = columns * depth + access * (ceilDivide(depth, 4 * lanes) + (columns / 4) * (chunks > 1 ? 2 : 1)) + (pixels % depth === 0 ? 0 : end);
-  const visits = chunks * ceilDivide(shape.outputChannels, columns * lanes) * (rows + filling * ceilDivide(rows, ROWS_PER_FILLING));
-  return visits * visit + (turning * rows * pixels) / (16 * lanes);
+  return leastWork(gather, lanes) + (TURNING[lanes] * gather.operands.turned.length) / (16 * lanes);
 }

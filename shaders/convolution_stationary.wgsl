@@ -26,7 +26,7 @@
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of four up to 16 * LANES;
-//   WIDE: a lane has two vectors of columns, not one; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; WHOLE:
+//   WIDE: a lane has two vectors of columns, not one; KEPT: WIDE, and a group has at most 64 pixels, whose sums stay with it; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; WHOLE:
 //   INSIDE, and DEPTH divides sourceChannels; POINTWISE: INSIDE, and the kernel touches every pixel.
 
 struct Parameters {
@@ -78,6 +78,10 @@ var<private> low: array<vec4f, ROWS + 1u>;
 var<private> high: array<vec4f, ROWS + 1u>;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
+// Where KEPT, the sums of all chunks but the last, of each pixel of the group.
+const MOST_KEPT = 64u;
+var<private> keptLow: array<vec4f, MOST_KEPT>;
+var<private> keptHigh: array<vec4f, MOST_KEPT>;
 // Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
 var<private> lowTotal: vec4f;
 var<private> highTotal: vec4f;
@@ -158,58 +162,124 @@ fn accumulate(i: u32) {
 }
 
 fn weight(index: u32, inside: bool) -> vec4f {
-  if (WHOLE) {
+  if (INSIDE) {
     return weights[index];
   }
   return select(vec4f(), weights[select(0u, index, inside)], inside);
 }
 
 // Four rows of four columns in the data gradient, whose weights lie column by column.
-fn rowsOf(place: u32, stride: u32, inside: bool) -> mat4x4f {
-  return transpose(mat4x4f(weight(place, inside), weight(place + stride, inside), weight(place + 2u * stride, inside), weight(place + 3u * stride, inside)));
+fn rowsOf(place: u32, stride: u32, inside: bool) -> Rows {
+  return transpose(Rows(weight(place, inside), weight(place + stride, inside), weight(place + 2u * stride, inside), weight(place + 3u * stride, inside)));
 }
 
-// Where the vectors of a lane lie among the weights, and whether they are there.
-struct Place {
-  low: u32,
-  high: u32,
-  inLow: bool,
-  inHigh: bool,
+// The rows that a turn of filling brings to the block.
+const NEW_ROWS = FILLED / (DEPTH / ROWS);
+alias Rows = mat4x4f;
+var<private> newLow: Rows;
+var<private> newHigh: Rows;
+
+fn putRows(row: u32) {
+  low[row] = newLow[0];
+  high[row] = newHigh[0];
+  if (NEW_ROWS > 1u) {
+    low[row + 1u] = newLow[1];
+    high[row + 1u] = newHigh[1];
+  }
+  if (NEW_ROWS > 2u) {
+    low[row + 2u] = newLow[2];
+    low[row + 3u] = newLow[3];
+    high[row + 2u] = newHigh[2];
+    high[row + 3u] = newHigh[3];
+  }
 }
 
-// Brings the weights of FILLED elements of a chunk into the block, from `element` on. All loads come before the first write: see
-// docs/kernels/convolution_stationary.md.
-fn fill(element: u32, place: Place, rowStep: u32) {
+// What is written to place `index` of an array: new rows of the block, or a visit's sums to those that are kept. Where KEPT, the
+// place is found by halving, for it to be a literal: lavapipe writes to a computed place lane by lane and number by number, which
+// takes three times as long as these branches, of which it jumps over those that no lane takes.
+fn put(index: u32, sums: bool) {
+  if (sums) {
+    keptLow[index] += low[ROWS];
+    keptHigh[index] += high[ROWS];
+  } else if (index * NEW_ROWS < ROWS) {
+    putRows(index * NEW_ROWS);
+  }
+}
+
+fn put2(index: u32, first: u32, sums: bool) {
+  if ((index & 1u) == 0u) {
+    put(first, sums);
+  } else {
+    put(first + 1u, sums);
+  }
+}
+
+fn put4(index: u32, first: u32, sums: bool) {
+  if ((index & 2u) == 0u) {
+    put2(index, first, sums);
+  } else {
+    put2(index, first + 2u, sums);
+  }
+}
+
+fn put8(index: u32, first: u32, sums: bool) {
+  if ((index & 4u) == 0u) {
+    put4(index, first, sums);
+  } else {
+    put4(index, first + 4u, sums);
+  }
+}
+
+fn put16(index: u32, first: u32, sums: bool) {
+  if ((index & 8u) == 0u) {
+    put8(index, first, sums);
+  } else {
+    put8(index, first + 8u, sums);
+  }
+}
+
+fn put32(index: u32, first: u32, sums: bool) {
+  if ((index & 16u) == 0u) {
+    put16(index, first, sums);
+  } else {
+    put16(index, first + 16u, sums);
+  }
+}
+
+fn put64(index: u32, sums: bool) {
+  if ((index & 32u) == 0u) {
+    put32(index, 0u, sums);
+  } else {
+    put32(index, 32u, sums);
+  }
+}
+
+// Brings the weights of FILLED elements of a chunk into the block, from `element` on: a lane's two vectors of each lie at these places,
+// if they are there. All loads come before the first write: see docs/kernels/convolution_stationary.md.
+fn fill(element: u32, lowPlace: u32, highPlace: u32, inLow: bool, inHigh: bool, rowStep: u32) {
   if (DATA_GRADIENT) {
-    let lowRows = rowsOf(place.low, rowStep, place.inLow);
+    newLow = rowsOf(lowPlace, rowStep, inLow);
     if (WIDE) {
-      let highRows = rowsOf(place.high, rowStep, place.inHigh);
-      low[element] = lowRows[0];
-      low[element + 1u] = lowRows[1];
-      low[element + 2u] = lowRows[2];
-      low[element + 3u] = lowRows[3];
-      high[element] = highRows[0];
-      high[element + 1u] = highRows[1];
-      high[element + 2u] = highRows[2];
-      high[element + 3u] = highRows[3];
+      newHigh = rowsOf(highPlace, rowStep, inHigh);
     } else {
-      low[element / 2u] = lowRows[0];
-      high[element / 2u] = lowRows[1];
-      low[element / 2u + 1u] = lowRows[2];
-      high[element / 2u + 1u] = lowRows[3];
+      newHigh = Rows(newLow[1], newLow[3], vec4f(), vec4f());
+      newLow[1] = newLow[2];
     }
   } else {
-    let lowRow = weight(place.low, place.inLow);
-    let highRow = weight(select(place.low + rowStep, place.high, WIDE), select(place.inLow, place.inHigh, WIDE));
-    low[element / (DEPTH / ROWS)] = lowRow;
-    high[element / (DEPTH / ROWS)] = highRow;
+    newLow[0] = weight(lowPlace, inLow);
+    newHigh[0] = weight(select(lowPlace + rowStep, highPlace, WIDE), select(inLow, inHigh, WIDE));
+  }
+  if (KEPT) {
+    put64(element / FILLED, false);
+  } else {
+    putRows(element / (DEPTH / ROWS));
   }
 }
 
 // Adds a sum to what earlier chunks have left; the last chunk applies the epilogue.
 fn store(sum: vec4f, place: i32, column: u32, isFirst: bool, isLast: bool) {
   var value = sum;
-  if (!isFirst) {
+  if (!KEPT && !isFirst) {
     value += destination[place];
   }
   if (isLast) {
@@ -263,14 +333,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         // Columns that are not there get the last one's weights, and are not stored.
         let lowColumn = min(column, columns - 1u);
         let highColumn = min(column + LANES, columns - 1u);
+        // Rows behind the end keep what they had, since they meet zeros of the source.
+        let filled = min(p.depth, p.sourceChannels - 4u * first);
         // FILLED, but unknown too: else Mesa guesses from the array's length how often the loop runs.
         let step = min(FILLED, p.depth);
-        for (var k = 0u; k < p.depth; k += step) {
+        for (var k = 0u; k < filled; k += step) {
           let row = 4u * first + k;
           let lowPlace = select(row * columns + lowColumn, lowColumn * p.sourceChannels + row / 4u, DATA_GRADIENT);
           let highPlace = select(row * columns + highColumn, highColumn * p.sourceChannels + row / 4u, DATA_GRADIENT);
-          let inside = row < p.sourceChannels;
-          fill(k, Place(lowPlace, highPlace, inside, inside), rowStep);
+          fill(k, lowPlace, highPlace, true, true, rowStep);
         }
       } else {
         var tapY = first / run;
@@ -284,7 +355,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             lowPlace = (kernelPixel * p.destinationChannels + 4u * column) * channels + channel / 4u;
             highPlace = lowPlace + 4u * LANES * channels;
           }
-          fill(k, Place(lowPlace, highPlace, tapY < y.taps && column < columns, tapY < y.taps && column + LANES < columns), rowStep);
+          fill(k, lowPlace, highPlace, tapY < y.taps && column < columns, tapY < y.taps && column + LANES < columns, rowStep);
           channel += FILLED;
           if (channel == p.sourceChannels) {
             channel = 0u;
@@ -312,15 +383,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       down = meeting(y, p.sourceHeight, first / run, last / run);
       visits = visits / imagePixels * (max(across.end, across.first) - across.first) * (max(down.end, down.first) - down.first);
     }
-    // Pixels in row-major order. Of each, where its taps begin in the source, and its places in source and destination; these are
-    // counted on from pixel to pixel, from row to row and from image to image, which is cheaper than multiplying.
+    // Pixels in row-major order. Of each, where its taps begin in the source, and its places in source, destination and group; these
+    // are counted on from pixel to pixel, from row to row and from image to image, which is cheaper than multiplying.
     let width = i32(across.end - across.first);
     let height = i32(down.end - down.first);
-    let row = vec2i(rowVectors, i32(p.destinationWidth * columns));
-    let image = vec2i(vec2u(p.sourceHeight, p.destinationHeight)) * row;
-    let pixelStep = vec2i(x.stride * i32(channels), i32(x.step * columns));
-    let rowStep = vec2i(y.stride, i32(y.step)) * row - (width - 1) * pixelStep;
-    let imageStep = image - (height - 1) * vec2i(y.stride, i32(y.step)) * row - (width - 1) * pixelStep;
+    let row = vec3i(rowVectors, i32(p.destinationWidth * columns), i32(x.pixels));
+    let image = vec3i(vec2i(vec2u(p.sourceHeight, p.destinationHeight)) * row.xy, i32(imagePixels));
+    let pixelStep = vec3i(x.stride * i32(channels), i32(x.step * columns), 1);
+    let oneDown = vec3i(y.stride, i32(y.step), 1) * row;
+    let rowStep = oneDown - (width - 1) * pixelStep;
+    let imageStep = image - (height - 1) * oneDown - (width - 1) * pixelStep;
     let pixelX = across.first + firstPixel % x.pixels;
     let pixelY = down.first + (firstPixel / x.pixels) % y.pixels;
     let firstX = (x.origin + i32(across.first) * x.stride) * i32(channels);
@@ -329,7 +401,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let lastY = firstY + (height - 1) * y.stride;
     var sourceX = (x.origin + i32(pixelX) * x.stride) * i32(channels);
     var sourceY = y.origin + i32(pixelY) * y.stride;
-    var place = i32(firstPixel / imagePixels) * image + vec2i(sourceY, i32(y.phase + pixelY * y.step)) * row + vec2i(sourceX, i32((x.phase + pixelX * x.step) * columns + column));
+    let places = vec3i(sourceX, i32((x.phase + pixelX * x.step) * columns + column), i32(pixelX) - i32(firstPixel));
+    var place = i32(firstPixel / imagePixels) * image + vec3i(sourceY, i32(y.phase + pixelY * y.step), i32(pixelY)) * row + places;
     for (var visit = 0u; visit < visits; visit++) {
       lowSum = vec4f();
       highSum = vec4f();
@@ -355,18 +428,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
       high[ROWS] = highTotal;
 
-      if ((group.y + 1u) * BLOCK <= columns) {
-        store(low[ROWS], place.y, column, isFirst, isLast);
-        if (WIDE) {
-          store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
-        }
+      if (KEPT && !isLast) {
+        put64(u32(place.z), true);
       } else {
-        // The last columns of a width that the lanes do not divide.
-        if (column < columns) {
-          store(low[ROWS], place.y, column, isFirst, isLast);
-        }
-        if (WIDE && column + LANES < columns) {
-          store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
+        let lowValue = select(low[ROWS], low[ROWS] + keptLow[place.z], KEPT);
+        let highValue = select(high[ROWS], high[ROWS] + keptHigh[place.z], KEPT);
+        if ((group.y + 1u) * BLOCK <= columns) {
+          store(lowValue, place.y, column, isFirst, isLast);
+          if (WIDE) {
+            store(highValue, place.y + i32(LANES), column + LANES, isFirst, isLast);
+          }
+        } else {
+          // The last columns of a width that the lanes do not divide.
+          if (column < columns) {
+            store(lowValue, place.y, column, isFirst, isLast);
+          }
+          if (WIDE && column + LANES < columns) {
+            store(highValue, place.y + i32(LANES), column + LANES, isFirst, isLast);
+          }
         }
       }
 

@@ -1,11 +1,11 @@
-// Convolution like convolution_stationary.wgsl, number by number: for channels that are no multiples of four, and for blocks too
-// narrow for vectors. Mathematics, operands and epilogue are the same, and so is the structure, but for two things: each run of
-// taps is filled up to a multiple of LANES, and every chunk visits all pixels.
+// Convolution like convolution_stationary.wgsl, number by number: for channels that are no multiples of four. Mathematics, operands
+// and epilogue are the same, and so is the structure, but for two things: each run of taps is filled up to a multiple of LANES, and
+// every chunk visits all pixels.
 //
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / (LANES * columns))]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass.
-// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of LANES up to
-//   16 * LANES; Columns = vec4f or vec2f, COLUMNS its size; WIDE: a lane has two of them. `columns` is their sum.
+// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size, 8; DEPTH, a multiple of LANES up to
+//   8 * LANES; WIDE: a lane has eight columns, not four: `columns`.
 
 struct Parameters {
   batch: u32,
@@ -40,61 +40,51 @@ struct Parameters {
 // of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last is for the
 // sums of a pixel: passed through memory, they are complete before the first lane of the first store looks at its bounds.
 const ROWS = select(DEPTH / 2u, DEPTH, WIDE);
-var<private> low: array<Columns, ROWS + 1u>;
-var<private> high: array<Columns, ROWS + 1u>;
-var<private> lowSum: Columns;
-var<private> highSum: Columns;
+var<private> low: array<vec4f, ROWS + 1u>;
+var<private> high: array<vec4f, ROWS + 1u>;
+var<private> lowSum: vec4f;
+var<private> highSum: vec4f;
 // Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
-var<private> lowTotal: Columns;
-var<private> highTotal: Columns;
+var<private> lowTotal: vec4f;
+var<private> highTotal: vec4f;
 
 fn multiplyAdd(lowValue: f32, highValue: f32, row: u32) {
-  lowSum = fma(Columns(lowValue), low[row], lowSum);
-  highSum = fma(Columns(highValue), high[row], highSum);
+  lowSum = fma(vec4f(lowValue), low[row], lowSum);
+  highSum = fma(vec4f(highValue), high[row], highSum);
 }
 
 const LOADS = DEPTH / LANES;
 // This lane's share of a chunk of source values. All are loaded before the first is used: a load ends a basic block.
 var<private> values: array<f32, LOADS>;
 
+fn accumulateQuarter() {
+  lowTotal += lowSum;
+  highTotal += highSum;
+  lowSum = vec4f();
+  highSum = vec4f();
+}
+
+// Of a pair of elements of a chunk.
+fn multiplyAddPair(first: f32, second: f32, element: u32) {
+  if (WIDE) {
+    multiplyAdd(first, first, element);
+    multiplyAdd(second, second, element + 1u);
+  } else {
+    multiplyAdd(first, second, element / 2u);
+  }
+}
+
 fn accumulate(i: u32) {
   if (i < LOADS) {
     let value = values[i];
-    let value0 = subgroupBroadcast(value, 0u);
-    let value1 = subgroupBroadcast(value, 1u);
-    let value2 = subgroupBroadcast(value, 2u);
-    let value3 = subgroupBroadcast(value, 3u);
-    let row = i * (ROWS / LOADS);
+    let element = i * LANES;
     if (i % max(LOADS / 4u, 1u) == 0u) {
-      lowTotal += lowSum;
-      highTotal += highSum;
-      lowSum = Columns();
-      highSum = Columns();
+      accumulateQuarter();
     }
-    if (WIDE) {
-      multiplyAdd(value0, value0, row);
-      multiplyAdd(value1, value1, row + 1u);
-      multiplyAdd(value2, value2, row + 2u);
-      multiplyAdd(value3, value3, row + 3u);
-    } else {
-      multiplyAdd(value0, value1, row);
-      multiplyAdd(value2, value3, row + 1u);
-    }
-    if (LANES > 4u) {
-      let value4 = subgroupBroadcast(value, 4u);
-      let value5 = subgroupBroadcast(value, 5u);
-      let value6 = subgroupBroadcast(value, 6u);
-      let value7 = subgroupBroadcast(value, 7u);
-      if (WIDE) {
-        multiplyAdd(value4, value4, row + 4u);
-        multiplyAdd(value5, value5, row + 5u);
-        multiplyAdd(value6, value6, row + 6u);
-        multiplyAdd(value7, value7, row + 7u);
-      } else {
-        multiplyAdd(value4, value5, row + 2u);
-        multiplyAdd(value6, value7, row + 3u);
-      }
-    }
+    multiplyAddPair(subgroupBroadcast(value, 0u), subgroupBroadcast(value, 1u), element);
+    multiplyAddPair(subgroupBroadcast(value, 2u), subgroupBroadcast(value, 3u), element + 2u);
+    multiplyAddPair(subgroupBroadcast(value, 4u), subgroupBroadcast(value, 5u), element + 4u);
+    multiplyAddPair(subgroupBroadcast(value, 6u), subgroupBroadcast(value, 7u), element + 6u);
   }
 }
 
@@ -185,12 +175,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
         columnStep = LANES * p.sourceChannels;
       }
       let valid = tapX < x.taps && tapY < y.taps;
-      var lowRow = Columns();
-      var highRow = Columns();
-      for (var c = 0u; c < COLUMNS; c++) {
+      var lowRow = vec4f();
+      var highRow = vec4f();
+      for (var c = 0u; c < 4u; c++) {
         lowRow[c] = weight(place + c * columnStep, valid && firstColumn + c * LANES < p.destinationChannels);
         if (WIDE) {
-          let d = c + COLUMNS;
+          let d = c + 4u;
           highRow[c] = weight(place + d * columnStep, valid && firstColumn + d * LANES < p.destinationChannels);
         }
       }
@@ -223,10 +213,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
     var pixelY = (firstPixel / x.pixels) % y.pixels;
     var image = firstPixel / (x.pixels * y.pixels);
     for (var pixel = firstPixel; pixel < lastPixel; pixel++) {
-      lowSum = Columns();
-      highSum = Columns();
-      lowTotal = Columns();
-      highTotal = Columns();
+      lowSum = vec4f();
+      highSum = vec4f();
+      lowTotal = vec4f();
+      highTotal = vec4f();
       if (loads > 0u) {
         let sourceY = y.origin + i32(pixelY) * y.stride;
         let sourceX = x.origin + i32(pixelX) * x.stride;
@@ -244,14 +234,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
         load(5u);
         load(6u);
         load(7u);
-        load(8u);
-        load(9u);
-        load(10u);
-        load(11u);
-        load(12u);
-        load(13u);
-        load(14u);
-        load(15u);
         accumulate(0u);
         accumulate(1u);
         accumulate(2u);
@@ -260,17 +242,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
         accumulate(5u);
         accumulate(6u);
         accumulate(7u);
-        accumulate(8u);
-        accumulate(9u);
-        accumulate(10u);
-        accumulate(11u);
-        accumulate(12u);
-        accumulate(13u);
-        accumulate(14u);
-        accumulate(15u);
       }
-      lowTotal += lowSum;
-      highTotal += highSum;
+      accumulateQuarter();
       low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
       high[ROWS] = highTotal;
 
@@ -278,10 +251,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
       let destinationX = x.phase + pixelX * x.step;
       let place = ((image * p.destinationHeight + destinationY) * p.destinationWidth + destinationX) * p.destinationChannels + firstColumn;
       if ((group.y + 1u) * LANES * p.columns <= p.destinationChannels) {
-        for (var c = 0u; c < COLUMNS; c++) {
+        for (var c = 0u; c < 4u; c++) {
           store(low[ROWS][c], place + c * LANES, firstColumn + c * LANES, isFirst, isLast);
           if (WIDE) {
-            let d = c + COLUMNS;
+            let d = c + 4u;
             store(high[ROWS][c], place + d * LANES, firstColumn + d * LANES, isFirst, isLast);
           }
         }
@@ -290,9 +263,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
         for (var c = 0u; c < p.columns; c++) {
           let column = firstColumn + c * LANES;
           if (column < p.destinationChannels) {
-            var sum = low[ROWS][c % COLUMNS];
-            if (WIDE && c >= COLUMNS) {
-              sum = high[ROWS][c % COLUMNS];
+            var sum = low[ROWS][c % 4u];
+            if (WIDE && c >= 4u) {
+              sum = high[ROWS][c % 4u];
             }
             store(sum, place + c * LANES, column, isFirst, isLast);
           }
