@@ -1,6 +1,6 @@
 import { operandSizes, outputSize, type ConvolutionProblem, type ConvolutionShape } from '../../kernels/convolution.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { ceilDivide, foldGrid, type Dispatch } from '../../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../../src/gpu/dispatch.ts';
 import bench from '../kernels/convolution.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
@@ -50,13 +50,19 @@ const tile: Rung<ConvolutionProblem> = {
   },
 };
 
-/** Blocks that stay, before it was known that a kernel of one tap needs to look at no bounds, and before blocks went deeper than 64. */
+/** Blocks of 64 that stay, whose sums go to the destination after each chunk. */
+const block = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall | undefined =>
+  bench.kernel.calls(problem, traits).find(({ variant }) => variant.startsWith('stationary 64x') && !variant.endsWith('kept'));
+
+/** Before it was known that a kernel of one tap needs to look at no bounds, and before blocks went deeper than 64. */
 const bounded: Rung<ConvolutionProblem> = {
   name: 'stationary, bounds looked at',
   call: (problem, traits) => {
-    const call = bench.kernel.calls(problem, traits).find(({ variant }) => variant.startsWith('stationary 64x'));
-    return call && { ...call, dispatches: call.dispatches.map((dispatch) => ({ ...dispatch, slices: undefined, constants: { ...dispatch.constants, INSIDE: false, POINTWISE: false } })) };
+    const call = block(problem, traits);
+    return call && { ...call, dispatches: call.dispatches.map((dispatch) => ({ ...dispatch, slices: undefined, constants: { ...dispatch.constants, INSIDE: false, WHOLE: false, POINTWISE: false } })) };
   },
 };
 
-export default ladder(bench, [naive, vectors, tile, bounded], ['stem', 'layer1 3x3', 'layer3 1x1 in']);
+const stationary: Rung<ConvolutionProblem> = { name: 'stationary', call: block };
+
+export default ladder(bench, [naive, vectors, tile, bounded, stationary], ['stem', 'layer1 3x3', 'layer3 1x1 in', 'layer4 1x1 in']);
