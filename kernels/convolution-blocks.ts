@@ -104,7 +104,7 @@ function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
     const { depth, kept } = block;
     if (!kept && depth <= 64) return true;
     // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no rest.
-    return hasVectors(gather) && (kept ? gather.pixels <= 4 * MOST_KEPT && Math.max(...chunksOfPhases(gather, block)) > 1 : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth));
+    return hasVectors(gather) && (kept ? gather.pixels <= 4 * MOST_KEPT && chunks(block) > 1 : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth));
   };
   const possible = BLOCKS.filter(isPossible);
   // A deeper block must save a chunk.

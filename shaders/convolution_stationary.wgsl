@@ -78,10 +78,11 @@ var<private> low: array<vec4f, ROWS + 1u>;
 var<private> high: array<vec4f, ROWS + 1u>;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
-// Where KEPT, the sums of all chunks but the last, of each pixel of the group.
-const MOST_KEPT = 64u;
-var<private> keptLow: array<vec4f, MOST_KEPT>;
-var<private> keptHigh: array<vec4f, MOST_KEPT>;
+// Where KEPT, the sums of all chunks but the last, of each pixel of the group. In four arrays each, of which only a place in one is
+// computed: LLVM takes time by the square of what is done to an array.
+var<private> keptLow: array<array<vec4f, 16>, 4>;
+var<private> keptHigh: array<array<vec4f, 16>, 4>;
+var<private> ends: bool;
 // Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
 var<private> lowTotal: vec4f;
 var<private> highTotal: vec4f;
@@ -196,11 +197,12 @@ fn putRows(row: u32) {
 
 // What is written to place `index` of an array: new rows of the block, or a visit's sums to those that are kept. Where KEPT, the
 // place is found by halving, for it to be a literal: lavapipe writes to a computed place lane by lane and number by number, which
-// takes three times as long as these branches, of which it jumps over those that no lane takes.
+// takes three times as long as these branches, of which it jumps over those that no lane takes. In the last chunk kept sums are
+// added to the visit's, for it to be stored.
 fn put(index: u32, sums: bool) {
   if (sums) {
-    keptLow[index] += low[ROWS];
-    keptHigh[index] += high[ROWS];
+    keptLow[index / 16u][index % 16u] += low[ROWS];
+    keptHigh[index / 16u][index % 16u] += high[ROWS];
   } else if (index * NEW_ROWS < ROWS) {
     putRows(index * NEW_ROWS);
   }
@@ -231,7 +233,10 @@ fn put8(index: u32, first: u32, sums: bool) {
 }
 
 fn put16(index: u32, first: u32, sums: bool) {
-  if ((index & 8u) == 0u) {
+  if (sums && ends) {
+    low[ROWS] += keptLow[first / 16u][index % 16u];
+    high[ROWS] += keptHigh[first / 16u][index % 16u];
+  } else if ((index & 8u) == 0u) {
     put8(index, first, sums);
   } else {
     put8(index, first + 8u, sums);
@@ -371,6 +376,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
     let isFirst = chunk == 0u;
     let isLast = chunk + 1u == chunks;
+    ends = isLast;
     // Between the first chunk and the last, only pixels are visited of which some tap of the chunk meets the source: of a
     // 3x3 kernel over 2x2 pixels, 16 pairs of 36.
     var across = Range(0u, x.pixels);
@@ -428,23 +434,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
       high[ROWS] = highTotal;
 
-      if (KEPT && !isLast) {
+      if (KEPT) {
         put64(u32(place.z), true);
-      } else {
-        let lowValue = select(low[ROWS], low[ROWS] + keptLow[place.z], KEPT);
-        let highValue = select(high[ROWS], high[ROWS] + keptHigh[place.z], KEPT);
+      }
+      if (!KEPT || isLast) {
         if ((group.y + 1u) * BLOCK <= columns) {
-          store(lowValue, place.y, column, isFirst, isLast);
+          store(low[ROWS], place.y, column, isFirst, isLast);
           if (WIDE) {
-            store(highValue, place.y + i32(LANES), column + LANES, isFirst, isLast);
+            store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
           }
         } else {
           // The last columns of a width that the lanes do not divide.
           if (column < columns) {
-            store(lowValue, place.y, column, isFirst, isLast);
+            store(low[ROWS], place.y, column, isFirst, isLast);
           }
           if (WIDE && column + LANES < columns) {
-            store(highValue, place.y + i32(LANES), column + LANES, isFirst, isLast);
+            store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
           }
         }
       }
