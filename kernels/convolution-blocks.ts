@@ -13,7 +13,7 @@ interface Block {
   readonly kept?: true;
 }
 
-/** As in the shader. */
+/** Pixels of a group whose sums are kept: the arrays of the shader have so many places. */
 const MOST_KEPT = 64;
 
 /** Blocks of `convolution_stationary`. All fit the first-level cache beside the pixels; 100 is half of the stem's products, 2 * 98. */
