@@ -1,7 +1,7 @@
 import { affineGradient } from './ops/affine.ts';
 import { batchNormGradient, normalizeGradient } from './ops/batch-norm.ts';
 import { biasGradient } from './ops/bias.ts';
-import { convolutionGradient, convolutionWithStatisticsGradient } from './ops/convolution.ts';
+import { convolutionGradient } from './ops/convolution.ts';
 import { foldBatchNormGradient } from './ops/fold-batch-norm.ts';
 import { l2NormalizeGradient } from './ops/l2-normalize.ts';
 import { reluGradient } from './ops/pointwise.ts';
@@ -18,7 +18,6 @@ export const gradientRules = {
   batchNormGradient,
   biasGradient,
   convolutionGradient,
-  convolutionWithStatisticsGradient,
   foldBatchNormGradient,
   globalAveragePoolGradient,
   l2NormalizeGradient,

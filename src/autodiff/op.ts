@@ -36,17 +36,22 @@ export interface TensorType {
   readonly name?: string;
 }
 
+/** What a rule returns for an input whose share of the gradient is part of another input's, so that nothing is missing. */
+export const COUNTED_ELSEWHERE = 'counted elsewhere';
+
 /**
  * The gradient of an op. It receives the gradient of the loss with respect to each output (undefined where the loss does not
- * depend on it) and returns, for each input, the gradient with respect to it (undefined where there is none, such as labels).
+ * depend on it) and returns, for each input, the gradient with respect to it. Undefined means that the rule has none:
+ * `gradient` then throws where a float input needed one, so that no share of a gradient is dropped silently.
  * It must use what it receives: an op is rarely the last of its graph.
- * @param needed which inputs' gradients anybody wants
+ * @param outputGradients defined only for outputs in the op's `differentiableOutputs`
+ * @param needed which inputs' gradients are needed
  */
 export type GradientRule<Attributes> = (
   node: Node<Attributes>,
   outputGradients: readonly (Tensor | undefined)[],
   needed: readonly boolean[],
-) => readonly (Tensor | undefined)[];
+) => readonly (Tensor | typeof COUNTED_ELSEWHERE | undefined)[];
 
 /** An operation: its shape rule, its lowering to kernels, and its gradient rule, side by side. */
 export interface Op<Attributes> {
@@ -55,6 +60,11 @@ export interface Op<Attributes> {
   lower(node: Node<Attributes>, granted: ReadonlyMap<Tensor, Pin>): readonly KernelUse[];
   /** The rule; or, where it brings kernels along that inference has no use for, its name in gradient-rules.ts. */
   readonly gradient?: GradientRule<Attributes> | keyof typeof gradientRules;
+  /**
+   * The outputs, by index, whose gradient the rule takes; the first alone if left out. A loss that depends on any other output,
+   * such as statistics or a gradient that was computed in advance, has no gradient through this op: `gradient` throws.
+   */
+  readonly differentiableOutputs?: readonly number[];
   /**
    * Tensors that should be computed right into a place of a store, so that nothing has to be moved there. The plan grants
    * it to a tensor that a node computes and that has no other fixed place; `lower` hears which pins it granted.

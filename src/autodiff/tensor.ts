@@ -79,4 +79,9 @@ export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 }
 
+/** A gradient that is not defined; the message names the op and its input or output. */
+export class GradientError extends Error {
+  override readonly name = 'GradientError';
+}
+
 export const describe = (tensor: Tensor): string => `${tensor.name} [${tensor.shape.join(', ')}]${tensor.type === 'f32' ? '' : ` ${tensor.type}`}`;

@@ -4,7 +4,7 @@
 export { Device, type AdapterDescription, type Wait } from '../gpu/device.ts';
 export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from '../gpu/errors.ts';
 export type { Span } from '../gpu/profiler.ts';
-export { constant, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
+export { constant, GradientError, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
 export { Store, type Initial, type StoredTensor } from '../autodiff/store.ts';
 export { Storage } from '../autodiff/storage.ts';
 export { initializeStore } from '../autodiff/initialize.ts';

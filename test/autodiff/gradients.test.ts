@@ -1,10 +1,10 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scaleByConstant } from '../../kernels/scale.ts';
-import { gradient } from '../../src/autodiff/gradient.ts';
+import { gradient, nodesBefore } from '../../src/autodiff/gradient.ts';
 import { gradientRules } from '../../src/autodiff/gradient-rules.ts';
-import { apply, use, type Op } from '../../src/autodiff/op.ts';
+import { apply, applyNode, use, type Op } from '../../src/autodiff/op.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';
 import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
@@ -16,9 +16,11 @@ import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../../src/autodiff/ops/losses.ts';
+import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, nonFinite, type UpdateOperands } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
+import { prepareImages } from '../../src/autodiff/ops/prepare-images.ts';
 import { mean, sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { concatenate, scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
@@ -26,7 +28,7 @@ import { dot, scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { softmax } from '../../src/autodiff/ops/softmax.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import { Store } from '../../src/autodiff/store.ts';
-import { constant, input, ShapeError, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';
+import { constant, GradientError, input, type Node, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';
 import { testDevice } from '../support/device.ts';
 import { awayFromZero, checkGradient, GradientCheckError, samples, type GradientCase } from '../support/gradient-check.ts';
 
@@ -241,28 +243,197 @@ for (const [op, cases] of Object.entries(checks)) {
 for (const [op, build] of Object.entries(withoutGradient)) {
   test(`${op} has no gradient, and says so`, () => {
     const x = input('x', [4]);
-    assert.throws(() => gradient(sum(build(x)), [x]), (error: Error) => error instanceof ShapeError && error.message.includes(op));
+    assert.throws(() => gradient(sum(build(x)), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith(`${op} has no gradient`));
   });
 }
 
-const onStatistics: Readonly<Record<string, (x: Tensor) => Tensor>> = {
-  batchNorm: (x) => batchNorm(x, fill([4], 1), fill([4], 0), { epsilon: 1e-5 }).variance,
-  convolutionWithStatistics: (x) => {
-    const { mean, inverseDeviation, variance } = convolutionWithStatistics(reshape(x, [3, 1, 1, 4]), fill([1, 1, 4, 4], 1), { epsilon: 1e-5 });
-    return add(add(mean, inverseDeviation), variance);
-  },
-  quadrupletLoss: (x) => {
-    const { loss, statistics } = quadrupletLoss(x, indices('labels', [0, 0, 1]), indices('domains', [0, 1, 1]));
-    return add(loss, sum(statistics));
-  },
+/** What each op, also those of the gradient rules and the optimisers, can be differentiated by: 'yes', 'no' or 'integer' for each of its outputs. */
+const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>> = {
+  accumulate: ['no'],
+  adam: [],
+  add: ['yes'],
+  affine: ['yes'],
+  affineGradient: ['no', 'no', 'no', 'no'],
+  batchNorm: ['yes', 'no', 'no', 'no'],
+  batchNormGradient: ['no', 'no', 'no', 'no'],
+  bias: ['yes'],
+  cast: ['yes'],
+  clear: [],
+  columnSum: ['no'],
+  concatenate: ['yes'],
+  convolution: ['yes'],
+  convolutionDataGradient: ['no'],
+  convolutionWeightGradient: ['no'],
+  convolutionWithEpilogue: ['no'],
+  convolutionWithStatistics: ['yes', 'no', 'no', 'no'],
+  demand: [],
+  dot: ['yes'],
+  fill: ['no'],
+  foldBatchNorm: ['yes', 'yes'],
+  foldBatchNormGradient: ['no', 'no'],
+  globalAveragePool: ['yes'],
+  globalAveragePoolGradient: ['no'],
+  identity: ['yes'],
+  interpolate: [],
+  l2Normalize: ['yes', 'no'],
+  l2NormalizeGradient: ['no'],
+  linear: ['yes'],
+  lossScale: ['no'],
+  maxPool: ['yes', 'integer'],
+  maxPoolGradient: ['no'],
+  momentumSgd: [],
+  multiply: ['yes'],
+  nonFinite: ['integer'],
+  normalize: ['yes'],
+  pack: ['no'],
+  prepareImages: ['no'],
+  quadrupletLoss: ['yes', 'no', 'no'],
+  relu: ['yes'],
+  reluGradient: ['no'],
+  reshape: ['yes'],
+  scale: ['yes'],
+  scaleBy: ['yes'],
+  scatterRows: ['yes'],
+  selectRows: ['yes'],
+  slice: ['no'],
+  softmax: ['no', 'no'],
+  softmaxCrossEntropy: ['yes', 'no'],
+  sum: ['yes'],
+  transpose: ['yes'],
 };
 
-for (const [op, build] of Object.entries(onStatistics)) {
-  test(`${op}: a loss that depends on the statistics is refused, not given a part of its gradient`, () => {
-    const x = input('x', [3, 4]);
-    assert.throws(() => gradient(sum(build(x)), [x]), (error: Error) => error instanceof ShapeError && error.message.startsWith(`${op}: the gradient of the statistics`));
+/** Float inputs, by index, that have no gradient although another input has one: constants of the op, or counted in another input's gradient. */
+const inputsWithout: Readonly<Record<string, readonly number[]>> = { foldBatchNorm: [2, 3], normalize: [3, 4], softmaxCrossEntropy: [1] };
+
+/** Ops whose gradient is built of differentiable ops, so that second derivatives are right; all others refuse them. */
+const twiceDifferentiable = ['add', 'cast', 'dot', 'identity', 'mean', 'multiply', 'reshape', 'scale', 'scaleBy', 'scatterRows', 'selectRows', 'sum', 'transpose'];
+
+/** The tensors that a case applies its op to. */
+const givenTo = ({ inputs }: GradientCase): Record<string, Tensor> => Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, input(name, shape)]));
+
+/** Every node that the cases, their gradients and the ops without one make. */
+function allNodes(): Node[] {
+  const stored = (name: string, length = 64): Tensor => new Store(name).add(name, [length]);
+  const x = input('x', [4]);
+  const gate = nonFinite(stored('values'));
+  const operands: UpdateOperands = { parameters: stored('parameters'), gradients: stored('gradients'), group: indices('group', [0]), groupSettings: fill([4], 1), hyper: fill([8], 1), gate };
+  const ends = [
+    prepareImages({ count: 1, source: 8, size: 8, mean: [0, 0, 0], deviation: [1, 1, 1] } as never),
+    lossScaleUpdate(gate, operands.groupSettings, { scale: stored('scale', 1), steps: stored('steps', 2), interval: 2 }),
+    accumulate(stored('total', 4), x),
+    ...Object.values(withoutGradient).map((build) => build(x)),
+  ];
+  const updates = [
+    adamUpdate({ ...operands, firstMoment: stored('first'), secondMoment: stored('second') }, false),
+    momentumSgdUpdate({ ...operands, velocity: stored('velocity') }, false),
+    interpolateUpdate(stored('running'), stored('batch'), 0.1, gate),
+    clear(stored('cleared')),
+    demand([x]),
+  ];
+  const tensors = Object.values(checks).flatMap(Object.values).flatMap((gradientCase: GradientCase) => {
+    const given = givenTo(gradientCase);
+    const outputs = gradientCase.apply(given);
+    const loss = outputs.map((output) => sum(multiply(output, output))).reduce(add);
+    return [loss, ...gradient(loss, Object.values(given))];
   });
+  return [...nodesBefore([...tensors, ...ends]), ...updates];
 }
+
+const isRefused = (build: () => unknown, op: string): boolean => {
+  try {
+    build();
+    return false;
+  } catch (error) {
+    assert.instance(error, GradientError);
+    assert.ok((error as Error).message.includes(op), (error as Error).message);
+    return true;
+  }
+};
+
+test('every output of every op is differentiable, or is refused with an error that names op and output', () => {
+  const folder = new URL('../../src/autodiff/ops/', import.meta.url);
+  const sources = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  const declared = sources.flatMap((source) => [...source.matchAll(/: Op<.*> = \{$/gm)]).length;
+  const names = sources.flatMap((source) => [...source.matchAll(/^ {2}name: '(\w+)',$/gm)].map(([, name]) => name));
+  assert.is(names.length, declared, 'each op says its name on a line of its own');
+  assert.equal(names.sort(), Object.keys(outputsOf).sort());
+
+  const met = new Set<string>();
+  for (const node of allNodes()) {
+    const { op: { name }, inputs, outputs } = node;
+    met.add(name);
+    const floats = inputs.filter(({ type }) => type !== 'u32');
+    for (const [index, output] of outputs.entries()) {
+      const expected = outputsOf[name][index];
+      const where = `${name}, output ${index}`;
+      assert.is(output.type === 'u32', expected === 'integer', where);
+      if (expected === 'integer' || floats.length === 0) continue;
+      const loss = sum(cast(output, 'f32'));
+      if (expected === 'no') assert.ok(isRefused(() => gradient(loss, floats), name), where);
+      for (const [number, tensor] of inputs.entries()) {
+        if (tensor.type === 'u32' || expected === 'no') continue;
+        const without = inputsWithout[name]?.includes(number) === true;
+        assert.is(isRefused(() => gradient(loss, [tensor]), without ? '' : name), without, `${where}, input ${number}`);
+      }
+    }
+  }
+  assert.equal([...met].sort(), Object.keys(outputsOf).sort(), 'ops in the graphs of this suite');
+});
+
+test('each differentiable output is one that finite differences reach', () => {
+  const reached = new Set<string>();
+  for (const gradientCase of Object.values(checks).flatMap(Object.values) as GradientCase[]) {
+    const outputs = gradientCase.apply(givenTo(gradientCase));
+    const read = new Set([...outputs, ...nodesBefore(outputs).flatMap(({ inputs }) => inputs)]);
+    for (const { op, outputs: made } of nodesBefore(outputs)) made.forEach((output, index) => read.has(output) && reached.add(`${op.name} ${index}`));
+  }
+  const claimed = Object.entries(outputsOf).flatMap(([name, outputs]) => outputs.flatMap((answer, index) => (answer === 'yes' ? [`${name} ${index}`] : [])));
+  assert.equal(claimed.filter((output) => !reached.has(output)), []);
+});
+
+for (const [op, cases] of Object.entries(checks)) {
+  const [[title, gradientCase]] = Object.entries(cases);
+  const twice: GradientCase['apply'] = (inputs) => gradient(gradientCase.apply(inputs).map((output) => sum(multiply(output, output))).reduce(add), Object.values(inputs));
+  if (twiceDifferentiable.includes(op)) {
+    test(`${op}: second derivatives, ${title}`, async () => {
+      // These are polynomials, for which a longer step keeps the rounding small. The rounding of a sum reaches all elements of a
+      // gradient alike, so that the errors of `reduction` terms add up instead of averaging out.
+      const point = { step: 2 ** -4, ...gradientCase, reduction: (gradientCase.reduction ?? 1) ** 2 };
+      const worst = await checkGradient(await testDevice(), { ...point, apply: twice });
+      assert.ok(worst <= 1, `${worst} times the tolerance`);
+    });
+  } else {
+    test(`${op}: second derivatives are refused`, () => {
+      const given = givenTo(gradientCase);
+      const gradients = twice(given);
+      assert.throws(() => gradient(gradients.map(sum).reduce(add), Object.values(given)), (error: unknown) => error instanceof GradientError);
+    });
+  }
+}
+
+test('an output that an op does not declare differentiable is refused', () => {
+  const pair: Op<null> = {
+    name: 'pair',
+    infer: ([x]) => [{ shape: x.shape }, { shape: x.shape, name: 'second' }],
+    lower: () => [],
+    gradient: (_, [dfirst]) => [dfirst],
+  };
+  const x = input('x', [3]);
+  const [first, second] = apply(pair, [x], null);
+  assert.throws(() => gradient(sum(add(first, second)), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith('pair has no gradient for its output second [3]'));
+});
+
+test('an input for which a rule returns nothing is refused, not left out of the sum', () => {
+  const half: Op<null> = { name: 'half', infer: ([x]) => [{ shape: x.shape }], lower: () => [], gradient: (_, [dy]) => [dy] };
+  const x = input('x', [3]);
+  assert.throws(() => gradient(sum(applyNode(half, [x, scale(x, 2)], null).outputs[0]), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith('half has no gradient for its input scale [3]'));
+});
+
+test('normalize with statistics of another tensor is refused', () => {
+  const x = input('x', [3, 4]);
+  const statistics = { mean: input('mean', [4]), inverseDeviation: input('inverse deviation', [4]) };
+  assert.throws(() => gradient(sum(normalize(x, statistics, fill([4], 1), fill([4], 0))), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith('normalize has no gradient with mean [4]'));
+});
 
 /** Doubles, with a gradient rule that the test chooses. */
 function doubling(gradientRule: (dy: Tensor) => Tensor): (x: Tensor) => Tensor {

@@ -2,8 +2,8 @@ import { batchNorm as forwardKernel } from '../../../kernels/batch_norm.ts';
 import { batchNormGradient as gradientKernel } from '../../../kernels/batch_norm_gradient.ts';
 import { normalize as normalizeKernel } from '../../../kernels/normalize.ts';
 import type { StorageType } from '../../../kernels/storage-type.ts';
-import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
-import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
+import { apply, COUNTED_ELSEWHERE, stored, use, type GradientRule, type Op } from '../op.ts';
+import { describe, floatType, GradientError, ShapeError, type Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 
 export interface BatchNormOptions {
@@ -73,9 +73,8 @@ const forward: Op<Attributes> = {
 
 export const batchNormGradient: GradientRule<{ readonly relu: boolean }> = (
   { attributes: { relu }, inputs: [x, gamma, , residual], outputs: [y, mean, inverseDeviation] },
-  [dy, dmean, , dvariance],
+  [dy],
 ) => {
-  if (dmean !== undefined || dvariance !== undefined) throw new ShapeError('batchNorm: the gradient of the statistics themselves is not defined');
   if (dy === undefined) return [];
   const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
   return [dx, dgamma, dbeta, dresidual];
@@ -99,8 +98,13 @@ export const normalizeGradient: GradientRule<{ readonly relu: boolean }> = (
   [dy],
 ) => {
   if (dy === undefined) return [];
+  // The kernel's dx has the share of the statistics in it, which is right only where they are the statistics of x.
+  const maker = x.origin.kind === 'node' ? x.origin.node : undefined;
+  if (maker?.outputs[0] !== x || maker.outputs[1] !== mean || maker.outputs[2] !== inverseDeviation) {
+    throw new GradientError(`normalize has no gradient with ${describe(mean)} and ${describe(inverseDeviation)}: they are not what convolutionWithStatistics gave along with ${describe(x)}`);
+  }
   const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
-  return [dx, dgamma, dbeta, undefined, undefined, dresidual];
+  return [dx, dgamma, dbeta, COUNTED_ELSEWHERE, COUNTED_ELSEWHERE, dresidual];
 };
 
 /** Of both ops: dx contains what comes through the statistics. */
@@ -135,7 +139,7 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
 /**
  * Batch normalisation in training mode over all but the last dimension, with what usually follows it:
  * y = relu?(gamma * (x - mean) / sqrt(variance + epsilon) + beta + residual?).
- * Ioffe and Szegedy, ICML 2015.
+ * Ioffe and Szegedy, ICML 2015. Only y is differentiable: a gradient of the statistics is a GradientError.
  * @param x [..., channels]
  * @param gamma, beta [channels]
  */
@@ -147,7 +151,7 @@ export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, { epsilon, res
 /**
  * The last pass of batch normalisation: y = relu?(gamma * (x - mean) * inverseDeviation + beta + residual?).
  * Contract: the statistics are those of x itself, over all but its last dimension, such as `convolutionWithStatistics` gives
- * with it. The gradient for x then contains their share, and they get none.
+ * with it. The gradient for x then contains their share, and they get none. With other statistics `gradient` throws a GradientError.
  * @param x [..., channels]
  * @param gamma, beta [channels]
  */

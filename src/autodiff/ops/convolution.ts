@@ -72,14 +72,7 @@ const withStatistics: Op<ConvolutionStatisticsProblem> = {
     { shape: [outputChannels], name: `${w.name} variance` },
   ],
   lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) => useOf(STATISTICS, x, attributes, { x, w, y, mean, inverseDeviation, variance }),
-  gradient: 'convolutionWithStatisticsGradient',
-};
-
-export const convolutionWithStatisticsGradient: GradientRule<ConvolutionShape> = (node, [dy, ...ofStatistics], needed) => {
-  if (ofStatistics.some((gradient) => gradient !== undefined)) {
-    throw new ShapeError('convolutionWithStatistics: the gradient of the statistics themselves is not defined; use them in normalize alone, whose gradient contains their share');
-  }
-  return convolutionGradient(node, [dy], needed);
+  gradient: 'convolutionGradient',
 };
 
 const dataGradient: Op<ConvolutionShape> = {
@@ -119,8 +112,8 @@ export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = 
 }
 
 /**
- * A convolution that also gives the statistics of each channel of its y, for `normalize`.
- * No gradient may arrive at them: that of `normalize` is all there is.
+ * A convolution that also gives the statistics of each channel of its y, for `normalize`, whose gradient contains their share.
+ * Any other loss that depends on them is a GradientError.
  */
 export function convolutionWithStatistics(x: Tensor, w: Tensor, { epsilon, ...options }: ConvolutionOptions & { readonly epsilon: number }): Statistics & { readonly y: Tensor } {
   const shape = shapeOf(x, w, options);

@@ -18,9 +18,10 @@ const op: Op<Attributes> = {
     use(foldKernel, { channels: gamma.length, epsilon }, { gamma, beta, runningMean, runningVariance, scale, shift }),
   ],
   gradient: 'foldBatchNormGradient',
+  differentiableOutputs: [0, 1],
 };
 
-/** The running statistics are constants here: training never changes them by gradient. */
+/** None for the running statistics: training never changes them by gradient. */
 export const foldBatchNormGradient: GradientRule<{ readonly epsilon: number }> = ({ attributes, inputs: [gamma, , runningMean, runningVariance] }, [dscale, dshift]) =>
   apply(gradientOp, [dscale ?? fill(gamma.shape, 0), dshift ?? fill(gamma.shape, 0), runningMean, runningVariance], attributes);
 
@@ -32,7 +33,10 @@ const gradientOp: Op<Attributes> = {
   ],
 };
 
-/** Batch normalisation with running statistics as one affine map: scale = gamma / sqrt(variance + epsilon), shift = beta - mean * scale. */
+/**
+ * Batch normalisation with running statistics as one affine map: scale = gamma / sqrt(variance + epsilon), shift = beta - mean * scale.
+ * Differentiable in gamma and beta; a gradient of the running statistics is a GradientError.
+ */
 export function foldBatchNorm(gamma: Tensor, beta: Tensor, runningMean: Tensor, runningVariance: Tensor, epsilon: number): { readonly scale: Tensor; readonly shift: Tensor } {
   const [scale, shift] = apply(op, [gamma, beta, runningMean, runningVariance], { epsilon });
   return { scale, shift };

@@ -9,7 +9,7 @@ const op: Op<null> = {
   name: 'l2Normalize',
   infer([x]) {
     if (x.shape.length !== 2) throw new ShapeError(`l2Normalize: ${describe(x)}; [rows, width] was expected`);
-    return [{ shape: x.shape }, { shape: [x.shape[0]] }];
+    return [{ shape: x.shape }, { shape: [x.shape[0]], name: 'norm' }];
   },
   lower: ({ inputs: [x], outputs: [f, norm] }) => [use(forwardKernel, rowsOf(x), { x, f, norm })],
   gradient: 'l2NormalizeGradient',

@@ -5,8 +5,9 @@ import { describe, ShapeError, type Tensor } from '../tensor.ts';
 import { scaleBy } from './scale.ts';
 
 /**
- * Losses come out of one fused kernel together with their gradient, as an output that is hidden from the graph's author.
- * Their gradient rule therefore only scales it by the gradient that arrives.
+ * Losses come out of one fused kernel together with their gradient, as a second output that the public functions do not return.
+ * Their gradient rule only scales it by the gradient that arrives. That second output is not differentiable: a loss that depends
+ * on it, such as a gradient penalty, throws a GradientError.
  */
 
 const crossEntropyOp: Op<{ readonly temperature: number }> = {
@@ -15,21 +16,21 @@ const crossEntropyOp: Op<{ readonly temperature: number }> = {
     if (logits.shape.length !== 2) throw new ShapeError(`softmaxCrossEntropy: logits ${describe(logits)}; [batch, classes] was expected`);
     const expected = targets.type === 'u32' ? logits.shape[0] : logits.length;
     if (targets.length !== expected) throw new ShapeError(`softmaxCrossEntropy: targets ${describe(targets)} do not fit logits ${describe(logits)}`);
-    return [{ shape: [1] }, { shape: logits.shape }];
+    return [{ shape: [1] }, { shape: logits.shape, name: 'dlogits' }];
   },
   lower: ({ attributes: { temperature }, inputs: [logits, targets], outputs: [loss, dlogits] }) => {
     const [rows, classes] = logits.shape;
     const kind = targets.type === 'u32' ? 'hard' : 'soft';
     return [use(crossEntropyKernel, { rows, classes, targets: kind, temperature }, { logits, targets, loss, dlogits })];
   },
-  gradient: ({ outputs: [, dlogits] }, [dloss]) => [dloss && scaleBy(dlogits, dloss), undefined],
+  gradient: ({ outputs: [, dlogits] }, [dloss]) => [dloss && scaleBy(dlogits, dloss)],
 };
 
 /**
  * The mean over the batch of the cross-entropy between targets and softmax(logits / temperature).
  * @param logits [batch, classes]
  * @param targets labels, u32 [batch], or distributions, f32 [batch, classes]
- * @returns [1]
+ * @returns [1]; differentiable once, in the logits. A gradient of its gradient or of the targets is a GradientError.
  */
 export function softmaxCrossEntropy(logits: Tensor, targets: Tensor, temperature = 1): Tensor {
   return apply(crossEntropyOp, [logits, targets], { temperature })[0];
@@ -44,16 +45,13 @@ const quadrupletOp: Op<QuadrupletAttributes> = {
     if (embeddings.shape.length !== 2 || labels.length !== count || domains.length !== count) {
       throw new ShapeError(`quadrupletLoss: ${describe(embeddings)}, ${describe(labels)}, ${describe(domains)}; [count, width], [count] and [count] were expected`);
     }
-    return [{ shape: [1] }, { shape: embeddings.shape }, { shape: [QUADRUPLET_STATISTICS.length] }];
+    return [{ shape: [1] }, { shape: embeddings.shape, name: 'dembeddings' }, { shape: [QUADRUPLET_STATISTICS.length], name: 'statistics' }];
   },
   lower: ({ attributes, inputs: [embeddings, labels, domains, seed], outputs: [loss, dembeddings, statistics] }) => {
     const [count, width] = embeddings.shape;
     return [use(quadrupletKernel, { count, width, ...attributes }, { embeddings, labels, domains, ...(seed && { seed }), loss, dembeddings, statistics })];
   },
-  gradient({ outputs: [, dembeddings] }, [dloss, , dstatistics]) {
-    if (dstatistics !== undefined) throw new ShapeError('quadrupletLoss: the gradient of the statistics is not defined');
-    return [dloss && scaleBy(dembeddings, dloss)];
-  },
+  gradient: ({ outputs: [, dembeddings] }, [dloss]) => [dloss && scaleBy(dembeddings, dloss)],
 };
 
 export interface QuadrupletOptions extends QuadrupletAttributes {
@@ -67,7 +65,8 @@ export interface QuadrupletOptions extends QuadrupletAttributes {
  * @param embeddings [count, width], of length 1 each
  * @param labels u32 [count]
  * @param domains u32 [count], 0 for sketches and 1 for photos
- * @returns loss [1] and statistics, named by QUADRUPLET_STATISTICS
+ * @returns loss [1], differentiable once in the embeddings, and statistics, named by QUADRUPLET_STATISTICS, which are not
+ *   differentiable: a gradient of them or of the loss's gradient is a GradientError
  */
 export function quadrupletLoss(embeddings: Tensor, labels: Tensor, domains: Tensor, { seed, ...attributes }: QuadrupletOptions = {}): { readonly loss: Tensor; readonly statistics: Tensor } {
   const inputs = seed === undefined ? [embeddings, labels, domains] : [embeddings, labels, domains, seed];

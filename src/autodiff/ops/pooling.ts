@@ -10,7 +10,7 @@ const maxPoolOp: Op<MaxPoolProblem> = {
   takesHalves: true,
   infer([x], problem) {
     const shape = [problem.batch, pooledSize(problem, problem.height), pooledSize(problem, problem.width), problem.channels];
-    return [{ shape, type: x.type }, { shape, type: 'u32' }];
+    return [{ shape, type: x.type }, { shape, type: 'u32', name: 'position' }];
   },
   lower: ({ attributes, inputs: [x], outputs: [y, position] }) => [use(maxPoolKernel, attributes, { x, y, position })],
   gradient: 'maxPoolGradient',
