@@ -9,11 +9,11 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { decodeSample } from '../src/platform/node/images.ts';
 import { packageFile } from '../src/platform/node/package-files.ts';
+import { loadSharp } from '../src/platform/node/sharp.ts';
 import { cachedPixels } from './pixel-cache.ts';
 
 export interface EmojiSet {
@@ -96,7 +96,7 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
   const drawings = classes.flatMap(drawingsOf);
   const bytesPerImage = size * size * 3;
   const pixels = await cachedPixels({
-    path: join(options.cacheFolder ?? cacheFolder(), `emoji-${size}-${cacheKey(drawings)}`),
+    path: join(options.cacheFolder ?? cacheFolder(), `emoji-${size}-${await cacheKey(drawings)}`),
     names: drawings.map(({ sample }) => sample.name),
     bytesPerImage,
     render: (index) => decodeSample(Buffer.from(svgOf(drawings[index], size)), size, drawings[index].sample.name),
@@ -175,9 +175,9 @@ function outline(body: string, penWidth: number): string {
 }
 
 /** Other packages, another renderer or other classes give other pixels, hence another file. */
-function cacheKey(drawings: readonly Drawing[]): string {
+async function cacheKey(drawings: readonly Drawing[]): Promise<string> {
   const versions = EMOJI_SETS.map(({ name }) => (require(`@iconify-json/${name}/package.json`) as { version: string }).version);
   const images = drawings.map(({ emoji, set }) => [set.name, emoji.icons[set.name]]);
-  const content = { DRAWING_VERSION, PEN_WIDTH, EMOJI_SETS, versions, renderer: sharp.versions, images };
+  const content = { DRAWING_VERSION, PEN_WIDTH, EMOJI_SETS, versions, renderer: (await loadSharp()).versions, images };
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12);
 }

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { DatasetError, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { decodeSample, ImageError } from '../src/platform/node/images.ts';
+import { loadSharp } from '../src/platform/node/sharp.ts';
 import { readDrawing, type DrawingPlace } from './drawings.ts';
 import { PixelFile } from './pixel-file.ts';
 
@@ -60,7 +60,7 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
   const needed = PixelFile.bytesFor(names.length, bytesPerImage);
   const keep = needed <= cacheBudget;
   if (!keep) onNotice?.(`decoded, these ${names.length} images need ${gibibytes(needed)} on disk, more than the ${gibibytes(cacheBudget)} of --pixel-cache: they are decoded at each use`);
-  const path = join(options.cacheFolder ?? cacheFolder(), `pictures-${size}-${cacheKey(names)}.pixels`);
+  const path = join(options.cacheFolder ?? cacheFolder(), `pictures-${size}-${await cacheKey(names)}.pixels`);
   const file = keep ? await PixelFile.open({ path, bytesPerImage, onFull: (cause) => onNotice?.(`decoded images are no longer kept in ${path}: ${cause.message}`) }) : undefined;
   return {
     async read({ name }, requested) {
@@ -84,8 +84,8 @@ async function stampOf({ name, drawing }: Picture): Promise<string> {
 }
 
 /** Other files or another decoder give other pixels, hence another file. */
-function cacheKey(names: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify({ DECODING_VERSION, renderer: sharp.versions, names })).digest('hex').slice(0, 12);
+async function cacheKey(names: readonly string[]): Promise<string> {
+  return createHash('sha256').update(JSON.stringify({ DECODING_VERSION, renderer: (await loadSharp()).versions, names })).digest('hex').slice(0, 12);
 }
 
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

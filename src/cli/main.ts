@@ -1,6 +1,8 @@
 // What `sketchgrad` starts.
 import { releaseGpu } from '../platform/adapter.ts';
+import { eraseNativeWarnings } from '../platform/node/native-warnings.ts';
 import { runCommandLine } from './command-line.ts';
 
+eraseNativeWarnings(process.stderr);
 process.exitCode = await runCommandLine(process.argv.slice(2));
 releaseGpu();

@@ -1,11 +1,13 @@
-import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { fork, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapterEnvironment, lavapipeDriver, swiftShaderEnvironment } from '../../src/platform/adapter.ts';
+import { eraseNativeWarnings, quietly } from '../../src/platform/node/native-warnings.ts';
 import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
 import { AdapterError } from '../../src/gpu/errors.ts';
 
@@ -13,20 +15,16 @@ const project = fileURLToPath(new URL('../..', import.meta.url));
 /** A driver list without a driver: what a machine without any sees. */
 const NO_DRIVER = { VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowhere.json' };
 
-/** Runs a module in a process of its own, as the Vulkan loader reads its variables once. */
-function runModule(body: string, environment: Readonly<Record<string, string>>): SpawnSyncReturns<string> {
-  const source = `import * as adapter from ${JSON.stringify(path.join(project, 'src/platform/adapter.ts'))};\n${body}`;
-  return runNode(['--input-type=module', '--eval', source], environment);
+/** Runs a module in a process of its own, since a process keeps the drivers that it has seen. */
+function runModule(body: string, environment: Readonly<Record<string, string | undefined>>): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', `${IMPORT}\n${body}`], { cwd: project, env: childEnvironment(environment), encoding: 'utf8' });
 }
 
-/** Runs print-adapter.ts, a file, because `ensureAdapter` runs its process again. */
-function printAdapter(environment: Readonly<Record<string, string>>): SpawnSyncReturns<string> {
-  return runNode([path.join(project, 'test/platform/print-adapter.ts'), 'auto'], environment);
-}
+const IMPORT = `import * as adapter from ${JSON.stringify(pathToFileURL(path.join(project, 'src/platform/adapter.ts')).href)};`;
 
-function runNode(parameters: readonly string[], environment: Readonly<Record<string, string>>): SpawnSyncReturns<string> {
-  const env = { ...process.env, SKETCHGRAD_ADAPTER_READY: undefined, VK_DRIVER_FILES: undefined, VK_ICD_FILENAMES: undefined, ...environment };
-  return spawnSync(process.execPath, ['--import', 'tsx', ...parameters], { cwd: project, env, encoding: 'utf8' });
+/** Without what scripts/test.ts selected for this process. */
+function childEnvironment(environment: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  return { ...process.env, VK_DRIVER_FILES: undefined, VK_ICD_FILENAMES: undefined, LD_LIBRARY_PATH: undefined, ...environment };
 }
 
 const printDevice = `
@@ -72,20 +70,132 @@ test('a process under SwiftShader\'s variables computes on SwiftShader', () => {
   assert.match(stdout, /swiftshader/i);
 });
 
-test('a machine without any driver gets SwiftShader by itself, in a second run of the process', () => {
-  const { status, stdout, stderr } = printAdapter(NO_DRIVER);
+const ensureAndPrint = `await adapter.ensureAdapter();${printDevice}`;
+
+test('a machine without any driver gets SwiftShader by itself, in the same process', () => {
+  const { status, stdout, stderr } = runModule(`const before = process.pid; ${ensureAndPrint} console.log(before === process.pid);`, NO_DRIVER);
   assert.is(status, 0, stderr);
-  assert.match(stdout, /swiftshader/i);
-  assert.match(stdout, 'runs: 2');
+  assert.match(stdout, /swiftshader.*\ntrue\n$/is);
 });
 
-test('a driver that is there already goes before SwiftShader: no second run', () => {
+test('a driver that is there already goes before SwiftShader', () => {
   const installed = lavapipeDriver();
-  const drivers = installed === null ? swiftShaderEnvironment() : { VK_DRIVER_FILES: installed };
-  const { status, stdout, stderr } = printAdapter(drivers);
+  const { status, stdout, stderr } = runModule(ensureAndPrint, installed === null ? swiftShaderEnvironment() : { VK_DRIVER_FILES: installed });
   assert.is(status, 0, stderr);
   assert.match(stdout, installed === null ? /swiftshader/i : /llvmpipe/i);
-  assert.match(stdout, 'runs: 1');
+});
+
+test('a forked program keeps its channel', async () => {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'sketchgrad-fork-')), 'child.mjs');
+  writeFileSync(file, `${IMPORT}\nawait adapter.ensureAdapter(); const device = await adapter.openDevice(); process.send(device.description.device); device.dispose(); adapter.releaseGpu(); process.disconnect();`);
+  const child = fork(file, { env: childEnvironment(NO_DRIVER), execArgv: ['--import', import.meta.resolve('tsx')] });
+  const messages: unknown[] = [];
+  child.on('message', (message) => messages.push(message));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  assert.is(code, 0);
+  assert.is(messages.length, 1);
+  assert.match(String(messages[0]), /swiftshader/i);
+});
+
+test('a program on standard input runs', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module'], { cwd: project, env: childEnvironment(NO_DRIVER), encoding: 'utf8', input: `${IMPORT}\n${ensureAndPrint}` });
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /swiftshader/i);
+});
+
+/** The platform module as one file, which a worker can load without a loader for TypeScript. */
+async function bundled(format: 'esm' | 'cjs'): Promise<{ readonly folder: string; readonly file: string }> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sketchgrad-bundle-'));
+  symlinkSync(path.join(project, 'node_modules'), path.join(folder, 'node_modules'));
+  const file = path.join(folder, format === 'esm' ? 'adapter.mjs' : 'adapter.cjs');
+  await build({ entryPoints: [path.join(project, 'src/platform/node/index.ts')], bundle: true, platform: 'node', format, target: 'node20', external: ['webgpu', 'sharp'], outfile: file, logLevel: 'silent' });
+  return { folder, file };
+}
+
+/** Runs a program by its file. */
+function runFile(folder: string, name: string, source: string): SpawnSyncReturns<string> {
+  writeFileSync(path.join(folder, name), source);
+  return spawnSync(process.execPath, [path.join(folder, name)], { env: childEnvironment(NO_DRIVER), encoding: 'utf8', timeout: 60_000 });
+}
+
+test('a worker thread takes what the main thread selected; by itself it gets an error that says what to do', async () => {
+  const { folder } = await bundled('esm');
+  writeFileSync(path.join(folder, 'worker.mjs'), `
+    import { parentPort } from 'node:worker_threads';
+    import * as adapter from './adapter.mjs';
+    try {
+      await adapter.ensureAdapter('swiftshader');
+      const device = await adapter.openDevice();
+      parentPort.postMessage(device.description.device);
+      device.dispose();
+      adapter.releaseGpu();
+    } catch (error) {
+      parentPort.postMessage(error.name + ': ' + error.message);
+    }`);
+  const inWorker = (name: string, options: string, before = ''): string => {
+    const { status, stdout, stderr } = runFile(folder, name, `
+      import { SHARE_ENV, Worker } from 'node:worker_threads';
+      import * as adapter from './adapter.mjs';
+      ${before}
+      new Worker(new URL('./worker.mjs', import.meta.url), ${options}).on('message', (message) => console.log(message));`);
+    assert.is(status, 0, stderr);
+    return stdout;
+  };
+  assert.match(inWorker('alone.mjs', '{}'), /^AdapterError: a worker thread cannot select a driver: .*Call ensureAdapter\(\) in the main thread.*SHARE_ENV.*VK_DRIVER_FILES=.*vk_swiftshader_icd\.json/);
+  assert.match(inWorker('shared.mjs', '{ env: SHARE_ENV }'), /^swiftshader/i);
+  assert.match(inWorker('after.mjs', '{}', `await adapter.ensureAdapter('swiftshader');`), /^swiftshader/i);
+  rmSync(folder, { recursive: true });
+});
+
+test('a bundle finds SwiftShader, as a module and as CommonJS', async () => {
+  for (const format of ['esm', 'cjs'] as const) {
+    const { folder, file } = await bundled(format);
+    const load = format === 'esm' ? `import * as adapter from './${path.basename(file)}';` : `const adapter = require('./${path.basename(file)}');`;
+    const { stdout, stderr } = runFile(folder, format === 'esm' ? 'main.mjs' : 'main.cjs', `${load} (async () => { ${ensureAndPrint} })();`);
+    assert.match(stdout, /swiftshader/i, `${format}: ${stderr}`);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a machine without a Vulkan loader, a user without a home: SwiftShader all the same', () => {
+  const { status, stdout, stderr } = runModule(`
+    const { cacheFolder } = await import(${JSON.stringify(path.join(project, 'src/platform/node/cache-folder.ts'))});
+    console.log(cacheFolder());
+    ${ensureAndPrint}`, { ...NO_DRIVER, HOME: '/nonexistent', XDG_CACHE_HOME: undefined });
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /swiftshader/i);
+});
+
+test('the cache of a user who cannot write the wanted one is a folder of the user\'s own below the temporary one', () => {
+  withCache((folder) => {
+    writeFileSync(path.join(folder, 'file'), '');
+    const before = process.env.XDG_CACHE_HOME;
+    process.env.XDG_CACHE_HOME = path.join(folder, 'file', 'cache');
+    try {
+      const substitute = cacheFolder();
+      assert.ok(substitute.startsWith(tmpdir()) && !substitute.startsWith(folder), substitute);
+      assert.is(statSync(substitute).mode & 0o022, 0, 'others could write there what this user then loads');
+      assert.is(cacheFolder(), substitute);
+    } finally {
+      process.env.XDG_CACHE_HOME = before;
+    }
+  });
+});
+
+test('native warnings are erased from a terminal, and a log keeps them', () => {
+  const written: string[] = [];
+  const terminal = { isTTY: true, columns: 80, write: (text: string) => written.push(text) };
+  eraseNativeWarnings(terminal);
+  try {
+    assert.is(quietly(() => written.push('warnings')), 2);
+    assert.equal(written, [`${'\n'.repeat(8)}\x1b[8A\x1b7`, 'warnings', '\x1b8\x1b[J']);
+    written.length = 0;
+    eraseNativeWarnings({ ...terminal, isTTY: false });
+    quietly(() => undefined);
+    assert.equal(written, []);
+  } finally {
+    eraseNativeWarnings({ write: () => undefined });
+  }
 });
 
 test('each choice gives its variables, and lavapipe says how to install it where it is not', async () => {

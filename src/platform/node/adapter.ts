@@ -1,13 +1,12 @@
 /** The adapter in Node: Dawn, from npm `webgpu`. */
-import { spawn } from 'node:child_process';
-import { create, globals } from 'webgpu';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { Device, isSoftware } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
 import { lavapipeEnvironment, noAdapterMessage, swiftShaderEnvironment, type AdapterChoice } from './drivers.ts';
 import { napUntil } from './napping.ts';
-
-/** Set in a process that was started again for its adapter, so that it never starts a third one. */
-const RESPAWNED = 'SKETCHGRAD_ADAPTER_READY';
+import { quietly } from './native-warnings.ts';
 
 /**
  * Dawn clamps every index in a shader, which browsers cannot do without. Our kernels check their own, so natively the
@@ -33,7 +32,11 @@ const ZEROS_BY_LOOP = 'disable-dawn-features=use_vulkan_zero_initialize_workgrou
 /** Dawn's instance. It must stay referenced while any of its objects is in use, and be let go of for Node to exit. */
 let instance: GPU | undefined;
 
-function gpuInstance(): GPU {
+async function gpuInstance(): Promise<GPU> {
+  // Not at import: a program that only renders pages on a server may have neither the package nor a driver.
+  const { create, globals } = await import('webgpu').catch((cause: unknown) => {
+    throw new AdapterError(`WebGPU in Node comes from the npm package webgpu, which cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}. Run \`npm install webgpu\`.`, { cause });
+  });
   if (instance === undefined) {
     Object.assign(globalThis, globals);
     instance = create(process.env.SKETCHGRAD_ROBUST === undefined ? [`enable-dawn-features=${UNCLAMPED},${EXPERIMENTAL},${HALVES_ON_NVIDIA}`, ZEROS_BY_LOOP] : [ZEROS_BY_LOOP]);
@@ -42,7 +45,8 @@ function gpuInstance(): GPU {
 }
 
 async function findAdapter(): Promise<GPUAdapter | null> {
-  const adapter = await gpuInstance().requestAdapter({ powerPreference: 'high-performance' });
+  const gpu = await gpuInstance();
+  const adapter = await quietly(() => gpu.requestAdapter({ powerPreference: 'high-performance' }));
   return adapter === null || /null/i.test(adapter.info.device) ? null : adapter;
 }
 
@@ -62,15 +66,56 @@ export function releaseGpu(): void {
 }
 
 /**
- * Makes sure that this process sees the adapter that was chosen. The Vulkan loader reads its variables when the process
- * starts, so where they have to change the process runs itself again and ends with the exit code of that second run.
+ * Makes this process see the chosen adapter, for every `openDevice` that follows. `auto` selects SwiftShader where the machine has no driver.
+ * It sets VK_DRIVER_FILES and VK_ICD_FILENAMES of this process; no other process is started.
+ *
+ * In a worker thread call it with `env: SHARE_ENV`, or call it in the main thread before the worker starts: the driver loader reads
+ * the environment of the process, and a worker's `process.env` is a copy.
+ * @throws AdapterError where the choice cannot be met, with what to install or which variables to set
  */
 export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<void> {
-  if (process.env[RESPAWNED] !== undefined) return;
   const variables = await adapterEnvironment(choice);
-  if (variables === null) return;
-  const code = await runAgain({ ...process.env, ...variables, [RESPAWNED]: choice });
-  process.exit(code);
+  if (variables === null || variables.VK_DRIVER_FILES === process.env.VK_DRIVER_FILES) return;
+  const before = { VK_DRIVER_FILES: process.env.VK_DRIVER_FILES, VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES };
+  selectDriver(variables);
+  // An instance knows only the drivers of the time when it was first asked for an adapter.
+  releaseGpu();
+  const adapter = await findAdapter();
+  releaseGpu();
+  if (adapter !== null && isFrom(adapter.info, variables.VK_DRIVER_FILES)) return;
+  for (const [name, value] of Object.entries(before)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`).join(' ');
+  throw new AdapterError(
+    isMainThread
+      ? `the driver ${variables.VK_DRIVER_FILES} offers no adapter here`
+      : `a worker thread cannot select a driver: its process.env is a copy, which the driver loader does not see. Call ensureAdapter() in the main thread before the worker starts, start the worker with { env: SHARE_ENV }, or start the process with ${settings}`,
+  );
+}
+
+/** RTLD_NODELETE of Linux: what is loaded stays in memory, also when Node finds that it is no addon and closes it. */
+const STAYS_LOADED = 0x1000;
+
+/** Points the Vulkan loader at a driver. */
+function selectDriver(variables: Readonly<Record<string, string>>): void {
+  for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES']) if (variables[name] !== undefined) process.env[name] = variables[name];
+  if (variables.LD_LIBRARY_PATH === undefined) return;
+  // SwiftShader brings the Vulkan loader, for machines that have none. LD_LIBRARY_PATH is read when a process starts, and only then;
+  // but a library that is in memory already is found by its name.
+  const loader = path.join(path.dirname(variables.VK_DRIVER_FILES), 'libvulkan.so.1');
+  try {
+    process.dlopen({ exports: {} }, loader, constants.dlopen.RTLD_NOW | STAYS_LOADED);
+  } catch (error) {
+    if (!String(error).includes('did not self-register')) throw new AdapterError(`${loader} cannot be loaded: ${String(error)}`, { cause: error });
+  }
+}
+
+/** Whether an adapter belongs to the driver of a file such as .../lvp_icd.x86_64.json. */
+function isFrom(info: GPUAdapterInfo, driverFile: string): boolean {
+  const name = `${info.device} ${info.description}`;
+  return /lvp/.test(path.basename(driverFile)) ? /llvmpipe/i.test(name) : /swiftshader/i.test(name);
 }
 
 /**
@@ -86,17 +131,4 @@ export async function adapterEnvironment(choice: AdapterChoice): Promise<Record<
   if (!inUse) releaseGpu();
   if (adapter !== null) return null;
   return choice === 'auto' ? swiftShaderEnvironment() : null;
-}
-
-function runAgain(environment: NodeJS.ProcessEnv): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], { env: environment, stdio: 'inherit' });
-    // The terminal sends Ctrl-C to both; the child decides when it is done. Other signals are passed on.
-    const ignore = (): void => undefined;
-    const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
-    process.on('SIGINT', ignore);
-    process.on('SIGTERM', forward);
-    child.on('error', reject);
-    child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
-  });
 }

@@ -32,17 +32,10 @@ export function lavapipeEnvironment(): Record<string, string> {
 
 /** Unpacks SwiftShader from @sparticuz/chromium into the cache folder, once, and gives the variables that select it. */
 export function swiftShaderEnvironment(): Record<string, string> {
-  const require = createRequire(import.meta.url);
-  let archive: string;
-  let version: string;
-  try {
-    // The package exports no path below its root, so its folder is found from its entry.
-    const root = packageRoot(require.resolve('@sparticuz/chromium'), '@sparticuz/chromium');
-    archive = path.join(root, 'bin', 'swiftshader.tar.br');
-    version = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version;
-  } catch (cause) {
-    throw new AdapterError(noAdapterMessage(), { cause });
-  }
+  const root = packageRoot('@sparticuz/chromium');
+  if (root === null) throw new AdapterError(noAdapterMessage());
+  const archive = path.join(root, 'bin', 'swiftshader.tar.br');
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
   const folder = path.join(cacheFolder(), `swiftshader-${version}`);
   const driver = path.join(folder, 'vk_swiftshader_icd.json');
   if (!existsSync(driver)) {
@@ -57,13 +50,28 @@ export function swiftShaderEnvironment(): Record<string, string> {
       if (!existsSync(driver)) throw error;
     }
   }
-  const libraries = [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(path.delimiter);
-  return { LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
+  const libraries = (process.env.LD_LIBRARY_PATH ?? '').split(path.delimiter).filter((name) => name !== '' && name !== folder);
+  return { LD_LIBRARY_PATH: [folder, ...libraries].join(path.delimiter), VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
 }
 
-function packageRoot(entry: string, name: string): string {
-  const marker = path.join('node_modules', ...name.split('/'));
-  return entry.slice(0, entry.lastIndexOf(marker) + marker.length);
+/**
+ * The folder of an installed package, or null. It is looked for from this module; a bundle has no module of ours (and as CommonJS no
+ * `import.meta.url`), so then from the program and from the working directory.
+ */
+function packageRoot(name: string): string | null {
+  const origins = [import.meta.url as string | undefined, process.argv[1], path.join(process.cwd(), 'index.js')];
+  for (const origin of origins) {
+    if (origin === undefined || !(origin.startsWith('file:') || path.isAbsolute(origin))) continue;
+    try {
+      // The package exports no path below its root, so its folder is found from its entry.
+      const entry = createRequire(origin).resolve(name);
+      const marker = path.join('node_modules', ...name.split('/'));
+      return entry.slice(0, entry.lastIndexOf(marker) + marker.length);
+    } catch {
+      // Not from here.
+    }
+  }
+  return null;
 }
 
 const LAVAPIPE_HINT = 'On Debian 12: add bookworm-backports and `apt-get install -t bookworm-backports mesa-vulkan-drivers`; Ubuntu 24.04 or newer: `apt-get install mesa-vulkan-drivers`; Fedora: `dnf install mesa-vulkan-drivers`.';

@@ -1,6 +1,6 @@
 /** Decoding of image files with sharp. */
-import sharp from 'sharp';
 import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
+import { loadSharp } from './sharp.ts';
 
 /** File name endings that are taken for images, in lower case. */
 export const IMAGE_EXTENSIONS: readonly string[] = ['.png', '.jpg', '.jpeg', '.webp', '.svg'];
@@ -31,7 +31,7 @@ export function decodeImage(source: string | Uint8Array, size: number, label = S
 /** Decodes an image at its own size, upright. @throws ImageError */
 export async function decodePicture(source: string | Uint8Array, label = String(source)): Promise<DecodedPicture> {
   try {
-    const { data, info } = await sharp(source).autoOrient().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const { data, info } = await (await loadSharp())(source).autoOrient().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data };
   } catch (cause) {
     throw new ImageError(label, cause);
@@ -41,7 +41,7 @@ export async function decodePicture(source: string | Uint8Array, label = String(
 /** The size of an encoded image by its header, before anything is unpacked. @throws ImageError */
 export async function imageSize(bytes: Uint8Array, label: string): Promise<{ readonly width: number; readonly height: number }> {
   try {
-    return await sharp(bytes).metadata();
+    return await (await loadSharp())(bytes).metadata();
   } catch (cause) {
     throw new ImageError(label, cause);
   }
@@ -58,6 +58,7 @@ export async function imageSize(bytes: Uint8Array, label: string): Promise<{ rea
  */
 export async function decodeSample(source: string | Uint8Array, size: number, label = String(source)): Promise<Uint8Array> {
   try {
+    const sharp = await loadSharp();
     const pixels = await sharp(source)
       .autoOrient()
       .flatten({ background: '#ffffff' })
@@ -98,7 +99,7 @@ async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
 export async function requireDecodable(bytes: Uint8Array, label: string): Promise<void> {
   try {
     if (bytes.length === 0) throw new Error('the file is empty');
-    await sharp(bytes).raw().toBuffer();
+    await (await loadSharp())(bytes).raw().toBuffer();
   } catch (cause) {
     throw new ImageError(label, cause);
   }
