@@ -1,7 +1,9 @@
-// npm test -- [part of a path ...] [--adapter swiftshader|lavapipe|deno] [--root folder with a test folder in it]
+// npm test -- [part of a path ...] [--adapter swiftshader|lavapipe|deno] [--root folder with a test folder in it] [--record]
 // Runs every suite below test/, those that need a device once for each software adapter, and those of DENO_SUITES in Deno
-// as well. Ends with `N passed, N failed`.
-import { fork } from 'node:child_process';
+// as well. The longest suites start first, by the seconds in scripts/test-durations.json; --record measures these anew. Ends with `N passed, N failed`.
+import { fork, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -25,13 +27,17 @@ const IN_A_BROWSER = /^test\/(web|package)\//;
 const DENO_SUITES = /^test\/(kernels\/(?!convolution-matrix|matrix_units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback|upload))/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
-/** The continuous integration has two cores, and a software adapter can fill both. */
-const PROCESSES = 2;
+/** Suites at a time. The continuous integration has two cores; a suite leaves part of its core idle, while it waits for its adapter or for other processes. */
+const AT_A_TIME = 3;
+/** Of a suite that scripts/test-durations.json does not have. */
+const USUAL_SECONDS = 4;
+/** Shorter suites are not worth a line there. */
+const LEAST_RECORDED_SECONDS = 4;
 const SUITE_LIMIT_MINUTES = 15;
 const ENDING_LIMIT_SECONDS = 20;
 const SLOWEST_SHOWN = 12;
 
-/** Suites that share processes, and with them devices and compiled pipelines. */
+/** Suites that can share a process, and with it a device and compiled pipelines. */
 interface Group {
   readonly name: string;
   readonly device: string | undefined;
@@ -39,6 +45,8 @@ interface Group {
   /** The program that runs a worker, with its arguments; Node where none is named. */
   readonly runtime?: { readonly execPath: string; readonly execArgv: string[] };
   readonly pending: string[];
+  /** Processes that wait for their next suite. */
+  readonly idle: Worker[];
 }
 
 /** What became of one suite in one group. */
@@ -51,10 +59,10 @@ interface Outcome {
   readonly milliseconds: number;
 }
 
-const worker = fileURLToPath(new URL('./test-worker.ts', import.meta.url));
+const workerFile = fileURLToPath(new URL('./test-worker.ts', import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { adapter: { type: 'string' }, root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) } },
+  options: { adapter: { type: 'string' }, root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) }, record: { type: 'boolean', default: false } },
 });
 const root = path.resolve(values.root);
 const outcomes: Outcome[] = [];
@@ -63,10 +71,10 @@ const crashed = new Set<string>();
 /** Suites that failed once in a browser. */
 const again = new Set<string>();
 
-const groups = await makeGroups();
-const begun = new Set<Group>();
-await Promise.all(Array.from({ length: PROCESSES }, serveGroups));
-summarise();
+/** Folder of this run, for what its suites share. */
+const runFolder = mkdtempSync(path.join(tmpdir(), 'sketchgrad-test-run-'));
+const durationsFile = fileURLToPath(new URL('./test-durations.json', import.meta.url));
+const durations = JSON.parse(readFileSync(durationsFile, 'utf8')) as Record<string, number>;
 
 async function makeGroups(): Promise<Group[]> {
   if (values.adapter !== undefined && !ADAPTERS.includes(values.adapter as (typeof ADAPTERS)[number])) {
@@ -78,6 +86,12 @@ async function makeGroups(): Promise<Group[]> {
   const elsewhere = suites.filter((suite) => !onDevice.includes(suite));
 
   const made: Group[] = [];
+  const shared = {
+    ...process.env,
+    SKETCHGRAD_TEST_RUN: runFolder,
+    // Suites have caches of their own for what commands find out; Mesa's compiled shaders are the same in all of them.
+    MESA_SHADER_CACHE_DIR: process.env.MESA_SHADER_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
+  };
   for (const adapter of ADAPTERS) {
     if (onDevice.length === 0 || (values.adapter ?? adapter) !== adapter) continue;
     if (adapter === 'lavapipe' && values.adapter === undefined && lavapipeDriver() === null) {
@@ -86,97 +100,125 @@ async function makeGroups(): Promise<Group[]> {
     }
     if (adapter === 'deno') {
       const driver = lavapipeDriver() === null ? 'swiftshader' : 'lavapipe';
-      const environment = { ...process.env, ...(await adapterEnvironment(driver)) };
+      const environment = { ...shared, ...(await adapterEnvironment(driver)) };
       const runtime = { execPath: denoExecutable(), execArgv: ['run', '--allow-all', '--no-check'] };
-      made.push({ name: `deno with ${driver}`, device: DEVICE_NAMES[driver], environment, runtime, pending: onDevice.filter((suite) => DENO_SUITES.test(suite)) });
+      made.push({ name: `deno with ${driver}`, device: DEVICE_NAMES[driver], environment, runtime, pending: onDevice.filter((suite) => DENO_SUITES.test(suite)), idle: [] });
       continue;
     }
     // SwiftShader comes with npm: where it is missing, this throws.
-    const environment = { ...process.env, ...(await adapterEnvironment(adapter)) };
-    made.push({ name: adapter, device: DEVICE_NAMES[adapter], environment, pending: [...onDevice] });
+    const environment = { ...shared, ...(await adapterEnvironment(adapter)) };
+    made.push({ name: adapter, device: DEVICE_NAMES[adapter], environment, pending: [...onDevice], idle: [] });
   }
-  made.push({ name: 'no device', device: undefined, environment: process.env, pending: elsewhere });
+  made.push({ name: 'no device', device: undefined, environment: shared, pending: elsewhere, idle: [] });
   return made;
 }
 
-/** Takes the first group that has no process yet, or else helps with the one that has most left, until all are done. */
-async function serveGroups(): Promise<void> {
+const titleOf = (group: Group, suite: string): string => (group.device === undefined ? suite : `${suite} on ${group.name}`);
+const secondsOf = (group: Group, suite: string): number => durations[titleOf(group, suite)] ?? USUAL_SECONDS;
+
+/** Runs the longest suite that is left, until none is. */
+async function runSuites(): Promise<void> {
   for (;;) {
-    const left = groups.filter(({ pending }) => pending.length > 0).sort((a, b) => b.pending.length - a.pending.length);
-    const group = left.find((candidate) => !begun.has(candidate)) ?? left[0];
-    if (group === undefined) return;
-    begun.add(group);
-    await serve(group);
+    const longest = groups
+      .flatMap((group) => group.pending.map((suite) => ({ group, suite, seconds: secondsOf(group, suite) })))
+      // Of equal ones, one that need not wait for a new process.
+      .sort((a, b) => b.seconds - a.seconds || Math.sign(b.group.idle.length) - Math.sign(a.group.idle.length))[0];
+    if (longest === undefined) return;
+    const { group, suite } = longest;
+    group.pending.splice(group.pending.indexOf(suite), 1);
+    await runSuite(group, suite);
   }
 }
 
-/**
- * Runs suites of a group in one process, until none is left or the process crashes. Dawn's Node binding has been seen to
- * abort a process that had gone through a hundred suites' worth of devices; so a suite whose process is killed by a signal
- * gets a second try at the beginning of a fresh process, said loudly. A second crash is its failure.
- */
-async function serve(group: Group): Promise<void> {
-  const { device, name, environment, runtime, pending } = group;
-  const child = fork(worker, device === undefined ? [] : [device], { ...runtime, env: environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-  let errorOutput = '';
-  child.stderr?.on('data', (text: Buffer) => (errorOutput = (errorOutput + text.toString()).slice(-8000)));
-  let alive = true;
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    // Not `exit`: what the process wrote last would be missing.
-    child.once('close', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
-  }).finally(() => (alive = false));
-  const order = (message: Order): void => void child.send(message, () => undefined);
+/** A process of scripts/test-worker.ts. */
+class Worker {
+  private readonly group: Group;
+  private readonly child: ChildProcess;
+  private alive = true;
+  /** How it ended. */
+  readonly ended: Promise<string>;
+  /** The last that it wrote as errors. */
+  errorOutput = '';
 
-  for (let suite = pending.shift(); suite !== undefined; suite = pending.shift()) {
-    const title = device === undefined ? suite : `${suite} on ${name}`;
-    const start = performance.now();
-    const output: string[] = [];
+  constructor(group: Group) {
+    this.group = group;
+    this.child = fork(workerFile, group.device === undefined ? [] : [group.device], { ...group.runtime, env: group.environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.child.stderr?.on('data', (text: Buffer) => (this.errorOutput = (this.errorOutput + text.toString()).slice(-8000)));
+    this.ended = new Promise<string>((resolve) => {
+      this.child.once('error', (error) => resolve(error.message));
+      // Not `exit`: what the process wrote last would be missing.
+      this.child.once('close', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    }).finally(() => (this.alive = false));
+  }
+
+  /** @returns the suite's outcome, or why there is none: then the process is killed */
+  async run(suite: string, output: string[]): Promise<Extract<Report, { kind: 'done' }> | { readonly cause: string; readonly crashed: boolean }> {
     const stopListening = new AbortController();
     const done = new Promise<Extract<Report, { kind: 'done' }>>((resolve) => {
       const hear = (report: Report): void => {
         if (report.kind === 'output') output.push(report.text);
         if (report.kind === 'done') resolve(report);
       };
-      child.on('message', hear);
-      stopListening.signal.addEventListener('abort', () => child.off('message', hear));
+      this.child.on('message', hear);
+      stopListening.signal.addEventListener('abort', () => this.child.off('message', hear));
     });
-    order({ run: path.join(root, suite) });
+    this.send({ run: path.join(root, suite) });
     const limit = delay(SUITE_LIMIT_MINUTES * 60_000, `it took more than ${SUITE_LIMIT_MINUTES} minutes`, { signal: stopListening.signal }).catch(() => '');
-    const outcome = await Promise.race([done, ended.then((cause) => `its process ended: ${cause}`), limit]);
+    const outcome = await Promise.race([done, this.ended.then((cause) => `its process ended: ${cause}`), limit]);
     stopListening.abort();
-    if (typeof outcome === 'string') {
-      const aborted = !alive && child.signalCode !== null;
-      child.kill('SIGKILL');
-      if (aborted && !crashed.has(title)) {
-        crashed.add(title);
-        console.log(`CRASH ${title}: ${outcome}; once more in a fresh process\n${errorOutput.replace(/^/gm, '     ')}`);
-        pending.unshift(suite);
-        await ended;
-        return serve(group);
-      }
-      report({ title, passed: 0, failed: 1, failures: [`  ${outcome}\n${errorOutput}`], milliseconds: performance.now() - start }, output);
-      await ended;
-      return;
-    }
-    if (outcome.failed > 0 && IN_A_BROWSER.test(suite) && !again.has(title)) {
-      again.add(title);
-      console.log(`AGAIN ${title}: in a browser of its own once more\n${outcome.failures.join('\n').replace(/^/gm, '     ')}`);
-      // What a process has imported it does not run again.
-      pending.unshift(suite);
-      child.kill('SIGKILL');
-      await ended;
-      return serve(group);
-    }
-    report({ title, ...outcome }, output);
+    if (typeof outcome !== 'string') return outcome;
+    const crashed = !this.alive && this.child.signalCode !== null;
+    await this.kill();
+    return { cause: outcome, crashed };
   }
 
-  order('end');
-  await Promise.race([ended, delay(ENDING_LIMIT_SECONDS * 1000, undefined, { ref: false })]);
-  if (alive) {
-    child.kill('SIGKILL');
-    report({ title: `the process of ${name}`, passed: 0, failed: 1, failures: ['  it did not end by itself: a suite left something open'], milliseconds: 0 }, []);
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.ended;
   }
+
+  /** Ends it; one that does not end by itself is a failure. */
+  async end(): Promise<void> {
+    this.send('end');
+    await Promise.race([this.ended, delay(ENDING_LIMIT_SECONDS * 1000, undefined, { ref: false })]);
+    if (!this.alive) return;
+    await this.kill();
+    report({ title: `a process of ${this.group.name}`, passed: 0, failed: 1, failures: ['  it did not end by itself: a suite left something open'], milliseconds: 0 }, []);
+  }
+
+  private send(order: Order): void {
+    this.child.send(order, () => undefined);
+  }
+}
+
+/**
+ * Runs a suite in a process that is free, or in a new one. Dawn's Node binding has been seen to abort a process that had gone through a hundred suites'
+ * worth of devices; so a suite whose process is killed by a signal gets a second try in a fresh process, said loudly. A second crash is its failure.
+ */
+async function runSuite(group: Group, suite: string, fresh = false): Promise<void> {
+  const title = titleOf(group, suite);
+  const start = performance.now();
+  const output: string[] = [];
+  const worker = (fresh ? undefined : group.idle.pop()) ?? new Worker(group);
+  const outcome = await worker.run(suite, output);
+  if ('cause' in outcome) {
+    if (outcome.crashed && !crashed.has(title)) {
+      crashed.add(title);
+      console.log(`CRASH ${title}: ${outcome.cause}; once more in a fresh process\n${worker.errorOutput.replace(/^/gm, '     ')}`);
+      return runSuite(group, suite, true);
+    }
+    report({ title, passed: 0, failed: 1, failures: [`  ${outcome.cause}\n${worker.errorOutput}`], milliseconds: performance.now() - start }, output);
+    return;
+  }
+  if (outcome.failed > 0 && IN_A_BROWSER.test(suite) && !again.has(title)) {
+    again.add(title);
+    console.log(`AGAIN ${title}: in a browser of its own once more\n${outcome.failures.join('\n').replace(/^/gm, '     ')}`);
+    // What a process has imported it does not run again.
+    await worker.kill();
+    return runSuite(group, suite, true);
+  }
+  report({ title, ...outcome }, output);
+  group.idle.push(worker);
 }
 
 function report(outcome: Outcome, output: readonly string[]): void {
@@ -191,6 +233,11 @@ function summarise(): void {
   const slowest = [...outcomes].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, SLOWEST_SHOWN);
   console.log('\nSlowest:');
   for (const { title, milliseconds } of slowest) console.log(`${(milliseconds / 1000).toFixed(1).padStart(7)} s  ${title}`);
+  if (values.record) {
+    for (const { title, milliseconds } of outcomes) durations[title] = Math.round(milliseconds / 1000);
+    const sorted = Object.entries(durations).filter(([, seconds]) => seconds >= LEAST_RECORDED_SECONDS).sort(([a], [b]) => (a < b ? -1 : 1));
+    writeFileSync(durationsFile, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
+  }
   const broken = outcomes.filter(({ failed }) => failed > 0);
   if (broken.length > 0) console.log(`\nFailed:\n${broken.map(({ title }) => `  ${title}`).join('\n')}`);
   if (crashed.size > 0) console.log(`\nTheir process crashed the first time:\n${[...crashed].map((title) => `  ${title}`).join('\n')}`);
@@ -199,3 +246,9 @@ function summarise(): void {
   console.log(`\n${(performance.now() / 1000).toFixed(0)} s in all\n${sum('passed')} passed, ${sum('failed')} failed`);
   process.exitCode = sum('failed') > 0 ? 1 : 0;
 }
+
+const groups = await makeGroups();
+await Promise.all(Array.from({ length: AT_A_TIME }, runSuites));
+for (const group of groups) await Promise.all(group.idle.map((worker) => worker.end()));
+rmSync(runFolder, { recursive: true, force: true });
+summarise();

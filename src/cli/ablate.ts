@@ -4,7 +4,7 @@ import type { Chooser } from '../autodiff/choices.ts';
 import { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { ensureAdapter } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { ABLATION, ablatedTraining, summarise, type AblationResult, type AblationStep, type Summary } from '../training/ablation.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
@@ -16,6 +16,7 @@ import { EMBEDDING_BATCH, imageRows, modelEmbeddings, openRetrievalModel, type I
 import { differences, stepsPerEpoch, trainRetrieval, type RetrievalTraining } from '../training/run.ts';
 import { defineCommand } from './command.ts';
 import { openData } from './data.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { readModelFile } from './model-file.ts';
 import { choice, OptionError, resolveOptions, text } from './options.ts';
 import { note, Progress } from './progress.ts';
@@ -60,7 +61,7 @@ export const ablateCommand = defineCommand({
       select: options.select,
     });
 
-    const device = await openDevice(options.adapter);
+    const device = await openCommandDevice(options.adapter);
     const stop = stopOnSignal();
     try {
       const work: Work = { device, chooser: await openTuner(device, options), dataset, training, start, teacher, folder, options, signal: stop.signal };
@@ -81,7 +82,7 @@ export const ablateCommand = defineCommand({
       await conclude(folder, seeds, { adapter: device.description.device, data: dataset.name, queries: dataset.queries.length, gallery: dataset.gallery.length, training: JSON.parse(JSON.stringify(training)) as Json, start: start?.name ?? null });
     } finally {
       stop.release();
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

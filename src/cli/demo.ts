@@ -7,7 +7,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../nn/state.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { ensureAdapter } from '../platform/adapter.ts';
 import { packageFile } from '../platform/node/package-files.ts';
 import type { RetrievalMetrics } from '../retrieval/metrics.ts';
 import type { ModelFile } from '../training/checkpoint.ts';
@@ -18,6 +18,7 @@ import { stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, t
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { openData } from './data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from './demo-recipe.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { mapTask } from './embedding-map.ts';
 import { readModelFile } from './model-file.ts';
 import { integer, optionName, resolveOptions, text, toggle, type OptionValues } from './options.ts';
@@ -63,11 +64,11 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
 
   const dataset = await openData({ ...recipe, imageSize: recipe.size });
   const training = trainingOf(recipe, recipe.steps ?? recipe.epochs * stepsPerEpoch(dataset, recipe));
-  const device = await openDevice(options.adapter);
+  const device = await openCommandDevice(options.adapter);
   try {
     await demonstrate({ device, chooser: await openTuner(device, options), dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
   } finally {
-    device.dispose();
+    closeCommandDevice(device);
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { ensureAdapter } from '../platform/adapter.ts';
 import { removeLeftovers, writeFileAtomically } from '../platform/node/files.ts';
 import { distill } from '../training/distillation.ts';
 import { parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge, type PartialKnowledge } from '../training/knowledge-file.ts';
@@ -9,6 +9,7 @@ import { PAPER_RECIPE } from '../training/run.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { WEIGHTS_OPTIONS } from './model-file.ts';
 import { integer, resolveOptions, text } from './options.ts';
 import { note, Progress } from './progress.ts';
@@ -54,7 +55,7 @@ export const distillCommand = defineCommand({
     const dataset = await openData({ ...options, imageSize: options.size });
     const state = `${out}.partial`;
     const begun = await readState(state);
-    const device = await openDevice(options.adapter);
+    const device = await openCommandDevice(options.adapter);
     const progress = new Progress('teacher');
     try {
       const knowledge = await distill({
@@ -78,7 +79,7 @@ export const distillCommand = defineCommand({
       process.stdout.write(`${describeKnowledge(knowledge, out)}\n`);
     } finally {
       progress.stop();
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { packageVersion } from '../platform/node/package-files.ts';
+import type { AnyKernel } from '../autodiff/op.ts';
 import type { Device } from '../gpu/device.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
-import { ensureAdapter, lavapipeDriver, openDevice, swiftShaderEnvironment } from '../platform/adapter.ts';
+import { lavapipeDriver, swiftShaderEnvironment } from '../platform/adapter.ts';
 import { ALL_KERNELS } from '../tuning/kernels.ts';
 import { Qualification, type Verdict } from '../tuning/qualification.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
+import { nearest, OptionError, text } from './options.ts';
 import { Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 
@@ -18,17 +21,20 @@ export class DoctorError extends Error {
 export const doctorCommand = defineCommand({
   name: 'doctor',
   summary: 'Show the adapter and its limits, and check that it computes rightly',
-  options: SHARED_OPTIONS,
-  async run({ adapter }) {
+  options: {
+    kernels: text({ placeholder: 'names', help: 'Check these kernels only, by their names with commas between; left out, all of them' }),
+    ...SHARED_OPTIONS,
+  },
+  async run({ adapter, kernels: names }) {
+    const kernels = names === undefined ? ALL_KERNELS : namedKernels(names);
     print('Versions', versions());
     print('Adapters', availableAdapters());
-    await ensureAdapter(adapter);
-    const device = await openDevice(adapter);
+    const device = await openCommandDevice(adapter);
     try {
       print('Adapter in use', describeAdapter(device));
       print('Limits', LIMITS.map((name) => [name, String(device.gpu.limits[name])]));
       print('Features', [['in use', [...device.gpu.features].sort().join(', ') || 'none']]);
-      const checks = await checkKernels(device);
+      const checks = await checkKernels(device, kernels);
       process.stdout.write(`\nKernels against their float64 references, results read back\n${textTable(['kernel', 'variant', 'largest error', ''], checks.map(checkLine), { left: 2 })}\n\n`);
       const wrong = checks.flatMap(({ kernel, variant, verdict }) => (verdict.standing === 'wrong' ? [`${kernel}, ${variant}: ${verdict.reason}`] : []));
       if (wrong.length > 0) {
@@ -36,10 +42,19 @@ export const doctorCommand = defineCommand({
       }
       process.stdout.write(`All is well: ${checks.length} kernel variants are within the error bounds of float32.\n`);
     } finally {
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });
+
+/** @throws OptionError for a name that no kernel has */
+function namedKernels(names: string): AnyKernel[] {
+  return names.split(',').map((word) => {
+    const kernel = (ALL_KERNELS as readonly AnyKernel[]).find(({ name }) => name === word.trim());
+    if (kernel === undefined) throw new OptionError(`--kernels ${word.trim()}: there is no such kernel; did you mean ${nearest(word.trim(), ALL_KERNELS.map(({ name }) => name))}?`);
+    return kernel;
+  });
+}
 
 type Line = readonly [name: string, value: string];
 
@@ -99,12 +114,12 @@ function describeAdapter({ description, traits }: Device): Line[] {
   ] as Line[];
 }
 
-/** Every kernel in every variant that the adapter is offered for its cases, anew, whatever earlier runs found. */
-async function checkKernels(device: Device): Promise<KernelCheck[]> {
+/** Kernels in every variant that the adapter is offered for its cases, anew, whatever earlier runs found. */
+async function checkKernels(device: Device, kernels: readonly AnyKernel[]): Promise<KernelCheck[]> {
   const qualification = new Qualification(device);
   const progress = new Progress('verifying');
   const checks: KernelCheck[] = [];
-  for (const [done, kernel] of ALL_KERNELS.entries()) {
+  for (const [done, kernel] of kernels.entries()) {
     const seen = new Set<string>();
     for (const problem of kernel.cases) {
       const calls = kernel.calls(problem as never, device.traits);
@@ -116,7 +131,7 @@ async function checkKernels(device: Device): Promise<KernelCheck[]> {
       }
     }
     qualification.forgetReferences();
-    progress.update(done + 1, ALL_KERNELS.length, kernel.name);
+    progress.update(done + 1, kernels.length, kernel.name);
   }
   progress.stop();
   return checks;

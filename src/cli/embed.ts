@@ -1,11 +1,11 @@
 import type { Dataset } from '../data/dataset.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
 import { assertSameModel, openIndex, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openPublished, reportSkipped } from './data.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { embedFiles, findImages, type EmbeddedFiles } from './image-files.ts';
 import { MODEL_OPTION, namesIn, readGivenFile, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
@@ -41,8 +41,7 @@ export const embedCommand = defineCommand({
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
     const fitOn = await readFitIndex(codesFit, bits, file.checksum);
-    await ensureAdapter(adapter);
-    const device = await openDevice(adapter);
+    const device = await openCommandDevice(adapter);
     const progress = new Progress('embedding');
     try {
       checkPrecision(device, precision);
@@ -63,7 +62,7 @@ export const embedCommand = defineCommand({
       model.storage.destroy();
     } finally {
       progress.stop();
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

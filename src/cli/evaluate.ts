@@ -1,5 +1,5 @@
 import { writeFileAtomically } from '../platform/node/files.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { ensureAdapter } from '../platform/adapter.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { codeWords, encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
 import { evaluateCodes } from '../retrieval/evaluate.ts';
@@ -8,6 +8,7 @@ import { atCutoff, CUTOFFS, evaluateNetwork, taskOf, TASKS, type Evaluation, typ
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData } from './data.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { evaluationReport, type MeasuredCodes } from './evaluation-report.ts';
 import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
 import { choice, counts, integer, OptionError, text, toggle, type OptionValues } from './options.ts';
@@ -47,7 +48,7 @@ export const evaluateCommand = defineCommand({
     const dataset = await openData({ ...options, unseenClasses: namesIn(file, 'unseenClasses'), imageSize, validation: 0 });
     requireUnseen(dataset.unseenClasses, namesIn(file, 'classes') ?? [], path);
 
-    const device = await openDevice(adapter);
+    const device = await openCommandDevice(adapter);
     const progress = new Progress('embedding');
     try {
       checkPrecision(device, options.precision);
@@ -75,7 +76,7 @@ export const evaluateCommand = defineCommand({
       model.storage.destroy();
     } finally {
       progress.stop();
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

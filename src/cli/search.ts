@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { decodeImage } from '../platform/node/images.ts';
 import { encode } from '../retrieval/binary-codes.ts';
@@ -8,6 +7,7 @@ import { assertSameModel, openIndex, type RetrievalIndex } from '../retrieval/in
 import { modelEmbeddings, openRetrievalModel, readModelDescription } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { renderContactSheet, type ContactSheetRow } from './contact-sheet.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { embedFiles } from './image-files.ts';
 import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
@@ -48,8 +48,7 @@ export const searchCommand = defineCommand({
     const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);
     assertSameModel(index, file.checksum);
     if (by === 'codes' && index.codes === undefined) throw new OptionError(`--by codes: ${indexPath} has no binary codes; make it again with sketchgrad embed --codes 64`);
-    await ensureAdapter(adapter);
-    const device = await openDevice(adapter);
+    const device = await openCommandDevice(adapter);
     try {
       checkPrecision(device, precision);
       const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
@@ -68,7 +67,7 @@ export const searchCommand = defineCommand({
       rows.destroy();
       model.storage.destroy();
     } finally {
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

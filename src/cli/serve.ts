@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DeviceLostError } from '../gpu/errors.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { assertSameModel, openIndex, serializeIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { RequestError } from '../server/picture-body.ts';
@@ -13,6 +12,7 @@ import type { ModelFile } from '../training/checkpoint.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type RetrievalModel } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { reportSkipped } from './data.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { embedFiles, findImages } from './image-files.ts';
 import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
 import { integer, number, OptionError, text } from './options.ts';
@@ -50,8 +50,7 @@ export const serveCommand = defineCommand({
     if (others.length > 0) throw new OptionError(`one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`);
     const file = await readModelFile(modelPath, '--model');
     readModelDescription(file, modelPath);
-    await ensureAdapter(adapter);
-    const device = await openDevice(adapter);
+    const device = await openCommandDevice(adapter);
     const stop = stopOnSignal('searches under way are answered');
     try {
       checkPrecision(device, precision);
@@ -85,7 +84,7 @@ export const serveCommand = defineCommand({
       if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
     } finally {
       stop.release();
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

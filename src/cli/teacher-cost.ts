@@ -1,10 +1,11 @@
 import { formatBytes } from '../autodiff/memory.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { ensureAdapter } from '../platform/adapter.ts';
 import { distilledPhotos } from '../training/distillation.ts';
 import { stepsPerEpoch } from '../training/run.ts';
 import { measureTeacherCost, type TeacherCost, type TeacherCosts } from '../training/teacher-cost.ts';
 import { defineCommand } from './command.ts';
 import { openData } from './data.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { integer, toggle } from './options.ts';
 import { formatSeconds, Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
@@ -29,7 +30,7 @@ export const teacherCostCommand = defineCommand({
     const dataset = await openData({ ...options, imageSize: options.size });
     const steps = options.steps ?? options.epochs * stepsPerEpoch(dataset, options);
     const training = trainingOf(options, steps);
-    const device = await openDevice(options.adapter);
+    const device = await openCommandDevice(options.adapter);
     const progress = new Progress('rounds');
     try {
       const costs = await measureTeacherCost({
@@ -49,7 +50,7 @@ export const teacherCostCommand = defineCommand({
       process.stdout.write(options.json ? `${JSON.stringify({ ...about, ...costs }, null, 1)}\n` : `${describeCosts(costs, steps, device.traits.kind === 'cpu')}\n`);
     } finally {
       progress.stop();
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

@@ -4,7 +4,7 @@ import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
 import { WHITE } from '../data/augmentation.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
+import { ensureAdapter } from '../platform/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { classifierOf } from '../training/knowledge.ts';
@@ -15,6 +15,7 @@ import { MicroBatchError } from '../training/step-runner.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { optionsOfWeights, parseInputOption, readGivenFile, readModelFile, readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
@@ -119,7 +120,7 @@ export const trainCommand = defineCommand({
     const epoch = stepsPerEpoch(dataset, options);
     const training = trainingOf(options, options.steps ?? options.epochs * epoch, epoch);
 
-    const device = await openDevice(options.adapter);
+    const device = await openCommandDevice(options.adapter);
     const display = new TrainingDisplay(training);
     const stop = stopOnSignal();
     try {
@@ -157,7 +158,7 @@ export const trainCommand = defineCommand({
     } finally {
       display.stop();
       stop.release();
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

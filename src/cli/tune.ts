@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
 import { questionKey, type Question } from '../autodiff/choices.ts';
-import { ensureAdapter, openDevice } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { tuningFile } from '../platform/node/tuning-records.ts';
 import type { TuningRecords } from '../tuning/records.ts';
 import { serializeTables, tableFor, tableOf, type TuningTable } from '../tuning/tables.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
+import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { choice, integer, number, OptionError, text } from './options.ts';
 import { note } from './progress.ts';
 import { textTable } from './text-table.ts';
@@ -36,8 +36,7 @@ export const tuneCommand = defineCommand({
   options: TUNE_OPTIONS,
   async run({ workload, effort, limit, writeTable, adapter, ...shape }) {
     const tables = writeTable === undefined ? [] : await readTables(writeTable);
-    await ensureAdapter(adapter);
-    const device = await openDevice(adapter);
+    const device = await openCommandDevice(adapter);
     try {
       const questions = questionsOfAll(device, await workloadsFor(workload, shape, device.traits));
       note(`${device.description.device}: ${questions.length} problems, ${questions.filter(({ calls }) => calls.length > 1).length} with a choice of variants`);
@@ -50,7 +49,7 @@ export const tuneCommand = defineCommand({
         process.stdout.write(`table of known adapters: ${writeTable}\n`);
       }
     } finally {
-      device.dispose();
+      closeCommandDevice(device);
     }
   },
 });

@@ -7,19 +7,21 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { serializeModel } from '../../src/training/checkpoint.ts';
-import { runCaptured, type CommandResult } from '../support/command-output.ts';
+import type { CommandResult } from '../support/command-output.ts';
+import { useTestCache } from '../support/cache-home.ts';
+import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
 let folder: string;
-const cacheHome = process.env.XDG_CACHE_HOME;
+let restoreCache: () => void;
 const at = (...names: string[]): string => path.join(folder, ...names);
 const ablate = (...words: string[]): Promise<CommandResult> =>
-  runCaptured(['ablate', '--weights', at('teacher.safetensors'), '--data', at('shapes'), '--unseen', at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '2', '--validate-every', '1', '--deterministic', '--out', at('ablation'), ...words]);
+  runOnTestDevice(['ablate', '--weights', at('teacher.safetensors'), '--data', at('shapes'), '--unseen', at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '2', '--validate-every', '1', '--deterministic', '--out', at('ablation'), ...words]);
 
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-ablate-'));
-  process.env.XDG_CACHE_HOME = at('cache');
+  restoreCache = useTestCache();
   await writeShapes(at('shapes'));
   await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
   const storage = new Storage(await testDevice());
@@ -29,8 +31,7 @@ test.before(async () => {
   storage.destroy();
 });
 test.after(async () => {
-  if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
-  else process.env.XDG_CACHE_HOME = cacheHome;
+  restoreCache();
   await rm(folder, { recursive: true });
 });
 

@@ -12,7 +12,8 @@ import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import { parseKnowledge } from '../../src/training/knowledge-file.ts';
-import { runCaptured } from '../support/command-output.ts';
+import { useTestCache } from '../support/cache-home.ts';
+import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
@@ -21,14 +22,14 @@ const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
 const COPIES = 15;
 
 let folder: string;
-const cacheHome = process.env.XDG_CACHE_HOME;
+let restoreCache: () => void;
 const at = (...names: string[]): string => path.join(folder, ...names);
 const data = (): string[] => ['--data', at('shapes'), '--unseen', at('unseen.txt'), '--size', '32', '--width', '0.25', '--deterministic'];
 const distilling = (out: string): string[] => ['distill', '--weights', at('teacher.safetensors'), ...data(), '--batch', '4', '--save-every', '1', '--teacher-temperature', '2', '--out', at(out)];
 
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-distill-'));
-  process.env.XDG_CACHE_HOME = at('cache');
+  restoreCache = useTestCache();
   await writeShapes(at('shapes'));
   for (const name of ['a', 'b', 'c', 'd']) {
     for (let copy = 0; copy < COPIES; copy++) await copyFile(at('shapes', 'photo', `shape ${name}`, `${copy % 3}.png`), at('shapes', 'photo', `shape ${name}`, `copy ${copy}.png`));
@@ -41,13 +42,12 @@ test.before(async () => {
   storage.destroy();
 });
 test.after(async () => {
-  if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
-  else process.env.XDG_CACHE_HOME = cacheHome;
+  restoreCache();
   await rm(folder, { recursive: true });
 });
 
 test('distill: a table of all seen classes, which train takes', async () => {
-  const { code, stdout, stderr } = await runCaptured(distilling('whole'));
+  const { code, stdout, stderr } = await runOnTestDevice(distilling('whole'));
   assert.is(code, 0, stderr);
   assert.match(stdout, /4 classes x 5 of the teacher's, from 72 photos, each seen once/);
   const knowledge = parseKnowledge(await readFile(at('whole')), 'whole');
@@ -55,12 +55,12 @@ test('distill: a table of all seen classes, which train takes', async () => {
   assert.equal([...knowledge.counts], [18, 18, 18, 18]);
 
   const training = ['train', ...data(), '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '1', '--weights', at('teacher.safetensors'), '--knowledge', at('whole')];
-  const trained = await runCaptured([...training, '--out', at('run')]);
+  const trained = await runOnTestDevice([...training, '--out', at('run')]);
   assert.is(trained.code, 0, trained.stderr);
   assert.not.match(trained.stderr, /teacher 72\/72/, 'the teacher is not asked again');
-  const resumed = await runCaptured(['train', '--resume', at('run')]);
+  const resumed = await runOnTestDevice(['train', '--resume', at('run')]);
   assert.is(resumed.code, 0, 'the reading of the knowledge is among the settings of the run');
-  const refused = await runCaptured([...training, '--out', at('refused'), '--teacher-temperature', '3']);
+  const refused = await runOnTestDevice([...training, '--out', at('refused'), '--teacher-temperature', '3']);
   assert.is(refused.code, 1);
   assert.match(refused.stderr, /whole was distilled as the mean of softmax outputs at temperature 2, and the training asks for .* temperature 3/);
 });
@@ -71,7 +71,7 @@ test('distill: killed in the middle and started again, the file has the same byt
   while (!existsSync(at('killed.partial')) && child.exitCode === null) await delay(2);
   child.kill('SIGKILL');
   assert.is(await ended, 'SIGKILL');
-  const { code, stderr } = await runCaptured(distilling('killed'));
+  const { code, stderr } = await runOnTestDevice(distilling('killed'));
   assert.is(code, 0, stderr);
   assert.match(stderr, /going on after \d+ photos/);
   assert.equal(await readFile(at('killed')), await readFile(at('whole')));
@@ -80,7 +80,7 @@ test('distill: killed in the middle and started again, the file has the same byt
 
 test('distill: a network that was trained here can teach, unless its logits are cosines', async () => {
   const trained = at('run', 'model.safetensors');
-  const taught = await runCaptured(['distill', '--weights', trained, ...data(), '--out', at('taught')]);
+  const taught = await runOnTestDevice(['distill', '--weights', trained, ...data(), '--out', at('taught')]);
   assert.is(taught.code, 0, taught.stderr);
   const { table } = parseKnowledge(await readFile(at('taught')), 'taught');
   assert.equal(table.shape, [4, 4]);
@@ -88,13 +88,13 @@ test('distill: a network that was trained here can teach, unless its logits are 
 
   const { state, about } = await parseModel(await readFile(trained), trained);
   await writeFile(at('cosine.model.safetensors'), await serializeModel({ state: new Map([...state].filter(([name]) => name !== 'classifier.bias')), about }));
-  const model = await runCaptured(['distill', '--weights', at('cosine.model.safetensors'), ...data(), '--out', at('new')]);
+  const model = await runOnTestDevice(['distill', '--weights', at('cosine.model.safetensors'), ...data(), '--out', at('new')]);
   assert.is(model.code, 1);
   assert.match(model.stderr, /model.safetensors has no fc.weight, so it is no teacher/);
 });
 
 test('distill: what is no knowledge is said', async () => {
-  const knowledge = await runCaptured(['train', ...data(), '--knowledge', at('teacher.safetensors'), '--out', at('new-run')]);
+  const knowledge = await runOnTestDevice(['train', ...data(), '--knowledge', at('teacher.safetensors'), '--out', at('new-run')]);
   assert.is(knowledge.code, 1);
   assert.match(knowledge.stderr, /teacher.safetensors is no sketchgrad knowledge 1; a file that sketchgrad distill wrote is needed/);
 });

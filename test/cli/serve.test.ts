@@ -10,6 +10,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import type { SearchAnswer } from '../../src/server/search-service.ts';
 import { runCaptured } from '../support/command-output.ts';
+import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { PAGE_MODEL, writePictures } from '../support/page-model.ts';
 import { killServers, startServe, type ServeProcess } from '../support/serve-process.ts';
@@ -49,7 +50,7 @@ test('the folder is embedded, and a picture finds what sketchgrad search finds',
   const { pictures } = (await (await fetch(`${server.address}about`)).json()) as { pictures: number };
   assert.is(pictures, 10, '8 pictures, one of an odd name, one by a link within; none by a link out, none that is damaged');
   const query = at('outside.png');
-  const { code, stdout, stderr } = await runCaptured(['search', query, '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--top', '11', '--json']);
+  const { code, stdout, stderr } = await runOnTestDevice(['search', query, '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--top', '11', '--json']);
   assert.is(code, 0, stderr);
   const [{ results }] = JSON.parse(stdout) as { results: { path: string; score: number }[] }[];
   const expected = results.filter(({ path: name }) => !name.endsWith('way-out.png')).slice(0, 10).map(({ path: name, score }) => ({ path: path.relative(at('pictures'), name), score }));

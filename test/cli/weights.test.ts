@@ -12,7 +12,8 @@ import { parseInputConvention, pixelNormalization } from '../../src/nn/pixels.ts
 import { decodeImage } from '../../src/platform/node/images.ts';
 import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
 import { parseModel } from '../../src/training/checkpoint.ts';
-import { runCaptured } from '../support/command-output.ts';
+import { useTestCache } from '../support/cache-home.ts';
+import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
@@ -22,33 +23,32 @@ const ALLOWED_DIFFERENCE = 1e-4;
 
 let folder: string;
 const at = (...names: string[]): string => path.join(folder, ...names);
-const cacheHome = process.env.XDG_CACHE_HOME;
+let restoreCache: () => void;
 
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-weights-'));
-  process.env.XDG_CACHE_HOME = at('cache');
+  restoreCache = useTestCache();
   await writeShapes(at('shapes'));
   await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
 });
 test.after(async () => {
-  if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
-  else process.env.XDG_CACHE_HOME = cacheHome;
+  restoreCache();
   await rm(folder, { recursive: true });
 });
 
-const train = (...words: string[]) => runCaptured(['train', '--data', at('shapes'), '--unseen', at('unseen.txt'), '--size', '32', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '1', ...words]);
+const train = (...words: string[]) => runOnTestDevice(['train', '--data', at('shapes'), '--unseen', at('unseen.txt'), '--size', '32', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '1', ...words]);
 
 test('sketchgrad weights: what a checkpoint of PyTorch holds', async () => {
-  const { code, stdout, stderr } = await runCaptured(['weights', '--json', '--input', 'caffe', CHECKPOINT]);
+  const { code, stdout, stderr } = await runOnTestDevice(['weights', '--json', '--input', 'caffe', CHECKPOINT]);
   assert.is(code, 0, stderr);
   const shown = JSON.parse(stdout) as { format: string; prefix: string; width: number; loaded: { name: string }[]; absent: { name: string; initialised: string }[]; unused: string[]; input: { order: string } };
   assert.equal([shown.format, shown.prefix, shown.width, shown.input.order], ['PyTorch, zip', 'state_dict.module.', 0.25, 'BGR']);
   assert.is(shown.loaded.length, 6);
   assert.is(shown.absent.find(({ name }) => name === 'layer1.0.conv2.weight')?.initialised, 'drawn from a normal distribution of deviation 0.118');
   assert.equal(shown.unused, ['optimizer.state.0.momentum_buffer']);
-  const text = await runCaptured(['weights', CHECKPOINT]);
+  const text = await runOnTestDevice(['weights', CHECKPOINT]);
   assert.match(text.stdout, /strides +v1.5 \(the file does not say; assumed\)/);
-  assert.is((await runCaptured(['weights', fileURLToPath(new URL('../golden/weights/hostile.pth', import.meta.url))])).code, 1);
+  assert.is((await runOnTestDevice(['weights', fileURLToPath(new URL('../golden/weights/hostile.pth', import.meta.url))])).code, 1);
 });
 
 test('train: a partial file of others; flags say what it does not; the model keeps it', async () => {
@@ -105,7 +105,7 @@ test('export: ONNX Runtime computes the embeddings of emoji that we do, from byt
 
   ort.env.wasm.numThreads = 1;
   for (const preprocessing of ['inside', 'outside'] as const) {
-    const { code, stdout, stderr } = await runCaptured(['export', '--model', model, '--out', at(`${preprocessing}.onnx`), '--preprocessing', preprocessing]);
+    const { code, stdout, stderr } = await runOnTestDevice(['export', '--model', model, '--out', at(`${preprocessing}.onnx`), '--preprocessing', preprocessing]);
     assert.is(code, 0, stderr);
     assert.match(stdout, preprocessing === 'inside' ? /images: RGB bytes, uint8 \[batch, 32, 32, 3\]/ : /images: float32 \[batch, 3, 32, 32\].*mean 0\.485/);
     const session = await ort.InferenceSession.create(new Uint8Array(await readFile(at(`${preprocessing}.onnx`))), { executionProviders: ['wasm'] });

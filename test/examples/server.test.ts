@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SearchAnswer } from '../../src/server/search-service.ts';
-import { runCaptured } from '../support/command-output.ts';
+import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { PAGE_MODEL, writePictures } from '../support/page-model.ts';
 
@@ -17,7 +17,7 @@ test('examples/server.ts answers with the neighbours of a picture, refuses other
   try {
     const [name] = await writePictures(path.join(folder, 'pictures'), 3);
     const index = path.join(folder, 'index.safetensors');
-    assert.is((await runCaptured(['embed', '--model', PAGE_MODEL, '--images', path.join(folder, 'pictures'), '--out', index])).code, 0);
+    assert.is((await runOnTestDevice(['embed', '--model', PAGE_MODEL, '--images', path.join(folder, 'pictures'), '--out', index])).code, 0);
     const example = fileURLToPath(new URL('../../examples/server.ts', import.meta.url));
     const child = spawn(process.execPath, ['--import', createRequire(import.meta.url).resolve('tsx'), example, PAGE_MODEL, index, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = new Promise((resolve) => child.on('close', resolve));

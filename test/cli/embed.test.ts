@@ -1,0 +1,70 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
+import { writeShapes } from '../support/shapes-folder.ts';
+import { run, TinyTraining } from '../support/tiny-training.ts';
+
+let tiny: TinyTraining;
+const at = (...names: string[]): string => tiny.at(...names);
+
+test.before(async () => {
+  tiny = await TinyTraining.make();
+  const { code, stderr } = await run('train', ...tiny.options, '--steps', '4', '--out', at('unbroken'));
+  assert.is(code, 0, stderr);
+});
+test.after(() => tiny.remove());
+
+test('embed and search: an index of a folder, a ranking, a contact sheet; damaged files by name', async () => {
+  const model = at('unbroken', 'model.safetensors');
+  await mkdir(at('pictures'));
+  await writeShapes(at('pictures', 'inner'));
+  await rm(at('pictures', 'inner', 'sketch'), { recursive: true });
+  await writeFile(at('pictures', 'damaged.png'), 'no picture');
+
+  const embedded = await run('embed', '--model', model, '--images', at('pictures'), '--out', at('index.safetensors'));
+  assert.is(embedded.code, 0, embedded.stderr);
+  assert.match(embedded.stderr, /skipped: .*damaged.png cannot be decoded/);
+  assert.match(embedded.stdout, /18 pictures, 16 components each/);
+  const strict = await run('embed', '--model', model, '--images', at('pictures'), '--out', at('strict.safetensors'), '--strict');
+  assert.is(strict.code, 1);
+  assert.match(strict.stderr, /sketchgrad: .*damaged.png cannot be decoded/);
+  assert.not.ok((await readdir(tiny.folder)).includes('strict.safetensors'));
+  assert.match((await run('embed', '--model', model, '--images', at('nowhere'))).stderr, /--images: .*nowhere is no folder/);
+
+  const photo = at('pictures', 'inner', 'photo', 'shape e', '1.png');
+  const search = ['search', '--model', model, '--index', at('index.safetensors'), '--top', '3'];
+  const found = await run(...search, photo, at('shapes', 'sketch', 'shape f', '0.png'), '--json', '--sheet', at('sheet.png'));
+  assert.is(found.code, 0, found.stderr);
+  const [byPhoto, bySketch] = JSON.parse(found.stdout) as { results: { rank: number; score: number; path: string }[] }[];
+  assert.is(byPhoto.results[0].path, photo, 'a picture finds itself');
+  assert.ok(byPhoto.results[0].score > 0.9999);
+  assert.equal(bySketch.results.map(({ rank }) => rank), [1, 2, 3]);
+  assert.equal([...(await readFile(at('sheet.png'))).subarray(1, 4)], [...Buffer.from('PNG')]);
+  assert.match((await run(...search, photo)).stdout, /1 +1\.0000 +.*shape e/);
+  assert.match((await run(...search, at('pictures', 'damaged.png'))).stderr, /damaged.png cannot be decoded/);
+
+  assert.match((await run(...search, '--by', 'codes', photo)).stderr, /--by codes: .*index.safetensors has no binary codes; .*--codes 64/);
+  const embed = ['embed', '--model', model, '--images', at('pictures'), '--out', at('coded.safetensors')];
+  assert.match((await run(...embed, '--codes-fit', at('index.safetensors'))).stderr, /--codes-fit says what codes are fitted on/);
+  const coded = await run(...embed, '--codes', '12', '--codes-fit', at('index.safetensors'));
+  assert.match(coded.stdout, /codes of 12 bits fitted on .*index.safetensors/);
+  const byCodes = await run('search', '--model', model, '--index', at('coded.safetensors'), '--by', 'codes', '--top', '4', photo, '--json');
+  assert.is(byCodes.code, 0, byCodes.stderr);
+  const [{ results }] = JSON.parse(byCodes.stdout) as { results: { distance: number; score: number; path: string }[] }[];
+  assert.ok(results.some((result) => result.distance === 0 && result.path === photo), 'a picture has its own code');
+  results.forEach(({ distance, score }, i) => {
+    assert.ok(i === 0 || distance >= results[i - 1].distance);
+    assert.is(score, 1 - (2 * distance) / 12);
+  });
+});
+
+test('search refuses the index of another model', async () => {
+  const index = openIndex(await readFile(at('index.safetensors')));
+  await writeFile(at('other.safetensors'), serializeIndex({ ...index, modelChecksum: 'f00d' }));
+  const { code, stderr } = await run('search', '--model', at('unbroken', 'model.safetensors'), '--index', at('other.safetensors'), at('shapes', 'sketch', 'shape f', '0.png'));
+  assert.is(code, 1);
+  assert.match(stderr, /index was made by the model f00d, and this model is [0-9a-f]{64}/);
+});
+
+test.run();

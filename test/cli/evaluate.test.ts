@@ -1,0 +1,63 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readFile, writeFile } from 'node:fs/promises';
+import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import { run, TinyTraining } from '../support/tiny-training.ts';
+
+let tiny: TinyTraining;
+const at = (...names: string[]): string => tiny.at(...names);
+
+test.before(async () => {
+  tiny = await TinyTraining.make();
+  const { code, stderr } = await run('train', ...tiny.options, '--steps', '4', '--out', at('unbroken'));
+  assert.is(code, 0, stderr);
+});
+test.after(() => tiny.remove());
+
+test('evaluate: the unseen classes of the training, as a table and as JSON', async () => {
+  const model = at('unbroken', 'model.safetensors');
+  const { code, stdout, stderr } = await run('evaluate', '--model', model, '--data', at('shapes'), '--json', '--per-class');
+  assert.is(code, 0, stderr);
+  const result = JSON.parse(stdout) as { queries: number; gallerySize: number; skippedQueries: number; mapAll: number; perClass: { class: string }[]; checksum: string };
+  assert.equal([result.queries, result.gallerySize, result.skippedQueries], [6, 6, 0]);
+  assert.equal(result.perClass.map((one) => one.class), ['shape e', 'shape f']);
+  assert.is(result.checksum, await tiny.checksumOf('unbroken'));
+
+  const table = await run('evaluate', '--model', model, '--data', at('shapes'), '--per-class');
+  assert.match(table.stdout, new RegExp(`all queries +6 +${result.mapAll.toFixed(4)}`));
+  assert.match(table.stdout, /shape f/);
+  assert.match(table.stdout, /6 queries against 6 photos; none was skipped/);
+
+  const other = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'photo-to-photo', '--cutoffs', '2,5', '--ap-denominator', 'hits', '--codes', '8', '--json', '--report', at('evaluation.html'));
+  assert.is(other.code, 0, other.stderr);
+  const measured = JSON.parse(other.stdout) as { task: string; protocol: string; queries: number; atCutoff: { k: number }[]; codes: { bits: number; fittedOn: string; protocol: string; mapAll: number } };
+  assert.match(measured.task, 'photo to photo');
+  assert.is(measured.queries, 6);
+  assert.equal(measured.atCutoff.map(({ k }) => k), [2, 5]);
+  assert.equal([measured.codes.bits, measured.codes.fittedOn], [8, '12 photos of seen classes']);
+  for (const { protocol } of [measured, measured.codes]) assert.match(protocol, /^not SAKE's: .*hits/);
+  const page = await readFile(at('evaluation.html'), 'utf8');
+  for (const part of ['photo to photo', '8-bit codes', 'UMAP of 6 embeddings', '<th class="number">P@5</th>', 'not SAKE&#39;s']) assert.match(page, part);
+  const generalised = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'generalised');
+  assert.match(generalised.stdout, /generalised \(all photos of seen classes.*6 queries against 18 photos/s);
+
+  await writeFile(at('trained.txt'), 'shape a\nshape e\n');
+  const known = await run('evaluate', '--model', model, '--data', at('shapes'), '--unseen', at('trained.txt'));
+  assert.is(known.code, 1);
+  assert.match(known.stderr, /was trained on shape a/);
+});
+
+test('evaluate: a file that is no retrieval model, and weights that are not those of their network', async () => {
+  await writeFile(at('text.safetensors'), 'no tensors');
+  assert.match((await run('evaluate', '--model', at('text.safetensors'))).stderr, /text.safetensors: not a safetensors file/);
+  const { state, about } = await parseModel(await readFile(at('unbroken', 'model.safetensors')), 'model');
+  await writeFile(at('foreign.safetensors'), await serializeModel({ state: new Map([['weight', state.get('classifier.weight')!]]), about: {} }));
+  assert.match((await run('evaluate', '--model', at('foreign.safetensors'))).stderr, /foreign.safetensors is no retrieval model.*weight \[4, 16\]/);
+  const changed = new Map(state).set('embedding.weight', { shape: [1], values: new Float32Array(1) }).set('unexpected', { shape: [1], values: new Float32Array(1) });
+  changed.delete('bn1.weight');
+  await writeFile(at('changed.safetensors'), await serializeModel({ state: changed, about }));
+  const { stderr } = await run('evaluate', '--model', at('changed.safetensors'), '--data', at('shapes'));
+  assert.match(stderr, /changed.safetensors: .*embedding.weight: the file has \[1\], the network \[16, 512\].*missing in the file:\s+bn1.weight.*unknown to the network:\s+unexpected/s);
+});
+
+test.run();

@@ -1,0 +1,103 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { parseModel } from '../../src/training/checkpoint.ts';
+import { testDevice } from '../support/device.ts';
+import { run, start, TinyTraining } from '../support/tiny-training.ts';
+
+let tiny: TinyTraining;
+const at = (...names: string[]): string => tiny.at(...names);
+
+test.before(async () => {
+  tiny = await TinyTraining.make();
+});
+test.after(() => tiny.remove());
+
+const STEPS = 16;
+
+test('train: checkpoints, the best, a model, a log', async () => {
+  const { code, stdout, stderr } = await run('train', ...tiny.options, '--steps', String(STEPS), '--out', at('unbroken'), '--checkpoint-every', '6', '--validate-every', '8', '--keep', '2', '--profile', at('profile.json'));
+  assert.is(code, 0, stderr);
+  assert.match(stderr, /8\/16 validation: mAP@all 0\.\d+/);
+  const names = (await readdir(at('unbroken'))).sort();
+  assert.equal(names, ['best.safetensors', 'checkpoint-00000012.safetensors', 'checkpoint-00000016.safetensors', 'log.jsonl', 'model.safetensors']);
+  const log = await tiny.logLines('unbroken');
+  assert.equal(log.filter(({ event }) => event === 'step').map(({ step }) => step), Array.from({ length: STEPS }, (_, step) => step));
+  for (const name of ['loss', 'learningRate', 'imagesPerSecond']) assert.ok(log.filter(({ event }) => event === 'step').every((entry) => Number.isFinite(entry[name])), name);
+  const { checksum, deviceBusy } = log[log.length - 1] as { checksum: string; deviceBusy: number };
+  assert.is(checksum, await tiny.checksumOf('unbroken'));
+  assert.match(stdout, checksum);
+  assert.ok(deviceBusy > 0 && deviceBusy <= 1);
+  const profile = JSON.parse(await readFile(at('profile.json'), 'utf8')) as { kernels: { label: string; share: number }[] };
+  assert.ok(profile.kernels.some(({ label }) => label.startsWith('convolution')));
+  assert.ok(Math.abs(profile.kernels.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
+});
+
+test('train: killed at a random step and resumed, the weights are those of a run that was not', async () => {
+  const killed = start('train', ...tiny.options, '--steps', String(STEPS), '--out', at('killed'), '--checkpoint-every', '1', '--validate-every', '8');
+  await tiny.stepsIn('killed', 2 + Math.floor(Math.random() * (STEPS - 8)), killed.child);
+  killed.child.kill('SIGKILL');
+  assert.is((await killed.ended).signal, 'SIGKILL');
+  // As a kill in the middle of a write leaves it; this process number belongs to nobody.
+  await writeFile(at('killed', '.checkpoint-00000099.safetensors.4194304-0123456789ab.partial'), 'half a file');
+
+  const { code, stderr } = await run('train', '--resume', at('killed'));
+  assert.is(code, 0, stderr);
+  assert.is(await tiny.checksumOf('killed'), await tiny.checksumOf('unbroken'));
+  assert.ok((await readdir(at('killed'))).every((name) => !name.endsWith('.partial')), 'leftovers are cleared away');
+  const starts = (await tiny.logLines('killed')).filter(({ event }) => event === 'start');
+  assert.is(starts.length, 2);
+  assert.ok((starts[1].stepsDone as number) > 0);
+});
+
+test('train: Ctrl-C saves and says how to go on', async () => {
+  const stopped = start('train', ...tiny.options, '--steps', String(STEPS), '--out', at('stopped'));
+  await tiny.stepsIn('stopped', 3, stopped.child);
+  stopped.child.kill('SIGINT');
+  const { code, stdout, stderr } = await stopped.ended;
+  assert.is(code, 0, stderr);
+  assert.match(stdout, `go on with: sketchgrad train --resume ${at('stopped')}`);
+  const { stepsDone } = (await tiny.logLines('stopped')).at(-1) as { stepsDone: number };
+  assert.ok(stepsDone >= 3 && stepsDone < STEPS);
+  assert.is((await run('train', '--resume', at('stopped'))).code, 0);
+  assert.is(await tiny.checksumOf('stopped'), await tiny.checksumOf('unbroken'));
+});
+
+test('train: numbers that explode end the run with step and op, and leave the last good checkpoint', async () => {
+  const { code, stderr } = await run('train', ...tiny.options, '--steps', '4', '--checkpoint-every', '1', '--learning-rate', '1e30', '--out', at('exploded'));
+  assert.is(code, 1);
+  assert.match(stderr, /sketchgrad: step 1: the loss is .* it begins in \w+/);
+  assert.equal((await readdir(at('exploded'))).sort(), ['checkpoint-00000001.safetensors', 'log.jsonl']);
+  const { state } = await parseModel(await readFile(at('exploded', 'checkpoint-00000001.safetensors')), 'checkpoint');
+  for (const { values } of state.values()) assert.ok(values.every(Number.isFinite));
+});
+
+test('train: a batch comes in as many micro-batches as are asked for', async () => {
+  const { code, stderr } = await run('train', ...tiny.options, '--steps', '1', '--accumulate', '2', '--out', at('parts'));
+  assert.is(code, 0, stderr);
+  assert.match(stderr, /2 micro-batches, each normalised by its own statistics, each encoded twice/);
+  const [{ memory }] = (await tiny.logLines('parts')).filter(({ event }) => event === 'start') as { memory: { microBatches: number } }[];
+  assert.is(memory.microBatches, 2);
+});
+
+test('train: what cannot be done is said', async () => {
+  const refused = async (message: RegExp, ...words: string[]): Promise<void> => {
+    const { code, stderr } = await run('train', ...words);
+    assert.is(code, 1);
+    assert.match(stderr, message);
+  };
+  await refused(/holds a run already; go on with it \(--resume .*unbroken\)/, ...tiny.options, '--out', at('unbroken'));
+  await refused(/--seed 5: the run was begun with 0, and a resumed run keeps its settings/, '--resume', at('unbroken'), '--seed', '5');
+  await refused(/--precision f16: the run was begun with f32, and a resumed run keeps its settings/, '--resume', at('unbroken'), '--precision', 'f16');
+  if ((await testDevice()).traits.f16 !== true) await refused(/--precision f16: .* has no 16-bit floats \(shader-f16\)/, ...tiny.options, '--precision', 'f16', '--out', at('new'));
+  await refused(/--accumulate: a batch of 4 images comes in 1, 2, 4 equal parts, and not in 3/, ...tiny.options, '--accumulate', '3', '--out', at('new'));
+  await refused(/--resume: .*nothing does not exist/, '--resume', at('nothing'));
+  await refused(/shapes holds no checkpoint/, '--resume', at('shapes'));
+  await refused(/model.safetensors holds a model for use/, '--resume', at('unbroken', 'model.safetensors'));
+  await refused(/nothing[/\\]sketch cannot be read .* must hold sketch\/<class>\/ and photo\/<class>\//s, '--data', at('nothing'), '--out', at('new'));
+  await refused(/the unseen classes of the emoji are fixed/, '--unseen', '0.3', '--out', at('new'));
+  await refused(/conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/, ...tiny.options, '--width', '0.5', '--weights', at('unbroken', 'model.safetensors'), '--out', at('new'));
+  await refused(/needs as many seen classes, and there are 4/, ...tiny.options, '--classes-per-batch', '12', '--out', at('new'));
+});
+
+test.run();

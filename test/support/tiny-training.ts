@@ -1,0 +1,70 @@
+// A training that takes seconds on a software adapter, for the suites of the command: a folder of its data, its options, and what its run writes.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseModel } from '../../src/training/checkpoint.ts';
+import { useTestCache } from './cache-home.ts';
+import { runOnTestDevice } from './device-command.ts';
+import type { CommandResult } from './command-output.ts';
+import { writeShapes } from './shapes-folder.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
+
+/** Runs the command on the device under test. */
+export const run = (...words: string[]): Promise<CommandResult> => runOnTestDevice(words);
+
+/** Runs the command in a process of its own. */
+export function start(...words: string[]): { readonly child: ChildProcess; readonly ended: Promise<CommandResult & { readonly signal: NodeJS.Signals | null }> } {
+  const child = spawn(process.execPath, [BIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const printed = { stdout: '', stderr: '' };
+  child.stdout.on('data', (text: Buffer) => (printed.stdout += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (printed.stderr += text.toString()));
+  return { child, ended: new Promise((resolve) => child.on('close', (code, signal) => resolve({ code: code ?? -1, signal, ...printed }))) };
+}
+
+/** Data of six classes, two of them unseen, in a folder that runs are written to as well. */
+export class TinyTraining {
+  private constructor(
+    readonly folder: string,
+    private readonly restoreCache: () => void,
+  ) {}
+
+  /** @param cache the name of a cache of the suite's own, for one that changes tuning records */
+  static async make(cache?: string): Promise<TinyTraining> {
+    const made = new TinyTraining(await mkdtemp(path.join(tmpdir(), 'sketchgrad-training-')), useTestCache(cache));
+    await writeShapes(made.at('shapes'));
+    await writeFile(made.at('unseen.txt'), 'shape e\nshape f\n');
+    return made;
+  }
+
+  at(...names: string[]): string {
+    return path.join(this.folder, ...names);
+  }
+
+  /** Options of a training. */
+  get options(): string[] {
+    return ['--data', this.at('shapes'), '--unseen', this.at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--learning-rate', '1e-3'];
+  }
+
+  async logLines(name: string): Promise<Record<string, unknown>[]> {
+    const text = await readFile(this.at(name, 'log.jsonl'), 'utf8').catch(() => '');
+    return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /** Waits until a process has logged so many steps, or has ended. */
+  async stepsIn(name: string, count: number, child: ChildProcess): Promise<void> {
+    while (child.exitCode === null && (await this.logLines(name)).filter(({ event }) => event === 'step').length < count) await delay(20);
+  }
+
+  async checksumOf(name: string): Promise<string> {
+    return (await parseModel(await readFile(this.at(name, 'model.safetensors')), name)).checksum;
+  }
+
+  async remove(): Promise<void> {
+    this.restoreCache();
+    await rm(this.folder, { recursive: true });
+  }
+}
