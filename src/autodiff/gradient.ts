@@ -1,3 +1,4 @@
+import { sameShape } from './attributes.ts';
 import { gradientRules } from './gradient-rules.ts';
 import { COUNTED_ELSEWHERE, type GradientRule } from './op.ts';
 import { add } from './ops/add.ts';
@@ -25,7 +26,7 @@ export function gradient(loss: Tensor, withRespectTo: readonly Tensor[]): Tensor
  * @throws GradientError as `gradient` does
  */
 export function vectorJacobianProduct(result: Tensor, resultGradient: Tensor, withRespectTo: readonly Tensor[]): Tensor[] {
-  if (resultGradient.length !== result.length) throw new ShapeError(`${describe(resultGradient)} is no gradient of ${describe(result)}`);
+  if (!sameShape(resultGradient.shape, result.shape)) throw new ShapeError(`${describe(resultGradient)} is no gradient of ${describe(result)}`);
   const wanted = new Set(withRespectTo);
   const order = nodesBefore([result]);
   // A tensor matters if something wanted lies behind it. Integers are piecewise constant: their derivative is zero.
@@ -45,7 +46,7 @@ export function vectorJacobianProduct(result: Tensor, resultGradient: Tensor, wi
       const found = inputGradients[index];
       if (!matters.has(tensor) || found === COUNTED_ELSEWHERE) return;
       if (found === undefined) throw new GradientError(`${node.op.name} has no gradient for its input ${describe(tensor)}, but the loss depends on it`);
-      if (found.length !== tensor.length) {
+      if (!sameShape(found.shape, tensor.shape)) {
         throw new ShapeError(`${node.op.name}: the gradient of ${describe(tensor)} came out as ${describe(found)}`);
       }
       const contribution = cast(found, floatType(tensor));

@@ -89,12 +89,12 @@ export function apply<Attributes>(op: Op<Attributes>, inputs: readonly Tensor[],
 }
 
 /** Like `apply`, for ops without outputs: gives the node, which a program takes as an update. */
-export function applyNode<Attributes>(op: Op<Attributes>, inputs: readonly Tensor[], attributes: Attributes): Node<Attributes> {
+export function applyNode<Attributes>(op: Op<Attributes>, inputs: readonly Tensor[], attributes: Attributes): Node {
   const taken = op.takesHalves === true ? inputs : inputs.map((tensor) => (tensor.type === 'f16' ? cast(tensor, 'f32') : tensor));
   const outputs: Tensor[] = [];
   const node: Node<Attributes> = { op, attributes, inputs: taken, outputs };
   for (const { shape, type, name } of op.infer(taken, attributes)) {
     outputs.push(new Tensor(shape, type ?? 'f32', { kind: 'node', node: node as Node }, name ?? op.name));
   }
-  return node;
+  return node as Node;
 }

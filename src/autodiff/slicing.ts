@@ -115,11 +115,11 @@ function limitError({ shader, windows }: Dispatch, tooMuch: Excess, how: string,
     // What every slice reads whole is as large in the smallest: there cutting does not help, and the batch may be the cause.
     const whole = windows !== undefined && windows[operand] === undefined;
     return new LimitError(
-      `${shader}: operand ${describeOperand(operand)} has ${bytes} bytes ${whole ? 'and every slice needs all of it' : how}; ` +
+      `${shader.name}: operand ${describeOperand(operand)} has ${bytes} bytes ${whole ? 'and every slice needs all of it' : how}; ` +
         `this adapter binds at most ${limit} (maxStorageBufferBindingSize). Use a smaller ${whole ? 'batch, ' : ''}resolution or layer.`,
     );
   }
   return new LimitError(
-    `${shader}: a grid of ${tooMuch.workgroups.join(' x ')} workgroups ${how}; this adapter allows ${tooMuch.limit} a dimension. Use a smaller resolution or layer.`,
+    `${shader.name}: a grid of ${tooMuch.workgroups.join(' x ')} workgroups ${how}; this adapter allows ${tooMuch.limit} a dimension. Use a smaller resolution or layer.`,
   );
 }

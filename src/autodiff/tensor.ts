@@ -32,7 +32,7 @@ export class Tensor {
     if (shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
       throw new ShapeError(`${name}: [${shape.join(', ')}] is no shape; each size is an integer of 1 or more`);
     }
-    this.shape = shape;
+    this.shape = [...shape];
     this.type = type;
     this.origin = origin;
     this.name = name;
@@ -58,6 +58,7 @@ export interface Node<Attributes = unknown> {
 
 /** A tensor that the caller gives with each run. The host has no 16-bit floats: `cast` narrows what should be stored in them. */
 export function input(name: string, shape: Shape, type: Exclude<ElementType, 'f16'> = 'f32'): Tensor {
+  if (type !== 'f32' && type !== 'u32') throw new ShapeError(`input ${name}: there is no type ${String(type)}; inputs are f32 or u32`);
   return new Tensor(shape, type, { kind: 'input' }, name);
 }
 
@@ -74,7 +75,7 @@ export function floatType(tensor: Tensor): FloatType {
   return tensor.type;
 }
 
-/** Tensors that do not fit an op; the message names op, tensors and shapes. */
+/** Tensors or attributes that do not fit an op; the message names the op, what it was given and what it takes. */
 export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 }

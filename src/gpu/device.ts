@@ -1,5 +1,6 @@
+import './names.ts';
 import type { AdapterTraits, MatrixProduct, MatrixUnits } from './dispatch.ts';
-import { AdapterError, DeviceLostError, ValidationError } from './errors.ts';
+import { AdapterError, DeviceLostError, LimitError, ValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 
 const SOFTWARE_ADAPTERS = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
@@ -115,8 +116,15 @@ export class Device {
     this.check();
   }
 
-  /** A buffer that is given back with the device, or by `freeBuffer` before. */
+  /**
+   * A buffer that is given back with the device, or by `freeBuffer` before.
+   * @throws LimitError where the adapter has no buffers of that size
+   */
   createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
+    const { maxBufferSize } = this.gpu.limits;
+    if (descriptor.size > maxBufferSize) {
+      throw new LimitError(`the buffer for ${descriptor.label ?? 'data'} has ${descriptor.size} bytes; this adapter's largest has ${maxBufferSize} (maxBufferSize). Use a smaller batch, resolution or layer, or split what it holds.`);
+    }
     const buffer = this.gpu.createBuffer(descriptor);
     this.buffers.add(buffer);
     return buffer;

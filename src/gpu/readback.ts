@@ -31,7 +31,7 @@ export class ReadbackRing {
     this.parts = parts;
     this.size = slotBytes(parts);
     this.slots = Array.from({ length: depth }, () => ({
-      buffer: device.createBuffer({ label: 'read-back', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
+      buffer: device.createBuffer({ label: 'results of a run', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
       pending: undefined,
     }));
   }

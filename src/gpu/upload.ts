@@ -28,7 +28,7 @@ export class UploadRing {
     this.parts = parts;
     const size = parts.reduce((sum, part) => sum + part.size, 0);
     this.slots = Array.from({ length: parts.length === 0 ? 0 : depth }, () => ({
-      buffer: device.createBuffer({ label: 'upload', size, usage: GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC, mappedAtCreation: true }),
+      buffer: device.createBuffer({ label: 'inputs of a run', size, usage: GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC, mappedAtCreation: true }),
       mapped: true,
       mapping: Promise.resolve(),
     }));

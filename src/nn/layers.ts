@@ -1,3 +1,4 @@
+import { checkOptions } from '../autodiff/attributes.ts';
 import { affine } from '../autodiff/ops/affine.ts';
 import { normalize } from '../autodiff/ops/batch-norm.ts';
 import { bias as addBias } from '../autodiff/ops/bias.ts';
@@ -133,9 +134,11 @@ export class Pass {
     x: Tensor,
     weight: Tensor,
     norm: BatchNorm,
-    { stride = 1, padding = 0, residual, relu = false }: { stride?: number; padding?: number; residual?: Tensor; relu?: boolean } = {},
+    options: { stride?: number; padding?: number; residual?: Tensor; relu?: boolean } = {},
     mode = this.mode,
   ): Tensor {
+    checkOptions('convolutionBatchNorm', options, ['stride', 'padding', 'residual', 'relu']);
+    const { stride = 1, padding = 0, residual, relu = false } = options;
     const { epsilon } = this;
     if (mode === 'train') {
       const { y, ...statistics } = convolutionWithStatistics(x, weight, { stride, padding, epsilon });

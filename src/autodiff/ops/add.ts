@@ -1,13 +1,14 @@
 import { add as addKernel } from '../../../kernels/add.ts';
 import { apply, stored, use, type Op } from '../op.ts';
+import { checkShape } from '../attributes.ts';
+import type { Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
   name: 'add',
   takesHalves: true,
   infer([a, b]) {
-    if (a.length !== b.length) throw new ShapeError(`add: ${describe(a)} and ${describe(b)} differ in size`);
+    checkShape('add', a.shape, b);
     return [{ shape: a.shape, type: a.type }];
   },
   lower: ({ inputs: [a, b], outputs: [sum] }) => [use(addKernel, { count: sum.length, ...stored(sum) }, { a, b, sum })],

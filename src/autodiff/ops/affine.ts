@@ -1,17 +1,16 @@
 import { affine as affineKernel } from '../../../kernels/affine.ts';
 import { affineGradient as affineGradientKernel } from '../../../kernels/affine_gradient.ts';
 import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
-import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
+import { checkOptions, checkShape } from '../attributes.ts';
+import { floatType, type Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 
 const op: Op<{ readonly relu: boolean }> = {
   name: 'affine',
   takesHalves: true,
   infer([x, scale, shift, residual]) {
-    const channels = x.shape[x.shape.length - 1];
-    if (scale.length !== channels || shift.length !== channels || (residual && residual.length !== x.length)) {
-      throw new ShapeError(`affine: ${[x, scale, shift, ...(residual ? [residual] : [])].map(describe).join(', ')} do not fit each other`);
-    }
+    checkShape('affine', x.shape.slice(-1), scale, shift);
+    checkShape('affine', x.shape, residual);
     return [{ shape: x.shape, type: x.type, name: scale.name }];
   },
   lower: ({ attributes: { relu }, inputs: [x, scale, shift, residual], outputs: [y] }) => [
@@ -65,6 +64,8 @@ const rowsOf = (x: Tensor, scale: Tensor) => ({ rows: x.length / scale.length, c
 /**
  * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalisation with fixed statistics.
  */
-export function affine(x: Tensor, scale: Tensor, shift: Tensor, { residual, relu = false }: { readonly residual?: Tensor; readonly relu?: boolean } = {}): Tensor {
+export function affine(x: Tensor, scale: Tensor, shift: Tensor, options: { readonly residual?: Tensor; readonly relu?: boolean } = {}): Tensor {
+  checkOptions('affine', options, ['residual', 'relu']);
+  const { residual, relu = false } = options;
   return apply(op, residual === undefined ? [x, scale, shift] : [x, scale, shift, cast(residual, floatType(x))], { relu })[0];
 }

@@ -2,8 +2,9 @@ import { batchNorm as forwardKernel } from '../../../kernels/batch_norm.ts';
 import { batchNormGradient as gradientKernel } from '../../../kernels/batch_norm_gradient.ts';
 import { normalize as normalizeKernel } from '../../../kernels/normalize.ts';
 import type { StorageType } from '../../../kernels/storage-type.ts';
+import { checkNumber, checkOptions, checkShape } from '../attributes.ts';
 import { apply, COUNTED_ELSEWHERE, stored, use, type GradientRule, type Op } from '../op.ts';
-import { describe, floatType, GradientError, ShapeError, type Tensor } from '../tensor.ts';
+import { describe, floatType, GradientError, type Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 
 export interface BatchNormOptions {
@@ -42,16 +43,14 @@ const rowsOf = (x: Tensor): { rows: number; channels: number } & StorageType => 
 };
 
 function checkShapes(op: string, x: Tensor, vectors: readonly Tensor[], residual: Tensor | undefined): void {
-  const { channels } = rowsOf(x);
-  for (const vector of vectors) {
-    if (vector.length !== channels) throw new ShapeError(`${op}: ${describe(x)} with ${describe(vector)}; [${channels}] was expected`);
-  }
-  if (residual !== undefined && residual.length !== x.length) throw new ShapeError(`${op}: residual ${describe(residual)} does not fit ${describe(x)}`);
+  checkShape(op, x.shape.slice(-1), ...vectors);
+  checkShape(op, x.shape, residual);
 }
 
 const forward: Op<Attributes> = {
   name: 'batchNorm',
-  infer([x, gamma, beta, residual]) {
+  infer([x, gamma, beta, residual], { epsilon }) {
+    checkNumber('batchNorm', 'epsilon', epsilon, 0);
     checkShapes('batchNorm', x, [gamma, beta], residual);
     const { channels } = rowsOf(x);
     return [
@@ -143,7 +142,9 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
  * @param x [..., channels]
  * @param gamma, beta [channels]
  */
-export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, { epsilon, residual, relu = false }: BatchNormOptions): BatchNormOutputs {
+export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions): BatchNormOutputs {
+  checkOptions('batchNorm', options, ['epsilon', 'residual', 'relu']);
+  const { epsilon, residual, relu = false } = options;
   const [y, mean, , variance] = apply(forward, residual === undefined ? [x, gamma, beta] : [x, gamma, beta, residual], { epsilon, relu });
   return { y, mean, variance };
 }
@@ -160,8 +161,10 @@ export function normalize(
   { mean, inverseDeviation }: Pick<Statistics, 'mean' | 'inverseDeviation'>,
   gamma: Tensor,
   beta: Tensor,
-  { residual, relu = false }: Omit<BatchNormOptions, 'epsilon'> = {},
+  options: Omit<BatchNormOptions, 'epsilon'> = {},
 ): Tensor {
+  checkOptions('normalize', options, ['residual', 'relu']);
+  const { residual, relu = false } = options;
   const inputs = [x, gamma, beta, mean, inverseDeviation];
   return apply(normalizeForward, residual === undefined ? inputs : [...inputs, cast(residual, floatType(x))], { relu })[0];
 }

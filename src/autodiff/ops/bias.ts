@@ -1,12 +1,13 @@
 import { bias as biasKernel } from '../../../kernels/bias.ts';
 import { columnSum as columnSumKernel } from '../../../kernels/column_sum.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import { checkShape } from '../attributes.ts';
+import type { Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
   name: 'bias',
   infer([x, b]) {
-    if (b.length !== x.shape[x.shape.length - 1]) throw new ShapeError(`bias: ${describe(b)} does not fit the last dimension of ${describe(x)}`);
+    checkShape('bias', x.shape.slice(-1), b);
     return [{ shape: x.shape }];
   },
   lower: ({ inputs: [x, b], outputs: [y] }) => [use(biasKernel, { rows: x.length / b.length, channels: b.length }, { x, bias: b, y })],

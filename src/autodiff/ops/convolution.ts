@@ -4,6 +4,7 @@ import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, c
 import { convolutionStatistics as statisticsKernel, type ConvolutionStatisticsProblem } from '../../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution_weight_gradient.ts';
 import type { Kernel } from '../../../kernels/kernel.ts';
+import { checkNumber, checkOptions, checkShape, pairOf } from '../attributes.ts';
 import { apply, use, type GradientRule, type KernelUse, type Op } from '../op.ts';
 import type { Statistics } from './batch-norm.ts';
 import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
@@ -14,7 +15,7 @@ type Pair = readonly [number, number];
 export interface ConvolutionOptions {
   /** Pixels between neighbouring outputs, [vertical, horizontal] or one number for both; 1 if left out. */
   readonly stride?: number | Pair;
-  /** Zero pixels around the image, likewise; 0 if left out. */
+  /** Zero pixels on each side of the image, likewise; 0 if left out. */
   readonly padding?: number | Pair;
 }
 
@@ -59,7 +60,8 @@ export const convolutionGradient: GradientRule<ConvolutionShape> = (
   [needX, needW],
 ) => {
   const shape = { batch, height, width, inputChannels, outputChannels, kernel, stride, padding };
-  return [dy && needX ? apply(dataGradient, [dy, w], shape)[0] : undefined, dy && needW ? apply(weightGradient, [x, dy], shape)[0] : undefined];
+  const [ofData, ofWeights] = x.shape.length === 2 ? [linearDataGradient, linearWeightGradient] : [dataGradient, weightGradient];
+  return [dy && needX ? apply(ofData, [dy, w], shape)[0] : undefined, dy && needW ? apply(ofWeights, [x, dy], shape)[0] : undefined];
 };
 
 const withStatistics: Op<ConvolutionStatisticsProblem> = {
@@ -90,6 +92,10 @@ const weightGradient: Op<ConvolutionShape> = {
   lower: ({ attributes, inputs: [x, dy], outputs: [dw] }) => useOf(WEIGHT_GRADIENT, x, attributes, { x, dy, dw }),
 };
 
+/** The same of matrices. */
+const linearDataGradient: Op<ConvolutionShape> = { ...dataGradient, infer: ([dy, w], { batch, inputChannels }) => [{ shape: [batch, inputChannels], type: dy.type, name: w.name }] };
+const linearWeightGradient: Op<ConvolutionShape> = { ...weightGradient, infer: (_, { inputChannels, outputChannels }) => [{ shape: [inputChannels, outputChannels] }] };
+
 const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
   name: 'convolutionWithEpilogue',
   takesHalves: true,
@@ -107,7 +113,7 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
  * @returns [batch, output height, output width, output channels]; f16 where x is, unless channels are no multiples of four
  */
 export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = {}): Tensor {
-  const shape = shapeOf(x, w, options);
+  const shape = shapeOf('convolution', x, w, options);
   return apply(forward, [storable(x, shape), w], shape)[0];
 }
 
@@ -116,14 +122,20 @@ export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = 
  * Any other loss that depends on them is a GradientError.
  */
 export function convolutionWithStatistics(x: Tensor, w: Tensor, { epsilon, ...options }: ConvolutionOptions & { readonly epsilon: number }): Statistics & { readonly y: Tensor } {
-  const shape = shapeOf(x, w, options);
+  const shape = shapeOf('convolutionWithStatistics', x, w, options);
+  checkNumber('convolutionWithStatistics', 'epsilon', epsilon, 0);
   const [y, mean, inverseDeviation, variance] = apply(withStatistics, [storable(x, shape), w], { ...shape, epsilon });
   return { y, mean, inverseDeviation, variance };
 }
 
 /** A convolution whose epilogue scales, shifts, adds and clips in the same pass. For inference: it has no gradient. */
-export function convolutionWithEpilogue(x: Tensor, w: Tensor, { scale, shift, residual, relu = false }: ConvolutionEpilogue, options: ConvolutionOptions = {}): Tensor {
-  const shape = shapeOf(x, w, options);
+export function convolutionWithEpilogue(x: Tensor, w: Tensor, epilogue: ConvolutionEpilogue, options: ConvolutionOptions = {}): Tensor {
+  const op = 'convolutionWithEpilogue';
+  checkOptions(op, epilogue, ['scale', 'shift', 'residual', 'relu']);
+  const { scale, shift, residual, relu = false } = epilogue;
+  const shape = shapeOf(op, x, w, options);
+  checkShape(op, [shape.outputChannels], scale, shift);
+  checkShape(op, [shape.batch, ...outputSize(shape), shape.outputChannels], residual);
   const source = storable(x, shape);
   const inputs = [source, w, scale, shift];
   return apply(withEpilogue, residual === undefined ? inputs : [...inputs, cast(residual, floatType(source))], { ...shape, relu })[0];
@@ -152,13 +164,14 @@ const linearOp: Op<ConvolutionShape> = {
 /** x as a convolution can take it: widened where there is no 16-bit form. */
 const storable = (x: Tensor, shape: ConvolutionShape): Tensor => (hasHalfForm(shape) ? x : cast(x, 'f32'));
 
-function shapeOf(x: Tensor, w: Tensor, { stride = 1, padding = 0 }: ConvolutionOptions): ConvolutionShape {
+function shapeOf(op: string, x: Tensor, w: Tensor, options: ConvolutionOptions): ConvolutionShape {
+  checkOptions(op, options, ['stride', 'padding']);
+  const { stride = 1, padding = 0 } = options;
   if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[3] !== w.shape[2]) {
-    throw new ShapeError(`convolution: ${describe(x)} with weights ${describe(w)}; [batch, height, width, channels] and [height, width, channels, outputs] were expected`);
+    throw new ShapeError(`${op}: ${describe(x)} with weights ${describe(w)}; [batch, height, width, channels] and [height, width, channels, outputs] were expected`);
   }
-  const pair = (value: number | Pair): Pair => (typeof value === 'number' ? [value, value] : value);
   const [batch, height, width, inputChannels] = x.shape;
-  const shape = { batch, height, width, inputChannels, outputChannels: w.shape[3], kernel: [w.shape[0], w.shape[1]] as const, stride: pair(stride), padding: pair(padding) };
-  if (outputSize(shape).some((size) => size < 1)) throw new ShapeError(`convolution: ${describe(x)} is smaller than the kernel of ${describe(w)}`);
+  const shape = { batch, height, width, inputChannels, outputChannels: w.shape[3], kernel: [w.shape[0], w.shape[1]] as const, stride: pairOf(op, 'stride', stride, 1), padding: pairOf(op, 'padding', padding, 0) };
+  if (outputSize(shape).some((size) => size < 1)) throw new ShapeError(`${op}: ${describe(x)} is smaller than the kernel of ${describe(w)}`);
   return shape;
 }

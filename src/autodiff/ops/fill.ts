@@ -1,10 +1,14 @@
 import { fill as fillKernel } from '../../../kernels/fill.ts';
 import { apply, use, type Op } from '../op.ts';
+import { checkNumber } from '../attributes.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 
 const op: Op<{ readonly shape: Shape; readonly value: number }> = {
   name: 'fill',
-  infer: (_, { shape }) => [{ shape }],
+  infer(_, { shape, value }) {
+    checkNumber('fill', 'value', value);
+    return [{ shape }];
+  },
   lower: ({ attributes: { value }, outputs: [values] }) => [use(fillKernel, { count: values.length, value }, { values })],
 };
 

@@ -1,6 +1,7 @@
 import { foldBatchNorm as foldKernel } from '../../../kernels/fold_batch_norm.ts';
 import { foldBatchNormGradient as foldGradientKernel } from '../../../kernels/fold_batch_norm_gradient.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
+import { checkNumber, checkShape } from '../attributes.ts';
 import type { Tensor } from '../tensor.ts';
 import { fill } from './fill.ts';
 
@@ -10,10 +11,14 @@ interface Attributes {
 
 const op: Op<Attributes> = {
   name: 'foldBatchNorm',
-  infer: ([gamma]) => [
-    { shape: gamma.shape, name: `${gamma.name} scale` },
-    { shape: gamma.shape, name: `${gamma.name} shift` },
-  ],
+  infer([gamma, ...others], { epsilon }) {
+    checkShape('foldBatchNorm', [gamma.length], gamma, ...others);
+    checkNumber('foldBatchNorm', 'epsilon', epsilon, 0);
+    return [
+      { shape: gamma.shape, name: `${gamma.name} scale` },
+      { shape: gamma.shape, name: `${gamma.name} shift` },
+    ];
+  },
   lower: ({ attributes: { epsilon }, inputs: [gamma, beta, runningMean, runningVariance], outputs: [scale, shift] }) => [
     use(foldKernel, { channels: gamma.length, epsilon }, { gamma, beta, runningMean, runningVariance, scale, shift }),
   ],

@@ -6,7 +6,8 @@ import { nonFinite as nonFiniteKernel } from '../../../kernels/non_finite.ts';
 import { interpolate as interpolateKernel } from '../../../kernels/interpolate.ts';
 import { lossScale as lossScaleKernel } from '../../../kernels/loss_scale.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
-import { describe, ShapeError, type Node, type Tensor } from '../tensor.ts';
+import { checkShape } from '../attributes.ts';
+import type { Node, Tensor } from '../tensor.ts';
 
 /** Effects: nodes that change stored tensors at the end of a run. What changes parameters or statistics takes a `gate`, see `nonFinite`. */
 
@@ -72,7 +73,7 @@ const adamOp: Op<{ readonly decoupled: boolean }> = {
 /** One step of Adam, or of AdamW where `decoupled`, in place. `hyper` is adamHyper's. */
 export function adamUpdate(operands: UpdateOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor }, decoupled: boolean): Node {
   const { parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate } = operands;
-  return applyNode(adamOp, [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate], { decoupled }) as Node;
+  return applyNode(adamOp, [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate], { decoupled });
 }
 
 const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
@@ -91,7 +92,7 @@ const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
 /** One step of stochastic gradient descent with momentum, in place. `hyper` is [learning rate, momentum]. */
 export function momentumSgdUpdate(operands: UpdateOperands & { readonly velocity: Tensor }, nesterov: boolean): Node {
   const { parameters, gradients, velocity, group, groupSettings, hyper, gate } = operands;
-  return applyNode(momentumSgdOp, [parameters, gradients, velocity, group, groupSettings, hyper, gate], { nesterov }) as Node;
+  return applyNode(momentumSgdOp, [parameters, gradients, velocity, group, groupSettings, hyper, gate], { nesterov });
 }
 
 const interpolateOp: Op<{ readonly momentum: number }> = {
@@ -103,7 +104,7 @@ const interpolateOp: Op<{ readonly momentum: number }> = {
 
 /** running += momentum * (batch - running), in place: running statistics of batch normalisation. */
 export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): Node {
-  return applyNode(interpolateOp, [running, batch, gate], { momentum }) as Node;
+  return applyNode(interpolateOp, [running, batch, gate], { momentum });
 }
 
 const accumulateOp: Op<{ readonly total: Tensor }> = {
@@ -111,7 +112,7 @@ const accumulateOp: Op<{ readonly total: Tensor }> = {
   effect: true,
   eager: true,
   infer: ([part], { total }) => {
-    if (part.length !== total.length) throw new ShapeError(`accumulate: ${describe(part)} does not fit ${describe(total)}`);
+    checkShape('accumulate', total.shape, part);
     return [{ shape: total.shape, name: total.name }];
   },
   // The output is the stored tensor itself, so that whoever takes it sees the sum.
@@ -133,7 +134,7 @@ const clearOp: Op<null> = {
 
 /** Makes a stored tensor zero. */
 export function clear(values: Tensor): Node {
-  return applyNode(clearOp, [values], null) as Node;
+  return applyNode(clearOp, [values], null);
 }
 
 const demandOp: Op<null> = {
@@ -145,5 +146,5 @@ const demandOp: Op<null> = {
 
 /** An update that does nothing but have its inputs computed, for the sake of their own effects. */
 export function demand(tensors: readonly Tensor[]): Node {
-  return applyNode(demandOp, tensors, null) as Node;
+  return applyNode(demandOp, tensors, null);
 }

@@ -1,7 +1,8 @@
 import { copy as copyKernel } from '../../../kernels/copy.ts';
 import { apply, use, type Op } from '../op.ts';
 import type { Store } from '../store.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import { checkShape } from '../attributes.ts';
+import type { Tensor } from '../tensor.ts';
 
 interface Attributes {
   readonly store: Store;
@@ -14,7 +15,7 @@ const op: Op<Attributes> = {
   infer(inputs, { store, names }) {
     inputs.forEach((tensor, index) => {
       const entry = store.get(names[index]);
-      if (entry.length !== tensor.length) throw new ShapeError(`pack: ${describe(tensor)} does not fit ${describe(entry)} of ${store.name}`);
+      checkShape(`pack: ${names[index]} of ${store.name}`, entry.shape, tensor);
     });
     return [{ shape: [store.length], name: store.name }];
   },

@@ -2,7 +2,8 @@ import { multiply as multiplyKernel } from '../../../kernels/multiply.ts';
 import { relu as reluKernel } from '../../../kernels/relu.ts';
 import { reluGradient as reluGradientKernel } from '../../../kernels/relu_gradient.ts';
 import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
-import { describe, ShapeError, type Tensor } from '../tensor.ts';
+import { checkShape } from '../attributes.ts';
+import type { Tensor } from '../tensor.ts';
 
 const reluOp: Op<null> = {
   name: 'relu',
@@ -29,14 +30,14 @@ export function relu(x: Tensor): Tensor {
 const multiplyOp: Op<null> = {
   name: 'multiply',
   infer([a, b]) {
-    if (a.length !== b.length) throw new ShapeError(`multiply: ${describe(a)} and ${describe(b)} differ in size`);
+    checkShape('multiply', a.shape, b);
     return [{ shape: a.shape }];
   },
   lower: ({ inputs: [a, b], outputs: [product] }) => [use(multiplyKernel, { count: a.length }, { a, b, product })],
   gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [dy && needA ? multiply(dy, b) : undefined, dy && needB ? multiply(dy, a) : undefined],
 };
 
-/** a * b, element by element. */
+/** a * b, element by element, of the same shape. */
 export function multiply(a: Tensor, b: Tensor): Tensor {
   return apply(multiplyOp, [a, b], null)[0];
 }

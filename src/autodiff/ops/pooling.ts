@@ -3,6 +3,7 @@ import { globalAveragePoolGradient as globalAverageGradientKernel } from '../../
 import { maxPool as maxPoolKernel, pooledSize, type MaxPoolProblem } from '../../../kernels/max_pool.ts';
 import { maxPoolGradient as maxPoolGradientKernel } from '../../../kernels/max_pool_gradient.ts';
 import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
+import { checkInteger, checkOptions } from '../attributes.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const maxPoolOp: Op<MaxPoolProblem> = {
@@ -25,8 +26,17 @@ const maxPoolGradientOp: Op<MaxPoolProblem> = {
   lower: ({ attributes, inputs: [dy, position], outputs: [dx] }) => [use(maxPoolGradientKernel, attributes, { dy, position, dx })],
 };
 
-/** The maximum of each window. @param x [batch, height, width, channels] */
-export function maxPool(x: Tensor, { window, stride, padding }: Pick<MaxPoolProblem, 'window' | 'stride' | 'padding'>): Tensor {
+/**
+ * The maximum of each window.
+ * @param x [batch, height, width, channels]
+ * @param options in pixels, the same for both axes: side of the window and stride, 1 or more; padding, at most half the window
+ */
+export function maxPool(x: Tensor, options: Pick<MaxPoolProblem, 'window' | 'stride' | 'padding'>): Tensor {
+  checkOptions('maxPool', options, ['window', 'stride', 'padding']);
+  const { window, stride, padding } = options;
+  checkInteger('maxPool', 'window', window, 1);
+  checkInteger('maxPool', 'stride', stride, 1);
+  checkInteger('maxPool', 'padding', padding, 0);
   const [batch, height, width, channels] = imageShape('maxPool', x);
   return apply(maxPoolOp, [x], { batch, height, width, channels, window, stride, padding, ...stored(x) })[0];
 }

@@ -1,4 +1,5 @@
 import { prepareImages as prepareKernel, TRANSFORM_LENGTH, type PrepareImagesProblem } from '../../../kernels/prepare_images.ts';
+import { checkInteger, checkOptions } from '../attributes.ts';
 import { apply, use, type Op } from '../op.ts';
 import { input, type Tensor } from '../tensor.ts';
 
@@ -15,6 +16,8 @@ const op: Op<PrepareImagesProblem> = {
  * @returns [count, size, size, 4]
  */
 export function prepareImages(problem: PrepareImagesProblem): Tensor {
+  checkOptions('prepareImages', problem, ['count', 'source', 'size', 'mean', 'deviation', 'type']);
+  for (const name of ['count', 'source', 'size'] as const) checkInteger('prepareImages', name, problem[name], 1);
   const images = input('images', [Math.ceil((problem.count * problem.source * problem.source * 3) / 4)], 'u32');
   const transforms = input('transforms', [problem.count, TRANSFORM_LENGTH]);
   return apply(op, [images, transforms], problem)[0];

@@ -1,15 +1,17 @@
 import { concatenate as concatenateKernel, copy as copyKernel } from '../../../kernels/copy.ts';
 import { selectRows as selectRowsKernel } from '../../../kernels/select_rows.ts';
 import { selectRowsGradient as selectRowsGradientKernel } from '../../../kernels/select_rows_gradient.ts';
+import { sameShape } from '../attributes.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const concatenateOp: Op<null> = {
   name: 'concatenate',
   infer(inputs) {
-    const rest = inputs[0].shape.slice(1).join();
-    if (inputs.some(({ shape }) => shape.slice(1).join() !== rest)) throw new ShapeError(`concatenate: ${inputs.map(describe).join(', ')} differ behind the batch`);
-    return [{ shape: [inputs.reduce((sum, { shape }) => sum + shape[0], 0), ...inputs[0].shape.slice(1)] }];
+    if (inputs.length === 0) throw new ShapeError('concatenate: no tensors were given; one or more were expected');
+    const rest = inputs[0].shape.slice(1);
+    if (inputs.some(({ shape }) => !sameShape(shape.slice(1), rest))) throw new ShapeError(`concatenate: ${inputs.map(describe).join(', ')} differ behind the batch`);
+    return [{ shape: [inputs.reduce((sum, { shape }) => sum + shape[0], 0), ...rest] }];
   },
   lower: ({ inputs, outputs: [concatenated] }) => [
     use(concatenateKernel, { lengths: inputs.map(({ length }) => length) }, { ...Object.fromEntries(inputs.map((part, i) => [`part${i}`, part])), concatenated }),

@@ -1,16 +1,20 @@
 import { dot as dotKernel } from '../../../kernels/dot.ts';
 import { scale as scaleKernel, scaleByConstant as scaleByConstantKernel } from '../../../kernels/scale.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
+import { checkNumber, checkShape } from '../attributes.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const byConstant: Op<{ readonly factor: number }> = {
   name: 'scale',
-  infer: ([values]) => [{ shape: values.shape }],
+  infer([values], { factor }) {
+    checkNumber('scale', 'factor', factor);
+    return [{ shape: values.shape }];
+  },
   lower: ({ attributes: { factor }, inputs: [values], outputs: [scaled] }) => [use(scaleByConstantKernel, { count: values.length, factor }, { values, scaled })],
   gradient: ({ attributes: { factor } }, [dy]) => [dy && scale(dy, factor)],
 };
 
-/** x times a number. */
+/** x times a finite number. */
 export function scale(x: Tensor, factor: number): Tensor {
   return apply(byConstant, [x], { factor })[0];
 }
@@ -38,7 +42,7 @@ export function scaleBy(x: Tensor, factor: Tensor): Tensor {
 const dotOp: Op<null> = {
   name: 'dot',
   infer([a, b]) {
-    if (a.length !== b.length) throw new ShapeError(`dot: ${describe(a)} and ${describe(b)} differ in size`);
+    checkShape('dot', a.shape, b);
     return [{ shape: [1] }];
   },
   lower: ({ inputs: [a, b], outputs: [product] }) => [use(dotKernel, { count: a.length }, { a, b, product })],

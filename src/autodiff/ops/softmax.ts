@@ -1,11 +1,13 @@
 import { softmax as kernel } from '../../../kernels/softmax.ts';
 import { apply, use, type Op } from '../op.ts';
+import { checkNumber } from '../attributes.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 /** No gradient: it turns a frozen teacher's logits into targets. A trained softmax belongs into `softmaxCrossEntropy`. */
 const op: Op<{ readonly temperature: number }> = {
   name: 'softmax',
-  infer([logits]) {
+  infer([logits], { temperature }) {
+    checkNumber('softmax', 'temperature', temperature, 0, true);
     if (logits.shape.length !== 2) throw new ShapeError(`softmax: logits ${describe(logits)}; [batch, classes] was expected`);
     return [{ shape: logits.shape }, { shape: [logits.shape[0]] }];
   },
@@ -18,6 +20,7 @@ const op: Op<{ readonly temperature: number }> = {
 /**
  * softmax(logits / temperature) with the entropy of each row, in nats.
  * @param logits [batch, classes]
+ * @param temperature above 0
  */
 export function softmax(logits: Tensor, temperature = 1): { readonly probabilities: Tensor; readonly entropy: Tensor } {
   const [probabilities, entropy] = apply(op, [logits], { temperature });
