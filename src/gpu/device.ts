@@ -1,4 +1,4 @@
-import './names.ts';
+export type * from './names.ts';
 import type { AdapterTraits, MatrixProduct, MatrixUnits } from './dispatch.ts';
 import { AdapterError, DeviceLostError, LimitError, ValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';

@@ -92,9 +92,20 @@ const weightGradient: Op<ConvolutionShape> = {
   lower: ({ attributes, inputs: [x, dy], outputs: [dw] }) => useOf(WEIGHT_GRADIENT, x, attributes, { x, dy, dw }),
 };
 
-/** The same of matrices. */
-const linearDataGradient: Op<ConvolutionShape> = { ...dataGradient, infer: ([dy, w], { batch, inputChannels }) => [{ shape: [batch, inputChannels], type: dy.type, name: w.name }] };
-const linearWeightGradient: Op<ConvolutionShape> = { ...weightGradient, infer: (_, { inputChannels, outputChannels }) => [{ shape: [inputChannels, outputChannels] }] };
+// The same for matrices, whose shapes have two axes.
+const linearDataGradient: Op<ConvolutionShape> = {
+  name: 'linearDataGradient',
+  takesHalves: true,
+  infer: ([dy, w], { batch, inputChannels }) => [{ shape: [batch, inputChannels], type: dy.type, name: w.name }],
+  lower: (node, granted) => dataGradient.lower(node, granted),
+};
+
+const linearWeightGradient: Op<ConvolutionShape> = {
+  name: 'linearWeightGradient',
+  takesHalves: true,
+  infer: (_, { inputChannels, outputChannels }) => [{ shape: [inputChannels, outputChannels] }],
+  lower: (node, granted) => weightGradient.lower(node, granted),
+};
 
 const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
   name: 'convolutionWithEpilogue',
