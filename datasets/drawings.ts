@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { classKey } from './class-names.ts';
 import type { Problem } from './problems.ts';
+import { BoundedError } from '../src/formats/untrusted.ts';
 
 /** Where a drawing stands in its file. */
 export interface DrawingPlace {
@@ -22,7 +23,7 @@ export interface IndexedDrawing extends DrawingPlace {
 }
 
 /** A drawing that cannot be drawn. The message says why, and not where. */
-export class DrawingError extends Error {
+export class DrawingError extends BoundedError {
   override readonly name = 'DrawingError';
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { BoundedError } from '../src/formats/untrusted.ts';
 
 export interface PixelCache {
   /** Path without ending: `<path>.rgb` holds the pixels and `<path>.json` their index. */
@@ -15,7 +16,7 @@ export interface PixelCache {
 }
 
 /** A cache that does not hold what was just written to it. */
-export class PixelCacheError extends Error {
+export class PixelCacheError extends BoundedError {
   override readonly name = 'PixelCacheError';
 }
 

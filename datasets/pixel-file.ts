@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { BoundedError } from '../src/formats/untrusted.ts';
 
 const openFile = promisify(fs.open);
 const readAt = promisify(fs.read);
@@ -20,7 +21,7 @@ export interface PixelFileOptions {
 }
 
 /** A file that cannot be opened. The message names it and says what to do. */
-export class PixelFileError extends Error {
+export class PixelFileError extends BoundedError {
   override readonly name = 'PixelFileError';
 }
 

@@ -5,6 +5,7 @@
 
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import { escapeMarkup, shorten } from './markup.ts';
+import { BoundedError } from '../formats/untrusted.ts';
 
 /** A square image. */
 export interface SheetImage {
@@ -31,7 +32,7 @@ export interface ContactSheetRow {
 }
 
 /** Rows that no sheet can be made of. */
-export class ContactSheetError extends Error {
+export class ContactSheetError extends BoundedError {
   override readonly name = 'ContactSheetError';
 }
 

@@ -6,6 +6,7 @@ import { DATA_OPTIONS } from './data.ts';
 import { OptionError, toggle } from './options.ts';
 import { Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
+import { BoundedError } from '../formats/untrusted.ts';
 
 export const DATA_CHECK_OPTIONS = {
   split: DATA_OPTIONS.split,
@@ -17,7 +18,7 @@ export const DATA_CHECK_OPTIONS = {
 } as const;
 
 /** A data set with problems. They have been told on stdout. */
-export class DataCheckError extends Error {
+export class DataCheckError extends BoundedError {
   override readonly name = 'DataCheckError';
 }
 

@@ -2,9 +2,10 @@
  * The options of the command. Each is declared once; the flag, its line of help, the key of the JSON configuration, the check
  * of its value and its TypeScript type all come from that declaration.
  */
+import { BoundedError } from '../formats/untrusted.ts';
 
 /** A flag, a key of a configuration or a value that cannot be used. The message names it and says what can. */
-export class OptionError extends Error {
+export class OptionError extends BoundedError {
   override readonly name = 'OptionError';
 }
 

@@ -1,4 +1,5 @@
 /** What a data set is to the rest of sketchgrad: named samples, split by class, and a way to read their pixels. */
+import { BoundedError } from '../formats/untrusted.ts';
 
 export type Domain = 'sketch' | 'photo';
 
@@ -42,7 +43,7 @@ export interface Dataset {
 }
 
 /** A data set that cannot be used as it is. The message says what to change. */
-export class DatasetError extends Error {
+export class DatasetError extends BoundedError {
   override readonly name = 'DatasetError';
 }
 

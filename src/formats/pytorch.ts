@@ -15,10 +15,11 @@ import { Constructor, readPickle, Tuple } from './pickle.ts';
 import type { Dtype } from './safetensors.ts';
 import { isTar, readTar } from './tar.ts';
 import type { FileTensor, TensorFile } from './tensor-file.ts';
+import { BoundedError, printable } from './untrusted.ts';
 import { isZip, readZipDirectory, readZipEntry, type Fail } from './zip.ts';
 
 /** A file that is not what torch.save writes, or that asks for more than tensors. The message names the file and the place. */
-export class PyTorchFileError extends Error {
+export class PyTorchFileError extends BoundedError {
   override readonly name = 'PyTorchFileError';
 
   constructor(readonly fileName: string, problem: string) {
@@ -416,5 +417,3 @@ function tupleOf(value: unknown, length: number, what: string, fail: Fail): read
 
 /** A value out of a file. What is in a container is not looked at: it may be itself, or the same a billion times. */
 const shown = (value: unknown): string => (typeof value === 'object' && value !== null ? 'a container' : printable(String(value)));
-/** Text out of a file, without what a terminal might obey. */
-const printable = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text).slice(1, -1);

@@ -18,6 +18,7 @@ import {
   narrow,
   widen,
 } from './half.ts';
+import { BoundedError, quote } from './untrusted.ts';
 
 /** Bytes an element, by the format's names of the types. */
 const ELEMENT_BYTES = {
@@ -52,7 +53,7 @@ export interface SafetensorsFile {
 }
 
 /** A file (or the tensors meant for one) that breaks the format. The message names the file and the place. */
-export class SafetensorsError extends Error {
+export class SafetensorsError extends BoundedError {
   override readonly name = 'SafetensorsError';
 
   constructor(readonly fileName: string, problem: string) {
@@ -350,11 +351,6 @@ function isCount(value: number): boolean {
 /** By UTF-16 code units: an order that no locale changes. */
 function compareText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
-}
-
-/** A name out of a file may be megabytes long, or hold control characters; a message must not. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
 }
 
 function describeShape(shape: readonly number[]): string {

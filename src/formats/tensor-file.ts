@@ -1,5 +1,6 @@
 import { isPyTorchFile, parsePyTorchFile } from './pytorch.ts';
 import { parseSafetensors, toFloat32, type Dtype, type StoredTensor } from './safetensors.ts';
+import { BoundedError } from './untrusted.ts';
 
 /** A tensor of a file. Its bytes are not copied or converted before someone asks for them. */
 export interface FileTensor {
@@ -19,7 +20,7 @@ export interface TensorFile {
 }
 
 /** A file of no known format. */
-export class TensorFileError extends Error {
+export class TensorFileError extends BoundedError {
   override readonly name = 'TensorFileError';
 }
 

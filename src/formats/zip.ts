@@ -7,6 +7,8 @@
  * than it declares, or than MOST_INFLATION times the archive, is an error.
  */
 
+import { quote } from './untrusted.ts';
+
 /** Says what is wrong, with the place, and never returns. */
 export type Fail = (problem: string) => never;
 
@@ -181,5 +183,3 @@ const textDecoder = new TextDecoder();
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 /** Beyond 2^53 it is rounded, and beyond any file's end in any case. */
 const toNumber = (value: bigint): number => Number(value);
-/** A name out of a file may be long, or hold control characters; a message must not. */
-const quote = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);

@@ -3,6 +3,7 @@
  * timm's (red first, white as 1, ImageNet's mean and deviation), Caffe's (blue first, white as 255, the mean alone taken off)
  * and TensorFlow's (red first, -1 to 1). A network fed by another convention than its own still answers, and answers badly.
  */
+import { BoundedError } from '../formats/untrusted.ts';
 
 /** Red, green, blue, or in the order that is stated beside. */
 export type Colour = readonly [number, number, number];
@@ -25,7 +26,7 @@ export interface InputConvention {
 }
 
 /** A text that does not say how pixels become numbers. The message shows how to say it. */
-export class InputConventionError extends Error {
+export class InputConventionError extends BoundedError {
   override readonly name = 'InputConventionError';
 }
 

@@ -3,6 +3,7 @@ import type { Storage } from '../autodiff/storage.ts';
 import type { Store } from '../autodiff/store.ts';
 import type { Shape } from '../autodiff/tensor.ts';
 import { toDevice, toFile, type Layout, type Network } from './layers.ts';
+import { BoundedError } from '../formats/untrusted.ts';
 
 /** A tensor as files hold it: PyTorch's layout. */
 export interface StateTensor {
@@ -13,7 +14,7 @@ export interface StateTensor {
 export type State = ReadonlyMap<string, StateTensor>;
 
 /** Names or shapes that do not fit the network; the message lists both sides. */
-export class StateMismatchError extends Error {
+export class StateMismatchError extends BoundedError {
   override readonly name = 'StateMismatchError';
 }
 
@@ -45,6 +46,21 @@ export async function readStore(store: Store, layouts: ReadonlyMap<string, Layou
   }
   return state;
 }
+
+/** The first tensor in which a state is not exactly a store's; undefined where there is none. */
+export function storeMismatch(store: Store, layouts: ReadonlyMap<string, Layout>, state: State): string | undefined {
+  for (const [name, { tensor }] of store.entries) {
+    const { fileShape } = layouts.get(name) ?? { fileShape: tensor.shape };
+    const found = state.get(name);
+    if (found === undefined) return `${name} is missing`;
+    if (!sameShape(found.shape, fileShape)) return `${name} is [${found.shape.join(', ')}], where [${fileShape.join(', ')}] is needed`;
+  }
+  const foreign = [...state.keys()].find((name) => !store.entries.has(name));
+  return foreign === undefined ? undefined : `${foreign} is none of its tensors`;
+}
+
+/** Names of the tensors that hold a NaN or an infinity. */
+export const nonFiniteTensors = (state: State): string[] => [...state].filter(([, { values }]) => !values.every(Number.isFinite)).map(([name]) => name);
 
 /** Writes tensors in file layout into a store. The state must hold every tensor of the store; others are ignored. */
 export function writeStore(store: Store, layouts: ReadonlyMap<string, Layout>, storage: Storage, state: State): void {

@@ -6,8 +6,10 @@
  * `codes.projection` [dimension, bits], both F32.
  */
 
-import { parseSafetensors, serializeSafetensors, toFloat32, type StoredTensor, type TensorToStore } from '../formats/safetensors.ts';
+import { toFloat32, type StoredTensor, type TensorToStore } from '../formats/safetensors.ts';
+import { parseSealedNow, serializeSealedNow } from '../formats/sealed.ts';
 import { codeWords, type BinaryCoder } from './binary-codes.ts';
+import { BoundedError, parseCount, parseJson, quote, quoteValue } from '../formats/untrusted.ts';
 
 export interface RetrievalIndex {
   /** [n, dimension], each row of length 1. */
@@ -29,12 +31,12 @@ export interface IndexedCodes {
 }
 
 /** A file that is no index, or an index that contradicts itself. */
-export class IndexFileError extends Error {
+export class IndexFileError extends BoundedError {
   override readonly name = 'IndexFileError';
 }
 
 /** An index is searched with another model than the one that made it. */
-export class IndexModelMismatchError extends Error {
+export class IndexModelMismatchError extends BoundedError {
   override readonly name = 'IndexModelMismatchError';
 
   constructor(readonly indexChecksum: string, readonly modelChecksum: string) {
@@ -43,7 +45,9 @@ export class IndexModelMismatchError extends Error {
 }
 
 const FORMAT = 'sketchgrad index';
-const FORMAT_VERSION = '1';
+/** Version 1 had no digest. */
+const FORMAT_VERSION = '2';
+const READABLE_VERSIONS: readonly (string | undefined)[] = ['1', FORMAT_VERSION];
 /** How far from 1 the length of a row may be: far above the rounding of f32, far below what another scale would give. */
 const LENGTH_TOLERANCE = 1e-3;
 
@@ -63,7 +67,7 @@ export function serializeIndex(index: RetrievalIndex): Uint8Array {
       ['codes.projection', { dtype: 'F32', shape: [dimension, bits], data: projection }],
     );
   }
-  return serializeSafetensors(
+  return serializeSealedNow(
     tensors,
     Object.entries({
       format: FORMAT,
@@ -79,22 +83,25 @@ export function serializeIndex(index: RetrievalIndex): Uint8Array {
 /**
  * Reads an index.
  * @param fileName for error messages
- * @throws SafetensorsError for a broken file, IndexFileError for a file that is no sound index
+ * @throws SafetensorsError for a broken file, IndexFileError for a file that is no sound index, or not what was written
  */
 export function openIndex(bytes: Uint8Array, fileName = 'index'): RetrievalIndex {
-  const { tensors, metadata } = parseSafetensors(bytes, fileName);
+  const { tensors, metadata, sealed } = parseSealedNow(bytes, fileName, (problem) => {
+    throw new IndexFileError(`${fileName}: ${problem}; make the index again`);
+  });
   const stored = tensors.get('embeddings');
   if (metadata.get('format') !== FORMAT || stored === undefined) throw new IndexFileError(`${fileName} is a safetensors file but no index; make one with sketchgrad embed`);
   const version = metadata.get('format_version');
-  if (version !== FORMAT_VERSION) throw new IndexFileError(`${fileName} has index format version ${version}, this program reads version ${FORMAT_VERSION}; make the index again`);
+  if (!READABLE_VERSIONS.includes(version)) throw new IndexFileError(`${fileName} has index format version ${quoteValue(version)}, this program reads versions up to ${FORMAT_VERSION}; make the index again`);
+  if (version === FORMAT_VERSION && !sealed) throw new IndexFileError(`${fileName}: its digest is missing; the file is damaged. Make the index again`);
   const modelChecksum = metadata.get('model_checksum');
-  if (modelChecksum === undefined) throw new IndexFileError(`${fileName} does not say which model made it; make the index again`);
-  const dimension = Number(metadata.get('dimension'));
+  if (modelChecksum === undefined || modelChecksum === '') throw new IndexFileError(`${fileName} does not say which model made it; make the index again`);
+  const dimension = parseCount(metadata.get('dimension')) ?? NaN;
   const paths = readPaths(metadata.get('paths'), fileName);
   if (stored.dtype !== 'F32' || stored.shape.length !== 2 || stored.shape[0] !== paths.length || stored.shape[1] !== dimension) {
     throw new IndexFileError(`${fileName} holds embeddings ${stored.dtype} [${stored.shape.slice(0, 8).join(', ')}], its metadata tell of F32 [${paths.length}, ${dimension}]`);
   }
-  const codes = readCodes(tensors, metadata.get('codes_fitted_on') ?? 'unknown', dimension, fileName);
+  const codes = readCodes(tensors, metadata.get('codes_fitted_on') ?? 'unknown', paths.length, dimension, fileName);
   const index = { embeddings: toFloat32(stored, fileName), dimension, paths, modelChecksum, ...(codes !== undefined && { codes }) };
   checkIndex(index, fileName);
   return index;
@@ -105,12 +112,15 @@ export function assertSameModel(index: RetrievalIndex, checksum: string): void {
   if (index.modelChecksum !== checksum) throw new IndexModelMismatchError(index.modelChecksum, checksum);
 }
 
-function readCodes(tensors: ReadonlyMap<string, StoredTensor>, fittedOn: string, dimension: number, fileName: string): IndexedCodes | undefined {
+function readCodes(tensors: ReadonlyMap<string, StoredTensor>, fittedOn: string, count: number, dimension: number, fileName: string): IndexedCodes | undefined {
   const [rows, mean, projection] = ['codes', 'codes.mean', 'codes.projection'].map((name) => tensors.get(name));
   if (rows === undefined && mean === undefined && projection === undefined) return undefined;
   if (rows?.dtype !== 'U32' || mean?.dtype !== 'F32' || projection?.dtype !== 'F32' || projection.shape.length !== 2) {
     throw new IndexFileError(`${fileName} has only a part of binary codes; codes (U32), codes.mean and codes.projection (F32) belong together. Make the index again`);
   }
+  const shapes = [rows, mean, projection].map(({ shape }) => `[${shape.join(', ')}]`).join(', ');
+  const expected = [[count, codeWords(projection.shape[1])], [dimension], [dimension, projection.shape[1]]].map((shape) => `[${shape.join(', ')}]`).join(', ');
+  if (shapes !== expected) throw new IndexFileError(`${fileName}: codes, codes.mean and codes.projection are ${shapes}, where ${expected} are needed; they do not belong to its embeddings. Make the index again`);
   // A copy, as the bytes of a file may begin anywhere.
   const words = new Uint32Array(new Uint8Array(rows.bytes).buffer);
   const coder = { bits: projection.shape[1], dimension, mean: toFloat32(mean, fileName), projection: toFloat32(projection, fileName) };
@@ -118,14 +128,11 @@ function readCodes(tensors: ReadonlyMap<string, StoredTensor>, fittedOn: string,
 }
 
 function readPaths(json: string | undefined, fileName: string): string[] {
-  let paths: unknown;
-  try {
-    paths = JSON.parse(json ?? '');
-  } catch {
-    paths = undefined;
-  }
-  if (!isListOfText(paths)) throw new IndexFileError(`${fileName} does not list the paths of its pictures; make the index again`);
-  return paths;
+  const fail = (): never => {
+    throw new IndexFileError(`${fileName} does not list the paths of its pictures; make the index again`);
+  };
+  const paths = parseJson(json ?? '', fail);
+  return isListOfText(paths) ? paths : fail();
 }
 
 function isListOfText(value: unknown): value is string[] {
@@ -139,7 +146,7 @@ function checkIndex({ embeddings, dimension, paths, codes }: RetrievalIndex, fil
     const values = embeddings.subarray(row * dimension, (row + 1) * dimension);
     const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
     // Written so that NaN fails too.
-    if (!(Math.abs(length - 1) <= LENGTH_TOLERANCE)) throw new IndexFileError(`${fileName}: the embedding of ${path} (row ${row}) has length ${length} instead of 1`);
+    if (!(Math.abs(length - 1) <= LENGTH_TOLERANCE)) throw new IndexFileError(`${fileName}: the embedding of ${quote(path)} (row ${row}) has length ${length} instead of 1`);
   });
   if (codes === undefined) return;
   const { coder: { bits, mean, projection }, rows } = codes;

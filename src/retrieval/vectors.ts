@@ -1,7 +1,8 @@
 /** Checks that all of retrieval makes of its rows of numbers. */
+import { BoundedError } from '../formats/untrusted.ts';
 
 /** Embeddings, labels or codes that cannot be ranked or measured. */
-export class RetrievalError extends Error {
+export class RetrievalError extends BoundedError {
   override readonly name = 'RetrievalError';
 }
 

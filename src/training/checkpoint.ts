@@ -1,17 +1,21 @@
 import type { Storage } from '../autodiff/storage.ts';
-import { parseSafetensors, serializeSafetensors, toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
+import { toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
+import { checkVersion, hex, parseSealed, serializeSealed } from '../formats/sealed.ts';
 import type { Network } from '../nn/layers.ts';
-import { readState, readStore, writeState, writeStore, type State, type StateTensor } from '../nn/state.ts';
+import { readState, readStore, storeMismatch, writeState, writeStore, type State, type StateTensor } from '../nn/state.ts';
 import type { Trainer } from './trainer.ts';
+import { BoundedError, isJsonObject, parseCount, parseJson, quoteValue } from '../formats/untrusted.ts';
 
 /** Names of an optimiser's moments in a checkpoint begin with it. */
 const MOMENT_PREFIX = 'optimizer.';
 /** Names of tables in a checkpoint begin with it. */
 const TABLE_PREFIX = 'table.';
-const FORMAT = 'sketchgrad 1';
+/** Version 1 had no digest: there, `checksum` alone is verified, which is of the weights. */
+const FORMAT = 'sketchgrad';
+const VERSION = 2;
 
 /** A file that is no model or checkpoint of ours. */
-export class CheckpointError extends Error {
+export class CheckpointError extends BoundedError {
   override readonly name = 'CheckpointError';
 }
 
@@ -46,12 +50,11 @@ export async function modelChecksum(state: State): Promise<string> {
     whole.set(part, offset);
     offset += part.length;
   }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', whole));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', whole)));
 }
 
 /** Whether a safetensors file with these metadata is a model or checkpoint of ours. */
-export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean => metadata.get('format')?.startsWith('sketchgrad ') === true;
+export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean => metadata.get('format')?.startsWith(`${FORMAT} `) === true;
 
 /** All of a training's state after its last finished step: weights, statistics, moments, step, and its tables. */
 export async function captureCheckpoint(trainer: Trainer, network: Network, storage: Storage, about: Readonly<Record<string, Json>>, tables: State = new Map()): Promise<ModelFile> {
@@ -61,7 +64,10 @@ export async function captureCheckpoint(trainer: Trainer, network: Network, stor
   return { state, about, checksum: await modelChecksum(state), moments, tables, step: trainer.step };
 }
 
-/** @param dtype of matrices and convolutions; vectors (batch norm, biases) stay F32 */
+/**
+ * Writes a model or checkpoint with a digest over every byte of it.
+ * @param dtype of matrices and convolutions; vectors (batch norm, biases) stay F32
+ */
 export async function serializeModel(
   { state, about, moments = new Map(), tables = new Map(), step = 0, checksum }: Pick<ModelFile, 'state' | 'about'> & Partial<ModelFile>,
   dtype: 'F32' | 'F16' = 'F32',
@@ -75,27 +81,32 @@ export async function serializeModel(
   for (const [store, entries] of moments) for (const [name, tensor] of entries) put(`${MOMENT_PREFIX}${store}.${name}`, tensor);
   for (const [name, tensor] of tables) put(`${TABLE_PREFIX}${name}`, tensor);
   const metadata: [string, string][] = [
-    ['format', FORMAT],
+    ['format', `${FORMAT} ${VERSION}`],
     ['step', String(step)],
     ['about', JSON.stringify(about)],
   ];
   // Halves are rounded, so their checksum is that of what a reader will see.
   if (dtype === 'F32') metadata.push(['checksum', checksum ?? (await modelChecksum(state))]);
-  return serializeSafetensors(tensors, metadata);
+  return serializeSealed(tensors, metadata);
 }
 
 /**
  * Reads a model or checkpoint; foreign safetensors files (torchvision's, timm's) are read as weights without more.
- * @throws SafetensorsError, or CheckpointError where the weights do not have the checksum that was written with them
+ * @throws SafetensorsError; CheckpointError where the file is not what was written, or of a version that is not known
  */
 export async function parseModel(bytes: Uint8Array, fileName: string): Promise<ModelFile> {
-  const { tensors, metadata } = parseSafetensors(bytes, fileName);
+  const fail = (problem: string, cause?: unknown): never => {
+    throw new CheckpointError(`${fileName}: ${problem}`, { cause });
+  };
+  const file = await parseSealed(bytes, fileName, fail);
+  const { tensors, metadata, sealed } = file;
+  if (isModelFile(metadata)) checkVersion(file, FORMAT, VERSION, fail);
   const state = new Map<string, StateTensor>();
   const moments = new Map<string, Map<string, StateTensor>>();
   const tables = new Map<string, StateTensor>();
   for (const [name, tensor] of tensors) {
     if (name.endsWith('num_batches_tracked')) continue;
-    const entry = { shape: tensor.shape, values: toFloat32(tensor, name) };
+    const entry = { shape: tensor.shape, values: toFloat32(tensor, `${fileName}, tensor ${name}`) };
     if (name.startsWith(TABLE_PREFIX)) {
       tables.set(name.slice(TABLE_PREFIX.length), entry);
       continue;
@@ -104,33 +115,34 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
       state.set(name, entry);
       continue;
     }
-    const store = name.slice(MOMENT_PREFIX.length, name.indexOf('.', MOMENT_PREFIX.length));
+    const dot = name.indexOf('.', MOMENT_PREFIX.length);
+    if (dot < 0) fail(`the tensor ${name} names no store of an optimiser; the file is damaged`);
+    const store = name.slice(MOMENT_PREFIX.length, dot);
     if (!moments.has(store)) moments.set(store, new Map());
-    moments.get(store)?.set(name.slice(MOMENT_PREFIX.length + store.length + 1), entry);
+    moments.get(store)?.set(name.slice(dot + 1), entry);
   }
-  const checksum = await modelChecksum(state);
   const written = metadata.get('checksum');
-  if (written !== undefined && written !== checksum) {
-    throw new CheckpointError(`${fileName}: the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`);
-  }
-  let about: Record<string, Json> = {};
-  const step = Number(metadata.get('step') ?? '0');
-  try {
-    about = JSON.parse(metadata.get('about') ?? '{}') as Record<string, Json>;
-  } catch (cause) {
-    throw new CheckpointError(`${fileName}: the description of the model is not JSON`, { cause });
-  }
-  if (!Number.isSafeInteger(step) || step < 0) throw new CheckpointError(`${fileName}: ${metadata.get('step')} is no number of steps`);
-  return { state, about, checksum, moments, tables, step };
+  // Under a digest that was verified, the checksum is what its writer calculated.
+  const checksum = sealed && written !== undefined && /^[0-9a-f]{64}$/.test(written) ? written : await modelChecksum(state);
+  if (written !== undefined && written !== checksum) fail(`the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`);
+  const about = parseJson(metadata.get('about') ?? '{}', (problem, cause) => fail(`the description of the model cannot be read: ${problem}`, cause));
+  if (!isJsonObject(about)) return fail(`the description of the model is ${quoteValue(about)}, and no object; the file is damaged`);
+  const step = parseCount(metadata.get('step') ?? '0') ?? fail(`${quoteValue(metadata.get('step'))} is no number of steps; the file is damaged`);
+  return { state, about: about as Record<string, Json>, checksum, moments, tables, step };
 }
 
-/** Puts a training back to where a checkpoint was written, bit by bit. */
+/**
+ * Puts a training back to where a checkpoint was written, bit by bit.
+ * @throws CheckpointError where the file lacks a part of the optimiser's state, or has one of another shape
+ */
 export function restoreCheckpoint(file: ModelFile, trainer: Trainer, network: Network, storage: Storage): void {
-  writeState(network, storage, file.state);
   for (const store of trainer.update.moments) {
     const moments = file.moments.get(store.name);
     if (moments === undefined) throw new CheckpointError(`the checkpoint has no ${store.name}; it was written by another optimiser, or for use only. Start anew from its weights instead of resuming.`);
-    writeStore(store, network.layouts, storage, moments);
+    const unfit = storeMismatch(store, network.layouts, moments);
+    if (unfit !== undefined) throw new CheckpointError(`the checkpoint's ${store.name} do not fit the training: ${unfit}. Resume from another checkpoint, or start anew from its weights.`);
   }
+  writeState(network, storage, file.state);
+  for (const store of trainer.update.moments) writeStore(store, network.layouts, storage, file.moments.get(store.name)!);
   trainer.resumeAt(file.step);
 }

@@ -1,14 +1,15 @@
-import { parseSafetensors, serializeSafetensors, toFloat32, type StoredTensor } from '../formats/safetensors.ts';
+import { toFloat32, type Dtype, type StoredTensor } from '../formats/safetensors.ts';
+import { checkVersion, parseSealedNow, serializeSealedNow } from '../formats/sealed.ts';
 import type { NetworkSettings } from '../nn/layers.ts';
 import type { PixelNormalization } from '../nn/pixels.ts';
 import type { ResNet50Settings } from '../nn/resnet.ts';
 import type { StateTensor } from '../nn/state.ts';
 import { canonicalJson } from '../autodiff/choices.ts';
-import type { Json } from './checkpoint.ts';
 import type { ClassKnowledge, KnowledgeReading } from './knowledge.ts';
+import { BoundedError, isJsonObject, parseCount, parseJson, quote, quoteValue } from '../formats/untrusted.ts';
 
 /** A file that is no knowledge, or knowledge of other classes or of another teacher than are needed. */
-export class KnowledgeError extends Error {
+export class KnowledgeError extends BoundedError {
   override readonly name = 'KnowledgeError';
 }
 
@@ -58,51 +59,60 @@ export interface PartialKnowledge {
   readonly variants: Readonly<Record<string, string>>;
 }
 
-const FORMAT = 'sketchgrad knowledge 1';
-const PARTIAL_FORMAT = 'sketchgrad knowledge under way 1';
+/** Files of version 1 had no digest; what they say is checked, and not whether it is what was written. */
+const VERSION = 2;
+const FORMAT = 'sketchgrad knowledge';
+const PARTIAL_FORMAT = 'sketchgrad knowledge under way';
+/** How far from 1 the sum of a class's distribution may be: far above the rounding of its float32 values. */
+const SUM_TOLERANCE = 1e-3;
 
 export function serializeKnowledge({ classes, table, counts, origin }: Knowledge): Uint8Array {
-  return serializeSafetensors(
+  return serializeSealedNow(
     [
       ['knowledge', { dtype: 'F32', shape: table.shape, data: table.values }],
       ['counts', { dtype: 'U32', shape: [counts.length], data: counts }],
     ],
-    [['format', FORMAT], ['classes', JSON.stringify(classes)], ['origin', JSON.stringify(origin)]],
+    [['format', `${FORMAT} ${VERSION}`], ['classes', JSON.stringify(classes)], ['origin', JSON.stringify(origin)]],
   );
 }
 
-/** @throws KnowledgeError where the file holds no knowledge, SafetensorsError where it is damaged */
+/** @throws KnowledgeError where the file holds no knowledge or is damaged, SafetensorsError where it is no safetensors file */
 export function parseKnowledge(bytes: Uint8Array, fileName: string): Knowledge {
-  const { tensors, classes, origin } = readFile(bytes, fileName, FORMAT);
-  const table = required(tensors, 'knowledge', fileName);
-  const counts = required(tensors, 'counts', fileName);
-  if (table.shape.length !== 2 || table.shape[0] !== classes.length || counts.dtype !== 'U32' || counts.shape[0] !== classes.length) {
-    throw new KnowledgeError(`${fileName}: knowledge [${table.shape.join(', ')}] and counts [${counts.shape.join(', ')}] ${counts.dtype} do not fit its ${classes.length} classes; the file is damaged`);
-  }
-  return { classes, table: { shape: table.shape, values: toFloat32(table, 'knowledge') }, counts: new Uint32Array(aligned(counts)), origin };
+  const { tensors, classes, origin, fail } = readFile(bytes, fileName, FORMAT);
+  const table = required(tensors, 'knowledge', 'F32', [classes.length, undefined], fail);
+  const counts = new Uint32Array(aligned(required(tensors, 'counts', 'U32', [classes.length], fail)));
+  const values = toFloat32(table, fileName);
+  classes.forEach((name, row) => {
+    const said = values.subarray(row * table.shape[1], (row + 1) * table.shape[1]);
+    // Written so that NaN fails too.
+    if (!(Math.abs(said.reduce((sum, value) => sum + value, 0) - 1) <= SUM_TOLERANCE) || said.some((value) => value < 0)) fail(`what it says of ${quote(name)} is no distribution; the file is damaged`);
+    if (counts[row] === 0) fail(`it says something of ${quote(name)} from no photo at all; the file is damaged`);
+  });
+  return { classes, table: { shape: table.shape, values }, counts, origin };
 }
 
 export function serializePartialKnowledge({ classes, origin, photosDone, sums, counts, variants }: PartialKnowledge): Uint8Array {
-  return serializeSafetensors(
+  return serializeSealedNow(
     [
       ['sums', { dtype: 'F64', shape: [classes.length, sums.length / classes.length], data: sums }],
       ['counts', { dtype: 'U32', shape: [counts.length], data: counts }],
     ],
-    [['format', PARTIAL_FORMAT], ['classes', JSON.stringify(classes)], ['origin', JSON.stringify(origin)], ['photosDone', String(photosDone)], ['variants', JSON.stringify(variants)]],
+    [['format', `${PARTIAL_FORMAT} ${VERSION}`], ['classes', JSON.stringify(classes)], ['origin', JSON.stringify(origin)], ['photosDone', String(photosDone)], ['variants', JSON.stringify(variants)]],
   );
 }
 
-/** @throws KnowledgeError where the file holds no distillation under way, SafetensorsError where it is damaged */
+/** @throws KnowledgeError where the file holds no distillation under way or is damaged, SafetensorsError where it is no safetensors file */
 export function parsePartialKnowledge(bytes: Uint8Array, fileName: string): PartialKnowledge {
-  const { tensors, classes, origin, metadata } = readFile(bytes, fileName, PARTIAL_FORMAT);
-  return {
-    classes,
-    origin,
-    photosDone: Number(metadata.get('photosDone')),
-    sums: new Float64Array(aligned(required(tensors, 'sums', fileName))),
-    counts: new Uint32Array(aligned(required(tensors, 'counts', fileName))),
-    variants: JSON.parse(metadata.get('variants') ?? '{}') as Record<string, string>,
-  };
+  const { tensors, classes, origin, metadata, fail } = readFile(bytes, fileName, PARTIAL_FORMAT);
+  const sums = new Float64Array(aligned(required(tensors, 'sums', 'F64', [classes.length, undefined], fail)));
+  const counts = new Uint32Array(aligned(required(tensors, 'counts', 'U32', [classes.length], fail)));
+  if (!sums.every(Number.isFinite)) fail('its sums hold a value that is not finite; the file is damaged');
+  const photosDone = parseCount(metadata.get('photosDone'));
+  const counted = counts.reduce((sum, count) => sum + count, 0);
+  if (photosDone === undefined || photosDone !== counted) return fail(`it says that ${quoteValue(metadata.get('photosDone'))} photos were seen, and its counts are of ${counted}; the file is damaged`);
+  const variants = parseJson(metadata.get('variants') ?? '{}', (problem) => fail(`its kernel variants cannot be read: ${problem}`));
+  if (!isJsonObject(variants) || !Object.values(variants).every((variant) => typeof variant === 'string')) return fail(`its kernel variants are ${quoteValue(variants)}, where names are needed; the file is damaged`);
+  return { classes, origin, photosDone, sums, counts, variants: variants as Record<string, string> };
 }
 
 /**
@@ -132,23 +142,45 @@ export function knowledgeOf(classes: readonly string[], { classes: known, table,
 /** Whether two distillations do the same. */
 export const sameOrigin = (a: KnowledgeOrigin, b: KnowledgeOrigin): boolean => canonicalJson(a) === canonicalJson(b);
 
+type Fail = (problem: string) => never;
+
 function readFile(bytes: Uint8Array, fileName: string, format: string) {
-  const { tensors, metadata } = parseSafetensors(bytes, fileName);
-  if (metadata.get('format') !== format) throw new KnowledgeError(`${fileName} is no ${format}; a file that sketchgrad distill wrote is needed, and its format is ${metadata.get('format') ?? 'not given'}`);
-  try {
-    const classes = JSON.parse(metadata.get('classes') ?? '') as Json;
-    const origin = JSON.parse(metadata.get('origin') ?? '') as unknown as KnowledgeOrigin;
-    if (!Array.isArray(classes) || typeof origin?.reading?.temperature !== 'number') throw new TypeError('classes or origin are missing');
-    return { tensors, metadata, classes: classes as readonly string[], origin };
-  } catch (cause) {
-    throw new KnowledgeError(`${fileName}: what it says of itself cannot be read (${(cause as Error).message}); the file is damaged`, { cause });
+  const fail: Fail = (problem) => {
+    throw new KnowledgeError(`${fileName}: ${problem}`);
+  };
+  const file = parseSealedNow(bytes, fileName, fail);
+  checkVersion(file, format, VERSION, (problem) => fail(`${problem}. A file that sketchgrad distill wrote is needed`));
+  const read = (key: string): unknown => parseJson(file.metadata.get(key) ?? 'null', (problem) => fail(`its ${key} cannot be read: ${problem}`));
+  const classes = read('classes');
+  if (!Array.isArray(classes) || classes.length === 0 || !classes.every((name) => typeof name === 'string' && name !== '') || new Set(classes).size !== classes.length) {
+    return fail(`its classes are ${quoteValue(classes)}, where a list of different names is needed; the file is damaged`);
   }
+  return { ...file, classes: classes as readonly string[], origin: readOrigin(read('origin'), fail), fail };
 }
 
-function required(tensors: ReadonlyMap<string, StoredTensor>, name: string, fileName: string): StoredTensor {
+function readOrigin(origin: unknown, fail: Fail): KnowledgeOrigin {
+  const object = (value: unknown, what: string): Readonly<Record<string, unknown>> => (isJsonObject(value) ? value : fail(`its ${what} is ${quoteValue(value)}, and no object; the file is damaged`));
+  const said = object(origin, 'origin');
+  const { mean, temperature } = object(said.reading, 'reading');
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+  const demands: readonly (readonly [what: string, value: unknown, holds: boolean])[] = [
+    ['mean', mean, mean === 'softmax' || mean === 'logits'],
+    ['temperature', temperature, Number.isFinite(temperature) && (temperature as number) > 0],
+    ...['teacher', 'photos'].map((key) => [key, said[key], typeof said[key] === 'string'] as const),
+    ...['photosPerClass', 'seed', 'imageSize', 'batchSize'].map((key) => [key, said[key], isCount(said[key])] as const),
+  ];
+  for (const [what, value, holds] of demands) if (!holds) fail(`its ${what} is ${quoteValue(value)}; the file is damaged`);
+  object(said.network, 'network');
+  object(said.pixels, 'pixels');
+  return said as unknown as KnowledgeOrigin;
+}
+
+/** @param shape undefined for a dimension of any size above 0 */
+function required(tensors: ReadonlyMap<string, StoredTensor>, name: string, dtype: Dtype, shape: readonly (number | undefined)[], fail: Fail): StoredTensor {
   const tensor = tensors.get(name);
-  if (tensor === undefined) throw new KnowledgeError(`${fileName} has no tensor ${name}; the file is damaged`);
-  return tensor;
+  if (tensor === undefined) return fail(`it has no tensor ${name}; the file is damaged`);
+  const fits = tensor.dtype === dtype && tensor.shape.length === shape.length && tensor.shape.every((size, axis) => (shape[axis] === undefined ? size > 0 : size === shape[axis]));
+  return fits ? tensor : fail(`its ${name} are ${tensor.dtype} [${tensor.shape.join(', ')}], where ${dtype} [${shape.map((size) => size ?? 'any').join(', ')}] is needed; the file is damaged`);
 }
 
 /** A copy, at the start of a buffer of its own. (The `slice` of Node's Buffer, which bytes may be, copies nothing.) */

@@ -4,6 +4,7 @@ import { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';
 import { inOrder } from '../data/loader.ts';
+import { quoteValue } from '../formats/untrusted.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Network } from '../nn/layers.ts';
 import { RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
@@ -27,6 +28,10 @@ export interface RetrievalModel extends NetworkInput {
   readonly storage: Storage;
 }
 
+/** Far above any network's numbers of classes, components and pixels; from there on a device's memory is the limit. */
+const LARGEST_COUNT = 2 ** 20;
+const LARGEST_WIDTH = 64;
+
 /** Images that a network sees at once where nothing is learned. */
 export const EMBEDDING_BATCH = 32;
 
@@ -44,21 +49,26 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
       : `${[...state].slice(0, 4).map(([name, { shape }]) => `${name} [${shape.join(', ')}]`).join(', ')}${state.size > 4 ? ` and ${state.size - 4} more` : ''}`;
     throw new CheckpointError(`${fileName} is no retrieval model: a file that sketchgrad train wrote is needed, and this one's weights are ${held || 'none at all'}`);
   }
-  const number = (value: Json | undefined, name: string): number => {
-    if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-    throw new CheckpointError(`${fileName}: its description gives ${JSON.stringify(value)} for ${name}, where a number is needed; the file is damaged`);
+  const said = <Value extends Json>(value: Json | undefined, name: string, holds: (value: Json | undefined) => boolean, needed: string): Value => {
+    if (holds(value)) return value as Value;
+    throw new CheckpointError(`${fileName}: its description gives ${quoteValue(value)} for ${name}, where ${needed} is needed; the file is damaged`);
   };
+  const number = (value: Json | undefined, name: string): number => said(value, name, (one) => typeof one === 'number' && Number.isFinite(one) && one > 0, 'a number above 0');
+  const count = (value: Json | undefined, name: string, least = 1): number =>
+    said(value, name, (one) => Number.isSafeInteger(one) && (one as number) >= least && (one as number) <= LARGEST_COUNT, `a whole number from ${least} to ${LARGEST_COUNT}`);
+  const word = <const Words extends readonly [string, string]>(value: Json | undefined, name: string, words: Words): Words[number] =>
+    said<Words[number]>(value ?? words[0], name, (one) => words.includes(one as string), words.join(' or '));
   const settings: RetrievalNetworkSettings = {
-    width: number(network.width, 'width'),
-    stride: network.stride === 'v1' ? 'v1' : 'v1.5',
+    width: said(network.width, 'width', (width) => typeof width === 'number' && width > 0 && width <= LARGEST_WIDTH && Number.isInteger(4 * width), `a multiple of 1/4 up to ${LARGEST_WIDTH}`),
+    stride: word(network.stride, 'stride', ['v1.5', 'v1']),
     batchNormEpsilon: number(network.batchNormEpsilon, 'batchNormEpsilon'),
-    batchNormMomentum: number(network.batchNormMomentum, 'batchNormMomentum'),
-    embedding: number(network.embedding, 'embedding'),
-    classes: number(network.classes, 'classes'),
-    classifier: network.classifier === 'cosine' ? 'cosine' : 'linear',
-    teacherClasses: number(network.teacherClasses, 'teacherClasses'),
+    batchNormMomentum: said(network.batchNormMomentum, 'batchNormMomentum', (momentum) => typeof momentum === 'number' && momentum >= 0 && momentum <= 1, 'a number from 0 to 1'),
+    embedding: count(network.embedding, 'embedding'),
+    classes: count(network.classes, 'classes'),
+    classifier: word(network.classifier, 'classifier', ['linear', 'cosine']),
+    teacherClasses: count(network.teacherClasses, 'teacherClasses', 0),
   };
-  return { settings, imageSize: number(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };
+  return { settings, imageSize: count(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };
 }
 
 /** How a file says that its weights want their pixels; undefined where it does not. @throws CheckpointError where that is no sense */
@@ -66,7 +76,7 @@ export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): Pixe
   if (pixels === undefined) return undefined;
   const colour = (value: Json | undefined): value is Colour & Json => Array.isArray(value) && value.length === 3 && value.every((item) => Number.isFinite(item));
   if (isObject(pixels) && colour(pixels.mean) && colour(pixels.deviation) && pixels.deviation.every((value) => value > 0)) return { mean: pixels.mean, deviation: pixels.deviation };
-  throw new CheckpointError(`${fileName}: its description gives ${JSON.stringify(pixels)} for pixels, where mean and deviation of three colours are needed; the file is damaged`);
+  throw new CheckpointError(`${fileName}: its description gives ${quoteValue(pixels)} for pixels, where mean and deviation of three colours are needed; the file is damaged`);
 }
 
 /**

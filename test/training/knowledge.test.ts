@@ -40,8 +40,8 @@ test('rows are taken by name, and what does not fit is said', () => {
   near(knowledgeOf(['dog house', 'cat'], knowledge, 'k.safetensors', 'abc').values, [1, 0, 0.25, 0.75]);
   assert.throws(() => knowledgeOf(['cat', 'bird'], knowledge, 'k.safetensors'), (error: Error) => error instanceof KnowledgeError && /k.safetensors knows nothing of bird/.test(error.message));
   assert.throws(() => knowledgeOf(['cat'], knowledge, 'k.safetensors', 'xyz'), /k.safetensors was distilled from the teacher abc, and the training starts from xyz/);
-  assert.throws(() => parsePartialKnowledge(serializeKnowledge(knowledge), 'k.safetensors'), /k.safetensors is no sketchgrad knowledge under way/);
-  assert.throws(() => parseKnowledge(serializeKnowledge({ ...knowledge, classes: ['cat'] }), 'k.safetensors'), /do not fit its 1 classes/);
+  assert.throws(() => parsePartialKnowledge(serializeKnowledge(knowledge), 'k.safetensors'), /k.safetensors: it is no file of the format "sketchgrad knowledge under way"; its format is "sketchgrad knowledge 2"/);
+  assert.throws(() => parseKnowledge(serializeKnowledge({ ...knowledge, classes: ['cat'] }), 'k.safetensors'), /its knowledge are F32 \[3, 2\], where F32 \[1, any\] is needed/);
 });
 
 /** A classifier of a known spectrum: sum over i of (i + 1)^-1 u_i v_i^T, with u and v orthonormal (Householder reflections). */

@@ -1,8 +1,9 @@
 /** Decoding of pictures by the browser, in a page or a worker. */
 import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
+import { BoundedError } from '../../formats/untrusted.ts';
 
 /** A picture that the browser cannot decode. The message names it. */
-export class ImageError extends Error {
+export class ImageError extends BoundedError {
   override readonly name = 'ImageError';
 
   constructor(readonly source: string, cause: unknown) {

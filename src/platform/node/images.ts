@@ -1,12 +1,13 @@
 /** Decoding of image files with sharp. */
 import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
+import { BoundedError } from '../../formats/untrusted.ts';
 import { loadSharp } from './sharp.ts';
 
 /** File name endings that are taken for images, in lower case. */
 export const IMAGE_EXTENSIONS: readonly string[] = ['.png', '.jpg', '.jpeg', '.webp', '.svg'];
 
 /** An image that cannot be decoded. The message names the file and the cause. */
-export class ImageError extends Error {
+export class ImageError extends BoundedError {
   override readonly name = 'ImageError';
 
   constructor(readonly path: string, cause: unknown) {
