@@ -1,16 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeInputConvention, InputConventionError, parseInputConvention, type InputConvention } from '../nn/pixels.ts';
+import { nonFiniteTensors } from '../nn/state.ts';
+import { isJsonObject } from '../formats/untrusted.ts';
 import { parseModel, type ModelFile } from '../training/checkpoint.ts';
 import { pixelsIn } from '../training/model.ts';
 import { parseWeights, type StartingWeights } from '../training/weights.ts';
 import { OptionError, text } from './options.ts';
+import { note } from './progress.ts';
 
 export const MODEL_OPTION = text({ placeholder: 'file', required: true, help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)' });
 
 /** Reads a model. @throws OptionError where there is no such file, SafetensorsError or CheckpointError where it is none */
 export async function readModelFile(path: string, flag: string): Promise<ModelFile> {
-  return parseModel(await readGivenFile(path, flag), path);
+  const file = await parseModel(await readGivenFile(path, flag), path);
+  warnOfNonFinite(file, path);
+  return file;
+}
+
+/** Weights with a NaN give no embedding that means anything, and no error of their own. */
+function warnOfNonFinite({ state }: ModelFile, path: string): void {
+  const names = nonFiniteTensors(state);
+  if (names.length > 0) note(`warning: ${path} holds values that are not finite, in ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more tensors` : ''}; a training from it will stop, and what it computes means nothing`);
 }
 
 /** Options of the commands that read weights of others. */
@@ -19,10 +30,13 @@ export const WEIGHTS_OPTIONS = {
   input: text({ placeholder: 'convention', help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)' }),
 } as const;
 
-/** Reads starting weights, and timm's config.json beside them. @throws OptionError where there is no such file */
+/** Reads starting weights, and what a config.json beside them says. @throws OptionError where there is no such file */
 export async function readWeightsFile(file: string, flag: string, { weightsPrefix, input }: { readonly weightsPrefix?: string; readonly input?: string }): Promise<StartingWeights> {
   const convention = input === undefined ? undefined : parseInputOption(input);
-  return parseWeights(await readGivenFile(file, flag), file, { prefix: weightsPrefix, input: convention, metadata: await timmMetadata(file) });
+  const readShard = (name: string): Promise<Uint8Array> => readGivenFile(path.join(path.dirname(file), name), flag);
+  const weights = await parseWeights(await readGivenFile(file, flag), file, { prefix: weightsPrefix, input: convention, metadata: await metadataBeside(file), readShard });
+  warnOfNonFinite(weights.file, file);
+  return weights;
 }
 
 /** @throws OptionError that says how a convention is written */
@@ -42,16 +56,28 @@ export function optionsOfWeights({ about }: ModelFile, fileName: string): Record
   return { width, stride, batchNormEpsilon, embedding, input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }) };
 }
 
-/** timm keeps the input's mean and deviation in a config.json beside its weights. */
-async function timmMetadata(file: string): Promise<Map<string, string> | undefined> {
-  const content = await readFile(path.join(path.dirname(file), 'config.json'), 'utf8').catch(() => '{}');
-  try {
-    const { mean, std } = (JSON.parse(content) as { pretrained_cfg?: { mean?: unknown; std?: unknown } }).pretrained_cfg ?? {};
-    return mean === undefined || std === undefined ? undefined : new Map([['mean', JSON.stringify(mean)], ['std', JSON.stringify(std)]]);
-  } catch {
-    // A config.json of something else.
-    return undefined;
-  }
+/**
+ * What files beside weights say of them: timm's config.json the input's mean and deviation, Hugging Face's config.json where the strides
+ * are, and its preprocessor_config.json mean and deviation.
+ */
+async function metadataBeside(file: string): Promise<Map<string, string>> {
+  const read = async (name: string): Promise<Readonly<Record<string, unknown>>> => {
+    try {
+      const content = JSON.parse(await readFile(path.join(path.dirname(file), name), 'utf8')) as unknown;
+      return isJsonObject(content) ? content : {};
+    } catch {
+      // There is none, or it is a config.json of something else.
+      return {};
+    }
+  };
+  const [config, preprocessor] = await Promise.all([read('config.json'), read('preprocessor_config.json')]);
+  const timm = isJsonObject(config.pretrained_cfg) ? config.pretrained_cfg : {};
+  const [mean, deviation] = [timm.mean ?? preprocessor.image_mean, timm.std ?? preprocessor.image_std];
+  const inFirst = config.downsample_in_bottleneck;
+  return new Map([
+    ...(mean === undefined || deviation === undefined ? [] : [['mean', JSON.stringify(mean)], ['std', JSON.stringify(deviation)]] as const),
+    ...(typeof inFirst === 'boolean' ? [['stride', inFirst ? 'v1' : 'v1.5']] as const : []),
+  ]);
 }
 
 /** A file named by the user. @throws OptionError that names the flag */

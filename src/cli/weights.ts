@@ -2,7 +2,7 @@ import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS } from '../
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
-import { describeInitial } from '../nn/state.ts';
+import { describeInitial, nonFiniteTensors } from '../nn/state.ts';
 import { pixelsIn } from '../training/model.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
@@ -33,10 +33,12 @@ export const weightsCommand = defineCommand({
 function summaryOf({ file, pretrained }: StartingWeights, name: string) {
   const pixels = pixelsIn(file.about, name);
   if (pretrained === undefined) return { format: 'sketchgrad', kind: file.about.kind ?? null, about: file.about, checksum: file.checksum, tensors: [...file.state].map(([tensor, { shape }]) => ({ name: tensor, shape })) };
-  const { state, absent, unused, format, prefix, width, stride, batchNormEpsilon, input } = pretrained;
+  const { state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
   const network = new Classifier({ width, classes: 1 });
   return {
     format,
+    names,
+    nonFinite: nonFiniteTensors(state),
     checksum: file.checksum,
     prefix,
     width,
@@ -58,19 +60,21 @@ function describeFile(weights: StartingWeights, name: string): string {
     const facts = [typeof imageSize === 'number' && `images of ${imageSize} px`, Array.isArray(classes) && `${classes.length} classes`].filter(Boolean);
     return [`${name}: a model of sketchgrad's (${typeof kind === 'string' ? kind : 'weights alone'}), ${file.state.size} tensors`, `  checksum     ${file.checksum}`, ...(facts.length > 0 ? [`  trained on   ${facts.join(', ')}`] : [])].join('\n');
   }
-  const { state, absent, unused, format, prefix, width, stride, batchNormEpsilon, input } = pretrained;
+  const { state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
   const network = new Classifier({ width, classes: 1 });
   const byDefault = (value: string): string => `${value} (the file does not say; assumed)`;
   const classifier = state.get('fc.weight')?.shape;
+  const nonFinite = nonFiniteTensors(state);
   return [
     `${name}: ResNet50, ${format}`,
-    `  names        torchvision's and timm's${prefix === '' ? '' : `, after ${JSON.stringify(prefix)}`}`,
+    `  names        ${names}${prefix === '' ? '' : `, after ${JSON.stringify(prefix)}`}`,
     `  channels     ${width === 1 ? "the paper's" : `${width} times the paper's`}`,
     `  strides      ${stride ?? byDefault(DEFAULT_RESNET50.stride)}`,
     `  epsilon      ${batchNormEpsilon ?? byDefault(String(DEFAULT_NETWORK_SETTINGS.batchNormEpsilon))}`,
     `  input        ${input === undefined ? byDefault(describeInputConvention(INPUT_CONVENTIONS.imagenet)) : describeInputConvention(input)}`,
     `  classifier   ${classifier === undefined ? 'none, so there is no teacher' : `${classifier[0]} classes on ${classifier[1]} features`}`,
     `  loaded       ${state.size} tensors`,
+    ...(nonFinite.length > 0 ? [`  not finite   ${nonFinite.length} tensors hold a NaN or an infinity:`, ...groupNames(nonFinite).map((tensor) => `    ${tensor}`)] : []),
     `  absent       ${absent.length === 0 ? 'none' : `${absent.length} tensors, which a training draws:`}`,
     ...absent.map((tensor) => `    ${tensor} [${network.layouts.get(tensor)?.fileShape.join(', ')}], ${describeInitial(network, tensor)}`),
     ...(unused.some((tensor) => tensor.endsWith('running_var')) ? ['    A batch norm after an absent convolution begins anew as well: what the file has of it is of what is gone.'] : []),

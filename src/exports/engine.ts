@@ -48,7 +48,9 @@ export {
 } from '../gpu/dispatch.ts';
 
 // Files.
+export { BoundedError } from '../formats/untrusted.ts';
 export { parseSafetensors, SafetensorsError, serializeSafetensors, type Dtype, type SafetensorsFile, type StoredTensor as SafetensorsTensor, type TensorToStore } from '../formats/safetensors.ts';
 export { PyTorchFileError } from '../formats/pytorch.ts';
+export { isShardIndex, parseShards } from '../formats/sharded.ts';
 export { floatsOf, parseTensorFile, TensorFileError, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
-export { serializeOnnx, type OnnxAttribute, type OnnxConstant, type OnnxModel, type OnnxNode, type OnnxValue } from '../formats/onnx.ts';
+export { OnnxError, serializeOnnx, type OnnxAttribute, type OnnxConstant, type OnnxModel, type OnnxNode, type OnnxValue } from '../formats/onnx.ts';

@@ -3,6 +3,7 @@
  * onnx.proto are written field by field with pbf, a small library for protocol buffers; the numbers are the fields'.
  */
 import { PbfWriter } from 'pbf';
+import { BoundedError, quote } from './untrusted.ts';
 
 /** A tensor that the model holds. */
 export interface OnnxConstant {
@@ -14,6 +15,8 @@ export interface OnnxConstant {
 export type OnnxAttribute = number | readonly number[];
 
 export interface OnnxNode {
+  /** Unique in its model; shown by viewers. */
+  readonly name: string;
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly output: string;
@@ -41,16 +44,57 @@ export interface OnnxModel {
   readonly producer: { readonly name: string; readonly version: string };
 }
 
-/** Of the file format; 8 goes with operator sets 13 to 18. */
-const IR_VERSION = 8;
+/** A model that no runtime would take. The message names the tensor or node. */
+export class OnnxError extends BoundedError {
+  override readonly name = 'OnnxError';
+}
+
+/** Of the file format: 7 is that of operator set 13, and the oldest that runtimes for it demand. */
+const IR_VERSION = 7;
+/** Protocol buffers end at 2 GiB. */
+const MOST_BYTES = 2 ** 31 - 1;
 const DATA_TYPE = { float32: 1, uint8: 2 } as const;
 const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const;
 
-/** The bytes of a .onnx file. */
+/**
+ * The bytes of a .onnx file.
+ * @throws OnnxError where a constant's values do not fit its shape or are not finite, a name is used twice or never defined, or the
+ *   file would have 2 GiB or more
+ */
 export function serializeOnnx(model: OnnxModel): Uint8Array {
+  checkModel(model);
   const writer = new PbfWriter();
   writeModel(model, writer);
   return writer.finish();
+}
+
+function checkModel({ nodes, constants, inputs, outputs }: OnnxModel): void {
+  const defined = new Set<string>();
+  const define = (name: string): void => {
+    if (name === '' || defined.has(name)) throw new OnnxError(`two tensors of the ONNX model are called ${quote(name)}`);
+    defined.add(name);
+  };
+  let bytes = 0;
+  for (const { name, shape, values } of constants) {
+    define(name);
+    const elements = shape.reduce((product, size) => product * size, 1);
+    if (!shape.every((size) => Number.isSafeInteger(size) && size > 0) || elements !== values.length) throw new OnnxError(`the tensor ${quote(name)} has the shape [${shape.join(', ')}] and ${values.length} values`);
+    if (!values.every(Number.isFinite)) throw new OnnxError(`the tensor ${quote(name)} holds a NaN or an infinity; a model of it would compute nothing that means anything`);
+    bytes += values.byteLength;
+  }
+  if (bytes > MOST_BYTES) throw new OnnxError(`the ONNX model would take ${(bytes / 2 ** 30).toFixed(1)} GiB, and a file of this format has less than 2; export a narrower network`);
+  for (const { name, shape } of [...inputs, ...outputs]) {
+    const wrong = shape.find((size) => typeof size === 'number' && !(Number.isSafeInteger(size) && size > 0));
+    if (wrong !== undefined) throw new OnnxError(`${quote(name)} of the ONNX model has a dimension of ${wrong}`);
+  }
+  for (const { name } of inputs) define(name);
+  for (const { name, inputs: taken, output } of nodes) {
+    const unknown = taken.find((input) => !defined.has(input));
+    if (unknown !== undefined) throw new OnnxError(`the node ${quote(name)} of the ONNX model takes ${quote(unknown)}, which nothing before it gives`);
+    define(output);
+  }
+  const missing = outputs.find(({ name }) => !defined.has(name));
+  if (missing !== undefined) throw new OnnxError(`nothing gives the output ${quote(missing.name)} of the ONNX model`);
 }
 
 function writeModel({ name, description, opset, nodes, constants, inputs, outputs, metadata, producer }: OnnxModel, pbf: PbfWriter): void {
@@ -71,10 +115,10 @@ function writeGraph({ name, description, nodes, constants, inputs, outputs }: Om
   for (const value of outputs) pbf.writeMessage(12, writeValue, value);
 }
 
-function writeNode({ operator, inputs, output, attributes = {} }: OnnxNode, pbf: PbfWriter): void {
+function writeNode({ name, operator, inputs, output, attributes = {} }: OnnxNode, pbf: PbfWriter): void {
   for (const input of inputs) pbf.writeStringField(1, input);
   pbf.writeStringField(2, output);
-  pbf.writeStringField(3, output);
+  pbf.writeStringField(3, name);
   pbf.writeStringField(4, operator);
   for (const attribute of Object.entries(attributes)) pbf.writeMessage(5, writeAttribute, attribute);
 }

@@ -5,8 +5,10 @@
  * the reading. Of the npm packages that read pickles none has been touched since 2024, and none bounds what a file may ask for.
  *
  * Lists become arrays, dicts Maps (whose keys must be strings, numbers or None), tuples Tuples, bytes Uint8Arrays, integers
- * beyond 2^53 bigints. The work and the memory are bounded by MOST_OPERATIONS, whatever the file says.
+ * beyond 2^53 bigints. The work and the memory are bounded by MOST_WORK, whatever the file says.
  */
+import { printable } from './untrusted.ts';
+
 
 /** A tuple, which unlike a list never changes. */
 export class Tuple {
@@ -16,12 +18,23 @@ export class Tuple {
 /** Says what is wrong, with the place, and never returns. */
 type Fail = (problem: string) => never;
 
-/** What may be called by a pickle, on the caller's terms. */
+/** Counts work that an operation does beyond its own step. */
+type Charge = (elements: number) => void;
+
+/** What may be called by a pickle, on the caller's terms. Each element that a call walks over or copies must be charged. */
 export class Constructor {
   constructor(
     readonly name: string,
-    readonly call: (args: readonly unknown[], fail: Fail) => unknown,
+    readonly call: (args: readonly unknown[], fail: Fail, charge: Charge) => unknown,
   ) {}
+}
+
+/**
+ * A Python object, class or function that the caller knows and needs nothing of, such as the arguments of a training. It may be
+ * called, instantiated and filled, which gives another one of these: nothing is executed, and what is put into it is dropped.
+ */
+export class Skipped {
+  constructor(readonly name: string) {}
 }
 
 export interface PickleOptions {
@@ -36,10 +49,10 @@ export interface PickleOptions {
 }
 
 /**
- * Steps that a pickle may take, each of which makes one object at most. A ResNet50's state takes 11,000, with Adam's moments
- * 25,000.
+ * Steps that a pickle may take, each of which makes one object at most, and elements that its calls copy. A ResNet50's state takes
+ * 11,000, with Adam's moments 25,000.
  */
-const MOST_OPERATIONS = 2 ** 18;
+const MOST_WORK = 2 ** 18;
 /** Bytes of an integer: PyTorch's magic number has ten. */
 const LONGEST_INTEGER = 16;
 /** Characters of a line, which holds a name or a number. */
@@ -61,6 +74,7 @@ class PickleMachine {
   private position: number;
   /** Of the operation under way. */
   private began: number;
+  private work = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -72,16 +86,21 @@ class PickleMachine {
   }
 
   run(): { readonly value: unknown; readonly end: number } {
-    for (let operations = 0; operations < MOST_OPERATIONS; operations++) {
+    for (;;) {
       this.began = this.position;
+      this.charge(1);
       const code = this.unsigned(1);
       if (code === STOP) return { value: this.pop(), end: this.position };
       const operation = OPERATIONS.get(code);
       if (operation === undefined) this.fail(FORBIDDEN.get(code) ?? `it has the operation 0x${code.toString(16).padStart(2, '0')}, which no pickle of weights needs`);
       else operation(this);
     }
-    return this.fail(`the pickle takes more than ${MOST_OPERATIONS} steps, more than any file of weights needs`);
   }
+
+  readonly charge: Charge = (elements) => {
+    this.work += elements;
+    if (this.work > MOST_WORK) this.fail(`the pickle takes more than ${MOST_WORK} steps, more than any file of weights needs`);
+  };
 
   readonly fail = (problem: string): never => this.options.fail(problem, this.began);
 
@@ -117,12 +136,14 @@ class PickleMachine {
 
   append(items: readonly unknown[]): void {
     const list = this.top();
+    if (list instanceof Skipped) return;
     if (!Array.isArray(list)) return this.fail('the pickle appends to what is no list');
     for (const item of items) list.push(item);
   }
 
   setItems(items: readonly unknown[]): void {
     const dict = this.top();
+    if (dict instanceof Skipped) return;
     if (!(dict instanceof Map)) return this.fail('the pickle sets an item of what is no dict');
     if (items.length % 2 !== 0) this.fail('a key of a dict has no value');
     for (let index = 0; index < items.length; index += 2) {
@@ -159,15 +180,25 @@ class PickleMachine {
   reduce(): void {
     const args = this.pop();
     const callable = this.pop();
+    if (callable instanceof Skipped) return this.push(new Skipped(callable.name));
     if (!(callable instanceof Constructor)) return this.fail('the pickle calls what cannot be called');
     if (!(args instanceof Tuple)) return this.fail(`the pickle calls ${callable.name} without a tuple of arguments`);
-    this.push(callable.call(args.items, this.fail));
+    this.push(callable.call(args.items, this.fail, this.charge));
+  }
+
+  /** An object of a class, from the class and so many values after it. */
+  instantiate(values: number): void {
+    for (let index = 0; index < values; index++) this.pop();
+    const type = this.pop();
+    if (!(type instanceof Skipped)) return this.fail('it makes an object of a Python class; only tensors and plain containers are read');
+    this.push(new Skipped(type.name));
   }
 
   /** Attributes of an OrderedDict, such as the versions of a state dict's modules: nothing that weights need. */
   build(): void {
     this.pop();
-    if (!(this.top() instanceof Map)) this.fail('the pickle sets attributes of what is no dict');
+    const built = this.top();
+    if (!(built instanceof Map) && !(built instanceof Skipped)) this.fail('the pickle sets attributes of what is no dict');
   }
 
   persistent(): void {
@@ -235,8 +266,6 @@ class PickleMachine {
 /** An integer as a number where that is exact. */
 const plain = (value: bigint): number | bigint => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
 const decoder = new TextDecoder();
-/** A name out of a file, without what a terminal might obey. */
-const printable = (name: string): string => JSON.stringify(name.slice(0, 120)).slice(1, -1);
 
 const STOP = 0x2e;
 const code = (character: string): number => character.charCodeAt(0);
@@ -307,6 +336,8 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
     m.global(m.pop(), name);
   }],
   [code('R'), (m) => m.reduce()],
+  [0x81, (m) => m.instantiate(1)],
+  [0x92, (m) => m.instantiate(2)],
   [code('b'), (m) => m.build()],
   [code('Q'), (m) => m.persistent()],
 ]);
@@ -314,7 +345,6 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
 /** Operations that make objects of Python classes, or that Python looks up elsewhere, with what to say of them. */
 const FORBIDDEN: ReadonlyMap<number, string> = new Map([
   ...['i', 'o'].map((character) => [code(character), 'it makes an object of a Python class; only tensors and plain containers are read'] as const),
-  ...[0x81, 0x92].map((number) => [number, 'it makes an object of a Python class; only tensors and plain containers are read'] as const),
   ...[0x82, 0x83, 0x84].map((number) => [number, 'it asks for an object of a registry of extensions; only tensors and plain containers are read'] as const),
   ...[0x8f, 0x90, 0x91].map((number) => [number, 'it has a set; only tensors, dicts, lists, tuples, numbers and strings are read'] as const),
 ]);

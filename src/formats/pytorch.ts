@@ -7,11 +7,11 @@
  *   the storages, which follow in that order, each after its length;
  * * tar (before): `storages`, `tensors` and `pickle`.
  *
- * Such a file may come from anywhere. The pickle is read by a machine that knows containers, tensors and storages and refuses
- * every other name; shapes, strides and offsets are checked against the storage, and the storage against the file; tensors stay
+ * Such a file may come from anywhere. The pickle is read by a machine that knows containers, tensors and storages, passes over a few
+ * kinds of harmless objects beside them, and refuses every other name; shapes, strides and offsets are checked against the storage, and the storage against the file; tensors stay
  * views until someone asks for their elements, and none has more elements than its storage.
  */
-import { Constructor, readPickle, Tuple } from './pickle.ts';
+import { Constructor, readPickle, Skipped, Tuple } from './pickle.ts';
 import type { Dtype } from './safetensors.ts';
 import { isTar, readTar } from './tar.ts';
 import type { FileTensor, TensorFile } from './tensor-file.ts';
@@ -44,6 +44,8 @@ const MOST_DIMENSIONS = 32;
 /** Containers in containers: a checkpoint has its state dict at the second level, an optimiser its moments at the fourth. */
 const DEEPEST_CONTAINER = 8;
 const LONGEST_NAME = 512;
+/** Characters of all names together. A ResNet50 with Adam's moments has 50,000. */
+const LONGEST_NAMES = 2 ** 23;
 
 /** Whether bytes begin as one of the three kinds of file does. */
 export function isPyTorchFile(bytes: Uint8Array): boolean {
@@ -264,22 +266,45 @@ const ELEMENT_TYPES = new Map(Object.entries(ELEMENTS).map(([name, { dtype, byte
 const CALLABLE: ReadonlyMap<string, Constructor> = new Map(
   Object.entries<Constructor['call']>({
     'collections.OrderedDict': orderedDict,
+    'collections.defaultdict': () => new Map(),
     'torch.Size': ([sizes]) => sizes,
     'torch._utils._rebuild_tensor': rebuiltTensor,
     'torch._utils._rebuild_tensor_v2': rebuiltTensor,
-    'torch._utils._rebuild_parameter': ([tensor], fail) => (tensor instanceof StoredTensor ? tensor : fail('a parameter is no tensor')),
+    'torch._utils._rebuild_parameter': rebuiltParameter,
+    'torch._utils._rebuild_parameter_with_state': rebuiltParameter,
+    // A tensor with attributes: the function and the arguments that make it, between them its class.
+    'torch._tensor._rebuild_from_type_v2': ([make, , args], fail, charge) =>
+      make instanceof Constructor && make.name.startsWith('torch._utils.') && args instanceof Tuple ? make.call(args.items, fail, charge) : fail('a tensor with attributes is none'),
   }).map(([name, call]) => [name, new Constructor(name, call)]),
 );
 
-/** What a global stands for: a name of this short list, or nothing. */
-function standsFor(name: string): Constructor | ElementType | undefined {
+/**
+ * Names of what checkpoints hold beside their tensors: the arguments of a training, numpy's scalars and arrays, devices and types,
+ * paths, times. Nothing of it is made or looked up. A name is here only if what it stands for in Python cannot do harm, so that
+ * nobody takes a file for safe because it was read here.
+ */
+const SKIPPED: readonly RegExp[] = [
+  /^argparse\.Namespace$/, /^types\.SimpleNamespace$/, /^easydict\.EasyDict$/, /^yacs\.config\.CfgNode$/,
+  /^numpy\.(?:dtype|ndarray|bool_?|(?:u?int|float|complex)\d+)$/, /^numpy\._?core\.multiarray\.(?:scalar|_reconstruct)$/, /^numpy\._?core\.numeric\._frombuffer$/,
+  /^torch\.(?:device|Tensor|nn\.parameter\.Parameter|serialization\._get_layout)$/, /^torch\.(?:bfloat16|(?:u?int|float|complex)\d+|bool|double|float|half|int|long|short)$/,
+  /^pathlib\.(?:Pure)?(?:Posix|Windows)?Path$/, /^datetime\.(?:datetime|date|time|timedelta)$/, /^collections\.(?:Counter|deque)$/, /^_codecs\.encode$/,
+  /^(?:builtins|__builtin__)\.(?:object|bool|int|long|float|complex|str|unicode|bytes|bytearray|list|tuple|dict|set|frozenset|slice|range)$/, /^copy_?reg\._reconstructor$/,
+];
+
+/** What a global stands for: a name of these short lists, or nothing. */
+function standsFor(name: string): Constructor | ElementType | Skipped | undefined {
   const [, type] = /^torch\.(?:cuda\.)?([A-Z][A-Za-z0-9]+?)(?:Storage|Tensor)$/.exec(name) ?? [];
-  return CALLABLE.get(name) ?? ELEMENT_TYPES.get(type ?? '');
+  return CALLABLE.get(name) ?? ELEMENT_TYPES.get(type ?? '') ?? (SKIPPED.some((pattern) => pattern.test(name)) ? new Skipped(name) : undefined);
+}
+
+function rebuiltParameter([tensor]: readonly unknown[], fail: Fail): StoredTensor {
+  return tensor instanceof StoredTensor ? tensor : fail('a parameter is no tensor');
 }
 
 /** Python 3 sets the items afterwards; Python 2 gives them as a list of pairs. */
-function orderedDict([pairs]: readonly unknown[], fail: Fail): Map<unknown, unknown> {
+function orderedDict([pairs]: readonly unknown[], fail: Fail, charge: (elements: number) => void): Map<unknown, unknown> {
   const dict = new Map<unknown, unknown>();
+  if (Array.isArray(pairs)) charge(pairs.length);
   for (const pair of Array.isArray(pairs) ? (pairs as unknown[]) : []) {
     const items = pair instanceof Tuple ? pair.items : pair;
     if (!Array.isArray(items) || items.length !== 2 || (typeof items[0] !== 'string' && typeof items[0] !== 'number')) return fail('an item of an OrderedDict is no pair of a name and a value');
@@ -290,8 +315,11 @@ function orderedDict([pairs]: readonly unknown[], fail: Fail): Map<unknown, unkn
 
 function rebuiltTensor([part, offset, shape, strides]: readonly unknown[], fail: Fail): StoredTensor {
   if (!isPart(part)) return fail('a tensor has no storage');
-  const numbers = (value: unknown, what: string): number[] =>
-    (value instanceof Tuple ? value.items : Array.isArray(value) ? value : fail(`the ${what} of a tensor is no tuple`)).map((item: unknown) => count(item, `${what} of a tensor`, fail));
+  const numbers = (value: unknown, what: string): number[] => {
+    const items = value instanceof Tuple ? value.items : Array.isArray(value) ? (value as readonly unknown[]) : fail(`the ${what} of a tensor is no tuple`);
+    if (items.length > MOST_DIMENSIONS) fail(`the ${what} of a tensor has ${items.length} numbers`);
+    return items.map((item) => count(item, `${what} of a tensor`, fail));
+  };
   return checkedTensor(part, count(offset, 'offset of a tensor', fail), numbers(shape, 'shape'), numbers(strides, 'strides'), fail);
 }
 
@@ -344,9 +372,12 @@ function readCount(bytes: Uint8Array, position: number, fail: Fail): number {
 function flatten(root: unknown, fail: Fail): Contents {
   const tensors = new Map<string, FileTensor>();
   const met = new Set<unknown>();
+  let characters = 0;
   const visit = (value: unknown, name: string, depth: number): void => {
     if (value instanceof StoredTensor) {
       if (tensors.has(name)) fail(`two tensors are called ${printable(name)}`);
+      characters += name.length;
+      if (characters > LONGEST_NAMES) fail(`the names of its tensors have more than ${LONGEST_NAMES} characters`);
       tensors.set(name, fileTensor(value));
       return;
     }

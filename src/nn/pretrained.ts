@@ -1,9 +1,10 @@
 /**
- * ResNet50's weights out of files that others wrote. torchvision and timm call its tensors alike; what differs between files is
- * what stands before the names (`state_dict.`, `module.` of DataParallel, `backbone.`, `encoder_q.` of MoCo), where the strides
- * are, what is added to the variances, and how pixels come in.
+ * ResNet50's weights out of files that others wrote. torchvision and timm call its tensors alike, Hugging Face's transformers
+ * otherwise; what differs besides is what stands before the names (`state_dict.`, `module.` of DataParallel, `backbone.`, `encoder_q.`
+ * of MoCo), where the strides are, what is added to the variances, and how pixels come in.
  */
 import { floatsOf, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
+import { quote } from '../formats/untrusted.ts';
 import { InputConventionError, parseInputConvention, type InputConvention } from './pixels.ts';
 import type { ResNet50Settings } from './resnet.ts';
 import { Classifier } from './retrieval-network.ts';
@@ -15,6 +16,8 @@ export interface PretrainedResNet50 {
   readonly state: State;
   /** What stands before the names in the file. */
   readonly prefix: string;
+  /** Whose names they are, in words. */
+  readonly names: string;
   /** Of the channels; 1 is the network of the paper. */
   readonly width: number;
   /** Tensors of the trunk that are drawn anew: those that the file does not have, and the batch norms after convolutions that it does not have. */
@@ -40,10 +43,49 @@ export interface PretrainedOptions {
   readonly input?: InputConvention;
 }
 
-/** A trunk's tensors when its children are numbered, as nn.Sequential(*resnet.children()) does. */
-const NUMBERED: Readonly<Record<string, string>> = { conv1: '0', bn1: '1', layer1: '4', layer2: '5', layer3: '6', layer4: '7' };
-/** Where files keep the classifier, beside the trunk or one level above. */
-const CLASSIFIERS = ['fc', 'head.fc'];
+/** How a kind of file calls a trunk's tensors. */
+interface Naming {
+  /** For messages. */
+  readonly title: string;
+  /** The name in such a file of a tensor that torchvision calls `name`. */
+  inFile(name: string): string;
+  /** First parts of all names of a trunk. */
+  readonly firstParts: readonly string[];
+  /** What the classifier is called, beside the trunk or one level above. */
+  readonly classifiers: readonly string[];
+}
+
+const CHILDREN: Readonly<Record<string, string>> = { conv1: '0', bn1: '1', layer1: '4', layer2: '5', layer3: '6', layer4: '7' };
+
+const NAMINGS: readonly Naming[] = [
+  { title: "torchvision's and timm's", inFile: (name) => name, firstParts: Object.keys(CHILDREN), classifiers: ['fc', 'head.fc'] },
+  {
+    title: "torchvision's, its children numbered",
+    // As nn.Sequential(*resnet.children()) does.
+    inFile(name) {
+      const [first, ...rest] = name.split('.');
+      return [CHILDREN[first], ...rest].join('.');
+    },
+    firstParts: Object.values(CHILDREN),
+    classifiers: ['fc', 'head.fc'],
+  },
+  {
+    title: "Hugging Face's",
+    inFile: (name) =>
+      name
+        .replace(/^conv1\./, 'embedder.embedder.convolution.')
+        .replace(/^bn1\./, 'embedder.embedder.normalization.')
+        .replace(/^layer(\d)\.(\d+)\./, (_, stage: string, block: string) => `encoder.stages.${Number(stage) - 1}.layers.${block}.`)
+        .replace(/\.downsample\.0\./, '.shortcut.convolution.')
+        .replace(/\.downsample\.1\./, '.shortcut.normalization.')
+        .replace(/\.(conv|bn)(\d)\./, (_, kind: string, place: string) => `.layer.${Number(place) - 1}.${kind === 'conv' ? 'convolution' : 'normalization'}.`),
+    firstParts: ['embedder', 'encoder'],
+    classifiers: ['classifier.1'],
+  },
+];
+/** Longer names are none of a network's, and are not looked into. */
+const LONGEST_NAME = 512;
+const LARGEST_WIDTH = 64;
 /** Counts batches for an average that nobody takes. */
 const IGNORED = /(^|\.)num_batches_tracked$/;
 
@@ -57,8 +99,8 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
     throw new StateMismatchError(`${fileName}: ${problem}`);
   };
   const names = [...file.tensors.keys()].filter((name) => !IGNORED.test(name));
-  const { prefix, numbered } = findTrunk(names, options.prefix, fail);
-  const nameInFile = (name: string): string => prefix + (numbered ? numberedName(name) : name);
+  const { prefix, naming } = findTrunk(file.tensors, names, options.prefix, fail);
+  const nameInFile = (name: string): string => prefix + naming.inFile(name);
   const width = widthOf(file, nameInFile);
   const shapes = trunkShapes(width, fail);
 
@@ -79,7 +121,7 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
   for (const [name, shape] of shapes) if (!withoutConvolution.some((norm) => name.startsWith(`${norm}.`))) take(name, nameInFile(name), shape);
   const absent = [...shapes.keys()].filter((name) => !state.has(name));
   // A classifier means something on the features that it was trained on, and a trunk with new tensors has others.
-  const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix);
+  const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix, naming.classifiers);
   if (classifier !== undefined) {
     const classes = file.tensors.get(`${classifier}.weight`)?.shape[0] ?? 0;
     take('fc.weight', `${classifier}.weight`, [classes, FEATURES * width]);
@@ -88,7 +130,7 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
 
   const unused = names.filter((name) => !used.has(name));
   const known = new Set([...shapes.keys()].map(nameInFile));
-  const foreign = unused.filter((name) => !known.has(name) && name.startsWith(prefix) && isOfTrunk(name.slice(prefix.length), numbered));
+  const foreign = unused.filter((name) => !known.has(name) && name.startsWith(prefix) && naming.firstParts.includes(name.slice(prefix.length).split('.', 1)[0]));
   if (misshapen.length > 0 || foreign.length > 0) {
     fail(`it is of another network than a ResNet50${listed('different shapes', misshapen)}${listed('tensors that a ResNet50 does not have', foreign)}`);
   }
@@ -97,6 +139,7 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
   return {
     state,
     prefix,
+    names: naming.title,
     width,
     absent,
     unused,
@@ -108,50 +151,46 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
 
 // Names.
 
-/** The prefix under which most of a trunk's names are, and whether its children are numbered. */
-function findTrunk(names: readonly string[], wanted: string | undefined, fail: (problem: string) => never): { readonly prefix: string; readonly numbered: boolean } {
-  const trunk = [...trunkShapes(1, fail).keys()];
-  const known = new Map<string, boolean>([...trunk.map((name) => [numberedName(name), true] as const), ...trunk.map((name) => [name, false] as const)]);
-  const found = new Map<string, { readonly prefix: string; readonly numbered: boolean; count: number }>();
+/** The prefix under which most of a trunk's names are, and how they are called. */
+function findTrunk(tensors: ReadonlyMap<string, FileTensor>, names: readonly string[], wanted: string | undefined, fail: (problem: string) => never): { readonly prefix: string; readonly naming: Naming } {
+  const known = new Map(NAMINGS.flatMap((naming) => [...trunkShapes(1, fail)].map(([name, shape]) => [naming.inFile(name), { naming, shape }] as const)));
+  const found = new Map<string, { readonly prefix: string; readonly naming: Naming; count: number; fitting: number }>();
+  // A number is a short name, which others have as well (`classifier.1.bias`); there the shape tells.
+  const fits = (name: string, expected: readonly number[]): boolean => {
+    const shape = tensors.get(name)?.shape ?? [];
+    return shape.length === expected.length && Number.isInteger((4 * shape[0]) / expected[0]);
+  };
   for (const name of names) {
+    if (name.length > LONGEST_NAME) continue;
     for (let dot = -1; ; ) {
       const prefix = name.slice(0, dot + 1);
-      const numbered = known.get(name.slice(dot + 1));
-      if (numbered !== undefined && (wanted === undefined || prefix === wanted)) {
-        const key = `${numbered} ${prefix}`;
-        const entry = found.get(key);
-        if (entry === undefined) found.set(key, { prefix, numbered, count: 1 });
-        else entry.count++;
+      const { naming, shape } = known.get(name.slice(dot + 1)) ?? {};
+      if (naming !== undefined && shape !== undefined && (wanted === undefined || prefix === wanted)) {
+        const key = `${naming.title} ${prefix}`;
+        const entry = found.get(key) ?? { prefix, naming, count: 0, fitting: 0 };
+        found.set(key, entry);
+        entry.count++;
+        entry.fitting += Number(fits(name, shape));
       }
       dot = name.indexOf('.', dot + 1);
       if (dot < 0) break;
     }
   }
-  const [best, ...others] = [...found.values()].sort((a, b) => b.count - a.count);
+  const [best, ...others] = [...found.values()].sort((a, b) => b.fitting - a.fitting || b.count - a.count);
   if (best === undefined) {
-    const some = names.slice(0, 4).map((name) => JSON.stringify(name.slice(0, 80))).join(', ');
+    const some = names.slice(0, 4).map(quote).join(', ');
     return fail(`it holds nothing of a ResNet50${wanted === undefined ? '' : ` under the prefix "${wanted}"`}: its tensors are ${some}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`);
   }
   // A block within the trunk has some of its names too, and a second network most of them.
-  const rivals = others.filter(({ count }) => 2 * count > best.count);
+  const rivals = others.filter(({ fitting, count }) => (best.fitting > 0 ? 2 * fitting > best.fitting : 2 * count > best.count));
   if (rivals.length > 0) fail(`it holds several networks; say which by its prefix (--weights-prefix): ${[best, ...rivals].map(({ prefix }) => JSON.stringify(prefix)).join(', ')}`);
   return best;
 }
 
-function numberedName(name: string): string {
-  const [first, ...rest] = name.split('.');
-  return [NUMBERED[first], ...rest].join('.');
-}
-
-function isOfTrunk(name: string, numbered: boolean): boolean {
-  const [first] = name.split('.');
-  return (numbered ? Object.values(NUMBERED) : Object.keys(NUMBERED)).includes(first);
-}
-
 /** The name of the layer whose weight and bias classify, under the trunk's prefix or beside the trunk. */
-function findClassifier(tensors: ReadonlyMap<string, FileTensor>, prefix: string): string | undefined {
+function findClassifier(tensors: ReadonlyMap<string, FileTensor>, prefix: string, names: readonly string[]): string | undefined {
   const beside = prefix.slice(0, prefix.lastIndexOf('.', prefix.length - 2) + 1);
-  return [prefix, beside].flatMap((start) => CLASSIFIERS.map((name) => start + name)).find((name) => tensors.get(`${name}.weight`)?.shape.length === 2 && tensors.has(`${name}.bias`));
+  return [prefix, beside].flatMap((start) => names.map((name) => start + name)).find((name) => tensors.get(`${name}.weight`)?.shape.length === 2 && tensors.get(`${name}.weight`)?.shape[0] !== 0 && tensors.has(`${name}.bias`));
 }
 
 // Shapes.
@@ -160,7 +199,7 @@ function findClassifier(tensors: ReadonlyMap<string, FileTensor>, prefix: string
 const FEATURES = 2048;
 
 function trunkShapes(width: number, fail: (problem: string) => never): Map<string, readonly number[]> {
-  if (!Number.isInteger(4 * width) || width <= 0) fail(`its width of ${width} times ResNet50's is no multiple of a quarter`);
+  if (!Number.isInteger(4 * width) || width <= 0 || width > LARGEST_WIDTH) fail(`its width of ${width} times ResNet50's is no multiple of a quarter up to ${LARGEST_WIDTH}`);
   const { layouts } = new Classifier({ width, classes: 1 });
   return new Map([...layouts].filter(([name]) => !name.startsWith('fc.')).map(([name, { fileShape }]) => [name, fileShape]));
 }

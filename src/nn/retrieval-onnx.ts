@@ -25,16 +25,17 @@ const OPSET = 13;
 /**
  * The embedding network as an ONNX model: batch normalisation folded into the convolutions (in float64), any batch size,
  * output `embeddings` [batch, embedding] of length 1.
- * @throws StateMismatchError where the state lacks a tensor
+ * Nodes are called as the layers of the network are (`layer1.0.conv1`), and so are their outputs.
+ * @throws StateMismatchError where the state lacks a tensor, or has one of another shape or that is not finite
  */
 export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, { imageSize, pixels, preprocessing, metadata = new Map(), version }: RetrievalOnnxOptions): OnnxModel {
   const network = new RetrievalNetwork(settings);
   const { trunk } = network;
   const nodes: OnnxNode[] = [];
   const constants: OnnxConstant[] = [];
-  const apply = (operator: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}, output = `${operator} ${nodes.length}`): string => {
-    nodes.push({ operator, inputs, output, attributes });
-    return output;
+  const apply: Apply = (name, operator, inputs, attributes = {}) => {
+    nodes.push({ name, operator, inputs, output: name, attributes });
+    return name;
   };
   const constant = (name: string, shape: readonly number[], values: Float32Array): string => {
     constants.push({ name, shape, values });
@@ -42,31 +43,34 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
   };
   const tensor = (name: string): StateTensor => {
     const found = state.get(name);
+    const shape = network.layouts.get(name)?.fileShape ?? [];
     if (found === undefined) throw new StateMismatchError(`the weights have no ${name}, which the network needs`);
+    if (found.shape.join() !== shape.join()) throw new StateMismatchError(`${name}: the file has [${found.shape.join(', ')}], the network [${shape.join(', ')}]`);
+    if (!found.values.every(Number.isFinite)) throw new StateMismatchError(`${name} holds a NaN or an infinity; a model of it would compute nothing that means anything`);
     return found;
   };
 
   const convolve = (x: string, { weight, norm, stride, padding }: ConvolutionLayer): string => {
     const { shape } = tensor(weight.name);
     const folded = foldBatchNorm(tensor(weight.name), { gamma: tensor(norm.gamma.name), beta: tensor(norm.beta.name), mean: tensor(norm.mean.name), variance: tensor(norm.variance.name) }, settings.batchNormEpsilon);
-    return apply('Conv', [x, constant(weight.name, shape, folded.weight), constant(`${norm.name}.bias`, [shape[0]], folded.bias)], window(shape[2], stride, padding));
+    return apply(weight.name.replace(/\.weight$/, ''), 'Conv', [x, constant(weight.name, shape, folded.weight), constant(`${norm.name}.bias`, [shape[0]], folded.bias)], window(shape[2], stride, padding));
   };
-  const relu = (x: string): string => apply('Relu', [x]);
+  const relu = (name: string, x: string): string => apply(name, 'Relu', [x]);
 
   const images = 'images';
   let x = preprocessing === 'inside' ? normalise(images, pixels, apply, constant) : images;
-  x = apply('MaxPool', [relu(convolve(x, trunk.stem))], window(STEM_POOLING.window, STEM_POOLING.stride, STEM_POOLING.padding));
-  for (const { layers, shortcut } of trunk.blocks) {
+  x = apply('maxpool', 'MaxPool', [relu('relu', convolve(x, trunk.stem))], window(STEM_POOLING.window, STEM_POOLING.stride, STEM_POOLING.padding));
+  for (const { name, layers, shortcut } of trunk.blocks) {
     const around = shortcut === undefined ? x : convolve(x, shortcut);
-    const inner = relu(convolve(relu(convolve(x, layers[0])), layers[1]));
-    x = relu(apply('Add', [convolve(inner, layers[2]), around]));
+    const inner = relu(`${name}.relu2`, convolve(relu(`${name}.relu1`, convolve(x, layers[0])), layers[1]));
+    x = relu(`${name}.relu3`, apply(`${name}.add`, 'Add', [convolve(inner, layers[2]), around]));
   }
-  const features = apply('Flatten', [apply('GlobalAveragePool', [x])]);
+  const features = apply('flatten', 'Flatten', [apply('avgpool', 'GlobalAveragePool', [x])]);
   const [weight, bias] = [tensor('embedding.weight'), tensor('embedding.bias')];
   // y = features weight^T + bias
-  const embedded = apply('Gemm', [features, constant('embedding.weight', weight.shape, weight.values), constant('embedding.bias', bias.shape, bias.values)], { transB: 1 });
-  const length = apply('Max', [apply('ReduceL2', [embedded], { axes: [1], keepdims: 1 }), constant('least length', [], Float32Array.of(LEAST_NORM))]);
-  apply('Div', [embedded, length], {}, 'embeddings');
+  const embedded = apply('embedding', 'Gemm', [features, constant('embedding.weight', weight.shape, weight.values), constant('embedding.bias', bias.shape, bias.values)], { transB: 1 });
+  const length = apply('length', 'Max', [apply('norm', 'ReduceL2', [embedded], { axes: [1], keepdims: 1 }), constant('least length', [], Float32Array.of(LEAST_NORM))]);
+  apply('embeddings', 'Div', [embedded, length]);
 
   const inside = preprocessing === 'inside';
   const described = inside
@@ -92,14 +96,15 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
   };
 }
 
-type Apply = (operator: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>) => string;
+/** @returns the name of the output, which is the node's */
+type Apply = (name: string, operator: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>) => string;
 
 /** From RGB bytes [batch, size, size, 3] to [batch, 3, size, size], (value / 255 - mean) / deviation. */
 function normalise(images: string, { mean, deviation }: PixelNormalization, apply: Apply, constant: (name: string, shape: readonly number[], values: Float32Array) => string): string {
-  const planes = apply('Transpose', [apply('Cast', [images], { to: 1 })], { perm: [0, 3, 1, 2] });
+  const planes = apply('pixel planes', 'Transpose', [apply('pixel floats', 'Cast', [images], { to: 1 })], { perm: [0, 3, 1, 2] });
   const slope = constant('pixel slope', [1, 3, 1, 1], Float32Array.from(deviation, (value) => 1 / (255 * value)));
   const intercept = constant('pixel intercept', [1, 3, 1, 1], Float32Array.from(deviation, (value, colour) => -mean[colour] / value));
-  return apply('Add', [apply('Mul', [planes, slope]), intercept]);
+  return apply('pixels', 'Add', [apply('scaled pixels', 'Mul', [planes, slope]), intercept]);
 }
 
 function window(size: number, stride: number, padding: number): Readonly<Record<string, OnnxAttribute>> {

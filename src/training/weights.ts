@@ -1,4 +1,5 @@
-import { parseTensorFile } from '../formats/tensor-file.ts';
+import { isLoneShard, isShardIndex, parseShards } from '../formats/sharded.ts';
+import { parseTensorFile, TensorFileError } from '../formats/tensor-file.ts';
 import { pixelNormalization } from '../nn/pixels.ts';
 import { readPretrainedResNet50, type PretrainedOptions, type PretrainedResNet50 } from '../nn/pretrained.ts';
 import { CheckpointError, isModelFile, modelChecksum, parseModel, type Json, type ModelFile } from './checkpoint.ts';
@@ -13,13 +14,25 @@ export interface StartingWeights {
 /** What `about.kind` says of weights that others trained; they may lack tensors, which then are drawn anew. */
 export const PRETRAINED = 'pretrained';
 
+export interface WeightsOptions extends PretrainedOptions {
+  /** What others say of the file beside it. */
+  readonly metadata?: ReadonlyMap<string, string>;
+  /** Gives the bytes of a file beside it, where it is an index of shards. */
+  readonly readShard?: (name: string) => Promise<Uint8Array>;
+}
+
 /**
- * Reads starting weights: a model or checkpoint of ours, or a ResNet50 of others as safetensors or by torch.save (docs/weights.md).
+ * Reads starting weights: a model or checkpoint of ours, or a ResNet50 of others as safetensors or by torch.save, also in shards, by
+ * their index (docs/weights.md).
  * @param options for a file of others
  * @throws SafetensorsError, PyTorchFileError, TensorFileError, StateMismatchError, InputConventionError, CheckpointError
  */
-export async function parseWeights(bytes: Uint8Array, fileName: string, options: PretrainedOptions & { /** What others say of the file beside it. */ readonly metadata?: ReadonlyMap<string, string> } = {}): Promise<StartingWeights> {
-  const tensors = await parseTensorFile(bytes, fileName);
+export async function parseWeights(bytes: Uint8Array, fileName: string, options: WeightsOptions = {}): Promise<StartingWeights> {
+  if (isLoneShard(fileName)) throw new TensorFileError(`${fileName} is one of several shards, and holds a part of the weights; give their index, which is in the same folder (such as model.safetensors.index.json)`);
+  const readShard = options.readShard ?? (async (name) => {
+    throw new TensorFileError(`${fileName} is an index of shards, and ${name} cannot be read from here; give one file with all weights`);
+  });
+  const tensors = isShardIndex(bytes) ? await parseShards(bytes, fileName, readShard) : await parseTensorFile(bytes, fileName);
   if (isModelFile(tensors.metadata)) {
     if (options.input !== undefined || options.prefix !== undefined) throw new CheckpointError(`${fileName} is a model of sketchgrad's, which says itself how it is fed: leave out --input and --weights-prefix`);
     return { file: await parseModel(bytes, fileName) };

@@ -197,6 +197,56 @@ test('a list that contains itself ends', async () => {
   assert.match((await errorOf(streamOf(pickled([0x5d, 0x71, 0, 0x68, 0, 0x61])))).message, /holds no tensor/);
 });
 
+// What checkpoints hold beside their tensors, as torch.save pickles it (protocol 2).
+const reduced = (name: string, ...args: number[][]): number[] => [...global(name), ...tuple(...args), 0x52];
+const attributes = (...pairs: number[][]): number[] => [0x7d, 0x28, ...pairs.flat(), 0x75, 0x62];
+const float64 = [...reduced('numpy.dtype', short('f8'), [0x89], [0x88]), ...tuple([0x4b, 3], short('<'), [0x4e], [0x4e], [0x4e], [0x4a, 255, 255, 255, 255], [0x4a, 255, 255, 255, 255], [0x4b, 0]), 0x62];
+const eightBytes = reduced('_codecs.encode', short('12345678'), short('latin1'));
+const device = reduced('torch.device', short('cuda'), [0x4b, 0]);
+const BESIDE = {
+  'an argparse.Namespace': [...global('argparse.Namespace'), 0x29, 0x81, ...attributes(short('lr'), [0x4b, 1], short('device'), device, short('type'), global('torch.float32'))],
+  "numpy's scalar": reduced('numpy.core.multiarray.scalar', float64, eightBytes),
+  "numpy 2's scalar": reduced('numpy._core.multiarray.scalar', float64, eightBytes),
+  "numpy's array": [...reduced('numpy.core.multiarray._reconstruct', global('numpy.ndarray'), tuple([0x4b, 0]), short('b')), ...tuple([0x4b, 1], tuple([0x4b, 1]), float64, [0x89], eightBytes), 0x62],
+  'a torch.device': device,
+  'a path': reduced('pathlib.PosixPath', short('/'), short('data')),
+  'a defaultdict': [...reduced('collections.defaultdict', global('__builtin__.list')), 0x28, ...short('a'), 0x4b, 1, 0x75],
+  'an object of Python 2': [...reduced('copy_reg._reconstructor', global('argparse.Namespace'), global('__builtin__.object'), [0x4e]), ...attributes(short('lr'), [0x4b, 1])],
+} as const;
+for (const [what, object] of Object.entries(BESIDE)) {
+  test(`${what} beside the tensors is skipped`, async () => {
+    const id = tuple(short('storage'), global('torch.FloatStorage'), short('0'), short('cpu'), integer(2), [0x4e]);
+    const tensor = reduced('torch._utils._rebuild_tensor_v2', [...id, 0x51], integer(0), tuple(integer(2)), tuple(integer(1)), [0x89], [0x4e]);
+    const state = pickled([0x7d, 0x28], short('beside'), [...object], short('w'), tensor, [0x75]);
+    const { tensors } = await parseTensorFile(streamOf(state, [...pickled([0x5d], short('0'), [0x61]), ...new Uint8Array(BigInt64Array.of(2n).buffer), ...new Uint8Array(Float32Array.of(3, 4).buffer)]), 'file.pth');
+    assert.equal([...tensors].map(([name, one]) => [name, [...floatsOf(one, name)]]), [['w', [3, 4]]]);
+  });
+}
+
+test('what is skipped is no way to anything else: its calls give nothing that can be called', async () => {
+  // torch.device("x")("y") is skipped too; what it hides is refused by name.
+  assert.match((await errorOf(streamOf(pickled(device, tuple(short('y')), [0x52])))).message, /holds no tensor/);
+  assert.match((await errorOf(streamOf(pickled(global('argparse.Namespace'), reduced('posix.system', short('true')), [0x81])))).message, /posix\.system/);
+  assert.match((await errorOf(streamOf(pickled(global('numpy.load'), [0x29, 0x52])))).message, /numpy\.load/);
+});
+
+test('calls are charged for the elements that they walk over', async () => {
+  // 30,000 times OrderedDict of one list of 1,000 pairs: 30 million items from 200 KB.
+  const pairs = [0x5d, 0x71, 0, 0x28, ...new Array<number[]>(1000).fill([...short('a'), 0x4b, 1, 0x86]).flat(), 0x65, 0x30];
+  const calls = new Array<number[]>(30_000).fill([...global('collections.OrderedDict'), 0x68, 0, 0x85, 0x52, 0x30]).flat();
+  const started = process.cpuUsage();
+  assert.match((await errorOf(streamOf([0x80, 2, ...pairs, ...calls, 0x7d, 0x2e]))).message, /more than 262144 steps/);
+  assert.ok(process.cpuUsage(started).user < 2e6);
+});
+
+test('names are bounded all together', async () => {
+  const id = tuple(short('storage'), global('torch.FloatStorage'), short('0'), short('cpu'), integer(0), [0x4e]);
+  const tensor = [...reduced('torch._utils._rebuild_tensor_v2', [...id, 0x51], integer(0), tuple(integer(0)), tuple(integer(1)), [0x89], [0x4e]), 0x71, 0, 0x30];
+  // A list of 40,000 times one tensor, under a name of 250 letters.
+  const list = [0x5d, 0x28, ...new Array<number[]>(40_000).fill([0x68, 0]).flat(), 0x65];
+  assert.match((await errorOf(streamOf(pickled(tensor, [0x7d], short('a'.repeat(250)), list, [0x73]), [...pickled([0x5d], short('0'), [0x61]), ...new Uint8Array(8)]))).message, /names of its tensors have more than 8388608 characters/);
+});
+
 test('__proto__ is a name like any other', async () => {
   const bytes = handTensor({});
   const at = Buffer.from(bytes).indexOf(Buffer.from([0x55, 1, 0x77]));

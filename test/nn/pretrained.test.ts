@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseTensorFile, type TensorFile } from '../../src/formats/tensor-file.ts';
+import { parseTensorFile, TensorFileError, type TensorFile } from '../../src/formats/tensor-file.ts';
 import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { InputConventionError } from '../../src/nn/pixels.ts';
@@ -49,6 +49,47 @@ test('children that are numbered, as nn.Sequential does', async () => {
   const found = await read(renamed((name) => name.replace(/^\w+/, (first) => `features.${numbers[first] ?? first}`)).filter(([name]) => !name.includes('fc.')));
   assert.is(found.prefix, 'features.');
   assert.equal([...found.state.keys()], trunk);
+});
+
+/** As transformers' ResNetForImageClassification calls them. */
+const huggingFace = (name: string): string => {
+  const [, stage, block, rest] = /^layer(\d)\.(\d+)\.(.*)$/.exec(name) ?? [];
+  if (stage === undefined) return name.replace(/^conv1/, 'resnet.embedder.embedder.convolution').replace(/^bn1/, 'resnet.embedder.embedder.normalization').replace(/^fc/, 'classifier.1');
+  const layers: [RegExp, string][] = [1, 2, 3].flatMap((place): [RegExp, string][] => [[new RegExp(`^conv${place}`), `layer.${place - 1}.convolution`], [new RegExp(`^bn${place}`), `layer.${place - 1}.normalization`]]);
+  const renames: [RegExp, string][] = [[/^downsample\.0/, 'shortcut.convolution'], [/^downsample\.1/, 'shortcut.normalization'], ...layers];
+  return `resnet.encoder.stages.${Number(stage) - 1}.layers.${block}.${renames.reduce((renamed, [from, to]) => renamed.replace(from, to), rest)}`;
+};
+
+test("Hugging Face's names: every tensor is found, the classifier too", async () => {
+  const found = await read(renamed(huggingFace));
+  assert.equal([found.prefix, found.names], ['resnet.', "Hugging Face's"]);
+  assert.equal([...found.state].map(([name, { values }]) => [name, values[0]]), [...network.layouts.keys()].map((name, index) => [name, index]));
+  assert.equal([found.absent, found.unused], [[], []]);
+  // A bias called 1.bias is no batch norm of a numbered trunk where its shape is of something else.
+  const part = await read(renamed(huggingFace).filter(([name]) => /embedder.convolution|classifier/.test(name)));
+  assert.equal([part.prefix, part.state.size], ['resnet.', 1]);
+  await refused(/tensors that a ResNet50 does not have:\s+resnet.encoder.stages.3.layers.3.layer.0.convolution.weight/, [...renamed(huggingFace), ['resnet.encoder.stages.3.layers.3.layer.0.convolution.weight', tensor([1, 1, 1, 1])]]);
+});
+
+test('shards are read by their index; a lone one is refused', async () => {
+  const half = narrow.length >> 1;
+  const shards = new Map([['w-00001-of-00002.safetensors', narrow.slice(0, half)], ['w-00002-of-00002.safetensors', narrow.slice(half)]]);
+  const weightMap = Object.fromEntries([...shards].flatMap(([shard, tensors]) => tensors.map(([name]) => [name, shard])));
+  const indexOf = (content: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(content));
+  const readShard = async (name: string): Promise<Uint8Array> => serializeSafetensors(shards.get(name)!);
+  const { file, pretrained } = await parseWeights(indexOf({ metadata: {}, weight_map: weightMap }), 'w.safetensors.index.json', { readShard });
+  assert.equal([...file.state.keys()], [...network.layouts.keys()]);
+  assert.is(pretrained?.format, 'safetensors, 2 shards');
+  const refusedAs = async (message: RegExp, bytes: Uint8Array, name: string, read: typeof readShard = readShard): Promise<void> => {
+    const error = await parseWeights(bytes, name, { readShard: read }).then(() => undefined, (problem: unknown) => problem as Error);
+    assert.instance(error, TensorFileError);
+    assert.match(error!.message, message);
+  };
+  await refusedAs(/is one of several shards.*index/, await readShard('w-00001-of-00002.safetensors'), 'folder/w-00001-of-00002.safetensors');
+  await refusedAs(/lacks the tensor "layer/, indexOf({ weight_map: weightMap }), 'w.index.json', () => readShard('w-00001-of-00002.safetensors'));
+  for (const name of ['../w.safetensors', '/etc/passwd', '.hidden.safetensors', 'a/b.safetensors', 'w.txt', 7, null]) await refusedAs(/no name of a file beside the index/, indexOf({ weight_map: { 'conv1.weight': name } }), 'w.index.json');
+  for (const content of [{}, [], { weight_map: [] }, { weight_map: {} }]) await refusedAs(/no index of shards|neither a safetensors/, indexOf(content), 'w.index.json');
+  await refusedAs(/is JSON, and it is no JSON/, new TextEncoder().encode('{"weight_map":'), 'w.index.json');
 });
 
 test('two networks in a file (MoCo, EMA, student and teacher): the user says which', async () => {
