@@ -10,10 +10,11 @@ import { quote } from './untrusted.ts';
 
 const DIGEST = 'digest';
 const NO_DIGEST = '0'.repeat(64);
-const LENGTH_BYTES = 8;
+/** Where the digest is to be found: the metadata come first, and a description is far shorter. */
+const LONGEST_BEFORE = 2 ** 24;
 
 export type SealedContent = Parameters<typeof serializeSafetensors>;
-type Hash<Result> = (bytes: Uint8Array) => Result;
+type Fail = (problem: string) => never;
 
 /** Writes a file with its digest. */
 export async function serializeSealed(...[tensors, metadata = []]: SealedContent): Promise<Uint8Array> {
@@ -41,69 +42,56 @@ export interface UnsealedFile extends SafetensorsFile {
  * @param fail throws with what is wrong
  * @throws SafetensorsError where it is no safetensors file
  */
-export async function parseSealed(bytes: Uint8Array, fileName: string, fail: (problem: string) => never): Promise<UnsealedFile> {
+export async function parseSealed(bytes: Uint8Array, fileName: string, fail: Fail): Promise<UnsealedFile> {
   const file = parseSafetensors(bytes, fileName);
-  const parts = sealedParts(bytes, file, fail);
-  if (parts === undefined) return { ...file, sealed: false };
-  const [before, , after] = parts;
-  verify(file, hex(await platformHash(joined(...await Promise.all([platformHash(before), platformHash(after)])))), fail);
+  const written = file.metadata.get(DIGEST);
+  if (written === undefined) return { ...file, sealed: false };
+  const [before, , after] = partsOf(bytes, written) ?? fail(REWRITTEN);
+  const [first, second] = await Promise.all([platformHash(before), platformHash(after)]);
+  if (written !== hex(await platformHash(joined(first, second)))) fail(REWRITTEN);
   return { ...file, sealed: true };
 }
 
 /** `parseSealed` at once, for small files. */
-export function parseSealedNow(bytes: Uint8Array, fileName: string, fail: (problem: string) => never): UnsealedFile {
+export function parseSealedNow(bytes: Uint8Array, fileName: string, fail: Fail): UnsealedFile {
   const file = parseSafetensors(bytes, fileName);
-  const parts = sealedParts(bytes, file, fail);
-  if (parts === undefined) return { ...file, sealed: false };
-  const [before, , after] = parts;
-  verify(file, hex(sha256(joined(sha256(before), sha256(after)))), fail);
+  const written = file.metadata.get(DIGEST);
+  if (written === undefined) return { ...file, sealed: false };
+  const [before, , after] = partsOf(bytes, written) ?? fail(REWRITTEN);
+  if (written !== hex(sha256(joined(sha256(before), sha256(after))))) fail(REWRITTEN);
   return { ...file, sealed: true };
 }
 
 /**
- * The version of a file that names its format as `<format> <version>`.
- * @param newest the version that this program writes, from which on files have a digest
+ * Checks the version of a file that names its format as `<format> <version>`.
+ * @param newest the version that this program writes, and the first with a digest
  * @throws by `fail` where the format is another, the version is not known, or the digest is missing
  */
-export function checkVersion({ metadata, sealed }: Pick<UnsealedFile, 'metadata' | 'sealed'>, format: string, newest: number, fail: (problem: string) => never): number {
-  const said = metadata.get('format');
-  const version = said?.startsWith(`${format} `) === true ? said.slice(format.length + 1) : undefined;
-  if (version === undefined || !/^[1-9]\d{0,5}$/.test(version)) return fail(`it is no file of the format "${format}"; its format is ${said === undefined ? 'not given' : quote(said)}`);
-  if (Number(version) > newest) fail(`it is of version ${version} of the format "${format}", and this program knows versions up to ${newest}; use the sketchgrad that wrote it, or a newer one`);
+export function checkVersion({ metadata, sealed }: UnsealedFile, format: string, newest: number, fail: Fail): void {
+  const said = metadata.get('format') ?? '';
+  const version = said.startsWith(`${format} `) ? said.slice(format.length + 1) : '';
+  if (!/^[1-9]\d*$/.test(version)) fail(`it is no file of the format "${format}"; its format is ${quote(said)}`);
+  if (Number(version) > newest) fail(`it is of version ${version} of the format "${format}", and this program knows versions up to ${newest}; use a newer sketchgrad`);
   if (Number(version) === newest && !sealed) fail('its digest is missing; the file is damaged');
-  return Number(version);
 }
+
+const REWRITTEN = 'its digest is of other bytes; the file is damaged, or another program rewrote it';
 
 function unsealed(tensors: SealedContent[0], metadata: Iterable<readonly [string, string]>): Uint8Array {
   return serializeSafetensors(tensors, [...metadata, [DIGEST, NO_DIGEST]]);
 }
 
-function sealedParts(bytes: Uint8Array, { metadata }: SafetensorsFile, fail: (problem: string) => never): Parts | undefined {
-  const written = metadata.get(DIGEST);
-  if (written === undefined) return undefined;
-  return (/^[0-9a-f]{64}$/.test(written) && partsOf(bytes, written)) || fail(`its digest is ${quote(written)}, and no place of it is found in the header; the file is damaged, or another program rewrote it`);
-}
-
-type Parts = readonly [before: Uint8Array, digits: Uint8Array, after: Uint8Array];
-
-/** Quotation marks within a string of JSON are escaped, so that this text can be nothing but the key with its value. */
-function partsOf(bytes: Uint8Array, digest: string): Parts | undefined {
-  const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  const header = new TextDecoder('latin1').decode(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + headerLength));
+/** The bytes before a digest, its digits, and those after. Quotation marks within a string of JSON are escaped, so that the text can be nothing but the key with its value. */
+function partsOf(bytes: Uint8Array, digest: string): readonly [before: Uint8Array, digits: Uint8Array, after: Uint8Array] | undefined {
   const key = `"${DIGEST}":"`;
-  const found = header.indexOf(`${key}${digest}"`);
-  if (found < 0) return undefined;
-  const start = LENGTH_BYTES + found + key.length;
-  const end = start + digest.length;
-  return [bytes.subarray(0, start), bytes.subarray(start, end), bytes.subarray(end)];
+  // A character a byte.
+  const found = new TextDecoder('latin1').decode(bytes.subarray(0, LONGEST_BEFORE)).indexOf(`${key}${digest}"`);
+  const start = found + key.length;
+  const end = start + NO_DIGEST.length;
+  return found < 0 || digest.length !== NO_DIGEST.length ? undefined : [bytes.subarray(0, start), bytes.subarray(start, end), bytes.subarray(end)];
 }
 
-function verify({ metadata }: SafetensorsFile, digest: string, fail: (problem: string) => never): void {
-  const written = metadata.get(DIGEST);
-  if (written !== digest) fail(`its bytes have the digest ${digest.slice(0, 16)}, and ${written?.slice(0, 16)} was written with them; the file is damaged`);
-}
-
-const platformHash: Hash<Promise<Uint8Array>> = async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+const platformHash = async (bytes: Uint8Array): Promise<Uint8Array> => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   const both = new Uint8Array(a.length + b.length);

@@ -45,15 +45,10 @@ export function quote(text: string): string {
 /** A name out of a file without quotation marks, cut to 80 characters. */
 export const printable = (text: string): string => quote(text).slice(1, -1);
 
-/** A value out of JSON, for a message. */
+/** A value out of parseJson, for a message. */
 export function quoteValue(value: unknown): string {
-  try {
-    const text = JSON.stringify(value) ?? String(value);
-    return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text;
-  } catch {
-    // A value that a program made, nested without bound or within itself.
-    return 'a value that cannot be shown';
-  }
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text;
 }
 
 /**

@@ -30,7 +30,8 @@ export interface RetrievalModel extends NetworkInput {
 
 /** Far above any network's numbers of classes, components and pixels; from there on a device's memory is the limit. */
 const LARGEST_COUNT = 2 ** 20;
-const LARGEST_WIDTH = 64;
+/** What is below is no number that a float32 variance would notice. */
+const LEAST_EPSILON = 1e-30;
 
 /** Images that a network sees at once where nothing is learned. */
 export const EMBEDDING_BATCH = 32;
@@ -49,23 +50,21 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
       : `${[...state].slice(0, 4).map(([name, { shape }]) => `${name} [${shape.join(', ')}]`).join(', ')}${state.size > 4 ? ` and ${state.size - 4} more` : ''}`;
     throw new CheckpointError(`${fileName} is no retrieval model: a file that sketchgrad train wrote is needed, and this one's weights are ${held || 'none at all'}`);
   }
-  const said = <Value extends Json>(value: Json | undefined, name: string, holds: (value: Json | undefined) => boolean, needed: string): Value => {
-    if (holds(value)) return value as Value;
+  const said = <Value>(value: unknown, name: string, holds: boolean, needed: string): Value => {
+    if (holds) return value as Value;
     throw new CheckpointError(`${fileName}: its description gives ${quoteValue(value)} for ${name}, where ${needed} is needed; the file is damaged`);
   };
-  const number = (value: Json | undefined, name: string): number => said(value, name, (one) => typeof one === 'number' && Number.isFinite(one) && one > 0, 'a number above 0');
-  const count = (value: Json | undefined, name: string, least = 1): number =>
-    said(value, name, (one) => Number.isSafeInteger(one) && (one as number) >= least && (one as number) <= LARGEST_COUNT, `a whole number from ${least} to ${LARGEST_COUNT}`);
-  const word = <const Words extends readonly [string, string]>(value: Json | undefined, name: string, words: Words): Words[number] =>
-    said<Words[number]>(value ?? words[0], name, (one) => words.includes(one as string), words.join(' or '));
+  const number = (value: unknown, name: string, least: number): number => said(value, name, typeof value === 'number' && value >= least && value <= 1, `a number from ${least} to 1`);
+  const count = (value: unknown, name: string, least = 1): number => said(value, name, Number.isInteger(value) && (value as number) >= least && (value as number) <= LARGEST_COUNT, `a whole number from ${least} to ${LARGEST_COUNT}`);
+  const word = <const Words extends readonly string[]>(value: unknown, name: string, ...words: Words): Words[number] => said(value ?? words[0], name, value === undefined || words.includes(value as string), words.join(' or '));
   const settings: RetrievalNetworkSettings = {
-    width: said(network.width, 'width', (width) => typeof width === 'number' && width > 0 && width <= LARGEST_WIDTH && Number.isInteger(4 * width), `a multiple of 1/4 up to ${LARGEST_WIDTH}`),
-    stride: word(network.stride, 'stride', ['v1.5', 'v1']),
-    batchNormEpsilon: number(network.batchNormEpsilon, 'batchNormEpsilon'),
-    batchNormMomentum: said(network.batchNormMomentum, 'batchNormMomentum', (momentum) => typeof momentum === 'number' && momentum >= 0 && momentum <= 1, 'a number from 0 to 1'),
+    width: count(typeof network.width === 'number' ? 4 * network.width : network.width, '4 x width') / 4,
+    stride: word(network.stride, 'stride', 'v1.5', 'v1'),
+    batchNormEpsilon: number(network.batchNormEpsilon, 'batchNormEpsilon', LEAST_EPSILON),
+    batchNormMomentum: number(network.batchNormMomentum, 'batchNormMomentum', 0),
     embedding: count(network.embedding, 'embedding'),
     classes: count(network.classes, 'classes'),
-    classifier: word(network.classifier, 'classifier', ['linear', 'cosine']),
+    classifier: word(network.classifier, 'classifier', 'linear', 'cosine'),
     teacherClasses: count(network.teacherClasses, 'teacherClasses', 0),
   };
   return { settings, imageSize: count(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };
