@@ -40,7 +40,7 @@ export type { MaxPoolProblem } from '../../kernels/max_pool.ts';
 export type { PrepareImagesProblem } from '../../kernels/prepare_images.ts';
 
 // What an op of one's own is made of, with kernels of one's own.
-export { apply, applyNode, use, type AnyKernel, type GradientRule, type KernelUse, type Op, type Pin, type TensorType } from '../autodiff/op.ts';
+export { apply, applyNode, COUNTED_ELSEWHERE, use, type AnyKernel, type GradientRule, type KernelUse, type Op, type Pin, type TensorType } from '../autodiff/op.ts';
 export { exact, sumError, type Cost, type Expected, type Kernel, type KernelCall, type Operand, type PartialCall, type Role, type Values } from '../../kernels/kernel.ts';
 export {
   f32, foldGrid, sliceable,

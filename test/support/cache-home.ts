@@ -1,7 +1,7 @@
 // A cache folder for commands under test, apart from the user's own.
 import { mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { runFolder } from './run-folder.ts';
 
 /**
  * Points the commands of this process at the cache of this run of the tests. Its suites share it, so that a kernel variant that one of them has verified on an
@@ -11,7 +11,7 @@ import path from 'node:path';
  */
 export function useTestCache(name = 'shared'): () => void {
   const before = process.env.XDG_CACHE_HOME;
-  process.env.XDG_CACHE_HOME = path.join(process.env.SKETCHGRAD_TEST_RUN ?? path.join(tmpdir(), `sketchgrad-tests-${process.pid}`), `cache-${name}`);
+  process.env.XDG_CACHE_HOME = path.join(runFolder(), `cache-${name}`);
   mkdirSync(process.env.XDG_CACHE_HOME, { recursive: true });
   return () => {
     if (before === undefined) delete process.env.XDG_CACHE_HOME;

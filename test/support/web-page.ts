@@ -1,12 +1,12 @@
 // The page of web/, built once, served as static files, and opened in a browser that tells of every error.
 import { createServer } from 'node:http';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { build } from 'vite';
+import { onceInARun } from './run-folder.ts';
 
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.webp': 'image/webp', '.md': 'text/markdown' };
 
@@ -41,19 +41,12 @@ export async function serve(content: string | Readonly<Record<string, string>>):
   };
 }
 
-/** Builds the page and serves it. */
+/** Serves the page, which is built once in a run of the tests. */
 export async function servePage(): Promise<Site> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-web-'));
-  const root = fileURLToPath(new URL('../../web', import.meta.url));
-  await build({ root, configFile: path.join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
-  const site = await serve(folder);
-  return {
-    ...site,
-    close: async () => {
-      await site.close();
-      await rm(folder, { recursive: true });
-    },
-  };
+  return serve(await onceInARun('page', async (folder) => {
+    const root = fileURLToPath(new URL('../../web', import.meta.url));
+    await build({ root, configFile: path.join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+  }));
 }
 
 /** Opens the page in a profile of its own. `errors` holds what its console tells, and what nobody catches. */

@@ -140,7 +140,7 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
  * y = relu?(gamma * (x - mean) / sqrt(variance + epsilon) + beta + residual?).
  * Ioffe and Szegedy, ICML 2015. Only y is differentiable: a gradient of the statistics is a GradientError.
  * @param x [..., channels]
- * @param gamma, beta [channels]
+ * @param gamma [channels]
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions): BatchNormOutputs {
   checkOptions('batchNorm', options, ['epsilon', 'residual', 'relu']);
@@ -154,7 +154,7 @@ export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: Batch
  * Contract: the statistics are those of x itself, over all but its last dimension, such as `convolutionWithStatistics` gives
  * with it. The gradient for x then contains their share, and they get none. With other statistics `gradient` throws a GradientError.
  * @param x [..., channels]
- * @param gamma, beta [channels]
+ * @param gamma [channels]
  */
 export function normalize(
   x: Tensor,

@@ -2,10 +2,11 @@
 import type { AnyKernel } from '../../src/autodiff/op.ts';
 import { openDevice } from '../../src/platform/browser/adapter.ts';
 import { ALL_KERNELS } from '../../src/tuning/kernels.ts';
-import { checkKernelCase } from '../support/kernel-case.ts';
+import { checkKernelCase } from './kernel-case.ts';
 
-/** Cases whose number leaves this remainder are checked here. */
+/** Of the cases of these kernels, those whose number leaves this remainder are checked here. */
 export interface KernelShare {
+  readonly kernels: readonly string[];
   readonly remainder: number;
   readonly of: number;
 }
@@ -18,12 +19,12 @@ export interface KernelFindings {
   readonly missing: readonly string[];
 }
 
-globalThis.onmessage = async ({ data: { remainder, of } }: MessageEvent<KernelShare>): Promise<void> => {
+globalThis.onmessage = async ({ data: { kernels, remainder, of } }: MessageEvent<KernelShare>): Promise<void> => {
   const device = await openDevice();
   const failures: string[] = [];
   const missing: string[] = [];
   const checked: KernelFindings['checked'][number][] = [];
-  const cases = (ALL_KERNELS as readonly AnyKernel[]).flatMap((kernel) => kernel.cases.map((_, index) => ({ kernel, index })));
+  const cases = (ALL_KERNELS as readonly AnyKernel[]).filter(({ name }) => kernels.includes(name)).flatMap((kernel) => kernel.cases.map((_, index) => ({ kernel, index })));
   for (const { kernel, index } of cases.filter((_, number) => number % of === remainder)) {
     if (kernel.calls(kernel.cases[index] as never, device.traits).length === 0) {
       missing.push(kernel.name);
