@@ -278,6 +278,8 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   l2Normalize: ['yes', 'no'],
   l2NormalizeGradient: ['no'],
   linear: ['yes'],
+  linearDataGradient: ['no'],
+  linearWeightGradient: ['no'],
   lossScale: ['no'],
   maxPool: ['yes', 'integer'],
   maxPoolGradient: ['no'],
