@@ -22,13 +22,12 @@ export async function initializeStore(storage: Storage, store: Store, seed: numb
     for (const dispatch of call?.dispatches ?? []) bound.push({ dispatch, ranges: dispatch.operands.map(() => range), label: `initialize ${name}` });
   }
   const sequence = await Sequence.prepare(storage.device, bound);
-  const encoder = gpu.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  sequence.record(pass);
-  pass.end();
-  gpu.queue.submit([encoder.finish()]);
-  await storage.device.idle();
-  sequence.destroy();
+  try {
+    sequence.submit();
+    await storage.device.idle();
+  } finally {
+    sequence.destroy();
+  }
 }
 
 /** FNV-1a: gives every tensor a stream of random numbers of its own, whatever stands before it in the store. */

@@ -1,19 +1,25 @@
 import { float16ToFloat32Bits, widen } from '../formats/half.ts';
 import type { ElementType } from '../gpu/dispatch.ts';
-import { LimitError } from '../gpu/errors.ts';
+import { DisposedError, LimitError } from '../gpu/errors.ts';
 import type { Device } from '../gpu/device.ts';
+import { hostValues, type HostValues } from '../gpu/host-values.ts';
 import { Profiler, type Span } from '../gpu/profiler.ts';
 import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
 import { UploadRing } from '../gpu/upload.ts';
+import { checkOptions } from './attributes.ts';
 import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
 import { choicesFor, type Place, type Plan } from './plan.ts';
 import type { Storage } from './storage.ts';
 import { submissionsOf } from './submissions.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
-export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | Uint8Array>>;
+/**
+ * Values of a program's inputs, by name. Their types are those of the inputs, or are converted by value (see HostValues). They are
+ * copied at the call: as soon as `run`, `submit` or `profile` has returned its promise, the caller may write the arrays again.
+ */
+export type Feeds = Readonly<Record<string, HostValues>>;
 export type Results<Name extends string> = Readonly<Record<Name, Float32Array>>;
 
 export interface ProgramOptions<Name extends string> {
@@ -38,12 +44,11 @@ export interface ProgramOptions<Name extends string> {
   readonly maxBindingBytes?: number;
   /** Bytes from which an input goes through staging buffers, where it shall not be what suits the adapter: tests set it. */
   readonly stagedFrom?: number;
-  /** Hears of each compiled pipeline. */
+  /** Hears of each compiled pipeline. What it throws rejects `compile`. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Bytes of a word. */
-const BYTES = 4;
+const OPTIONS = ['outputs', 'updates', 'memoryBudget', 'beside', 'inTurn', 'arena', 'frozen', 'maxBindingBytes', 'stagedFrom', 'onProgress'] as const satisfies readonly (keyof ProgramOptions<string>)[];
 
 /** The buffers of a program's intermediates, all but the last as large as the device allows. */
 export type Arena = readonly GPUBuffer[];
@@ -56,7 +61,9 @@ export type Arena = readonly GPUBuffer[];
 export class Program<Name extends string = string> {
   readonly plan: Plan;
   readonly arena: Arena;
+  private readonly storage: Storage;
   private readonly device: Device;
+  private destroyed = false;
   private readonly results: readonly { readonly name: Name; readonly type: ElementType; readonly length: number }[];
   private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
   private readonly buffers: readonly GPUBuffer[];
@@ -72,7 +79,7 @@ export class Program<Name extends string = string> {
   private constructor(parts: {
     plan: Plan;
     arena: Arena;
-    device: Device;
+    storage: Storage;
     results: Program<Name>['results'];
     inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
     buffers: readonly GPUBuffer[];
@@ -84,24 +91,30 @@ export class Program<Name extends string = string> {
   }) {
     this.plan = parts.plan;
     this.arena = parts.arena;
-    this.device = parts.device;
+    this.storage = parts.storage;
+    this.device = parts.storage.device;
     this.results = parts.results;
     this.inputs = parts.inputs;
     this.buffers = parts.buffers;
     this.sequence = parts.sequence;
     this.bound = parts.bound;
     this.frozenCommands = parts.bound.slice(0, parts.plan.frozenCalls).flat().length;
-    this.submissions = submissionsOf(this.frozenCommands, parts.sequence.commands.length, parts.device.traits);
+    this.submissions = submissionsOf(this.frozenCommands, parts.sequence.commands.length, this.device.traits);
     this.uploads = parts.uploads;
     this.ring = parts.ring;
     this.rangeOf = parts.rangeOf;
   }
 
   /**
-   * Plans the graph, makes its buffers and compiles its pipelines, all in parallel.
+   * Plans the graph, makes its buffers and compiles its pipelines, all in parallel. Where it throws, all that it made is given back.
    * @throws MemoryBudgetError where no recomputation fits it into the budget
+   * @throws LimitError where the adapter lacks the memory, or has no buffer as large as a store, an input or the results of a run
+   * @throws ShapeError for a graph or options that do not fit
    */
   static async compile<Name extends string>(storage: Storage, options: ProgramOptions<Name>): Promise<Program<Name>> {
+    checkOptions('Program.compile', options, OPTIONS);
+    storage.check();
+    storage.device.check();
     const { outputs, updates = [], frozen = false, inTurn = [], onProgress } = options;
     if (frozen && updates.length > 0) throw new ShapeError('a frozen program has updates: they change what it takes for unchanged; leave out one of the two');
     if (frozen && (options.arena ?? inTurn[0]) !== undefined) throw new ShapeError('a frozen program keeps results in its arena from run to run, so that no other can share it');
@@ -111,46 +124,61 @@ export class Program<Name extends string = string> {
     const planned = await planProgram(storage, options);
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    device.gpu.pushErrorScope('out-of-memory');
     const arenaBytes = largestArena([planned, ...inTurn]);
-    const own = options.arena === undefined ? Array.from({ length: Math.ceil(arenaBytes / chunkBytes) }, (_, chunk) => device.createBuffer({ label: 'arena', size: Math.min(chunkBytes, arenaBytes - chunk * chunkBytes), usage })) : [];
-    const arena = options.arena ?? own;
-    const given = new Map<Tensor, GPUBuffer>();
-    const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
-    for (const tensor of planned.given) {
-      const buffer = device.createBuffer({ label: tensor.name, size: givenBytes(tensor), usage });
-      given.set(tensor, buffer);
-      if (tensor.origin.kind === 'constant') {
-        device.gpu.queue.writeBuffer(buffer, 0, tensor.origin.values as Float32Array<ArrayBuffer>);
-      } else {
-        if (inputs.has(tensor.name)) throw new ShapeError(`two inputs are called ${tensor.name}`);
-        inputs.set(tensor.name, { tensor, buffer });
-      }
-    }
-    const outOfMemory = await device.wait(device.gpu.popErrorScope());
-    if (outOfMemory !== null) {
-      for (const buffer of [...own, ...given.values()]) device.freeBuffer(buffer);
-      throw new LimitError(`the device has no room for this program's ${arenaBytes} bytes of intermediates: ${outOfMemory.message}. Use a smaller batch or resolution.`);
-    }
-
-    const rangeOf = (place: Place): BufferRange => {
-      const { bytes: size } = place;
-      if (place.kind === 'stored') return { buffer: storage.buffer(place.store), offset: place.offset, size };
-      if (place.kind === 'given') return { buffer: given.get(place.tensor) as GPUBuffer, offset: 0, size };
-      const chunk = Math.floor(place.offset / chunkBytes);
-      return { buffer: arena[chunk], offset: place.offset - chunk * chunkBytes, size };
+    const buffers: GPUBuffer[] = [];
+    const make = (label: string, size: number): GPUBuffer => {
+      const buffer = device.createBuffer({ label, size, usage });
+      buffers.push(buffer);
+      return buffer;
     };
-    const bound = planned.calls.map(({ call, places, label }) =>
-      call.dispatches.map((dispatch): BoundDispatch => ({ dispatch, label, ranges: dispatch.operands.map((name) => rangeOf(places[name])) })),
-    );
-    const sequence = await Sequence.prepare(device, bound.flat(), onProgress);
-    const uploads = new UploadRing(device, planned.staged.map((tensor) => ({ buffer: given.get(tensor) as GPUBuffer, size: tensor.bytes })), RUNS_IN_FLIGHT);
-    const parts = results.map(({ tensor }) => rangeOf(planned.outputs.get(tensor) as Place));
-    const ring = new ReadbackRing(device, parts, RUNS_IN_FLIGHT);
-    const buffers = [...own, ...given.values()];
-    const program = new Program({ plan: planned, arena, device, results, inputs, buffers, sequence, bound, uploads, ring, rangeOf });
-    program.refresh();
-    return program;
+    const made: { destroy(): void }[] = [{ destroy: () => buffers.forEach((buffer) => device.freeBuffer(buffer)) }];
+    try {
+      const { result, failure } = device.scoped(() => {
+        const own = options.arena === undefined ? Array.from({ length: Math.ceil(arenaBytes / chunkBytes) }, (_, chunk) => make('intermediates', Math.min(chunkBytes, arenaBytes - chunk * chunkBytes))) : [];
+        const arena = options.arena ?? own;
+        const given = new Map<Tensor, GPUBuffer>();
+        const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
+        for (const tensor of planned.given) {
+          const buffer = make(tensor.name, givenBytes(tensor));
+          given.set(tensor, buffer);
+          if (tensor.origin.kind === 'constant') {
+            device.gpu.queue.writeBuffer(buffer, 0, tensor.origin.values);
+          } else {
+            if (inputs.has(tensor.name)) throw new ShapeError(`two inputs are called ${tensor.name}`);
+            inputs.set(tensor.name, { tensor, buffer });
+          }
+        }
+        const rangeOf = (place: Place): BufferRange => {
+          const { bytes: size } = place;
+          if (place.kind === 'stored') return { buffer: storage.buffer(place.store), offset: place.offset, size };
+          if (place.kind === 'given') return { buffer: given.get(place.tensor) as GPUBuffer, offset: 0, size };
+          const chunk = Math.floor(place.offset / chunkBytes);
+          return { buffer: arena[chunk], offset: place.offset - chunk * chunkBytes, size };
+        };
+        const bound = planned.calls.map(({ call, places, label }) =>
+          call.dispatches.map((dispatch): BoundDispatch => ({ dispatch, label, ranges: dispatch.operands.map((name) => rangeOf(places[name])) })),
+        );
+        const uploads = new UploadRing(device, planned.staged.map((tensor) => ({ buffer: given.get(tensor) as GPUBuffer, size: tensor.bytes })), RUNS_IN_FLIGHT);
+        made.push(uploads);
+        const ring = new ReadbackRing(device, results.map(({ tensor }) => rangeOf(planned.outputs.get(tensor) as Place)), RUNS_IN_FLIGHT);
+        made.push(ring);
+        return { arena, inputs, rangeOf, bound, uploads, ring };
+      });
+      const error = await device.wait(failure);
+      if (error instanceof LimitError) throw new LimitError(`the device has no room for this program's ${arenaBytes} bytes of intermediates, or for its inputs, results and stores: ${error.message}`);
+      if (error !== undefined) throw error;
+      // The stores that were made for it.
+      device.check();
+      const sequence = await Sequence.prepare(device, result.bound.flat(), onProgress);
+      made.push(sequence);
+      storage.check();
+      const program = new Program({ ...result, plan: planned, storage, results, buffers, sequence });
+      program.refresh();
+      return program;
+    } catch (error) {
+      for (const one of made) one.destroy();
+      throw error;
+    }
   }
 
   /**
@@ -158,12 +186,8 @@ export class Program<Name extends string = string> {
    * the old values, runs submitted after it the new ones. Does nothing in a program that is not frozen.
    */
   refresh(): void {
-    if (this.frozenCommands === 0) return;
-    const encoder = this.device.gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    this.sequence.record(pass, 0, this.frozenCommands);
-    pass.end();
-    this.device.gpu.queue.submit([encoder.finish()]);
+    this.check();
+    if (this.frozenCommands > 0) this.sequence.submit(0, this.frozenCommands);
   }
 
   /** Kernel calls and dispatches of a run. */
@@ -178,34 +202,45 @@ export class Program<Name extends string = string> {
 
   /**
    * Submits a run and gives its results as a promise of their own, so that a caller can submit the next run meanwhile:
-   * `const { results } = await program.submit(feeds)`. Waits only where RUNS_IN_FLIGHT runs are under way.
+   * `const { results } = await program.submit(feeds)`. Waits only where RUNS_IN_FLIGHT runs are under way. The feeds are copied at
+   * the call. Results are those of a run that went without an error, or the promise rejects.
+   * @throws ShapeError for feeds that do not fit
+   * @throws DisposedError where the program, its storage or its device was destroyed, also while the run was under way
+   * @throws DeviceLostError, ValidationError or LimitError where the run failed on the device
    */
   async submit(feeds: Feeds): Promise<{ readonly results: Promise<Results<Name>> }> {
+    this.check();
+    const full = (): boolean => this.uploads.full || this.ring.full;
+    // Whoever has to wait may find other numbers in the caller's arrays later.
+    const values = this.valuesOf(feeds, full());
     // No await between the last look and the taking of the slot: submits may come from several places at once.
-    while (this.uploads.full || this.ring.full) await Promise.all([this.uploads.available(), this.ring.available()]);
-    this.device.check();
+    while (full()) await this.underway(Promise.all([this.uploads.available(), this.ring.available()]));
+    this.check();
     const staged = this.plan.staged.map(({ name }) => name);
-    this.write(feeds, staged);
     const { gpu } = this.device;
     const [head, ...tail] = this.submissions;
-    let encoder = gpu.createCommandEncoder();
-    let upload;
+    let submitted;
     try {
-      upload = this.uploads.record(encoder, staged.map((name) => feeds[name]));
+      submitted = this.device.scoped(() => {
+        this.write(values, staged);
+        let encoder = gpu.createCommandEncoder();
+        const upload = this.uploads.record(encoder, staged.map((name) => values.get(name) as ArrayBufferView));
+        this.record(encoder, head);
+        for (const part of tail) {
+          gpu.queue.submit([encoder.finish()]);
+          encoder = gpu.createCommandEncoder();
+          this.record(encoder, part);
+        }
+        const slot = this.ring.record(encoder);
+        gpu.queue.submit([encoder.finish()]);
+        this.uploads.reclaim(upload);
+        return this.ring.read(slot);
+      });
     } catch (error) {
       // A device that is being lost takes its mapped memory along before it says so.
       return this.device.wait(Promise.reject(error as Error));
     }
-    this.record(encoder, head);
-    for (const part of tail) {
-      gpu.queue.submit([encoder.finish()]);
-      encoder = gpu.createCommandEncoder();
-      this.record(encoder, part);
-    }
-    const slot = this.ring.record(encoder);
-    gpu.queue.submit([encoder.finish()]);
-    this.uploads.reclaim(upload);
-    const results = this.ring.read(slot).then((bytes) => Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(bytes[index], type, length)])) as Results<Name>);
+    const results = this.resultsOf(submitted.result, submitted.failure);
     // Whoever asked may not have begun to wait when the device fails.
     results.catch(() => undefined);
     return { results };
@@ -218,9 +253,9 @@ export class Program<Name extends string = string> {
 
   /** Runs once with every dispatch timed by the device's clock (host time where it has none). For profiles, not for speed. */
   async profile(feeds: Feeds): Promise<readonly Span[]> {
-    this.device.check();
-    this.write(feeds);
-    return new Profiler(this.device).run(this.sequence, this.frozenCommands);
+    this.check();
+    this.device.noted(() => this.write(this.valuesOf(feeds)));
+    return this.underway(new Profiler(this.device).run(this.sequence, this.frozenCommands));
   }
 
   /**
@@ -229,21 +264,18 @@ export class Program<Name extends string = string> {
    * @returns the first such call, or null if everything is finite
    */
   async findNonFinite(feeds: Feeds): Promise<{ readonly label: string; readonly operand: string; readonly element: number; readonly value: number } | null> {
-    this.write(feeds);
+    this.check();
+    this.device.noted(() => this.write(this.valuesOf(feeds)));
     let command = 0;
     for (const [index, { call, places, label, node }] of this.plan.calls.entries()) {
       const first = command;
       command += this.bound[index].length;
       if (node.op.effect === true) continue;
-      const encoder = this.device.gpu.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      this.sequence.record(pass, first, command);
-      pass.end();
-      this.device.gpu.queue.submit([encoder.finish()]);
+      this.sequence.submit(first, command);
       for (const [operand, { role, type, length }] of Object.entries(call.operands)) {
         if (role !== 'output' || type === 'u32') continue;
         const range = this.rangeOf(places[operand]);
-        const values = floatsOf(await readBuffer(this.device, range.buffer, range.offset, range.size), type, length);
+        const values = floatsOf(await this.underway(readBuffer(this.device, range.buffer, range.offset, range.size)), type, length);
         const element = values.findIndex((value) => !Number.isFinite(value));
         if (element >= 0) return { label, operand, element, value: values[element] };
       }
@@ -251,39 +283,70 @@ export class Program<Name extends string = string> {
     return null;
   }
 
+  /** Gives back what the program holds on the device, but not its stores. It cannot be used afterwards; runs under way reject. */
   destroy(): void {
+    this.destroyed = true;
     for (const buffer of this.buffers) this.device.freeBuffer(buffer);
     this.sequence.destroy();
     this.uploads.destroy();
     this.ring.destroy();
   }
 
-  /** Checks the feeds and writes the inputs, but for those that are staged. @throws ShapeError where they do not fit */
-  private record(encoder: GPUCommandEncoder, [first, last]: readonly [number, number]): void {
-    const pass = encoder.beginComputePass();
-    this.sequence.record(pass, first, last);
-    pass.end();
+  /** @throws DisposedError where the program, its storage or its device was given back; or the device's failure */
+  private check(): void {
+    if (this.destroyed) throw new DisposedError('the program was destroyed. Compile another one, and await the results of its runs before `destroy`.');
+    this.storage.check();
+    this.device.check();
   }
 
-  private write(feeds: Feeds, staged: readonly string[] = []): void {
-    for (const [name, { tensor, buffer }] of this.inputs) {
-      const values = feeds[name];
-      if (values === undefined) throw new ShapeError(`no value was given for input ${describe(tensor)}`);
-      // Bytes are packed four to a word, the last word filled up.
-      const expected = values instanceof Uint8Array ? tensor.length * BYTES : tensor.length;
-      if (values instanceof Uint8Array ? values.length > expected || values.length <= expected - BYTES : values.length !== expected) {
-        throw new ShapeError(`input ${describe(tensor)} was given ${values.length} ${values instanceof Uint8Array ? 'bytes' : 'values'}`);
-      }
-      if (!(values instanceof Uint8Array) && (values instanceof Float32Array) !== (tensor.type === 'f32')) {
-        throw new ShapeError(`input ${describe(tensor)} holds ${tensor.type}, but was given a ${values.constructor.name}`);
-      }
-      if (staged.includes(name)) continue;
-      const whole = values.byteLength % BYTES === 0 ? values : padded(values as Uint8Array);
-      this.device.gpu.queue.writeBuffer(buffer, 0, whole as Uint8Array<ArrayBuffer>);
+  /** Passes work of the device on; where it fails because something was destroyed meanwhile, that is the error. */
+  private async underway<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (this.destroyed) this.check();
+      this.storage.check();
+      throw error;
+    }
+  }
+
+  private async resultsOf(reading: Promise<ArrayBuffer[]>, failure: Promise<Error | undefined>): Promise<Results<Name>> {
+    const [read, error] = await Promise.allSettled([reading, failure]);
+    return this.underway((async () => {
+      if (error.status === 'fulfilled' && error.value !== undefined) throw error.value;
+      if (read.status === 'rejected') throw read.reason;
+      return Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(read.value[index], type, length)])) as Results<Name>;
+    })());
+  }
+
+  /** What to write to each input. @throws ShapeError where the feeds do not fit */
+  private valuesOf(feeds: Feeds, copy = false): ReadonlyMap<string, GPUAllowSharedBufferSource & ArrayBufferView> {
+    const values = new Map<string, ArrayBufferView<ArrayBuffer>>();
+    for (const [name, { tensor }] of this.inputs) {
+      const given = feeds[name];
+      const refuse = (why: string): never => {
+        throw new ShapeError(`input ${describe(tensor)} ${why}`);
+      };
+      if (given === undefined) throw new ShapeError(`no value was given for input ${describe(tensor)}`);
+      values.set(name, hostValues(given, tensor.type === 'u32' ? 'u32' : 'f32', tensor.length, refuse, copy));
     }
     for (const name of Object.keys(feeds)) {
       if (!this.inputs.has(name)) throw new ShapeError(`the program has no input called ${name}; its inputs are ${[...this.inputs.keys()].join(', ')}`);
     }
+    return values;
+  }
+
+  /** Writes the inputs, but for those that are staged. */
+  private write(values: ReturnType<Program['valuesOf']>, staged: readonly string[] = []): void {
+    for (const [name, { buffer }] of this.inputs) {
+      if (!staged.includes(name)) this.device.gpu.queue.writeBuffer(buffer, 0, values.get(name) as ArrayBufferView<ArrayBuffer>);
+    }
+  }
+
+  private record(encoder: GPUCommandEncoder, [first, last]: readonly [number, number]): void {
+    const pass = encoder.beginComputePass();
+    this.sequence.record(pass, first, last);
+    pass.end();
   }
 }
 
@@ -300,10 +363,4 @@ const largestBuffer = ({ limits }: GPUDevice): number => Math.floor(limits.maxBu
 /** Results as the host has them: 16-bit floats widened, integers as the bits of floats. */
 function floatsOf(bytes: ArrayBuffer, type: ElementType, length: number): Float32Array {
   return type === 'f16' ? widen(new Uint16Array(bytes, 0, length), float16ToFloat32Bits) : new Float32Array(bytes);
-}
-
-function padded(bytes: Uint8Array): Uint8Array {
-  const result = new Uint8Array(Math.ceil(bytes.length / BYTES) * BYTES);
-  result.set(bytes);
-  return result;
 }

@@ -1,4 +1,6 @@
 import type { Device } from '../gpu/device.ts';
+import { DisposedError } from '../gpu/errors.ts';
+import { hostValues, type HostValues } from '../gpu/host-values.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import type { Chooser } from './choices.ts';
 import type { Store } from './store.ts';
@@ -15,21 +17,29 @@ export class Storage {
   /** Chooses the variants of the programs over this storage; without one, kernels run as they prefer. */
   readonly chooser: Chooser | undefined;
   private readonly buffers = new Map<Store, GPUBuffer>();
+  private destroyed = false;
 
   constructor(device: Device, chooser?: Chooser) {
     this.device = device;
     this.chooser = chooser;
   }
 
-  /** The buffer of a store; made at its first use, when it holds what is constant of its initial values, and zeros. */
+  /**
+   * The buffer of a store; made at its first use, when it holds what is constant of its initial values, and zeros.
+   * @throws DisposedError after `destroy`
+   * @throws LimitError where the adapter has no buffer as large as the store
+   */
   buffer(store: Store): GPUBuffer {
+    this.check();
     let buffer = this.buffers.get(store);
     if (buffer === undefined) {
-      buffer = this.device.createBuffer({
-        label: store.name,
-        size: storeBytes(store),
-        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+      const made = this.device.noted(() => this.device.createBuffer({ label: store.name, size: storeBytes(store), usage }), () => {
+        // There was no memory for it; another attempt makes another one.
+        this.buffers.delete(store);
+        this.device.freeBuffer(made);
       });
+      buffer = made;
       this.buffers.set(store, buffer);
       for (const { tensor, initial } of store.entries.values()) {
         if (initial.kind === 'constant' && initial.value !== 0) this.write(tensor, new Float32Array(tensor.length).fill(initial.value));
@@ -45,20 +55,38 @@ export class Storage {
     return sum;
   }
 
-  /** Writes a stored tensor's values, in the order of its shape. */
-  write(tensor: Tensor, values: Float32Array): void {
+  /**
+   * Writes a stored tensor's values, in the order of its shape. They are copied at the call.
+   * @throws ShapeError where there are more or fewer values than elements, or where they are no floats
+   * @throws DisposedError after `destroy`
+   */
+  write(tensor: Tensor, values: HostValues): void {
     const { store, offset } = stored(tensor);
-    if (values.length !== tensor.length) throw new ShapeError(`${describe(tensor)} was given ${values.length} values`);
-    this.device.gpu.queue.writeBuffer(this.buffer(store), BYTES * offset, values as Float32Array<ArrayBuffer>);
+    const words = hostValues(values, 'f32', tensor.length, (why) => {
+      throw new ShapeError(`${describe(tensor)} ${why}`);
+    });
+    const buffer = this.buffer(store);
+    this.device.noted(() => this.device.gpu.queue.writeBuffer(buffer, BYTES * offset, words));
   }
 
-  /** Reads a stored tensor. Slow, for checkpoints and tests. */
+  /** Reads a stored tensor. Slow, for checkpoints and tests. @throws DisposedError after `destroy` */
   async read(tensor: Tensor): Promise<Float32Array> {
     const { store, offset } = stored(tensor);
-    return new Float32Array(await readBuffer(this.device, this.buffer(store), BYTES * offset, BYTES * tensor.length));
+    const bytes = await readBuffer(this.device, this.buffer(store), BYTES * offset, BYTES * tensor.length).catch((error: unknown) => {
+      this.check();
+      throw error;
+    });
+    return new Float32Array(bytes);
   }
 
+  /** @internal @throws DisposedError after `destroy` */
+  check(): void {
+    if (this.destroyed) throw new DisposedError('the storage was destroyed, and its tensors with it. Read what is needed before `destroy`, or make another storage.');
+  }
+
+  /** Gives the buffers back. Nothing can be read, written or run on this storage afterwards; reads under way reject. */
   destroy(): void {
+    this.destroyed = true;
     for (const buffer of this.buffers.values()) this.device.freeBuffer(buffer);
     this.buffers.clear();
   }

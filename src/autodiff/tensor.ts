@@ -1,4 +1,5 @@
 import { storageBytes, type ElementType, type FloatType } from '../gpu/dispatch.ts';
+import { hostValues, typeOfValues, type HostValues } from '../gpu/host-values.ts';
 import type { Op } from './op.ts';
 import type { Store } from './store.ts';
 
@@ -9,7 +10,7 @@ export const elementCount = (shape: Shape): number => shape.reduce((product, siz
 /** Where a tensor's values come from: the caller of the program, the graph's author, a persistent store, or a node. */
 export type Origin =
   | { readonly kind: 'input' }
-  | { readonly kind: 'constant'; readonly values: Float32Array | Uint32Array }
+  | { readonly kind: 'constant'; readonly values: ArrayBufferView<ArrayBuffer> }
   | { readonly kind: 'stored'; readonly store: Store; readonly offset: number }
   | { readonly kind: 'node'; readonly node: Node };
 
@@ -62,11 +63,16 @@ export function input(name: string, shape: Shape, type: Exclude<ElementType, 'f1
   return new Tensor(shape, type, { kind: 'input' }, name);
 }
 
-/** A tensor whose values are part of the graph, such as a table or a list of indices. */
-export function constant(name: string, shape: Shape, values: Float32Array | Uint32Array): Tensor {
-  const tensor = new Tensor(shape, values instanceof Float32Array ? 'f32' : 'u32', { kind: 'constant', values }, name);
-  if (tensor.length !== values.length) throw new ShapeError(`constant ${describe(tensor)} was given ${values.length} values`);
-  return tensor;
+/**
+ * A tensor whose values are part of the graph, such as a table or a list of indices. The values are copied at the call.
+ * @param values u32 where they are an array of integers of 16 or 32 bits, otherwise f32
+ */
+export function constant(name: string, shape: Shape, values: Exclude<HostValues, Uint8Array | Uint8ClampedArray>): Tensor {
+  const type = typeOfValues(values);
+  const refuse = (why: string): never => {
+    throw new ShapeError(`constant ${name} [${shape.join(', ')}] ${why}`);
+  };
+  return new Tensor(shape, type, { kind: 'constant', values: hostValues(values, type, elementCount(shape), refuse, true) }, name);
 }
 
 /** The type of a tensor of floats. @throws ShapeError for integers */

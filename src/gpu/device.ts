@@ -1,6 +1,6 @@
 export type * from './names.ts';
 import type { AdapterTraits, MatrixProduct, MatrixUnits } from './dispatch.ts';
-import { AdapterError, DeviceLostError, LimitError, ValidationError } from './errors.ts';
+import { AdapterError, DeviceLostError, DisposedError, LimitError, ValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 
 const SOFTWARE_ADAPTERS = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
@@ -22,6 +22,9 @@ export type Wait = <Result>(work: Promise<Result>) => Promise<Result>;
 /**
  * A GPUDevice with what the engine needs around it: traits for the choice of kernels, the pipeline cache, and the first
  * error that arrived outside any call (validation, memory, loss), which the next call throws.
+ *
+ * Who owns it: `Device.open` makes the GPUDevice, and `dispose` destroys it. `new Device(gpu)` is a guest on a GPUDevice of
+ * somebody else: `dispose` gives back the guest's own buffers only, and the guest hears of no errors but those of its own calls.
  */
 export class Device {
   readonly gpu: GPUDevice;
@@ -32,9 +35,10 @@ export class Device {
   private readonly hostWait: Wait;
   private failure: Error | undefined;
   private readonly buffers = new Set<GPUBuffer>();
-  private readonly unlisten: () => void;
-  /** Whether the GPUDevice is this object's own, to be destroyed with it. */
-  private owned = false;
+  private noting: Promise<unknown> = Promise.resolve();
+  private disposed = false;
+  /** Destroys the GPUDevice, where it is this object's own. */
+  private destroyGpu: (() => void) | undefined;
 
   /** Wraps a device that was made elsewhere, such as one that a page already draws with; it stays its maker's. */
   constructor(gpu: GPUDevice, info: GPUAdapterInfo = gpu.adapterInfo, wait: Wait = (work) => work) {
@@ -52,11 +56,6 @@ export class Device {
       maxWorkgroupsPerDimension: gpu.limits.maxComputeWorkgroupsPerDimension,
     };
     this.pipelines = new PipelineCache(gpu, (work) => this.wait(work));
-    const heard = (event: GPUUncapturedErrorEvent): void => {
-      this.failure ??= new ValidationError(event.error.message);
-    };
-    gpu.addEventListener('uncapturederror', heard);
-    this.unlisten = () => gpu.removeEventListener('uncapturederror', heard as EventListener);
     void gpu.lost.then((info) => {
       this.failure = new DeviceLostError(info.reason ?? 'unknown', info.message);
     });
@@ -74,34 +73,51 @@ export class Device {
     }
     const requiredFeatures = USED_FEATURES.filter((feature) => adapter.features.has(feature));
     const device = new Device(await adapter.requestDevice({ requiredLimits, requiredFeatures }), adapter.info, wait);
-    device.owned = true;
+    const { gpu } = device;
+    const heard = (event: GPUUncapturedErrorEvent): void => {
+      device.failure ??= new ValidationError(event.error.message);
+    };
+    gpu.addEventListener('uncapturederror', heard);
+    device.destroyGpu = () => {
+      gpu.removeEventListener('uncapturederror', heard as EventListener);
+      gpu.destroy();
+    };
     return device;
   }
 
-  /** Throws the first failure that arrived since the last check; the loss of the device stays. */
+  /**
+   * Throws the first failure that arrived since the last check; the loss of the device stays.
+   * @throws DisposedError after `dispose`
+   */
   check(): void {
+    this.checkDisposed();
     const failure = this.failure;
     if (failure === undefined) return;
     if (!(failure instanceof DeviceLostError)) this.failure = undefined;
     throw failure;
   }
 
+  private checkDisposed(): void {
+    if (this.disposed) throw new DisposedError('the device was disposed of, and what was on it with it. Open another one.');
+  }
+
   /**
    * Whoever awaits the device's work does so through this. Where the device is lost meanwhile, that is the error, whatever the
    * implementation makes of it: Dawn hands out pipelines that are not valid, Chromium rejects with "Instance dropped" when its
    * GPU process ends, wgpu refuses a mapping and announces the loss a few turns later.
-   * @throws DeviceLostError, or what the work itself was rejected with
+   * @throws DeviceLostError, DisposedError, or what the work itself was rejected with
    */
   async wait<Result>(work: Promise<Result>): Promise<Result> {
     let result: Result;
     try {
       result = await this.hostWait(work);
     } catch (error) {
+      this.checkDisposed();
       await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, LOSS_ANNOUNCED_WITHIN))]);
       this.check();
       throw error;
     }
-    if (this.failure instanceof DeviceLostError) throw this.failure;
+    if (this.failure instanceof DeviceLostError) this.check();
     return result;
   }
 
@@ -110,24 +126,84 @@ export class Device {
     return this.failure;
   }
 
+  /**
+   * Makes GPU calls inside error scopes of their own: their errors are told apart from those of others who use the GPUDevice,
+   * whichever scopes these have open. Only what is called synchronously is inside.
+   * @returns what the calls gave; and a promise of their error, which the caller must look at
+   */
+  scoped<Result>(calls: () => Result): { readonly result: Result; readonly failure: Promise<Error | undefined> } {
+    const { gpu } = this;
+    gpu.pushErrorScope('validation');
+    gpu.pushErrorScope('out-of-memory');
+    const close = (): Promise<Error | undefined> => {
+      const failure = Promise.all([gpu.popErrorScope(), gpu.popErrorScope()]).then(([memory, invalid]) => {
+        if (memory !== null) return new LimitError(`the device is out of memory: ${memory.message}. Use a smaller batch, resolution or layer.`);
+        return invalid === null ? undefined : new ValidationError(invalid.message);
+      });
+      // Where the device is lost, that is told to who waits for its work.
+      failure.catch(() => undefined);
+      return failure;
+    };
+    try {
+      const result = calls();
+      return { result, failure: close() };
+    } catch (error) {
+      void close();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes GPU calls that end in a promise, and waits for it.
+   * @throws DeviceLostError, DisposedError, ValidationError or LimitError; otherwise what the promise rejects with
+   */
+  async awaited<Result>(calls: () => Promise<Result>): Promise<Result> {
+    const { result, failure } = this.scoped(calls);
+    // Both are awaited, so that neither rejects unheard; what was wrong with the calls says more than what came of it.
+    const [outcome, error] = await Promise.allSettled([this.wait(result), failure]);
+    if (error.status === 'fulfilled' && error.value !== undefined) throw error.value;
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  }
+
+  /** Makes GPU calls of which nobody awaits the outcome: their error is thrown by the next check, after `undo`. */
+  noted<Result>(calls: () => Result, undo?: () => void): Result {
+    const { result, failure } = this.scoped(calls);
+    this.noting = failure.then((error) => {
+      if (error === undefined) return;
+      this.failure ??= error;
+      undo?.();
+    }, () => undefined);
+    return result;
+  }
+
   /** Waits until all submitted work is done. */
   async idle(): Promise<void> {
-    await this.wait(this.gpu.queue.onSubmittedWorkDone());
+    this.checkDisposed();
+    await this.wait(Promise.all([this.gpu.queue.onSubmittedWorkDone(), this.noting]));
     this.check();
   }
 
   /**
    * A buffer that is given back with the device, or by `freeBuffer` before.
-   * @throws LimitError where the adapter has no buffers of that size
+   * @throws LimitError where the adapter has no buffers of that size, or no memory that can be mapped at once
+   * @throws DisposedError after `dispose`
    */
   createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
+    this.checkDisposed();
     const { maxBufferSize } = this.gpu.limits;
     if (descriptor.size > maxBufferSize) {
       throw new LimitError(`the buffer for ${descriptor.label ?? 'data'} has ${descriptor.size} bytes; this adapter's largest has ${maxBufferSize} (maxBufferSize). Use a smaller batch, resolution or layer, or split what it holds.`);
     }
-    const buffer = this.gpu.createBuffer(descriptor);
-    this.buffers.add(buffer);
-    return buffer;
+    try {
+      const buffer = this.gpu.createBuffer(descriptor);
+      this.buffers.add(buffer);
+      return buffer;
+    } catch (error) {
+      // What is mapped from the start is there at once, or not at all.
+      if (!(error instanceof RangeError)) throw error;
+      throw new LimitError(`the device has no room for ${descriptor.size} bytes of ${descriptor.label ?? 'data'}: ${error.message}`, { cause: error });
+    }
   }
 
   freeBuffer(buffer: GPUBuffer): void {
@@ -137,13 +213,15 @@ export class Device {
 
   /**
    * Gives everything back: all buffers of programs and storages, and the GPUDevice where `open` made it. One that was made
-   * elsewhere goes on living. Storages and programs of this device cannot be used any more; another Device may follow.
+   * elsewhere goes on living. Storages and programs of this device cannot be used any more, and runs under way reject with
+   * DisposedError; another Device may follow.
    */
   dispose(): void {
-    this.unlisten();
+    this.disposed = true;
     for (const buffer of this.buffers) buffer.destroy();
     this.buffers.clear();
-    if (this.owned) this.gpu.destroy();
+    this.destroyGpu?.();
+    this.destroyGpu = undefined;
   }
 }
 

@@ -23,6 +23,11 @@ export class ValidationError extends Error {
   override readonly name = 'ValidationError';
 }
 
+/** What was used has been given back before: a program or a storage by `destroy`, a device by `dispose`. */
+export class DisposedError extends Error {
+  override readonly name = 'DisposedError';
+}
+
 /** The device was lost; everything that was on it is gone. Open a new one and load the last checkpoint. */
 export class DeviceLostError extends Error {
   override readonly name = 'DeviceLostError';

@@ -27,7 +27,7 @@ export class PipelineCache {
     return pipeline;
   }
 
-  /** Compiles all that a list of dispatches needs; `onProgress` hears of each one that is ready. */
+  /** Compiles all that a list of dispatches needs; `onProgress` hears of each one that is ready. Rejects with what it throws. */
   async getAll(
     dispatches: readonly Dispatch[],
     onProgress?: (done: number, total: number) => void,
@@ -35,16 +35,17 @@ export class PipelineCache {
     const pending = dispatches.map((dispatch) => this.get(dispatch));
     const distinct = new Set(pending);
     let done = 0;
-    for (const pipeline of distinct) {
-      void pipeline.then(() => onProgress?.(++done, distinct.size), () => undefined);
-    }
-    return this.wait(Promise.all(pending));
+    // The listener is the caller's: what it throws is awaited with the rest, and rejects this call.
+    const told = [...distinct].map((pipeline) => pipeline.then(() => onProgress?.(++done, distinct.size)));
+    const [pipelines] = await this.wait(Promise.all([Promise.all(pending), ...told]));
+    return pipelines;
   }
 
   private async compile(label: string, source: string, entryPoint: string): Promise<GPUComputePipeline> {
     this.gpu.pushErrorScope('validation');
     const module = this.gpu.createShaderModule({ label, code: source });
     const moduleError = this.gpu.popErrorScope();
+    // Its failure comes with the promise, never to an error scope.
     const pipeline = this.gpu.createComputePipelineAsync({ label: `${label}:${entryPoint}`, layout: 'auto', compute: { module, entryPoint } });
     // Both are awaited together, so that neither rejection is left unhandled when the other comes first.
     const [scope, made] = await Promise.allSettled([moduleError, pipeline]);

@@ -29,26 +29,32 @@ export class Profiler {
     const times: bigint[] = [];
     for (let first = start; first < sequence.commands.length; first += SPANS_PER_SET) {
       const count = Math.min(SPANS_PER_SET, sequence.commands.length - first);
-      const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 * count });
       const size = 16 * count;
-      const resolved = gpu.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-      const staging = gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-      const encoder = gpu.createCommandEncoder();
-      for (let i = 0; i < count; i++) {
-        const pass = encoder.beginComputePass({
-          timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+      const made: { destroy(): undefined }[] = [];
+      try {
+        const staging = gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+        made.push(staging);
+        await this.device.awaited(() => {
+          const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 * count });
+          const resolved = gpu.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+          made.push(querySet, resolved);
+          const encoder = gpu.createCommandEncoder();
+          for (let i = 0; i < count; i++) {
+            const pass = encoder.beginComputePass({
+              timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+            });
+            sequence.record(pass, first + i, first + i + 1);
+            pass.end();
+          }
+          encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
+          encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+          gpu.queue.submit([encoder.finish()]);
+          return staging.mapAsync(GPUMapMode.READ);
         });
-        sequence.record(pass, first + i, first + i + 1);
-        pass.end();
+        for (const time of new BigInt64Array(staging.getMappedRange())) times.push(time);
+      } finally {
+        for (const object of made) object.destroy();
       }
-      encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
-      gpu.queue.submit([encoder.finish()]);
-      await this.device.wait(staging.mapAsync(GPUMapMode.READ));
-      times.push(...new BigInt64Array(staging.getMappedRange()));
-      querySet.destroy();
-      resolved.destroy();
-      staging.destroy();
     }
     this.device.check();
     const origin = times[0] ?? 0n;
@@ -66,11 +72,7 @@ export class Profiler {
     for (const [i, { label }] of sequence.commands.entries()) {
       if (i < start) continue;
       const begin = performance.now();
-      const encoder = this.device.gpu.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      sequence.record(pass, i, i + 1);
-      pass.end();
-      this.device.gpu.queue.submit([encoder.finish()]);
+      sequence.submit(i, i + 1);
       await this.device.idle();
       spans.push({ label, start: (begin - origin) * 1000, duration: (performance.now() - begin) * 1000 });
     }

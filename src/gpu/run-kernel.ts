@@ -41,9 +41,9 @@ export async function runKernel(
       } else if (operand.role === 'input' || operand.role === 'inout') {
         throw new RangeError(`${call.variant}: no value for ${name}`);
       }
-      const buffer = device.gpu.createBuffer({ label: name, size: words.byteLength, usage });
-      device.gpu.queue.writeBuffer(buffer, 0, words);
+      const buffer = device.noted(() => device.createBuffer({ label: name, size: words.byteLength, usage }));
       buffers.set(name, buffer);
+      device.noted(() => device.gpu.queue.writeBuffer(buffer, 0, words));
     }
     const range = (name: string): { buffer: GPUBuffer; offset: number; size: number } => {
       const buffer = buffers.get(name);
@@ -54,11 +54,7 @@ export async function runKernel(
       device,
       call.dispatches.map((dispatch) => ({ dispatch, ranges: dispatch.operands.map(range), label: call.variant })),
     );
-    const encoder = device.gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    sequence.record(pass);
-    pass.end();
-    device.gpu.queue.submit([encoder.finish()]);
+    sequence.submit();
 
     const results: Record<string, Float32Array | Uint32Array> = {};
     for (const [name, operand] of Object.entries(call.operands)) {
@@ -74,7 +70,7 @@ export async function runKernel(
     return results;
   } finally {
     sequence?.destroy();
-    for (const buffer of buffers.values()) buffer.destroy();
+    for (const buffer of buffers.values()) device.freeBuffer(buffer);
   }
 }
 
@@ -84,25 +80,23 @@ const STAGING_BYTES = 2 ** 24;
 const wordsOf = ({ type, length }: { readonly type: ElementType; readonly length: number }): number => storageBytes(type, length) / 4;
 
 /** Copies (a part of) a buffer to the host. Slow: for tests and checkpoints, never inside a step. */
-export function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
-  return device.wait(copyToHost(device.gpu, buffer, offset, size));
-}
-
-async function copyToHost(gpu: GPUDevice, buffer: GPUBuffer, offset: number, size: number): Promise<ArrayBuffer> {
+export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
   const result = new Uint8Array(size);
-  const staging = gpu.createBuffer({ label: 'read-back', size: Math.min(size, STAGING_BYTES), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  const staging = device.noted(() => device.createBuffer({ label: 'values to read', size: Math.min(size, STAGING_BYTES), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }));
   try {
     for (let done = 0; done < size; done += staging.size) {
       const part = Math.min(staging.size, size - done);
-      const encoder = gpu.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, offset + done, staging, 0, part);
-      gpu.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ, 0, part);
+      await device.awaited(() => {
+        const encoder = device.gpu.createCommandEncoder();
+        encoder.copyBufferToBuffer(buffer, offset + done, staging, 0, part);
+        device.gpu.queue.submit([encoder.finish()]);
+        return staging.mapAsync(GPUMapMode.READ, 0, part);
+      });
       result.set(new Uint8Array(staging.getMappedRange(0, part)), done);
       staging.unmap();
     }
     return result.buffer;
   } finally {
-    staging.destroy();
+    device.freeBuffer(staging);
   }
 }

@@ -52,11 +52,12 @@ export class Sequence {
     if (size > 0) {
       const words = new DataView(new ArrayBuffer(size));
       list.forEach(({ dispatch }, index) => writeWords(words, offsets[index], dispatch.parameters ?? []));
-      uniforms = device.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-      device.gpu.queue.writeBuffer(uniforms, 0, words.buffer);
+      const buffer = device.noted(() => device.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST }));
+      uniforms = buffer;
+      device.noted(() => device.gpu.queue.writeBuffer(buffer, 0, words.buffer));
     }
 
-    const commands = list.map(({ dispatch, ranges, label }, index): Command => {
+    const bind = (): Command[] => list.map(({ dispatch, ranges, label }, index): Command => {
       const entries: GPUBindGroupEntry[] = [];
       const bytes = uniformBytes(dispatch);
       if (bytes > 0 && uniforms !== undefined) {
@@ -66,7 +67,12 @@ export class Sequence {
       const bindings = device.gpu.createBindGroup({ label, layout: pipelines[index].getBindGroupLayout(0), entries });
       return { pipeline: pipelines[index], bindings, workgroups: dispatch.workgroups, label };
     });
-    return new Sequence(device, commands, uniforms);
+    const { result, failure } = device.scoped(bind);
+    const sequence = new Sequence(device, result, uniforms);
+    const error = await device.wait(failure).catch((reason: unknown) => reason);
+    if (error === undefined) return sequence;
+    sequence.destroy();
+    throw error;
   }
 
   /** Records commands [first, last) into an open pass. */
@@ -77,6 +83,18 @@ export class Sequence {
       pass.setBindGroup(0, bindings);
       pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
     }
+  }
+
+  /** Submits commands [first, last) as a pass of their own; an error is thrown by the device's next check. */
+  submit(first = 0, last = this.commands.length): void {
+    const { gpu } = this.device;
+    this.device.noted(() => {
+      const encoder = gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      this.record(pass, first, last);
+      pass.end();
+      gpu.queue.submit([encoder.finish()]);
+    });
   }
 
   destroy(): void {

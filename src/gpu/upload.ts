@@ -56,6 +56,10 @@ export class UploadRing {
   record(encoder: GPUCommandEncoder, values: readonly ArrayBufferView[]): Slot | undefined {
     const slot = this.slots.at(this.next);
     if (slot === undefined) return undefined;
+    // Nothing between here and `unmap` may fail, or the slot stays mapped: values of more bytes than their part would.
+    values.forEach(({ byteLength }, index) => {
+      if (byteLength > this.parts[index].size) throw new RangeError(`${byteLength} bytes for a part of ${this.parts[index].size}`);
+    });
     const room = new Uint8Array(slot.buffer.getMappedRange());
     let offset = 0;
     for (const [index, { buffer, size }] of this.parts.entries()) {

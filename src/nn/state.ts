@@ -1,7 +1,8 @@
 import { initializeStore } from '../autodiff/initialize.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import type { Store } from '../autodiff/store.ts';
-import type { Shape } from '../autodiff/tensor.ts';
+import { elementCount, type Shape } from '../autodiff/tensor.ts';
+import { hostValues } from '../gpu/host-values.ts';
 import { toDevice, toFile, type Layout, type Network } from './layers.ts';
 import { BoundedError } from '../formats/untrusted.ts';
 
@@ -62,12 +63,20 @@ export function storeMismatch(store: Store, layouts: ReadonlyMap<string, Layout>
 /** Names of the tensors that hold a NaN or an infinity. */
 export const nonFiniteTensors = (state: State): string[] => [...state].filter(([, { values }]) => !values.every(Number.isFinite)).map(([name]) => name);
 
-/** Writes tensors in file layout into a store. The state must hold every tensor of the store; others are ignored. */
+/**
+ * Writes tensors in file layout into a store, those of the store that the state has in their shape. Values are copied at the call.
+ * @throws StateMismatchError where a tensor has other values than its shape says
+ */
 export function writeStore(store: Store, layouts: ReadonlyMap<string, Layout>, storage: Storage, state: State): void {
   for (const [name, { tensor }] of store.entries) {
     const layout = layouts.get(name) ?? { kind: 'vector', fileShape: tensor.shape };
     const found = state.get(name);
-    if (found !== undefined && sameShape(found.shape, layout.fileShape)) storage.write(tensor, toDevice(layout, found.values));
+    if (found !== undefined && sameShape(found.shape, layout.fileShape)) {
+      const refuse = (why: string): never => {
+        throw new StateMismatchError(`${name} [${found.shape.join(', ')}] ${why}`);
+      };
+      storage.write(tensor, toDevice(layout, hostValues(found.values, 'f32', elementCount(found.shape), refuse) as Float32Array));
+    }
   }
 }
 

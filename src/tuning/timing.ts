@@ -48,11 +48,13 @@ export async function timeCalls(device: Device, question: Question, calls: reado
     for (const call of calls) sequences.push(await Sequence.prepare(device, dispatchesOfRun(question, call).map((dispatch) => ({ dispatch, label: call.variant, ranges: dispatch.operands.map(bench.range) }))));
     const time = async (sequence: Sequence, runs: number): Promise<number> => {
       const start = clock();
-      const encoder = device.gpu.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      for (let run = 0; run < runs; run++) sequence.record(pass);
-      pass.end();
-      device.gpu.queue.submit([encoder.finish()]);
+      device.noted(() => {
+        const encoder = device.gpu.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        for (let run = 0; run < runs; run++) sequence.record(pass);
+        pass.end();
+        device.gpu.queue.submit([encoder.finish()]);
+      });
       await device.idle();
       return clock() - start;
     };
@@ -132,14 +134,13 @@ class KernelBuffers {
     for (const call of calls) {
       for (const [name, operand] of Object.entries(call.operands)) if (operand.length > (operands.get(name)?.length ?? 0)) operands.set(name, operand);
     }
-    device.gpu.pushErrorScope('out-of-memory');
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-    const buffers = new Map([...operands].map(([name, { type, length }]) => [name, device.gpu.createBuffer({ label: name, size: wholeWords(elementBytes(type) * length), usage })]));
-    const outOfMemory = await device.wait(device.gpu.popErrorScope());
+    const { result: buffers, failure } = device.scoped(() => new Map([...operands].map(([name, { type, length }]) => [name, device.gpu.createBuffer({ label: name, size: wholeWords(elementBytes(type) * length), usage })])));
     const result = new KernelBuffers(buffers);
-    if (outOfMemory !== null) {
+    const noRoom = await device.wait(failure);
+    if (noRoom !== undefined) {
       result.destroy();
-      throw new RangeError(`no room on the device for a measurement: ${outOfMemory.message}`);
+      throw new RangeError(`no room on the device for a measurement: ${noRoom.message}`);
     }
     const random = new RandomStream(0, 0);
     const pattern = Float64Array.from({ length: PATTERN }, () => 2 * random.uniform() - 1);
@@ -150,7 +151,7 @@ class KernelBuffers {
       const buffer = buffers.get(name) as GPUBuffer;
       const values = inputs[name] ?? pattern.subarray(0, length);
       const bytes = encode(values, type);
-      for (let offset = 0; offset < buffer.size; offset += bytes.length) device.gpu.queue.writeBuffer(buffer, offset, bytes, 0, Math.min(bytes.length, buffer.size - offset));
+      for (let offset = 0; offset < buffer.size; offset += bytes.length) device.noted(() => device.gpu.queue.writeBuffer(buffer, offset, bytes, 0, Math.min(bytes.length, buffer.size - offset)));
     }
     return result;
   }

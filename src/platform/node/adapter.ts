@@ -29,40 +29,65 @@ const HALVES_ON_NVIDIA = 'vulkan_enable_f16_on_nvidia';
  */
 const ZEROS_BY_LOOP = 'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension';
 
-/** Dawn's instance. It must stay referenced while any of its objects is in use, and be let go of for Node to exit. */
-let instance: GPU | undefined;
+/** Dawn's instance, with the requests and devices that use it. Collected while one of its objects is in use, it takes the process along. */
+interface Instance {
+  readonly gpu: GPU;
+  users: number;
+}
 
-async function gpuInstance(): Promise<GPU> {
+/** The instance for those who come next. */
+let current: Instance | undefined;
+/** Those in use, which keeps them referenced, whether or not they are the current one. */
+const inUse = new Set<Instance>();
+
+/** Uses an instance; `release` says when it is used no longer. */
+async function acquire(): Promise<Instance> {
   // Not at import: a program that only renders pages on a server may have neither the package nor a driver.
   const { create, globals } = await import('webgpu').catch((cause: unknown) => {
     throw new AdapterError(`WebGPU in Node comes from the npm package webgpu, which cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}. Run \`npm install webgpu\`.`, { cause });
   });
-  if (instance === undefined) {
+  if (current === undefined) {
     Object.assign(globalThis, globals);
-    instance = create(process.env.SKETCHGRAD_ROBUST === undefined ? [`enable-dawn-features=${UNCLAMPED},${EXPERIMENTAL},${HALVES_ON_NVIDIA}`, ZEROS_BY_LOOP] : [ZEROS_BY_LOOP]);
+    current = { users: 0, gpu: create(process.env.SKETCHGRAD_ROBUST === undefined ? [`enable-dawn-features=${UNCLAMPED},${EXPERIMENTAL},${HALVES_ON_NVIDIA}`, ZEROS_BY_LOOP] : [ZEROS_BY_LOOP]) };
   }
-  return instance;
+  current.users++;
+  inUse.add(current);
+  return current;
 }
 
-async function findAdapter(): Promise<GPUAdapter | null> {
-  const gpu = await gpuInstance();
-  const adapter = await quietly(() => gpu.requestAdapter({ powerPreference: 'high-performance' }));
-  return adapter === null || /null/i.test(adapter.info.device) ? null : adapter;
+function release(instance: Instance): void {
+  if (--instance.users === 0) inUse.delete(instance);
+}
+
+/** Does something with the adapter that this process sees, whose instance stays meanwhile. */
+async function withAdapter<Result>(use: (adapter: GPUAdapter | null, instance: Instance) => Result): Promise<Awaited<Result>> {
+  const instance = await acquire();
+  try {
+    const adapter = await quietly(() => instance.gpu.requestAdapter({ powerPreference: 'high-performance' }));
+    return await use(adapter === null || /null/i.test(adapter.info.device) ? null : adapter, instance);
+  } finally {
+    release(instance);
+  }
 }
 
 /** Opens the adapter that this process sees. Call `ensureAdapter` first where SwiftShader may be needed. */
-export async function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
-  const adapter = await findAdapter();
-  if (adapter === null) throw new AdapterError(noAdapterMessage());
-  if (choice === 'gpu' && isSoftware(adapter.info)) {
-    throw new AdapterError(`--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`);
-  }
-  return Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
+export function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
+  return withAdapter(async (adapter, instance) => {
+    if (adapter === null) throw new AdapterError(noAdapterMessage());
+    if (choice === 'gpu' && isSoftware(adapter.info)) {
+      throw new AdapterError(`--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`);
+    }
+    const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
+    instance.users++;
+    // It is lost when it is disposed of, at the latest.
+    void device.gpu.lost.then(() => release(instance));
+    return device;
+  });
 }
 
-/** Lets go of Dawn, so that the process can end. No device of it may be in use any more. */
+/** Lets go of Dawn as far as nobody uses it: devices that are open keep theirs, and so do requests under way. */
 export function releaseGpu(): void {
-  instance = undefined;
+  current = undefined;
 }
 
 /**
@@ -80,9 +105,9 @@ export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<voi
   selectDriver(variables);
   // An instance knows only the drivers of the time when it was first asked for an adapter.
   releaseGpu();
-  const adapter = await findAdapter();
+  const found = await withAdapter((adapter) => adapter !== null && isFrom(adapter.info, variables.VK_DRIVER_FILES));
   releaseGpu();
-  if (adapter !== null && isFrom(adapter.info, variables.VK_DRIVER_FILES)) return;
+  if (found) return;
   for (const [name, value] of Object.entries(before)) {
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
@@ -125,10 +150,6 @@ function isFrom(info: GPUAdapterInfo, driverFile: string): boolean {
 export async function adapterEnvironment(choice: AdapterChoice): Promise<Record<string, string> | null> {
   if (choice === 'swiftshader') return swiftShaderEnvironment();
   if (choice === 'lavapipe') return lavapipeEnvironment();
-  const inUse = instance !== undefined;
-  const adapter = await findAdapter();
-  // An instance that somebody's device hangs on must stay: collected, it takes the process with it.
-  if (!inUse) releaseGpu();
-  if (adapter !== null) return null;
+  if (await withAdapter((adapter) => adapter !== null)) return null;
   return choice === 'auto' ? swiftShaderEnvironment() : null;
 }
