@@ -20,7 +20,7 @@ import { openData } from './data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from './demo-recipe.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { mapTask } from './embedding-map.ts';
-import { readModelFile } from './model-file.ts';
+import { readModelFile, requireWidth } from './model-file.ts';
 import { integer, optionName, resolveOptions, text, toggle, type OptionValues } from './options.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
 import { renderReport, type ReportChart, type ReportEvaluation, type ReportFact } from './report.ts';
@@ -60,6 +60,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   const recipe = resolveOptions(TRAIN_OPTIONS, { seed: options.seed, steps: options.steps, deterministic: options.deterministic }, options.full ? FULL_RECIPE : DEMO_RECIPE);
   const weights = options.weights ?? (options.full ? undefined : fileURLToPath(packageFile(DEMO_START)));
   const start = weights === undefined ? undefined : { file: await readModelFile(weights, '--weights'), name: weights };
+  if (start !== undefined) requireWidth(start.file, start.name, recipe.width);
   const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), { keep: 1, fresh: true });
 
   const dataset = await openData({ ...recipe, imageSize: recipe.size });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeInputConvention, InputConventionError, parseInputConvention, type InputConvention } from '../nn/pixels.ts';
-import { nonFiniteTensors } from '../nn/state.ts';
+import { nonFiniteTensors, type State } from '../nn/state.ts';
 import { isJsonObject } from '../formats/untrusted.ts';
 import { parseModel, type ModelFile } from '../training/checkpoint.ts';
 import { pixelsIn } from '../training/model.ts';
@@ -48,12 +48,36 @@ export function parseInputOption(input: string): InputConvention {
   }
 }
 
-/** What weights say of the network that they are for, as options of a training. */
-export function optionsOfWeights({ about }: ModelFile, fileName: string): Record<string, unknown> {
+/**
+ * What weights say of the network that they are for, as options of a training. The width is that of the first convolution where the
+ * description has none.
+ */
+export function optionsOfWeights({ about, state }: ModelFile, fileName: string): Record<string, unknown> {
   const network = typeof about.network === 'object' && about.network !== null ? (about.network as Readonly<Record<string, unknown>>) : {};
   const pixels = pixelsIn(about, fileName);
-  const { width, stride, batchNormEpsilon, embedding } = network;
+  const { width = widthOf(state), stride, batchNormEpsilon, embedding } = network;
   return { width, stride, batchNormEpsilon, embedding, input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }) };
+}
+
+/** ResNet50 begins with 64 channels. */
+const STEM_CHANNELS = 64;
+
+/** The width of a network by its first convolution; undefined where there is none. */
+export function widthOf(state: State): number | undefined {
+  const channels = state.get('conv1.weight')?.shape[0];
+  return channels === undefined ? undefined : channels / STEM_CHANNELS;
+}
+
+/**
+ * Before any picture is read, since all tensors of another width would be listed as mismatches after it.
+ * @throws OptionError where the weights are of another width than the training
+ */
+export function requireWidth({ state }: ModelFile, fileName: string, width: number, flag = '--weights'): void {
+  const found = widthOf(state);
+  if (found === undefined || found === width) return;
+  throw new OptionError(flag === '--weights'
+    ? `--width ${width}: ${fileName} holds a network of width ${found}; give --width ${found}, or leave --width out`
+    : `${flag}: ${fileName} holds a network of width ${found}, and the training's is of width ${width}; give ${flag} a network of width ${width}, or --width ${found}`);
 }
 
 /**

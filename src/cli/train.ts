@@ -16,7 +16,7 @@ import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
-import { optionsOfWeights, parseInputOption, readGivenFile, readModelFile, readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
+import { optionsOfWeights, parseInputOption, readGivenFile, readModelFile, readWeightsFile, requireWidth, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
@@ -164,10 +164,11 @@ export const trainCommand = defineCommand({
 });
 
 /** The teacher of its own that was given; a resumed run with an online teacher needs that of its starting weights again. */
-export async function readTeacher({ teacher, teacherMode, weights, ...given }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'weightsPrefix' | 'input'>, resumed = false): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
+export async function readTeacher({ teacher, teacherMode, weights, width, ...given }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'width' | 'weightsPrefix' | 'input'>, resumed = false): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
   const name = teacher ?? (resumed && teacherMode === 'online' ? weights : undefined);
   if (name === undefined) return undefined;
   const { file } = await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given);
+  if (teacher !== undefined) requireWidth(file, name, width, '--teacher');
   return { file: asTeacher(file), name };
 }
 
@@ -179,8 +180,9 @@ export async function readStart(given: Readonly<Record<string, unknown>>): Promi
   return given.weights === undefined ? undefined : readWeightsFile(given.weights as string, '--weights', given);
 }
 
-/** What starting weights say of the network that they are for, as options that a flag overrules. */
-export function saidBy({ file }: StartingWeights, { weights }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** What starting weights say of the network that they are for, as options that a flag overrules; the width of the network cannot be overruled. */
+export function saidBy({ file }: StartingWeights, { weights, width }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  if (width !== undefined) requireWidth(file, weights as string, width as number);
   return checkedOptions(optionsOfWeights(file, weights as string), weights as string);
 }
 

@@ -96,7 +96,8 @@ test('train: what cannot be done is said', async () => {
   await refused(/model.safetensors holds a model for use/, '--resume', at('unbroken', 'model.safetensors'));
   await refused(/nothing[/\\]sketch cannot be read .* must hold sketch\/<class>\/ and photo\/<class>\//s, '--data', at('nothing'), '--out', at('new'));
   await refused(/the unseen classes of the emoji are fixed/, '--unseen', '0.3', '--out', at('new'));
-  await refused(/conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/, ...tiny.options, '--width', '0.5', '--weights', at('unbroken', 'model.safetensors'), '--out', at('new'));
+  await refused(/^sketchgrad: --width 0\.5: .*model\.safetensors holds a network of width 0\.25; give --width 0\.25, or leave --width out\n$/, ...tiny.options, '--width', '0.5', '--weights', at('unbroken', 'model.safetensors'), '--data', at('nothing'), '--out', at('new'));
+  await refused(/^sketchgrad: --teacher: .*model\.safetensors holds a network of width 0\.25, and the training's is of width 0\.5; .*\n$/, ...tiny.options, '--width', '0.5', '--teacher', at('unbroken', 'model.safetensors'), '--data', at('nothing'), '--out', at('new'));
   await refused(/needs as many seen classes, and there are 4/, ...tiny.options, '--classes-per-batch', '12', '--out', at('new'));
 });
 

@@ -79,7 +79,7 @@ test('train: what cannot be loaded is said', async () => {
     assert.is(code, 1);
     assert.match(stderr, message);
   };
-  await refused(/conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/, '--weights', CHECKPOINT, '--width', '0.5');
+  await refused(/^sketchgrad: --width 0\.5: .*checkpoint\.pth holds a network of width 0\.25; give --width 0\.25, or leave --width out\n$/, '--weights', CHECKPOINT, '--width', '0.5', '--data', at('nothing'));
   await refused(/--input: the input convention "photos" names neither RGB nor BGR/, '--weights', CHECKPOINT, '--input', 'photos');
   await refused(/nothing of a ResNet50 under the prefix "model."/, '--weights', CHECKPOINT, '--weights-prefix', 'model.');
   await refused(/is a model of sketchgrad's, which says itself how it is fed/, '--weights', at('run', 'model.safetensors'), '--input', 'caffe');
