@@ -1,5 +1,6 @@
-// What a page loads: esbuild without configuration over the package, as it lies in a folder's node_modules or is named by its own
-// package.json. An import of a Node module would be an error.
+// What a page loads: esbuild over the package, as it is found in a folder's node_modules or named by its own package.json. Code that the
+// package imports on demand (recomputation for memory budgets, the profiler) is split off, as bundlers do, and not counted. An import of a
+// Node module would be an error.
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -59,13 +60,25 @@ export interface Bundle {
 
 /** @param folder from which the package is found */
 export async function bundle({ source }: Page, folder: string): Promise<Bundle> {
-  const { outputFiles: [{ contents, text }], metafile } = await build({
+  const { outputFiles, metafile: { outputs } } = await build({
     stdin: { contents: source, resolveDir: folder },
-    bundle: true, minify: true, format: 'esm', platform: 'browser', write: false, metafile: true, absWorkingDir: folder,
+    bundle: true, minify: true, splitting: true, outdir: 'out', format: 'esm', platform: 'browser', write: false, metafile: true, absWorkingDir: folder,
   });
-  const [{ inputs }] = Object.values(metafile.outputs);
-  const modules = Object.entries(inputs).map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const).filter(([, bytes]) => bytes > 0);
-  return { code: text, bytes: contents.length, gzippedBytes: gzipSync(contents, { level: 9 }).length, modules: modules.sort(([, a], [, b]) => b - a) };
+  const loaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const { path, kind } of outputs[file].imports) if (kind === 'import-statement') load(path);
+  };
+  load(Object.keys(outputs).find((file) => outputs[file].entryPoint !== undefined) ?? '');
+  const files = outputFiles.filter(({ path }) => [...loaded].some((file) => path.endsWith(`/${file}`)));
+  const modules = [...loaded].flatMap((file) => Object.entries(outputs[file].inputs)).map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const).filter(([, bytes]) => bytes > 0);
+  return {
+    code: files.map(({ text }) => text).join(''),
+    bytes: files.reduce((sum, { contents }) => sum + contents.length, 0),
+    gzippedBytes: files.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0),
+    modules: modules.sort(([, a], [, b]) => b - a),
+  };
 }
 
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;

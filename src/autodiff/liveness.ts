@@ -1,6 +1,6 @@
 import { storageBytes } from '../gpu/dispatch.ts';
 import type { Lifetime } from './arena.ts';
-import type { PlannedCall } from './plan.ts';
+import type { PlannedCall } from './planning.ts';
 import type { Tensor } from './tensor.ts';
 
 /** A kernel call in its turn, its operands not yet placed. */

@@ -1,6 +1,6 @@
 import { slotBytes } from '../gpu/readback.ts';
 import { uniformLayout } from '../gpu/sequence.ts';
-import { plan, type Plan, type PlanOptions } from './plan.ts';
+import { planGraph, type Plan, type PlanOptions } from './planning.ts';
 import { storeBytes } from './storage.ts';
 import type { Store } from './store.ts';
 import type { Tensor } from './tensor.ts';
@@ -75,13 +75,14 @@ export interface BudgetOptions {
  * The plan as it is where it fits into the budget, and otherwise the cheapest recomputation that does.
  * @throws MemoryBudgetError that names the least budget
  */
-export function planWithin(options: PlanOptions, { memoryBudget = Infinity, uniformAlignment, beside = [], inTurn = [] }: BudgetOptions): Plan {
-  const whole = plan(options);
+export async function planWithin(options: PlanOptions, { memoryBudget = Infinity, uniformAlignment, beside = [], inTurn = [] }: BudgetOptions): Promise<Plan> {
+  const whole = planGraph(options);
   const { total, uniforms } = deviceMemory([[whole, ...inTurn], ...beside], uniformAlignment);
   if (total <= memoryBudget) return whole;
   // Whatever is recomputed, it needs no more uniform blocks than there are.
   const fixed = total - largestArena([whole, ...inTurn]) + uniforms;
-  const within = plan({ ...options, arenaBudget: Math.max(0, memoryBudget - fixed) });
+  const { recompute } = await import('./recompute.ts');
+  const within = planGraph({ ...options, arenaBudget: Math.max(0, memoryBudget - fixed) }, recompute);
   const least = fixed + largestArena([within, ...inTurn]);
   if (least > memoryBudget) throw new MemoryBudgetError(memoryBudget, Math.min(total, least));
   return within;

@@ -3,14 +3,14 @@ import type { ElementType } from '../gpu/dispatch.ts';
 import { DisposedError, LimitError } from '../gpu/errors.ts';
 import type { Device } from '../gpu/device.ts';
 import { hostValues, type HostValues } from '../gpu/host-values.ts';
-import { Profiler, type Span } from '../gpu/profiler.ts';
+import type { Span } from '../gpu/profiler.ts';
 import { ReadbackRing } from '../gpu/readback.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
 import { UploadRing } from '../gpu/upload.ts';
 import { checkOptions } from './attributes.ts';
 import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
-import { choicesFor, type Place, type Plan } from './plan.ts';
+import { choicesFor, type Place, type Plan } from './planning.ts';
 import type { Storage } from './storage.ts';
 import { submissionsOf } from './submissions.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
@@ -254,7 +254,11 @@ export class Program<Name extends string = string> {
   /** Runs once with every dispatch timed by the device's clock (host time where it has none). For profiles, not for speed. */
   async profile(feeds: Feeds): Promise<readonly Span[]> {
     this.check();
-    this.device.noted(() => this.write(this.valuesOf(feeds)));
+    const values = this.valuesOf(feeds, true);
+    // Loaded by those who profile.
+    const { Profiler } = await import('../gpu/profiler.ts');
+    this.check();
+    this.device.noted(() => this.write(values));
     return this.underway(new Profiler(this.device).run(this.sequence, this.frozenCommands));
   }
 

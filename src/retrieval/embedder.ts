@@ -1,4 +1,4 @@
-import type { Plan } from '../autodiff/plan.ts';
+import type { Plan } from '../autodiff/planning.ts';
 import { planProgram, Program } from '../autodiff/program.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';

@@ -1,5 +1,5 @@
 import type { Chooser } from '../autodiff/choices.ts';
-import type { Plan } from '../autodiff/plan.ts';
+import type { Plan } from '../autodiff/planning.ts';
 import { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';

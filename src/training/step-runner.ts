@@ -1,6 +1,6 @@
 import { deviceMemory, MemoryBudgetError, type ArenaUsers, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
 import { planProgram, Program, type ProgramOptions, type Results } from '../autodiff/program.ts';
-import type { Plan } from '../autodiff/plan.ts';
+import type { Plan } from '../autodiff/planning.ts';
 import { work } from '../autodiff/schedule-model.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
