@@ -79,7 +79,7 @@ export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): reado
 const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4 });
 
 /** What convolution_tiled.wgsl is composed with. */
-export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [shaders.convolution_axis, sumsOfRows(rowsEach, columnsEach / 4, ['storeRow', 'countRow'])];
+export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [shaders.convolution_axis, sumsOfRows(rowsEach, columnsEach / 4, ['storeRow', 'addRow', 'countRow'])];
 
 /** What bringing a step into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded by a vector. */
 function staging(tile: Tile, pointwise: boolean, forward: boolean): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> {

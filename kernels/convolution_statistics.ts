@@ -1,6 +1,6 @@
 import { ceilDivide, type AdapterTraits, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { combineDispatch, expectedStatistics, partialsLength, partsStatisticsDispatches, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
+import { combineDispatch, expectedStatistics, partialsLength, partialsOf, partsStatisticsDispatches, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
 import { convolution, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './convolution.ts';
 import type { Cost, Expected, Kernel, KernelCall, Operand } from './kernel.ts';
 import { blockStyles } from './row-blocks.ts';
@@ -83,7 +83,7 @@ function fusedWinograd(call: KernelCall, problem: ConvolutionStatisticsProblem, 
   return {
     ...call,
     variant: `${call.variant} with statistics`,
-    operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: 2 * blocks.blocks * matrix.channels } },
+    operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsOf(blocks.blocks, matrix.channels) } },
     dispatches: [...dispatches, combineDispatch(style, matrix, blocks)],
     again: againFor(dispatches.length, convolution.cost(problem)),
     ...(errorBound && { errorBound: inheritedBound(errorBound, problem) }),
@@ -106,7 +106,7 @@ function fusedTiles({ variant, product, dispatches, operands }: KernelCall, prob
   const { x, w, y } = operands;
   return {
     variant: `${variant} with statistics`,
-    operands: { x, w, y, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: 2 * blocks * matrix.channels } },
+    operands: { x, w, y, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsOf(blocks, matrix.channels) } },
     dispatches: [
       { ...multiply, entryPoint: 'with_statistics', operands: ['x', 'w', 'y', 'partials'], slices: undefined },
       combineDispatch(blockStyles(traits)[0], matrix, { blocks, rowsPerBlock: rows }),

@@ -13,7 +13,7 @@ const sum = (row: number, column: number): string => `sum${row}_${column}`;
 const add = (row: number, column: number, left: string, right: string): string => `  ${sum(row, column)} = fma(vec4f(${left}), ${right}, ${sum(row, column)});\n`;
 
 /**
- * The variables; `firstRow()`; and for each name of a function `visit(row, its vectors, place)` of the shader one called `visitRows(place)`, which hands
+ * The variables, and for each name of a function `visit(row, its vectors, place)` of the shader one called `visitRows(place)`, which hands
  * it one row after the other. `Place` is the shader's.
  */
 function sums(rows: number, columnVectors: number, visitors: readonly string[]): string {
@@ -21,7 +21,7 @@ function sums(rows: number, columnVectors: number, visitors: readonly string[]):
   const rowOf = (row: number): string => `${vectors}(${range(columnVectors).map((column) => sum(row, column)).join(', ')})`;
   const variables = range(rows).flatMap((row) => range(columnVectors).map((column) => `var<private> ${sum(row, column)}: vec4f;\n`));
   const visits = visitors.map((visit) => `fn ${visit}s(place: Place) {\n${range(rows).map((row) => `  ${visit}(${row}u, ${rowOf(row)}, place);\n`).join('')}}\n`);
-  return `${variables.join('')}\nfn firstRow() -> ${vectors} {\n  return ${rowOf(0)};\n}\n\n${visits.join('\n')}`;
+  return `${variables.join('')}\n${visits.join('\n')}`;
 }
 
 /**

@@ -301,7 +301,8 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
       scheme.dispatch(sizesOfProduct),
       {
         shader: shaders.winograd_output,
-        constants: { AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes, STATISTICS: false, SHARED_ROWS: false },
+        libraries: [shaders.moments],
+        constants: { Element: 'f32', AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes, STATISTICS: false, SHARED_ROWS: false },
         parameters: [tiles, tilesY, tilesX, destination.height, destination.width, destination.channels, columns, destinationGrid[0], 0, 0, 0],
         operands: ['product', names.destination, 'scale', 'shift', 'residual'],
         workgroups: destinationGrid,

@@ -1,23 +1,21 @@
 // Mean and variance of each column of x, in two passes over blocks of rows (Ioffe and Szegedy 2015, algorithm 1).
 //
-//   block_statistics   block b of m rows, with K = its first row:
-//                      mean_b = K + sum(x - K) / m,   squares_b = sum((x - K)^2) - sum(x - K)^2 / m
+//   block_statistics   count, mean and squared differences of each block of rows
 //   parts_statistics   the same of x = parts[0] + parts[1] + ..., in this order, which is written as well: the second pass of a
 //                      convolution whose reduction was split over workgroups (sum_parts.wgsl) and the first one of its statistics
-//   combine            with n_b rows in block b and K = mean_0:
-//                      mean = K + sum n_b (mean_b - K) / n
-//                      squares = sum(squares_b + n_b (mean_b - K)^2) - (sum n_b (mean_b - K))^2 / n
+//   combine            of all blocks, in a fixed order:
 //                      inverseDeviation = 1 / sqrt(squares / n + epsilon),   variance = squares / (n - 1), or 0 if n = 1
 //
-// The shift K is a value of the data, so that a mean far from zero does not cancel (Chan, Golub and LeVeque 1983,
-// "Algorithms for computing the sample variance"); sums have a fixed order.
+// A lane takes four rows at a time and puts them together as moments.wgsl says: neither a mean far from zero nor an outlier cancels.
+// A channel with a NaN or an infinity gets NaN for both results; where the squares are beyond float32, the variance is infinite and
+// the inverse deviation NaN, so that no result looks like a number.
 //
 // x                             [rows, columns] Stored; parts [count of parts, rows, columns] Element
-// partials                      [blocks, 2, columns] Element: mean_b, squares_b, block by block, so that blocks can be sliced
+// partials                      [blocks, 3, columns] Element: shift, rest and squares of the block's Moments, block by block, so that blocks can be sliced
 // mean, inverseDeviation, variance   [columns] Element
 // Dispatch: kernels/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for the second.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE and SHARED_ROWS
-//   of row_blocks.wgsl, the library put before it.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), Index (vec4u or u32), WORKGROUP_SIZE and SHARED_ROWS
+//   of row_blocks.wgsl. Libraries: moments.wgsl, row_blocks.wgsl.
 
 struct Parameters {
   rows: u32,
@@ -47,105 +45,99 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> inverseDeviation: array<Element>;
 @group(0) @binding(4) var<storage, read_write> variance: array<Element>;
 
-// Of differences from a shift, and of their squares.
-struct Sums {
-  first: Element,
-  second: Element,
-}
+alias Sums = Moments;
 
 fn plus(a: Sums, b: Sums) -> Sums {
-  return Sums(a.first + b.first, a.second + b.second);
+  return merged(a, b);
 }
 
-// A column of a block, for the one invocation that owns its place in the partials.
-struct Block {
-  owned: bool,
-  place: u32,
-  mean: Element,
-  squares: Element,
-}
-
-fn blockMoments(walk: Walk, shift: Element, own: Sums, lane: u32) -> Block {
-  let moments = reduceRowLanes(own, walk, lane);
-  let shiftedMean = moments.first / f32(max(walk.rows, 1u));
-  return Block(hasSums(walk), 2u * walk.block * parameters.columns + walk.column, shift + shiftedMean, moments.second - moments.first * shiftedMean);
+// The place of a block's column in the partials.
+fn partialOf(walk: Walk) -> u32 {
+  return 3u * walk.block * parameters.columns + walk.column;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
-  var shift = Element();
-  var moments: Sums;
-  if (walk.inside) {
-    shift = Element(x[walk.first]);
+  let stride = walk.stride;
+  var moments: Moments;
+  var i = walk.begin;
+  for (; i + 3u * stride < walk.end; i += 4u * stride) {
+    moments = merged(moments, momentsOfFour(Element(x[i]), Element(x[i + stride]), Element(x[i + 2u * stride]), Element(x[i + 3u * stride])));
   }
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    let difference = Element(x[i]) - shift;
-    moments.first += difference;
-    moments.second += difference * difference;
+  for (; i < walk.end; i += stride) {
+    moments = merged(moments, momentsOfOne(Element(x[i])));
   }
-  let block = blockMoments(walk, shift, moments, lane);
-  if (block.owned) {
-    blockPartials[block.place] = block.mean;
-    blockPartials[block.place + parameters.columns] = block.squares;
+  moments = reduceRowLanes(moments, walk, lane);
+  if (hasSums(walk)) {
+    let place = partialOf(walk);
+    blockPartials[place] = moments.shift;
+    blockPartials[place + parameters.columns] = moments.rest;
+    blockPartials[place + 2u * parameters.columns] = moments.squares;
   }
 }
 
-fn sumOfParts(place: u32) -> Element {
+fn storeSumOfParts(place: u32) -> Element {
   var sum = parts[place];
   for (var part = 1u; part < parameters.parts; part++) {
     sum += parts[part * parameters.rows * parameters.columns + place];
   }
+  total[place] = sum;
   return sum;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn parts_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
-  var shift = Element();
-  var moments: Sums;
-  if (walk.inside) {
-    shift = sumOfParts(walk.first);
+  let stride = walk.stride;
+  var moments: Moments;
+  var i = walk.begin;
+  for (; i + 3u * stride < walk.end; i += 4u * stride) {
+    let a = storeSumOfParts(i);
+    let b = storeSumOfParts(i + stride);
+    let c = storeSumOfParts(i + 2u * stride);
+    moments = merged(moments, momentsOfFour(a, b, c, storeSumOfParts(i + 3u * stride)));
   }
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    let sum = sumOfParts(i);
-    total[i] = sum;
-    let difference = sum - shift;
-    moments.first += difference;
-    moments.second += difference * difference;
+  for (; i < walk.end; i += stride) {
+    moments = merged(moments, momentsOfOne(storeSumOfParts(i)));
   }
-  let block = blockMoments(walk, shift, moments, lane);
-  if (block.owned) {
-    totalPartials[block.place] = block.mean;
-    totalPartials[block.place + parameters.columns] = block.squares;
+  moments = reduceRowLanes(moments, walk, lane);
+  if (hasSums(walk)) {
+    let place = partialOf(walk);
+    totalPartials[place] = moments.shift;
+    totalPartials[place + parameters.columns] = moments.rest;
+    totalPartials[place + 2u * parameters.columns] = moments.squares;
   }
 }
+
+const EXPONENT = 0x7f800000u;
+const QUIET_NAN = 0x7fc00000u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let walk = walkOf(group, lane);
-  var shift = Element();
-  var moments: Sums;
-  if (walk.inside) {
-    shift = partials[walk.column];
-  }
+  var moments: Moments;
   for (var i = walk.begin; i < walk.end; i += walk.stride) {
-    // A block has two rows of partials.
-    let place = 2u * i - walk.column;
+    // A block has three rows of partials.
+    let place = 3u * i - 2u * walk.column;
     let row = i / parameters.columns;
     let count = f32(min(parameters.sampleRowsPerBlock, parameters.sampleRows - row * parameters.sampleRowsPerBlock));
-    let difference = partials[place] - shift;
-    moments.first += count * difference;
-    moments.second += partials[place + parameters.columns] + count * difference * difference;
+    moments = merged(moments, Moments(count, partials[place], partials[place + parameters.columns], partials[place + 2u * parameters.columns]));
   }
   moments = reduceRowLanes(moments, walk, lane);
   if (hasSums(walk)) {
     let count = f32(parameters.sampleRows);
-    let shiftedMean = moments.first / count;
+    let columnMean = moments.shift + moments.rest;
+    // By bits: a compiler may assume that no value is NaN or infinite.
+    let meanBits = bitcast<Index>(columnMean);
+    let squaresBits = bitcast<Index>(moments.squares);
+    let isUndefined = (meanBits & Index(EXPONENT)) == Index(EXPONENT);
+    let isBeyond = isUndefined | ((squaresBits & Index(EXPONENT)) == Index(EXPONENT));
+    let undefined = bitcast<Element>(squaresBits | Index(QUIET_NAN));
     // Rounding may leave a hair below zero, which epsilon = 0 would turn into NaN.
-    let squares = max(moments.second - moments.first * shiftedMean, Element());
-    mean[walk.column] = shift + shiftedMean;
-    inverseDeviation[walk.column] = inverseSqrt(squares / count + parameters.epsilon);
-    variance[walk.column] = squares / max(count - 1.0, 1.0);
+    let squares = select(moments.squares, Element(), moments.squares < Element());
+    mean[walk.column] = columnMean;
+    inverseDeviation[walk.column] = select(inverseSqrt(squares / count + parameters.epsilon), undefined, isBeyond);
+    variance[walk.column] = select(select(squares / max(count - 1.0, 1.0), moments.squares, isBeyond), undefined, isUndefined);
   }
 }

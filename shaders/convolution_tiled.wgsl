@@ -14,9 +14,9 @@
 // The reduction may be split over workgroups (`stepsPerSplit`); the parts, each as large as the destination, are then added
 // in a second pass (sum_parts.wgsl, or sum_parts_epilogue.wgsl with an epilogue).
 //
-// Entry points: main, and with_statistics for a forward convolution that is not split: each workgroup also writes the mean and the
-//   squares of its columns to blockPartials [ceil(pixels / TILE_ROWS), 2, destinationChannels], shifted by its first pixel as
-//   `block_statistics` of batch_norm_statistics.wgsl does, whose `combine` reads them with TILE_ROWS rows a block. It needs
+// Entry points: main, and with_statistics for a forward convolution that is not split: each workgroup also writes the Moments of its
+//   columns (moments.wgsl) to blockPartials [ceil(pixels / TILE_ROWS), 3, destinationChannels], first their mean, then the squares about it,
+//   while it has them in registers; `combine` of batch_norm_statistics.wgsl reads them with TILE_ROWS rows a block. It needs
 //   TILE_ROWS / ROWS <= DEPTH, and as many vectors for the source.
 // With BATCHED it is as many plain products as there are splits, one behind the other in all three operands, and nothing is added:
 // source [splits, pixels, sourceChannels], weights [splits, sourceChannels, destinationChannels], destination [splits, pixels, destinationChannels].
@@ -343,6 +343,15 @@ var<private> shifts: array<vec4f, COLUMN_VECTORS>;
 var<private> totals: array<vec4f, COLUMN_VECTORS>;
 var<private> squares: array<vec4f, COLUMN_VECTORS>;
 
+fn addRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
+  if (pixelOf(row, place) >= place.tile.pixels) {
+    return;
+  }
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    totals[j] += values[j];
+  }
+}
+
 fn countRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
   let pixel = pixelOf(row, place);
   if (pixel >= place.tile.pixels) {
@@ -361,54 +370,60 @@ fn countRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
   }
 }
 
-// The lanes of a column share its numbers in the tiles' workgroup memory, which the products no longer need.
+// Where the lanes of a column put their sums: in the tiles' workgroup memory, which the products no longer need.
+fn summandOf(rowLane: u32, place: Place, j: u32) -> u32 {
+  return rowLane * TILE_COLUMN_VECTORS + place.columnLane + j * COLUMN_LANES;
+}
+
 @compute @workgroup_size(INVOCATIONS)
 fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = tileOf(group, grid.x);
   if (tile.firstPixel >= tile.pixels) {
     return;
   }
-  let rowLane = lane / COLUMN_LANES;
-  let columnLane = lane % COLUMN_LANES;
-  let place = Place(tile, rowLane, columnLane);
-  sumTile(tile, rowLane, columnLane, lane);
+  let place = Place(tile, lane / COLUMN_LANES, lane % COLUMN_LANES);
+  sumTile(tile, place.rowLane, place.columnLane, lane);
+  let count = f32(min(TILE_ROWS, tile.pixels - tile.firstPixel));
 
+  addRows(place);
   workgroupBarrier();
-  if (rowLane == 0u) {
-    let values = firstRow();
-    for (var j = 0u; j < COLUMN_VECTORS; j++) {
-      sourceTile[columnLane + j * COLUMN_LANES] = values[j];
-    }
+  for (var j = 0u; j < COLUMN_VECTORS; j++) {
+    sourceTile[summandOf(place.rowLane, place, j)] = totals[j];
   }
   workgroupBarrier();
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
-    shifts[j] = sourceTile[columnLane + j * COLUMN_LANES];
+    var total = vec4f();
+    for (var rowLane = 0u; rowLane < ROW_LANES; rowLane++) {
+      total += sourceTile[summandOf(rowLane, place, j)];
+    }
+    shifts[j] = total / count;
+    totals[j] = vec4f();
   }
   countRows(place);
 
   workgroupBarrier();
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
-    let summand = rowLane * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
+    let summand = summandOf(place.rowLane, place, j);
     sourceTile[summand] = totals[j];
     weightTile[summand] = squares[j];
   }
   workgroupBarrier();
   let columnVectors = parameters.destinationChannels / 4u;
-  let count = f32(min(TILE_ROWS, tile.pixels - tile.firstPixel));
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
     let column = columnOf(j, place);
-    if (rowLane == 0u && column < columnVectors) {
+    if (place.rowLane == 0u && column < columnVectors) {
       var total = totals[j];
       var squared = squares[j];
-      for (var other = 1u; other < ROW_LANES; other++) {
-        let summand = other * TILE_COLUMN_VECTORS + columnLane + j * COLUMN_LANES;
+      for (var rowLane = 1u; rowLane < ROW_LANES; rowLane++) {
+        let summand = summandOf(rowLane, place, j);
         total += sourceTile[summand];
         squared += weightTile[summand];
       }
-      let shiftedMean = total / count;
-      let partial = 2u * (tile.firstPixel / TILE_ROWS) * columnVectors + column;
-      blockPartials[partial] = shifts[j] + shiftedMean;
-      blockPartials[partial + columnVectors] = squared - total * shiftedMean;
+      let rest = total / count;
+      let partial = 3u * (tile.firstPixel / TILE_ROWS) * columnVectors + column;
+      blockPartials[partial] = shifts[j];
+      blockPartials[partial + columnVectors] = rest;
+      blockPartials[partial + 2u * columnVectors] = squared - total * rest;
     }
   }
 }

@@ -5,17 +5,17 @@
 //
 // For A see docs/kernels/winograd.md. One invocation computes TILE x TILE pixels of one channel; those outside are left out.
 //
-// with_statistics, of a convolution without an epilogue: an invocation walks tiles of one channel and reduces their pixels to a mean
-//   and the squares of what differs from it, shifted by its first pixel as batch_norm_statistics.wgsl does; the invocations of a block
-//   of tiles put theirs together like `combine` there, which reads the result. All blocks but the last are of as many pixels.
+// with_statistics, of a convolution without an epilogue: an invocation walks tiles of one channel and gathers the Moments of their
+//   pixels (moments.wgsl), column by column; the invocations of a block of tiles put theirs together, and `combine` of
+//   batch_norm_statistics.wgsl reads the result. All blocks but the last are of as many pixels.
 //
 // product      [SIDE * SIDE, tiles, columns] f32, tiles = batch * tilesY * tilesX, columns >= channels
 // destination  [batch, height, width, channels] f32
 // scale, shift [channels] f32 where AFFINE; residual like destination where RESIDUAL
-// partials     [blocks, 2, channels] f32
+// partials     [blocks, 3, channels] f32: shift, rest and squares
 // Dispatch: ceil(tiles * channels / 64) workgroups, folded over x and y; with_statistics [ceil(channels / columnLanes), ceil(blocks / blocks
 //   a workgroup), 1], where a workgroup has one block with SHARED_ROWS, otherwise floor(64 / columnLanes).
-// Constants: AFFINE, RESIDUAL, RELU; TILE 2 or 4; SIDE = TILE + 2; STATISTICS, whether with_statistics is what runs;
+// Library: moments.wgsl. Constants: Element (f32), AFFINE, RESIDUAL, RELU; TILE 2 or 4; SIDE = TILE + 2; STATISTICS, whether with_statistics is what runs;
 //   SHARED_ROWS: a workgroup's invocations of one channel share a block of tiles; else each has its own.
 
 struct Parameters {
@@ -80,24 +80,17 @@ var<private> firstX: u32;
 var<private> place: u32;
 var<private> channel: u32;
 
-// Of the pixels that an invocation has stored: how many, the first one, and sums of what differs from it.
-struct Moments {
-  count: f32,
-  shift: f32,
-  first: f32,
-  second: f32,
-}
-
+// Of the pixels that an invocation has stored.
 var<private> moments: Moments;
 
-fn takeIn(value: f32) {
-  if (moments.count == 0.0) {
-    moments.shift = value;
-  }
-  let difference = value - moments.shift;
-  moments.count += 1.0;
-  moments.first += difference;
-  moments.second += difference * difference;
+// The pixels of a column that are inside the image, `height` of them.
+fn takeIn(column: vec4f, height: u32) {
+  let inside = vec4u(0u, 1u, 2u, 3u) < vec4u(height);
+  let count = f32(height);
+  let shift = dot(select(vec4f(), column, inside), vec4f(1.0)) / count;
+  let differences = select(vec4f(), column - shift, inside);
+  let rest = dot(differences, vec4f(1.0)) / count;
+  moments = merged(moments, Moments(count, shift, rest, dot(differences, differences) - count * rest * rest));
 }
 
 fn storePixel(i: u32, j: u32, sum: f32) {
@@ -115,9 +108,6 @@ fn storePixel(i: u32, j: u32, sum: f32) {
       value = max(value, 0.0);
     }
     destination[index] = value;
-    if (STATISTICS) {
-      takeIn(value);
-    }
   }
 }
 
@@ -126,6 +116,9 @@ fn storeColumn(j: u32, column: vec4f) {
   storePixel(1u, j, column[1]);
   storePixel(2u, j, column[2]);
   storePixel(3u, j, column[3]);
+  if (STATISTICS && firstX + j < parameters.width) {
+    takeIn(column, min(TILE, parameters.height - firstY));
+  }
 }
 
 fn computeTile(tile: u32) {
@@ -166,14 +159,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   computeTile(index / p.channels);
 }
 
-// What an invocation, or a workgroup's invocations of a channel, found out: mean and squares of `count` pixels.
-struct Statistics {
-  count: f32,
-  mean: f32,
-  squares: f32,
-}
-
-var<workgroup> ofLanes: array<Statistics, 64>;
+var<workgroup> ofLanes: array<Moments, 64>;
 
 @compute @workgroup_size(64)
 fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -190,30 +176,19 @@ fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   for (var tile = firstTile; tile < endTile; tile += stride) {
     computeTile(tile);
   }
-  let shiftedMean = moments.first / max(moments.count, 1.0);
-  var total = Statistics(moments.count, moments.shift + shiftedMean, moments.second - moments.first * shiftedMean);
-
   if (SHARED_ROWS) {
-    ofLanes[local] = total;
+    ofLanes[local] = moments;
     workgroupBarrier();
     if (inside && tileLane == 0u) {
-      let shift = total.mean;
-      var first = 0.0;
       for (var other = 1u; other < tileLanes; other++) {
-        let theirs = ofLanes[local + other * p.columnLanes];
-        let difference = theirs.mean - shift;
-        total.count += theirs.count;
-        first += theirs.count * difference;
-        total.squares += theirs.squares + theirs.count * difference * difference;
+        moments = merged(moments, ofLanes[local + other * p.columnLanes]);
       }
-      let moved = first / total.count;
-      total.mean = shift + moved;
-      total.squares -= first * moved;
     }
   }
   if (inside && (!SHARED_ROWS || tileLane == 0u)) {
-    let place = 2u * block * p.channels + channel;
-    partials[place] = total.mean;
-    partials[place + p.channels] = total.squares;
+    let partial = 3u * block * p.channels + channel;
+    partials[partial] = moments.shift;
+    partials[partial + p.channels] = moments.rest;
+    partials[partial + 2u * p.channels] = moments.squares;
   }
 }

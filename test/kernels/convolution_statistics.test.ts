@@ -1,7 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { expectedStatistics } from '../../kernels/batch-norm-statistics.ts';
 import { convolution } from '../../kernels/convolution.ts';
+import { convolutionStatisticsF16 } from '../../kernels/convolution_f16.ts';
 import { convolutionStatistics } from '../../kernels/convolution_statistics.ts';
+import type { KernelCall } from '../../kernels/kernel.ts';
+import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { expectedOf, sampleInputs } from '../../src/tuning/qualification.ts';
 import { testDevice } from '../support/device.ts';
@@ -55,6 +59,65 @@ test('a variant in three passes has the bits of the convolution, and so has the 
     const same = plain.find(({ variant }) => variant === call.variant.replace(' with statistics', ''));
     assert.ok(same, call.variant);
     assert.equal((await runKernel(device, call, inputs)).y, (await runKernel(device, same, inputs)).y, call.variant);
+  }
+});
+
+const shapes = [
+  { ...pointwise, inputChannels: 12 },
+  { ...pointwise, batch: 1, height: 5, width: 6, inputChannels: 268, outputChannels: 268 },
+  { ...pointwise, batch: 3, height: 9, width: 10, inputChannels: 16, outputChannels: 16, kernel: [3, 3], padding: [1, 1] },
+] as const;
+
+/** Every way to reduce a variant's y once, by the smallest tile: those of a processor and those of a GPU; large tiles take seconds to compile. */
+function waysToReduce(kernel: typeof convolutionStatistics, shape: (typeof shapes)[number], traits: AdapterTraits): readonly KernelCall[] {
+  const fused = [traits, { ...traits, kind: 'gpu' } as const].flatMap((kind) => kernel.calls(shape, kind).filter((call) => isFused(call) && /^winograd|^tiled 64x32/.test(call.variant)));
+  return [kernel.calls(shape, traits)[0], ...fused];
+}
+
+for (const [title, kernel] of [['32', convolutionStatistics], ['16', convolutionStatisticsF16]] as const) {
+  test(`statistics in ${title} bits: neither an outlier nor a mean far from zero costs a digit, however y is reduced`, async () => {
+    const device = await testDevice();
+    const isHalf = kernel === convolutionStatisticsF16;
+    if (isHalf && device.traits.f16 !== true) return assert.equal(kernel.calls(shapes[0], device.traits), []);
+    for (const shape of shapes) {
+      const { batch, height, width, inputChannels: channels, kernel: [side], epsilon } = shape;
+      const rows = batch * height * width;
+      const uniform = uniformNumbers(7);
+      // y = x, whose columns a sum about the first pixel gets wrong: an outlier there, a mean far from zero, an outlier in each image.
+      const column = (row: number, c: number): number => {
+        if (c % 3 === 0) return row === 0 ? 1e4 : uniform();
+        if (c % 3 === 1) return isHalf ? 1000 + Math.round(2 * uniform()) : 1e4 + 1e-2 * uniform();
+        return row % (height * width) === 0 ? -1e3 : uniform();
+      };
+      const x = Float64Array.from({ length: rows * channels }, (_, i) => Math.fround(column(Math.floor(i / channels), i % channels)));
+      const w = new Float64Array(side * side * channels * channels);
+      for (let c = 0; c < channels; c++) w[Math.floor((side * side) / 2) * channels * channels + c * channels + c] = 1;
+      for (const call of waysToReduce(kernel, shape, device.traits)) {
+        const { y, ...actual } = await runKernel(device, call, { x, w });
+        // Against the y that is stored, so that the error of the convolution is none of theirs; sums in registers are not yet rounded to 16 bits.
+        const value = Float64Array.from(y);
+        const expected = expectedStatistics({ value, error: value.map((element) => (isHalf ? 2 ** -11 * Math.abs(element) : 0)) }, { rows, channels, epsilon });
+        for (const [name, { value: statistic, error }] of Object.entries(expected)) assertWithin(`${call.variant}, ${JSON.stringify(shape)}: ${name}`, actual[name], statistic, error);
+      }
+    }
+  });
+}
+
+test('a NaN among the pixels makes the statistics of its channel NaN, and of no other, however y is reduced', async () => {
+  const device = await testDevice();
+  for (const shape of shapes) {
+    const { batch, height, width, inputChannels: channels, kernel: [side] } = shape;
+    const uniform = uniformNumbers(7);
+    const x = Float64Array.from({ length: batch * height * width * channels }, uniform);
+    const w = new Float64Array(side * side * channels * channels);
+    for (let c = 0; c < channels; c++) w[Math.floor((side * side) / 2) * channels * channels + c * channels + c] = c === 3 ? 3e38 : 1;
+    // 3e38 times 100 is infinite, in channel 3 alone.
+    for (let i = 3; i < x.length; i += channels) x[i] = 100;
+    for (const call of waysToReduce(convolutionStatistics, shape, device.traits)) {
+      const { inverseDeviation, variance } = await runKernel(device, call, { x, w });
+      // Winograd's transforms mix what is infinite with what is not, so that its y is NaN.
+      assert.equal([2, 3, 4].map((channel) => Number.isNaN(inverseDeviation[channel]) && !Number.isFinite(variance[channel])), [false, true, false], call.variant);
+    }
   }
 });
 
