@@ -1,7 +1,7 @@
 import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
-import { EPSILON, sumError, type Kernel } from './kernel.ts';
+import { blockedSumError, blockLength, EPSILON, type Kernel } from './kernel.ts';
 import { canStore, type StorageType } from './storage-type.ts';
 
 /** `type` is that of x; y is f32 always. */
@@ -13,6 +13,8 @@ export interface GlobalAveragePoolProblem extends StorageType {
 }
 
 const WORKGROUP_SIZE = 64;
+/** Blocks of blocks that pixels are summed in. */
+const LEVELS = 3;
 
 /** y[n, c] = mean over p of x[n, p, c]. x [batch, pixels, channels], y [batch, channels]. */
 export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
@@ -33,7 +35,7 @@ export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
             shader: shaders.global_average_pool,
             features,
             constants: { Element, Stored, WORKGROUP_SIZE },
-            parameters: [pixels, columns, images * columns],
+            parameters: [pixels, columns, images * columns, blockLength(pixels, LEVELS)],
             operands: ['x', 'y'],
             workgroups: foldGrid(ceilDivide(images * columns, WORKGROUP_SIZE)),
           })),
@@ -54,7 +56,7 @@ export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
         }
         y.value[n * channels + c] = sum / pixels;
         // A division may err by 2.5 ulp.
-        y.error[n * channels + c] = (sumError(pixels, magnitude) + 5 * EPSILON * Math.abs(sum)) / pixels;
+        y.error[n * channels + c] = (blockedSumError(pixels, LEVELS, magnitude) + 5 * EPSILON * Math.abs(sum)) / pixels;
       }
     }
     return { y };
@@ -65,6 +67,7 @@ export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
     { batch: 3, pixels: 7, channels: 5 },
     { batch: 2, pixels: 49, channels: 2048 },
     { batch: 67, pixels: 4, channels: 12 },
+    { batch: 1, pixels: 160_000, channels: 4 },
     { batch: 3, pixels: 7, channels: 5, type: 'f16' },
     { batch: 2, pixels: 49, channels: 64, type: 'f16' },
   ],

@@ -87,6 +87,18 @@ export function sumError(length: number, magnitude: number): number {
   return EPSILON * magnitude * (4 * Math.sqrt(length) + 2) + 1e-37;
 }
 
+/** Terms of a block where a sum of `length` terms is made of blocks in so many levels, each of as many summands. */
+export const blockLength = (length: number, levels: number): number => {
+  let block = Math.round(length ** (1 / levels));
+  while (block ** levels < length) block++;
+  return block;
+};
+
+/** Bound on the error of such a sum: at most `levels` blocks of additions lie between a term and the result. */
+export function blockedSumError(length: number, levels: number, magnitude: number): number {
+  return sumError(levels * blockLength(length, levels), magnitude);
+}
+
 /** Expected values that float32 must reproduce exactly. */
 export function exact(value: Float64Array): Expected {
   return { value, error: new Float64Array(value.length) };

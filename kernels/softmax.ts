@@ -1,7 +1,7 @@
 import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { blankExpected } from './expected.ts';
-import { EPSILON, sumError, type Kernel, type Operand } from './kernel.ts';
+import { blockedSumError, blockLength, EPSILON, type Kernel, type Operand } from './kernel.ts';
 
 export interface SoftmaxProblem {
   readonly rows: number;
@@ -28,7 +28,7 @@ export const softmax: Kernel<SoftmaxProblem> = {
         libraries: [shaders.softmax_rows],
         entryPoint,
         constants: { WORKGROUP_SIZE: workgroupSize },
-        parameters: [count, classes, f32(1 / temperature)],
+        parameters: [count, classes, f32(1 / temperature), blockLength(classes, 2)],
         operands: ['logits', 'probabilities', 'entropy'],
         workgroups: foldGrid(ceilDivide(count, rowsPerWorkgroup)),
       }));
@@ -50,14 +50,14 @@ export const softmax: Kernel<SoftmaxProblem> = {
       const powers = shifted.map(Math.exp);
       const powersError = powers.map((power, c) => power * (Math.expm1(shiftedError[c]) + 2 * EPSILON * (3 + 2 * Math.abs(shifted[c]))));
       const s = total(powers);
-      const sError = total(powersError) + sumError(classes, s);
+      const sError = total(powersError) + blockedSumError(classes, 2, s);
       powers.forEach((power, c) => {
         probabilities.value[row * classes + c] = power / s;
         // The division errs by 2.5 units.
         probabilities.error[row * classes + c] = 1.001 * (power / s) * (powersError[c] / power + sError / s + 5 * EPSILON) + 1e-37;
       });
       const mean = total(powers.map((power, c) => power * shifted[c])) / s;
-      const sums = total(powers.map((power, c) => powersError[c] * Math.abs(shifted[c]) + power * shiftedError[c] + EPSILON * power * Math.abs(shifted[c]))) + sumError(classes, -mean * s);
+      const sums = total(powers.map((power, c) => powersError[c] * Math.abs(shifted[c]) + power * shiftedError[c] + EPSILON * power * Math.abs(shifted[c]))) + blockedSumError(classes, 2, -mean * s);
       const meanError = sums / s + Math.abs(mean) * (sError / s + 5 * EPSILON);
       // log: 3 units in the last place, or 2^-21 where its argument lies in [0.5, 2].
       const logError = sError / s + Math.max(6 * EPSILON * Math.log(s), s <= 2 ? 2 ** -21 : 0);

@@ -1,6 +1,6 @@
 import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { EPSILON, sumError, type Kernel, type Operand, type Values } from './kernel.ts';
+import { blockedSumError, blockLength, EPSILON, sumError, type Kernel, type Operand, type Values } from './kernel.ts';
 import { summation } from './reduce_sum.ts';
 
 export interface SoftmaxCrossEntropyProblem {
@@ -35,7 +35,7 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
         libraries: [shaders.softmax_rows],
         entryPoint,
         constants: { Target: soft ? 'f32' : 'u32', SOFT: soft, WORKGROUP_SIZE: workgroupSize },
-        parameters: [count, classes, f32(1 / temperature), f32(1 / (rows * temperature))],
+        parameters: [count, classes, f32(1 / temperature), f32(1 / (rows * temperature)), blockLength(classes, 2)],
         operands: ['logits', 'targets', 'rowLoss', 'dlogits'],
         workgroups: foldGrid(ceilDivide(count, rowsPerWorkgroup)),
       }));
@@ -90,14 +90,14 @@ function reference({ rows, classes, targets, temperature = 1 }: SoftmaxCrossEntr
     const exponential = shifted.map(Math.exp);
     const exponentialError = exponential.map((e, c) => e * (Math.expm1(shiftedError[c]) + 2 * EPSILON * (3 + 2 * Math.abs(shifted[c]))));
     const s = total(exponential);
-    const sError = total(exponentialError) + sumError(classes, s);
+    const sError = total(exponentialError) + blockedSumError(classes, 2, s);
     const weight = total(target);
-    const weightError = targets === 'soft' ? sumError(classes, weight) : 0;
+    const weightError = targets === 'soft' ? blockedSumError(classes, 2, weight) : 0;
     // log: 3 units in the last place, or 2^-21 where its argument lies in [0.5, 2].
     const logS = Math.log(s);
     const logError = sError / s + Math.max(6 * EPSILON * logS, s <= 2 ? 2 ** -21 : 0);
     const agreement = target.map((t, c) => t * shifted[c]);
-    const agreementError = total(target.map((t, c) => t * shiftedError[c] + EPSILON * Math.abs(agreement[c]))) + sumError(classes, -total(agreement));
+    const agreementError = total(target.map((t, c) => t * shiftedError[c] + EPSILON * Math.abs(agreement[c]))) + blockedSumError(classes, 2, -total(agreement));
     const rowLoss = weight * logS - total(agreement);
     const rowError = weight * logError + weightError * (logS + logError) + EPSILON * weight * logS + agreementError + EPSILON * rowLoss;
     loss.value[0] += rowLoss / rows;

@@ -243,7 +243,8 @@ fn finish(tile: Tile, firstBlock: u32, endBlock: u32, fragment: u32, lane: u32) 
         value += vec4f(residual[index]);
       }
       if (RELU) {
-        value = max(value, vec4f());
+        // Not max(): that may swallow a NaN.
+        value = select(value, vec4f(), value < vec4f());
       }
       destination[index] = vec4<Target>(value);
     }

@@ -295,7 +295,8 @@ fn store(sum: vec4f, place: i32, column: u32, isFirst: bool, isLast: bool) {
       value += residual[place];
     }
     if (RELU) {
-      value = max(value, vec4f());
+      // Not max(): that may swallow a NaN.
+      value = select(value, vec4f(), value < vec4f());
     }
   }
   destination[place] = value;

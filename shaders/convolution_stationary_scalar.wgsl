@@ -131,7 +131,8 @@ fn store(sum: f32, place: u32, column: u32, isFirst: bool, isLast: bool) {
       value += residual[place];
     }
     if (RELU) {
-      value = max(value, 0.0);
+      // Not max(): that may swallow a NaN.
+      value = select(value, 0.0, value < 0.0);
     }
   }
   destination[place] = value;

@@ -203,7 +203,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         value += residual[index];
       }
       if (RELU) {
-        value = max(value, vec4f());
+        // Not max(): that may swallow a NaN.
+        value = select(value, vec4f(), value < vec4f());
       }
       destination[index] = value;
     }

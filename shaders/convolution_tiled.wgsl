@@ -313,7 +313,8 @@ fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
         value += vec4f(residual[first + column]);
       }
       if (RELU) {
-        value = max(value, vec4f());
+        // Not max(): that may swallow a NaN.
+        value = select(value, vec4f(), value < vec4f());
       }
       destination[first + column] = vec4<Target>(value);
     }

@@ -131,7 +131,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
           value += residual[place + column];
         }
         if (RELU) {
-          value = max(value, 0.0);
+          // Not max(): that may swallow a NaN.
+          value = select(value, 0.0, value < 0.0);
         }
         destination[place + column] = value;
       }

@@ -1,4 +1,4 @@
-// y[n, c] = mean of x[n, p, c] over the pixels p.
+// y[n, c] = mean of x[n, p, c] over the pixels p, summed in blocks of blocks: the rounding error grows as the sixth root of their number.
 //
 // x   [batch, pixels, columns] Stored
 // y   [batch, columns] Element
@@ -9,6 +9,7 @@ struct Parameters {
   pixels: u32,
   columns: u32,
   count: u32, // batch * columns
+  block: u32, // the cube root of pixels, rounded up
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -20,9 +21,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
   if (i < parameters.count) {
     let begin = i / parameters.columns * parameters.pixels * parameters.columns + i % parameters.columns;
-    var sum: Element;
-    for (var pixel = 0u; pixel < parameters.pixels; pixel++) {
-      sum += Element(x[begin + pixel * parameters.columns]);
+    let block = parameters.block;
+    var sum = Element();
+    for (var outer = 0u; outer < parameters.pixels; outer += block * block) {
+      let outerEnd = min(outer + block * block, parameters.pixels);
+      var outerSum = Element();
+      for (var inner = outer; inner < outerEnd; inner += block) {
+        let innerEnd = min(inner + block, outerEnd);
+        var innerSum = Element();
+        for (var pixel = inner; pixel < innerEnd; pixel++) {
+          innerSum += Element(x[begin + pixel * parameters.columns]);
+        }
+        outerSum += innerSum;
+      }
+      sum += outerSum;
     }
     y[i] = sum / f32(parameters.pixels);
   }

@@ -39,6 +39,11 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> embeddings: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dembeddings: array<Element>;
 
+// By bits: a compiler may assume that no value is NaN or infinite.
+fn isUndefined(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7f800000u) == 0x7f800000u;
+}
+
 /// Adds the pull between two items to the row of one of them.
 fn meet(row: u32, item: u32, a: u32, b: u32, pull: f32) {
   if (pull != 0.0 && (a == item || b == item)) {
@@ -74,6 +79,12 @@ fn gatherPartners(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) gri
       weights[row + found] = select(pull / sqrt(squared), 2.0 * pull, TWO_PAIRS) * scale[0];
       found++;
     }
+  }
+  // Where the loss is NaN, so is the gradient, also of an item that is in no hinge.
+  if (isUndefined(scale[0])) {
+    partners[row] = item;
+    weights[row] = scale[0];
+    found = 1u;
   }
   partnerCount[place] = found;
 }

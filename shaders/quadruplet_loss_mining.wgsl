@@ -138,6 +138,16 @@ fn hardest(anchor: u32) -> Quadruplet {
   return result;
 }
 
+// By bits: a compiler may assume that no value is NaN or infinite.
+fn isUndefined(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7f800000u) == 0x7f800000u;
+}
+
+/// @param value one that is undefined
+fn notANumber(value: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(value) | 0x7fc00000u);
+}
+
 fn distanceOf(squared: f32) -> f32 {
   return sqrt(max(squared, 1e-12));
 }
@@ -225,7 +235,8 @@ fn record(anchor: u32, chosenItems: Quadruplet, choice: u32, word: u32) {
   let isSketch = domains[anchor] == 0;
 
   let first = anchor * COLUMNS;
-  records[first + HINGES] = dot(counted, hinges);
+  // A distance that is NaN is neither nearest nor farthest, so that mining would pass over it: the loss must not.
+  records[first + HINGES] = select(dot(counted, hinges), notANumber(squares.x + squares.y), isUndefined(squares.x + squares.y));
   records[first + OWN_VALID] = f32(valid.x);
   records[first + OTHER_VALID] = f32(valid.y);
   records[first + OWN_ACTIVE] = f32(isActive.x);
@@ -333,8 +344,9 @@ fn summarise(@builtin(local_invocation_index) lane: u32) {
     let once = select(1.0, 0.5, FORM == ONE_HINGE);
     let validHinges = once * (sums[OWN_VALID] + sums[OTHER_VALID]);
     let activeHinges = once * (sums[OWN_ACTIVE] + sums[OTHER_ACTIVE]);
-    loss[0] = ratio(sums[HINGES], validHinges);
-    scale[0] = ratio(1.0, validHinges);
+    let undefined = isUndefined(sums[HINGES]);
+    loss[0] = select(ratio(sums[HINGES], validHinges), sums[HINGES], undefined);
+    scale[0] = select(ratio(1.0, validHinges), sums[HINGES], undefined);
     statistics[0] = ratio(activeHinges, validHinges);
     statistics[1] = ratio(sums[POSITIVE_DISTANCES], validHinges);
     statistics[2] = ratio(sums[OWN_DISTANCES], sums[OWN_VALID]);
@@ -350,7 +362,8 @@ fn summarise(@builtin(local_invocation_index) lane: u32) {
     let photos = count - sketches;
     let mixed = ratio(sums[MIXED_SQUARES], sketches * photos);
     let within = 0.5 * (ratio(sums[SKETCH_SQUARES], sketches * sketches) + ratio(sums[PHOTO_SQUARES], photos * photos));
-    statistics[8] = sqrt(max(mixed - within, 0.0));
+    let gap = mixed - within;
+    statistics[8] = sqrt(select(gap, 0.0, gap < 0.0));
     statistics[9] = sqrt(0.5 * (sums[SKETCH_SQUARES] + sums[PHOTO_SQUARES] + 2.0 * sums[MIXED_SQUARES])) / count;
   }
 }

@@ -12,6 +12,7 @@ struct Parameters {
   rows: u32,
   classes: u32,
   inverseTemperature: f32,
+  block: u32, // classes that are summed one after the other
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -21,12 +22,20 @@ struct Parameters {
 
 alias Sums = vec2f;
 
-/// Over some classes of a row: the sum of exponentials, and that of exponentials times shifted logits.
+/// Over some classes of a row: the sum of exponentials, and that of exponentials times shifted logits. In blocks, so that the
+/// rounding error grows with the square root of the number of classes.
 fn sumsOf(row: u32, highest: f32, first: u32, stride: u32) -> Sums {
   var sums = Sums();
-  for (var c = first; c < parameters.classes; c += stride) {
-    let shifted = logit(row, c) - highest;
-    sums += exp(shifted) * vec2f(1.0, shifted);
+  for (var begin = first; begin < parameters.classes; begin += parameters.block * stride) {
+    let end = min(begin + parameters.block * stride, parameters.classes);
+    var part = Sums();
+    for (var c = begin; c < end; c += stride) {
+      let shifted = logit(row, c) - highest;
+      let power = exp(shifted);
+      // Without the test, a class of probability 0 could bring 0 * -inf: x log x is 0 there.
+      part += Sums(power, select(power * shifted, 0.0, power == 0.0));
+    }
+    sums += part;
   }
   return sums;
 }

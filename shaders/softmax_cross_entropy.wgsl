@@ -15,6 +15,7 @@ struct Parameters {
   classes: u32,
   inverseTemperature: f32,
   gradientScale: f32, // 1 / (rows * temperature)
+  block: u32, // classes that are summed one after the other
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -32,14 +33,20 @@ fn probability(row: u32, class_: u32) -> f32 {
   return select(0.0, 1.0, u32(targets[row]) == class_);
 }
 
-/// Sums over some classes of a row: exponentials, targets, and targets times the shifted logits.
+/// Sums over some classes of a row: exponentials, targets, and targets times the shifted logits. In blocks, so that the
+/// rounding error grows with the square root of the number of classes.
 fn sumsOf(row: u32, highest: f32, first: u32, stride: u32) -> Sums {
   var sums = Sums();
-  for (var c = first; c < parameters.classes; c += stride) {
-    let shifted = logit(row, c) - highest;
-    let t = probability(row, c);
-    // Without the test, a class that the target excludes could bring 0 * -inf.
-    sums += Sums(exp(shifted), t, select(0.0, t * shifted, t != 0.0));
+  for (var begin = first; begin < parameters.classes; begin += parameters.block * stride) {
+    let end = min(begin + parameters.block * stride, parameters.classes);
+    var part = Sums();
+    for (var c = begin; c < end; c += stride) {
+      let shifted = logit(row, c) - highest;
+      let t = probability(row, c);
+      // Without the test, a class that the target excludes could bring 0 * -inf.
+      part += Sums(exp(shifted), t, select(0.0, t * shifted, t != 0.0));
+    }
+    sums += part;
   }
   return sums;
 }

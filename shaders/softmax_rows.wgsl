@@ -4,8 +4,8 @@
 // With z = logits[i] / temperature and m = max z, every exponential is one of z_c - m, in (0, 1]: large logits neither overflow nor give 0 / 0.
 //
 // What the shader has:
-//   parameters.rows, .classes, .inverseTemperature; logits [rows, classes] f32
-//   Sums                                     a vector of f32
+//   parameters.rows, .classes, .inverseTemperature, .block; logits [rows, classes] f32
+//   Sums                                     a vector of f32; x is the sum of exponentials
 //   sumsOf(row, m, first, stride) -> Sums    over classes first, first + stride, ... of a row
 //   writeClasses(row, m, sums, first, stride)   for the same classes, from the sums over all
 //   writeRow(row, sums)                      once a row
@@ -25,6 +25,14 @@ fn highestOf(row: u32, first: u32, stride: u32) -> f32 {
     highest = max(highest, logit(row, c));
   }
   return highest;
+}
+
+/// NaN in place of sums that are none: where a logit is NaN or +Infinity, or all are -Infinity. Drivers differ in what they make exp() of
+/// these. The greatest logit alone adds 1. By bits: a compiler may assume that no value is NaN.
+fn checked(sums: Sums) -> Sums {
+  let bits = bitcast<u32>(sums.x);
+  let isSum = bits >= 0x3f000000u && bits < 0x7f800000u;
+  return select(Sums(bitcast<f32>(bits | 0x7fc00000u)), sums, isSum);
 }
 
 var<workgroup> highestOfLanes: array<f32, WORKGROUP_SIZE>;
@@ -52,7 +60,7 @@ fn rowPerWorkgroup(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) gr
     }
   }
   workgroupBarrier();
-  let sums = sumsOfLanes[0];
+  let sums = checked(sumsOfLanes[0]);
   writeClasses(row, highest, sums, lane, WORKGROUP_SIZE);
   if (lane == 0) {
     writeRow(row, sums);
@@ -66,7 +74,7 @@ fn rowPerInvocation(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) g
     return;
   }
   let highest = highestOf(row, 0, 1);
-  let sums = sumsOf(row, highest, 0, 1);
+  let sums = checked(sumsOf(row, highest, 0, 1));
   writeClasses(row, highest, sums, 0, 1);
   writeRow(row, sums);
 }

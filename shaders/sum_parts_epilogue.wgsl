@@ -36,7 +36,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       total += vec4f(residual[i]);
     }
     if (RELU) {
-      total = max(total, vec4f());
+      // Not max(): that may swallow a NaN.
+      total = select(total, vec4f(), total < vec4f());
     }
     y[i] = vec4<Scalar>(total);
   }

@@ -105,7 +105,8 @@ fn storePixel(i: u32, j: u32, sum: f32) {
       value += residual[index];
     }
     if (RELU) {
-      value = max(value, 0.0);
+      // Not max(): that may swallow a NaN.
+      value = select(value, 0.0, value < 0.0);
     }
     destination[index] = value;
   }

@@ -156,4 +156,22 @@ test('quadruplet_loss: random mining follows the seed', async () => {
   }
 });
 
+test('quadruplet_loss: a NaN or an infinite number in one embedding makes the loss and every gradient NaN', async () => {
+  const device = await testDevice();
+  for (const [title, options] of Object.entries({ hardest: {}, 'semi-hard': { mining: 'semi-hard' }, random: { mining: 'random' }, 'one hinge': { form: 'one-hinge' }, 'two pairs': { form: 'two-pairs' } } as const)) {
+    const problem: QuadrupletLossProblem = { count: 8, width: 4, ...options };
+    const inputs = quadrupletLoss.sampleInputs?.(problem, uniformNumbers(1)) ?? {};
+    for (const [what, places] of [[NaN, [9]], [Infinity, [9]], [NaN, [...Array(32).keys()]]] as const) {
+      const embeddings = Float64Array.from(inputs.embeddings);
+      for (const place of places) embeddings[place] = what;
+      for (const call of quadrupletLoss.calls(problem, device.traits)) {
+        const { loss, dembeddings } = await runKernel(device, call, { ...inputs, embeddings });
+        const where = `${title}, ${call.variant}, ${places.length} times ${what}`;
+        assert.ok(Number.isNaN(loss[0]), `${where}: loss ${loss[0]}`);
+        assert.ok(dembeddings.every(Number.isNaN), where);
+      }
+    }
+  }
+});
+
 test.run();

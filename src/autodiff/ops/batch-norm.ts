@@ -139,6 +139,9 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
  * Batch normalisation in training mode over all but the last dimension, with what usually follows it:
  * y = relu?(gamma * (x - mean) / sqrt(variance + epsilon) + beta + residual?).
  * Ioffe and Szegedy, ICML 2015. Only y is differentiable: a gradient of the statistics is a GradientError.
+ * Accuracy, with eps = 2^-24 and n elements a channel: the variance within eps * (4 sqrt(96 + 3 sqrt(n)) + 18) of itself (7e-6 at n = 40,000), the mean
+ * within 2 eps of itself and the same factor of the mean distance from it, whatever outliers and means there are. A channel with a
+ * NaN, an infinity, or squares beyond float32 becomes NaN.
  * @param x [..., channels]
  * @param gamma [channels]
  */

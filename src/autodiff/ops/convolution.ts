@@ -121,6 +121,7 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
  * y = x * w (cross-correlation, as everywhere in deep learning).
  * @param x [batch, height, width, input channels]
  * @param w [kernel height, kernel width, input channels, output channels]
+ * Accuracy: within 2^-24 * (4 sqrt(K) + 2) of the sum of magnitudes of its K products; see docs/kernels/winograd.md for 3x3 by Winograd.
  * @returns [batch, output height, output width, output channels]; f16 where x is, unless channels are no multiples of four
  */
 export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = {}): Tensor {
@@ -130,7 +131,7 @@ export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = 
 
 /**
  * A convolution that also gives the statistics of each channel of its y, for `normalize`, whose gradient contains their share.
- * Any other loss that depends on them is a GradientError.
+ * Any other loss that depends on them is a GradientError. Accuracy: that of `batchNorm`, of the y that is computed.
  */
 export function convolutionWithStatistics(x: Tensor, w: Tensor, { epsilon, ...options }: ConvolutionOptions & { readonly epsilon: number }): Statistics & { readonly y: Tensor } {
   const shape = shapeOf('convolutionWithStatistics', x, w, options);
@@ -153,7 +154,7 @@ export function convolutionWithEpilogue(x: Tensor, w: Tensor, epilogue: Convolut
 }
 
 /**
- * y = x w, a 1x1 convolution of 1x1 images.
+ * y = x w, a 1x1 convolution of 1x1 images. Accuracy: that of `convolution`.
  * @param x [batch, input features]
  * @param w [input features, output features]
  */

@@ -27,7 +27,7 @@ const crossEntropyOp: Op<{ readonly temperature: number }> = {
 };
 
 /**
- * The mean over the batch of the cross-entropy between targets and softmax(logits / temperature).
+ * The mean over the batch of the cross-entropy between targets and softmax(logits / temperature). Accuracy, and rows that have no softmax: as `softmax`.
  * @param logits [batch, classes]
  * @param targets labels, u32 [batch], or distributions, f32 [batch, classes]
  * @returns [1]; differentiable once, in the logits. A gradient of its gradient or of the targets is a GradientError.
@@ -61,7 +61,7 @@ export interface QuadrupletOptions extends QuadrupletAttributes {
 
 /**
  * The domain-balanced quadruplet loss of Tursun et al. (2022), reconstructed in docs/method.md, or one of its other forms:
- * mining, hinges and gradient in one go.
+ * mining, hinges and gradient in one go. A NaN or infinite distance between any two embeddings makes the loss and its gradient NaN.
  * @param embeddings [count, width], of length 1 each
  * @param labels u32 [count]
  * @param domains u32 [count], 0 for sketches and 1 for photos

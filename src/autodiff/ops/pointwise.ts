@@ -22,7 +22,7 @@ const reluGradientOp: Op<null> = {
   lower: ({ inputs: [y, dy], outputs: [dx] }) => [use(reluGradientKernel, { count: y.length, ...stored(y) }, { y, dy, dx })],
 };
 
-/** max(x, 0); its gradient at 0 is 0. */
+/** max(x, 0), exact; NaN stays NaN. Its gradient at 0 is 0. */
 export function relu(x: Tensor): Tensor {
   return apply(reluOp, [x], null)[0];
 }

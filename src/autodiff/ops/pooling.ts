@@ -27,7 +27,7 @@ const maxPoolGradientOp: Op<MaxPoolProblem> = {
 };
 
 /**
- * The maximum of each window.
+ * The maximum of each window, exact; NaN where one is in the window.
  * @param x [batch, height, width, channels]
  * @param options in pixels, the same for both axes: side of the window and stride, 1 or more; padding, at most half the window
  */
@@ -62,7 +62,11 @@ const averageProblem = (x: Tensor) => {
   return { batch, pixels: height * width, channels, ...stored(x) };
 };
 
-/** The mean over all pixels. @param x [batch, height, width, channels] @returns [batch, channels], f32 */
+/**
+ * The mean over all pixels. Accuracy: within 2^-24 * (4 sqrt(3 b) + 7) of the mean magnitude, b the cube root of the number of pixels: 3e-6 at 400 x 400.
+ * @param x [batch, height, width, channels]
+ * @returns [batch, channels], f32
+ */
 export function globalAveragePool(x: Tensor): Tensor {
   imageShape('globalAveragePool', x);
   return apply(globalAverageOp, [x], null)[0];

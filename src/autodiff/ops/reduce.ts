@@ -11,12 +11,12 @@ const op: Op<{ readonly factor: number }> = {
   gradient: ({ attributes: { factor }, inputs: [x] }, [dy]) => [dy && scaleBy(fill(x.shape, factor), dy)],
 };
 
-/** The sum of all elements, [1]. */
+/** The sum of all elements, [1]. Accuracy: within 2^-24 * (4 sqrt(n) + 4) of the sum of magnitudes; the additions are blocked, so that the error is far less. */
 export function sum(x: Tensor): Tensor {
   return apply(op, [x], { factor: 1 })[0];
 }
 
-/** The mean of all elements, [1]. */
+/** The mean of all elements, [1]. Accuracy: that of `sum`. */
 export function mean(x: Tensor): Tensor {
   return apply(op, [x], { factor: 1 / x.length })[0];
 }

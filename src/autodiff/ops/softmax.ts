@@ -18,7 +18,9 @@ const op: Op<{ readonly temperature: number }> = {
 };
 
 /**
- * softmax(logits / temperature) with the entropy of each row, in nats.
+ * softmax(logits / temperature) with the entropy of each row, in nats. A logit of -Infinity excludes its class, and takes no part in the entropy.
+ * Rows with NaN or Infinity, or of -Infinity alone, give NaN. Accuracy: that of WGSL's exp and log, 2^-23 * (3 + 2 |z|) and 2^-21, and sums in blocks of
+ * sqrt(classes).
  * @param logits [batch, classes]
  * @param temperature above 0
  */
