@@ -89,7 +89,8 @@ export function sumError(length: number, magnitude: number): number {
 
 /** Terms of a block where a sum of `length` terms is made of blocks in so many levels, each of as many summands. */
 export const blockLength = (length: number, levels: number): number => {
-  let block = Math.round(length ** (1 / levels));
+  // Shorter ones cost more than they give.
+  let block = Math.max(8, Math.round(length ** (1 / levels)));
   while (block ** levels < length) block++;
   return block;
 };

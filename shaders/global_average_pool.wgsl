@@ -9,7 +9,7 @@ struct Parameters {
   pixels: u32,
   columns: u32,
   count: u32, // batch * columns
-  block: u32, // the cube root of pixels, rounded up
+  block: u32, // the cube root of pixels, rounded up, or 8
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
