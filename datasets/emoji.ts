@@ -112,6 +112,8 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
       if (requested !== size) return decodeSample(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
       return pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
     },
+    // What is drawn is in the package, and its pixels are at hand.
+    identify: async (samples) => samples.map(({ name }) => createHash('sha256').update(svgOf(drawings[positions.get(name) as number], size)).digest('hex')),
   };
 
   const isUnseen = ({ split }: EmojiClass) => split === measureOn;

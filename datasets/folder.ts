@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
 import { decodeSample, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
+import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
 import { classKey } from './class-names.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
@@ -75,6 +76,7 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
     gallery: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'photo'),
     images: {
       read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeSample(sample.name, requested),
+      identify: async (asked) => (await ContentDigests.open(root)).of(asked.map(({ name }) => name)),
     },
   });
   return { ...dataset, skipped };

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetError, type ImageSource, type Sample } from '../src/data/dataset.ts';
+import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { decodeSample, ImageError } from '../src/platform/node/images.ts';
 import { loadSharp } from '../src/platform/node/sharp.ts';
@@ -69,6 +70,13 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
       if (picture === undefined || slot === undefined) throw new DatasetError(`there is no image ${name} in the data set`);
       if (file === undefined || requested !== size) return decode(picture, requested);
       return file.read(slot, await stampOf(picture), () => decode(picture, size));
+    },
+    async identify(samples) {
+      const places = samples.map(({ name }) => byName.get(name)?.drawing);
+      const digests = await ContentDigests.open(path);
+      const found = await digests.of(samples.map(({ name }, index) => places[index]?.file ?? name));
+      // Of a drawing, its place tells it from the others of its file.
+      return found.map((digest, index) => (places[index] === undefined ? digest : `${digest} ${places[index].offset}`));
     },
     close: () => file?.close(),
   };

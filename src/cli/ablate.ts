@@ -6,11 +6,13 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { ensureAdapter } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
+import { Lock } from '../platform/node/lock.ts';
 import { ABLATION, ablatedTraining, summarise, type AblationResult, type AblationStep, type Summary } from '../training/ablation.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { distill } from '../training/distillation.ts';
 import { atCutoff, evaluateNetwork, unseenTask } from '../training/evaluation.ts';
-import { fingerprint } from '../training/fingerprint.ts';
+import { contentsFingerprint, fingerprint } from '../training/fingerprint.ts';
+import { isJsonObject } from '../formats/untrusted.ts';
 import { parseKnowledge, parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge } from '../training/knowledge-file.ts';
 import { EMBEDDING_BATCH, imageRows, modelEmbeddings, openRetrievalModel, type ImageRows, type RetrievalModel } from '../training/model.ts';
 import { differences, stepsPerEpoch, trainRetrieval, type RetrievalTraining } from '../training/run.ts';
@@ -20,7 +22,7 @@ import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { readModelFile } from './model-file.ts';
 import { choice, OptionError, resolveOptions, text } from './options.ts';
 import { note, Progress } from './progress.ts';
-import { findCheckpoint, RunFolder } from './run-folder.ts';
+import { latestCheckpoint, RunFolder } from './run-folder.ts';
 import { textTable } from './text-table.ts';
 import { asOptionError, readAs, readKnowledge, readStart, readTeacher, saidBy, stopOnSignal, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
 import { checkTuning, openTuner } from './tuning.ts';
@@ -56,14 +58,20 @@ export const ablateCommand = defineCommand({
     await mkdir(folder, { recursive: true });
     await requireSameAblation(folder, {
       training: JSON.parse(JSON.stringify(training)) as Json,
-      data: { trained: await fingerprint([...dataset.train, ...dataset.validation]), searched: await fingerprint([...dataset.queries, ...dataset.gallery]) },
+      data: {
+        trained: await fingerprint([...dataset.train, ...dataset.validation]),
+        searched: await fingerprint([...dataset.queries, ...dataset.gallery]),
+        contents: (await contentsFingerprint([...dataset.train, ...dataset.validation, ...dataset.queries, ...dataset.gallery], dataset.images)) ?? null,
+      },
       start: start?.file.checksum ?? null,
       select: options.select,
     });
 
     const device = await openCommandDevice(options.adapter);
     const stop = stopOnSignal();
+    let lock: Lock | undefined;
     try {
+      lock = await Lock.take(path.join(folder, 'ablation.lock'));
       const work: Work = { device, chooser: await openTuner(device, options), dataset, training, start, teacher, folder, options, signal: stop.signal };
       const knowledge = prepared ?? (await knowledgeFor(work));
       const teaches = knowledge !== undefined || training.teacher.kind === 'online';
@@ -82,6 +90,7 @@ export const ablateCommand = defineCommand({
       await conclude(folder, seeds, { adapter: device.description.device, data: dataset.name, queries: dataset.queries.length, gallery: dataset.gallery.length, training: JSON.parse(JSON.stringify(training)) as Json, start: start?.name ?? null });
     } finally {
       stop.release();
+      await lock?.release();
       closeCommandDevice(device);
     }
   },
@@ -144,11 +153,19 @@ async function knowledgeFor({ device, chooser, dataset, training, start, teacher
 }
 
 /** Begins or goes on. @returns undefined where it was stopped */
-async function trainedMetrics({ device, chooser, dataset, training: whole, start, teacher, folder, options, signal }: Work, step: AblationStep, seed: number, knowledge: Awaited<ReturnType<typeof knowledgeFor>>): Promise<Metrics | undefined> {
-  const training = ablatedTraining(whole, step, seed);
-  const run = await RunFolder.open(path.join(folder, runName(step, seed)), { keep: 1, fresh: false });
+async function trainedMetrics(work: Work, step: AblationStep, seed: number, knowledge: Awaited<ReturnType<typeof knowledgeFor>>): Promise<Metrics | undefined> {
+  const run = await RunFolder.open(path.join(work.folder, runName(step, seed)), { keep: 1, fresh: false });
   await run.prepare();
-  const checkpoint = await findCheckpoint(run.path).catch(() => undefined);
+  try {
+    return await trainedIn(run, work, ablatedTraining(work.training, step, seed), knowledge);
+  } finally {
+    await run.release();
+  }
+}
+
+async function trainedIn(run: RunFolder, { device, chooser, dataset, start, teacher, options, signal }: Work, training: RetrievalTraining, knowledge: Awaited<ReturnType<typeof knowledgeFor>>): Promise<Metrics | undefined> {
+  const checkpoint = await latestCheckpoint(run.path);
+  const repaired = checkpoint && (await run.repair(checkpoint.file));
   const display = new TrainingDisplay(training);
   const trained = await trainRetrieval({
     device,
@@ -158,7 +175,7 @@ async function trainedMetrics({ device, chooser, dataset, training: whole, start
     start,
     teacher,
     knowledge: training.losses.preservation > 0 ? knowledge : undefined,
-    resume: checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--out'), name: checkpoint },
+    resume: repaired && { file: repaired.file, name: checkpoint!.name },
     // Nobody asks which weights were best.
     validateEvery: options.select === 'last' ? undefined : options.validateEvery,
     checkpointEvery: options.checkpointEvery,
@@ -238,7 +255,9 @@ async function requireSameAblation(folder: string, about: Json): Promise<void> {
     await writeFileAtomically(file, encode(`${JSON.stringify(about, null, 1)}\n`));
     return;
   }
-  const different = differences(before, about);
+  // Earlier versions did not look into the pictures.
+  const isOld = isJsonObject(before) && isJsonObject(before.data) && before.data.contents === undefined;
+  const different = differences(before, about, isOld ? ['data.contents'] : []);
   if (different.length > 0) throw new OptionError(`--out: ${folder} holds another ablation; give another folder, or go on with it as it was:\n  ${different.join('\n  ')}`);
 }
 

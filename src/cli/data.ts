@@ -14,9 +14,9 @@ export const DATA_OPTIONS = {
   }),
   split: text({ placeholder: 'name|file', changeable: true, help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}' }),
   drawings: integer({ minimum: 1, help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said" }),
-  pixelCache: bytes({ changeable: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
+  pixelCache: bytes({ changeable: true, remembered: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
   unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said' }),
-  strict: toggle({ changeable: true, help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do' }),
+  strict: toggle({ changeable: true, remembered: true, help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do' }),
 } as const;
 
 export const VALIDATION_OPTION = number({ minimum: 0, maximum: 0.9, default: 0.05, help: "Share of the seen sketches that is held out for validation, where no published list says which" });

@@ -69,6 +69,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   try {
     await demonstrate({ device, chooser: await openTuner(device, options), dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
   } finally {
+    await folder.release();
     closeCommandDevice(device);
   }
 }

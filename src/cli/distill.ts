@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ensureAdapter } from '../platform/adapter.ts';
 import { removeLeftovers, writeFileAtomically } from '../platform/node/files.ts';
+import { Lock } from '../platform/node/lock.ts';
 import { distill } from '../training/distillation.ts';
 import { parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge, type PartialKnowledge } from '../training/knowledge-file.ts';
 import { EMBEDDING_BATCH } from '../training/model.ts';
@@ -50,14 +51,16 @@ export const distillCommand = defineCommand({
     await ensureAdapter(options.adapter);
     const { out } = options;
     const folder = path.dirname(path.resolve(out));
-    await removeLeftovers(folder);
     const teacher = { file: asTeacher(weights.file), name: options.weights };
     const dataset = await openData({ ...options, imageSize: options.size });
     const state = `${out}.partial`;
-    const begun = await readState(state);
     const device = await openCommandDevice(options.adapter);
     const progress = new Progress('teacher');
+    let lock: Lock | undefined;
     try {
+      lock = await Lock.take(`${path.resolve(out)}.lock`, out);
+      await removeLeftovers(folder);
+      const begun = await readState(state);
       const knowledge = await distill({
         device,
         chooser: await openTuner(device, options),
@@ -79,6 +82,7 @@ export const distillCommand = defineCommand({
       process.stdout.write(`${describeKnowledge(knowledge, out)}\n`);
     } finally {
       progress.stop();
+      await lock?.release();
       closeCommandDevice(device);
     }
   },

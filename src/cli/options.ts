@@ -2,7 +2,7 @@
  * The options of the command. Each is declared once; the flag, its line of help, the key of the JSON configuration, the check
  * of its value and its TypeScript type all come from that declaration.
  */
-import { BoundedError } from '../formats/untrusted.ts';
+import { BoundedError, quoteValue } from '../formats/untrusted.ts';
 
 /** A flag, a key of a configuration or a value that cannot be used. The message names it and says what can. */
 export class OptionError extends BoundedError {
@@ -17,6 +17,8 @@ export interface Option<T> {
   readonly required: boolean;
   /** Whether a resumed training may have another value than it began with. */
   readonly changeable: boolean;
+  /** Whether a resumed training keeps the value that it began with, where it is changeable and no other is given. */
+  readonly remembered: boolean;
   /** The option in whose place it stands, as steps do for epochs. */
   readonly instead?: string;
   /** Checks a value out of a JSON file. */
@@ -31,6 +33,7 @@ export type OptionValues<Declared extends Options> = { readonly [Key in keyof De
 interface Common {
   readonly help: string;
   readonly changeable?: boolean;
+  readonly remembered?: boolean;
   readonly instead?: string;
 }
 interface Bounds {
@@ -47,9 +50,9 @@ export function text(declared: Common & { readonly placeholder: string }): Optio
 export function text(declared: Common & { readonly placeholder: string; readonly default?: string; readonly required?: boolean }): Option<string | undefined> {
   const check = (value: unknown, where: string): string => {
     if (typeof value === 'string' && value !== '') return value;
-    throw new OptionError(`${where}: a text is needed, and it is ${JSON.stringify(value)}`);
+    throw new OptionError(`${where}: a text is needed, and it is ${quoteValue(value)}`);
   };
-  return { required: false, changeable: false, ...declared, default: declared.default, check, parse: check };
+  return { required: false, changeable: false, remembered: false, ...declared, default: declared.default, check, parse: check };
 }
 
 /** A number, within bounds where they are given. Without a default it may be left out. */
@@ -70,13 +73,13 @@ export function integer(declared: Common & Bounds & { readonly default?: number 
 export function counts(declared: Common & { readonly default: readonly number[] }): Option<readonly number[]> {
   const check = (value: unknown, where: string): readonly number[] => {
     if (Array.isArray(value) && value.length > 0 && value.every((one) => Number.isSafeInteger(one) && one > 0)) return value as number[];
-    throw new OptionError(`${where}: whole numbers above 0 are needed, such as ${declared.default.join(',')}, and it is ${JSON.stringify(value)}`);
+    throw new OptionError(`${where}: whole numbers above 0 are needed, such as ${declared.default.join(',')}, and it is ${quoteValue(value)}`);
   };
   const parse = (typed: string, where: string): readonly number[] => {
     const values = typed.split(',').map((one) => (one.trim() === '' ? NaN : Number(one)));
     return check(values.some(Number.isNaN) ? typed : values, where);
   };
-  return { placeholder: 'counts', required: false, changeable: false, ...declared, check, parse };
+  return { placeholder: 'counts', required: false, changeable: false, remembered: false, ...declared, check, parse };
 }
 
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
@@ -87,28 +90,28 @@ export function bytes(declared: Common): Option<number | undefined> {
     const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([KMG]i?|)B?$/.exec(String(value).trim()) ?? [];
     const amount = Math.floor(Number(digits) * BYTE_UNITS[unit]);
     if (Number.isSafeInteger(amount) && amount > 0) return amount;
-    throw new OptionError(`${where}: a number of bytes is needed, such as 900M, 2G or 1.5GiB, and it is ${JSON.stringify(value)}`);
+    throw new OptionError(`${where}: a number of bytes is needed, such as 900M, 2G or 1.5GiB, and it is ${quoteValue(value)}`);
   };
-  return { placeholder: 'bytes', required: false, changeable: false, ...declared, default: undefined, check, parse: check };
+  return { placeholder: 'bytes', required: false, changeable: false, remembered: false, ...declared, default: undefined, check, parse: check };
 }
 
 /** One of a few words. */
 export function choice<const Word extends string>(words: readonly Word[], declared: Common & { readonly default: Word }): Option<Word> {
   const check = (value: unknown, where: string): Word => {
     const found = words.find((word) => word === value);
-    if (found === undefined) throw new OptionError(`${where}: ${JSON.stringify(value)} is none of ${words.join(', ')}`);
+    if (found === undefined) throw new OptionError(`${where}: ${quoteValue(value)} is none of ${words.join(', ')}`);
     return found;
   };
-  return { placeholder: words.join('|'), required: false, changeable: false, ...declared, check, parse: check };
+  return { placeholder: words.join('|'), required: false, changeable: false, remembered: false, ...declared, check, parse: check };
 }
 
 /** On or off; off unless said. */
 export function toggle(declared: Common): Option<boolean> {
   const check = (value: unknown, where: string): boolean => {
     if (typeof value === 'boolean') return value;
-    throw new OptionError(`${where}: true or false is needed, and it is ${JSON.stringify(value)}`);
+    throw new OptionError(`${where}: true or false is needed, and it is ${quoteValue(value)}`);
   };
-  return { placeholder: '', required: false, changeable: false, ...declared, default: false, check, parse: (word, where) => check(word === 'true', where) };
+  return { placeholder: '', required: false, changeable: false, remembered: false, ...declared, default: false, check, parse: (word, where) => check(word === 'true', where) };
 }
 
 function numeric(declared: Common & Bounds & { readonly default?: number }, kind: string, isOfKind: (value: number) => boolean): Option<number | undefined> {
@@ -116,10 +119,10 @@ function numeric(declared: Common & Bounds & { readonly default?: number }, kind
   const bounds = [minimum > -Infinity && `at least ${minimum}`, above > -Infinity && `above ${above}`, maximum < Infinity && `at most ${maximum}`].filter(Boolean);
   const check = (value: unknown, where: string): number => {
     if (typeof value === 'number' && isOfKind(value) && value >= minimum && value > above && value <= maximum) return value;
-    throw new OptionError(`${where}: ${[kind, ...bounds].join(', ')} is needed, and it is ${JSON.stringify(value)}`);
+    throw new OptionError(`${where}: ${[kind, ...bounds].join(', ')} is needed, and it is ${quoteValue(value)}`);
   };
   const parse = (typed: string, where: string): number => check(typed.trim() === '' || Number.isNaN(Number(typed)) ? typed : Number(typed), where);
-  return { placeholder: kind === 'a number' ? 'number' : 'count', required: false, changeable: false, ...declared, default: declared.default, check, parse };
+  return { placeholder: kind === 'a number' ? 'number' : 'count', required: false, changeable: false, remembered: false, ...declared, default: declared.default, check, parse };
 }
 
 /** `classesPerBatch` is the flag `--classes-per-batch` and the key `classes-per-batch` of a configuration. */

@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeMemory, MemoryBudgetError } from '../autodiff/memory.ts';
 import { WHITE } from '../data/augmentation.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
+import { writeFileAtomically } from '../platform/node/files.ts';
 import { ensureAdapter } from '../platform/adapter.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
@@ -16,11 +16,11 @@ import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
-import { optionsOfWeights, parseInputOption, readGivenFile, readModelFile, readWeightsFile, requireWidth, WEIGHTS_OPTIONS } from './model-file.ts';
+import { optionsOfWeights, parseInputOption, readGivenFile, readWeightsFile, requireWidth, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { formatSeconds, note, Progress } from './progress.ts';
-import { findCheckpoint, RunFolder } from './run-folder.ts';
+import { findResumable, RunFolder } from './run-folder.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 import { describeWeights } from './weights-report.ts';
 
@@ -83,10 +83,10 @@ export const TRAIN_OPTIONS = {
   weights: text({ placeholder: 'file', help: "Starting weights: a model of ours, or a ResNet50 of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it" }),
   ...WEIGHTS_OPTIONS,
   resume: text({ placeholder: 'folder|file', changeable: true, help: "Go on with a run, from its latest checkpoint or from the one given; settings come from there" }),
-  checkpointEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one checkpoint to the next' }),
-  keep: integer({ minimum: 1, default: 2, changeable: true, help: 'Checkpoints that are kept, besides the best and the last' }),
-  validateEvery: integer({ minimum: 1, default: 500, changeable: true, help: 'Steps from one validation to the next' }),
-  memoryBudget: bytes({ changeable: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number; below what that needs, the batch comes in micro-batches' }),
+  checkpointEvery: integer({ minimum: 1, default: 500, changeable: true, remembered: true, help: 'Steps from one checkpoint to the next' }),
+  keep: integer({ minimum: 1, default: 2, changeable: true, remembered: true, help: 'Checkpoints that are kept, besides the best and the last' }),
+  validateEvery: integer({ minimum: 1, default: 500, changeable: true, remembered: true, help: 'Steps from one validation to the next' }),
+  memoryBudget: bytes({ changeable: true, remembered: true, help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number; below what that needs, the batch comes in micro-batches' }),
   accumulate: integer({ minimum: 1, changeable: true, help: 'Equal micro-batches that a batch comes in, for less memory at once; losses and mining still see all of it (default: as few as --memory-budget allows)' }),
   profile: text({ placeholder: 'file', changeable: true, help: 'Write the time of every kernel of a step to this JSON file, after the training' }),
   ...TUNING_OPTIONS,
@@ -100,22 +100,23 @@ export const trainCommand = defineCommand({
   summary: 'Train a retrieval network; Ctrl-C saves, --resume goes on',
   options: TRAIN_OPTIONS,
   async run(_options, { given }) {
-    const checkpoint = given.resume === undefined ? undefined : await findCheckpoint(given.resume as string);
-    const resume = checkpoint === undefined ? undefined : { file: await readModelFile(checkpoint, '--resume'), name: checkpoint };
-    const weights = resume === undefined ? await readStart(given) : undefined;
-    const resolved = weights === undefined ? resolveResumed(given, resume?.file.about.options, checkpoint) : resolveOptions(TRAIN_OPTIONS, given, saidBy(weights, given));
-    const knowledge = resolved.knowledge !== undefined && resume === undefined ? await readKnowledge(resolved.knowledge) : undefined;
+    const found = given.resume === undefined ? undefined : await findResumable(given.resume as string);
+    const checkpoint = found !== undefined && 'checkpoint' in found ? found.checkpoint : undefined;
+    // A run that was killed before its first checkpoint begins again, with the options that it was given.
+    const restart = found !== undefined && 'options' in found ? found : undefined;
+    const begun = found === undefined ? undefined : resolveResumed(given, checkpoint?.file.about.options ?? restart?.options, checkpoint?.name ?? restart?.folder);
+    const weights = checkpoint === undefined ? await readStart(begun ?? given) : undefined;
+    const resolved = begun ?? resolveOptions(TRAIN_OPTIONS, given, weights === undefined ? {} : saidBy(weights, given));
+    const knowledge = resolved.knowledge !== undefined && checkpoint === undefined ? await readKnowledge(resolved.knowledge) : undefined;
     const options = readAs(resolved, knowledge, given);
     if (given.steps !== undefined && given.epochs !== undefined) throw new OptionError('--steps and --epochs were both given; give one of them');
     checkTuning(options);
     await ensureAdapter(options.adapter);
 
-    const folder = await RunFolder.open(options.out ?? (checkpoint === undefined ? path.join('runs', `train-${timestamp()}`) : path.dirname(checkpoint)), {
-      keep: options.keep,
-      fresh: resume === undefined,
-    });
-    const start = weights && { file: weights.file, name: given.weights as string, unused: weights.pretrained?.unused };
-    const teacher = await readTeacher(options, resume !== undefined);
+    const runFolder = restart?.folder ?? (checkpoint === undefined ? path.join('runs', `train-${timestamp()}`) : path.dirname(checkpoint.name));
+    const folder = await RunFolder.open(options.out ?? runFolder, { keep: options.keep, fresh: found === undefined });
+    const start = weights && { file: weights.file, name: options.weights as string, unused: weights.pretrained?.unused };
+    const teacher = await readTeacher(options, checkpoint !== undefined);
     const dataset = await openData({ ...options, imageSize: options.size });
     const epoch = stepsPerEpoch(dataset, options);
     const training = trainingOf(options, options.steps ?? options.epochs * epoch, epoch);
@@ -126,6 +127,10 @@ export const trainCommand = defineCommand({
     try {
       checkPrecision(device, options.precision);
       await folder.prepare();
+      if (checkpoint === undefined) folder.log({ event: 'options', options: storedOptions(options) });
+      if (restart !== undefined) note(`${restart.folder} holds no checkpoint: the run begins again, with the options that it was given`);
+      const repaired = checkpoint && (await folder.repair(checkpoint.file));
+      if (repaired?.note !== undefined) note(repaired.note);
       note(`${device.description.device}: ${dataset.name}, ${dataset.train.length} images of ${dataset.seenClasses.length} seen classes, ${training.imageSize} px`);
       if (dataset.validation.length === 0) note('no sketch is held out for validation (--validation), so there will be no best checkpoint');
       const trained = await trainRetrieval({
@@ -136,7 +141,7 @@ export const trainCommand = defineCommand({
         start,
         teacher,
         knowledge: knowledge && { file: knowledge, name: options.knowledge as string },
-        resume,
+        resume: repaired && { file: repaired.file, name: checkpoint!.name },
         validateEvery: options.validateEvery,
         checkpointEvery: options.checkpointEvery,
         about: { options: storedOptions(options) },
@@ -158,6 +163,7 @@ export const trainCommand = defineCommand({
     } finally {
       display.stop();
       stop.release();
+      await folder.release();
       closeCommandDevice(device);
     }
   },
@@ -268,12 +274,14 @@ function resolveResumed(given: Readonly<Record<string, unknown>>, stored: Json |
   return resolveOptions(TRAIN_OPTIONS, given, before);
 }
 
-/** What a resumed run needs to know of this one's options. */
+/** What a resumed run needs to know of this one's options: what must stay, and what stays unless another value is given. */
 export function storedOptions(options: TrainValues): Json {
   const { data, split, unseen } = options;
-  const fixed = Object.entries(options).filter(([key, value]) => value !== undefined && !TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS].changeable);
+  const fixed = Object.entries(options).filter(([key, value]) => value !== undefined && isStored(TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS]));
   return { ...(Object.fromEntries(fixed) as Record<string, Json>), data, ...(split !== undefined && { split }), ...(unseen !== undefined && { unseen }) };
 }
+
+const isStored = ({ changeable, remembered }: { readonly changeable: boolean; readonly remembered: boolean }): boolean => !changeable || remembered;
 
 /** What the options ask for of a batch and its memory cannot be had. */
 export function asOptionError(error: unknown): never {
@@ -283,26 +291,31 @@ export function asOptionError(error: unknown): never {
 }
 
 /**
- * Aborts at Ctrl-C or SIGTERM; a second one ends the process at once, which loses no more of a training than the steps since the last checkpoint.
+ * Aborts at Ctrl-C, SIGTERM or the end of the terminal (SIGHUP). A second Ctrl-C or SIGTERM ends the process at once, which loses no more of a
+ * training than the steps since the last checkpoint; SIGHUP may come twice, from the terminal and from the shell, and does not.
  * @param finished what is still done before the end
  */
 export function stopOnSignal(finished = 'the steps under way are finished and saved'): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
-  const stop = (): void => {
+  const stop = (signal: NodeJS.Signals): void => {
+    if (controller.signal.aborted && signal === 'SIGHUP') return;
     if (controller.signal.aborted) process.exit(130);
+    // With the terminal gone, whatever is written to it fails, and must not end the process before all is saved.
+    if (signal === 'SIGHUP') for (const stream of [process.stdout, process.stderr]) stream.on('error', ignore);
     note(`\nstopping: ${finished} (again to end at once)`);
     controller.abort();
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const signal of STOPPING) process.on(signal, stop);
   return {
     signal: controller.signal,
     release: () => {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
+      for (const signal of STOPPING) process.off(signal, stop);
     },
   };
 }
+
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const ignore = (): void => undefined;
 
 /** What a training shows while it runs. */
 export class TrainingDisplay {
@@ -369,7 +382,7 @@ async function writeProfile(file: string, device: Device, { profile = [], device
     kernels: [...kernels].map(([label, kernel]) => ({ label, ...kernel, share: kernel.microseconds / total })).sort((a, b) => b.microseconds - a.microseconds),
     dispatches: profile satisfies readonly Span[],
   };
-  await writeFile(file, `${JSON.stringify(content, null, 1)}\n`);
+  await writeFileAtomically(file, new TextEncoder().encode(`${JSON.stringify(content, null, 1)}\n`));
   note(`profile of one step: ${file}`);
 }
 

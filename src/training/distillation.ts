@@ -5,9 +5,9 @@ import type { Device } from '../gpu/device.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
 import { RandomStream, STREAM } from '../random/philox.ts';
 import type { ModelFile } from './checkpoint.ts';
-import { fingerprint } from './fingerprint.ts';
+import { contentsFingerprint, fingerprint } from './fingerprint.ts';
 import { ClassKnowledge } from './knowledge.ts';
-import { sameOrigin, type DistillationSettings, type Knowledge, type KnowledgeOrigin, type PartialKnowledge, type TeacherNetwork } from './knowledge-file.ts';
+import { KnowledgeError, sameOrigin, type DistillationSettings, type Knowledge, type KnowledgeOrigin, type PartialKnowledge, type TeacherNetwork } from './knowledge-file.ts';
 import { imageRows, loadState, type ImageRows } from './model.ts';
 
 export interface DistillationOptions {
@@ -39,8 +39,9 @@ export async function distill({ device, chooser, dataset, teacher: { file, name 
   const { reading, batchSize } = settings;
   const { width, stride, batchNormEpsilon, batchNormMomentum } = network;
   const photos = distilledPhotos(dataset, settings);
-  const origin: KnowledgeOrigin = { ...settings, network: { width, stride, batchNormEpsilon, batchNormMomentum }, teacher: file.checksum, photos: await fingerprint(photos) };
-  const goesOn = begun !== undefined && sameOrigin(begun.origin, origin) ? begun : undefined;
+  const origin: KnowledgeOrigin = { ...settings, network: { width, stride, batchNormEpsilon, batchNormMomentum }, teacher: file.checksum, photos: [await fingerprint(photos), await contentsFingerprint(photos, images)].filter(Boolean).join(' ') };
+  const isSame = begun !== undefined && sameOrigin(begun.origin, origin) && begun.classes.join('\n') === classes.join('\n') && begun.photosDone <= photos.length;
+  const goesOn = isSame ? begun : undefined;
 
   const choices = new RecordedChoices(chooser, new Map(Object.entries(goesOn?.variants ?? {})));
   const storage = new Storage(device, choices);
@@ -51,6 +52,7 @@ export async function distill({ device, chooser, dataset, teacher: { file, name 
     loadState(teacher, storage, file.state, name);
     rows = await imageRows(storage, settings, (input) => teacher.apply(input, 'eval').logits, batchSize);
     const labelOf = new Map(classes.map((className, label) => [className, label]));
+    if (goesOn !== undefined && goesOn.sums.length !== classes.length * teacherClasses) throw new KnowledgeError(`the distillation under way is of ${goesOn.sums.length / classes.length} teacher classes, and ${name} knows ${teacherClasses}; delete it and begin anew`);
     const knowledge = new ClassKnowledge(classes.length, teacherClasses, reading, goesOn);
     const begin = goesOn?.photosDone ?? 0;
     onStart?.(begin);

@@ -1,8 +1,16 @@
-import type { Sample } from '../data/dataset.ts';
+import type { ImageSource, Sample } from '../data/dataset.ts';
+import { hex } from '../formats/sealed.ts';
 
 /** What identifies a list of samples, wherever their files lie: a digest over domain, class and last part of each name. */
-export async function fingerprint(samples: readonly Sample[]): Promise<string> {
-  const lines = samples.map((sample) => `${sample.domain}/${sample.className}/${sample.name.split(/[\\/]/).at(-1)}`);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(lines.join('\n'))));
-  return [...digest.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+export function fingerprint(samples: readonly Sample[]): Promise<string> {
+  return digest(samples.map((sample) => `${sample.domain}/${sample.className}/${sample.name.split(/[\\/]/).at(-1)}`));
+}
+
+/** A digest over the contents of all pictures; undefined where their source does not know them. */
+export async function contentsFingerprint(samples: readonly Sample[], images: ImageSource): Promise<string | undefined> {
+  return images.identify && digest(await images.identify(samples));
+}
+
+async function digest(lines: readonly string[]): Promise<string> {
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(lines.join('\n')))).subarray(0, 8));
 }

@@ -5,6 +5,7 @@ import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from 
 import type { Dataset } from '../data/dataset.ts';
 import { batches, type TrainingBatch } from '../data/loader.ts';
 import { balancedSampler } from '../data/sampler.ts';
+import { isJsonObject } from '../formats/untrusted.ts';
 import type { Device } from '../gpu/device.ts';
 import { Occupancy } from '../gpu/occupancy.ts';
 import type { Span } from '../gpu/profiler.ts';
@@ -19,7 +20,7 @@ import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type 
 import { CollapseWatch, type CollapseWarning } from './collapse.ts';
 import { distill, teacherClassesOf } from './distillation.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
-import { fingerprint } from './fingerprint.ts';
+import { contentsFingerprint, fingerprint } from './fingerprint.ts';
 import { DEFAULT_READING, retrievalStateFrom, teacherRows, type KnowledgeReading } from './knowledge.ts';
 import { KnowledgeError, knowledgeOf, type Knowledge } from './knowledge-file.ts';
 import { describeModel, EMBEDDING_BATCH, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
@@ -297,7 +298,11 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       }
     }
     // Nothing was left to do: the run was resumed at its end, or stopped before its first step.
-    file ??= await capture(trainer);
+    if (file === undefined) {
+      file = await capture(trainer);
+      // Killed right after its last checkpoint, the run may have left no model.
+      if (resume !== undefined && trainer.step === steps) await options.onCheckpoint?.({ file, best: false, last: true });
+    }
 
     const stepsDone = trainer.step;
     const stopped = stepsDone < steps;
@@ -452,9 +457,11 @@ export function optimizerOf({ frozenStages, optimizer: { kind, weightDecay, deca
   return { ...settings, groups: frozenStages > 0 ? [frozen, ...groups] : groups };
 }
 
-/** What identifies the training data, wherever it lies: counts, and a digest over its samples. */
-async function describeData({ name, seenClasses, train, validation }: Dataset): Promise<{ readonly [name: string]: Json }> {
-  return { name, classes: seenClasses.length, images: train.length, validationSketches: validation.length, fingerprint: await fingerprint([...train, ...validation]) };
+/** What identifies the training data, wherever it lies: counts, and digests over its samples' names and contents. */
+async function describeData({ name, seenClasses, train, validation, images }: Dataset): Promise<{ readonly [name: string]: Json }> {
+  const samples = [...train, ...validation];
+  const contents = await contentsFingerprint(samples, images);
+  return { name, classes: seenClasses.length, images: train.length, validationSketches: validation.length, fingerprint: await fingerprint(samples), ...(contents !== undefined && { contents }) };
 }
 
 /** @throws CheckpointError that lists every setting in which a checkpoint differs from the run that is to go on from it */
@@ -462,7 +469,11 @@ function requireSameRun({ file, name }: { readonly file: ModelFile; readonly nam
   if (file.about.settings === undefined || file.moments.size === 0) {
     throw new CheckpointError(`${name} holds a model for use, and no state of a training; start a new training from its weights instead (--weights)`);
   }
-  const lines = differences({ settings: file.about.settings, data: file.about.data ?? null }, now, ['data.name']);
+  const before = { settings: file.about.settings, data: file.about.data ?? null };
+  // Earlier versions did not look into the pictures.
+  const unknown = isJsonObject(before.data) && before.data.contents !== undefined ? [] : ['data.contents'];
+  const lines = differences(before, now, ['data.name', ...unknown]);
+  if (lines.some((line) => line.startsWith('data.contents:'))) lines.push('(the contents of the pictures are other ones: some were changed or replaced under their old names)');
   if (lines.length > 0) {
     throw new CheckpointError(`${name} was trained otherwise, so it cannot be resumed as it was (start a new training from its weights instead, with --weights):\n  ${lines.join('\n  ')}`);
   }

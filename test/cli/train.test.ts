@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { stopOnSignal } from '../../src/cli/train.ts';
 import { parseModel } from '../../src/training/checkpoint.ts';
 import { testDevice } from '../support/device.ts';
 import { run, start, TinyTraining } from '../support/tiny-training.ts';
@@ -47,7 +48,54 @@ test('train: killed at a random step and resumed, the weights are those of a run
   assert.ok((await readdir(at('killed'))).every((name) => !name.endsWith('.partial')), 'leftovers are cleared away');
   const starts = (await tiny.logLines('killed')).filter(({ event }) => event === 'start');
   assert.is(starts.length, 2);
-  assert.ok((starts[1].stepsDone as number) > 0);
+  const begun = starts[1].stepsDone as number;
+  assert.ok(begun > 0);
+  // What was given once is remembered: a checkpoint at every step, a validation at every eighth.
+  const lines = await tiny.logLines('killed');
+  const log = lines.slice(lines.findLastIndex(({ event }) => event === 'start'));
+  assert.equal(log.filter(({ event }) => event === 'checkpoint').map(({ stepsDone }) => stepsDone), Array.from({ length: STEPS - begun }, (_, step) => begun + 1 + step));
+  assert.is(log.filter(({ event }) => event === 'validation').at(-1)?.stepsDone, STEPS);
+  assert.not.ok((await readdir(at('killed'))).includes('run.lock'));
+});
+
+test('train: resumed at its end, a run writes the model that is missing', async () => {
+  await rm(at('killed', 'model.safetensors'));
+  const { code, stderr } = await run('train', '--resume', at('killed'));
+  assert.is(code, 0, stderr);
+  assert.is(await tiny.checksumOf('killed'), await tiny.checksumOf('unbroken'));
+});
+
+test('train: killed before its first checkpoint, a run begins again with its options', async () => {
+  await mkdir(at('early'));
+  const [first] = await tiny.logLines('unbroken');
+  assert.is(first.event, 'options');
+  await writeFile(at('early', 'log.jsonl'), `${JSON.stringify({ ...first, options: { ...(first.options as object), steps: 2 } })}\n`);
+  const { code, stderr } = await run('train', '--resume', at('early'));
+  assert.is(code, 0, stderr);
+  assert.match(stderr, /early holds no checkpoint: the run begins again/);
+  assert.equal((await tiny.logLines('early')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0], (await tiny.logLines('unbroken')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0]);
+});
+
+test('train: pictures that were changed under their names are noticed', async () => {
+  const photos = at('shapes', 'photo', 'shape a');
+  const [name, other] = (await readdir(photos)).sort().map((file) => `${photos}/${file}`);
+  const before = await readFile(name);
+  await writeFile(name, await readFile(other));
+  const { code, stderr } = await run('train', '--resume', at('killed'));
+  await writeFile(name, before);
+  assert.is(code, 1);
+  assert.match(stderr, /data.contents: "\w+" then, "\w+" now\s+\(the contents of the pictures are other ones/);
+});
+
+test('Ctrl-C, SIGTERM and the end of the terminal save; the terminal may end twice', () => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const stop = stopOnSignal();
+    process.emit(signal, signal);
+    assert.ok(stop.signal.aborted, signal);
+    if (signal === 'SIGHUP') process.emit(signal, signal);
+    stop.release();
+    assert.is(process.listenerCount(signal), 0);
+  }
 });
 
 test('train: Ctrl-C saves and says how to go on', async () => {

@@ -1,6 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { BoundedError } from '../../formats/untrusted.ts';
+
+/** A file that cannot be written. The message names it, and what to do. */
+export class FileWriteError extends BoundedError {
+  override readonly name = 'FileWriteError';
+  /** Of the system's error, such as ENOSPC. */
+  readonly code: string | undefined;
+
+  constructor(readonly path: string, cause: unknown) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    super(`${path} cannot be written: ${REASONS[code ?? ''] ?? (cause instanceof Error ? message : String(cause))}`, { cause });
+    this.code = code;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full (ENOSPC); make room, or give a folder on another disk',
+  EDQUOT: 'your share of the disk is used up (EDQUOT); make room, or give a folder on another disk',
+  EROFS: 'the disk is read-only (EROFS); give a folder on another disk',
+  EACCES: 'you may not write there (EACCES); give another folder, or get the right to',
+};
+
+/** What a test makes happen around the moment at which a file takes its place: an error, or the end of the process. */
+export const renameHooks: { before?: (target: string) => void; after?: (target: string) => void } = {};
 
 /** `.<name of the file>.<process>-<random>.partial`: hidden, and no name that anything else would have. */
 const TEMPORARY_NAME = /^\..+\.(\d+)-[0-9a-f]{12}\.partial$/;
@@ -13,7 +37,7 @@ const inProgress = new Set<string>();
  * content or the new, whole. The content goes to a temporary file in the same folder, which is on the
  * disk (fsync) before it takes the path's place (rename, atomic on one file system); then the folder
  * is made durable as well, without which a crash of the machine could undo the rename.
- * @throws the system's error, where the folder is missing or the disk is full; the old content stays
+ * @throws FileWriteError where the folder is missing or the disk is full; the old content stays
  */
 export async function writeFileAtomically(target: string, bytes: Uint8Array): Promise<void> {
   const folder = path.dirname(target);
@@ -27,10 +51,12 @@ export async function writeFileAtomically(target: string, bytes: Uint8Array): Pr
     } finally {
       await file.close();
     }
+    renameHooks.before?.(target);
     await rename(temporary, target);
+    renameHooks.after?.(target);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw error instanceof Error && 'code' in error ? new FileWriteError(target, error) : error;
   } finally {
     inProgress.delete(path.resolve(temporary));
   }
