@@ -56,7 +56,7 @@ export async function sampleFiles(): Promise<Record<SampleKind, Uint8Array>> {
     }),
     knowledge: serializeKnowledge({ classes: ['a', 'b', 'c'], table: { shape: [3, 5], values: new Float32Array(15).fill(0.2) }, counts: Uint32Array.of(1, 2, 3), origin: ORIGIN }),
     partial: serializePartialKnowledge({ classes: ['a', 'b', 'c'], origin: ORIGIN, photosDone: 2, sums: new Float64Array(15).fill(0.2), counts: Uint32Array.of(1, 1, 0), variants: { q: 'v' } }),
-    config: text({ data: 'x', seed: 3, steps: 10, size: 64, width: 0.5, optimizer: 'sgd', 'memory-budget': '900M', 'learning-rate': 1e-3, strict: true, seeds: '1,2' }),
+    config: text({ data: 'x', seed: 3, steps: 10, size: 64, width: 0.5, optimizer: 'sgd', 'memory-budget': '900M', 'learning-rate': 1e-3, strict: true }),
     shards: text({ metadata: { total_size: 64 }, weight_map: { 'conv1.weight': 'model-00001-of-00002.safetensors', 'fc.weight': 'model-00002-of-00002.safetensors' } }),
   };
 }

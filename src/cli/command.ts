@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { parseJson } from '../formats/untrusted.ts';
 import { ADAPTER_CHOICES } from '../platform/adapter.ts';
 import { choice, OptionError, toggle, type Options, type OptionValues } from './options.ts';
 
@@ -46,9 +47,12 @@ export async function readJsonFile(path: string): Promise<unknown> {
   } catch (cause) {
     throw new OptionError(`--config: ${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
-  try {
-    return JSON.parse(content) as unknown;
-  } catch (cause) {
-    throw new OptionError(`${path} is no JSON: ${(cause as Error).message}`, { cause });
-  }
+  return readJsonText(content, path);
+}
+
+/** @throws OptionError where the text is no JSON */
+export function readJsonText(content: string, path: string): unknown {
+  return parseJson(content, (problem, cause) => {
+    throw new OptionError(`${path} is ${problem}`, { cause });
+  });
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeInputConvention, InputConventionError, parseInputConvention, type InputConvention } from '../nn/pixels.ts';
 import { nonFiniteTensors, type State } from '../nn/state.ts';
-import { isJsonObject } from '../formats/untrusted.ts';
+import { isJsonObject, parseJson } from '../formats/untrusted.ts';
 import { parseModel, type ModelFile } from '../training/checkpoint.ts';
 import { pixelsIn } from '../training/model.ts';
 import { parseWeights, type StartingWeights } from '../training/weights.ts';
@@ -87,7 +87,9 @@ export function requireWidth({ state }: ModelFile, fileName: string, width: numb
 async function metadataBeside(file: string): Promise<Map<string, string>> {
   const read = async (name: string): Promise<Readonly<Record<string, unknown>>> => {
     try {
-      const content = JSON.parse(await readFile(path.join(path.dirname(file), name), 'utf8')) as unknown;
+      const content = parseJson(await readFile(path.join(path.dirname(file), name), 'utf8'), () => {
+        throw new SyntaxError();
+      });
       return isJsonObject(content) ? content : {};
     } catch {
       // There is none, or it is a config.json of something else.

@@ -2,7 +2,7 @@
  * The options of the command. Each is declared once; the flag, its line of help, the key of the JSON configuration, the check
  * of its value and its TypeScript type all come from that declaration.
  */
-import { BoundedError, quoteValue } from '../formats/untrusted.ts';
+import { BoundedError, quote, quoteValue } from '../formats/untrusted.ts';
 
 /** A flag, a key of a configuration or a value that cannot be used. The message names it and says what can. */
 export class OptionError extends BoundedError {
@@ -154,17 +154,20 @@ export function readConfiguration(options: Options, content: unknown, where: str
   const { [RECONSTRUCTED]: reconstructed = {}, ...configured } = content;
   for (const [name, value] of Object.entries(configured)) {
     const key = keys.get(name);
-    if (key === undefined) throw new OptionError(`${where}: there is no option "${name}"; did you mean "${nearest(name, [...keys.keys()])}"?`);
+    if (key === undefined) throw new OptionError(`${where}: there is no option ${quote(name)}; did you mean "${nearest(name, [...keys.keys()])}"?`);
     const checked = all[key].check(value, `${where}, ${name}`);
     if (key in options) values[key] = checked;
   }
   if (!isObject(reconstructed)) throw new OptionError(`${where}, ${RECONSTRUCTED}: an object is needed, from names of options to the evidence of their values`);
   for (const [name, evidence] of Object.entries(reconstructed)) {
-    if (!(name in configured)) throw new OptionError(`${where}, ${RECONSTRUCTED}: "${name}" is none of the options that the file gives; did you mean "${nearest(name, Object.keys(configured))}"?`);
+    if (!(name in configured)) throw new OptionError(`${where}, ${RECONSTRUCTED}: ${quote(name)} is none of the options that the file gives; did you mean "${nearest(name, Object.keys(configured))}"?`);
     if (typeof evidence !== 'string' || evidence === '') throw new OptionError(`${where}, ${RECONSTRUCTED}, ${name}: the evidence of its value is needed, as a text`);
   }
   return values;
 }
+
+/** Longer than any option's name. */
+const LONGEST_WORD = 64;
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -186,7 +189,9 @@ export function resolveOptions<Declared extends Options>(options: Declared, ...s
 
 /** The word with the fewest letters to change (Levenshtein's distance). */
 export function nearest(word: string, words: readonly string[]): string {
-  const distances = words.map((other) => editDistance(word.toLowerCase(), other));
+  // A word out of a file may have a megabyte.
+  const asked = word.slice(0, LONGEST_WORD).toLowerCase();
+  const distances = words.map((other) => editDistance(asked, other));
   return words[distances.indexOf(Math.min(...distances))];
 }
 

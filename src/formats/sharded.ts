@@ -28,7 +28,7 @@ export async function parseShards(index: Uint8Array, fileName: string, readShard
   const fail = (problem: string): never => {
     throw new TensorFileError(`${fileName}: ${problem}`);
   };
-  const content = parseJson(new TextDecoder().decode(index), (problem) => fail(`an index of shards is JSON, and ${problem}`));
+  const content = parseJson(new TextDecoder().decode(index), (problem) => fail(`an index of shards is JSON, and this is ${problem}`));
   const map = isJsonObject(content) ? content.weight_map : undefined;
   if (!isJsonObject(map) || Object.keys(map).length === 0) return fail('it is no index of shards: it has no weight_map from tensors to files');
   const tensorsOf = new Map<string, string[]>();

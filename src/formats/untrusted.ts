@@ -53,14 +53,14 @@ export function quoteValue(value: unknown): string {
 
 /**
  * Parses JSON whose depth is bounded, so that no later walk through it can exhaust the stack.
- * @param fail throws with what is wrong
+ * @param fail throws with what the text is, such as "no JSON: ..."
  */
 export function parseJson(text: string, fail: (problem: string, cause?: unknown) => never): unknown {
-  if (jsonDepth(text) > DEEPEST_JSON) fail(`its JSON has more than ${DEEPEST_JSON} objects and lists in one another`);
+  if (jsonDepth(text) > DEEPEST_JSON) fail(`JSON with more than ${DEEPEST_JSON} objects and lists in one another`);
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    return fail(`it is no JSON: ${bounded((cause as Error).message, 200)}`, cause);
+    return fail(`no JSON: ${bounded((cause as Error).message, 200)}`, cause);
   }
 }
 

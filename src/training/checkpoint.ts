@@ -125,7 +125,7 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
   // Under a digest that was verified, the checksum is what its writer calculated.
   const checksum = sealed && written !== undefined && /^[0-9a-f]{64}$/.test(written) ? written : await modelChecksum(state);
   if (written !== undefined && written !== checksum) fail(`the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`);
-  const about = parseJson(metadata.get('about') ?? '{}', (problem, cause) => fail(`the description of the model cannot be read: ${problem}`, cause));
+  const about = parseJson(metadata.get('about') ?? '{}', (problem, cause) => fail(`the description of the model is ${problem}`, cause));
   if (!isJsonObject(about)) return fail(`the description of the model is ${quoteValue(about)}, and no object; the file is damaged`);
   const step = parseCount(metadata.get('step') ?? '0') ?? fail(`${quoteValue(metadata.get('step'))} is no number of steps; the file is damaged`);
   return { state, about: about as Record<string, Json>, checksum, moments, tables, step };

@@ -110,7 +110,7 @@ export function parsePartialKnowledge(bytes: Uint8Array, fileName: string): Part
   const photosDone = parseCount(metadata.get('photosDone'));
   const counted = counts.reduce((sum, count) => sum + count, 0);
   if (photosDone === undefined || photosDone !== counted) return fail(`it says that ${quoteValue(metadata.get('photosDone'))} photos were seen, and its counts are of ${counted}; the file is damaged`);
-  const variants = parseJson(metadata.get('variants') ?? '{}', (problem) => fail(`its kernel variants cannot be read: ${problem}`));
+  const variants = parseJson(metadata.get('variants') ?? '{}', (problem) => fail(`what it has for kernel variants is ${problem}`));
   if (!isJsonObject(variants) || !Object.values(variants).every((variant) => typeof variant === 'string')) return fail(`its kernel variants are ${quoteValue(variants)}, where names are needed; the file is damaged`);
   return { classes, origin, photosDone, sums, counts, variants: variants as Record<string, string> };
 }
@@ -150,7 +150,7 @@ function readFile(bytes: Uint8Array, fileName: string, format: string) {
   };
   const file = parseSealedNow(bytes, fileName, fail);
   checkVersion(file, format, VERSION, (problem) => fail(`${problem}. A file that sketchgrad distill wrote is needed`));
-  const read = (key: string): unknown => parseJson(file.metadata.get(key) ?? 'null', (problem) => fail(`its ${key} cannot be read: ${problem}`));
+  const read = (key: string): unknown => parseJson(file.metadata.get(key) ?? 'null', (problem) => fail(`what it has for ${key} is ${problem}`));
   const classes = read('classes');
   if (!Array.isArray(classes) || classes.length === 0 || !classes.every((name) => typeof name === 'string' && name !== '') || new Set(classes).size !== classes.length) {
     return fail(`its classes are ${quoteValue(classes)}, where a list of different names is needed; the file is damaged`);

@@ -89,7 +89,7 @@ test('shards are read by their index; a lone one is refused', async () => {
   await refusedAs(/lacks the tensor "layer/, indexOf({ weight_map: weightMap }), 'w.index.json', () => readShard('w-00001-of-00002.safetensors'));
   for (const name of ['../w.safetensors', '/etc/passwd', '.hidden.safetensors', 'a/b.safetensors', 'w.txt', 7, null]) await refusedAs(/no name of a file beside the index/, indexOf({ weight_map: { 'conv1.weight': name } }), 'w.index.json');
   for (const content of [{}, [], { weight_map: [] }, { weight_map: {} }]) await refusedAs(/no index of shards|neither a safetensors/, indexOf(content), 'w.index.json');
-  await refusedAs(/is JSON, and it is no JSON/, new TextEncoder().encode('{"weight_map":'), 'w.index.json');
+  await refusedAs(/is JSON, and this is no JSON/, new TextEncoder().encode('{"weight_map":'), 'w.index.json');
 });
 
 test('two networks in a file (MoCo, EMA, student and teacher): the user says which', async () => {
