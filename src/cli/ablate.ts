@@ -21,7 +21,7 @@ import { openData } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { readModelFile } from './model-file.ts';
 import { choice, OptionError, resolveOptions, text } from './options.ts';
-import { note, Progress } from './progress.ts';
+import { note, printText, Progress } from './progress.ts';
 import { latestCheckpoint, RunFolder } from './run-folder.ts';
 import { textTable } from './text-table.ts';
 import { asOptionError, readAs, readKnowledge, readStart, readTeacher, saidBy, stopOnSignal, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
@@ -267,7 +267,7 @@ async function conclude(folder: string, seeds: readonly number[], about: { reado
   const summary = summarise(results);
   await writeFileAtomically(path.join(folder, 'ablation.json'), encode(`${JSON.stringify({ ...about, protocol: "SAKE's, AP@k divided by min(k, relevant photos)", summary, results }, null, 1)}\n`));
   await writeFileAtomically(path.join(folder, 'ablation.md'), encode(`${markdownTable(summary)}\n`));
-  process.stdout.write(`\n${textTable(...tableOf(summary))}\nMean and standard deviation over seeds; ${path.join(folder, 'ablation.{json,md}')}\n`);
+  printText(`\n${textTable(...tableOf(summary))}\nMean and standard deviation over seeds; ${path.join(folder, 'ablation.{json,md}')}\n`);
 }
 
 function tableOf(summary: readonly Summary[]): [head: string[], rows: string[][]] {

@@ -11,6 +11,7 @@ import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { besideFlags, describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
+import { printableLines } from './printable.ts';
 import { searchCommand } from './search.ts';
 import { serveCommand } from './serve.ts';
 import { teacherCostCommand } from './teacher-cost.ts';
@@ -37,7 +38,7 @@ export async function runCommandLine(words: readonly string[], commands: readonl
     // Commander has said what was wrong itself; help and version arrive here too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode;
     const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`sketchgrad: ${debug && error instanceof Error ? error.stack : message}\n`);
+    process.stderr.write(`sketchgrad: ${printableLines(debug && error instanceof Error ? (error.stack ?? message) : message)}\n`);
     return 1;
   }
 }

@@ -4,7 +4,7 @@ import type { Split } from '../../datasets/splits.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS } from './data.ts';
 import { OptionError, toggle } from './options.ts';
-import { Progress } from './progress.ts';
+import { printText, Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { BoundedError } from '../formats/untrusted.ts';
 
@@ -38,10 +38,10 @@ export const dataCheckCommand = defineCommand({
 
     const errors = report.problems.filter(({ severity }) => severity === 'error');
     const warnings = report.problems.filter(({ severity }) => severity === 'warning');
-    if (json) process.stdout.write(`${JSON.stringify(report, null, 1)}\n`);
+    if (json) printText(`${JSON.stringify(report, null, 1)}\n`);
     else {
       const told = [...errors, ...warnings].map((problem) => `${problem.severity}: ${describeProblem(problem)}`);
-      process.stdout.write(`${[reportText(report, perClass), ...told].join('\n')}\n${count(report.images, 'image')} read and decoded, ${(report.bytes / 1e6).toFixed(1)} MB: ${count(errors.length, 'error')}, ${count(warnings.length, 'warning')}\n`);
+      printText(`${[reportText(report, perClass), ...told].join('\n')}\n${count(report.images, 'image')} read and decoded, ${(report.bytes / 1e6).toFixed(1)} MB: ${count(errors.length, 'error')}, ${count(warnings.length, 'warning')}\n`);
     }
     if (errors.length > 0) throw new DataCheckError(`${report.root}: ${count(errors.length, 'error')}; with them the data cannot be used`);
     if (strict && warnings.length > 0) throw new DataCheckError(`${report.root}: ${count(warnings.length, 'warning')}, and --strict was given`);

@@ -1,6 +1,7 @@
 import type { DataSource } from '../../datasets/sources.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { toggle } from './options.ts';
+import { printText } from './progress.ts';
 
 export const DATA_HOW_OPTIONS = {
   json: toggle({ help: 'Print JSON instead of text' }),
@@ -14,7 +15,7 @@ export const dataHowCommand = defineCommand({
   async run({ json }) {
     const { DATA_SOURCES } = await import('../../datasets/sources.ts');
     const text = json ? JSON.stringify(DATA_SOURCES, null, 1) : `${DATA_SOURCES.map(describe).join('\n\n')}\n\n${CLOSING}`;
-    process.stdout.write(`${text}\n`);
+    printText(`${text}\n`);
   },
 });
 

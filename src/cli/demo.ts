@@ -22,7 +22,7 @@ import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { mapTask } from './embedding-map.ts';
 import { readModelFile, requireWidth } from './model-file.ts';
 import { integer, optionName, resolveOptions, text, toggle, type OptionValues } from './options.ts';
-import { formatSeconds, note, Progress } from './progress.ts';
+import { formatSeconds, note, printText, Progress } from './progress.ts';
 import { renderReport, type ReportChart, type ReportEvaluation, type ReportFact } from './report.ts';
 import { PICTURE_SIZE, retrievalSheet } from './retrieval-sheet.ts';
 import { RunFolder } from './run-folder.ts';
@@ -144,9 +144,9 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
     await writeFile(report, html);
   });
 
-  process.stdout.write(`\nUnseen classes, sketch to picture\n${comparison(evaluations)}\nProtocol: ${evaluation.metrics.protocol}.\n\n`);
-  for (const [name, seconds] of times) process.stdout.write(`${formatSeconds(seconds).padStart(12)}  ${name}\n`);
-  process.stdout.write(`\nweights: ${folder.file('model.safetensors')}, checksum ${trained.file.checksum}\nreport:  ${path.resolve(report)}\n`);
+  printText(`\nUnseen classes, sketch to picture\n${comparison(evaluations)}\nProtocol: ${evaluation.metrics.protocol}.\n\n`);
+  for (const [name, seconds] of times) printText(`${formatSeconds(seconds).padStart(12)}  ${name}\n`);
+  printText(`\nweights: ${folder.file('model.safetensors')}, checksum ${trained.file.checksum}\nreport:  ${path.resolve(report)}\n`);
   trained.model.storage.destroy();
 }
 

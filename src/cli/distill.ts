@@ -13,7 +13,7 @@ import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { WEIGHTS_OPTIONS } from './model-file.ts';
 import { integer, resolveOptions, text } from './options.ts';
-import { note, Progress } from './progress.ts';
+import { note, printText, Progress } from './progress.ts';
 import { asTeacher, pixelsOf, readStart, saidBy, TRAIN_OPTIONS } from './train.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -79,7 +79,7 @@ export const distillCommand = defineCommand({
       progress.stop();
       await writeFileAtomically(out, serializeKnowledge(knowledge));
       await rm(state, { force: true });
-      process.stdout.write(`${describeKnowledge(knowledge, out)}\n`);
+      printText(`${describeKnowledge(knowledge, out)}\n`);
     } finally {
       progress.stop();
       await lock?.release();

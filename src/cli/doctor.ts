@@ -10,7 +10,7 @@ import { Qualification, type Verdict } from '../tuning/qualification.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { nearest, OptionError, text } from './options.ts';
-import { Progress } from './progress.ts';
+import { printText, Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 
 /** Found to compute wrongly: the message says what, and what to try. */
@@ -35,12 +35,12 @@ export const doctorCommand = defineCommand({
       print('Limits', LIMITS.map((name) => [name, String(device.gpu.limits[name])]));
       print('Features', [['in use', [...device.gpu.features].sort().join(', ') || 'none']]);
       const checks = await checkKernels(device, kernels);
-      process.stdout.write(`\nKernels against their float64 references, results read back\n${textTable(['kernel', 'variant', 'largest error', ''], checks.map(checkLine), { left: 2 })}\n\n`);
+      printText(`\nKernels against their float64 references, results read back\n${textTable(['kernel', 'variant', 'largest error', ''], checks.map(checkLine), { left: 2 })}\n\n`);
       const wrong = checks.flatMap(({ kernel, variant, verdict }) => (verdict.standing === 'wrong' ? [`${kernel}, ${variant}: ${verdict.reason}`] : []));
       if (wrong.length > 0) {
         throw new DoctorError(`${device.description.device} computes wrongly. Update its driver, or choose another adapter (--adapter lavapipe or swiftshader).\n  ${wrong.join('\n  ')}`);
       }
-      process.stdout.write(`All is well: ${checks.length} kernel variants are within the error bounds of float32.\n`);
+      printText(`All is well: ${checks.length} kernel variants are within the error bounds of float32.\n`);
     } finally {
       closeCommandDevice(device);
     }
@@ -75,7 +75,7 @@ const LIMITS = [
 
 function print(title: string, lines: readonly Line[]): void {
   const width = Math.max(...lines.map(([name]) => name.length));
-  process.stdout.write(`\n${title}\n${lines.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}\n`);
+  printText(`\n${title}\n${lines.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}\n`);
 }
 
 function versions(): Line[] {

@@ -10,7 +10,7 @@ import { embedFiles, findImages, type EmbeddedFiles } from './image-files.ts';
 import { MODEL_OPTION, namesIn, readGivenFile, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
-import { Progress } from './progress.ts';
+import { printText, Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const EMBED_OPTIONS = {
@@ -57,7 +57,7 @@ export const embedCommand = defineCommand({
       const codes = bits === undefined ? undefined : codesOf(embeddings, rows.width, bits, fitOn?.embeddings ?? embeddings, codesFit ?? 'the pictures themselves');
       await writeFileAtomically(out, serializeIndex({ embeddings, dimension: rows.width, paths, modelChecksum: file.checksum, codes }));
       const withCodes = codes === undefined ? '' : `, and codes of ${bits} bits fitted on ${codes.fittedOn}`;
-      process.stdout.write(`${out}: ${paths.length} pictures, ${rows.width} components each${withCodes}, of the model ${file.checksum.slice(0, 16)}\n`);
+      printText(`${out}: ${paths.length} pictures, ${rows.width} components each${withCodes}, of the model ${file.checksum.slice(0, 16)}\n`);
       rows.destroy();
       model.storage.destroy();
     } finally {

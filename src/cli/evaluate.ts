@@ -13,7 +13,7 @@ import { evaluationReport, type MeasuredCodes } from './evaluation-report.ts';
 import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
 import { choice, counts, integer, OptionError, text, toggle, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
-import { note, Progress } from './progress.ts';
+import { note, printText, Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -61,11 +61,11 @@ export const evaluateCommand = defineCommand({
       progress.stop();
       if (json) {
         const about = { model: path, checksum: file.checksum, data: dataset.name, task: task.name };
-        process.stdout.write(`${JSON.stringify({ ...about, ...named(evaluation.metrics, task), ...(codes !== undefined && { codes: { bits: codes.bits, fittedOn: codes.fittedOn, ...named(codes.metrics, task) } }) }, null, 1)}\n`);
+        printText(`${JSON.stringify({ ...about, ...named(evaluation.metrics, task), ...(codes !== undefined && { codes: { bits: codes.bits, fittedOn: codes.fittedOn, ...named(codes.metrics, task) } }) }, null, 1)}\n`);
       } else {
         const classNames = perClass ? task.classNames : [];
-        process.stdout.write(`${task.name}\n${metricsText(evaluation.metrics, classNames)}\n`);
-        if (codes !== undefined) process.stdout.write(`\n${codes.bits}-bit codes, fitted on ${codes.fittedOn}, ranked by Hamming distance\n${metricsText(codes.metrics, classNames)}\n`);
+        printText(`${task.name}\n${metricsText(evaluation.metrics, classNames)}\n`);
+        if (codes !== undefined) printText(`\n${codes.bits}-bit codes, fitted on ${codes.fittedOn}, ranked by Hamming distance\n${metricsText(codes.metrics, classNames)}\n`);
       }
       if (report !== undefined) {
         const page = { modelPath: path, checksum: file.checksum, imageSize, adapter: device.description, dataset, kind, task, evaluation, codes, seed };

@@ -6,6 +6,7 @@ import { readModelDescription } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { MODEL_OPTION, readModelFile } from './model-file.ts';
 import { choice, text } from './options.ts';
+import { printText } from './progress.ts';
 
 export const EXPORT_OPTIONS = {
   model: MODEL_OPTION,
@@ -24,6 +25,6 @@ export const exportCommand = defineCommand({
     const model = retrievalOnnx(settings, file.state, { imageSize, pixels, preprocessing, version: packageVersion(), metadata: new Map([['model_checksum', file.checksum]]) });
     const bytes = serializeOnnx(model);
     await writeFileAtomically(out, bytes);
-    process.stdout.write(`${out}: ONNX, operator set ${model.opset}, ${(bytes.length / 1e6).toFixed(1)} MB, of the model ${file.checksum.slice(0, 16)}\n  images: ${model.metadata.get('input')}\n  embeddings: float32 [batch, ${settings.embedding}], of length 1\n`);
+    printText(`${out}: ONNX, operator set ${model.opset}, ${(bytes.length / 1e6).toFixed(1)} MB, of the model ${file.checksum.slice(0, 16)}\n  images: ${model.metadata.get('input')}\n  embeddings: float32 [batch, ${settings.embedding}], of length 1\n`);
   },
 });

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSource, Sample } from '../data/dataset.ts';
 import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../platform/node/images.ts';
+import { isHidden } from '../platform/node/hidden-files.ts';
 import type { ImageRows } from '../training/model.ts';
 import { OptionError } from './options.ts';
 
@@ -10,7 +11,7 @@ export async function findImages(folder: string, flag: string): Promise<string[]
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory() !== true) throw new OptionError(`${flag}: ${folder} is no folder`);
   const names = await readdir(folder, { recursive: true });
-  const images = names.filter((name) => IMAGE_EXTENSIONS.includes(path.extname(name).toLowerCase())).sort();
+  const images = names.filter((name) => !isHidden(name) && IMAGE_EXTENSIONS.includes(path.extname(name).toLowerCase())).sort();
   if (images.length === 0) throw new OptionError(`${flag}: ${folder} holds no image (${IMAGE_EXTENSIONS.join(', ')})`);
   return images.map((name) => path.join(folder, name));
 }

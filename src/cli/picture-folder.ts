@@ -1,6 +1,7 @@
-import { realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
+import { isHidden } from '../platform/node/hidden-files.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
 
 /** The longer side of a thumbnail, in pixels. */
@@ -30,7 +31,9 @@ export class PictureFolder {
         if (real === undefined) continue;
         // By the name that the user knows, and not by where links lead, as long as that begins in the folder.
         const known = path.relative(path.resolve(folder), file);
-        return { row, file, name: (known.startsWith('..') ? real : known).split(path.sep).join('/') };
+        const shown = (known.startsWith('..') ? real : known).split(path.sep).join('/');
+        // Neither under its own name nor where a link leads: what is hidden in a folder is not shown to others.
+        return isHidden(shown) || isHidden(real) ? undefined : { row, file, name: shown };
       }
       return undefined;
     }));
@@ -45,8 +48,12 @@ export class PictureFolder {
   /** A picture, small and upright, as WebP; undefined where there is no such row, or its file went away or became another one. */
   async thumbnail(row: number): Promise<Uint8Array | undefined> {
     const file = this.files[row];
-    if (file === undefined || (await placeWithin(this.root, file)) === undefined) return undefined;
-    return sharp(file).autoOrient().resize(THUMBNAIL, THUMBNAIL, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 85 }).toBuffer().catch(() => undefined);
+    const place = file === undefined ? undefined : await placeWithin(this.root, file);
+    if (file === undefined || place === undefined || isHidden(place)) return undefined;
+    // By its bytes: opened by its name, an SVG could have other files drawn into it.
+    const bytes = await readFile(file).catch(() => undefined);
+    if (bytes === undefined) return undefined;
+    return sharp(bytes).autoOrient().resize(THUMBNAIL, THUMBNAIL, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 85 }).toBuffer().catch(() => undefined);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { printableLines } from './printable.ts';
 
 /** How often a line is printed where there is no terminal to draw a bar in, in milliseconds. */
 const LINE_INTERVAL = 5000;
@@ -50,9 +51,15 @@ function newBar(title: string, total: number): SingleBar {
   return bar;
 }
 
-/** A line on stderr; a bar that is being drawn goes on below it. */
+/** What a command has to say, on stdout. Names in it cannot command the terminal; JSON stays the same JSON. */
+export function printText(text: string): void {
+  process.stdout.write(printableLines(text));
+}
+
+/** A line on stderr, or several; a bar that is being drawn goes on below it. */
 export function note(line: string): void {
-  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}\n` : `${line}\n`);
+  const shown = printableLines(line);
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${shown}\n` : `${shown}\n`);
 }
 
 /** "8 s", "3 min 20 s", "2 h 5 min". */

@@ -12,7 +12,7 @@ import { embedFiles } from './image-files.ts';
 import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
-import { note } from './progress.ts';
+import { note, printText } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
@@ -59,7 +59,7 @@ export const searchCommand = defineCommand({
         const embedding = embeddings.slice(row * rows.width, (row + 1) * rows.width);
         return { sketch, results: by === 'codes' ? foundByCodes(index, embedding, top) : foundByCosine(index, embedding, top) };
       });
-      process.stdout.write(json ? `${JSON.stringify(found, null, 1)}\n` : `${found.map(foundText).join('\n\n')}\n`);
+      printText(json ? `${JSON.stringify(found, null, 1)}\n` : `${found.map(foundText).join('\n\n')}\n`);
       if (sheet !== undefined) {
         await writeFileAtomically(sheet, await renderContactSheet(await Promise.all(found.map(sheetRow))));
         note(`contact sheet: ${sheet}`);

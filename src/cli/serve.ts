@@ -6,6 +6,7 @@ import { DeviceLostError } from '../gpu/errors.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { assertSameModel, openIndex, serializeIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { RequestError } from '../server/picture-body.ts';
+import { checkOrigin, isLoopbackAddress, requireLoopbackHost, type AllowedOrigins } from '../server/access.ts';
 import { addressOf, answering, DEFAULT_SEARCH_LIMITS, requireMethod, searchHandler, type Handler, type Searcher, type SearchLimits } from '../server/search-handler.ts';
 import { SearchService } from '../server/search-service.ts';
 import type { ModelFile } from '../training/checkpoint.ts';
@@ -18,7 +19,7 @@ import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
 import { integer, number, OptionError, text } from './options.ts';
 import { PictureFolder } from './picture-folder.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
-import { note, Progress } from './progress.ts';
+import { note, printText, Progress } from './progress.ts';
 import { readSearchPage, SECURITY_HEADERS } from './search-page.ts';
 import { stopOnSignal } from './train.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -30,64 +31,87 @@ export const SERVE_OPTIONS = {
   port: integer({ minimum: 0, maximum: 65535, default: 8080, help: 'The port; 0 takes a free one' }),
   maxBytes: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostBytes, help: 'Most bytes of a picture that is sent' }),
   maxPixels: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostPixels, help: 'Most pixels of it' }),
+  maxSide: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostSide, help: 'Most pixels of its longer side' }),
   queue: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostRequests, help: 'Most searches under way and waiting; more are told to come back' }),
+  cors: text({ placeholder: 'origins', help: "Let pages of these sites search here too: origins such as https://example.org with commas between, or * for all. Left out, only the server's own page" }),
   timeout: number({ above: 0, default: 30, help: 'Seconds in which a request must have come whole' }),
   precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
-/** Names by which a browser may call a server that only this machine reaches. */
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+/** A connection that a client keeps for its next request is closed after so many milliseconds, later than clients' and proxies' own limits of a minute. */
+const KEPT_ALIVE = 75_000;
 
 export const serveCommand = defineCommand({
   name: 'serve',
   summary: 'Serve a page, and an address, to search a folder of pictures by sketch',
   options: SERVE_OPTIONS,
   positionals: { name: 'folder', help: 'The folder of pictures' },
-  async run({ model: modelPath, index: indexPath, host, port, maxBytes, maxPixels, queue, timeout, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
+  async run({ model: modelPath, index: indexPath, host, port, maxBytes, maxPixels, maxSide, queue, timeout, cors, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
     checkTuning(tuning);
     if (others.length > 0) throw new OptionError(`one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`);
-    const file = await readModelFile(modelPath, '--model');
-    readModelDescription(file, modelPath);
-    const device = await openCommandDevice(adapter);
+    const origins = originsOf(cors);
+    // Embedding a folder can take hours; a port that is in use is found out before.
+    let handler: Handler = starting;
+    const server = createServer({ requestTimeout: 1000 * timeout, connectionsCheckingInterval: 1000, keepAliveTimeout: KEPT_ALIVE }, (request, response) => void handler(request, response));
+    const bound = await listen(server, port, host);
     const stop = stopOnSignal('searches under way are answered');
     try {
-      checkPrecision(device, precision);
-      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
-      const pictures = await PictureFolder.open(folder, await indexOf(folder, indexPath, model, file, stop.signal));
-      if (pictures.leftOut.length > 0) note(`${pictures.leftOut.length} pictures of the index are not in ${folder}, and are left out: ${pictures.leftOut.slice(0, 3).join(', ')}${pictures.leftOut.length > 3 ? ' …' : ''}`);
-      const count = pictures.index.paths.length;
-      if (count === 0) throw new OptionError(`no picture of the index is in ${folder}: is it the index of another folder?`);
-      const service = await SearchService.open(model, pictures.index);
-      const failed = new AbortController();
-      const onFailure = (error: unknown): void => {
-        note(`a request failed: ${error instanceof Error ? error.message : String(error)}`);
-        // A device that is lost stays lost: whoever started the command shall hear of it, and start it again.
-        if (error instanceof DeviceLostError) failed.abort(error);
-      };
-      const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostRequests: queue };
-      const server = createServer({ requestTimeout: 1000 * timeout, connectionsCheckingInterval: 1000 }, await siteHandler({ service, pictures, limits, host, onFailure }));
+      const file = await readModelFile(modelPath, '--model');
+      readModelDescription(file, modelPath);
+      const device = await openCommandDevice(adapter);
       try {
-        await listen(server, port, host);
-        const { port: taken } = server.address() as AddressInfo;
-        process.stdout.write(`${count} pictures: http://${host.includes(':') ? `[${host}]` : host}:${taken}/ (Ctrl-C ends it)\n`);
-        await aborted(AbortSignal.any([stop.signal, failed.signal]));
+        checkPrecision(device, precision);
+        const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
+        const pictures = await PictureFolder.open(folder, await indexOf(folder, indexPath, model, file, stop.signal));
+        if (pictures.leftOut.length > 0) note(`${pictures.leftOut.length} pictures of the index are not in ${folder}, and are left out: ${pictures.leftOut.slice(0, 3).join(', ')}${pictures.leftOut.length > 3 ? ' …' : ''}`);
+        const count = pictures.index.paths.length;
+        if (count === 0) throw new OptionError(`no picture of the index is in ${folder}: is it the index of another folder?`);
+        const service = await SearchService.open(model, pictures.index);
+        try {
+          const failed = new AbortController();
+          const onFailure = (error: unknown): void => {
+            note(`a request failed: ${error instanceof Error ? error.message : String(error)}`);
+            // A device that is lost stays lost: whoever started the command shall hear of it, and start it again.
+            if (error instanceof DeviceLostError) failed.abort(error);
+          };
+          const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostSide: maxSide, mostRequests: queue };
+          handler = await siteHandler({ service, pictures, limits, isLocal: isLoopbackAddress(bound.address), origins, onFailure });
+          printText(`${count} pictures: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`);
+          await aborted(AbortSignal.any([stop.signal, failed.signal]));
+          await close(server, timeout);
+          if (failed.signal.aborted) throw failed.signal.reason;
+        } finally {
+          await service.close();
+          model.storage.destroy();
+        }
       } finally {
-        await close(server, timeout);
-        await service.close();
-        model.storage.destroy();
+        closeCommandDevice(device);
       }
-      if (failed.signal.aborted) throw failed.signal.reason;
     } catch (error) {
       // Ctrl-C while the pictures are embedded.
       if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
     } finally {
+      await close(server, timeout);
       stop.release();
-      closeCommandDevice(device);
     }
   },
 });
+
+/** @throws OptionError for what is no origin */
+function originsOf(cors: string | undefined): AllowedOrigins {
+  if (cors === undefined) return [];
+  if (cors.trim() === '*') return '*';
+  return cors.split(',').map((word) => {
+    const origin = word.trim();
+    if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+    throw new OptionError(`--cors ${origin}: an origin is a scheme, a name and a port, without a path: https://example.org`);
+  });
+}
+
+/** Answers before there is anything to search. */
+const starting: Handler = answering(() => Promise.reject(new RequestError(503, 'the pictures are still being embedded; come back later', { 'retry-after': '5' })), () => undefined);
 
 /** The index that was given, or a new one of the folder's pictures. */
 async function indexOf(folder: string, indexPath: string | undefined, model: RetrievalModel, { checksum }: ModelFile, stop: AbortSignal): Promise<RetrievalIndex> {
@@ -123,18 +147,21 @@ interface Site {
   readonly service: Searcher;
   readonly pictures: PictureFolder;
   readonly limits: SearchLimits;
-  readonly host: string;
+  /** Whether only this machine reaches the server. */
+  readonly isLocal: boolean;
+  readonly origins: AllowedOrigins;
   readonly onFailure: (error: unknown) => void;
 }
 
 /** The page, its pictures, and the search. */
-async function siteHandler({ service, pictures, limits, host, onFailure }: Site): Promise<Handler> {
+async function siteHandler({ service, pictures, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
   const search = searchHandler(service, limits, onFailure);
   const page = await readSearchPage();
   const about = Buffer.from(`${JSON.stringify({ pictures: pictures.index.paths.length, model: pictures.index.modelChecksum, ...limits })}\n`);
   return answering(async (request, response) => {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    if (LOOPBACK.includes(host)) requireLoopbackName(request.headers.host);
+    if (isLocal) requireLoopbackHost(request);
+    if (checkOrigin(request, response, origins)) return;
     const { pathname } = addressOf(request);
     if (pathname === '/search') return search(request, response);
     const send = (type: string, content: Uint8Array, caching = 'no-cache'): void => void response.writeHead(200, { 'content-type': type, 'content-length': content.length, 'cache-control': caching }).end(content);
@@ -150,18 +177,14 @@ async function siteHandler({ service, pictures, limits, host, onFailure }: Site)
   }, onFailure);
 }
 
-/** A stranger's page can give its name this machine's address, and would then read what is here: no name but our own is answered. */
-function requireLoopbackName(name = ''): void {
-  if (!LOOPBACK.includes(name.replace(/:\d+$/, ''))) throw new RequestError(421, 'this server answers to localhost only; start it with another --host to be reached by other names');
-}
-
 /** @throws OptionError where the port or the address cannot be had */
-async function listen(server: Server, port: number, host: string): Promise<void> {
+async function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
   server.listen(port, host);
   await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'EADDRINUSE' ? `the port ${port} is in use; --port 0 takes a free one` : cause.message;
     throw new OptionError(`${host} cannot be listened at: ${reason}`, { cause });
   });
+  return server.address() as AddressInfo;
 }
 
 const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));

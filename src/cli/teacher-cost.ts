@@ -7,7 +7,7 @@ import { defineCommand } from './command.ts';
 import { openData } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { integer, toggle } from './options.ts';
-import { formatSeconds, Progress } from './progress.ts';
+import { formatSeconds, printText, Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { TRAIN_OPTIONS, trainingOf } from './train.ts';
 import { checkTuning, openTuner } from './tuning.ts';
@@ -47,7 +47,7 @@ export const teacherCostCommand = defineCommand({
       });
       progress.stop();
       const about = { adapter: device.description.device, data: dataset.name, images: 2 * options.classesPerBatch * options.imagesPerDomain, size: options.size, width: options.width, trainingSteps: steps };
-      process.stdout.write(options.json ? `${JSON.stringify({ ...about, ...costs }, null, 1)}\n` : `${describeCosts(costs, steps, device.traits.kind === 'cpu')}\n`);
+      printText(options.json ? `${JSON.stringify({ ...about, ...costs }, null, 1)}\n` : `${describeCosts(costs, steps, device.traits.kind === 'cpu')}\n`);
     } finally {
       progress.stop();
       closeCommandDevice(device);

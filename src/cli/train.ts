@@ -19,7 +19,7 @@ import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { optionsOfWeights, parseInputOption, readGivenFile, readWeightsFile, requireWidth, WEIGHTS_OPTIONS } from './model-file.ts';
 import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
-import { formatSeconds, note, Progress } from './progress.ts';
+import { formatSeconds, note, printText, Progress } from './progress.ts';
 import { findResumable, RunFolder } from './run-folder.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 import { describeWeights } from './weights-report.ts';
@@ -363,7 +363,7 @@ function conclude({ file, stepsDone, stopped, deviceBusy, seconds }: TrainedRetr
     `time: preparation ${formatSeconds(preparation)}, steps ${formatSeconds(steps)}, validation ${formatSeconds(validation)}, checkpoints ${formatSeconds(checkpoints)}; the device had work in ${(100 * deviceBusy).toFixed(1)} % of the steps' time`,
     stopped ? `stopped; go on with: sketchgrad train --resume ${folder.path}` : `model: ${folder.file('model.safetensors')}`,
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  printText(`${lines.join('\n')}\n`);
 }
 
 async function writeProfile(file: string, device: Device, { profile = [], deviceBusy, seconds, stepsDone }: TrainedRetrieval): Promise<void> {

@@ -8,7 +8,7 @@ import { serializeTables, tableFor, tableOf, type TuningTable } from '../tuning/
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { choice, integer, number, OptionError, text } from './options.ts';
-import { note } from './progress.ts';
+import { note, printText } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { openTuner } from './tuning.ts';
 import { classifierInference, classifierTraining, demoWorkloads, questionsOfAll, type Workload } from './workloads.ts';
@@ -43,10 +43,10 @@ export const tuneCommand = defineCommand({
       // What was shipped must not stand in for what is found here.
       const tuner = await openTuner(device, { tune: effort, deterministic: false }, { tables: [], ...(limit !== undefined && { limit: 1000 * limit }) });
       await tuner.answer(questions);
-      process.stdout.write(`${summary(questions, tuner.records)}\nkept in ${tuningFile(device)}\n`);
+      printText(`${summary(questions, tuner.records)}\nkept in ${tuningFile(device)}\n`);
       if (writeTable !== undefined) {
         await writeFileAtomically(writeTable, new TextEncoder().encode(serializeTables([...tables.filter((table) => table !== tableFor(device, tables)), tableOf(device, questions, tuner.records, new Date().toISOString().slice(0, 10))])));
-        process.stdout.write(`table of known adapters: ${writeTable}\n`);
+        printText(`table of known adapters: ${writeTable}\n`);
       }
     } finally {
       closeCommandDevice(device);

@@ -8,6 +8,7 @@ import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
 import { toggle } from './options.ts';
+import { printText } from './progress.ts';
 import { groupNames } from './weights-report.ts';
 
 export const WEIGHTS_COMMAND_OPTIONS = {
@@ -24,7 +25,7 @@ export const weightsCommand = defineCommand({
   async run({ json, ...options }, { positionals: files }) {
     for (const file of files) {
       const weights = await readWeightsFile(file, 'weights', options);
-      process.stdout.write(json ? `${JSON.stringify({ file, ...summaryOf(weights, file) }, null, 1)}\n` : `${describeFile(weights, file)}\n`);
+      printText(json ? `${JSON.stringify({ file, ...summaryOf(weights, file) }, null, 1)}\n` : `${describeFile(weights, file)}\n`);
     }
   },
 });

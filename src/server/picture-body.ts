@@ -5,7 +5,7 @@ import { imageSize } from '../platform/node/images.ts';
 export class RequestError extends Error {
   override readonly name = 'RequestError';
 
-  constructor(readonly status: 400 | 404 | 405 | 413 | 415 | 421 | 503, message: string, readonly headers: Readonly<Record<string, string>> = {}) {
+  constructor(readonly status: 400 | 403 | 404 | 405 | 413 | 415 | 421 | 503, message: string, readonly headers: Readonly<Record<string, string>> = {}) {
     super(message);
   }
 }
@@ -15,43 +15,74 @@ export interface PictureLimits {
   readonly mostBytes: number;
   /** Its pixels: a few bytes can unpack to gigabytes. */
   readonly mostPixels: number;
+  /** Pixels of its longer side; 16,384 where none is given. */
+  readonly mostSide?: number;
 }
+
+export const MOST_SIDE = 16_384;
 
 /** Bytes in which each kind shows itself. */
 const SIGNATURE_BYTES = 12;
 const MEGABYTE = 1e6;
 
+/** What a form adds to its picture: boundaries, and the headers and small fields beside it. */
+const FORM_BYTES = 16_384;
+
 /**
- * Reads the picture that is a request's body. What is not wanted is refused as early as it shows, and not read on.
+ * Reads the picture that is a request's body, or the one file of a multipart/form-data body (RFC 7578). What is not wanted is refused as early as it shows,
+ * and not read on.
  * @throws RequestError 413 for too many bytes or pixels, 415 for another kind, 400 for nothing; the stream's error where the sender breaks off
  * @throws ImageError where its header cannot be read
  */
-export async function readPictureBody(request: IncomingMessage, { mostBytes, mostPixels }: PictureLimits): Promise<Uint8Array> {
-  const tooLarge = new RequestError(413, `a picture may have ${mostBytes / MEGABYTE} MB at most`);
-  if (Number(request.headers['content-length'] ?? 0) > mostBytes) throw tooLarge;
+export async function readPictureBody(request: IncomingMessage, limits: PictureLimits): Promise<Uint8Array> {
+  const contentType = request.headers['content-type'] ?? '';
+  const isForm = /^multipart\/form-data\b/i.test(contentType);
+  const body = await readBody(request, limits, isForm);
+  if (body.length === 0) throw new RequestError(400, 'the body is empty; it must be a picture');
+  const picture = isForm ? await fileOfForm(body, contentType) : body;
+  if (picture.length > limits.mostBytes) throw tooManyBytes(limits);
+  requireKnownKind(picture);
+  const { width, height } = await imageSize(picture, 'the picture');
+  const { mostSide = MOST_SIDE } = limits;
+  if (Math.max(width, height) > mostSide) throw new RequestError(413, `a side of a picture may have ${mostSide} pixels at most, and this one has ${width} x ${height}`);
+  if (width * height > limits.mostPixels) throw new RequestError(413, `a picture may have ${limits.mostPixels / MEGABYTE} million pixels at most, and this one has ${width} x ${height}`);
+  return picture;
+}
+
+const tooManyBytes = ({ mostBytes }: PictureLimits): RequestError => new RequestError(413, `a picture may have ${mostBytes / MEGABYTE} MB at most`);
+
+async function readBody(request: IncomingMessage, limits: PictureLimits, isForm: boolean): Promise<Buffer> {
+  const most = limits.mostBytes + (isForm ? FORM_BYTES : 0);
+  if (Number(request.headers['content-length'] ?? 0) > most) throw tooManyBytes(limits);
   const chunks: Buffer[] = [];
   let received = 0;
-  let known = false;
+  let known = isForm;
   // Leaving the loop must not take the socket along, by which the refusal is sent.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     received += chunk.length;
-    if (received > mostBytes) throw tooLarge;
+    if (received > most) throw tooManyBytes(limits);
     chunks.push(chunk);
     if (!known && received >= SIGNATURE_BYTES) {
       requireKnownKind(Buffer.concat(chunks));
       known = true;
     }
   }
-  if (received === 0) throw new RequestError(400, 'the body is empty; it must be a picture');
-  const picture = Buffer.concat(chunks);
-  if (!known) requireKnownKind(picture);
-  const { width, height } = await imageSize(picture, 'the picture');
-  if (width * height > mostPixels) throw new RequestError(413, `a picture may have ${mostPixels / MEGABYTE} million pixels at most, and this one has ${width} x ${height}`);
-  return picture;
+  return Buffer.concat(chunks);
+}
+
+/** The picture of a form that has one file, whatever the field's name. @throws RequestError 400 */
+async function fileOfForm(body: Buffer, contentType: string): Promise<Uint8Array> {
+  // The platform's own parser reads it.
+  const form = await new Response(new Uint8Array(body), { headers: { 'content-type': contentType } }).formData().catch((cause: unknown) => {
+    throw new RequestError(400, `the form cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+  });
+  const files = [...form.values()].filter((value) => typeof value !== 'string');
+  if (files.length !== 1) throw new RequestError(400, `the form must have one file, the picture, and has ${files.length}`);
+  return new Uint8Array(await files[0].arrayBuffer());
 }
 
 /** By the content: what a header says is the sender's opinion. @throws RequestError */
-function requireKnownKind(bytes: Buffer): void {
+function requireKnownKind(bytes: Uint8Array): void {
   if (pictureKind(bytes) === undefined) throw new RequestError(415, 'the body is neither PNG nor JPEG nor WebP', { accept: 'image/png, image/jpeg, image/webp' });
 }
 

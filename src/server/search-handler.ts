@@ -1,14 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ImageError } from '../platform/node/images.ts';
-import { readPictureBody, RequestError, type PictureLimits } from './picture-body.ts';
+import { MOST_SIDE, readPictureBody, RequestError, type PictureLimits } from './picture-body.ts';
 import type { SearchAnswer } from './search-service.ts';
 
 export interface SearchLimits extends PictureLimits {
-  /** Requests under way at once, from their headers to their answers; more are told to come back. */
+  /** Searches under way at once, each from the last byte of its picture to its answer; more are told to come back. */
   readonly mostRequests: number;
 }
 
-export const DEFAULT_SEARCH_LIMITS: SearchLimits = { mostBytes: 8e6, mostPixels: 5e7, mostRequests: 64 };
+export const DEFAULT_SEARCH_LIMITS = { mostBytes: 8e6, mostPixels: 5e7, mostSide: MOST_SIDE, mostRequests: 64 } as const satisfies SearchLimits;
+
+/** Bodies that are being received, for each search that may be under way: whoever sends slowly keeps nobody from searching. */
+const BODIES_PER_SEARCH = 8;
+/** How long the rest of a refused body is read and dropped, in milliseconds: closed earlier, the connection is reset and the refusal lost. */
+const LINGER = 2000;
 
 const DEFAULT_NEIGHBOURS = 10;
 const MOST_NEIGHBOURS = 1000;
@@ -22,21 +27,30 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => Pr
 
 /**
  * Answers POST ?k=10 with a picture as the body: JSON of a `SearchAnswer`, or `{ "error": ... }` with a status that says what
- * was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind, 503 too many at once.
+ * was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind, 503 too many at once. The body is the picture's file, or a
+ * form with one file.
  * @param onFailure hears of what is the server's fault, which is answered with 500
  */
 export function searchHandler(service: Searcher, limits: SearchLimits = DEFAULT_SEARCH_LIMITS, onFailure: (error: unknown) => void = console.error): Handler {
   let underWay = 0;
+  let receiving = 0;
+  const requirePlace = (taken: number, places: number): void => {
+    if (taken >= places) throw new RequestError(503, `${taken} searches are under way, as many as there may be; come back in a second`, { 'retry-after': '1' });
+  };
   return answering(async (request, response) => {
     requireMethod(request, 'POST');
     const k = neighboursOf(addressOf(request).searchParams);
-    if (underWay >= limits.mostRequests) throw new RequestError(503, `${underWay} searches are under way, as many as there may be; come back in a second`, { 'retry-after': '1' });
+    requirePlace(underWay, limits.mostRequests);
+    requirePlace(receiving, BODIES_PER_SEARCH * limits.mostRequests);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
+    receiving++;
+    const picture = await readPictureBody(request, limits).finally(() => receiving--);
+    if (gone.signal.aborted) return;
+    requirePlace(underWay, limits.mostRequests);
     underWay++;
     try {
-      const picture = await readPictureBody(request, limits);
-      sendJson(response, 200, await service.search(picture, k, gone.signal));
+      await sendJson(response, 200, await service.search(picture, k, gone.signal));
     } finally {
       underWay--;
     }
@@ -51,11 +65,11 @@ export function answering(handler: Handler, onFailure: (error: unknown) => void)
     } catch (error) {
       // Who broke off hears nothing any more.
       if (response.destroyed || request.errored !== null) return;
-      if (error instanceof RequestError) sendJson(response, error.status, { error: error.message }, error.headers);
-      else if (error instanceof ImageError) sendJson(response, 400, { error: error.message });
+      if (error instanceof RequestError) await sendJson(response, error.status, { error: error.message }, error.headers);
+      else if (error instanceof ImageError) await sendJson(response, 400, { error: error.message });
       else {
         onFailure(error);
-        sendJson(response, 500, { error: 'the server failed' });
+        await sendJson(response, 500, { error: 'the server failed' });
       }
     }
   };
@@ -75,11 +89,27 @@ export function addressOf({ url }: IncomingMessage): URL {
   }
 }
 
-function sendJson(response: ServerResponse, status: number, content: object, headers: Readonly<Record<string, string>> = {}): void {
-  // A refused body is not read to its end, so nothing else can come on this connection.
-  const closing = response.req.complete ? {} : { connection: 'close' };
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...closing, ...headers });
-  response.end(`${JSON.stringify(content)}\n`);
+async function sendJson(response: ServerResponse, status: number, content: object, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+  const body = Buffer.from(`${JSON.stringify(content)}\n`);
+  const { req: request } = response;
+  // What follows a refused body on its connection cannot be told from the body.
+  const closing = request.complete ? {} : { connection: 'close' };
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...closing, ...headers });
+  response.write(body);
+  if (!request.complete) await drop(request);
+  response.end();
+}
+
+/** Reads what is left of a body and drops it, for a while. */
+function drop(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, LINGER);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.once('end', done).once('close', done).once('error', done).resume();
+  });
 }
 
 function neighboursOf(parameters: URLSearchParams): number {

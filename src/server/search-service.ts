@@ -1,10 +1,12 @@
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Sample } from '../data/dataset.ts';
-import { decodeImage } from '../platform/node/images.ts';
-import { rankGallery } from '../retrieval/evaluate.ts';
+import { ImageError } from '../platform/node/images.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
 import { modelEmbeddings, type ImageRows, type RetrievalModel } from '../training/model.ts';
 import { BatchQueue } from './batch-queue.ts';
+import type { DecodeInput, GalleryData, RankInput, RankOutput } from './search-thread.ts';
+import { WorkerThreads } from './worker-threads.ts';
 
 /** Queries that are embedded at once where so many wait. */
 const BATCH = 8;
@@ -32,12 +34,24 @@ interface Embedded {
   readonly ended: number;
 }
 
-/** Searches an index by pictures that come at any time: the device embeds those that wait in batches, one after the other. */
+/** Each holds a decoder and, while it decodes, a picture at its full size. */
+const MOST_THREADS = 4;
+const THREAD_MODULE = new URL(import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js', import.meta.url);
+
+/**
+ * Searches an index by pictures that come at any time: the device embeds those that wait in batches, one after the other. Pictures are decoded and the
+ * gallery is ranked in threads, so that whoever else uses the event loop is not kept waiting.
+ */
 export class SearchService {
   private readonly queue: BatchQueue<Uint8Array, Embedded>;
+  private readonly threads: WorkerThreads;
 
   private constructor(private readonly model: RetrievalModel, readonly index: RetrievalIndex, private readonly one: ImageRows, private readonly many: ImageRows) {
     this.queue = new BatchQueue((pixels) => this.embed(pixels), BATCH);
+    // One copy of the gallery for all threads.
+    const embeddings = new Float32Array(new SharedArrayBuffer(index.embeddings.byteLength));
+    embeddings.set(index.embeddings);
+    this.threads = new WorkerThreads(THREAD_MODULE, { embeddings, dimension: index.dimension } satisfies GalleryData, Math.min(MOST_THREADS, availableParallelism()));
   }
 
   /** @param index that was made by this model (`assertSameModel`) */
@@ -52,21 +66,33 @@ export class SearchService {
    * @throws ImageError where the picture cannot be decoded
    */
   async search(picture: Uint8Array, k: number, signal?: AbortSignal): Promise<SearchAnswer> {
-    const { embeddings, dimension, paths } = this.index;
+    const { paths } = this.index;
     const start = performance.now();
-    const pixels = await decodeImage(picture, this.model.imageSize, 'the picture');
+    const pixels = await this.decode(picture, signal);
     const decoded = performance.now();
     const { embedding, started, ended } = await this.queue.add(pixels, signal);
     const begin = performance.now();
-    const neighbours = rankGallery(embedding, embeddings, dimension, k).map(({ index: row, score }, place): Neighbour => ({ rank: place + 1, row, path: paths[row], label: path.basename(path.dirname(paths[row])), similarity: score }));
+    const ranked = await this.threads.run<RankOutput>('rank', { embedding, k } satisfies RankInput, { signal });
+    const neighbours = ranked.map(({ index: row, score }, place): Neighbour => ({ rank: place + 1, row, path: paths[row], label: path.basename(path.dirname(paths[row])), similarity: score }));
     return { neighbours, times: { decode: decoded - start, wait: started - decoded, embed: ended - started, rank: performance.now() - begin } };
   }
 
   /** Finishes what was asked for and gives the programs back; the model stays. */
   async close(): Promise<void> {
     await this.queue.idle();
+    await this.threads.close();
     this.one.destroy();
     this.many.destroy();
+  }
+
+  private async decode(picture: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    try {
+      return await this.threads.run<Uint8Array>('decode', { picture, size: this.model.imageSize } satisfies DecodeInput, { signal });
+    } catch (error) {
+      // Classes do not pass between threads.
+      if (error instanceof Error && error.name === 'ImageError') throw new ImageError('the picture', error.message.replace('the picture cannot be decoded: ', ''));
+      throw error;
+    }
   }
 
   private async embed(pixels: readonly Uint8Array[]): Promise<Embedded[]> {

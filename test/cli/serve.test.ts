@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, Server, type AddressInfo } from 'node:net';
+import { execFileSync, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -39,6 +41,11 @@ test.before(async () => {
   await symlink(at('outside.png'), at('pictures', 'way-out.png'));
   await symlink(at('pictures', first, 'twemoji.png'), at('pictures', 'within.png'));
   await writeFile(at('pictures', 'damaged.png'), 'no picture');
+  // Hidden ones, which are not searched, and a drawing that would have another file drawn into it.
+  await mkdir(at('pictures', '.private'));
+  await mkdir(at('pictures', '@eaDir'));
+  for (const hidden of ['.private/a.png', '@eaDir/b.png', '.c.png', '._d.png']) await copyFile(at('outside.png'), at('pictures', hidden));
+  await writeFile(at('pictures', 'inclusive.svg'), `<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"><rect width="48" height="48" fill="#0f0"/><image width="48" height="48" href="file://${at('outside.png')}"/><image width="48" height="48" href="../outside.png"/></svg>`);
   server = await serve('--index', at('index.safetensors'));
 });
 test.after(async () => {
@@ -48,20 +55,48 @@ test.after(async () => {
 
 test('the folder is embedded, and a picture finds what sketchgrad search finds', async () => {
   const { pictures } = (await (await fetch(`${server.address}about`)).json()) as { pictures: number };
-  assert.is(pictures, 10, '8 pictures, one of an odd name, one by a link within; none by a link out, none that is damaged');
+  assert.is(pictures, 11, '8 pictures, one of an odd name, one by a link within, one SVG; none by a link out, hidden or damaged');
   const query = at('outside.png');
-  const { code, stdout, stderr } = await runOnTestDevice(['search', query, '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--top', '11', '--json']);
+  const { code, stdout, stderr } = await runOnTestDevice(['search', query, '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--top', '40', '--json']);
   assert.is(code, 0, stderr);
   const [{ results }] = JSON.parse(stdout) as { results: { path: string; score: number }[] }[];
-  const expected = results.filter(({ path: name }) => !name.endsWith('way-out.png')).slice(0, 10).map(({ path: name, score }) => ({ path: path.relative(at('pictures'), name), score }));
+  const expected = results.filter(({ path: name }) => !/way-out\.png|\.private|@eaDir|\.c\.png|\._d\.png/.test(name)).slice(0, 10).map(({ path: name, score }) => ({ path: path.relative(at('pictures'), name), score }));
   const neighbours = (await search(server.address, query, 10)).neighbours.map(({ path: name, similarity }) => ({ path: name, score: similarity }));
   assert.equal(neighbours, expected);
   const parallel = await Promise.all(Array.from({ length: 12 }, () => search(server.address, query, 10)));
   for (const answer of parallel) assert.equal(answer.neighbours.map(({ path: name }) => name), expected.map(({ path: name }) => name));
 });
 
+test('an SVG is drawn without the files that it names', async () => {
+  const { neighbours } = await search(server.address, at('outside.png'), 20);
+  const row = neighbours.find(({ path: name }) => name === 'inclusive.svg')?.row;
+  const thumbnail = Buffer.from(await (await fetch(`${server.address}pictures/${row}`)).arrayBuffer());
+  const { channels } = await sharp(thumbnail).stats();
+  assert.ok(channels[1].min > 250 && channels[0].max < 5, 'green, and nothing over it');
+});
+
+test('a picture that takes long to decode keeps no other request waiting', async () => {
+  const large = await sharp({ create: { width: 7000, height: 7000, channels: 3, background: '#a05030' } }).jpeg({ quality: 40 }).toBuffer();
+  let isAnswered = false;
+  const searching = fetch(`${server.address}search?k=1`, { method: 'POST', body: new Uint8Array(large) }).then((response) => ((isAnswered = true), response.status));
+  let asked = 0;
+  while (!isAnswered) {
+    assert.is((await fetch(`${server.address}about`)).status, 200);
+    asked++;
+  }
+  assert.is(await searching, 200);
+  assert.ok(asked >= 10, `${asked} answers meanwhile`);
+});
+
+test('a page of another site may not search', async () => {
+  const body = new Uint8Array(await readFile(at('outside.png')));
+  const status = async (headers: Record<string, string>): Promise<number> => (await fetch(`${server.address}search`, { method: 'POST', body, headers })).status;
+  assert.is(await status({ origin: 'https://evil.example' }), 403);
+  assert.is(await status({ origin: new URL(server.address).origin }), 200);
+});
+
 test('thumbnails are asked for by row: odd names are shown, and no other file can be had', async () => {
-  const { neighbours } = await search(server.address, at('outside.png'), 10);
+  const { neighbours } = await search(server.address, at('outside.png'), 11);
   for (const { row, path: name } of neighbours) {
     const response = await fetch(`${server.address}pictures/${row}`);
     assert.is(response.status, 200, name);
@@ -71,7 +106,7 @@ test('thumbnails are asked for by row: odd names are shown, and no other file ca
   }
   assert.ok(neighbours.some(({ path: name }) => name === ODD));
   // Written by hand, since fetch would straighten them.
-  for (const address of ['/pictures/10', '/pictures/-1', '/pictures/..%2findex.safetensors', '/pictures/../../etc/passwd', '/../../etc/passwd', '/pictures/', '/index.safetensors', '//', '/%2e%2e/outside.png']) {
+  for (const address of ['/pictures/11', '/pictures/-1', '/pictures/..%2findex.safetensors', '/pictures/../../etc/passwd', '/../../etc/passwd', '/pictures/', '/index.safetensors', '//', '/%2e%2e/outside.png']) {
     const status = await new Promise((resolve, reject) => httpRequest(server.address, { path: address }, (response) => resolve(response.resume().statusCode)).on('error', reject).end());
     assert.ok(status === 404 || status === 400, `${address}: ${String(status)}`);
   }
@@ -131,7 +166,7 @@ test('an index that is there is used, and its limits are what the flags say', as
   const again = await serve('--index', at('index.safetensors'), '--max-bytes', '200');
   assert.is((await stat(at('index.safetensors'))).mtimeMs, before);
   const { pictures } = (await (await fetch(`${again.address}about`)).json()) as { pictures: number };
-  assert.is(pictures, 9);
+  assert.is(pictures, 10);
   assert.is((await fetch(`${again.address}search`, { method: 'POST', body: new Uint8Array(201) })).status, 413);
   assert.is((await again.end()).code, 0);
 });
@@ -149,8 +184,30 @@ test('what cannot be served is said', async () => {
   await refused(/one folder is served, and there are 2/, at('empty'), at('pictures'), '--model', PAGE_MODEL);
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
+  // Before the model is read.
+  await refused(/the port \d+ is in use/, at('absent'), '--model', at('absent'), '--port', String((other.address() as AddressInfo).port));
   await refused(/the port \d+ is in use/, at('pictures'), '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--port', String((other.address() as AddressInfo).port));
   other.close();
+  await refused(/--cors https:\/\/a\.example\/x: an origin is a scheme, a name and a port/, at('pictures'), '--model', PAGE_MODEL, '--cors', 'https://a.example/x');
+});
+
+test('before there is anything to search, the port answers 503', async () => {
+  const stalled = new Server((socket) => void socket);
+  await new Promise<void>((resolve) => stalled.listen(0, '127.0.0.1', resolve));
+  const { port } = stalled.address() as AddressInfo;
+  stalled.close();
+  // Reading the model from a pipe that nobody writes takes as long as the test likes.
+  const pipe = at('model.pipe');
+  execFileSync('mkfifo', [pipe]);
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url)), 'serve', at('pictures'), '--model', pipe, '--port', String(port)]);
+  let response: Response | undefined;
+  for (let tries = 0; response === undefined && tries < 600; tries++) {
+    response = await fetch(`http://127.0.0.1:${port}/about`).catch(() => undefined);
+    if (response === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill('SIGKILL');
+  assert.is(response?.status, 503);
+  assert.is(response?.headers.get('retry-after'), '5');
 });
 
 test.run();

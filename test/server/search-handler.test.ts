@@ -10,7 +10,7 @@ import { pictureKind } from '../../src/server/picture-body.ts';
 import { searchHandler, type Searcher } from '../../src/server/search-handler.ts';
 import type { SearchAnswer } from '../../src/server/search-service.ts';
 
-const LIMITS = { mostBytes: 20_000, mostPixels: 10_000, mostRequests: 2 };
+const LIMITS = { mostBytes: 20_000, mostPixels: 10_000, mostSide: 5_000, mostRequests: 2 };
 const ANSWER: SearchAnswer = { neighbours: [], times: { decode: 0, wait: 0, embed: 0, rank: 0 } };
 
 const blank = sharp({ create: { width: 100, height: 100, channels: 3, background: '#ffffff' } });
@@ -118,6 +118,47 @@ test('413 for too many pixels, before they are unpacked', async () => {
   assert.is(searched.length, 0);
 });
 
+test('413 for a side that is too long, whatever the number of pixels', async () => {
+  const long = await sharp({ create: { width: 1, height: LIMITS.mostSide + 1, channels: 3, background: '#ffffff' } }).png().toBuffer();
+  const { status, answer } = await post(long);
+  assert.is(status, 413);
+  assert.match(answer.error ?? '', 'a side of a picture may have 5000 pixels at most');
+  assert.is(searched.length, 0);
+});
+
+test('a form with one file is a picture; other forms are refused', async () => {
+  const send = async (form: FormData): Promise<{ status: number; error?: string }> => {
+    const response = await fetch(`http://127.0.0.1:${port}/?k=2`, { method: 'POST', body: form });
+    return { status: response.status, error: ((await response.json()) as { error?: string }).error };
+  };
+  const file = (bytes: Uint8Array): Blob => new Blob([new Uint8Array(bytes)], { type: 'application/octet-stream' });
+  const one = new FormData();
+  one.append('note', 'drawn today');
+  one.append('sketch', file(KINDS.png), 'a.png');
+  assert.equal(await send(one), { status: 200, error: undefined });
+  assert.equal(Buffer.from(searched.at(-1)?.bytes ?? []), KINDS.png);
+  one.append('second', file(KINDS.png), 'b.png');
+  assert.match((await send(one)).error ?? '', 'must have one file, the picture, and has 2');
+  const none = new FormData();
+  none.append('note', 'nothing');
+  assert.is((await send(none)).status, 400);
+  const other = new FormData();
+  other.append('sketch', file(Buffer.from('GIF89a and so on and on')), 'a.png');
+  assert.is((await send(other)).status, 415);
+  const large = new FormData();
+  large.append('sketch', file(Buffer.concat([KINDS.png, Buffer.alloc(LIMITS.mostBytes)])), 'a.png');
+  assert.is((await send(large)).status, 413);
+  const broken = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'no boundary', headers: { 'content-type': 'multipart/form-data; boundary=x' } });
+  assert.is(broken.status, 400);
+});
+
+test('a refusal arrives though the sender is still at it: the connection is not reset', async () => {
+  for (let time = 0; time < 5; time++) {
+    const { status } = await post(Buffer.alloc(3_000_000, 7));
+    assert.is(status, 413);
+  }
+});
+
 test('405 names the method that there is', async () => {
   for (const method of ['GET', 'PUT', 'DELETE']) {
     const response = await fetch(`http://127.0.0.1:${port}/`, { method });
@@ -137,6 +178,18 @@ test('503 with Retry-After while as many as may be are under way, and none later
   release();
   assert.equal((await Promise.all(running)).map(({ status }) => status), [200, 200]);
   assert.is((await post(KINDS.png)).status, 200);
+});
+
+test('a body that does not come whole takes no place from those that do', async () => {
+  const slow = Array.from({ length: 3 * LIMITS.mostRequests }, () => {
+    const sender = httpRequest({ port, host: '127.0.0.1', method: 'POST', headers: { 'content-length': '5000' } });
+    sender.on('error', () => undefined);
+    sender.write(KINDS.png.subarray(0, 50));
+    return sender;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.is((await post(KINDS.png)).status, 200);
+  for (const sender of slow) sender.destroy();
 });
 
 test('who breaks off in the middle of a body leaves no trace, and gives the place free', async () => {
