@@ -19,7 +19,7 @@ import { parseTensorFile } from '../../src/formats/tensor-file.ts';
 import { LONGEST_MESSAGE } from '../../src/formats/untrusted.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
-import { parseModel } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import { parseKnowledge, parsePartialKnowledge } from '../../src/training/knowledge-file.ts';
 import { readModelDescription } from '../../src/training/model.ts';
 import { parseWeights } from '../../src/training/weights.ts';
@@ -65,6 +65,8 @@ async function readers(): Promise<Record<string, Reader>> {
     return undefined;
   };
   const shard = serializeSafetensors([['conv1.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }], ['fc.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(3, 4) }]]);
+  // Of a ResNet50's names, so that a reader of others' files would take it.
+  const ownWeights = await serializeModel({ state: new Map([['conv1.weight', { shape: [16, 3, 7, 7], values: new Float32Array(16 * 147).fill(0.5) }]]), about: { kind: 'classifier' } });
   const origin = ({ teacher, photos, reading, photosPerClass, seed, imageSize, batchSize }: ReturnType<typeof parseKnowledge>['origin']): Record<string, boolean> => ({
     'names of teacher and photos': isText(teacher) && isText(photos),
     reading: ['softmax', 'logits'].includes(reading.mean) && Number.isFinite(reading.temperature) && reading.temperature > 0,
@@ -173,6 +175,15 @@ async function readers(): Promise<Record<string, Reader>> {
         });
       },
     },
+    'model as weights': {
+      sample: ownWeights,
+      errors: [...FILE_ERRORS, 'StateMismatchError', 'InputConventionError', 'CheckpointError'],
+      sealed: true,
+      async read(bytes) {
+        const { pretrained } = await parseWeights(bytes, 'file');
+        return violated({ kind: pretrained === undefined });
+      },
+    },
     ...Object.fromEntries(PYTORCH.map((name) => [name, { sample: golden(name), errors: FILE_ERRORS, sealed: false, read: tensorsAreSound } satisfies Reader])),
   };
 }
@@ -236,9 +247,9 @@ function changedContent(bytes: Uint8Array, random: RandomStream, version: Reader
   const { tensors, metadata } = parseSafetensors(bytes);
   const list = [...tensors].map(([name, { dtype, shape, bytes: data }]): [string, TensorToStore] => [name, { dtype, shape, data }]);
   for (let left = 1 + random.integer(2); left > 0; left--) {
-    const at = random.integer(list.length);
+    const at = random.integer(Math.max(1, list.length));
     const keys = [...metadata.keys()].filter((name) => name !== 'digest');
-    const key = keys[random.integer(keys.length)];
+    const key = keys[random.integer(Math.max(1, keys.length))];
     switch (random.integer(list.length === 0 || keys.length === 0 ? 1 : 7)) {
       case 0:
         metadata.set(random.integer(8).toString(), 'x');

@@ -8,7 +8,8 @@ import { parseSafetensors, serializeSafetensors, type SafetensorsFile } from './
 import { sha256 } from './sha256.ts';
 import { quote } from './untrusted.ts';
 
-const DIGEST = 'digest';
+/** The key of the digest in a file's metadata. */
+export const DIGEST = 'digest';
 const NO_DIGEST = '0'.repeat(64);
 /** Where the digest is to be found: the metadata come first, and a description is far shorter. */
 const LONGEST_BEFORE = 2 ** 24;

@@ -1,6 +1,6 @@
 import type { Storage } from '../autodiff/storage.ts';
 import { toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
-import { checkVersion, hex, parseSealed, serializeSealed } from '../formats/sealed.ts';
+import { checkVersion, DIGEST, hex, parseSealed, serializeSealed } from '../formats/sealed.ts';
 import type { Network } from '../nn/layers.ts';
 import { readState, readStore, storeMismatch, writeState, writeStore, type State, type StateTensor } from '../nn/state.ts';
 import type { Trainer } from './trainer.ts';
@@ -53,8 +53,8 @@ export async function modelChecksum(state: State): Promise<string> {
   return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', whole)));
 }
 
-/** Whether a safetensors file with these metadata is a model or checkpoint of ours. */
-export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean => metadata.get('format')?.startsWith(`${FORMAT} `) === true;
+/** Whether a safetensors file with these metadata is to be read as a model or checkpoint of ours; with a digest, whatever its damaged format says. */
+export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean => metadata.has(DIGEST) || metadata.get('format')?.startsWith(`${FORMAT} `) === true;
 
 /** All of a training's state after its last finished step: weights, statistics, moments, step, and its tables. */
 export async function captureCheckpoint(trainer: Trainer, network: Network, storage: Storage, about: Readonly<Record<string, Json>>, tables: State = new Map()): Promise<ModelFile> {

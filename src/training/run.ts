@@ -351,6 +351,7 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
     const { state, tables, about } = resume.file;
     const knowledge = tables.get(KNOWLEDGE);
     const network = build(state.get('teacher.bias')?.shape[0] ?? 0);
+    if (knowledge !== undefined) requireKnowledge(knowledge, classes, network.retrieval.teacherClasses, resume.name);
     loadState(network, storage, state, resume.name);
     const signal = online ? await onlineTeacher(options, storage, about.teacher) : signalOf(knowledge);
     return { network, knowledge, signal, teacher: typeof about.teacher === 'string' ? about.teacher : null };
@@ -372,6 +373,12 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
   // Others' files may lack anything, which then is as it was drawn; ours are whole, but for heads.
   const partial = start.file.about.kind === PRETRAINED || ((name: string) => HEADS.test(name));
   return { network, knowledge, signal, teacher, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
+}
+
+/** @throws CheckpointError where a model's table of knowledge is none of these classes */
+function requireKnowledge({ shape, values }: StateTensor, classes: number, teacherClasses: number, name: string): void {
+  if (shape.length === 2 && shape[0] === classes && shape[1] === teacherClasses && values.every(Number.isFinite)) return;
+  throw new CheckpointError(`${name}: its table of knowledge is [${shape.join(', ')}], where finite values [${classes}, ${teacherClasses}] are needed; start anew from its weights (--weights) with knowledge of its own (--knowledge)`);
 }
 
 function describeLoad(network: RetrievalNetwork, { loaded, missing }: LoadReport): { readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>> } {
@@ -402,6 +409,7 @@ async function classOrientedSignal({ device, chooser, dataset, training, start, 
     return prepared(table, asked.file.checksum);
   }
   const kept = losses.preservation > 0 && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
+  if (kept !== undefined) requireKnowledge(kept, dataset.seenClasses.length, kept.shape[1], start?.name ?? 'the starting model');
   return kept === undefined ? { knowledge: undefined, signal: undefined, teacherClasses: 0, teacher: null } : prepared(kept, null);
 }
 
