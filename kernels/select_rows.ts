@@ -20,7 +20,7 @@ export const SELECT_ROWS_CASES: readonly SelectRowsProblem[] = [
 
 const WORKGROUP_SIZE = 64;
 
-/** rows [count, width] = the rows of table [tableRows, width] that indices [count] name, each below tableRows. */
+/** rows [count, width] = the rows of table [tableRows, width] that indices [count] name; NaN for an index of tableRows or more. */
 export const selectRows: Kernel<SelectRowsProblem> = {
   name: 'select_rows',
   calls: ({ tableRows, count, width }) => {
@@ -37,7 +37,7 @@ export const selectRows: Kernel<SelectRowsProblem> = {
           sliceable(count, { indices: 1, rows: width }, (selected) => ({
             shader: shaders.select_rows,
             constants: { Element, WORKGROUP_SIZE },
-            parameters: [selected, elements],
+            parameters: [selected, elements, tableRows],
             operands: ['table', 'indices', 'rows'],
             workgroups: foldGrid(ceilDivide(selected * elements, WORKGROUP_SIZE)),
           })),

@@ -10,6 +10,7 @@ export const selectRowsGradient: Kernel<SelectRowsProblem> = {
   name: 'select_rows_gradient',
   calls: ({ tableRows, count, width }) => {
     const { Element, elements } = widestElement(width);
+    const shared = { shader: shaders.select_rows_gradient, constants: { Element, WORKGROUP_SIZE } };
     return [
       {
         variant: Element,
@@ -17,14 +18,18 @@ export const selectRowsGradient: Kernel<SelectRowsProblem> = {
           indices: { role: 'input', type: 'u32', length: count },
           drows: { role: 'input', type: 'f32', length: count * width },
           dtable: { role: 'output', type: 'f32', length: tableRows * width },
+          heads: { role: 'scratch', type: 'u32', length: tableRows },
+          next: { role: 'scratch', type: 'u32', length: count },
         },
         dispatches: [
-          // A slice of the table looks for its rows among all of drows.
-          sliceable(tableRows, { dtable: width }, (rows, firstRow) => ({
-            shader: shaders.select_rows_gradient,
-            constants: { Element, WORKGROUP_SIZE },
-            parameters: [count, elements, rows, firstRow],
-            operands: ['indices', 'drows', 'dtable'],
+          sliceable(tableRows, { heads: 1 }, (rows) => ({ ...shared, entryPoint: 'clear', parameters: [count, elements, rows], operands: ['heads'], workgroups: foldGrid(ceilDivide(rows, WORKGROUP_SIZE)) })),
+          { ...shared, entryPoint: 'link', parameters: [count, elements, tableRows], operands: ['heads', 'next', 'indices'], workgroups: [1, 1, 1] },
+          // A slice of the table finds its rows among all of drows.
+          sliceable(tableRows, { heads: 1, dtable: width }, (rows) => ({
+            ...shared,
+            entryPoint: 'gather',
+            parameters: [count, elements, rows],
+            operands: ['heads', 'next', 'drows', 'dtable'],
             workgroups: foldGrid(ceilDivide(rows * elements, WORKGROUP_SIZE)),
           })),
         ],
@@ -46,7 +51,7 @@ export const selectRowsGradient: Kernel<SelectRowsProblem> = {
     const error = magnitude.map((sum, i) => (selections[Math.floor(i / width)] > 1 ? sumError(selections[Math.floor(i / width)], sum) : 0));
     return { dtable: { value, error } };
   },
-  cost: ({ tableRows, count, width }) => ({ flop: count * width, bytes: 4 * (tableRows + count) * width + 4 * count }),
+  cost: ({ tableRows, count, width }) => ({ flop: count * width, bytes: 4 * (tableRows + count) * width + 12 * (tableRows + count) }),
   cases: SELECT_ROWS_CASES,
   sampleInputs: ({ tableRows, count, width }, uniform): Values => ({
     indices: sampleIndices(count, tableRows, uniform),

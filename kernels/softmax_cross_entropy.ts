@@ -6,7 +6,7 @@ import { summation } from './reduce_sum.ts';
 export interface SoftmaxCrossEntropyProblem {
   readonly rows: number;
   readonly classes: number;
-  /** 'hard': one label a row, u32 [rows], each below `classes`. 'soft': a distribution a row, f32 [rows, classes]. */
+  /** 'hard': one label a row, u32 [rows], each below `classes`; any other gives NaN. 'soft': a distribution a row, f32 [rows, classes]. */
   readonly targets: 'hard' | 'soft';
   /** The logits are divided by it; 1 if left out. */
   readonly temperature?: number;

@@ -143,7 +143,6 @@ fn isUndefined(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7f800000u) == 0x7f800000u;
 }
 
-/// @param value one that is undefined
 fn notANumber(value: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(value) | 0x7fc00000u);
 }
@@ -235,8 +234,8 @@ fn record(anchor: u32, chosenItems: Quadruplet, choice: u32, word: u32) {
   let isSketch = domains[anchor] == 0;
 
   let first = anchor * COLUMNS;
-  // A distance that is NaN is neither nearest nor farthest, so that mining would pass over it: the loss must not.
-  records[first + HINGES] = select(dot(counted, hinges), notANumber(squares.x + squares.y), isUndefined(squares.x + squares.y));
+  // A distance that is NaN is neither nearest nor farthest, so that mining would pass over it: the loss must not. Nor over a third domain.
+  records[first + HINGES] = select(dot(counted, hinges), notANumber(squares.x + squares.y), isUndefined(squares.x + squares.y) || domains[anchor] > 1u);
   records[first + OWN_VALID] = f32(valid.x);
   records[first + OTHER_VALID] = f32(valid.y);
   records[first + OWN_ACTIVE] = f32(isActive.x);

@@ -1,7 +1,7 @@
-// rows[i] = table[indices[i]].
+// rows[i] = table[indices[i]]; NaN where the index is no row of the table, which is never read outside.
 //
 // table     [tableRows, width] Element
-// indices   [count] u32, each below tableRows
+// indices   [count] u32
 // rows      [count, width] Element
 // Dispatch: foldGrid(ceil(count * width / WORKGROUP_SIZE)); one invocation an element.
 // Constants: Element (vec4f, or f32 where a row's length is no multiple of four), WORKGROUP_SIZE.
@@ -9,6 +9,7 @@
 struct Parameters {
   count: u32,
   width: u32, // in Elements
+  tableRows: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -20,6 +21,11 @@ struct Parameters {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
   if (i < parameters.count * parameters.width) {
-    rows[i] = table[indices[i / parameters.width] * parameters.width + i % parameters.width];
+    let index = indices[i / parameters.width];
+    if (index < parameters.tableRows) {
+      rows[i] = table[index * parameters.width + i % parameters.width];
+    } else {
+      rows[i] = Element(bitcast<f32>(index | 0x7fc00000u));
+    }
   }
 }

@@ -6,7 +6,7 @@
 // so that the mean of rowLoss is the loss, and dlogits its gradient.
 //
 // logits, dlogits   [rows, classes] f32
-// targets           labels [rows] u32, each below classes (the distribution is 1 there); or with SOFT [rows, classes] f32
+// targets           labels [rows] u32 (the distribution is 1 there; NaN is the result of a label that is no class); or with SOFT [rows, classes] f32
 // rowLoss           [rows] f32
 // Dispatch and entry points: see softmax_rows.wgsl, the library put before it. Constants: Target (u32, or f32 with SOFT), SOFT, WORKGROUP_SIZE.
 
@@ -51,8 +51,17 @@ fn sumsOf(row: u32, highest: f32, first: u32, stride: u32) -> Sums {
   return sums;
 }
 
+/// Whether the label is no class: that must not count as a row without loss.
+fn isOutside(row: u32) -> bool {
+  return !SOFT && u32(targets[row]) >= parameters.classes;
+}
+
+fn notANumber(row: u32) -> f32 {
+  return bitcast<f32>(u32(targets[row]) | 0x7fc00000u);
+}
+
 fn writeClasses(row: u32, highest: f32, sums: Sums, first: u32, stride: u32) {
-  let weight = sums.y / sums.x;
+  let weight = select(sums.y / sums.x, notANumber(row), isOutside(row));
   for (var c = first; c < parameters.classes; c += stride) {
     let gradient = exp(logit(row, c) - highest) * weight - probability(row, c);
     dlogits[row * parameters.classes + c] = gradient * parameters.gradientScale;
@@ -60,5 +69,5 @@ fn writeClasses(row: u32, highest: f32, sums: Sums, first: u32, stride: u32) {
 }
 
 fn writeRow(row: u32, sums: Sums) {
-  rowLoss[row] = sums.y * log(sums.x) - sums.z;
+  rowLoss[row] = select(sums.y * log(sums.x) - sums.z, notANumber(row), isOutside(row));
 }

@@ -30,6 +30,14 @@ export interface Pin {
   readonly offset: number;
 }
 
+/** Indices that an op takes from data. */
+export interface IndexUse {
+  /** u32, of any shape. */
+  readonly indices: Tensor;
+  /** Each must be below it. */
+  readonly end: number;
+}
+
 export interface TensorType {
   readonly shape: Shape;
   readonly type?: ElementType;
@@ -77,6 +85,8 @@ export interface Op<Attributes> {
   readonly takesHalves?: boolean;
   /** The output is the input's memory under another shape. */
   readonly view?: boolean;
+  /** Indices that it takes from data: a program checks them (indices.ts), and the kernel must not read outside its operands whatever they are. */
+  indices?(node: Node<Attributes>): readonly IndexUse[];
   /** Changes stored tensors in place; runs after all else, in the order given to the program, unless it is eager. */
   readonly effect?: boolean;
   /** Runs as soon as its inputs are there, since nothing else needs their memory any longer. */

@@ -4,6 +4,7 @@ import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
 import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
 import { frozenFirst } from './frozen.ts';
+import type { IndexCheck } from './indices.ts';
 import { nodesBefore } from './gradient.ts';
 import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
@@ -48,6 +49,8 @@ export interface Plan {
   readonly stores: readonly Store[];
   /** Of each tensor that the program gives back. */
   readonly outputs: ReadonlyMap<Tensor, Place>;
+  /** Outputs beside those asked for: what the device finds in indices that the graph computes. */
+  readonly indexReports: readonly IndexReport[];
   /** Bytes that a run gives back. */
   readonly resultBytes: number;
   /** Bytes of the arena: the peak of all intermediates and scratch. */
@@ -58,8 +61,16 @@ export interface Plan {
   readonly recomputed: Recomputed | undefined;
 }
 
+/** A check of indices, and the tensor in which the device says what it found. */
+export interface IndexReport {
+  readonly check: IndexCheck;
+  readonly report: Tensor;
+}
+
 export interface PlanOptions {
   readonly outputs: readonly Tensor[];
+  /** Whose reports are outputs as well. */
+  readonly indexReports?: readonly IndexReport[];
   readonly updates: readonly Node[];
   readonly traits: AdapterTraits;
   readonly maxBufferBytes: number;
@@ -79,7 +90,8 @@ export interface PlanOptions {
  * Decides the order of kernel calls, the variant of each, and the place of every tensor.
  * @param recomputed how to keep to an `arenaBudget`. It is handed in, so that a page without a budget does not load it.
  */
-export function planGraph({ outputs, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, stagedFrom, choices, arenaBudget, frozen = false }: PlanOptions, recomputed?: typeof recompute): Plan {
+export function planGraph({ outputs: results, indexReports = [], updates, traits, maxBufferBytes, maxBindingBytes = Infinity, stagedFrom, choices, arenaBudget, frozen = false }: PlanOptions, recomputed?: typeof recompute): Plan {
+  const outputs = [...results, ...indexReports.map(({ report }) => report)];
   const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
   const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
@@ -137,6 +149,7 @@ export function planGraph({ outputs, updates, traits, maxBufferBytes, maxBinding
     frozen,
     frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
+    indexReports,
     resultBytes: outputs.reduce((sum, tensor) => sum + tensor.bytes, 0),
     given: [...given],
     staged: stagedInputs([...given], { traits, maxBufferBytes, stagedFrom }),

@@ -9,8 +9,10 @@ import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
 import { UploadRing } from '../gpu/upload.ts';
 import { checkOptions } from './attributes.ts';
+import { nodesBefore } from './gradient.ts';
 import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
-import { choicesFor, type Place, type Plan } from './planning.ts';
+import { checkIndices, heedReport, indexChecks, type IndexCheck } from './indices.ts';
+import { choicesFor, type IndexReport, type Place, type Plan } from './planning.ts';
 import type { Storage } from './storage.ts';
 import { submissionsOf } from './submissions.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
@@ -66,6 +68,7 @@ export class Program<Name extends string = string> {
   private destroyed = false;
   private readonly results: readonly { readonly name: Name; readonly type: ElementType; readonly length: number }[];
   private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
+  private readonly indexChecks: readonly IndexCheck[];
   private readonly buffers: readonly GPUBuffer[];
   private readonly sequence: Sequence;
   /** Commands of the sequence before those of a run: what is kept. */
@@ -95,6 +98,7 @@ export class Program<Name extends string = string> {
     this.device = parts.storage.device;
     this.results = parts.results;
     this.inputs = parts.inputs;
+    this.indexChecks = indexChecks(parts.plan.calls.map(({ node }) => node));
     this.buffers = parts.buffers;
     this.sequence = parts.sequence;
     this.bound = parts.bound;
@@ -110,6 +114,7 @@ export class Program<Name extends string = string> {
    * @throws MemoryBudgetError where no recomputation fits it into the budget
    * @throws LimitError where the adapter lacks the memory, or has no buffer as large as a store, an input or the results of a run
    * @throws ShapeError for a graph or options that do not fit
+   * @throws IndexError for constant indices that are out of range
    */
   static async compile<Name extends string>(storage: Storage, options: ProgramOptions<Name>): Promise<Program<Name>> {
     checkOptions('Program.compile', options, OPTIONS);
@@ -160,7 +165,7 @@ export class Program<Name extends string = string> {
         );
         const uploads = new UploadRing(device, planned.staged.map((tensor) => ({ buffer: given.get(tensor) as GPUBuffer, size: tensor.bytes })), RUNS_IN_FLIGHT);
         made.push(uploads);
-        const ring = new ReadbackRing(device, results.map(({ tensor }) => rangeOf(planned.outputs.get(tensor) as Place)), RUNS_IN_FLIGHT);
+        const ring = new ReadbackRing(device, [...results.map(({ tensor }) => tensor), ...planned.indexReports.map(({ report }) => report)].map((tensor) => rangeOf(planned.outputs.get(tensor) as Place)), RUNS_IN_FLIGHT);
         made.push(ring);
         return { arena, inputs, rangeOf, bound, uploads, ring };
       });
@@ -205,6 +210,7 @@ export class Program<Name extends string = string> {
    * `const { results } = await program.submit(feeds)`. Waits only where RUNS_IN_FLIGHT runs are under way. The feeds are copied at
    * the call. Results are those of a run that went without an error, or the promise rejects.
    * @throws ShapeError for feeds that do not fit
+   * @throws IndexError for indices that are out of range; the results reject with it where the graph computes them
    * @throws DisposedError where the program, its storage or its device was destroyed, also while the run was under way
    * @throws DeviceLostError, ValidationError or LimitError where the run failed on the device
    */
@@ -319,11 +325,12 @@ export class Program<Name extends string = string> {
     return this.underway((async () => {
       if (error.status === 'fulfilled' && error.value !== undefined) throw error.value;
       if (read.status === 'rejected') throw read.reason;
+      this.plan.indexReports.forEach(({ check }, index) => heedReport(check, new Uint32Array(read.value[this.results.length + index])));
       return Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(read.value[index], type, length)])) as Results<Name>;
     })());
   }
 
-  /** What to write to each input. @throws ShapeError where the feeds do not fit */
+  /** What to write to each input. @throws ShapeError where the feeds do not fit, IndexError where indices are out of range */
   private valuesOf(feeds: Feeds, copy = false): ReadonlyMap<string, GPUAllowSharedBufferSource & ArrayBufferView> {
     const values = new Map<string, ArrayBufferView<ArrayBuffer>>();
     for (const [name, { tensor }] of this.inputs) {
@@ -332,7 +339,9 @@ export class Program<Name extends string = string> {
         throw new ShapeError(`input ${describe(tensor)} ${why}`);
       };
       if (given === undefined) throw new ShapeError(`no value was given for input ${describe(tensor)}`);
-      values.set(name, hostValues(given, tensor.type === 'u32' ? 'u32' : 'f32', tensor.length, refuse, copy));
+      const words = hostValues(given, tensor.type === 'u32' ? 'u32' : 'f32', tensor.length, refuse, copy);
+      for (const check of this.indexChecks) if (check.indices === tensor) checkIndices(check, words);
+      values.set(name, words);
     }
     for (const name of Object.keys(feeds)) {
       if (!this.inputs.has(name)) throw new ShapeError(`the program has no input called ${name}; its inputs are ${[...this.inputs.keys()].join(', ')}`);
@@ -356,9 +365,20 @@ export class Program<Name extends string = string> {
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
 export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, inTurn, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize, stagedFrom }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
-  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes, stagedFrom };
+  const tensors = Object.values<Tensor>(outputs);
+  const graph = { outputs: tensors, indexReports: await indexReportsOf([...nodesBefore([...tensors, ...updates.flatMap((node) => node.inputs)]), ...updates]), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes, stagedFrom };
   const choices = chooser && (await choicesFor(chooser, graph));
   return planWithin({ ...graph, choices }, { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
+}
+
+/** Reports of the indices that the graph computes; those of constants are checked here, those of inputs when they are fed. @throws IndexError */
+async function indexReportsOf(nodes: readonly Node[]): Promise<readonly IndexReport[]> {
+  const checks = indexChecks(nodes);
+  for (const check of checks) if (check.indices.origin.kind === 'constant') checkIndices(check, check.indices.origin.values);
+  const computed = checks.filter(({ indices }) => indices.origin.kind === 'node');
+  if (computed.length === 0) return [];
+  const { indexReport } = await import('./ops/index-report.ts');
+  return computed.map((check) => ({ check, report: indexReport(check) }));
 }
 
 /** Chunks of an arena that needs several begin at multiples of the strictest alignment. */

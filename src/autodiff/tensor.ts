@@ -91,4 +91,9 @@ export class GradientError extends Error {
   override readonly name = 'GradientError';
 }
 
+/** An index from data that is out of range; the message names op, tensor, row and value. */
+export class IndexError extends Error {
+  override readonly name = 'IndexError';
+}
+
 export const describe = (tensor: Tensor): string => `${tensor.name} [${tensor.shape.join(', ')}]${tensor.type === 'f32' ? '' : ` ${tensor.type}`}`;

@@ -4,7 +4,7 @@
 export { Device, type AdapterDescription, type Wait } from '../gpu/device.ts';
 export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from '../gpu/errors.ts';
 export type { Span } from '../gpu/profiler.ts';
-export { constant, GradientError, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
+export { constant, GradientError, IndexError, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
 export { Store, type Initial, type StoredTensor } from '../autodiff/store.ts';
 export { Storage } from '../autodiff/storage.ts';
 export { initializeStore } from '../autodiff/initialize.ts';
@@ -40,7 +40,7 @@ export type { MaxPoolProblem } from '../../kernels/max_pool.ts';
 export type { PrepareImagesProblem } from '../../kernels/prepare_images.ts';
 
 // What an op of one's own is made of, with kernels of one's own.
-export { apply, applyNode, COUNTED_ELSEWHERE, use, type AnyKernel, type GradientRule, type KernelUse, type Op, type Pin, type TensorType } from '../autodiff/op.ts';
+export { apply, applyNode, COUNTED_ELSEWHERE, use, type AnyKernel, type GradientRule, type IndexUse, type KernelUse, type Op, type Pin, type TensorType } from '../autodiff/op.ts';
 export { exact, sumError, type Cost, type Expected, type Kernel, type KernelCall, type Operand, type PartialCall, type Role, type Values } from '../../kernels/kernel.ts';
 export {
   f32, foldGrid, sliceable,

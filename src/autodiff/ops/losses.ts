@@ -23,13 +23,15 @@ const crossEntropyOp: Op<{ readonly temperature: number }> = {
     const kind = targets.type === 'u32' ? 'hard' : 'soft';
     return [use(crossEntropyKernel, { rows, classes, targets: kind, temperature }, { logits, targets, loss, dlogits })];
   },
+  indices: ({ inputs: [logits, targets] }) => (targets.type === 'u32' ? [{ indices: targets, end: logits.shape[1] }] : []),
   gradient: ({ outputs: [, dlogits] }, [dloss]) => [dloss && scaleBy(dlogits, dloss)],
 };
 
 /**
  * The mean over the batch of the cross-entropy between targets and softmax(logits / temperature). Accuracy, and rows that have no softmax: as `softmax`.
  * @param logits [batch, classes]
- * @param targets labels, u32 [batch], or distributions, f32 [batch, classes]
+ * @param targets labels, u32 [batch], or distributions, f32 [batch, classes]. A label that is no class ends the run with an IndexError, as in `selectRows`. No
+ *   label stands for a row that does not count: give distributions, of which a row of zeros adds nothing to the sum.
  * @returns [1]; differentiable once, in the logits. A gradient of its gradient or of the targets is a GradientError.
  */
 export function softmaxCrossEntropy(logits: Tensor, targets: Tensor, temperature = 1): Tensor {
@@ -51,6 +53,7 @@ const quadrupletOp: Op<QuadrupletAttributes> = {
     const [count, width] = embeddings.shape;
     return [use(quadrupletKernel, { count, width, ...attributes }, { embeddings, labels, domains, ...(seed && { seed }), loss, dembeddings, statistics })];
   },
+  indices: ({ inputs: [, , domains] }) => [{ indices: domains, end: 2 }],
   gradient: ({ outputs: [, dembeddings] }, [dloss]) => [dloss && scaleBy(dembeddings, dloss)],
 };
 
@@ -64,7 +67,7 @@ export interface QuadrupletOptions extends QuadrupletAttributes {
  * mining, hinges and gradient in one go. A NaN or infinite distance between any two embeddings makes the loss and its gradient NaN.
  * @param embeddings [count, width], of length 1 each
  * @param labels u32 [count]
- * @param domains u32 [count], 0 for sketches and 1 for photos
+ * @param domains u32 [count], 0 for sketches and 1 for photos; any other ends the run with an IndexError, as in `selectRows`
  * @returns loss [1], differentiable once in the embeddings, and statistics, named by QUADRUPLET_STATISTICS, which are not
  *   differentiable: a gradient of them or of the loss's gradient is a GradientError
  */

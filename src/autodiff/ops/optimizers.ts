@@ -61,6 +61,7 @@ const adamOp: Op<{ readonly decoupled: boolean }> = {
   name: 'adam',
   effect: true,
   infer: () => [],
+  indices: ({ inputs: [, , , , group, groupSettings] }) => [{ indices: group, end: groupSettings.length / 4 }],
   lower: ({ attributes, inputs: [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate] }) => [
     use(
       adamKernel,
@@ -80,6 +81,7 @@ const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
   name: 'momentumSgd',
   effect: true,
   infer: () => [],
+  indices: ({ inputs: [, , , group, groupSettings] }) => [{ indices: group, end: groupSettings.length / 4 }],
   lower: ({ attributes, inputs: [parameters, gradients, velocity, group, groupSettings, hyper, gate] }) => [
     use(
       momentumSgdKernel,

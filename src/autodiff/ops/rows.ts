@@ -55,6 +55,7 @@ const selectOp: Op<null> = {
   },
   lower: ({ inputs: [table, indices], outputs: [rows] }) => [use(selectRowsKernel, selectProblem(table, indices), { table, indices, rows })],
   gradient: 'selectRowsGradient',
+  indices: ({ inputs: [table, indices] }) => [{ indices, end: table.shape[0] }],
 };
 
 export const selectRowsGradient: GradientRule<null> = ({ inputs: [table, indices] }, [drows], [needTable]) => [drows && needTable ? scatterRows(drows, indices, table) : undefined];
@@ -66,6 +67,7 @@ const scatterOp: Op<{ readonly table: Tensor }> = {
     return [{ shape: table.shape }];
   },
   lower: ({ attributes: { table }, inputs: [drows, indices], outputs: [dtable] }) => [use(selectRowsGradientKernel, selectProblem(table, indices), { drows, indices, dtable })],
+  indices: ({ attributes: { table }, inputs: [, indices] }) => [{ indices, end: table.shape[0] }],
   gradient: ({ inputs: [, indices] }, [dtable], [needRows]) => [dtable && needRows ? selectRows(dtable, indices) : undefined],
 };
 
@@ -73,13 +75,21 @@ const selectProblem = ({ shape: [tableRows, width] }: Tensor, { length: count }:
 
 /**
  * The converse of `selectRows`, and its gradient: a table of zeros to which each row is added at its index, in the order of rows.
- * @param rows [count, width] @param indices u32 [count] @param table of the shape wanted, [rows, width]
+ * @param rows [count, width]
+ * @param indices u32 [count], each below the number of rows of the table; an IndexError otherwise, as in `selectRows`
+ * @param table of the shape wanted, [rows, width]
  */
 export function scatterRows(rows: Tensor, indices: Tensor, table: Tensor): Tensor {
   return apply(scatterOp, [rows, indices], { table })[0];
 }
 
-/** Rows of a table by index. @param table [rows, width] @param indices u32 [count] @returns [count, width] */
+/**
+ * Rows of a table by index.
+ * @param table [rows, width]
+ * @param indices u32 [count], each below the number of rows. Any other ends the run with an IndexError: at compilation for a constant, at the call for an
+ *   input, and with the results where the graph computes it; the row is NaN then, so that a gated update changes nothing.
+ * @returns [count, width]
+ */
 export function selectRows(table: Tensor, indices: Tensor): Tensor {
   return apply(selectOp, [table, indices], null)[0];
 }
