@@ -7,14 +7,14 @@ import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.t
 import { compareCheckouts } from './against.ts';
 import { catalogue, questionOf, type Entry } from './support/catalogue.ts';
 import { measureCeilings } from './support/ceilings.ts';
-import { changesTable, checkComparable, compareResults, drift, summary } from './support/compare.ts';
+import { changesTable, checkComparable, compareResults, drift, driftWarning, summary } from './support/compare.ts';
 import { productSummary } from './support/matrix-products.ts';
 import { measure } from './support/measure.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { BENCH_USAGE, parseBenchOptions, type BenchOptions } from './support/options.ts';
 import { progressLine } from './support/progress.ts';
 import { circumstances, describeCircumstances, readReport, REPORT_FORMAT, type Report } from './support/report.ts';
-import { ceilingsTable, failureList, kernelTables, variantTables } from './support/tables.ts';
+import { ceilingsTable, failureList, kernelTables, rooflineWarning, variantTables } from './support/tables.ts';
 import { traceTrainingStep } from './trace.ts';
 
 await mistakesByName(async () => {
@@ -53,12 +53,16 @@ async function profile(device: Device, entries: readonly Entry[], { variant, all
     const products = productSummary(results, ceilings);
     if (products !== '') console.log(`\n${products}`);
   }
+  const above = rooflineWarning(results, ceilings);
+  if (above !== '') console.error(`\n${above}`);
   if (old !== undefined && compare !== undefined) {
     checkComparable(old, report, compare);
     const moved = drift(old, report);
     const changes = compareResults(old.results, results, moved);
     const print = json === true ? console.error : console.log;
-    print(`\nAgainst ${compare} of ${old.date}, commit ${old.commit}: the ceilings themselves moved by up to ${(100 * moved).toFixed(0)} %, and only what changed by more is marked.\n`);
+    print(`\nAgainst ${compare} of ${old.date}, commit ${old.commit}: the ceilings themselves moved by up to ${(100 * moved).toFixed(0)} %; what changed by less is marked with "?" at most.\n`);
+    const warning = driftWarning(old, report);
+    if (warning !== '') print(`${warning}\n`);
     print(changesTable(changes));
     print(summary(changes));
   }

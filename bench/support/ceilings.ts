@@ -54,7 +54,7 @@ async function fastest<Problem>(device: Device, bench: KernelBench<Problem>, wor
   let best = { rate: 0, variant: '' };
   for (const problem of Object.values(problemsOf(bench, { batch: 1, size: 1 }))) {
     const kernel: Kernel<Problem> = bench.kernel;
-    const prepared = await prepareProblem(device, kernel, problem, kernel.calls(problem, device.traits));
+    const prepared = await prepareProblem(device, kernel, problem, kernel.calls(problem, device.traits), { checked: false });
     try {
       const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), sampling);
       for (const { name, samples } of sampled) {
@@ -70,7 +70,7 @@ async function fastest<Problem>(device: Device, bench: KernelBench<Problem>, wor
 
 async function measureLaunches(device: Device, sampling: SamplingOptions): Promise<{ submitAndWait: number; dispatch: number }> {
   const problem = { count: 1, value: 0 };
-  const { variants, destroy } = await prepareProblem(device, fill, problem, fill.calls(problem, device.traits));
+  const { variants, destroy } = await prepareProblem(device, fill, problem, fill.calls(problem, device.traits), { checked: false });
   try {
     const [{ run }] = variants;
     const [one, many] = await sampleAlternating(

@@ -15,6 +15,8 @@ export interface Change extends RatioEstimate {
   readonly before: number;
   readonly after: number;
   readonly verdict: 'faster' | 'slower' | 'unclear';
+  /** What would have been marked, had the ceilings not moved as much. */
+  readonly hint?: 'faster' | 'slower';
 }
 
 /** Changes below this are not worth a mark even where they are certain. */
@@ -34,7 +36,8 @@ export function compareResults(before: readonly Result[], after: readonly Result
     const then = shown(old.get(problemKey(group[0])) ?? []);
     if (now === undefined || then === undefined) continue;
     const estimate = ratioOf(now.samples, then.samples, CONFIDENCE);
-    const margin = 1 + Math.max(tolerance, LEAST_CHANGE);
+    const beyond = (margin: number): Change['verdict'] => (estimate.high < 1 / (1 + margin) ? 'faster' : estimate.low > 1 + margin ? 'slower' : 'unclear');
+    const [verdict, hint] = [beyond(Math.max(tolerance, LEAST_CHANGE)), beyond(LEAST_CHANGE)];
     changes.push({
       ...estimate,
       kernel: now.kernel,
@@ -43,16 +46,30 @@ export function compareResults(before: readonly Result[], after: readonly Result
       oldVariant: then.variant,
       before: median(then.samples),
       after: median(now.samples),
-      verdict: estimate.high < 1 / margin ? 'faster' : estimate.low > margin ? 'slower' : 'unclear',
+      verdict,
+      ...(verdict === 'unclear' && hint !== 'unclear' && { hint }),
     });
   }
   return changes;
 }
 
+const CEILINGS = [['gigaflops', 'multiply-adds', 'GFLOP/s'], ['gigabytes', 'copying kernel', 'GB/s'], ['bufferCopyGigabytes', 'copyBufferToBuffer', 'GB/s']] as const;
+
 /** How far the machine itself moved between two reports: the largest relative difference of their ceilings. */
 export function drift(before: Report, after: Report): number {
-  const ratios = (['gigaflops', 'gigabytes', 'bufferCopyGigabytes'] as const).map((key) => after.ceilings[key] / before.ceilings[key]);
+  const ratios = CEILINGS.map(([key]) => after.ceilings[key] / before.ceilings[key]);
   return Math.max(...ratios.map((ratio) => Math.max(ratio, 1 / ratio) - 1));
+}
+
+/** Ceilings that differ by more are another state of the machine. */
+const STEADY = 0.05;
+
+/** What to say of ceilings that moved between two reports; empty where they are steady. */
+export function driftWarning(before: Report, after: Report): string {
+  const moved = CEILINGS.map(([key, name, unit]) => ({ name, unit, old: before.ceilings[key], now: after.ceilings[key] })).filter(({ old, now }) => Math.max(old / now, now / old) - 1 > STEADY);
+  if (moved.length === 0) return '';
+  const list = moved.map(({ name, unit, old, now }) => `${name} ${digits(old)} -> ${digits(now)} ${unit} (${now > old ? '+' : ''}${((100 * now) / old - 100).toFixed(0)} %)`);
+  return `WARNING: the ceilings moved: ${list.join(', ')}. The machine was in another state, and a mark with "?" may be its doing. Measure both on an idle machine, or in one run with --against.`;
 }
 
 /** @throws Error where the reports are of different adapters or work, which no ratio makes sense of */
@@ -66,14 +83,14 @@ export function checkComparable(before: Report, after: Report, file: string): vo
 const MARKS = { faster: 'faster', slower: 'SLOWER', unclear: '' } as const;
 
 export function changesTable(changes: readonly Change[]): string {
-  const rows = changes.map(({ kernel, problem, variant, oldVariant, before, after, ratio, low, high, verdict }) => [
+  const rows = changes.map(({ kernel, problem, variant, oldVariant, before, after, ratio, low, high, verdict, hint }) => [
     `${kernel}: ${problem}`,
     variant === oldVariant ? variant : `${oldVariant} -> ${variant}`,
     digits(before),
     digits(after),
     ratio.toFixed(3),
     high === Infinity ? 'too few samples' : `${low.toFixed(3)} - ${high.toFixed(3)}`,
-    MARKS[verdict],
+    hint === undefined ? MARKS[verdict] : `${MARKS[hint]}?`,
   ]);
   return textTable(['', 'variant', 'ms before', 'ms after', 'ratio', '99% interval', ''], rows, { left: 2 });
 }

@@ -1,9 +1,10 @@
-import type { Kernel, KernelCall, Operand } from '../../kernels/kernel.ts';
+import type { Kernel, KernelCall, Operand, Values } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { elementBytes, type FloatType } from '../../src/gpu/dispatch.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
-import { float32ToFloat16Bits, narrow } from '../../src/formats/half.ts';
+import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../src/formats/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';
+import { checkOf, resultsOf } from './check.ts';
 import type { Product } from './matrix-products.ts';
 
 /** The batch and the height and width of its images, on which the shapes of a network's layers depend. */
@@ -36,12 +37,15 @@ export interface PreparedVariant {
   run(times: number): Promise<void>;
 }
 
-/** The variants of one problem. Those that the device refuses are in `failures`, so that the others can still be timed. */
+/** The variants of one problem. Those that the device refuses or that compute wrong numbers are in `failures`, so that the others can still be timed. */
 export interface PreparedProblem {
   readonly variants: readonly PreparedVariant[];
   readonly failures: readonly { readonly variant: string; readonly message: string }[];
   destroy(): void;
 }
+
+/** A word that is NaN as f32, and as either half of it as f16. */
+const NOT_WRITTEN = 0x7fff7fff;
 
 /** Above this many elements the numbers of a kernel's own `sampleInputs` would take longer to make than to use. */
 const SAMPLED_ELEMENTS = 2 ** 20;
@@ -50,8 +54,9 @@ const SAMPLED_ELEMENTS = 2 ** 20;
  * Compiles the variants of a problem and puts their operands on the device, shared among variants. Inputs are random:
  * zeros would take less power on a GPU and let it run faster than it does at work. Repetitions find operands in the
  * cache where they fit, as a layer finds what its neighbour has just written.
+ * @param checked whether results are checked before a variant counts (see check.ts); measuring kernels have none that mean anything
  */
-export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Problem>, problem: Problem, calls: readonly KernelCall[]): Promise<PreparedProblem> {
+export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Problem>, problem: Problem, calls: readonly KernelCall[], { checked = true } = {}): Promise<PreparedProblem> {
   const buffers = new Map<string, GPUBuffer>();
   const sequences: Sequence[] = [];
   const variants: PreparedVariant[] = [];
@@ -61,12 +66,13 @@ export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Pro
     const key = `${name} ${operand.type} ${operand.length}`;
     let buffer = buffers.get(key);
     if (buffer === undefined) {
-      buffer = device.gpu.createBuffer({ label: name, size: Math.ceil((elementBytes(operand.type) * operand.length) / 4) * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
-      if (operand.role === 'input' || operand.role === 'inout') device.gpu.queue.writeBuffer(buffer, 0, inputs(name, operand));
+      buffer = device.gpu.createBuffer({ label: name, size: Math.ceil((elementBytes(operand.type) * operand.length) / 4) * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+      if (operand.role === 'input') device.gpu.queue.writeBuffer(buffer, 0, inputs(name, operand));
       buffers.set(key, buffer);
     }
     return buffer;
   };
+  const check = checked ? checkOf(kernel, problem, float64Of(inputs, calls), calls) : undefined;
   const destroy = (): void => {
     for (const sequence of sequences) sequence.destroy();
     for (const buffer of buffers.values()) buffer.destroy();
@@ -91,8 +97,15 @@ export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Pro
         device.gpu.queue.submit([encoder.finish()]);
         await device.idle();
       };
+      // The variant before has changed what is updated in place; and what it computed must not pass for the results of this one.
+      for (const [name, operand] of Object.entries(call.operands)) {
+        if (operand.role === 'inout') device.gpu.queue.writeBuffer(places[name], 0, inputs(name, operand));
+        if (operand.role === 'output') device.gpu.queue.writeBuffer(places[name], 0, new Uint32Array(places[name].size / 4).fill(NOT_WRITTEN));
+      }
       // Some drivers compile when a pipeline runs first; what they refuse there must not be timed either.
       await run(1);
+      const mistake = check?.mistake(call, await resultsOf(device, call, (name) => places[name]));
+      if (mistake !== undefined) throw new Error(mistake);
       variants.push({ variant: call.variant, dispatches: call.dispatches.length, run });
     } catch (error) {
       if (device.failed !== undefined) throw error;
@@ -113,6 +126,21 @@ function inputsOf<Problem>(kernel: Kernel<Problem>, problem: Problem, call: Kern
     if (operand.type === 'f16') return given === undefined ? tiled(randomHalves, new Uint16Array(even)) : narrow(Float32Array.from({ length: even }, (_, index) => given[index] ?? 0), float32ToFloat16Bits) as Uint16Array<ArrayBuffer>;
     return given === undefined ? tiled(randomBlock, new Float32Array(operand.length)) : Float32Array.from(given);
   };
+}
+
+/** The inputs as the device has them, for a reference in float64; made only where it asks for them. */
+function float64Of(inputs: ReturnType<typeof inputsOf>, calls: readonly KernelCall[]): Values {
+  const values: Record<string, Float64Array> = {};
+  for (const [name, operand] of calls.flatMap(({ operands }) => Object.entries(operands))) {
+    if (name in values || (operand.role !== 'input' && operand.role !== 'inout')) continue;
+    let made: Float64Array | undefined;
+    const make = (): Float64Array => {
+      const given = inputs(name, operand);
+      return Float64Array.from((operand.type === 'f16' ? widen(given as Uint16Array, float16ToFloat32Bits) : (given as Float32Array | Uint32Array)).subarray(0, operand.length));
+    };
+    Object.defineProperty(values, name, { enumerable: true, get: () => (made ??= make()) });
+  }
+  return values;
 }
 
 /** Fills an array with a block over and over. */

@@ -88,6 +88,22 @@ export function figures({ samples, flop, bytes, dispatches }: Result, ceilings: 
   ];
 }
 
+/**
+ * Which of the results that a program takes are above the roofline, and what that may mean; empty where none is. A share far above
+ * 100 % says that the ceiling is none: it was measured while something else ran, or the kernel's account of its work is wrong.
+ */
+export function rooflineWarning(results: readonly Result[], ceilings: Ceilings): string {
+  const above = [...byProblem(results).values()].flatMap((group) => {
+    const result = shown(group);
+    if (result === undefined) return [];
+    const share = rooflineOf(result, result.dispatches, ceilings).milliseconds / median(result.samples);
+    return Math.round(100 * share) > 100 ? [{ share, name: `${result.kernel}: ${result.problem} (${percent(share)})` }] : [];
+  });
+  if (above.length === 0) return '';
+  const list = above.sort((a, b) => b.share - a.share).map(({ name }) => `  ${name}`).join('\n');
+  return `WARNING: ${above.length} of the lines are above 100 % of the roofline. Operands that stay in caches and algorithms that save operations (Winograd) explain some; otherwise a ceiling was measured too low, as on a busy machine: measure again when it is idle.\n${list}`;
+}
+
 export function failureList(results: readonly Result[]): string {
   return results
     .filter(({ failure }) => failure !== undefined)
