@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { changesTable, checkComparable, compareResults, drift, summary } from '../../bench/support/compare.ts';
+import { changesTable, checkComparable, compareResults, drift, driftWarning, summary } from '../../bench/support/compare.ts';
 import type { Result } from '../../bench/support/measure.ts';
 import type { Report } from '../../bench/support/report.ts';
 
@@ -26,6 +26,10 @@ test('what the machine itself moved is not marked', () => {
   const before = [result('slow', around(10))];
   const after = [result('slow', around(13))];
   assert.equal(verdicts(before, after, 0.3), ['slow unclear']);
+  const changes = compareResults(before, after, 0.3);
+  assert.is(changes[0].hint, 'slower');
+  assert.match(changesTable(changes), /SLOWER\?/);
+  assert.is(compareResults(before, [result('slow', around(10.05))], 0.3)[0].hint, undefined);
 });
 
 test('a few samples prove nothing, however far apart', () => {
@@ -53,6 +57,12 @@ test('the drift of the machine is the largest change of a ceiling, up or down', 
   assert.is(drift(report(10), report(10)), 0);
   assert.ok(Math.abs(drift(report(10), report(8)) - 0.25) < 1e-12);
   assert.ok(Math.abs(drift(report(8), report(10)) - 0.25) < 1e-12);
+});
+
+test('ceilings that moved are told with how far, and steady ones are not', () => {
+  assert.is(driftWarning(report(10), report(10.4)), '');
+  assert.match(driftWarning(report(59.4), report(46.9)), /^WARNING: the ceilings moved: multiply-adds 59\.4 -> 46\.9 GFLOP\/s \(-21 %\)\. /);
+  assert.match(driftWarning(report(46.9), report(59.4)), /\(\+27 %\)/);
 });
 
 test('reports of other adapters or work are refused', () => {

@@ -34,6 +34,23 @@ test('a variant that does not compile is reported, and the others are timed', as
   assert.match(results[0].failure ?? '', /broken\.wgsl .*does not compile/);
 });
 
+test('a variant with wrong results is not timed, whether a reference says so or the first variant', async () => {
+  const device = await testDevice();
+  // Of so few elements the float64 reference is computed; of so many it is not, and the first variant stands in.
+  for (const [count, whose] of [[64, 'the float64 reference has 1,'], [2 ** 20 + 4, 'right has 1,']] as const) {
+    const problem = { count, value: 1 };
+    const right = { ...fill.calls(problem, device.traits)[0], variant: 'right' };
+    const wrong = { ...fill.calls({ count, value: 1.001 }, device.traits)[0], variant: 'wrong' };
+    const incomplete = { ...right, variant: 'incomplete', dispatches: [] };
+    const entry = { bench: { kernel: { ...fill, calls: () => [right, wrong, incomplete] }, problems: {} } as KernelBench<unknown>, name: 'fill', problemName: 'small', problem };
+    const results = await measure(device, [entry], { seconds: 0, maxRounds: 1 });
+    assert.equal(results.map(({ variant, samples, failure }) => [variant, samples.length > 0, failure === undefined]), [['wrong', false, false], ['incomplete', false, false], ['right', true, true]]);
+    assert.match(results[0].failure ?? '', `wrong result: values[0] is 1.00`);
+    assert.match(results[0].failure ?? '', whose);
+    assert.match(results[1].failure ?? '', 'values[0] is NaN');
+  }
+});
+
 test('a filter that leaves nothing is a mistake, not an empty table', async () => {
   const device = await testDevice();
   const entries = await catalogue({ kernels: ['relu'], shapes: [] }, WORK);

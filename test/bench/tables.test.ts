@@ -4,7 +4,7 @@ import type { Ceilings } from '../../bench/support/ceilings.ts';
 import type { Result } from '../../bench/support/measure.ts';
 import { rooflineOf } from '../../bench/support/roofline.ts';
 import { productOf, productSummary } from '../../bench/support/matrix-products.ts';
-import { ceilingsTable, digits, failureList, kernelTables, variantTables } from '../../bench/support/tables.ts';
+import { ceilingsTable, digits, failureList, kernelTables, rooflineWarning, variantTables } from '../../bench/support/tables.ts';
 
 const ceilings: Ceilings = {
   gigaflops: 100,
@@ -98,6 +98,14 @@ test('with --variants there is a line for each, the fastest first, the chosen on
   assert.match(lines[0], /^k: p$/);
   assert.match(lines[3], /^w +2\.00 .* 1 of 1 +1\.00 x$/);
   assert.match(lines[4], /^v \* +4\.00 .* 3 of 1 +2\.00 x$/);
+});
+
+test('results above the roofline get a warning, the furthest first', () => {
+  const fast = result({ problem: 'fast', samples: [0.576] });
+  assert.is(rooflineWarning([result({})], ceilings), '');
+  const [warning, ...lines] = rooflineWarning([result({}), result({ problem: 'a little', samples: [1.9] }), fast], ceilings).split('\n');
+  assert.match(warning, /^WARNING: 2 of the lines are above 100 % of the roofline/);
+  assert.equal(lines, ['  k: fast (347%)', '  k: a little (105%)']);
 });
 
 test('failures are listed by kernel, problem and variant', () => {
