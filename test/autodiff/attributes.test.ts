@@ -9,6 +9,7 @@ import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
 import { bias } from '../../src/autodiff/ops/bias.ts';
 import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear } from '../../src/autodiff/ops/convolution.ts';
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
+import { quadrupletLoss, softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { accumulate } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
@@ -17,7 +18,7 @@ import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { prepareImages } from '../../src/autodiff/ops/prepare-images.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
-import { concatenate } from '../../src/autodiff/ops/rows.ts';
+import { concatenate, scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
 import { dot, scale } from '../../src/autodiff/ops/scale.ts';
 import { softmax } from '../../src/autodiff/ops/softmax.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
@@ -55,6 +56,11 @@ test('shapes are compared axis by axis, not by their number of elements', () => 
   refused(() => convolutionWithEpilogue(image, weight, { scale: I('scale', [8]), shift: I('shift', [8]), residual: I('r', [9, 8]) }), /convolutionWithEpilogue: r/);
   refused(() => concatenate([]), /concatenate: no tensors/);
   refused(() => concatenate([I('a', [2, 12]), I('b', [2, 1, 2])]), /differ behind the batch/);
+  refused(() => softmaxCrossEntropy(I('a', [2, 3]), I('b', [3, 2])), /softmaxCrossEntropy: b/);
+  refused(() => softmaxCrossEntropy(I('a', [2, 3]), I('b', [2, 1], 'u32')), /softmaxCrossEntropy: b/);
+  refused(() => quadrupletLoss(I('e', [4, 8]), I('l', [2, 2], 'u32'), I('d', [4], 'u32')), /quadrupletLoss: l/);
+  refused(() => selectRows(I('t', [6, 2]), I('i', [2, 2], 'u32')), /selectRows/);
+  refused(() => scatterRows(I('r', [2, 4]), I('i', [4], 'u32'), I('t', [6, 2])), /scatterRows/);
   const store = new Store('s');
   store.add('w', [2, 3]);
   refused(() => pack(new Map([['w', relu(I('x', [3, 2]))]]), store), /pack: w of s: .*\[2, 3\]/);
@@ -76,6 +82,8 @@ test('strides, paddings and windows are integers in range, for one axis or for b
 test('factors, temperatures and epsilons are finite numbers in range', () => {
   for (const factor of [NaN, Infinity, '2', undefined]) refused(() => scale(image, untyped(factor)), /scale: factor is/);
   for (const temperature of [0, -1, NaN, Infinity]) refused(() => softmax(I('l', [2, 3]), temperature), /softmax: temperature is/);
+  for (const temperature of [0, -1, NaN]) refused(() => softmaxCrossEntropy(I('a', [2, 3]), I('b', [2], 'u32'), temperature), /softmaxCrossEntropy: temperature is/);
+  for (const margin of [-1, NaN]) refused(() => quadrupletLoss(I('e', [4, 8]), I('l', [4], 'u32'), I('d', [4], 'u32'), { margin }), /quadrupletLoss: margin is/);
   for (const epsilon of [-1e-5, NaN, undefined]) {
     refused(() => batchNorm(image, vector, vector, { epsilon: untyped(epsilon) }), /batchNorm: epsilon is/);
     refused(() => foldBatchNorm(vector, vector, vector, vector, untyped(epsilon)), /foldBatchNorm: epsilon is/);
@@ -91,6 +99,7 @@ test('an option that an op does not have is refused by name', () => {
   refused(() => batchNorm(image, vector, vector, untyped({ epsilon: 1e-5, momentum: 0.1 })), /batchNorm has no option momentum/);
   refused(() => normalize(image, { mean: vector, inverseDeviation: vector }, vector, vector, untyped({ epsilon: 1e-5 })), /normalize has no option epsilon/);
   refused(() => affine(image, vector, vector, untyped({ Relu: true })), /affine has no option Relu/);
+  refused(() => quadrupletLoss(I('e', [4, 8]), I('l', [4], 'u32'), I('d', [4], 'u32'), untyped({ minning: 'hardest' })), /quadrupletLoss has no option minning/);
   const network = new Network();
   const layers = [network.convolutionWeight('w', 3, 4, 8), network.batchNorm('n', 8)] as const;
   for (const mode of ['train', 'frozen', 'eval'] as const) refused(() => new Pass(network, mode).convolutionBatchNorm(image, ...layers, untyped({ dilation: 2 })), /no option dilation/);

@@ -1,5 +1,6 @@
 import { quadrupletLoss as quadrupletKernel, QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../../kernels/quadruplet_loss.ts';
 import { softmaxCrossEntropy as crossEntropyKernel } from '../../../kernels/softmax_cross_entropy.ts';
+import { checkNumber, checkOptions, checkShape } from '../attributes.ts';
 import { apply, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 import { scaleBy } from './scale.ts';
@@ -12,10 +13,10 @@ import { scaleBy } from './scale.ts';
 
 const crossEntropyOp: Op<{ readonly temperature: number }> = {
   name: 'softmaxCrossEntropy',
-  infer([logits, targets]) {
+  infer([logits, targets], { temperature }) {
+    checkNumber('softmaxCrossEntropy', 'temperature', temperature, 0, true);
     if (logits.shape.length !== 2) throw new ShapeError(`softmaxCrossEntropy: logits ${describe(logits)}; [batch, classes] was expected`);
-    const expected = targets.type === 'u32' ? logits.shape[0] : logits.length;
-    if (targets.length !== expected) throw new ShapeError(`softmaxCrossEntropy: targets ${describe(targets)} do not fit logits ${describe(logits)}`);
+    checkShape('softmaxCrossEntropy', targets.type === 'u32' ? [logits.shape[0]] : logits.shape, targets);
     return [{ shape: [1] }, { shape: logits.shape, name: 'dlogits' }];
   },
   lower: ({ attributes: { temperature }, inputs: [logits, targets], outputs: [loss, dlogits] }) => {
@@ -32,6 +33,7 @@ const crossEntropyOp: Op<{ readonly temperature: number }> = {
  * @param logits [batch, classes]
  * @param targets labels, u32 [batch], or distributions, f32 [batch, classes]. A label that is no class ends the run with an IndexError, as in `selectRows`. No
  *   label stands for a row that does not count: give distributions, of which a row of zeros adds nothing to the sum.
+ * @param temperature above 0
  * @returns [1]; differentiable once, in the logits. A gradient of its gradient or of the targets is a GradientError.
  */
 export function softmaxCrossEntropy(logits: Tensor, targets: Tensor, temperature = 1): Tensor {
@@ -42,11 +44,11 @@ type QuadrupletAttributes = Omit<QuadrupletLossProblem, 'count' | 'width'>;
 
 const quadrupletOp: Op<QuadrupletAttributes> = {
   name: 'quadrupletLoss',
-  infer([embeddings, labels, domains]) {
-    const [count] = embeddings.shape;
-    if (embeddings.shape.length !== 2 || labels.length !== count || domains.length !== count) {
-      throw new ShapeError(`quadrupletLoss: ${describe(embeddings)}, ${describe(labels)}, ${describe(domains)}; [count, width], [count] and [count] were expected`);
-    }
+  infer([embeddings, labels, domains, seed], { margin = 0, secondMargin = 0, share = 0 }) {
+    if (embeddings.shape.length !== 2) throw new ShapeError(`quadrupletLoss: ${describe(embeddings)}; [count, width] was expected`);
+    checkShape('quadrupletLoss', [embeddings.shape[0]], labels, domains);
+    if (seed !== undefined) checkShape('quadrupletLoss', [1], seed);
+    for (const [name, value] of Object.entries({ margin, secondMargin, share })) checkNumber('quadrupletLoss', name, value, 0);
     return [{ shape: [1] }, { shape: embeddings.shape, name: 'dembeddings' }, { shape: [QUADRUPLET_STATISTICS.length], name: 'statistics' }];
   },
   lower: ({ attributes, inputs: [embeddings, labels, domains, seed], outputs: [loss, dembeddings, statistics] }) => {
@@ -71,7 +73,9 @@ export interface QuadrupletOptions extends QuadrupletAttributes {
  * @returns loss [1], differentiable once in the embeddings, and statistics, named by QUADRUPLET_STATISTICS, which are not
  *   differentiable: a gradient of them or of the loss's gradient is a GradientError
  */
-export function quadrupletLoss(embeddings: Tensor, labels: Tensor, domains: Tensor, { seed, ...attributes }: QuadrupletOptions = {}): { readonly loss: Tensor; readonly statistics: Tensor } {
+export function quadrupletLoss(embeddings: Tensor, labels: Tensor, domains: Tensor, options: QuadrupletOptions = {}): { readonly loss: Tensor; readonly statistics: Tensor } {
+  checkOptions('quadrupletLoss', options, ['form', 'margin', 'secondMargin', 'share', 'mining', 'seed']);
+  const { seed, ...attributes } = options;
   const inputs = seed === undefined ? [embeddings, labels, domains] : [embeddings, labels, domains, seed];
   const [loss, , statistics] = apply(quadrupletOp, inputs, attributes);
   return { loss, statistics };

@@ -50,7 +50,7 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
 const selectOp: Op<null> = {
   name: 'selectRows',
   infer([table, indices]) {
-    if (table.shape.length !== 2 || indices.type !== 'u32') throw new ShapeError(`selectRows: ${describe(table)} by ${describe(indices)}; [rows, width] and u32 [count] were expected`);
+    if (table.shape.length !== 2 || indices.type !== 'u32' || indices.shape.length !== 1) throw new ShapeError(`selectRows: ${describe(table)} by ${describe(indices)}; [rows, width] and u32 [count] were expected`);
     return [{ shape: [indices.length, table.shape[1]] }];
   },
   lower: ({ inputs: [table, indices], outputs: [rows] }) => [use(selectRowsKernel, selectProblem(table, indices), { table, indices, rows })],
@@ -63,7 +63,7 @@ export const selectRowsGradient: GradientRule<null> = ({ inputs: [table, indices
 const scatterOp: Op<{ readonly table: Tensor }> = {
   name: 'scatterRows',
   infer: ([rows, indices], { table }) => {
-    if (indices.type !== 'u32' || rows.length !== indices.length * table.shape[1]) throw new ShapeError(`scatterRows: ${describe(rows)} by ${describe(indices)} does not fit rows of ${describe(table)}`);
+    if (indices.type !== 'u32' || indices.shape.length !== 1 || table.shape.length !== 2 || !sameShape(rows.shape, [indices.length, table.shape[1]])) throw new ShapeError(`scatterRows: ${describe(rows)} by ${describe(indices)} does not fit rows of ${describe(table)}`);
     return [{ shape: table.shape }];
   },
   lower: ({ attributes: { table }, inputs: [drows, indices], outputs: [dtable] }) => [use(selectRowsGradientKernel, selectProblem(table, indices), { drows, indices, dtable })],
