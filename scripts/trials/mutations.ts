@@ -46,7 +46,8 @@ interface Reader {
 }
 
 const PYTORCH = ['zip.pth', 'stream.pth', 'tar.pth', 'checkpoint.pth', 'deflated.pth'];
-const LONGEST_MILLISECONDS = 2000;
+/** Of the processor, which others may share. */
+const LONGEST_MILLISECONDS = 1000;
 const FILE_ERRORS = ['SafetensorsError', 'PyTorchFileError', 'TensorFileError'];
 
 const product = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
@@ -306,7 +307,7 @@ export async function runMutations(count: number, seed = 0, onProgress?: (done: 
     const isText = sample[0] === 0x7b;
     const hasContent = sample[8] === 0x7b;
     const bytes = inBytes || (!isText && !hasContent) ? changedBytes(sample, random) : isText ? new TextEncoder().encode(changedJson(new TextDecoder().decode(sample), random)) : changedContent(sample, random, version);
-    const started = performance.now();
+    const started = process.cpuUsage();
     const fail = (what: string): void => void failures.push(`${name}, change ${index}: ${what}`);
     try {
       const wrong = await reader.read(bytes);
@@ -319,8 +320,9 @@ export async function runMutations(count: number, seed = 0, onProgress?: (done: 
       if (message.length > LONGEST_MESSAGE) fail(`a message of ${message.length} characters`);
       if (/[^\P{Cc}\n\t]/u.test(message)) fail('a message with control characters');
     }
-    const milliseconds = performance.now() - started;
-    if (milliseconds > LONGEST_MILLISECONDS) fail(`${Math.round(milliseconds)} ms`);
+    const { user, system } = process.cpuUsage(started);
+    const milliseconds = (user + system) / 1000;
+    if (milliseconds > LONGEST_MILLISECONDS) fail(`${Math.round(milliseconds)} ms of the processor`);
     onProgress?.(index + 1);
   }
   return { count, refused, accepted: count - refused, failures };

@@ -1,7 +1,7 @@
 // Weights of others from the file to the served model: shown, trained from, embedded with, exported, and served by ONNX Runtime.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,8 @@ import * as ort from 'onnxruntime-web';
 import twemoji from '@iconify-json/twemoji/icons.json' with { type: 'json' };
 import { optionsOfWeights } from '../../src/cli/model-file.ts';
 import { parseInputConvention, pixelNormalization } from '../../src/nn/pixels.ts';
+import { serializeSafetensors } from '../../src/formats/safetensors.ts';
+import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { decodeImage } from '../../src/platform/node/images.ts';
 import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
 import { parseModel } from '../../src/training/checkpoint.ts';
@@ -84,6 +86,25 @@ test('train: what cannot be loaded is said', async () => {
   await refused(/nothing of a ResNet50 under the prefix "model."/, '--weights', CHECKPOINT, '--weights-prefix', 'model.');
   await refused(/is a model of sketchgrad's, which says itself how it is fed/, '--weights', at('run', 'model.safetensors'), '--input', 'caffe');
   await refused(/neither a safetensors file nor one of torch.save: it begins with "shape e/, '--weights', at('unseen.txt'));
+});
+
+test("weights: shards by their index, what Hugging Face's files beside them say, and values that are not finite", async () => {
+  const bad = 'layer3.0.bn1.running_mean';
+  const tensors = [...new Classifier({ width: 0.25, classes: 5 }).layouts].map(([name, { fileShape }]) => [name, { dtype: 'F32', shape: fileShape, data: new Float32Array(fileShape.reduce((a, b) => a * b, 1)).fill(name === bad ? NaN : 0.1) }] as const);
+  const shardOf = (index: number): string => `model-0000${index}-of-00002.safetensors`;
+  await mkdir(at('hf'));
+  for (const index of [1, 2]) await writeFile(at('hf', shardOf(index)), serializeSafetensors(tensors.filter((_, place) => (place % 2) + 1 === index)));
+  await writeFile(at('hf', 'model.safetensors.index.json'), JSON.stringify({ weight_map: Object.fromEntries(tensors.map(([name], place) => [name, shardOf((place % 2) + 1)])) }));
+  await writeFile(at('hf', 'config.json'), '{"downsample_in_bottleneck":true}');
+  await writeFile(at('hf', 'preprocessor_config.json'), '{"image_mean":[0.25,0.5,0.5],"image_std":[0.5,0.5,0.5]}');
+  const { code, stdout, stderr } = await runOnTestDevice(['weights', at('hf', 'model.safetensors.index.json'), '--json']);
+  assert.is(code, 0, stderr);
+  assert.match(stderr, new RegExp(`warning: .* holds values that are not finite, in ${bad}`));
+  const { format, stride, pixels, nonFinite, absent } = JSON.parse(stdout) as Record<string, unknown>;
+  assert.equal({ format, stride, pixels, nonFinite, absent }, { format: 'safetensors, 2 shards', stride: 'v1', pixels: { mean: [0.25, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] }, nonFinite: [bad], absent: [] });
+  const lone = await runOnTestDevice(['weights', at('hf', shardOf(1))]);
+  assert.is(lone.code, 1);
+  assert.match(lone.stderr, /is one of several shards, and holds a part of the weights; give their index/);
 });
 
 test('export: ONNX Runtime computes the embeddings of emoji that we do, from bytes and from floats, in batches of any size', async () => {

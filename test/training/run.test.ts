@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { questionKey, type Chooser } from '../../src/autodiff/choices.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
-import { initializeNetwork, readState, StateMismatchError } from '../../src/nn/state.ts';
+import { initializeNetwork, readState, StateMismatchError, type StateTensor } from '../../src/nn/state.ts';
 import { CheckpointError, parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
 import { evaluateNetwork, unseenTask } from '../../src/training/evaluation.ts';
 import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
@@ -114,7 +114,18 @@ test('a run is not resumed with other settings or data, and says which differ', 
   await refused({ training: { ...TINY_TRAINING, seed: 4, losses: { ...TINY_TRAINING.losses, margin: 0.5 } } }, /run\/checkpoint.*settings.seed: 0 then, 4 now\s+settings.losses.margin: 0.2 then, 0.5 now/s);
   const { train: samples, ...rest } = shapesDataset();
   await refused({ dataset: { ...rest, train: samples.slice(1) } }, /data.images: 20 then, 19 now/);
-  const { state, about } = resume.file;
+  const { state, about, moments, tables } = resume.file;
+  // Moments, each of which must be there, in its shape, and be one of the training's.
+  const withMoments = async (change: (store: Map<string, StateTensor>) => void): Promise<Partial<TrainRetrievalOptions>> => {
+    const [[store, entries], ...others] = moments;
+    const changed = new Map(entries);
+    change(changed);
+    return { resume: { name: 'run/checkpoint', file: await parseModel(await serializeModel({ ...resume.file, moments: new Map([[store, changed], ...others]) }), 'run/checkpoint') } };
+  };
+  await refused(await withMoments((store) => void store.delete('embedding.weight')), /do not fit the training: embedding.weight is missing/);
+  await refused(await withMoments((store) => void store.set('embedding.weight', { shape: [1], values: new Float32Array(1) })), /embedding.weight is \[1\], where \[16, 512\] is needed/);
+  await refused(await withMoments((store) => void store.set('x', { shape: [1], values: new Float32Array(1) })), /x is none of its tensors/);
+  await refused({ resume: { name: 'run/checkpoint', file: { ...resume.file, tables: new Map([...tables, ['knowledge', { shape: [1, 1], values: new Float32Array(1) }]]) } } }, /table of knowledge is \[1, 1\]/);
   await refused({ resume: { file: await parseModel(await serializeModel({ state, about }), 'model'), name: 'model' } }, /model for use/);
 });
 
