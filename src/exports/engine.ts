@@ -3,6 +3,7 @@
 // The engine: a device, symbolic tensors, gradients, programs.
 export { Device, type AdapterDescription, type Wait } from '../gpu/device.ts';
 export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from '../gpu/errors.ts';
+export type { HostValues } from '../gpu/host-values.ts';
 export type { Span } from '../gpu/profiler.ts';
 export { constant, GradientError, IndexError, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
 export { Store, type Initial, type StoredTensor } from '../autodiff/store.ts';
