@@ -24,7 +24,7 @@ export const PAGES: readonly Page[] = [
       const rows = await modelEmbeddings(model, 1);
       console.log(await rows.compute([{ domain: 'photo', className: '', name: '' }], { read: (_, size) => decodeImage(new Blob(), size) }));`,
     differentiates: false,
-    limit: 62_000,
+    limit: 64_000,
   },
   {
     title: 'the engine alone',
@@ -35,7 +35,7 @@ export const PAGES: readonly Page[] = [
       const program = await Program.compile(new Storage(await openDevice()), { outputs: { y: sum(multiply(relu(x), x)) } });
       console.log(await program.run({ x: new Float32Array(8) }));`,
     differentiates: false,
-    limit: 20_500,
+    limit: 21_000,
   },
   {
     title: 'the engine with gradients',
