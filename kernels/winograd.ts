@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../src/gpu/dispatch.ts';
+import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch, type Shader } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { LARGE_TILE, MIDDLE_TILE, pointwiseStaging, SMALL_TILE, tileLibraries } from './convolution-tiles.ts';
 import { ASSUMED_GPU, fastestFirst, predict } from './cost-model.ts';
@@ -301,8 +301,8 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
       scheme.dispatch(sizesOfProduct),
       {
         shader: shaders.winograd_output,
-        libraries: [shaders.moments],
-        constants: { Element: 'f32', AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes, STATISTICS: false, SHARED_ROWS: false },
+        libraries: [WITHOUT_STATISTICS],
+        constants: { AFFINE: affine, RESIDUAL: residual, RELU: relu, ...sizes },
         parameters: [tiles, tilesY, tilesX, destination.height, destination.width, destination.channels, columns, destinationGrid[0], 0, 0, 0],
         operands: ['product', names.destination, 'scale', 'shift', 'residual'],
         workgroups: destinationGrid,
@@ -312,6 +312,9 @@ function winogradCall(problem: WinogradProblem, tile: Tile, scheme: ProductSchem
     product,
   };
 }
+
+/** Nothing is done with the pixels but to store them: the statistics stay out of what inference loads. */
+const WITHOUT_STATISTICS: Shader = { name: 'no statistics', source: 'fn takeIn(column: vec4f, height: u32) {}\n' };
 
 /** Invocations of a workgroup of winograd_output.wgsl. */
 const OUTPUT_WORKGROUP_SIZE = 64;
@@ -343,7 +346,8 @@ export function withStatistics({ dispatches }: KernelCall, { sharedRows, columnL
   const withPartials: Dispatch = {
     ...output,
     entryPoint: 'with_statistics',
-    constants: { ...output.constants, STATISTICS: true, SHARED_ROWS: sharedRows },
+    libraries: [shaders.moments, shaders.winograd_statistics],
+    constants: { ...output.constants, Element: 'f32', SHARED_ROWS: sharedRows },
     parameters: [...(output.parameters ?? []).slice(0, -3), columnLanes, units * unit.tiles, blocks],
     operands: [...output.operands, 'partials'],
     workgroups: [ceilDivide(channels, columnLanes), ceilDivide(blocks, sharedRows ? 1 : tileLanes), 1],

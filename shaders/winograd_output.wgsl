@@ -5,18 +5,12 @@
 //
 // For A see docs/kernels/winograd.md. One invocation computes TILE x TILE pixels of one channel; those outside are left out.
 //
-// with_statistics, of a convolution without an epilogue: an invocation walks tiles of one channel and gathers the Moments of their
-//   pixels (moments.wgsl), column by column; the invocations of a block of tiles put theirs together, and `combine` of
-//   batch_norm_statistics.wgsl reads the result. All blocks but the last are of as many pixels.
-//
 // product      [SIDE * SIDE, tiles, columns] f32, tiles = batch * tilesY * tilesX, columns >= channels
 // destination  [batch, height, width, channels] f32
 // scale, shift [channels] f32 where AFFINE; residual like destination where RESIDUAL
-// partials     [blocks, 3, channels] f32: shift, rest and squares
-// Dispatch: ceil(tiles * channels / 64) workgroups, folded over x and y; with_statistics [ceil(channels / columnLanes), ceil(blocks / blocks
-//   a workgroup), 1], where a workgroup has one block with SHARED_ROWS, otherwise floor(64 / columnLanes).
-// Library: moments.wgsl. Constants: Element (f32), AFFINE, RESIDUAL, RELU; TILE 2 or 4; SIDE = TILE + 2; STATISTICS, whether with_statistics is what runs;
-//   SHARED_ROWS: a workgroup's invocations of one channel share a block of tiles; else each has its own.
+// Dispatch: ceil(tiles * channels / 64) workgroups, folded over x and y.
+// Library: `takeIn(column, height)`, which sees the pixels of each column that are inside the image: winograd_statistics.wgsl, or one that does nothing.
+// Constants: AFFINE, RESIDUAL, RELU; TILE 2 or 4; SIDE = TILE + 2.
 
 struct Parameters {
   tiles: u32,
@@ -27,7 +21,7 @@ struct Parameters {
   channels: u32,
   columns: u32,
   gridWidth: u32,
-  // Of with_statistics alone.
+  // Of winograd_statistics.wgsl alone.
   columnLanes: u32,
   tilesPerBlock: u32,
   blocks: u32,
@@ -39,7 +33,6 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(4) var<storage, read_write> shift: array<f32>;
 @group(0) @binding(5) var<storage, read_write> residual: array<f32>;
-@group(0) @binding(6) var<storage, read_write> partials: array<f32>;
 
 // The points, as in winograd_input.wgsl.
 const P = 0.75;
@@ -80,19 +73,6 @@ var<private> firstX: u32;
 var<private> place: u32;
 var<private> channel: u32;
 
-// Of the pixels that an invocation has stored.
-var<private> moments: Moments;
-
-// The pixels of a column that are inside the image, `height` of them.
-fn takeIn(column: vec4f, height: u32) {
-  let inside = vec4u(0u, 1u, 2u, 3u) < vec4u(height);
-  let count = f32(height);
-  let shift = dot(select(vec4f(), column, inside), vec4f(1.0)) / count;
-  let differences = select(vec4f(), column - shift, inside);
-  let rest = dot(differences, vec4f(1.0)) / count;
-  moments = merged(moments, Moments(count, shift, rest, dot(differences, differences) - count * rest * rest));
-}
-
 fn storePixel(i: u32, j: u32, sum: f32) {
   let p = parameters;
   if (i < TILE && firstY + i < p.height && firstX + j < p.width) {
@@ -117,7 +97,7 @@ fn storeColumn(j: u32, column: vec4f) {
   storePixel(1u, j, column[1]);
   storePixel(2u, j, column[2]);
   storePixel(3u, j, column[3]);
-  if (STATISTICS && firstX + j < parameters.width) {
+  if (firstX + j < parameters.width) {
     takeIn(column, min(TILE, parameters.height - firstY));
   }
 }
@@ -158,38 +138,4 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   }
   channel = index % p.channels;
   computeTile(index / p.channels);
-}
-
-var<workgroup> ofLanes: array<Moments, 64>;
-
-@compute @workgroup_size(64)
-fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  let p = parameters;
-  let tileLanes = 64u / p.columnLanes;
-  let tileLane = local / p.columnLanes;
-  let block = select(group.y * tileLanes + tileLane, group.y, SHARED_ROWS);
-  channel = group.x * p.columnLanes + local % p.columnLanes;
-  let inside = tileLane < tileLanes && channel < p.channels && block < p.blocks;
-
-  let stride = select(1u, tileLanes, SHARED_ROWS);
-  let firstTile = block * p.tilesPerBlock + select(0u, tileLane, SHARED_ROWS);
-  let endTile = select(0u, min((block + 1u) * p.tilesPerBlock, p.tiles), inside);
-  for (var tile = firstTile; tile < endTile; tile += stride) {
-    computeTile(tile);
-  }
-  if (SHARED_ROWS) {
-    ofLanes[local] = moments;
-    workgroupBarrier();
-    if (inside && tileLane == 0u) {
-      for (var other = 1u; other < tileLanes; other++) {
-        moments = merged(moments, ofLanes[local + other * p.columnLanes]);
-      }
-    }
-  }
-  if (inside && (!SHARED_ROWS || tileLane == 0u)) {
-    let partial = 3u * block * p.channels + channel;
-    partials[partial] = moments.shift;
-    partials[partial + p.channels] = moments.rest;
-    partials[partial + 2u * p.channels] = moments.squares;
-  }
 }
