@@ -5,7 +5,7 @@ import { describe, IndexError, type Node } from './tensor.ts';
 /**
  * The driver's own bounds checks are off where that makes kernels faster, and a clamped index would be a silent mistake anyway, so
  * that a program checks the indices that its ops declare: constants when it is compiled, inputs when they are fed, and what the
- * graph computes on the device, along with the run (ops/index-report.ts). In any case an IndexError names op, row and value.
+ * graph computes when it is read back with the results. In any case an IndexError names op, row and value.
  */
 
 /** Where the values of the indices come from, and the op that takes them. */
@@ -26,21 +26,10 @@ export function indexChecks(nodes: Iterable<Node>): readonly IndexCheck[] {
   return [...checks.values()];
 }
 
-/** @throws IndexError where one of the values is out of range */
-export function checkIndices(check: IndexCheck, values: ArrayBufferView): void {
-  const { buffer, byteOffset, byteLength } = values;
+/** @param values the words of the tensor @throws IndexError where one of them is out of range */
+export function checkIndices({ op, indices, end }: IndexCheck, { buffer, byteOffset, byteLength }: ArrayBufferView): void {
   // Bytes need not begin at a word.
   const words = byteOffset % 4 === 0 ? new Uint32Array(buffer, byteOffset, byteLength / 4) : new Uint32Array(buffer.slice(byteOffset, byteOffset + byteLength));
-  const row = words.findIndex((value) => value >= check.end);
-  if (row >= 0) throw indexError(check, row, words[row]);
-}
-
-function indexError({ op, indices, end }: IndexCheck, row: number, value: number): IndexError {
-  return new IndexError(`${op}: row ${row} of ${describe(indices)} is ${value}${value > 0x7fffffff ? ` (${value - 2 ** 32} as a signed integer)` : ''}; an index below ${end} was expected`);
-}
-
-/** @throws IndexError where a run's report says so */
-export function heedReport(check: IndexCheck, report: Uint32Array): void {
-  const [count, row, value] = report;
-  if (count > 0) throw indexError(check, row, value);
+  const row = words.findIndex((value) => value >= end);
+  if (row >= 0) throw new IndexError(`${op}: row ${row} of ${describe(indices)} is ${words[row]}; an index from 0 to ${end - 1} was expected`);
 }

@@ -4,7 +4,7 @@ import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
 import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
 import { frozenFirst } from './frozen.ts';
-import type { IndexCheck } from './indices.ts';
+import { indexChecks, type IndexCheck } from './indices.ts';
 import { nodesBefore } from './gradient.ts';
 import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
@@ -49,8 +49,8 @@ export interface Plan {
   readonly stores: readonly Store[];
   /** Of each tensor that the program gives back. */
   readonly outputs: ReadonlyMap<Tensor, Place>;
-  /** Outputs beside those asked for: what the device finds in indices that the graph computes. */
-  readonly indexReports: readonly IndexReport[];
+  /** Indices that the graph computes. They are outputs beside those asked for, so that the host sees them. */
+  readonly computedIndices: readonly IndexCheck[];
   /** Bytes that a run gives back. */
   readonly resultBytes: number;
   /** Bytes of the arena: the peak of all intermediates and scratch. */
@@ -61,16 +61,8 @@ export interface Plan {
   readonly recomputed: Recomputed | undefined;
 }
 
-/** A check of indices, and the tensor in which the device says what it found. */
-export interface IndexReport {
-  readonly check: IndexCheck;
-  readonly report: Tensor;
-}
-
 export interface PlanOptions {
   readonly outputs: readonly Tensor[];
-  /** Whose reports are outputs as well. */
-  readonly indexReports?: readonly IndexReport[];
   readonly updates: readonly Node[];
   readonly traits: AdapterTraits;
   readonly maxBufferBytes: number;
@@ -90,13 +82,14 @@ export interface PlanOptions {
  * Decides the order of kernel calls, the variant of each, and the place of every tensor.
  * @param recomputed how to keep to an `arenaBudget`. It is handed in, so that a page without a budget does not load it.
  */
-export function planGraph({ outputs: results, indexReports = [], updates, traits, maxBufferBytes, maxBindingBytes = Infinity, stagedFrom, choices, arenaBudget, frozen = false }: PlanOptions, recomputed?: typeof recompute): Plan {
-  const outputs = [...results, ...indexReports.map(({ report }) => report)];
+export function planGraph({ outputs: results, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, stagedFrom, choices, arenaBudget, frozen = false }: PlanOptions, recomputed?: typeof recompute): Plan {
   const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
-  const computed = nodesBefore([...outputs, ...updates.flatMap((node) => node.inputs)]);
+  const computed = nodesBefore([...results, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
   const nodes = [...computed, ...updates];
   const pinned = grantPins(nodes);
+  const computedIndices = indexChecks(nodes).filter(({ indices }) => indices.origin.kind === 'node');
+  const outputs = [...results, ...computedIndices.map(({ indices }) => indices)];
 
   const inOrder: ScheduledCall[] = [];
   for (const node of nodes) {
@@ -149,7 +142,7 @@ export function planGraph({ outputs: results, indexReports = [], updates, traits
     frozen,
     frozenCalls,
     outputs: new Map(outputs.map((tensor) => [tensor, placeOf(tensor)])),
-    indexReports,
+    computedIndices,
     resultBytes: outputs.reduce((sum, tensor) => sum + tensor.bytes, 0),
     given: [...given],
     staged: stagedInputs([...given], { traits, maxBufferBytes, stagedFrom }),

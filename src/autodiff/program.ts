@@ -9,10 +9,9 @@ import { readBuffer } from '../gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.ts';
 import { UploadRing } from '../gpu/upload.ts';
 import { checkOptions } from './attributes.ts';
-import { nodesBefore } from './gradient.ts';
 import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
-import { checkIndices, heedReport, indexChecks, type IndexCheck } from './indices.ts';
-import { choicesFor, type IndexReport, type Place, type Plan } from './planning.ts';
+import { checkIndices, indexChecks, type IndexCheck } from './indices.ts';
+import { choicesFor, type Place, type Plan } from './planning.ts';
 import type { Storage } from './storage.ts';
 import { submissionsOf } from './submissions.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
@@ -91,6 +90,7 @@ export class Program<Name extends string = string> {
     uploads: UploadRing;
     ring: ReadbackRing;
     rangeOf: (place: Place) => BufferRange;
+    indexChecks: readonly IndexCheck[];
   }) {
     this.plan = parts.plan;
     this.arena = parts.arena;
@@ -98,7 +98,7 @@ export class Program<Name extends string = string> {
     this.device = parts.storage.device;
     this.results = parts.results;
     this.inputs = parts.inputs;
-    this.indexChecks = indexChecks(parts.plan.calls.map(({ node }) => node));
+    this.indexChecks = parts.indexChecks;
     this.buffers = parts.buffers;
     this.sequence = parts.sequence;
     this.bound = parts.bound;
@@ -127,6 +127,8 @@ export class Program<Name extends string = string> {
     const chunkBytes = largestBuffer(device.gpu);
     const results = Object.entries<Tensor>(outputs).map(([name, tensor]) => ({ name: name as Name, tensor, type: tensor.type, length: tensor.length }));
     const planned = await planProgram(storage, options);
+    const checks = indexChecks(planned.calls.map(({ node }) => node));
+    for (const check of checks) if (check.indices.origin.kind === 'constant') checkIndices(check, check.indices.origin.values);
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const arenaBytes = largestArena([planned, ...inTurn]);
@@ -165,7 +167,7 @@ export class Program<Name extends string = string> {
         );
         const uploads = new UploadRing(device, planned.staged.map((tensor) => ({ buffer: given.get(tensor) as GPUBuffer, size: tensor.bytes })), RUNS_IN_FLIGHT);
         made.push(uploads);
-        const ring = new ReadbackRing(device, [...results.map(({ tensor }) => tensor), ...planned.indexReports.map(({ report }) => report)].map((tensor) => rangeOf(planned.outputs.get(tensor) as Place)), RUNS_IN_FLIGHT);
+        const ring = new ReadbackRing(device, [...results.map(({ tensor }) => tensor), ...planned.computedIndices.map(({ indices }) => indices)].map((tensor) => rangeOf(planned.outputs.get(tensor) as Place)), RUNS_IN_FLIGHT);
         made.push(ring);
         return { arena, inputs, rangeOf, bound, uploads, ring };
       });
@@ -177,7 +179,7 @@ export class Program<Name extends string = string> {
       const sequence = await Sequence.prepare(device, result.bound.flat(), onProgress);
       made.push(sequence);
       storage.check();
-      const program = new Program({ ...result, plan: planned, storage, results, buffers, sequence });
+      const program = new Program({ ...result, plan: planned, storage, results, buffers, sequence, indexChecks: checks });
       program.refresh();
       return program;
     } catch (error) {
@@ -325,7 +327,7 @@ export class Program<Name extends string = string> {
     return this.underway((async () => {
       if (error.status === 'fulfilled' && error.value !== undefined) throw error.value;
       if (read.status === 'rejected') throw read.reason;
-      this.plan.indexReports.forEach(({ check }, index) => heedReport(check, new Uint32Array(read.value[this.results.length + index])));
+      this.plan.computedIndices.forEach((check, index) => checkIndices(check, new Uint8Array(read.value[this.results.length + index])));
       return Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(read.value[index], type, length)])) as Results<Name>;
     })());
   }
@@ -365,20 +367,9 @@ export class Program<Name extends string = string> {
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
 export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, inTurn, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize, stagedFrom }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
-  const tensors = Object.values<Tensor>(outputs);
-  const graph = { outputs: tensors, indexReports: await indexReportsOf([...nodesBefore([...tensors, ...updates.flatMap((node) => node.inputs)]), ...updates]), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes, stagedFrom };
+  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes, stagedFrom };
   const choices = chooser && (await choicesFor(chooser, graph));
   return planWithin({ ...graph, choices }, { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
-}
-
-/** Reports of the indices that the graph computes; those of constants are checked here, those of inputs when they are fed. @throws IndexError */
-async function indexReportsOf(nodes: readonly Node[]): Promise<readonly IndexReport[]> {
-  const checks = indexChecks(nodes);
-  for (const check of checks) if (check.indices.origin.kind === 'constant') checkIndices(check, check.indices.origin.values);
-  const computed = checks.filter(({ indices }) => indices.origin.kind === 'node');
-  if (computed.length === 0) return [];
-  const { indexReport } = await import('./ops/index-report.ts');
-  return computed.map((check) => ({ check, report: indexReport(check) }));
 }
 
 /** Chunks of an arena that needs several begin at multiples of the strictest alignment. */

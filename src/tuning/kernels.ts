@@ -22,7 +22,6 @@ import { foldBatchNorm } from '../../kernels/fold_batch_norm.ts';
 import { foldBatchNormGradient } from '../../kernels/fold_batch_norm_gradient.ts';
 import { globalAveragePool } from '../../kernels/global_average_pool.ts';
 import { globalAveragePoolGradient } from '../../kernels/global_average_pool_gradient.ts';
-import { indexRange } from '../../kernels/index_range.ts';
 import { initialize } from '../../kernels/initialize.ts';
 import { interpolate } from '../../kernels/interpolate.ts';
 import { l2Normalize } from '../../kernels/l2_normalize.ts';
@@ -77,7 +76,6 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   foldBatchNormGradient,
   globalAveragePool,
   globalAveragePoolGradient,
-  indexRange,
   initialize,
   interpolate,
   l2Normalize,

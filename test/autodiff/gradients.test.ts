@@ -14,7 +14,6 @@ import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear
 import { fill } from '../../src/autodiff/ops/fill.ts';
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
-import { indexReport } from '../../src/autodiff/ops/index-report.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../../src/autodiff/ops/losses.ts';
 import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, nonFinite, type UpdateOperands } from '../../src/autodiff/ops/optimizers.ts';
@@ -220,7 +219,7 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */
-const ends = ['fill', 'prepareImages', 'indexReport', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'accumulate', 'clear', 'demand'];
+const ends = ['fill', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'accumulate', 'clear', 'demand'];
 
 test('every op of src/autodiff/ops is checked, or is known to have no gradient', async () => {
   const folder = new URL('../../src/autodiff/ops/', import.meta.url);
@@ -275,7 +274,6 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   globalAveragePool: ['yes'],
   globalAveragePoolGradient: ['no'],
   identity: ['yes'],
-  indexReport: ['integer'],
   interpolate: [],
   l2Normalize: ['yes', 'no'],
   l2NormalizeGradient: ['no'],
@@ -325,7 +323,6 @@ function allNodes(): Node[] {
     prepareImages({ count: 1, source: 8, size: 8, mean: [0, 0, 0], deviation: [1, 1, 1] } as never),
     lossScaleUpdate(gate, operands.groupSettings, { scale: stored('scale', 1), steps: stored('steps', 2), interval: 2 }),
     accumulate(stored('total', 4), x),
-    indexReport({ op: 'selectRows', indices: indices('computed', [0]), end: 1 }),
     ...Object.values(withoutGradient).map((build) => build(x)),
   ];
   const updates = [

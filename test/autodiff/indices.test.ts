@@ -96,7 +96,7 @@ for (const [title, { end, op, build }] of Object.entries(takers)) {
         const after = await program.submit(good);
         const error = await bad;
         assert.instance(error, IndexError);
-        assert.match(error.message, new RegExp(`^${op}: row 2 of .*\\[.*\\] u32 is ${value}.*an index below ${end} was expected$`));
+        assert.match(error.message, new RegExp(`^${op}: row 2 of .*\\[.*\\] u32 is ${value}; an index from 0 to ${end - 1} was expected$`));
         assert.equal([[...(await before.results).result], [...(await after.results).result]], [expected, expected]);
       }
       program.destroy();
@@ -108,7 +108,7 @@ for (const [title, { end, op, build }] of Object.entries(takers)) {
     const result = build(input('x', [4, 4]), constant('ids', [4], Uint32Array.of(0, 1, 1, end)));
     const error = await refused(() => Program.compile(storage, { outputs: { result } }));
     assert.instance(error, IndexError);
-    assert.match(error.message, `row 3 of ids [4] u32 is ${end}; an index below ${end} was expected`);
+    assert.match(error.message, `row 3 of ids [4] u32 is ${end}; an index from 0 to ${end - 1} was expected`);
   });
 }
 
