@@ -177,8 +177,11 @@ export function serializeSafetensors(
 
 function storedBytes({ dtype, data }: TensorToStore): Uint8Array {
   let elements = data;
-  if (data instanceof Float32Array && dtype === 'F16') elements = narrow(data, float32ToFloat16Bits);
-  if (data instanceof Float32Array && dtype === 'BF16') elements = narrow(data, float32ToBfloat16Bits);
+  // By its tag: an array of another realm (a worker's, a test runner's) is no instance of this one's class.
+  if (Object.prototype.toString.call(data) === '[object Float32Array]') {
+    if (dtype === 'F16') elements = narrow(data as Float32Array, float32ToFloat16Bits);
+    if (dtype === 'BF16') elements = narrow(data as Float32Array, float32ToBfloat16Bits);
+  }
   return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
 }
 

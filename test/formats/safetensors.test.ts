@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
@@ -246,6 +247,16 @@ test('bytes that came as a Buffer, of which slice() is a view, give each tensor 
   );
   const { tensors } = parseSafetensors(bytes);
   assert.equal([...tensors].map(([name, tensor]) => [name, [...toFloat32(tensor)]]), [['a', [1, 2]], ['b', [3, 4, 5]]]);
+});
+
+test('floats of another realm are stored as 16-bit floats like our own', () => {
+  const values = [1, -2.5, 0.125];
+  const foreign = runInNewContext('Float32Array.from(values)', { values }) as Float32Array;
+  assert.not.instance(foreign, Float32Array);
+  for (const dtype of ['F16', 'BF16'] as const) {
+    const file = (data: Float32Array): Uint8Array => serializeSafetensors(new Map([['x', { dtype, shape: [3], data }]]));
+    assert.equal(file(foreign), file(Float32Array.from(values)));
+  }
 });
 
 test.run();
