@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Domain } from '../src/data/dataset.ts';
 import { IMAGE_EXTENSIONS } from '../src/platform/node/images.ts';
-import { classKey } from './class-names.ts';
+import { classKey } from '../src/data/class-names.ts';
 import { indexDrawings } from './drawings.ts';
 import { holdOutSketches, HOLD_OUT_SEED, HOLD_OUT_SHARE } from './hold-out.ts';
 import { foldersIn, type Archive } from './layouts.ts';

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import type { Domain } from '../src/data/dataset.ts';
-import { classKey } from './class-names.ts';
+import { classKey } from '../src/data/class-names.ts';
 import { holdOutSketches, HOLD_OUT_SEED, HOLD_OUT_SHARE } from './hold-out.ts';
 import type { Archive } from './layouts.ts';
 import { readList, type List, type ListEntry } from './list-file.ts';

@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { classKey } from './class-names.ts';
+import { classKey } from '../src/data/class-names.ts';
 import type { Problem } from './problems.ts';
 import { BoundedError } from '../src/formats/untrusted.ts';
 
@@ -50,6 +50,7 @@ export async function indexDrawings(file: string, most: number): Promise<{ word:
   const problems: Problem[] = [];
   const lineOf = new Map<string, number>();
   let word: string | undefined;
+  if (await isUtf16(file)) return { word, drawings, problems: [{ kind: 'malformed', severity: 'error', file, message: 'it is written in UTF-16; save it as UTF-8' }] };
   for await (const { text, ...place } of linesOf(file)) {
     if (drawings.length === most) break;
     if (text.trim() === '') continue;
@@ -94,15 +95,21 @@ export async function readDrawing({ file, offset, length }: DrawingPlace): Promi
 export function parseDrawing(text: string): Drawing {
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    content = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (cause) {
     throw new DrawingError(`the line is no JSON: ${(cause as Error).message}`, { cause });
   }
-  const { word, key_id: key, recognized, drawing } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
+  const { word, key_id: id, recognized, drawing } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
   if (typeof word !== 'string' || word.trim() === '') throw new DrawingError('there is no word');
+  const key = typeof id === 'number' ? digitsOf(id, text) : id;
   if (typeof key !== 'string' || key === '') throw new DrawingError('there is no key_id');
   if (!Array.isArray(drawing) || drawing.length === 0) throw new DrawingError('there is no drawing');
   return { word, key, recognised: recognized !== false, strokes: drawing.map(strokeFrom) };
+}
+
+/** A key_id that is written as a number: pandas and jq write it so. Numbers from 2^53 on lose digits when they are parsed, so that the text is read. */
+function digitsOf(id: number, text: string): string {
+  return Number.isSafeInteger(id) ? String(id) : (/"key_id"\s*:\s*(\d+)/.exec(text)?.[1] ?? '');
 }
 
 function strokeFrom(stroke: unknown, index: number): Stroke {
@@ -122,6 +129,17 @@ function svgOf(strokes: readonly Stroke[]): string {
   const path = strokes.map(([x, y]) => `M${x.map((value, index) => `${value} ${y[index]}`).join('L')}${x.length === 1 ? `L${x[0]} ${y[0]}` : ''}`).join('');
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="${middle(xs) - frame / 2} ${middle(ys) - frame / 2} ${frame} ${frame}">` +
     `<path d="${path}" fill="none" stroke="#000" stroke-width="${PEN}" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+}
+
+/** Whether a file begins with the byte order mark of UTF-16. */
+async function isUtf16(file: string): Promise<boolean> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    return bytesRead === 2 && ['feff', 'fffe'].includes(buffer.toString('hex'));
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The lines of a file with their places in it, read piece by piece. */

@@ -4,8 +4,9 @@ import { extname, join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
 import { decodeSample, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
+import { decodeText } from '../src/formats/text.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
-import { classKey } from './class-names.ts';
+import { classKey } from '../src/data/class-names.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
 
 /** Which classes are unseen: these; the lines of this text file; or this share of all, drawn by the seed. */
@@ -133,6 +134,7 @@ async function chooseUnseen(root: string, classNames: readonly string[], choice:
     return drawn.sort();
   }
   const listed = 'classes' in choice ? choice.classes : await linesOf(choice.listFile);
+  if (listed.length === 0) throw new DatasetError(`no unseen class is named; name classes of ${root}, or give a share of all`);
   const byKey = new Map(classNames.map((name) => [classKey(name), name]));
   const unknown = listed.filter((name) => !byKey.has(classKey(name)));
   if (unknown.length > 0) {
@@ -142,10 +144,12 @@ async function chooseUnseen(root: string, classNames: readonly string[], choice:
 }
 
 async function linesOf(path: string): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+  const text = await readFile(path).then(decodeText).catch((cause: Error) => {
     throw new DatasetError(`the list of unseen classes cannot be read: ${cause.message}; give a text file with one class a line`, { cause });
   });
-  return text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
+  const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
+  if (lines.length === 0) throw new DatasetError(`the list of unseen classes ${path} is empty; give a text file with one class a line`);
+  return lines;
 }
 
 /** Decodes every sample; where the pixels are not kept, an entry says only that there are some. */

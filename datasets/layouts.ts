@@ -6,9 +6,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatasetError } from '../src/data/dataset.ts';
-import type { SetName } from './splits.ts';
+import { classKey } from '../src/data/class-names.ts';
+import { publishedSplits, type SetName } from './splits.ts';
 
-export type Layout = 'SAKE archive' | 'official archive' | 'Doodle2Search folders' | 'QuickDraw ndjson' | 'plain folders';
+export type Layout = 'SAKE archive' | 'official archive' | 'Doodle2Search folders' | 'ZSE-SBIR folders' | 'QuickDraw ndjson' | 'plain folders';
 
 /** A data set on disk. */
 export interface Archive {
@@ -37,16 +38,16 @@ const RENDERING = 'tx_000000000000';
  * The archive in a folder, in the folder above or in one of the folders in it.
  *
  * @param given absolute or relative; the paths of the archive are absolute
- * @param set narrows the choice where several archives lie side by side
+ * @param set narrows the choice where several archives are side by side, and where layouts of several sets have the same folder names
  * @returns undefined where no layout is recognised
  * @throws DatasetError where the folder holds several archives, or cannot be read
  */
 export async function recognise(given: string, set?: SetName): Promise<Archive | undefined> {
   const folder = resolve(given);
-  const above = INNER_FOLDERS.test(basename(folder)) ? await archiveAt(dirname(folder)) : undefined;
-  const found = above ?? (await archiveAt(folder));
+  const above = INNER_FOLDERS.test(basename(folder)) ? await archiveAt(dirname(folder), set) : undefined;
+  const found = above ?? (await archiveAt(folder, set));
   if (found !== undefined) return found;
-  const inside = (await Promise.all((await foldersIn(folder)).map((name) => archiveAt(join(folder, name))))).filter((archive) => archive !== undefined);
+  const inside = (await Promise.all((await foldersIn(folder)).map((name) => archiveAt(join(folder, name), set)))).filter((archive) => archive !== undefined);
   const named = inside.filter((archive) => archive.set !== undefined);
   const wanted = named.filter((archive) => archive.set === set);
   const candidates = [wanted, named, inside].find((some) => some.length > 0) ?? [];
@@ -54,8 +55,37 @@ export async function recognise(given: string, set?: SetName): Promise<Archive |
   return candidates[0];
 }
 
-async function archiveAt(root: string): Promise<Archive | undefined> {
-  return (await sketchyAt(root)) ?? (await quickdrawAt(root)) ?? (await plainAt(root)) ?? tuberlinAt(root);
+/** The layouts in the order in which they are tried. The first that is of the wanted set counts, else the first. */
+const LAYOUTS: readonly ((root: string) => Promise<Archive | undefined>)[] = [sketchyAt, quickdrawAt, plainAt, tuberlinAt, doodleTuberlinAt, zseQuickdrawAt];
+
+async function archiveAt(root: string, wanted: SetName | undefined): Promise<Archive | undefined> {
+  const found: Archive[] = [];
+  for (const archiveIn of LAYOUTS) {
+    const archive = await archiveIn(root);
+    if (archive === undefined) continue;
+    if (wanted === undefined ? !hasSharedNames(archive) : archive.set === wanted) return archive;
+    found.push(archive);
+  }
+  return wanted === undefined && found.length > 1 ? nearest(found) : found[0];
+}
+
+/** Folders that TU-Berlin has in Doodle2Search's layout, and QuickDraw in ZSE-SBIR's. */
+const SHARED_SKETCHES = 'sketches';
+const SHARED_PHOTOS = 'images';
+
+function hasSharedNames({ sketchFolders, photoFolders }: Archive): boolean {
+  return sketchFolders.length > 0 && sketchFolders.every((folder) => basename(folder) === SHARED_SKETCHES) && photoFolders.every((folder) => basename(folder) === SHARED_PHOTOS);
+}
+
+/** Of archives of several sets in the same folders, the one of which the largest share of classes has a folder. */
+async function nearest(archives: readonly Archive[]): Promise<Archive> {
+  const shares = await Promise.all(archives.map(async ({ set, sketchFolders }) => {
+    const keys = new Set((await Promise.all(sketchFolders.map(foldersIn))).flat().map(classKey));
+    const [split] = set === undefined ? [] : await publishedSplits(set);
+    const classes = split === undefined ? [] : [...split.seen, ...split.unseen];
+    return classes.length === 0 ? 0 : classes.filter((name) => keys.has(classKey(name))).length / classes.length;
+  }));
+  return archives[shares.reduce((best, share, index) => (share > shares[best] ? index : best), 0)];
 }
 
 async function sketchyAt(root: string): Promise<Archive | undefined> {
@@ -76,11 +106,10 @@ async function sketchyAt(root: string): Promise<Archive | undefined> {
 }
 
 async function tuberlinAt(root: string): Promise<Archive | undefined> {
-  const sketches = await firstFolder([root], ['png_ready', 'png', 'sketches']);
-  const photos = await firstFolder([root], ['ImageResized_ready', 'ImageResized', 'images']);
-  // "sketches" and "images" alone are names that anything may have; together they are Doodle2Search's TU-Berlin.
-  const sure = [sketches, photos].some((folder) => /[/\\](png|ImageResized)(_ready)?$/.test(folder ?? ''));
-  if (!sure && (sketches === undefined || photos === undefined)) return undefined;
+  const sketches = await firstFolder([root], ['png_ready', 'png', SHARED_SKETCHES]);
+  const photos = await firstFolder([root], ['ImageResized_ready', 'ImageResized', SHARED_PHOTOS]);
+  // "sketches" and "images" are names that anything may have.
+  if (![sketches, photos].some((folder) => /[/\\](png|ImageResized)(_ready)?$/.test(folder ?? ''))) return undefined;
   return withLists({
     root,
     set: 'tuberlin',
@@ -88,6 +117,24 @@ async function tuberlinAt(root: string): Promise<Archive | undefined> {
     photoFolders: present(photos),
     lacks: sketches === undefined ? `there is no ${join(root, 'png')} with the sketches` : photos === undefined ? `there is no ${join(root, 'ImageResized')}: the photos are the extension's, which the sketches' archive does not have` : undefined,
   });
+}
+
+/** TU-Berlin as Doodle2Search's scripts leave it. */
+async function doodleTuberlinAt(root: string): Promise<Archive | undefined> {
+  const folders = await sharedFolders(root);
+  return folders && withLists({ root, set: 'tuberlin', ...folders });
+}
+
+/** QuickDraw as ZSE-SBIR (Lin et al., CVPR 2023) has it. */
+async function zseQuickdrawAt(root: string): Promise<Archive | undefined> {
+  const folders = await sharedFolders(root);
+  return folders && { root, layout: 'ZSE-SBIR folders', set: 'quickdraw', ...folders, drawingFiles: [], listFolders: [] };
+}
+
+async function sharedFolders(root: string): Promise<Pick<Archive, 'sketchFolders' | 'photoFolders'> | undefined> {
+  const sketches = await firstFolder([root], [SHARED_SKETCHES]);
+  const photos = await firstFolder([root], [SHARED_PHOTOS]);
+  return sketches === undefined || photos === undefined ? undefined : { sketchFolders: [sketches], photoFolders: [photos] };
 }
 
 async function quickdrawAt(root: string): Promise<Archive | undefined> {

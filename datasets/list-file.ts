@@ -1,5 +1,6 @@
 /** List files of the SAKE archive: one line an image or class, `relative/path<blank>class id` (method.md, Layouts). */
 import { readFile } from 'node:fs/promises';
+import { decodeText } from '../src/formats/text.ts';
 import type { Problem } from './problems.ts';
 
 export interface ListEntry {
@@ -19,7 +20,7 @@ export interface List {
 /** Reads a list; a file that is missing is a problem, not an exception. */
 export async function readList(file: string): Promise<List> {
   try {
-    return parseList(await readFile(file, 'utf8'), file);
+    return parseList(decodeText(await readFile(file)), file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const problem: Problem = code === 'ENOENT'

@@ -1,4 +1,5 @@
 /** Sketchy, TU-Berlin and QuickDraw Extended as data sets, whatever their layout on disk. */
+import { classKey } from '../src/data/class-names.ts';
 import { checkDataset, DatasetError, type Dataset } from '../src/data/dataset.ts';
 import { recognise, type Archive, type Layout } from './layouts.ts';
 import { openPictures, type PictureOptions, type PictureSource } from './pictures.ts';
@@ -46,7 +47,7 @@ export async function loadPublished(options: PublishedOptions): Promise<Publishe
 
 async function onlySplit({ set, root }: Archive, unseenClasses: readonly string[] | undefined): Promise<Split> {
   const splits = set === undefined ? [] : await publishedSplits(set);
-  const key = (names: readonly string[]): string => JSON.stringify([...names].sort());
+  const key = (names: readonly string[]): string => JSON.stringify(names.map(classKey).sort());
   const chosen = unseenClasses === undefined ? splits : splits.filter(({ unseen }) => key(unseen) === key(unseenClasses));
   if (chosen.length === 1) return chosen[0];
   const names = splits.map((split) => split.name).join(' or ');

@@ -94,6 +94,7 @@ export const DATA_SOURCES: readonly DataSource[] = [
     terms: ['drawings of Quick, Draw!: Creative Commons Attribution 4.0 International, by Google', `photos, gathered through Flickr's interface: ${ASK}`],
     layouts: [
       { name: 'Doodle2Search folders', tree: ['<root>/', '  QuickDraw_sketches_final/<class>/*.png', '  QuickDraw_images_final/<class>/*.jpg'] },
+      { name: 'ZSE-SBIR folders', tree: ['<root>/', '  sketches/<class>/*.png', '  images/<class>/*.jpg   the names of TU-Berlin in Doodle2Search: --split quickdraw says which, else the classes do'] },
       { name: 'QuickDraw ndjson', tree: ['<root>/', '  <word>.ndjson   here, or in QuickDraw_sketches_final/, simplified/, full/simplified/ or sketch/', '  QuickDraw_images_final/<class>/*.jpg   or   photo/, images/'] },
     ],
     splits: ['quickdraw'],

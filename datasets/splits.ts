@@ -1,8 +1,9 @@
 /** Which classes are seen and which unseen: the published splits, and people's own. */
 import { readFile } from 'node:fs/promises';
 import { DatasetError } from '../src/data/dataset.ts';
+import { decodeText } from '../src/formats/text.ts';
 import { packageFile } from '../src/platform/node/package-files.ts';
-import { classKey } from './class-names.ts';
+import { classKey } from '../src/data/class-names.ts';
 
 export type SetName = 'sketchy' | 'tuberlin' | 'quickdraw';
 
@@ -39,7 +40,7 @@ export async function readSplit(given: string): Promise<Split> {
     const file = packageFile(`datasets/splits/${given}.json`);
     return { ...(JSON.parse(await readFile(file, 'utf8')) as Omit<Split, 'name'>), name: given };
   }
-  const text = await readFile(given, 'utf8').catch((cause: Error) => {
+  const text = await readFile(given).then(decodeText).catch((cause: Error) => {
     throw new DatasetError(`the split ${given} is none of ${PUBLISHED_SPLITS.join(', ')}, and as a file it cannot be read: ${cause.message}`, { cause });
   });
   return splitFrom(text, given);

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { decodeText } from '../formats/text.ts';
 import { parseJson } from '../formats/untrusted.ts';
 import { ADAPTER_CHOICES } from '../platform/adapter.ts';
 import { choice, OptionError, toggle, type Options, type OptionValues } from './options.ts';
@@ -43,7 +44,7 @@ export const SHARED_OPTIONS = {
 export async function readJsonFile(path: string): Promise<unknown> {
   let content: string;
   try {
-    content = await readFile(path, 'utf8');
+    content = decodeText(await readFile(path));
   } catch (cause) {
     throw new OptionError(`--config: ${path} cannot be read: ${(cause as Error).message}`, { cause });
   }

@@ -79,6 +79,7 @@ export function reportSkipped(skipped: readonly Error[]): void {
 }
 
 function unseenChoice(typed: string): UnseenChoice {
+  if (typed.trim() === '') throw new OptionError('--unseen is empty; give a text file with one class a line, or a share of all classes');
   const share = Number(typed);
   return Number.isNaN(share) ? { listFile: typed } : { fraction: share };
 }

@@ -4,14 +4,14 @@ import type { Dataset } from '../data/dataset.ts';
 import { codeWords, encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
 import { evaluateCodes } from '../retrieval/evaluate.ts';
 import type { MeanMetrics, RetrievalMetrics } from '../retrieval/metrics.ts';
-import { atCutoff, CUTOFFS, evaluateNetwork, taskOf, TASKS, type Evaluation, type RetrievalTask } from '../training/evaluation.ts';
+import { atCutoff, CUTOFFS, evaluateNetwork, requireUnseen, taskOf, TASKS, type Evaluation, type RetrievalTask } from '../training/evaluation.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { evaluationReport, type MeasuredCodes } from './evaluation-report.ts';
 import { MODEL_OPTION, namesIn, readModelFile } from './model-file.ts';
-import { choice, counts, integer, OptionError, text, toggle, type OptionValues } from './options.ts';
+import { choice, counts, integer, text, toggle, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { note, printText, Progress } from './progress.ts';
 import { textTable } from './text-table.ts';
@@ -95,15 +95,6 @@ async function measureCodes(embeddings: ImageRows, { train, images }: Dataset, {
   const codes = { queries: encode(coder, queries), gallery: encode(coder, gallery), words: codeWords(bits) };
   const fittedOn = codesFit === 'gallery' ? `the ${searched.length} photos that are searched` : `${photos.length} photos of seen classes`;
   return { bits, fittedOn, metrics: evaluateCodes({ ...codes, ...labels, cutoffs, apDenominator, apEnvelope }) };
-}
-
-/** @throws OptionError where a class that is to be measured was trained on: the figures would say nothing of new classes */
-function requireUnseen(unseen: readonly string[], trained: readonly string[], model: string): void {
-  const known = new Set(trained);
-  const shared = unseen.filter((name) => known.has(name));
-  if (shared.length === 0) return;
-  const shown = shared.slice(0, 8).join(', ') + (shared.length > 8 ? ` and ${shared.length - 8} more` : '');
-  throw new OptionError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--split or --unseen)`);
 }
 
 /** The metrics with names for labels. */

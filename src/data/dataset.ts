@@ -1,4 +1,5 @@
 /** What a data set is to the rest of sketchgrad: named samples, split by class, and a way to read their pixels. */
+import { classKey, sharedClasses } from './class-names.ts';
 import { BoundedError } from '../formats/untrusted.ts';
 
 export type Domain = 'sketch' | 'photo';
@@ -52,19 +53,21 @@ export class DatasetError extends BoundedError {
 /**
  * Returns the data set if training and evaluation can rely on it.
  *
- * @throws DatasetError where a class is both seen and unseen, a sample's name occurs twice or its
+ * @throws DatasetError where a class is both seen and unseen or there under two spellings (class-names.ts), a sample's name occurs twice or its
  *   class is in the wrong split, or a class lacks one of the two domains
  */
 export function checkDataset(dataset: Dataset): Dataset {
   const seen = new Set(dataset.seenClasses);
   const unseen = new Set(dataset.unseenClasses);
-  const shared = dataset.unseenClasses.filter((className) => seen.has(className));
+  const shared = sharedClasses(dataset.unseenClasses, dataset.seenClasses);
   if (shared.length > 0) {
     throw new DatasetError(`${dataset.name}: ${list(shared)} both seen and unseen; take each class out of one of the two`);
   }
   if (seen.size === 0) {
     throw new DatasetError(`${dataset.name}: no seen class is left to train on; give more classes or fewer unseen ones`);
   }
+  requireDistinct(dataset.name, dataset.seenClasses);
+  requireDistinct(dataset.name, dataset.unseenClasses);
   const names = new Set<string>();
   const parts: [string, readonly Sample[], Set<string>][] = [
     ['train', dataset.train, seen],
@@ -84,6 +87,16 @@ export function checkDataset(dataset: Dataset): Dataset {
   requireBothDomains(dataset.name, dataset.seenClasses, dataset.train);
   requireBothDomains(dataset.name, dataset.unseenClasses, [...dataset.queries, ...dataset.gallery]);
   return dataset;
+}
+
+/** @throws DatasetError where a class is there under two spellings */
+function requireDistinct(name: string, classes: readonly string[]): void {
+  const known = new Map<string, string>();
+  for (const className of classes) {
+    const other = known.get(classKey(className));
+    if (other !== undefined) throw new DatasetError(`${name}: "${other}" and "${className}" are one class; merge them or rename one`);
+    known.set(classKey(className), className);
+  }
 }
 
 function requireBothDomains(name: string, classes: readonly string[], samples: readonly Sample[]): void {

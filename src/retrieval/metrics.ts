@@ -86,6 +86,17 @@ export function describeProtocol({ apDenominator = 'protocol', apEnvelope = 'voc
   return `${name}: ${envelope}, ${denominator}`;
 }
 
+/** @throws RetrievalError where an item to leave out is none of the gallery's */
+function requireExcluded(excluded: ArrayLike<number>, { queryLabels, galleryLabels }: Labels): void {
+  requireLabels('excluded', excluded, queryLabels.length);
+  for (let query = 0; query < excluded.length; query++) {
+    const item = excluded[query];
+    if (!Number.isInteger(item) || item < -1 || item >= galleryLabels.length) {
+      throw new RetrievalError(`excluded[${query}] is ${item}, where -1 or the place of one of the ${galleryLabels.length} items of the gallery is needed`);
+    }
+  }
+}
+
 /** Takes the scores of one query after the other, and gives the metrics of all. */
 export class RetrievalMeter {
   private readonly labels: Labels;
@@ -99,7 +110,7 @@ export class RetrievalMeter {
   /** @throws RetrievalError where there is nothing to measure with */
   constructor(labels: Labels, { cutoffs = [100, 200], apDenominator = 'protocol', apEnvelope = 'voc' }: Protocol = {}) {
     for (const k of cutoffs) requireCount('a cutoff', k);
-    if (labels.excluded !== undefined) requireLabels('excluded', labels.excluded, labels.queryLabels.length);
+    if (labels.excluded !== undefined) requireExcluded(labels.excluded, labels);
     this.labels = labels;
     this.protocol = { cutoffs, apDenominator, apEnvelope };
     this.relevantOf = groupByLabel(labels.galleryLabels);

@@ -1,4 +1,5 @@
 import type { Storage } from '../autodiff/storage.ts';
+import { sharedClasses } from '../data/class-names.ts';
 import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
 import { RandomStream, STREAM } from '../random/philox.ts';
 import { evaluateRetrieval, evaluateRetrievalOnDevice } from '../retrieval/evaluate.ts';
@@ -72,6 +73,19 @@ export function semPcycTask({ name, queries, gallery, train, unseenClasses, seen
     gallery: [...drawn('photo', gallery.length), ...gallery],
     classNames: [...unseenClasses, ...seenClasses],
   };
+}
+
+/**
+ * Of a model that was trained on some of the classes that it is to be measured on, figures would show what it remembers.
+ * @param trained the model's seen classes; spellings do not matter
+ * @param model for the error
+ * @throws DatasetError where classes were trained on
+ */
+export function requireUnseen(unseen: readonly string[], trained: readonly string[], model: string): void {
+  const shared = sharedClasses(unseen, trained);
+  if (shared.length === 0) return;
+  const shown = shared.slice(0, 8).join(', ') + (shared.length > 8 ? ` and ${shared.length - 8} more` : '');
+  throw new DatasetError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--split or --unseen)`);
 }
 
 /** The tasks that a model can be measured by. */

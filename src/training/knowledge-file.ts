@@ -1,3 +1,4 @@
+import { classKey } from '../data/class-names.ts';
 import { toFloat32, type Dtype, type StoredTensor } from '../formats/safetensors.ts';
 import { checkVersion, parseSealedNow, serializeSealedNow } from '../formats/sealed.ts';
 import type { NetworkSettings } from '../nn/layers.ts';
@@ -121,8 +122,8 @@ export function parsePartialKnowledge(bytes: Uint8Array, fileName: string): Part
  * @throws KnowledgeError where a class is missing or the teacher was another one
  */
 export function knowledgeOf(classes: readonly string[], { classes: known, table, origin }: Knowledge, fileName: string, teacher?: string): StateTensor {
-  const row = new Map(known.map((name, index) => [name, index]));
-  const missing = classes.filter((name) => !row.has(name));
+  const row = new Map(known.map((name, index) => [classKey(name), index]));
+  const missing = classes.filter((name) => !row.has(classKey(name)));
   if (missing.length > 0) {
     const shown = missing.slice(0, 8).join(', ') + (missing.length > 8 ? ` and ${missing.length - 8} more` : '');
     throw new KnowledgeError(`${fileName} knows nothing of ${shown}, which ${missing.length === 1 ? 'is' : 'are'} to be trained on; it is of other data. Distil from this data (sketchgrad distill)`);
@@ -133,7 +134,7 @@ export function knowledgeOf(classes: readonly string[], { classes: known, table,
   const width = table.shape[1];
   const values = new Float32Array(classes.length * width);
   classes.forEach((name, index) => {
-    const from = (row.get(name) as number) * width;
+    const from = (row.get(classKey(name)) as number) * width;
     values.set(table.values.subarray(from, from + width), index * width);
   });
   return { shape: [classes.length, width], values };

@@ -1,4 +1,5 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { classKey } from '../data/class-names.ts';
 import type { State, StateTensor } from '../nn/state.ts';
 
 /** How a teacher's logits become the knowledge of a class (method.md, Semantic knowledge preservation). */
@@ -134,8 +135,8 @@ export function classifierOf(state: State): State {
 
 /** For each class the teacher's row of the same name; undefined where the teacher does not know one of them. */
 export function teacherRows(classes: readonly string[], teacherClasses: readonly string[]): number[] | undefined {
-  const row = new Map(teacherClasses.map((name, index) => [name, index]));
-  const rows = classes.map((name) => row.get(name));
+  const row = new Map(teacherClasses.map((name, index) => [classKey(name), index]));
+  const rows = classes.map((name) => row.get(classKey(name)));
   return rows.every((index) => index !== undefined) ? (rows as number[]) : undefined;
 }
 

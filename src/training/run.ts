@@ -2,6 +2,7 @@ import { canonicalJson, RecordedChoices, type Chooser, type Choices } from '../a
 import { MemoryBudgetError, type MemoryReport } from '../autodiff/memory.ts';
 import { Storage } from '../autodiff/storage.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
+import { classKey } from '../data/class-names.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { batches, type TrainingBatch } from '../data/loader.ts';
 import { balancedSampler } from '../data/sampler.ts';
@@ -357,7 +358,7 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
     return { network, knowledge, signal, teacher: typeof about.teacher === 'string' ? about.teacher : null };
   }
   const fromClassifier = start?.file.state.has('fc.weight') === true;
-  const sameClasses = JSON.stringify(start?.file.about.classes) === JSON.stringify(dataset.seenClasses);
+  const sameClasses = start !== undefined && sameClassOrder(start.file.about.classes, dataset.seenClasses);
   const { knowledge, signal, teacherClasses, teacher } = online ? await onlineSignal(options, storage) : await classOrientedSignal(options, sameClasses);
 
   const network = build(teacherClasses);
@@ -373,6 +374,11 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
   // Others' files may lack anything, which then is as it was drawn; ours are whole, but for heads.
   const partial = start.file.about.kind === PRETRAINED || ((name: string) => HEADS.test(name));
   return { network, knowledge, signal, teacher, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
+}
+
+/** Whether a file's classes are those of the data, in one order. */
+function sameClassOrder(said: unknown, classes: readonly string[]): boolean {
+  return Array.isArray(said) && said.length === classes.length && said.every((name, label) => typeof name === 'string' && classKey(name) === classKey(classes[label]));
 }
 
 /** @throws CheckpointError where a model's table of knowledge is none of these classes */

@@ -41,7 +41,7 @@ test('evaluate: the unseen classes of the training, as a table and as JSON', asy
   const generalised = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'generalised');
   assert.match(generalised.stdout, /generalised \(all photos of seen classes.*6 queries against 18 photos/s);
 
-  await writeFile(at('trained.txt'), 'shape a\nshape e\n');
+  await writeFile(at('trained.txt'), 'Shape_A\nshape e\n');
   const known = await run('evaluate', '--model', model, '--data', at('shapes'), '--unseen', at('trained.txt'));
   assert.is(known.code, 1);
   assert.match(known.stderr, /was trained on shape a/);

@@ -20,6 +20,8 @@ test('a sound data set is returned as it is', () => {
 
 const mistakes: [string, Partial<Dataset>, RegExp][] = [
   ['a class in both splits', { unseenClasses: ['cat', 'bee'] }, /^zoo: class bee is both seen and unseen/],
+  ['a class in both splits under two spellings', { unseenClasses: ['cat', 'Bee'] }, /^zoo: class Bee is both seen and unseen/],
+  ['a class under two spellings', { seenClasses: ['ant', 'bee', 'BEE'] }, /"bee" and "BEE" are one class/],
   ['no seen class', { seenClasses: [], train: [], validation: [] }, /no seen class is left/],
   ['a name that occurs twice', { validation: [sample('sketch', 'bee')] }, /sketch\/bee\/0 occurs twice/],
   ['an unseen class among the training samples', { train: [...sound.train, sample('photo', 'cat', 7)] }, /photo\/cat\/7 in train has the class cat, which belongs to another split/],

@@ -69,6 +69,19 @@ test('the first drawings that were recognised are taken, and no more is read', a
   assert.equal(problems, []);
 });
 
+test('a key_id may be a number, and a byte order mark may be first', async () => {
+  const file = join(folder, 'numbers.ndjson');
+  const line = (key: string): string => `{"word":"cactus","recognized":true,"key_id":${key},"drawing":[[[0,10],[0,10]]]}`;
+  await put(file, `\uFEFF${[line('2'), line('5891796615823360'), line('9007199254740993'), line('9007199254740992'), line('2')].join('\n')}\n`);
+  const { word, drawings, problems } = await indexDrawings(file, Infinity);
+  assert.is(word, 'cactus');
+  assert.equal(drawings.map(({ key }) => key), ['2', '5891796615823360', '9007199254740993', '9007199254740992']);
+  assert.equal(problems.map(({ kind, line: at }) => [kind, at]), [['duplicate', 5]]);
+  assert.match((await readDrawing(drawings[0])).toString(), /^<svg /);
+  await put(file, Buffer.from(`\uFEFF${line('2')}\n`, 'utf16le'));
+  assert.match((await indexDrawings(file, Infinity)).problems[0].message, /written in UTF-16/);
+});
+
 test('what is wrong in a file is told with its line', async () => {
   const file = join(folder, 'wrong.ndjson');
   const good = [[[0, 1], [0, 1]]];

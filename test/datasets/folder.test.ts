@@ -49,6 +49,11 @@ test('the list may be the lines of a text file', async () => {
   const dataset = await load({ unseen: { listFile } });
   assert.equal(dataset.unseenClasses, ['cup', 'tree']);
   assert.match((await failure(load({ unseen: { listFile: join(root, 'none.txt') } }))).message, /none\.txt.*one class a line/);
+  await writeFile(listFile, Buffer.from('\uFEFFcup\r\ntree\r\n', 'utf16le'));
+  assert.equal((await load({ unseen: { listFile } })).unseenClasses, ['cup', 'tree']);
+  await writeFile(listFile, '\uFEFF\n \n');
+  assert.match((await failure(load({ unseen: { listFile } }))).message, /unseen\.txt is empty/);
+  assert.match((await failure(load({ unseen: { classes: [] } }))).message, /no unseen class is named/);
 });
 
 test('a fraction is drawn by the seed, and again the same', async () => {

@@ -51,6 +51,19 @@ test('of several archives side by side, the split says which', async () => {
   assert.is((await recognise(folder, 'tuberlin'))?.root, join(folder, 'TUBerlin'));
 });
 
+test('layouts that share folder names are told apart by the split, else by the classes', async () => {
+  await make('sketches/cruise ship', 'sketches/bee', 'images/bee', 'images/cruise ship', 'zeroshot');
+  for (const set of ['quickdraw', undefined] as const) {
+    const archive = await recognise(folder, set);
+    assert.equal([archive?.layout, archive?.set, archive?.sketchFolders], ['ZSE-SBIR folders', 'quickdraw', [join(folder, 'sketches')]]);
+  }
+  assert.equal([(await recognise(folder, 'tuberlin'))?.set, (await recognise(folder, 'sketchy'))?.set], ['tuberlin', 'tuberlin']);
+  await rm(join(folder, 'sketches'), { recursive: true });
+  await make('sketches/t-shirt', 'sketches/bee', 'sketches/wrist-watch', 'sketches/ipod');
+  assert.is((await recognise(folder))?.set, 'tuberlin');
+  assert.is((await recognise(folder, 'quickdraw'))?.set, 'quickdraw');
+});
+
 test('an archive that is not whole says what is lacking', async () => {
   await make('Sketchy/256x256/sketch/tx_000000000000', 'TU/png', 'QuickDraw/QuickDraw_images_final', 'Drawings/a.ndjson');
   const lacks = async (name: string): Promise<string | undefined> => (await recognise(join(folder, name)))?.lacks;

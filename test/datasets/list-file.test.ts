@@ -57,6 +57,20 @@ for (const [text, line, message] of wrong) {
   });
 }
 
+test('a list may be written in UTF-16; another encoding is a problem', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sketchgrad-lists-'));
+  const file = join(folder, 'list.txt');
+  const text = 'crème brûlée/1.png 0\r\nbat/2.png 1\r\n';
+  for (const bytes of [Buffer.from(`\uFEFF${text}`), Buffer.from(`\uFEFF${text}`, 'utf16le')]) {
+    await put(file, bytes);
+    const { entries, problems } = await readList(file);
+    assert.equal([entries.map(({ name, id }) => [name, id]), problems], [[['crème brûlée/1.png', 0], ['bat/2.png', 1]], []]);
+  }
+  await put(file, Buffer.from(text, 'latin1'));
+  assert.match((await readList(file)).problems[0].message, /cannot be read: the file is no text in UTF-8/);
+  await rm(folder, { recursive: true });
+});
+
 test('a list that is missing is a problem of its own', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sketchgrad-lists-'));
   try {

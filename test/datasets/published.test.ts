@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { classKey } from '../../datasets/class-names.ts';
+import { classKey } from '../../src/data/class-names.ts';
 import { recognise } from '../../datasets/layouts.ts';
 import { loadPublished, type PublishedDataset, type PublishedOptions } from '../../datasets/published.ts';
 import { resolveSplit } from '../../datasets/resolve.ts';

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { classKey } from '../../datasets/class-names.ts';
+import { classKey } from '../../src/data/class-names.ts';
 import { PUBLISHED_SPLITS, publishedSplits, readSplit } from '../../datasets/splits.ts';
 import { DatasetError } from '../../src/data/dataset.ts';
+import { requireUnseen } from '../../src/training/evaluation.ts';
 import { put } from '../support/archives.ts';
 
 const test = suite('splits');
@@ -44,6 +45,29 @@ test('a class is the same in every spelling', () => {
   for (const other of ['hot-air_balloon', 'Hot Air Balloon', 'HOT_AIR-BALLOON', ' hot  air balloon ']) assert.is(classKey(other), 'hot air balloon');
   assert.is(classKey('crème'.normalize('NFD')), classKey('crème'.normalize('NFC')));
   assert.is.not(classKey('hotdog'), classKey('hot dog'));
+  for (const [misspelled, name] of [['Skyscrapper', 'skyscraper'], ['RACOON', 'raccoon'], ['rhinocerous', 'rhinoceros'], ['teddybear', 'teddy_bear'], ['T-Shirt', 'tshirt']]) assert.is(classKey(misspelled), classKey(name));
+});
+
+test('no published class changes its name by the table of misspellings', async () => {
+  for (const { seen, unseen } of await Promise.all(PUBLISHED_SPLITS.map(readSplit))) {
+    for (const name of [...seen, ...unseen]) assert.is(classKey(name), name.toLowerCase().normalize('NFC').replace(/[-_\s]+/g, ' ').trim());
+  }
+});
+
+test("a model's classes are not measured under another spelling", () => {
+  assert.throws(() => requireUnseen(['Dog', 'Horse', 'cow'], ['dog', 'horse'], 'model.safetensors'), /model.safetensors was trained on Dog, Horse: measured on them/);
+  requireUnseen(['cow'], ['dog', 'horse'], 'model.safetensors');
+});
+
+test('a split may be written in UTF-16, or with a byte order mark', async () => {
+  const file = join(folder, 'windows.json');
+  const text = '{"seen": ["cat"], "unseen": ["Kröte"]}';
+  for (const bytes of [Buffer.from(`\uFEFF${text}`), Buffer.from(`\uFEFF${text}`, 'utf16le'), Buffer.from(text, 'utf16le'), Buffer.from(`\uFEFF${text}`, 'utf16le').swap16()]) {
+    await put(file, bytes);
+    assert.equal((await readSplit(file)).unseen, ['Kröte']);
+  }
+  await put(file, Buffer.from(text, 'latin1'));
+  assert.match((await failure(readSplit(file))).message, /windows.json.*cannot be read: the file is no text in UTF-8; save it as UTF-8/);
 });
 
 test('a key is its own key, and blanks, hyphens and underscores are one', () => {

@@ -151,6 +151,10 @@ test('photo to photo: nobody finds itself, and who is alone in its class is skip
   near(atCutoff[1].precision, 2 / 3, 'P@10 of the three that are left');
 });
 
+test('an excluded item must be one of the gallery, or -1', () => {
+  for (const item of [2, -2, 0.5, NaN, Infinity]) assert.throws(() => new RetrievalMeter({ queryLabels: [0, 0], galleryLabels: [0, 1], excluded: [-1, item] }), /excluded\[1\] is .* -1 or the place of one of the 2 items/);
+});
+
 test('rows of scores are as many as queries, and a score is a number', () => {
   const meter = new RetrievalMeter({ queryLabels: [0, 0], galleryLabels: [0, 1] });
   meter.add(new Float32Array([1, 0]));
