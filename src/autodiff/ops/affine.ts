@@ -63,6 +63,7 @@ const rowsOf = (x: Tensor, scale: Tensor) => ({ rows: x.length / scale.length, c
 
 /**
  * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalisation with fixed statistics.
+ * Accuracy: within 3 * 2^-24 of |x * scale| + |shift| + |residual|.
  */
 export function affine(x: Tensor, scale: Tensor, shift: Tensor, options: { readonly residual?: Tensor; readonly relu?: boolean } = {}): Tensor {
   checkOptions('affine', options, ['residual', 'relu']);

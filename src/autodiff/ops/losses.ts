@@ -32,7 +32,7 @@ const crossEntropyOp: Op<{ readonly temperature: number }> = {
  * The mean over the batch of the cross-entropy between targets and softmax(logits / temperature). Accuracy, and rows that have no softmax: as `softmax`.
  * @param logits [batch, classes]
  * @param targets labels, u32 [batch], or distributions, f32 [batch, classes]. A label that is no class ends the run with an IndexError, as in `selectRows`. No
- *   label stands for a row that does not count: give distributions, of which a row of zeros adds nothing to the sum.
+ *   label is ignored. In distributions a row of zeros adds nothing to the sum, but still counts in the number of rows by which the sum is divided.
  * @param temperature above 0
  * @returns [1]; differentiable once, in the logits. A gradient of its gradient or of the targets is a GradientError.
  */
@@ -66,7 +66,8 @@ export interface QuadrupletOptions extends QuadrupletAttributes {
 
 /**
  * The domain-balanced quadruplet loss of Tursun et al. (2022), reconstructed in docs/method.md, or one of its other forms:
- * mining, hinges and gradient in one go. A NaN or infinite distance between any two embeddings makes the loss and its gradient NaN.
+ * mining, hinges and gradient in one go. Accuracy, with eps = 2^-24: each squared distance within eps * (4 sqrt(width) + 5) of itself, a distance d within half of that
+ * plus 9 eps d, and the loss within the mean error of its hinges. A NaN or infinite distance between any two embeddings makes the loss and its gradient NaN.
  * @param embeddings [count, width], of length 1 each
  * @param labels u32 [count]
  * @param domains u32 [count], 0 for sketches and 1 for photos; any other ends the run with an IndexError, as in `selectRows`

@@ -37,7 +37,7 @@ const multiplyOp: Op<null> = {
   gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [dy && needA ? multiply(dy, b) : undefined, dy && needB ? multiply(dy, a) : undefined],
 };
 
-/** a * b, element by element, of the same shape. */
+/** a * b, element by element, of the same shape. Accuracy: the float32 product, rounded once, within 2^-24 of itself. */
 export function multiply(a: Tensor, b: Tensor): Tensor {
   return apply(multiplyOp, [a, b], null)[0];
 }

@@ -14,7 +14,7 @@ const byConstant: Op<{ readonly factor: number }> = {
   gradient: ({ attributes: { factor } }, [dy]) => [dy && scale(dy, factor)],
 };
 
-/** x times a finite number. */
+/** x times a finite number. Accuracy: the float32 product, rounded once, within 2^-24 of itself. */
 export function scale(x: Tensor, factor: number): Tensor {
   return apply(byConstant, [x], { factor })[0];
 }
@@ -49,7 +49,7 @@ const dotOp: Op<null> = {
   gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [dy && needA ? scaleBy(b, dy) : undefined, dy && needB ? scaleBy(a, dy) : undefined],
 };
 
-/** The sum of a * b over all elements, [1]. */
+/** The sum of a * b over all n elements, [1]. Accuracy: within 2^-24 * (4 sqrt(n) + 5) of the sum of |a * b|. */
 export function dot(a: Tensor, b: Tensor): Tensor {
   return apply(dotOp, [a, b], null)[0];
 }
