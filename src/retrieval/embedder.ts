@@ -16,10 +16,13 @@ export class Embedder {
     this.width = width;
   }
 
-  /** @param rows [batch, width]: what is wanted of each image, computed from imageInput */
-  static async create(storage: Storage, rows: Tensor): Promise<Embedder> {
+  /**
+   * @param rows [batch, width]: what is wanted of each image, computed from imageInput
+   * @param onCompiled hears of each compiled pipeline
+   */
+  static async create(storage: Storage, rows: Tensor, onCompiled?: (done: number, total: number) => void): Promise<Embedder> {
     const [batchSize, width] = rows.shape;
-    return new Embedder(await Program.compile(storage, programOf(rows)), batchSize, width);
+    return new Embedder(await Program.compile(storage, { ...programOf(rows), onProgress: onCompiled }), batchSize, width);
   }
 
   /** The plan that an embedder of these rows will have, for whoever counts its memory. */

@@ -115,10 +115,11 @@ export interface ImageRows {
 /**
  * @param rows from images [batch, size, size, 4] to what is wanted of them, [batch, width]
  * @param input how the network is fed
+ * @param onCompiled hears of each compiled pipeline
  */
-export async function imageRows(storage: Storage, input: NetworkInput, rows: (images: Tensor) => Tensor, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
+export async function imageRows(storage: Storage, input: NetworkInput, rows: (images: Tensor) => Tensor, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
   const { imageSize } = input;
-  const embedder = await Embedder.create(storage, rows(imagesOf(input, batchSize)));
+  const embedder = await Embedder.create(storage, rows(imagesOf(input, batchSize)), onCompiled);
   return {
     width: embedder.width,
     compute: (samples, images, onProgress) => embedder.embed(inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }), samples.length, onProgress),
@@ -126,9 +127,9 @@ export async function imageRows(storage: Storage, input: NetworkInput, rows: (im
   };
 }
 
-/** The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these change. */
-export function modelEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize = EMBEDDING_BATCH): Promise<ImageRows> {
-  return imageRows(storage, input, (images) => network.apply(images, 'eval').embeddings, batchSize);
+/** The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these change. @param onCompiled hears of each compiled pipeline */
+export function modelEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
+  return imageRows(storage, input, (images) => network.apply(images, 'eval').embeddings, batchSize, onCompiled);
 }
 
 /** The plan of `modelEmbeddings`, for whoever counts its memory. */

@@ -1,5 +1,5 @@
 // The page of web/, built once, served as static files, and opened in a browser that tells of every error.
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -16,10 +16,14 @@ export interface Site {
   close(): Promise<void>;
 }
 
+/** Answers a request itself, or leaves it to the files. @returns whether it answers */
+export type Answering = (name: string, response: ServerResponse) => boolean;
+
 /** Serves a folder, or files that are only in memory. */
-export async function serve(content: string | Readonly<Record<string, string>>): Promise<Site> {
+export async function serve(content: string | Readonly<Record<string, string>>, answers: Answering = () => false): Promise<Site> {
   const server = createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname).slice(1) || 'index.html';
+    if (answers(name, response)) return;
     const file = typeof content === 'string' ? readFile(path.join(content, path.normalize(`/${name}`))) : Promise.resolve(content[name]);
     file.then(
       (bytes) => {
@@ -42,11 +46,12 @@ export async function serve(content: string | Readonly<Record<string, string>>):
 }
 
 /** Serves the page, which is built once in a run of the tests. */
-export async function servePage(): Promise<Site> {
-  return serve(await onceInARun('page', async (folder) => {
+export async function servePage(answers?: Answering): Promise<Site> {
+  const folder = await onceInARun('page', async (folder) => {
     const root = fileURLToPath(new URL('../../web', import.meta.url));
     await build({ root, configFile: path.join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
-  }));
+  });
+  return serve(folder, answers);
 }
 
 /** Opens the page in a profile of its own. `errors` holds what its console tells, and what nobody catches. */
@@ -75,5 +80,5 @@ export async function answered(page: Page): Promise<void> {
 
 /** Names of the pictures that the page shows, best first. */
 export function found(page: Page): Promise<string[]> {
-  return page.$$eval('#results li span:first-of-type', (names) => names.map(({ textContent }) => textContent));
+  return page.$$eval('#results li bdi', (names) => names.map(({ textContent }) => textContent));
 }

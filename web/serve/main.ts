@@ -1,11 +1,11 @@
 // The page of `sketchgrad serve`: the pad, and a search by POST. The browser computes nothing, so it needs no WebGPU.
 import type { SearchAnswer } from '../../src/server/search-service.ts';
-import { element, explain, trouble } from '../src/page.ts';
+import { element, explain, nameElement, trouble } from '../src/page.ts';
 import { sketchPad } from '../src/sketch.ts';
 
 const SHOWN = 20;
 
-const status = (text: string): void => void (element('status').textContent = text);
+const status = (...parts: (string | Node)[]): void => element('status').replaceChildren(...parts);
 const results = element('results');
 
 const pad = sketchPad('image/png,image/jpeg,image/webp', () => void searchLatest());
@@ -20,8 +20,11 @@ async function searchLatest(): Promise<void> {
   searching = true;
   results.ariaBusy = 'true';
   for (let done = 0; done !== changes; ) {
-    done = changes;
-    await showNearest().then(() => trouble(), (error: unknown) => {
+    const change = changes;
+    done = change;
+    const latest = (): boolean => changes === change;
+    await showNearest(latest).catch((error: unknown) => {
+      if (!latest()) return;
       status('The search did not work.');
       trouble(explain(error));
     });
@@ -30,9 +33,11 @@ async function searchLatest(): Promise<void> {
   results.ariaBusy = 'false';
 }
 
-async function showNearest(): Promise<void> {
+/** @param latest whether the answer is still to what is on the pad: another one is not shown */
+async function showNearest(latest: () => boolean): Promise<void> {
   const sketch = await pad.file();
   if (sketch === undefined) {
+    trouble();
     results.replaceChildren();
     element('times').textContent = '';
     status('Draw something.');
@@ -40,16 +45,17 @@ async function showNearest(): Promise<void> {
   }
   status('Searching …');
   const { neighbours, times } = await search(sketch);
+  if (!latest()) return;
+  trouble();
   results.replaceChildren(...neighbours.map(({ row, path, similarity }) => {
     const picture = Object.assign(new Image(), { className: 'thumbnail', alt: path, src: `pictures/${row}` });
-    const name = Object.assign(document.createElement('span'), { textContent: path });
     const score = Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}` });
     const item = document.createElement('li');
-    item.append(picture, name, score);
+    item.append(picture, nameElement(path), score);
     return item;
   }));
   element('times').textContent = `Times: ${Object.entries(times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`).join(', ')}`;
-  status(`Nearest: ${neighbours[0].path}`);
+  status('Nearest: ', nameElement(neighbours[0].path));
 }
 
 /** Asks the server, and once more where it is busy and says when to come back. */

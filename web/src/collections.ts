@@ -1,11 +1,16 @@
-import { forget, indexesOf, keep, readKept } from './kept-files.ts';
-import type { Picture } from './engine.ts';
+import { fetchBytes, type Fetched } from './fetching.ts';
+import type { Picture } from './pictures.ts';
 
-/** Pictures that can be searched. */
+/** Pictures that can be searched. A collection never changes: another list of pictures is another collection. */
 export interface Collection {
+  /** Names its kept indexes. */
   readonly id: string;
   readonly title: string;
   readonly names: readonly string[];
+  /** Of each picture: equal keys mean equal pictures, also in another visit. */
+  readonly keys: readonly string[];
+  /** The keys of the pictures that may have kept embeddings. They are read again: another tab may have changed them. */
+  keptKeys(): Promise<ReadonlySet<string>>;
   /** An element that shows picture i. */
   thumbnail(index: number): HTMLElement;
   /** Picture i for the network. */
@@ -17,16 +22,22 @@ export class EmojiCollection implements Collection {
   readonly id = 'emoji';
   readonly title: string;
   readonly names: readonly string[];
+  readonly keys: readonly string[];
 
   private constructor(private readonly sheet: Blob, private readonly url: string, private readonly layout: SheetLayout) {
     this.names = layout.names;
+    this.keys = layout.names.map((name, index) => `${index} ${name}`);
     this.title = `${layout.names.length} emoji it never saw`;
   }
 
-  static async load(): Promise<EmojiCollection> {
-    const layout = (await (await fetchOk('./emoji.json')).json()) as SheetLayout;
-    const sheet = await (await fetchOk('./emoji.webp')).blob();
-    return new EmojiCollection(sheet, URL.createObjectURL(sheet), layout);
+  static async load(onFetched: Fetched): Promise<EmojiCollection> {
+    const [layout, sheet] = await Promise.all(['./emoji.json', './emoji.webp'].map((address) => fetchBytes(address, onFetched)));
+    const blob = new Blob([sheet]);
+    return new EmojiCollection(blob, URL.createObjectURL(blob), JSON.parse(new TextDecoder().decode(layout)) as SheetLayout);
+  }
+
+  keptKeys(): Promise<ReadonlySet<string>> {
+    return Promise.resolve(new Set(this.keys));
   }
 
   thumbnail(index: number): HTMLElement {
@@ -54,66 +65,4 @@ interface SheetLayout {
   readonly columns: number;
   /** Of each tile, row after row: its class and who drew it. */
   readonly names: readonly string[];
-}
-
-const LIBRARY = 'library';
-
-/** The visitor's own pictures, small copies of which are kept for the next visit. */
-export class OwnCollection implements Collection {
-  readonly id = 'own';
-  readonly names: string[];
-  private readonly urls: string[] = [];
-
-  private constructor(private readonly entries: { readonly name: string; readonly copy: Blob }[]) {
-    this.names = entries.map(({ name }) => name);
-  }
-
-  get title(): string {
-    return `${this.names.length} pictures of your own`;
-  }
-
-  /** What an earlier visit left. */
-  static async restore(): Promise<OwnCollection> {
-    const list = await readKept(`${LIBRARY}/list.json`);
-    const names = list === undefined ? [] : (JSON.parse(await list.text()) as string[]);
-    const copies = await Promise.all(names.map((_, index) => readKept(`${LIBRARY}/${index}`)));
-    return new OwnCollection(names.flatMap((name, index) => (copies[index] === undefined ? [] : [{ name, copy: copies[index] }])));
-  }
-
-  /** Adds small copies of pictures. @returns whether they are kept for the next visit */
-  async add(pictures: readonly { readonly name: string; readonly copy: Blob }[]): Promise<boolean> {
-    let kept = true;
-    for (const { name, copy } of pictures) {
-      kept = (await keep(`${LIBRARY}/${this.entries.length}`, copy)) && kept;
-      this.entries.push({ name, copy });
-      this.names.push(name);
-    }
-    return (await keep(`${LIBRARY}/list.json`, JSON.stringify(this.names))) && kept;
-  }
-
-  async forget(): Promise<void> {
-    await Promise.all([forget(LIBRARY), forget(indexesOf(this.id))]);
-    this.urls.forEach((url) => URL.revokeObjectURL(url));
-    this.entries.length = this.names.length = this.urls.length = 0;
-  }
-
-  thumbnail(index: number): HTMLElement {
-    const image = document.createElement('img');
-    image.className = 'thumbnail';
-    image.alt = this.names[index];
-    image.loading = 'lazy';
-    image.src = this.urls[index] ??= URL.createObjectURL(this.entries[index].copy);
-    return image;
-  }
-
-  picture(index: number): Picture {
-    return this.entries[index].copy;
-  }
-}
-
-/** @throws Error with the address, where the server has no such file */
-export async function fetchOk(address: string): Promise<Response> {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`${address} cannot be loaded: ${response.status} ${response.statusText}`);
-  return response;
 }

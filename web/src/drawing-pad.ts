@@ -1,6 +1,5 @@
 import type { DecodedPicture } from '../../src/data/resample.ts';
-
-type Stroke = { x: number; y: number }[];
+import { visibleBounds, type Point, type Stroke } from './strokes.ts';
 
 /** Side of the picture that is handed over, in pixels. */
 const SIDE = 256;
@@ -8,13 +7,33 @@ const SIDE = 256;
 const MARGIN = 0.06;
 /** Width of a line on the pad, and in the picture, as a share of the side. */
 const LINE = 0.022;
+/** The longer side of a picture as the pad holds it, in pixels. */
+const SHOWN_SIDE = 1024;
+/** Changes that can be taken back. */
+const HISTORY = 500;
+
+interface Backdrop {
+  readonly picture: Blob;
+  readonly bitmap: ImageBitmap;
+}
+
+/** What is on the pad. */
+interface Content {
+  readonly strokes: readonly Stroke[];
+  readonly backdrop: Backdrop | undefined;
+}
+
+const NOTHING: Content = { strokes: [], backdrop: undefined };
 
 /** A canvas to draw on, by pointer or keyboard shortcuts, or to lay a picture on. */
 export class DrawingPad {
   private readonly context: CanvasRenderingContext2D;
-  private readonly strokes: Stroke[] = [];
-  private backdrop: { readonly picture: Blob; readonly bitmap: ImageBitmap } | undefined;
-  private drawing: { readonly pointer: number; readonly stroke: Stroke } | undefined;
+  private content = NOTHING;
+  /** What was there before each change. */
+  private readonly history: Content[] = [];
+  private drawing: { readonly pointer: number; readonly stroke: Point[] } | undefined;
+  /** Counts changes: a picture that takes long to decode does not replace what came after it. */
+  private changes = 0;
 
   /** @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by */
   constructor(readonly canvas: HTMLCanvasElement, private readonly onChange: () => void) {
@@ -32,25 +51,41 @@ export class DrawingPad {
   }
 
   get empty(): boolean {
-    return this.strokes.length === 0 && this.backdrop === undefined;
+    return this.content.strokes.length === 0 && this.content.backdrop === undefined;
   }
 
+  get canUndo(): boolean {
+    return this.history.length > 0;
+  }
+
+  /** Takes back the last stroke, picture or clearing. */
   undo(): void {
-    if (this.strokes.pop() === undefined) this.backdrop = undefined;
+    this.drawing = undefined;
+    this.changes++;
+    this.content = this.history.pop() ?? NOTHING;
     this.changed();
   }
 
   clear(): void {
-    this.strokes.length = 0;
-    this.backdrop = undefined;
+    this.drawing = undefined;
+    if (!this.empty) this.change(NOTHING);
+    // A picture that is being decoded does not come any more.
+    this.changes++;
     this.changed();
   }
 
-  /** Takes a picture in place of a drawing. */
+  /** Takes a picture in place of what is there, unless something else comes first. @throws DOMException where it cannot be decoded */
   async show(picture: Blob): Promise<void> {
-    this.backdrop = { picture, bitmap: await createImageBitmap(picture, { imageOrientation: 'from-image' }) };
-    this.strokes.length = 0;
-    this.changed();
+    const change = ++this.changes;
+    try {
+      const bitmap = await smallBitmap(picture);
+      if (change !== this.changes) return;
+      this.drawing = undefined;
+      this.change({ strokes: [], backdrop: { picture, bitmap } });
+      this.changed();
+    } catch (error) {
+      if (change === this.changes) throw error;
+    }
   }
 
   /**
@@ -58,20 +93,26 @@ export class DrawingPad {
    * to its bounds: networks have seen sketches that fill their square.
    */
   picture(): Blob | DecodedPicture {
-    if (this.backdrop !== undefined && this.strokes.length === 0) return this.backdrop.picture;
+    const { strokes, backdrop } = this.content;
+    if (backdrop !== undefined && strokes.length === 0) return backdrop.picture;
     const context = new OffscreenCanvas(SIDE, SIDE).getContext('2d') as OffscreenCanvasRenderingContext2D;
     context.fillStyle = '#fff';
     context.fillRect(0, 0, SIDE, SIDE);
-    if (this.backdrop !== undefined) context.drawImage(this.backdrop.bitmap, 0, 0, SIDE, SIDE);
-    const points = this.strokes.flat();
-    if (points.length > 0 && this.backdrop === undefined) {
-      const bounds = { left: Math.min(...points.map(({ x }) => x)), top: Math.min(...points.map(({ y }) => y)), right: Math.max(...points.map(({ x }) => x)), bottom: Math.max(...points.map(({ y }) => y)) };
+    if (backdrop !== undefined) context.drawImage(backdrop.bitmap, 0, 0, SIDE, SIDE);
+    const bounds = backdrop === undefined ? visibleBounds(strokes) : undefined;
+    if (bounds !== undefined) {
       const extent = Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top, 0.05);
       const scale = (SIDE * (1 - 2 * MARGIN)) / extent;
       const centre = { x: (bounds.left + bounds.right) / 2, y: (bounds.top + bounds.bottom) / 2 };
-      drawStrokes(context, this.strokes, ({ x, y }) => ({ x: SIDE / 2 + (x - centre.x) * scale, y: SIDE / 2 + (y - centre.y) * scale }), LINE * SIDE);
+      const place = ({ x, y }: Point): Point => ({ x: SIDE / 2 + (x - centre.x) * scale, y: SIDE / 2 + (y - centre.y) * scale });
+      // What the pad does not show is not in the picture either.
+      const corner = place({ x: 0, y: 0 });
+      context.beginPath();
+      context.rect(corner.x, corner.y, scale, scale);
+      context.clip();
+      drawStrokes(context, strokes, place, LINE * SIDE);
     } else {
-      drawStrokes(context, this.strokes, ({ x, y }) => ({ x: x * SIDE, y: y * SIDE }), LINE * SIDE);
+      drawStrokes(context, strokes, ({ x, y }) => ({ x: x * SIDE, y: y * SIDE }), LINE * SIDE);
     }
     return context.getImageData(0, 0, SIDE, SIDE);
   }
@@ -92,7 +133,7 @@ export class DrawingPad {
     if (event.button !== 0 || this.drawing !== undefined) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.drawing = { pointer: event.pointerId, stroke: [this.place(event)] };
-    this.strokes.push(this.drawing.stroke);
+    this.change({ ...this.content, strokes: [...this.content.strokes, this.drawing.stroke] });
     this.paint();
   }
 
@@ -109,13 +150,20 @@ export class DrawingPad {
     this.onChange();
   }
 
+  private change(content: Content): void {
+    this.changes++;
+    this.history.push(this.content);
+    if (this.history.length > HISTORY) this.history.shift();
+    this.content = content;
+  }
+
   private changed(): void {
     this.paint();
     this.onChange();
   }
 
   /** In shares of the pad's sides. */
-  private place({ clientX, clientY }: PointerEvent): { x: number; y: number } {
+  private place({ clientX, clientY }: PointerEvent): Point {
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
     return { x: (clientX - left) / width, y: (clientY - top) / height };
   }
@@ -125,8 +173,9 @@ export class DrawingPad {
     if (this.canvas.width !== side || this.canvas.height !== side) this.canvas.width = this.canvas.height = side;
     this.context.fillStyle = '#fff';
     this.context.fillRect(0, 0, side, side);
-    if (this.backdrop !== undefined) this.context.drawImage(this.backdrop.bitmap, 0, 0, side, side);
-    drawStrokes(this.context, this.strokes, ({ x, y }) => ({ x: x * side, y: y * side }), LINE * side);
+    const { strokes, backdrop } = this.content;
+    if (backdrop !== undefined) this.context.drawImage(backdrop.bitmap, 0, 0, side, side);
+    drawStrokes(this.context, strokes, ({ x, y }) => ({ x: x * side, y: y * side }), LINE * side);
   }
 }
 
@@ -151,7 +200,18 @@ export function offerPictures(pad: DrawingPad, input: HTMLInputElement, onUnread
   document.addEventListener('paste', (event) => show([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))));
 }
 
-function drawStrokes(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, strokes: readonly Stroke[], place: (point: { x: number; y: number }) => { x: number; y: number }, width: number): void {
+/** Decodes a picture, upright, and makes it as small as a pad needs it. */
+async function smallBitmap(picture: Blob): Promise<ImageBitmap> {
+  const bitmap = await createImageBitmap(picture, { imageOrientation: 'from-image' });
+  const scale = SHOWN_SIDE / Math.max(bitmap.width, bitmap.height);
+  if (scale >= 1) return bitmap;
+  const size = { resizeWidth: Math.max(1, Math.round(bitmap.width * scale)), resizeHeight: Math.max(1, Math.round(bitmap.height * scale)) };
+  const small = await createImageBitmap(bitmap, { ...size, resizeQuality: 'high' });
+  bitmap.close();
+  return small;
+}
+
+function drawStrokes(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, strokes: readonly Stroke[], place: (point: Point) => Point, width: number): void {
   context.lineWidth = width;
   context.lineCap = context.lineJoin = 'round';
   context.strokeStyle = '#000';

@@ -1,6 +1,4 @@
-import { DEFAULT_AUGMENTATION } from '../../src/data/augmentation.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
-import { stretchToSquare, type DecodedPicture } from '../../src/data/resample.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { openDevice } from '../../src/platform/browser/adapter.ts';
@@ -9,9 +7,10 @@ import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
-import { DEFAULT_LOSSES } from '../../src/training/objectives.ts';
-import { PAPER_RECIPE, trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
+import { trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
 import { keep } from './kept-files.ts';
+import { ownDataset, ownRecipe, whyUseless, type OwnClass, type UnreadablePicture } from './own-training.ts';
+import { squareOf, withAlpha, type Picture } from './pictures.ts';
 
 /** Images that are embedded at once where there are many. */
 const BATCH = 16;
@@ -19,18 +18,6 @@ const BATCH = 16;
 const COPY_SIDE = 256;
 /** Steps between the checkpoints to which a lost device falls back. */
 const CHECKPOINT_STEPS = 10;
-
-/** A square of a sheet that holds many pictures. */
-export interface Tile {
-  readonly sheet: Blob;
-  readonly left: number;
-  readonly top: number;
-  /** In pixels. */
-  readonly side: number;
-}
-
-/** A picture as the page hands it over: a file, what was drawn, or a part of a file. */
-export type Picture = Blob | DecodedPicture | Tile;
 
 export interface ModelSummary {
   readonly name: string;
@@ -53,13 +40,6 @@ export interface Found {
   readonly times: SearchTimes;
 }
 
-/** A class of one's own. */
-export interface OwnClass {
-  readonly name: string;
-  readonly sketches: readonly Picture[];
-  readonly photos: readonly Picture[];
-}
-
 export interface TrainingReport {
   readonly step: number;
   readonly steps: number;
@@ -70,6 +50,10 @@ export interface TrainingOutcome {
   readonly stopped: boolean;
   readonly stepsDone: number;
   readonly checksum: string;
+  /** Pictures that were passed over. */
+  readonly unreadable: readonly UnreadablePicture[];
+  /** Why the model is no better than what it started from, where it is not. */
+  readonly useless: string | undefined;
 }
 
 /** What goes on during a long call. */
@@ -87,7 +71,9 @@ interface Training {
   readonly dataset: Dataset;
   readonly settings: RetrievalTraining;
   readonly start: { readonly file: ModelFile; readonly name: string };
-  pause: AbortController;
+  readonly unreadable: readonly UnreadablePicture[];
+  /** The loss of every step that was done. */
+  readonly losses: number[];
   checkpoint?: ModelFile;
 }
 
@@ -96,7 +82,14 @@ export class Engine {
   private device: Promise<Device> | undefined;
   private readonly models = new Map<string, OpenModel>();
   private training: Training | undefined;
+  private pausing = new AbortController();
   private queue: Promise<unknown> = Promise.resolve();
+  private onCompiled: Progress | undefined;
+
+  /** Tells of each pipeline that is compiled, whichever call needs it. */
+  watchCompiling(listener: Progress): void {
+    this.onCompiled = listener;
+  }
 
   /** The adapter in the words of its driver. @throws AdapterError where there is none */
   async adapter(): Promise<string> {
@@ -136,24 +129,32 @@ export class Engine {
     return canvas.convertToBlob({ type: 'image/webp', quality: 0.9 });
   }
 
-  /** The embeddings of pictures, [n, dimension]. A picture that cannot be decoded is left out and named. */
-  embed(checksum: string, pictures: readonly { readonly name: string; readonly picture: Picture }[], onProgress?: Progress): Promise<{ readonly embeddings: Float32Array; readonly unreadable: readonly string[] }> {
+  /**
+   * The embeddings of pictures. A picture that cannot be decoded is left out and named.
+   * @returns embeddings [rows.length, dimension], of the pictures of these indices
+   */
+  embed(checksum: string, pictures: readonly { readonly name: string; readonly picture: Picture }[], onProgress?: Progress): Promise<{ readonly embeddings: Float32Array; readonly rows: readonly number[]; readonly unreadable: readonly string[] }> {
     return this.onDevice(checksum, async ({ onDevice, summary }) => {
-      onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH);
+      onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH, this.onCompiled);
       const unreadable: string[] = [];
+      const rows: number[] = [];
       const readable: { sample: Sample; picture: Picture }[] = [];
-      for (const { name, picture } of pictures) {
+      for (const [index, { name, picture }] of pictures.entries()) {
         // Decoding twice costs less than to hold all pixels at once.
         const pixels = await squareOf(picture, summary.imageSize, name).catch(() => undefined);
-        if (pixels === undefined) unreadable.push(name);
-        else readable.push({ sample: { ...QUERY, domain: 'photo', name: String(readable.length) }, picture: { width: summary.imageSize, height: summary.imageSize, data: withAlpha(pixels) } });
+        if (pixels === undefined) {
+          unreadable.push(name);
+          continue;
+        }
+        rows.push(index);
+        readable.push({ sample: { ...QUERY, domain: 'photo', name: String(readable.length) }, picture: { width: summary.imageSize, height: summary.imageSize, data: withAlpha(pixels) } });
       }
       const embeddings = await onDevice.many.compute(
         readable.map(({ sample }) => sample),
         { read: ({ name }, size) => squareOf(readable[Number(name)].picture, size, name) },
         (done) => onProgress?.(done, readable.length),
       );
-      return { embeddings, unreadable };
+      return { embeddings, rows, unreadable };
     });
   }
 
@@ -172,9 +173,12 @@ export class Engine {
   /** Fine-tunes a model on classes of one's own, until the last step or `pause`. */
   async train(checksum: string, classes: readonly OwnClass[], { steps, learningRate }: { readonly steps: number; readonly learningRate: number }, onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
     const { file, summary } = this.model(checksum);
-    const dataset = await ownDataset(classes, summary.imageSize);
-    this.training = { dataset, settings: recipe(file, summary, dataset, steps, learningRate), start: { file, name: summary.name }, pause: new AbortController() };
-    return this.continueTraining(onReport, onNote);
+    this.training = undefined;
+    this.pausing = new AbortController();
+    const { dataset, unreadable } = await ownDataset(classes, summary.imageSize, onNote);
+    const settings = ownRecipe(file, summary.imageSize, dataset, steps, learningRate);
+    this.training = { dataset, unreadable, settings, losses: [], start: { file, name: summary.name } };
+    return this.runTraining(this.training, onReport, onNote);
   }
 
   /**
@@ -183,12 +187,17 @@ export class Engine {
    * @throws DeviceLostError where the device was lost twice without a checkpoint in between
    */
   async continueTraining(onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
-    const running = this.training;
-    if (running === undefined) throw new Error('there is no training to go on with');
-    running.pause = new AbortController();
-    const { dataset, settings, start } = running;
+    if (this.training === undefined) throw new Error('there is no training to go on with');
+    this.pausing = new AbortController();
+    return this.runTraining(this.training, onReport, onNote);
+  }
+
+  private async runTraining(running: Training, onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
+    const { dataset, settings, start, losses } = running;
     const onLog = (entry: LogEntry): void => {
-      if (entry.event === 'step') onReport({ step: entry.step, steps: settings.steps, loss: entry.loss });
+      if (entry.event !== 'step') return;
+      losses[entry.step] = entry.loss;
+      onReport({ step: entry.step, steps: settings.steps, loss: entry.loss });
     };
     let lostAt: number | undefined;
     for (;;) {
@@ -204,13 +213,14 @@ export class Engine {
             resume: checkpoint && { file: checkpoint, name: 'the training that was interrupted' },
             checkpointEvery: CHECKPOINT_STEPS,
             onLog,
+            onProgress: (_, done, total) => this.onCompiled?.(done, total),
             onCheckpoint: async ({ file: saved }) => void (running.checkpoint = saved),
-            signal: running.pause.signal,
+            signal: this.pausing.signal,
           });
         });
         trained.model.storage.destroy();
         if (!trained.stopped) this.training = undefined;
-        return { ...this.keepTrained(trained.file, start.name), stopped: trained.stopped };
+        return this.outcome(running, trained.file, trained.stopped);
       } catch (error) {
         if (!(error instanceof DeviceLostError)) throw error;
         this.forgetDevice();
@@ -225,13 +235,13 @@ export class Engine {
 
   /** The last checkpoint of a training that is not done, if there is one: `continueTraining` goes on from it. */
   interrupted(): TrainingOutcome | undefined {
-    const { checkpoint, start } = this.training ?? {};
-    return checkpoint && start && { ...this.keepTrained(checkpoint, start.name), stopped: true };
+    const { training } = this;
+    return training?.checkpoint && this.outcome(training, training.checkpoint, true);
   }
 
   /** Ends the training after the steps that are under way, with a checkpoint. */
   pause(): void {
-    this.training?.pause.abort();
+    this.pausing.abort();
   }
 
   /** A model as a file, with what a training needs to go on where the model is a checkpoint. */
@@ -259,9 +269,10 @@ export class Engine {
     return model;
   }
 
-  private keepTrained(file: ModelFile, startName: string): { readonly checksum: string; readonly stepsDone: number } {
-    const { checksum } = this.keep(file, `${startName}, trained here for ${file.step} steps`);
-    return { checksum, stepsDone: file.step };
+  private outcome({ start, losses, unreadable }: Training, file: ModelFile, stopped: boolean): TrainingOutcome {
+    // What has the same weights keeps its name.
+    if (!this.models.has(file.checksum)) this.keep(file, `${start.name}, trained here for ${file.step} steps`);
+    return { stopped, stepsDone: file.step, checksum: file.checksum, unreadable, useless: whyUseless(file, losses.slice(0, file.step)) };
   }
 
   private keep(file: ModelFile, name: string): ModelSummary {
@@ -287,7 +298,7 @@ export class Engine {
         if (entry.onDevice === undefined) {
           this.letGo();
           const model = openRetrievalModel(await this.open(), entry.file, entry.summary.name);
-          entry.onDevice = { model, one: await modelEmbeddings(model, 1) };
+          entry.onDevice = { model, one: await modelEmbeddings(model, 1, this.onCompiled) };
         }
         return work(entry as OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> });
       });
@@ -322,59 +333,3 @@ export class Engine {
 }
 
 const QUERY: Sample = { domain: 'sketch', className: '', name: 'the query' };
-
-async function squareOf(picture: Picture, size: number, name: string): Promise<Uint8Array> {
-  if (picture instanceof Blob) return stretchToSquare(await decodePicture(picture, name), size);
-  return stretchToSquare('sheet' in picture ? await cutTile(picture, name) : picture, size);
-}
-
-/** Sheets are decoded once a call: tiles that came in one message share one of them. */
-const sheets = new WeakMap<Blob, Promise<DecodedPicture>>();
-
-async function cutTile({ sheet, left, top, side }: Tile, name: string): Promise<DecodedPicture> {
-  const decoding = sheets.get(sheet) ?? decodePicture(sheet, name);
-  sheets.set(sheet, decoding);
-  const { width, data } = await decoding;
-  const tile = new Uint8Array(4 * side * side);
-  for (let y = 0; y < side; y++) tile.set(data.subarray(4 * ((top + y) * width + left), 4 * ((top + y) * width + left + side)), 4 * side * y);
-  return { width: side, height: side, data: tile };
-}
-
-function withAlpha(rgb: Uint8Array): Uint8Array {
-  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
-  for (let pixel = 0; pixel < rgb.length / 3; pixel++) rgba.set(rgb.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
-  return rgba;
-}
-
-/** Pictures of one's own as a data set; all classes are seen. */
-async function ownDataset(classes: readonly OwnClass[], size: number): Promise<Dataset> {
-  const pixels = new Map<string, Uint8Array>();
-  const train: Sample[] = [];
-  for (const { name: className, sketches, photos } of classes) {
-    for (const [domain, pictures] of [['sketch', sketches], ['photo', photos]] as const) {
-      for (const [index, picture] of pictures.entries()) {
-        const name = `${domain}/${className}/${index}`;
-        pixels.set(name, await squareOf(picture, size, name));
-        train.push({ domain, className, name });
-      }
-    }
-  }
-  const images = { read: ({ name }: Sample): Promise<Uint8Array> => Promise.resolve(pixels.get(name) as Uint8Array) };
-  return { name: 'classes of your own', seenClasses: classes.map(({ name }) => name), unseenClasses: [], train, validation: [], queries: [], gallery: [], images };
-}
-
-/** The paper's recipe for a few classes and a model that is trained already: its own network and size, no teacher. */
-function recipe(file: ModelFile, { imageSize }: ModelSummary, { seenClasses }: Dataset, steps: number, learningRate: number): RetrievalTraining {
-  const { settings: { width, stride, batchNormEpsilon, batchNormMomentum, embedding } } = readModelDescription(file, 'the model');
-  return {
-    ...PAPER_RECIPE,
-    steps,
-    imageSize,
-    network: { width, stride, batchNormEpsilon, batchNormMomentum, embedding },
-    classesPerBatch: Math.min(seenClasses.length, 8),
-    imagesPerDomain: 1,
-    losses: { ...DEFAULT_LOSSES, preservation: 0 },
-    schedule: { learningRate, warmupSteps: Math.min(5, steps >> 1), decay: 'cosine', final: 0.01 },
-    augmentation: { ...DEFAULT_AUGMENTATION },
-  };
-}

@@ -11,6 +11,11 @@ async function folderOf(path: string, create: boolean): Promise<{ folder: FileSy
   return { folder, name };
 }
 
+/** Reads files, changes and writes them, while no other tab does. */
+export function changingKept<Result>(work: () => Promise<Result>): Promise<Result> {
+  return navigator.locks.request('sketchgrad kept files', work) as Promise<Result>;
+}
+
 /** The file, or undefined where there is none (or the browser keeps nothing, as in private windows). */
 export async function readKept(path: string): Promise<File | undefined> {
   try {
@@ -21,7 +26,10 @@ export async function readKept(path: string): Promise<File | undefined> {
   }
 }
 
-/** Keeps a file. @returns whether the browser did: the page works without, only its next visit starts anew */
+/**
+ * Keeps a file. It replaces an older one at once, when all of it is written.
+ * @returns whether the browser did: the page works without, only its next visit starts anew
+ */
 export async function keep(path: string, content: Blob | Uint8Array | string): Promise<boolean> {
   try {
     const { folder, name } = await folderOf(path, true);

@@ -1,18 +1,28 @@
-import { wrap } from 'comlink';
-import { EmojiCollection, fetchOk, type Collection } from './collections.ts';
+import { proxy, wrap } from 'comlink';
+import { EmojiCollection, type Collection } from './collections.ts';
+import { Embeddings } from './embeddings.ts';
 import type { Engine, ModelSummary } from './engine.ts';
-import { ownPictures } from './own-pictures.ts';
-import { element, explain, trouble } from './page.ts';
+import { fetchBytes, fetchedInAll } from './fetching.ts';
+import { OwnPictures } from './own-pictures.ts';
+import { element, explain, isolated, PICTURE_TYPES, trouble } from './page.ts';
 import { Searching } from './searching.ts';
 import { sketchPad } from './sketch.ts';
 import { TrainingView } from './training-view.ts';
 
-const engine = wrap<Engine>(new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module' }));
+const status = (...parts: (string | Node)[]): void => element('status').replaceChildren(...parts);
+const worker = new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module' });
+/** Calls to a worker that did not start are never answered. */
+const workerFailed = new Promise<never>((_, reject) => {
+  worker.addEventListener('error', ({ message }) => {
+    reject(new Error(`the page's worker, engine.worker, cannot be loaded or started${message ? `: ${message}` : ''}`));
+  });
+});
+const engine = wrap<Engine>(worker);
 // For tests, which lose the device on purpose.
 Object.assign(globalThis, { sketchgrad: engine });
 
-const status = (text: string): void => void (element('status').textContent = text);
-const searching = new Searching(engine, status);
+const embeddings = new Embeddings(engine);
+const searching = new Searching(engine, embeddings, status);
 const models: ModelSummary[] = [];
 const collections: Collection[] = [];
 const modelSelect = element<HTMLSelectElement>('model');
@@ -20,18 +30,25 @@ const collectionSelect = element<HTMLSelectElement>('collection');
 
 const inUse = (): ModelSummary | undefined => models[modelSelect.selectedIndex];
 const useSelected = (): void => searching.use(inUse(), collections[collectionSelect.selectedIndex]);
-modelSelect.addEventListener('change', useSelected);
+/** Counts the choices of a model: a file that was chosen earlier and takes longer to open is offered, and not taken into use. */
+let modelChoices = 0;
+modelSelect.addEventListener('change', () => {
+  modelChoices++;
+  useSelected();
+});
 collectionSelect.addEventListener('change', useSelected);
 
-/** Offers a model, and takes it into use. */
-function offer(model: ModelSummary): void {
-  const known = models.findIndex(({ checksum }) => checksum === model.checksum);
-  if (known < 0) {
-    models.push(model);
-    modelSelect.add(new Option(`${model.name} (${(model.parameters / 1e6).toFixed(1)} M weights, ${model.imageSize} px)`));
+/** Offers a model. @param use whether to take it into use */
+function offer(model: ModelSummary, use = true): void {
+  let place = models.findIndex(({ checksum }) => checksum === model.checksum);
+  if (place < 0) {
+    place = models.push(model) - 1;
+    modelSelect.add(new Option(`${isolated(model.name)} (${(model.parameters / 1e6).toFixed(1)} M weights, ${model.imageSize} px)`));
   }
-  modelSelect.selectedIndex = known < 0 ? models.length - 1 : known;
   modelSelect.disabled = false;
+  if (!use) return;
+  modelChoices++;
+  modelSelect.selectedIndex = place;
   useSelected();
 }
 
@@ -41,7 +58,7 @@ function showCollections(): void {
   collectionSelect.selectedIndex = selected;
 }
 
-const pad = sketchPad('image/*', () => void searching.search(pad.empty ? undefined : pad.picture()));
+const pad = sketchPad(PICTURE_TYPES, () => searching.search(pad.empty ? undefined : pad.picture()));
 
 const openInput = element<HTMLInputElement>('open-model');
 openInput.addEventListener('change', () => {
@@ -49,47 +66,56 @@ openInput.addEventListener('change', () => {
   openInput.value = '';
   if (file === undefined) return;
   trouble();
+  const choice = ++modelChoices;
   void file
     .arrayBuffer()
-    .then(async (bytes) => offer(await engine.openModel(new Uint8Array(bytes), file.name)))
+    .then(async (bytes) => {
+      const model = await engine.openModel(new Uint8Array(bytes), file.name);
+      offer(model, choice === modelChoices);
+    })
     .catch((error: unknown) => trouble(explain(error)));
 });
 
-try {
+async function start(): Promise<void> {
   status('Loading …');
-  const files = Promise.all([EmojiCollection.load(), bytesOf('./model.safetensors'), bytesOf('./index.safetensors')]);
-  // Without an adapter nobody needs them, whatever becomes of them.
+  let compiling: (text: string) => void = () => undefined;
+  const onFetched = fetchedInAll((text) => status(`Loading … ${text}`));
+  const files = Promise.all([EmojiCollection.load(onFetched), fetchBytes('./model.safetensors', onFetched), fetchBytes('./index.safetensors', onFetched)]);
+  // Without an adapter they are not needed, whatever becomes of them.
   files.catch(() => undefined);
-  element('adapter').textContent = await engine.adapter();
-  const [emoji, model, index] = await files;
-  const summary = await engine.openModel(model, 'Emoji');
-  collections.push(emoji);
-  searching.provide(emoji, summary.checksum, (await engine.openIndex(summary.checksum, index, 'index.safetensors')).embeddings);
-  const own = await ownPictures(engine, async (collection, onProgress) => {
-    searching.invalidate(collection);
-    showCollections();
-    if (collection.names.length === 0) return;
-    collectionSelect.selectedIndex = collections.indexOf(collection);
-    const current = inUse();
-    if (current !== undefined) await searching.embeddingsOf(collection, current, onProgress);
-    useSelected();
+  element('adapter').textContent = await engine.adapter().catch((error: unknown) => {
+    element('adapter').textContent = 'no graphics adapter';
+    throw error;
   });
-  collections.push(own);
-  showCollections();
-  new TrainingView(engine, inUse, () => pad.file(), offer, (training) => searching.wait(training ? 'The search waits until the training is paused or done.' : undefined));
-  offer(summary);
+  const [emoji, model, index] = await files;
+  await engine.watchCompiling(proxy((done, total) => compiling(`Compiling: ${done} of ${total} pipelines`)));
+  const summary = await engine.openModel(model, 'Emoji');
+  embeddings.provide(emoji, summary.checksum, (await engine.openIndex(summary.checksum, index, 'index.safetensors')).embeddings);
   status('Getting ready …');
+  compiling = status;
   // Compiles now what the first stroke will need.
   await engine.search(summary.checksum, { width: 1, height: 1, data: new Uint8Array(4).fill(255) }, new Float32Array(summary.dimension), 1);
-  if (pad.empty) status('Draw something.');
+
+  const own = await OwnPictures.open(engine, embeddings, inUse, (collection, use) => {
+    collections[1] = collection;
+    showCollections();
+    if (use) collectionSelect.selectedIndex = 1;
+    useSelected();
+  });
+  collections.push(emoji, own.collection);
+  showCollections();
+  const training = new TrainingView(engine, inUse, () => pad.file(), offer, (busy) => searching.wait(busy ? 'The search waits until the training is paused or done.' : undefined));
+  compiling = (text) => [searching, own, training].forEach((view) => view.tell(text));
+  offer(summary);
   document.documentElement.dataset.ready = 'true';
-} catch (error) {
+}
+
+function fail(error: unknown): void {
   status('This page cannot search here.');
   trouble(`Nothing can be computed here: ${explain(error)}`);
-  element('adapter').textContent = 'no graphics adapter';
   document.querySelector('main')?.toggleAttribute('inert', true);
 }
 
-async function bytesOf(address: string): Promise<Uint8Array> {
-  return new Uint8Array(await (await fetchOk(address)).arrayBuffer());
-}
+// A worker can fail at any time.
+workerFailed.catch(fail);
+await Promise.race([start(), workerFailed]).catch(fail);

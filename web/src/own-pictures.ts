@@ -1,80 +1,152 @@
 import type { Remote } from 'comlink';
-import { OwnCollection } from './collections.ts';
-import type { Engine } from './engine.ts';
-import { element, explain, picturesOf, trouble } from './page.ts';
+import type { Embeddings } from './embeddings.ts';
+import type { Engine, ModelSummary } from './engine.ts';
+import { storing } from './leaving.ts';
+import { OwnLibrary, type OwnCollection } from './own-library.ts';
+import { element, explain, nameElement, nameList, PICTURE_TYPES, picturesOf, trouble } from './page.ts';
+import { hearTabs } from './tabs.ts';
 
-/** The view of the visitor's own pictures: takes them, makes small copies, and tells when they can be searched. */
-export async function ownPictures(engine: Remote<Engine>, onChange: (collection: OwnCollection, onProgress: (done: number, total: number) => void) => Promise<void>): Promise<OwnCollection> {
-  const collection = await OwnCollection.restore();
-  const status = element('own-status');
-  const progress = element<HTMLProgressElement>('own-progress');
-  const forget = element<HTMLButtonElement>('own-forget');
-  const inputs = ['own-folder', 'own-files'].map((id) => element<HTMLInputElement>(id));
-  const show = (): void => {
-    forget.hidden = collection.names.length === 0;
-    if (collection.names.length > 0) status.textContent = `${collection.names.length} pictures, kept on this device.`;
-  };
-  const add = async (files: readonly File[]): Promise<void> => {
+/** The view of the visitor's own pictures: takes them, makes small copies, embeds them, and tells when there is another collection. */
+export class OwnPictures {
+  private readonly library = new OwnLibrary();
+  private readonly progress = element<HTMLProgressElement>('own-progress');
+  private readonly inputs = ['own-folder', 'own-files'].map((id) => element<HTMLInputElement>(id));
+  private adding = false;
+  /** Counts how often all was forgotten: what was begun before is not finished. */
+  private forgotten = 0;
+
+  private constructor(private readonly engine: Remote<Engine>, private readonly embeddings: Embeddings, private readonly model: () => ModelSummary | undefined, private readonly onChange: (collection: OwnCollection, use: boolean) => void) {}
+
+  /**
+   * @param model the model in use
+   * @param onChange hears of a new collection, and whether the visitor wants to search it now
+   */
+  static async open(engine: Remote<Engine>, embeddings: Embeddings, model: () => ModelSummary | undefined, onChange: (collection: OwnCollection, use: boolean) => void): Promise<OwnPictures> {
+    const view = new OwnPictures(engine, embeddings, model, onChange);
+    await view.library.refresh();
+    view.listen();
+    view.show();
+    return view;
+  }
+
+  get collection(): OwnCollection {
+    return this.library.collection;
+  }
+
+  /** Tells of what adding pictures waits for. */
+  tell(text: string): void {
+    if (this.adding) this.status(text);
+  }
+
+  private listen(): void {
+    for (const input of this.inputs) {
+      input.addEventListener('change', () => {
+        void this.add(picturesOf(input.files ?? []));
+        input.value = '';
+      });
+    }
+    element<HTMLInputElement>('own-files').accept = PICTURE_TYPES;
+    element('own-forget').addEventListener('click', () => void this.forget());
+    document.addEventListener('dragover', (event) => event.preventDefault());
+    document.addEventListener('drop', (event) => {
+      event.preventDefault();
+      if ((event.target as HTMLElement).id === 'pad' || event.dataTransfer === null || this.adding) return;
+      void filesIn([...event.dataTransfer.items]).then((files) => this.add(picturesOf(files)));
+    });
+    hearTabs('pictures', () => {
+      void this.library.refresh().then(() => {
+        if (!this.adding) this.show();
+        this.onChange(this.collection, false);
+      });
+    });
+  }
+
+  private show(): void {
+    const { length } = this.collection.names;
+    element('own-forget').hidden = length === 0 && !this.adding;
+    this.status(length > 0 ? `${length} pictures, kept on this device.` : 'Or drop a folder anywhere on this page.');
+  }
+
+  private async add(files: readonly File[]): Promise<void> {
     if (files.length === 0) {
-      status.textContent = 'There was no picture among these files.';
+      this.status('There was no picture among these files.');
       return;
     }
     trouble();
-    inputs.forEach((input) => (input.disabled = true));
-    forget.disabled = true;
-    progress.hidden = false;
-    progress.max = files.length;
-    const copies: { name: string; copy: Blob }[] = [];
-    const unreadable: string[] = [];
+    this.busy(true);
+    const { forgotten } = this;
+    const goesOn = (): boolean => this.forgotten === forgotten;
     try {
-      for (const [index, file] of files.entries()) {
-        progress.value = index;
-        status.textContent = `Reading ${index + 1} of ${files.length}: ${file.name}`;
-        const copy = await engine.shrink(file, file.name).catch(() => undefined);
-        if (copy === undefined) unreadable.push(file.name);
-        else copies.push({ name: file.webkitRelativePath || file.name, copy });
-      }
-      const kept = await collection.add(copies);
-      show();
-      if (!kept) status.textContent = `${collection.names.length} pictures. This browser does not keep them for the next visit.`;
-      if (unreadable.length > 0) status.textContent += ` Not readable: ${unreadable.slice(0, 5).join(', ')}${unreadable.length > 5 ? ` and ${unreadable.length - 5} more` : ''}.`;
-      const said = status.textContent;
-      await onChange(collection, (done, total) => {
-        progress.max = total;
-        progress.value = done;
-        status.textContent = `Embedding ${done} of ${total}`;
-      });
-      status.textContent = said;
+      const { kept, unreadable } = await storing(() => this.store(files, goesOn));
+      if (!goesOn()) return;
+      // Before the search has any part of it, so that all progress is told here.
+      const embedding = this.embed(goesOn);
+      this.onChange(this.collection, true);
+      await embedding;
+      if (!goesOn()) return;
+      this.show();
+      if (!kept) this.status(`${this.collection.names.length} pictures. This browser does not keep them for the next visit.`);
+      if (unreadable.length > 0) element('own-status').append(' Not readable: ', ...nameList(unreadable), '.');
     } catch (error) {
+      this.show();
       trouble(explain(error));
     } finally {
-      progress.hidden = true;
-      inputs.forEach((input) => (input.disabled = false));
-      forget.disabled = false;
+      this.busy(false);
     }
-  };
-  for (const input of inputs) {
-    input.addEventListener('change', () => {
-      void add(picturesOf(input.files ?? []));
-      input.value = '';
-    });
   }
-  forget.addEventListener('click', () => {
-    void collection.forget().then(() => {
-      status.textContent = 'They are forgotten.';
-      show();
-      return onChange(collection, () => undefined);
-    });
-  });
-  document.addEventListener('dragover', (event) => event.preventDefault());
-  document.addEventListener('drop', (event) => {
-    event.preventDefault();
-    if ((event.target as HTMLElement).id === 'pad' || event.dataTransfer === null) return;
-    if (inputs[0].disabled) return;
-    void filesIn([...event.dataTransfer.items]).then((files) => add(picturesOf(files)));
-  });
-  show();
-  return collection;
+
+  private async store(files: readonly File[], goesOn: () => boolean): Promise<{ readonly kept: boolean; readonly unreadable: readonly string[] }> {
+    const copies: { name: string; copy: Blob }[] = [];
+    const unreadable: string[] = [];
+    this.progress.max = files.length;
+    for (const [index, file] of files.entries()) {
+      if (!goesOn()) break;
+      this.progress.value = index;
+      this.status(`Reading ${index + 1} of ${files.length}: `, nameElement(file.name));
+      const copy = await this.engine.shrink(file, file.name).catch(() => undefined);
+      if (copy === undefined) unreadable.push(file.name);
+      else copies.push({ name: file.webkitRelativePath || file.name, copy });
+    }
+    return { kept: goesOn() && (await this.library.add(copies)), unreadable };
+  }
+
+  /** Embeds what is new, again where another tab changes the pictures meanwhile. */
+  private async embed(goesOn: () => boolean): Promise<void> {
+    for (let embedded: OwnCollection | undefined; embedded !== this.collection && goesOn(); ) {
+      const [collection, model] = [this.collection, this.model()];
+      embedded = collection;
+      if (model === undefined || collection.names.length === 0) continue;
+      await this.embeddings.of(collection, model, () => goesOn() && collection === this.collection, (done, total) => {
+        if (!goesOn()) return;
+        this.progress.max = total;
+        this.progress.value = done;
+        this.status(`Embedding ${done} of ${total}`);
+      });
+    }
+  }
+
+  private async forget(): Promise<void> {
+    this.forgotten++;
+    try {
+      await this.library.forget();
+      this.show();
+      this.status('They are forgotten.');
+      this.onChange(this.collection, false);
+    } catch (error) {
+      trouble(explain(error));
+    }
+  }
+
+  private busy(busy: boolean): void {
+    this.adding = busy;
+    this.progress.hidden = !busy;
+    element('own-forget').hidden = !busy && this.collection.names.length === 0;
+    for (const input of this.inputs) input.disabled = busy;
+  }
+
+  private status(...parts: (string | Node)[]): void {
+    element('own-status').replaceChildren(...parts);
+  }
 }
 
 /** The files of a drop, folders opened. */

@@ -1,126 +1,97 @@
-import { proxy, type Remote } from 'comlink';
+import type { Remote } from 'comlink';
 import type { Collection } from './collections.ts';
-import type { Engine, ModelSummary, Picture } from './engine.ts';
-import { indexesOf, keep, readKept } from './kept-files.ts';
-import { element, explain, trouble } from './page.ts';
+import type { Embeddings } from './embeddings.ts';
+import type { Engine, ModelSummary } from './engine.ts';
+import { element, explain, nameElement, trouble } from './page.ts';
+import type { Picture } from './pictures.ts';
 
 const SHOWN = 20;
 
-/** Searches the collection in use with the model in use, the latest sketch first. */
+/** Shows the nearest pictures for what is on the pad. The answer is always that of the latest sketch, model and collection. */
 export class Searching {
   private model: ModelSummary | undefined;
   private collection: Collection | undefined;
-  private readonly embeddings = new Map<string, Promise<Float32Array>>();
-  private wanted: Picture | undefined;
+  private query: Picture | undefined;
+  /** Counts the changes of any of the three: an answer to an earlier state is not shown. */
+  private changes = 0;
   private running = false;
   private waiting: string | undefined;
 
-  constructor(private readonly engine: Remote<Engine>, private readonly status: (text: string) => void) {}
-
-  /** Embeddings that somebody has already, such as those that come with the page. */
-  provide(collection: Collection, checksum: string, embeddings: Float32Array): void {
-    this.embeddings.set(keyOf(collection, checksum), Promise.resolve(embeddings));
-  }
-
-  /** What changed in a collection makes its embeddings useless. */
-  invalidate(collection: Collection): void {
-    for (const key of this.embeddings.keys()) if (key.startsWith(`${collection.id} `)) this.embeddings.delete(key);
-  }
+  constructor(private readonly engine: Remote<Engine>, private readonly embeddings: Embeddings, private readonly status: (...parts: (string | Node)[]) => void) {}
 
   use(model: ModelSummary | undefined, collection: Collection | undefined): void {
     this.model = model;
     this.collection = collection;
-    if (this.wanted !== undefined) void this.search(this.wanted);
+    void this.answer();
+  }
+
+  search(query: Picture | undefined): void {
+    this.query = query;
+    void this.answer();
   }
 
   /** Says why a search takes long, until there is no reason any more. */
   wait(reason: string | undefined): void {
     this.waiting = reason;
-    if (reason !== undefined && this.running) this.status(reason);
+    if (reason !== undefined) this.tell(reason);
   }
 
-  /** Shows the nearest pictures; while one search is under way, only the latest sketch waits. */
-  async search(query: Picture | undefined): Promise<void> {
-    this.wanted = query;
+  /** Tells of what a search under way waits for. */
+  tell(text: string): void {
+    if (this.running) this.status(text);
+  }
+
+  /** While one search is under way, only the latest state waits. */
+  private async answer(): Promise<void> {
+    this.changes++;
     if (this.running) return;
     this.running = true;
     element('results').ariaBusy = 'true';
-    try {
-      let done: Picture | undefined;
-      do {
-        done = this.wanted;
-        await this.searchOnce(done);
-      } while (this.wanted !== done);
-    } finally {
-      this.running = false;
-      element('results').ariaBusy = 'false';
+    for (let answered = 0; answered !== this.changes; ) {
+      answered = this.changes;
+      const latest = (): boolean => this.changes === answered;
+      await this.searchOnce(latest).catch((error: unknown) => {
+        if (!latest()) return;
+        this.status('The search did not work.');
+        trouble(explain(error));
+      });
     }
+    this.running = false;
+    element('results').ariaBusy = 'false';
   }
 
-  /** The embeddings of a collection by a model: those at hand, those of an earlier visit, or new ones. */
-  embeddingsOf(collection: Collection, model: ModelSummary, onProgress?: (done: number, total: number) => void): Promise<Float32Array> {
-    const key = keyOf(collection, model.checksum);
-    let found = this.embeddings.get(key);
-    if (found === undefined) {
-      found = this.readOrEmbed(collection, model, onProgress);
-      this.embeddings.set(key, found);
-      found.catch(() => this.embeddings.delete(key));
-    }
-    return found;
+  private async searchOnce(latest: () => boolean): Promise<void> {
+    const { model, collection, query } = this;
+    // The page is loading still, and says so.
+    if (model === undefined || collection === undefined) return;
+    if (query === undefined) return this.show([], 'Draw something.');
+    if (collection.names.length === 0) return this.show([], 'There are no pictures of your own yet.');
+    this.status(this.waiting ?? 'Searching …');
+    const embedded = await this.embeddings.of(collection, model, latest, (done, total) => {
+      if (latest()) this.status(`Embedding the pictures by this model: ${done} of ${total}`);
+    });
+    if (embedded === undefined) return;
+    if (embedded.pictures.length === 0) return this.show([], 'None of these pictures can be read.');
+    const { results, times } = await this.engine.search(model.checksum, query, embedded.values, SHOWN);
+    if (!latest()) return;
+    const found = results.map(({ index, score }) => ({ index: embedded.pictures[index], score }));
+    this.show(found.map(({ index, score }) => item(collection, index, score)), `Nearest of ${collection.names.length}: `, nameElement(collection.names[found[0].index]));
+    element('times').textContent = `Times: ${Object.entries(times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`).join(', ')}`;
+    trouble();
   }
 
-  private async readOrEmbed(collection: Collection, model: ModelSummary, onProgress?: (done: number, total: number) => void): Promise<Float32Array> {
-    const path = `${indexesOf(collection.id)}/${model.checksum.slice(0, 16)}.safetensors`;
-    const kept = await readKept(path);
-    if (kept !== undefined) {
-      const index = await this.engine.openIndex(model.checksum, new Uint8Array(await kept.arrayBuffer()), 'the kept index').catch(() => undefined);
-      if (index !== undefined && JSON.stringify(index.paths) === JSON.stringify(collection.names)) return index.embeddings;
-    }
-    const pictures = collection.names.map((name, index) => ({ name, picture: collection.picture(index) }));
-    const { embeddings } = await this.engine.embed(model.checksum, pictures, onProgress && proxy(onProgress));
-    await keep(path, await this.engine.saveIndex(model.checksum, embeddings, collection.names));
-    return embeddings;
-  }
-
-  private async searchOnce(query: Picture | undefined): Promise<void> {
-    const { model, collection } = this;
-    const [list, times] = [element('results'), element('times')];
-    if (query === undefined || model === undefined || collection === undefined) {
-      list.replaceChildren();
-      times.textContent = '';
-      this.status(model === undefined ? 'Loading …' : 'Draw something.');
-      return;
-    }
-    try {
-      if (collection.names.length === 0) {
-        list.replaceChildren();
-        this.status('There are no pictures of your own yet.');
-        return;
-      }
-      const embeddings = await this.embeddingsOf(collection, model, (done, total) => this.status(`Embedding the pictures by this model: ${done} of ${total}`));
-      this.status(this.waiting ?? 'Searching …');
-      const found = await this.engine.search(model.checksum, query, embeddings, SHOWN);
-      list.replaceChildren(...found.results.map(({ index, score }) => item(collection, index, score)));
-      const stages = Object.entries(found.times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`);
-      times.textContent = `Times: ${stages.join(', ')}`;
-      this.status(`Nearest of ${collection.names.length}: ${collection.names[found.results[0].index]}`);
-      trouble();
-    } catch (error) {
-      this.status('The search did not work.');
-      trouble(explain(error));
-    }
+  private show(results: readonly HTMLElement[], ...status: (string | Node)[]): void {
+    element('results').replaceChildren(...results);
+    element('times').textContent = '';
+    this.status(...status);
   }
 }
 
-const keyOf = ({ id }: Collection, checksum: string): string => `${id} ${checksum}`;
-
 function item(collection: Collection, index: number, score: number): HTMLLIElement {
   const entry = document.createElement('li');
-  const name = document.createElement('span');
-  name.textContent = collection.names[index];
   const similarity = document.createElement('span');
   similarity.className = 'score';
   similarity.textContent = ` ${score.toFixed(2)}`;
-  entry.append(collection.thumbnail(index), name, similarity);
+  entry.append(collection.thumbnail(index), nameElement(collection.names[index]), similarity);
   return entry;
 }

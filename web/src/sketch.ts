@@ -2,7 +2,7 @@ import { DrawingPad, offerPictures } from './drawing-pad.ts';
 import { element, explain, trouble } from './page.ts';
 
 const markup = (pictures: string): string => `
-  <canvas id="pad" tabindex="0" role="img" aria-label="Drawing area. Draw with a finger, a pen or a mouse; or paste or drop a picture. Control-Z takes back a stroke, Delete clears."></canvas>
+  <canvas id="pad" tabindex="0" role="img" aria-label="Drawing area. Draw with a finger, a pen or a mouse; or paste or drop a picture. Control-Z takes back the last change, Delete clears."></canvas>
   <div class="row">
     <button id="undo" type="button" disabled>Undo</button>
     <button id="clear" type="button" disabled>Clear</button>
@@ -17,12 +17,12 @@ const markup = (pictures: string): string => `
  */
 export function sketchPad(pictures: string, onChange: () => void): DrawingPad {
   element('sketch').insertAdjacentHTML('beforeend', markup(pictures));
-  const buttons = ['undo', 'clear'].map((id) => element<HTMLButtonElement>(id));
+  const [undo, clear] = ['undo', 'clear'].map((id) => element<HTMLButtonElement>(id));
   const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => {
-    for (const button of buttons) button.disabled = pad.empty;
+    undo.disabled = !pad.canUndo;
+    clear.disabled = pad.empty;
     onChange();
   });
-  const [undo, clear] = buttons;
   undo.addEventListener('click', () => pad.undo());
   clear.addEventListener('click', () => pad.clear());
   offerPictures(pad, element<HTMLInputElement>('query-file'), (error) => trouble(explain(error)));

@@ -1,8 +1,11 @@
 import { proxy, type Remote } from 'comlink';
 import { LossCurve } from './loss-curve.ts';
-import type { Engine, ModelSummary, OwnClass, TrainingOutcome } from './engine.ts';
+import type { Engine, ModelSummary, TrainingOutcome } from './engine.ts';
 import { forget, readKept } from './kept-files.ts';
-import { download, element, explain, picturesOf, trouble } from './page.ts';
+import { askBeforeLeaving, storing } from './leaving.ts';
+import type { UnreadablePicture } from './own-training.ts';
+import { download, element, explain, nameElement, nameList, PICTURE_TYPES, picturesOf, trouble } from './page.ts';
+import { hearTabs, tellTabs } from './tabs.ts';
 
 const NEAREST = 5;
 /** Where the model of the last training is kept. */
@@ -14,11 +17,19 @@ interface Trainable {
   readonly photos: Blob[];
 }
 
+/** What a training began with. */
+interface Started {
+  readonly model: ModelSummary;
+  readonly classes: readonly Trainable[];
+}
+
 /** The view of a training on classes of one's own: collects them, trains, shows the loss and what it changed. */
 export class TrainingView {
   private readonly classes: Trainable[] = [];
   private readonly curve = new LossCurve(element('curve'));
-  private started: ModelSummary | undefined;
+  private started: Started | undefined;
+  /** What a long phase is about; each compiled pipeline is told after it. */
+  private phase: string | undefined;
   private checkpoint: string | undefined;
   /** The model of an earlier visit, until it is used, forgotten, or another takes its place. */
   private kept: File | undefined;
@@ -33,7 +44,8 @@ export class TrainingView {
     element('class-form').addEventListener('submit', (event) => {
       event.preventDefault();
       const input = element<HTMLInputElement>('class-name');
-      this.class(input.value.trim());
+      const name = input.value.trim();
+      if (name !== '') this.class(name);
       input.value = '';
       this.show();
     });
@@ -52,10 +64,17 @@ export class TrainingView {
     element('kept-use').addEventListener('click', () => void this.useKept());
     element('kept-forget').addEventListener('click', () => {
       this.offerKept(undefined);
-      void forget(TRAINED_MODEL);
+      void forget(TRAINED_MODEL).then(() => tellTabs('model'));
     });
-    void readKept(TRAINED_MODEL).then((file) => this.offerKept(file));
+    const readAgain = (): void => void readKept(TRAINED_MODEL).then((file) => this.offerKept(file));
+    hearTabs('model', readAgain);
+    readAgain();
     this.show();
+  }
+
+  /** Tells of what a training, or the comparison after it, waits for. */
+  tell(text: string): void {
+    if (this.phase !== undefined) this.status(`${this.phase}${text}`);
   }
 
   private class(name: string): Trainable {
@@ -91,7 +110,7 @@ export class TrainingView {
   private card(each: Trainable): HTMLLIElement {
     const entry = document.createElement('li');
     const title = document.createElement('strong');
-    title.textContent = each.name;
+    title.append(nameElement(each.name));
     const count = document.createElement('span');
     count.textContent = ` ${each.sketches.length} sketches, ${each.photos.length} pictures`;
     const row = document.createElement('div');
@@ -119,7 +138,7 @@ export class TrainingView {
     holder.className = 'button';
     holder.textContent = text;
     const input = document.createElement('input');
-    Object.assign(input, { type: 'file', accept: 'image/*', multiple: true, className: 'file', ariaLabel: label });
+    Object.assign(input, { type: 'file', accept: PICTURE_TYPES, multiple: true, className: 'file', ariaLabel: label });
     input.addEventListener('change', () => {
       target.push(...picturesOf(input.files ?? []));
       this.show();
@@ -131,45 +150,72 @@ export class TrainingView {
   private async start(): Promise<void> {
     const model = this.model();
     if (model === undefined) return;
-    this.started = model;
-    this.curve.clear();
-    const steps = element<HTMLInputElement>('train-steps').valueAsNumber;
-    const learningRate = element<HTMLInputElement>('train-rate').valueAsNumber;
-    if (!Number.isInteger(steps) || steps < 2 || !(learningRate > 0)) {
-      this.status('Steps must be a whole number above 1, and the learning rate above 0.');
+    const inputs = ['train-steps', 'train-rate'].map((id) => element<HTMLInputElement>(id));
+    const wrong = inputs.find((input) => !input.validity.valid || Number.isNaN(input.valueAsNumber));
+    if (wrong !== undefined) {
+      this.status(`${wrong.id === 'train-steps' ? 'Steps must be a whole number' : 'The learning rate must be a number'} from ${wrong.min} to ${wrong.max}.`);
+      wrong.focus();
       return;
     }
-    const classes: OwnClass[] = this.complete;
+    const [steps, learningRate] = inputs.map((input) => input.valueAsNumber);
+    const classes = this.complete.map(({ name, sketches, photos }) => ({ name, sketches: [...sketches], photos: [...photos] }));
+    this.started = { model, classes };
+    this.checkpoint = undefined;
+    this.curve.clear();
     await this.run((report, note) => this.engine.train(model.checksum, classes, { steps, learningRate }, report, note));
   }
 
   private async run(work: (report: (report: { step: number; steps: number; loss: number }) => void, note: (text: string) => void) => Promise<TrainingOutcome>): Promise<void> {
     this.buttons('running');
     element('comparison').hidden = true;
+    this.phase = '';
     this.status('Compiling …');
     trouble();
     try {
       const report = proxy(({ step, steps, loss }: { step: number; steps: number; loss: number }) => {
+        this.phase = undefined;
         this.curve.add(step + 1, loss);
         this.status(`Step ${step + 1} of ${steps}, loss ${loss.toFixed(3)}`);
       });
-      const { stopped, stepsDone, checksum } = await work(report, proxy((note: string) => this.status(note)));
-      this.checkpoint = checksum;
-      const model = await this.engine.summary(checksum);
-      this.buttons(stopped ? 'paused' : 'done');
-      element('train-status').dataset.checksum = checksum;
-      const kept = await this.engine.keepModel(checksum, TRAINED_MODEL);
-      if (kept) this.offerKept(undefined);
-      this.status(`${stopped ? 'Paused' : 'Done'} after ${stepsDone} steps. Checksum ${checksum.slice(0, 12)}.${kept ? ' The model is kept for your next visit.' : ' This browser does not keep the model for your next visit: download it.'}`);
-      this.onTrained(model);
-      await this.compare(model).catch((error: unknown) => trouble(explain(error)));
+      const note = (text: string): void => {
+        // A device that was lost compiles again.
+        this.phase = '';
+        this.status(text);
+      };
+      const outcome = await askBeforeLeaving(() => work(report, proxy(note)));
+      this.checkpoint = outcome.checksum;
+      this.buttons(outcome.stopped ? 'paused' : 'done');
+      element('train-status').dataset.checksum = outcome.checksum;
+      const ending = `${outcome.stopped ? 'Paused' : 'Done'} after ${outcome.stepsDone} steps. ${await this.keep(outcome)}`;
+      const unreadable = outcome.unreadable.length > 0 ? [' Not readable, and passed over: ', ...nameList(outcome.unreadable.map(({ className, name }) => `${className}/${name}`)), '.'] : [];
+      if (outcome.stepsDone > 0) {
+        this.phase = `${ending} Comparing before and after … `;
+        this.status(this.phase);
+        await this.compare(outcome).catch((error: unknown) => trouble(explain(error)));
+      }
+      this.phase = undefined;
+      this.status(ending, ...unreadable);
     } catch (error) {
       const left = await this.engine.interrupted();
       this.checkpoint = left?.checksum ?? this.checkpoint;
       this.buttons(left === undefined ? 'done' : 'paused');
       this.status(left === undefined ? 'The training ended with an error.' : `The training was ended by an error. It can be resumed from step ${left.stepsDone}.`);
       trouble(explain(error));
+    } finally {
+      this.phase = undefined;
     }
+  }
+
+  /** Keeps the trained model for the next visit and takes it into use, unless it is no better than what it came from. @returns what became of it */
+  private async keep({ checksum, useless }: TrainingOutcome): Promise<string> {
+    if (useless !== undefined) return `The model is neither used nor kept: ${useless}.`;
+    const kept = await storing(() => this.engine.keepModel(checksum, TRAINED_MODEL));
+    if (kept) {
+      this.offerKept(undefined);
+      tellTabs('model');
+    }
+    this.onTrained(await this.engine.summary(checksum));
+    return `Checksum ${checksum.slice(0, 12)}.${kept ? ' The model is kept for your next visit.' : ' This browser does not keep the model for your next visit: download it.'}`;
   }
 
   private offerKept(file: File | undefined): void {
@@ -203,17 +249,18 @@ export class TrainingView {
   }
 
   /** The nearest of the trained pictures for a sketch of each class, by the model before and after. */
-  private async compare(after: ModelSummary): Promise<void> {
-    const before = this.started;
-    if (before === undefined) return;
-    const classes = this.complete;
+  private async compare({ checksum, unreadable }: TrainingOutcome): Promise<void> {
+    if (this.started === undefined) return;
+    const readable = (className: string, domain: UnreadablePicture['domain'], pictures: readonly Blob[]): Blob[] =>
+      pictures.filter((_, index) => !unreadable.some((each) => each.className === className && each.domain === domain && each.index === index));
+    const classes = this.started.classes.map(({ name, sketches, photos }) => ({ name, sketches: readable(name, 'sketch', sketches), photos: readable(name, 'photo', photos) }));
     const photos = classes.flatMap(({ name, photos: pictures }) => pictures.map((picture) => ({ name, picture })));
-    const queries = classes.map(({ name, sketches }) => ({ name, picture: sketches[sketches.length - 1] }));
+    const queries = classes.flatMap(({ name, sketches }) => sketches.slice(-1).map((picture) => ({ name, picture })));
     const found: number[][][] = [];
-    for (const model of [before, after]) {
-      const { embeddings } = await this.engine.embed(model.checksum, photos);
+    for (const model of [this.started.model.checksum, checksum]) {
+      const { embeddings } = await this.engine.embed(model, photos);
       const nearest: number[][] = [];
-      for (const { picture } of queries) nearest.push((await this.engine.search(model.checksum, picture, embeddings, NEAREST)).results.map(({ index }) => index));
+      for (const { picture } of queries) nearest.push((await this.engine.search(model, picture, embeddings, NEAREST)).results.map(({ index }) => index));
       found.push(nearest);
     }
     element('comparison-rows').replaceChildren(
@@ -221,7 +268,7 @@ export class TrainingView {
         const row = document.createElement('tr');
         const head = document.createElement('th');
         head.scope = 'row';
-        head.append(small(picture, name), name);
+        head.append(small(picture, name), nameElement(name));
         row.append(head);
         for (const nearest of found) {
           const cell = document.createElement('td');
@@ -242,8 +289,8 @@ export class TrainingView {
     if (this.checkpoint !== undefined) download(await this.engine.saveModel(this.checkpoint), `sketchgrad-${this.checkpoint.slice(0, 12)}.safetensors`);
   }
 
-  private status(text: string): void {
-    element('train-status').textContent = text;
+  private status(...parts: (string | Node)[]): void {
+    element('train-status').replaceChildren(...parts);
   }
 }
 
