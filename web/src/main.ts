@@ -113,7 +113,8 @@ async function start(): Promise<void> {
 function fail(error: unknown): void {
   status('This page cannot search here.');
   trouble(`Nothing can be computed here: ${explain(error)}`);
-  document.querySelector('main')?.toggleAttribute('inert', true);
+  // Not all of main: screen readers find the way by it.
+  for (const section of document.querySelectorAll('section')) section.inert = true;
 }
 
 // A worker can fail at any time.

@@ -268,7 +268,7 @@ export class TrainingView {
         const row = document.createElement('tr');
         const head = document.createElement('th');
         head.scope = 'row';
-        head.append(small(picture, name), nameElement(name));
+        head.append(small(picture, ''), nameElement(name));
         row.append(head);
         for (const nearest of found) {
           const cell = document.createElement('td');

@@ -1,0 +1,198 @@
+// The answer is that of the latest sketch, model and collection, whatever was under way; what is off the pad does not count; Clear can be undone.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { writeEmoji, writeEmojiFolder } from '../support/emoji-folder.ts';
+import { draw } from '../support/emoji-strokes.ts';
+import { answered, found, openPage, ready, servePage, type Site } from '../support/web-page.ts';
+
+const SLOW = 'slow.png';
+
+let browser: Browser;
+let site: Site;
+let folder: string;
+let own: number;
+test.before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-latest-'));
+  own = await writeEmojiFolder(folder, ['spoon', 'wrench']);
+  for (const [name, className] of [[SLOW, 'spoon'], ['fast.png', 'crescent moon']]) await writeEmoji(className, 'emojione-monotone', path.join(folder, name), 64);
+  site = await servePage();
+  browser = await launchChromium();
+});
+test.after(async () => {
+  await browser.close();
+  await site.close();
+  await rm(folder, { recursive: true });
+});
+
+test('a change of collection or model during a search is answered', async () => {
+  const { page, errors } = await openPage(browser, site.address);
+  await ready(page);
+  await page.setInputFiles('#own-folder', path.join(folder, 'photo'));
+  await page.waitForFunction((count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`), own);
+  const shipped = fileURLToPath(new URL('../../web/public/model.safetensors', import.meta.url));
+  const other = await parseModel(await readFile(shipped), shipped);
+  const [, { values }] = [...other.state].find(([name]) => name.startsWith('embedding')) ?? [...other.state][0];
+  values[0] += 1;
+  const file = path.join(folder, 'other.safetensors');
+  await writeFile(file, await serializeModel({ state: other.state, about: other.about }));
+  await page.setInputFiles('#open-model', file);
+  await page.waitForFunction(() => (document.getElementById('model') as HTMLSelectElement).selectedIndex === 1);
+  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.waitForSelector('#results li');
+
+  // What each pair of collection and model answers when nothing else goes on.
+  const alone = new Map<string, string>();
+  const pairs = [[0, 0], [0, 1], [1, 0], [1, 1]] as const;
+  for (const pair of pairs) {
+    await choose(page, [pair]);
+    alone.set(pair.join(), await shown(page));
+  }
+  assert.is(new Set(alone.values()).size, pairs.length);
+  for (const first of pairs) {
+    for (const last of pairs) {
+      await choose(page, [first, last]);
+      assert.is(await shown(page), alone.get(last.join()), `${first.join()} and at once ${last.join()}`);
+    }
+  }
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test('a picture that takes long to decode does not replace what came after it', async () => {
+  const { page, errors } = await openPage(browser, site.address);
+  await ready(page);
+  const slow = (await readFile(path.join(folder, SLOW))).length;
+  await page.evaluate((size) => {
+    const decode = globalThis.createImageBitmap.bind(globalThis) as (picture: Blob, options: ImageBitmapOptions) => Promise<ImageBitmap>;
+    Object.assign(globalThis, {
+      createImageBitmap: async (picture: Blob, options: ImageBitmapOptions) => {
+        if (picture.size === size) await new Promise((resolve) => Object.assign(globalThis, { goOn: resolve }));
+        return decode(picture, options);
+      },
+    });
+  }, slow);
+  const letSlowGoOn = async (): Promise<void> => {
+    await page.evaluate(async () => {
+      (globalThis as unknown as { goOn(): void }).goOn();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    });
+    await answered(page);
+  };
+  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.waitForSelector('#results li');
+  const expected = await shown(page);
+  await page.click('#clear');
+
+  await page.setInputFiles('#query-file', path.join(folder, SLOW));
+  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.waitForSelector('#results li');
+  await letSlowGoOn();
+  assert.is(await shown(page), expected, 'a later picture');
+
+  await page.setInputFiles('#query-file', path.join(folder, SLOW));
+  await page.click('#clear');
+  await letSlowGoOn();
+  assert.equal(await found(page), [], 'Clear');
+
+  await page.setInputFiles('#query-file', path.join(folder, SLOW));
+  await draw(page, [[{ x: 0.3, y: 0.3 }, { x: 0.6, y: 0.7 }]]);
+  await answered(page);
+  const drawn = await shown(page);
+  await letSlowGoOn();
+  assert.is(await shown(page), drawn, 'a drawing');
+
+  // A file that no browser decodes is told of, and leaves the drawing.
+  assert.not.match((await page.getAttribute('#query-file', 'accept')) ?? '', /svg|tiff|\*/);
+  for (const [type, content] of [['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'], ['image/tiff', 'II*\0']]) {
+    await page.setInputFiles('#query-file', { name: 'a', mimeType: type, buffer: Buffer.from(content) });
+    await page.waitForSelector('#trouble:not([hidden])');
+    assert.match(await page.innerText('#trouble'), /cannot be read/);
+    assert.is(await shown(page), drawn);
+    await page.click('#undo');
+    await answered(page);
+    await page.click('#clear');
+    await draw(page, [[{ x: 0.3, y: 0.3 }, { x: 0.6, y: 0.7 }]]);
+    await answered(page);
+  }
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test('what is drawn off the pad does not count, and Clear can be undone', async () => {
+  const { page, errors } = await openPage(browser, site.address);
+  await ready(page);
+  const inside = [{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.5 }, { x: 0.8, y: 0.9 }];
+  const search = async (off: readonly { x: number; y: number }[]): Promise<string> => {
+    await draw(page, [[...inside, ...off]]);
+    await answered(page);
+    const html = await shown(page);
+    await page.click('#clear');
+    await answered(page);
+    return html;
+  };
+  const expected = await search([]);
+  const edge = await search([{ x: 1, y: 0.9 }]);
+  assert.is.not(edge, expected);
+  // Right of the pad, below it, and back.
+  assert.is(await search([{ x: 1, y: 0.9 }, { x: 1.7, y: 0.9 }, { x: 1.7, y: 1.3 }]), edge);
+  // Lines of which both ends are off: above the pad from one side to the other, touching nothing.
+  const above = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }, { x: 1.5, y: -0.1 }];
+  const upwards = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }];
+  const results: string[] = [];
+  for (const stroke of [above, upwards]) {
+    await draw(page, [inside, stroke]);
+    await answered(page);
+    results.push(await shown(page));
+    await page.click('#clear');
+    await answered(page);
+  }
+  assert.is(results[0], results[1]);
+
+  await draw(page, [inside]);
+  await answered(page);
+  assert.is(await shown(page), expected);
+  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, expected);
+  await answered(page);
+  const picture = await shown(page);
+  await page.click('#clear');
+  await answered(page);
+  assert.ok(await page.isDisabled('#clear'));
+  // The clearing, the picture, the stroke.
+  for (const after of [picture, expected]) {
+    await page.click('#undo');
+    await answered(page);
+    assert.is(await shown(page), after);
+  }
+  await page.click('#undo');
+  await answered(page);
+  assert.equal(await found(page), []);
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test.run();
+
+const shown = (page: Page): Promise<string> => page.locator('#results').innerHTML();
+
+/** Chooses pairs of collection and model, one immediately after the other, and waits for the answer. */
+async function choose(page: Page, pairs: readonly (readonly [number, number])[]): Promise<void> {
+  await page.evaluate((all) => {
+    for (const pair of all) {
+      for (const [place, id] of ['collection', 'model'].entries()) {
+        const select = document.getElementById(id) as HTMLSelectElement;
+        select.selectedIndex = pair[place];
+        select.dispatchEvent(new Event('change'));
+      }
+      if (document.getElementById('results')?.ariaBusy !== 'true') throw new Error('the search is not under way');
+    }
+  }, pairs);
+  await answered(page);
+}
