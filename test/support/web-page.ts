@@ -27,7 +27,7 @@ export async function serve(content: string | Readonly<Record<string, string>>, 
     const file = typeof content === 'string' ? readFile(path.join(content, path.normalize(`/${name}`))) : Promise.resolve(content[name]);
     file.then(
       (bytes) => {
-        response.writeHead(bytes === undefined ? 404 : 200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream' });
+        response.writeHead(bytes === undefined ? 404 : 200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream', 'content-length': Buffer.byteLength(bytes ?? '') });
         response.end(bytes);
       },
       () => response.writeHead(404).end(),
@@ -57,6 +57,8 @@ export async function servePage(answers?: Answering): Promise<Site> {
 /** Opens the page in a profile of its own. `errors` holds what its console tells, and what nobody catches. */
 export async function openPage(browser: Browser, address: string, options: BrowserContextOptions = {}): Promise<{ readonly page: Page; readonly errors: string[] }> {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 900 }, ...options });
+  // Functions that tests evaluate there have passed through esbuild, which keeps their names by this helper.
+  await context.addInitScript({ content: 'globalThis.__name = (value) => value;' });
   const page = await context.newPage();
   page.setDefaultTimeout(90_000);
   const errors: string[] = [];

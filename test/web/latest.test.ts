@@ -117,7 +117,6 @@ test('a picture that takes long to decode does not replace what came after it', 
     assert.is(await shown(page), drawn);
     await page.click('#undo');
     await answered(page);
-    await page.click('#clear');
     await draw(page, [[{ x: 0.3, y: 0.3 }, { x: 0.6, y: 0.7 }]]);
     await answered(page);
   }

@@ -9,7 +9,11 @@ import { Searching } from './searching.ts';
 import { sketchPad } from './sketch.ts';
 import { TrainingView } from './training-view.ts';
 
-const status = (...parts: (string | Node)[]): void => element('status').replaceChildren(...parts);
+let failed = false;
+/** After a failure nothing else is told. */
+const status = (...parts: (string | Node)[]): void => {
+  if (!failed) element('status').replaceChildren(...parts);
+};
 const worker = new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module' });
 /** Calls to a worker that did not start are never answered. */
 const workerFailed = new Promise<never>((_, reject) => {
@@ -112,6 +116,7 @@ async function start(): Promise<void> {
 
 function fail(error: unknown): void {
   status('This page cannot search here.');
+  failed = true;
   trouble(`Nothing can be computed here: ${explain(error)}`);
   // Not all of main: screen readers find the way by it.
   for (const section of document.querySelectorAll('section')) section.inert = true;

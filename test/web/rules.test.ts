@@ -1,0 +1,34 @@
+// Rules of the page that need no browser.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { whyUseless } from '../../web/src/own-training.ts';
+import { visibleBounds } from '../../web/src/strokes.ts';
+
+test('the bounds of strokes are those of what can be seen', () => {
+  const at = (...places: [number, number][]): { x: number; y: number }[] => places.map(([x, y]) => ({ x, y }));
+  const bounds = (left: number, top: number, right: number, bottom: number) => ({ left, top, right, bottom });
+  assert.equal(visibleBounds([at([0.2, 0.3], [0.5, 0.4])]), bounds(0.2, 0.3, 0.5, 0.4));
+  assert.equal(visibleBounds([at([0.5, 0.5])]), bounds(0.5, 0.5, 0.5, 0.5));
+  // A line that leaves at the right edge, halfway down to its end.
+  assert.equal(visibleBounds([at([0.5, 0.5], [1.5, 0.75])]), bounds(0.5, 0.5, 1, 0.625));
+  // Both ends off: one line crosses the pad, the others do not.
+  assert.equal(visibleBounds([at([-0.5, 0.5], [1.5, 0.5])]), bounds(0, 0.5, 1, 0.5));
+  assert.is(visibleBounds([at([-0.5, 0.4], [0.4, -0.9]), at([1.2, 0.2], [1.2, 0.8]), at([3, 3])]), undefined);
+  assert.is(visibleBounds([]), undefined);
+  // As long as a hand draws in hours.
+  const long = Array.from({ length: 300_000 }, (_, index) => ({ x: 0.25 + (index % 3) / 4, y: 0.5 }));
+  assert.equal(visibleBounds([long]), bounds(0.25, 0.5, 0.75, 0.5));
+});
+
+test('a model that did not learn, or diverged, is told apart from one that did', () => {
+  const file = (step: number, ...values: number[]): Parameters<typeof whyUseless>[0] => ({ step, state: new Map([['layer.weight', { shape: [values.length], values: Float32Array.of(...values) }]]) });
+  assert.match(whyUseless(file(0, 1), []) ?? '', 'no step was done');
+  for (const value of [NaN, Infinity]) assert.match(whyUseless(file(4, 1, value), [3, 2, 2, 1]) ?? '', 'layer.weight is not finite');
+  assert.match(whyUseless(file(6, 1), [2, 2, 2, 9, 9, 9]) ?? '', 'the loss grew from 2.000 to 9.000');
+  assert.match(whyUseless(file(6, 1), [2, 2, 2, 9, NaN, 9]) ?? '', 'it diverged');
+  assert.is(whyUseless(file(6, 1), [2, 2, 2, 3, 3, 3]), undefined);
+  assert.is(whyUseless(file(6, 1), [3, 3, 3, 1, 1, 1]), undefined);
+  assert.is(whyUseless(file(1, 1), [3]), undefined);
+});
+
+test.run();
