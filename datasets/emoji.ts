@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
-import { decodeSample } from '../src/platform/node/images.ts';
+import { renderDrawing } from '../src/platform/node/images.ts';
 import { packageFile } from '../src/platform/node/package-files.ts';
 import { loadSharp } from '../src/platform/node/sharp.ts';
 import { cachedPixels } from './pixel-cache.ts';
@@ -99,7 +99,7 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
     path: join(options.cacheFolder ?? cacheFolder(), `emoji-${size}-${await cacheKey(drawings)}`),
     names: drawings.map(({ sample }) => sample.name),
     bytesPerImage,
-    render: (index) => decodeSample(Buffer.from(svgOf(drawings[index], size)), size, drawings[index].sample.name),
+    render: (index) => renderDrawing(Buffer.from(svgOf(drawings[index], size)), size, drawings[index].sample.name),
     onProgress,
   });
 
@@ -109,7 +109,7 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
       const index = positions.get(sample.name);
       if (index === undefined) throw new DatasetError(`emoji: there is no image ${sample.name}`);
       // A few images at another size, for a page, are not worth a cache of their own.
-      if (requested !== size) return decodeSample(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
+      if (requested !== size) return renderDrawing(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
       return pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
     },
     // What is drawn is in the package, and its pixels are at hand.

@@ -1,6 +1,6 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
+import { thumbnail } from '../platform/node/images.ts';
 import { isHidden } from '../platform/node/hidden-files.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
 
@@ -50,10 +50,7 @@ export class PictureFolder {
     const file = this.files[row];
     const place = file === undefined ? undefined : await placeWithin(this.root, file);
     if (file === undefined || place === undefined || isHidden(place)) return undefined;
-    // By its bytes: opened by its name, an SVG could have other files drawn into it.
-    const bytes = await readFile(file).catch(() => undefined);
-    if (bytes === undefined) return undefined;
-    return sharp(bytes).autoOrient().resize(THUMBNAIL, THUMBNAIL, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 85 }).toBuffer().catch(() => undefined);
+    return thumbnail(file, THUMBNAIL).catch(() => undefined);
   }
 }
 

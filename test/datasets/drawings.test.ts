@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DrawingError, indexDrawings, parseDrawing, readDrawing } from '../../datasets/drawings.ts';
-import { decodeSample } from '../../src/platform/node/images.ts';
+import { renderDrawing } from '../../src/platform/node/images.ts';
 import { drawingLine, put } from '../support/archives.ts';
 
 const test = suite('drawings');
@@ -18,7 +18,7 @@ async function drawn(strokes: unknown): Promise<(x: number, y: number) => number
   const line = drawingLine('line', '1', strokes);
   const file = join(folder, 'drawn.ndjson');
   await put(file, line);
-  const pixels = await decodeSample(await readDrawing({ file, line: 1, offset: 0, length: Buffer.byteLength(line) }), SIDE);
+  const pixels = await renderDrawing(await readDrawing({ file, line: 1, offset: 0, length: Buffer.byteLength(line) }), SIDE, file);
   return (x, y) => pixels[3 * (y * SIDE + x)];
 }
 
