@@ -1,12 +1,12 @@
 /** The parts of a split by class folders and files of drawings. */
-import { readdir } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Domain } from '../src/data/dataset.ts';
 import { IMAGE_EXTENSIONS } from '../src/platform/node/images.ts';
+import { describeUnread, listPictures, type SkippedEntry } from '../src/platform/node/picture-files.ts';
 import { classKey } from '../src/data/class-names.ts';
 import { indexDrawings } from './drawings.ts';
 import { holdOutSketches, HOLD_OUT_SEED, HOLD_OUT_SHARE } from './hold-out.ts';
-import { foldersIn, type Archive } from './layouts.ts';
+import { foldersAndSkipped, type Archive } from './layouts.ts';
 import type { Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';
 import type { ResolvedSplit, ResolveOptions } from './resolve.ts';
@@ -71,7 +71,9 @@ class Found {
 
 async function addFolder(found: Found, domain: Domain, folder: string): Promise<void> {
   const spelled = new Map<string, string>();
-  for (const name of await foldersIn(folder)) {
+  const { names, skipped } = await foldersAndSkipped(folder);
+  found.problems.push(...skipped.map(skippedProblem));
+  for (const name of names) {
     const path = join(folder, name);
     const className = found.className(name);
     if (className === undefined) {
@@ -84,11 +86,21 @@ async function addFolder(found: Found, domain: Domain, folder: string): Promise<
       continue;
     }
     spelled.set(className, name);
-    const files = (await readdir(path)).filter((file) => IMAGE_EXTENSIONS.includes(extname(file).toLowerCase())).sort();
+    const listing = await listPictures(path, { deep: false }).catch((cause: Error) => {
+      found.problems.push({ kind: 'unreadable', severity: 'error', file: path, message: `it cannot be read: ${cause.message}` });
+      return undefined;
+    });
+    if (listing === undefined) continue;
+    const files = listing.names;
+    for (const entry of listing.skipped) found.problems.push(skippedProblem(entry));
+    const unread = describeUnread(listing, basename(path));
+    if (unread !== undefined) found.problems.push({ kind: 'skipped', severity: 'warning', file: path, message: unread });
     if (files.length === 0) found.problems.push({ kind: 'empty', severity: 'error', file: path, message: `there is no image in it (${IMAGE_EXTENSIONS.join(', ')})` });
     found.add(className, domain, files.map((file) => ({ domain, className, name: join(path, file) })));
   }
 }
+
+const skippedProblem = ({ path, reason }: SkippedEntry): Problem => ({ kind: 'skipped', severity: 'warning', file: path, message: `it is skipped: ${reason}` });
 
 async function addDrawings(found: Found, file: string, most: number): Promise<void> {
   const { word, drawings, problems } = await indexDrawings(file, most);

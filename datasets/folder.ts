@@ -1,8 +1,9 @@
 /** People's own data: `<root>/{sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}`. */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
 import { decodeSample, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
+import { describeUnread, listFolders, listPictures, type SkippedEntry } from '../src/platform/node/picture-files.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { decodeText } from '../src/formats/text.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
@@ -30,6 +31,8 @@ export interface FolderOptions {
   /** Decoded images stay in memory if all of them together need no more bytes than this. Default 2 GiB. */
   readonly memoryBudget?: number;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Hears of entries of the folders that are skipped, and why. */
+  readonly onNotice?: (notice: string) => void;
 }
 
 export interface FolderDataset extends Dataset {
@@ -52,10 +55,10 @@ const DECODED_AT_A_TIME = 64;
  * @throws ImageError for the first image that cannot be decoded, if `strict`
  */
 export async function loadFolder(options: FolderOptions): Promise<FolderDataset> {
-  const { root, size, unseen = { fraction: 0.2 }, validationFraction = 0.05, seed = 0, strict = false, memoryBudget = 2 ** 31 } = options;
+  const { root, size, unseen = { fraction: 0.2 }, validationFraction = 0.05, seed = 0, strict = false, memoryBudget = 2 ** 31, onNotice = () => undefined } = options;
   requireFraction('the validation fraction', validationFraction);
 
-  const found = await findSamples(root);
+  const found = await findSamples(root, onNotice);
   const classNames = [...new Set(found.map(({ className }) => className))].sort();
   const unseenClasses = await chooseUnseen(root, classNames, unseen, seed);
 
@@ -83,11 +86,11 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
   return { ...dataset, skipped };
 }
 
-async function findSamples(root: string): Promise<Sample[]> {
+async function findSamples(root: string, onNotice: (notice: string) => void): Promise<Sample[]> {
   const layout = `${root} must hold sketch/<class>/ and photo/<class>/ with images in them`;
   const folders: Record<Domain, Map<string, string>> = { sketch: new Map(), photo: new Map() };
   for (const domain of DOMAINS) {
-    for (const name of await subfolders(join(root, domain), layout)) {
+    for (const name of await subfolders(join(root, domain), layout, onNotice)) {
       const other = folders[domain].get(classKey(name));
       if (other !== undefined) throw new DatasetError(`${join(root, domain)}: the folders "${other}" and "${name}" name one class; merge them or rename one`);
       folders[domain].set(classKey(name), name);
@@ -105,25 +108,35 @@ async function findSamples(root: string): Promise<Sample[]> {
   for (const domain of DOMAINS) {
     for (const key of [...folders[domain].keys()].sort()) {
       const folder = join(root, domain, folders[domain].get(key) as string);
-      const files = (await readdir(folder)).filter((file) => IMAGE_EXTENSIONS.includes(extname(file).toLowerCase())).sort();
+      const listing = await listPictures(folder, { deep: false }).catch((cause: Error) => {
+        throw new DatasetError(`${folder} cannot be read: ${cause.message}`, { cause });
+      });
+      const files = listing.names;
+      tellOfSkipped(listing.skipped, onNotice);
+      const unread = describeUnread(listing, folder);
+      if (unread !== undefined) onNotice(unread);
       if (files.length === 0) {
         throw new DatasetError(`${folder} has no image (${IMAGE_EXTENSIONS.join(', ')}); add one, or remove the class from sketch/ and photo/`);
       }
       // The photo folder's spelling names the class.
       const className = folders.photo.get(key) as string;
-      samples.push(...files.map((file) => ({ domain, className, name: join(folder, file) })));
+      for (const file of files) samples.push({ domain, className, name: join(folder, file) });
     }
   }
   return samples;
 }
 
-async function subfolders(folder: string, layout: string): Promise<string[]> {
-  const names = await readdir(folder).catch((cause: Error) => {
+function tellOfSkipped(skipped: readonly SkippedEntry[], onNotice: (notice: string) => void): void {
+  for (const { path, reason } of skipped) onNotice(`skipped: ${path}: ${reason}`);
+}
+
+/** Links are followed: large data sets often live on another disk. */
+async function subfolders(folder: string, layout: string, onNotice: (notice: string) => void): Promise<readonly string[]> {
+  const { names, skipped } = await listFolders(folder).catch((cause: Error) => {
     throw new DatasetError(`${folder} cannot be read (${cause.message}): ${layout}`, { cause });
   });
-  // Links are followed: large data sets often live on another disk.
-  const areFolders = await Promise.all(names.map(async (name) => !name.startsWith('.') && (await stat(join(folder, name))).isDirectory()));
-  return names.filter((_, index) => areFolders[index]).sort();
+  tellOfSkipped(skipped, onNotice);
+  return names;
 }
 
 async function chooseUnseen(root: string, classNames: readonly string[], choice: UnseenChoice, seed: number): Promise<string[]> {

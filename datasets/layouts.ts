@@ -3,10 +3,12 @@
  *
  * An archive is recognised by the names of its folders alone: nothing is opened but folders.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatasetError } from '../src/data/dataset.ts';
 import { classKey } from '../src/data/class-names.ts';
+import { isHidden } from '../src/platform/node/hidden-files.ts';
+import { listFolders } from '../src/platform/node/picture-files.ts';
 import { publishedSplits, type SetName } from './splits.ts';
 
 export type Layout = 'SAKE archive' | 'official archive' | 'Doodle2Search folders' | 'ZSE-SBIR folders' | 'QuickDraw ndjson' | 'plain folders';
@@ -202,14 +204,21 @@ async function firstFolder(roots: readonly string[], names: readonly string[]): 
 
 /** Folders in a folder, links to folders included, since large sets often live on another disk; none where there is no such folder. */
 export async function foldersIn(folder: string): Promise<string[]> {
-  const names = (await namesIn(folder)).filter((name) => !name.startsWith('.'));
-  const areFolders = await Promise.all(names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.isDirectory() === true));
-  return names.filter((_, index) => areFolders[index]).sort();
+  return [...(await foldersAndSkipped(folder)).names];
+}
+
+/** The same, with what was skipped. @throws DatasetError where the folder is there and cannot be read */
+export function foldersAndSkipped(folder: string): ReturnType<typeof listFolders> {
+  return unlessMissing(folder, listFolders(folder), { names: [], skipped: [] });
 }
 
 async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return [];
+  return (await unlessMissing(folder, readdir(folder), [])).filter((name) => !isHidden(name));
+}
+
+async function unlessMissing<Listing>(folder: string, listing: Promise<Listing>, none: Listing): Promise<Listing> {
+  return listing.catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return none;
     throw new DatasetError(`${folder} cannot be read: ${cause.message}`, { cause });
   });
 }

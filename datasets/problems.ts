@@ -7,6 +7,8 @@ export type ProblemKind =
   | 'wrong id' | 'malformed' | 'empty'
   /** A class that is lacking, or there under two spellings. */
   | 'class'
+  /** A file or folder that is no picture that can be read, and is not counted. */
+  | 'skipped'
   /** Another number of images than was published. */
   | 'count';
 

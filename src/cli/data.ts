@@ -54,7 +54,7 @@ export async function openData(request: DataRequest): Promise<Dataset> {
     if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished(request);
     const { loadFolder } = await import('../../datasets/folder.ts');
     const choice = unseen !== undefined ? unseenChoice(unseen) : unseenClasses !== undefined ? { classes: unseenClasses } : undefined;
-    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, seed, validationFraction: validation, onProgress: (done, total) => progress.update(done, total) });
+    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, seed, validationFraction: validation, onNotice: note, onProgress: (done, total) => progress.update(done, total) });
     reportSkipped(dataset.skipped);
     return dataset;
   } finally {

@@ -1,19 +1,32 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSource, Sample } from '../data/dataset.ts';
 import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../platform/node/images.ts';
-import { isHidden } from '../platform/node/hidden-files.ts';
+import { describeUnread, listPictures, type PictureListing } from '../platform/node/picture-files.ts';
 import type { ImageRows } from '../training/model.ts';
 import { OptionError } from './options.ts';
+import { note } from './progress.ts';
 
 /** Image files in a folder and the folders in it, in the order of their paths. @throws OptionError where there is none */
 export async function findImages(folder: string, flag: string): Promise<string[]> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory() !== true) throw new OptionError(`${flag}: ${folder} is no folder`);
-  const names = await readdir(folder, { recursive: true });
-  const images = names.filter((name) => !isHidden(name) && IMAGE_EXTENSIONS.includes(path.extname(name).toLowerCase())).sort();
-  if (images.length === 0) throw new OptionError(`${flag}: ${folder} holds no image (${IMAGE_EXTENSIONS.join(', ')})`);
-  return images.map((name) => path.join(folder, name));
+  const listing = await listPictures(folder).catch((cause: Error) => {
+    throw new OptionError(`${flag}: ${folder} cannot be read: ${cause.message}`, { cause });
+  });
+  tellOfSkipped(listing, folder);
+  if (listing.names.length === 0) throw new OptionError(`${flag}: ${folder} holds no image (${IMAGE_EXTENSIONS.join(', ')})`);
+  return listing.names.map((name) => path.join(folder, name));
+}
+
+/** Entries of a folder that are told one by one. */
+const MOST_TOLD = 5;
+
+function tellOfSkipped(listing: PictureListing, folder: string): void {
+  for (const entry of listing.skipped.slice(0, MOST_TOLD)) note(`skipped: ${entry.path}: ${entry.reason}`);
+  if (listing.skipped.length > MOST_TOLD) note(`skipped: ${listing.skipped.length - MOST_TOLD} more in ${folder}`);
+  const unread = describeUnread(listing, folder);
+  if (unread !== undefined) note(unread);
 }
 
 export interface EmbeddedFiles {

@@ -1,7 +1,8 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { thumbnail } from '../platform/node/images.ts';
 import { isHidden } from '../platform/node/hidden-files.ts';
+import { thumbnail } from '../platform/node/images.ts';
+import { listPictures } from '../platform/node/picture-files.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
 
 /** The longer side of a thumbnail, in pixels. */
@@ -25,15 +26,16 @@ export class PictureFolder {
   /** @param index whose paths begin where the process runs, as `sketchgrad embed` wrote them, or in the folder */
   static async open(folder: string, index: RetrievalIndex): Promise<PictureFolder> {
     const root = await realpath(folder);
+    const listed = new Set((await listPictures(folder)).names);
     const found = await Promise.all(index.paths.map(async (name, row) => {
       for (const file of [path.resolve(name), path.resolve(folder, name)]) {
         const real = await placeWithin(root, file);
         if (real === undefined) continue;
         // By the name that the user knows, and not by where links lead, as long as that begins in the folder.
         const known = path.relative(path.resolve(folder), file);
-        const shown = (known.startsWith('..') ? real : known).split(path.sep).join('/');
-        // Neither under its own name nor where a link leads: what is hidden in a folder is not shown to others.
-        return isHidden(shown) || isHidden(real) ? undefined : { row, file, name: shown };
+        const shown = known.startsWith('..') ? real : known;
+        // What is not listed, because it is hidden or no file, is not shown to others.
+        return listed.has(shown) ? { row, file, name: shown.split(path.sep).join('/') } : undefined;
       }
       return undefined;
     }));
@@ -49,7 +51,7 @@ export class PictureFolder {
   async thumbnail(row: number): Promise<Uint8Array | undefined> {
     const file = this.files[row];
     const place = file === undefined ? undefined : await placeWithin(this.root, file);
-    if (file === undefined || place === undefined || isHidden(place)) return undefined;
+    if (file === undefined || place === undefined || isHidden(place) || !(await stat(file).then((found) => found.isFile(), () => false))) return undefined;
     return thumbnail(file, THUMBNAIL).catch(() => undefined);
   }
 }

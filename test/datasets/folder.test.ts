@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { suite } from 'uvu';
@@ -98,6 +98,19 @@ test('an image that cannot be decoded is skipped and named, or stops a strict lo
   const error = await failure(load({ strict: true }));
   assert.instance(error, ImageError);
   assert.ok(error.message.includes(bad));
+});
+
+test('entries that are no pictures are skipped and told', async () => {
+  await symlink('/nowhere', join(root, 'photo', 'old'));
+  await symlink('/nowhere', join(root, 'photo', 'cup', 'gone.svg'));
+  await draw('photo/@eaDir/thumbnail.svg');
+  await draw('photo/cup/._0.svg');
+  await writeFile(join(root, 'photo', 'cup', 'phone.HEIC'), '');
+  const notices: string[] = [];
+  const { gallery } = await load({ unseen: { classes: ['cup'] }, onNotice: (notice) => void notices.push(notice) });
+  assert.is(gallery.length, 3);
+  assert.is(notices.length, 3);
+  assert.match(notices.join(), /skipped: .*photo.old: the link leads nowhere.*gone\.svg: the link leads nowhere.*1 \.heic passed over/s);
 });
 
 test('a class whose images are all damaged is an error, even where one is skipped', async () => {

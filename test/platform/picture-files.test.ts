@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { PictureFolder } from '../../src/cli/picture-folder.ts';
+import { describeUnread, listFolders, listPictures } from '../../src/platform/node/picture-files.ts';
+
+let root = '';
+test.before.each(async () => void (root = await mkdtemp(path.join(tmpdir(), 'sketchgrad-files-'))));
+test.after.each(() => rm(root, { recursive: true, force: true }));
+
+const put = async (...names: readonly string[]): Promise<void> => {
+  for (const name of names) {
+    await mkdir(path.dirname(path.join(root, name)), { recursive: true });
+    await writeFile(path.join(root, name), '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>');
+  }
+};
+const link = (target: string, name: string): Promise<void> => symlink(target, path.join(root, name));
+
+test('each folder is listed once, by its own name, whatever links lead to it', async () => {
+  await put('a.png', 'sub/b.JPG', 'sub/deeper/c.svg');
+  await link('.', 'again');
+  await link('..', 'sub/up');
+  await link('sub/deeper', 'a-link');
+  await link('sub/b.JPG', 'same.jpg');
+  assert.equal(await listPictures(root), { names: ['a.png', 'same.jpg', 'sub/b.JPG', 'sub/deeper/c.svg'], skipped: [], unread: new Map() });
+  assert.equal((await listPictures(root, { deep: false })).names, ['a.png', 'same.jpg']);
+  assert.equal((await listFolders(root)).names, ['a-link', 'again', 'sub']);
+  // The same through a link to the root, and from another folder through a link to it.
+  const other = await mkdtemp(path.join(tmpdir(), 'sketchgrad-files-'));
+  await symlink(root, path.join(other, 'pictures'));
+  assert.equal((await listPictures(path.join(other, 'pictures'))).names, ['a.png', 'same.jpg', 'sub/b.JPG', 'sub/deeper/c.svg']);
+  assert.equal((await listPictures(other)).names, ['pictures/a.png', 'pictures/same.jpg', 'pictures/sub/b.JPG', 'pictures/sub/deeper/c.svg']);
+  await rm(other, { recursive: true });
+});
+
+test('hidden files and folders of systems are passed over, by their names and by links', async () => {
+  await put('a.png', '.b.png', '._a.png', '.Trash-1000/files/c.png', '@eaDir/d.png', 'sub/@eaDir/e.png', '$RECYCLE.BIN/f.png', '__MACOSX/g.png', 'lost+found/h.png');
+  await link('.Trash-1000/files', 'found');
+  await link('.b.png', 'plain.png');
+  assert.equal(await listPictures(root), { names: ['a.png'], skipped: [], unread: new Map() });
+  assert.equal((await listFolders(root)).names, ['sub']);
+});
+
+test('what is no file and what leads nowhere is skipped and told', async () => {
+  await put('a.png', 'notes.txt', 'raw/b.HEIC', 'raw/c.heic', 'raw/d.bmp');
+  execFileSync('mkfifo', [path.join(root, 'pipe.png'), path.join(root, 'pipe')]);
+  await link('/nowhere', 'old');
+  await link('itself.png', 'itself.png');
+  const listing = await listPictures(root);
+  assert.equal(listing.names, ['a.png']);
+  assert.equal(listing.skipped.map(({ path: file, reason }) => [path.relative(root, file), reason]), [
+    ['itself.png', 'the link leads to itself'],
+    ['old', 'the link leads nowhere'],
+    ['pipe.png', 'it is no file'],
+  ]);
+  assert.equal([...listing.unread].sort(), [['.bmp', 1], ['.heic', 2]]);
+  assert.match(describeUnread(listing, 'photos') ?? '', /^photos: (2 .heic, 1 .bmp|1 .bmp, 2 .heic) passed over: these formats are not read; convert/);
+});
+
+test('a folder that cannot be read is skipped and told, a name that is not UTF-8 too', async () => {
+  await put('a.png', 'closed/b.png');
+  await chmod(path.join(root, 'closed'), 0);
+  execFileSync('bash', ['-c', 'mkdir "$(printf \'caf\\351\')" && touch "$(printf \'caf\\351/b.png\')"'], { cwd: root });
+  const { names, skipped } = await listPictures(root);
+  await chmod(path.join(root, 'closed'), 0o700);
+  // The superuser reads every folder.
+  assert.equal(names, process.getuid?.() === 0 ? ['a.png', 'closed/b.png'] : ['a.png']);
+  const reasons = skipped.map(({ reason }) => reason.replace(/:.*/, '')).sort();
+  assert.equal(reasons, process.getuid?.() === 0 ? ['its name is not UTF-8; rename it'] : ['it cannot be read', 'its name is not UTF-8; rename it']);
+});
+
+test('deep folders are listed as far as the system has paths, and told from there on', async () => {
+  const name = 'd'.repeat(200);
+  execFileSync('bash', ['-c', `for i in $(seq 25); do mkdir ${name} && cd -P ${name} && cp /dev/null p.png; done`], { cwd: root });
+  const { names, skipped } = await listPictures(root);
+  assert.ok(names.length >= 15, String(names.length));
+  assert.is(skipped.length, 1);
+  assert.match(skipped[0].reason, /cannot be read: ENAMETOOLONG/);
+  execFileSync('rm', ['-rf', name], { cwd: root });
+});
+
+test('serve shows what is listed and nothing else', async () => {
+  await put('a.svg', 'sub/b.svg', '.Trash/c.svg', 'notes.txt');
+  await link('.', 'loop');
+  await link('.Trash/c.svg', 'd.svg');
+  execFileSync('mkfifo', [path.join(root, 'pipe.png')]);
+  const paths = ['a.svg', path.join(root, 'sub/b.svg'), '.Trash/c.svg', 'notes.txt', 'loop/a.svg', 'd.svg', 'pipe.png', 'gone.png'];
+  const { index, leftOut } = await PictureFolder.open(root, { paths, embeddings: Float32Array.from(paths, (_, row) => row), dimension: 1, modelChecksum: '' });
+  assert.equal([index.paths, [...index.embeddings]], [['a.svg', 'sub/b.svg'], [0, 1]]);
+  assert.equal(leftOut, paths.slice(2));
+});
+
+test.run();
