@@ -90,7 +90,7 @@ export function deviceEvents(calls: readonly Pick<PlannedCall, 'kernel' | 'label
     const own = spans.slice(next, next + call.dispatches.length);
     next += own.length;
     const start = own[0].start;
-    const end = Math.max(...own.map((part) => part.start + part.duration));
+    const end = own.reduce((latest, part) => Math.max(latest, part.start + part.duration), -Infinity);
     // Without the gaps between passes, which a step like all others does not have.
     const busy = own.reduce((sum, { duration }) => sum + duration, 0);
     const seconds = busy / 1e6;

@@ -72,7 +72,7 @@ class Found {
 async function addFolder(found: Found, domain: Domain, folder: string): Promise<void> {
   const spelled = new Map<string, string>();
   const { names, skipped } = await foldersAndSkipped(folder);
-  found.problems.push(...skipped.map(skippedProblem));
+  for (const entry of skipped) found.problems.push(skippedProblem(entry));
   for (const name of names) {
     const path = join(folder, name);
     const className = found.className(name);
@@ -109,7 +109,7 @@ async function addDrawings(found: Found, file: string, most: number): Promise<vo
     found.leftOut.push(file);
     return;
   }
-  found.problems.push(...problems);
+  for (const problem of problems) found.problems.push(problem);
   if (className === undefined) return;
   const before = found.of(className, 'sketch')[0]?.drawing?.file;
   if (before !== undefined) {

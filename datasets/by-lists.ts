@@ -31,7 +31,7 @@ export async function resolveByLists(archive: Archive, split: Split, { validatio
   const folder = join(archive.root, split.lists as string);
   const problems: Problem[] = [];
   const collect = (list: List): List => {
-    problems.push(...list.problems);
+    for (const problem of list.problems) problems.push(problem);
     return list;
   };
   const open = (domain: Domain, part: string): Promise<List> => readList(join(folder, `${names[domain]}_filelist_${part}.txt`));

@@ -70,7 +70,9 @@ export async function checkArchive(archive: Archive, splits: readonly Split[], {
       return;
     }
     bytes += result.bytes;
-    byDigest.set(result.digest, [...(byDigest.get(result.digest) ?? []), picture.name]);
+    const copies = byDigest.get(result.digest);
+    if (copies === undefined) byDigest.set(result.digest, [picture.name]);
+    else copies.push(picture.name);
   });
   const copies = [...byDigest.values()].filter((names) => names.length > 1);
   const problems = [

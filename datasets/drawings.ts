@@ -53,9 +53,10 @@ export async function indexDrawings(file: string, most: number): Promise<{ word:
   if (await isUtf16(file)) return { word, drawings, problems: [{ kind: 'malformed', severity: 'error', file, message: 'it is written in UTF-16; save it as UTF-8' }] };
   for await (const { text, ...place } of linesOf(file)) {
     if (drawings.length === most) break;
-    if (text.trim() === '') continue;
+    if (text?.trim() === '') continue;
     const { line } = place;
     try {
+      if (text === undefined) throw new DrawingError(`the line has ${place.length} bytes, and a drawing at most ${LONGEST_LINE}: is this one drawing a line?`);
       const drawing = parseDrawing(text);
       word ??= drawing.word;
       const before = lineOf.get(drawing.key);
@@ -123,7 +124,7 @@ function strokeFrom(stroke: unknown, index: number): Stroke {
 function svgOf(strokes: readonly Stroke[]): string {
   const xs = strokes.flatMap(([x]) => x);
   const ys = strokes.flatMap(([, y]) => y);
-  const middle = (values: readonly number[]): number => (Math.min(...values) + Math.max(...values)) / 2;
+  const middle = (values: readonly number[]): number => (values.reduce((least, value) => Math.min(least, value)) + values.reduce((most, value) => Math.max(most, value))) / 2;
   const frame = 255 + PEN;
   // A stroke of one point is a dot: it needs a second one in the same place to be drawn.
   const path = strokes.map(([x, y]) => `M${x.map((value, index) => `${value} ${y[index]}`).join('L')}${x.length === 1 ? `L${x[0]} ${y[0]}` : ''}`).join('');
@@ -142,21 +143,34 @@ async function isUtf16(file: string): Promise<boolean> {
   }
 }
 
-/** The lines of a file with their places in it, read piece by piece. */
-async function* linesOf(file: string): AsyncGenerator<DrawingPlace & { readonly text: string }, void, undefined> {
-  let rest: Buffer = Buffer.alloc(0);
+/** Bytes of a line. The longest of Quick, Draw!'s simplified drawings has some 20,000. */
+const LONGEST_LINE = 2 ** 24;
+
+/**
+ * The lines of a file with their places in it, read piece by piece. A line that is too long has no text.
+ * Each byte is looked at once, and no more than a line is kept, also where there is no line end.
+ */
+async function* linesOf(file: string): AsyncGenerator<DrawingPlace & { readonly text: string | undefined }, void, undefined> {
+  let parts: Buffer[] = [];
+  let length = 0;
   let offset = 0;
   let line = 1;
+  const collect = (part: Buffer): void => {
+    length += part.length;
+    if (length <= LONGEST_LINE) parts.push(part);
+    else parts = [];
+  };
+  const take = () => ({ file, line, offset, length, text: length <= LONGEST_LINE ? Buffer.concat(parts).toString('utf8') : undefined });
   for await (const piece of createReadStream(file) as AsyncIterable<Buffer>) {
-    rest = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
     let start = 0;
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, start)) {
-      yield { file, line, offset: offset + start, length: end - start, text: rest.toString('utf8', start, end) };
+    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, start)) {
+      collect(piece.subarray(start, end));
+      yield take();
+      offset += length + 1;
       line++;
-      start = end + 1;
+      [parts, length, start] = [[], 0, end + 1];
     }
-    rest = rest.subarray(start);
-    offset += start;
+    collect(piece.subarray(start));
   }
-  if (rest.length > 0) yield { file, line, offset, length: rest.length, text: rest.toString('utf8') };
+  if (length > 0) yield take();
 }

@@ -43,7 +43,7 @@ export const softmax: Kernel<SoftmaxProblem> = {
     const scaling = temperature === 1 ? 0 : 2 * EPSILON;
     for (let row = 0; row < rows; row++) {
       const z = Array.from(logits.subarray(row * classes, (row + 1) * classes), (logit) => logit / temperature);
-      const highest = Math.max(...z);
+      const highest = z.reduce((most, value) => Math.max(most, value), -Infinity);
       const shifted = z.map((value) => value - highest);
       const shiftedError = z.map((value, c) => scaling * (Math.abs(value) + Math.abs(highest)) + EPSILON * Math.abs(shifted[c]));
       // WGSL's exp may err by 3 + 2 |x| units in the last place (2 EPSILON each), besides what the error of x does.

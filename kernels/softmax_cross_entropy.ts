@@ -81,7 +81,7 @@ function reference({ rows, classes, targets, temperature = 1 }: SoftmaxCrossEntr
     const target = Array.from({ length: classes }, (_, c) =>
       targets === 'soft' ? inputs.targets[row * classes + c] : Number(inputs.targets[row] === c),
     );
-    const highest = Math.max(...z);
+    const highest = z.reduce((most, value) => Math.max(most, value), -Infinity);
     // The reciprocal of the temperature and the product with it are rounded (both are exact where it is 1): this moves z.
     const scaling = temperature === 1 ? 0 : 2 * EPSILON;
     const shifted = z.map((value) => value - highest);

@@ -61,7 +61,7 @@ const FONT = 'Inter, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif'
  */
 export async function renderContactSheet(rows: readonly ContactSheetRow[]): Promise<Uint8Array> {
   if (rows.length === 0) throw new ContactSheetError('a contact sheet needs a query at least');
-  const columns = Math.max(...rows.map(({ results }) => results.length));
+  const columns = rows.reduce((most, { results }) => Math.max(most, results.length), 0);
   const rowHeight = CELL + CAPTION_HEIGHT + ROW_GAP;
   const width = 2 * MARGIN + CELL + QUERY_GAP + Math.max(0, columns * (CELL + GAP) - GAP);
   const height = 2 * MARGIN + rows.length * rowHeight - ROW_GAP;

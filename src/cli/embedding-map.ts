@@ -80,7 +80,7 @@ const COLOURS = 6;
 
 /** The drawing, as SVG that takes its colours from the page. */
 export function drawMap({ points }: EmbeddingMap): string {
-  const extent = (values: readonly number[]): [number, number] => [Math.min(...values), Math.max(...values)];
+  const extent = (values: readonly number[]): [number, number] => values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
   const [left, right] = extent(points.map(({ x }) => x));
   const [top, bottom] = extent(points.map(({ y }) => y));
   // One scale for both axes: only distances mean something.

@@ -114,7 +114,7 @@ export function metricsText(metrics: RetrievalMetrics, classNames: readonly stri
     ...cutoffs.map((k) => atCutoff(mean, 'precision', k).toFixed(4)),
   ];
   const rows = [line('all queries', metrics.queries, metrics), line('mean of classes', metrics.queries, metrics.classMean)];
-  if (classNames.length > 0) rows.push(...metrics.perClass.map((one) => line(classNames[one.label], one.queries, one)));
+  if (classNames.length > 0) for (const one of metrics.perClass) rows.push(line(classNames[one.label], one.queries, one));
   const skipped = metrics.skippedQueries === 0 ? 'none was skipped' : `${metrics.skippedQueries} were skipped, as no photo is of their class`;
   return `${textTable(head, rows)}\n${metrics.queries} queries against ${metrics.gallerySize} photos; ${skipped}. Protocol: ${metrics.protocol}.`;
 }

@@ -115,7 +115,7 @@ function section(title: string, note: string, content: string): string {
 /** mAP@all of each evaluation as a bar, and how many times the earlier ones the result is. */
 function outcome(evaluations: readonly ReportEvaluation[], task: string): string {
   if (evaluations.length === 0) return '';
-  const best = Math.max(...evaluations.map(({ metrics }) => metrics.mapAll));
+  const best = evaluations.reduce((most, { metrics }) => Math.max(most, metrics.mapAll), -Infinity);
   const result = evaluations[evaluations.length - 1];
   const rows = evaluations.map((evaluation) => {
     const { name, metrics: { mapAll } } = evaluation;

@@ -16,7 +16,11 @@ export const PICTURE_SIZE = 96;
 export async function retrievalSheet({ queries, gallery, classNames }: RetrievalTask, embedded: Evaluation, images: ImageSource): Promise<ContactSheetRow[]> {
   const dimension = embedded.gallery.length / gallery.length;
   const places = new Map<string, number[]>();
-  queries.forEach(({ className }, index) => places.set(className, [...(places.get(className) ?? []), index]));
+  queries.forEach(({ className }, index) => {
+    const ofClass = places.get(className);
+    if (ofClass === undefined) places.set(className, [index]);
+    else ofClass.push(index);
+  });
   const searched = classNames.filter((className) => places.has(className));
   const count = Math.min(ROWS, searched.length);
   const rows = Array.from({ length: count }, (_, row) => {

@@ -64,20 +64,23 @@ export function inOrder(
   const transforms = identityTransforms(batchSize, { sourceSize, outputSize });
   return readAhead(0, Math.ceil(samples.length / batchSize), ahead, async (step) => {
     const own = samples.slice(step * batchSize, (step + 1) * batchSize);
-    const filled = Array.from({ length: batchSize }, (_, index) => own[Math.min(index, own.length - 1)]);
+    const read = await readImages(own, images, sourceSize, batchSize);
+    const last = read.slice((own.length - 1) * 3 * sourceSize ** 2, own.length * 3 * sourceSize ** 2);
+    for (let index = own.length; index < batchSize; index++) read.set(last, index * last.length);
     return {
       step,
       count: own.length,
-      images: await readImages(filled, images, sourceSize),
+      images: read,
       transforms,
-      domains: Uint32Array.from(filled, ({ domain }) => DOMAIN_INDEX[domain]),
+      domains: Uint32Array.from({ length: batchSize }, (_, index) => DOMAIN_INDEX[own[Math.min(index, own.length - 1)].domain]),
     };
   });
 }
 
-async function readImages(samples: readonly Sample[], source: ImageSource, size: number): Promise<Uint8Array> {
+/** @param count places in the batch, of which the first are filled */
+async function readImages(samples: readonly Sample[], source: ImageSource, size: number, count = samples.length): Promise<Uint8Array> {
   const bytes = size * size * 3;
-  const images = new Uint8Array(samples.length * bytes);
+  const images = new Uint8Array(count * bytes);
   await Promise.all(samples.map(async (sample, index) => images.set(await source.read(sample, size), index * bytes)));
   return images;
 }

@@ -151,7 +151,7 @@ function filterTaps(extent: number, source: number, destination: number): Taps {
     first[index] = clamped(from);
     const own = new Array<number>(clamped(to) - clamped(from) + 1).fill(0);
     for (let pixel = from; pixel <= to; pixel++) own[clamped(pixel) - clamped(from)] += lanczos((pixel - centre) / Math.max(1, scale));
-    weights.push(...wholeWeights(own));
+    for (const weight of wholeWeights(own)) weights.push(weight);
     begin[index + 1] = weights.length;
   }
   return { source, first, begin, weights: Int32Array.from(weights) };
@@ -161,7 +161,7 @@ function filterTaps(extent: number, source: number, destination: number): Taps {
 function wholeWeights(weights: readonly number[]): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const whole = weights.map((weight) => Math.round((weight / sum) * 2 ** WEIGHT_BITS));
-  whole[whole.indexOf(Math.max(...whole))] += 2 ** WEIGHT_BITS - whole.reduce((total, weight) => total + weight, 0);
+  whole[whole.indexOf(whole.reduce((most, weight) => Math.max(most, weight)))] += 2 ** WEIGHT_BITS - whole.reduce((total, weight) => total + weight, 0);
   return whole;
 }
 
