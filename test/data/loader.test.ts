@@ -98,7 +98,9 @@ test('leaving the loop stops the reading and waits for what is under way', async
 });
 
 test('a list is read in its order, the last batch filled up with its last sample', async () => {
-  const all = await collect(inOrder(samples, 4, { images: new CountingSource(), sourceSize: SIZE, outputSize: 4 }));
+  const source = new CountingSource();
+  const all = await collect(inOrder(samples, 4, { images: source, sourceSize: SIZE, outputSize: 4 }));
+  assert.is(source.asked, 10, 'each picture is read once');
   assert.equal(all.map(({ count }) => count), [4, 4, 2]);
   assert.equal(all.map(({ images }) => [0, 1, 2, 3].map((item) => images[item * BYTES])), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 9, 9]]);
   assert.equal([...all[2].domains], [0, 1, 1, 1]);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DrawingError, indexDrawings, parseDrawing, readDrawing } from '../../datasets/drawings.ts';
+import { resolveByFolders } from '../../datasets/by-folders.ts';
 import { renderDrawing } from '../../src/platform/node/images.ts';
 import { drawingLine, put } from '../support/archives.ts';
 
@@ -80,6 +81,26 @@ test('a key_id may be a number, and a byte order mark may be first', async () =>
   assert.match((await readDrawing(drawings[0])).toString(), /^<svg /);
   await put(file, Buffer.from(`\uFEFF${line('2')}\n`, 'utf16le'));
   assert.match((await indexDrawings(file, Infinity)).problems[0].message, /written in UTF-16/);
+});
+
+test('a file without line ends is read once, and no line is kept that is too long', async () => {
+  const file = join(folder, 'endless.ndjson');
+  await put(file, Buffer.concat([Buffer.alloc(40_000_000, 0x61), Buffer.from(`\n${drawingLine('bat', '1', [[[0, 1], [0, 1]]])}`)]));
+  const { drawings, problems } = await indexDrawings(file, Infinity);
+  assert.equal(problems.map(({ line, message }) => [line, message]), [[1, 'the line has 40000000 bytes, and a drawing at most 16777216: is this one drawing a line?']]);
+  assert.equal(drawings.map(({ key, line, offset }) => [key, line, offset]), [['1', 2, 40_000_001]]);
+  assert.match((await readDrawing(drawings[0])).toString(), /M0 0L1 1/);
+});
+
+test('a drawing may have any number of points, and a file any number of problems', async () => {
+  const points = Array.from({ length: 200_000 }, (_, index) => index % 256);
+  const file = join(folder, 'bat.ndjson');
+  await put(file, `${drawingLine('bat', '1', [[points, points]])}\n${'x\n'.repeat(150_000)}`);
+  const { drawings } = await indexDrawings(file, 1);
+  assert.match((await readDrawing(drawings[0])).toString(), /viewBox="-2 -2 259 259"/);
+  const archive = { root: folder, layout: 'QuickDraw ndjson', set: 'quickdraw', sketchFolders: [], photoFolders: [], drawingFiles: [file], listFolders: [] } as const;
+  const { problems } = await resolveByFolders(archive, { name: 'own', title: 'own', source: 'own', seen: ['bat'], unseen: [] }, {});
+  assert.is(problems.filter(({ kind }) => kind === 'malformed').length, 150_000);
 });
 
 test('what is wrong in a file is told with its line', async () => {
