@@ -96,6 +96,7 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   await page.fill('#train-steps', '12');
   await page.click('#train-start');
   await page.waitForFunction(() => /^(Done after|The training )/.test(document.getElementById('train-status')?.textContent ?? '') && document.getElementById('train-pause')?.hidden);
+  console.log(`rate 1000: ${await status()} ${await page.innerText('#trouble')}`);
   assert.match(await status(), /neither used nor kept: it diverged|ended (with|by) an error/);
   assert.is(await page.$eval('#model', (select: HTMLSelectElement) => select.selectedIndex), 0);
   assert.equal(await keptModel(page), kept);

@@ -22,7 +22,8 @@ type Table = Map<string, Float32Array | undefined>;
 export class Embeddings {
   private readonly tables = new Map<string, Table>();
   private readonly complete = new WeakMap<Collection, Map<string, Embedded>>();
-  private queue: Promise<unknown> = Promise.resolve();
+  /** The last call for each table. */
+  private readonly calls = new Map<string, Promise<unknown>>();
 
   constructor(private readonly engine: Remote<Engine>) {}
 
@@ -40,8 +41,9 @@ export class Embeddings {
     const known = this.completed(collection).get(model.checksum);
     if (known !== undefined) return known;
     // One after the other, so that no picture is embedded twice.
-    const result = this.queue.then(() => (wanted() ? this.embed(collection, model, wanted, onProgress) : undefined));
-    this.queue = result.catch(() => undefined);
+    const key = tableKey(collection, model);
+    const result = (this.calls.get(key) ?? Promise.resolve()).then(() => (wanted() ? this.embed(collection, model, wanted, onProgress) : undefined));
+    this.calls.set(key, result.catch(() => undefined));
     return result;
   }
 
@@ -56,9 +58,8 @@ export class Embeddings {
     if (done !== undefined) return done;
     const { keys, names } = collection;
     const path = `${indexesOf(collection.id)}/${model.checksum.slice(0, 16)}.safetensors`;
-    const tableKey = `${collection.id} ${model.checksum}`;
-    const table: Table = this.tables.get(tableKey) ?? new Map<string, Float32Array>();
-    this.tables.set(tableKey, table);
+    const table: Table = this.tables.get(tableKey(collection, model)) ?? new Map<string, Float32Array>();
+    this.tables.set(tableKey(collection, model), table);
     // An earlier visit may have them, or another tab.
     if (!keys.every((key) => table.has(key))) for (const [key, row] of await this.readTable(path, model)) table.set(key, row);
     const missing = keys.flatMap((key, index) => (table.has(key) ? [] : [index]));
@@ -100,6 +101,8 @@ export class Embeddings {
     );
   }
 }
+
+const tableKey = ({ id }: Collection, { checksum }: ModelSummary): string => `${id} ${checksum}`;
 
 function flat(rows: readonly Float32Array[], dimension: number): Float32Array {
   const values = new Float32Array(rows.length * dimension);
