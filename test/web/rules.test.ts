@@ -26,6 +26,8 @@ test('a model that did not learn, or diverged, is told apart from one that did',
   for (const value of [NaN, Infinity]) assert.match(whyUseless(file(4, 1, value), [3, 2, 2, 1]) ?? '', 'layer.weight is not finite');
   assert.match(whyUseless(file(6, 1), [2, 2, 2, 9, 9, 9]) ?? '', 'the loss grew from 2.000 to 9.000');
   assert.match(whyUseless(file(6, 1), [2, 2, 2, 9, NaN, 9]) ?? '', 'it diverged');
+  // It diverges at once, and comes halfway back.
+  assert.match(whyUseless(file(6, 1), [2, 1e12, 1e12, 1e11, 1e11, 1e11]) ?? '', 'it diverged');
   assert.is(whyUseless(file(6, 1), [2, 2, 2, 3, 3, 3]), undefined);
   assert.is(whyUseless(file(6, 1), [3, 3, 3, 1, 1, 1]), undefined);
   assert.is(whyUseless(file(1, 1), [3]), undefined);

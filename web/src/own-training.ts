@@ -29,9 +29,9 @@ export class OwnClassesError extends Error {
   override readonly name = 'OwnClassesError';
 }
 
-/** Steps over which the first and the last losses are averaged. */
+/** Steps over which the last losses are averaged. */
 const LOSS_WINDOW = 5;
-/** The loss of a batch differs from the next one's by less than this factor, unless the training diverges. */
+/** The loss of a batch differs from another's by less than this factor, unless the training diverges. */
 const DIVERGED = 2;
 
 /**
@@ -97,7 +97,8 @@ export function whyUseless({ step, state }: Pick<ModelFile, 'step' | 'state'>, l
   for (const [name, { values }] of state) if (!values.every(Number.isFinite)) return `it diverged: ${name} is not finite`;
   const count = Math.min(LOSS_WINDOW, losses.length >> 1);
   if (count === 0) return undefined;
-  const mean = (some: readonly number[]): number => some.reduce((sum, loss) => sum + loss, 0) / some.length;
-  const [first, last] = [mean(losses.slice(0, count)), mean(losses.slice(-count))];
+  // The first one alone comes before any change of the weights.
+  const [first] = losses;
+  const last = losses.slice(-count).reduce((sum, loss) => sum + loss, 0) / count;
   return last < DIVERGED * first ? undefined : `it diverged: the loss grew from ${first.toFixed(3)} to ${last.toFixed(3)}`;
 }
