@@ -49,6 +49,12 @@ export class TinyTraining {
     return ['--data', this.at('shapes'), '--unseen', this.at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--learning-rate', '1e-3'];
   }
 
+  /** Trains a model in a few steps, for what uses one. */
+  async train(name: string): Promise<void> {
+    const { code, stderr } = await run('train', ...this.options, '--steps', '4', '--out', this.at(name));
+    if (code !== 0) throw new Error(stderr);
+  }
+
   async logLines(name: string): Promise<Record<string, unknown>[]> {
     const text = await readFile(this.at(name, 'log.jsonl'), 'utf8').catch(() => '');
     return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
