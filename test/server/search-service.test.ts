@@ -39,14 +39,15 @@ test.after(async () => {
 test('many at once get the answers that each gets alone', async () => {
   const alone: (readonly Neighbour[])[] = [];
   for (const picture of pictures) alone.push((await service.search(picture, 5)).neighbours);
-  const together = await Promise.all(pictures.map((picture) => service.search(picture, 5)));
+  // So many that some must wait for the device, however fast they are decoded.
+  const together = await Promise.all([...pictures, ...pictures, ...pictures, ...pictures].map((picture) => service.search(picture, 5)));
   together.forEach(({ neighbours, times }, query) => {
-    assert.equal(neighbours.map(({ row }) => row), alone[query].map(({ row }) => row));
+    assert.equal(neighbours.map(({ row }) => row), alone[query % pictures.length].map(({ row }) => row));
     // The programs of one picture and of a batch may run other variants of a kernel, each within its error bound.
-    neighbours.forEach(({ similarity }, place) => assert.ok(Math.abs(similarity - alone[query][place].similarity) < 1e-5));
+    neighbours.forEach(({ similarity }, place) => assert.ok(Math.abs(similarity - alone[query % pictures.length][place].similarity) < 1e-5));
     for (const time of Object.values(times)) assert.ok(time >= 0 && Number.isFinite(time));
   });
-  assert.ok(new Set(together.map(({ times }) => times.embed)).size <= Math.ceil(pictures.length / 2), 'they were embedded in batches');
+  assert.ok(new Set(together.map(({ times }) => times.embed)).size < together.length, 'some were embedded in one batch');
 });
 
 test('an answer is the ranking of the index by the picture: each finds itself, with its path and folder', async () => {
