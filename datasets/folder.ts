@@ -7,13 +7,15 @@ import { describeUnread, listFolders, listPictures, type SkippedEntry } from '..
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { decodeText } from '../src/formats/text.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
-import { classKey } from '../src/data/class-names.ts';
+import { classKey, sharedClasses } from '../src/data/class-names.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
 
-/** Which classes are unseen: these; the lines of this text file; or this share of all, drawn by the seed. */
+/** Which classes are unseen: these; the lines of this text file; all others than these; or this share of all, drawn by the seed. */
 export type UnseenChoice =
   | { readonly classes: readonly string[] }
   | { readonly listFile: string }
+  /** All but the classes that a model was trained on. */
+  | { readonly allBut: readonly string[] }
   | { readonly fraction: number };
 
 export interface FolderOptions {
@@ -28,6 +30,8 @@ export interface FolderOptions {
   readonly seed?: number;
   /** Whether an image that cannot be decoded stops the loading instead of being skipped. Default false. */
   readonly strict?: boolean;
+  /** False where the data is only measured on, so that every class may be unseen. Default true. */
+  readonly trainable?: boolean;
   /** Decoded images stay in memory if all of them together need no more bytes than this. Default 2 GiB. */
   readonly memoryBudget?: number;
   readonly onProgress?: (done: number, total: number) => void;
@@ -55,12 +59,16 @@ const DECODED_AT_A_TIME = 64;
  * @throws ImageError for the first image that cannot be decoded, if `strict`
  */
 export async function loadFolder(options: FolderOptions): Promise<FolderDataset> {
-  const { root, size, unseen = { fraction: 0.2 }, validationFraction = 0.05, seed = 0, strict = false, memoryBudget = 2 ** 31, onNotice = () => undefined } = options;
+  const { root, size, unseen = { fraction: 0.2 }, validationFraction = 0.05, seed = 0, strict = false, trainable = true, memoryBudget = 2 ** 31, onNotice = () => undefined } = options;
   requireFraction('the validation fraction', validationFraction);
 
-  const found = await findSamples(root, onNotice);
+  const { samples: found, withoutSketch } = await findSamples(root, onNotice, trainable);
+  const known = new Set('allBut' in unseen ? sharedClasses(withoutSketch, unseen.allBut) : []);
+  const distractors = withoutSketch.filter((name) => !known.has(name));
+  if (distractors.length > 0) onNotice(`${distractors.length} classes without a sketch are searched as well: ${distractors.slice(0, 8).join(', ')}${distractors.length > 8 ? ' ...' : ''}`);
   const classNames = [...new Set(found.map(({ className }) => className))].sort();
-  const unseenClasses = await chooseUnseen(root, classNames, unseen, seed);
+  const chosen = await chooseUnseen(root, 'fraction' in unseen ? classNames.filter((name) => !distractors.includes(name)) : classNames, unseen, seed, trainable);
+  const unseenClasses = [...new Set([...chosen, ...distractors])];
 
   const keep = found.length * size * size * 3 <= memoryBudget;
   const { decoded, skipped } = await decodeAll(found, options, keep);
@@ -82,11 +90,12 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
       read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeSample(sample.name, requested),
       identify: async (asked) => (await ContentDigests.open(root)).of(asked.map(({ name }) => name)),
     },
-  });
+  }, { trainable });
   return { ...dataset, skipped };
 }
 
-async function findSamples(root: string, onNotice: (notice: string) => void): Promise<Sample[]> {
+/** @returns also the classes that have photos only, which may be searched where nothing is trained */
+async function findSamples(root: string, onNotice: (notice: string) => void, trainable: boolean): Promise<{ readonly samples: Sample[]; readonly withoutSketch: readonly string[] }> {
   const layout = `${root} must hold sketch/<class>/ and photo/<class>/ with images in them`;
   const folders: Record<Domain, Map<string, string>> = { sketch: new Map(), photo: new Map() };
   for (const domain of DOMAINS) {
@@ -96,9 +105,11 @@ async function findSamples(root: string, onNotice: (notice: string) => void): Pr
       folders[domain].set(classKey(name), name);
     }
   }
+  let withoutSketch: readonly string[] = [];
   for (const [domain, other] of [['sketch', 'photo'], ['photo', 'sketch']] as const) {
     const lone = [...folders[domain].keys()].filter((key) => !folders[other].has(key)).map((key) => folders[domain].get(key) as string);
-    if (lone.length > 0) {
+    if (domain === 'photo' && !trainable) withoutSketch = lone;
+    else if (lone.length > 0) {
       throw new DatasetError(`${join(root, domain)} has the classes ${lone.join(', ')}, which ${join(root, other)} lacks; add them there or remove them here`);
     }
   }
@@ -123,7 +134,7 @@ async function findSamples(root: string, onNotice: (notice: string) => void): Pr
       for (const file of files) samples.push({ domain, className, name: join(folder, file) });
     }
   }
-  return samples;
+  return { samples, withoutSketch };
 }
 
 function tellOfSkipped(skipped: readonly SkippedEntry[], onNotice: (notice: string) => void): void {
@@ -139,9 +150,16 @@ async function subfolders(folder: string, layout: string, onNotice: (notice: str
   return names;
 }
 
-async function chooseUnseen(root: string, classNames: readonly string[], choice: UnseenChoice, seed: number): Promise<string[]> {
+async function chooseUnseen(root: string, classNames: readonly string[], choice: UnseenChoice, seed: number, trainable: boolean): Promise<string[]> {
+  if ('allBut' in choice) {
+    const known = new Set(sharedClasses(classNames, choice.allBut));
+    const others = classNames.filter((name) => !known.has(name));
+    if (others.length === 0) throw new DatasetError(`the model was trained on every class of ${root}; add classes that it does not know`);
+    return others;
+  }
   if ('fraction' in choice) {
-    requireFraction('the fraction of unseen classes', choice.fraction);
+    // Who only measures may measure on all.
+    if (trainable || choice.fraction !== 1) requireFraction('the fraction of unseen classes', choice.fraction);
     const count = Math.round(classNames.length * choice.fraction);
     const drawn = new RandomStream(seed, STREAM.split).shuffle([...classNames]).slice(0, count);
     return drawn.sort();

@@ -14,6 +14,8 @@ export interface PublishedOptions extends PictureOptions, ResolveOptions {
   readonly split?: string;
   /** Unseen classes of a model that is to be measured, which say which split it was trained on. */
   readonly unseenClasses?: readonly string[];
+  /** False where the data is only measured on, so that every class may be unseen. Default true. */
+  readonly trainable?: boolean;
 }
 
 export interface PublishedDataset extends Dataset {
@@ -41,7 +43,7 @@ export async function loadPublished(options: PublishedOptions): Promise<Publishe
   const name = `${split.name} in ${archive.root}`;
   requireUsable(name, problems);
   const images = await openPictures([...train, ...validation, ...queries, ...gallery], options);
-  const dataset = checkDataset({ name, seenClasses, unseenClasses, train, validation, queries, gallery, images });
+  const dataset = checkDataset({ name, seenClasses, unseenClasses, train, validation, queries, gallery, images }, options);
   return { ...dataset, images, layout: archive.layout, split, evidence, warnings: problems };
 }
 

@@ -15,7 +15,7 @@ export const DATA_OPTIONS = {
   split: text({ placeholder: 'name|file', changeable: true, help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}' }),
   drawings: integer({ minimum: 1, help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said" }),
   pixelCache: bytes({ changeable: true, remembered: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
-  unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said' }),
+  unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said. To evaluate, also 1 for all classes, or untrained for those that the model was not trained on' }),
   strict: toggle({ changeable: true, remembered: true, help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do' }),
 } as const;
 
@@ -31,16 +31,20 @@ interface PublishedRequest {
   readonly unseenClasses?: readonly string[];
   readonly imageSize: number;
   readonly validation?: number;
+  readonly trainable?: boolean;
 }
 
 interface DataRequest extends PublishedRequest {
+  /** Classes of a model that is to be measured. Then all classes of the data may be unseen. */
+  readonly trainedClasses?: readonly string[];
   readonly strict: boolean;
   readonly seed: number;
 }
 
 /** Opens the data and tells of images that had to be skipped. @throws DatasetError, ImageError, OptionError */
 export async function openData(request: DataRequest): Promise<Dataset> {
-  const { data, split, unseen, unseenClasses, strict, imageSize, seed, validation } = request;
+  const { data, split, unseen, unseenClasses = [], trainedClasses, strict, imageSize, seed, validation } = request;
+  const trainable = trainedClasses === undefined;
   const progress = new Progress('images');
   try {
     if (data === 'emoji' || data === 'emoji-settings') {
@@ -51,10 +55,10 @@ export async function openData(request: DataRequest): Promise<Dataset> {
       return await loadEmoji({ size: imageSize, measureOn: data === 'emoji' ? 'unseen' : 'settings', onProgress: (done, total) => progress.update(done, total) });
     }
     const { recognise } = await import('../../datasets/layouts.ts');
-    if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished(request);
+    if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished({ ...request, trainable });
     const { loadFolder } = await import('../../datasets/folder.ts');
-    const choice = unseen !== undefined ? unseenChoice(unseen) : unseenClasses !== undefined ? { classes: unseenClasses } : undefined;
-    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, seed, validationFraction: validation, onNotice: note, onProgress: (done, total) => progress.update(done, total) });
+    const choice = unseen === UNTRAINED ? { allBut: untrainedOf(trainedClasses) } : unseen !== undefined ? unseenChoice(unseen) : unseenClasses.length > 0 ? { classes: unseenClasses } : trainedClasses !== undefined ? { allBut: trainedClasses } : undefined;
+    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, trainable, seed, validationFraction: validation, onNotice: note, onProgress: (done, total) => progress.update(done, total) });
     reportSkipped(dataset.skipped);
     return dataset;
   } finally {
@@ -63,10 +67,10 @@ export async function openData(request: DataRequest): Promise<Dataset> {
 }
 
 /** Opens a published set, says what it was recognised as and what is amiss. @throws DatasetError, OptionError */
-export async function openPublished({ data: root, split, drawings, pixelCache, unseen, unseenClasses, imageSize, validation }: PublishedRequest): Promise<Dataset> {
+export async function openPublished({ data: root, split, drawings, pixelCache, unseen, unseenClasses, imageSize, validation, trainable }: PublishedRequest): Promise<Dataset> {
   if (unseen !== undefined) throw new OptionError(`--unseen: ${root} has published splits; name one with --split, or give your own as a JSON file there`);
   const { describeWarnings, loadPublished } = await import('../../datasets/published.ts');
-  const dataset = await loadPublished({ root, split, unseenClasses, size: imageSize, cacheBudget: pixelCache, drawingsPerClass: drawings, validationFraction: validation, onNotice: note });
+  const dataset = await loadPublished({ root, split, trainable, unseenClasses, size: imageSize, cacheBudget: pixelCache, drawingsPerClass: drawings, validationFraction: validation, onNotice: note });
   note(`${dataset.split.title}: ${dataset.layout} in ${root}, by ${dataset.evidence}`);
   for (const warning of describeWarnings(dataset)) note(`warning: ${warning}`);
   return dataset;
@@ -76,6 +80,14 @@ export async function openPublished({ data: root, split, drawings, pixelCache, u
 export function reportSkipped(skipped: readonly Error[]): void {
   for (const { message } of skipped) note(`skipped: ${message}`);
   if (skipped.length > 0) note(`${skipped.length} ${skipped.length === 1 ? 'image was' : 'images were'} skipped; --strict stops at them instead`);
+}
+
+/** The word by which --unseen names all classes that a model was not trained on. */
+const UNTRAINED = 'untrained';
+
+function untrainedOf(trained: readonly string[] | undefined): readonly string[] {
+  if (trained === undefined) throw new OptionError(`--unseen ${UNTRAINED} is for evaluate: there is no model yet`);
+  return trained;
 }
 
 function unseenChoice(typed: string): UnseenChoice {

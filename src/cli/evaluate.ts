@@ -45,7 +45,7 @@ export const evaluateCommand = defineCommand({
     const file = await readModelFile(path, '--model');
     const { imageSize } = readModelDescription(file, path);
     await ensureAdapter(adapter);
-    const dataset = await openData({ ...options, unseenClasses: namesIn(file, 'unseenClasses'), imageSize, validation: 0 });
+    const dataset = await openData({ ...options, unseenClasses: namesIn(file, 'unseenClasses'), trainedClasses: namesIn(file, 'classes') ?? [], imageSize, validation: 0 });
     requireUnseen(dataset.unseenClasses, namesIn(file, 'classes') ?? [], path);
 
     const device = await openCommandDevice(adapter);

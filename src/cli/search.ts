@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { writeFileAtomically } from '../platform/node/files.ts';
-import { decodeImage } from '../platform/node/images.ts';
+import { decodeImage, ImageError } from '../platform/node/images.ts';
 import { encode } from '../retrieval/binary-codes.ts';
 import { rankCodes, rankGallery } from '../retrieval/evaluate.ts';
 import { assertSameModel, openIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
@@ -35,6 +35,8 @@ interface Found {
 
 /** Side of the images on the contact sheet, in pixels. */
 const SHEET_IMAGE = 112;
+/** Grey level in place of a picture that is gone. */
+const GONE = 200;
 
 export const searchCommand = defineCommand({
   name: 'search',
@@ -61,7 +63,7 @@ export const searchCommand = defineCommand({
       });
       printText(json ? `${JSON.stringify(found, null, 1)}\n` : `${found.map(foundText).join('\n\n')}\n`);
       if (sheet !== undefined) {
-        await writeFileAtomically(sheet, await renderContactSheet(await Promise.all(found.map(sheetRow))));
+        await writeFileAtomically(sheet, await renderContactSheet(await Promise.all(found.map((each) => sheetRow(each, indexPath)))));
         note(`contact sheet: ${sheet}`);
       }
       rows.destroy();
@@ -86,12 +88,28 @@ function foundText({ sketch, results }: Found): string {
   return `${sketch}\n${textTable(['rank', byCodes ? 'bits off' : 'cosine', 'picture'], results.map(({ rank, score, distance, path: picture }) => [String(rank).padStart(4), distance === undefined ? score.toFixed(4) : String(distance).padStart(8), picture]), { left: 3 })}`;
 }
 
-/** Nothing is known of a stranger's classes, so no picture is marked as a hit. */
-async function sheetRow({ sketch, results }: Found): Promise<ContactSheetRow> {
-  const image = async (file: string): Promise<{ pixels: Uint8Array; size: number }> => ({ pixels: await decodeImage(file, SHEET_IMAGE), size: SHEET_IMAGE });
-  return {
-    label: path.parse(sketch).name,
-    query: await image(sketch),
-    results: await Promise.all(results.map(async (result) => ({ ...(await image(result.path)), label: path.parse(result.path).name, hit: false, score: result.score }))),
-  };
+/**
+ * Nothing is known of a stranger's classes, so no picture is marked as a hit. A picture that is gone is shown as a grey square.
+ * @param indexPath paths of an index begin where `sketchgrad embed` ran, which often is the folder of the index
+ */
+export async function sheetRow({ sketch, results }: Found, indexPath: string): Promise<ContactSheetRow> {
+  const found = await Promise.all(results.map(async ({ path: file, score }) => ({ ...(await pictureOf(file, indexPath)), label: labelOf(file), hit: false, score })));
+  return { label: path.parse(sketch).name, query: { pixels: await decodeImage(sketch, SHEET_IMAGE), size: SHEET_IMAGE }, results: found };
+}
+
+async function pictureOf(file: string, indexPath: string): Promise<{ pixels: Uint8Array; size: number }> {
+  const besideIndex = path.resolve(path.dirname(indexPath), file);
+  const pixels = await decodeImage(file, SHEET_IMAGE).catch(() => decodeImage(besideIndex, SHEET_IMAGE)).catch((error: unknown) => {
+    if (!(error instanceof ImageError)) throw error;
+    note(`${file} is not on the sheet: neither it nor ${besideIndex} can be decoded`);
+    return new Uint8Array(3 * SHEET_IMAGE ** 2).fill(GONE);
+  });
+  return { pixels, size: SHEET_IMAGE };
+}
+
+/** Files of many folders have one name, such as 1.jpg; the folder often is the class. */
+function labelOf(file: string): string {
+  const { dir, name } = path.parse(file);
+  const folder = path.basename(dir);
+  return folder === '' ? name : `${folder}/${name}`;
 }

@@ -53,17 +53,18 @@ export class DatasetError extends BoundedError {
 /**
  * Returns the data set if training and evaluation can rely on it.
  *
+ * @param options trainable: false where the data is only measured on, so that every class may be unseen
  * @throws DatasetError where a class is both seen and unseen or there under two spellings (class-names.ts), a sample's name occurs twice or its
  *   class is in the wrong split, or a class lacks one of the two domains
  */
-export function checkDataset(dataset: Dataset): Dataset {
+export function checkDataset(dataset: Dataset, { trainable = true } = {}): Dataset {
   const seen = new Set(dataset.seenClasses);
   const unseen = new Set(dataset.unseenClasses);
   const shared = sharedClasses(dataset.unseenClasses, dataset.seenClasses);
   if (shared.length > 0) {
     throw new DatasetError(`${dataset.name}: ${list(shared)} both seen and unseen; take each class out of one of the two`);
   }
-  if (seen.size === 0) {
+  if (trainable && seen.size === 0) {
     throw new DatasetError(`${dataset.name}: no seen class is left to train on; give more classes or fewer unseen ones`);
   }
   requireDistinct(dataset.name, dataset.seenClasses);
@@ -85,7 +86,8 @@ export function checkDataset(dataset: Dataset): Dataset {
     }
   }
   requireBothDomains(dataset.name, dataset.seenClasses, dataset.train);
-  requireBothDomains(dataset.name, dataset.unseenClasses, [...dataset.queries, ...dataset.gallery]);
+  // Where nothing is trained, photos of classes without a sketch make the search harder.
+  if (trainable) requireBothDomains(dataset.name, dataset.unseenClasses, [...dataset.queries, ...dataset.gallery]);
   return dataset;
 }
 

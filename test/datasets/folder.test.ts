@@ -113,6 +113,18 @@ test('entries that are no pictures are skipped and told', async () => {
   assert.match(notices.join(), /skipped: .*photo.old: the link leads nowhere.*gone\.svg: the link leads nowhere.*1 \.heic passed over/s);
 });
 
+test('where the data is only measured on, all classes may be unseen, and photos alone are distractors', async () => {
+  await draw('photo/zebra/0.svg');
+  const notices: string[] = [];
+  const all = await load({ unseen: { fraction: 1 }, trainable: false, onNotice: (notice) => void notices.push(notice) });
+  assert.equal([all.seenClasses, all.unseenClasses.length, all.queries.length, all.gallery.length], [[], 6, 20, 16]);
+  assert.equal(notices, ['1 classes without a sketch are searched as well: zebra']);
+  const others = await load({ unseen: { allBut: ['CUP', 'hot air balloon', 'unicorn'] }, trainable: false });
+  assert.equal([others.seenClasses, others.unseenClasses], [['Hot-air balloon', 'cup'], ['bear', 'swan', 'tree', 'zebra']]);
+  assert.match((await failure(load({ unseen: { allBut: [...CLASSES, 'Zebra'] }, trainable: false }))).message, /was trained on every class of/);
+  assert.match((await failure(load())).message, /photo has the classes zebra, which .*sketch lacks/);
+});
+
 test('a class whose images are all damaged is an error, even where one is skipped', async () => {
   for (let index = 0; index < 3; index++) await writeFile(join(root, 'photo', 'cup', `${index}.svg`), 'no picture');
   const error = await failure(load());
