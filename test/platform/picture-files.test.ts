@@ -64,6 +64,7 @@ test('a folder that cannot be read is skipped and told, a name that is not UTF-8
   await put('a.png', 'closed/b.png');
   await chmod(path.join(root, 'closed'), 0);
   execFileSync('bash', ['-c', 'mkdir "$(printf \'caf\\351\')" && touch "$(printf \'caf\\351/b.png\')"'], { cwd: root });
+  assert.equal((await listFolders(root)).names, ['closed']);
   const { names, skipped } = await listPictures(root);
   await chmod(path.join(root, 'closed'), 0o700);
   // The superuser reads every folder.

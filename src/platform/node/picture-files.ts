@@ -79,8 +79,9 @@ class Walk {
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (isHidden(entry.name)) continue;
       const name = path.join(folder, entry.name);
-      // Some file systems do not say what an entry is.
-      if (entry.isDirectory()) this.folders.push(name);
+      // Some file systems do not say what an entry is. A name that is not UTF-8 cannot be opened as it is shown.
+      if (entry.name.includes('\uFFFD')) await this.follow(name).catch((error: unknown) => this.skip(name, error));
+      else if (entry.isDirectory()) this.folders.push(name);
       else if (entry.isFile()) this.take(name, true);
       else await this.follow(name).catch((error: unknown) => this.skip(name, error));
     }
