@@ -10,7 +10,7 @@ export const DATA_OPTIONS = {
     placeholder: 'emoji|folder',
     default: 'emoji',
     changeable: true,
-    help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}. emoji-settings leaves the unseen emoji out, for the choice of settings',
+    help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,webp,svg,gif,avif,tiff}. emoji-settings leaves the unseen emoji out, for the choice of settings',
   }),
   split: text({ placeholder: 'name|file', changeable: true, help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}' }),
   drawings: integer({ minimum: 1, help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said" }),

@@ -3,7 +3,7 @@
  * set, between a split and the folders on disk, and between a model's classes and those that it is measured on.
  */
 
-/** Spellings found in published copies of the data sets and in their class lists, by key. None is the name of another class. */
+/** Common misspellings, other spellings and plurals of class names of Sketchy, TU-Berlin and QuickDraw, by key. None is the name of another of their classes. */
 const MISSPELLINGS: ReadonlyMap<string, string> = new Map([
   ['aeroplane', 'airplane'],
   ['binocular', 'binoculars'],

@@ -1,7 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import * as archives from '../support/archives.ts';
+import { writeShapes } from '../support/shapes-folder.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 
 let tiny: TinyTraining;
@@ -57,6 +59,37 @@ test('evaluate: a file that is no retrieval model, and weights that are not thos
   await writeFile(at('changed.safetensors'), await serializeModel({ state: changed, about }));
   const { stderr } = await run('evaluate', '--model', at('changed.safetensors'), '--data', at('shapes'));
   assert.match(stderr, /changed.safetensors: .*embedding.weight: the file has \[1\], the network \[16, 512\].*missing in the file:\s+bn1.weight.*unknown to the network:\s+unexpected/s);
+});
+
+/** Classes and queries that `evaluate --json` measured. */
+async function measured(...words: string[]): Promise<{ readonly classes: readonly string[]; readonly queries: number }> {
+  const { code, stdout, stderr } = await run('evaluate', ...words, '--json', '--per-class');
+  assert.is(code, 0, stderr);
+  const { queries, perClass } = JSON.parse(stdout) as { queries: number; perClass: { class: string }[] };
+  return { classes: perClass.map((one) => one.class), queries };
+}
+
+test('evaluate on another data set: all its classes, or those that the model was not trained on', async () => {
+  const model = at('unbroken', 'model.safetensors');
+  // The same shapes under other names, so that none is a class of the training.
+  await writeShapes(at('figures'));
+  for (const domain of ['sketch', 'photo']) for (const letter of 'abcdef') await rename(at('figures', domain, `shape ${letter}`), at('figures', domain, `Figure_${letter}`));
+  const figures = Array.from('abcdef', (letter) => `Figure_${letter}`);
+  assert.equal(await measured('--model', model, '--data', at('figures'), '--unseen', '1'), { classes: figures, queries: 18 });
+  assert.equal(await measured('--model', model, '--data', at('shapes'), '--unseen', 'untrained'), { classes: ['shape e', 'shape f'], queries: 6 });
+  assert.match((await run('evaluate', '--model', model, '--data', at('shapes'), '--unseen', '1')).stderr, /was trained on shape a/);
+
+  // A published set's classes may all be unseen, too.
+  await archives.sakeSketchy(at('Sketchy'));
+  await writeFile(at('all.json'), JSON.stringify({ seen: [], unseen: [...archives.SEEN, ...archives.UNSEEN] }));
+  const { classes } = await measured('--model', model, '--data', at('Sketchy'), '--split', at('all.json'));
+  assert.equal([...classes].sort(), [...archives.SEEN, ...archives.UNSEEN].sort());
+});
+
+test('evaluate takes a model without unseen classes, as the page trains them', async () => {
+  const { state, about } = await parseModel(await readFile(at('unbroken', 'model.safetensors')), 'model');
+  await writeFile(at('page.safetensors'), await serializeModel({ state, about: { ...about, unseenClasses: [] } }));
+  assert.equal(await measured('--model', at('page.safetensors'), '--data', at('shapes')), { classes: ['shape e', 'shape f'], queries: 6 });
 });
 
 test.run();

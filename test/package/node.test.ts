@@ -70,6 +70,7 @@ test('every entry is imported without webgpu, sharp or a GPU, as on a server tha
     for (const name of ${JSON.stringify(names)}) await import('sketchgrad' + name.slice(1));
     const { openDevice, decodeImage } = await import('sketchgrad/platform');
     for (const use of [() => openDevice(), () => decodeImage('a.png', 8)]) await use().catch((error) => console.log(error.name + ': ' + error.message));`);
+  await writeFile(bare.at('a.png'), 'a picture');
   const { stdout } = await execute(process.execPath, ['import.js'], { cwd: bare.folder });
   assert.match(stdout, /^AdapterError: .*Run `npm install webgpu`/m);
   assert.match(stdout, /^ImageError: a\.png cannot be decoded: .*Run `npm install sharp`/m);

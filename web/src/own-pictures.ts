@@ -160,7 +160,7 @@ async function filesIn(items: readonly DataTransferItem[]): Promise<File[]> {
     for (;;) {
       const portion = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
       if (portion.length === 0) return files;
-      for (const each of portion) files.push(...(await open(each)));
+      for (const each of portion) for (const file of await open(each)) files.push(file);
     }
   };
   return (await Promise.all(entries.map(open))).flat();

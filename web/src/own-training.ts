@@ -62,7 +62,7 @@ export async function ownDataset(classes: readonly OwnClass[], size: number, onN
     }
     if (!(['sketch', 'photo'] as const).every((domain) => samples.some((sample) => sample.domain === domain))) continue;
     seenClasses.push(className);
-    train.push(...samples);
+    for (const sample of samples) train.push(sample);
   }
   if (seenClasses.length < 2) {
     const named = unreadable.slice(0, 5).map(({ className, name }) => `${name} (${className})`).join(', ');

@@ -1,3 +1,4 @@
+import { classKey } from '../../src/data/class-names.ts';
 import { proxy, type Remote } from 'comlink';
 import { LossCurve } from './loss-curve.ts';
 import type { Engine, ModelSummary, TrainingOutcome } from './engine.ts';
@@ -78,7 +79,7 @@ export class TrainingView {
   }
 
   private class(name: string): Trainable {
-    let found = this.classes.find((each) => each.name === name);
+    let found = this.classes.find((each) => classKey(each.name) === classKey(name));
     if (found === undefined) this.classes.push((found = { name, sketches: [], photos: [] }));
     return found;
   }
@@ -140,7 +141,7 @@ export class TrainingView {
     const input = document.createElement('input');
     Object.assign(input, { type: 'file', accept: PICTURE_TYPES, multiple: true, className: 'file', ariaLabel: label });
     input.addEventListener('change', () => {
-      target.push(...picturesOf(input.files ?? []));
+      for (const picture of picturesOf(input.files ?? [])) target.push(picture);
       this.show();
     });
     holder.append(input);
