@@ -79,7 +79,7 @@ function hasSharedNames({ sketchFolders, photoFolders }: Archive): boolean {
   return sketchFolders.length > 0 && sketchFolders.every((folder) => basename(folder) === SHARED_SKETCHES) && photoFolders.every((folder) => basename(folder) === SHARED_PHOTOS);
 }
 
-/** Of archives of several sets in the same folders, the one of which the largest share of classes has a folder. */
+/** The set to choose where several sets use the same folder names: the one with the largest share of its classes present as folders. */
 async function nearest(archives: readonly Archive[]): Promise<Archive> {
   const shares = await Promise.all(archives.map(async ({ set, sketchFolders }) => {
     const keys = new Set((await Promise.all(sketchFolders.map(foldersIn))).flat().map(classKey));

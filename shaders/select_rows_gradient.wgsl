@@ -1,5 +1,5 @@
 // The gradient of select_rows by its table, gathered: dtable[t] = sum over i with indices[i] == t of drows[i], in the
-// order of i. A row that nobody selected gets 0. An index that is no row of the table is passed over.
+// order of i. A row that is never selected gets 0. An index outside the table is ignored.
 //
 //   clear    heads[t] = NONE
 //   link     the selections of each row as a list: heads[t] is the first of them, next[i] the one after i. One invocation walks the

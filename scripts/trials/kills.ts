@@ -1,5 +1,5 @@
 /**
- * Kills a run again and again, at every rename and at any time, lets it go on, and compares what is left with a run that nobody disturbed:
+ * Kills a run again and again, at every rename and at any time, resumes it, and compares the result with an undisturbed run:
  * the best and the last model byte by byte, no lock, no half-written file, every line of the log whole.
  *
  *   npx tsx scripts/trials/kills.ts [COUNT] [SEED]

@@ -49,7 +49,7 @@ export interface PickleOptions {
 }
 
 /**
- * Steps that a pickle may take, each of which makes one object at most, and elements that its calls copy. A ResNet50's state takes
+ * Bound on the steps of a pickle, where a step makes one object at most, and on the elements that its calls copy. A ResNet50's state takes
  * 11,000, with Adam's moments 25,000.
  */
 const MOST_WORK = 2 ** 18;

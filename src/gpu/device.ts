@@ -166,7 +166,7 @@ export class Device {
     return outcome.value;
   }
 
-  /** Makes GPU calls of which nobody awaits the outcome: their error is thrown by the next check, after `undo`. */
+  /** Makes GPU calls whose outcome is not awaited. Their error is thrown by the next check, after `undo`. */
   noted<Result>(calls: () => Result, undo?: () => void): Result {
     const { result, failure } = this.scoped(calls);
     this.noting = failure.then((error) => {

@@ -90,7 +90,7 @@ export function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
   });
 }
 
-/** Lets go of Dawn as far as nobody uses it: devices that are open keep theirs, and so do requests under way. */
+/** Drops this module's reference to Dawn. Open devices and requests under way keep theirs, so that Dawn goes when the last of them ends. */
 export function releaseGpu(): void {
   current = undefined;
 }
