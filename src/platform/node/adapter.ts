@@ -84,8 +84,8 @@ export function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
     }
     const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
     instance.users++;
-    // It is lost when it is disposed of, at the latest.
-    void device.gpu.lost.then(() => release(instance));
+    // It is lost when it is disposed of, at the latest. Dawn tells of it from within a call of its own, and crashes where the instance goes before that call returns.
+    void device.gpu.lost.then(() => void setTimeout(() => release(instance), 0));
     return device;
   });
 }
@@ -110,9 +110,17 @@ export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<voi
   selectDriver(variables);
   // An instance knows only the drivers of the time when it was first asked for an adapter.
   releaseGpu();
-  const found = await withAdapter((adapter) => adapter !== null && isFrom(adapter.info, variables.VK_DRIVER_FILES));
-  releaseGpu();
-  if (found) return;
+  const isSelected = async (): Promise<boolean> => {
+    const found = await withAdapter((adapter) => adapter !== null && isFrom(adapter.info, variables.VK_DRIVER_FILES));
+    if (!found) releaseGpu();
+    return found;
+  };
+  if (await isSelected()) return;
+  // SwiftShader brings the Vulkan loader, for machines that have none. Where the system has one, two loaders in a process would crash it.
+  if (variables.LD_LIBRARY_PATH !== undefined && isMainThread) {
+    loadVulkanLoader(variables.VK_DRIVER_FILES);
+    if (await isSelected()) return;
+  }
   for (const [name, value] of Object.entries(before)) {
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
@@ -131,10 +139,14 @@ const STAYS_LOADED = 0x1000;
 /** Points the Vulkan loader at a driver. */
 function selectDriver(variables: Readonly<Record<string, string>>): void {
   for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES']) if (variables[name] !== undefined) process.env[name] = variables[name];
-  if (variables.LD_LIBRARY_PATH === undefined) return;
-  // SwiftShader brings the Vulkan loader, for machines that have none. LD_LIBRARY_PATH is read when a process starts, and only then;
-  // but a library that is in memory already is found by its name.
-  const loader = path.join(path.dirname(variables.VK_DRIVER_FILES), 'libvulkan.so.1');
+}
+
+/**
+ * Loads the Vulkan loader that lies beside a driver. LD_LIBRARY_PATH is read when a process starts, and only then; but a library that is in memory already
+ * is found by its name.
+ */
+function loadVulkanLoader(driverFile: string): void {
+  const loader = path.join(path.dirname(driverFile), 'libvulkan.so.1');
   try {
     process.dlopen({ exports: {} }, loader, constants.dlopen.RTLD_NOW | STAYS_LOADED);
   } catch (error) {
