@@ -77,7 +77,7 @@ export function inOrder(
   });
 }
 
-/** @param count places in the batch, of which the first are filled */
+/** @param count places in the batch; the first ones are filled */
 async function readImages(samples: readonly Sample[], source: ImageSource, size: number, count = samples.length): Promise<Uint8Array> {
   const bytes = size * size * 3;
   const images = new Uint8Array(count * bytes);

@@ -281,7 +281,7 @@ const CALLABLE: ReadonlyMap<string, Constructor> = new Map(
 /**
  * Names of what checkpoints hold beside their tensors: the arguments of a training, numpy's scalars and arrays, devices and types,
  * paths, times. Nothing of it is made or looked up. A name is here only if what it stands for in Python cannot do harm, so that
- * nobody takes a file for safe because it was read here.
+ * a file that was read here is not mistaken for a safe one.
  */
 const SKIPPED: readonly RegExp[] = [
   /^argparse\.Namespace$/, /^types\.SimpleNamespace$/, /^easydict\.EasyDict$/, /^yacs\.config\.CfgNode$/,

@@ -20,7 +20,7 @@ export function requireLoopbackHost({ headers: { host = '' } }: IncomingMessage)
   throw new RequestError(421, 'this server answers to localhost only; start it with another --host to be reached by other names');
 }
 
-/** Pages of which sites may use a server: an origin such as https://example.org, or * for all. */
+/** The sites whose pages may use a server: origins such as https://example.org, or * for all. */
 export type AllowedOrigins = readonly string[] | '*';
 
 /**

@@ -10,7 +10,7 @@ export interface SearchLimits extends PictureLimits {
 
 export const DEFAULT_SEARCH_LIMITS = { mostBytes: 8e6, mostPixels: 5e7, mostSide: MOST_SIDE, mostRequests: 64 } as const satisfies SearchLimits;
 
-/** Bodies that are being received, for each search that may be under way: whoever sends slowly keeps nobody from searching. */
+/** Bodies that may be received at once, for each search that may be under way. A slow sender does not keep others from searching. */
 const BODIES_PER_SEARCH = 8;
 /** How long the rest of a refused body is read and dropped, in milliseconds: closed earlier, the connection is reset and the refusal lost. */
 const LINGER = 2000;

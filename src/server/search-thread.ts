@@ -1,4 +1,4 @@
-// A thread of a SearchService: decodes pictures and ranks the gallery, each of which can take seconds.
+// A thread of a SearchService. It decodes pictures and ranks the gallery; either can take seconds.
 import { workerData } from 'node:worker_threads';
 import { decodeImage } from '../platform/node/images.ts';
 import { rankGallery } from '../retrieval/evaluate.ts';

@@ -19,7 +19,7 @@ import { testDevice } from '../support/device.ts';
 
 const FAR = 300_000_000;
 
-/** Ops on a table or embeddings of four rows, by indices of which 4 (2 for domains) is the first that is out of range. */
+/** Ops on a table or on embeddings of four rows. Index 4 is the first out of range (2 for domains). */
 const takers: Readonly<Record<string, { readonly end: number; readonly op: string; readonly build: (x: Tensor, indices: Tensor) => Tensor }>> = {
   selectRows: { end: 4, op: 'selectRows', build: (x, indices) => selectRows(x, indices) },
   'the gradient of selectRows': { end: 4, op: 'selectRows', build: (x, indices) => gradient(sum(relu(selectRows(x, indices))), [x])[0] },

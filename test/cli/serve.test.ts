@@ -198,7 +198,7 @@ test('before there is anything to search, the port answers 503', async () => {
   await new Promise<void>((resolve) => stalled.listen(0, '127.0.0.1', resolve));
   const { port } = stalled.address() as AddressInfo;
   stalled.close();
-  // Reading the model from a pipe that nobody writes takes as long as the test likes.
+  // Reading the model from a pipe without a writer blocks until the test ends the process.
   const pipe = at('model.pipe');
   execFileSync('mkfifo', [pipe]);
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url)), 'serve', at('pictures'), '--model', pipe, '--port', String(port)]);

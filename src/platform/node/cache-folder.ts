@@ -42,7 +42,7 @@ function isWritable(folder: string): boolean {
   }
 }
 
-/** Programs are loaded from the cache, so that nobody else may be able to write there. */
+/** Programs are loaded from the cache, so no other user may be able to write there. */
 function ownTemporaryFolder(): string {
   const user = process.getuid?.();
   const folder = path.join(tmpdir(), user === undefined ? 'sketchgrad' : `sketchgrad-${user}`);

@@ -78,7 +78,7 @@ export class Lock {
   }
 }
 
-/** Makes the file with its content at once, so that nobody reads half of it. @returns false where there is one already */
+/** Makes the file with its content at once, so that half of it is never read. @returns false if the file exists */
 async function create(file: string, content: string): Promise<boolean> {
   const whole = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`);
   try {
