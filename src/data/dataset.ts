@@ -12,6 +12,8 @@ export interface Sample {
   readonly className: string;
   /** Unique in its data set: a path or a key. */
   readonly name: string;
+  /** Where it comes from, in a data set that was put together from several: training can draw from each source by its weight. */
+  readonly source?: string;
 }
 
 export interface ImageSource {

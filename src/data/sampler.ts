@@ -4,6 +4,7 @@
  */
 import { RandomStream, STREAM } from '../random/philox.ts';
 import { DatasetError, DOMAIN_INDEX, type Dataset, type Domain, type Sample } from './dataset.ts';
+import { drawFrom, requireKnownSources, sourcesOf, type Source, type SourceWeights } from './sources.ts';
 
 export interface SampledBatch {
   readonly samples: readonly Sample[];
@@ -28,13 +29,16 @@ export interface Sampler {
  * batch, it is filled up from the pass's beginning. A batch never holds a class twice. It holds an
  * image twice only where a class has fewer than K in a domain.
  *
+ * Where the images of a class and domain come from several sources, each draw takes a source first,
+ * by its weight, and then an image of it (sources.ts).
+ *
  * @param dataset its training samples are drawn from
- * @param batch P (classesPerBatch), K (imagesPerDomain), and the seed of order and draws, u32
- * @throws DatasetError where there are fewer than P classes, or a class lacks a domain
+ * @param batch P (classesPerBatch), K (imagesPerDomain), the seed of order and draws, u32, and the weights of sources
+ * @throws DatasetError where there are fewer than P classes, a class lacks a domain, or the weights of sources leave nothing to draw
  */
 export function balancedSampler(
   dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train'>,
-  { classesPerBatch, imagesPerDomain, seed }: { classesPerBatch: number; imagesPerDomain: number; seed: number },
+  { classesPerBatch, imagesPerDomain, seed, sourceWeights = {} }: { classesPerBatch: number; imagesPerDomain: number; seed: number; sourceWeights?: SourceWeights },
 ): Sampler {
   const { name, seenClasses, train } = dataset;
   requireCount('classes per batch', classesPerBatch);
@@ -49,6 +53,9 @@ export function balancedSampler(
     const empty = images[domain].findIndex((samples) => samples.length === 0);
     if (empty >= 0) throw new DatasetError(`${name}: class ${seenClasses[empty]} has no ${domain} to train on; add one or remove the class`);
   }
+  requireKnownSources(name, train, sourceWeights);
+  const sources = (domain: Domain): (readonly Source[])[] => images[domain].map((samples, label) => sourcesOf(samples, sourceWeights, `${name}: class ${seenClasses[label]}, ${domain}`));
+  const drawnFrom: Record<Domain, (readonly Source[])[]> = { sketch: sources('sketch'), photo: sources('photo') };
 
   const stepsPerPass = Math.ceil(seenClasses.length / classesPerBatch);
   return {
@@ -62,8 +69,7 @@ export function balancedSampler(
       const samples = (['sketch', 'photo'] as const).flatMap((domain) =>
         labels.flatMap((label) => {
           const place = 1 + 2 * label + DOMAIN_INDEX[domain];
-          const drawn = new RandomStream(seed, STREAM.order, [pass, place]).shuffle([...images[domain][label]]);
-          return Array.from({ length: imagesPerDomain }, (_, index) => drawn[index % drawn.length]);
+          return drawFrom(drawnFrom[domain][label], imagesPerDomain, new RandomStream(seed, STREAM.order, [pass, place]));
         }),
       );
       return labelled(samples, labelOf);

@@ -1,9 +1,9 @@
 import type { ImageSource, Sample } from '../data/dataset.ts';
 import { hex } from '../formats/sealed.ts';
 
-/** What identifies a list of samples, wherever their files lie: a digest over domain, class and last part of each name. */
+/** What identifies a list of samples, wherever their files lie: a digest over domain, class, last part of each name, and source where there is one. */
 export function fingerprint(samples: readonly Sample[]): Promise<string> {
-  return digest(samples.map((sample) => `${sample.domain}/${sample.className}/${sample.name.split(/[\\/]/).at(-1)}`));
+  return digest(samples.map(({ domain, className, name, source }) => `${domain}/${className}/${name.split(/[\\/]/).at(-1)}${source === undefined ? '' : `\t${source}`}`));
 }
 
 /** A digest over the contents of all pictures; undefined where their source does not know them. */

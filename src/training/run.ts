@@ -6,6 +6,7 @@ import { classKey } from '../data/class-names.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { batches, type TrainingBatch } from '../data/loader.ts';
 import { balancedSampler } from '../data/sampler.ts';
+import type { SourceWeights } from '../data/sources.ts';
 import { isJsonObject } from '../formats/untrusted.ts';
 import type { Device } from '../gpu/device.ts';
 import { Occupancy } from '../gpu/occupancy.ts';
@@ -45,6 +46,8 @@ export interface RetrievalTraining {
   /** P and K of method.md: a batch holds P classes, of each K sketches and K photos. */
   readonly classesPerBatch: number;
   readonly imagesPerDomain: number;
+  /** How often each source of images is drawn from, relative to the others that a class and domain has; 1 for those left out. Only where samples name their source. */
+  readonly sourceWeights?: SourceWeights;
   readonly losses: RetrievalLosses;
   readonly teacher: TeacherSettings;
   /** How a classifier's weights become the embedding's and the teacher head's: by its singular vectors, or not at all. */
@@ -200,7 +203,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const { device, dataset, training, resume, onLog, onProgress, signal } = options;
   const clock = new Stopwatch();
   const stopping = (): boolean => signal?.aborted === true;
-  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, schedule, precision } = training;
+  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, sourceWeights, schedule, precision } = training;
   const settings = JSON.parse(JSON.stringify(training)) as Json;
   const data = await describeData(dataset);
   if (resume !== undefined) {
@@ -218,7 +221,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const { network, knowledge, signal: teacherSignal, teacher, report } = await prepareNetwork(options, storage);
     const { teacherClasses } = network.retrieval;
     const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels, precision };
-    const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed });
+    const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed, sourceWeights });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
     const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm, training.frozenStages);
     const task = validationTask(dataset);

@@ -86,6 +86,62 @@ test('balanced batches refuse too few classes, empty classes, and counts that ar
   assert.throws(make({ seenClasses: seenClasses.slice(1) }, {}), (error: unknown) => error instanceof DatasetError && /class 0, which is not among/.test(error.message));
 });
 
+/** Two sources for class 1's sketches, two and five of them, and one source for everything else. */
+const mixed = train.flatMap((sample): Sample[] => {
+  if (sample.domain !== 'sketch' || sample.className !== 'class 1') return [{ ...sample, source: 'drawn' }];
+  const [first, second] = [`${sample.name}/rendered`, `${sample.name}/drawn`].map((name, index) => ({ ...sample, name, source: index === 0 ? 'rendered' : 'drawn' }));
+  return sample.name.endsWith('/0') || sample.name.endsWith('/1') ? [first, second] : [second];
+});
+const sourcesIn = (batch: SampledBatch): string[] => batch.samples.filter(({ domain, className }) => domain === 'sketch' && className === 'class 1').map(({ source }) => source as string);
+
+test('images of one source are drawn as those of none are', () => {
+  const named = balancedSampler({ ...dataset, train: train.map((sample) => ({ ...sample, source: 'drawn' })) }, { classesPerBatch: P, imagesPerDomain: K, seed: 5, sourceWeights: { drawn: 3 } });
+  for (let step = 0; step < 6; step++) assert.equal(names(named.batch(step)), names(balanced().batch(step)));
+  // The batches of before there were sources.
+  assert.equal(names(balanced().batch(0)).slice(0, 2 * K), ['0', '1', '4'].map((image) => `sketch/class 1/${image}`).concat(['1', '3', '0'].map((image) => `sketch/class 10/${image}`)));
+});
+
+test('where a class has several sources, each draw takes one by its weight, and other classes are drawn as before', () => {
+  const sampler = balancedSampler({ ...dataset, train: mixed }, { classesPerBatch: P, imagesPerDomain: 1, seed: 5, sourceWeights: { drawn: 1, rendered: 3 } });
+  const plain = balancedSampler(dataset, { classesPerBatch: P, imagesPerDomain: 1, seed: 5 });
+  let rendered = 0;
+  let draws = 0;
+  for (let step = 0; step < 3000; step++) {
+    const batch = sampler.batch(step);
+    const others = (one: SampledBatch): string[] => one.samples.filter(({ domain, className }) => domain !== 'sketch' || className !== 'class 1').map(({ name }) => name);
+    if (step < 30) assert.equal(others(batch), others(plain.batch(step)));
+    for (const source of sourcesIn(batch)) {
+      draws++;
+      rendered += Number(source === 'rendered');
+    }
+  }
+  assert.ok(draws >= 1000);
+  // Binomial: five standard deviations.
+  assert.ok(Math.abs(rendered - 0.75 * draws) < 5 * Math.sqrt(draws * 0.75 * 0.25), `${rendered} of ${draws}`);
+});
+
+test('a source that is used up leaves the draws to the others, and a source of weight 0 has none', () => {
+  const batchesOf = (imagesPerDomain: number, sourceWeights: Record<string, number>) => {
+    const sampler = balancedSampler({ ...dataset, train: mixed }, { classesPerBatch: 11, imagesPerDomain, seed: 5, sourceWeights });
+    return Array.from({ length: 20 }, (_, step) => sampler.batch(step));
+  };
+  for (const batch of batchesOf(7, { rendered: 1e6 })) {
+    const own = batch.samples.filter(({ domain, className }) => domain === 'sketch' && className === 'class 1').map(({ name }) => name);
+    assert.is(new Set(own).size, 7, 'all seven of both sources');
+    assert.equal(sourcesIn(batch).slice(0, 2), ['rendered', 'rendered']);
+  }
+  for (const batch of batchesOf(9, { drawn: 0.5 })) assert.is(new Set(batch.samples.filter(({ domain, className }) => domain === 'sketch' && className === 'class 1')).size, 7);
+  for (const batch of batchesOf(4, { rendered: 0 })) assert.equal(sourcesIn(batch), ['drawn', 'drawn', 'drawn', 'drawn']);
+});
+
+test('weights of sources are refused where they leave nothing to draw, name no source, or are none', () => {
+  const make = (sourceWeights: Record<string, number>) => () => balancedSampler({ ...dataset, train: mixed }, { classesPerBatch: P, imagesPerDomain: K, seed: 1, sourceWeights });
+  assert.throws(make({ drawn: 0 }), /test: class class 0, sketch: all images come from sources of weight 0 \(drawn\)/);
+  assert.throws(make({ drwan: 1 }), /no image to train on is of the source drwan.*the sources are drawn, rendered/);
+  assert.throws(make({ drawn: -1 }), /weight of the source drawn must be a finite number/);
+  assert.throws(make({ drawn: NaN }), (error: unknown) => error instanceof DatasetError);
+});
+
 test('a shuffled pass takes every sample once, and fills the last batch from its beginning', () => {
   const photos = train.filter(({ domain }) => domain === 'photo');
   const sampler = shuffledSampler(photos, seenClasses, { batchSize: 16, seed: 5 });
