@@ -7,14 +7,14 @@ import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openPublished, reportSkipped } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { embedFiles, findImages, type EmbeddedFiles } from './image-files.ts';
-import { MODEL_OPTION, namesIn, readGivenFile, readModelFile } from './model-file.ts';
+import { namesIn, readGivenFile, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { printText, Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const EMBED_OPTIONS = {
-  model: MODEL_OPTION,
+  model: SEARCH_MODEL_OPTION,
   images: text({ placeholder: 'folder', help: 'Pictures to be searched, in this folder and the folders in it' }),
   data: text({ placeholder: 'folder', help: "In place of --images, a published set's folder (sketchgrad data how)" }),
   split: DATA_OPTIONS.split,
@@ -34,8 +34,9 @@ export const embedCommand = defineCommand({
   name: 'embed',
   summary: 'Make an index of a folder of pictures, to be searched by sketch',
   options: EMBED_OPTIONS,
-  async run({ model: path, images, data, split, part, drawings, pixelCache, out, codes: bits, codesFit, strict, adapter, precision, ...tuning }) {
+  async run({ model: givenModel, images, data, split, part, drawings, pixelCache, out, codes: bits, codesFit, strict, adapter, precision, ...tuning }) {
     checkTuning(tuning);
+    const path = searchModelPath(givenModel);
     if ((images === undefined) === (data === undefined)) throw new OptionError('--images or --data is needed, and not both: a folder of pictures, or a published set');
     const files = images === undefined ? [] : await findImages(images, '--images');
     const file = await readModelFile(path, '--model');

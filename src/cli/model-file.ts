@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describeInputConvention, InputConventionError, parseInputConvention, type InputConvention } from '../nn/pixels.ts';
 import { nonFiniteTensors, type State } from '../nn/state.ts';
 import { isJsonObject, parseJson } from '../formats/untrusted.ts';
+import { packageFile } from '../platform/node/package-files.ts';
 import { parseModel, type ModelFile } from '../training/checkpoint.ts';
 import { pixelsIn } from '../training/model.ts';
 import { parseWeights, type StartingWeights } from '../training/weights.ts';
@@ -10,6 +12,15 @@ import { OptionError, text } from './options.ts';
 import { note } from './progress.ts';
 
 export const MODEL_OPTION = text({ placeholder: 'file', required: true, help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)' });
+
+/** The model that comes with the package, by its path from the root. The commands that search take it where no other is given. */
+const SEARCH_MODEL = 'models/search.safetensors';
+
+/** `--model` of the commands that search. */
+export const SEARCH_MODEL_OPTION = text({ placeholder: 'file', help: 'A model or checkpoint that sketchgrad train wrote (.safetensors); left out, the one that comes with sketchgrad' });
+
+/** The file of the model to search with. @param given by `--model` */
+export const searchModelPath = (given: string | undefined): string => given ?? fileURLToPath(packageFile(SEARCH_MODEL));
 
 /** Reads a model. @throws OptionError where there is no such file, SafetensorsError or CheckpointError where it is none */
 export async function readModelFile(path: string, flag: string): Promise<ModelFile> {

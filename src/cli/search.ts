@@ -9,7 +9,7 @@ import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { renderContactSheet, type ContactSheetRow } from './contact-sheet.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { embedFiles } from './image-files.ts';
-import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
+import { readGivenFile, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { note, printText } from './progress.ts';
@@ -17,7 +17,7 @@ import { textTable } from './text-table.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const SEARCH_OPTIONS = {
-  model: MODEL_OPTION,
+  model: SEARCH_MODEL_OPTION,
   index: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that sketchgrad embed made with this model' }),
   by: choice(['cosine', 'codes'], { default: 'cosine', help: "Rank by cosine, or by the Hamming distance of the index's binary codes (sketchgrad embed --codes)" }),
   top: integer({ minimum: 1, default: 10, help: 'Pictures to show for each sketch' }),
@@ -43,8 +43,9 @@ export const searchCommand = defineCommand({
   summary: 'Search an index by one sketch or more',
   options: SEARCH_OPTIONS,
   positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
-  async run({ model: modelPath, index: indexPath, by, top, json, sheet, adapter, precision, ...tuning }, { positionals: sketches }) {
+  async run({ model: givenModel, index: indexPath, by, top, json, sheet, adapter, precision, ...tuning }, { positionals: sketches }) {
     checkTuning(tuning);
+    const modelPath = searchModelPath(givenModel);
     const file = await readModelFile(modelPath, '--model');
     readModelDescription(file, modelPath);
     const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);

@@ -15,7 +15,7 @@ import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { reportSkipped } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { embedFiles, findImages } from './image-files.ts';
-import { MODEL_OPTION, readGivenFile, readModelFile } from './model-file.ts';
+import { readGivenFile, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from './model-file.ts';
 import { integer, number, OptionError, text } from './options.ts';
 import { PictureFolder } from './picture-folder.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
@@ -25,7 +25,7 @@ import { stopOnSignal } from './train.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const SERVE_OPTIONS = {
-  model: MODEL_OPTION,
+  model: SEARCH_MODEL_OPTION,
   index: text({ placeholder: 'file', help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start" }),
   host: text({ placeholder: 'address', default: '127.0.0.1', help: 'Where to listen; 0.0.0.0 lets others in, who then see the pictures' }),
   port: integer({ minimum: 0, maximum: 65535, default: 8080, help: 'The port; 0 takes a free one' }),
@@ -48,8 +48,9 @@ export const serveCommand = defineCommand({
   summary: 'Serve a page, and an address, to search a folder of pictures by sketch',
   options: SERVE_OPTIONS,
   positionals: { name: 'folder', help: 'The folder of pictures' },
-  async run({ model: modelPath, index: indexPath, host, port, maxBytes, maxPixels, maxSide, queue, timeout, cors, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
+  async run({ model: givenModel, index: indexPath, host, port, maxBytes, maxPixels, maxSide, queue, timeout, cors, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
     checkTuning(tuning);
+    const modelPath = searchModelPath(givenModel);
     if (others.length > 0) throw new OptionError(`one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`);
     const origins = originsOf(cors);
     // Embedding a folder can take hours; a port that is in use is found out before.
