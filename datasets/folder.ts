@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
-import { decodeSample, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
+import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
 import { describeUnread, listFolders, listPictures, type SkippedEntry } from '../src/platform/node/picture-files.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { decodeText } from '../src/formats/text.ts';
@@ -87,7 +87,7 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
     queries: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'sketch'),
     gallery: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'photo'),
     images: {
-      read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeSample(sample.name, requested),
+      read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeImage(sample.name, requested),
       identify: async (asked) => (await ContentDigests.open(root)).of(asked.map(({ name }) => name)),
     },
   }, { trainable });
@@ -189,7 +189,7 @@ async function decodeAll(samples: readonly Sample[], { size, strict, onProgress 
   const skipped: ImageError[] = [];
   for (let start = 0; start < samples.length; start += DECODED_AT_A_TIME) {
     const group = samples.slice(start, start + DECODED_AT_A_TIME);
-    const results = await Promise.allSettled(group.map(({ name }) => decodeSample(name, size)));
+    const results = await Promise.allSettled(group.map(({ name }) => decodeImage(name, size)));
     for (const [index, result] of results.entries()) {
       if (result.status === 'fulfilled') decoded.set(group[index].name, keep ? result.value : undefined);
       else if (result.reason instanceof ImageError) skipped.push(result.reason);

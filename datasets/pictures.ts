@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatasetError, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
-import { decodeSample, ImageError, renderDrawing } from '../src/platform/node/images.ts';
+import { decodeImage, ImageError, renderDrawing } from '../src/platform/node/images.ts';
 import { loadSharp } from '../src/platform/node/sharp.ts';
 import { readDrawing, type DrawingPlace } from './drawings.ts';
 import { PixelFile } from './pixel-file.ts';
@@ -30,7 +30,7 @@ export interface PictureOptions {
 }
 
 /** Raise this when the same file is to give other pixels than before. */
-const DECODING_VERSION = 2;
+const DECODING_VERSION = 3;
 const DEFAULT_CACHE_BUDGET = 4 * 2 ** 30;
 
 /** What a picture is decoded from: its file, or its drawing as SVG. @throws ImageError where a drawing cannot be read */
@@ -57,7 +57,7 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
   const byName = new Map(pictures.map((picture) => [picture.name, picture]));
   const decode = async (picture: Picture, side: number): Promise<Uint8Array> => {
     const encoded = await encodedPicture(picture);
-    return typeof encoded === 'string' ? decodeSample(encoded, side, picture.name) : renderDrawing(encoded, side, picture.name);
+    return typeof encoded === 'string' ? decodeImage(encoded, side, picture.name) : renderDrawing(encoded, side, picture.name);
   };
 
   const bytesPerImage = 3 * size * size;

@@ -30,7 +30,7 @@ import { retrievalOnnx } from '../src/nn/retrieval-onnx.ts';
 import { RetrievalNetwork } from '../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, writeState } from '../src/nn/state.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
-import { decodeSample } from '../src/platform/node/images.ts';
+import { decodeImage } from '../src/platform/node/images.ts';
 import { pixelsIn } from '../src/training/model.ts';
 import { imageInput } from '../src/training/objectives.ts';
 
@@ -56,7 +56,7 @@ const found = await findImages(options.images, '--images');
 // Spread over the folder, so that photos and sketches of several classes are among them.
 const files = Array.from({ length: count }, (_, index) => found[Math.floor(((index + 0.5) * found.length) / count)]);
 const images = new Uint8Array(count * size * size * 3);
-for (const [index, file] of files.entries()) images.set(await decodeSample(file, size), index * size * size * 3);
+for (const [index, file] of files.entries()) images.set(await decodeImage(file, size), index * size * size * 3);
 
 const { file: { state, about }, pretrained } = await readWeightsFile(options.weights, '--weights', {});
 const said = about.network as Partial<typeof DEFAULT_RESNET50 & typeof DEFAULT_NETWORK_SETTINGS>;

@@ -8,7 +8,7 @@ import { recognise } from '../../datasets/layouts.ts';
 import { loadPublished, type PublishedDataset, type PublishedOptions } from '../../datasets/published.ts';
 import { resolveSplit } from '../../datasets/resolve.ts';
 import { DatasetError, type Sample } from '../../src/data/dataset.ts';
-import { decodeSample, ImageError } from '../../src/platform/node/images.ts';
+import { decodeImage, ImageError } from '../../src/platform/node/images.ts';
 import * as archives from '../support/archives.ts';
 
 const test = suite('published sets');
@@ -67,7 +67,7 @@ for (const [name, make, layout] of layouts) {
       assert.equal(await dataset.images.read(sample, 8), first, 'from the cache');
       assert.is((await dataset.images.read(sample, 5)).length, 5 * 5 * 3);
       if (sample.name.includes('.ndjson#')) continue;
-      assert.equal(first, await decodeSample(sample.name, 8));
+      assert.equal(first, await decodeImage(sample.name, 8));
     }
   });
 }
@@ -201,7 +201,7 @@ test('an image that was replaced is decoded again; one that is damaged is an Ima
   await writeFile(sample.name, await archives.picture('something else, of other bytes'));
   const after = await images.read(sample, 8);
   assert.not.equal(after, before);
-  assert.equal(after, await decodeSample(sample.name, 8));
+  assert.equal(after, await decodeImage(sample.name, 8));
   await writeFile(sample.name, 'no picture');
   const error = await failure(images.read(sample, 8));
   assert.instance(error, ImageError);
@@ -217,7 +217,7 @@ test('a set beyond the budget is not kept, and that is told', async () => {
   const { images, gallery } = await load('split.json', { cacheBudget: 1000, onNotice: (notice) => notices.push(notice) });
   assert.is(notices.length, 1);
   assert.match(notices[0], /35 images need .* more than the .* of --pixel-cache: they are decoded at each use/);
-  assert.equal(await images.read(gallery[0], 8), await decodeSample(gallery[0].name, 8));
+  assert.equal(await images.read(gallery[0], 8), await decodeImage(gallery[0].name, 8));
 });
 
 test('the split must be of the set, and be named where a set has two', async () => {

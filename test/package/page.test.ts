@@ -67,16 +67,23 @@ test('its decoder gives a page the pixels that it gives Node, also of large and 
   const browser = await launchChromium({ webgpu: false });
   try {
     const { page } = await openPage(browser, site.address);
+    const kinds: [name: string, make: (width: number, height: number) => Sharp][] = [
+      ['PNG', (width, height) => testPicture(width, height, false).png()],
+      ['see-through PNG', (width, height) => testPicture(width, height, true).png()],
+      ['JPEG, 4:2:0', (width, height) => testPicture(width, height, false).jpeg({ chromaSubsampling: '4:2:0' })],
+      ['JPEG turned by Exif', (width, height) => testPicture(width, height, false).withMetadata({ orientation: 6 }).jpeg()],
+      ['lossy WebP', (width, height) => testPicture(width, height, false).webp({ quality: 60 })],
+    ];
     for (const [width, height] of [[32, 32], [96, 96], [600, 600], [1000, 333], [17, 5]]) {
-      for (const alpha of [false, true]) {
-        const picture = await testPicture(width, height, alpha).png().toBuffer();
+      for (const [name, make] of kinds) {
+        const picture = await make(width, height).toBuffer();
         const pixels = await page.evaluate(async (base64) => {
           const { decodeImage } = (await import('sketchgrad/browser' as string)) as { decodeImage(picture: Blob, size: number): Promise<Uint8Array> };
-          return [...(await decodeImage(await (await fetch(`data:image/png;base64,${base64}`)).blob(), 32))];
+          return [...(await decodeImage(await (await fetch(`data:application/octet-stream;base64,${base64}`)).blob(), 32))];
         }, picture.toString('base64'));
         const here = [...(await decodeImage(picture, 32, 'the picture'))];
         const other = here.filter((value, i) => value !== pixels[i]).length;
-        assert.is(other, 0, `${width} x ${height}${alpha ? ', see-through' : ''}: ${other} of ${here.length} values differ`);
+        assert.is(other, 0, `${width} x ${height} ${name}: ${other} of ${here.length} values differ`);
       }
     }
   } finally {

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeImage, decodeSample, imageSize, ImageError, renderDrawing, requireDecodable, thumbnail } from '../../src/platform/node/images.ts';
+import { decodeImage, imageSize, ImageError, renderDrawing, requireDecodable, thumbnail } from '../../src/platform/node/images.ts';
 
 let folder = '';
 test.before(async () => {
@@ -91,7 +91,6 @@ test('an SVG has the same pixels whatever its nominal size, its encoding, and wh
     const pixels = await decodeImage(svg, 32);
     // Densities are rounded, by which an edge moves a fraction of a pixel.
     assert.ok(differences(pixels, expected) <= 24, `${size}: ${differences(pixels, expected)}`);
-    assert.equal(await decodeSample(svg, 32), pixels, 'in training as in searching');
     const { width, height } = await imageSize(svg, size);
     assert.ok(Math.abs(width - 512) <= 1 && Math.abs(height - 512) <= 1, `${size}: ${width} x ${height}`);
   }
@@ -119,7 +118,6 @@ test('an SVG does not draw other files', async () => {
   const svg = join(folder, 'curious.svg');
   await writeFile(svg, '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="8" height="8"><image xlink:href="secret.png" width="8" height="8"/></svg>');
   assert.ok((await decodeImage(svg, 8)).every((value) => value === 255));
-  assert.ok((await decodeSample(svg, 8)).every((value) => value === 255));
 });
 
 test('a drawing of our own is rendered at its own size', async () => {
@@ -134,7 +132,7 @@ for (const format of ['png', 'jpeg', 'webp', 'gif', 'tiff', 'avif'] as const) {
     assert.is((await decodeImage(whole, 8)).length, 192);
     for (const share of [0.4, 0.9]) {
       const cut = whole.subarray(0, Math.floor(share * whole.length));
-      for (const decode of [() => decodeImage(cut, 8, 'cut'), () => decodeSample(cut, 8, 'cut'), () => requireDecodable(cut, 'cut'), () => thumbnail(cut, 8, 'cut')]) assert.instance(await failure(decode()), ImageError, `${share}`);
+      for (const decode of [() => decodeImage(cut, 8, 'cut'), () => requireDecodable(cut, 'cut'), () => thumbnail(cut, 8, 'cut')]) assert.instance(await failure(decode()), ImageError, `${share}`);
     }
   });
 }
@@ -145,14 +143,14 @@ test("a JPEG with invalid SOS parameters, as Samsung's phones write them, is rea
   const samsung = Buffer.from(whole);
   // The last three bytes of the header: spectral selection and approximation.
   samsung.set([0, 0, 0], scan + 2 + whole.readUInt16BE(scan + 2) - 3);
-  for (const decode of [decodeImage, decodeSample]) assert.equal(await decode(samsung, 16), await decode(whole, 16));
+  assert.equal(await decodeImage(samsung, 16), await decodeImage(whole, 16));
   await requireDecodable(samsung, 'samsung.jpg');
   assert.instance(await failure(decodeImage(samsung.subarray(0, samsung.length * 0.6), 16, 'cut')), ImageError);
 });
 
 test('a picture with an extreme side is refused by its header', async () => {
   const tall = await sharp({ create: { width: 1, height: 70_000, channels: 3, background: '#ffffff' } }).png().toBuffer();
-  for (const decode of [decodeImage, decodeSample]) assert.match((await failure(decode(tall, 8, 'tall.png'))).message, /tall.png .* 1 x 70000 pixels; a side may have 65536/);
+  assert.match((await failure(decodeImage(tall, 8, 'tall.png'))).message, /tall.png .* 1 x 70000 pixels; a side may have 65536/);
 });
 
 test.run();

@@ -38,8 +38,10 @@ export class ImageError extends BoundedError {
 }
 
 /**
- * Decodes an image, lays it on white and stretches it to a square: what a model is asked with, with the same bits as
- * `decodeImage` gives in a browser where the two decode to the same pixels (docs/web.md).
+ * Decodes an image, lays it on white and stretches it to a square: what a network is trained on and what it is asked with, in every
+ * command, server and page. A browser's `decodeImage` gives the same bits where the two decode to the same pixels (docs/web.md).
+ * The aspect ratio is given up: a network that is trained on stretched images must be asked with stretched images (method.md, Training).
+ * JPEG orientation is honoured.
  *
  * @param source a file's path, or the file's bytes
  * @param size side of the result in pixels
@@ -67,22 +69,6 @@ async function rawPixels(image: Sharp): Promise<DecodedPicture> {
 /** The size of an encoded image as it would be decoded, by its header, before anything is unpacked. @throws ImageError */
 export async function imageSize(bytes: Uint8Array, label: string): Promise<{ readonly width: number; readonly height: number }> {
   return named(label, async () => (await openImage(bytes)).metadata());
-}
-
-/**
- * Decodes an image for a data set, which needs thousands: sharp stretches it too, on its own threads. Where the picture
- * shrinks, the result is a few grey levels from `decodeImage`'s at most (test/data/resample.test.ts). An SVG gives the same pixels as there.
- *
- * A network that is trained on stretched images must be asked with stretched images (method.md, Training), so the aspect
- * ratio is given up here as there. JPEG orientation is honoured.
- * @returns as decodeImage
- * @throws ImageError
- */
-export async function decodeSample(source: string | Uint8Array, size: number, label = String(source)): Promise<Uint8Array> {
-  return named(label, async () => {
-    const bytes = await bytesOf(source);
-    return mayBeSvg(bytes) ? inTurn(async () => stretchToSquare(await rawPixels(await openImage(bytes)), size)) : squared(await openImage(bytes), size);
-  });
 }
 
 /**
