@@ -65,6 +65,7 @@ export const TRAIN_OPTIONS = {
   finalRate: number({ minimum: 0, maximum: 1, default: recipe.schedule.final, help: 'The share of the learning rate that is left in the end' }),
   scheduleBy: choice(['step', 'epoch'], { default: 'step', help: 'Whether the learning rate falls at every step, or between epochs' }),
   warmup: integer({ minimum: 0, default: recipe.schedule.warmupSteps, help: 'Steps over which the learning rate rises at the beginning' }),
+  emaDecay: number({ minimum: 0, maximum: 1, default: 0, help: 'Decay of an exponential moving average of the weights, such as 0.999, which then is validated and saved as the model; it rises to that as (1 + step) / (10 + step); 0 for none' }),
   augmentation: number({ minimum: 0, maximum: 1, default: recipe.augmentation.probability, help: 'Share of the images that are flipped, scaled, turned or shifted' }),
   augmentationParts: number({ minimum: 0, maximum: 1, default: recipe.augmentation.partProbability, help: 'Probability of each of the four, where an image is augmented' }),
   augmentationScale: number({ minimum: 0, maximum: 0.9, default: 0.3, help: 'Each axis is scaled by 1 - this to 1 + this' }),
@@ -250,6 +251,7 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     embeddingStart: options.embeddingStart,
     optimizer: { kind: options.optimizer, weightDecay: options.weightDecay, decayed: options.decayed, trunkRate: options.trunkRate, momentum: options.momentum },
     schedule: { learningRate: options.learningRate, warmupSteps: options.warmup, decay: options.schedule, final: options.finalRate, stepsAtARate: options.scheduleBy === 'epoch' ? epoch : 1 },
+    ...(options.emaDecay > 0 && { emaDecay: options.emaDecay }),
     ...(options.precision === 'f16' && { precision: options.precision }),
   };
 }

@@ -4,6 +4,7 @@ import { pack } from '../autodiff/ops/pack.ts';
 import { scale, scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
 import { scatterRows, selectRows } from '../autodiff/ops/rows.ts';
+import type { Feeds } from '../autodiff/program.ts';
 import { Store } from '../autodiff/store.ts';
 import { constant, input, type Node, type Tensor } from '../autodiff/tensor.ts';
 import type { BatchStatistics, Network } from './layers.ts';
@@ -74,6 +75,8 @@ export interface TrainingUpdate {
   readonly lossScale: LossScale | undefined;
   /** The program's input `optimizer` for a step, counted from 1. */
   hyper(learningRate: number, step: number): Float32Array;
+  /** All of the program's inputs for a step, counted from 1, that are no data: `hyper`, and what an average of the weights needs (weight-average.ts). */
+  feeds(learningRate: number, step: number): Feeds;
 }
 
 /**
@@ -87,8 +90,10 @@ export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: 
   const gate = nonFinite(pack(parameterGradients(network, scaled(loss, lossScale), settings), gradients));
   const { updates, moments, hyper } = optimizerUpdate(network.parameters, gradients, gate, settings, lossScale);
   if (batchStatistics.size > 0) updates.push(statisticsUpdate(network, network.statistics, batchStatistics, gate));
-  return { updates, gate, gradients, moments, lossScale, hyper };
+  return { updates, gate, gradients, moments, lossScale, hyper, feeds: feedsOf(hyper) };
 }
+
+const feedsOf = (hyper: TrainingUpdate['hyper']): TrainingUpdate['feeds'] => (learningRate, step) => ({ optimizer: hyper(learningRate, step) });
 
 const scaled = (loss: Tensor, lossScale: LossScale | undefined): Tensor => (lossScale === undefined ? loss : scaleBy(loss, lossScale.scale));
 
@@ -204,7 +209,7 @@ function aroundParts(network: Network, gradients: Store, accumulation: Node, bat
     part.push(statisticsUpdate(network, pending, batchStatistics, open));
     updates.push(interpolateUpdate(statistics.flat, pending.flat, 1, gate));
   }
-  return { begin, part, end: { updates, gate, gradients, moments, lossScale, hyper } };
+  return { begin, part, end: { updates, gate, gradients, moments, lossScale, hyper, feeds: feedsOf(hyper) } };
 }
 
 /** d loss / d parameter by the parameter's name, of those that learn. */

@@ -2,7 +2,7 @@ import type { Storage } from '../autodiff/storage.ts';
 import { toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
 import { checkVersion, DIGEST, hex, parseSealed, serializeSealed } from '../formats/sealed.ts';
 import type { Network } from '../nn/layers.ts';
-import { readState, readStore, storeMismatch, writeState, writeStore, type State, type StateTensor } from '../nn/state.ts';
+import { readState, readStore, StateMismatchError, storeMismatch, writeState, writeStore, type State, type StateTensor } from '../nn/state.ts';
 import type { Trainer } from './trainer.ts';
 import { BoundedError, isJsonObject, parseCount, parseJson, quoteValue } from '../formats/untrusted.ts';
 
@@ -10,6 +10,8 @@ import { BoundedError, isJsonObject, parseCount, parseJson, quoteValue } from '.
 const MOMENT_PREFIX = 'optimizer.';
 /** Names of tables in a checkpoint begin with it. */
 const TABLE_PREFIX = 'table.';
+/** Where the state is an average, the weights that learn are stored among the moments under this name. */
+const LEARNING_WEIGHTS = 'learning weights';
 /** Version 1 had no digest: there, `checksum` alone is verified, which is of the weights. */
 const FORMAT = 'sketchgrad';
 const VERSION = 2;
@@ -24,12 +26,13 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /** A model file: weights in PyTorch's layout and names, and what is needed to use or to continue it. */
 export interface ModelFile {
+  /** Of a training that averages its weights, the average. */
   readonly state: State;
   /** `settings`, `classes` and whatever else the writer found worth keeping. */
   readonly about: Readonly<Record<string, Json>>;
   /** SHA-256 over names, shapes and values of the weights: the identity of the model, whatever else the file holds. */
   readonly checksum: string;
-  /** The optimiser's moments and the loss scale by store name; empty in a file that is for use only. */
+  /** The optimiser's moments and the loss scale by store name, and with an average of weights those that learn; empty in a file that is for use only. */
   readonly moments: ReadonlyMap<string, State>;
   /** What training needs besides, such as the teacher's knowledge of each class; no part of the model, nor of its checksum. */
   readonly tables: State;
@@ -56,10 +59,16 @@ export async function modelChecksum(state: State): Promise<string> {
 /** Whether a safetensors file with these metadata is to be read as a model or checkpoint of ours; with a digest, whatever its damaged format says. */
 export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean => metadata.has(DIGEST) || metadata.get('format')?.startsWith(`${FORMAT} `) === true;
 
+/** The networks of a training: the one that learns and, where its weights are averaged, the one that is used. */
+export interface TrainedNetworks {
+  readonly network: Network;
+  readonly average?: Network;
+}
+
 /** All of a training's state after its last finished step: weights, statistics, moments, step, and its tables. */
-export async function captureCheckpoint(trainer: Trainer, network: Network, storage: Storage, about: Readonly<Record<string, Json>>, tables: State = new Map()): Promise<ModelFile> {
-  const state = await readState(network, storage);
-  const moments = new Map<string, State>();
+export async function captureCheckpoint(trainer: Trainer, { network, average }: TrainedNetworks, storage: Storage, about: Readonly<Record<string, Json>>, tables: State = new Map()): Promise<ModelFile> {
+  const state = await readState(average ?? network, storage);
+  const moments = new Map<string, State>(average === undefined ? [] : [[LEARNING_WEIGHTS, await readState(network, storage)]]);
   for (const store of trainer.update.moments) moments.set(store.name, await readStore(store, network.layouts, storage));
   return { state, about, checksum: await modelChecksum(state), moments, tables, step: trainer.step };
 }
@@ -135,14 +144,27 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
  * Puts a training back to where a checkpoint was written, bit by bit.
  * @throws CheckpointError where the file lacks a part of the optimiser's state, or has one of another shape
  */
-export function restoreCheckpoint(file: ModelFile, trainer: Trainer, network: Network, storage: Storage): void {
+export function restoreCheckpoint(file: ModelFile, trainer: Trainer, { network, average }: TrainedNetworks, storage: Storage): void {
   for (const store of trainer.update.moments) {
     const moments = file.moments.get(store.name);
     if (moments === undefined) throw new CheckpointError(`the checkpoint has no ${store.name}; it was written by another optimiser, or for use only. Start anew from its weights instead of resuming.`);
     const unfit = storeMismatch(store, network.layouts, moments);
     if (unfit !== undefined) throw new CheckpointError(`the checkpoint's ${store.name} do not fit the training: ${unfit}. Resume from another checkpoint, or start anew from its weights.`);
   }
-  writeState(network, storage, file.state);
+  writeState(average ?? network, storage, file.state);
+  if (average !== undefined) restoreLearning(file, network, storage);
   for (const store of trainer.update.moments) writeStore(store, network.layouts, storage, file.moments.get(store.name)!);
   trainer.resumeAt(file.step);
+}
+
+/** The weights that learn, of a training whose state is their average. @throws CheckpointError */
+function restoreLearning(file: ModelFile, network: Network, storage: Storage): void {
+  const weights = file.moments.get(LEARNING_WEIGHTS);
+  if (weights === undefined) throw new CheckpointError(`the checkpoint has an average of weights and not the ${LEARNING_WEIGHTS} themselves; start anew from the average (--weights) instead of resuming.`);
+  try {
+    writeState(network, storage, weights);
+  } catch (cause) {
+    if (cause instanceof StateMismatchError) throw new CheckpointError(`the checkpoint's ${LEARNING_WEIGHTS}: ${cause.message}`, { cause });
+    throw cause;
+  }
 }

@@ -17,6 +17,7 @@ import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { inFirstStages } from '../nn/resnet.ts';
 import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
+import { beginAverage } from '../nn/weight-average.ts';
 import { describeInitial, initializeNetwork, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { CollapseWatch, type CollapseWarning } from './collapse.ts';
@@ -63,6 +64,11 @@ export interface RetrievalTraining {
     readonly momentum: number;
   };
   readonly schedule: Schedule;
+  /**
+   * The decay of an exponential moving average of the weights (see `averageDecay`), which then is what validation measures and what the
+   * model is; 0 or left out for none.
+   */
+  readonly emaDecay?: number;
   readonly augmentation: Augmentation;
   /** How activations and their gradients are stored; f32 if left out. f16 needs an adapter with `shader-f16`. */
   readonly precision?: Precision;
@@ -220,7 +226,10 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   try {
     const { network, knowledge, signal: teacherSignal, teacher, report } = await prepareNetwork(options, storage);
     const { teacherClasses } = network.retrieval;
-    const model: RetrievalModel = { network, storage, imageSize, pixels: training.pixels, precision };
+    const average = averageOf(training, network);
+    if (average !== undefined) await beginAverage(average, network, storage);
+    const networks = { network, average: average?.network };
+    const model: RetrievalModel = { network: average?.network ?? network, storage, imageSize, pixels: training.pixels, precision };
     const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed, sourceWeights });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
     const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm, training.frozenStages);
@@ -237,6 +246,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
         steps,
         memoryBudget: options.memoryBudget,
         microBatches: options.microBatches ?? partsIn(resume?.file),
+        average,
         beside: validating ? [await planEmbeddings(model, validationBatch)] : [],
         onProgress: (done, total) => onProgress?.('pipelines', done, total),
         onSubmit: () => occupancy.submitted(),
@@ -247,14 +257,14 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       validationBatch = 1;
       return createTrainer();
     });
-    if (resume !== undefined) restoreCheckpoint(resume.file, trainer, network, storage);
+    if (resume !== undefined) restoreCheckpoint(resume.file, trainer, networks, storage);
     clock.lap('preparation');
 
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
       const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, teacher, best, microBatches: running.memory.microBatches, variants: Object.fromEntries(choices.record) };
-      return captureCheckpoint(running, network, storage, about, tables);
+      return captureCheckpoint(running, networks, storage, about, tables);
     };
     if (report !== undefined) onLog?.({ event: 'weights', ...report });
     onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
@@ -315,7 +325,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     onLog?.({ event: 'end', stepsDone, checksum: file.checksum, stopped, deviceBusy, seconds });
     const profile = options.profile === true ? await profileStep(trainer, sampler, dataset, training) : undefined;
     // The profiled step was a step: back to the weights that were saved.
-    if (profile !== undefined) writeState(network, storage, file.state);
+    if (profile !== undefined) writeState(model.network, storage, file.state);
     succeeded = true;
     return { model, file, stepsDone, stopped, deviceBusy, seconds, profile };
   } finally {
@@ -472,6 +482,11 @@ export function optimizerOf({ frozenStages, optimizer: { kind, weightDecay, deca
   });
   const frozen = { matches: (name: string) => inFirstStages(name, frozenStages), learningRate: 0, weightDecay: 0 };
   return { ...settings, groups: frozenStages > 0 ? [frozen, ...groups] : groups };
+}
+
+/** A network for the average of the weights, where there shall be one. */
+function averageOf({ emaDecay = 0 }: RetrievalTraining, { retrieval }: RetrievalNetwork): { readonly network: RetrievalNetwork; readonly decay: number } | undefined {
+  return emaDecay > 0 ? { network: new RetrievalNetwork(retrieval), decay: emaDecay } : undefined;
 }
 
 /** What identifies the training data, wherever it lies: counts, and digests over its samples' names and contents. */

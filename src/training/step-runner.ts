@@ -1,5 +1,5 @@
 import { deviceMemory, MemoryBudgetError, type ArenaUsers, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
-import { planProgram, Program, type ProgramOptions, type Results } from '../autodiff/program.ts';
+import { planProgram, Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 import type { Plan } from '../autodiff/planning.ts';
 import { work } from '../autodiff/schedule-model.ts';
 import type { Storage } from '../autodiff/storage.ts';
@@ -7,6 +7,7 @@ import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { cachedUpdate, DEFAULT_LOSS_SCALING, microBatchUpdate, trainingUpdate, type LossScaling, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
+import { withWeightAverage, type WeightAverage } from '../nn/weight-average.ts';
 import type { EncodedObjective, Objective } from './objectives.ts';
 
 export interface StepOptions {
@@ -19,6 +20,8 @@ export interface StepOptions {
   readonly memoryBudget?: number;
   /** Equal parts that a batch comes in. Default: as few as the budget allows. */
   readonly microBatches?: number;
+  /** An average of the weights that follows each step. */
+  readonly average?: WeightAverage;
   /** Plans of other programs on the storage, such as validation's, whose memory counts too. */
   readonly beside?: readonly Plan[];
   readonly onProgress?: (done: number, total: number) => void;
@@ -36,9 +39,9 @@ export type StepResults = Results<string>;
 export interface StepRunner {
   readonly update: TrainingUpdate;
   readonly report: MemoryReport;
-  submit(batch: TrainingBatch, hyper: Float32Array): Promise<{ readonly results: Promise<StepResults> }>;
-  findNonFinite(batch: TrainingBatch, hyper: Float32Array): ReturnType<Program['findNonFinite']>;
-  profile(batch: TrainingBatch, hyper: Float32Array): Promise<readonly Span[]>;
+  submit(batch: TrainingBatch, ofUpdate: Feeds): Promise<{ readonly results: Promise<StepResults> }>;
+  findNonFinite(batch: TrainingBatch, ofUpdate: Feeds): ReturnType<Program['findNonFinite']>;
+  profile(batch: TrainingBatch, ofUpdate: Feeds): Promise<readonly Span[]>;
   destroy(): void;
 }
 
@@ -85,17 +88,19 @@ function updateOutputs({ gate, lossScale }: TrainingUpdate): Record<string, Tens
   return { gate, ...(lossScale && { lossScale: lossScale.scale, lossScaleSteps: lossScale.steps }) };
 }
 
+const averaged = (update: TrainingUpdate, { objective: { network }, average }: StepOptions): TrainingUpdate => (average === undefined ? update : withWeightAverage(update, network, average));
+
 async function wholeBatch(options: StepOptions): Promise<StepRunner> {
   const { storage, objective, optimizer, memoryBudget, beside = [], onProgress } = options;
-  const update = trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer, lossScalingOf(options));
+  const update = averaged(trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer, lossScalingOf(options)), options);
   const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), ...updateOutputs(update) }, updates: update.updates, memoryBudget, beside, onProgress });
-  const feeds = (batch: TrainingBatch, hyper: Float32Array) => ({ ...objective.feeds(batch), optimizer: hyper });
+  const feeds = (batch: TrainingBatch, ofUpdate: Feeds) => ({ ...objective.feeds(batch), ...ofUpdate });
   return {
     update,
     report: { memory: memoryOf(storage, [program.plan, ...beside]), budget: memoryBudget, recomputed: program.plan.recomputed, microBatches: 1, normalizedApart: false },
-    submit: (batch, hyper) => program.submit(feeds(batch, hyper)),
-    findNonFinite: (batch, hyper) => program.findNonFinite(feeds(batch, hyper)),
-    profile: (batch, hyper) => program.profile(feeds(batch, hyper)),
+    submit: (batch, ofUpdate) => program.submit(feeds(batch, ofUpdate)),
+    findNonFinite: (batch, ofUpdate) => program.findNonFinite(feeds(batch, ofUpdate)),
+    profile: (batch, ofUpdate) => program.profile(feeds(batch, ofUpdate)),
     destroy: () => program.destroy(),
   };
 }
@@ -132,7 +137,8 @@ async function compileInTurn<Name extends string>(
 async function microBatches(options: StepOptions, parts: number): Promise<StepRunner> {
   const { objective, optimizer, memoryBudget } = options;
   const part = (objective.ofCount as NonNullable<Objective['ofCount']>)(objective.count / parts);
-  const { begin, part: accumulation, end } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts, lossScalingOf(options));
+  const { begin, part: accumulation, end: ofParts } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts, lossScalingOf(options));
+  const end = averaged(ofParts, options);
   const {
     main: repeated,
     others: { first, last },
@@ -143,12 +149,12 @@ async function microBatches(options: StepOptions, parts: number): Promise<StepRu
   return {
     update: end,
     report: { memory, budget: memoryBudget, recomputed: repeated.plan.recomputed, microBatches: parts, normalizedApart: part.batchStatistics.size > 0 },
-    async submit(batch, hyper) {
+    async submit(batch, ofUpdate) {
       await first.submit({});
       const pieces: Promise<StepResults>[] = [];
       for (const piece of feeds(batch)) pieces.push((await repeated.submit(piece)).results);
-      const { results: update } = await last.submit({ optimizer: hyper });
-      return { results: heeded(Promise.all([Promise.all(pieces), update]).then(([values, ofUpdate]) => ({ ...meanOf(values), ...ofUpdate }))) };
+      const { results: updated } = await last.submit(ofUpdate);
+      return { results: heeded(Promise.all([Promise.all(pieces), updated]).then(([values, others]) => ({ ...meanOf(values), ...others }))) };
     },
     async findNonFinite(batch) {
       for (const piece of feeds(batch)) {
@@ -157,10 +163,10 @@ async function microBatches(options: StepOptions, parts: number): Promise<StepRu
       }
       return null;
     },
-    async profile(batch, hyper) {
+    async profile(batch, ofUpdate) {
       const spans = [...(await first.profile({}))];
       for (const piece of feeds(batch)) spans.push(...(await repeated.profile(piece)));
-      return [...spans, ...(await last.profile({ optimizer: hyper }))];
+      return [...spans, ...(await last.profile(ofUpdate))];
     },
     destroy,
   };
@@ -175,6 +181,7 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
   const { encode, loss: lossOf } = objective.encoded as EncodedObjective;
   const part = encode(objective.count / parts);
   const update = cachedUpdate(objective.network, part, lossOf, optimizer, parts, lossScalingOf(options));
+  const end = averaged(update.end, options);
   const { feeds: lossFeeds } = update.lossOfBatch;
   const {
     main: propagate,
@@ -188,13 +195,13 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
       first: { outputs: {}, updates: update.begin },
       keep: { outputs: {}, updates: update.encode },
       loss: { outputs: outputsOf(update.lossOfBatch), updates: update.loss },
-      last: { outputs: updateOutputs(update.end), updates: update.end.updates },
+      last: { outputs: updateOutputs(end), updates: end.updates },
     },
   );
   const feeds = (batch: TrainingBatch) => interleaved(batch, parts).map(({ piece, rows }) => ({ ...part.feeds(piece), rows }));
   const { recomputed } = propagate.plan;
   return {
-    update: update.end,
+    update: end,
     report: {
       memory,
       budget: memoryBudget,
@@ -203,14 +210,14 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
       normalizedApart: part.batchStatistics.size > 0,
       encodedTwice: (workOf(keep.plan) / workOf(propagate.plan)) * (1 + (recomputed?.share ?? 0)),
     },
-    async submit(batch, hyper) {
+    async submit(batch, ofUpdate) {
       const pieces = feeds(batch);
       await first.submit({});
       for (const piece of pieces) await keep.submit(piece);
       const { results: values } = await loss.submit(lossFeeds(batch));
       for (const piece of pieces) await propagate.submit(piece);
-      const { results: ofUpdate } = await last.submit({ optimizer: hyper });
-      return { results: heeded(Promise.all([values, ofUpdate]).then(([one, other]) => ({ ...one, ...other }))) };
+      const { results: updated } = await last.submit(ofUpdate);
+      return { results: heeded(Promise.all([values, updated]).then(([one, other]) => ({ ...one, ...other }))) };
     },
     async findNonFinite(batch) {
       // What is kept and derived on the way is needed further on; weights change in `last` alone.
@@ -230,13 +237,13 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
       }
       return null;
     },
-    async profile(batch, hyper) {
+    async profile(batch, ofUpdate) {
       const pieces = feeds(batch);
       const spans = [...(await first.profile({}))];
       for (const piece of pieces) spans.push(...(await keep.profile(piece)));
       spans.push(...(await loss.profile(lossFeeds(batch))));
       for (const piece of pieces) spans.push(...(await propagate.profile(piece)));
-      return [...spans, ...(await last.profile({ optimizer: hyper }))];
+      return [...spans, ...(await last.profile(ofUpdate))];
     },
     destroy,
   };

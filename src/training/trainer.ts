@@ -1,4 +1,5 @@
 import type { MemoryReport } from '../autodiff/memory.ts';
+import type { Feeds } from '../autodiff/program.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
 import type { TrainingUpdate } from '../nn/optimizers.ts';
@@ -43,7 +44,7 @@ export interface TrainerOptions extends StepOptions {
 interface Pending {
   readonly batch: TrainingBatch;
   readonly learningRate: number;
-  readonly hyper: Float32Array;
+  readonly ofUpdate: Feeds;
   readonly results: Promise<StepResults>;
 }
 
@@ -96,11 +97,11 @@ export class Trainer {
     };
     for await (const batch of batches) {
       const learningRate = learningRateAt(this.options.schedule, batch.step, this.options.steps);
-      const hyper = this.update.hyper(learningRate, batch.step + 1);
-      const { results } = await this.runner.submit(batch, hyper);
+      const ofUpdate = this.update.feeds(learningRate, batch.step + 1);
+      const { results } = await this.runner.submit(batch, ofUpdate);
       this.options.onSubmit?.();
       this.completed = batch.step + 1;
-      pending.push({ batch, learningRate, hyper, results });
+      pending.push({ batch, learningRate, ofUpdate, results });
       if (pending.length > STEPS_AHEAD) await finish();
       if (stop()) break;
     }
@@ -109,10 +110,10 @@ export class Trainer {
 
   /** Runs a step on a batch with every dispatch timed. It is a step like any other, but for its place in the count. */
   async profile(batch: TrainingBatch): Promise<readonly Span[]> {
-    return this.runner.profile(batch, this.update.hyper(this.options.schedule.learningRate, this.completed + 1));
+    return this.runner.profile(batch, this.update.feeds(this.options.schedule.learningRate, this.completed + 1));
   }
 
-  private async report({ batch, learningRate, hyper, results }: Pending): Promise<StepReport> {
+  private async report({ batch, learningRate, ofUpdate, results }: Pending): Promise<StepReport> {
     const { step } = batch;
     const outputs = await results;
     const loss = outputs.loss[0];
@@ -121,7 +122,7 @@ export class Trainer {
     // Under loss scaling an overflow is a matter of course, unless there is nothing left to take back of the scale.
     const overflow = scaling !== undefined && scaling.lossScale >= LEAST_LOSS_SCALE;
     if ((nonFiniteGradients > 0 && !overflow) || !Number.isFinite(loss)) {
-      const found = await this.runner.findNonFinite(batch, hyper);
+      const found = await this.runner.findNonFinite(batch, ofUpdate);
       const where = found === null ? 'repeating the step with the weights as they are now did not show where it began' : `it begins in ${found.label}, operand ${found.operand}, element ${found.element}, which is ${found.value}`;
       throw new NonFiniteError(step, `the loss is ${loss} and ${nonFiniteGradients} elements of the gradients are not finite; ${where}`);
     }

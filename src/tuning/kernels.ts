@@ -33,6 +33,7 @@ import { measureCopy } from '../../kernels/measure_copy.ts';
 import { measureFma } from '../../kernels/measure_fma.ts';
 import { measureWorkgroupMemory } from '../../kernels/measure_workgroup_memory.ts';
 import { momentumSgd } from '../../kernels/momentum_sgd.ts';
+import { movingAverage } from '../../kernels/moving_average.ts';
 import { multiply } from '../../kernels/multiply.ts';
 import { nonFinite } from '../../kernels/non_finite.ts';
 import { normalize } from '../../kernels/normalize.ts';
@@ -87,6 +88,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   measureFma,
   measureWorkgroupMemory,
   momentumSgd,
+  movingAverage,
   multiply,
   nonFinite,
   normalize,

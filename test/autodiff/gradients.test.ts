@@ -16,7 +16,7 @@ import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../../src/autodiff/ops/losses.ts';
-import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, nonFinite, type UpdateOperands } from '../../src/autodiff/ops/optimizers.ts';
+import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, movingAverageUpdate, nonFinite, type UpdateOperands } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
@@ -219,7 +219,7 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */
-const ends = ['fill', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'accumulate', 'clear', 'demand'];
+const ends = ['fill', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'movingAverageUpdate', 'accumulate', 'clear', 'demand'];
 
 test('every op of src/autodiff/ops is checked, or is known to have no gradient', async () => {
   const folder = new URL('../../src/autodiff/ops/', import.meta.url);
@@ -284,6 +284,7 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   maxPool: ['yes', 'integer'],
   maxPoolGradient: ['no'],
   momentumSgd: [],
+  movingAverage: [],
   multiply: ['yes'],
   nonFinite: ['integer'],
   normalize: ['yes'],
@@ -329,6 +330,7 @@ function allNodes(): Node[] {
     adamUpdate({ ...operands, firstMoment: stored('first'), secondMoment: stored('second') }, false),
     momentumSgdUpdate({ ...operands, velocity: stored('velocity') }, false),
     interpolateUpdate(stored('running'), stored('batch'), 0.1, gate),
+    movingAverageUpdate(stored('average'), stored('followed'), fill([1], 0.1), gate),
     clear(stored('cleared')),
     demand([x]),
   ];

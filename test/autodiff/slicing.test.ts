@@ -26,6 +26,7 @@ import { l2NormalizeGradient } from '../../kernels/l2_normalize_gradient.ts';
 import { maxPool } from '../../kernels/max_pool.ts';
 import { maxPoolGradient } from '../../kernels/max_pool_gradient.ts';
 import { momentumSgd } from '../../kernels/momentum_sgd.ts';
+import { movingAverage } from '../../kernels/moving_average.ts';
 import { multiply } from '../../kernels/multiply.ts';
 import { nonFinite } from '../../kernels/non_finite.ts';
 import { prepareImages } from '../../kernels/prepare_images.ts';
@@ -105,6 +106,7 @@ for (const count of [4099, 20480]) {
   testSlicing(scaleByConstant, { count, factor: 0.3 });
   testSlicing(fill, { count, value: 0.1 });
   testSlicing(interpolate, { count, momentum: 0.1 });
+  testSlicing(movingAverage, { count });
   testSlicing(cast, { count, to: 'f16' });
   testSlicing(cast, { count, to: 'f32' });
   testSlicing(initialize, { count, distribution: { kind: 'normal', deviation: 2 }, key: [1, 2], address: [3, 4] });

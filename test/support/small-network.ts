@@ -1,12 +1,13 @@
 import { globalAveragePool } from '../../src/autodiff/ops/pooling.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
-import { Program, type ProgramOptions } from '../../src/autodiff/program.ts';
+import { Program, type Feeds, type ProgramOptions } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
-import { input } from '../../src/autodiff/tensor.ts';
+import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { Network, Pass, type BatchNorm, type Linear } from '../../src/nn/layers.ts';
 import { adamSettings, trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../../src/nn/optimizers.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
+import { beginAverage, withWeightAverage } from '../../src/nn/weight-average.ts';
 import { uniformNumbers } from './kernel-test.ts';
 
 const BATCH = 6;
@@ -16,32 +17,44 @@ const CLASSES = 3;
 /** Everything a training step has, in milliseconds: a convolution, batch normalisation, a linear layer, Adam. */
 export interface SmallTraining {
   readonly network: Network;
+  /** The average of its weights, where there is one. */
+  readonly average: Network | undefined;
   readonly storage: Storage;
   readonly update: TrainingUpdate;
   readonly program: Program<'loss' | 'logits' | 'gate'>;
   readonly images: Float32Array;
   readonly labels: Uint32Array;
   /** The program's inputs for a step, counted from 1. */
-  feeds(step: number): { readonly images: Float32Array; readonly labels: Uint32Array; readonly optimizer: Float32Array };
+  feeds(step: number): Feeds & { readonly images: Float32Array; readonly labels: Uint32Array };
 }
 
 /** A small network on a device, initialised from a seed, with its training program. */
-export async function smallTraining(device: Device, seed = 1, optimizer: OptimizerSettings = adamSettings(1e-4), options: Pick<ProgramOptions<string>, 'stagedFrom'> = {}): Promise<SmallTraining> {
-  const network = new Network();
-  const weight = network.convolutionWeight('convolution.weight', 3, 4, 8);
-  const norm = network.batchNorm('norm', 8);
-  const linear = network.linear('linear', 8, CLASSES);
+export async function smallTraining(
+  device: Device,
+  seed = 1,
+  optimizer: OptimizerSettings = adamSettings(1e-4),
+  { averageDecay, ...options }: Pick<ProgramOptions<string>, 'stagedFrom'> & { /** Of an average of the weights. */ readonly averageDecay?: number } = {},
+): Promise<SmallTraining> {
+  const { network, weight, norm, linear } = smallNetwork();
   const pass = new Pass(network, 'train');
   const hidden = pass.convolutionBatchNorm(input('images', [BATCH, SIZE, SIZE, 4]), weight, norm, { padding: 1, relu: true });
   const logits = linear.apply(globalAveragePool(hidden));
   const loss = softmaxCrossEntropy(logits, input('labels', [BATCH], 'u32'));
-  const update = trainingUpdate(network, loss, pass.batchStatistics, optimizer);
+  const average = averageDecay === undefined ? undefined : { network: smallNetwork().network, decay: averageDecay };
+  const own = trainingUpdate(network, loss, pass.batchStatistics, optimizer);
+  const update = average === undefined ? own : withWeightAverage(own, network, average);
 
   const storage = new Storage(device);
   await initializeNetwork(network, storage, seed);
+  if (average !== undefined) await beginAverage(average, network, storage);
   const program = await Program.compile(storage, { outputs: { loss, logits, gate: update.gate }, updates: update.updates, ...options });
   const uniform = uniformNumbers(seed);
   const images = Float32Array.from({ length: BATCH * SIZE * SIZE * 4 }, uniform);
   const labels = Uint32Array.from({ length: BATCH }, (_, index) => index % CLASSES);
-  return { network, storage, update, program, images, labels, feeds: (step) => ({ images, labels, optimizer: update.hyper(0.01, step) }) };
+  return { network, average: average?.network, storage, update, program, images, labels, feeds: (step) => ({ images, labels, ...update.feeds(0.01, step) }) };
+}
+
+function smallNetwork(): { readonly network: Network; readonly weight: Tensor; readonly norm: BatchNorm; readonly linear: Linear } {
+  const network = new Network();
+  return { network, weight: network.convolutionWeight('convolution.weight', 3, 4, 8), norm: network.batchNorm('norm', 8), linear: network.linear('linear', 8, CLASSES) };
 }

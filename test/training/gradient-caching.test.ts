@@ -140,7 +140,7 @@ test('two micro-batches have the bits of a graph that encodes the same halves an
   // Twice: a step leaves nothing behind for the next.
   for (let step = 1; step <= 2; step++) {
     await initializeNetwork(network, storage, 1);
-    const results = await (await runner.submit(batch, runner.update.hyper(0, step))).results;
+    const results = await (await runner.submit(batch, runner.update.feeds(0, step))).results;
     assert.equal(bitsOf(results.loss), bitsOf(expected.loss));
     assert.ok(results.quadruplet[0] > 0, 'no hinge is active');
     for (const name of names) {
@@ -188,7 +188,7 @@ test('with frozen statistics the gradient is that of the whole batch, within the
     const runner = await runnerInParts(one, budget);
     assert.is(runner.report.microBatches, budget === 'least' ? BATCH : 2);
     assert.not(runner.report.normalizedApart);
-    const results = await (await runner.submit(batch, runner.update.hyper(0, 1))).results;
+    const results = await (await runner.submit(batch, runner.update.feeds(0, 1))).results;
     assertWithin('loss', results.loss, expected.loss, [ROUNDINGS * sumError(9 * CHANNELS, expected.loss[0])]);
     for (const [name, error] of Object.entries(bounds)) {
       assertWithin(`${budget}: ${name}`, await storage.read(runner.update.gradients.get(name)), expected[name], error.map((bound) => ROUNDINGS * bound));
@@ -205,7 +205,7 @@ test('training in micro-batches learns, and gives the same bits each time', asyn
       const one = await setting('train');
       const runner = await runnerInParts(one, 'least');
       const losses: number[] = [];
-      for (let step = 1; step <= 5; step++) losses.push((await (await runner.submit(batchOf(0), runner.update.hyper(0.05, step))).results).loss[0]);
+      for (let step = 1; step <= 5; step++) losses.push((await (await runner.submit(batchOf(0), runner.update.feeds(0.05, step))).results).loss[0]);
       const bits = await Promise.all([one.network.parameters, one.network.statistics].map(async (store) => bitsOf(await one.storage.read(store.flat))));
       runner.destroy();
       one.storage.destroy();
@@ -271,7 +271,7 @@ test('so many micro-batches as are asked for: the bits of those that a budget as
     const one = await setting('train');
     const runner = await made(one);
     assert.is(runner.report.microBatches, 2);
-    const { loss } = await (await runner.submit(batchOf(0), runner.update.hyper(0.05, 1))).results;
+    const { loss } = await (await runner.submit(batchOf(0), runner.update.feeds(0.05, 1))).results;
     const stores = await Promise.all([one.network.parameters, one.network.statistics].map(async (store) => bitsOf(await one.storage.read(store.flat))));
     runner.destroy();
     one.storage.destroy();

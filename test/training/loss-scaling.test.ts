@@ -105,7 +105,7 @@ test('a loss scale changes no bit of a training in f32: powers of two are exact 
       await initializeNetwork(network, storage, 1);
       // The runner scales in f16 alone: here an objective says that it is f16 and is not.
       const runner = await stepRunner({ storage, objective: { ...network.objective('f32'), precision: lossScaling && 'f16' }, optimizer, lossScaling });
-      for (let step = 0; step < 4; step++) await (await runner.submit(batchOf(step), runner.update.hyper(0.01, step + 1))).results;
+      for (let step = 0; step < 4; step++) await (await runner.submit(batchOf(step), runner.update.feeds(0.01, step + 1))).results;
       if (runner.update.lossScale !== undefined) assert.equal([...(await storage.read(runner.update.lossScale.scale))], [2 ** 12]);
       parameters.push(new Uint32Array((await storage.read(network.parameters.flat)).buffer));
       runner.destroy();
@@ -184,10 +184,10 @@ if (device.traits.f16 === true) {
     const expected = await unbroken.bits();
     const killed = await start('f16', options);
     await killed.train(5);
-    const bytes = await serializeModel(await captureCheckpoint(killed.trainer, killed.network, killed.storage, {}));
+    const bytes = await serializeModel(await captureCheckpoint(killed.trainer, killed, killed.storage, {}));
     killed.destroy();
     const resumed = await start('f16', options);
-    restoreCheckpoint(await parseModel(bytes, 'checkpoint'), resumed.trainer, resumed.network, resumed.storage);
+    restoreCheckpoint(await parseModel(bytes, 'checkpoint'), resumed.trainer, resumed, resumed.storage);
     const rest = await resumed.train(STEPS);
     assert.equal(rest.map(({ loss, lossScale, skippedSteps }) => [loss, lossScale, skippedSteps]), reports.slice(5).map(({ loss, lossScale, skippedSteps }) => [loss, lossScale, skippedSteps]));
     assert.equal(await resumed.bits(), expected);
@@ -204,7 +204,7 @@ if (device.traits.f16 === true) {
     const runner = await stepRunner({ ...options, objective, memoryBudget: (whole as number) - 1 });
     assert.is(runner.report.microBatches, 2);
     const before = await readState(network, storage);
-    const results = await (await runner.submit(batchOf(0), runner.update.hyper(0.1, 1))).results;
+    const results = await (await runner.submit(batchOf(0), runner.update.feeds(0.1, 1))).results;
     assert.ok(new Uint32Array(results.gate.buffer)[0] > 0);
     assert.is(results.lossScale[0], 2 ** 15);
     assert.equal(await readState(network, storage), before);

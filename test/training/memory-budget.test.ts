@@ -108,7 +108,7 @@ test('a batch in two micro-batches: the gradient is the mean of theirs, the stat
   // Twice: a step leaves nothing behind for the next.
   for (let step = 1; step <= 2; step++) {
     await initializeNetwork(network, storage, 1);
-    const { loss } = await (await runner.submit(batch, runner.update.hyper(0, step))).results;
+    const { loss } = await (await runner.submit(batch, runner.update.feeds(0, step))).results;
     assert.is(loss[0], Math.fround((expected.losses[0] + expected.losses[1]) / 2));
     // Halving is exact, so that the order of sum and division does not matter.
     const [first, second] = expected.gradients;

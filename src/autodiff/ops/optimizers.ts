@@ -5,6 +5,7 @@ import { momentumSgd as momentumSgdKernel } from '../../../kernels/momentum_sgd.
 import { nonFinite as nonFiniteKernel } from '../../../kernels/non_finite.ts';
 import { interpolate as interpolateKernel } from '../../../kernels/interpolate.ts';
 import { lossScale as lossScaleKernel } from '../../../kernels/loss_scale.ts';
+import { movingAverage as movingAverageKernel } from '../../../kernels/moving_average.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Node, Tensor } from '../tensor.ts';
@@ -107,6 +108,22 @@ const interpolateOp: Op<{ readonly momentum: number }> = {
 /** running += momentum * (batch - running), in place: running statistics of batch normalisation. */
 export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): Node {
   return applyNode(interpolateOp, [running, batch, gate], { momentum });
+}
+
+const movingAverageOp: Op<null> = {
+  name: 'movingAverage',
+  effect: true,
+  infer([average, values, share]) {
+    checkShape('movingAverage', average.shape, values);
+    checkShape('movingAverage', [1], share);
+    return [];
+  },
+  lower: ({ inputs: [average, values, share, gate] }) => [use(movingAverageKernel, { count: average.length }, { average, values, share, gate })],
+};
+
+/** average += share * (values - average), in place: an average of weights over the steps of a training. @param share [1] */
+export function movingAverageUpdate(average: Tensor, values: Tensor, share: Tensor, gate: Tensor): Node {
+  return applyNode(movingAverageOp, [average, values, share, gate], null);
 }
 
 const accumulateOp: Op<{ readonly total: Tensor }> = {

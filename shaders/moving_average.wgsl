@@ -1,0 +1,31 @@
+// average = average + share * (values - average): an exponential moving average, whose share changes from step to step.
+//
+// average, values  [count] Element
+// share            [1] f32
+// gate             [2] u32: nothing changes where gate[0] > 0
+// Dispatch: foldGrid(ceil(count / span)); a workgroup changes `span` elements, its invocations in turn.
+// Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
+
+struct Parameters {
+  count: u32,
+  span: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> average: array<Element>;
+@group(0) @binding(2) var<storage, read_write> values: array<Element>;
+@group(0) @binding(3) var<storage, read_write> share: array<f32, 1>;
+@group(0) @binding(4) var<storage, read_write> gate: array<u32, 2>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let start = (group.x + group.y * grid.x) * parameters.span;
+  let end = min(start + parameters.span, parameters.count);
+  if (gate[0] > 0) {
+    return;
+  }
+  let taken = share[0];
+  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
+    average[i] += taken * (values[i] - average[i]);
+  }
+}
