@@ -88,7 +88,7 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
     gallery: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'photo'),
     images: {
       read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeImage(sample.name, requested),
-      identify: async (asked) => (await ContentDigests.open(root)).of(asked.map(({ name }) => name)),
+      identify: async (asked, onReading) => (await ContentDigests.open(root)).of(asked.map(({ name }) => name), onReading),
     },
   }, { trainable });
   return { ...dataset, skipped };

@@ -74,10 +74,10 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
       if (file === undefined || requested !== size) return decode(picture, requested);
       return file.read(slot, await stampOf(picture), () => decode(picture, size));
     },
-    async identify(samples) {
+    async identify(samples, onProgress) {
       const places = samples.map(({ name }) => byName.get(name)?.drawing);
       const digests = await ContentDigests.open(path);
-      const found = await digests.of(samples.map(({ name }, index) => places[index]?.file ?? name));
+      const found = await digests.of(samples.map(({ name }, index) => places[index]?.file ?? name), onProgress);
       // Of a drawing, its place tells it from the others of its file.
       return found.map((digest, index) => (places[index] === undefined ? digest : `${digest} ${places[index].offset}`));
     },

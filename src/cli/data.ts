@@ -1,7 +1,7 @@
 /** The data that commands work on: the embedded default, or a folder of the user's. */
 
 import type { UnseenChoice } from '../../datasets/folder.ts';
-import type { Dataset } from '../data/dataset.ts';
+import type { Dataset, Sample } from '../data/dataset.ts';
 import { bytes, integer, OptionError, number, text, toggle } from './options.ts';
 import { note, Progress } from './progress.ts';
 
@@ -41,8 +41,28 @@ interface DataRequest extends PublishedRequest {
   readonly seed: number;
 }
 
-/** Opens the data and tells of images that had to be skipped. @throws DatasetError, ImageError, OptionError */
+/** Opens the data, tells of images that had to be skipped, and shows progress where contents are read. @throws DatasetError, ImageError, OptionError */
 export async function openData(request: DataRequest): Promise<Dataset> {
+  return withContentsShown(await openQuietly(request));
+}
+
+/** The first start on a data set reads every file for its digest, which takes minutes where there are many. */
+function withContentsShown(dataset: Dataset): Dataset {
+  const { images } = dataset;
+  const identify = images.identify?.bind(images);
+  if (identify === undefined) return dataset;
+  const shown = async (samples: readonly Sample[]): Promise<readonly string[]> => {
+    const progress = new Progress('contents');
+    try {
+      return await identify(samples, (done, total) => progress.update(done, total));
+    } finally {
+      progress.stop();
+    }
+  };
+  return { ...dataset, images: { read: (sample, size) => images.read(sample, size), identify: shown } };
+}
+
+async function openQuietly(request: DataRequest): Promise<Dataset> {
   const { data, split, unseen, unseenClasses = [], trainedClasses, strict, imageSize, seed, validation } = request;
   const trainable = trainedClasses === undefined;
   const progress = new Progress('images');

@@ -24,8 +24,11 @@ export interface ImageSource {
    * @throws ImageError (platform) where the image cannot be decoded
    */
   read(sample: Sample, size: number): Promise<Uint8Array>;
-  /** For each sample a digest of what its picture is decoded from, which tells whether it was changed; absent for a source that does not know. */
-  identify?(samples: readonly Sample[]): Promise<readonly string[]>;
+  /**
+   * For each sample a digest of what its picture is decoded from, which tells whether it was changed; absent for a source that does not know.
+   * @param onProgress is called where that takes reading, with counts of files
+   */
+  identify?(samples: readonly Sample[], onProgress?: (done: number, total: number) => void): Promise<readonly string[]>;
 }
 
 /**

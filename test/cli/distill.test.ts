@@ -50,6 +50,7 @@ test('distill: a table of all seen classes, which train takes', async () => {
   const { code, stdout, stderr } = await runOnTestDevice(distilling('whole'));
   assert.is(code, 0, stderr);
   assert.match(stdout, /4 classes x 5 of the teacher's, from 72 photos, each seen once/);
+  assert.match(stderr, /^contents 72\/72$/m, 'progress of the first reading of all files');
   const knowledge = parseKnowledge(await readFile(at('whole')), 'whole');
   assert.equal(knowledge.classes, ['shape a', 'shape b', 'shape c', 'shape d']);
   assert.equal([...knowledge.counts], [18, 18, 18, 18]);

@@ -43,4 +43,33 @@ test('contents are told apart, also at one size and one time, and remembered; a 
   }
 });
 
+test('progress is told where files are read, and not where all are remembered', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-contents-'));
+  try {
+    const cache = path.join(folder, 'cache');
+    const files = Array.from({ length: 40 }, (_, index) => path.join(folder, `${index}.png`));
+    const write = async (file: string, content: string): Promise<void> => {
+      await writeFile(file, content);
+      await utimes(file, new Date('2020-01-01'), new Date('2020-01-01'));
+    };
+    for (const file of files) await write(file, file);
+    const told = async (asked: readonly string[]): Promise<[number, number][]> => {
+      const calls: [number, number][] = [];
+      await (await ContentDigests.open(folder, cache)).of(asked, (done, total) => calls.push([done, total]));
+      return calls;
+    };
+    // A name that is there twice is one file.
+    const first = await told([...files, files[3]]);
+    assert.ok(first.length > 1, 'more than once');
+    assert.equal(first.map(([, total]) => total), first.map(() => 40));
+    assert.ok(first.every(([done], index) => index === 0 || done > first[index - 1][0]), 'it grows');
+    assert.is(first.at(-1)?.[0], 40);
+    assert.equal(await told(files), []);
+    await write(files[39], 'other');
+    assert.equal(await told(files), [[40, 40]]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test.run();

@@ -24,6 +24,7 @@ const AT_A_TIME = 16;
 export class ContentDigests {
   private readonly entries: Map<string, Entry>;
   private changed = false;
+  private filesRead = 0;
 
   private constructor(
     private readonly file: string,
@@ -38,13 +39,19 @@ export class ContentDigests {
     return new ContentDigests(file, await readEntries(file));
   }
 
-  /** Size and SHA-256 of each file's content; a file that is named more than once is read once. @throws ImageError where one cannot be read */
-  async of(files: readonly string[]): Promise<string[]> {
+  /**
+   * Size and SHA-256 of each file's content; a file that is named more than once is read once.
+   * @param onProgress is called from the first file on that has to be read, and at the end, with counts of distinct files; never where all are remembered
+   * @throws ImageError where one cannot be read
+   */
+  async of(files: readonly string[], onProgress?: (done: number, total: number) => void): Promise<string[]> {
     const digests = new Map<string, string>();
     const paths = files.map((file) => path.resolve(file));
     const distinct = [...new Set(paths)];
+    const readBefore = this.filesRead;
     for (let start = 0; start < distinct.length; start += AT_A_TIME) {
       await Promise.all(distinct.slice(start, start + AT_A_TIME).map(async (file) => digests.set(file, await this.find(file).catch((cause: unknown) => Promise.reject(new ImageError(file, cause))))));
+      if (this.filesRead > readBefore) onProgress?.(digests.size, distinct.length);
     }
     await this.save();
     return paths.map((file) => digests.get(file) as string);
@@ -63,6 +70,7 @@ export class ContentDigests {
     const stamp = `${found.size} ${found.mtimeNs} ${found.ctimeNs}`;
     const before = this.entries.get(file);
     if (before?.[0] === stamp) return before[1];
+    this.filesRead++;
     const hash = createHash('sha256');
     await pipeline(createReadStream(file), hash);
     const digest = `${found.size} ${hash.digest('hex')}`;
