@@ -74,6 +74,68 @@ test('a picture is chosen; what the server refuses is said, and the next one wor
   await page.context().close();
 });
 
+test('only the answer to the latest sketch is shown, and only the latest waits while one is under way', async () => {
+  const { page, errors } = await openPage(browser, server.address);
+  // Each search waits until it is told how to end.
+  const searches: { answer(ends: 'well' | 'badly'): Promise<void> }[] = [];
+  let arrived = (): void => undefined;
+  await page.route('**/search?*', (route) => {
+    const number = searches.length + 1;
+    const answer = { neighbours: [{ row: 0, path: `answer ${number}`, similarity: 1 }], times: {} };
+    searches.push({
+      answer: (ends) => route.fulfill(ends === 'well' ? { json: answer } : { status: 500, json: { error: `failure ${number}` } }),
+    });
+    arrived();
+  });
+  const under = async (count: number): Promise<void> => {
+    while (searches.length < count) await new Promise<void>((resolve) => (arrived = resolve));
+  };
+  // All that the page ever shows.
+  await page.evaluate(() => {
+    const shown: string[] = Object.assign(globalThis, { shown: [] }).shown;
+    const watch = new MutationObserver(() => shown.push(`${document.querySelector('#results li bdi')?.textContent ?? 'nothing'}; ${document.getElementById('trouble')?.textContent ?? ''}`));
+    for (const id of ['results', 'trouble']) watch.observe(document.getElementById(id) as Node, { childList: true, characterData: true, subtree: true });
+  });
+  const everShown = async (): Promise<string> => (await page.evaluate(() => (globalThis as unknown as { shown: string[] }).shown)).join('\n');
+  const stroke = (y: number): Promise<void> => draw(page, [[{ x: 0.2, y }, { x: 0.8, y }]]);
+
+  for (const [first, ends] of [[1, 'well'], [3, 'badly']] as const) {
+    await stroke(0.1 * first);
+    await under(first);
+    // Two more changes, of which only the last one is asked about.
+    await stroke(0.1 * first + 0.05);
+    await stroke(0.1 * first + 0.1);
+    await searches[first - 1].answer(ends);
+    await under(first + 1);
+    assert.is(await page.getAttribute('#results', 'aria-busy'), 'true');
+    assert.not.match(await everShown(), `${ends === 'well' ? 'answer' : 'failure'} ${first}`);
+    await searches[first].answer('well');
+    await answered(page);
+    assert.equal(await found(page), [`answer ${first + 1}`]);
+    assert.is(searches.length, first + 1);
+  }
+  // What is cleared during a search stays empty.
+  await stroke(0.6);
+  await under(5);
+  await page.click('#clear');
+  await searches[4].answer('well');
+  await answered(page);
+  assert.equal(await found(page), []);
+  assert.is(await page.innerText('#status'), 'Draw something.');
+  const all = await everShown();
+  for (const stale of ['answer 1', 'answer 3', 'failure 3', 'answer 5']) assert.not.match(all, stale);
+  for (const current of ['answer 2', 'answer 4']) assert.match(all, current);
+  // The latest one's failure is told.
+  await stroke(0.7);
+  await under(6);
+  await searches[5].answer('badly');
+  await page.waitForSelector('#trouble:not([hidden])');
+  assert.match(await page.innerText('#trouble'), 'failure 6');
+  await answered(page);
+  assert.ok(errors.every((message) => message.includes('500')), errors.join('\n'));
+  await page.context().close();
+});
+
 test('it has no fault that axe-core knows, light and dark, at both sizes', async () => {
   const { page, errors } = await openPage(browser, server.address);
   await draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.8 }]]);
