@@ -1,9 +1,11 @@
-import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, widestElement, type Dispatch, type FloatType, type Window } from '../src/gpu/dispatch.ts';
+import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, widestElement, type Dispatch, type ElementType, type Window } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { exact, type Kernel } from './kernel.ts';
-import { canStore, type StorageType } from './storage-type.ts';
+import { exact, type Kernel, type Values } from './kernel.ts';
+import { canStore } from './storage-type.ts';
 
-export interface CopyProblem extends StorageType {
+export interface CopyProblem {
+  /** f32 if left out. Words are copied as words: a float's load may make zeros of small ones. */
+  readonly type?: ElementType;
   readonly count: number;
   readonly sourceLength: number;
   readonly sourceOffset: number;
@@ -18,9 +20,9 @@ export interface ConcatenateProblem {
 
 const WORKGROUP_SIZE = 64;
 
-function copying(count: number, source: string, sourceOffset: number, destination: string, destinationOffset: number, type: FloatType = 'f32'): Dispatch {
+function copying(count: number, source: string, sourceOffset: number, destination: string, destinationOffset: number, type: ElementType = 'f32'): Dispatch {
   const components = [count, sourceOffset, destinationOffset].every((number) => number % 4 === 0) ? 4 : 1;
-  const { Stored: Element, features } = widestElement(components, type);
+  const { Stored: Element, features } = type === 'u32' ? { Stored: components === 4 ? 'vec4u' : 'u32', features: [] } : widestElement(components, type);
   const units = count / components;
   const launch = (elements: number, from: number, to: number): Dispatch => ({
     shader: shaders.copy,
@@ -54,7 +56,7 @@ export const copy: Kernel<CopyProblem> = {
   name: 'copy',
   calls: (problem, traits) => {
     const { count, sourceLength, sourceOffset, destinationLength, destinationOffset, type = 'f32' } = problem;
-    if (!canStore(problem, traits)) return [];
+    if (type !== 'u32' && !canStore({ type }, traits)) return [];
     if (sourceOffset + count > sourceLength || destinationOffset + count > destinationLength) {
       throw new RangeError(
         `copy: ${count} elements from ${sourceOffset} of ${sourceLength} to ${destinationOffset} of ${destinationLength} reach beyond an end`,
@@ -77,6 +79,12 @@ export const copy: Kernel<CopyProblem> = {
     value.set(source.subarray(sourceOffset, sourceOffset + count), destinationOffset);
     return { destination: exact(value) };
   },
+  // Of words, all bits at all places: as floats some would be NaN, and most labels are numbers that a float's load may flush to zero.
+  sampleInputs: ({ sourceLength, destinationLength, count, type }, uniform): Values => {
+    const value = type === 'u32' ? () => Math.floor(2 ** 31 * (uniform() + 1)) >>> Math.floor(16 * (uniform() + 1)) : uniform;
+    const source = Float64Array.from({ length: sourceLength }, value);
+    return count === destinationLength ? { source } : { source, destination: Float64Array.from({ length: destinationLength }, value) };
+  },
   cost: ({ count, type = 'f32' }) => ({ flop: 0, bytes: 2 * elementBytes(type) * count }),
   cases: [
     { count: 1, sourceLength: 1, sourceOffset: 0, destinationLength: 1, destinationOffset: 0 },
@@ -85,6 +93,8 @@ export const copy: Kernel<CopyProblem> = {
     { count: 70000, sourceLength: 70003, sourceOffset: 3, destinationLength: 70000, destinationOffset: 0 },
     { count: 7, sourceLength: 20, sourceOffset: 3, destinationLength: 15, destinationOffset: 8, type: 'f16' },
     { count: 1020, sourceLength: 1020, sourceOffset: 0, destinationLength: 1020, destinationOffset: 0, type: 'f16' },
+    { count: 7, sourceLength: 20, sourceOffset: 3, destinationLength: 15, destinationOffset: 8, type: 'u32' },
+    { count: 1020, sourceLength: 1024, sourceOffset: 4, destinationLength: 1020, destinationOffset: 0, type: 'u32' },
   ],
 };
 

@@ -2,7 +2,7 @@
 //
 // source, destination   Element; count and both offsets in Elements
 // Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); one invocation an element.
-// Constants: Element (vec4f where count and both offsets are multiples of four floats, else f32), WORKGROUP_SIZE.
+// Constants: Element (vec4f where count and both offsets are multiples of four floats, else f32; the same of f16 and u32), WORKGROUP_SIZE.
 
 struct Parameters {
   count: u32,

@@ -5,6 +5,7 @@ import { apply, use, type Op } from '../../src/autodiff/op.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { convolution } from '../../src/autodiff/ops/convolution.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
+import { quadrupletLoss } from '../../src/autodiff/ops/losses.ts';
 import { accumulate, demand, interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
@@ -63,6 +64,14 @@ test('one tensor for two operands is copied for the second, also through a view'
     const { a, b } = calls[2].places;
     assert.not.equal(a, b);
   }
+});
+
+test('integers for two operands are copied as words', () => {
+  const labels = input('labels', [5], 'u32');
+  const { loss } = quadrupletLoss(input('x', [5, 3]), labels, labels);
+  const { calls } = planOf([loss]);
+  assert.equal(calls.map(({ kernel }) => kernel.name), ['copy', 'quadruplet_loss']);
+  assert.equal(calls[0].problem, { count: 5, sourceLength: 5, sourceOffset: 0, destinationLength: 5, destinationOffset: 0, type: 'u32' });
 });
 
 test('no two operands of a call share memory', () => {

@@ -1,5 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { QUADRUPLET_STATISTICS } from '../../kernels/quadruplet_loss.ts';
+import { quadrupletLoss } from '../../src/autodiff/ops/losses.ts';
 import { relu, multiply } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
@@ -108,6 +110,20 @@ test('one tensor for two operands, views as inputs and as outputs', async () => 
   assert.equal([...flat], [...found]);
   assert.equal([...total], [91]);
   assert.equal([...given], [1, -2, 3, -4, 5, -6]);
+  program.destroy();
+});
+
+test('one tensor of integers for two operands gives the bits of two tensors of the same values', async () => {
+  const [count, width] = [7, 5];
+  const x = input('x', [count, width]);
+  const [both, labels, domains] = ['both', 'labels', 'domains'].map((name) => input(name, [count], 'u32'));
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { one: quadrupletLoss(x, both, both).statistics, two: quadrupletLoss(x, labels, domains).statistics },
+  });
+  const values = Uint32Array.from([0, 1, 1, 0, 1, 0, 0]);
+  const { one, two } = await program.run({ x: Float32Array.from({ length: count * width }, (_, i) => Math.sin(7 * i)), both: values, labels: values, domains: values });
+  assert.ok(one[QUADRUPLET_STATISTICS.indexOf('domain gap')] > 0, 'both domains are seen');
+  assert.equal(one, two);
   program.destroy();
 });
 

@@ -1,5 +1,5 @@
 import { copy as copyKernel } from '../../../kernels/copy.ts';
-import { apply, stored, use, type Op } from '../op.ts';
+import { apply, use, type Op } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
@@ -8,12 +8,12 @@ const op: Op<null> = {
   infer: ([x]) => [{ shape: x.shape, type: x.type, name: x.name }],
   lower: ({ inputs: [source], outputs: [destination] }) => {
     const count = source.length;
-    return [use(copyKernel, { count, sourceLength: count, sourceOffset: 0, destinationLength: count, destinationOffset: 0, ...stored(source) }, { source, destination })];
+    return [use(copyKernel, { count, sourceLength: count, sourceOffset: 0, destinationLength: count, destinationOffset: 0, ...(source.type !== 'f32' && { type: source.type }) }, { source, destination })];
   },
   gradient: (_, [dy]) => [dy],
 };
 
-/** A copy of a tensor in memory of its own. */
+/** A copy of a tensor, of any type, in memory of its own. */
 export function identity(x: Tensor): Tensor {
   return apply(op, [x], null)[0];
 }
