@@ -27,3 +27,10 @@ export async function writeEmojiFolder(folder: string, classNames: readonly stri
   }
   return photos;
 }
+
+/** Writes a sketch of a class as a PNG file. @returns its path */
+export async function writeSketch(folder: string, className: string, size: number): Promise<string> {
+  const file = path.join(folder, `${size}-${className}.png`);
+  await writeEmoji(className, 'emojione-monotone', file, size);
+  return file;
+}

@@ -1,13 +1,21 @@
 // The small model that the page comes with, and pictures that it can search.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { emojiClasses } from '../../datasets/emoji.ts';
-import { parseModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
 import { writeEmoji } from './emoji-folder.ts';
 
 export const PAGE_MODEL = fileURLToPath(new URL('../../web/public/model.safetensors', import.meta.url));
 
 export const readPageModel = async (): Promise<ModelFile> => parseModel(await readFile(PAGE_MODEL), PAGE_MODEL);
+
+/** Writes the page's model with one weight changed: another model of the same sizes. */
+export async function writeOtherModel(file: string): Promise<void> {
+  const { state, about } = await readPageModel();
+  const [, { values }] = [...state].find(([name]) => name.startsWith('embedding')) ?? [...state][0];
+  values[0] += 1;
+  await writeFile(file, await serializeModel({ state, about }));
+}
 
 /** Writes `<class>/<set>.png` of a few unseen classes. @returns the classes */
 export async function writePictures(folder: string, classes: number, size = 48): Promise<string[]> {

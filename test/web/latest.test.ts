@@ -1,50 +1,33 @@
 // The answer is that of the latest sketch, model and collection, whatever was under way; what is off the pad does not count; Clear can be undone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
-import { launchChromium } from '../support/chromium.ts';
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
 import { writeEmoji, writeEmojiFolder } from '../support/emoji-folder.ts';
 import { draw } from '../support/emoji-strokes.ts';
-import { answered, found, openPage, ready, servePage, type Site } from '../support/web-page.ts';
+import { writeOtherModel } from '../support/page-model.ts';
+import { pageSuite } from '../support/page-suite.ts';
+import { answered, found } from '../support/web-page.ts';
 
 const SLOW = 'slow.png';
 
-let browser: Browser;
-let site: Site;
-let folder: string;
 let own: number;
-test.before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-latest-'));
-  own = await writeEmojiFolder(folder, ['spoon', 'wrench']);
-  for (const [name, className] of [[SLOW, 'spoon'], ['fast.png', 'crescent moon']]) await writeEmoji(className, 'emojione-monotone', path.join(folder, name), 64);
-  site = await servePage();
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  await rm(folder, { recursive: true });
+const suite = pageSuite({
+  prepare: async (at) => {
+    own = await writeEmojiFolder(at(), ['spoon', 'wrench']);
+    for (const [name, className] of [[SLOW, 'spoon'], ['fast.png', 'crescent moon']]) await writeEmoji(className, 'emojione-monotone', at(name), 64);
+  },
 });
 
 test('a change of collection or model during a search is answered', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
-  await page.setInputFiles('#own-folder', path.join(folder, 'photo'));
+  const { page, errors } = await suite.open();
+  await page.setInputFiles('#own-folder', suite.at('photo'));
   await page.waitForFunction((count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`), own);
-  const shipped = fileURLToPath(new URL('../../web/public/model.safetensors', import.meta.url));
-  const other = await parseModel(await readFile(shipped), shipped);
-  const [, { values }] = [...other.state].find(([name]) => name.startsWith('embedding')) ?? [...other.state][0];
-  values[0] += 1;
-  const file = path.join(folder, 'other.safetensors');
-  await writeFile(file, await serializeModel({ state: other.state, about: other.about }));
+  const file = suite.at('other.safetensors');
+  await writeOtherModel(file);
   await page.setInputFiles('#open-model', file);
   await page.waitForFunction(() => (document.getElementById('model') as HTMLSelectElement).selectedIndex === 1);
-  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.setInputFiles('#query-file', suite.at('fast.png'));
   await page.waitForSelector('#results li');
 
   // What each pair of collection and model answers when nothing else goes on.
@@ -66,9 +49,8 @@ test('a change of collection or model during a search is answered', async () => 
 });
 
 test('a picture that takes long to decode does not replace what came after it', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
-  const slow = (await readFile(path.join(folder, SLOW))).length;
+  const { page, errors } = await suite.open();
+  const slow = (await readFile(suite.at(SLOW))).length;
   await page.evaluate((size) => {
     const decode = globalThis.createImageBitmap.bind(globalThis) as (picture: Blob, options: ImageBitmapOptions) => Promise<ImageBitmap>;
     Object.assign(globalThis, {
@@ -85,23 +67,23 @@ test('a picture that takes long to decode does not replace what came after it', 
     });
     await answered(page);
   };
-  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.setInputFiles('#query-file', suite.at('fast.png'));
   await page.waitForSelector('#results li');
   const expected = await shown(page);
   await page.click('#clear');
 
-  await page.setInputFiles('#query-file', path.join(folder, SLOW));
-  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.setInputFiles('#query-file', suite.at(SLOW));
+  await page.setInputFiles('#query-file', suite.at('fast.png'));
   await page.waitForSelector('#results li');
   await letSlowGoOn();
   assert.is(await shown(page), expected, 'a later picture');
 
-  await page.setInputFiles('#query-file', path.join(folder, SLOW));
+  await page.setInputFiles('#query-file', suite.at(SLOW));
   await page.click('#clear');
   await letSlowGoOn();
   assert.equal(await found(page), [], 'Clear');
 
-  await page.setInputFiles('#query-file', path.join(folder, SLOW));
+  await page.setInputFiles('#query-file', suite.at(SLOW));
   await draw(page, [[{ x: 0.3, y: 0.3 }, { x: 0.6, y: 0.7 }]]);
   await answered(page);
   const drawn = await shown(page);
@@ -125,8 +107,7 @@ test('a picture that takes long to decode does not replace what came after it', 
 });
 
 test('what is drawn off the pad does not count, and Clear can be undone', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
+  const { page, errors } = await suite.open();
   const inside = [{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.5 }, { x: 0.8, y: 0.9 }];
   const search = async (off: readonly { x: number; y: number }[]): Promise<string> => {
     await draw(page, [[...inside, ...off]]);
@@ -157,7 +138,7 @@ test('what is drawn off the pad does not count, and Clear can be undone', async 
   await draw(page, [inside]);
   await answered(page);
   assert.is(await shown(page), expected);
-  await page.setInputFiles('#query-file', path.join(folder, 'fast.png'));
+  await page.setInputFiles('#query-file', suite.at('fast.png'));
   await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, expected);
   await answered(page);
   const picture = await shown(page);

@@ -2,20 +2,18 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Remote } from 'comlink';
-import type { Browser } from 'playwright-core';
 import { denoExecutable } from '../../scripts/deno.ts';
 import { adapterEnvironment } from '../../src/platform/adapter.ts';
 import type { Engine } from '../../web/src/engine.ts';
-import { launchChromium } from '../support/chromium.ts';
-import { writeEmoji } from '../support/emoji-folder.ts';
+import { writeSketch } from '../support/emoji-folder.ts';
 import type { Answer } from '../runtimes/search-pictures.ts';
-import { found, openPage, ready, servePage, type Site } from '../support/web-page.ts';
+import { pageSuite } from '../support/page-suite.ts';
+import { found } from '../support/web-page.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const publicFile = (name: string): string => path.join(root, 'web/public', name);
@@ -24,22 +22,10 @@ const SIDE = 32;
 /** Deno's compiler rounds otherwise than Dawn's: test/runtimes/deno.test.ts has the same bound. */
 const DENO_BOUND = 1e-4;
 
-let browser: Browser;
-let site: Site;
-let folder: string;
-test.before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-runtimes-'));
-  site = await servePage();
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  await rm(folder, { recursive: true });
-});
+const suite = pageSuite();
 
 test('one model, index and query: the same ten best, and the same embeddings, in Chromium, Node and Deno', async () => {
-  const sketches = [await sketchFile('high voltage', SIDE), await sketchFile('spoon', 96), await sketchFile('crescent moon', 600)];
+  const sketches = [await writeSketch(suite.at('queries'), 'high voltage', SIDE), await writeSketch(suite.at('queries'), 'spoon', 96), await writeSketch(suite.at('queries'), 'crescent moon', 600)];
   const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
   const elsewhere = async (program: string, ...options: string[]): Promise<Answer[]> => {
     const words = [path.join(root, 'test/runtimes/search-pictures.ts'), publicFile('model.safetensors'), publicFile('index.safetensors'), ...sketches];
@@ -47,8 +33,7 @@ test('one model, index and query: the same ten best, and the same embeddings, in
   };
   const [node, deno] = [await elsewhere(process.execPath, '--import', 'tsx'), await elsewhere(denoExecutable(), 'run', '--allow-all', '--no-check')];
 
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
+  const { page, errors } = await suite.open();
   const tenBest: string[][] = [];
   for (const sketch of sketches) {
     await page.setInputFiles('#query-file', sketch);
@@ -77,10 +62,3 @@ test('one model, index and query: the same ten best, and the same embeddings, in
 });
 
 test.run();
-
-/** A sketch of an unseen class as a PNG file. */
-async function sketchFile(className: string, size: number): Promise<string> {
-  const file = path.join(folder, 'queries', `${size}-${className}.png`);
-  await writeEmoji(className, 'emojione-monotone', file, size);
-  return file;
-}

@@ -1,35 +1,19 @@
 // The page in a real browser: drawing, and searching by a picture.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import type { Browser } from 'playwright-core';
-import { launchChromium } from '../support/chromium.ts';
-import { writeEmoji } from '../support/emoji-folder.ts';
+import { readFile } from 'node:fs/promises';
+import { writeSketch } from '../support/emoji-folder.ts';
 import { draw, emojiStrokes } from '../support/emoji-strokes.ts';
-import { answered, found, openPage, ready, servePage, type Site } from '../support/web-page.ts';
+import { pageSuite } from '../support/page-suite.ts';
+import { answered, found } from '../support/web-page.ts';
 
 /** Side of the shipped model's images. */
 const SIDE = 32;
 
-let browser: Browser;
-let site: Site;
-let folder: string;
-test.before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-search-'));
-  site = await servePage();
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  await rm(folder, { recursive: true });
-});
+const suite = pageSuite();
 
 test('a drawing of a class that no training saw finds its class among the ten best', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
+  const { page, errors } = await suite.open();
   // Of the 165 unseen classes, some whose outlines the shipped model finds; it does not find all (docs/web.md).
   for (const [className, set] of [['high voltage', 'openmoji'], ['crescent moon', 'emojione-monotone'], ['spoon', 'emojione-monotone']]) {
     await draw(page, await emojiStrokes(page, className, set));
@@ -46,8 +30,7 @@ test('a drawing of a class that no training saw finds its class among the ten be
 });
 
 test('touch draws, Control-Z takes a stroke back, Delete clears, and all controls are within the keyboard’s reach', async () => {
-  const { page, errors } = await openPage(browser, site.address, { viewport: { width: 390, height: 844 }, hasTouch: true });
-  await ready(page);
+  const { page, errors } = await suite.open({ viewport: { width: 390, height: 844 }, hasTouch: true });
   assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, 'the page is wider than the phone');
   const pad = page.locator('#pad');
   const box = await pad.boundingBox();
@@ -85,9 +68,8 @@ test('touch draws, Control-Z takes a stroke back, Delete clears, and all control
 });
 
 test('a picture is pasted, and dropped on the pad', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
-  const sketch = await sketchFile('crescent moon', SIDE);
+  const { page, errors } = await suite.open();
+  const sketch = await writeSketch(suite.at('queries'), 'crescent moon', SIDE);
   for (const kind of ['paste', 'drop']) {
     await page.evaluate(
       async ({ type, address }) => {
@@ -108,10 +90,3 @@ test('a picture is pasted, and dropped on the pad', async () => {
 });
 
 test.run();
-
-/** A sketch of an unseen class as a PNG file. */
-async function sketchFile(className: string, size: number): Promise<string> {
-  const file = path.join(folder, 'queries', `${size}-${className}.png`);
-  await writeEmoji(className, 'emojione-monotone', file, size);
-  return file;
-}

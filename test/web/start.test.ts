@@ -3,10 +3,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Browser } from 'playwright-core';
 import { assertAccessible } from '../support/accessibility.ts';
 import { launchChromium } from '../support/chromium.ts';
-import { openPage, ready, servePage, type Answering, type Site } from '../support/web-page.ts';
+import { pageSuite } from '../support/page-suite.ts';
+import { openPage, ready, type Answering } from '../support/web-page.ts';
 
 const FILES: Readonly<Record<string, RegExp>> = {
   'model.safetensors': /model\.safetensors/,
@@ -17,16 +17,7 @@ const FILES: Readonly<Record<string, RegExp>> = {
 };
 
 let answers: Answering = () => false;
-let browser: Browser;
-let site: Site;
-test.before(async () => {
-  site = await servePage((name, response) => answers(name, response));
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-});
+const suite = pageSuite({ answers: (name, response) => answers(name, response) });
 
 test('a missing file, or one that breaks off, ends the loading with its name', async () => {
   for (const [what, file] of Object.entries(FILES)) {
@@ -40,7 +31,7 @@ test('a missing file, or one that breaks off, ends the loading with its name', a
         }
         return true;
       };
-      const { page } = await openPage(browser, site.address);
+      const { page } = await openPage(suite.browser, suite.site.address);
       await page.waitForSelector('#trouble:not([hidden])');
       assert.match(await page.innerText('#trouble'), what === 'the worker' ? /engine\.worker, cannot be loaded/ : new RegExp(`${what.replace('.', '\\.')} cannot be loaded`), `${what} ${how}`);
       assert.is(await page.innerText('#status'), 'This page cannot search here.', `${what} ${how}`);
@@ -60,7 +51,7 @@ test('loading tells of bytes, and of pipelines as they are compiled', async () =
     goOn = () => response.end(model.subarray(model.length >> 1));
     return true;
   };
-  const { page, errors } = await openPage(browser, site.address);
+  const { page, errors } = await openPage(suite.browser, suite.site.address);
   await page.waitForFunction(() => /^Loading … \d\.\d of \d\.\d MB$/.test(document.getElementById('status')?.textContent ?? ''));
   await page.evaluate(() => {
     const status = document.getElementById('status') as HTMLElement;
@@ -83,7 +74,7 @@ test('loading tells of bytes, and of pipelines as they are compiled', async () =
 test('without WebGPU the page says what is missing', async () => {
   answers = () => false;
   const plain = await launchChromium({ webgpu: false });
-  const { page, errors } = await openPage(plain, site.address);
+  const { page, errors } = await openPage(plain, suite.site.address);
   await page.waitForSelector('#trouble:not([hidden])');
   assert.match(await page.innerText('#trouble'), /WebGPU.*(hardware acceleration|settings)/s);
   assert.match(await page.innerText('#status'), /cannot search/);

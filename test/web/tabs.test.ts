@@ -1,40 +1,27 @@
 // Kept pictures under several tabs: none is lost, forgetting reaches all of them, one more picture costs one embedding, and leaving while storing is asked about.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { launchChromium } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
 import { writeEmoji } from '../support/emoji-folder.ts';
-import { answered, found, openPage, ready, servePage, type Site } from '../support/web-page.ts';
+import { pageSuite } from '../support/page-suite.ts';
+import { answered, found, ready } from '../support/web-page.ts';
 
 /** A name that is written from right to left. */
 const HEBREW = 'כפית 12.png';
 const FIRST = ['spoon.png', 'wrench.png', 'house.png'];
 
-let browser: Browser;
-let site: Site;
-let folder: string;
-test.before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-tabs-'));
-  for (const [index, name] of [...FIRST, HEBREW, 'a.png', 'b.png'].entries()) await writeEmoji(['spoon', 'wrench', 'house'][index % 3], 'noto', path.join(folder, name), 64 + index);
-  site = await servePage();
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  await rm(folder, { recursive: true });
+const suite = pageSuite({
+  prepare: async (at) => {
+    for (const [index, name] of [...FIRST, HEBREW, 'a.png', 'b.png'].entries()) await writeEmoji(['spoon', 'wrench', 'house'][index % 3], 'noto', at(name), 64 + index);
+  },
 });
 
 test('two tabs add to the same pictures, and forget them for both', async () => {
-  const { page: one, errors } = await openPage(browser, site.address);
-  await ready(one);
+  const { page: one, errors } = await suite.open();
   const two = await one.context().newPage();
   two.setDefaultTimeout(90_000);
   two.on('pageerror', (error) => errors.push(String(error)));
-  await two.goto(site.address);
+  await two.goto(suite.site.address);
   await ready(two);
   await record(one);
 
@@ -119,7 +106,7 @@ test('two tabs add to the same pictures, and forget them for both', async () => 
 
 test.run();
 
-const files = (...names: string[]): string[] => names.map((name) => path.join(folder, name));
+const files = (...names: string[]): string[] => names.map((name) => suite.at(name));
 
 const kept = (page: Page, count: number): Promise<unknown> => page.waitForFunction((all) => document.getElementById('own-status')?.textContent === `${all} pictures, kept on this device.`, count);
 

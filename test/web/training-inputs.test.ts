@@ -1,46 +1,35 @@
 // What a training is given: inputs out of bounds, broken and huge pictures, a training that diverges or learns nothing.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { assertAccessible } from '../support/accessibility.ts';
-import { launchChromium } from '../support/chromium.ts';
 import { writeEmoji, writeEmojiFolder } from '../support/emoji-folder.ts';
 import { ended, outcome, recordTraining } from '../support/page-training.ts';
-import { openPage, ready, servePage, type Site } from '../support/web-page.ts';
+import { pageSuite } from '../support/page-suite.ts';
+import { ready } from '../support/web-page.ts';
 
 /** Side of a sketch that is far larger than any place for it, in pixels. */
 const HUGE = 3000;
 
-let browser: Browser;
-let site: Site;
-let folder: string;
-test.before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-training-inputs-'));
-  const classes = path.join(folder, 'classes');
-  await writeEmojiFolder(classes, ['spoon', 'wrench', 'house']);
-  // Named so that they come last: the comparison takes each class's last sketch.
-  await writeEmoji('spoon', 'emojione-monotone', path.join(classes, 'sketch/spoon/zz-huge.png'), HUGE);
-  for (const name of ['sketch/wrench/zz-broken.png', 'photo/house/00-broken.png', 'photo/none left/broken.png']) {
-    await writeEmoji('wrench', 'noto', path.join(classes, name), 32);
-    await writeFile(path.join(classes, name), 'this is no picture');
-  }
-  await writeEmoji('wrench', 'noto', path.join(classes, 'sketch/none left/sketch.png'), 32);
-  site = await servePage();
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  await rm(folder, { recursive: true });
+const suite = pageSuite({
+  prepare: async (at) => {
+    const classes = at('classes');
+    await writeEmojiFolder(classes, ['spoon', 'wrench', 'house']);
+    // Named so that they come last: the comparison takes each class's last sketch.
+    await writeEmoji('spoon', 'emojione-monotone', path.join(classes, 'sketch/spoon/zz-huge.png'), HUGE);
+    for (const name of ['sketch/wrench/zz-broken.png', 'photo/house/00-broken.png', 'photo/none left/broken.png']) {
+      await writeEmoji('wrench', 'noto', path.join(classes, name), 32);
+      await writeFile(path.join(classes, name), 'this is no picture');
+    }
+    await writeEmoji('wrench', 'noto', path.join(classes, 'sketch/none left/sketch.png'), 32);
+  },
 });
 
 test('inputs are checked, broken pictures passed over, and only a model that learned is kept', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
-  await page.setInputFiles('#train-folder', path.join(folder, 'classes'));
+  const { page, errors } = await suite.open();
+  await page.setInputFiles('#train-folder', suite.at('classes'));
   await recordTraining(page);
   const status = (): Promise<string> => page.innerText('#train-status');
 
@@ -113,7 +102,7 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   // The next visit has the model of the training that learned; another tab that forgets it takes the offer from all.
   const [two, three] = [await page.context().newPage(), await page.context().newPage()];
   for (const next of [two, three]) {
-    await next.goto(site.address);
+    await next.goto(suite.site.address);
     await ready(next);
     await next.waitForSelector('#kept:not([hidden])');
   }

@@ -1,38 +1,25 @@
 // A training in the tab whose GPU process ends, and that an error ends, reaches the same weights; its model outlives a reload.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { Remote } from 'comlink';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import type { Engine } from '../../web/src/engine.ts';
-import { launchChromium } from '../support/chromium.ts';
 import { writeEmojiFolder } from '../support/emoji-folder.ts';
 import { ended, outcome, recordTraining } from '../support/page-training.ts';
-import { openPage, ready, servePage, type Site } from '../support/web-page.ts';
+import { pageSuite } from '../support/page-suite.ts';
+import { ready } from '../support/web-page.ts';
 
 const STEPS = 24;
 
-let browser: Browser;
-let site: Site;
-let folder: string;
-test.before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-recovery-'));
-  await writeEmojiFolder(path.join(folder, 'classes'), ['spoon', 'wrench', 'house']);
-  site = await servePage();
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  await rm(folder, { recursive: true });
+const suite = pageSuite({
+  prepare: async (at) => {
+    await writeEmojiFolder(at('classes'), ['spoon', 'wrench', 'house']);
+  },
 });
 
 test('a training that loses the GPU process, and that an error ends, reaches the same weights, and the next visit can use them', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
-  await page.setInputFiles('#train-folder', path.join(folder, 'classes'));
+  const { page, errors } = await suite.open();
+  await page.setInputFiles('#train-folder', suite.at('classes'));
   await page.fill('#train-steps', String(STEPS));
   await recordTraining(page);
   await page.click('#train-start');
@@ -43,7 +30,7 @@ test('a training that loses the GPU process, and that an error ends, reaches the
   await page.selectOption('#model', { index: 0 });
   await page.click('#train-start');
   await page.waitForFunction(() => /^Compiling/.test(document.getElementById('train-status')?.textContent ?? ''));
-  const session = await browser.newBrowserCDPSession();
+  const session = await suite.browser.newBrowserCDPSession();
   await session.send('Browser.crashGpuProcess');
   await page.waitForFunction(() => /^Step 1[2-9] /.test(document.getElementById('train-status')?.textContent ?? ''));
   await page.workers()[0].evaluate(() => {
@@ -71,7 +58,7 @@ test('a training that loses the GPU process, and that an error ends, reaches the
   const visit = async (): Promise<Page> => {
     const next = await page.context().newPage();
     next.setDefaultTimeout(90_000);
-    await next.goto(site.address);
+    await next.goto(suite.site.address);
     await ready(next);
     return next;
   };

@@ -1,46 +1,32 @@
 // Training in the tab: the loss falls, a pause and the loss of the device change nothing, and Node reads the checkpoint.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Remote } from 'comlink';
-import type { Browser } from 'playwright-core';
 import { modelChecksum, parseModel } from '../../src/training/checkpoint.ts';
 import type { Engine } from '../../web/src/engine.ts';
-import { launchChromium } from '../support/chromium.ts';
 import { longestTask } from '../support/main-thread.ts';
 import { writeEmojiFolder } from '../support/emoji-folder.ts';
 import { ended, outcome, recordTraining } from '../support/page-training.ts';
-import { openPage, ready, servePage, type Site } from '../support/web-page.ts';
+import { pageSuite } from '../support/page-suite.ts';
 
 const STEPS = 24;
 /** What a person sees as a stutter, in milliseconds. */
 const LONGEST_TASK = 50;
 
-let browser: Browser;
-let site: Site;
-let folder: string;
-test.before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-training-'));
-  await writeEmojiFolder(path.join(folder, 'classes'), ['spoon', 'wrench', 'house']);
-  site = await servePage();
-  browser = await launchChromium();
-});
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  await rm(folder, { recursive: true });
+const suite = pageSuite({
+  prepare: async (at) => {
+    await writeEmojiFolder(at('classes'), ['spoon', 'wrench', 'house']);
+  },
 });
 
 test('a training lowers the loss; paused and resumed, or with its device lost, it ends at the same weights', async () => {
-  const { page, errors } = await openPage(browser, site.address);
-  await ready(page);
-  await page.setInputFiles('#train-folder', path.join(folder, 'classes'));
+  const { page, errors } = await suite.open();
+  await page.setInputFiles('#train-folder', suite.at('classes'));
   await page.fill('#train-steps', String(STEPS));
   await recordTraining(page);
 
-  const longest = await longestTask(browser, page, async () => {
+  const longest = await longestTask(suite.browser, page, async () => {
     await page.click('#train-start');
     await ended(page, 'Done');
   });
@@ -58,7 +44,7 @@ test('a training lowers the loss; paused and resumed, or with its device lost, i
 
   const download = page.waitForEvent('download');
   await page.click('#train-save');
-  const file = path.join(folder, 'checkpoint.safetensors');
+  const file = suite.at('checkpoint.safetensors');
   await (await download).saveAs(file);
   const saved = await parseModel(await readFile(file), file);
   assert.is(saved.checksum, checksum);
