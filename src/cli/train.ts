@@ -39,6 +39,9 @@ export const TRAIN_OPTIONS = {
   lossQuadruplet: number({ minimum: 0, default: recipe.losses.quadruplet, help: 'Weight of the domain-balanced quadruplet loss' }),
   lossClassification: number({ minimum: 0, default: recipe.losses.classification, help: 'Weight of the classification loss' }),
   lossPreservation: number({ minimum: 0, default: recipe.losses.preservation, help: "Weight of the knowledge preservation loss; without a teacher in --weights it is left out" }),
+  lossContrastive: number({ minimum: 0, default: 0, help: 'Weight of the supervised contrastive loss of Khosla et al. (2020) on the embeddings; 0 for none' }),
+  contrastiveTemperature: number({ above: 0, default: 0.1, help: 'Divides the cosines of the contrastive loss' }),
+  contrastivePositives: choice(['other-domain', 'any'], { default: 'other-domain', help: "What the contrastive loss draws an image to: its class's images of the other domain, or all of its class" }),
   quadrupletForm: choice(['domain-balanced', 'one-hinge', 'two-pairs'], { default: recipe.losses.form, help: 'Its hinges: one a negative of either domain; both negatives in one; or those of Chen et al. (2017), the second over a pair of other classes' }),
   margin: number({ minimum: 0, default: recipe.losses.margin, help: 'Margin of the quadruplet loss, as a distance between embeddings of length 1' }),
   secondMargin: number({ minimum: 0, help: 'Margin of the second hinge of two-pairs, whose distances are squared (default: half of --margin)' }),
@@ -246,6 +249,7 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
       mining: options.mining,
       classifierTemperature: options.classifierTemperature ?? (classifier === 'cosine' ? COSINE_TEMPERATURE : 1),
       preservedDomains: options.preservedDomains,
+      ...(options.lossContrastive > 0 && { contrastive: { weight: options.lossContrastive, temperature: options.contrastiveTemperature, positives: options.contrastivePositives } }),
     },
     teacher: { kind: options.teacherMode, reading: { mean: options.teacherMean, temperature: options.teacherTemperature }, photosPerClass: options.teacherPhotos },
     embeddingStart: options.embeddingStart,
@@ -354,7 +358,7 @@ export class TrainingDisplay {
 }
 
 function describeStep({ loss, values, imagesPerSecond }: Extract<LogEntry, { event: 'step' }>): string {
-  const parts = ['quadruplet', 'classification', 'preservation', 'divergence'].filter((name) => name in values).map((name) => `${name} ${values[name].toFixed(3)}`);
+  const parts = ['quadruplet', 'contrastive', 'classification', 'preservation', 'divergence'].filter((name) => name in values).map((name) => `${name} ${values[name].toFixed(3)}`);
   return `${imagesPerSecond.toFixed(1)} images/s  loss ${loss.toFixed(3)} (${parts.join(', ')})`;
 }
 

@@ -1,5 +1,6 @@
 import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels/quadruplet_loss.ts';
 import { add } from '../autodiff/ops/add.ts';
+import { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
 import { prepareImages } from '../autodiff/ops/prepare-images.ts';
 import { mean } from '../autodiff/ops/reduce.ts';
@@ -100,6 +101,8 @@ export interface RetrievalLosses {
   readonly classifierTemperature: number;
   /** Images whose knowledge is preserved. */
   readonly preservedDomains: 'both' | 'photos';
+  /** A supervised contrastive loss on the embeddings (method.md, Beyond the paper); none if left out. */
+  readonly contrastive?: Required<ContrastiveOptions> & { readonly weight: number };
 }
 
 export const DEFAULT_LOSSES: RetrievalLosses = {
@@ -129,7 +132,7 @@ export type TeacherSignal =
 
 /**
  * The three losses of Tursun et al. (2022): domain-balanced quadruplet, semantic classification, semantic knowledge
- * preservation. Of the last it also reports the divergence, which is 0 where the head says just what the teacher does.
+ * preservation; and those beyond the paper that `losses` has. Of the last of the three it also reports the divergence, which is 0 where the head says just what the teacher does.
  */
 export function retrievalObjective(
   network: RetrievalNetwork,
@@ -156,7 +159,7 @@ export function retrievalObjective(
     precision: shape.precision,
     ...ofWhole,
     feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
-    // No ofCount: the quadruplet loss looks for its negatives in the whole batch. An online teacher has to see the images as well.
+    // No ofCount: the quadruplet and the contrastive loss look for their negatives in the whole batch. An online teacher has to see the images as well.
     ...(teacher?.kind !== 'online' && { encoded: { encode: (part: number) => encodeImages(imageInput({ ...shape, count: part })), loss } }),
   };
 }
@@ -189,7 +192,7 @@ function rowsOf(tensor: Tensor, rows: Tensor): Tensor {
   return reshape(selectRows(reshape(tensor, [count, tensor.length / count]), rows), [rows.length, ...rest]);
 }
 
-/** The three losses on what the network's first part made of a batch. @param encoded [batch, embedding] */
+/** The losses on what the network's first part made of a batch. @param encoded [batch, embedding] */
 function retrievalLoss(
   network: RetrievalNetwork,
   encoded: Tensor,
@@ -213,6 +216,13 @@ function retrievalLoss(
     ['quadruplet', quadruplet.loss],
     ['classification', classification],
   ];
+  const { contrastive } = losses;
+  if (contrastive !== undefined) {
+    const { temperature, positives } = contrastive;
+    const term = contrastiveLoss(embeddings, labels, domains, { temperature, positives });
+    loss = add(loss, scaleBy(term, weight('contrastive')));
+    terms.push(['contrastive', term]);
+  }
   const preserves = teacherLogits !== undefined && targets !== undefined;
   const photosOnly = preserves && losses.preservedDomains === 'photos';
   if (preserves) {
@@ -235,6 +245,7 @@ function retrievalLoss(
       domains: imageDomains,
       quadrupletWeight: Float32Array.of(losses.quadruplet * ramp(step, losses.quadrupletStart, losses.quadrupletRamp)),
       classificationWeight: Float32Array.of(losses.classification),
+      ...(contrastive && { contrastiveWeight: Float32Array.of(contrastive.weight) }),
       ...(preserves && { preservationWeight: Float32Array.of(losses.preservation) }),
       ...(photosOnly && { photoRows: Uint32Array.from(imageDomains.keys()).filter((row) => imageDomains[row] === DOMAIN_INDEX.photo) }),
       ...(random && { miningSeed: Uint32Array.of(step) }),

@@ -10,6 +10,7 @@ import { batchNormGradient } from '../../kernels/batch_norm_gradient.ts';
 import { bias } from '../../kernels/bias.ts';
 import { cast } from '../../kernels/cast.ts';
 import { columnSum } from '../../kernels/column_sum.ts';
+import { contrastiveTargets } from '../../kernels/contrastive_targets.ts';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
 import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
@@ -37,6 +38,7 @@ import { movingAverage } from '../../kernels/moving_average.ts';
 import { multiply } from '../../kernels/multiply.ts';
 import { nonFinite } from '../../kernels/non_finite.ts';
 import { normalize } from '../../kernels/normalize.ts';
+import { oneHot } from '../../kernels/one_hot.ts';
 import { prepareImages } from '../../kernels/prepare_images.ts';
 import { quadrupletLoss } from '../../kernels/quadruplet_loss.ts';
 import { reduceSum } from '../../kernels/reduce_sum.ts';
@@ -61,6 +63,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   bias,
   cast,
   columnSum,
+  contrastiveTargets,
   convolution,
   convolutionDataGradient,
   convolutionDataGradientF16,
@@ -92,6 +95,7 @@ export const ALL_KERNELS: readonly AnyKernel[] = [
   multiply,
   nonFinite,
   normalize,
+  oneHot,
   prepareImages,
   quadrupletLoss,
   reduceSum,

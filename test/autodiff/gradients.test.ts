@@ -13,9 +13,11 @@ import { cast } from '../../src/autodiff/ops/cast.ts';
 import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear, type ConvolutionOptions } from '../../src/autodiff/ops/convolution.ts';
 import { fill } from '../../src/autodiff/ops/fill.ts';
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
+import { contrastiveLoss, type ContrastiveOptions } from '../../src/autodiff/ops/contrastive-loss.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../../src/autodiff/ops/losses.ts';
+import { oneHot } from '../../src/autodiff/ops/one-hot.ts';
 import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, movingAverageUpdate, nonFinite, type UpdateOperands } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
@@ -88,6 +90,13 @@ function quadrupletCase(options: QuadrupletOptions): GradientCase {
   const domains = indices('domains', [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
   const inputs = { x: samples([12, 6], 21) };
   return { inputs, apply: ({ x }) => [quadrupletLoss(l2Normalize(x), labels, domains, options).loss], reduction: 6, step: 2 ** -9 };
+}
+
+function contrastiveCase(options: ContrastiveOptions, count = 9): GradientCase {
+  // The last item is the only one of its class.
+  const labels = indices('labels', [0, 0, 0, 0, 1, 1, 1, 1, 2].slice(-count));
+  const domains = indices('domains', [0, 1, 0, 1, 0, 1, 0, 1, 0].slice(-count));
+  return { inputs: { x: samples([count, 6], 23) }, apply: ({ x }) => [contrastiveLoss(l2Normalize(x), labels, domains, options)], reduction: 12, step: 2 ** -8 };
 }
 
 /** Distinct values an eighth apart in a shuffled order: no two can change places within a step. */
@@ -178,6 +187,11 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'one hinge': quadrupletCase({ margin: 0.5, form: 'one-hinge', share: 0.25 }),
     'two pairs': quadrupletCase({ margin: 0.9, form: 'two-pairs', mining: 'semi-hard' }),
   },
+  contrastiveLoss: {
+    'positives of the other domain': contrastiveCase({ temperature: 0.5 }),
+    'positives of either domain': contrastiveCase({ temperature: 1, positives: 'any' }),
+    'a low temperature': contrastiveCase({ temperature: 0.25, positives: 'any' }, 5),
+  },
   relu: { 'both signs': { inputs: { x: samples([40], 1, awayFromZero) }, apply: ({ x }) => [relu(x)] } },
   multiply: {
     'two tensors': { inputs: { a: samples([3, 5], 1), b: samples([3, 5], 2) }, apply: ({ a, b }) => [multiply(a, b)] },
@@ -219,7 +233,7 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */
-const ends = ['fill', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'movingAverageUpdate', 'accumulate', 'clear', 'demand'];
+const ends = ['fill', 'oneHot', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'movingAverageUpdate', 'accumulate', 'clear', 'demand'];
 
 test('every op of src/autodiff/ops is checked, or is known to have no gradient', async () => {
   const folder = new URL('../../src/autodiff/ops/', import.meta.url);
@@ -261,6 +275,7 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   clear: [],
   columnSum: ['no'],
   concatenate: ['yes'],
+  contrastiveTargets: ['no'],
   convolution: ['yes'],
   convolutionDataGradient: ['no'],
   convolutionWeightGradient: ['no'],
@@ -288,6 +303,7 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   multiply: ['yes'],
   nonFinite: ['integer'],
   normalize: ['yes'],
+  oneHot: ['no'],
   pack: ['no'],
   prepareImages: ['no'],
   quadrupletLoss: ['yes', 'no', 'no'],
@@ -324,6 +340,7 @@ function allNodes(): Node[] {
     prepareImages({ count: 1, source: 8, size: 8, mean: [0, 0, 0], deviation: [1, 1, 1] } as never),
     lossScaleUpdate(gate, operands.groupSettings, { scale: stored('scale', 1), steps: stored('steps', 2), interval: 2 }),
     accumulate(stored('total', 4), x),
+    oneHot(indices('labels', [1, 0]), 3),
     ...Object.values(withoutGradient).map((build) => build(x)),
   ];
   const updates = [

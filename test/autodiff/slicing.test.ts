@@ -13,6 +13,7 @@ import { columnSum } from '../../kernels/column_sum.ts';
 import { convolution, type ConvolutionShape } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
+import { contrastiveTargets } from '../../kernels/contrastive_targets.ts';
 import { concatenate, copy } from '../../kernels/copy.ts';
 import { dot } from '../../kernels/dot.ts';
 import { fill } from '../../kernels/fill.ts';
@@ -30,6 +31,7 @@ import { movingAverage } from '../../kernels/moving_average.ts';
 import { multiply } from '../../kernels/multiply.ts';
 import { nonFinite } from '../../kernels/non_finite.ts';
 import { prepareImages } from '../../kernels/prepare_images.ts';
+import { oneHot } from '../../kernels/one_hot.ts';
 import { quadrupletLoss } from '../../kernels/quadruplet_loss.ts';
 import { reduceSum } from '../../kernels/reduce_sum.ts';
 import { relu } from '../../kernels/relu.ts';
@@ -150,6 +152,8 @@ testSlicing(quadrupletLoss, { count: 256, width: 7, mining: 'semi-hard' });
 testSlicing(quadrupletLoss, { count: 203, width: 8, mining: 'random' });
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'soft', temperature: 0.1 });
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'hard' });
+testSlicing(contrastiveTargets, { count: 203, positives: 'other-domain' });
+testSlicing(oneHot, { rows: 300, classes: 70, on: 0.9, off: 0.1 });
 for (const shape of [
   { ...strided, batch: 14, height: 9, width: 8, inputChannels: 20, outputChannels: 40 },
   { batch: 9, height: 16, width: 16, inputChannels: 4, outputChannels: 16, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },

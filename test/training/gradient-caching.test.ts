@@ -8,6 +8,7 @@ import { gradient } from '../../src/autodiff/gradient.ts';
 import { MemoryBudgetError } from '../../src/autodiff/memory.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
+import { contrastiveLoss } from '../../src/autodiff/ops/contrastive-loss.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool } from '../../src/autodiff/ops/pooling.ts';
 import { concatenate, selectRows } from '../../src/autodiff/ops/rows.ts';
@@ -36,7 +37,7 @@ const CLASSES = 2;
 const settings = sgdSettings(0);
 const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-/** Two convolutions and an embedding; on it a quadruplet loss, which is mined in the whole batch, and a classifier. */
+/** Two convolutions and an embedding; on it a quadruplet and a contrastive loss, which look for their negatives in the whole batch, and a classifier. */
 class SmallEncoder extends Network {
   private readonly layers = [4, CHANNELS].map((inputs, index) => ({ weight: this.convolutionWeight(`convolution${index}`, 3, inputs, CHANNELS), norm: this.batchNorm(`norm${index}`, CHANNELS) }));
   private readonly embedding = this.linear('embedding', CHANNELS, WIDTH);
@@ -57,9 +58,12 @@ class SmallEncoder extends Network {
 
   loss(encoded: Tensor) {
     const labels = input('labels', [BATCH], 'u32');
-    const quadruplet = quadrupletLoss(l2Normalize(encoded), labels, input('domains', [BATCH], 'u32'), { margin: 0.5 });
+    const domains = input('domains', [BATCH], 'u32');
+    const embeddings = l2Normalize(encoded);
+    const quadruplet = quadrupletLoss(embeddings, labels, domains, { margin: 0.5 });
+    const contrastive = contrastiveLoss(embeddings, labels, domains, { temperature: 0.5 });
     const classification = softmaxCrossEntropy(this.classifier.apply(encoded), labels);
-    return { loss: add(quadruplet.loss, classification), quadruplet: quadruplet.loss };
+    return { loss: add(add(quadruplet.loss, contrastive), classification), quadruplet: quadruplet.loss };
   }
 
   objective(mode: BatchNormMode): Objective {

@@ -39,6 +39,18 @@ function softmax(logits: readonly number[]): number[] {
 
 const crossEntropy = (targets: readonly number[], logits: readonly number[]): number => -softmax(logits).reduce((sum, p, c) => sum + targets[c] * Math.log(p), 0);
 const entropy = (p: readonly number[]): number => -p.reduce((sum, value) => sum + value * Math.log(value), 0);
+/** Khosla et al. (2020), from embeddings of length 1. */
+function contrastiveOf(rows: readonly (readonly number[])[], { temperature, positives }: NonNullable<RetrievalLosses['contrastive']>): number {
+  const similarity = (i: number, j: number): number => rows[i].reduce((sum, value, c) => sum + value * rows[j][c], 0) / temperature;
+  const ofAnchor = rows.map((_, i) => {
+    const others = [...rows.keys()].filter((j) => j !== i);
+    const pulled = others.filter((j) => LABELS[j] === LABELS[i] && (positives === 'any' || DOMAINS[j] !== DOMAINS[i]));
+    const total = Math.log(others.reduce((sum, j) => sum + Math.exp(similarity(i, j)), 0));
+    return pulled.length === 0 ? 0 : meanOf(pulled.map((j) => total - similarity(i, j)));
+  });
+  return meanOf(ofAnchor);
+}
+
 const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 const rowsOf = (values: Float32Array, width: number): number[][] => Array.from({ length: values.length / width }, (_, row) => [...values.subarray(row * width, (row + 1) * width)]);
 
@@ -53,6 +65,8 @@ const cases: Readonly<Record<string, Case>> = {
   'class-oriented knowledge for photos only': { losses: { preservedDomains: 'photos' } },
   'an online teacher': { online: true },
   'an online teacher for photos only': { online: true, losses: { preservedDomains: 'photos' } },
+  'a contrastive loss to the other domain': { losses: { contrastive: { weight: 0.75, temperature: 0.1, positives: 'other-domain' } } },
+  'a contrastive loss within the class': { losses: { contrastive: { weight: 0.75, temperature: 0.5, positives: 'any' } } },
   'a cosine classifier': { classifier: 'cosine', losses: { classifierTemperature: 0.05 } },
 };
 
@@ -73,8 +87,8 @@ for (const [title, { losses = {}, classifier = 'linear', online = false }] of Ob
     const program = await Program.compile<string>(storage, { outputs });
     const reported = await program.run(objective.feeds(batch()));
     const images = imageInput(shape);
-    const { classLogits, teacherLogits } = network.apply(images, 'frozen');
-    const plain = await Program.compile<string>(storage, { outputs: { classLogits, teacherLogits: teacherLogits!, said: teacher.apply(images, 'eval').logits } });
+    const { classLogits, teacherLogits, embeddings } = network.apply(images, 'frozen');
+    const plain = await Program.compile<string>(storage, { outputs: { classLogits, embeddings, teacherLogits: teacherLogits!, said: teacher.apply(images, 'eval').logits } });
     const { images: pixels, transforms } = batch();
     const logits = await plain.run({ images: pixels, transforms });
 
@@ -90,7 +104,10 @@ for (const [title, { losses = {}, classifier = 'linear', online = false }] of Ob
     near('classification', reported.classification[0], classification);
     near('preservation', reported.preservation[0], preservation);
     near('divergence', reported.divergence[0], divergence);
-    near('loss', reported.loss[0], 0.5 * reported.quadruplet[0] + 2 * classification + 3 * preservation);
+    const contrastive = all.contrastive === undefined ? 0 : contrastiveOf(rowsOf(logits.embeddings, TINY_TRAINING.network.embedding), all.contrastive);
+    if (all.contrastive !== undefined) near('contrastive', reported.contrastive[0], contrastive);
+    assert.is('contrastive' in reported, all.contrastive !== undefined);
+    near('loss', reported.loss[0], 0.5 * reported.quadruplet[0] + 2 * classification + 3 * preservation + (all.contrastive?.weight ?? 0) * contrastive);
     assert.ok(divergence > 0);
     program.destroy();
     plain.destroy();
