@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import type { Domain } from '../src/data/dataset.ts';
 import { classKey } from '../src/data/class-names.ts';
+import { isHidden } from '../src/platform/node/hidden-files.ts';
 import { holdOutSketches, HOLD_OUT_SEED, HOLD_OUT_SHARE } from './hold-out.ts';
 import type { Archive } from './layouts.ts';
 import { readList, type List, type ListEntry } from './list-file.ts';
@@ -103,15 +104,21 @@ class ListReader {
     this.problems = problems;
   }
 
-  /** @param everyClass whether a class without a line is an error */
+  /** What a listing of folders passes over is passed over here, too. @param everyClass whether a class without a line is an error */
   async pictures(domain: Domain, { file, entries }: List, classes: ListedClasses, everyClass = true): Promise<Picture[]> {
     const pictures: Picture[] = [];
     const found = new Set<string>();
-    for (const { name: written, id, line } of entries) {
+    const hidden: ListEntry[] = [];
+    for (const entry of entries) {
+      const { name: written, id, line } = entry;
       const report = (kind: Problem['kind'], severity: Problem['severity'], message: string): void => void this.problems.push({ kind, severity, file, line, message });
       const relative = normalize(written);
       if (isAbsolute(relative) || relative.startsWith('..')) {
         report('malformed', 'error', `${written} leads out of ${this.root}`);
+        continue;
+      }
+      if (isHidden(relative)) {
+        hidden.push(entry);
         continue;
       }
       const className = classes.names[id];
@@ -135,6 +142,10 @@ class ListReader {
       const path = await this.folders.find(relative);
       if (path === undefined) report('missing', 'error', `${join(this.root, relative)} does not exist`);
       else pictures.push({ domain, className, name: path, listed: { file, line } });
+    }
+    if (hidden.length > 0) {
+      const [{ name, line }] = hidden;
+      this.problems.push({ kind: 'skipped', severity: 'warning', file, line, message: `${name} is hidden, or in a folder that systems keep beside pictures; ${hidden.length === 1 ? 'the line is' : `such lines, ${hidden.length} in all, are`} passed over` });
     }
     const without = classes.names.filter((name) => !found.has(name));
     if (everyClass && entries.length > 0 && without.length > 0) this.problems.push({ kind: 'empty', severity: 'error', file, message: `no line is of ${without.join(', ')}` });

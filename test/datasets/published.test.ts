@@ -134,6 +134,21 @@ test('a sketch in the test and the train list is held out, and told', async () =
   assert.equal(warnings.map(({ kind, line: at, severity }) => [kind, at, severity]), [['duplicate', 10, 'warning']]);
 });
 
+test('hidden files in a list are passed over, as where folders are listed, and told once a list', async () => {
+  await archives.sakeSketchy(root());
+  const before = await load();
+  const hidden = ['photo/tx_000000000000_ready/tree/@eaDir/n01_10.jpg', 'photo/tx_000000000000_ready/tree/._n01_10.jpg', 'photo/.Trash/tree/n01_10.jpg'];
+  for (const name of hidden) await archives.put(join(root(), '256x256', name), await archives.picture('hidden'));
+  await edit(ZERO_PHOTOS, (text) => `${hidden.map((name) => `256x256/${name} 0\n`).join('')}${text}`);
+  await edit(TRAIN_PHOTOS, (text) => `${text}256x256/photo/.gone/tree/a.jpg 0\n`);
+  const after = await load();
+  assert.equal(after.gallery.map(({ name }) => name), before.gallery.map(({ name }) => name));
+  assert.equal(after.train.map(({ name }) => name), before.train.map(({ name }) => name));
+  assert.equal(after.warnings.map(({ kind, severity, line }) => [kind, severity, line]), [['skipped', 'warning', 10], ['skipped', 'warning', 1]]);
+  assert.match(after.warnings[0].message, /^256x256\/photo\/\.gone\/tree\/a\.jpg is hidden, .*; the line is passed over$/);
+  assert.match(after.warnings[1].message, /^256x256\/.*@eaDir\/n01_10\.jpg is hidden, .*; such lines, 3 in all, are passed over$/);
+});
+
 const ZERO_PHOTOS = 'all_photo_filelist_zero.txt';
 const TRAIN_PHOTOS = 'all_photo_filelist_train.txt';
 const broken: [name: string, change: () => Promise<unknown>, message: RegExp][] = [
