@@ -51,6 +51,8 @@ export const TRAIN_OPTIONS = {
   quadrupletRamp: integer({ minimum: 0, default: recipe.losses.quadrupletRamp, help: 'Steps over which its weight then rises' }),
   classifier: choice(['linear', 'cosine'], { default: 'linear', help: 'Logits of the trained classes: a linear layer on the embedding, or cosines' }),
   classifierTemperature: number({ above: 0, help: `Divides the classifier's logits (default: 1, and ${COSINE_TEMPERATURE} for cosines)` }),
+  labelSmoothing: number({ minimum: 0, maximum: 1, default: 0, help: "The share of the classification loss's targets that is spread over all classes" }),
+  classifierMargin: number({ minimum: 0, maximum: 2, default: 0, help: 'What a cosine classifier takes off the cosine of the right class, such as 0.2 (CosFace)' }),
   preservedDomains: choice(['both', 'photos'], { default: recipe.losses.preservedDomains, help: "Images whose knowledge is preserved" }),
   teacherMode: choice(['class-oriented', 'online'], { default: recipe.teacher.kind, help: "The teacher's knowledge of each class, prepared once, or the teacher itself on the images of every step" }),
   teacher: text({ placeholder: 'file', help: "The teacher's weights, where they are not --weights: a classifier's, or a model that was trained here" }),
@@ -214,9 +216,10 @@ export const pixelsOf = ({ input }: { readonly input?: string }): PixelNormaliza
 
 const PHOTO_FILLS = { white: WHITE, black: [0, 0, 0], mean: IMAGENET_PIXELS.mean.map((value) => Math.round(255 * value)) as [number, number, number] } as const;
 
-/** The library's settings for a command's options. @param epoch steps of an epoch, for a schedule by epochs */
+/** The library's settings for a command's options. @param epoch steps of an epoch, for a schedule by epochs @throws OptionError where two of them do not go together */
 export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tune' | 'deterministic'>, steps: number, epoch = 1): RetrievalTraining {
   const { margin, classifier, augmentationScale } = options;
+  if (options.classifierMargin > 0 && classifier !== 'cosine') throw new OptionError(`--classifier-margin ${options.classifierMargin}: a margin is for cosines; give --classifier cosine as well, or leave it out`);
   return {
     ...recipe,
     seed: options.seed,
@@ -249,6 +252,8 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
       mining: options.mining,
       classifierTemperature: options.classifierTemperature ?? (classifier === 'cosine' ? COSINE_TEMPERATURE : 1),
       preservedDomains: options.preservedDomains,
+      ...(options.labelSmoothing > 0 && { labelSmoothing: options.labelSmoothing }),
+      ...(options.classifierMargin > 0 && { classifierMargin: options.classifierMargin }),
       ...(options.lossContrastive > 0 && { contrastive: { weight: options.lossContrastive, temperature: options.contrastiveTemperature, positives: options.contrastivePositives } }),
     },
     teacher: { kind: options.teacherMode, reading: { mean: options.teacherMean, temperature: options.teacherTemperature }, photosPerClass: options.teacherPhotos },

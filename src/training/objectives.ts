@@ -2,6 +2,7 @@ import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels
 import { add } from '../autodiff/ops/add.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
+import { oneHot } from '../autodiff/ops/one-hot.ts';
 import { prepareImages } from '../autodiff/ops/prepare-images.ts';
 import { mean } from '../autodiff/ops/reduce.ts';
 import { reshape } from '../autodiff/ops/reshape.ts';
@@ -101,6 +102,10 @@ export interface RetrievalLosses {
   readonly classifierTemperature: number;
   /** Images whose knowledge is preserved. */
   readonly preservedDomains: 'both' | 'photos';
+  /** The share of each class's target that is spread over all classes, from 0 to 1; 0 if left out (Szegedy et al., CVPR 2016). */
+  readonly labelSmoothing?: number;
+  /** What is taken off the cosine of the right class, before the temperature divides it; 0 if left out, and of a cosine classifier alone (CosFace: Wang et al., CVPR 2018). */
+  readonly classifierMargin?: number;
   /** A supervised contrastive loss on the embeddings (method.md, Beyond the paper); none if left out. */
   readonly contrastive?: Required<ContrastiveOptions> & { readonly weight: number };
 }
@@ -133,6 +138,7 @@ export type TeacherSignal =
 /**
  * The three losses of Tursun et al. (2022): domain-balanced quadruplet, semantic classification, semantic knowledge
  * preservation; and those beyond the paper that `losses` has. Of the last of the three it also reports the divergence, which is 0 where the head says just what the teacher does.
+ * @throws RangeError where a linear classifier shall have a margin
  */
 export function retrievalObjective(
   network: RetrievalNetwork,
@@ -142,6 +148,9 @@ export function retrievalObjective(
   batchNorm: 'train' | 'frozen' = 'train',
   frozenStages = 0,
 ): Objective {
+  if ((losses.classifierMargin ?? 0) > 0 && network.retrieval.classifier !== 'cosine') {
+    throw new RangeError(`a margin of ${losses.classifierMargin} is for cosines, and the network has a linear classifier; leave the margin out, or give the network a cosine classifier`);
+  }
   const encodeImages = (images: Tensor): ReturnType<EncodedObjective['encode']> => {
     const { encoded, batchStatistics } = network.encode(images, batchNorm, frozenStages);
     return { encoded, batchStatistics, feeds: ({ images: pixels, transforms }) => ({ images: pixels, transforms }) };
@@ -192,6 +201,15 @@ function rowsOf(tensor: Tensor, rows: Tensor): Tensor {
   return reshape(selectRows(reshape(tensor, [count, tensor.length / count]), rows), [rows.length, ...rest]);
 }
 
+/** Softmax cross-entropy over the trained classes, with the margin and the smoothing that the losses have. */
+function classificationLoss(logits: Tensor, labels: Tensor, { classifierTemperature, labelSmoothing = 0, classifierMargin = 0 }: RetrievalLosses): Tensor {
+  const [, classes] = logits.shape;
+  const shifted = classifierMargin > 0 ? add(logits, oneHot(labels, classes, { on: -classifierMargin })) : logits;
+  const spread = labelSmoothing / classes;
+  const targets = labelSmoothing > 0 ? oneHot(labels, classes, { on: 1 - labelSmoothing + spread, off: spread }) : labels;
+  return softmaxCrossEntropy(shifted, targets, classifierTemperature);
+}
+
 /** The losses on what the network's first part made of a batch. @param encoded [batch, embedding] */
 function retrievalLoss(
   network: RetrievalNetwork,
@@ -208,7 +226,7 @@ function retrievalLoss(
   const random = mining === 'random';
   const seed = random ? input('miningSeed', [1], 'u32') : undefined;
   const quadruplet = quadrupletLoss(embeddings, labels, domains, { form, margin, secondMargin, share, mining, seed });
-  const classification = softmaxCrossEntropy(classLogits, labels, losses.classifierTemperature);
+  const classification = classificationLoss(classLogits, labels, losses);
   // Weights are inputs, so that a loss can set in during training without another program.
   const weight = (name: string): Tensor => input(`${name}Weight`, [1]);
   let loss = add(scaleBy(quadruplet.loss, weight('quadruplet')), scaleBy(classification, weight('classification')));

@@ -174,6 +174,15 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
       apply: ({ x, w }) => [softmaxCrossEntropy(linear(l2Normalize(x), transpose(l2Normalize(w))), indices('labels', [0, 4, 2, 2]), 0.25)],
       reduction: 24,
     },
+    'a margin on cosines and smoothed labels': {
+      inputs: { x: samples([4, 6], 1, awayFromZero), w: samples([5, 6], 2, awayFromZero) },
+      apply: ({ x, w }) => {
+        const labels = indices('labels', [0, 4, 2, 2]);
+        const cosines = linear(l2Normalize(x), transpose(l2Normalize(w)));
+        return [softmaxCrossEntropy(add(cosines, oneHot(labels, 5, { on: -0.35 })), oneHot(labels, 5, { on: 0.92, off: 0.02 }), 0.25)];
+      },
+      reduction: 24,
+    },
     'distributions at a temperature': {
       inputs: { logits: samples([3, 4], 1, (value) => 2 * value) },
       apply: ({ logits }) => [softmaxCrossEntropy(logits, constant('targets', [3, 4], Float32Array.of(0.25, 0.25, 0.25, 0.25, 0, 0.5, 0, 0.5, 0.125, 0.125, 0.5, 0.25)), 2)],

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { readdir, readFile } from 'node:fs/promises';
 import { stopOnSignal } from '../../src/cli/train.ts';
 import { parseModel } from '../../src/training/checkpoint.ts';
+import type { RetrievalTraining } from '../../src/training/run.ts';
 import { testDevice } from '../support/device.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 
@@ -62,6 +63,22 @@ test('train: a batch comes in as many micro-batches as are asked for', async () 
   assert.is(memory.microBatches, 2);
 });
 
+test('train: options beyond the paper reach the settings, which are without them otherwise', async () => {
+  const beyond = ['--ema-decay', '0.9', '--loss-contrastive', '0.5', '--contrastive-positives', 'any', '--classifier', 'cosine', '--classifier-margin', '0.2', '--label-smoothing', '0.1'];
+  const { code, stderr } = await run('train', ...tiny.options, ...beyond, '--steps', '2', '--out', at('beyond'));
+  assert.is(code, 0, stderr);
+  const settings = async (name: string): Promise<RetrievalTraining> => (await tiny.logLines(name)).find(({ event }) => event === 'start')?.settings as RetrievalTraining;
+  const { emaDecay, losses } = await settings('beyond');
+  assert.is(emaDecay, 0.9);
+  assert.equal(losses.contrastive, { weight: 0.5, temperature: 0.1, positives: 'any' });
+  assert.equal([losses.classifierMargin, losses.labelSmoothing], [0.2, 0.1]);
+  const [step] = (await tiny.logLines('beyond')).filter(({ event }) => event === 'step') as { values: Record<string, number> }[];
+  assert.ok(step.values.contrastive > 0);
+  const plain = await settings('unbroken');
+  for (const name of ['emaDecay', 'sourceWeights']) assert.not(name in plain, name);
+  for (const name of ['contrastive', 'classifierMargin', 'labelSmoothing']) assert.not(name in plain.losses, name);
+});
+
 test('train: what cannot be done is said', async () => {
   const refused = async (message: RegExp, ...words: string[]): Promise<void> => {
     const { code, stderr } = await run('train', ...words);
@@ -73,6 +90,7 @@ test('train: what cannot be done is said', async () => {
   await refused(/--precision f16: the run was begun with f32, and a resumed run keeps its settings/, '--resume', at('unbroken'), '--precision', 'f16');
   if ((await testDevice()).traits.f16 !== true) await refused(/--precision f16: .* has no 16-bit floats \(shader-f16\)/, ...tiny.options, '--precision', 'f16', '--out', at('new'));
   await refused(/--accumulate: a batch of 4 images comes in 1, 2, 4 equal parts, and not in 3/, ...tiny.options, '--accumulate', '3', '--out', at('new'));
+  await refused(/--classifier-margin 0.2: a margin is for cosines; give --classifier cosine as well/, ...tiny.options, '--classifier-margin', '0.2', '--out', at('new'));
   await refused(/--resume: .*nothing does not exist/, '--resume', at('nothing'));
   await refused(/shapes holds no checkpoint/, '--resume', at('shapes'));
   await refused(/model.safetensors holds a model for use/, '--resume', at('unbroken', 'model.safetensors'));

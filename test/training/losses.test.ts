@@ -67,6 +67,8 @@ const cases: Readonly<Record<string, Case>> = {
   'an online teacher for photos only': { online: true, losses: { preservedDomains: 'photos' } },
   'a contrastive loss to the other domain': { losses: { contrastive: { weight: 0.75, temperature: 0.1, positives: 'other-domain' } } },
   'a contrastive loss within the class': { losses: { contrastive: { weight: 0.75, temperature: 0.5, positives: 'any' } } },
+  'smoothed labels': { losses: { labelSmoothing: 0.2 } },
+  'a margin on cosines, with smoothed labels': { classifier: 'cosine', losses: { classifierTemperature: 0.05, classifierMargin: 0.35, labelSmoothing: 0.1 } },
   'a cosine classifier': { classifier: 'cosine', losses: { classifierTemperature: 0.05 } },
 };
 
@@ -92,7 +94,13 @@ for (const [title, { losses = {}, classifier = 'linear', online = false }] of Ob
     const { images: pixels, transforms } = batch();
     const logits = await plain.run({ images: pixels, transforms });
 
-    const classification = meanOf(rowsOf(logits.classLogits, CLASSES).map((row, i) => crossEntropy(LABELS.map((_, c) => Number(c === LABELS[i])).slice(0, CLASSES), row.map((logit) => logit / all.classifierTemperature))));
+    const { labelSmoothing = 0, classifierMargin = 0, classifierTemperature } = all;
+    const classification = meanOf(
+      rowsOf(logits.classLogits, CLASSES).map((row, i) => {
+        const isRight = row.map((_, c) => Number(c === LABELS[i]));
+        return crossEntropy(isRight.map((right) => (1 - labelSmoothing) * right + labelSmoothing / CLASSES), row.map((logit, c) => (logit - classifierMargin * isRight[c]) / classifierTemperature));
+      }),
+    );
     if (classifier === 'cosine') assert.ok(logits.classLogits.every((cosine) => Math.abs(cosine) <= 1 + 1e-6));
     const preserved = LABELS.map((_, i) => i).filter((i) => all.preservedDomains === 'both' || DOMAINS[i] === 1);
     const said = rowsOf(logits.said, TEACHER_CLASSES).map((row) => softmax(row.map((logit) => logit / temperature)));
@@ -114,5 +122,10 @@ for (const [title, { losses = {}, classifier = 'linear', online = false }] of Ob
     storage.destroy();
   });
 }
+
+test('a margin on a linear classifier is refused', () => {
+  const network = new RetrievalNetwork({ ...TINY_TRAINING.network, classes: CLASSES, teacherClasses: 0 });
+  assert.throws(() => retrievalObjective(network, shape, { ...DEFAULT_LOSSES, classifierMargin: 0.2 }, undefined), /margin of 0.2 is for cosines, and the network has a linear classifier/);
+});
 
 test.run();
