@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
+import { iconsCommand } from './icons.ts';
 import { besideFlags, describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { printableLines } from './printable.ts';
 import { searchCommand } from './search.ts';
@@ -20,7 +21,7 @@ import { tuneCommand } from './tune.ts';
 import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, searchCommand, serveCommand, distillCommand, ablateCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, iconsCommand, searchCommand, serveCommand, distillCommand, ablateCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
 
 /**
  * Runs the command line.
@@ -65,7 +66,7 @@ function register(parser: Parser, { name, summary, options, alsoConfigured, posi
     if (option.placeholder === '') sub.addOption(new ParserOption(`--no-${optionName(key)}`).hideHelp());
   }
   sub.option('--config <file>', 'A JSON file with any of these options, as {"name of the flag": value}; flags given besides win');
-  if (positionals !== undefined) sub.argument(`<${positionals.name}...>`, positionals.help);
+  if (positionals !== undefined) sub.argument(positionals.optional ? `[${positionals.name}...]` : `<${positionals.name}...>`, positionals.help);
   sub.action(async (...parsed: unknown[]) => {
     const { config, ...flags } = sub.opts<Record<string, unknown> & { config?: string }>();
     const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config, alsoConfigured);

@@ -39,14 +39,15 @@ export interface EmbeddedFiles {
 
 /**
  * Embeds image files; what cannot be decoded is left out.
+ * @param options decode: reads a file as the model sees it
  * @throws ImageError for the first such file, if `strict`
  */
-export async function embedFiles(embeddings: ImageRows, files: readonly string[], { strict, onProgress }: { readonly strict: boolean; readonly onProgress?: (done: number) => void }): Promise<EmbeddedFiles> {
+export async function embedFiles(embeddings: ImageRows, files: readonly string[], { strict, decode = decodeImage, onProgress }: { readonly strict: boolean; readonly decode?: (file: string, size: number) => Promise<Uint8Array>; readonly onProgress?: (done: number) => void }): Promise<EmbeddedFiles> {
   const skipped = new Map<string, ImageError>();
   const images: ImageSource = {
     async read({ name }, size) {
       try {
-        return await decodeImage(name, size);
+        return await decode(name, size);
       } catch (error) {
         if (strict || !(error instanceof ImageError)) throw error;
         skipped.set(name, error);

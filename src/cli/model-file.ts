@@ -8,7 +8,7 @@ import { packageFile } from '../platform/node/package-files.ts';
 import { parseModel, type ModelFile } from '../training/checkpoint.ts';
 import { pixelsIn } from '../training/model.ts';
 import { parseWeights, type StartingWeights } from '../training/weights.ts';
-import { OptionError, text } from './options.ts';
+import { number, OptionError, text } from './options.ts';
 import { note } from './progress.ts';
 
 export const MODEL_OPTION = text({ placeholder: 'file', required: true, help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)' });
@@ -18,6 +18,9 @@ const SEARCH_MODEL = 'models/search.safetensors';
 
 /** `--model` of the commands that search. */
 export const SEARCH_MODEL_OPTION = text({ placeholder: 'file', help: 'A model or checkpoint that sketchgrad train wrote (.safetensors); left out, the one that comes with sketchgrad' });
+
+/** `--min-similarity` of the commands that search. */
+export const MIN_SIMILARITY_OPTION = number({ minimum: -1, maximum: 1, help: 'The cosine below which a result is no answer; left out, what the model was calibrated to, if it was' });
 
 /** The file of the model to search with. @param given by `--model` */
 export const searchModelPath = (given: string | undefined): string => given ?? fileURLToPath(packageFile(SEARCH_MODEL));

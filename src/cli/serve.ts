@@ -1,25 +1,20 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DeviceLostError } from '../gpu/errors.ts';
-import { writeFileAtomically } from '../platform/node/files.ts';
-import { assertSameModel, openIndex, serializeIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { RequestError } from '../server/picture-body.ts';
 import { checkOrigin, isLoopbackAddress, requireLoopbackHost, type AllowedOrigins } from '../server/access.ts';
-import { addressOf, answering, DEFAULT_SEARCH_LIMITS, requireMethod, searchHandler, type Handler, type Searcher, type SearchLimits } from '../server/search-handler.ts';
-import { SearchService } from '../server/search-service.ts';
-import type { ModelFile } from '../training/checkpoint.ts';
-import { modelEmbeddings, openRetrievalModel, readModelDescription, type RetrievalModel } from '../training/model.ts';
+import { addressOf, answering, DEFAULT_SEARCH_LIMITS, requireMethod, searchHandler, type Handler, type SearchLimits } from '../server/search-handler.ts';
+import { openRetrievalModel, readModelDescription, similarityCutOff } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
-import { reportSkipped } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
-import { embedFiles, findImages } from './image-files.ts';
-import { readGivenFile, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from './model-file.ts';
+import { MIN_SIMILARITY_OPTION, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from './model-file.ts';
 import { integer, number, OptionError, text } from './options.ts';
-import { PictureFolder } from './picture-folder.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
-import { note, printText, Progress } from './progress.ts';
+import { note, printText } from './progress.ts';
+import type { ServedGallery } from './served-gallery.ts';
+import { serveIcons } from './serve-icons.ts';
+import { servePictures } from './serve-pictures.ts';
 import { readSearchPage, SECURITY_HEADERS } from './search-page.ts';
 import { stopOnSignal } from './train.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
@@ -27,6 +22,9 @@ import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 export const SERVE_OPTIONS = {
   model: SEARCH_MODEL_OPTION,
   index: text({ placeholder: 'file', help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start" }),
+  icons: text({ placeholder: 'file', help: 'In place of a folder, an index of icons that sketchgrad icons made with this model' }),
+  root: text({ placeholder: 'folder', default: '.', help: "With --icons: their sets are looked for in this folder's node_modules and those of the folders above it" }),
+  minSimilarity: MIN_SIMILARITY_OPTION,
   host: text({ placeholder: 'address', default: '127.0.0.1', help: 'Where to listen; 0.0.0.0 lets others in, who then see the pictures' }),
   port: integer({ minimum: 0, maximum: 65535, default: 8080, help: 'The port; 0 takes a free one' }),
   maxBytes: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostBytes, help: 'Most bytes of a picture that is sent' }),
@@ -45,12 +43,14 @@ const KEPT_ALIVE = 75_000;
 
 export const serveCommand = defineCommand({
   name: 'serve',
-  summary: 'Serve a page, and an address, to search a folder of pictures by sketch',
+  summary: 'Serve a page, and an address, to search a folder of pictures or icon sets by sketch',
   options: SERVE_OPTIONS,
-  positionals: { name: 'folder', help: 'The folder of pictures' },
-  async run({ model: givenModel, index: indexPath, host, port, maxBytes, maxPixels, maxSide, queue, timeout, cors, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
+  positionals: { name: 'folder', help: 'The folder of pictures; none with --icons', optional: true },
+  async run({ model: givenModel, index: indexPath, icons, root, minSimilarity, host, port, maxBytes, maxPixels, maxSide, queue, timeout, cors, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
     checkTuning(tuning);
     const modelPath = searchModelPath(givenModel);
+    if ((folder === undefined) === (icons === undefined)) throw new OptionError('a folder of pictures or --icons is needed, and not both');
+    if (icons !== undefined && indexPath !== undefined) throw new OptionError('--index is of pictures, and --icons of icons; give one of the two');
     if (others.length > 0) throw new OptionError(`one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`);
     const origins = originsOf(cors);
     // Embedding a folder can take hours; a port that is in use is found out before.
@@ -61,15 +61,12 @@ export const serveCommand = defineCommand({
     try {
       const file = await readModelFile(modelPath, '--model');
       readModelDescription(file, modelPath);
+      const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
       const device = await openCommandDevice(adapter);
       try {
         checkPrecision(device, precision);
         const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
-        const pictures = await PictureFolder.open(folder, await indexOf(folder, indexPath, model, file, stop.signal));
-        if (pictures.leftOut.length > 0) note(`${pictures.leftOut.length} pictures of the index are not in ${folder}, and are left out: ${pictures.leftOut.slice(0, 3).join(', ')}${pictures.leftOut.length > 3 ? ' …' : ''}`);
-        const count = pictures.index.paths.length;
-        if (count === 0) throw new OptionError(`no picture of the index is in ${folder}: is it the index of another folder?`);
-        const service = await SearchService.open(model, pictures.index);
+        const gallery = icons === undefined ? await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal) : await serveIcons(icons, root, model, file.checksum, cutOff);
         try {
           const failed = new AbortController();
           const onFailure = (error: unknown): void => {
@@ -78,13 +75,13 @@ export const serveCommand = defineCommand({
             if (error instanceof DeviceLostError) failed.abort(error);
           };
           const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostSide: maxSide, mostRequests: queue };
-          handler = await siteHandler({ service, pictures, limits, isLocal: isLoopbackAddress(bound.address), origins, onFailure });
-          printText(`${count} pictures: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`);
+          handler = await siteHandler({ gallery, cutOff, limits, isLocal: isLoopbackAddress(bound.address), origins, onFailure });
+          printText(`${gallery.title}: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`);
           await aborted(AbortSignal.any([stop.signal, failed.signal]));
           await close(server, timeout);
           if (failed.signal.aborted) throw failed.signal.reason;
         } finally {
-          await service.close();
+          await gallery.close();
           model.storage.destroy();
         }
       } finally {
@@ -114,39 +111,9 @@ function originsOf(cors: string | undefined): AllowedOrigins {
 /** Answers before there is anything to search. */
 const starting: Handler = answering(() => Promise.reject(new RequestError(503, 'the pictures are still being embedded; come back later', { 'retry-after': '5' })), () => undefined);
 
-/** The index that was given, or a new one of the folder's pictures. */
-async function indexOf(folder: string, indexPath: string | undefined, model: RetrievalModel, { checksum }: ModelFile, stop: AbortSignal): Promise<RetrievalIndex> {
-  if (indexPath !== undefined && existsSync(indexPath)) {
-    const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);
-    assertSameModel(index, checksum);
-    return index;
-  }
-  const files = await findImages(folder, 'the folder');
-  const rows = await modelEmbeddings(model);
-  const progress = new Progress('embedding');
-  try {
-    const { paths, embeddings, skipped } = await embedFiles(rows, files, {
-      strict: false,
-      onProgress: (done) => {
-        stop.throwIfAborted();
-        progress.update(done, files.length);
-      },
-    });
-    progress.stop();
-    reportSkipped(skipped);
-    if (paths.length === 0) throw new OptionError(`none of the ${files.length} images in ${folder} can be decoded, so there is nothing to search`);
-    const index = { embeddings, dimension: rows.width, paths, modelChecksum: checksum };
-    if (indexPath !== undefined) await writeFileAtomically(indexPath, serializeIndex(index));
-    return index;
-  } finally {
-    progress.stop();
-    rows.destroy();
-  }
-}
-
 interface Site {
-  readonly service: Searcher;
-  readonly pictures: PictureFolder;
+  readonly gallery: ServedGallery;
+  readonly cutOff: number | undefined;
   readonly limits: SearchLimits;
   /** Whether only this machine reaches the server. */
   readonly isLocal: boolean;
@@ -154,27 +121,25 @@ interface Site {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The page, its pictures, and the search. */
-async function siteHandler({ service, pictures, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
-  const search = searchHandler(service, limits, onFailure);
+/** The page, what it shows, and the search. */
+async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
+  const search = searchHandler(gallery.searcher, limits, onFailure);
   const page = await readSearchPage();
-  const about = Buffer.from(`${JSON.stringify({ pictures: pictures.index.paths.length, model: pictures.index.modelChecksum, ...limits })}\n`);
+  const about = { type: 'application/json; charset=utf-8', content: Buffer.from(`${JSON.stringify({ ...gallery.about, cutOff, ...limits })}\n`) };
+  const files = new Map([...page, ['/about', about]]);
   return answering(async (request, response) => {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     if (isLocal) requireLoopbackHost(request);
     if (checkOrigin(request, response, origins)) return;
     const { pathname } = addressOf(request);
     if (pathname === '/search') return search(request, response);
-    const send = (type: string, content: Uint8Array, caching = 'no-cache'): void => void response.writeHead(200, { 'content-type': type, 'content-length': content.length, 'cache-control': caching }).end(content);
-    const file = page.get(pathname);
-    const row = /^\/pictures\/(\d{1,9})$/.exec(pathname)?.[1];
-    if (file === undefined && row === undefined && pathname !== '/about') throw new RequestError(404, 'there is nothing at this address');
+    const own = files.get(pathname);
+    if (own !== undefined) requireMethod(request, 'GET', 'HEAD');
+    const shown = own ?? (await gallery.file(pathname));
+    if (shown === undefined) throw new RequestError(404, 'there is nothing at this address');
     requireMethod(request, 'GET', 'HEAD');
-    if (file !== undefined) return send(file.type, file.content);
-    if (row === undefined) return send('application/json; charset=utf-8', about);
-    const thumbnail = await pictures.thumbnail(Number(row));
-    if (thumbnail === undefined) throw new RequestError(404, 'there is no such picture');
-    send('image/webp', thumbnail, 'private, max-age=600');
+    const { type, content, headers = {} } = { headers: {}, ...shown };
+    response.writeHead(200, { 'content-type': type, 'content-length': content.length, 'cache-control': own === undefined ? 'private, max-age=600' : 'no-cache', ...headers }).end(content);
   }, onFailure);
 }
 

@@ -44,8 +44,8 @@ export function stretchToSquare(picture: DecodedPicture, size: number): Uint8Arr
   return new Uint8Array(result.buffer);
 }
 
-/** The picture's colours on white, [height, width, 3]; rounded to grey levels, since a canvas, which keeps colours multiplied by alpha, has nothing finer. */
-function onWhite({ width, height, data }: DecodedPicture): Uint8Array {
+/** A picture's colours on white, RGB [height, width, 3]; rounded to grey levels, since a canvas, which keeps colours multiplied by alpha, has nothing finer. */
+export function onWhite({ width, height, data }: DecodedPicture): Uint8Array {
   // One class of array, whatever the decoder gives: the loops are compiled for it alone.
   const source = new Uint8Array(data.buffer, data.byteOffset, data.length);
   if (source.length === 3 * width * height) return source;

@@ -39,8 +39,9 @@ export class IndexFileError extends BoundedError {
 export class IndexModelMismatchError extends BoundedError {
   override readonly name = 'IndexModelMismatchError';
 
-  constructor(readonly indexChecksum: string, readonly modelChecksum: string) {
-    super(`the index was made by the model ${indexChecksum}, and this model is ${modelChecksum}: their embeddings cannot be compared. Search with the checkpoint that made the index, or make the index again with this one (sketchgrad embed).`);
+  /** @param command that makes the index */
+  constructor(readonly indexChecksum: string, readonly modelChecksum: string, command = 'sketchgrad embed') {
+    super(`the index was made by the model ${indexChecksum}, and this model is ${modelChecksum}: their embeddings cannot be compared. Search with the checkpoint that made the index, or make the index again with this one (${command}).`);
   }
 }
 
@@ -90,6 +91,7 @@ export function openIndex(bytes: Uint8Array, fileName = 'index'): RetrievalIndex
     throw new IndexFileError(`${fileName}: ${problem}; make the index again`);
   });
   const stored = tensors.get('embeddings');
+  if (metadata.get('format') === 'sketchgrad icons') throw new IndexFileError(`${fileName} is an index of icons, which sketchgrad icons makes; search it with --icons`);
   if (metadata.get('format') !== FORMAT || stored === undefined) throw new IndexFileError(`${fileName} is a safetensors file but no index; make one with sketchgrad embed`);
   const version = metadata.get('format_version');
   if (!READABLE_VERSIONS.includes(version)) throw new IndexFileError(`${fileName} has index format version ${quoteValue(version)}, this program reads versions up to ${FORMAT_VERSION}; make the index again`);
@@ -107,9 +109,12 @@ export function openIndex(bytes: Uint8Array, fileName = 'index'): RetrievalIndex
   return index;
 }
 
-/** @throws IndexModelMismatchError where another model made the index. */
-export function assertSameModel(index: RetrievalIndex, checksum: string): void {
-  if (index.modelChecksum !== checksum) throw new IndexModelMismatchError(index.modelChecksum, checksum);
+/**
+ * @param command that makes the index, for the message
+ * @throws IndexModelMismatchError where another model made the index
+ */
+export function assertSameModel(index: Pick<RetrievalIndex, 'modelChecksum'>, checksum: string, command?: string): void {
+  if (index.modelChecksum !== checksum) throw new IndexModelMismatchError(index.modelChecksum, checksum, command);
 }
 
 function readCodes(tensors: ReadonlyMap<string, StoredTensor>, fittedOn: string, count: number, dimension: number, fileName: string): IndexedCodes | undefined {

@@ -2,4 +2,7 @@
 export { checkOrigin, isLoopbackAddress, requireLoopbackHost, type AllowedOrigins } from './access.ts';
 export { pictureKind, readPictureBody, RequestError, type PictureLimits } from './picture-body.ts';
 export { DEFAULT_SEARCH_LIMITS, searchHandler, type Handler, type Searcher, type SearchLimits } from './search-handler.ts';
-export { SearchService, type Neighbour, type SearchAnswer } from './search-service.ts';
+export { SearchService, type Neighbour, type SearchAnswer, type SearchServiceOptions } from './search-service.ts';
+export { IconSources } from './icon-sources.ts';
+export { IconSearchService, type FoundIcon, type IconSearchAnswer } from './icon-search-service.ts';
+export type { SearchTimes } from './query-embedder.ts';

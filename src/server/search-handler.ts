@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ImageError } from '../platform/node/images.ts';
 import { MOST_SIDE, readPictureBody, RequestError, type PictureLimits } from './picture-body.ts';
-import type { SearchAnswer } from './search-service.ts';
 
 export interface SearchLimits extends PictureLimits {
   /** Searches under way at once, each from the last byte of its picture to its answer; more are told to come back. */
@@ -18,15 +17,16 @@ const LINGER = 2000;
 const DEFAULT_NEIGHBOURS = 10;
 const MOST_NEIGHBOURS = 1000;
 
-/** What answers; a `SearchService`. */
+/** What answers; a `SearchService` or an `IconSearchService`. */
 export interface Searcher {
-  search(picture: Uint8Array, k: number, signal: AbortSignal): Promise<SearchAnswer>;
+  /** @param parameters of the request's address */
+  search(picture: Uint8Array, k: number, signal: AbortSignal, parameters: URLSearchParams): Promise<object>;
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**
- * Answers POST ?k=10 with a picture as the body: JSON of a `SearchAnswer`, or `{ "error": ... }` with a status that says what
+ * Answers POST ?k=10 with a picture as the body: JSON of what the service found, or `{ "error": ... }` with a status that says what
  * was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind, 503 too many at once. The body is the picture's file, or a
  * form with one file.
  * @param onFailure hears of what is the server's fault, which is answered with 500
@@ -39,7 +39,8 @@ export function searchHandler(service: Searcher, limits: SearchLimits = DEFAULT_
   };
   return answering(async (request, response) => {
     requireMethod(request, 'POST');
-    const k = neighboursOf(addressOf(request).searchParams);
+    const { searchParams } = addressOf(request);
+    const k = neighboursOf(searchParams);
     requirePlace(underWay, limits.mostRequests);
     requirePlace(receiving, BODIES_PER_SEARCH * limits.mostRequests);
     const gone = new AbortController();
@@ -50,7 +51,7 @@ export function searchHandler(service: Searcher, limits: SearchLimits = DEFAULT_
     requirePlace(underWay, limits.mostRequests);
     underWay++;
     try {
-      await sendJson(response, 200, await service.search(picture, k, gone.signal));
+      await sendJson(response, 200, await service.search(picture, k, gone.signal, searchParams));
     } finally {
       underWay--;
     }

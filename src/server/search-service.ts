@@ -1,15 +1,9 @@
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import type { Sample } from '../data/dataset.ts';
-import { ImageError } from '../platform/node/images.ts';
+import { markBelow } from '../retrieval/cut-off.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
-import { modelEmbeddings, type ImageRows, type RetrievalModel } from '../training/model.ts';
-import { BatchQueue } from './batch-queue.ts';
-import type { DecodeInput, GalleryData, RankInput, RankOutput } from './search-thread.ts';
-import { WorkerThreads } from './worker-threads.ts';
-
-/** Queries that are embedded at once where so many wait. */
-const BATCH = 8;
+import type { RetrievalModel } from '../training/model.ts';
+import { QueryEmbedder, shared, type SearchTimes } from './query-embedder.ts';
+import type { RankInput, RankOutput } from './search-thread.ts';
 
 export interface Neighbour {
   readonly rank: number;
@@ -20,43 +14,30 @@ export interface Neighbour {
   readonly label: string;
   /** The cosine of the two embeddings, from -1 to 1. */
   readonly similarity: number;
+  /** Whether it is below the similarity from which an answer means something. */
+  readonly belowCutOff?: boolean;
 }
 
 export interface SearchAnswer {
+  /** Whether there is nothing like the query: even the best neighbour is below the cut-off. */
+  readonly nothingLike: boolean;
   readonly neighbours: readonly Neighbour[];
   /** Milliseconds of each stage. */
-  readonly times: { readonly decode: number; readonly wait: number; readonly embed: number; readonly rank: number };
+  readonly times: SearchTimes;
 }
 
-interface Embedded {
-  readonly embedding: Float32Array;
-  readonly started: number;
-  readonly ended: number;
+export interface SearchServiceOptions {
+  /** The similarity below which an answer means nothing (`similarityCutOff`); left out, all answers count. */
+  readonly cutOff?: number;
 }
 
-/** Each holds a decoder and, while it decodes, a picture at its full size. */
-const MOST_THREADS = 4;
-const THREAD_MODULE = new URL(import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js', import.meta.url);
-
-/**
- * Searches an index by pictures that come at any time: the device embeds those that wait in batches, one after the other. Pictures are decoded and the
- * gallery is ranked in threads, so that whoever else uses the event loop is not kept waiting.
- */
+/** Searches an index of pictures by pictures that come at any time. */
 export class SearchService {
-  private readonly queue: BatchQueue<Uint8Array, Embedded>;
-  private readonly threads: WorkerThreads;
-
-  private constructor(private readonly model: RetrievalModel, readonly index: RetrievalIndex, private readonly one: ImageRows, private readonly many: ImageRows) {
-    this.queue = new BatchQueue((pixels) => this.embed(pixels), BATCH);
-    // One copy of the gallery for all threads.
-    const embeddings = new Float32Array(new SharedArrayBuffer(index.embeddings.byteLength));
-    embeddings.set(index.embeddings);
-    this.threads = new WorkerThreads(THREAD_MODULE, { embeddings, dimension: index.dimension } satisfies GalleryData, Math.min(MOST_THREADS, availableParallelism()));
-  }
+  private constructor(private readonly embedder: QueryEmbedder, readonly index: RetrievalIndex, private readonly cutOff: number | undefined) {}
 
   /** @param index that was made by this model (`assertSameModel`) */
-  static async open(model: RetrievalModel, index: RetrievalIndex): Promise<SearchService> {
-    return new SearchService(model, index, await modelEmbeddings(model, 1), await modelEmbeddings(model, BATCH));
+  static async open(model: RetrievalModel, index: RetrievalIndex, { cutOff }: SearchServiceOptions = {}): Promise<SearchService> {
+    return new SearchService(await QueryEmbedder.open(model, { kind: 'pictures', embeddings: shared(index.embeddings), dimension: index.dimension }), index, cutOff);
   }
 
   /**
@@ -67,40 +48,14 @@ export class SearchService {
    */
   async search(picture: Uint8Array, k: number, signal?: AbortSignal): Promise<SearchAnswer> {
     const { paths } = this.index;
-    const start = performance.now();
-    const pixels = await this.decode(picture, signal);
-    const decoded = performance.now();
-    const { embedding, started, ended } = await this.queue.add(pixels, signal);
-    const begin = performance.now();
-    const ranked = await this.threads.run<RankOutput>('rank', { embedding, k } satisfies RankInput, { signal });
+    const { ranked, times } = await this.embedder.search<RankOutput>(picture, 'rank', (embedding) => ({ embedding, k }) satisfies RankInput, signal);
     const neighbours = ranked.map(({ index: row, score }, place): Neighbour => ({ rank: place + 1, row, path: paths[row], label: path.basename(path.dirname(paths[row])), similarity: score }));
-    return { neighbours, times: { decode: decoded - start, wait: started - decoded, embed: ended - started, rank: performance.now() - begin } };
+    const { nothingLike, results } = markBelow(neighbours, this.cutOff);
+    return { nothingLike, neighbours: results, times };
   }
 
   /** Finishes what was asked for and gives the programs back; the model stays. */
-  async close(): Promise<void> {
-    await this.queue.idle();
-    await this.threads.close();
-    this.one.destroy();
-    this.many.destroy();
-  }
-
-  private async decode(picture: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
-    try {
-      return await this.threads.run<Uint8Array>('decode', { picture, size: this.model.imageSize } satisfies DecodeInput, { signal });
-    } catch (error) {
-      // Classes do not pass between threads.
-      if (error instanceof Error && error.name === 'ImageError') throw new ImageError('the picture', error.message.replace('the picture cannot be decoded: ', ''));
-      throw error;
-    }
-  }
-
-  private async embed(pixels: readonly Uint8Array[]): Promise<Embedded[]> {
-    const started = performance.now();
-    const rows = pixels.length === 1 ? this.one : this.many;
-    const samples = pixels.map((_, place): Sample => ({ domain: 'sketch', className: '', name: String(place) }));
-    const embeddings = await rows.compute(samples, { read: ({ name }) => Promise.resolve(pixels[Number(name)]) });
-    const ended = performance.now();
-    return pixels.map((_, place) => ({ embedding: embeddings.slice(place * rows.width, (place + 1) * rows.width), started, ended }));
+  close(): Promise<void> {
+    return this.embedder.close();
   }
 }

@@ -1,16 +1,15 @@
-// A thread of a SearchService. It decodes pictures and ranks the gallery; either can take seconds.
+// A thread of a QueryEmbedder. It decodes pictures and ranks the gallery; either can take seconds.
 import { workerData } from 'node:worker_threads';
-import { decodeImage } from '../platform/node/images.ts';
+import { decodeDrawing, decodeImage } from '../platform/node/images.ts';
 import { rankGallery } from '../retrieval/evaluate.ts';
+import { IconRanking, type IconFilter, type RankedIcons } from '../retrieval/icon-ranking.ts';
 import type { RankedItem } from '../retrieval/ranking.ts';
 import { serveTasks } from './serve-tasks.ts';
 
-/** The gallery that all threads read. */
-export interface GalleryData {
-  /** [n, dimension] in shared memory. */
-  readonly embeddings: Float32Array;
-  readonly dimension: number;
-}
+/** The gallery that all threads read, its arrays in shared memory. */
+export type GalleryData =
+  | { readonly kind: 'pictures'; /** [n, dimension]. */ readonly embeddings: Float32Array; readonly dimension: number }
+  | ({ readonly kind: 'icons' } & RankedIcons);
 
 export interface DecodeInput {
   /** The bytes of an image file. */
@@ -23,18 +22,27 @@ export interface RankInput {
   /** [dimension]. */
   readonly embedding: Float32Array;
   readonly k: number;
+  /** Of icons. */
+  readonly filter?: IconFilter;
 }
 
 export type RankOutput = readonly RankedItem[];
 
 const gallery = workerData as GalleryData;
+// Icons are indexed fitted to their ink, so drawings are fitted too.
+const decode = gallery.kind === 'icons' ? decodeDrawing : decodeImage;
+const rank = ranker(gallery);
+
+function ranker(from: GalleryData): (input: RankInput) => RankOutput {
+  if (from.kind === 'pictures') return ({ embedding, k }) => rankGallery(embedding, from.embeddings, from.dimension, k);
+  const ranking = new IconRanking(from);
+  return ({ embedding, k, filter }) => ranking.rank(embedding, k, filter);
+}
 
 serveTasks({
   async decode({ picture, size }: DecodeInput) {
-    const pixels = await decodeImage(picture, size, 'the picture');
+    const pixels = await decode(picture, size, 'the picture');
     return { output: pixels, transfer: [pixels.buffer as ArrayBuffer] };
   },
-  rank({ embedding, k }: RankInput) {
-    return { output: rankGallery(embedding, gallery.embeddings, gallery.dimension, k) satisfies RankOutput, transfer: [] };
-  },
+  rank: (input: RankInput) => ({ output: rank(input), transfer: [] }),
 });

@@ -70,6 +70,18 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
   return { settings, imageSize: count(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };
 }
 
+/**
+ * The similarity below which the best answer of a search means nothing, as it was calibrated for a model: `similarity.nothing` of its description.
+ * @returns undefined for a model that was not calibrated
+ * @throws CheckpointError where it is no cosine
+ */
+export function similarityCutOff({ about: { similarity } }: Pick<ModelFile, 'about'>, fileName: string): number | undefined {
+  if (similarity === undefined) return undefined;
+  const nothing = isObject(similarity) ? similarity.nothing : similarity;
+  if (typeof nothing === 'number' && nothing >= -1 && nothing <= 1) return nothing;
+  throw new CheckpointError(`${fileName}: its description gives ${quoteValue(similarity)} for similarity, where { "nothing": a number from -1 to 1 } is needed; the file is damaged`);
+}
+
 /** How a file says that its weights want their pixels; undefined where it does not. @throws CheckpointError where that is no sense */
 export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): PixelNormalization | undefined {
   if (pixels === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
+import { RandomStream, STREAM } from '../../src/random/philox.ts';
 import { bestItems, HIDDEN, Ranker } from '../../src/retrieval/ranking.ts';
 
 /** The ranks of relevant items by a full sort of everything. */
@@ -56,6 +57,16 @@ test('ranks by distance are those by minus the distance', () => {
 
 test('the best items', () => {
   assert.equal(bestItems([0, 2, 1, 2], 3), [{ index: 1, score: 2 }, { index: 3, score: 2 }, { index: 2, score: 1 }]);
+});
+
+test('the best of many items are those of a sort, ties by their places', () => {
+  const random = new RandomStream(5, STREAM.initialisation);
+  for (const [count, k, levels] of [[1000, 10, 1e9], [1000, 10, 7], [50, 100, 5], [997, 996, 50], [3, 1, 1]]) {
+    const scores = Array.from({ length: count }, () => Math.floor(levels * random.uniform()));
+    const sorted = scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index);
+    assert.equal(bestItems(scores, k), sorted.slice(0, k));
+    assert.equal(bestItems(sorted.map(({ score }) => score).reverse(), k).map(({ score }) => score), sorted.slice(0, k).map(({ score }) => score), 'rising');
+  }
 });
 
 test.run();

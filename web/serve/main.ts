@@ -1,7 +1,9 @@
 // The page of `sketchgrad serve`: the pad, and a search by POST. The browser computes nothing, so it needs no WebGPU.
-import type { SearchAnswer } from '../../src/server/search-service.ts';
+import type { FoundIcon, IconSearchAnswer } from '../../src/server/icon-search-service.ts';
+import type { Neighbour, SearchAnswer } from '../../src/server/search-service.ts';
 import { element, explain, nameElement, trouble } from '../src/page.ts';
 import { sketchPad } from '../src/sketch.ts';
+import { filterParameters, iconItem, offerFilters, type IconChoices } from './icons.ts';
 
 const SHOWN = 20;
 
@@ -44,33 +46,50 @@ async function showNearest(latest: () => boolean): Promise<void> {
     return;
   }
   status('Searching …');
-  const { neighbours, times } = await search(sketch);
+  const { nothingLike, neighbours, times } = await search(sketch);
   if (!latest()) return;
   trouble();
-  results.replaceChildren(...neighbours.map(({ row, path, similarity }) => {
-    const picture = Object.assign(new Image(), { className: 'thumbnail', alt: path, src: `pictures/${row}` });
-    const score = Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}` });
-    const item = document.createElement('li');
-    item.append(picture, nameElement(path), score);
-    return item;
-  }));
+  results.replaceChildren(...neighbours.map((neighbour) => ('icon' in neighbour ? iconItem(neighbour) : pictureItem(neighbour))));
   element('times').textContent = `Times: ${Object.entries(times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`).join(', ')}`;
-  status('Nearest: ', nameElement(neighbours[0].path));
+  if (nothingLike || neighbours.length === 0) status('There is nothing like this here.');
+  else status('Nearest: ', nameElement('icon' in neighbours[0] ? neighbours[0].icon : neighbours[0].path));
+}
+
+function pictureItem({ row, path, similarity, belowCutOff = false }: Neighbour): HTMLLIElement {
+  const picture = Object.assign(new Image(), { className: 'thumbnail', alt: path, src: `pictures/${row}` });
+  const score = Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}${belowCutOff ? ', unlike' : ''}` });
+  const item = document.createElement('li');
+  item.classList.toggle('below', belowCutOff);
+  item.append(picture, nameElement(path), score);
+  return item;
+}
+
+interface Answer extends Pick<SearchAnswer & IconSearchAnswer, 'nothingLike' | 'times'> {
+  readonly neighbours: readonly (Neighbour | FoundIcon)[];
 }
 
 /** Asks the server, and once more where it is busy and says when to come back. */
-async function search(sketch: Blob, again = true): Promise<SearchAnswer> {
-  const response = await fetch(`search?k=${SHOWN}`, { method: 'POST', body: sketch });
+async function search(sketch: Blob, again = true): Promise<Answer> {
+  const parameters = filterParameters();
+  parameters.set('k', String(SHOWN));
+  const response = await fetch(`search?${parameters}`, { method: 'POST', body: sketch });
   if (response.status === 503 && again) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)));
     return search(sketch, false);
   }
-  const answer = (await response.json()) as SearchAnswer & { error?: string };
+  const answer = (await response.json()) as Answer & { error?: string };
   if (!response.ok) throw new Error(answer.error ?? response.statusText);
   return answer;
 }
 
 void fetch('about').then(async (response) => {
-  const { pictures } = (await response.json()) as { pictures: number };
-  element('collection').textContent = ` among ${pictures}`;
+  const about = (await response.json()) as { readonly pictures: number } | IconChoices;
+  if ('pictures' in about) {
+    element('collection').textContent = ` among ${about.pictures}`;
+    return;
+  }
+  element('collection').textContent = ` among ${about.icons} icons of ${about.sets.length} sets`;
+  element('found-title').textContent = 'Nearest icons';
+  results.ariaLabel = 'Nearest icons, best first';
+  offerFilters(about, () => void searchLatest());
 });

@@ -1,4 +1,5 @@
 /** Decoding of pictures by the browser, in a page or a worker. */
+import { fitToInk } from '../../data/fit-to-ink.ts';
 import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
 import { BoundedError } from '../../formats/untrusted.ts';
 
@@ -28,6 +29,12 @@ export async function decodePicture(picture: Blob, name: string): Promise<Decode
   } catch (cause) {
     throw new ImageError(name, cause);
   }
+}
+
+/** Decodes a drawing and fits it to its ink (`fitToInk`): what an index of icons is asked with. @returns as decodeImage; white where there is no ink @throws ImageError */
+export async function decodeDrawing(picture: Blob, size: number, name = 'the drawing'): Promise<Uint8Array> {
+  const decoded = await decodePicture(picture, name);
+  return stretchToSquare(fitToInk(decoded) ?? decoded, size);
 }
 
 /** Decodes a picture and stretches it to a square on white. @returns RGB u8, row-major [size, size, 3] @throws ImageError */

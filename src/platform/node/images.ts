@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import type { Sharp } from 'sharp';
+import { fitToInk } from '../../data/fit-to-ink.ts';
 import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
 import { decodeText } from '../../formats/text.ts';
 import { BoundedError } from '../../formats/untrusted.ts';
@@ -54,6 +55,18 @@ export function decodeImage(source: string | Uint8Array, size: number, label = S
 }
 
 /**
+ * Decodes a drawing and fits it to its ink (`fitToInk`): what an index of icons is asked with.
+ * @returns as decodeImage; white where there is no ink
+ * @throws ImageError
+ */
+export function decodeDrawing(source: string | Uint8Array, size: number, label = String(source)): Promise<Uint8Array> {
+  return inTurn(async () => {
+    const picture = await decodePicture(source, label);
+    return stretchToSquare(fitToInk(picture) ?? picture, size);
+  });
+}
+
+/**
  * Decodes an image at its own size, upright; an SVG with SVG_SIDE pixels on its longer side.
  * @throws ImageError
  */
@@ -78,6 +91,15 @@ export async function imageSize(bytes: Uint8Array, label: string): Promise<{ rea
  */
 export async function renderDrawing(svg: Uint8Array, size: number, label: string): Promise<Uint8Array> {
   return named(label, async () => squared((await loadSharp())(svg), size));
+}
+
+/**
+ * Renders an SVG whose size this program wrote, at that size, on sharp's own threads. Its content may be a stranger's: no file is drawn into it, and time is bounded.
+ * @param label the name for errors
+ * @throws ImageError where it cannot be rendered
+ */
+export async function renderSvg(svg: Uint8Array, label: string): Promise<DecodedPicture> {
+  return named(label, async () => rawPixels((await loadSharp())(svg, { failOn: 'error', limitInputPixels: MOST_PIXELS }).timeout({ seconds: PATIENCE_SECONDS }).ensureAlpha()));
 }
 
 async function squared(image: Sharp, size: number): Promise<Uint8Array> {

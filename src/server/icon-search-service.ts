@@ -1,0 +1,85 @@
+import { markBelow } from '../retrieval/cut-off.ts';
+import { iconId, setOfRow, type IconIndex, type IconLicence } from '../retrieval/icon-index.ts';
+import { checkFilter, type IconFilter } from '../retrieval/icon-ranking.ts';
+import { ICON_STYLES, type IconStyle } from '../retrieval/icon-style.ts';
+import { RetrievalError } from '../retrieval/vectors.ts';
+import type { RetrievalModel } from '../training/model.ts';
+import { RequestError } from './picture-body.ts';
+import { QueryEmbedder, shared, type SearchTimes } from './query-embedder.ts';
+import type { SearchServiceOptions } from './search-service.ts';
+import type { RankInput, RankOutput } from './search-thread.ts';
+
+/** An icon that was found. */
+export interface FoundIcon {
+  readonly rank: number;
+  /** Its row in the index. */
+  readonly row: number;
+  /** `<set>:<name>`. */
+  readonly icon: string;
+  /** The prefix of its set. */
+  readonly set: string;
+  readonly licence: IconLicence;
+  readonly style: IconStyle;
+  /** The cosine of the two embeddings, from -1 to 1. */
+  readonly similarity: number;
+  /** Whether it is below the similarity from which an answer means something. */
+  readonly belowCutOff?: boolean;
+}
+
+export interface IconSearchAnswer {
+  /** Whether there is nothing like the query: even the best icon is below the cut-off. */
+  readonly nothingLike: boolean;
+  /** Best first. */
+  readonly neighbours: readonly FoundIcon[];
+  /** Milliseconds of each stage. */
+  readonly times: SearchTimes;
+}
+
+/** Searches an index of icons by pictures that come at any time. */
+export class IconSearchService {
+  private constructor(private readonly embedder: QueryEmbedder, readonly index: IconIndex, private readonly cutOff: number | undefined) {}
+
+  /** @param index that was made by this model (`assertSameModel`) */
+  static async open(model: RetrievalModel, index: IconIndex, { cutOff }: SearchServiceOptions = {}): Promise<IconSearchService> {
+    const { sets, styles, vectors, dimension } = index;
+    return new IconSearchService(await QueryEmbedder.open(model, { kind: 'icons', sets, styles: shared(styles), vectors: shared(vectors), dimension }), index, cutOff);
+  }
+
+  /**
+   * @param picture the bytes of an image file
+   * @param k how many icons, fewer where fewer are searched
+   * @param signal of one who goes away
+   * @param parameters of the request: set, style and licence, each with commas between several
+   * @throws RequestError 400 for a set, style or licence that the index does not have; ImageError where the picture cannot be decoded
+   */
+  async search(picture: Uint8Array, k: number, signal?: AbortSignal, parameters = new URLSearchParams()): Promise<IconSearchAnswer> {
+    const filter = filterOf(parameters);
+    try {
+      checkFilter(this.index.sets, filter);
+    } catch (error) {
+      if (error instanceof RetrievalError) throw new RequestError(400, error.message);
+      throw error;
+    }
+    const { ranked, times } = await this.embedder.search<RankOutput>(picture, 'rank', (embedding) => ({ embedding, k, filter }) satisfies RankInput, signal);
+    const { nothingLike, results } = markBelow(foundIcons(this.index, ranked), this.cutOff);
+    return { nothingLike, neighbours: results, times };
+  }
+
+  /** Finishes what was asked for and gives the programs back; the model stays. */
+  close(): Promise<void> {
+    return this.embedder.close();
+  }
+}
+
+/** What an index says of the rows that a ranking gave. */
+export function foundIcons(index: Pick<IconIndex, 'sets' | 'names' | 'styles'>, ranked: RankOutput): FoundIcon[] {
+  return ranked.map(({ index: row, score }, place) => {
+    const { prefix, licence } = setOfRow(index.sets, row);
+    return { rank: place + 1, row, icon: iconId(index, row), set: prefix, licence, style: ICON_STYLES[index.styles[row]], similarity: score };
+  });
+}
+
+function filterOf(parameters: URLSearchParams): IconFilter {
+  const names = (key: string): string[] => parameters.getAll(key).flatMap((value) => value.split(',')).map((name) => name.trim()).filter(Boolean);
+  return { sets: names('set'), styles: names('style') as IconStyle[], licences: names('licence') };
+}

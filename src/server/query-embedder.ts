@@ -1,0 +1,97 @@
+import { availableParallelism } from 'node:os';
+import type { Sample } from '../data/dataset.ts';
+import { ImageError } from '../platform/node/images.ts';
+import { modelEmbeddings, type ImageRows, type RetrievalModel } from '../training/model.ts';
+import { BatchQueue } from './batch-queue.ts';
+import type { DecodeInput, GalleryData } from './search-thread.ts';
+import { WorkerThreads } from './worker-threads.ts';
+
+/** Queries that are embedded at once where so many wait. */
+const BATCH = 8;
+/** Each holds a decoder and, while it decodes, a picture at its full size. */
+const MOST_THREADS = 4;
+const THREAD_MODULE = new URL(import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js', import.meta.url);
+
+/** Milliseconds of each stage of a search. */
+export interface SearchTimes {
+  readonly decode: number;
+  readonly wait: number;
+  readonly embed: number;
+  readonly rank: number;
+}
+
+interface Embedded {
+  readonly embedding: Float32Array;
+  readonly started: number;
+  readonly ended: number;
+}
+
+/**
+ * Embeds pictures that come at any time: the device embeds those that wait in batches, one after the other. Pictures are decoded and the
+ * gallery is ranked in threads, so that whoever else uses the event loop is not kept waiting.
+ */
+export class QueryEmbedder {
+  private readonly queue: BatchQueue<Uint8Array, Embedded>;
+  private readonly threads: WorkerThreads;
+
+  private constructor(private readonly model: RetrievalModel, private readonly one: ImageRows, private readonly many: ImageRows, gallery: GalleryData) {
+    this.queue = new BatchQueue((pixels) => this.embed(pixels), BATCH);
+    this.threads = new WorkerThreads(THREAD_MODULE, gallery, Math.min(MOST_THREADS, availableParallelism()));
+  }
+
+  /** @param gallery that the threads rank; its arrays are in shared memory, one copy for all threads */
+  static async open(model: RetrievalModel, gallery: GalleryData): Promise<QueryEmbedder> {
+    return new QueryEmbedder(model, await modelEmbeddings(model, 1), await modelEmbeddings(model, BATCH), gallery);
+  }
+
+  /**
+   * Decodes a picture, embeds it and ranks the gallery.
+   * @param picture the bytes of an image file
+   * @param task of the threads, by which the gallery is ranked
+   * @param input of the task, from the embedding
+   * @throws ImageError where the picture cannot be decoded
+   */
+  async search<Output>(picture: Uint8Array, task: string, input: (embedding: Float32Array) => object, signal?: AbortSignal): Promise<{ readonly ranked: Output; readonly times: SearchTimes }> {
+    const start = performance.now();
+    const pixels = await this.decode(picture, signal);
+    const decoded = performance.now();
+    const { embedding, started, ended } = await this.queue.add(pixels, signal);
+    const begin = performance.now();
+    const ranked = await this.threads.run<Output>(task, input(embedding), { signal });
+    return { ranked, times: { decode: decoded - start, wait: started - decoded, embed: ended - started, rank: performance.now() - begin } };
+  }
+
+  /** Finishes what was asked for and gives the programs back; the model stays. */
+  async close(): Promise<void> {
+    await this.queue.idle();
+    await this.threads.close();
+    this.one.destroy();
+    this.many.destroy();
+  }
+
+  private async decode(picture: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    try {
+      return await this.threads.run<Uint8Array>('decode', { picture, size: this.model.imageSize } satisfies DecodeInput, { signal });
+    } catch (error) {
+      // Classes do not pass between threads.
+      if (error instanceof Error && error.name === 'ImageError') throw new ImageError('the picture', error.message.replace('the picture cannot be decoded: ', ''));
+      throw error;
+    }
+  }
+
+  private async embed(pixels: readonly Uint8Array[]): Promise<Embedded[]> {
+    const started = performance.now();
+    const rows = pixels.length === 1 ? this.one : this.many;
+    const samples = pixels.map((_, place): Sample => ({ domain: 'sketch', className: '', name: String(place) }));
+    const embeddings = await rows.compute(samples, { read: ({ name }) => Promise.resolve(pixels[Number(name)]) });
+    const ended = performance.now();
+    return pixels.map((_, place) => ({ embedding: embeddings.slice(place * rows.width, (place + 1) * rows.width), started, ended }));
+  }
+}
+
+/** A copy in memory that threads share. */
+export function shared<Values extends Float32Array | Int8Array | Uint8Array>(values: Values): Values {
+  const copy = new (values.constructor as new (buffer: SharedArrayBuffer) => Values)(new SharedArrayBuffer(values.byteLength));
+  copy.set(values);
+  return copy;
+}
