@@ -1,7 +1,7 @@
 // The thread of IconSources. It reads sets of up to 100 MB, which takes a second, and keeps some of them.
 import { workerData } from 'node:worker_threads';
 import { iconSvg, readIconSet, type Icon, type IconSetFiles } from '../../datasets/icon-sets.ts';
-import { serveTasks } from './serve-tasks.ts';
+import { serveTasks } from '../platform/node/serve-tasks.ts';
 
 export interface IconSourcesData {
   readonly files: ReadonlyMap<string, IconSetFiles>;

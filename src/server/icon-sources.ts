@@ -1,7 +1,7 @@
 import type { IconSetFiles } from '../../datasets/icon-sets.ts';
 import { iconRow, type IconIndex } from '../retrieval/icon-index.ts';
 import type { IconSourcesData, SvgInput } from './icon-sources-thread.ts';
-import { WorkerThreads } from './worker-threads.ts';
+import { WorkerThreads } from '../platform/node/worker-threads.ts';
 
 /** Bytes of drawings that are kept in memory at most: about half of all sets. */
 const MOST_KEPT = 2 ** 28;

@@ -4,7 +4,7 @@ import { ImageError } from '../platform/node/images.ts';
 import { modelEmbeddings, type ImageRows, type RetrievalModel } from '../training/model.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { DecodeInput, GalleryData } from './search-thread.ts';
-import { WorkerThreads } from './worker-threads.ts';
+import { WorkerThreads } from '../platform/node/worker-threads.ts';
 
 /** Queries that are embedded at once where so many wait. */
 const BATCH = 8;

@@ -4,7 +4,7 @@ import { decodeDrawing, decodeImage } from '../platform/node/images.ts';
 import { rankGallery } from '../retrieval/evaluate.ts';
 import { IconRanking, type IconFilter, type RankedIcons } from '../retrieval/icon-ranking.ts';
 import type { RankedItem } from '../retrieval/ranking.ts';
-import { serveTasks } from './serve-tasks.ts';
+import { serveTasks } from '../platform/node/serve-tasks.ts';
 
 /** The gallery that all threads read, its arrays in shared memory. */
 export type GalleryData =

@@ -1,6 +1,6 @@
-// A thread for test/server/worker-threads.test.ts.
+// A thread for test/platform/worker-threads.test.ts.
 import { workerData } from 'node:worker_threads';
-import { serveTasks } from '../../src/server/serve-tasks.ts';
+import { serveTasks } from '../../src/platform/node/serve-tasks.ts';
 
 let calls = 0;
 const done = (output: unknown): { output: unknown; transfer: [] } => ({ output, transfer: [] });

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
+import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
-import { WorkerThreads } from '../../src/server/worker-threads.ts';
+import { WorkerThreads } from '../../src/platform/node/worker-threads.ts';
 
 const threads = new WorkerThreads(new URL('../support/slow-thread.ts', import.meta.url), { base: 100 }, 1);
 test.after(() => threads.close());
@@ -35,6 +36,15 @@ test('a thread that ends is an error of its task, and another takes over', async
   const error = await threads.run('exit', {}).catch((cause: Error) => cause);
   assert.match((error as Error).message, /ended with code 3/);
   assert.is(await threads.run('busy', { milliseconds: 0, value: 2 }), 102);
+});
+
+test('a thread with nothing to do does not keep its process from ending, and one at work does', () => {
+  const program = `
+    const { WorkerThreads } = await import(${JSON.stringify(new URL('../../src/platform/node/worker-threads.ts', import.meta.url).href)});
+    const threads = new WorkerThreads(new URL(${JSON.stringify(new URL('../support/slow-thread.ts', import.meta.url).href)}), { base: 100 }, 1);
+    threads.run('busy', { milliseconds: 300, value: 7 }).then((value) => console.log(value));`;
+  const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], { encoding: 'utf8', timeout: 60_000 });
+  assert.equal([status, stdout.trim()], [0, '107']);
 });
 
 test.run();

@@ -19,7 +19,7 @@ interface Waiting {
 
 /**
  * Threads that run the functions of one module, so that the event loop stays free. A module is written for `serveTasks`. Tasks start in the order in which they
- * come, one in each thread at a time.
+ * come, one in each thread at a time. Threads that have nothing to do do not keep the process from ending.
  */
 export class WorkerThreads {
   private readonly waiting: Waiting[] = [];
@@ -75,6 +75,7 @@ export class WorkerThreads {
       if (thread === undefined) return;
       const entry = this.waiting.shift() as Waiting;
       this.running.set(thread, entry);
+      thread.ref();
       thread.postMessage(entry.task, entry.transfer);
     }
   }
@@ -85,6 +86,7 @@ export class WorkerThreads {
     thread.on('message', (report: ThreadReport) => {
       const entry = this.running.get(thread);
       this.running.delete(thread);
+      thread.unref();
       if ('error' in report) entry?.reject(Object.assign(new Error(report.error.message), { name: report.error.name }));
       else entry?.resolve(report.output);
       this.start();
