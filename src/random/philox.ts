@@ -65,6 +65,7 @@ export const STREAM = {
   augmentation: 2,
   split: 3,
   distillation: 4,
+  simulation: 5,
 } as const;
 
 /** Everything a stream is made of: plain numbers, so that JSON keeps it exactly. */
