@@ -7,13 +7,14 @@ import { note, Progress } from './progress.ts';
 
 export const DATA_OPTIONS = {
   data: text({
-    placeholder: 'emoji|folder',
+    placeholder: 'emoji|search|folder',
     default: 'emoji',
     changeable: true,
-    help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,webp,svg,gif,avif,tiff}. emoji-settings leaves the unseen emoji out, for the choice of settings',
+    help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,webp,svg,gif,avif,tiff}. emoji-settings leaves the unseen emoji out, for the choice of settings. search is emoji, icons and drawings, what the shipped model is trained on (search-settings likewise)',
   }),
   split: text({ placeholder: 'name|file', changeable: true, help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}' }),
   drawings: integer({ minimum: 1, help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said" }),
+  quickdraw: text({ placeholder: 'folder', changeable: true, help: "Of search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw); none where nothing is said" }),
   pixelCache: bytes({ changeable: true, remembered: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
   unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said. To evaluate, also 1 for all classes, or untrained for those that the model was not trained on' }),
   strict: toggle({ changeable: true, remembered: true, help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do' }),
@@ -25,6 +26,7 @@ interface PublishedRequest {
   readonly data: string;
   readonly split?: string;
   readonly drawings?: number;
+  readonly quickdraw?: string;
   readonly pixelCache?: number;
   readonly unseen?: string;
   /** The unseen classes where nothing is said, by name; else the set's only split, and of plain folders a fifth of all. */
@@ -73,6 +75,11 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
       // The drawings are development dependencies; who brings data of his own does not need them.
       const { loadEmoji } = await import('../../datasets/emoji.ts');
       return await loadEmoji({ size: imageSize, measureOn: data === 'emoji' ? 'unseen' : 'settings', onProgress: (done, total) => progress.update(done, total) });
+    }
+    if (data === 'search' || data === 'search-settings') {
+      if (unseen !== undefined || split !== undefined) throw new OptionError('--unseen, --split: the classes of the search data are split already; they are for published sets and folders');
+      const { loadSearchData } = await import('../../datasets/search.ts');
+      return await loadSearchData({ size: imageSize, drawings: request.quickdraw, drawingsPerWord: request.drawings, measureOn: data === 'search' ? 'unseen' : 'settings', onProgress: (done, total) => progress.update(done, total) });
     }
     const { recognise } = await import('../../datasets/layouts.ts');
     if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished({ ...request, trainable });

@@ -82,6 +82,20 @@ export function counts(declared: Common & { readonly default: readonly number[] 
   return { placeholder: 'counts', required: false, changeable: false, remembered: false, ...declared, check, parse };
 }
 
+/** Numbers of at least 0 by name, such as drawings=3,icons=1; in a configuration, an object. It may be left out. */
+export function numbersByName(declared: Common): Option<Readonly<Record<string, number>> | undefined> {
+  const check = (value: unknown, where: string): Readonly<Record<string, number>> => {
+    const named = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+    if (named.length > 0 && named.every(([name, one]) => name !== '' && typeof one === 'number' && Number.isFinite(one) && one >= 0)) return value as Record<string, number>;
+    throw new OptionError(`${where}: names with numbers of at least 0 are needed, such as drawings=3,icons=1, and it is ${quoteValue(value)}`);
+  };
+  const parse = (typed: string, where: string): Readonly<Record<string, number>> => {
+    const named = typed.split(',').map((one) => /^([^=]+)=(\d+(?:\.\d+)?)$/.exec(one.trim()));
+    return check(named.includes(null) ? typed : Object.fromEntries(named.map((found) => [(found as string[])[1], Number((found as string[])[2])])), where);
+  };
+  return { placeholder: 'name=number,...', required: false, changeable: false, remembered: false, ...declared, default: undefined, check, parse };
+}
+
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
 
 /** An amount of memory: a number of bytes, or one with a unit, such as 900M, 2G or 1.5GiB. It may be left out. */

@@ -17,7 +17,7 @@ import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { optionsOfWeights, parseInputOption, readGivenFile, readWeightsFile, requireWidth, WEIGHTS_OPTIONS } from './model-file.ts';
-import { bytes, choice, integer, number, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
+import { bytes, choice, integer, number, numbersByName, OptionError, optionName, resolveOptions, text, type OptionValues } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { formatSeconds, note, printText, Progress } from './progress.ts';
 import { findResumable, RunFolder } from './run-folder.ts';
@@ -36,6 +36,8 @@ export const TRAIN_OPTIONS = {
   steps: integer({ minimum: 1, instead: 'epochs', help: 'Training steps, in place of epochs' }),
   classesPerBatch: integer({ minimum: 2, default: recipe.classesPerBatch, help: 'P: classes in a batch, which holds P x (K sketches + K photos)' }),
   imagesPerDomain: integer({ minimum: 1, default: recipe.imagesPerDomain, help: 'K: sketches, and photos, of each class in a batch' }),
+  sourceWeights: numbersByName({ help: 'How often each source of a data set that was put together is drawn from within a class, such as drawings=3,icons=1; 1 where nothing is said' }),
+  sourceRepeats: numbersByName({ help: 'How often the classes of a source come in a pass, such as drawings=3; once where nothing is said' }),
   lossQuadruplet: number({ minimum: 0, default: recipe.losses.quadruplet, help: 'Weight of the domain-balanced quadruplet loss' }),
   lossClassification: number({ minimum: 0, default: recipe.losses.classification, help: 'Weight of the classification loss' }),
   lossPreservation: number({ minimum: 0, default: recipe.losses.preservation, help: "Weight of the knowledge preservation loss; without a teacher in --weights it is left out" }),
@@ -239,6 +241,8 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     frozenStages: options.frozenStages,
     classesPerBatch: options.classesPerBatch,
     imagesPerDomain: options.imagesPerDomain,
+    ...(options.sourceWeights && { sourceWeights: options.sourceWeights }),
+    ...(options.sourceRepeats && { sourceRepeats: options.sourceRepeats }),
     losses: {
       quadruplet: options.lossQuadruplet,
       classification: options.lossClassification,

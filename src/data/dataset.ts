@@ -16,14 +16,23 @@ export interface Sample {
   readonly source?: string;
 }
 
+/** Which of many images of a sample is meant, where a source makes another one for each use. */
+export interface ImageDraw {
+  readonly seed: number;
+  /** u32: the step, and the place in its batch. */
+  readonly address: readonly [number, number];
+}
+
 export interface ImageSource {
   /**
    * The sample's picture, stretched to `size` x `size`.
    *
+   * @param draw decides a picture that is made anew for each use, such as a simulated sketch; the same draw gives the same picture, and
+   *   without one there is one picture of each sample. Sources of files have no use for it.
    * @returns RGB u8, row-major [size, size, 3]
    * @throws ImageError (platform) where the image cannot be decoded
    */
-  read(sample: Sample, size: number): Promise<Uint8Array>;
+  read(sample: Sample, size: number, draw?: ImageDraw): Promise<Uint8Array>;
   /**
    * For each sample a digest of what its picture is decoded from, which tells whether it was changed; absent for a source that does not know.
    * @param onProgress is called where that takes reading, with counts of files

@@ -1,6 +1,6 @@
 /** Batches ready for the GPU, read ahead of their use so that the GPU need not wait for decoding. */
 import { identityTransforms } from './augmentation.ts';
-import { DOMAIN_INDEX, type ImageSource, type Sample } from './dataset.ts';
+import { DOMAIN_INDEX, type ImageDraw, type ImageSource, type Sample } from './dataset.ts';
 import type { Sampler } from './sampler.ts';
 
 /** N images of S x S pixels and how to place them. */
@@ -37,6 +37,8 @@ export interface BatchOptions {
   readonly to?: number;
   /** Batches that are read ahead. Default 3. */
   readonly ahead?: number;
+  /** Of images that are made anew for each use (`ImageDraw`), u32. Default: each sample has one image. */
+  readonly seed?: number;
 }
 
 /**
@@ -44,10 +46,10 @@ export interface BatchOptions {
  * it belongs to throw, when that batch's turn comes. Leaving the loop stops the reading.
  */
 export function batches(options: BatchOptions): AsyncGenerator<TrainingBatch, void, undefined> {
-  const { sampler, images, sourceSize, transforms, from = 0, to = Infinity, ahead = 3 } = options;
+  const { sampler, images, sourceSize, transforms, from = 0, to = Infinity, ahead = 3, seed } = options;
   return readAhead(from, to, ahead, async (step) => {
     const { samples, labels, domains } = sampler.batch(step);
-    return { step, images: await readImages(samples, images, sourceSize), transforms: transforms(domains, step), labels, domains };
+    return { step, images: await readImages(samples, images, sourceSize, { step, seed }), transforms: transforms(domains, step), labels, domains };
   });
 }
 
@@ -64,7 +66,7 @@ export function inOrder(
   const transforms = identityTransforms(batchSize, { sourceSize, outputSize });
   return readAhead(0, Math.ceil(samples.length / batchSize), ahead, async (step) => {
     const own = samples.slice(step * batchSize, (step + 1) * batchSize);
-    const read = await readImages(own, images, sourceSize, batchSize);
+    const read = await readImages(own, images, sourceSize, { count: batchSize });
     const last = read.slice((own.length - 1) * 3 * sourceSize ** 2, own.length * 3 * sourceSize ** 2);
     for (let index = own.length; index < batchSize; index++) read.set(last, index * last.length);
     return {
@@ -77,11 +79,12 @@ export function inOrder(
   });
 }
 
-/** @param count places in the batch; the first ones are filled */
-async function readImages(samples: readonly Sample[], source: ImageSource, size: number, count = samples.length): Promise<Uint8Array> {
+/** @param count places in the batch; the first ones are filled @param seed with which images are drawn anew for the step */
+async function readImages(samples: readonly Sample[], source: ImageSource, size: number, { count = samples.length, step = 0, seed }: { count?: number; step?: number; seed?: number }): Promise<Uint8Array> {
   const bytes = size * size * 3;
   const images = new Uint8Array(count * bytes);
-  await Promise.all(samples.map(async (sample, index) => images.set(await source.read(sample, size), index * bytes)));
+  const drawOf = (index: number): ImageDraw | undefined => (seed === undefined ? undefined : { seed, address: [step, index] });
+  await Promise.all(samples.map(async (sample, index) => images.set(await source.read(sample, size, drawOf(index)), index * bytes)));
   return images;
 }
 

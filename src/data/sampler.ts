@@ -29,6 +29,9 @@ export interface Sampler {
  * batch, it is filled up from the pass's beginning. A batch never holds a class twice. It holds an
  * image twice only where a class has fewer than K in a domain.
  *
+ * Classes of a source that repeats come several times in a pass: the pass has further rounds, each over
+ * the classes that are to come once more, and takes its batches from all rounds in a random order.
+ *
  * Where the images of a class and domain come from several sources, each draw takes a source first,
  * by its weight, and then an image of it (sources.ts).
  *
@@ -38,7 +41,7 @@ export interface Sampler {
  */
 export function balancedSampler(
   dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train'>,
-  { classesPerBatch, imagesPerDomain, seed, sourceWeights = {} }: { classesPerBatch: number; imagesPerDomain: number; seed: number; sourceWeights?: SourceWeights },
+  { classesPerBatch, imagesPerDomain, seed, sourceWeights = {}, sourceRepeats = {} }: { classesPerBatch: number; imagesPerDomain: number; seed: number; sourceWeights?: SourceWeights; sourceRepeats?: Readonly<Record<string, number>> },
 ): Sampler {
   const { name, seenClasses, train } = dataset;
   requireCount('classes per batch', classesPerBatch);
@@ -57,19 +60,23 @@ export function balancedSampler(
   const sources = (domain: Domain): (readonly Source[])[] => images[domain].map((samples, label) => sourcesOf(samples, sourceWeights, `${name}: class ${seenClasses[label]}, ${domain}`));
   const drawnFrom: Record<Domain, (readonly Source[])[]> = { sketch: sources('sketch'), photo: sources('photo') };
 
-  const stepsPerPass = Math.ceil(seenClasses.length / classesPerBatch);
+  const rounds = roundsOf(seenClasses, train, sourceRepeats, classesPerBatch);
+  const batchesOfRounds = rounds.flatMap((classes, round) => Array.from({ length: Math.ceil(classes.length / classesPerBatch) }, (_, index) => ({ round, first: index * classesPerBatch })));
+  const stepsPerPass = batchesOfRounds.length;
   return {
     batchSize: 2 * classesPerBatch * imagesPerDomain,
     stepsPerPass,
     batch(step) {
       const pass = Math.floor(step / stepsPerPass);
-      const first = (step % stepsPerPass) * classesPerBatch;
-      const order = new RandomStream(seed, STREAM.order, [pass, 0]).shuffle([...seenClasses.keys()]);
-      const labels = Array.from({ length: classesPerBatch }, (_, index) => order[(first + index) % order.length]);
+      const random = new RandomStream(seed, STREAM.order, [pass, 0]);
+      const orders = rounds.map((classes) => random.shuffle([...classes]));
+      const { round, first } = (rounds.length === 1 ? batchesOfRounds : random.shuffle([...batchesOfRounds]))[step % stepsPerPass];
+      const labels = Array.from({ length: classesPerBatch }, (_, index) => orders[round][(first + index) % orders[round].length]);
       const samples = (['sketch', 'photo'] as const).flatMap((domain) =>
         labels.flatMap((label) => {
           const place = 1 + 2 * label + DOMAIN_INDEX[domain];
-          return drawFrom(drawnFrom[domain][label], imagesPerDomain, new RandomStream(seed, STREAM.order, [pass, place]));
+          // Of a class that comes again in a pass, other images are drawn.
+          return drawFrom(drawnFrom[domain][label], imagesPerDomain, new RandomStream(seed, STREAM.order, [pass, place + round * 2 * seenClasses.length]));
         }),
       );
       return labelled(samples, labelOf);
@@ -110,6 +117,22 @@ export function shuffledSampler(
       return labelled(Array.from({ length: batchSize }, (_, index) => order[(first + index) % order.length]), labelOf);
     },
   };
+}
+
+/** The classes of each round of a pass: all of them, then those that are to come once more. */
+function roundsOf(seenClasses: readonly string[], train: readonly Sample[], sourceRepeats: Readonly<Record<string, number>>, classesPerBatch: number): number[][] {
+  const repeats = new Map<string, number>();
+  for (const [source, count] of Object.entries(sourceRepeats)) {
+    requireCount(`the repeats of the source ${source}`, count);
+    const own = new Set(train.filter((sample) => sample.source === source).map(({ className }) => className));
+    if (own.size === 0) throw new DatasetError(`no image to train on is of the source ${source}, which is to repeat`);
+    for (const className of own) repeats.set(className, Math.max(count, repeats.get(className) ?? 1));
+  }
+  const most = Math.max(1, ...Object.values(sourceRepeats));
+  const rounds = Array.from({ length: most }, (_, round) => [...seenClasses.keys()].filter((label) => (repeats.get(seenClasses[label]) ?? 1) > round));
+  const small = rounds.findIndex((classes) => classes.length < classesPerBatch);
+  if (small >= 0) throw new DatasetError(`${rounds[small].length} classes repeat ${small + 1} times, fewer than a batch has (${classesPerBatch}); lower the classes per batch or the repeats`);
+  return rounds;
 }
 
 function labelled(samples: readonly Sample[], labelOf: ReadonlyMap<string, number>): SampledBatch {

@@ -49,6 +49,8 @@ export interface RetrievalTraining {
   readonly imagesPerDomain: number;
   /** How often each source of images is drawn from, relative to the others that a class and domain has; 1 for those left out. Only where samples name their source. */
   readonly sourceWeights?: SourceWeights;
+  /** How often the classes of a source come in a pass of the sampler, at least 1; once where nothing is said. */
+  readonly sourceRepeats?: Readonly<Record<string, number>>;
   readonly losses: RetrievalLosses;
   readonly teacher: TeacherSettings;
   /** How a classifier's weights become the embedding's and the teacher head's: by its singular vectors, or not at all. */
@@ -209,7 +211,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const { device, dataset, training, resume, onLog, onProgress, signal } = options;
   const clock = new Stopwatch();
   const stopping = (): boolean => signal?.aborted === true;
-  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, sourceWeights, schedule, precision } = training;
+  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, sourceWeights, sourceRepeats, schedule, precision } = training;
   const settings = JSON.parse(JSON.stringify(training)) as Json;
   const data = await describeData(dataset);
   if (resume !== undefined) {
@@ -230,7 +232,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     if (average !== undefined) await beginAverage(average, network, storage);
     const networks = { network, average: average?.network };
     const model: RetrievalModel = { network: average?.network ?? network, storage, imageSize, pixels: training.pixels, precision };
-    const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed, sourceWeights });
+    const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed, sourceWeights, sourceRepeats });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
     const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm, training.frozenStages);
     const task = validationTask(dataset);
@@ -279,7 +281,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const rate = new Rate(sampler.batchSize);
     const transforms = (domains: Uint32Array, step: number): Float32Array =>
       augmentationTransforms(domains, { seed, step, sourceSize: imageSize, outputSize: imageSize, augmentation: training.augmentation });
-    stream = batches({ sampler, images: dataset.images, sourceSize: imageSize, transforms, from: trainer.step, to: steps });
+    stream = batches({ sampler, images: dataset.images, sourceSize: imageSize, transforms, from: trainer.step, to: steps, seed });
     let file: ModelFile | undefined;
     while (trainer.step < steps && !stopping()) {
       const { validateEvery = Infinity, checkpointEvery = Infinity } = options;

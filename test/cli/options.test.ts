@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COMMANDS } from '../../src/cli/command-line.ts';
 import type { Command } from '../../src/cli/command.ts';
-import { bytes, nearest, optionName, type Option } from '../../src/cli/options.ts';
+import { bytes, nearest, numbersByName, optionName, type Option } from '../../src/cli/options.ts';
 import { runCaptured } from '../support/command-output.ts';
 
 let folder: string;
@@ -21,10 +21,10 @@ function recorder(command: Command): { readonly command: Command; readonly seen:
 }
 
 /** A value that the option takes and that is not its default. */
-function otherValue(option: Option<unknown>): string | number | boolean | readonly number[] {
+function otherValue(option: Option<unknown>): string | number | boolean | readonly number[] | Readonly<Record<string, number>> {
   if (option.placeholder === '') return true;
   const words = option.placeholder.split('|').reverse();
-  const candidates = [7, 64, 96, 0.5, 1, [3, 5], ...words, 'some text'];
+  const candidates = [7, 64, 96, 0.5, 1, [3, 5], { drawings: 3, icons: 0.5 }, ...words, 'some text'];
   const found = candidates.find((value) => {
     try {
       return option.check(value, '') !== option.default;
@@ -36,12 +36,15 @@ function otherValue(option: Option<unknown>): string | number | boolean | readon
   return found!;
 }
 
+/** A value as it is typed behind its flag. */
+const typed = (value: unknown): string => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value).map((entry) => entry.join('=')).join(',') : String(value));
+
 const positionalsOf = ({ positionals }: Command): string[] => (positionals === undefined ? [] : ['sketch.png']);
 
 for (const command of COMMANDS) {
   test(`${command.name}: every flag and its key in a configuration give the same`, async () => {
     const wanted = Object.entries(command.options).map(([key, option]) => [key, otherValue(option)] as const);
-    const flags = wanted.flatMap(([key, value]) => (value === true ? [`--${optionName(key)}`] : [`--${optionName(key)}`, String(value)]));
+    const flags = wanted.flatMap(([key, value]) => (value === true ? [`--${optionName(key)}`] : [`--${optionName(key)}`, typed(value)]));
     const config = path.join(folder, `${command.name}.json`);
     await writeFile(config, JSON.stringify(Object.fromEntries(wanted.map(([key, value]) => [optionName(key), value]))));
     const { command: recording, seen } = recorder(command);
@@ -124,6 +127,14 @@ test('--debug shows where an error arose, also out of the configuration', async 
 test('the nearest word has the fewest letters to change', () => {
   assert.is(nearest('sead', ['size', 'seed', 'strict']), 'seed');
   assert.is(nearest('imagesPerDomain', ['images-per-domain', 'margin']), 'images-per-domain');
+});
+
+test('numbers by name are typed with = and commas, and are an object in a configuration', () => {
+  const option = numbersByName({ help: '' });
+  assert.equal(option.parse('drawings=3, icons=0.5', '--weights'), { drawings: 3, icons: 0.5 });
+  assert.equal(option.check({ drawings: 0 }, 'weights'), { drawings: 0 });
+  for (const typed of ['', 'drawings', 'drawings=', '=3', 'drawings=-1', 'drawings=x', 'drawings=1,icons']) assert.throws(() => option.parse(typed, '--weights'), /--weights: names with numbers/, typed);
+  for (const value of [null, [], {}, { drawings: '3' }, { drawings: -1 }, { drawings: NaN }, 3]) assert.throws(() => option.check(value, 'weights'), /weights: names with numbers/);
 });
 
 test.run();

@@ -166,4 +166,33 @@ test('a shuffled batch larger than the list repeats it, and an empty list is ref
   assert.throws(() => shuffledSampler([], seenClasses, { batchSize: 7, seed: 5 }), /no sample to draw/);
 });
 
+test('classes of a source that repeats come so many times in a pass, and never twice in a batch', () => {
+  // Classes 2 to 7 have sketches of people.
+  const withSource = train.map((sample) => (sample.domain === 'sketch' && /^class [2-7]$/.test(sample.className) && sample.name.endsWith('/0') ? { ...sample, source: 'people' } : sample));
+  const sampler = balancedSampler({ ...dataset, train: withSource }, { classesPerBatch: P, imagesPerDomain: 1, seed: 5, sourceRepeats: { people: 3 } });
+  // Eleven classes in three batches, then twice six in two.
+  assert.is(sampler.stepsPerPass, 3 + 2 + 2);
+  for (let pass = 0; pass < 5; pass++) {
+    const visits = new Map<number, number>();
+    for (let step = 0; step < 7; step++) {
+      const { labels } = sampler.batch(7 * pass + step);
+      const own = [...labels.subarray(0, P)];
+      assert.is(new Set(own).size, P);
+      for (const label of own) visits.set(label, (visits.get(label) ?? 0) + 1);
+    }
+    seenClasses.forEach((_, label) => assert.ok((visits.get(label) ?? 0) >= (label >= 2 && label <= 7 ? 3 : 1)));
+  }
+  const firstPass = Array.from({ length: 7 }, (_, step) => names(sampler.batch(step)));
+  assert.equal(firstPass, Array.from({ length: 7 }, (_, step) => names(sampler.batch(step))));
+  const images = (className: string): Set<string> => new Set(firstPass.flat().filter((name) => name.startsWith(`photo/${className}/`)));
+  assert.ok(['class 2', 'class 3', 'class 4', 'class 5', 'class 6', 'class 7'].some((className) => images(className).size > 1), 'a class that comes again may show other images');
+});
+
+test('repeats of an unknown source, of part of a pass or of too few classes are refused', () => {
+  const repeating = (sourceRepeats: Record<string, number>, source = 'people', count = 1): void => void balancedSampler({ ...dataset, train: train.map((sample) => (sample.domain === 'sketch' && seenClasses.indexOf(sample.className) < count ? { ...sample, source } : sample)) }, { classesPerBatch: P, imagesPerDomain: 1, seed: 5, sourceRepeats });
+  assert.throws(() => repeating({ elephants: 2 }), /elephants/);
+  assert.throws(() => repeating({ people: 1.5 }, 'people', 6), /whole number/);
+  assert.throws(() => repeating({ people: 2 }, 'people', 3), /3 classes repeat 2 times/);
+});
+
 test.run();

@@ -1,0 +1,226 @@
+/**
+ * What the shipped search model is trained on: emoji, icons and people's drawings, put together by noun. Nothing that names an unseen
+ * class of the emoji data set is in it (held-out.ts); queries and gallery are that data set's own.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkDataset, DatasetError, type Dataset, type ImageDraw, type Sample } from '../src/data/dataset.ts';
+import { cacheFolder } from '../src/platform/node/cache-folder.ts';
+import { ImageError } from '../src/platform/node/images.ts';
+import { loadSharp } from '../src/platform/node/sharp.ts';
+import { WorkerThreads } from '../src/platform/node/worker-threads.ts';
+import { edgeStrokes } from '../src/data/edges.ts';
+import { simplified } from '../src/data/sketch-simulation.ts';
+import { decodeStrokes, drawStrokes, encodeStrokes, fitStrokes } from '../src/data/strokes.ts';
+import { parseDrawing } from './drawings.ts';
+import { loadEmoji } from './emoji.ts';
+import { heldOutClass } from './held-out.ts';
+import { ICON_SETS } from './icon-artists.ts';
+import { iconDigest, iconImage, iconRenderer } from './icon-drawings.ts';
+import { findIconSets, readIconSet, type Icon } from './icon-sets.ts';
+import { nounOf } from './nouns.ts';
+import { cachedPixels } from './pixel-cache.ts';
+import type { SimulationTask } from './simulation-thread.ts';
+import { mainNoun, trainingIcons, type TrainingIcon } from './training-icons.ts';
+
+export interface SearchDataOptions {
+  /** Side of the images in pixels, 16 to 256. */
+  readonly size: number;
+  /** A folder of QuickDraw's simplified drawings, <word>.ndjson. Default: no drawings. */
+  readonly drawings?: string;
+  /** Drawings that are taken of each word. Default 200. */
+  readonly drawingsPerWord?: number;
+  /** Whether pictures give simulated sketches. Default true. */
+  readonly simulation?: boolean;
+  /** Iconify's sets that are taken, of those that icon-artists.ts lists and that are installed. Default: all. */
+  readonly sets?: readonly string[];
+  /** Sketches, and pictures, that are taken of each noun among the icons. Default 24. */
+  readonly iconsPerDomain?: number;
+  /** Which classes count as unseen; see `loadEmoji`. With `settings` they are left out of the training as the unseen ones are. */
+  readonly measureOn?: 'unseen' | 'settings';
+  readonly cacheFolder?: string;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Sources of samples, for their weights in the draw: `drawings` are people's, `simulated` ones are made of pictures. */
+export type SearchSource = 'emoji' | 'icons' | 'simulated' | 'drawings';
+
+/** Side in pixels at which the edges of pictures are looked for. */
+const EDGE_SIDE = 96;
+/** Bytes for a picture's edges, or a drawing's strokes. */
+const STROKE_BYTES = 3072;
+/** Edges are kept with this share of the side of tolerance, which is finer than any hand that draws them. */
+const KEPT_TOLERANCE = 0.003;
+/** Raise this when the same source is to give other pixels or strokes than before. */
+const RENDERING_VERSION = 2;
+const SEED = 0;
+
+interface IconSample {
+  readonly sample: Sample;
+  readonly icon: Icon;
+}
+
+/** A sample whose sketch is drawn anew for each use. */
+interface Drawn {
+  readonly sample: Sample;
+  readonly from: SimulationTask['from'];
+  /** See `encodeStrokes`. */
+  readonly strokes: Uint8Array;
+}
+
+/**
+ * @throws DatasetError where the size is out of range, no icon set is installed, or the folder holds no drawings
+ */
+export async function loadSearchData(options: SearchDataOptions): Promise<Dataset> {
+  const { size, measureOn = 'unseen', simulation = true } = options;
+  const emoji = await loadEmoji({ size, measureOn, cacheFolder: options.cacheFolder });
+  // While settings are chosen, classes set aside for that are as unseen as the unseen ones.
+  const setAside = measureOn === 'settings' ? new Set(emoji.unseenClasses.map((name) => nounOf(name))) : new Set<string>();
+  const heldOut = (name: string): string | undefined => heldOutClass(name) ?? (setAside.has(nounOf(name)) ? name : undefined);
+  const seenEmoji = (samples: readonly Sample[]): Sample[] => samples.filter(({ className }) => heldOut(className) === undefined).map((sample) => ({ ...sample, className: mainNoun(nounOf(sample.className)), source: 'emoji' }));
+
+  const fromEmoji = seenEmoji(emoji.train);
+  const icons = trainingIcons(await installedIcons(options.sets), { mostPerDomain: options.iconsPerDomain ?? 24, seed: SEED, heldOut });
+  if (icons.length === 0) throw new DatasetError('search: no icon set is installed; npm install --no-save @iconify/json brings all of them');
+  const rendered = await renderedIcons(icons.map(sampleOf), options);
+  const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, options.drawingsPerWord ?? 200, heldOut);
+
+  const images = new Map<string, (size: number, draw?: ImageDraw) => Promise<Uint8Array>>(rendered.read);
+  for (const sample of [...emoji.train, ...emoji.validation, ...emoji.queries, ...emoji.gallery]) images.set(sample.name, (requested) => emoji.images.read(sample, requested));
+  const photos = [...fromEmoji, ...rendered.samples].filter(({ domain }) => domain === 'photo');
+  const drawn = [...drawings, ...(simulation ? await simulatedSketches(severalPictures(photos), (sample) => (images.get(sample.name) as (size: number) => Promise<Uint8Array>)(EDGE_SIDE), options) : [])];
+  const threads = new WorkerThreads(new URL(import.meta.url.endsWith('.ts') ? './simulation-thread.ts' : './simulation-thread.js', import.meta.url), undefined, 1);
+  for (const sketch of drawn) images.set(sketch.sample.name, (requested, draw) => readDrawn(threads, sketch, requested, draw));
+
+  const samples = [...fromEmoji, ...rendered.samples, ...drawn.map(({ sample }) => sample)];
+  const classes = classesOfBothDomains(samples);
+  const digests = new Map([...rendered.digests, ...drawn.map(({ sample, strokes }): [string, string] => [sample.name, digest(strokes)])]);
+  return checkDataset({
+    name: 'search',
+    seenClasses: [...classes].sort(),
+    unseenClasses: emoji.unseenClasses,
+    train: samples.filter(({ className }) => classes.has(className)),
+    validation: seenEmoji(emoji.validation).filter(({ className }) => classes.has(className)),
+    queries: emoji.queries,
+    gallery: emoji.gallery,
+    images: {
+      async read(sample, requested, draw) {
+        const read = images.get(sample.name);
+        if (read === undefined) throw new DatasetError(`search: there is no image ${sample.name}`);
+        return read(requested, draw);
+      },
+      async identify(asked) {
+        const ofEmoji = asked.filter(({ name }) => !digests.has(name));
+        const found = (await emoji.images.identify?.(ofEmoji)) ?? [];
+        const identities = new Map([...digests, ...ofEmoji.map(({ name }, index): [string, string] => [name, found[index]])]);
+        return asked.map(({ name }) => identities.get(name) as string);
+      },
+    },
+  });
+}
+
+const digest = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+async function installedIcons(wanted: readonly string[] | undefined): Promise<Map<string, readonly Icon[]>> {
+  const installed = await findIconSets('.');
+  const sets = new Map<string, readonly Icon[]>();
+  for (const { set } of ICON_SETS) {
+    const files = installed.get(set);
+    if (files !== undefined && (wanted === undefined || wanted.includes(set))) sets.set(set, (await readIconSet(files)).icons);
+  }
+  return sets;
+}
+
+const sampleOf = ({ set, domain, noun, icon }: TrainingIcon): IconSample => ({ sample: { domain, className: noun, name: `icons/${domain}/${set}:${icon.name}`, source: 'icons' }, icon });
+
+/** People's drawings. */
+async function drawingsOf(folder: string, most: number, heldOut: (name: string) => string | undefined): Promise<Drawn[]> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.ndjson')).sort();
+  if (files.length === 0) throw new DatasetError(`${folder}: there is no .ndjson file of drawings in it; sketchgrad data how quickdraw says where they come from`);
+  const drawn: Drawn[] = [];
+  for (const file of files) {
+    const word = file.slice(0, -'.ndjson'.length);
+    if (heldOut(word) !== undefined) continue;
+    const className = mainNoun(nounOf(word));
+    const drawings = (await readFile(join(folder, file), 'utf8')).split('\n').filter((line) => line.trim() !== '').map(parseDrawing).filter(({ recognised }) => recognised).slice(0, most);
+    for (const { key, strokes } of drawings) {
+      const points = strokes.map(([x, y]) => x.flatMap((value, index) => [value, y[index]]));
+      drawn.push({ sample: { domain: 'sketch', className, name: `drawings/${word}/${key}`, source: 'drawings' }, from: 'drawing', strokes: encodeStrokes(fitStrokes(points, 0), STROKE_BYTES) });
+    }
+  }
+  return drawn;
+}
+
+/** A picture alone in its class would only teach that it is like itself. */
+function severalPictures(photos: readonly Sample[]): Sample[] {
+  const counts = new Map<string, number>();
+  for (const { className } of photos) counts.set(className, (counts.get(className) ?? 0) + 1);
+  return photos.filter(({ className }) => (counts.get(className) as number) > 1);
+}
+
+/** A sketch for each picture, by its edges, which are kept on disk. */
+async function simulatedSketches(photos: readonly Sample[], read: (sample: Sample) => Promise<Uint8Array>, { cacheFolder: folder = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
+  const names = photos.map(({ name }) => name);
+  const kept = await cachedPixels({
+    path: join(folder, `search-edges-${digest(JSON.stringify({ RENDERING_VERSION, renderer: (await loadSharp()).versions, names })).slice(0, 12)}`),
+    names,
+    bytesPerImage: STROKE_BYTES,
+    render: async (index) => encodeStrokes(edgeStrokes(await read(photos[index]), EDGE_SIDE).map((stroke) => simplified(stroke, KEPT_TOLERANCE)), STROKE_BYTES),
+    onProgress,
+  });
+  return photos.flatMap(({ className, name }, index): Drawn[] => {
+    const strokes = kept.subarray(index * STROKE_BYTES, (index + 1) * STROKE_BYTES);
+    return strokes[0] === 0 ? [] : [{ sample: { domain: 'sketch', className, name: `simulated/${name}`, source: 'simulated' }, from: 'picture', strokes }];
+  });
+}
+
+/** Pen width of a drawing that is read without a draw, as a share of the side. */
+const PEN = 8 / 256;
+
+async function readDrawn(threads: WorkerThreads, { strokes, from }: Drawn, size: number, draw: ImageDraw | undefined): Promise<Uint8Array> {
+  if (draw === undefined) return drawStrokes(fitStrokes(decodeStrokes(strokes), PEN), PEN, size);
+  // A copy of its own: of a part of a buffer, a thread would get all of it.
+  const task: SimulationTask = { strokes: new Uint8Array(strokes), from, seed: draw.seed, address: draw.address, size };
+  return threads.run('draw', task);
+}
+
+function classesOfBothDomains(samples: readonly Sample[]): Set<string> {
+  const of = (domain: Sample['domain']): Set<string> => new Set(samples.filter((sample) => sample.domain === domain).map(({ className }) => className));
+  const photos = of('photo');
+  return new Set([...of('sketch')].filter((className) => photos.has(className)));
+}
+
+interface RenderedIcons {
+  readonly samples: readonly Sample[];
+  readonly read: ReadonlyMap<string, (size: number) => Promise<Uint8Array>>;
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+/** Icons as an index of icons has them, without those that draw nothing: one that needs another document, say. */
+async function renderedIcons(icons: readonly IconSample[], { size, cacheFolder: folder = cacheFolder(), onProgress }: SearchDataOptions): Promise<RenderedIcons> {
+  const digests = new Map(icons.map(({ sample, icon }) => [sample.name, digest(iconDigest(icon))]));
+  const bytesPerImage = 3 * size * size;
+  const render = async ({ sample, icon }: IconSample, side: number): Promise<Uint8Array> => {
+    try {
+      return (await iconImage(icon, side, sample.name)).pixels;
+    } catch (error) {
+      if (error instanceof ImageError) return new Uint8Array(3 * side * side).fill(255);
+      throw error;
+    }
+  };
+  const pixels = await cachedPixels({
+    path: join(folder, `search-${size}-${digest(JSON.stringify({ renderer: await iconRenderer(), digests: [...digests] })).slice(0, 12)}`),
+    names: icons.map(({ sample }) => sample.name),
+    bytesPerImage,
+    render: (index) => render(icons[index], size),
+    onProgress,
+  });
+  const at = (index: number): Uint8Array => pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
+  const shown = [...icons.keys()].filter((index) => at(index).some((value) => value !== 255));
+  return {
+    samples: shown.map((index) => icons[index].sample),
+    read: new Map(shown.map((index) => [icons[index].sample.name, async (requested: number) => (requested === size ? at(index) : render(icons[index], requested))])),
+    digests,
+  };
+}

@@ -1,0 +1,136 @@
+// Measures a search model on the emoji classes that no training source may name: by the data set's own sketches, and by people's
+// drawings of the same things, which are only measured on.
+//
+//   npx tsx scripts/measure-search-model.ts [--model models/search.safetensors] [--adapter lavapipe] [--sketchy DIR] [--quickdraw DIR] [--settings] [--json FILE]
+//
+// --sketchy: the SAKE archive's folder (256x256/sketch/...). --quickdraw: a folder of simplified drawings, <word>.ndjson. With
+// --settings the classes set aside for the choice of settings are measured, which is what recipes are chosen by.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parseDrawing } from '../datasets/drawings.ts';
+import { loadEmoji } from '../datasets/emoji.ts';
+import { unseenClassesOf } from '../datasets/held-out.ts';
+import { nounOf } from '../datasets/nouns.ts';
+import { readModelFile, searchModelPath } from '../src/cli/model-file.ts';
+import { textTable } from '../src/cli/text-table.ts';
+import type { Dataset, Sample } from '../src/data/dataset.ts';
+import { drawStrokes, fitStrokes } from '../src/data/strokes.ts';
+import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
+import { decodeImage } from '../src/platform/node/images.ts';
+import { cosineRows } from '../src/retrieval/cosine.ts';
+import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    adapter: { type: 'string', default: 'auto' },
+    sketchy: { type: 'string' },
+    quickdraw: { type: 'string' },
+    settings: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
+/** Pen width of QuickDraw's strokes, as a share of the side. */
+const PEN = 8 / 256;
+
+interface Query {
+  readonly sample: Sample;
+  /** Classes of the gallery that are right answers. */
+  readonly relevant: readonly string[];
+  readonly read: (size: number) => Promise<Uint8Array>;
+}
+
+interface Measured {
+  readonly queries: number;
+  readonly mapAll: number;
+  readonly precisionAt1: number;
+  readonly hitAt10: number;
+}
+
+await ensureAdapter(values.adapter as AdapterChoice);
+const device = await openDevice();
+const path = searchModelPath(values.model);
+const file = await readModelFile(path, '--model');
+const model = openRetrievalModel(device, file, path);
+const dataset = await loadEmoji({ size: model.imageSize, measureOn: values.settings ? 'settings' : 'unseen' });
+const embeddings = await modelEmbeddings(model);
+const gallery = await embeddings.compute(dataset.gallery, dataset.images);
+
+/** Classes of the gallery that a word names. */
+const namedBy = (word: string): readonly string[] => (values.settings ? dataset.unseenClasses.filter((name) => nounOf(name) === nounOf(word)) : unseenClassesOf(word));
+
+const sets: [name: string, queries: readonly Query[]][] = [
+  ["emoji's own sketches", dataset.queries.map((sample) => ({ sample, relevant: [sample.className], read: (size: number) => dataset.images.read(sample, size) }))],
+];
+if (values.sketchy !== undefined) sets.push(["Sketchy's sketches", await sketchyQueries(values.sketchy)]);
+if (values.quickdraw !== undefined) sets.push(["QuickDraw's drawings", await drawingQueries(values.quickdraw)]);
+
+const report: Record<string, { all: Measured; classes: Record<string, Measured> }> = {};
+for (const [name, queries] of sets) {
+  if (queries.length === 0) continue;
+  const byName = new Map(queries.map((query) => [query.sample.name, query]));
+  const images: Dataset['images'] = { read: (sample, size) => (byName.get(sample.name) as Query).read(size) };
+  const embedded = await embeddings.compute(queries.map(({ sample }) => sample), images);
+  const ranks = ranksOf(queries, embedded);
+  const classes = [...new Set(queries.map(({ sample }) => sample.className))];
+  report[name] = { all: measure(ranks), classes: Object.fromEntries(classes.map((className) => [className, measure(ranks.filter((_, index) => queries[index].sample.className === className))])) };
+}
+const row = (name: string, { queries, mapAll, precisionAt1, hitAt10 }: Measured): string[] => [name, String(queries), ...[mapAll, precisionAt1, hitAt10].map((value) => value.toFixed(4))];
+console.log(`${path}: ${dataset.gallery.length} pictures of ${dataset.unseenClasses.length} ${values.settings ? 'classes set aside' : 'unseen classes'}, ${device.description.device}`);
+console.log(textTable(['', 'queries', 'mAP@all', 'P@1', 'hit@10'], Object.entries(report).map(([name, { all }]) => row(name, all))));
+for (const [name, { classes }] of Object.entries(report).slice(1)) console.log(textTable([name, 'queries', 'mAP@all', 'P@1', 'hit@10'], Object.entries(classes).sort().map(([className, all]) => row(className, all))));
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 1)}\n`);
+embeddings.destroy();
+model.storage.destroy();
+device.dispose();
+releaseGpu();
+
+/** For each query, whether each rank has a right answer, best first. */
+function ranksOf(queries: readonly Query[], embedded: Float32Array): boolean[][] {
+  const rows = cosineRows({ queries: embedded, gallery, dimension: embeddings.width });
+  return Array.from(rows, (scores, index) => {
+    const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
+    return order.map((item) => queries[index].relevant.includes(dataset.gallery[item].className));
+  });
+}
+
+/** SAKE's average precision, with the envelope (method.md, Evaluation). */
+function measure(ranks: readonly boolean[][]): Measured {
+  const mean = (value: (relevant: boolean[]) => number): number => ranks.reduce((sum, relevant) => sum + value(relevant), 0) / ranks.length;
+  const averagePrecision = (relevant: boolean[]): number => {
+    const precisions: number[] = [];
+    for (const [rank, right] of relevant.entries()) if (right) precisions.push((precisions.length + 1) / (rank + 1));
+    return precisions.reduceRight(({ sum, best }, precision) => ({ sum: sum + Math.max(best, precision), best: Math.max(best, precision) }), { sum: 0, best: 0 }).sum / precisions.length;
+  };
+  return { queries: ranks.length, mapAll: mean(averagePrecision), precisionAt1: mean(([first]) => Number(first)), hitAt10: mean((relevant) => Number(relevant.slice(0, 10).includes(true))) };
+}
+
+async function sketchyQueries(root: string): Promise<Query[]> {
+  const folder = join(root, '256x256/sketch/tx_000000000000_ready');
+  const queries: Query[] = [];
+  for (const className of (await readdir(folder)).sort()) {
+    const relevant = namedBy(className);
+    if (relevant.length === 0) continue;
+    for (const name of (await readdir(join(folder, className))).sort()) {
+      const picture = join(folder, className, name);
+      queries.push({ sample: { domain: 'sketch', className, name: picture }, relevant, read: (size) => decodeImage(picture, size) });
+    }
+  }
+  return queries;
+}
+
+async function drawingQueries(folder: string): Promise<Query[]> {
+  const queries: Query[] = [];
+  for (const name of (await readdir(folder)).filter((one) => one.endsWith('.ndjson')).sort()) {
+    const className = name.slice(0, -'.ndjson'.length);
+    const relevant = namedBy(className);
+    if (relevant.length === 0) continue;
+    const lines = (await readFile(join(folder, name), 'utf8')).split('\n').filter((line) => line.trim() !== '');
+    for (const { key, strokes } of lines.slice(0, 25).map(parseDrawing)) {
+      const points = strokes.map(([x, y]) => x.flatMap((value, index) => [value, y[index]]));
+      queries.push({ sample: { domain: 'sketch', className, name: `${className}/${key}` }, relevant, read: async (size) => drawStrokes(fitStrokes(points, PEN), PEN, size) });
+    }
+  }
+  return queries;
+}
