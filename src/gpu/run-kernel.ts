@@ -57,9 +57,13 @@ export async function runKernel(
     sequence.submit();
 
     const results: Record<string, Float32Array | Uint32Array> = {};
-    for (const [name, operand] of Object.entries(call.operands)) {
-      if (operand.role === 'input') continue;
-      const words = new Uint32Array(await readBuffer(device, buffers.get(name) as GPUBuffer));
+    const written = Object.entries(call.operands).filter(([, { role }]) => role !== 'input');
+    // All at once: a runtime may look only now and then whether a buffer is mapped, Deno every 10 ms.
+    const reads = written.map(([name]) => readBuffer(device, buffers.get(name) as GPUBuffer));
+    // No buffer may be freed while it is still read.
+    await Promise.allSettled(reads);
+    for (const [place, [name, operand]] of written.entries()) {
+      const words = new Uint32Array(await reads[place]);
       const end = wordsOf(operand);
       if (words.subarray(end).some((word) => word !== GUARD)) throw new Error(`${call.variant} wrote behind the end of ${name}`);
       const values = words.slice(0, end);
