@@ -1,5 +1,30 @@
 // What the page tells of a training.
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { Page } from 'playwright-core';
+import { onceInARun } from './run-folder.ts';
+
+/** Steps of the training that suites disturb in their ways. */
+export const STEPS = 24;
+/** The classes that it is of. */
+export const TRAINED_CLASSES = ['spoon', 'wrench', 'house'];
+
+/** Begins that training in a page. @param classes the folder that has them */
+export async function beginTraining(page: Page, classes: string): Promise<void> {
+  await page.setInputFiles('#train-folder', classes);
+  await page.fill('#train-steps', String(STEPS));
+  await recordTraining(page);
+  await page.click('#train-start');
+}
+
+/**
+ * The checksum of the weights that this training ends with when nothing disturbs it: of the suite of this run that came to it first.
+ * @param train what this suite does where it is the first
+ */
+export async function undisturbedChecksum(train: () => Promise<string>): Promise<string> {
+  const folder = await onceInARun('page-training', async (target) => writeFile(path.join(target, 'checksum'), await train()));
+  return readFile(path.join(folder, 'checksum'), 'utf8');
+}
 
 /** Keeps what the page says of a training. */
 export async function recordTraining(page: Page): Promise<void> {

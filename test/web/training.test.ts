@@ -7,31 +7,27 @@ import { modelChecksum, parseModel } from '../../src/training/checkpoint.ts';
 import type { Engine } from '../../web/src/engine.ts';
 import { longestTask } from '../support/main-thread.ts';
 import { writeEmojiFolder } from '../support/emoji-folder.ts';
-import { ended, outcome, recordTraining } from '../support/page-training.ts';
+import { beginTraining, ended, outcome, STEPS, TRAINED_CLASSES, undisturbedChecksum } from '../support/page-training.ts';
 import { pageSuite } from '../support/page-suite.ts';
 
-const STEPS = 24;
 /** What a person sees as a stutter, in milliseconds. */
 const LONGEST_TASK = 50;
 
 const suite = pageSuite({
   prepare: async (at) => {
-    await writeEmojiFolder(at('classes'), ['spoon', 'wrench', 'house']);
+    await writeEmojiFolder(at('classes'), TRAINED_CLASSES);
   },
 });
 
 test('a training lowers the loss; paused and resumed, or with its device lost, it ends at the same weights', async () => {
   const { page, errors } = await suite.open();
-  await page.setInputFiles('#train-folder', suite.at('classes'));
-  await page.fill('#train-steps', String(STEPS));
-  await recordTraining(page);
-
   const longest = await longestTask(suite.browser, page, async () => {
-    await page.click('#train-start');
+    await beginTraining(page, suite.at('classes'));
     await ended(page, 'Done');
   });
   const { checksum, losses } = await outcome(page);
   assert.is(losses.length, STEPS);
+  assert.is(await undisturbedChecksum(() => Promise.resolve(checksum)), checksum, 'in another browser');
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [before, after] = [mean(losses.slice(0, 6)), mean(losses.slice(-6))];
   console.log(`loss: ${before.toFixed(3)} in the first six steps, ${after.toFixed(3)} in the last six; main thread: ${longest.milliseconds.toFixed(1)} ms in the longest of ${longest.tasks} tasks`);
