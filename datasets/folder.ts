@@ -1,4 +1,5 @@
 /** People's own data: `<root>/{sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}`. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
@@ -9,6 +10,7 @@ import { decodeText } from '../src/formats/text.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
 import { classKey, sharedClasses } from '../src/data/class-names.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
+import { EDGE_SIDE, pictureStrokes, SketchDrawer, type SketchStrokes } from './simulated-sketches.ts';
 
 /** Which classes are unseen: these; the lines of this text file; all others than these; or this share of all, drawn by the seed. */
 export type UnseenChoice =
@@ -32,6 +34,11 @@ export interface FolderOptions {
   readonly strict?: boolean;
   /** False where the data is only measured on, so that every class may be unseen. Default true. */
   readonly trainable?: boolean;
+  /**
+   * Whether pictures give simulated sketches: each photo of a seen class another one at each step, beside the sketches that there are, and each
+   * photo of an unseen class without a sketch one to search with. Then there need be no sketch at all. Default false.
+   */
+  readonly pseudoSketches?: boolean;
   /** Decoded images stay in memory if all of them together need no more bytes than this. Default 2 GiB. */
   readonly memoryBudget?: number;
   readonly onProgress?: (done: number, total: number) => void;
@@ -59,10 +66,10 @@ const DECODED_AT_A_TIME = 64;
  * @throws ImageError for the first image that cannot be decoded, if `strict`
  */
 export async function loadFolder(options: FolderOptions): Promise<FolderDataset> {
-  const { root, size, unseen = { fraction: 0.2 }, validationFraction = 0.05, seed = 0, strict = false, trainable = true, memoryBudget = 2 ** 31, onNotice = () => undefined } = options;
+  const { root, size, unseen = { fraction: 0.2 }, validationFraction = 0.05, seed = 0, strict = false, trainable = true, pseudoSketches = false, memoryBudget = 2 ** 31, onNotice = () => undefined } = options;
   requireFraction('the validation fraction', validationFraction);
 
-  const { samples: found, withoutSketch } = await findSamples(root, onNotice, trainable);
+  const { samples: found, withoutSketch } = await findSamples(root, onNotice, trainable, pseudoSketches);
   const known = new Set('allBut' in unseen ? sharedClasses(withoutSketch, unseen.allBut) : []);
   const distractors = withoutSketch.filter((name) => !known.has(name));
   if (distractors.length > 0) onNotice(`${distractors.length} classes without a sketch are searched as well: ${distractors.slice(0, 8).join(', ')}${distractors.length > 8 ? ' ...' : ''}`);
@@ -73,11 +80,16 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
   const keep = found.length * size * size * 3 <= memoryBudget;
   const { decoded, skipped } = await decodeAll(found, options, keep);
   if (strict && skipped.length > 0) throw skipped[0];
-  const samples = found.filter(({ name }) => decoded.has(name));
+  const real = found.filter(({ name }) => decoded.has(name));
+  const drawer = new SketchDrawer();
+  const simulated = pseudoSketches ? await simulatedSketches(real) : new Map<string, Simulated>();
+  const sketched = new Set(real.filter(({ domain }) => domain === 'sketch').map(({ className }) => className));
 
   const isUnseen = new Set(unseenClasses);
+  const samples = [...real, ...[...simulated.values()].map(({ sample }) => sample).filter(({ className }) => !isUnseen.has(className) || !sketched.has(className))];
   const seenSamples = samples.filter(({ className }) => !isUnseen.has(className));
-  const validation = holdOutSketches(seenSamples, validationFraction, seed);
+  // A checkpoint is chosen by real sketches where there are any.
+  const validation = holdOutSketches(sketched.size > 0 ? seenSamples.filter(({ name }) => !simulated.has(name)) : seenSamples, validationFraction, seed);
   const dataset = checkDataset({
     name: root,
     seenClasses: classNames.filter((name) => !isUnseen.has(name)),
@@ -87,18 +99,23 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
     queries: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'sketch'),
     gallery: samples.filter(({ className, domain }) => isUnseen.has(className) && domain === 'photo'),
     images: {
-      read: async (sample, requested) => (requested === size && decoded.get(sample.name)) || decodeImage(sample.name, requested),
-      identify: async (asked, onReading) => (await ContentDigests.open(root)).of(asked.map(({ name }) => name), onReading),
+      async read(sample, requested, draw) {
+        const strokes = simulated.get(sample.name);
+        if (strokes !== undefined) return drawer.draw(strokes, requested, draw);
+        return (requested === size && decoded.get(sample.name)) || decodeImage(sample.name, requested);
+      },
+      identify: async (asked, onReading) => (await ContentDigests.open(root)).of(asked.map(({ name }) => simulated.get(name)?.photo ?? name), onReading),
     },
   }, { trainable });
   return { ...dataset, skipped };
 }
 
 /** @returns also the classes that have photos only, which may be searched where nothing is trained */
-async function findSamples(root: string, onNotice: (notice: string) => void, trainable: boolean): Promise<{ readonly samples: Sample[]; readonly withoutSketch: readonly string[] }> {
+async function findSamples(root: string, onNotice: (notice: string) => void, trainable: boolean, pseudoSketches: boolean): Promise<{ readonly samples: Sample[]; readonly withoutSketch: readonly string[] }> {
   const layout = `${root} must hold sketch/<class>/ and photo/<class>/ with images in them`;
   const folders: Record<Domain, Map<string, string>> = { sketch: new Map(), photo: new Map() };
   for (const domain of DOMAINS) {
+    if (pseudoSketches && domain === 'sketch' && !existsSync(join(root, domain))) continue;
     for (const name of await subfolders(join(root, domain), layout, onNotice)) {
       const other = folders[domain].get(classKey(name));
       if (other !== undefined) throw new DatasetError(`${join(root, domain)}: the folders "${other}" and "${name}" name one class; merge them or rename one`);
@@ -108,9 +125,10 @@ async function findSamples(root: string, onNotice: (notice: string) => void, tra
   let withoutSketch: readonly string[] = [];
   for (const [domain, other] of [['sketch', 'photo'], ['photo', 'sketch']] as const) {
     const lone = [...folders[domain].keys()].filter((key) => !folders[other].has(key)).map((key) => folders[domain].get(key) as string);
+    if (domain === 'photo' && pseudoSketches) continue;
     if (domain === 'photo' && !trainable) withoutSketch = lone;
     else if (lone.length > 0) {
-      throw new DatasetError(`${join(root, domain)} has the classes ${lone.join(', ')}, which ${join(root, other)} lacks; add them there or remove them here`);
+      throw new DatasetError(`${join(root, domain)} has the classes ${lone.join(', ')}, which ${join(root, other)} lacks; add them there or remove them here${domain === 'photo' ? ', or let --pseudo-sketches draw sketches of the photos' : ''}`);
     }
   }
   if (folders.photo.size === 0) throw new DatasetError(`no class was found: ${layout}`);
@@ -135,6 +153,23 @@ async function findSamples(root: string, onNotice: (notice: string) => void, tra
     }
   }
   return { samples, withoutSketch };
+}
+
+interface Simulated extends SketchStrokes {
+  readonly sample: Sample;
+  readonly photo: string;
+}
+
+/** A sketch for each photo, by its name. A photo without an edge has none. */
+async function simulatedSketches(samples: readonly Sample[]): Promise<Map<string, Simulated>> {
+  const simulated = new Map<string, Simulated>();
+  for (const { domain, className, name: photo } of samples) {
+    if (domain !== 'photo') continue;
+    const strokes = pictureStrokes(await decodeImage(photo, EDGE_SIDE));
+    const name = `${photo} (simulated sketch)`;
+    if (strokes[0] > 0) simulated.set(name, { sample: { domain: 'sketch', className, name, source: 'simulated' }, photo, strokes, from: 'picture' });
+  }
+  return simulated;
 }
 
 function tellOfSkipped(skipped: readonly SkippedEntry[], onNotice: (notice: string) => void): void {

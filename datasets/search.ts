@@ -9,10 +9,6 @@ import { checkDataset, DatasetError, type Dataset, type ImageDraw, type Sample }
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { ImageError } from '../src/platform/node/images.ts';
 import { loadSharp } from '../src/platform/node/sharp.ts';
-import { WorkerThreads } from '../src/platform/node/worker-threads.ts';
-import { edgeStrokes } from '../src/data/edges.ts';
-import { simplified } from '../src/data/sketch-simulation.ts';
-import { decodeStrokes, drawStrokes, encodeStrokes, fitStrokes } from '../src/data/strokes.ts';
 import { parseDrawing } from './drawings.ts';
 import { loadEmoji } from './emoji.ts';
 import { heldOutClass } from './held-out.ts';
@@ -21,7 +17,7 @@ import { iconDigest, iconImage, iconRenderer } from './icon-drawings.ts';
 import { findIconSets, readIconSet, type Icon } from './icon-sets.ts';
 import { nounOf } from './nouns.ts';
 import { cachedPixels } from './pixel-cache.ts';
-import type { SimulationTask } from './simulation-thread.ts';
+import { drawingStrokes, EDGE_SIDE, pictureStrokes, SketchDrawer, STROKE_BYTES, type SketchStrokes } from './simulated-sketches.ts';
 import { mainNoun, trainingIcons, type TrainingIcon } from './training-icons.ts';
 
 export interface SearchDataOptions {
@@ -46,12 +42,6 @@ export interface SearchDataOptions {
 /** Sources of samples, for their weights in the draw: `drawings` are people's, `simulated` ones are made of pictures. */
 export type SearchSource = 'emoji' | 'icons' | 'simulated' | 'drawings';
 
-/** Side in pixels at which the edges of pictures are looked for. */
-const EDGE_SIDE = 96;
-/** Bytes for a picture's edges, or a drawing's strokes. */
-const STROKE_BYTES = 3072;
-/** Edges are kept with this share of the side of tolerance, which is finer than any hand that draws them. */
-const KEPT_TOLERANCE = 0.003;
 /** Raise this when the same source is to give other pixels or strokes than before. */
 const RENDERING_VERSION = 2;
 const SEED = 0;
@@ -62,11 +52,8 @@ interface IconSample {
 }
 
 /** A sample whose sketch is drawn anew for each use. */
-interface Drawn {
+interface Drawn extends SketchStrokes {
   readonly sample: Sample;
-  readonly from: SimulationTask['from'];
-  /** See `encodeStrokes`. */
-  readonly strokes: Uint8Array;
 }
 
 /**
@@ -90,8 +77,8 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   for (const sample of [...emoji.train, ...emoji.validation, ...emoji.queries, ...emoji.gallery]) images.set(sample.name, (requested) => emoji.images.read(sample, requested));
   const photos = [...fromEmoji, ...rendered.samples].filter(({ domain }) => domain === 'photo');
   const drawn = [...drawings, ...(simulation ? await simulatedSketches(severalPictures(photos), (sample) => (images.get(sample.name) as (size: number) => Promise<Uint8Array>)(EDGE_SIDE), options) : [])];
-  const threads = new WorkerThreads(new URL(import.meta.url.endsWith('.ts') ? './simulation-thread.ts' : './simulation-thread.js', import.meta.url), undefined, 1);
-  for (const sketch of drawn) images.set(sketch.sample.name, (requested, draw) => readDrawn(threads, sketch, requested, draw));
+  const drawer = new SketchDrawer();
+  for (const sketch of drawn) images.set(sketch.sample.name, (requested, draw) => drawer.draw(sketch, requested, draw));
 
   const samples = [...fromEmoji, ...rendered.samples, ...drawn.map(({ sample }) => sample)];
   const classes = classesOfBothDomains(samples);
@@ -146,7 +133,7 @@ async function drawingsOf(folder: string, most: number, heldOut: (name: string) 
     const drawings = (await readFile(join(folder, file), 'utf8')).split('\n').filter((line) => line.trim() !== '').map(parseDrawing).filter(({ recognised }) => recognised).slice(0, most);
     for (const { key, strokes } of drawings) {
       const points = strokes.map(([x, y]) => x.flatMap((value, index) => [value, y[index]]));
-      drawn.push({ sample: { domain: 'sketch', className, name: `drawings/${word}/${key}`, source: 'drawings' }, from: 'drawing', strokes: encodeStrokes(fitStrokes(points, 0), STROKE_BYTES) });
+      drawn.push({ sample: { domain: 'sketch', className, name: `drawings/${word}/${key}`, source: 'drawings' }, from: 'drawing', strokes: drawingStrokes(points) });
     }
   }
   return drawn;
@@ -166,23 +153,13 @@ async function simulatedSketches(photos: readonly Sample[], read: (sample: Sampl
     path: join(folder, `search-edges-${digest(JSON.stringify({ RENDERING_VERSION, renderer: (await loadSharp()).versions, names })).slice(0, 12)}`),
     names,
     bytesPerImage: STROKE_BYTES,
-    render: async (index) => encodeStrokes(edgeStrokes(await read(photos[index]), EDGE_SIDE).map((stroke) => simplified(stroke, KEPT_TOLERANCE)), STROKE_BYTES),
+    render: async (index) => pictureStrokes(await read(photos[index])),
     onProgress,
   });
   return photos.flatMap(({ className, name }, index): Drawn[] => {
     const strokes = kept.subarray(index * STROKE_BYTES, (index + 1) * STROKE_BYTES);
     return strokes[0] === 0 ? [] : [{ sample: { domain: 'sketch', className, name: `simulated/${name}`, source: 'simulated' }, from: 'picture', strokes }];
   });
-}
-
-/** Pen width of a drawing that is read without a draw, as a share of the side. */
-const PEN = 8 / 256;
-
-async function readDrawn(threads: WorkerThreads, { strokes, from }: Drawn, size: number, draw: ImageDraw | undefined): Promise<Uint8Array> {
-  if (draw === undefined) return drawStrokes(fitStrokes(decodeStrokes(strokes), PEN), PEN, size);
-  // A copy of its own: of a part of a buffer, a thread would get all of it.
-  const task: SimulationTask = { strokes: new Uint8Array(strokes), from, seed: draw.seed, address: draw.address, size };
-  return threads.run('draw', task);
 }
 
 function classesOfBothDomains(samples: readonly Sample[]): Set<string> {

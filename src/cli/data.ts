@@ -17,6 +17,7 @@ export const DATA_OPTIONS = {
   quickdraw: text({ placeholder: 'folder', changeable: true, help: "Of search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw); none where nothing is said" }),
   pixelCache: bytes({ changeable: true, remembered: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
   unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said. To evaluate, also 1 for all classes, or untrained for those that the model was not trained on' }),
+  pseudoSketches: toggle({ changeable: true, remembered: true, help: 'Of a folder: draw sketches of its photos, by their edges, other ones at each step; there need be no sketch/ then' }),
   strict: toggle({ changeable: true, remembered: true, help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do' }),
 } as const;
 
@@ -39,6 +40,7 @@ interface PublishedRequest {
 interface DataRequest extends PublishedRequest {
   /** Classes of a model that is to be measured. Then all classes of the data may be unseen. */
   readonly trainedClasses?: readonly string[];
+  readonly pseudoSketches?: boolean;
   readonly strict: boolean;
   readonly seed: number;
 }
@@ -85,7 +87,7 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
     if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished({ ...request, trainable });
     const { loadFolder } = await import('../../datasets/folder.ts');
     const choice = unseen === UNTRAINED ? { allBut: untrainedOf(trainedClasses) } : unseen !== undefined ? unseenChoice(unseen) : unseenClasses.length > 0 ? { classes: unseenClasses } : trainedClasses !== undefined ? { allBut: trainedClasses } : undefined;
-    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, trainable, seed, validationFraction: validation, onNotice: note, onProgress: (done, total) => progress.update(done, total) });
+    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, trainable, pseudoSketches: request.pseudoSketches, seed, validationFraction: validation, onNotice: note, onProgress: (done, total) => progress.update(done, total) });
     reportSkipped(dataset.skipped);
     return dataset;
   } finally {

@@ -160,4 +160,33 @@ test('no class at all is an error that shows the layout', async () => {
   assert.match((await failure(load())).message, /no class was found: .* must hold/);
 });
 
+test('photos alone are a data set where sketches of them are simulated', async () => {
+  await rm(join(root, 'sketch'), { recursive: true });
+  assert.match((await failure(load())).message, /sketch.*cannot be read/);
+  const dataset = await load({ pseudoSketches: true, unseen: { classes: ['swan'] }, validationFraction: 0.25 });
+  const seen = [...dataset.train, ...dataset.validation];
+  assert.is(seen.filter(({ domain }) => domain === 'photo').length, 4 * 3);
+  const sketches = seen.filter(({ domain }) => domain === 'sketch');
+  assert.is(sketches.length, 4 * 3, 'one a photo');
+  assert.is(dataset.validation.length, 3);
+  assert.equal(dataset.queries.map(({ name }) => name), [0, 1, 2].map((index) => `${join(root, 'photo', 'swan', `${index}.svg`)} (simulated sketch)`));
+  const read = async (step: number): Promise<string> => (await dataset.images.read(sketches[0], 32, { seed: 1, address: [step, 0] })).join();
+  assert.is(await read(1), await read(1));
+  assert.not.equal(await read(1), await read(2), 'another one at each step');
+  const [identity] = (await dataset.images.identify?.([sketches[0]])) as string[];
+  await writeFile(sketches[0].name.replace(' (simulated sketch)', ''), '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="8"/>');
+  assert.not.equal((await dataset.images.identify?.([sketches[0]])) as string[], [identity], 'a changed photo is a changed sketch');
+});
+
+test('simulated sketches come beside real ones, which choose the checkpoint and are searched with', async () => {
+  await rm(join(root, 'sketch', 'cup'), { recursive: true });
+  assert.match((await failure(load())).message, /--pseudo-sketches/);
+  const dataset = await load({ pseudoSketches: true, unseen: { classes: ['swan'] }, validationFraction: 0.25 });
+  const sources = (className: string): (string | undefined)[] => [...new Set(dataset.train.filter((sample) => sample.className === className && sample.domain === 'sketch').map(({ source }) => source))];
+  assert.equal(sources('bear').sort(), ['simulated', undefined]);
+  assert.equal(sources('cup'), ['simulated']);
+  assert.ok([...dataset.validation, ...dataset.queries].every(({ source }) => source === undefined));
+  assert.is(dataset.queries.length, 4);
+});
+
 test.run();

@@ -19,7 +19,7 @@ await mkdir(drawings);
 // "cat" and "airplane" are seen; a rabbit, a school bus and bees are unseen classes in other words; a flying carpet has no picture.
 for (const word of ['cat', 'airplane', 'rabbit', 'school bus', 'bees', 'flying carpet']) await writeFile(join(drawings, `${word}.ndjson`), `${Array.from({ length: 6 }, (_, key) => drawing(word, key)).join('\n')}\n`);
 
-const options = { size: SIZE, drawings, sets: ['fluent-emoji-flat'], iconsPerDomain: 1, cacheFolder: folder };
+const options = { size: SIZE, drawings, sets: ['fxemoji'], iconsPerDomain: 1, cacheFolder: folder };
 const dataset = await loadSearchData(options);
 test.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
 
