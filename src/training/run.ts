@@ -18,8 +18,9 @@ import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { inFirstStages } from '../nn/resnet.ts';
 import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import { beginAverage } from '../nn/weight-average.ts';
-import { describeInitial, initializeNetwork, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
+import { describeInitial, initializeNetwork, readState, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
+import { knownRows } from './class-rows.ts';
 import { CollapseWatch, type CollapseWarning } from './collapse.ts';
 import { distill, teacherClassesOf } from './distillation.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
@@ -385,7 +386,9 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
     const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
     state = training.embeddingStart === 'svd' ? retrievalStateFrom(state, training.network.embedding, rows) : trunkOf(state);
   }
-  const starting = withoutOldHeads(network, state, sameClasses || fromClassifier);
+  const known = start.file.about.classes;
+  const rows = !sameClasses && !fromClassifier && Array.isArray(known) ? knownRows(await readState(network, storage), dataset.seenClasses, state, known as readonly string[]) : undefined;
+  const starting = new Map([...withoutOldHeads(network, state, sameClasses || fromClassifier), ...(rows?.state ?? [])]);
   // Others' files may lack anything, which then is as it was drawn; ours are whole, but for heads.
   const partial = start.file.about.kind === PRETRAINED || ((name: string) => HEADS.test(name));
   return { network, knowledge, signal, teacher, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
