@@ -32,7 +32,7 @@ import { initializeNetwork, readState, writeState } from '../src/nn/state.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { decodeImage } from '../src/platform/node/images.ts';
 import { pixelsIn } from '../src/training/model.ts';
-import { imageInput } from '../src/training/objectives.ts';
+import { imageInput } from '../src/training/batch-input.ts';
 
 const { values: options } = parseArgs({
   options: {

@@ -9,7 +9,7 @@ import { DEFAULT_LOSS_SCALING, sgdSettings, trainingUpdate } from '../../src/nn/
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { RandomStream } from '../../src/random/philox.ts';
-import type { Precision } from '../../src/training/objectives.ts';
+import type { Precision } from '../../src/training/batch-input.ts';
 import type { Work } from './kernel-bench.ts';
 
 /** A program, still to be compiled, and what it is fed. */

@@ -14,7 +14,7 @@ import { atCutoff, evaluateNetwork, unseenTask } from '../training/evaluation.ts
 import { contentsFingerprint, fingerprint } from '../training/fingerprint.ts';
 import { isJsonObject } from '../formats/untrusted.ts';
 import { parseKnowledge, parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge } from '../training/knowledge-file.ts';
-import { EMBEDDING_BATCH, imageRows, modelEmbeddings, openRetrievalModel, type ImageRows, type RetrievalModel } from '../training/model.ts';
+import { EMBEDDING_BATCH, modelEmbeddings, modelRows, openRetrievalModel, type ImageRows, type RetrievalModel } from '../training/model.ts';
 import { differences, stepsPerEpoch, trainRetrieval, type RetrievalTraining } from '../training/run.ts';
 import { defineCommand } from './command.ts';
 import { openData } from './data.ts';
@@ -217,8 +217,7 @@ async function untrainedMetrics({ device, chooser, dataset, training, start }: W
   const { model } = await trainRetrieval({ device, chooser, dataset, start, training: { ...ablatedTraining(training, step, seed), steps: 0 } });
   try {
     if (step.name === 'untrained heads') return await measure(model, dataset);
-    const { network, storage } = model;
-    return await measureRows(await imageRows(storage, model, (images) => l2Normalize(network.apply(images, 'eval').features)), dataset, storage);
+    return await measureRows(await modelRows(model, ({ features }) => l2Normalize(features)), dataset, model.storage);
   } finally {
     model.storage.destroy();
   }

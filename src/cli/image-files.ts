@@ -37,12 +37,21 @@ export interface EmbeddedFiles {
   readonly skipped: readonly ImageError[];
 }
 
+export interface EmbedFilesOptions {
+  /** Whether a file that cannot be decoded is an error, and not left out. */
+  readonly strict: boolean;
+  /** Of all files; photos if left out. */
+  readonly domain?: Sample['domain'];
+  /** Reads a file as the model sees it. */
+  readonly decode?: (file: string, size: number) => Promise<Uint8Array>;
+  readonly onProgress?: (done: number) => void;
+}
+
 /**
  * Embeds image files; what cannot be decoded is left out.
- * @param options decode: reads a file as the model sees it
  * @throws ImageError for the first such file, if `strict`
  */
-export async function embedFiles(embeddings: ImageRows, files: readonly string[], { strict, decode = decodeImage, onProgress }: { readonly strict: boolean; readonly decode?: (file: string, size: number) => Promise<Uint8Array>; readonly onProgress?: (done: number) => void }): Promise<EmbeddedFiles> {
+export async function embedFiles(embeddings: ImageRows, files: readonly string[], { strict, domain = 'photo', decode = decodeImage, onProgress }: EmbedFilesOptions): Promise<EmbeddedFiles> {
   const skipped = new Map<string, ImageError>();
   const images: ImageSource = {
     async read({ name }, size) {
@@ -56,7 +65,7 @@ export async function embedFiles(embeddings: ImageRows, files: readonly string[]
       }
     },
   };
-  const samples = files.map((name): Sample => ({ domain: 'photo', className: '', name }));
+  const samples = files.map((name): Sample => ({ domain, className: '', name }));
   const rows = await embeddings.compute(samples, images, onProgress);
   const kept = files.flatMap((file, index) => (skipped.has(file) ? [] : [index]));
   const result = new Float32Array(kept.length * embeddings.width);

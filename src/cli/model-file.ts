@@ -69,8 +69,8 @@ export function parseInputOption(input: string): InputConvention {
 export function optionsOfWeights({ about, state }: ModelFile, fileName: string): Record<string, unknown> {
   const network = typeof about.network === 'object' && about.network !== null ? (about.network as Readonly<Record<string, unknown>>) : {};
   const pixels = pixelsIn(about, fileName);
-  const { width = widthOf(state), stride, batchNormEpsilon, embedding } = network;
-  return { width, stride, batchNormEpsilon, embedding, input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }) };
+  const { width = widthOf(state), stride, batchNormEpsilon, batchNormDomains, embedding } = network;
+  return { width, stride, batchNormEpsilon, batchNormDomains, embedding, input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }) };
 }
 
 /** ResNet50 begins with 64 channels. */

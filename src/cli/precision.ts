@@ -1,7 +1,7 @@
 /** How commands are told in what type activations are stored. */
 
 import type { Device } from '../gpu/device.ts';
-import type { Precision } from '../training/objectives.ts';
+import type { Precision } from '../training/batch-input.ts';
 import { choice, OptionError } from './options.ts';
 
 export const PRECISION_OPTION = choice(['f32', 'f16'], {

@@ -51,7 +51,7 @@ export const searchCommand = defineCommand({
       const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
       const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
       // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
-      const { embeddings } = await embedFiles(rows, sketches, { strict: true, decode: (sketch, size) => index.decode(sketch, size) });
+      const { embeddings } = await embedFiles(rows, sketches, { strict: true, domain: 'sketch', decode: (sketch, size) => index.decode(sketch, size) });
       const found = sketches.map((sketch, row): FoundBySketch<object> => ({ sketch, ...index.find(embeddings.slice(row * rows.width, (row + 1) * rows.width), top) }));
       printText(json ? `${JSON.stringify(found, null, 1)}\n` : `${found.map((each) => foundText(each, index)).join('\n\n')}\n`);
       if (sheet !== undefined) {

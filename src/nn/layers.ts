@@ -43,8 +43,12 @@ export class Network {
   readonly statistics: Store;
   readonly settings: NetworkSettings;
   readonly layouts = new Map<string, Layout>();
+  /** Kinds of images that have running statistics of their own, beside those of all others. */
+  private readonly domains: readonly string[];
 
-  constructor(settings: Partial<NetworkSettings> = {}) {
+  /** @param domains kinds of images for which batch normalisation keeps running statistics of their own */
+  constructor(settings: Partial<NetworkSettings> = {}, domains: readonly string[] = []) {
+    this.domains = domains;
     this.parameters = new Store('parameters');
     this.statistics = new Store('running statistics');
     this.settings = { ...DEFAULT_NETWORK_SETTINGS, ...settings };
@@ -77,26 +81,33 @@ export class Network {
   }
 
   batchNorm(name: string, channels: number): BatchNorm {
-    const statistic = (suffix: string, value: number): Tensor => {
-      this.layouts.set(`${name}.${suffix}`, { kind: 'vector', fileShape: [channels] });
-      return this.statistics.add(`${name}.${suffix}`, [channels], { kind: 'constant', value });
+    const statistic = (statisticName: string, value: number): Tensor => {
+      this.layouts.set(statisticName, { kind: 'vector', fileShape: [channels] });
+      return this.statistics.add(statisticName, [channels], { kind: 'constant', value });
     };
+    const statistics = (prefix: string): RunningStatistics => ({ mean: statistic(`${prefix}.running_mean`, 0), variance: statistic(`${prefix}.running_var`, 1) });
     return {
       name,
       gamma: this.vector(`${name}.weight`, channels, { kind: 'constant', value: 1 }),
       beta: this.vector(`${name}.bias`, channels, { kind: 'constant', value: 0 }),
-      mean: statistic('running_mean', 0),
-      variance: statistic('running_var', 1),
+      ...statistics(name),
+      ofDomain: new Map(this.domains.map((domain) => [domain, statistics(`${name}.${domain}`)])),
     };
   }
 }
 
-export interface BatchNorm {
+/** What batch normalisation uses in place of a batch's statistics, and what follows these in training. */
+export interface RunningStatistics {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+export interface BatchNorm extends RunningStatistics {
   readonly name: string;
   readonly gamma: Tensor;
   readonly beta: Tensor;
-  readonly mean: Tensor;
-  readonly variance: Tensor;
+  /** The running statistics of kinds of images that have their own. */
+  readonly ofDomain: ReadonlyMap<string, RunningStatistics>;
 }
 
 export class Linear {
@@ -120,9 +131,12 @@ export class Pass {
   readonly mode: BatchNormMode;
   readonly epsilon: number;
   readonly batchStatistics = new Map<string, Tensor>();
+  private readonly domain: string | undefined;
 
-  constructor(network: Network, mode: BatchNormMode) {
+  /** @param domain the kind of the images, where batch normalisation has running statistics of its own for it */
+  constructor(network: Network, mode: BatchNormMode, domain?: string) {
     this.mode = mode;
+    this.domain = domain;
     this.epsilon = network.settings.batchNormEpsilon;
   }
 
@@ -140,13 +154,14 @@ export class Pass {
     checkOptions('convolutionBatchNorm', options, ['stride', 'padding', 'residual', 'relu']);
     const { stride = 1, padding = 0, residual, relu = false } = options;
     const { epsilon } = this;
+    const running = (this.domain === undefined ? undefined : norm.ofDomain.get(this.domain)) ?? norm;
     if (mode === 'train') {
       const { y, ...statistics } = convolutionWithStatistics(x, weight, { stride, padding, epsilon });
-      this.batchStatistics.set(norm.mean.name, statistics.mean);
-      this.batchStatistics.set(norm.variance.name, statistics.variance);
+      this.batchStatistics.set(running.mean.name, statistics.mean);
+      this.batchStatistics.set(running.variance.name, statistics.variance);
       return normalize(y, statistics, norm.gamma, norm.beta, { residual, relu });
     }
-    const { scale, shift } = foldBatchNorm(norm.gamma, norm.beta, norm.mean, norm.variance, epsilon);
+    const { scale, shift } = foldBatchNorm(norm.gamma, norm.beta, running.mean, running.variance, epsilon);
     if (mode === 'eval') return convolutionWithEpilogue(x, weight, { scale, shift, residual, relu }, { stride, padding });
     return affine(convolution(x, weight, { stride, padding }), scale, shift, { residual, relu });
   }

@@ -4,6 +4,7 @@ import { transpose } from '../autodiff/ops/transpose.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import { Network, Pass, type BatchNormMode, type BatchStatistics, type Linear, type NetworkSettings } from './layers.ts';
 import { ResNet50, type ResNet50Settings } from './resnet.ts';
+import type { State, StateTensor } from './state.ts';
 
 export interface RetrievalNetworkSettings extends ResNet50Settings, NetworkSettings {
   /** Components of an embedding. */
@@ -12,8 +13,34 @@ export interface RetrievalNetworkSettings extends ResNet50Settings, NetworkSetti
   readonly classes: number;
   /** What the logits of the trained classes are: a linear layer's on the embedding (if left out), or cosines with a direction for each class. */
   readonly classifier?: 'linear' | 'cosine';
+  /**
+   * Whether sketches and photos share the statistics of batch normalisation (if left out), or each are normalised by their own. Scales and
+   * shifts are shared either way.
+   */
+  readonly batchNormDomains?: 'shared' | 'separate';
   /** Classes of the teacher whose knowledge is to be preserved (1000 for ImageNet); 0 for a network without that head. */
   readonly teacherClasses: number;
+}
+
+/** The two kinds of images that the network embeds. */
+export type ImageDomain = 'sketch' | 'photo';
+
+/** The domain whose statistics have names of their own, where there are two sets; photos have PyTorch's, since files of others are of photos. */
+const DOMAIN_OF_ITS_OWN: ImageDomain = 'sketch';
+const OWN_STATISTIC = new RegExp(`\\.${DOMAIN_OF_ITS_OWN}\\.running_(mean|var)$`);
+
+/** Whether the network has to be told which domain its images are of. */
+export const separatesDomains = ({ batchNormDomains }: Pick<RetrievalNetworkSettings, 'batchNormDomains'>): boolean => batchNormDomains === 'separate';
+
+/**
+ * A state for a network with other sets of statistics than the state has: where there is one set, both domains begin with it; where there
+ * are two and one is wanted, that is the photos'.
+ */
+export function withStatisticsFor(settings: Pick<RetrievalNetworkSettings, 'batchNormDomains'>, state: State): State {
+  const common = [...state].filter(([name]) => !OWN_STATISTIC.test(name));
+  if (!separatesDomains(settings)) return new Map(common);
+  const begun = common.filter(([name]) => /\.running_(mean|var)$/.test(name)).map(([name, tensor]): [string, StateTensor] => [name.replace(/\.(running_\w+)$/, `.${DOMAIN_OF_ITS_OWN}.$1`), tensor]);
+  return new Map([...begun, ...state]);
 }
 
 /** Names of ResNet50's own parameters, the rest being heads. */
@@ -45,7 +72,7 @@ export class RetrievalNetwork extends Network {
   private readonly teacher: Linear | undefined;
 
   constructor(settings: RetrievalNetworkSettings) {
-    super(settings);
+    super(settings, separatesDomains(settings) ? [DOMAIN_OF_ITS_OWN] : []);
     this.retrieval = settings;
     this.trunk = new ResNet50(this, settings);
     this.embedding = this.linear('embedding', this.trunk.features, settings.embedding);
@@ -65,15 +92,22 @@ export class RetrievalNetwork extends Network {
     return (_, embeddings) => linear(embeddings, transpose(l2Normalize(weight)));
   }
 
-  /** @param images [batch, size, size, 4], as prepareImages makes them */
-  apply(images: Tensor, mode: BatchNormMode): RetrievalOutputs {
-    const { features, encoded, batchStatistics } = this.encode(images, mode);
+  /** @param images [batch, size, size, 4], as prepareImages makes them @param domain of all of them, as in `encode` */
+  apply(images: Tensor, mode: BatchNormMode, domain?: ImageDomain): RetrievalOutputs {
+    const { features, encoded, batchStatistics } = this.encode(images, mode, { domain });
     return { features, batchStatistics, ...this.heads(encoded) };
   }
 
-  /** The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation. @param frozenStages as TrunkOptions has it @returns encoded [batch, embedding] */
-  encode(images: Tensor, mode: BatchNormMode, frozenStages = 0): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
-    const pass = new Pass(this, mode);
+  /**
+   * The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation.
+   * @param frozenStages as TrunkOptions has it
+   * @param domain of all images, which a network needs to know that normalises sketches and photos apart
+   * @returns encoded [batch, embedding]
+   * @throws RangeError where the domain is needed and not given
+   */
+  encode(images: Tensor, mode: BatchNormMode, { frozenStages = 0, domain }: { readonly frozenStages?: number; readonly domain?: ImageDomain } = {}): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
+    if (domain === undefined && separatesDomains(this.retrieval)) throw new RangeError('the network normalises sketches and photos apart, and the domain of these images was not given; encode the images of each domain in a call of their own');
+    const pass = new Pass(this, mode, domain);
     const features = this.trunk.apply(pass, images, { frozenStages });
     return { features, encoded: this.embedding.apply(features), batchStatistics: pass.batchStatistics };
   }

@@ -2,7 +2,7 @@ import { LEAST_NORM } from '../../kernels/l2_normalize.ts';
 import type { OnnxAttribute, OnnxConstant, OnnxModel, OnnxNode } from '../formats/onnx.ts';
 import type { PixelNormalization } from './pixels.ts';
 import { STEM_POOLING, type ConvolutionLayer } from './resnet.ts';
-import { RetrievalNetwork, type RetrievalNetworkSettings } from './retrieval-network.ts';
+import { RetrievalNetwork, separatesDomains, type ImageDomain, type RetrievalNetworkSettings } from './retrieval-network.ts';
 import { StateMismatchError, type State, type StateTensor } from './state.ts';
 
 export interface RetrievalOnnxOptions {
@@ -14,6 +14,8 @@ export interface RetrievalOnnxOptions {
    * `outside`: it takes what comes out of that, float32 [batch, 3, size, size].
    */
   readonly preprocessing: 'inside' | 'outside';
+  /** The images that it will be given, where the network normalises sketches and photos apart; photos if left out. */
+  readonly domain?: ImageDomain;
   /** Kept in the model beside what is said of its input. */
   readonly metadata?: ReadonlyMap<string, string>;
   readonly version: string;
@@ -28,7 +30,7 @@ const OPSET = 13;
  * Nodes are called as the layers of the network are (`layer1.0.conv1`), and so are their outputs.
  * @throws StateMismatchError where the state lacks a tensor, or has one of another shape or that is not finite
  */
-export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, { imageSize, pixels, preprocessing, metadata = new Map(), version }: RetrievalOnnxOptions): OnnxModel {
+export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, { imageSize, pixels, preprocessing, domain = 'photo', metadata = new Map(), version }: RetrievalOnnxOptions): OnnxModel {
   const network = new RetrievalNetwork(settings);
   const { trunk } = network;
   const nodes: OnnxNode[] = [];
@@ -52,7 +54,8 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
 
   const convolve = (x: string, { weight, norm, stride, padding }: ConvolutionLayer): string => {
     const { shape } = tensor(weight.name);
-    const folded = foldBatchNorm(tensor(weight.name), { gamma: tensor(norm.gamma.name), beta: tensor(norm.beta.name), mean: tensor(norm.mean.name), variance: tensor(norm.variance.name) }, settings.batchNormEpsilon);
+    const { mean, variance } = norm.ofDomain.get(domain) ?? norm;
+    const folded = foldBatchNorm(tensor(weight.name), { gamma: tensor(norm.gamma.name), beta: tensor(norm.beta.name), mean: tensor(mean.name), variance: tensor(variance.name) }, settings.batchNormEpsilon);
     return apply(weight.name.replace(/\.weight$/, ''), 'Conv', [x, constant(weight.name, shape, folded.weight), constant(`${norm.name}.bias`, [shape[0]], folded.bias)], window(shape[2], stride, padding));
   };
   const relu = (name: string, x: string): string => apply(name, 'Relu', [x]);
@@ -90,6 +93,7 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
       ['mean', JSON.stringify(pixels.mean)],
       ['std', JSON.stringify(pixels.deviation)],
       ['preprocessing', preprocessing],
+      ...(separatesDomains(settings) ? [['domain', domain] as const] : []),
       ...metadata,
     ]),
     producer: { name: 'sketchgrad', version },

@@ -1,5 +1,6 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { classKey } from '../data/class-names.ts';
+import { withStatisticsFor } from '../nn/retrieval-network.ts';
 import type { State, StateTensor } from '../nn/state.ts';
 
 /** How a teacher's logits become the knowledge of a class (method.md, Semantic knowledge preservation). */
@@ -127,7 +128,8 @@ export function classifierOf(state: State): State {
   const map = new Matrix(Array.from({ length: width }, (_, row) => Array.from(embedding.values.subarray(row * features, (row + 1) * features))));
   const offsets = rows.mmul(Matrix.columnVector(Array.from(shift.values))).to1DArray();
   return new Map<string, StateTensor>([
-    ...[...state].filter(([name]) => !/^(embedding|classifier|teacher)\./.test(name)),
+    // A classifier has one set of statistics: that of photos, which it is asked about.
+    ...[...withStatisticsFor({}, state)].filter(([name]) => !/^(embedding|classifier|teacher)\./.test(name)),
     ['fc.weight', { shape: [classes, features], values: Float32Array.from(rows.mmul(map).to1DArray()) }],
     ['fc.bias', { shape: [classes], values: Float32Array.from(offsets, (offset, row) => offset + bias.values[row]) }],
   ]);

@@ -7,12 +7,12 @@ import { inOrder } from '../data/loader.ts';
 import { quoteValue } from '../formats/untrusted.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Network } from '../nn/layers.ts';
-import { RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
+import { RetrievalNetwork, separatesDomains, type ImageDomain, type RetrievalNetworkSettings, type RetrievalOutputs } from '../nn/retrieval-network.ts';
 import { IMAGENET_PIXELS, type Colour, type PixelNormalization } from '../nn/pixels.ts';
 import { StateMismatchError, writeState, type LoadReport, type State } from '../nn/state.ts';
 import { Embedder } from '../retrieval/embedder.ts';
 import { CheckpointError, type Json, type ModelFile } from './checkpoint.ts';
-import { imageInput, type Precision } from './objectives.ts';
+import { imageInput, type Precision } from './batch-input.ts';
 
 /** How images are fed to a network: their side in pixels, what becomes of the pixels, and the type they are stored in. */
 export interface NetworkInput {
@@ -66,6 +66,7 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
     classes: count(network.classes, 'classes'),
     classifier: word(network.classifier, 'classifier', 'linear', 'cosine'),
     teacherClasses: count(network.teacherClasses, 'teacherClasses', 0),
+    ...(network.batchNormDomains !== undefined && { batchNormDomains: word(network.batchNormDomains, 'batchNormDomains', 'shared', 'separate') }),
   };
   return { settings, imageSize: count(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };
 }
@@ -140,13 +141,48 @@ export async function imageRows(storage: Storage, input: NetworkInput, rows: (im
 }
 
 /** The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these change. @param onCompiled hears of each compiled pipeline */
-export function modelEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
-  return imageRows(storage, input, (images) => network.apply(images, 'eval').embeddings, batchSize, onCompiled);
+export function modelEmbeddings(model: RetrievalModel, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
+  return modelRows(model, ({ embeddings }) => embeddings, batchSize, onCompiled);
 }
 
-/** The plan of `modelEmbeddings`, for whoever counts its memory. */
-export function planEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize: number): Promise<Plan> {
-  return Embedder.plan(storage, network.apply(imagesOf(input, batchSize), 'eval').embeddings);
+/**
+ * What a model makes of images, each as an image of its sample's domain.
+ * @param rows the part of the network's outputs that is wanted, [batch, width]
+ */
+export async function modelRows({ network, storage, ...input }: RetrievalModel, rows: (outputs: RetrievalOutputs) => Tensor, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
+  const ofDomain = (domain?: ImageDomain): Promise<ImageRows> => imageRows(storage, input, (images) => rows(network.apply(images, 'eval', domain)), batchSize, onCompiled);
+  if (!separatesDomains(network.retrieval)) return ofDomain();
+  const sketch = await ofDomain('sketch');
+  return rowsByDomain({ sketch, photo: await ofDomain('photo') });
+}
+
+/** Computes the rows of each sample by what is made for its domain. */
+function rowsByDomain(parts: Readonly<Record<ImageDomain, ImageRows>>): ImageRows {
+  const { width } = parts.sketch;
+  return {
+    width,
+    async compute(samples, images, onProgress) {
+      const result = new Float32Array(samples.length * width);
+      let before = 0;
+      for (const domain of ['sketch', 'photo'] as const) {
+        const places = [...samples.keys()].filter((place) => samples[place].domain === domain);
+        const found = await parts[domain].compute(places.map((place) => samples[place]), images, (done) => onProgress?.(before + done));
+        places.forEach((place, row) => result.set(found.subarray(row * width, (row + 1) * width), place * width));
+        before += places.length;
+      }
+      return result;
+    },
+    destroy() {
+      parts.sketch.destroy();
+      parts.photo.destroy();
+    },
+  };
+}
+
+/** The plans of `modelEmbeddings`, for whoever counts its memory. */
+export async function planEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize: number): Promise<readonly Plan[]> {
+  const plan = (domain?: ImageDomain): Promise<Plan> => Embedder.plan(storage, network.apply(imagesOf(input, batchSize), 'eval', domain).embeddings);
+  return separatesDomains(network.retrieval) ? [await plan('sketch'), await plan('photo')] : [await plan()];
 }
 
 const imagesOf = ({ imageSize, pixels, precision }: NetworkInput, count: number): Tensor => imageInput({ count, sourceSize: imageSize, size: imageSize, pixels, precision });

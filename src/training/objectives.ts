@@ -3,7 +3,6 @@ import { add } from '../autodiff/ops/add.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
 import { oneHot } from '../autodiff/ops/one-hot.ts';
-import { prepareImages } from '../autodiff/ops/prepare-images.ts';
 import { mean } from '../autodiff/ops/reduce.ts';
 import { reshape } from '../autodiff/ops/reshape.ts';
 import { selectRows } from '../autodiff/ops/rows.ts';
@@ -13,25 +12,10 @@ import type { Feeds } from '../autodiff/program.ts';
 import { constant, input, type Tensor } from '../autodiff/tensor.ts';
 import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
-import type { FloatType } from '../gpu/dispatch.ts';
 import type { BatchStatistics, Network } from '../nn/layers.ts';
-import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
-import type { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
+import { separatesDomains, type Classifier, type RetrievalNetwork } from '../nn/retrieval-network.ts';
+import { encodeBatch, imageInput, type BatchShape, type Precision } from './batch-input.ts';
 import { ramp } from './schedule.ts';
-
-/** How activations and their gradients are stored; all arithmetic, parameters and losses are f32 (docs/mixed-precision.md). */
-export type Precision = FloatType;
-
-export interface BatchShape {
-  /** Images in a batch. */
-  readonly count: number;
-  /** Side of the decoded images and of the network's input, in pixels. */
-  readonly sourceSize: number;
-  readonly size: number;
-  readonly pixels?: PixelNormalization;
-  /** f32 if left out. The images are stored so, and everything that a network computes of them follows. */
-  readonly precision?: Precision;
-}
 
 /** A loss on a network: what a trainer minimises, and what it reports. */
 export interface Objective {
@@ -54,15 +38,12 @@ export interface Objective {
 
 /** An objective in two parts, so that a batch can pass through the network in micro-batches and meet in the loss. */
 export interface EncodedObjective {
+  /** A number that the images of every part must be a multiple of; 1 if left out. */
+  readonly multipleOf?: number;
   /** What the network makes of so many images, [count, width]. */
   encode(count: number): { readonly encoded: Tensor; readonly batchStatistics: BatchStatistics; feeds(batch: TrainingBatch): Feeds };
   /** @param encoded the whole batch, [batch, width] */
   loss(encoded: Tensor): Pick<Objective, 'loss' | 'reported' | 'feeds'>;
-}
-
-/** Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph. */
-export function imageInput({ count, sourceSize, size, pixels = IMAGENET_PIXELS, precision }: BatchShape): Tensor {
-  return prepareImages({ count, source: sourceSize, size, mean: pixels.mean, deviation: pixels.deviation, ...(precision === 'f16' && { type: precision }) });
 }
 
 /** Softmax cross-entropy of a classifier: pre-training. */
@@ -151,15 +132,11 @@ export function retrievalObjective(
   if ((losses.classifierMargin ?? 0) > 0 && network.retrieval.classifier !== 'cosine') {
     throw new RangeError(`a margin of ${losses.classifierMargin} is for cosines, and the network has a linear classifier; leave the margin out, or give the network a cosine classifier`);
   }
-  const encodeImages = (images: Tensor): ReturnType<EncodedObjective['encode']> => {
-    const { encoded, batchStatistics } = network.encode(images, batchNorm, frozenStages);
-    return { encoded, batchStatistics, feeds: ({ images: pixels, transforms }) => ({ images: pixels, transforms }) };
-  };
+  const encode = (part: number): ReturnType<typeof encodeBatch> => encodeBatch(network, { ...shape, count: part }, { batchNorm, frozenStages });
   const { count } = shape;
-  const images = imageInput(shape);
-  const targets = teacher && ((labels: Tensor, ofPreserved: OfPreserved) => targetsOf(network, teacher, images, labels, ofPreserved));
+  const whole = encode(count);
+  const targets = teacher && ((labels: Tensor, ofPreserved: OfPreserved) => targetsOf(network, teacher, whole.images, labels, ofPreserved));
   const loss: EncodedObjective['loss'] = (encoded) => retrievalLoss(network, encoded, losses, targets);
-  const whole = encodeImages(images);
   const ofWhole = loss(whole.encoded);
   return {
     network,
@@ -169,7 +146,7 @@ export function retrievalObjective(
     ...ofWhole,
     feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
     // No ofCount: the quadruplet and the contrastive loss look for their negatives in the whole batch. An online teacher has to see the images as well.
-    ...(teacher?.kind !== 'online' && { encoded: { encode: (part: number) => encodeImages(imageInput({ ...shape, count: part })), loss } }),
+    ...(teacher?.kind !== 'online' && { encoded: { encode, loss, multipleOf: separatesDomains(network.retrieval) ? 2 : 1 } }),
   };
 }
 

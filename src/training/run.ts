@@ -16,7 +16,7 @@ import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup 
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { inFirstStages } from '../nn/resnet.ts';
-import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
+import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, withStatisticsFor, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import { beginAverage } from '../nn/weight-average.ts';
 import { describeInitial, initializeNetwork, readState, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
@@ -28,7 +28,8 @@ import { contentsFingerprint, fingerprint } from './fingerprint.ts';
 import { DEFAULT_READING, retrievalStateFrom, teacherRows, type KnowledgeReading } from './knowledge.ts';
 import { KnowledgeError, knowledgeOf, type Knowledge } from './knowledge-file.ts';
 import { describeModel, EMBEDDING_BATCH, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
-import { DEFAULT_LOSSES, retrievalObjective, type Precision, type RetrievalLosses, type TeacherSignal } from './objectives.ts';
+import type { Precision } from './batch-input.ts';
+import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses, type TeacherSignal } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
 import { Trainer, type StepReport } from './trainer.ts';
 import { PRETRAINED } from './weights.ts';
@@ -250,7 +251,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
         memoryBudget: options.memoryBudget,
         microBatches: options.microBatches ?? partsIn(resume?.file),
         average,
-        beside: validating ? [await planEmbeddings(model, validationBatch)] : [],
+        beside: validating ? await planEmbeddings(model, validationBatch) : [],
         onProgress: (done, total) => onProgress?.('pipelines', done, total),
         onSubmit: () => occupancy.submitted(),
       });
@@ -341,8 +342,9 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
 
 /** Images that validation sees at once: fewer than it would where its intermediates took more than a share of the budget. */
 async function validationBatchWithin(model: RetrievalModel, most: number, memoryBudget = Infinity): Promise<number> {
+  const arenas = async (batch: number): Promise<number> => (await planEmbeddings(model, batch)).reduce((sum, { arenaBytes }) => sum + arenaBytes, 0);
   let batch = most;
-  while (batch > 1 && (await planEmbeddings(model, batch)).arenaBytes > VALIDATION_SHARE * memoryBudget) batch = Math.floor(batch / 2);
+  while (batch > 1 && (await arenas(batch)) > VALIDATION_SHARE * memoryBudget) batch = Math.floor(batch / 2);
   return batch;
 }
 
@@ -388,7 +390,7 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
   }
   const known = start.file.about.classes;
   const rows = !sameClasses && !fromClassifier && Array.isArray(known) ? knownRows(await readState(network, storage), dataset.seenClasses, state, known as readonly string[]) : undefined;
-  const starting = new Map([...withoutOldHeads(network, state, sameClasses || fromClassifier), ...(rows?.state ?? [])]);
+  const starting = withStatisticsFor(network.retrieval, new Map([...withoutOldHeads(network, state, sameClasses || fromClassifier), ...(rows?.state ?? [])]));
   // Others' files may lack anything, which then is as it was drawn; ours are whole, but for heads.
   const partial = start.file.about.kind === PRETRAINED || ((name: string) => HEADS.test(name));
   return { network, knowledge, signal, teacher, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };

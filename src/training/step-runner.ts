@@ -54,7 +54,8 @@ export interface StepRunner {
 export async function stepRunner(options: StepOptions): Promise<StepRunner> {
   const { objective: { count, ofCount, encoded }, microBatches: wanted } = options;
   const inParts = ofCount !== undefined ? microBatches : encoded !== undefined ? encodedMicroBatches : undefined;
-  const possible = inParts === undefined ? [1] : divisors(count);
+  const { multipleOf = 1 } = encoded ?? {};
+  const possible = inParts === undefined ? [1] : divisors(count).filter((parts) => (count / parts) % multipleOf === 0);
   if (wanted !== undefined && !possible.includes(wanted)) {
     throw new MicroBatchError(`a batch of ${count} images comes in ${possible.join(', ')} equal parts${inParts === undefined ? ' for this loss' : ''}, and not in ${wanted}`);
   }

@@ -9,7 +9,8 @@ import { trainingUpdate } from '../nn/optimizers.ts';
 import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork } from '../nn/state.ts';
 import { EMBEDDING_BATCH } from './model.ts';
-import { imageInput, retrievalObjective, type TeacherSignal } from './objectives.ts';
+import { imageInput } from './batch-input.ts';
+import { retrievalObjective, type TeacherSignal } from './objectives.ts';
 import { optimizerOf, type RetrievalTraining } from './run.ts';
 
 /** What a kind of teacher costs, or none at all. */

@@ -12,7 +12,7 @@ import { Network, Pass } from '../../src/nn/layers.ts';
 import { ResNet50, type ResNet50Settings } from '../../src/nn/resnet.ts';
 import { writeState } from '../../src/nn/state.ts';
 import { pixelsIn } from '../../src/training/model.ts';
-import { imageInput } from '../../src/training/objectives.ts';
+import { imageInput } from '../../src/training/batch-input.ts';
 import { parseWeights } from '../../src/training/weights.ts';
 import { testDevice } from '../support/device.ts';
 import { integerStream, integerValues } from './integer-weights.ts';

@@ -74,12 +74,12 @@ export async function ownDataset(classes: readonly OwnClass[], size: number, onN
 
 /** The paper's recipe for a few classes and a model that is trained already: its own network and size, no teacher. */
 export function ownRecipe(file: ModelFile, imageSize: number, { seenClasses }: Dataset, steps: number, learningRate: number): RetrievalTraining {
-  const { settings: { width, stride, batchNormEpsilon, batchNormMomentum, embedding } } = readModelDescription(file, 'the model');
+  const { settings: { width, stride, batchNormEpsilon, batchNormMomentum, batchNormDomains, embedding } } = readModelDescription(file, 'the model');
   return {
     ...PAPER_RECIPE,
     steps,
     imageSize,
-    network: { width, stride, batchNormEpsilon, batchNormMomentum, embedding },
+    network: { width, stride, batchNormEpsilon, batchNormMomentum, ...(batchNormDomains && { batchNormDomains }), embedding },
     classesPerBatch: Math.min(seenClasses.length, 8),
     imagesPerDomain: 1,
     losses: { ...DEFAULT_LOSSES, preservation: 0 },
