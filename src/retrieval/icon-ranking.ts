@@ -40,7 +40,9 @@ export class IconRanking {
     for (const set of sets) {
       const end = first + set.count;
       if (isIn(set.prefix, filter.sets) && hasLicence(set, filter.licences)) {
-        for (let row = first; row < end; row++) if (wanted[styles[row]]) best.offer(row, this.cosine.at(row));
+        this.cosine.each(first, end, (row, cosine) => {
+          if (wanted[styles[row]]) best.offer(row, cosine);
+        });
       }
       first = end;
     }

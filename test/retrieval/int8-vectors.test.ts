@@ -36,6 +36,16 @@ test('cosines are those of float64, but for the rounding of the rows to 255 step
   }
 });
 
+test('rows one by one and rows that follow one another have the same cosines', () => {
+  const ranked = new Int8Cosine(toInt8Vectors(embeddings(11, 33), 33), 33);
+  ranked.setQuery(embeddings(1, 33));
+  for (const [first, end] of [[0, 11], [3, 8], [5, 5], [1, 2]]) {
+    const given: [number, number][] = [];
+    ranked.each(first, end, (row, value) => given.push([row, value]));
+    assert.equal(given, Array.from({ length: end - first }, (_, place) => [first + place, ranked.at(first + place)]));
+  }
+});
+
 test('a vector is nearest to itself, whatever its length', () => {
   for (const factor of [1, 1e-6, 1e6]) {
     const rows = embeddings(10, 64).map((value) => factor * value);
