@@ -15,9 +15,11 @@ import { nounOf } from '../datasets/nouns.ts';
 import { readModelFile, searchModelPath } from '../src/cli/model-file.ts';
 import { textTable } from '../src/cli/text-table.ts';
 import type { Dataset, Sample } from '../src/data/dataset.ts';
+import { fitToInk } from '../src/data/fit-to-ink.ts';
+import { stretchToSquare } from '../src/data/resample.ts';
 import { drawStrokes, fitStrokes } from '../src/data/strokes.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
-import { decodeImage } from '../src/platform/node/images.ts';
+import { decodeImage, decodePicture } from '../src/platform/node/images.ts';
 import { cosineRows } from '../src/retrieval/cosine.ts';
 import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
 
@@ -63,7 +65,10 @@ const namedBy = (word: string): readonly string[] => (values.settings ? dataset.
 const sets: [name: string, queries: readonly Query[]][] = [
   ["emoji's own sketches", dataset.queries.map((sample) => ({ sample, relevant: [sample.className], read: (size: number) => dataset.images.read(sample, size) }))],
 ];
-if (values.sketchy !== undefined) sets.push(["Sketchy's sketches", await sketchyQueries(values.sketchy)]);
+if (values.sketchy !== undefined) {
+  sets.push(["Sketchy's sketches", await sketchyQueries(values.sketchy)]);
+  sets.push(["Sketchy's, cut to their ink", await sketchyQueries(values.sketchy, true)]);
+}
 if (values.quickdraw !== undefined) sets.push(["QuickDraw's drawings", await drawingQueries(values.quickdraw)]);
 
 const report: Record<string, { all: Measured; classes: Record<string, Measured> }> = {};
@@ -106,7 +111,8 @@ function measure(ranks: readonly boolean[][]): Measured {
   return { queries: ranks.length, mapAll: mean(averagePrecision), precisionAt1: mean(([first]) => Number(first)), hitAt10: mean((relevant) => Number(relevant.slice(0, 10).includes(true))) };
 }
 
-async function sketchyQueries(root: string): Promise<Query[]> {
+/** @param fitted whether sketches are cut to their ink, as those of a search of icons are */
+async function sketchyQueries(root: string, fitted = false): Promise<Query[]> {
   const folder = join(root, '256x256/sketch/tx_000000000000_ready');
   const queries: Query[] = [];
   for (const className of (await readdir(folder)).sort()) {
@@ -114,10 +120,15 @@ async function sketchyQueries(root: string): Promise<Query[]> {
     if (relevant.length === 0) continue;
     for (const name of (await readdir(join(folder, className))).sort()) {
       const picture = join(folder, className, name);
-      queries.push({ sample: { domain: 'sketch', className, name: picture }, relevant, read: (size) => decodeImage(picture, size) });
+      queries.push({ sample: { domain: 'sketch', className, name: picture }, relevant, read: (size) => (fitted ? fittedImage(picture, size) : decodeImage(picture, size)) });
     }
   }
   return queries;
+}
+
+async function fittedImage(picture: string, size: number): Promise<Uint8Array> {
+  const decoded = await decodePicture(picture);
+  return stretchToSquare(fitToInk(decoded) ?? decoded, size);
 }
 
 async function drawingQueries(folder: string): Promise<Query[]> {

@@ -26,11 +26,14 @@ export interface Hand {
   /** Slant and rotation, at most, in radians. */
   readonly slant: number;
   readonly rotation: number;
+  /** Probability that the drawing is smaller than its paper, the smallest share of the side that it then fills, and where it is by chance. */
+  readonly small: { readonly probability: number; readonly least: number };
 }
 
 /** A person who draws what is seen in a picture. */
 export const PICTURE_HAND: Hand = {
-  pen: [0.02, 0.055],
+  // From a fine pen on a large sheet to a finger on a phone.
+  pen: [0.008, 0.05],
   simplification: [0.004, 0.03],
   tremble: [0, 0.018],
   misplacement: [0, 0.03],
@@ -40,11 +43,13 @@ export const PICTURE_HAND: Hand = {
   aspect: 0.25,
   slant: 0.15,
   rotation: 0.15,
+  small: { probability: 0.4, least: 0.45 },
 };
 
 /** Another drawing of what a person drew already: the strokes are a person's, so that less is changed. */
 export const DRAWING_HAND: Hand = {
-  pen: [0.02, 0.055],
+  // From a fine pen on a large sheet to a finger on a phone.
+  pen: [0.008, 0.05],
   simplification: [0.001, 0.008],
   tremble: [0, 0.01],
   misplacement: [0, 0.02],
@@ -54,6 +59,7 @@ export const DRAWING_HAND: Hand = {
   aspect: 0.2,
   slant: 0.12,
   rotation: 0.12,
+  small: { probability: 0.4, least: 0.45 },
 };
 
 /**
@@ -82,7 +88,15 @@ export function drawByHand(strokes: readonly Stroke[], hand: Hand, random: Rando
     line = trembling(smooth(line), tremble, random);
     drawn.push(line.map((_, at) => (at % 2 === 0 ? shape.a * line[at] + shape.b * line[at + 1] : shape.c * line[at - 1] + shape.d * line[at])));
   });
-  return { strokes: fitStrokes(drawn, pen), pen };
+  return { strokes: onPaper(fitStrokes(drawn, pen), hand.small, random), pen };
+}
+
+/** Now and then smaller than the square, and anywhere in it. */
+function onPaper(strokes: number[][], { probability, least }: Hand['small'], random: RandomStream): number[][] {
+  if (random.uniform() >= probability) return strokes;
+  const share = least + (1 - least) * random.uniform();
+  const [x, y] = [(1 - share) * random.uniform(), (1 - share) * random.uniform()];
+  return strokes.map((stroke) => stroke.map((value, index) => share * value + (index % 2 === 0 ? x : y)));
 }
 
 /** A linear map: the width over the height changes by stretch squared, then the slant, then the rotation. */

@@ -7,7 +7,7 @@ import { RandomStream, STREAM } from '../../src/random/philox.ts';
 
 const stream = (place: number): RandomStream => new RandomStream(3, STREAM.simulation, [0, place]);
 /** A hand that does nothing but draw with one pen. */
-const STILL: Hand = { pen: [0.05, 0.05], simplification: [0, 0], tremble: [0, 0], misplacement: [0, 0], shortest: [0, 0], omission: 0, overshoot: { probability: 0, length: 0 }, aspect: 0, slant: 0, rotation: 0 };
+const STILL: Hand = { pen: [0.05, 0.05], simplification: [0, 0], tremble: [0, 0], misplacement: [0, 0], shortest: [0, 0], omission: 0, overshoot: { probability: 0, length: 0 }, aspect: 0, slant: 0, rotation: 0, small: { probability: 0, least: 1 } };
 
 const circle = Array.from({ length: 2 * 41 }, (_, index) => 50 + 30 * (index % 2 === 0 ? Math.cos : Math.sin)((Math.floor(index / 2) * Math.PI) / 20));
 const house = [circle, [0, 0, 100, 0, 100, 100, 0, 100, 0, 0], [20, 20, 24, 20]];
@@ -36,7 +36,7 @@ test('every drawing is within the square with its pen, and the longest stroke is
     const { strokes, pen } = drawByHand(house, place % 2 === 0 ? PICTURE_HAND : DRAWING_HAND, stream(place));
     assert.ok(strokes.length >= 1);
     const { left, top, right, bottom } = strokeBounds(strokes);
-    assert.ok(Math.min(left, top, 1 - right, 1 - bottom) >= pen / 2 - 1e-9, `${place}`);
+    assert.ok(Math.min(left, top, 1 - right, 1 - bottom) >= (PICTURE_HAND.small.least * pen) / 2 - 1e-9, `${place}`);
     assert.ok(strokes.flat().every(Number.isFinite));
   }
 });
@@ -61,6 +61,22 @@ test('a hand strays no farther than its settings say', () => {
       assert.ok(distance < 2 * Math.SQRT2 * tremble + 0.01, `${distance}`);
     }
   }
+});
+
+test('a small drawing keeps its proportions and is anywhere on the paper', () => {
+  const exact = fitStrokes(house, 0.05);
+  const places = new Set<number>();
+  for (let place = 0; place < 50; place++) {
+    const { strokes } = drawByHand(house, { ...STILL, small: { probability: 1, least: 0.5 } }, stream(place));
+    const { left, top, right, bottom } = strokeBounds(strokes);
+    const full = strokeBounds(exact);
+    const share = (right - left) / (full.right - full.left);
+    assert.ok(share >= 0.5 && share <= 1, `${share}`);
+    assert.ok(Math.abs((bottom - top) / (full.bottom - full.top) - share) < 1e-9);
+    assert.ok(Math.min(left, top, 1 - right, 1 - bottom) >= 0);
+    places.add(Math.floor(4 * left));
+  }
+  assert.ok(places.size > 1);
 });
 
 test('simplification keeps the ends and leaves no point farther than its tolerance', () => {
