@@ -186,6 +186,11 @@ def main():
     losses, size = training['losses'], training['imageSize']
     if training['teacher']['kind'] != 'class-oriented' or losses['preservedDomains'] != 'both':
         raise SystemExit('the reference has class-oriented knowledge for both domains only')
+    beyond = [name for settings, names in ((training, ('emaDecay', 'sourceWeights')), (losses, ('contrastive', 'labelSmoothing', 'classifierMargin'))) for name in names if name in settings]
+    if training['network'].get('batchNormDomains', 'shared') != 'shared':
+        beyond.append('batchNormDomains')
+    if beyond:
+        raise SystemExit(f"the reference has none of the options beyond the paper (docs/method.md), and the export has {', '.join(beyond)}; export without")
     kept = options.losses.split(',')
     labels, domains = np.array(work['labels']), np.array(work['domains'])
     images = np.memmap(at('images.u8'), np.uint8, 'r').reshape(-1, size, size, 3)
