@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import * as assert from 'uvu/assert';
 import { WorkerThreads } from '../../src/platform/node/worker-threads.ts';
 
@@ -38,12 +39,12 @@ test('a thread that ends is an error of its task, and another takes over', async
   assert.is(await threads.run('busy', { milliseconds: 0, value: 2 }), 102);
 });
 
-test('a thread with nothing to do does not keep its process from ending, and one at work does', () => {
+test('a thread with nothing to do does not keep its process from ending, and one at work does, in any working folder', () => {
   const program = `
     const { WorkerThreads } = await import(${JSON.stringify(new URL('../../src/platform/node/worker-threads.ts', import.meta.url).href)});
     const threads = new WorkerThreads(new URL(${JSON.stringify(new URL('../support/slow-thread.ts', import.meta.url).href)}), { base: 100 }, 1);
     threads.run('busy', { milliseconds: 300, value: 7 }).then((value) => console.log(value));`;
-  const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], { encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout } = spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program], { encoding: 'utf8', timeout: 60_000, cwd: tmpdir() });
   assert.equal([status, stdout.trim()], [0, '107']);
 });
 

@@ -103,9 +103,9 @@ export class WorkerThreads {
   }
 }
 
-/** Node runs the sources through tsx, which a thread has to register for itself; Deno runs them as they are. */
+/** Node runs the sources through tsx, which a thread has to register for itself, from the place of this file: a name would be looked for from the working folder. Deno runs them as they are. */
 function newThread(module: URL, data: unknown): Worker {
   if (!module.pathname.endsWith('.ts') || 'Deno' in globalThis) return new Worker(module, { workerData: data });
-  const program = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(module.href)}); })`;
+  const program = `import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}).then(({ register }) => { register(); return import(${JSON.stringify(module.href)}); })`;
   return new Worker(program, { eval: true, workerData: data, execArgv: [] });
 }
