@@ -5,7 +5,7 @@
 import type { SetName } from './splits.ts';
 
 export interface DataSource {
-  readonly set: SetName | 'plain';
+  readonly set: SetName | 'search' | 'plain';
   readonly title: string;
   /** What it is made of, and by whom. */
   readonly contents: readonly string[];
@@ -98,6 +98,18 @@ export const DATA_SOURCES: readonly DataSource[] = [
       { name: 'QuickDraw ndjson', tree: ['<root>/', '  <word>.ndjson   here, or in QuickDraw_sketches_final/, simplified/, full/simplified/ or sketch/', '  QuickDraw_images_final/<class>/*.jpg   or   photo/, images/'] },
     ],
     splits: ['quickdraw'],
+  },
+  {
+    set: 'search',
+    title: 'The search data: emoji, icons and drawings',
+    contents: ['emoji, which npm brings; icons of 118 sets, packaged by Iconify; drawings of Quick, Draw!, as many as there are of each word', 'what the shipped search model is trained on: docs/search-data.md'],
+    places: [
+      { what: 'icons', where: 'npm install --no-save @iconify/json' },
+      { what: 'drawings', where: 'https://github.com/googlecreativelab/quickdraw-dataset ("simplified drawing files", .ndjson): gs://quickdraw_dataset/full/simplified' },
+    ],
+    terms: ["icons: each set's own, in datasets/icons-attribution.md", 'drawings: Creative Commons Attribution 4.0 International, by Google'],
+    layouts: [{ name: 'QuickDraw ndjson, for --quickdraw', tree: ['<root>/', '  <word>.ndjson'] }],
+    splits: [],
   },
   {
     set: 'plain',

@@ -25,11 +25,12 @@ const CLOSING = [
   '  sketchgrad data check <folder>',
 ].join('\n');
 
-function describe({ title, contents, places, terms, layouts, splits }: DataSource): string {
+function describe({ set, title, contents, places, terms, layouts, splits }: DataSource): string {
   const lines = [title, ...contents.map((line) => `  ${line}`)];
   for (const { what, where } of places) lines.push(`  ${what}: ${where}`);
   for (const line of terms) lines.push(`  terms, ${line}`);
   for (const { name, tree } of layouts) lines.push(`  layout, ${name}:`, ...tree.map((line) => `      ${line}`));
-  lines.push(splits.length > 0 ? `  --split ${splits.join(' or ')}` : '  --unseen with a list or a share of the classes, or --split with a published name or a JSON file');
+  if (set === 'search') lines.push('  --data search --quickdraw <root>; its classes are split already');
+  else lines.push(splits.length > 0 ? `  --split ${splits.join(' or ')}` : '  --unseen with a list or a share of the classes, or --split with a published name or a JSON file');
   return lines.join('\n');
 }
