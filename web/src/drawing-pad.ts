@@ -9,6 +9,8 @@ const MARGIN = 0.06;
 const LINE = 0.022;
 /** The longer side of a picture as the pad holds it, in pixels. */
 const SHOWN_SIDE = 1024;
+/** Frames of the screen in which strokes are drawn by themselves. */
+const DRAWING_FRAMES = 60;
 /** Changes that can be taken back. */
 const HISTORY = 500;
 
@@ -72,6 +74,30 @@ export class DrawingPad {
     // A picture that is being decoded does not come any more.
     this.changes++;
     this.changed();
+  }
+
+  /** Draws strokes in place of what is there, one after the other as a hand does; where the visitor wants no motion, at once. Any other change ends it. */
+  async draw(strokes: readonly Stroke[]): Promise<void> {
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const points = strokes.reduce((sum, { length }) => sum + length, 0);
+    const pace = still ? points : points / DRAWING_FRAMES;
+    if (!this.empty) this.change(NOTHING);
+    this.drawing = undefined;
+    let [drawn, due] = [0, pace];
+    for (const stroke of strokes) {
+      const growing: Point[] = [];
+      this.change({ ...this.content, strokes: [...this.content.strokes, growing] });
+      const change = this.changes;
+      for (const point of stroke) {
+        growing.push(point);
+        if (++drawn < due) continue;
+        due += pace;
+        this.paint();
+        await nextFrame();
+        if (change !== this.changes) return;
+      }
+      this.changed();
+    }
   }
 
   /** Takes a picture in place of what is there, unless something else comes first. @throws DOMException where it cannot be decoded */
@@ -199,6 +225,8 @@ export function offerPictures(pad: DrawingPad, input: HTMLInputElement, onUnread
   });
   document.addEventListener('paste', (event) => show([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))));
 }
+
+const nextFrame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));
 
 /** Decodes a picture, upright, and makes it as small as a pad needs it. */
 async function smallBitmap(picture: Blob): Promise<ImageBitmap> {

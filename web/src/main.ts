@@ -1,8 +1,10 @@
 import { proxy, wrap } from 'comlink';
 import { EmojiCollection, type Collection } from './collections.ts';
+import { offerCollection } from './collection-view.ts';
 import { Embeddings } from './embeddings.ts';
 import type { Engine, ModelSummary } from './engine.ts';
 import { fetchBytes, fetchedInAll } from './fetching.ts';
+import { invite } from './invitation.ts';
 import { OwnPictures } from './own-pictures.ts';
 import { element, explain, isolated, PICTURE_TYPES, trouble } from './page.ts';
 import { Searching } from './searching.ts';
@@ -62,7 +64,11 @@ function showCollections(): void {
   collectionSelect.selectedIndex = selected;
 }
 
-const pad = sketchPad(PICTURE_TYPES, () => searching.search(pad.empty ? undefined : pad.picture()));
+const pad = sketchPad(PICTURE_TYPES, () => {
+  showInvitation();
+  searching.search(pad.empty ? undefined : pad.picture());
+});
+const showInvitation = invite(pad);
 
 const openInput = element<HTMLInputElement>('open-model');
 openInput.addEventListener('change', () => {
@@ -110,6 +116,7 @@ async function start(): Promise<void> {
   showCollections();
   const training = new TrainingView(engine, inUse, () => pad.file(), offer, (busy) => searching.wait(busy ? 'The search waits until the training is paused or done.' : undefined));
   compiling = (text) => [searching, own, training].forEach((view) => view.tell(text));
+  offerCollection(() => collections[collectionSelect.selectedIndex]);
   offer(summary);
   document.documentElement.dataset.ready = 'true';
 }

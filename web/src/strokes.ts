@@ -7,6 +7,13 @@ export interface Point {
 
 export type Stroke = readonly Point[];
 
+/** A stroke as the points of an SVG polyline, in hundredths of the side: "x,y x,y". */
+export const parseStroke = (points: string): Stroke =>
+  points.split(' ').map((point) => {
+    const [x, y] = point.split(',').map(Number);
+    return { x: x / 100, y: y / 100 };
+  });
+
 export interface Bounds {
   readonly left: number;
   readonly top: number;
