@@ -32,7 +32,7 @@ export { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../
 export { multiply, relu } from '../autodiff/ops/pointwise.ts';
 export { oneHot } from '../autodiff/ops/one-hot.ts';
 export { globalAveragePool, maxPool } from '../autodiff/ops/pooling.ts';
-export { prepareImages } from '../autodiff/ops/prepare-images.ts';
+export { prepareImages, type ImageInputs } from '../autodiff/ops/prepare-images.ts';
 export { mean, sum } from '../autodiff/ops/reduce.ts';
 export { reshape } from '../autodiff/ops/reshape.ts';
 export { concatenate, scatterRows, selectRows } from '../autodiff/ops/rows.ts';

@@ -100,8 +100,7 @@ export class RetrievalNetwork extends Network {
 
   /**
    * The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation.
-   * @param frozenStages as TrunkOptions has it
-   * @param domain of all images, which a network needs to know that normalises sketches and photos apart
+   * @param options frozenStages: as TrunkOptions has it; domain: that of all images, which a network needs to know that normalises sketches and photos apart
    * @returns encoded [batch, embedding]
    * @throws RangeError where the domain is needed and not given
    */

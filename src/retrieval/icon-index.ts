@@ -34,7 +34,7 @@ export interface IndexedIconSet {
 
 /** What a next run of `sketchgrad icons` takes over from an index. */
 export interface IconSources {
-  /** [n, 2]: 64 bits of each drawing's digest. */
+  /** 64 bits of each drawing's digest, [n, 2]. */
   readonly digests: Uint32Array;
   /** [n]. */
   readonly thick: Uint8Array;
@@ -46,7 +46,7 @@ export interface IconIndex {
   readonly sets: readonly IndexedIconSet[];
   /** Without the sets' prefixes; the icons of the first set come first. */
   readonly names: readonly string[];
-  /** [n]: places in ICON_STYLES. */
+  /** Places in ICON_STYLES, [n]. */
   readonly styles: Uint8Array;
   /** [n, dimension], from `toInt8Vectors`. */
   readonly vectors: Int8Array;
