@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { whyUseless } from '../../web/src/own-training.ts';
-import { visibleBounds } from '../../web/src/strokes.ts';
+import { parseStroke, touches, visibleBounds } from '../../web/src/strokes.ts';
 
 test('the bounds of strokes are those of what can be seen', () => {
   const at = (...places: [number, number][]): { x: number; y: number }[] => places.map(([x, y]) => ({ x, y }));
@@ -18,6 +18,25 @@ test('the bounds of strokes are those of what can be seen', () => {
   // As long as a hand draws in hours.
   const long = Array.from({ length: 300_000 }, (_, index) => ({ x: 0.25 + (index % 3) / 4, y: 0.5 }));
   assert.equal(visibleBounds([long]), bounds(0.25, 0.5, 0.75, 0.5));
+});
+
+test('an eraser touches a stroke that its way crosses or comes near', () => {
+  const stroke = parseStroke('20,20 60,20 60,60');
+  assert.equal(stroke, [{ x: 0.2, y: 0.2 }, { x: 0.6, y: 0.2 }, { x: 0.6, y: 0.6 }]);
+  const near = (x: number, y: number, toX = x, toY = y): boolean => touches(stroke, { x, y }, { x: toX, y: toY }, 0.03);
+  assert.ok(near(0.4, 0.229));
+  assert.not.ok(near(0.4, 0.231));
+  // Around the ends the distance is that of a circle.
+  assert.ok(near(0.18, 0.18));
+  assert.not.ok(near(0.175, 0.175));
+  // A fast pointer is seen on both sides only.
+  assert.ok(near(0.5, 0.1, 0.5, 0.5));
+  assert.not.ok(near(0.1, 0.5, 0.5, 0.5));
+  // Parallel, in line, and a stroke of one point.
+  assert.not.ok(near(0.3, 0.15, 0.5, 0.15));
+  assert.not.ok(near(0.05, 0.2, 0.15, 0.2));
+  assert.ok(touches([{ x: 0.5, y: 0.5 }], { x: 0.4, y: 0.51 }, { x: 0.6, y: 0.51 }, 0.03));
+  assert.not.ok(touches([], { x: 0, y: 0 }, { x: 1, y: 1 }, 0.03));
 });
 
 test('a model that did not learn, or diverged, is told apart from one that did', () => {

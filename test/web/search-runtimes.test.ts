@@ -12,13 +12,14 @@ import { adapterEnvironment } from '../../src/platform/adapter.ts';
 import type { Engine } from '../../web/src/engine.ts';
 import { writeSketch } from '../support/emoji-folder.ts';
 import type { Answer } from '../runtimes/search-pictures.ts';
+import { readPageModel } from '../support/page-model.ts';
 import { pageSuite } from '../support/page-suite.ts';
 import { found } from '../support/web-page.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const publicFile = (name: string): string => path.join(root, 'web/public', name);
 /** Side of the shipped model's images. */
-const SIDE = 32;
+const SIDE = Number((await readPageModel()).about.imageSize);
 /** Deno's compiler rounds otherwise than Dawn's: test/runtimes/deno.test.ts has the same bound. */
 const DENO_BOUND = 1e-4;
 

@@ -4,11 +4,12 @@ import * as assert from 'uvu/assert';
 import { readFile } from 'node:fs/promises';
 import { writeSketch } from '../support/emoji-folder.ts';
 import { draw, emojiStrokes } from '../support/emoji-strokes.ts';
+import { readPageModel } from '../support/page-model.ts';
 import { pageSuite } from '../support/page-suite.ts';
 import { answered, found } from '../support/web-page.ts';
 
 /** Side of the shipped model's images. */
-const SIDE = 32;
+const SIDE = Number((await readPageModel()).about.imageSize);
 
 const suite = pageSuite();
 
@@ -55,7 +56,7 @@ test('touch draws, Control-Z takes a stroke back, Delete clears, and all control
   await page.keyboard.press('Delete');
   await page.waitForFunction(() => document.getElementById('results')?.childElementCount === 0);
 
-  const expected = await page.$$eval('select:enabled, input:enabled, button:enabled, #pad, a[href]', (all) => all.filter((each) => each.closest('[hidden]') === null).map(({ id }) => id));
+  const expected = await page.$$eval('select:enabled, input:enabled, button:enabled, #pad, a[href]', (all) => all.filter((each) => each.checkVisibility()).map(({ id }) => id));
   const reached = new Set<string>();
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
   for (let presses = 0; presses < 2 * expected.length; presses++) {

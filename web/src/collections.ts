@@ -1,5 +1,5 @@
 import { fetchBytes, type Fetched } from './fetching.ts';
-import type { Picture } from './pictures.ts';
+import type { Tile } from './pictures.ts';
 
 /** Pictures that can be searched. A collection never changes: another list of pictures is another collection. */
 export interface Collection {
@@ -14,7 +14,7 @@ export interface Collection {
   /** An element that shows picture i. */
   thumbnail(index: number): HTMLElement;
   /** Picture i for the network. */
-  picture(index: number): Picture;
+  picture(index: number): Blob | Tile;
 }
 
 /** The emoji that come with the page: one sheet of tiles. */
@@ -53,7 +53,7 @@ export class EmojiCollection implements Collection {
     return tile;
   }
 
-  picture(index: number): Picture {
+  picture(index: number): Tile {
     const { columns, tile } = this.layout;
     return { sheet: this.sheet, left: (index % columns) * tile, top: Math.floor(index / columns) * tile, side: tile };
   }

@@ -1,5 +1,5 @@
 import type { DecodedPicture } from '../../src/data/resample.ts';
-import { visibleBounds, type Point, type Stroke } from './strokes.ts';
+import { touches, visibleBounds, type Point, type Stroke } from './strokes.ts';
 
 /** Side of the picture that is handed over, in pixels. */
 const SIDE = 256;
@@ -7,6 +7,8 @@ const SIDE = 256;
 const MARGIN = 0.06;
 /** Width of a line on the pad, and in the picture, as a share of the side. */
 const LINE = 0.022;
+/** A stroke is erased from this distance on, as a share of the side: a finger hits a thin line. */
+const ERASER_RADIUS = 0.025;
 /** The longer side of a picture as the pad holds it, in pixels. */
 const SHOWN_SIDE = 1024;
 /** Frames of the screen in which strokes are drawn by themselves. */
@@ -25,15 +27,29 @@ interface Content {
   readonly backdrop: Backdrop | undefined;
 }
 
+/** A pointer that is down. */
+interface Gesture {
+  readonly pointer: number;
+  /** What it draws; undefined where it erases. */
+  readonly stroke: Point[] | undefined;
+  last: Point;
+  /** Whether it has changed anything: all that one gesture erases is one change. */
+  changed: boolean;
+}
+
 const NOTHING: Content = { strokes: [], backdrop: undefined };
 
-/** A canvas to draw on, by pointer or keyboard shortcuts, or to lay a picture on. */
+/** A canvas to draw and erase on by pointer, or to lay a picture on. */
 export class DrawingPad {
   private readonly context: CanvasRenderingContext2D;
   private content = NOTHING;
   /** What was there before each change. */
   private readonly history: Content[] = [];
-  private drawing: { readonly pointer: number; readonly stroke: Point[] } | undefined;
+  /** What was undone, the last of it at the end. */
+  private readonly undone: Content[] = [];
+  private gesture: Gesture | undefined;
+  /** Whether pointers erase the strokes that they touch. */
+  erasing = false;
   /** Counts changes: a picture that takes long to decode does not replace what came after it. */
   private changes = 0;
 
@@ -43,12 +59,6 @@ export class DrawingPad {
     canvas.addEventListener('pointerdown', (event) => this.begin(event));
     canvas.addEventListener('pointermove', (event) => this.extend(event));
     for (const type of ['pointerup', 'pointercancel'] as const) canvas.addEventListener(type, (event) => this.end(event));
-    canvas.addEventListener('keydown', (event) => {
-      if (event.key.toLowerCase() === 'z' && (event.ctrlKey || event.metaKey)) this.undo();
-      else if (event.key === 'Delete' || event.key === 'Backspace') this.clear();
-      else return;
-      event.preventDefault();
-    });
     new ResizeObserver(() => this.paint()).observe(canvas);
   }
 
@@ -56,20 +66,33 @@ export class DrawingPad {
     return this.content.strokes.length === 0 && this.content.backdrop === undefined;
   }
 
+  /** What is there, in words. */
+  get description(): string {
+    const { strokes: { length }, backdrop } = this.content;
+    const strokes = length === 0 ? [] : [`${length} ${length === 1 ? 'stroke' : 'strokes'}`];
+    return [...(backdrop === undefined ? [] : ['a picture']), ...strokes].join(' and ') || 'empty';
+  }
+
   get canUndo(): boolean {
     return this.history.length > 0;
   }
 
-  /** Takes back the last stroke, picture or clearing. */
+  get canRedo(): boolean {
+    return this.undone.length > 0;
+  }
+
+  /** Takes back the last stroke, erasing, picture or clearing. */
   undo(): void {
-    this.drawing = undefined;
-    this.changes++;
-    this.content = this.history.pop() ?? NOTHING;
-    this.changed();
+    this.step(this.history, this.undone);
+  }
+
+  /** Does again what was undone last, until there is another change. */
+  redo(): void {
+    this.step(this.undone, this.history);
   }
 
   clear(): void {
-    this.drawing = undefined;
+    this.gesture = undefined;
     if (!this.empty) this.change(NOTHING);
     // A picture that is being decoded does not come any more.
     this.changes++;
@@ -81,20 +104,21 @@ export class DrawingPad {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     const points = strokes.reduce((sum, { length }) => sum + length, 0);
     const pace = still ? points : points / DRAWING_FRAMES;
+    this.gesture = undefined;
     if (!this.empty) this.change(NOTHING);
-    this.drawing = undefined;
     let [drawn, due] = [0, pace];
     for (const stroke of strokes) {
       const growing: Point[] = [];
       this.change({ ...this.content, strokes: [...this.content.strokes, growing] });
       const change = this.changes;
       for (const point of stroke) {
+        if (drawn++ >= due) {
+          due += pace;
+          this.paint();
+          await nextFrame();
+          if (change !== this.changes) return;
+        }
         growing.push(point);
-        if (++drawn < due) continue;
-        due += pace;
-        this.paint();
-        await nextFrame();
-        if (change !== this.changes) return;
       }
       this.changed();
     }
@@ -106,7 +130,7 @@ export class DrawingPad {
     try {
       const bitmap = await smallBitmap(picture);
       if (change !== this.changes) return;
-      this.drawing = undefined;
+      this.gesture = undefined;
       this.change({ strokes: [], backdrop: { picture, bitmap } });
       this.changed();
     } catch (error) {
@@ -156,28 +180,64 @@ export class DrawingPad {
 
   private begin(event: PointerEvent): void {
     // A second finger, or the palm beside a pen, draws nothing.
-    if (event.button !== 0 || this.drawing !== undefined) return;
+    if (event.button !== 0 || this.gesture !== undefined) return;
     this.canvas.setPointerCapture(event.pointerId);
-    this.drawing = { pointer: event.pointerId, stroke: [this.place(event)] };
-    this.change({ ...this.content, strokes: [...this.content.strokes, this.drawing.stroke] });
+    const place = this.place(event);
+    this.gesture = { pointer: event.pointerId, stroke: this.erasing ? undefined : [], last: place, changed: false };
+    if (this.gesture.stroke !== undefined) {
+      this.change({ ...this.content, strokes: [...this.content.strokes, this.gesture.stroke] });
+      this.gesture.changed = true;
+    }
+    this.reach(this.gesture, place);
     this.paint();
   }
 
   private extend(event: PointerEvent): void {
-    if (this.drawing?.pointer !== event.pointerId) return;
+    const { gesture } = this;
+    if (gesture?.pointer !== event.pointerId) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    for (const each of events.length > 0 ? events : [event]) this.drawing.stroke.push(this.place(each));
+    for (const each of events.length > 0 ? events : [event]) this.reach(gesture, this.place(each));
     this.paint();
   }
 
+  /** Draws or erases as far as a place. */
+  private reach(gesture: Gesture, place: Point): void {
+    const { stroke, last } = gesture;
+    gesture.last = place;
+    if (stroke !== undefined) {
+      stroke.push(place);
+      return;
+    }
+    const left = this.content.strokes.filter((each) => !touches(each, last, place, ERASER_RADIUS));
+    if (left.length === this.content.strokes.length) return;
+    const content = { ...this.content, strokes: left };
+    if (gesture.changed) this.content = content;
+    else this.change(content);
+    gesture.changed = true;
+  }
+
   private end(event: PointerEvent): void {
-    if (this.drawing?.pointer !== event.pointerId) return;
-    this.drawing = undefined;
-    this.onChange();
+    if (this.gesture?.pointer !== event.pointerId) return;
+    const { changed } = this.gesture;
+    this.gesture = undefined;
+    if (changed) this.onChange();
+  }
+
+  private step(from: Content[], to: Content[]): void {
+    this.gesture = undefined;
+    // A picture that is being decoded does not come any more.
+    this.changes++;
+    const content = from.pop();
+    if (content !== undefined) {
+      to.push(this.content);
+      this.content = content;
+    }
+    this.changed();
   }
 
   private change(content: Content): void {
     this.changes++;
+    this.undone.length = 0;
     this.history.push(this.content);
     if (this.history.length > HISTORY) this.history.shift();
     this.content = content;

@@ -6,7 +6,7 @@ import { decodePicture } from '../../src/platform/browser/images.ts';
 import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
-import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
+import { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
 import { trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
 import { keep } from './kept-files.ts';
 import { ownDataset, ownRecipe, whyUseless, type OwnClass, type UnreadablePicture } from './own-training.ts';
@@ -26,6 +26,8 @@ export interface ModelSummary {
   readonly imageSize: number;
   readonly dimension: number;
   readonly parameters: number;
+  /** The similarity to a sketch below which the best picture means nothing; undefined where the model was not calibrated. */
+  readonly nothing: number | undefined;
 }
 
 /** Milliseconds of each stage of a search. */
@@ -114,6 +116,11 @@ export class Engine {
       const results = rankGallery(row, embeddings, summary.dimension, top);
       return { results, times: { decode: decoded - start, embed: embedded - decoded, rank: performance.now() - embedded } };
     });
+  }
+
+  /** Ranks a collection by an embedding that is known. @param embeddings [n, dimension] */
+  rank(checksum: string, row: Float32Array, embeddings: Float32Array, top: number): Found['results'] {
+    return rankGallery(row, embeddings, this.model(checksum).summary.dimension, top);
   }
 
   /** A small copy of a picture, upright, for showing and embedding later. @throws ImageError where it cannot be decoded */
@@ -278,7 +285,7 @@ export class Engine {
   private keep(file: ModelFile, name: string): ModelSummary {
     const { settings, imageSize } = readModelDescription(file, name);
     const parameters = [...file.state.values()].reduce((sum, { values }) => sum + values.length, 0);
-    const summary = { name, checksum: file.checksum, imageSize, dimension: settings.embedding, parameters };
+    const summary = { name, checksum: file.checksum, imageSize, dimension: settings.embedding, parameters, nothing: similarityCutOff(file, name) };
     this.models.set(file.checksum, { file, summary, onDevice: this.models.get(file.checksum)?.onDevice });
     return summary;
   }

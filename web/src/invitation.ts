@@ -5,11 +5,8 @@ import { parseStroke } from './strokes.ts';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/**
- * Fills the list of example sketches. A click draws one on the pad.
- * @returns shows the invitation while the pad is empty, and hides it otherwise
- */
-export function invite(pad: DrawingPad): () => void {
+/** Fills the list of example sketches. A click draws one on the pad. */
+export function invite(pad: DrawingPad): void {
   element('examples').replaceChildren(
     ...sketches.map(({ name, strokes }) => {
       const button = document.createElement('button');
@@ -25,9 +22,6 @@ export function invite(pad: DrawingPad): () => void {
       return entry;
     }),
   );
-  return () => {
-    element('invitation').hidden = !pad.empty;
-  };
 }
 
 function outline(strokes: readonly string[]): SVGSVGElement {

@@ -7,6 +7,7 @@ import { fetchBytes, fetchedInAll } from './fetching.ts';
 import { invite } from './invitation.ts';
 import { OwnPictures } from './own-pictures.ts';
 import { element, explain, isolated, PICTURE_TYPES, trouble } from './page.ts';
+import { PictureDialog } from './picture-dialog.ts';
 import { Searching } from './searching.ts';
 import { sketchPad } from './sketch.ts';
 import { TrainingView } from './training-view.ts';
@@ -28,7 +29,8 @@ const engine = wrap<Engine>(worker);
 Object.assign(globalThis, { sketchgrad: engine });
 
 const embeddings = new Embeddings(engine);
-const searching = new Searching(engine, embeddings, status);
+const pictures = new PictureDialog((collection, index) => searching.searchLike(collection, index));
+const searching = new Searching(engine, embeddings, pictures, status);
 const models: ModelSummary[] = [];
 const collections: Collection[] = [];
 const modelSelect = element<HTMLSelectElement>('model');
@@ -64,11 +66,8 @@ function showCollections(): void {
   collectionSelect.selectedIndex = selected;
 }
 
-const pad = sketchPad(PICTURE_TYPES, () => {
-  showInvitation();
-  searching.search(pad.empty ? undefined : pad.picture());
-});
-const showInvitation = invite(pad);
+const pad = sketchPad(PICTURE_TYPES, () => searching.search(pad.empty ? undefined : pad.picture()));
+invite(pad);
 
 const openInput = element<HTMLInputElement>('open-model');
 openInput.addEventListener('change', () => {
@@ -116,7 +115,7 @@ async function start(): Promise<void> {
   showCollections();
   const training = new TrainingView(engine, inUse, () => pad.file(), offer, (busy) => searching.wait(busy ? 'The search waits until the training is paused or done.' : undefined));
   compiling = (text) => [searching, own, training].forEach((view) => view.tell(text));
-  offerCollection(() => collections[collectionSelect.selectedIndex]);
+  offerCollection(() => collections[collectionSelect.selectedIndex], pictures);
   offer(summary);
   document.documentElement.dataset.ready = 'true';
 }

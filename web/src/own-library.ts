@@ -1,6 +1,5 @@
 import type { Collection } from './collections.ts';
 import { changingKept, forget, indexesOf, keep, readKept } from './kept-files.ts';
-import type { Picture } from './pictures.ts';
 import { tellTabs } from './tabs.ts';
 
 const LIBRARY = 'library';
@@ -46,7 +45,7 @@ export class OwnCollection implements Collection {
     return image;
   }
 
-  picture(index: number): Picture {
+  picture(index: number): Blob {
     return this.entries[index].copy;
   }
 }

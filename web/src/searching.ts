@@ -1,33 +1,59 @@
 import type { Remote } from 'comlink';
+import { markBelow } from '../../src/retrieval/cut-off.ts';
 import type { Collection } from './collections.ts';
-import type { Embeddings } from './embeddings.ts';
+import type { Embedded, Embeddings } from './embeddings.ts';
 import type { Engine, ModelSummary } from './engine.ts';
 import { element, explain, nameElement, trouble } from './page.ts';
+import type { PictureDialog } from './picture-dialog.ts';
 import type { Picture } from './pictures.ts';
 
 const SHOWN = 20;
 
-/** Shows the nearest pictures for what is on the pad. The answer is always that of the latest sketch, model and collection. */
+/** A picture of the collection that is the query in place of a sketch. */
+interface Example {
+  readonly collection: Collection;
+  readonly index: number;
+}
+
+interface Ranked {
+  readonly index: number;
+  readonly similarity: number;
+}
+
+/** Shows the nearest pictures for what is on the pad, or for one of the pictures. The answer is always that of the latest query, model and collection. */
 export class Searching {
   private model: ModelSummary | undefined;
   private collection: Collection | undefined;
   private query: Picture | undefined;
+  private example: Example | undefined;
   /** Counts the changes of any of the three: an answer to an earlier state is not shown. */
   private changes = 0;
   private running = false;
   private waiting: string | undefined;
 
-  constructor(private readonly engine: Remote<Engine>, private readonly embeddings: Embeddings, private readonly status: (...parts: (string | Node)[]) => void) {}
+  constructor(private readonly engine: Remote<Engine>, private readonly embeddings: Embeddings, private readonly pictures: PictureDialog, private readonly status: (...parts: (string | Node)[]) => void) {
+    element('back').addEventListener('click', () => this.search(this.query));
+  }
 
   use(model: ModelSummary | undefined, collection: Collection | undefined): void {
     this.model = model;
     this.collection = collection;
+    // It may be no picture of the other collection.
+    if (this.example?.collection !== collection) this.example = undefined;
     void this.answer();
   }
 
   search(query: Picture | undefined): void {
     this.query = query;
+    this.example = undefined;
     void this.answer();
+  }
+
+  /** Searches by a picture of the collection, until there is another query. */
+  searchLike(collection: Collection, index: number): void {
+    this.example = { collection, index };
+    void this.answer();
+    element('back').focus();
   }
 
   /** Says why a search takes long, until there is no reason any more. */
@@ -44,6 +70,8 @@ export class Searching {
   /** While one search is under way, only the latest state waits. */
   private async answer(): Promise<void> {
     this.changes++;
+    element('invitation').hidden = this.query !== undefined || this.example !== undefined;
+    element('back').hidden = this.example === undefined;
     if (this.running) return;
     this.running = true;
     element('results').ariaBusy = 'true';
@@ -61,10 +89,10 @@ export class Searching {
   }
 
   private async searchOnce(latest: () => boolean): Promise<void> {
-    const { model, collection, query } = this;
+    const { model, collection, query, example } = this;
     // The page is loading still, and says so.
     if (model === undefined || collection === undefined) return;
-    if (query === undefined) return this.show([], 'Draw something.');
+    if (query === undefined && example === undefined) return this.show([], 'Draw something.');
     if (collection.names.length === 0) return this.show([], 'There are no pictures of your own yet.');
     this.status(this.waiting ?? 'Searching …');
     const embedded = await this.embeddings.of(collection, model, latest, (done, total) => {
@@ -72,26 +100,45 @@ export class Searching {
     });
     if (embedded === undefined) return;
     if (embedded.pictures.length === 0) return this.show([], 'None of these pictures can be read.');
-    const { results, times } = await this.engine.search(model.checksum, query, embedded.values, SHOWN);
+    if (example !== undefined) return this.showLike(example, model, embedded, latest);
+    const { results, times } = await this.engine.search(model.checksum, query as Picture, embedded.values, SHOWN);
     if (!latest()) return;
-    const found = results.map(({ index, score }) => ({ index: embedded.pictures[index], score }));
-    this.show(found.map(({ index, score }) => item(collection, index, score)), `Nearest of ${collection.names.length}: `, nameElement(collection.names[found[0].index]));
+    const { nothingLike, results: marked } = markBelow(results.map(({ index, score }) => ({ index: embedded.pictures[index], similarity: score })), model.nothing);
+    const status = nothingLike
+      ? ['There is nothing like this here. These are the nearest, and you can look through the collection.']
+      : [`Nearest of ${collection.names.length}: `, nameElement(collection.names[marked[0].index])];
+    this.show(this.entries(collection, marked), ...status);
+    element('results').classList.toggle('unlike', nothingLike);
     element('times').textContent = `Times: ${Object.entries(times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`).join(', ')}`;
     trouble();
   }
 
+  /** By the embedding of the picture itself, which is no result. */
+  private async showLike({ collection, index }: Example, model: ModelSummary, { values, pictures }: Embedded, latest: () => boolean): Promise<void> {
+    const place = pictures.indexOf(index);
+    if (place < 0) return this.show([], nameElement(collection.names[index]), ' cannot be read.');
+    const row = values.slice(place * model.dimension, (place + 1) * model.dimension);
+    const results = await this.engine.rank(model.checksum, row, values, SHOWN + 1);
+    if (!latest()) return;
+    const others = results.map(({ index: found, score }) => ({ index: pictures[found], similarity: score })).filter(({ index: found }) => found !== index);
+    this.show(this.entries(collection, others.slice(0, SHOWN)), 'More like ', nameElement(collection.names[index]));
+    trouble();
+  }
+
+  private entries(collection: Collection, results: readonly (Ranked & { readonly belowCutOff?: boolean })[]): HTMLLIElement[] {
+    return results.map(({ index, similarity, belowCutOff = false }) => {
+      const entry = this.pictures.entry(collection, index, similarity);
+      entry.classList.toggle('below', belowCutOff);
+      return entry;
+    });
+  }
+
   private show(results: readonly HTMLElement[], ...status: (string | Node)[]): void {
-    element('results').replaceChildren(...results);
+    const list = element('results');
+    list.replaceChildren(...results);
+    list.classList.remove('unlike');
+    list.scrollLeft = 0;
     element('times').textContent = '';
     this.status(...status);
   }
-}
-
-function item(collection: Collection, index: number, score: number): HTMLLIElement {
-  const entry = document.createElement('li');
-  const similarity = document.createElement('span');
-  similarity.className = 'score';
-  similarity.textContent = ` ${score.toFixed(2)}`;
-  entry.append(collection.thumbnail(index), nameElement(collection.names[index]), similarity);
-  return entry;
 }

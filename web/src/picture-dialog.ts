@@ -1,0 +1,67 @@
+import type { Collection } from './collections.ts';
+import { element, explain, nameElement } from './page.ts';
+import type { Tile } from './pictures.ts';
+
+/** A dialog with one picture, large: its name, its similarity, copies for the clipboard, and a search for more like it. */
+export class PictureDialog {
+  private readonly dialog = element<HTMLDialogElement>('picture');
+  private shown: { readonly collection: Collection; readonly index: number } | undefined;
+
+  /** @param onLike hears that pictures like this one are wanted */
+  constructor(onLike: (collection: Collection, index: number) => void) {
+    const on = (id: string, action: (collection: Collection, index: number) => unknown): void =>
+      element(id).addEventListener('click', () => {
+        if (this.shown !== undefined) void action(this.shown.collection, this.shown.index);
+      });
+    on('picture-like', (collection, index) => {
+      // Also the dialog from which this one was opened.
+      for (const dialog of document.querySelectorAll<HTMLDialogElement>('dialog[open]')) dialog.close();
+      onLike(collection, index);
+    });
+    on('copy-name', ({ names }, index) => this.copy('The name', navigator.clipboard.writeText(names[index])));
+    on('copy-picture', (collection, index) => this.copy('The picture', navigator.clipboard.write([new ClipboardItem({ 'image/png': pngOf(collection.picture(index)) })])));
+    // Pages without https have no clipboard; some browsers take texts only.
+    element('copy-name').hidden = !('clipboard' in navigator);
+    element('copy-picture').hidden = !('clipboard' in navigator && 'ClipboardItem' in globalThis);
+  }
+
+  /** An entry of a list that opens the dialog. @param similarity left out where nothing was searched */
+  entry(collection: Collection, index: number, similarity?: number): HTMLLIElement {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.ariaHasPopup = 'dialog';
+    const thumbnail = collection.thumbnail(index);
+    // Its name is beside it.
+    thumbnail.ariaHidden = 'true';
+    button.append(thumbnail, nameElement(collection.names[index]));
+    if (similarity !== undefined) button.append(Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}` }));
+    button.addEventListener('click', () => this.show(collection, index, similarity));
+    const entry = document.createElement('li');
+    entry.append(button);
+    return entry;
+  }
+
+  private show(collection: Collection, index: number, similarity?: number): void {
+    this.shown = { collection, index };
+    const picture = collection.thumbnail(index);
+    picture.ariaHidden = 'true';
+    element('picture-large').replaceChildren(picture);
+    element('picture-name').replaceChildren(nameElement(collection.names[index]));
+    element('picture-similarity').textContent = similarity === undefined ? '' : `Similarity ${similarity.toFixed(3)}, where 1 is equal.`;
+    element('picture-said').textContent = '';
+    this.dialog.showModal();
+  }
+
+  private async copy(what: string, copying: Promise<void>): Promise<void> {
+    const said = await copying.then(() => `${what} is copied.`, (error: unknown) => `${what} cannot be copied: ${explain(error)}`);
+    element('picture-said').textContent = said;
+  }
+}
+
+async function pngOf(picture: Blob | Tile): Promise<Blob> {
+  const bitmap = await (picture instanceof Blob ? createImageBitmap(picture) : createImageBitmap(picture.sheet, picture.left, picture.top, picture.side, picture.side));
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return canvas.convertToBlob({ type: 'image/png' });
+}
