@@ -88,7 +88,9 @@ export const iconsCommand = defineCommand({
       await writeFileAtomically(out, bytes);
       finished = true;
       tellFailures(failures);
-      const kept = earlier === undefined ? '' : `, ${pending.size} drawings embedded anew`;
+      // What failed before was tried again.
+      const anew = [...pending].filter((digest) => 'vector' in drawn.get(digest)!).length;
+      const kept = earlier === undefined ? '' : `, ${anew} drawings embedded anew`;
       printText(`${out}: ${index.names.length} icons of ${index.sets.length} ${index.sets.length === 1 ? 'set' : 'sets'}${kept}, ${failures.length} not rendered; ${(bytes.length / 1e6).toFixed(1)} MB, of the model ${file.checksum.slice(0, 16)}\n`);
     } finally {
       await parts.close(finished);

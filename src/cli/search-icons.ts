@@ -35,9 +35,9 @@ export async function openSearchedIcons(file: string, checksum: string, words: I
       return { nothingLike, results };
     },
     table(results) {
-      const licences = results.map(({ set }) => licenceName(index.sets.find(({ prefix }) => prefix === set)!));
-      const rows = results.map(({ rank, icon, similarity, style, belowCutOff }, place) => [String(rank).padStart(4), similarity.toFixed(4), icon, style, licences[place], belowCutOff === true ? 'below' : '']);
-      return textTable(['rank', 'cosine', 'icon', 'style', 'licence', cutOff === undefined ? '' : 'cut-off'], rows, { left: 3 });
+      const titles = new Map(index.sets.map(({ prefix, title }) => [prefix, title]));
+      const rows = results.map((found) => [String(found.rank).padStart(4), found.similarity.toFixed(4), found.icon, titles.get(found.set) ?? found.set, found.style, licenceName(found), found.belowCutOff === true ? 'below' : '']);
+      return textTable(['rank', 'cosine', 'icon', 'set', 'style', 'licence', cutOff === undefined ? '' : 'cut-off'], rows, { left: 6 });
     },
     sheetRow: (found) => iconSheetRow(found, root),
   };

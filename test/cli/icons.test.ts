@@ -19,6 +19,9 @@ import { readPageModel } from '../support/page-model.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
 
+const PLAIN = { 'star-5': SHAPES['star-5'], 'big-disc': { body: '<circle cx="12" cy="12" r="11"/>' }, 'big-ring': { body: '<circle cx="12" cy="12" r="11" fill="none" stroke="#000"/>' } };
+const APACHE = { license: { title: 'Apache 2.0', spdx: 'Apache-2.0' } };
+
 let folder: string;
 const at = (...names: string[]): string => path.join(folder, ...names);
 const icons = (...words: string[]): ReturnType<typeof runOnTestDevice> => runOnTestDevice(['icons', '--root', at(), ...words]);
@@ -37,7 +40,7 @@ test.before(async () => {
   await testDevice();
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-icons-'));
   await installSet(at(), 'shapes', { icons: { ...SHAPES, broken: { body: '<path d="M0' }, empty: { body: '<g/>' }, secret: { ...SHAPES.moon, hidden: true } }, others: { aliases: { crescent: { parent: 'moon' } }, suffixes: { '': 'Outline', filled: 'Filled' } } });
-  await installSet(at(), 'plain', { icons: { 'star-5': SHAPES['star-5'], 'big-disc': { body: '<circle cx="12" cy="12" r="11"/>' }, 'big-ring': { body: '<circle cx="12" cy="12" r="11" fill="none" stroke="#000"/>' } }, info: { license: { title: 'Apache 2.0', spdx: 'Apache-2.0' } } });
+  await installSet(at(), 'plain', { icons: PLAIN, info: APACHE });
   await installSet(at(), 'flags', { icons: { japan: { body: '<circle cx="12" cy="12" r="7" fill="#c00"/>' } }, info: { palette: true, license: { title: 'Public domain' } } });
 });
 test.after(() => rm(folder, { recursive: true }));
@@ -63,7 +66,7 @@ test('a drawing finds its icon with set, licence, style and similarity, wherever
   assert.equal(first, { rank: 1, icon: 'shapes:house', set: 'shapes', licence: { title: 'MIT', spdx: 'MIT', url: 'https://example.org/mit' }, style: 'outline' });
   assert.ok(row > 0 && similarity > 0.99);
   const text = await runOnTestDevice(['search', at('house.svg'), '--icons', at('icons.safetensors')]);
-  assert.match(text.stdout, /rank +cosine +icon +style +licence\n.*\n +1 +\d\.\d{4} +shapes:house +outline +MIT\n/);
+  assert.match(text.stdout, /rank +cosine +icon +set +style +licence\n.*\n +1 +\d\.\d{4} +shapes:house +The set shapes +outline +MIT\n/);
 });
 
 test('sets, styles and licences filter; what the index does not have is refused', async () => {
@@ -131,13 +134,15 @@ test('only what changed is embedded again, to the bytes of an index that is made
   const fresh = await icons('--sets', 'added,plain,shapes', '--out', at('fresh.safetensors'));
   assert.is(fresh.code, 0, fresh.stderr);
   assert.ok((await readFile(at('updated.safetensors'))).equals(await readFile(at('fresh.safetensors'))));
+  await installSet(at(), 'plain', { icons: { ...PLAIN, nothing: { body: '<g/>' } }, info: APACHE });
   const again = await icons('--sets', 'shapes,added,plain', '--out', at('fresh.safetensors'));
-  assert.match(again.stdout, /0 drawings embedded anew/);
+  assert.match(again.stdout, /65 icons of 3 sets, 0 drawings embedded anew, 1 not rendered/);
+  assert.match(again.stderr, /not rendered: plain:nothing: it draws nothing/);
   assert.ok((await readFile(at('updated.safetensors'))).equals(await readFile(at('fresh.safetensors'))));
 });
 
 test('after kill -9 the next run goes on where the parts end, to the same bytes', async () => {
-  const bars = Array.from({ length: 480 }, (_, at) => [`bar-${at}`, { body: `<path fill="currentColor" d="M0 0h${1 + (at % 24)}v${1 + Math.floor(at / 24)}H0z"/><circle cx="20" cy="20" r="3"/>` }]);
+  const bars = Array.from({ length: 320 }, (_, at) => [`bar-${at}`, { body: `<path fill="currentColor" d="M0 0h${1 + (at % 24)}v${1 + Math.floor(at / 24)}H0z"/><circle cx="20" cy="20" r="3"/>` }]);
   await installSet(at(), 'bars', { icons: Object.fromEntries(bars) as typeof SHAPES });
   const words = ['--root', at(), '--sets', 'shapes,plain,bars', '--part', '32'];
   const unbroken = await icons(...words.slice(2), '--out', at('unbroken.safetensors'));
