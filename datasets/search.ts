@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type ImageDraw, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { ImageError } from '../src/platform/node/images.ts';
-import { loadSharp } from '../src/platform/node/sharp.ts';
 import { parseDrawing } from './drawings.ts';
 import { loadEmoji } from './emoji.ts';
 import { heldOutClass } from './held-out.ts';
@@ -150,7 +149,7 @@ function severalPictures(photos: readonly Sample[]): Sample[] {
 async function simulatedSketches(photos: readonly Sample[], read: (sample: Sample) => Promise<Uint8Array>, { cacheFolder: folder = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
   const names = photos.map(({ name }) => name);
   const kept = await cachedPixels({
-    path: join(folder, `search-edges-${digest(JSON.stringify({ RENDERING_VERSION, renderer: (await loadSharp()).versions, names })).slice(0, 12)}`),
+    path: join(folder, `search-edges-${digest(JSON.stringify({ RENDERING_VERSION, renderer: await iconRenderer(), names })).slice(0, 12)}`),
     names,
     bytesPerImage: STROKE_BYTES,
     render: async (index) => pictureStrokes(await read(photos[index])),
