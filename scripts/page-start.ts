@@ -1,38 +1,77 @@
 /**
- * Time from the address to the first useful result in web/, in a real Chromium on SwiftShader: cold, the first load of a browser
- * without any cache, and warm, the loads after it.
+ * Time from the address to the first search ready in web/, in a real Chromium on SwiftShader: cold, in a new profile, and warm, the next
+ * visit in the same profile after the browser was closed. They alternate. Once from a server that answers at once, and once at 20 Mbit/s.
  *
- *   npm run bench:page [-- LOADS]
+ *   npm run bench:page [-- PAIRS]
  */
-import { launchChromium } from '../test/support/chromium.ts';
-import { ready, servePage } from '../test/support/web-page.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { launchProfile } from '../test/support/chromium.ts';
+import { kept, ready, servePage } from '../test/support/web-page.ts';
 
-const loads = Number(process.argv[2] ?? 5);
-if (!Number.isInteger(loads) || loads < 1) throw new RangeError(`the number of warm loads is a whole number from 1 on, and it is "${process.argv[2]}"`);
+const pairs = Number(process.argv[2] ?? 5);
+if (!Number.isInteger(pairs) || pairs < 1) throw new RangeError(`the number of pairs is a whole number from 1 on, and it is "${process.argv[2]}"`);
 
-const site = await servePage();
-const times: Record<'cold' | 'warm', number[]> = { cold: [], warm: [] };
-try {
-  for (let start = 0; start < 2; start++) {
-    const browser = await launchChromium({ asShipped: true });
-    try {
-      const context = await browser.newContext({ locale: 'en-US' });
-      for (let load = 0; load <= loads; load++) {
-        const page = await context.newPage();
-        const begin = performance.now();
-        await page.goto(site.address);
-        await ready(page);
-        times[load === 0 ? 'cold' : 'warm'].push((performance.now() - begin) / 1000);
-        await page.close();
-      }
-    } finally {
-      await browser.close();
-    }
-  }
-} finally {
-  await site.close();
+const NETWORKS = { 'no limit': Infinity, '20 Mbit/s': 20e6 / 8 };
+
+/** When a text appeared first: where the time goes. */
+interface Visit {
+  readonly ready: number;
+  /** From when on pipelines were compiled: before that the page loads and reads its files. */
+  readonly compiling: number;
 }
-for (const [kind, seconds] of Object.entries(times)) {
-  const sorted = [...seconds].sort((a, b) => a - b);
-  console.log(`${kind.padEnd(5)} median ${sorted[sorted.length >> 1].toFixed(2)} s, ${sorted[0].toFixed(2)} to ${sorted[sorted.length - 1].toFixed(2)}, ${sorted.length} loads`);
+
+for (const [network, pace] of Object.entries(NETWORKS)) {
+  let bytes = 0;
+  const site = await servePage((_, response) => {
+    const write = response.write.bind(response) as (chunk: Buffer) => boolean;
+    const end = response.end.bind(response) as (chunk?: Buffer) => typeof response;
+    response.write = (chunk: Buffer) => ((bytes += chunk.length), write(chunk));
+    response.end = ((chunk?: Buffer) => ((bytes += chunk?.length ?? 0), end(chunk))) as typeof response.end;
+    return false;
+  }, pace);
+  const visits: Record<'cold' | 'warm', (Visit & { readonly bytes: number })[]> = { cold: [], warm: [] };
+  try {
+    for (let pair = 0; pair < pairs; pair++) {
+      const profile = await mkdtemp(path.join(tmpdir(), 'sketchgrad-profile-'));
+      for (const kind of ['cold', 'warm'] as const) {
+        const before = bytes;
+        const visit = await visitOnce(profile, site.address);
+        visits[kind].push({ ...visit, bytes: bytes - before });
+      }
+      await rm(profile, { recursive: true, force: true });
+    }
+  } finally {
+    await site.close();
+  }
+  for (const [kind, all] of Object.entries(visits)) {
+    const of = (name: 'ready' | 'compiling' | 'bytes'): number[] => all.map((visit) => visit[name]).sort((a, b) => a - b);
+    const seconds = of('ready').map((time) => time / 1000);
+    const loading = of('compiling')[pairs >> 1] / 1000;
+    console.log(`${network.padEnd(9)} ${kind} median ${seconds[pairs >> 1].toFixed(2)} s, ${seconds[0].toFixed(2)} to ${seconds[pairs - 1].toFixed(2)}, ${pairs} visits; compiling begins at ${loading.toFixed(2)} s; ${(of('bytes')[pairs >> 1] / 1e6).toFixed(2)} MB from the server`);
+  }
+}
+
+async function visitOnce(profile: string, address: string): Promise<Visit> {
+  const context = await launchProfile(profile, { asShipped: true });
+  try {
+    const page = context.pages()[0] ?? (await context.newPage());
+    await page.addInitScript(() => {
+      new MutationObserver(() => {
+        const status = document.getElementById('status')?.textContent ?? '';
+        if (/^(Getting ready|Compiling)/.test(status)) (globalThis as { compiling?: number }).compiling ??= performance.now();
+      }).observe(document, { childList: true, subtree: true });
+    });
+    // The browser's own start is no part of it.
+    await page.waitForTimeout(1000);
+    const begin = performance.now();
+    await page.goto(address);
+    await ready(page);
+    const visit = { ready: performance.now() - begin, compiling: await page.evaluate(() => (globalThis as { compiling?: number }).compiling ?? NaN) };
+    await kept(page);
+    return visit;
+  } finally {
+    await context.close();
+  }
 }

@@ -1,9 +1,11 @@
 import { defineConfig } from 'vite';
+import { serviceWorker } from './service-worker-plugin.ts';
 
 export default defineConfig({
   root: import.meta.dirname,
   // The folder may be served from any path.
   base: './',
   build: { outDir: '../dist-web', emptyOutDir: true, target: 'es2022', sourcemap: true },
+  plugins: [serviceWorker()],
   worker: { format: 'es' },
 });

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type LaunchOptions } from 'playwright-core';
 import { unpackTar } from '../../src/platform/node/tar.ts';
 import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
 
@@ -30,11 +30,25 @@ const ZEROS_BY_LOOP = '--disable-dawn-features=use_vulkan_zero_initialize_workgr
  * @param options `webgpu: false` starts one that has no adapter; `asShipped` one with its own way of compiling, slower here, for measurements
  * @throws where there is no browser: what it was to show stays unshown
  */
-export async function launchChromium({ webgpu = true, asShipped = false } = {}): Promise<Browser> {
+export async function launchChromium(options: ChromiumOptions = {}): Promise<Browser> {
+  return chromium.launch(launchOptions(options));
+}
+
+/** Starts one with a profile that is kept in a folder, as visitors have it: with a cache on the disk. */
+export async function launchProfile(folder: string, options: ChromiumOptions = {}): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, { ...launchOptions(options), locale: 'en-US' });
+}
+
+export interface ChromiumOptions {
+  readonly webgpu?: boolean;
+  readonly asShipped?: boolean;
+}
+
+function launchOptions({ webgpu = true, asShipped = false }: ChromiumOptions): LaunchOptions {
   const { program, libraries } = unpackedChromium();
   const args = [...QUIET, ...(webgpu ? [...WEBGPU, ...(asShipped ? [] : [ZEROS_BY_LOOP])] : ['--disable-gpu', '--disable-features=WebGPU,WebGPUService'])];
   const environment = Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
-  return chromium.launch({ executablePath: program, args, headless: true, env: { ...environment, ...libraries } });
+  return { executablePath: program, args, headless: true, env: { ...environment, ...libraries } };
 }
 
 /** Unpacks the browser into the cache folder, once. Its libraries are those of the system where it has them. */

@@ -19,8 +19,9 @@ export interface Site {
 /** Answers a request itself, or leaves it to the files. @returns whether it answers */
 export type Answering = (name: string, response: ServerResponse) => boolean;
 
-/** Serves a folder, or files that are only in memory. */
-export async function serve(content: string | Readonly<Record<string, string>>, answers: Answering = () => false): Promise<Site> {
+/** Serves a folder, or files that are only in memory. @param pace bytes a second, all requests together */
+export async function serve(content: string | Readonly<Record<string, string>>, answers: Answering = () => false, pace = Infinity): Promise<Site> {
+  let sending = Promise.resolve();
   const server = createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname).slice(1) || 'index.html';
     if (answers(name, response)) return;
@@ -28,7 +29,8 @@ export async function serve(content: string | Readonly<Record<string, string>>, 
     file.then(
       (bytes) => {
         response.writeHead(bytes === undefined ? 404 : 200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream', 'content-length': Buffer.byteLength(bytes ?? '') });
-        response.end(bytes);
+        if (pace === Infinity || bytes === undefined) response.end(bytes);
+        else sending = sending.then(() => sendSlowly(response, Buffer.from(bytes), pace));
       },
       () => response.writeHead(404).end(),
     );
@@ -45,13 +47,28 @@ export async function serve(content: string | Readonly<Record<string, string>>, 
   };
 }
 
+async function sendSlowly(response: ServerResponse, bytes: Buffer, pace: number): Promise<void> {
+  const portion = Math.ceil(pace / 50);
+  const start = performance.now();
+  for (let first = 0; first < bytes.length && !response.destroyed; first += portion) {
+    response.write(bytes.subarray(first, first + portion));
+    const due = start + (1000 * Math.min(bytes.length, first + portion)) / pace;
+    await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+  }
+  response.end();
+}
+
 /** Serves the page, which is built once in a run of the tests. */
-export async function servePage(answers?: Answering): Promise<Site> {
-  const folder = await onceInARun('page', async (folder) => {
+export async function servePage(answers?: Answering, pace?: number): Promise<Site> {
+  return serve(await builtPage(), answers, pace);
+}
+
+/** The folder of the built page. */
+export async function builtPage(): Promise<string> {
+  return onceInARun('page', async (folder) => {
     const root = fileURLToPath(new URL('../../web', import.meta.url));
     await build({ root, configFile: path.join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
   });
-  return serve(folder, answers);
 }
 
 /** Opens the page in a profile of its own. `errors` holds what its console tells, and what nobody catches. */
@@ -73,6 +90,12 @@ export async function openPage(browser: Browser, address: string, options: Brows
 /** Waits until the page has compiled what a search needs. */
 export async function ready(page: Page): Promise<void> {
   await page.waitForSelector('html[data-ready=true]', { state: 'attached' });
+}
+
+/** Waits until the page has kept its files for the next visit. */
+export async function kept(page: Page): Promise<void> {
+  await page.waitForSelector('html[data-kept=true]', { state: 'attached' });
+  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
 }
 
 /** Waits until the page has answered to what is on the pad. */

@@ -1,7 +1,7 @@
 // The page loads: it tells how far it is, and what is missing.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { assertAccessible } from '../support/accessibility.ts';
 import { launchChromium } from '../support/chromium.ts';
@@ -15,6 +15,8 @@ const FILES: Readonly<Record<string, RegExp>> = {
   'emoji.webp': /emoji\.webp/,
   'the worker': /^assets\/engine\.worker.*\.js$/,
 };
+
+const publicFile = (name: string): string => fileURLToPath(new URL(`../../web/public/${name}`, import.meta.url));
 
 let answers: Answering = () => false;
 const suite = pageSuite({ answers: (name, response) => answers(name, response) });
@@ -42,7 +44,7 @@ test('a missing file, or one that breaks off, ends the loading with its name', a
 });
 
 test('loading tells of bytes, and of pipelines as they are compiled', async () => {
-  const model = await readFile(fileURLToPath(new URL('../../web/public/model.safetensors', import.meta.url)));
+  const model = await readFile(publicFile('model.safetensors'));
   let goOn = (): void => undefined;
   answers = (name, response) => {
     if (name !== 'model.safetensors') return false;
@@ -53,6 +55,12 @@ test('loading tells of bytes, and of pipelines as they are compiled', async () =
   };
   const { page, errors } = await openPage(suite.browser, suite.site.address);
   await page.waitForFunction(() => /^Loading … \d\.\d of \d\.\d MB$/.test(document.getElementById('status')?.textContent ?? ''));
+  // The rest of the model is missing, and no file is unknown.
+  const bar = page.locator('#start-progress');
+  const sizes = await Promise.all(['model.safetensors', 'index.safetensors', 'emoji.json', 'emoji.webp'].map(async (name) => (await stat(publicFile(name))).size));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  await page.waitForFunction((most) => (document.getElementById('start-progress') as HTMLProgressElement).value === most, total - (model.length - (model.length >> 1)));
+  assert.is(await bar.getAttribute('max'), String(total));
   await page.evaluate(() => {
     const status = document.getElementById('status') as HTMLElement;
     const said: string[] = [];
@@ -65,6 +73,7 @@ test('loading tells of bytes, and of pipelines as they are compiled', async () =
   const compiled = said.flatMap((text) => [...text.matchAll(/^Compiling: (\d+) of (\d+) pipelines$/g)].map(([, done, total]) => [Number(done), Number(total)]));
   assert.ok(compiled.length > 1, said.join('; '));
   assert.is(compiled[compiled.length - 1][0], compiled[0][1]);
+  assert.not.ok(await bar.isVisible());
   assert.is(await page.innerText('#status'), 'Draw something.');
   await assertAccessible(page);
   assert.equal(errors, []);

@@ -1,4 +1,4 @@
-import { fetchBytes, type Fetched } from './fetching.ts';
+import type { Downloads } from './fetching.ts';
 import type { Tile } from './pictures.ts';
 
 /** Pictures that can be searched. A collection never changes: another list of pictures is another collection. */
@@ -30,8 +30,10 @@ export class EmojiCollection implements Collection {
     this.title = `${layout.names.length} emoji it never saw`;
   }
 
-  static async load(onFetched: Fetched): Promise<EmojiCollection> {
-    const [layout, sheet] = await Promise.all(['./emoji.json', './emoji.webp'].map((address) => fetchBytes(address, onFetched)));
+  static readonly files = ['emoji.json', 'emoji.webp'];
+
+  static async load(downloads: Downloads): Promise<EmojiCollection> {
+    const [layout, sheet] = await Promise.all(EmojiCollection.files.map((path) => downloads.fetch(path)));
     const blob = new Blob([sheet]);
     return new EmojiCollection(blob, URL.createObjectURL(blob), JSON.parse(new TextDecoder().decode(layout)) as SheetLayout);
   }

@@ -3,14 +3,17 @@ import { EmojiCollection, type Collection } from './collections.ts';
 import { offerCollection } from './collection-view.ts';
 import { Embeddings } from './embeddings.ts';
 import type { Engine, ModelSummary } from './engine.ts';
-import { fetchBytes, fetchedInAll } from './fetching.ts';
+import { describeDownload, Downloads } from './fetching.ts';
 import { invite } from './invitation.ts';
 import { OwnPictures } from './own-pictures.ts';
+import { keepPage } from './page-files.ts';
 import { element, explain, isolated, PICTURE_TYPES, trouble } from './page.ts';
 import { PictureDialog } from './picture-dialog.ts';
 import { Searching } from './searching.ts';
 import { sketchPad } from './sketch.ts';
 import { TrainingView } from './training-view.ts';
+
+const [MODEL, INDEX] = ['model.safetensors', 'index.safetensors'];
 
 let failed = false;
 /** After a failure nothing else is told. */
@@ -85,11 +88,19 @@ openInput.addEventListener('change', () => {
     .catch((error: unknown) => trouble(explain(error)));
 });
 
+/** Tells how far a part of the start is. @param total undefined where it is not known */
+function step(text: string, done?: number, total?: number): void {
+  status(text);
+  const progress = element<HTMLProgressElement>('start-progress');
+  if (done === undefined || total === undefined) progress.removeAttribute('value');
+  else [progress.max, progress.value] = [total, done];
+}
+
 async function start(): Promise<void> {
   status('Loading …');
-  let compiling: (text: string) => void = () => undefined;
-  const onFetched = fetchedInAll((text) => status(`Loading … ${text}`));
-  const files = Promise.all([EmojiCollection.load(onFetched), fetchBytes('./model.safetensors', onFetched), fetchBytes('./index.safetensors', onFetched)]);
+  let compiling: (text: string, done: number, total: number) => void = () => undefined;
+  const downloads = new Downloads([...EmojiCollection.files, MODEL, INDEX], (bytes, total) => step(`Loading … ${describeDownload(bytes, total)}`, bytes, total));
+  const files = Promise.all([EmojiCollection.load(downloads), downloads.fetch(MODEL), downloads.fetch(INDEX)]);
   // Without an adapter they are not needed, whatever becomes of them.
   files.catch(() => undefined);
   element('adapter').textContent = await engine.adapter().catch((error: unknown) => {
@@ -97,11 +108,11 @@ async function start(): Promise<void> {
     throw error;
   });
   const [emoji, model, index] = await files;
-  await engine.watchCompiling(proxy((done, total) => compiling(`Compiling: ${done} of ${total} pipelines`)));
+  await engine.watchCompiling(proxy((done, total) => compiling(`Compiling: ${done} of ${total} pipelines`, done, total)));
   const summary = await engine.openModel(model, 'Emoji');
-  embeddings.provide(emoji, summary.checksum, (await engine.openIndex(summary.checksum, index, 'index.safetensors')).embeddings);
-  status('Getting ready …');
-  compiling = status;
+  embeddings.provide(emoji, summary.checksum, (await engine.openIndex(summary.checksum, index, INDEX)).embeddings);
+  step('Getting ready …');
+  compiling = step;
   // Compiles now what the first stroke will need.
   await engine.search(summary.checksum, { width: 1, height: 1, data: new Uint8Array(4).fill(255) }, new Float32Array(summary.dimension), 1);
 
@@ -117,10 +128,15 @@ async function start(): Promise<void> {
   compiling = (text) => [searching, own, training].forEach((view) => view.tell(text));
   offerCollection(() => collections[collectionSelect.selectedIndex], pictures);
   offer(summary);
+  element('start-progress').hidden = true;
   document.documentElement.dataset.ready = 'true';
+  // Not while the visitor waits for the first search.
+  await keepPage(downloads.files);
+  document.documentElement.dataset.kept = 'true';
 }
 
 function fail(error: unknown): void {
+  element('start-progress').hidden = true;
   status('This page cannot search here.');
   failed = true;
   trouble(`Nothing can be computed here: ${explain(error)}`);

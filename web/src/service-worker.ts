@@ -1,0 +1,46 @@
+/// Keeps the files of the page, so that a later visit opens without a network and downloads nothing that it has. The visitor's own
+/// pictures and models are kept elsewhere (OPFS) and are not touched.
+import { CACHE, digest, keyOf, type PageFile } from './page-files.ts';
+
+/** The files of this version: the build writes them here. */
+declare const PAGE_FILES: readonly PageFile[];
+
+/** What a service worker is, as far as it is used here; TypeScript has no types for it beside those of a page. */
+interface WorkerEvent extends Event {
+  readonly request: Request;
+  waitUntil(work: Promise<unknown>): void;
+  respondWith(answer: Promise<Response>): void;
+}
+const worker = globalThis as unknown as {
+  readonly registration: { readonly scope: string };
+  addEventListener(type: 'install' | 'activate' | 'fetch', listener: (event: WorkerEvent) => void): void;
+};
+
+const { scope } = worker.registration;
+const files = new Map(PAGE_FILES.map((file) => [new URL(file.path, scope).href, file]));
+
+// A version is installed when all its files are there, and takes over when no tab has the version before it: no page has files of two versions.
+worker.addEventListener('install', (event) => event.waitUntil(Promise.all(PAGE_FILES.map(fetchMissing))));
+worker.addEventListener('activate', (event) => event.waitUntil(deleteOthers()));
+worker.addEventListener('fetch', (event) => {
+  const { origin, pathname } = new URL(event.request.url);
+  const file = event.request.method === 'GET' ? files.get(origin + pathname) : undefined;
+  if (file !== undefined) event.respondWith(caches.match(keyOf(file, scope)).then((kept) => kept ?? fetch(event.request)));
+});
+
+async function fetchMissing(file: PageFile): Promise<void> {
+  const cache = await caches.open(CACHE);
+  const key = keyOf(file, scope);
+  if ((await cache.match(key)) !== undefined) return;
+  const response = await fetch(new URL(file.path, scope));
+  const bytes = await response.arrayBuffer();
+  // The server may have gone on to the next version meanwhile: its service worker is the one to be installed.
+  if (!response.ok || (await digest(bytes)) !== file.digest) throw new Error(`${file.path} is not the file of this version`);
+  await cache.put(key, new Response(bytes, { headers: { 'content-type': response.headers.get('content-type') ?? '', 'content-length': String(bytes.byteLength) } }));
+}
+
+async function deleteOthers(): Promise<void> {
+  const cache = await caches.open(CACHE);
+  const current = new Set(PAGE_FILES.map((file) => keyOf(file, scope)));
+  await Promise.all((await cache.keys()).filter(({ url }) => !current.has(url)).map((request) => cache.delete(request)));
+}
