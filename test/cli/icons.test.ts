@@ -66,7 +66,7 @@ test('a drawing finds its icon with set, licence, style and similarity, wherever
   assert.equal(first, { rank: 1, icon: 'shapes:house', set: 'shapes', licence: { title: 'MIT', spdx: 'MIT', url: 'https://example.org/mit' }, style: 'outline' });
   assert.ok(row > 0 && similarity > 0.99);
   const text = await runOnTestDevice(['search', at('house.svg'), '--icons', at('icons.safetensors')]);
-  assert.match(text.stdout, /rank +cosine +icon +set +style +licence\n.*\n +1 +\d\.\d{4} +shapes:house +The set shapes +outline +MIT\n/);
+  assert.match(text.stdout, /rank +cosine +icon +set +style +licence +cut-off\n.*\n +1 +\d\.\d{4} +shapes:house +The set shapes +outline +MIT *\n/);
 });
 
 test('sets, styles and licences filter; what the index does not have is refused', async () => {

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { heldOutClass } from '../../datasets/held-out.ts';
 import { readModelFile, searchModelPath } from '../../src/cli/model-file.ts';
 import { readModelDescription } from '../../src/training/model.ts';
 
@@ -18,6 +19,15 @@ test('it is part of the package, small, and a retrieval model', async () => {
   assert.ok((await stat(file)).size <= MOST_BYTES);
   const { imageSize, settings } = readModelDescription(await readModelFile(file, '--model'), file);
   assert.ok(imageSize >= 32 && settings.embedding > 0);
+});
+
+test('it was trained on no class that names an unseen one, and says from which similarity on an answer means something', async () => {
+  const { about } = await readModelFile(searchModelPath(undefined), '--model');
+  const classes = about.classes as string[];
+  assert.ok(classes.length > 1000, `${classes.length}`);
+  assert.equal(classes.filter((name) => heldOutClass(name) !== undefined), []);
+  const { nothing } = about.similarity as { nothing: number };
+  assert.ok(nothing > 0 && nothing < 1);
 });
 
 test('a model that is given wins', () => assert.is(searchModelPath('my.safetensors'), 'my.safetensors'));
