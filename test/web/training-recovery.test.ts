@@ -8,6 +8,7 @@ import { writeEmojiFolder } from '../support/emoji-folder.ts';
 import { beginTraining, ended, outcome, TRAINED_CLASSES, undisturbedChecksum } from '../support/page-training.ts';
 import { pageSuite } from '../support/page-suite.ts';
 import { ready } from '../support/web-page.ts';
+import { readPageModel } from '../support/page-model.ts';
 
 const suite = pageSuite({
   prepare: async (at) => {
@@ -65,7 +66,7 @@ test('a training that loses the GPU process, and that an error ends, reaches the
   assert.match(await second.innerText('#kept-use'), /^Use the model trained on .*\d/);
   await second.click('#kept-use');
   await second.waitForSelector('#kept', { state: 'hidden' });
-  assert.match(await second.$eval('#model', (select: HTMLSelectElement) => select.selectedOptions[0].text), /^\u2068Trained here on .* weights, 32 px/);
+  assert.match(await second.$eval('#model', (select: HTMLSelectElement) => select.selectedOptions[0].text), new RegExp(`^\u2068Trained here on .* weights, ${String((await readPageModel()).about.imageSize)} px`));
   const again = await second.evaluate((trained) => (globalThis as unknown as { sketchgrad: Remote<Engine> }).sketchgrad.summary(trained), checksum);
   assert.is(again.checksum, checksum);
   const third = await visit();
