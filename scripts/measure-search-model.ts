@@ -21,6 +21,8 @@ import { drawStrokes, fitStrokes } from '../src/data/strokes.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { decodeImage, decodePicture } from '../src/platform/node/images.ts';
 import { cosineRows } from '../src/retrieval/cosine.ts';
+import { averagePrecision } from '../src/retrieval/metrics.ts';
+import { Ranker } from '../src/retrieval/ranking.ts';
 import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
 
 const { values } = parseArgs({
@@ -91,24 +93,20 @@ model.storage.destroy();
 device.dispose();
 releaseGpu();
 
-/** For each query, whether each rank has a right answer, best first. */
-function ranksOf(queries: readonly Query[], embedded: Float32Array): boolean[][] {
+/** For each query the ranks of its right answers, rising, the best being 1. */
+function ranksOf(queries: readonly Query[], embedded: Float32Array): Uint32Array[] {
+  const ranker = new Ranker();
   const rows = cosineRows({ queries: embedded, gallery, dimension: embeddings.width });
   return Array.from(rows, (scores, index) => {
-    const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
-    return order.map((item) => queries[index].relevant.includes(dataset.gallery[item].className));
+    const relevant = [...dataset.gallery.keys()].filter((item) => queries[index].relevant.includes(dataset.gallery[item].className));
+    return ranker.rank(scores, Uint32Array.from(relevant)).slice();
   });
 }
 
 /** SAKE's average precision, with the envelope (method.md, Evaluation). */
-function measure(ranks: readonly boolean[][]): Measured {
-  const mean = (value: (relevant: boolean[]) => number): number => ranks.reduce((sum, relevant) => sum + value(relevant), 0) / ranks.length;
-  const averagePrecision = (relevant: boolean[]): number => {
-    const precisions: number[] = [];
-    for (const [rank, right] of relevant.entries()) if (right) precisions.push((precisions.length + 1) / (rank + 1));
-    return precisions.reduceRight(({ sum, best }, precision) => ({ sum: sum + Math.max(best, precision), best: Math.max(best, precision) }), { sum: 0, best: 0 }).sum / precisions.length;
-  };
-  return { queries: ranks.length, mapAll: mean(averagePrecision), precisionAt1: mean(([first]) => Number(first)), hitAt10: mean((relevant) => Number(relevant.slice(0, 10).includes(true))) };
+function measure(ranks: readonly Uint32Array[]): Measured {
+  const mean = (value: (ranks: Uint32Array) => number): number => ranks.reduce((sum, own) => sum + value(own), 0) / ranks.length;
+  return { queries: ranks.length, mapAll: mean((own) => averagePrecision(own, dataset.gallery.length, own.length)), precisionAt1: mean(([first]) => Number(first === 1)), hitAt10: mean(([first]) => Number(first <= 10)) };
 }
 
 /** @param fitted whether sketches are cut to their ink, as those of a search of icons are */

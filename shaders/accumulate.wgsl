@@ -1,7 +1,7 @@
 // total = total + part, element by element, in place: gradients of one micro-batch after the other.
 //
 // total, part   [count] Element
-// Dispatch: foldGrid(ceil(count / span)); a workgroup adds `span` elements, its invocations in turn.
+// Dispatch: foldGrid(ceil(count / span)); a workgroup adds `span` elements, its invocations one vector after the other.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {

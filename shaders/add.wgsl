@@ -1,7 +1,7 @@
 // sum = a + b, element by element.
 //
 // a, b, sum   [count] Stored
-// Dispatch: foldGrid(ceil(count / span)); a workgroup adds `span` elements, its invocations in turn.
+// Dispatch: foldGrid(ceil(count / span)); a workgroup adds `span` elements, its invocations one vector after the other.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {

@@ -1,7 +1,7 @@
 // values[i] = value.
 //
 // values   [count] Element
-// Dispatch: foldGrid(ceil(count / span)); a workgroup fills `span` elements, its invocations in turn.
+// Dispatch: foldGrid(ceil(count / span)); a workgroup fills `span` elements, its invocations one vector after the other.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {

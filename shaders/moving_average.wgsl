@@ -3,7 +3,7 @@
 // average, values  [count] Element
 // share            [1] f32
 // gate             [2] u32: nothing changes where gate[0] > 0
-// Dispatch: foldGrid(ceil(count / span)); a workgroup changes `span` elements, its invocations in turn.
+// Dispatch: foldGrid(ceil(count / span)); a workgroup changes `span` elements, its invocations one vector after the other.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {

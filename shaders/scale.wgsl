@@ -2,7 +2,7 @@
 //
 // values, scaled   [count] Element
 // factor           [1] f32
-// Entry points: byOperand, byParameter. Dispatch: foldGrid(ceil(count / span)); a workgroup scales `span` elements, its invocations in turn.
+// Entry points: byOperand, byParameter. Dispatch: foldGrid(ceil(count / span)); a workgroup scales `span` elements, its invocations one vector after the other.
 // Constants: Element (vec4f, or f32 where the length is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {

@@ -68,7 +68,7 @@ const right = (style: IconStyle, isRight: (share: number) => boolean): number =>
 };
 console.log(`thick ink agrees with ${(100 * right('outline', (share) => share < SOLID_INK)).toFixed(1)} % of declared outlines and ${(100 * right('solid', (share) => share >= SOLID_INK)).toFixed(1)} % of declared solid icons`);
 
-// Queries are some of the icons, each of which the gallery then lacks.
+// Queries are some of the icons; a query's own icon is left out of the gallery.
 const random = new RandomStream(0, STREAM.initialisation);
 const order = random.shuffle(icons.map((_, place) => place));
 const take = (places: readonly number[]): Float32Array => {

@@ -1,6 +1,6 @@
 /**
  * The outlines of a picture as strokes: Canny's edge detector ("A computational approach to edge detection", PAMI 8, 1986) on each colour
- * channel, of which the steepest counts, and the following of edge pixels from end to end.
+ * channel. At each pixel the channel with the steepest gradient counts. Edge pixels are then followed from end to end.
  */
 
 /** Edges begin where the gradient is at least this, in grey levels a pixel, and go on while it is at least the second. */

@@ -1,6 +1,6 @@
 /**
  * Sketches as people draw them, out of exact strokes: few lines, simplified, in a hand that trembles, overshoots, leaves gaps and parts
- * out, and does not keep the proportions. It makes sketches of pictures that nobody drew (edges.ts), and further drawings of real ones.
+ * out, and does not keep the proportions. It makes sketches of pictures (edges.ts), and further versions of people's drawings.
  */
 import type { RandomStream } from '../random/philox.ts';
 import { fitStrokes, type Stroke } from './strokes.ts';

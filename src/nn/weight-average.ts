@@ -6,7 +6,7 @@ import type { TrainingUpdate } from './optimizers.ts';
 
 /** An exponential moving average of a network's parameters and running statistics, kept on the device while it trains. */
 export interface WeightAverage {
-  /** A network of the same layers as the one that trains. Its parameters and statistics are the averages, so that it can be used and saved as any other. */
+  /** A network of the same layers as the one that trains. Its parameters and statistics are the averages. It can be used and saved like any other network. */
   readonly network: Network;
   /** The share of the average that a step keeps, once the training is long enough for it: see `averageDecay`. From 0 to 1. */
   readonly decay: number;

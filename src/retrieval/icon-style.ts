@@ -1,5 +1,5 @@
 /**
- * How an icon is drawn, by a rule in three steps, of which the first that answers counts:
+ * How an icon is drawn, by a rule in three steps. The first step that gives an answer decides:
  *
  * 1. Palette: an icon of a set that brings its own colours is `colour`. Where a set does not say, it is an icon that does not take the text's
  *    colour (`currentColor`).
