@@ -9,6 +9,7 @@ import { BoundedError, isJsonObject, parseJson, quoteValue } from '../src/format
 import { packageFile } from '../src/platform/node/package-files.ts';
 import type { IconLicence } from '../src/retrieval/icon-index.ts';
 import type { SetStyles } from '../src/retrieval/icon-style.ts';
+import { nodeModulesAbove } from './installed-package.ts';
 
 /** A set that is not installed, or whose files are not what the format says. The message names it and what to do. */
 export class IconSetError extends BoundedError {
@@ -57,7 +58,7 @@ const DEFAULT_SIDE = 16;
  */
 export async function findIconSets(folder: string): Promise<ReadonlyMap<string, IconSetFiles>> {
   const found = new Map<string, IconSetFiles>();
-  for (const modules of [...nodeModulesAbove(path.resolve(folder)), ...nodeModulesAbove(path.dirname(fileURLToPath(packageFile('package.json'))))]) {
+  for (const modules of [...nodeModulesAbove(folder), ...nodeModulesAbove(path.dirname(fileURLToPath(packageFile('package.json'))))]) {
     for (const files of [...(await singleSets(modules)), ...(await collection(modules))]) if (!found.has(files.prefix)) found.set(files.prefix, files);
   }
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -101,13 +102,6 @@ function iconOf(name: string, entry: unknown, set: Readonly<Record<string, unkno
   const length = (key: string, otherwise: number): number => [entry[key], set[key]].find((value): value is number => Number.isFinite(value)) ?? otherwise;
   const icon = { name, body: entry.body, left: length('left', 0), top: length('top', 0), width: length('width', DEFAULT_SIDE), height: length('height', DEFAULT_SIDE) };
   return icon.width > 0 && icon.height > 0 ? icon : undefined;
-}
-
-function* nodeModulesAbove(folder: string): Generator<string> {
-  for (let at = folder; ; at = path.dirname(at)) {
-    yield path.join(at, 'node_modules');
-    if (at === path.dirname(at)) return;
-  }
 }
 
 async function singleSets(modules: string): Promise<IconSetFiles[]> {

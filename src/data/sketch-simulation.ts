@@ -43,7 +43,7 @@ export const PICTURE_HAND: Hand = {
   aspect: 0.25,
   slant: 0.15,
   rotation: 0.15,
-  small: { probability: 0.4, least: 0.45 },
+  small: { probability: 0.15, least: 0.6 },
 };
 
 /** Another drawing of what a person drew already: the strokes are a person's, so that less is changed. */
@@ -59,7 +59,7 @@ export const DRAWING_HAND: Hand = {
   aspect: 0.2,
   slant: 0.12,
   rotation: 0.12,
-  small: { probability: 0.4, least: 0.45 },
+  small: { probability: 0.15, least: 0.6 },
 };
 
 /**

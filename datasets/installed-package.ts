@@ -1,0 +1,20 @@
+/** Where npm packages are that a data set is read from, and that a project installs by itself. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+/** The node_modules of a folder and of those above it, the nearest first. */
+export function* nodeModulesAbove(folder: string): Generator<string> {
+  for (let at = path.resolve(folder); ; at = path.dirname(at)) {
+    yield path.join(at, 'node_modules');
+    if (at === path.dirname(at)) return;
+  }
+}
+
+/** The folder of an installed package, or undefined where there is none. @param folder the folder that it is looked for from */
+export async function packageFolder(name: string, folder: string): Promise<string | undefined> {
+  for (const modules of nodeModulesAbove(folder)) {
+    const found = path.join(modules, name);
+    if (await stat(found).then((entry) => entry.isDirectory(), () => false)) return found;
+  }
+  return undefined;
+}
