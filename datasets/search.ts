@@ -66,24 +66,28 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   if (picturesOnly && (!simulation || options.drawings !== undefined)) throw new DatasetError('search: of pictures only there are no drawings, and sketches have to be simulated');
   const emoji = await loadEmoji({ size, measureOn, cacheFolder: options.cacheFolder });
   // While settings are chosen, classes set aside for that are as unseen as the unseen ones.
-  const setAside = measureOn === 'settings' ? new Set(emoji.unseenClasses.map((name) => nounOf(name))) : new Set<string>();
-  const heldOut = (name: string): string | undefined => heldOutClass(name) ?? (setAside.has(nounOf(name)) ? name : undefined);
-  const seenEmoji = (samples: readonly Sample[]): Sample[] => samples.filter(({ className }) => heldOut(className) === undefined).map((sample) => ({ ...sample, className: mainNoun(nounOf(sample.className)), source: 'emoji' }));
+  const setAside = new Set(measureOn === 'settings' ? emoji.unseenClasses.flatMap((name) => [nounOf(name), mainNoun(nounOf(name))]) : []);
+  const isSeen = (name: string): boolean => heldOutClass(name) === undefined && !setAside.has(nounOf(name));
+  const seenEmoji = (samples: readonly Sample[]): Sample[] => samples.filter(({ className }) => isSeen(className)).map((sample) => ({ ...sample, className: mainNoun(nounOf(sample.className)), source: 'emoji' }));
 
   const fromEmoji = seenEmoji(emoji.train);
-  const icons = trainingIcons(await installedIcons(options.sets), { mostPerDomain: options.iconsPerDomain ?? 24, seed: SEED, heldOut });
+  const icons = trainingIcons(await installedIcons(options.sets), { mostPerDomain: options.iconsPerDomain ?? 24, seed: SEED, heldOut: heldOutClass });
   if (icons.length === 0) throw new DatasetError('search: no icon set is installed; npm install --no-save @iconify/json brings all of them');
   const rendered = await renderedIcons(icons.map(sampleOf), options);
-  const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, heldOut, options);
+  const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, options);
 
   const images = new Map<string, (size: number, draw?: ImageDraw) => Promise<Uint8Array>>(rendered.read);
   for (const sample of [...emoji.train, ...emoji.validation, ...emoji.queries, ...emoji.gallery]) images.set(sample.name, (requested) => emoji.images.read(sample, requested));
-  const photos = [...fromEmoji, ...rendered.samples].filter(({ domain }) => domain === 'photo');
-  const drawn = [...drawings, ...(simulation ? await simulatedSketches(severalPictures(photos), (sample) => (images.get(sample.name) as (size: number) => Promise<Uint8Array>)(EDGE_SIDE), options) : [])];
+  const photosOf = (samples: readonly Sample[]): Sample[] => samples.filter(({ domain }) => domain === 'photo');
+  const photos = [...photosOf(fromEmoji), ...photosOf(rendered.samples)];
+  const readEdges = (sample: Sample): Promise<Uint8Array> => (images.get(sample.name) as (size: number) => Promise<Uint8Array>)(EDGE_SIDE);
+  const simulated = simulation ? [...(await simulatedSketches(photosOf(fromEmoji), readEdges, options)), ...(await simulatedSketches(photosOf(rendered.samples), readEdges, options))] : [];
+  const drawn = [...drawings, ...withSeveralPictures(simulated, photos)];
   const drawer = new SketchDrawer();
   for (const sketch of drawn) images.set(sketch.sample.name, (requested, draw) => drawer.draw(sketch, requested, draw));
 
-  const samples = [...(picturesOnly ? photos : [...fromEmoji, ...rendered.samples]), ...drawn.map(({ sample }) => sample)];
+  // The icons are rendered whatever is set aside, so that both ways share what is kept on disk.
+  const samples = [...(picturesOnly ? photos : [...fromEmoji, ...rendered.samples]), ...drawn.map(({ sample }) => sample)].filter(({ className }) => !setAside.has(className));
   const classes = classesOfBothDomains(samples);
   const digests = new Map([...rendered.digests, ...drawn.map(({ sample, strokes }): [string, string] => [sample.name, digest(strokes)])]);
   return checkDataset({
@@ -125,7 +129,7 @@ async function installedIcons(wanted: readonly string[] | undefined): Promise<Ma
 const sampleOf = ({ set, domain, noun, icon }: TrainingIcon): IconSample => ({ sample: { domain, className: noun, name: `icons/${domain}/${set}:${icon.name}`, source: 'icons' }, icon });
 
 /** People's drawings of the words that the folder has: its own, and the bitmaps of an installed package. */
-async function drawingsOf(folder: string, heldOut: (name: string) => string | undefined, { drawingsPerWord = 200, cacheFolder: kept = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
+async function drawingsOf(folder: string, { drawingsPerWord = 200, cacheFolder: kept = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.ndjson')).sort();
   if (files.length === 0) throw new DatasetError(`${folder}: there is no .ndjson file of drawings in it; sketchgrad data how quickdraw says where they come from`);
   const bitmapsIn = await bitmapFolder('.');
@@ -133,7 +137,7 @@ async function drawingsOf(folder: string, heldOut: (name: string) => string | un
   const bitmaps: { readonly sample: Sample; readonly ink: readonly number[] }[] = [];
   for (const file of files) {
     const word = file.slice(0, -'.ndjson'.length);
-    if (heldOut(word) !== undefined) continue;
+    if (heldOutClass(word) !== undefined) continue;
     const sampleNamed = (name: string): Sample => ({ domain: 'sketch', className: mainNoun(nounOf(word)), name, source: 'drawings' });
     const drawings = (await readFile(join(folder, file), 'utf8')).split('\n').filter((line) => line.trim() !== '').map(parseDrawing).filter(({ recognised }) => recognised).slice(0, drawingsPerWord);
     for (const { key, strokes } of drawings) {
@@ -159,11 +163,11 @@ async function cachedStrokes(what: string, names: readonly string[], find: (inde
   return names.map((_, index) => kept.subarray(index * STROKE_BYTES, (index + 1) * STROKE_BYTES));
 }
 
-/** A picture alone in its class would only teach that it is like itself. */
-function severalPictures(photos: readonly Sample[]): Sample[] {
+/** Simulated sketches of classes with more than one picture: a picture alone in its class would only teach that it is like itself. */
+function withSeveralPictures(simulated: readonly Drawn[], photos: readonly Sample[]): Drawn[] {
   const counts = new Map<string, number>();
   for (const { className } of photos) counts.set(className, (counts.get(className) ?? 0) + 1);
-  return photos.filter(({ className }) => (counts.get(className) as number) > 1);
+  return simulated.filter(({ sample: { className } }) => (counts.get(className) as number) > 1);
 }
 
 /** A sketch for each picture, by its edges, which are kept on disk. */
