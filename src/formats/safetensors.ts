@@ -79,7 +79,7 @@ export function parseSafetensors(bytes: Uint8Array, fileName = 'safetensors data
     throw new SafetensorsError(fileName, problem);
   };
   if (bytes.length < LENGTH_BYTES) fail(`not a safetensors file: it has ${bytes.length} bytes, and the length of the header alone takes ${LENGTH_BYTES}`);
-  const declared = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+  const declared = declaredHeaderBytes(bytes);
   if (declared > BigInt(LARGEST_HEADER_BYTES)) fail(`not a safetensors file: its first 8 bytes declare a header of ${declared} bytes, more than the ${LARGEST_HEADER_BYTES} allowed`);
   const dataStart = LENGTH_BYTES + Number(declared);
   if (dataStart > bytes.length) fail(`cut short: the header should end at byte ${dataStart}, the file ends at byte ${bytes.length}`);
@@ -98,6 +98,11 @@ export function parseSafetensors(bytes: Uint8Array, fileName = 'safetensors data
   checkCoverage(header.entries, data.length, fail);
   return { tensors, metadata: header.metadata };
 }
+
+const declaredHeaderBytes = (bytes: Uint8Array): bigint => new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+
+/** Where the tensors' data begin in a file that `parseSafetensors` takes. */
+export const dataOffset = (bytes: Uint8Array): number => LENGTH_BYTES + Number(declaredHeaderBytes(bytes));
 
 /**
  * The values of a tensor of floats in a fresh array; F64 is rounded.

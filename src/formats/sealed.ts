@@ -4,15 +4,13 @@
  *
  * A digest finds what a disk or a cut transfer did to a file. It proves nothing about who wrote the file.
  */
-import { parseSafetensors, serializeSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { dataOffset, parseSafetensors, serializeSafetensors, type SafetensorsFile } from './safetensors.ts';
 import { sha256 } from './sha256.ts';
 import { quote } from './untrusted.ts';
 
 /** The key of the digest in a file's metadata. */
 export const DIGEST = 'digest';
 const NO_DIGEST = '0'.repeat(64);
-/** Where the digest is to be found: the metadata come first, and a description is far shorter. */
-const LONGEST_BEFORE = 2 ** 24;
 
 export type SealedContent = Parameters<typeof serializeSafetensors>;
 type Fail = (problem: string) => never;
@@ -85,8 +83,8 @@ function unsealed(tensors: SealedContent[0], metadata: Iterable<readonly [string
 /** The bytes before a digest, its digits, and those after. Quotation marks within a string of JSON are escaped, so that the text can be nothing but the key with its value. */
 function partsOf(bytes: Uint8Array, digest: string): readonly [before: Uint8Array, digits: Uint8Array, after: Uint8Array] | undefined {
   const key = `"${DIGEST}":"`;
-  // A character a byte.
-  const found = new TextDecoder('latin1').decode(bytes.subarray(0, LONGEST_BEFORE)).indexOf(`${key}${digest}"`);
+  // A character a byte. Only of the header: the data can be hundreds of megabytes.
+  const found = new TextDecoder('latin1').decode(bytes.subarray(0, dataOffset(bytes))).indexOf(`${key}${digest}"`);
   const start = found + key.length;
   const end = start + NO_DIGEST.length;
   return found < 0 || digest.length !== NO_DIGEST.length ? undefined : [bytes.subarray(0, start), bytes.subarray(start, end), bytes.subarray(end)];
