@@ -64,8 +64,11 @@ export function operandSizes(shape: ConvolutionShape): { readonly x: number; rea
   };
 }
 
-/** Calls visit(x, w, y) with the element indices of every product of the convolution. */
-export function forEachProduct(shape: ConvolutionShape, visit: (x: number, w: number, y: number) => void): void {
+/**
+ * Calls visit(x, w, y) for every output pixel and every tap that meets the image there: with the indices of the input pixel's first channel, of the tap's
+ * first weight and of the output pixel's first channel. The loops over channels are the caller's, since a call for each product takes several times as long.
+ */
+export function forEachTap(shape: ConvolutionShape, visit: (x: number, w: number, y: number) => void): void {
   const [outputHeight, outputWidth] = outputSize(shape);
   const { height, width, inputChannels, outputChannels, kernel, stride, padding } = shape;
   for (let n = 0; n < shape.batch; n++)
@@ -80,8 +83,7 @@ export function forEachProduct(shape: ConvolutionShape, visit: (x: number, w: nu
             const x = ((n * height + h) * width + w) * inputChannels;
             const y = ((n * outputHeight + u) * outputWidth + v) * outputChannels;
             const tap = (kh * kernel[1] + kw) * inputChannels;
-            for (let i = 0; i < inputChannels; i++)
-              for (let o = 0; o < outputChannels; o++) visit(x + i, (tap + i) * outputChannels + o, y + o);
+            visit(x, tap * outputChannels, y);
           }
         }
 }
@@ -237,9 +239,14 @@ export const convolution: Kernel<ConvolutionProblem> = {
     const { y: length } = operandSizes(problem);
     const value = new Float64Array(length);
     const magnitude = new Float64Array(length);
-    forEachProduct(problem, (i, j, o) => {
-      value[o] += x[i] * w[j];
-      magnitude[o] += Math.abs(x[i] * w[j]);
+    const { inputChannels, outputChannels } = problem;
+    forEachTap(problem, (pixel, tap, output) => {
+      for (let i = 0, weight = tap; i < inputChannels; i++)
+        for (let o = output; o < output + outputChannels; o++, weight++) {
+          const product = x[pixel + i] * w[weight];
+          value[o] += product;
+          magnitude[o] += Math.abs(product);
+        }
     });
     const terms = problem.kernel[0] * problem.kernel[1] * problem.inputChannels;
     const error = magnitude.map((sum) => sumError(terms, sum));

@@ -1,5 +1,5 @@
 import type { AdapterTraits, FloatType } from '../src/gpu/dispatch.ts';
-import { convolution, convolutionFlop, forEachProduct, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './convolution.ts';
+import { convolution, convolutionFlop, forEachTap, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './convolution.ts';
 import { turnedProducts } from './convolution-turned.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 
@@ -15,9 +15,14 @@ export const convolutionDataGradient: Kernel<ConvolutionShape> = {
     const { x: length } = operandSizes(shape);
     const value = new Float64Array(length);
     const magnitude = new Float64Array(length);
-    forEachProduct(shape, (i, j, o) => {
-      value[i] += dy[o] * w[j];
-      magnitude[i] += Math.abs(dy[o] * w[j]);
+    const { inputChannels, outputChannels } = shape;
+    forEachTap(shape, (pixel, tap, output) => {
+      for (let i = pixel, weight = tap; i < pixel + inputChannels; i++)
+        for (let o = 0; o < outputChannels; o++, weight++) {
+          const product = dy[output + o] * w[weight];
+          value[i] += product;
+          magnitude[i] += Math.abs(product);
+        }
     });
     const terms = shape.kernel[0] * shape.kernel[1] * shape.outputChannels;
     return { dx: { value, error: magnitude.map((sum) => sumError(terms, sum)) } };

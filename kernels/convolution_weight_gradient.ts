@@ -1,6 +1,6 @@
 import { ALWAYS_BOUND, BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { convolution, convolutionFlop, forEachProduct, miniature, operandSizes, outputSize, sized, tileSides, type ConvolutionShape } from './convolution.ts';
+import { convolution, convolutionFlop, forEachTap, miniature, operandSizes, outputSize, sized, tileSides, type ConvolutionShape } from './convolution.ts';
 import { COSTS } from './convolution-blocks.ts';
 import { withUnits } from './convolution-matrix.ts';
 import { isPointwise, tilesFor } from './convolution-tiles.ts';
@@ -27,9 +27,14 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     const { w: length } = operandSizes(shape);
     const value = new Float64Array(length);
     const magnitude = new Float64Array(length);
-    forEachProduct(shape, (i, j, o) => {
-      value[j] += x[i] * dy[o];
-      magnitude[j] += Math.abs(x[i] * dy[o]);
+    const { inputChannels, outputChannels } = shape;
+    forEachTap(shape, (pixel, tap, output) => {
+      for (let i = 0, weight = tap; i < inputChannels; i++)
+        for (let o = 0; o < outputChannels; o++, weight++) {
+          const product = x[pixel + i] * dy[output + o];
+          value[weight] += product;
+          magnitude[weight] += Math.abs(product);
+        }
     });
     const [outputHeight, outputWidth] = outputSize(shape);
     const terms = shape.batch * outputHeight * outputWidth;
