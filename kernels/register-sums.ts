@@ -4,6 +4,20 @@ import type { Shader } from '../src/gpu/dispatch.ts';
 // neither unroll a loop nor name variables by a number, so that a shader by itself needs an array of sums, and drivers do not treat an
 // array like variables: with variables the same product runs 15 % faster on an H200 (docs/kernels/convolution.md).
 
+type Sums = (rows: number, columnVectors: number, visitors: readonly string[]) => Shader;
+
+/** Kilobytes of text, of which every problem takes the same few: each is made once. */
+/* @__NO_SIDE_EFFECTS__ */
+function madeOnce(make: Sums): Sums {
+  const made = new Map<string, Shader>();
+  return (rows, columnVectors, visitors) => {
+    const key = `${rows} ${columnVectors} ${visitors.join(' ')}`;
+    let shader = made.get(key);
+    if (shader === undefined) made.set(key, (shader = make(rows, columnVectors, visitors)));
+    return shader;
+  };
+}
+
 const LANES = ['x', 'y', 'z', 'w'] as const;
 
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
@@ -28,7 +42,7 @@ function sums(rows: number, columnVectors: number, visitors: readonly string[]):
  * Sums [rows, 4 * columnVectors] of products whose left factor has its depths in a vector: `addProducts(leftPlace, rightPlace)` adds those of four
  * depths, from the shader's `leftVector(leftPlace, row)` and `rightVector(rightPlace, depth, columnVector)`.
  */
-export function sumsOfRows(rows: number, columnVectors: number, visitors: readonly string[]): Shader {
+export const sumsOfRows = madeOnce((rows, columnVectors, visitors) => {
   const right = (depth: number, column: number): string => `right${depth}_${column}`;
   const loads = range(4).flatMap((depth) => range(columnVectors).map((column) => `  let ${right(depth, column)} = rightVector(rightPlace, ${depth}u, ${column}u);\n`));
   const products = range(rows).map((row) => {
@@ -36,19 +50,19 @@ export function sumsOfRows(rows: number, columnVectors: number, visitors: readon
     return `  let left${row} = leftVector(leftPlace, ${row}u);\n${sumsOfRow.join('')}`;
   });
   return library(`sums of ${rows} rows`, sums(rows, columnVectors, visitors), [...loads, ...products]);
-}
+});
 
 /**
  * Sums [rows, 4 * columnVectors] of products whose left factor has four rows in a vector: `addProducts(leftPlace, rightPlace)` adds those of one
  * depth, from the shader's `leftVector(leftPlace, rowVector)` and `rightVector(rightPlace, columnVector)`.
  */
-export function sumsOfRowVectors(rows: number, columnVectors: number, visitors: readonly string[]): Shader {
+export const sumsOfRowVectors = madeOnce((rows, columnVectors, visitors) => {
   const loads = range(columnVectors).map((column) => `  let right${column} = rightVector(rightPlace, ${column}u);\n`);
   const products = range(rows / 4).map((vector) => {
     const sumsOfVector = LANES.flatMap((lane, index) => range(columnVectors).map((column) => add(4 * vector + index, column, `left${vector}.${lane}`, `right${column}`)));
     return `  let left${vector} = leftVector(leftPlace, ${vector}u);\n${sumsOfVector.join('')}`;
   });
   return library(`sums of ${rows} rows in vectors`, sums(rows, columnVectors, visitors), [...loads, ...products]);
-}
+});
 
 const library = (name: string, variables: string, statements: readonly string[]): Shader => ({ name, source: `${variables}\nfn addProducts(leftPlace: u32, rightPlace: u32) {\n${statements.join('')}}\n` });

@@ -7,6 +7,7 @@ import { frozenFirst } from './frozen.ts';
 import { indexChecks, type IndexCheck } from './indices.ts';
 import { nodesBefore } from './gradient.ts';
 import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
+import { offeredCalls } from './offered.ts';
 import type { AnyKernel, KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
 import type { recompute } from './recompute.ts';
@@ -95,7 +96,7 @@ export function planGraph({ outputs: results, updates, traits, maxBufferBytes, m
   for (const node of nodes) {
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
-      const offered = use.kernel.calls(problem, { ...traits, preparedWeights: frozen });
+      const offered = offeredCalls(use.kernel, problem, traits, frozen);
       const chosen = chosenCall(offered, choices?.get(questionKey({ ...use, prepared: frozen })));
       const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
       if (call === undefined) throw noVariant(use, traits);

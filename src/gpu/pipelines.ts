@@ -16,12 +16,10 @@ export class PipelineCache {
   }
 
   get(dispatch: Dispatch): Promise<GPUComputePipeline> {
-    const entryPoint = dispatch.entryPoint ?? 'main';
-    const source = composeShader(dispatch);
     const key = pipelineKey(dispatch);
     let pipeline = this.pipelines.get(key);
     if (pipeline === undefined) {
-      pipeline = this.compile(dispatch.shader.name, source, entryPoint);
+      pipeline = this.compile(dispatch.shader.name, composeShader(dispatch), dispatch.entryPoint ?? 'main');
       this.pipelines.set(key, pipeline);
     }
     return pipeline;
@@ -57,9 +55,13 @@ export class PipelineCache {
   }
 }
 
+const keys = new WeakMap<Dispatch, string>();
+
 /** What tells a pipeline from others: its entry point and its complete source. */
 export function pipelineKey(dispatch: Dispatch): string {
-  return `${dispatch.entryPoint ?? 'main'}\n${composeShader(dispatch)}`;
+  let key = keys.get(dispatch);
+  if (key === undefined) keys.set(dispatch, (key = `${dispatch.entryPoint ?? 'main'}\n${composeShader(dispatch)}`));
+  return key;
 }
 
 /** Subgroups that do different things at one time, which is what they are for, are beyond what the analysis of uniformity can follow. */

@@ -4,6 +4,8 @@ import { pipelineKey } from '../gpu/pipelines.ts';
 /** Hexadecimal digits of a digest: 64 bits, plenty to tell shaders apart. */
 const DIGITS = 16;
 
+const ofCalls = new WeakMap<KernelCall, Promise<string>>();
+
 /** Digests of code, by which a cache sees that what it knows is of other code. Each text is digested once. */
 export class Digests {
   private readonly known = new Map<string, Promise<string>>();
@@ -21,7 +23,13 @@ export class Digests {
   }
 
   /** Of all that a call runs: complete shader sources, parameters, operands and grids. */
-  async ofCall({ dispatches }: KernelCall): Promise<string> {
+  ofCall(call: KernelCall): Promise<string> {
+    let digest = ofCalls.get(call);
+    if (digest === undefined) ofCalls.set(call, (digest = this.ofDispatches(call)));
+    return digest;
+  }
+
+  private async ofDispatches({ dispatches }: KernelCall): Promise<string> {
     const parts = await Promise.all(dispatches.map(async (dispatch) => [await this.of(pipelineKey(dispatch)), dispatch.parameters ?? [], dispatch.operands, dispatch.workgroups]));
     return this.of(JSON.stringify(parts));
   }

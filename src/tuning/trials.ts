@@ -1,5 +1,6 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { Question } from '../autodiff/choices.ts';
+import { offeredCalls } from '../autodiff/offered.ts';
 import type { AnyKernel } from '../autodiff/op.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
@@ -63,6 +64,6 @@ export class Trials {
   }
 
   private trialsOn(kernel: AnyKernel, problem: unknown): Trial[] {
-    return kernel.calls(problem as never, this.traits).map((call) => ({ problem, call, pipelines: call.dispatches.map(pipelineKey) }));
+    return offeredCalls(kernel, problem, this.traits).map((call) => ({ problem, call, pipelines: call.dispatches.map(pipelineKey) }));
   }
 }
