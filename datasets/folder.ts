@@ -167,7 +167,7 @@ async function simulatedSketches(samples: readonly Sample[]): Promise<Map<string
     if (domain !== 'photo') continue;
     const strokes = pictureStrokes(await decodeImage(photo, EDGE_SIDE));
     const name = `${photo} (simulated sketch)`;
-    if (strokes[0] > 0) simulated.set(name, { sample: { domain: 'sketch', className, name, source: 'simulated' }, photo, strokes, from: 'picture' });
+    if (strokes[0] > 0) simulated.set(name, { sample: { domain: 'sketch', className, name, source: 'simulated', of: photo }, photo, strokes, from: 'picture' });
   }
   return simulated;
 }

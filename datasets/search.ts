@@ -176,7 +176,7 @@ function withSeveralPictures(simulated: readonly Drawn[], photos: readonly Sampl
 async function simulatedSketches(photos: readonly Sample[], read: (sample: Sample) => Promise<Uint8Array>, { cacheFolder: folder = cacheFolder(), onProgress }: SearchDataOptions): Promise<Drawn[]> {
   const strokes = await cachedStrokes('edges', photos.map(({ name }) => name), async (index) => pictureStrokes(await read(photos[index])), folder, onProgress);
   return photos.flatMap(({ className, name }, index): Drawn[] =>
-    strokes[index][0] === 0 ? [] : [{ sample: { domain: 'sketch', className, name: `simulated/${name}`, source: 'simulated' }, from: 'picture', strokes: strokes[index] }],
+    strokes[index][0] === 0 ? [] : [{ sample: { domain: 'sketch', className, name: `simulated/${name}`, source: 'simulated', of: name }, from: 'picture', strokes: strokes[index] }],
   );
 }
 

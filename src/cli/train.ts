@@ -38,6 +38,7 @@ export const TRAIN_OPTIONS = {
   imagesPerDomain: integer({ minimum: 1, default: recipe.imagesPerDomain, help: 'K: sketches, and photos, of each class in a batch' }),
   sourceWeights: numbersByName({ help: 'How often each source of a data set that was put together is drawn from within a class, such as drawings=3,icons=1; 1 where nothing is said' }),
   sourceRepeats: numbersByName({ help: 'How often the classes of a source come in a pass, such as drawings=3; once where nothing is said' }),
+  pairedSketches: number({ minimum: 0, maximum: 1, default: 0, help: 'Probability with which a picture comes with the sketch that was simulated of it (--pseudo-sketches, --data search), instead of any sketch of its class' }),
   lossQuadruplet: number({ minimum: 0, default: recipe.losses.quadruplet, help: 'Weight of the domain-balanced quadruplet loss' }),
   lossClassification: number({ minimum: 0, default: recipe.losses.classification, help: 'Weight of the classification loss' }),
   lossPreservation: number({ minimum: 0, default: recipe.losses.preservation, help: "Weight of the knowledge preservation loss; without a teacher in --weights it is left out" }),
@@ -244,6 +245,7 @@ export function trainingOf(options: Omit<TrainValues, 'adapter' | 'debug' | 'tun
     imagesPerDomain: options.imagesPerDomain,
     ...(options.sourceWeights && { sourceWeights: options.sourceWeights }),
     ...(options.sourceRepeats && { sourceRepeats: options.sourceRepeats }),
+    ...(options.pairedSketches > 0 && { pairedSketches: options.pairedSketches }),
     losses: {
       quadruplet: options.lossQuadruplet,
       classification: options.lossClassification,

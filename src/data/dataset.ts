@@ -14,6 +14,8 @@ export interface Sample {
   readonly name: string;
   /** Where it comes from, in a data set that was put together from several: training can draw from each source by its weight. */
   readonly source?: string;
+  /** Of a sketch that was simulated of a picture: the picture's name. */
+  readonly of?: string;
 }
 
 /** Which of many images of a sample is meant, where a source makes another one for each use. */

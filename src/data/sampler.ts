@@ -21,6 +21,15 @@ export interface Sampler {
   batch(step: number): SampledBatch;
 }
 
+export interface BalancedBatches {
+  readonly classesPerBatch: number;
+  readonly imagesPerDomain: number;
+  readonly seed: number;
+  readonly sourceWeights?: SourceWeights;
+  readonly sourceRepeats?: Readonly<Record<string, number>>;
+  readonly pairedSketches?: number;
+}
+
 /**
  * The domain-balanced batch that mining needs: P classes x (K sketches + K photos), first all
  * sketches class by class, then all photos in the same order (method.md, Training).
@@ -35,13 +44,17 @@ export interface Sampler {
  * Where the images of a class and domain come from several sources, each draw takes a source first,
  * by its weight, and then an image of it (sources.ts).
  *
+ * A sketch that was simulated of a picture can take the place of the sketch that was drawn beside it, so
+ * that a network learns first which lines are which shapes.
+ *
  * @param dataset its training samples are drawn from
- * @param batch P (classesPerBatch), K (imagesPerDomain), the seed of order and draws, u32, and the weights of sources
+ * @param batch P (classesPerBatch), K (imagesPerDomain), the seed of order and draws, u32, the weights of sources, and the
+ * probability, from 0 to 1, with which a picture comes with the sketch simulated of it, where it has one
  * @throws DatasetError where there are fewer than P classes, a class lacks a domain, or the weights of sources leave nothing to draw
  */
 export function balancedSampler(
   dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train'>,
-  { classesPerBatch, imagesPerDomain, seed, sourceWeights = {}, sourceRepeats = {} }: { classesPerBatch: number; imagesPerDomain: number; seed: number; sourceWeights?: SourceWeights; sourceRepeats?: Readonly<Record<string, number>> },
+  { classesPerBatch, imagesPerDomain, seed, sourceWeights = {}, sourceRepeats = {}, pairedSketches = 0 }: BalancedBatches,
 ): Sampler {
   const { name, seenClasses, train } = dataset;
   requireCount('classes per batch', classesPerBatch);
@@ -59,6 +72,8 @@ export function balancedSampler(
   requireKnownSources(name, train, sourceWeights);
   const sources = (domain: Domain): (readonly Source[])[] => images[domain].map((samples, label) => sourcesOf(samples, sourceWeights, `${name}: class ${seenClasses[label]}, ${domain}`));
   const drawnFrom: Record<Domain, (readonly Source[])[]> = { sketch: sources('sketch'), photo: sources('photo') };
+
+  const sketchOf = sketchesByPicture(name, train, pairedSketches);
 
   const rounds = roundsOf(seenClasses, train, sourceRepeats, classesPerBatch);
   const batchesOfRounds = rounds.flatMap((classes, round) => Array.from({ length: Math.ceil(classes.length / classesPerBatch) }, (_, index) => ({ round, first: index * classesPerBatch })));
@@ -79,9 +94,34 @@ export function balancedSampler(
           return drawFrom(drawnFrom[domain][label], imagesPerDomain, new RandomStream(seed, STREAM.order, [pass, place + round * 2 * seenClasses.length]));
         }),
       );
-      return labelled(samples, labelOf);
+      const withPairs = pairedSketches === 0 ? samples : paired(samples, sketchOf, pairedSketches, new RandomStream(seed, STREAM.order, [step, PAIRS]));
+      return labelled(withPairs, labelOf);
     },
   };
+}
+
+/** The second part of the random stream's address; far from those of the draws. */
+const PAIRS = 2 ** 31;
+
+/** The simulated sketch of each picture that has one. @throws DatasetError where none has, and pairs are asked for */
+function sketchesByPicture(name: string, train: readonly Sample[], probability: number): ReadonlyMap<string, Sample> {
+  if (!(probability >= 0 && probability <= 1)) throw new DatasetError(`the probability of paired sketches must be from 0 to 1, and it is ${probability}`);
+  const sketchOf = new Map(train.flatMap((sample) => (sample.of === undefined ? [] : [[sample.of, sample] as const])));
+  if (probability > 0 && sketchOf.size === 0) throw new DatasetError(`${name}: no sketch is simulated of a picture, so none can be paired with it; leave the paired sketches out`);
+  return sketchOf;
+}
+
+/** @param samples sketches, then as many photos in the same order */
+function paired(samples: readonly Sample[], sketchOf: ReadonlyMap<string, Sample>, probability: number, random: RandomStream): Sample[] {
+  const half = samples.length / 2;
+  const result = [...samples];
+  for (let place = 0; place < half; place++) {
+    const happens = random.uniform() < probability;
+    const sketch = sketchOf.get(samples[half + place].name);
+    // No sketch comes twice.
+    if (happens && sketch !== undefined && !result.includes(sketch)) result[place] = sketch;
+  }
+  return result;
 }
 
 /**

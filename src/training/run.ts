@@ -53,6 +53,8 @@ export interface RetrievalTraining {
   readonly sourceWeights?: SourceWeights;
   /** How often the classes of a source come in a pass of the sampler, at least 1; once where nothing is said. */
   readonly sourceRepeats?: Readonly<Record<string, number>>;
+  /** The probability with which a picture comes with the sketch simulated of it; 0 where nothing is said. */
+  readonly pairedSketches?: number;
   readonly losses: RetrievalLosses;
   readonly teacher: TeacherSettings;
   /** How a classifier's weights become the embedding's and the teacher head's: by its singular vectors, or not at all. */
@@ -213,7 +215,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const { device, dataset, training, resume, onLog, onProgress, signal } = options;
   const clock = new Stopwatch();
   const stopping = (): boolean => signal?.aborted === true;
-  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, sourceWeights, sourceRepeats, schedule, precision } = training;
+  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, sourceWeights, sourceRepeats, pairedSketches, schedule, precision } = training;
   const settings = JSON.parse(JSON.stringify(training)) as Json;
   const data = await describeData(dataset);
   if (resume !== undefined) {
@@ -234,7 +236,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     if (average !== undefined) await beginAverage(average, network, storage);
     const networks = { network, average: average?.network };
     const model: RetrievalModel = { network: average?.network ?? network, storage, imageSize, pixels: training.pixels, precision };
-    const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed, sourceWeights, sourceRepeats });
+    const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed, sourceWeights, sourceRepeats, pairedSketches });
     const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
     const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm, training.frozenStages);
     const task = validationTask(dataset);

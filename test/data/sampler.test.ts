@@ -195,4 +195,38 @@ test('repeats of an unknown source, of part of a pass or of too few classes are 
   assert.throws(() => repeating({ people: 2 }, 'people', 3), /3 classes repeat 2 times/);
 });
 
+test('a picture comes with the sketch simulated of it as often as is asked, where it has one', () => {
+  // Of two in four photos of each class a sketch is simulated.
+  const simulated = train.filter(({ domain, name }) => domain === 'photo' && /[01]$/.test(name)).map(({ className, name }): Sample => ({ domain: 'sketch', className, name: `simulated/${name}`, source: 'simulated', of: name }));
+  const withSimulated = { ...dataset, train: [...train, ...simulated] };
+  const shareOf = (pairedSketches: number): number => {
+    const sampler = balancedSampler(withSimulated, { classesPerBatch: P, imagesPerDomain: 1, seed: 5, pairedSketches });
+    let [pairs, possible] = [0, 0];
+    for (let step = 0; step < 300; step++) {
+      const { samples, labels } = sampler.batch(step);
+      assert.equal(sampler.batch(step).samples, samples);
+      assert.equal([...labels.subarray(0, P)], [...labels.subarray(P)]);
+      assert.is(new Set(samples).size, samples.length);
+      for (let place = 0; place < P; place++) {
+        if (!/[01]$/.test(samples[P + place].name)) continue;
+        possible++;
+        if (samples[place].of === samples[P + place].name) pairs++;
+      }
+    }
+    return pairs / possible;
+  };
+  assert.is(shareOf(1), 1);
+  const [never, half] = [shareOf(0), shareOf(0.5)];
+  // By chance alone, half of the sketches are simulated, and half of those are the photo's own: the class has two. Of some 600 draws, four standard deviations are 0.08.
+  assert.ok(Math.abs(never - 1 / 4) < 0.08, `${never}`);
+  assert.ok(Math.abs(half - (0.5 + 0.5 / 4)) < 0.08, `${half}`);
+});
+
+test('paired sketches are refused where nothing was simulated, and for what is no probability', () => {
+  const pairing = (pairedSketches: number): void => void balancedSampler(dataset, { classesPerBatch: P, imagesPerDomain: 1, seed: 5, pairedSketches });
+  assert.throws(() => pairing(0.5), /no sketch is simulated/);
+  assert.throws(() => pairing(1.5), /from 0 to 1/);
+  assert.throws(() => pairing(NaN), /from 0 to 1/);
+});
+
 test.run();
