@@ -32,7 +32,7 @@ import { stopOnSignal, storedOptions, timestamp, TRAIN_OPTIONS, TrainingDisplay,
 
 export const DEMO_OPTIONS = {
   full: toggle({ help: 'Full width at 224 px, for who has a GPU' }),
-  weights: text({ placeholder: 'file', help: `Starting weights, a classifier's (default: ${DEMO_START}, or random ones with --full)` }),
+  weights: text({ placeholder: 'file', help: `Starting weights, a classifier's or a model's (default: ${DEMO_START}, or random ones with --full)` }),
   steps: integer({ minimum: 1, help: "Training steps, in place of the recipe's" }),
   seed: integer({ minimum: 0, maximum: 2 ** 32 - 1, default: 0, help: 'Seed of data order, augmentation and new weights' }),
   out: text({ placeholder: 'folder', help: 'Where the report goes (default: runs/demo-<date>)' }),
@@ -80,7 +80,7 @@ export interface Demonstration {
   readonly chooser?: Chooser;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
-  /** A classifier's weights; without them the training starts from random ones. */
+  /** A classifier's weights or a model's; without them the training starts from random ones. */
   readonly start: { readonly file: ModelFile; readonly name: string } | undefined;
   readonly folder: RunFolder;
   /** The data once more, at a size at which the report shows its images. */
@@ -150,7 +150,7 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
   trained.model.storage.destroy();
 }
 
-/** Random weights, and the starting ones with the embedding that their classifier gives (method.md, Initialisation). */
+/** Random weights, and the starting ones; of a classifier, with the embedding that it gives (method.md, Initialisation). */
 async function evaluateUntrained(device: Device, chooser: Chooser | undefined, dataset: Dataset, { seed, network: settings, imageSize, pixels }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
   const storage = new Storage(device, chooser);
   const network = new RetrievalNetwork({ ...settings, classes: dataset.seenClasses.length, teacherClasses: 0 });
@@ -159,7 +159,9 @@ async function evaluateUntrained(device: Device, chooser: Chooser | undefined, d
   try {
     const evaluations = [{ name: 'Random weights', metrics: (await evaluateWithProgress(embeddings, dataset)).metrics }];
     if (start !== undefined) {
-      writeState(network, storage, retrievalStateFrom(start.state, settings.embedding), { partial: true });
+      // A classifier has to become a retrieval model first; the heads of classes take no part in a search.
+      const state = start.state.has('fc.weight') ? retrievalStateFrom(start.state, settings.embedding) : start.state;
+      writeState(network, storage, new Map([...state].filter(([name]) => !/^(classifier|teacher)\./.test(name))), { partial: true });
       evaluations.push({ name: 'Starting checkpoint', metrics: (await evaluateWithProgress(embeddings, dataset)).metrics });
     }
     return evaluations;

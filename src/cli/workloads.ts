@@ -48,17 +48,16 @@ export function classifierInference({ batch, size, width, precision = 'f32' }: I
   return { outputs: [logits], updates: [], frozen: true };
 }
 
-/** What `sketchgrad demo` runs: the teacher's knowledge, a training step with all three losses, embeddings. */
+/** What `sketchgrad demo` runs: a training step with all three losses, embeddings. */
 export async function demoWorkloads(): Promise<readonly Workload[]> {
   const { state } = await readModelFile(fileURLToPath(packageFile(DEMO_START)), 'the demo');
-  const classes = state.get('fc.weight')?.shape[0] ?? CLASSES;
+  const classes = state.get('teacher.bias')?.shape[0] ?? CLASSES;
   const recipe = resolveOptions(TRAIN_OPTIONS, DEMO_RECIPE);
   const { imageSize: size, network: settings, losses, classesPerBatch, imagesPerDomain, batchNorm, frozenStages, optimizer } = trainingOf(recipe, 1);
   const network = new RetrievalNetwork({ ...settings, classes, teacherClasses: classes });
   const shape = (count: number): Parameters<typeof imageInput>[0] => ({ count, sourceSize: size, size });
   const { loss, batchStatistics } = retrievalObjective(network, shape(2 * classesPerBatch * imagesPerDomain), losses, { kind: 'class-oriented', knowledge: new Float32Array(classes * classes) }, batchNorm, frozenStages);
   return [
-    { outputs: [new Classifier({ ...settings, classes }).apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').logits], updates: [], frozen: true },
     { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay)).updates },
     { outputs: [network.apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').embeddings], updates: [], frozen: true },
   ];

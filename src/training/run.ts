@@ -194,7 +194,7 @@ export interface TrainedRetrieval {
 }
 
 /** Name of the teacher's knowledge among a checkpoint's tables. */
-const KNOWLEDGE = 'knowledge';
+export const KNOWLEDGE = 'knowledge';
 /** Of a memory budget, for what validation computes. */
 const VALIDATION_SHARE = 1 / 16;
 /** Parameters that a state of ours may lack. */
