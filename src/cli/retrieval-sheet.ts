@@ -3,31 +3,32 @@ import { rankGallery } from '../retrieval/evaluate.ts';
 import type { Evaluation, RetrievalTask } from '../training/evaluation.ts';
 import type { ContactSheetRow, SheetImage } from './contact-sheet.ts';
 
-/** Queries on the sheet, and pictures for each. */
-const ROWS = 16;
+/** Classes on the sheet, and pictures for the query of each. */
+const ROWS = 12;
 const COLUMNS = 10;
 /** Side of a report's images in pixels; a screen's, whatever the network saw. */
 export const PICTURE_SIZE = 96;
 
 /**
- * A query each of classes spread over all, with its best pictures.
+ * The queries of a sheet, by a rule that leaves nothing to choose: the first query of each of twelve classes, or of all where there are fewer, which are
+ * evenly spaced in the order of their names.
+ * @returns indices into the queries
+ */
+export function sheetQueries(queries: readonly Sample[]): number[] {
+  const first = new Map<string, number>();
+  for (const [index, { className }] of queries.entries()) if (!first.has(className)) first.set(className, index);
+  const classes = [...first.keys()].sort();
+  const count = Math.min(ROWS, classes.length);
+  return Array.from({ length: count }, (_, row) => first.get(classes[Math.floor((row * classes.length) / count)]) as number);
+}
+
+/**
+ * The queries of `sheetQueries`, each with its best pictures.
  * @param images that give pictures of PICTURE_SIZE
  */
-export async function retrievalSheet({ queries, gallery, classNames }: RetrievalTask, embedded: Evaluation, images: ImageSource): Promise<ContactSheetRow[]> {
+export async function retrievalSheet({ queries, gallery }: Pick<RetrievalTask, 'queries' | 'gallery'>, embedded: Evaluation, images: ImageSource): Promise<ContactSheetRow[]> {
   const dimension = embedded.gallery.length / gallery.length;
-  const places = new Map<string, number[]>();
-  queries.forEach(({ className }, index) => {
-    const ofClass = places.get(className);
-    if (ofClass === undefined) places.set(className, [index]);
-    else ofClass.push(index);
-  });
-  const searched = classNames.filter((className) => places.has(className));
-  const count = Math.min(ROWS, searched.length);
-  const rows = Array.from({ length: count }, (_, row) => {
-    const ofClass = places.get(searched[Math.floor((row * searched.length) / count)])!;
-    // From row to row another of the class's queries, hence another hand.
-    return ofClass[row % ofClass.length];
-  });
+  const rows = sheetQueries(queries);
   const image = async (sample: Sample): Promise<SheetImage> => ({ pixels: await images.read(sample, PICTURE_SIZE), size: PICTURE_SIZE });
   return Promise.all(
     rows.map(async (query): Promise<ContactSheetRow> => {

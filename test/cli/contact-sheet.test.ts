@@ -7,6 +7,8 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { ContactSheetError, contactSheetCaption, encodePng, renderContactSheet, type ContactSheetRow, type SheetImage } from '../../src/cli/contact-sheet.ts';
 import { escapeMarkup, shorten } from '../../src/cli/markup.ts';
+import { sheetQueries } from '../../src/cli/retrieval-sheet.ts';
+import type { Sample } from '../../src/data/dataset.ts';
 
 const filled = (colour: readonly [number, number, number], size = 4): SheetImage =>
   ({ size, pixels: Uint8Array.from({ length: size * size * 3 }, (_, i) => colour[i % 3]) });
@@ -92,6 +94,16 @@ test('markup: everything that could end a text or an attribute is escaped', () =
   assert.is(shorten('hot air balloon', 15), 'hot air balloon');
   assert.is(shorten('hot air balloon', 9), 'hot air…');
   assert.is([...shorten('🦢'.repeat(9), 4)].length, 4);
+});
+
+test('queries of a sheet are the first of twelve classes, evenly spaced in the order of their names', () => {
+  const queriesOf = (count: number): Sample[] => Array.from({ length: 3 * count }, (_, index) => ({ domain: 'sketch', className: `class ${String((7 * index) % count).padStart(2, '0')}`, name: `${index}` }));
+  const queries = queriesOf(29);
+  const chosen = sheetQueries(queries);
+  assert.equal(chosen.map((index) => queries[index].className), ['00', '02', '04', '07', '09', '12', '14', '16', '19', '21', '24', '26'].map((number) => `class ${number}`));
+  assert.ok(chosen.every((index) => index < 29), 'the first query of each class');
+  assert.is(sheetQueries(queriesOf(5)).length, 5);
+  assert.equal(sheetQueries([]), []);
 });
 
 test.run();
