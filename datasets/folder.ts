@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
-import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
+import { decodeImage, decodeSketch, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
 import { describeUnread, listFolders, listPictures, type SkippedEntry } from '../src/platform/node/picture-files.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { decodeText } from '../src/formats/text.ts';
+import type { SketchFraming } from '../src/data/sketch-framing.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
 import { classKey, sharedClasses } from '../src/data/class-names.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
@@ -24,6 +25,8 @@ export interface FolderOptions {
   readonly root: string;
   /** Side in pixels at which images are decoded and kept. Reading at another size decodes again. */
   readonly size: number;
+  /** How sketches are laid out. Default `whole`. */
+  readonly sketches?: SketchFraming;
   /** Default: a fifth of the classes. */
   readonly unseen?: UnseenChoice;
   /** Share of the seen classes' sketches that is held out for validation, 0 up to 1. Default 0.05. */
@@ -102,7 +105,7 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
       async read(sample, requested, draw) {
         const strokes = simulated.get(sample.name);
         if (strokes !== undefined) return drawer.draw(strokes, requested, draw);
-        return (requested === size && decoded.get(sample.name)) || decodeImage(sample.name, requested);
+        return (requested === size && decoded.get(sample.name)) || decodeSample(sample, requested, options.sketches);
       },
       identify: async (asked, onReading) => (await ContentDigests.open(root)).of(asked.map(({ name }) => simulated.get(name)?.photo ?? name), onReading),
     },
@@ -218,13 +221,15 @@ async function linesOf(path: string): Promise<string[]> {
   return lines;
 }
 
+const decodeSample = ({ domain, name }: Sample, size: number, sketches?: SketchFraming): Promise<Uint8Array> => (domain === 'sketch' ? decodeSketch(name, size, sketches) : decodeImage(name, size));
+
 /** Decodes every sample; where the pixels are not kept, an entry says only that there are some. */
-async function decodeAll(samples: readonly Sample[], { size, strict, onProgress }: FolderOptions, keep: boolean) {
+async function decodeAll(samples: readonly Sample[], { size, sketches, strict, onProgress }: FolderOptions, keep: boolean) {
   const decoded = new Map<string, Uint8Array | undefined>();
   const skipped: ImageError[] = [];
   for (let start = 0; start < samples.length; start += DECODED_AT_A_TIME) {
     const group = samples.slice(start, start + DECODED_AT_A_TIME);
-    const results = await Promise.allSettled(group.map(({ name }) => decodeImage(name, size)));
+    const results = await Promise.allSettled(group.map((sample) => decodeSample(sample, size, sketches)));
     for (const [index, result] of results.entries()) {
       if (result.status === 'fulfilled') decoded.set(group[index].name, keep ? result.value : undefined);
       else if (result.reason instanceof ImageError) skipped.push(result.reason);

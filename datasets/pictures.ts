@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { DatasetError, type ImageSource, type Sample } from '../src/data/dataset.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
-import { decodeImage, ImageError, renderDrawing } from '../src/platform/node/images.ts';
+import type { SketchFraming } from '../src/data/sketch-framing.ts';
+import { decodeImage, decodeSketch, ImageError, renderDrawing } from '../src/platform/node/images.ts';
 import { loadSharp } from '../src/platform/node/sharp.ts';
 import { readDrawing, type DrawingPlace } from './drawings.ts';
 import { PixelFile } from './pixel-file.ts';
@@ -21,6 +22,8 @@ export interface Picture extends Sample {
 export interface PictureOptions {
   /** Side in pixels at which decoded pictures are kept. Reading at another size decodes again. */
   readonly size: number;
+  /** How sketches are laid out. Default `whole`. */
+  readonly sketches?: SketchFraming;
   /** Decoded pictures are kept on disk if all of them together need no more bytes than this. Default 4 GiB. */
   readonly cacheBudget?: number;
   /** Where they are kept. Default `$XDG_CACHE_HOME/sketchgrad`, else `~/.cache/sketchgrad`. */
@@ -50,21 +53,23 @@ export interface PictureSource extends ImageSource {
 
 /** Reads pictures and keeps them, decoded, on disk. A picture that cannot be read is an ImageError when its turn comes. */
 export async function openPictures(pictures: readonly Picture[], options: PictureOptions): Promise<PictureSource> {
-  const { size, cacheBudget = DEFAULT_CACHE_BUDGET, onNotice } = options;
+  const { size, sketches = 'whole', cacheBudget = DEFAULT_CACHE_BUDGET, onNotice } = options;
   // In the order of their names, so that splits of the same files share a cache.
   const names = pictures.map(({ name }) => name).sort();
   const slots = new Map(names.map((name, slot) => [name, slot]));
   const byName = new Map(pictures.map((picture) => [picture.name, picture]));
   const decode = async (picture: Picture, side: number): Promise<Uint8Array> => {
     const encoded = await encodedPicture(picture);
-    return typeof encoded === 'string' ? decodeImage(encoded, side, picture.name) : renderDrawing(encoded, side, picture.name);
+    const { domain, name } = picture;
+    if (domain === 'sketch' && sketches !== 'whole') return decodeSketch(encoded, side, sketches, name);
+    return typeof encoded === 'string' ? decodeImage(encoded, side, name) : renderDrawing(encoded, side, name);
   };
 
   const bytesPerImage = 3 * size * size;
   const needed = PixelFile.bytesFor(names.length, bytesPerImage);
   const keep = needed <= cacheBudget;
   if (!keep) onNotice?.(`decoded, these ${names.length} images need ${gibibytes(needed)} on disk, more than the ${gibibytes(cacheBudget)} of --pixel-cache: they are decoded at each use`);
-  const path = join(options.cacheFolder ?? cacheFolder(), `pictures-${size}-${await cacheKey(names)}.pixels`);
+  const path = join(options.cacheFolder ?? cacheFolder(), `pictures-${size}-${sketches === 'whole' ? '' : `${sketches}-`}${await cacheKey(names)}.pixels`);
   const file = keep ? await PixelFile.open({ path, bytesPerImage, onFull: (cause) => onNotice?.(`decoded images are no longer kept in ${path}: ${cause.message}`) }) : undefined;
   return {
     async read({ name }, requested) {

@@ -23,9 +23,9 @@ const target = (name: string): string => fileURLToPath(new URL(`../web/public/${
 await mkdir(target(''), { recursive: true });
 
 const trained = await parseModel(await readFile(source), source);
-const { state, about: { kind, imageSize, pixels, similarity, network, classes, unseenClasses } } = trained;
+const { state, about: { kind, imageSize, pixels, sketches, similarity, network, classes, unseenClasses } } = trained;
 // Of the training only the names of its classes are of use in the page. A model that was not calibrated has no similarity.
-const about = { kind, imageSize, network, classes, unseenClasses, ...(pixels === undefined ? {} : { pixels }), ...(similarity === undefined ? {} : { similarity }) };
+const about = { kind, imageSize, network, classes, unseenClasses, ...(pixels === undefined ? {} : { pixels }), ...(sketches === undefined ? {} : { sketches }), ...(similarity === undefined ? {} : { similarity }) };
 const bytes = await serializeModel({ state, about }, 'F16');
 await writeFile(target('model.safetensors'), bytes);
 

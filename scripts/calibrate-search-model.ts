@@ -1,5 +1,5 @@
 // Writes a trained model as the shipped one: weights as 16-bit floats, without what only a training needs, and with the similarity below which
-// the best answer of a search means nothing.
+// the best answer of a search means nothing. It says that sketches are to be cut to their ink, as all drawings of the search data are.
 //
 //   npx tsx scripts/calibrate-search-model.ts MODEL OUT --quickdraw DIR [--adapter lavapipe]
 //
@@ -60,6 +60,6 @@ const similarity = { nothing: Number(cutOff.toFixed(3)), rightKept: Number(share
 console.log(`${queries.length} drawings search ${gallery.length} pictures: the first answer is right for ${right.length}. Cut-off ${similarity.nothing}: ${(100 * similarity.rightKept).toFixed(0)} % of right first answers are kept; ${(100 * similarity.othersPassed).toFixed(0)} % of drawings without a right answer pass`);
 
 const { kind, imageSize, pixels, network, classes, unseenClasses, settings } = trained.about;
-const bytes = await serializeModel({ state: trained.state, about: { kind, imageSize, ...(pixels !== undefined && { pixels }), network, classes, unseenClasses, settings, similarity } as Record<string, Json> }, 'F16');
+const bytes = await serializeModel({ state: trained.state, about: { kind, imageSize, ...(pixels !== undefined && { pixels }), sketches: 'fitted', network, classes, unseenClasses, settings, similarity } as Record<string, Json> }, 'F16');
 await writeFile(target, bytes);
 console.log(`${target}: ${bytes.length} bytes, checksum ${(await parseModel(bytes, target)).checksum}`);

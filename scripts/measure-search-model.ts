@@ -15,11 +15,9 @@ import { nounOf } from '../datasets/nouns.ts';
 import { readModelFile, searchModelPath } from '../src/cli/model-file.ts';
 import { textTable } from '../src/cli/text-table.ts';
 import type { Dataset, Sample } from '../src/data/dataset.ts';
-import { fitToInk } from '../src/data/fit-to-ink.ts';
-import { stretchToSquare } from '../src/data/resample.ts';
 import { drawStrokes, fitStrokes } from '../src/data/strokes.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
-import { decodeImage, decodePicture } from '../src/platform/node/images.ts';
+import { decodeSketch } from '../src/platform/node/images.ts';
 import { cosineRows } from '../src/retrieval/cosine.ts';
 import { averagePrecision } from '../src/retrieval/metrics.ts';
 import { Ranker } from '../src/retrieval/ranking.ts';
@@ -109,7 +107,7 @@ function measure(ranks: readonly Uint32Array[]): Measured {
   return { queries: ranks.length, mapAll: mean((own) => averagePrecision(own, dataset.gallery.length, own.length)), precisionAt1: mean(([first]) => Number(first === 1)), hitAt10: mean(([first]) => Number(first <= 10)) };
 }
 
-/** @param fitted whether sketches are cut to their ink, as those of a search of icons are */
+/** @param fitted whether sketches are cut to their ink, as they are where a model says so */
 async function sketchyQueries(root: string, fitted = false): Promise<Query[]> {
   const folder = join(root, '256x256/sketch/tx_000000000000_ready');
   const queries: Query[] = [];
@@ -118,15 +116,10 @@ async function sketchyQueries(root: string, fitted = false): Promise<Query[]> {
     if (relevant.length === 0) continue;
     for (const name of (await readdir(join(folder, className))).sort()) {
       const picture = join(folder, className, name);
-      queries.push({ sample: { domain: 'sketch', className, name: picture }, relevant, read: (size) => (fitted ? fittedImage(picture, size) : decodeImage(picture, size)) });
+      queries.push({ sample: { domain: 'sketch', className, name: picture }, relevant, read: (size) => decodeSketch(picture, size, fitted ? 'fitted' : 'whole') });
     }
   }
   return queries;
-}
-
-async function fittedImage(picture: string, size: number): Promise<Uint8Array> {
-  const decoded = await decodePicture(picture);
-  return stretchToSquare(fitToInk(decoded) ?? decoded, size);
 }
 
 async function drawingQueries(folder: string): Promise<Query[]> {

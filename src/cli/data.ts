@@ -2,6 +2,7 @@
 
 import type { UnseenChoice } from '../../datasets/folder.ts';
 import type { Dataset, Sample } from '../data/dataset.ts';
+import type { SketchFraming } from '../data/sketch-framing.ts';
 import { bytes, integer, OptionError, number, text, toggle } from './options.ts';
 import { note, Progress } from './progress.ts';
 
@@ -35,6 +36,8 @@ interface PublishedRequest {
   /** The unseen classes where nothing is said, by name; else the set's only split, and of plain folders a fifth of all. */
   readonly unseenClasses?: readonly string[];
   readonly imageSize: number;
+  /** How the sketches of folders and published sets are laid out; the drawings of emoji and search come as they are. */
+  readonly sketches?: SketchFraming;
   readonly validation?: number;
   readonly trainable?: boolean;
 }
@@ -89,7 +92,7 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
     if (split !== undefined || (await recognise(data))?.set !== undefined) return await openPublished({ ...request, trainable });
     const { loadFolder } = await import('../../datasets/folder.ts');
     const choice = unseen === UNTRAINED ? { allBut: untrainedOf(trainedClasses) } : unseen !== undefined ? unseenChoice(unseen) : unseenClasses.length > 0 ? { classes: unseenClasses } : trainedClasses !== undefined ? { allBut: trainedClasses } : undefined;
-    const dataset = await loadFolder({ root: data, size: imageSize, unseen: choice, strict, trainable, pseudoSketches: request.pseudoSketches, seed, validationFraction: validation, onNotice: note, onProgress: (done, total) => progress.update(done, total) });
+    const dataset = await loadFolder({ root: data, size: imageSize, sketches: request.sketches, unseen: choice, strict, trainable, pseudoSketches: request.pseudoSketches, seed, validationFraction: validation, onNotice: note, onProgress: (done, total) => progress.update(done, total) });
     reportSkipped(dataset.skipped);
     return dataset;
   } finally {
@@ -98,10 +101,10 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
 }
 
 /** Opens a published set, says what it was recognised as and what is amiss. @throws DatasetError, OptionError */
-export async function openPublished({ data: root, split, drawings, pixelCache, unseen, unseenClasses, imageSize, validation, trainable }: PublishedRequest): Promise<Dataset> {
+export async function openPublished({ data: root, split, drawings, pixelCache, unseen, unseenClasses, imageSize, sketches, validation, trainable }: PublishedRequest): Promise<Dataset> {
   if (unseen !== undefined) throw new OptionError(`--unseen: ${root} has published splits; name one with --split, or give your own as a JSON file there`);
   const { describeWarnings, loadPublished } = await import('../../datasets/published.ts');
-  const dataset = await loadPublished({ root, split, trainable, unseenClasses, size: imageSize, cacheBudget: pixelCache, drawingsPerClass: drawings, validationFraction: validation, onNotice: note });
+  const dataset = await loadPublished({ root, split, trainable, unseenClasses, size: imageSize, sketches, cacheBudget: pixelCache, drawingsPerClass: drawings, validationFraction: validation, onNotice: note });
   note(`${dataset.split.title}: ${dataset.layout} in ${root}, by ${dataset.evidence}`);
   for (const warning of describeWarnings(dataset)) note(`warning: ${warning}`);
   return dataset;

@@ -40,7 +40,7 @@ export const embedCommand = defineCommand({
     if ((images === undefined) === (data === undefined)) throw new OptionError('--images or --data is needed, and not both: a folder of pictures, or a published set');
     const files = images === undefined ? [] : await findImages(images, '--images');
     const file = await readModelFile(path, '--model');
-    const { imageSize } = readModelDescription(file, path);
+    const { imageSize, sketches } = readModelDescription(file, path);
     const fitOn = await readFitIndex(codesFit, bits, file.checksum);
     const device = await openCommandDevice(adapter);
     const progress = new Progress('embedding');
@@ -51,7 +51,7 @@ export const embedCommand = defineCommand({
       const { paths, embeddings, skipped } =
         data === undefined
           ? await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) })
-          : await embedPart(rows, await openPublished({ data, split, drawings, pixelCache, unseenClasses: namesIn(file, 'unseenClasses'), imageSize }), part, (done, total) => progress.update(done, total));
+          : await embedPart(rows, await openPublished({ data, split, drawings, pixelCache, unseenClasses: namesIn(file, 'unseenClasses'), imageSize, sketches }), part, (done, total) => progress.update(done, total));
       progress.stop();
       reportSkipped(skipped);
       if (paths.length === 0) throw new OptionError(`--images: none of the ${files.length} images in ${images} can be decoded, so there is no index`);

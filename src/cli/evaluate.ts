@@ -43,9 +43,9 @@ export const evaluateCommand = defineCommand({
     const { model: path, seed, task: kind, perClass, report, json, adapter } = options;
     checkTuning(options);
     const file = await readModelFile(path, '--model');
-    const { imageSize } = readModelDescription(file, path);
+    const { imageSize, sketches } = readModelDescription(file, path);
     await ensureAdapter(adapter);
-    const dataset = await openData({ ...options, unseenClasses: namesIn(file, 'unseenClasses'), trainedClasses: namesIn(file, 'classes') ?? [], imageSize, validation: 0 });
+    const dataset = await openData({ ...options, unseenClasses: namesIn(file, 'unseenClasses'), trainedClasses: namesIn(file, 'classes') ?? [], imageSize, sketches, validation: 0 });
     requireUnseen(dataset.unseenClasses, namesIn(file, 'classes') ?? [], path);
 
     const device = await openCommandDevice(adapter);

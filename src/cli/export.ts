@@ -22,8 +22,8 @@ export const exportCommand = defineCommand({
   options: EXPORT_OPTIONS,
   async run({ model: path, out, preprocessing, domain }) {
     const file = await readModelFile(path, '--model');
-    const { settings, imageSize, pixels } = readModelDescription(file, path);
-    const model = retrievalOnnx(settings, file.state, { imageSize, pixels, preprocessing, domain, version: packageVersion(), metadata: new Map([['model_checksum', file.checksum]]) });
+    const { settings, imageSize, pixels, sketches } = readModelDescription(file, path);
+    const model = retrievalOnnx(settings, file.state, { imageSize, pixels, preprocessing, domain, version: packageVersion(), metadata: new Map([['model_checksum', file.checksum], ...(sketches === 'fitted' ? [['sketches', sketches] as const] : [])]) });
     const bytes = serializeOnnx(model);
     await writeFileAtomically(out, bytes);
     printText(`${out}: ONNX, operator set ${model.opset}, ${(bytes.length / 1e6).toFixed(1)} MB, of the model ${file.checksum.slice(0, 16)}\n  images: ${model.metadata.get('input')}\n  embeddings: float32 [batch, ${settings.embedding}], of length 1\n`);

@@ -1,6 +1,6 @@
 import { iconImage } from '../../datasets/icon-drawings.ts';
 import { findIconSets, readIconSet } from '../../datasets/icon-sets.ts';
-import { decodeDrawing, ImageError } from '../platform/node/images.ts';
+import { ImageError } from '../platform/node/images.ts';
 import { markBelow } from '../retrieval/cut-off.ts';
 import { checkFilter, IconRanking, licenceName, type IconFilter } from '../retrieval/icon-ranking.ts';
 import { ICONS_COMMAND, openIconIndex, type IconIndex } from '../retrieval/icon-index.ts';
@@ -29,7 +29,7 @@ export async function openSearchedIcons(file: string, checksum: string, words: I
   const filter = filterOf(index, words);
   const ranking = new IconRanking(index);
   return {
-    decode: decodeDrawing,
+    sketches: 'icon',
     find(embedding, top) {
       const { nothingLike, results } = markBelow(foundIcons(index, ranking.rank(embedding, top, filter)), cutOff);
       return { nothingLike, results };
@@ -55,7 +55,7 @@ function filterOf(index: IconIndex, { set, style, licence }: IconFilterWords): I
 }
 
 /** Icons whose sets are not installed are shown as grey squares. */
-async function iconSheetRow({ sketch, results }: FoundBySketch<FoundIcon>, root: string): Promise<ContactSheetRow> {
+async function iconSheetRow({ sketches, results }: FoundBySketch<FoundIcon>, root: string): Promise<ContactSheetRow> {
   const installed = await findIconSets(root);
   const drawings = new Map<string, Uint8Array>();
   for (const prefix of new Set(results.map(({ set }) => set))) {
@@ -73,5 +73,5 @@ async function iconSheetRow({ sketch, results }: FoundBySketch<FoundIcon>, root:
   }
   const blank = new Uint8Array(3 * SHEET_IMAGE ** 2).fill(GONE);
   const shown = results.map(({ icon, similarity }) => ({ pixels: drawings.get(icon) ?? blank, size: SHEET_IMAGE, label: icon, hit: false, score: similarity }));
-  return { ...(await sheetQuery(sketch)), results: shown };
+  return { ...(await sheetQuery(sketches)), results: shown };
 }

@@ -29,7 +29,6 @@ export async function openSearchedPictures(file: string, checksum: string, by: '
   const { codes, paths, embeddings, dimension } = index;
   if (by === 'codes' && codes === undefined) throw new OptionError(`--by codes: ${file} has no binary codes; make it again with sketchgrad embed --codes 64`);
   return {
-    decode: decodeImage,
     find(embedding, top) {
       if (by === 'codes') {
         const { coder, rows } = codes!;
@@ -51,9 +50,9 @@ export async function openSearchedPictures(file: string, checksum: string, by: '
  * Nothing is known of a stranger's classes, so no picture is marked as a hit. A picture that is gone is shown as a grey square.
  * @param indexPath paths of an index begin where `sketchgrad embed` ran, which often is the folder of the index
  */
-export async function sheetRow({ sketch, results }: Pick<FoundBySketch<FoundPicture>, 'sketch' | 'results'>, indexPath: string): Promise<ContactSheetRow> {
+export async function sheetRow({ sketches, results }: Pick<FoundBySketch<FoundPicture>, 'sketches' | 'results'>, indexPath: string): Promise<ContactSheetRow> {
   const found = await Promise.all(results.map(async ({ path: file, score }) => ({ ...(await pictureOf(file, indexPath)), label: labelOf(file), hit: false, score })));
-  return { ...(await sheetQuery(sketch)), results: found };
+  return { ...(await sheetQuery(sketches)), results: found };
 }
 
 async function pictureOf(file: string, indexPath: string): Promise<{ pixels: Uint8Array; size: number }> {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { SketchFraming } from '../data/sketch-framing.ts';
 import { decodeImage } from '../platform/node/images.ts';
 import type { ContactSheetRow } from './contact-sheet.ts';
 
@@ -7,9 +8,10 @@ export const SHEET_IMAGE = 112;
 /** Grey level in place of a picture that is gone. */
 export const GONE = 200;
 
-/** What a sketch found. */
+/** What a sketch found, or several together. */
 export interface FoundBySketch<Result> {
-  readonly sketch: string;
+  /** The files. */
+  readonly sketches: readonly string[];
   /** Whether even the best result is below the cut-off. */
   readonly nothingLike: boolean;
   readonly results: readonly Result[];
@@ -17,15 +19,23 @@ export interface FoundBySketch<Result> {
 
 /** An index of pictures or icons, as the command `search` uses it. */
 export interface SearchedIndex<Result> {
-  /** Reads a sketch as the index wants it: RGB u8, [size, size, 3]. */
-  decode(file: string, size: number): Promise<Uint8Array>;
-  find(embedding: Float32Array, top: number): Omit<FoundBySketch<Result>, 'sketch'>;
+  /** How sketches are laid out, where that is not for the model to say. */
+  readonly sketches?: SketchFraming;
+  find(embedding: Float32Array, top: number): Omit<FoundBySketch<Result>, 'sketches'>;
   /** Results as text. */
   table(results: readonly Result[]): string;
   sheetRow(found: FoundBySketch<Result>): Promise<ContactSheetRow>;
 }
 
-/** The sketch of a row of the contact sheet. */
-export async function sheetQuery(sketch: string): Promise<Pick<ContactSheetRow, 'label' | 'query'>> {
-  return { label: path.parse(sketch).name, query: { pixels: await decodeImage(sketch, SHEET_IMAGE), size: SHEET_IMAGE } };
+/** The sketches of a row of the contact sheet: several share the place of one, in rows of equal squares. */
+export async function sheetQuery(sketches: readonly string[]): Promise<Pick<ContactSheetRow, 'label' | 'query'>> {
+  const columns = Math.ceil(Math.sqrt(sketches.length));
+  const side = Math.floor(SHEET_IMAGE / columns);
+  const pixels = new Uint8Array(3 * SHEET_IMAGE ** 2).fill(255);
+  for (const [place, sketch] of sketches.entries()) {
+    const square = await decodeImage(sketch, side);
+    const [top, left] = [side * Math.floor(place / columns), side * (place % columns)];
+    for (let y = 0; y < side; y++) pixels.set(square.subarray(3 * side * y, 3 * side * (y + 1)), 3 * (SHEET_IMAGE * (top + y) + left));
+  }
+  return { label: sketches.map((sketch) => path.parse(sketch).name).join(' + '), query: { pixels, size: SHEET_IMAGE } };
 }

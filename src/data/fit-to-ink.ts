@@ -14,8 +14,8 @@ export interface InkBounds {
 }
 
 /**
- * Cuts a drawing to its ink and centres it on a white square, its proportions kept. Icons are indexed so, and drawings are searched so: the size and
- * the place of a drawing on its page say nothing of what it shows. A picture without white around it keeps its content and becomes square.
+ * Cuts a drawing to its ink and centres it on a white square, its proportions kept. Icons are indexed so, and drawings that search are
+ * laid out so (`sketchSquare`): the size and the place of a drawing on its page say nothing of what it shows. A picture without white around it keeps its content and becomes square.
  *
  * The result has the picture's own resolution; `stretchToSquare` takes it to a network's size. The arithmetic is on whole numbers, the same in every runtime.
  * @returns RGB; undefined where there is no ink
@@ -55,4 +55,5 @@ export function inkBounds(colours: Uint8Array, width: number, height: number): I
   return bottom === 0 ? undefined : { left, top, right, bottom };
 }
 
-const isInk = (colours: Uint8Array, at: number): boolean => Math.min(colours[at], colours[at + 1], colours[at + 2]) <= 255 - INK_LEVEL;
+/** Whether a pixel is ink. @param colours RGB u8 @param at of its red */
+export const isInk = (colours: Uint8Array, at: number): boolean => Math.min(colours[at], colours[at + 1], colours[at + 2]) <= 255 - INK_LEVEL;

@@ -7,6 +7,8 @@ export type { Embeddings } from '../retrieval/cosine.ts';
 export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
 export { BestItems, type RankedItem } from '../retrieval/ranking.ts';
 export { fitToInk, INK_MARGIN } from '../data/fit-to-ink.ts';
+export { fitSketch, sketchSquare, type SketchFraming } from '../data/sketch-framing.ts';
+export { meanEmbedding, MOST_SKETCHES } from '../retrieval/mean-embedding.ts';
 export { markBelow, type MarkedResults } from '../retrieval/cut-off.ts';
 export { iconId, iconRow, openIconIndex, serializeIconIndex, setOfRow, type IconIndex, type IconLicence, type IconSources, type IndexedIconSet } from '../retrieval/icon-index.ts';
 export { checkFilter, IconRanking, licenceName, type IconFilter, type RankedIcons } from '../retrieval/icon-ranking.ts';

@@ -46,13 +46,13 @@ export class IconSearchService {
   }
 
   /**
-   * @param picture the bytes of an image file
+   * @param sketches the bytes of an image file, or of each of several sketches of the same thing, which search together (`meanEmbedding`)
    * @param k how many icons, fewer where fewer are searched
    * @param signal of one who goes away
    * @param parameters of the request: set, style and licence, each with commas between several
-   * @throws RequestError 400 for a set, style or licence that the index does not have; ImageError where the picture cannot be decoded
+   * @throws RequestError 400 for a set, style or licence that the index does not have; ImageError where a sketch cannot be decoded
    */
-  async search(picture: Uint8Array, k: number, signal?: AbortSignal, parameters = new URLSearchParams()): Promise<IconSearchAnswer> {
+  async search(sketches: Uint8Array | readonly Uint8Array[], k: number, signal?: AbortSignal, parameters = new URLSearchParams()): Promise<IconSearchAnswer> {
     const filter = filterOf(parameters);
     try {
       checkFilter(this.index.sets, filter);
@@ -60,7 +60,7 @@ export class IconSearchService {
       if (error instanceof RetrievalError) throw new RequestError(400, error.message);
       throw error;
     }
-    const { ranked, times } = await this.embedder.search<RankOutput>(picture, 'rank', (embedding) => ({ embedding, k, filter }) satisfies RankInput, signal);
+    const { ranked, times } = await this.embedder.search<RankOutput>(sketches instanceof Uint8Array ? [sketches] : sketches, 'rank', (embedding) => ({ embedding, k, filter }) satisfies RankInput, signal);
     const { nothingLike, results } = markBelow(foundIcons(this.index, ranked), this.cutOff);
     return { nothingLike, neighbours: results, times };
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { imageSize } from '../platform/node/images.ts';
+import { MOST_SKETCHES } from '../retrieval/mean-embedding.ts';
 
 /** A request that is refused, with the status that says why (RFC 9110, section 15). */
 export class RequestError extends Error {
@@ -10,12 +11,13 @@ export class RequestError extends Error {
   }
 }
 
+/** Of what is sent: a picture, or all pictures of a form together. */
 export interface PictureLimits {
-  /** Bytes of a picture as it is sent. */
+  /** Bytes as they are sent. */
   readonly mostBytes: number;
-  /** Its pixels: a few bytes can unpack to gigabytes. */
+  /** Pixels: a few bytes can unpack to gigabytes. */
   readonly mostPixels: number;
-  /** Pixels of its longer side; 16,384 where none is given. */
+  /** Pixels of a picture's longer side; 16,384 where none is given. */
   readonly mostSide?: number;
 }
 
@@ -25,31 +27,45 @@ export const MOST_SIDE = 16_384;
 const SIGNATURE_BYTES = 12;
 const MEGABYTE = 1e6;
 
-/** What a form adds to its picture: boundaries, and the headers and small fields beside it. */
+/** What a form adds to its pictures: boundaries, and the headers and small fields beside them. */
 const FORM_BYTES = 16_384;
 
 /**
- * Reads the picture that is a request's body, or the one file of a multipart/form-data body (RFC 7578). What is not wanted is refused as early as it shows,
+ * `readPictures` for a handler that takes one picture.
+ * @throws RequestError 400 also where a form has several
+ */
+export async function readPictureBody(request: IncomingMessage, limits: PictureLimits): Promise<Uint8Array> {
+  const [picture] = await readPictures(request, limits, 1);
+  return picture;
+}
+
+/**
+ * Reads the picture that is a request's body, or the files of a multipart/form-data body (RFC 7578). What is not wanted is refused as early as it shows,
  * and not read on.
+ * @param most files of a form
  * @throws RequestError 413 for too many bytes or pixels, 415 for another kind, 400 for nothing; the stream's error where the sender breaks off
  * @throws ImageError where its header cannot be read
  */
-export async function readPictureBody(request: IncomingMessage, limits: PictureLimits): Promise<Uint8Array> {
+export async function readPictures(request: IncomingMessage, limits: PictureLimits, most = MOST_SKETCHES): Promise<Uint8Array[]> {
   const contentType = request.headers['content-type'] ?? '';
   const isForm = /^multipart\/form-data\b/i.test(contentType);
   const body = await readBody(request, limits, isForm);
   if (body.length === 0) throw new RequestError(400, 'the body is empty; it must be a picture');
-  const picture = isForm ? await fileOfForm(body, contentType) : body;
-  if (picture.length > limits.mostBytes) throw tooManyBytes(limits);
-  requireKnownKind(picture);
-  const { width, height } = await imageSize(picture, 'the picture');
-  const { mostSide = MOST_SIDE } = limits;
-  if (Math.max(width, height) > mostSide) throw new RequestError(413, `a side of a picture may have ${mostSide} pixels at most, and this one has ${width} x ${height}`);
-  if (width * height > limits.mostPixels) throw new RequestError(413, `a picture may have ${limits.mostPixels / MEGABYTE} million pixels at most, and this one has ${width} x ${height}`);
-  return picture;
+  const pictures = isForm ? await filesOfForm(body, contentType, most) : [body];
+  if (pictures.reduce((sum, { length }) => sum + length, 0) > limits.mostBytes) throw tooManyBytes(limits);
+  const { mostSide = MOST_SIDE, mostPixels } = limits;
+  let pixels = 0;
+  for (const picture of pictures) {
+    requireKnownKind(picture);
+    const { width, height } = await imageSize(picture, 'the picture');
+    if (Math.max(width, height) > mostSide) throw new RequestError(413, `a side of a picture may have ${mostSide} pixels at most, and this one has ${width} x ${height}`);
+    pixels += width * height;
+    if (pixels > mostPixels) throw new RequestError(413, `${pictures.length === 1 ? 'a picture' : 'the pictures of a form together'} may have ${mostPixels / MEGABYTE} million pixels at most, and ${pictures.length === 1 ? `this one has ${width} x ${height}` : `they have more`}`);
+  }
+  return pictures;
 }
 
-const tooManyBytes = ({ mostBytes }: PictureLimits): RequestError => new RequestError(413, `a picture may have ${mostBytes / MEGABYTE} MB at most`);
+const tooManyBytes = ({ mostBytes }: PictureLimits): RequestError => new RequestError(413, `a picture, or those of a form together, may have ${mostBytes / MEGABYTE} MB at most`);
 
 async function readBody(request: IncomingMessage, limits: PictureLimits, isForm: boolean): Promise<Buffer> {
   const most = limits.mostBytes + (isForm ? FORM_BYTES : 0);
@@ -70,15 +86,15 @@ async function readBody(request: IncomingMessage, limits: PictureLimits, isForm:
   return Buffer.concat(chunks);
 }
 
-/** The picture of a form that has one file, whatever the field's name. @throws RequestError 400 */
-async function fileOfForm(body: Buffer, contentType: string): Promise<Uint8Array> {
+/** The pictures of a form, whatever its fields are called. @throws RequestError 400 */
+async function filesOfForm(body: Buffer, contentType: string, most: number): Promise<Uint8Array[]> {
   // The platform's own parser reads it.
   const form = await new Response(new Uint8Array(body), { headers: { 'content-type': contentType } }).formData().catch((cause: unknown) => {
     throw new RequestError(400, `the form cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
   });
   const files = [...form.values()].filter((value) => typeof value !== 'string');
-  if (files.length !== 1) throw new RequestError(400, `the form must have one file, the picture, and has ${files.length}`);
-  return new Uint8Array(await files[0].arrayBuffer());
+  if (files.length < 1 || files.length > most) throw new RequestError(400, `the form must have ${most === 1 ? 'one file, the picture' : `1 to ${most} files, the pictures`}, and has ${files.length}`);
+  return Promise.all(files.map(async (file) => new Uint8Array(await file.arrayBuffer())));
 }
 
 /** By the content: what a header says is the sender's opinion. @throws RequestError */

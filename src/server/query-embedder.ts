@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Sample } from '../data/dataset.ts';
+import type { SketchFraming } from '../data/sketch-framing.ts';
 import { ImageError } from '../platform/node/images.ts';
+import { meanEmbedding } from '../retrieval/mean-embedding.ts';
 import { modelEmbeddings, type ImageRows, type RetrievalModel } from '../training/model.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { DecodeInput, GalleryData } from './search-thread.ts';
@@ -12,7 +14,7 @@ const BATCH = 8;
 const MOST_THREADS = 4;
 const THREAD_MODULE = new URL(import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js', import.meta.url);
 
-/** Milliseconds of each stage of a search. */
+/** Milliseconds of each stage of a search; of several sketches, until the last of them was through it. */
 export interface SearchTimes {
   readonly decode: number;
   readonly wait: number;
@@ -33,9 +35,11 @@ interface Embedded {
 export class QueryEmbedder {
   private readonly queue: BatchQueue<Uint8Array, Embedded>;
   private readonly threads: WorkerThreads;
+  private readonly sketches: SketchFraming | undefined;
 
   private constructor(private readonly model: RetrievalModel, private readonly one: ImageRows, private readonly many: ImageRows, gallery: GalleryData) {
     this.queue = new BatchQueue((pixels) => this.embed(pixels), BATCH);
+    this.sketches = gallery.kind === 'icons' ? 'icon' : model.sketches;
     this.threads = new WorkerThreads(THREAD_MODULE, gallery, Math.min(MOST_THREADS, availableParallelism()));
   }
 
@@ -45,19 +49,23 @@ export class QueryEmbedder {
   }
 
   /**
-   * Decodes a picture, embeds it and ranks the gallery.
-   * @param picture the bytes of an image file
+   * Decodes the sketches of a query, embeds them and ranks the gallery by their mean (`meanEmbedding`).
+   * @param sketches the bytes of an image file each
    * @param task of the threads, by which the gallery is ranked
    * @param input of the task, from the embedding
-   * @throws ImageError where the picture cannot be decoded
+   * @throws ImageError where a sketch cannot be decoded
    */
-  async search<Output>(picture: Uint8Array, task: string, input: (embedding: Float32Array) => object, signal?: AbortSignal): Promise<{ readonly ranked: Output; readonly times: SearchTimes }> {
+  async search<Output>(sketches: readonly Uint8Array[], task: string, input: (embedding: Float32Array) => object, signal?: AbortSignal): Promise<{ readonly ranked: Output; readonly times: SearchTimes }> {
     const start = performance.now();
-    const pixels = await this.decode(picture, signal);
+    const pixels = await Promise.all(sketches.map((sketch) => this.decode(sketch, signal)));
     const decoded = performance.now();
-    const { embedding, started, ended } = await this.queue.add(pixels, signal);
+    const embedded = await Promise.all(pixels.map((each) => this.queue.add(each, signal)));
     const begin = performance.now();
-    const ranked = await this.threads.run<Output>(task, input(embedding), { signal });
+    const rows = new Float32Array(embedded.length * this.one.width);
+    embedded.forEach(({ embedding }, place) => rows.set(embedding, place * this.one.width));
+    const ranked = await this.threads.run<Output>(task, input(meanEmbedding(rows, this.one.width)), { signal });
+    const started = Math.min(...embedded.map((each) => each.started));
+    const ended = Math.max(...embedded.map((each) => each.ended));
     return { ranked, times: { decode: decoded - start, wait: started - decoded, embed: ended - started, rank: performance.now() - begin } };
   }
 
@@ -71,7 +79,7 @@ export class QueryEmbedder {
 
   private async decode(picture: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
     try {
-      return await this.threads.run<Uint8Array>('decode', { picture, size: this.model.imageSize } satisfies DecodeInput, { signal });
+      return await this.threads.run<Uint8Array>('decode', { picture, size: this.model.imageSize, sketches: this.sketches } satisfies DecodeInput, { signal });
     } catch (error) {
       // Classes do not pass between threads.
       if (error instanceof Error && error.name === 'ImageError') throw new ImageError('the picture', error.message.replace('the picture cannot be decoded: ', ''));

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ImageError } from '../platform/node/images.ts';
-import { MOST_SIDE, readPictureBody, RequestError, type PictureLimits } from './picture-body.ts';
+import { MOST_SIDE, readPictures, RequestError, type PictureLimits } from './picture-body.ts';
 
 export interface SearchLimits extends PictureLimits {
   /** Searches under way at once, each from the last byte of its picture to its answer; more are told to come back. */
@@ -19,8 +19,8 @@ const MOST_NEIGHBOURS = 1000;
 
 /** What answers; a `SearchService` or an `IconSearchService`. */
 export interface Searcher {
-  /** @param parameters of the request's address */
-  search(picture: Uint8Array, k: number, signal: AbortSignal, parameters: URLSearchParams): Promise<object>;
+  /** @param sketches the pictures of the request, which search together @param parameters of the request's address */
+  search(sketches: readonly Uint8Array[], k: number, signal: AbortSignal, parameters: URLSearchParams): Promise<object>;
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -28,7 +28,7 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => Pr
 /**
  * Answers POST ?k=10 with a picture as the body: JSON of what the service found, or `{ "error": ... }` with a status that says what
  * was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind, 503 too many at once. The body is the picture's file, or a
- * form with one file.
+ * form whose files are sketches that search together, MOST_SKETCHES at most.
  * @param onFailure hears of what is the server's fault, which is answered with 500
  */
 export function searchHandler(service: Searcher, limits: SearchLimits = DEFAULT_SEARCH_LIMITS, onFailure: (error: unknown) => void = console.error): Handler {
@@ -46,12 +46,12 @@ export function searchHandler(service: Searcher, limits: SearchLimits = DEFAULT_
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     receiving++;
-    const picture = await readPictureBody(request, limits).finally(() => receiving--);
+    const sketches = await readPictures(request, limits).finally(() => receiving--);
     if (gone.signal.aborted) return;
     requirePlace(underWay, limits.mostRequests);
     underWay++;
     try {
-      await sendJson(response, 200, await service.search(picture, k, gone.signal, searchParams));
+      await sendJson(response, 200, await service.search(sketches, k, gone.signal, searchParams));
     } finally {
       underWay--;
     }

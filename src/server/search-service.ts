@@ -41,14 +41,14 @@ export class SearchService {
   }
 
   /**
-   * @param picture the bytes of an image file
+   * @param sketches the bytes of an image file, or of each of several sketches of the same thing, which search together (`meanEmbedding`)
    * @param k how many neighbours, fewer where the index has fewer
    * @param signal of one who goes away
-   * @throws ImageError where the picture cannot be decoded
+   * @throws ImageError where a sketch cannot be decoded
    */
-  async search(picture: Uint8Array, k: number, signal?: AbortSignal): Promise<SearchAnswer> {
+  async search(sketches: Uint8Array | readonly Uint8Array[], k: number, signal?: AbortSignal): Promise<SearchAnswer> {
     const { paths } = this.index;
-    const { ranked, times } = await this.embedder.search<RankOutput>(picture, 'rank', (embedding) => ({ embedding, k }) satisfies RankInput, signal);
+    const { ranked, times } = await this.embedder.search<RankOutput>(sketches instanceof Uint8Array ? [sketches] : sketches, 'rank', (embedding) => ({ embedding, k }) satisfies RankInput, signal);
     const neighbours = ranked.map(({ index: row, score }, place): Neighbour => ({ rank: place + 1, row, path: paths[row], label: path.basename(path.dirname(paths[row])), similarity: score }));
     const { nothingLike, results } = markBelow(neighbours, this.cutOff);
     return { nothingLike, neighbours: results, times };

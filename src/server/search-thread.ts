@@ -1,6 +1,7 @@
 // A thread of a QueryEmbedder. It decodes pictures and ranks the gallery; either can take seconds.
 import { workerData } from 'node:worker_threads';
-import { decodeDrawing, decodeImage } from '../platform/node/images.ts';
+import { decodeSketch } from '../platform/node/images.ts';
+import type { SketchFraming } from '../data/sketch-framing.ts';
 import { rankGallery } from '../retrieval/evaluate.ts';
 import { IconRanking, type IconFilter, type RankedIcons } from '../retrieval/icon-ranking.ts';
 import type { RankedItem } from '../retrieval/ranking.ts';
@@ -16,6 +17,7 @@ export interface DecodeInput {
   readonly picture: Uint8Array;
   /** Side of the result in pixels. */
   readonly size: number;
+  readonly sketches?: SketchFraming;
 }
 
 export interface RankInput {
@@ -29,8 +31,6 @@ export interface RankInput {
 export type RankOutput = readonly RankedItem[];
 
 const gallery = workerData as GalleryData;
-// Icons are indexed fitted to their ink, so drawings are fitted too.
-const decode = gallery.kind === 'icons' ? decodeDrawing : decodeImage;
 const rank = ranker(gallery);
 
 function ranker(from: GalleryData): (input: RankInput) => RankOutput {
@@ -40,8 +40,8 @@ function ranker(from: GalleryData): (input: RankInput) => RankOutput {
 }
 
 serveTasks({
-  async decode({ picture, size }: DecodeInput) {
-    const pixels = await decode(picture, size, 'the picture');
+  async decode({ picture, size, sketches }: DecodeInput) {
+    const pixels = await decodeSketch(picture, size, sketches, 'the picture');
     return { output: pixels, transfer: [pixels.buffer as ArrayBuffer] };
   },
   rank: (input: RankInput) => ({ output: rank(input), transfer: [] }),

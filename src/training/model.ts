@@ -4,6 +4,7 @@ import { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';
 import { inOrder } from '../data/loader.ts';
+import type { SketchFraming } from '../data/sketch-framing.ts';
 import { quoteValue } from '../formats/untrusted.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Network } from '../nn/layers.ts';
@@ -18,6 +19,8 @@ import { imageInput, type Precision } from './batch-input.ts';
 export interface NetworkInput {
   readonly imageSize: number;
   readonly pixels: PixelNormalization;
+  /** How sketches were laid out in training, and so how a sketch to search with must be; `whole` if left out. */
+  readonly sketches?: SketchFraming;
   /** How activations are stored; f32 if left out. */
   readonly precision?: Precision;
 }
@@ -37,13 +40,13 @@ const LEAST_EPSILON = 1e-30;
 export const EMBEDDING_BATCH = 32;
 
 /** The description by which a file is known for a retrieval model: what `describeModel` writes and `openRetrievalModel` reads. */
-export function describeModel(settings: RetrievalNetworkSettings, { imageSize, pixels }: NetworkInput): Record<string, Json> {
-  return { kind: 'retrieval', imageSize, pixels: { ...pixels }, network: { ...settings } };
+export function describeModel(settings: RetrievalNetworkSettings, { imageSize, pixels, sketches }: NetworkInput): Record<string, Json> {
+  return { kind: 'retrieval', imageSize, pixels: { ...pixels }, ...(sketches !== undefined && { sketches }), network: { ...settings } };
 }
 
 /** What a file says of the retrieval network that it holds. @throws CheckpointError where it holds none */
 export function readModelDescription({ about, state }: ModelFile, fileName: string): NetworkInput & { readonly settings: RetrievalNetworkSettings } {
-  const { kind, imageSize, network } = about;
+  const { kind, imageSize, sketches, network } = about;
   if (kind !== 'retrieval' || !isObject(network)) {
     const held = state.has('fc.weight')
       ? "a classifier's, from which a training can start: sketchgrad train --weights"
@@ -68,7 +71,7 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
     teacherClasses: count(network.teacherClasses, 'teacherClasses', 0),
     ...(network.batchNormDomains !== undefined && { batchNormDomains: word(network.batchNormDomains, 'batchNormDomains', 'shared', 'separate') }),
   };
-  return { settings, imageSize: count(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS };
+  return { settings, imageSize: count(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS, sketches: word(sketches, 'sketches', 'whole', 'fitted') };
 }
 
 /**

@@ -4,6 +4,7 @@ import { Storage } from '../autodiff/storage.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
 import { classKey } from '../data/class-names.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { SketchFraming } from '../data/sketch-framing.ts';
 import { batches, type TrainingBatch } from '../data/loader.ts';
 import { balancedSampler } from '../data/sampler.ts';
 import type { SourceWeights } from '../data/sources.ts';
@@ -42,6 +43,8 @@ export interface RetrievalTraining {
   /** Side of the images in pixels. */
   readonly imageSize: number;
   readonly pixels: PixelNormalization;
+  /** How the data's sketches are laid out; `whole` if left out. Kept in the model, so that it is searched with sketches laid out so. */
+  readonly sketches?: SketchFraming;
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
   /** Stages of ResNet50 whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the first. */

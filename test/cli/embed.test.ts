@@ -1,7 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import sharp from 'sharp';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
+import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 
@@ -56,6 +58,29 @@ test('embed and search: an index of a folder, a ranking, a contact sheet; damage
     assert.ok(i === 0 || distance >= results[i - 1].distance);
     assert.is(score, 1 - (2 * distance) / 12);
   });
+});
+
+test('a model that says so is searched with sketches cut to their ink; several search together', async () => {
+  const { state, about } = await parseModel(await readFile(at('unbroken', 'model.safetensors')), 'model');
+  for (const sketches of ['fitted', 'cut']) await writeFile(at(`${sketches}.safetensors`), await serializeModel({ state, about: { ...about, sketches } }));
+  const sheet = (name: string, left: number, right: number): Promise<unknown> =>
+    sharp(at('shapes', 'sketch', 'shape f', '0.png')).extend({ top: 60, bottom: 7, left, right, background: '#ffffff' }).toFile(at(name));
+  await Promise.all([sheet('left.png', 1, 90), sheet('right.png', 200, 30)]);
+  const search = async (...words: string[]): Promise<Record<string, unknown>[]> => {
+    const { code, stdout, stderr } = await run('search', '--model', at('fitted.safetensors'), '--index', at('index.safetensors'), '--top', '3', '--json', ...words);
+    assert.is(code, 0, stderr);
+    return JSON.parse(stdout) as Record<string, unknown>[];
+  };
+  const [left, right] = await search(at('left.png'), at('right.png'));
+  assert.is(left.sketch, at('left.png'));
+  assert.equal(left.results, right.results, 'the place on the sheet does not matter');
+  const same = await search(at('left.png'), at('right.png'), '--together');
+  assert.equal(same.map(({ sketches }) => sketches), [[at('left.png'), at('right.png')]]);
+  assert.equal((same[0].results as { path: string }[]).map(({ path: file }) => file), (left.results as { path: string }[]).map(({ path: file }) => file));
+  const [other] = await search(at('left.png'), at('shapes', 'photo', 'shape e', '1.png'), '--together', '--sheet', at('together.png'));
+  assert.not.equal(other.results, left.results);
+  assert.equal([...(await readFile(at('together.png'))).subarray(1, 4)], [...Buffer.from('PNG')]);
+  assert.match((await run('search', '--model', at('cut.safetensors'), at('left.png'))).stderr, /cut.safetensors: its description gives "cut" for sketches, where whole or fitted is needed/);
 });
 
 test('search refuses the index of another model', async () => {

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import sharp from 'sharp';
 import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import * as archives from '../support/archives.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
@@ -11,7 +12,7 @@ const at = (...names: string[]): string => tiny.at(...names);
 
 test.before(async () => {
   tiny = await TinyTraining.make();
-  await tiny.train('unbroken');
+  await tiny.train('unbroken', 4, '--sketches', 'fitted');
 });
 test.after(() => tiny.remove());
 
@@ -46,6 +47,22 @@ test('evaluate: the unseen classes of the training, as a table and as JSON', asy
   const known = await run('evaluate', '--model', model, '--data', at('shapes'), '--unseen', at('trained.txt'));
   assert.is(known.code, 1);
   assert.match(known.stderr, /was trained on shape a/);
+});
+
+test('evaluate: a model that was trained on fitted sketches is measured on fitted ones', async () => {
+  assert.is((await parseModel(await readFile(at('unbroken', 'model.safetensors')), 'model')).about.sketches, 'fitted');
+  await cp(at('shapes'), at('sheets'), { recursive: true });
+  for (const [place, className] of ['shape e', 'shape f'].entries()) {
+    for (const name of await readdir(at('shapes', 'sketch', className))) {
+      await sharp(at('shapes', 'sketch', className, name)).extend({ top: 5, bottom: 40 * place, left: 70, right: 9, background: '#ffffff' }).toFile(at('sheets', 'sketch', className, name));
+    }
+  }
+  const measured = async (data: string): Promise<number> => {
+    const { stdout, stderr } = await run('evaluate', '--model', at('unbroken', 'model.safetensors'), '--data', at(data), '--json');
+    assert.ok(stdout !== '', stderr);
+    return (JSON.parse(stdout) as { mapAll: number }).mapAll;
+  };
+  assert.is(await measured('sheets'), await measured('shapes'));
 });
 
 test('evaluate: a file that is no retrieval model, and weights that are not those of their network', async () => {

@@ -17,8 +17,9 @@ test('it is part of the package, small, and a retrieval model', async () => {
   const { files } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as { files: string[] };
   assert.ok(files.includes(path.relative(root, file)), `package.json lists ${path.relative(root, file)}`);
   assert.ok((await stat(file)).size <= MOST_BYTES);
-  const { imageSize, settings } = readModelDescription(await readModelFile(file, '--model'), file);
+  const { imageSize, sketches, settings } = readModelDescription(await readModelFile(file, '--model'), file);
   assert.ok(imageSize >= 32 && settings.embedding > 0);
+  assert.is(sketches, 'fitted');
 });
 
 test('it was trained on no class that names an unseen one, and says from which similarity on an answer means something', async () => {

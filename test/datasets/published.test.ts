@@ -1,14 +1,16 @@
 import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { classKey } from '../../src/data/class-names.ts';
 import { recognise } from '../../datasets/layouts.ts';
+import { encodedPicture } from '../../datasets/pictures.ts';
 import { loadPublished, type PublishedDataset, type PublishedOptions } from '../../datasets/published.ts';
 import { resolveSplit } from '../../datasets/resolve.ts';
 import { DatasetError, type Sample } from '../../src/data/dataset.ts';
-import { decodeImage, ImageError } from '../../src/platform/node/images.ts';
+import { decodeImage, decodeSketch, ImageError } from '../../src/platform/node/images.ts';
 import * as archives from '../support/archives.ts';
 
 const test = suite('published sets');
@@ -71,6 +73,22 @@ for (const [name, make, layout] of layouts) {
     }
   });
 }
+
+test('sketches are fitted where that is asked for, and kept apart from those that are not', async () => {
+  for (const make of [archives.plainFolders, archives.ndjsonQuickdraw]) {
+    await rm(root(), { recursive: true, force: true });
+    await make(root());
+    const [whole, fitted] = [await load('split.json', { size: 32 }), await load('split.json', { size: 32, sketches: 'fitted' })];
+    const [sketch, photo] = [fitted.queries[0], fitted.gallery[0]];
+    const isDrawing = sketch.name.includes('.ndjson#');
+    if (!isDrawing) await sharp({ create: { width: 9, height: 5, channels: 3, background: '#000000' } }).extend({ top: 3, bottom: 40, left: 60, right: 1, background: '#ffffff' }).png().toFile(sketch.name);
+    const encoded = await encodedPicture(sketch);
+    const expected = await decodeSketch(encoded, 32, 'fitted', sketch.name);
+    for (let time = 0; time < 2; time++) assert.is(Buffer.compare(await fitted.images.read(sketch, 32), expected), 0);
+    if (!isDrawing) assert.is.not(Buffer.compare(await whole.images.read(sketch, 32), expected), 0);
+    assert.is(Buffer.compare(await fitted.images.read(photo, 32), await whole.images.read(photo, 32)), 0);
+  }
+});
 
 for (const [name, make, lists] of [['Sketchy', archives.sakeSketchy, 'zeroshot1'], ['TU-Berlin', archives.sakeTuberlin, 'zeroshot']] as const) {
   test(`${name}: the lists say what is held out, in their order`, async () => {

@@ -6,6 +6,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import { connect, type AddressInfo } from 'node:net';
 import sharp from 'sharp';
 import { ImageError } from '../../src/platform/node/images.ts';
+import { MOST_SKETCHES } from '../../src/retrieval/mean-embedding.ts';
 import { pictureKind } from '../../src/server/picture-body.ts';
 import { searchHandler, type Searcher } from '../../src/server/search-handler.ts';
 import type { SearchAnswer } from '../../src/server/search-service.ts';
@@ -17,12 +18,12 @@ const blank = sharp({ create: { width: 100, height: 100, channels: 3, background
 const KINDS = { png: await blank.clone().png().toBuffer(), jpeg: await blank.clone().jpeg().toBuffer(), webp: await blank.clone().webp().toBuffer() };
 
 /** What was searched for, and a search that can be held up. */
-const searched: { bytes: Uint8Array; k: number; signal: AbortSignal }[] = [];
+const searched: { bytes: Uint8Array; others: Uint8Array[]; k: number; signal: AbortSignal }[] = [];
 let held: Promise<void> | undefined;
 let failure: Error | undefined;
 const searcher: Searcher = {
-  async search(bytes, k, signal) {
-    searched.push({ bytes, k, signal });
+  async search([bytes, ...others], k, signal) {
+    searched.push({ bytes, others, k, signal });
     await held;
     if (failure !== undefined) throw failure;
     return ANSWER;
@@ -126,7 +127,7 @@ test('413 for a side that is too long, whatever the number of pixels', async () 
   assert.is(searched.length, 0);
 });
 
-test('a form with one file is a picture; other forms are refused', async () => {
+test('the files of a form search together; other forms are refused', async () => {
   const send = async (form: FormData): Promise<{ status: number; error?: string }> => {
     const response = await fetch(`http://127.0.0.1:${port}/?k=2`, { method: 'POST', body: form });
     return { status: response.status, error: ((await response.json()) as { error?: string }).error };
@@ -137,8 +138,16 @@ test('a form with one file is a picture; other forms are refused', async () => {
   one.append('sketch', file(KINDS.png), 'a.png');
   assert.equal(await send(one), { status: 200, error: undefined });
   assert.equal(Buffer.from(searched.at(-1)?.bytes ?? []), KINDS.png);
-  one.append('second', file(KINDS.png), 'b.png');
-  assert.match((await send(one)).error ?? '', 'must have one file, the picture, and has 2');
+  one.append('second', file(KINDS.jpeg), 'b.jpg');
+  // Two blank pictures have twice as many pixels as one may have.
+  assert.match((await send(one)).error ?? '', 'the pictures of a form together may have 0.01 million pixels at most');
+  const tiny = await sharp({ create: { width: 30, height: 30, channels: 3, background: '#ffffff' } }).png().toBuffer();
+  const several = new FormData();
+  for (let count = 1; count <= MOST_SKETCHES; count++) several.append('sketch', file(tiny), `${count}.png`);
+  assert.equal(await send(several), { status: 200, error: undefined });
+  assert.equal(searched.at(-1)?.others.map((bytes) => Buffer.from(bytes)), Array.from({ length: MOST_SKETCHES - 1 }, () => tiny));
+  several.append('sketch', file(tiny), 'more.png');
+  assert.match((await send(several)).error ?? '', `must have 1 to ${MOST_SKETCHES} files, the pictures, and has ${MOST_SKETCHES + 1}`);
   const none = new FormData();
   none.append('note', 'nothing');
   assert.is((await send(none)).status, 400);

@@ -1,14 +1,16 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import sharp from 'sharp';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { embedFiles, findImages } from '../../src/cli/image-files.ts';
-import { decodeImage, ImageError } from '../../src/platform/node/images.ts';
+import { decodeSketch, ImageError } from '../../src/platform/node/images.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import type { RetrievalIndex } from '../../src/retrieval/index-file.ts';
+import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
 import { SearchService, type Neighbour } from '../../src/server/search-service.ts';
-import { modelEmbeddings, openRetrievalModel, type RetrievalModel } from '../../src/training/model.ts';
+import { modelEmbeddings, openRetrievalModel, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
 import { testDevice } from '../support/device.ts';
 import { PAGE_MODEL, readPageModel, writePictures } from '../support/page-model.ts';
 
@@ -50,12 +52,15 @@ test('many at once get the answers that each gets alone', async () => {
   assert.ok(new Set(together.map(({ times }) => times.embed)).size < together.length, 'some were embedded in one batch');
 });
 
+/** The embedding of a picture as a sketch of this model. */
+const embeddingOf = (rows: ImageRows, picture: Uint8Array): Promise<Float32Array> => rows.compute([{ domain: 'sketch', className: '', name: '' }], { read: () => decodeSketch(picture, model.imageSize, model.sketches) });
+
 test('an answer is the ranking of the index by the picture: each finds itself, with its path and folder', async () => {
   const rows = await modelEmbeddings(model, 1);
   for (const [row, picture] of pictures.entries()) {
     const { neighbours } = await service.search(picture, 5);
     assert.is(neighbours.length, 5);
-    const embedding = await rows.compute([{ domain: 'sketch', className: '', name: '' }], { read: () => decodeImage(picture, model.imageSize) });
+    const embedding = await embeddingOf(rows, picture);
     const expected = rankGallery(embedding, index.embeddings, index.dimension, 5);
     assert.equal(neighbours.map(({ rank, row, similarity }) => ({ rank, row, similarity })), expected.map(({ index: row, score }, place) => ({ rank: place + 1, row, similarity: score })));
     assert.is(neighbours[0].row, row);
@@ -63,6 +68,25 @@ test('an answer is the ranking of the index by the picture: each finds itself, w
     assert.is(neighbours[0].label, path.basename(path.dirname(index.paths[row])));
   }
   rows.destroy();
+});
+
+test('several sketches search by their mean, and a sketch by its ink, wherever it is on its sheet', async () => {
+  assert.is(model.sketches, 'fitted');
+  const rows = await modelEmbeddings(model, 1);
+  const [a, b] = [await embeddingOf(rows, pictures[0]), await embeddingOf(rows, pictures[3])];
+  const expected = rankGallery(meanEmbedding(Float32Array.from([...a, ...b, ...a]), rows.width), index.embeddings, rows.width, 5);
+  const { neighbours } = await service.search([pictures[0], pictures[3], pictures[0]], 5);
+  // In the service they are one batch, which may run other variants of kernels.
+  assert.equal(neighbours.map(({ row }) => row), expected.map(({ index: row }) => row));
+  neighbours.forEach(({ similarity }, place) => assert.ok(Math.abs(similarity - expected[place].score) < 1e-5));
+  rows.destroy();
+
+  const sheets = [[100, 90, 20, 0], [5, 300, 400, 9]].map(([top, bottom, left, right]) => sharp(pictures[0]).flatten({ background: '#ffffff' }).extend({ top, bottom, left, right, background: '#ffffff' }).png().toBuffer());
+  const [first, second] = await Promise.all(sheets.map(async (sheet) => (await service.search(await sheet, 5)).neighbours));
+  first.forEach(({ row, similarity }, place) => {
+    assert.is(row, second[place].row);
+    assert.ok(Math.abs(similarity - second[place].similarity) < 1e-5);
+  });
 });
 
 test('fewer neighbours where the index has fewer; a picture that cannot be decoded harms no other', async () => {

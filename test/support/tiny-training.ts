@@ -50,8 +50,8 @@ export class TinyTraining {
   }
 
   /** Trains a model in a few steps, for what uses one. */
-  async train(name: string, steps = 4): Promise<void> {
-    const { code, stderr } = await run('train', ...this.options, '--steps', String(steps), '--out', this.at(name));
+  async train(name: string, steps = 4, ...words: string[]): Promise<void> {
+    const { code, stderr } = await run('train', ...this.options, ...words, '--steps', String(steps), '--out', this.at(name));
     if (code !== 0) throw new Error(stderr);
   }
 

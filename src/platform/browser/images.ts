@@ -1,6 +1,6 @@
 /** Decoding of pictures by the browser, in a page or a worker. */
-import { fitToInk } from '../../data/fit-to-ink.ts';
 import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
+import { sketchSquare, type SketchFraming } from '../../data/sketch-framing.ts';
 import { BoundedError } from '../../formats/untrusted.ts';
 
 /** A picture that the browser cannot decode. The message names it. */
@@ -31,10 +31,14 @@ export async function decodePicture(picture: Blob, name: string): Promise<Decode
   }
 }
 
-/** Decodes a drawing and fits it to its ink (`fitToInk`): what an index of icons is asked with. @returns as decodeImage; white where there is no ink @throws ImageError */
-export async function decodeDrawing(picture: Blob, size: number, name = 'the drawing'): Promise<Uint8Array> {
-  const decoded = await decodePicture(picture, name);
-  return stretchToSquare(fitToInk(decoded) ?? decoded, size);
+/**
+ * Decodes a sketch to search with and lays it out for a network (`sketchSquare`).
+ * @param framing the model's `sketches`, or `icon` for an index of icons
+ * @returns as decodeImage; white where there is no ink
+ * @throws ImageError
+ */
+export async function decodeSketch(picture: Blob, size: number, framing?: SketchFraming, name = 'the sketch'): Promise<Uint8Array> {
+  return sketchSquare(await decodePicture(picture, name), size, framing);
 }
 
 /** Decodes a picture and stretches it to a square on white. @returns RGB u8, row-major [size, size, 3] @throws ImageError */

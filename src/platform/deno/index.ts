@@ -2,6 +2,6 @@
 export { ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
 export { ADAPTER_CHOICES, type AdapterChoice } from '../node/drivers.ts';
 export { writeFileAtomically } from '../node/files.ts';
-export { decodeDrawing, decodeImage, decodePicture, ImageError } from '../node/images.ts';
+export { decodeImage, decodePicture, decodeSketch, ImageError } from '../node/images.ts';
 export type { DecodedPicture } from '../../data/resample.ts';
 export { readTuningRecords, writeTuningRecords } from '../node/tuning-records.ts';

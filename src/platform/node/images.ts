@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import type { Sharp } from 'sharp';
-import { fitToInk } from '../../data/fit-to-ink.ts';
 import { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';
+import { sketchSquare, type SketchFraming } from '../../data/sketch-framing.ts';
 import { decodeText } from '../../formats/text.ts';
 import { BoundedError } from '../../formats/untrusted.ts';
 import { loadSharp } from './sharp.ts';
@@ -55,15 +55,13 @@ export function decodeImage(source: string | Uint8Array, size: number, label = S
 }
 
 /**
- * Decodes a drawing and fits it to its ink (`fitToInk`): what an index of icons is asked with.
+ * Decodes a sketch to search with and lays it out for a network (`sketchSquare`).
+ * @param framing the model's `sketches`, or `icon` for an index of icons
  * @returns as decodeImage; white where there is no ink
  * @throws ImageError
  */
-export function decodeDrawing(source: string | Uint8Array, size: number, label = String(source)): Promise<Uint8Array> {
-  return inTurn(async () => {
-    const picture = await decodePicture(source, label);
-    return stretchToSquare(fitToInk(picture) ?? picture, size);
-  });
+export function decodeSketch(source: string | Uint8Array, size: number, framing?: SketchFraming, label = String(source)): Promise<Uint8Array> {
+  return inTurn(async () => sketchSquare(await decodePicture(source, label), size, framing));
 }
 
 /**

@@ -2,6 +2,6 @@
 export { adapterEnvironment, ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
 export { ADAPTER_CHOICES, type AdapterChoice } from './drivers.ts';
 export { writeFileAtomically } from './files.ts';
-export { decodeDrawing, decodeImage, decodePicture, ImageError } from './images.ts';
+export { decodeImage, decodePicture, decodeSketch, ImageError } from './images.ts';
 export type { DecodedPicture } from '../../data/resample.ts';
 export { readTuningRecords, writeTuningRecords } from './tuning-records.ts';
