@@ -1,7 +1,7 @@
 import type { OptionValues } from './options.ts';
 import type { TRAIN_OPTIONS } from './train.ts';
 
-/** Where the demo starts from; scripts/pretrain-emoji.ts makes it from the pictures of the seen classes. */
+/** Where the demo starts from; scripts/train-demo-start.ts makes it from pictures alone. */
 export const DEMO_START = 'models/emoji-start.safetensors';
 
 type Recipe = Partial<OptionValues<typeof TRAIN_OPTIONS>>;
@@ -12,20 +12,22 @@ type Recipe = Partial<OptionValues<typeof TRAIN_OPTIONS>>;
  */
 export const DEMO_RECIPE: Recipe = {
   data: 'emoji',
-  size: 32,
+  size: 48,
   width: 0.25,
   embedding: 128,
-  classesPerBatch: 16,
+  classifier: 'cosine',
+  classesPerBatch: 32,
   imagesPerDomain: 1,
-  steps: 500,
-  optimizer: 'adam',
-  learningRate: 3e-3,
-  weightDecay: 5e-4,
-  warmup: 10,
+  steps: 400,
+  optimizer: 'adamw',
+  learningRate: 2e-3,
+  weightDecay: 0.02,
+  decayed: 'weights',
+  warmup: 20,
   schedule: 'cosine',
   finalRate: 0,
-  quadrupletStart: 250,
-  augmentation: 0,
+  lossContrastive: 1,
+  augmentation: 0.5,
 };
 
 /** `--full`: the network and the resolution of the paper, for who has a GPU; from random weights, hence the long warm-up. */
