@@ -1,9 +1,9 @@
-// Makes models/emoji-start.safetensors, the demo's starting checkpoint: a quarter-width ResNet50 that classifies pictures of
-// the seen classes, trained from random weights by this engine. It stands where ImageNet's weights stand in the paper. It sees
-// no sketch and nothing of an unseen class. Its log is models/emoji-start.jsonl.
+// The first step to the demo's starting checkpoint (train-demo-start.ts): a quarter-width ResNet50 that classifies pictures of the seen classes, trained from
+// random weights by this engine. It sees no sketch and nothing of an unseen class. Its log is beside it, as .jsonl.
 //
-//   npx tsx scripts/pretrain-emoji.ts [--adapter lavapipe] [--size 32] [--steps 1200] [--split unseen|settings]
+//   npx tsx scripts/pretrain-emoji.ts [--adapter lavapipe] [--size 32] [--steps 1200] [--split unseen|settings] [--out runs/emoji-classifier]
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadEmoji } from '../datasets/emoji.ts';
 import { Storage } from '../src/autodiff/storage.ts';
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     size: { type: 'string', default: '32' },
     steps: { type: 'string', default: '1200' },
     split: { type: 'string', default: 'unseen' },
-    out: { type: 'string', default: 'models/emoji-start' },
+    out: { type: 'string', default: 'runs/emoji-classifier' },
   },
 });
 const SEED = 0;
@@ -51,7 +51,7 @@ const trainer = await Trainer.create({
   schedule: { learningRate: 2e-3, warmupSteps: 50, decay: 'cosine', final: 0 },
   steps,
 });
-mkdirSync(new URL('../models/', import.meta.url), { recursive: true });
+mkdirSync(dirname(values.out), { recursive: true });
 const log = `${values.out}.jsonl`;
 rmSync(log, { force: true });
 const sampler = shuffledSampler(photos, dataset.seenClasses, { batchSize: BATCH, seed: SEED });

