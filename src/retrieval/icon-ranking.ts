@@ -30,11 +30,25 @@ export class IconRanking {
    * @throws RetrievalError where sizes disagree, a value is not finite, or the filter names what is not in the index
    */
   rank(embedding: Float32Array, k: number, filter: IconFilter = {}): RankedItem[] {
+    this.cosine.setQuery(embedding);
+    return this.best(k, filter);
+  }
+
+  /**
+   * The k icons most like one of the index, which is the first of them where the filter lets it through.
+   * @param row of the index
+   * @throws RangeError where there is no such row, RetrievalError as `rank` does
+   */
+  rankLike(row: number, k: number, filter: IconFilter = {}): RankedItem[] {
+    this.cosine.setQueryRow(row);
+    return this.best(k, filter);
+  }
+
+  private best(k: number, filter: IconFilter): RankedItem[] {
     requireCount('k', k);
     checkFilter(this.icons.sets, filter);
     const { sets, styles } = this.icons;
     const wanted = ICON_STYLES.map((style) => isIn(style, filter.styles));
-    this.cosine.setQuery(embedding);
     const best = new BestItems(k);
     let first = 0;
     for (const set of sets) {

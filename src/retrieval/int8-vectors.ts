@@ -70,6 +70,14 @@ export class Int8Cosine {
     this.queryNorm = Math.sqrt(query.reduce((sum, value) => sum + value * value, 0)) || 1;
   }
 
+  /** Takes a row as the query: what is like it is wanted. @throws RangeError where there is no such row */
+  setQueryRow(row: number): void {
+    const { dimension, query, norms, vectors } = this;
+    if (!(row >= 0 && row < norms.length)) throw new RangeError(`there is no row ${row} among ${norms.length}`);
+    query.set(vectors.subarray(row * dimension, (row + 1) * dimension));
+    this.queryNorm = norms[row];
+  }
+
   /** The cosine of the query and a row. */
   at(row: number): number {
     const { dimension, query, vectors } = this;

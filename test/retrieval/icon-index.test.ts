@@ -96,6 +96,12 @@ test('the best icons come first, of those that the filter lets through', () => {
   assert.throws(() => found({ sets: ['c'] }), /no set "c"; it has a, b-b/);
   assert.throws(() => found({ styles: ['thin' as 'solid'] }), /no style "thin"; it has/);
   assert.throws(() => found({ licences: ['GPL'] }), /no licence "GPL"; it has Apache-2.0, MIT/);
+  // Of one of the icons: itself first, where the filter lets it through.
+  const like = (row: number, filter = {}): number[] => ranking.rankLike(row, 9, filter).map(({ index: each }) => each);
+  assert.is(like(4)[0], 4);
+  assert.is(like(4).length, 6);
+  assert.equal(like(4, { sets: ['a'] }).sort(), [0, 1]);
+  assert.throws(() => like(6), RangeError);
   const [{ score }] = ranking.rank(new Float32Array([1, 1]), 1);
   assert.ok(Math.abs(score - Math.cos((5 * Math.PI) / 180)) < 0.01, `${score}`);
 });

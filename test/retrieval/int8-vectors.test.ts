@@ -57,6 +57,19 @@ test('a vector is nearest to itself, whatever its length', () => {
   }
 });
 
+test('a row as the query gives the cosines of the stored vectors', () => {
+  const dimension = 24;
+  const vectors = toInt8Vectors(embeddings(9, dimension), dimension);
+  const ranked = new Int8Cosine(vectors, dimension);
+  const stored = (row: number): number[] => [...vectors.subarray(row * dimension, (row + 1) * dimension)];
+  const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  for (const query of [0, 5, 8]) {
+    ranked.setQueryRow(query);
+    for (let row = 0; row < 9; row++) assert.ok(Math.abs(ranked.at(row) - dot(stored(query), stored(row)) / Math.sqrt(dot(stored(query), stored(query)) * dot(stored(row), stored(row)))) < 1e-12);
+  }
+  for (const row of [-1, 9, NaN]) assert.throws(() => ranked.setQueryRow(row), RangeError);
+});
+
 test('the largest sums stay within 32 bits', () => {
   for (const dimension of [1, 128, 2048, 3 * 1024]) {
     // Equal values with the rotation's signs leave it as one value; all at the largest step are the longest row.
