@@ -38,6 +38,12 @@ export const PAGES: readonly Page[] = [
     limit: 21_000,
   },
   {
+    title: 'the search of an icon index, which a page can load on demand beside the engine',
+    source: "import { fitToInk, iconId, IconRanking, openIconIndex } from 'sketchgrad/retrieval'; console.log(fitToInk, iconId, IconRanking, openIconIndex);",
+    differentiates: false,
+    limit: 10_000,
+  },
+  {
     title: 'the engine with gradients',
     source: "import { gradient, input, Program, relu, Storage, sum } from 'sketchgrad/engine'; console.log(gradient, input, Program, relu, Storage, sum);",
     differentiates: true,

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Plugin } from 'vite';
+import { ICON_FOLDER } from './src/icon-files.ts';
 import type { PageFile } from './src/page-files.ts';
 
 const NAME = 'service-worker.js';
@@ -44,6 +45,7 @@ async function pageFiles(folder: string): Promise<PageFile[]> {
       // Hosts redirect from index.html to the folder, and a browser refuses to open a redirected answer.
       path: name === 'index.html' ? '' : name,
       digest: createHash('sha256').update(await readFile(path.join(folder, name))).digest('hex'),
+      ...(name.startsWith(`${ICON_FOLDER}/`) && { onDemand: true as const }),
     })),
   );
 }

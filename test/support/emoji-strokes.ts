@@ -51,7 +51,7 @@ export async function emojiStrokes(page: Page, className: string, set: string): 
   );
 }
 
-/** Draws strokes on the pad, with the mouse. */
+/** Draws strokes on the pad, with the mouse. It moves on before the page has shown the last movement, as a hand does. */
 export async function draw(page: Page, strokes: readonly Stroke[]): Promise<void> {
   const pad = page.locator('#pad');
   await pad.scrollIntoViewIfNeeded();
@@ -60,7 +60,7 @@ export async function draw(page: Page, strokes: readonly Stroke[]): Promise<void
   for (const [first, ...rest] of strokes) {
     await page.mouse.move(box.x + first.x * box.width, box.y + first.y * box.height);
     await page.mouse.down();
-    for (const { x, y } of rest) await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+    await Promise.all(rest.map(({ x, y }) => page.mouse.move(box.x + x * box.width, box.y + y * box.height)));
     await page.mouse.up();
   }
 }

@@ -1,38 +1,15 @@
-/** What the page of `sketchgrad serve --icons` shows besides: filters, and names and drawings to copy. */
+/** What the page of `sketchgrad serve --icons` shows besides: names and drawings of icons, to copy. */
 import type { FoundIcon } from '../../src/server/icon-search-service.ts';
-import type { IndexedIconSet } from '../../src/retrieval/icon-index.ts';
-import { element, explain, nameElement, trouble } from '../src/page.ts';
+import { chosenFilters, licenceText, type IconChoices } from '../src/icon-filters.ts';
+import { explain, nameElement, trouble } from '../src/page.ts';
 
-const FILTERS = ['set', 'style', 'licence'] as const;
-
-/** What an index can be filtered by. */
-export interface IconChoices {
+/** What `GET /about` tells of an index. */
+export interface AboutIcons extends IconChoices {
   readonly icons: number;
-  readonly sets: readonly IndexedIconSet[];
-  readonly styles: readonly string[];
-}
-
-const licenceName = ({ spdx, title }: FoundIcon['licence']): string => spdx || title;
-
-/** Shows the filters. @param onChange hears when one was changed */
-export function offerFilters({ sets, styles }: IconChoices, onChange: () => void): void {
-  const options: Readonly<Record<(typeof FILTERS)[number], readonly (readonly [value: string, text: string])[]>> = {
-    set: sets.map(({ prefix, title, count }) => [prefix, `${title} (${count})`]),
-    style: styles.map((style) => [style, style]),
-    licence: [...new Set(sets.map(({ licence }) => licenceName(licence)))].sort().map((name) => [name, name]),
-  };
-  for (const name of FILTERS) {
-    const select = element<HTMLSelectElement>(name);
-    select.append(...options[name].map(([value, text]) => new Option(text, value)));
-    select.addEventListener('change', onChange);
-  }
-  element('filters').hidden = false;
 }
 
 /** The filters as parameters of the search's address. */
-export function filterParameters(): URLSearchParams {
-  return new URLSearchParams(FILTERS.map((name) => [name, element<HTMLSelectElement>(name).value]).filter(([, value]) => value !== ''));
-}
+export const filterParameters = (): URLSearchParams => new URLSearchParams([...chosenFilters()]);
 
 /** A result: the icon, what it is, and buttons that copy it. */
 export function iconItem({ icon, set, licence, style, similarity, belowCutOff = false }: FoundIcon): HTMLLIElement {
@@ -41,7 +18,7 @@ export function iconItem({ icon, set, licence, style, similarity, belowCutOff = 
   item.classList.toggle('below', belowCutOff);
   const line = (text: string): HTMLElement => Object.assign(document.createElement('span'), { className: 'score', textContent: text });
   const about = document.createElement('div');
-  about.append(line(`${licenceName(licence)}, ${style}${belowCutOff ? ', unlike' : ''}`));
+  about.append(line(`${licenceText(licence)}, ${style}${belowCutOff ? ', unlike' : ''}`));
   const buttons = document.createElement('div');
   buttons.className = 'copies';
   buttons.append(

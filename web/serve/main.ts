@@ -1,9 +1,10 @@
 // The page of `sketchgrad serve`: the pad, and a search by POST. The browser computes nothing, so it needs no WebGPU.
 import type { FoundIcon, IconSearchAnswer } from '../../src/server/icon-search-service.ts';
 import type { Neighbour, SearchAnswer } from '../../src/server/search-service.ts';
+import { offerFilters } from '../src/icon-filters.ts';
 import { element, explain, nameElement, trouble } from '../src/page.ts';
 import { sketchPad } from '../src/sketch.ts';
-import { filterParameters, iconItem, offerFilters, type IconChoices } from './icons.ts';
+import { filterParameters, iconItem, type AboutIcons } from './icons.ts';
 
 const SHOWN = 20;
 
@@ -83,7 +84,7 @@ async function search(sketch: Blob, again = true): Promise<Answer> {
 }
 
 void fetch('about').then(async (response) => {
-  const about = (await response.json()) as { readonly pictures: number } | IconChoices;
+  const about = (await response.json()) as { readonly pictures: number } | AboutIcons;
   if ('pictures' in about) {
     element('collection').textContent = ` among ${about.pictures}`;
     return;
@@ -92,4 +93,5 @@ void fetch('about').then(async (response) => {
   element('found-title').textContent = 'Nearest icons';
   results.ariaLabel = 'Nearest icons, best first';
   offerFilters(about, () => void searchLatest());
+  element('filters').hidden = false;
 });

@@ -1,4 +1,4 @@
-import type { Collection } from './collections.ts';
+import type { PictureCollection } from './collections.ts';
 import { element } from './page.ts';
 import type { PictureDialog } from './picture-dialog.ts';
 
@@ -6,7 +6,7 @@ import type { PictureDialog } from './picture-dialog.ts';
  * Opens its buttons for a dialog with all pictures of the collection that is searched.
  * @param current the collection in use
  */
-export function offerCollection(current: () => Collection, pictures: PictureDialog): void {
+export function offerCollection(current: () => PictureCollection, pictures: PictureDialog): void {
   const dialog = element<HTMLDialogElement>('all');
   const list = element('all-pictures');
   for (const id of ['browse', 'browse-invited']) {

@@ -1,24 +1,55 @@
 import type { Downloads } from './fetching.ts';
-import type { Tile } from './pictures.ts';
+import type { Found } from './engine.ts';
+import type { Picture, Tile } from './pictures.ts';
 
-/** Pictures that can be searched. A collection never changes: another list of pictures is another collection. */
-export interface Collection {
-  /** Names its kept indexes. */
-  readonly id: string;
+/** What can be searched. A collection never changes: another list of pictures is another collection. */
+export type Collection = PictureCollection | IndexedCollection;
+
+interface Shown {
   readonly title: string;
   readonly names: readonly string[];
+  /** An element that shows picture i. */
+  thumbnail(index: number): HTMLElement;
+}
+
+/** Pictures that the page embeds itself, and ranks by these embeddings. */
+export interface PictureCollection extends Shown {
+  readonly kind: 'pictures';
+  /** Names its kept indexes. */
+  readonly id: string;
   /** Of each picture: equal keys mean equal pictures, also in another visit. */
   readonly keys: readonly string[];
   /** The keys of the pictures that may have kept embeddings. They are read again: another tab may have changed them. */
   keptKeys(): Promise<ReadonlySet<string>>;
-  /** An element that shows picture i. */
-  thumbnail(index: number): HTMLElement;
   /** Picture i for the network. */
   picture(index: number): Blob | Tile;
 }
 
+/** Drawings that come with an index, by which the worker ranks them. */
+export interface IndexedCollection extends Shown {
+  readonly kind: 'indexed';
+  /** The checksum of the model that made the index: no other model can search it. */
+  readonly modelChecksum: string;
+  /** Beside the name of drawing i: where it is from. */
+  about(index: number): string;
+  /** Drawing i as an SVG document. */
+  svg(index: number): Promise<string>;
+  /** What is nearest to a query, of what the filters let through. */
+  search(query: Picture, top: number): Promise<Found>;
+  /** What is nearest to one of the drawings, which is among them. */
+  searchLike(index: number, top: number): Promise<Found['results']>;
+}
+
+/** A collection that is fetched when it is chosen. */
+export interface AbsentCollection {
+  readonly kind: 'absent';
+  readonly title: string;
+  load(): Promise<Collection>;
+}
+
 /** The emoji that come with the page: one sheet of tiles. */
-export class EmojiCollection implements Collection {
+export class EmojiCollection implements PictureCollection {
+  readonly kind = 'pictures';
   readonly id = 'emoji';
   readonly title: string;
   readonly names: readonly string[];

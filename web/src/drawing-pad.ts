@@ -53,8 +53,11 @@ export class DrawingPad {
   /** Counts changes: a picture that takes long to decode does not replace what came after it. */
   private changes = 0;
 
-  /** @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by */
-  constructor(readonly canvas: HTMLCanvasElement, private readonly onChange: () => void) {
+  /**
+   * @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by
+   * @param onMove hears of each movement of a pointer that draws or erases; `onChange` follows when it ends
+   */
+  constructor(readonly canvas: HTMLCanvasElement, private readonly onChange: () => void, private readonly onMove: () => void = () => undefined) {
     this.context = canvas.getContext('2d') as CanvasRenderingContext2D;
     canvas.addEventListener('pointerdown', (event) => this.begin(event));
     canvas.addEventListener('pointermove', (event) => this.extend(event));
@@ -64,6 +67,11 @@ export class DrawingPad {
 
   get empty(): boolean {
     return this.content.strokes.length === 0 && this.content.backdrop === undefined;
+  }
+
+  /** What was drawn and not erased. */
+  get strokes(): readonly Stroke[] {
+    return this.content.strokes;
   }
 
   /** What is there, in words. */
@@ -198,6 +206,7 @@ export class DrawingPad {
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length > 0 ? events : [event]) this.reach(gesture, this.place(each));
     this.paint();
+    if (gesture.changed) this.onMove();
   }
 
   /** Draws or erases as far as a place. */

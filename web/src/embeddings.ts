@@ -1,5 +1,5 @@
 import { proxy, type Remote } from 'comlink';
-import type { Collection } from './collections.ts';
+import type { PictureCollection } from './collections.ts';
 import type { Engine, ModelSummary, Progress } from './engine.ts';
 import { changingKept, indexesOf, keep, readKept } from './kept-files.ts';
 import { storing } from './leaving.ts';
@@ -21,14 +21,14 @@ type Table = Map<string, Float32Array | undefined>;
 /** Embeddings by collection and model: those at hand, those of an earlier visit, and new ones of the pictures that have none. */
 export class Embeddings {
   private readonly tables = new Map<string, Table>();
-  private readonly complete = new WeakMap<Collection, Map<string, Embedded>>();
+  private readonly complete = new WeakMap<PictureCollection, Map<string, Embedded>>();
   /** The last call for each table. */
   private readonly calls = new Map<string, Promise<unknown>>();
 
   constructor(private readonly engine: Remote<Engine>) {}
 
   /** Embeddings that come with the page. */
-  provide(collection: Collection, checksum: string, values: Float32Array): void {
+  provide(collection: PictureCollection, checksum: string, values: Float32Array): void {
     this.completed(collection).set(checksum, { values, pictures: collection.names.map((_, index) => index) });
   }
 
@@ -37,7 +37,7 @@ export class Embeddings {
    * @param wanted whether the answer is of use still; where it is not, embedding ends
    * @returns undefined where it was no longer wanted
    */
-  async of(collection: Collection, model: ModelSummary, wanted: () => boolean, onProgress: Progress): Promise<Embedded | undefined> {
+  async of(collection: PictureCollection, model: ModelSummary, wanted: () => boolean, onProgress: Progress): Promise<Embedded | undefined> {
     const known = this.completed(collection).get(model.checksum);
     if (known !== undefined) return known;
     // One after the other, so that no picture is embedded twice.
@@ -47,13 +47,13 @@ export class Embeddings {
     return result;
   }
 
-  private completed(collection: Collection): Map<string, Embedded> {
+  private completed(collection: PictureCollection): Map<string, Embedded> {
     const found = this.complete.get(collection) ?? new Map<string, Embedded>();
     this.complete.set(collection, found);
     return found;
   }
 
-  private async embed(collection: Collection, model: ModelSummary, wanted: () => boolean, onProgress: Progress): Promise<Embedded | undefined> {
+  private async embed(collection: PictureCollection, model: ModelSummary, wanted: () => boolean, onProgress: Progress): Promise<Embedded | undefined> {
     const done = this.completed(collection).get(model.checksum);
     if (done !== undefined) return done;
     const { keys, names } = collection;
@@ -89,7 +89,7 @@ export class Embeddings {
   }
 
   /** Adds rows to what is kept: other tabs may have added some, or forgotten pictures. */
-  private async keepTable(path: string, collection: Collection, model: ModelSummary, table: Table): Promise<void> {
+  private async keepTable(path: string, collection: PictureCollection, model: ModelSummary, table: Table): Promise<void> {
     await storing(() =>
       changingKept(async () => {
         const current = await collection.keptKeys();
@@ -102,7 +102,7 @@ export class Embeddings {
   }
 }
 
-const tableKey = ({ id }: Collection, { checksum }: ModelSummary): string => `${id} ${checksum}`;
+const tableKey = ({ id }: PictureCollection, { checksum }: ModelSummary): string => `${id} ${checksum}`;
 
 function flat(rows: readonly Float32Array[], dimension: number): Float32Array {
   const values = new Float32Array(rows.length * dimension);

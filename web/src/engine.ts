@@ -1,13 +1,16 @@
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
+import type { SketchFraming } from '../../src/data/sketch-framing.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { openDevice } from '../../src/platform/browser/adapter.ts';
 import { decodePicture } from '../../src/platform/browser/images.ts';
+import type { IconFilter } from '../../src/retrieval/icon-ranking.ts';
 import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
 import { trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
+import type { IconListing, IconSearch } from './icon-search.ts';
 import { keep } from './kept-files.ts';
 import { ownDataset, ownRecipe, whyUseless, type OwnClass, type UnreadablePicture } from './own-training.ts';
 import { squareOf, withAlpha, type Picture } from './pictures.ts';
@@ -83,6 +86,7 @@ interface Training {
 export class Engine {
   private device: Promise<Device> | undefined;
   private readonly models = new Map<string, OpenModel>();
+  private icons: IconSearch | undefined;
   private training: Training | undefined;
   private pausing = new AbortController();
   private queue: Promise<unknown> = Promise.resolve();
@@ -107,15 +111,26 @@ export class Engine {
 
   /** Searches a collection's embeddings by one picture. @param embeddings [n, dimension] */
   search(checksum: string, query: Picture, embeddings: Float32Array, top: number): Promise<Found> {
-    return this.onDevice(checksum, async ({ onDevice, summary }) => {
-      const start = performance.now();
-      const pixels = await squareOf(query, summary.imageSize, 'the query');
-      const decoded = performance.now();
-      const row = await onDevice.one.compute([QUERY], { read: () => Promise.resolve(pixels) });
-      const embedded = performance.now();
-      const results = rankGallery(row, embeddings, summary.dimension, top);
-      return { results, times: { decode: decoded - start, embed: embedded - decoded, rank: performance.now() - embedded } };
-    });
+    return this.find(checksum, query, undefined, (row) => rankGallery(row, embeddings, this.model(checksum).summary.dimension, top));
+  }
+
+  /** Reads an index of icons, in place of another one. @throws where it is none */
+  async openIcons(bytes: Uint8Array, name: string): Promise<IconListing> {
+    // Most visits search no icons.
+    const { openIconSearch } = await import('./icon-search.ts');
+    this.icons = await openIconSearch(bytes, name);
+    return this.icons.listing;
+  }
+
+  /** Searches the icons by one picture, which is fitted to its ink as the icons are. The model of the index must be open. */
+  searchIcons(query: Picture, top: number, filter: IconFilter): Promise<Found> {
+    const { listing, ranking } = this.openedIcons();
+    return this.find(listing.modelChecksum, query, 'icon', (row) => ranking.rank(row, top, filter));
+  }
+
+  /** Ranks the icons by one of them. */
+  rankLikeIcon(row: number, top: number, filter: IconFilter): Found['results'] {
+    return this.openedIcons().ranking.rankLike(row, top, filter);
   }
 
   /** Ranks a collection by an embedding that is known. @param embeddings [n, dimension] */
@@ -268,6 +283,23 @@ export class Engine {
   /** For tests of recovery: ends the device as a crash of the driver would. */
   async loseDevice(): Promise<void> {
     (await this.open()).gpu.destroy();
+  }
+
+  private find(checksum: string, query: Picture, framing: SketchFraming | undefined, rank: (embedding: Float32Array) => Found['results']): Promise<Found> {
+    return this.onDevice(checksum, async ({ onDevice, summary }) => {
+      const start = performance.now();
+      const pixels = await squareOf(query, summary.imageSize, 'the query', framing);
+      const decoded = performance.now();
+      const row = await onDevice.one.compute([QUERY], { read: () => Promise.resolve(pixels) });
+      const embedded = performance.now();
+      const results = rank(row);
+      return { results, times: { decode: decoded - start, embed: embedded - decoded, rank: performance.now() - embedded } };
+    });
+  }
+
+  private openedIcons(): IconSearch {
+    if (this.icons === undefined) throw new Error('no index of icons is open');
+    return this.icons;
   }
 
   private model(checksum: string): OpenModel {

@@ -1,14 +1,16 @@
 import { proxy, wrap } from 'comlink';
-import { EmojiCollection, type Collection } from './collections.ts';
+import { EmojiCollection, type AbsentCollection, type Collection, type PictureCollection } from './collections.ts';
 import { offerCollection } from './collection-view.ts';
 import { Embeddings } from './embeddings.ts';
 import type { Engine, ModelSummary } from './engine.ts';
 import { describeDownload, Downloads } from './fetching.ts';
+import iconCounts from './icon-counts.json' with { type: 'json' };
 import { invite } from './invitation.ts';
 import { OwnPictures } from './own-pictures.ts';
 import { keepPage } from './page-files.ts';
 import { element, explain, isolated, PICTURE_TYPES, trouble } from './page.ts';
 import { PictureDialog } from './picture-dialog.ts';
+import type { Picture } from './pictures.ts';
 import { Searching } from './searching.ts';
 import { sketchPad } from './sketch.ts';
 import { TrainingView } from './training-view.ts';
@@ -35,12 +37,38 @@ const embeddings = new Embeddings(engine);
 const pictures = new PictureDialog((collection, index) => searching.searchLike(collection, index));
 const searching = new Searching(engine, embeddings, pictures, status);
 const models: ModelSummary[] = [];
-const collections: Collection[] = [];
+const collections: (Collection | AbsentCollection)[] = [];
 const modelSelect = element<HTMLSelectElement>('model');
 const collectionSelect = element<HTMLSelectElement>('collection');
 
 const inUse = (): ModelSummary | undefined => models[modelSelect.selectedIndex];
-const useSelected = (): void => searching.use(inUse(), collections[collectionSelect.selectedIndex]);
+const selected = (): Collection | AbsentCollection | undefined => collections[collectionSelect.selectedIndex];
+/** Searches by what is selected; a collection that is absent is fetched first. */
+function useSelected(): void {
+  const collection = selected();
+  const present = collection?.kind === 'absent' ? undefined : collection;
+  element('filters').hidden = present?.kind !== 'indexed';
+  // Twenty thousand drawings are no list to look through.
+  for (const id of ['browse', 'browse-invited']) element(id).hidden = collection !== undefined && collection.kind !== 'pictures';
+  searching.use(inUse(), present);
+  if (collection?.kind === 'absent') void fetchSelected(collection);
+}
+
+async function fetchSelected(absent: AbsentCollection): Promise<void> {
+  status(`Loading ${absent.title} …`);
+  try {
+    const fetched = await absent.load();
+    const place = collections.indexOf(absent);
+    if (place < 0) return;
+    collections[place] = fetched;
+    if (collectionSelect.selectedIndex === place) useSelected();
+  } catch (error) {
+    trouble(explain(error));
+    if (selected() !== absent) return;
+    collectionSelect.selectedIndex = 0;
+    useSelected();
+  }
+}
 /** Counts the choices of a model: a file that was chosen earlier and takes longer to open is offered, and not taken into use. */
 let modelChoices = 0;
 modelSelect.addEventListener('change', () => {
@@ -64,13 +92,40 @@ function offer(model: ModelSummary, use = true): void {
 }
 
 function showCollections(): void {
-  const selected = Math.max(0, collectionSelect.selectedIndex);
+  const place = Math.max(0, collectionSelect.selectedIndex);
   collectionSelect.replaceChildren(...collections.map(({ title }) => new Option(title)));
-  collectionSelect.selectedIndex = selected;
+  collectionSelect.selectedIndex = place;
 }
 
-const pad = sketchPad(PICTURE_TYPES, () => searching.search(pad.empty ? undefined : pad.picture()));
+/** The icons: index and code are fetched when they are chosen first. */
+function absentIcons(): AbsentCollection {
+  const title = `${iconCounts.icons} icons of ${iconCounts.sets} sets`;
+  let loading: Promise<Collection> | undefined;
+  const load = async (): Promise<Collection> => {
+    const { IconCollection } = await import('./icon-collection.ts');
+    const onProgress = (bytes: number, total?: number): void => {
+      if (selected() === icons) status(`Loading ${title}: ${describeDownload(bytes, total)}`);
+    };
+    return IconCollection.load(engine, title, onProgress, useSelected);
+  };
+  const icons: AbsentCollection = {
+    kind: 'absent',
+    title,
+    load() {
+      loading ??= load();
+      // The next choice tries again.
+      loading.catch(() => (loading = undefined));
+      return loading;
+    },
+  };
+  return icons;
+}
+
+const query = (): Picture | undefined => (pad.empty ? undefined : pad.picture());
+const pad = sketchPad(PICTURE_TYPES, () => searching.search(query()), () => searching.preview(query));
 invite(pad);
+// For tests, which compare what the pad holds.
+Object.assign(globalThis, { sketchgradPad: pad });
 
 const openInput = element<HTMLInputElement>('open-model');
 openInput.addEventListener('change', () => {
@@ -122,11 +177,11 @@ async function start(): Promise<void> {
     if (use) collectionSelect.selectedIndex = 1;
     useSelected();
   });
-  collections.push(emoji, own.collection);
+  collections.push(emoji, own.collection, absentIcons());
   showCollections();
   const training = new TrainingView(engine, inUse, () => pad.file(), offer, (busy) => searching.wait(busy ? 'The search waits until the training is paused or done.' : undefined));
   compiling = (text) => [searching, own, training].forEach((view) => view.tell(text));
-  offerCollection(() => collections[collectionSelect.selectedIndex], pictures);
+  offerCollection(() => selected() as PictureCollection, pictures);
   offer(summary);
   element('start-progress').hidden = true;
   document.documentElement.dataset.ready = 'true';

@@ -1,4 +1,4 @@
-import type { Collection } from './collections.ts';
+import type { PictureCollection } from './collections.ts';
 import { changingKept, forget, indexesOf, keep, readKept } from './kept-files.ts';
 import { tellTabs } from './tabs.ts';
 
@@ -17,7 +17,8 @@ interface Entry {
 const urls = new Map<string, string>();
 
 /** The visitor's own pictures at one moment. */
-export class OwnCollection implements Collection {
+export class OwnCollection implements PictureCollection {
+  readonly kind = 'pictures';
   readonly id = ID;
   readonly title: string;
   readonly names: readonly string[];

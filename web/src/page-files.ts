@@ -7,6 +7,8 @@ export interface PageFile {
   readonly path: string;
   /** SHA-256 of the content, in hexadecimal digits. */
   readonly digest: string;
+  /** Whether it is kept only when it was asked for: most visits do without. */
+  readonly onDemand?: true;
 }
 
 /** @param base the page's own address */

@@ -19,7 +19,10 @@ export class PictureDialog {
       onLike(collection, index);
     });
     on('copy-name', ({ names }, index) => this.copy('The name', navigator.clipboard.writeText(names[index])));
-    on('copy-picture', (collection, index) => this.copy('The picture', navigator.clipboard.write([new ClipboardItem({ 'image/png': pngOf(collection.picture(index)) })])));
+    on('copy-picture', (collection, index) => {
+      if (collection.kind === 'indexed') return this.copy('The SVG', collection.svg(index).then((svg) => navigator.clipboard.writeText(svg)));
+      return this.copy('The picture', navigator.clipboard.write([new ClipboardItem({ 'image/png': pngOf(collection.picture(index)) })]));
+    });
     // Pages without https have no clipboard; some browsers take texts only.
     element('copy-name').hidden = !('clipboard' in navigator);
     element('copy-picture').hidden = !('clipboard' in navigator && 'ClipboardItem' in globalThis);
@@ -34,6 +37,7 @@ export class PictureDialog {
     // Its name is beside it.
     thumbnail.ariaHidden = 'true';
     button.append(thumbnail, nameElement(collection.names[index]));
+    if (collection.kind === 'indexed') button.append(Object.assign(document.createElement('span'), { className: 'score about', textContent: collection.about(index) }));
     if (similarity !== undefined) button.append(Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}` }));
     button.addEventListener('click', () => this.show(collection, index, similarity));
     const entry = document.createElement('li');
@@ -47,7 +51,10 @@ export class PictureDialog {
     picture.ariaHidden = 'true';
     element('picture-large').replaceChildren(picture);
     element('picture-name').replaceChildren(nameElement(collection.names[index]));
-    element('picture-similarity').textContent = similarity === undefined ? '' : `Similarity ${similarity.toFixed(3)}, where 1 is equal.`;
+    const about = collection.kind === 'indexed' ? [`${collection.about(index)}.`] : [];
+    const likeness = similarity === undefined ? [] : [`Similarity ${similarity.toFixed(3)}, where 1 is equal.`];
+    element('picture-similarity').textContent = [...about, ...likeness].join(' ');
+    element('copy-picture').textContent = collection.kind === 'indexed' ? 'Copy the SVG' : 'Copy the picture';
     element('picture-said').textContent = '';
     this.dialog.showModal();
   }

@@ -1,4 +1,5 @@
-import { stretchToSquare, type DecodedPicture } from '../../src/data/resample.ts';
+import type { DecodedPicture } from '../../src/data/resample.ts';
+import { sketchSquare, type SketchFraming } from '../../src/data/sketch-framing.ts';
 import { decodePicture } from '../../src/platform/browser/images.ts';
 
 /** A square of a sheet that holds many pictures. */
@@ -13,10 +14,10 @@ export interface Tile {
 /** A picture as the page hands it over: a file, what was drawn, or a part of a file. */
 export type Picture = Blob | DecodedPicture | Tile;
 
-/** A picture for a network. @returns RGB u8, row-major [size, size, 3] @throws ImageError where it cannot be decoded */
-export async function squareOf(picture: Picture, size: number, name: string): Promise<Uint8Array> {
-  if (picture instanceof Blob) return stretchToSquare(await decodePicture(picture, name), size);
-  return stretchToSquare('sheet' in picture ? await cutTile(picture, name) : picture, size);
+/** A picture for a network. @param framing how a sketch is laid out; a photo is `whole` @returns RGB u8, row-major [size, size, 3] @throws ImageError where it cannot be decoded */
+export async function squareOf(picture: Picture, size: number, name: string, framing?: SketchFraming): Promise<Uint8Array> {
+  if (picture instanceof Blob) return sketchSquare(await decodePicture(picture, name), size, framing);
+  return sketchSquare('sheet' in picture ? await cutTile(picture, name) : picture, size, framing);
 }
 
 /** Sheets are decoded once a call: tiles that came in one message share one of them. */

@@ -1,13 +1,15 @@
 import type { Remote } from 'comlink';
 import { markBelow } from '../../src/retrieval/cut-off.ts';
-import type { Collection } from './collections.ts';
+import type { Collection, PictureCollection } from './collections.ts';
 import type { Embedded, Embeddings } from './embeddings.ts';
-import type { Engine, ModelSummary } from './engine.ts';
+import type { Engine, Found, ModelSummary } from './engine.ts';
 import { element, explain, nameElement, trouble } from './page.ts';
 import type { PictureDialog } from './picture-dialog.ts';
 import type { Picture } from './pictures.ts';
 
 const SHOWN = 20;
+/** Milliseconds at least from one search to the next while the pen moves. */
+const PREVIEW_INTERVAL = 120;
 
 /** A picture of the collection that is the query in place of a sketch. */
 interface Example {
@@ -30,6 +32,12 @@ export class Searching {
   private changes = 0;
   private running = false;
   private waiting: string | undefined;
+  /** Gives the drawing that the pen has changed since the last search began. */
+  private moving: (() => Picture | undefined) | undefined;
+  private previewTimer: ReturnType<typeof setTimeout> | undefined;
+  private nextPreview = 0;
+  /** Whether the pen moves: what is found is shown, and only the answer after it is announced. */
+  private previewing = false;
 
   constructor(private readonly engine: Remote<Engine>, private readonly embeddings: Embeddings, private readonly pictures: PictureDialog, private readonly status: (...parts: (string | Node)[]) => void) {
     element('back').addEventListener('click', () => this.search(this.query));
@@ -44,9 +52,34 @@ export class Searching {
   }
 
   search(query: Picture | undefined): void {
+    this.moving = undefined;
+    this.previewing = false;
     this.query = query;
     this.example = undefined;
     void this.answer();
+  }
+
+  /**
+   * Searches while the pen moves, now and then: what is on the pad is taken when a search begins, none begins while another one is under way, and `search` ends it.
+   * @param query gives what is on the pad at that moment
+   */
+  preview(query: () => Picture | undefined): void {
+    this.moving = query;
+    this.schedulePreview();
+  }
+
+  private schedulePreview(): void {
+    if (this.moving === undefined || this.running || this.previewTimer !== undefined) return;
+    this.previewTimer = setTimeout(() => {
+      this.previewTimer = undefined;
+      if (this.moving === undefined || this.running) return;
+      this.nextPreview = performance.now() + PREVIEW_INTERVAL;
+      this.query = this.moving();
+      this.example = undefined;
+      this.moving = undefined;
+      this.previewing = true;
+      void this.answer();
+    }, this.nextPreview - performance.now());
   }
 
   /** Searches by a picture of the collection, until there is another query. */
@@ -70,6 +103,8 @@ export class Searching {
   /** While one search is under way, only the latest state waits. */
   private async answer(): Promise<void> {
     this.changes++;
+    // Several answers a second would be no use to those who hear them.
+    element('status').ariaLive = this.previewing ? 'off' : 'polite';
     element('invitation').hidden = this.query !== undefined || this.example !== undefined;
     element('back').hidden = this.example === undefined;
     if (this.running) return;
@@ -86,26 +121,27 @@ export class Searching {
     }
     this.running = false;
     element('results').ariaBusy = 'false';
+    this.schedulePreview();
   }
 
   private async searchOnce(latest: () => boolean): Promise<void> {
     const { model, collection, query, example } = this;
-    // The page is loading still, and says so.
-    if (model === undefined || collection === undefined) return;
+    // The page or the collection is loading still, and says so.
+    if (model === undefined || collection === undefined) return element('results').replaceChildren();
     if (query === undefined && example === undefined) return this.show([], 'Draw something.');
     if (collection.names.length === 0) return this.show([], 'There are no pictures of your own yet.');
-    this.status(this.waiting ?? 'Searching …');
-    const embedded = await this.embeddings.of(collection, model, latest, (done, total) => {
-      if (latest()) this.status(`Embedding the pictures by this model: ${done} of ${total}`);
-    });
-    if (embedded === undefined) return;
-    if (embedded.pictures.length === 0) return this.show([], 'None of these pictures can be read.');
-    if (example !== undefined) return this.showLike(example, model, embedded, latest);
-    const { results, times } = await this.engine.search(model.checksum, query as Picture, embedded.values, SHOWN);
+    if (collection.kind === 'indexed' && collection.modelChecksum !== model.checksum) return this.show([], 'Only the model that comes with the page finds these icons. Choose it above.');
+    if (!this.previewing) this.status(this.waiting ?? 'Searching …');
+    const embedded = collection.kind === 'indexed' ? undefined : await this.embedded(collection, model, latest);
     if (!latest()) return;
-    const { nothingLike, results: marked } = markBelow(results.map(({ index, score }) => ({ index: embedded.pictures[index], similarity: score })), model.nothing);
+    if (embedded?.pictures.length === 0) return this.show([], 'None of these pictures can be read.');
+    if (example !== undefined) return this.showLike(example, model, embedded, latest);
+    const { results, times } = collection.kind === 'indexed' ? await collection.search(query as Picture, SHOWN) : await this.findEmbedded(model, query as Picture, embedded as Embedded);
+    if (!latest()) return;
+    if (results.length === 0) return this.show([], 'The filters let nothing through.');
+    const { nothingLike, results: marked } = markBelow(results.map(({ index, score }) => ({ index, similarity: score })), model.nothing);
     const status = nothingLike
-      ? ['There is nothing like this here. These are the nearest, and you can look through the collection.']
+      ? [`There is nothing like this here. These are the nearest${collection.kind === 'indexed' ? '.' : ', and you can look through the collection.'}`]
       : [`Nearest of ${collection.names.length}: `, nameElement(collection.names[marked[0].index])];
     this.show(this.entries(collection, marked), ...status);
     element('results').classList.toggle('unlike', nothingLike);
@@ -113,16 +149,35 @@ export class Searching {
     trouble();
   }
 
-  /** By the embedding of the picture itself, which is no result. */
-  private async showLike({ collection, index }: Example, model: ModelSummary, { values, pictures }: Embedded, latest: () => boolean): Promise<void> {
-    const place = pictures.indexOf(index);
-    if (place < 0) return this.show([], nameElement(collection.names[index]), ' cannot be read.');
-    const row = values.slice(place * model.dimension, (place + 1) * model.dimension);
-    const results = await this.engine.rank(model.checksum, row, values, SHOWN + 1);
+  /** The embeddings of a collection; undefined where they are no longer wanted. */
+  private embedded(collection: PictureCollection, model: ModelSummary, latest: () => boolean): Promise<Embedded | undefined> {
+    return this.embeddings.of(collection, model, latest, (done, total) => {
+      if (latest()) this.status(`Embedding the pictures by this model: ${done} of ${total}`);
+    });
+  }
+
+  private async findEmbedded(model: ModelSummary, query: Picture, { values, pictures }: Embedded): Promise<Found> {
+    const { results, times } = await this.engine.search(model.checksum, query, values, SHOWN);
+    return { results: results.map(({ index, score }) => ({ index: pictures[index], score })), times };
+  }
+
+  /** By the embedding of the picture itself, which is no result. @param embedded of a collection of pictures */
+  private async showLike({ collection, index }: Example, model: ModelSummary, embedded: Embedded | undefined, latest: () => boolean): Promise<void> {
+    const results = collection.kind === 'indexed' ? await collection.searchLike(index, SHOWN + 1) : await this.rankLike(index, model, embedded as Embedded);
+    if (results === undefined) return this.show([], nameElement(collection.names[index]), ' cannot be read.');
     if (!latest()) return;
-    const others = results.map(({ index: found, score }) => ({ index: pictures[found], similarity: score })).filter(({ index: found }) => found !== index);
+    const others = results.map(({ index: found, score }) => ({ index: found, similarity: score })).filter(({ index: found }) => found !== index);
     this.show(this.entries(collection, others.slice(0, SHOWN)), 'More like ', nameElement(collection.names[index]));
     trouble();
+  }
+
+  /** Undefined for a picture that has no embedding. */
+  private async rankLike(index: number, model: ModelSummary, { values, pictures }: Embedded): Promise<Found['results'] | undefined> {
+    const place = pictures.indexOf(index);
+    if (place < 0) return undefined;
+    const row = values.slice(place * model.dimension, (place + 1) * model.dimension);
+    const results = await this.engine.rank(model.checksum, row, values, SHOWN + 1);
+    return results.map(({ index: found, score }) => ({ index: pictures[found], score }));
   }
 
   private entries(collection: Collection, results: readonly (Ranked & { readonly belowCutOff?: boolean })[]): HTMLLIElement[] {

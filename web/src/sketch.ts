@@ -17,8 +17,9 @@ const markup = (pictures: string): string => `
  * Fills the page's part #sketch: the pad, its buttons and keys, and the choice of a picture in its place.
  * @param pictures the types that can be chosen, as an input's `accept` has them
  * @param onChange hears when there is something new to search by
+ * @param onMove hears of each movement of the pen
  */
-export function sketchPad(pictures: string, onChange: () => void): DrawingPad {
+export function sketchPad(pictures: string, onChange: () => void, onMove?: () => void): DrawingPad {
   const section = element('sketch');
   section.insertAdjacentHTML('beforeend', markup(pictures));
   const [eraser, undo, redo, clear] = ['eraser', 'undo', 'redo', 'clear'].map((id) => element<HTMLButtonElement>(id));
@@ -29,7 +30,7 @@ export function sketchPad(pictures: string, onChange: () => void): DrawingPad {
       clear.disabled = pad.empty;
     });
     onChange();
-  });
+  }, onMove);
   /** A browser takes the focus from a button that it disables: it goes to the pad, so that the keys go on to work. */
   const keepFocus = (change: () => void): void => {
     const focused = document.activeElement;
