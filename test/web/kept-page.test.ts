@@ -9,6 +9,7 @@ import { writeServiceWorker } from '../../web/service-worker-plugin.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { writeEmoji } from '../support/emoji-folder.ts';
 import { draw } from '../support/emoji-strokes.ts';
+import { chooseIcons } from '../support/icon-drawings.ts';
 import { answered, builtPage, found, kept, openPage, ready, serve, type Site } from '../support/web-page.ts';
 
 let folder: string;
@@ -51,11 +52,17 @@ test('the next visit needs no server: it searches, and has the visitor’s own p
   assert.equal(await search(second), expected);
   await kept(second);
   assert.equal(requests.filter((name) => name !== 'service-worker.js'), []);
+  // What comes on demand is kept when it was asked for.
+  const icons = await searchIcons(second);
+  const asked = requests.filter((name) => name.startsWith('icons/'));
+  assert.ok(asked.includes('icons/index.safetensors') && asked.length < 25, asked.join());
+  await second.waitForFunction(async (count) => (await (await caches.open('sketchgrad page')).keys()).filter(({ url }) => url.includes('/icons/')).length === count, asked.length);
   await second.close();
 
   await site.close();
   const offline = await open(page.context());
   assert.equal(await search(offline), expected);
+  assert.equal(await searchIcons(offline), icons);
   assert.is(await offline.innerText('#own-status'), '1 pictures, kept on this device.');
   assert.equal(errors, []);
   await page.context().close();
@@ -121,6 +128,13 @@ async function search(page: Page): Promise<string[]> {
   const names = await found(page);
   assert.is(names.length, 20);
   return names;
+}
+
+/** Searches the icons by what is on the pad, and waits until all are shown. */
+async function searchIcons(page: Page): Promise<string[]> {
+  await chooseIcons(page);
+  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('#results img')].every((image) => image.naturalWidth > 0));
+  return found(page);
 }
 
 async function addOwn(page: Page): Promise<void> {
