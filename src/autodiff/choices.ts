@@ -24,12 +24,22 @@ export interface Chooser {
 
 /** The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys; what is fastest may depend on preparations. */
 export function questionKey({ kernel, problem, prepared = false }: Pick<Question, 'kernel' | 'problem' | 'prepared'>): string {
-  return `${kernel.name} ${canonicalJson(problem)}${prepared ? ' prepared' : ''}`;
+  return `${kernel.name} ${problemText(problem)}${prepared ? ' prepared' : ''}`;
 }
 
 /** The call that was chosen; the one that the kernel prefers where nothing was, or where it is not offered any more. */
 export function chosenCall(calls: readonly KernelCall[], variant: string | undefined): KernelCall | undefined {
   return calls.find((call) => call.variant === variant) ?? calls[0];
+}
+
+const texts = new WeakMap<object, string>();
+
+/** A problem as JSON with its keys in order. It is made once, since it is the key of much, and problems are never changed. */
+export function problemText(problem: unknown): string {
+  if (typeof problem !== 'object' || problem === null) return canonicalJson(problem);
+  let text = texts.get(problem);
+  if (text === undefined) texts.set(problem, (text = canonicalJson(problem)));
+  return text;
 }
 
 export function canonicalJson(value: unknown): string {

@@ -1,6 +1,6 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { AdapterTraits } from '../gpu/dispatch.ts';
-import { canonicalJson } from './choices.ts';
+import { problemText } from './choices.ts';
 import type { AnyKernel } from './op.ts';
 
 const byTraits = new WeakMap<AdapterTraits, WeakMap<AnyKernel, Map<string, readonly KernelCall[]>>>();
@@ -17,7 +17,7 @@ export function offeredCalls(kernel: AnyKernel, problem: unknown, traits: Adapte
   if (ofTraits === undefined) byTraits.set(traits, (ofTraits = new WeakMap()));
   let ofKernel = ofTraits.get(kernel);
   if (ofKernel === undefined) ofTraits.set(kernel, (ofKernel = new Map()));
-  const key = `${canonicalJson(problem)}${prepared ? ' prepared' : ''}`;
+  const key = `${problemText(problem)}${prepared ? ' prepared' : ''}`;
   let calls = ofKernel.get(key);
   if (calls === undefined) ofKernel.set(key, (calls = kernel.calls(problem as never, { ...traits, preparedWeights: prepared })));
   return calls;

@@ -17,21 +17,14 @@ const MULTIPLIER_1 = 0xcd9e8d57;
 const KEY_INCREMENT_0 = 0x9e3779b9;
 const KEY_INCREMENT_1 = 0xbb67ae85;
 
+/** The upper 32 bits of the 64-bit product of two u32 words, exact. */
+export const multiplyHigh = (a: number, b: number): number => upperWord(a, b, Math.imul(a, b) >>> 0);
+
 /**
- * The upper 32 bits of the 64-bit product of two u32 words, exact.
- *
- * A double holds only 53 bits, so the product is put together from 16-bit halves.
+ * A double rounds the product, by 2^10 at most. Less its lower word, which is known, it is a multiple of 2^32 up to that error, so that the nearest multiple is
+ * the right one.
  */
-export function multiplyHigh(a: number, b: number): number {
-  const aLow = a & 0xffff;
-  const aHigh = a >>> 16;
-  const bLow = b & 0xffff;
-  const bHigh = b >>> 16;
-  // Each sum stays below 2^33: doubles carry it exactly, and dividing instead of shifting keeps bit 32.
-  const middle = aHigh * bLow + Math.floor((aLow * bLow) / 0x10000);
-  const carried = aLow * bHigh + (middle % 0x10000);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carried / 0x10000)) >>> 0;
-}
+const upperWord = (a: number, b: number, lower: number): number => Math.round((a * b - lower) / 0x100000000);
 
 /**
  * Ten rounds of Philox on a 128-bit counter under a 64-bit key.
@@ -44,14 +37,14 @@ export function philox4x32(counter: PhiloxCounter, key: PhiloxKey): [number, num
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < ROUNDS; round++) {
-    const high0 = multiplyHigh(MULTIPLIER_0, c0);
-    const low0 = Math.imul(MULTIPLIER_0, c0);
-    const high1 = multiplyHigh(MULTIPLIER_1, c2);
-    const low1 = Math.imul(MULTIPLIER_1, c2);
+    const low0 = Math.imul(MULTIPLIER_0, c0) >>> 0;
+    const high0 = upperWord(MULTIPLIER_0, c0, low0);
+    const low1 = Math.imul(MULTIPLIER_1, c2) >>> 0;
+    const high1 = upperWord(MULTIPLIER_1, c2, low1);
     c0 = (high1 ^ c1 ^ k0) >>> 0;
-    c1 = low1 >>> 0;
+    c1 = low1;
     c2 = (high0 ^ c3 ^ k1) >>> 0;
-    c3 = low0 >>> 0;
+    c3 = low0;
     k0 = (k0 + KEY_INCREMENT_0) >>> 0;
     k1 = (k1 + KEY_INCREMENT_1) >>> 0;
   }

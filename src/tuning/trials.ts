@@ -23,6 +23,7 @@ const REFERENCE_WORK = 1e8;
 export class Trials {
   private readonly traits: AdapterTraits;
   private readonly cases = new Map<AnyKernel, readonly Trial[]>();
+  private readonly ofCalls = new WeakMap<KernelCall, readonly Trial[] | null>();
 
   constructor(traits: AdapterTraits) {
     this.traits = traits;
@@ -33,7 +34,13 @@ export class Trials {
    * in the problem's miniature, then in cases that run other code besides, at last in the problem itself.
    * @returns null where some pipeline is in none of them
    */
-  of({ kernel, problem }: Pick<Question, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
+  of(question: Pick<Question, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
+    let trials = this.ofCalls.get(call);
+    if (trials === undefined) this.ofCalls.set(call, (trials = this.find(question, call)));
+    return trials;
+  }
+
+  private find({ kernel, problem }: Pick<Question, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
     const wanted = new Set(call.dispatches.map(pipelineKey));
     const runsNothingElse = ({ pipelines }: Trial): boolean => pipelines.every((pipeline) => wanted.has(pipeline));
     const cases = this.casesOf(kernel);
