@@ -14,6 +14,11 @@ export interface PageSuite {
   at(...names: string[]): string;
   /** Opens the page in a profile of its own, and waits until it can search. */
   open(options?: BrowserContextOptions): ReturnType<typeof openPage>;
+  /**
+   * One page for all tests that begin and end with an empty pad: each page that is opened compiles its pipelines anew, which takes five seconds of a
+   * processor. It is opened once.
+   */
+  shared(): ReturnType<typeof openPage>;
 }
 
 export interface PageSuiteOptions {
@@ -28,6 +33,7 @@ export function pageSuite({ prepare, answers }: PageSuiteOptions = {}): PageSuit
   let folder: string;
   let site: Site;
   let browser: Browser;
+  let shared: ReturnType<typeof openPage> | undefined;
   const at: PageSuite['at'] = (...names) => path.join(folder, ...names);
   test.before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-page-'));
@@ -40,6 +46,11 @@ export function pageSuite({ prepare, answers }: PageSuiteOptions = {}): PageSuit
     await site.close();
     await rm(folder, { recursive: true });
   });
+  const open: PageSuite['open'] = async (options) => {
+    const opened = await openPage(browser, site.address, options);
+    await ready(opened.page);
+    return opened;
+  };
   return {
     get browser() {
       return browser;
@@ -48,10 +59,7 @@ export function pageSuite({ prepare, answers }: PageSuiteOptions = {}): PageSuit
       return site;
     },
     at,
-    async open(options) {
-      const opened = await openPage(browser, site.address, options);
-      await ready(opened.page);
-      return opened;
-    },
+    open,
+    shared: () => (shared ??= open()),
   };
 }

@@ -11,7 +11,8 @@ const suite = pageSuite();
 const EXAMPLES = ['guitar', 'cactus', 'tent', 'moon', 'butterfly', 'mountain'];
 
 test('each example sketch is drawn and finds pictures, and an empty pad invites again', async () => {
-  const { page, errors } = await suite.open({ reducedMotion: 'reduce' });
+  const { page, errors } = await suite.shared();
+  await page.emulateMedia({ reducedMotion: 'reduce' });
   assert.equal(await page.locator('#examples button').allInnerTexts(), EXAMPLES);
   await assertAccessible(page);
   const answers = new Set<string>();
@@ -30,11 +31,28 @@ test('each example sketch is drawn and finds pictures, and an empty pad invites 
   }
   assert.is(answers.size, EXAMPLES.length, 'each sketch has an answer of its own');
   assert.equal(errors, []);
-  await page.context().close();
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+});
+
+test('all pictures of the collection can be looked through, with their names', async () => {
+  const { page, errors } = await suite.shared();
+  const layout = (await (await fetch(`${suite.site.address}emoji.json`)).json()) as { names: string[] };
+  await page.click('#browse-invited');
+  assert.equal(await page.locator('#all-pictures bdi').allTextContents(), layout.names);
+  await assertAccessible(page);
+  // One stop of the Tab key.
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('End');
+  assert.ok(await page.evaluate(() => document.activeElement === document.querySelector('#all-pictures li:last-child button')));
+  await page.waitForFunction(() => (document.getElementById('all-pictures') as HTMLElement).scrollTop > 0);
+  await page.keyboard.press('Escape');
+  assert.not.ok(await page.isVisible('#all'));
+  assert.is(await focused(page), 'browse-invited');
+  assert.equal(errors, []);
 });
 
 test('an example is drawn stroke by stroke, and ends where the visitor does something else', async () => {
-  const { page, errors } = await suite.open();
+  const { page, errors } = await suite.shared();
   const ink = (): Promise<number> => page.$eval('#pad', (element) => {
     const pad = element as HTMLCanvasElement;
     const copy = new OffscreenCanvas(pad.width, pad.height).getContext('2d', { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D;
@@ -42,7 +60,7 @@ test('an example is drawn stroke by stroke, and ends where the visitor does some
     return copy.getImageData(0, 0, pad.width, pad.height).data.reduce((sum, value) => sum + Number(value < 128), 0);
   });
   await page.evaluate(() => {
-    // The screen's frames come one at a time, when the test asks for them.
+    // From here on the screen's frames come one at a time, when the test asks for them.
     const frames: FrameRequestCallback[] = [];
     globalThis.requestAnimationFrame = (callback) => frames.push(callback);
     Object.assign(globalThis, { frames });
@@ -76,25 +94,6 @@ test('an example is drawn stroke by stroke, and ends where the visitor does some
   assert.not.ok(await show(60));
   assert.is(await ink(), 0, 'a cleared pad stays empty');
   assert.equal(errors, []);
-  await page.context().close();
-});
-
-test('all pictures of the collection can be looked through, with their names', async () => {
-  const { page, errors } = await suite.open();
-  const layout = (await (await fetch(`${suite.site.address}emoji.json`)).json()) as { names: string[] };
-  await page.click('#browse-invited');
-  assert.equal(await page.locator('#all-pictures bdi').allTextContents(), layout.names);
-  await assertAccessible(page);
-  // One stop of the Tab key.
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('End');
-  assert.ok(await page.evaluate(() => document.activeElement === document.querySelector('#all-pictures li:last-child button')));
-  await page.waitForFunction(() => (document.getElementById('all-pictures') as HTMLElement).scrollTop > 0);
-  await page.keyboard.press('Escape');
-  assert.not.ok(await page.isVisible('#all'));
-  assert.is(await focused(page), 'browse-invited');
-  assert.equal(errors, []);
-  await page.context().close();
 });
 
 test.run();

@@ -19,33 +19,55 @@ const suite = pageSuite({
   },
 });
 
-test('a change of collection or model during a search is answered', async () => {
-  const { page, errors } = await suite.open();
-  await page.setInputFiles('#own-folder', suite.at('photo'));
-  await page.waitForFunction((count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`), own);
-  const file = suite.at('other.safetensors');
-  await writeOtherModel(file);
-  await page.setInputFiles('#open-model', file);
-  await page.waitForFunction(() => (document.getElementById('model') as HTMLSelectElement).selectedIndex === 1);
-  await page.setInputFiles('#query-file', suite.at('fast.png'));
-  await page.waitForSelector('#results li');
+test('what is drawn off the pad does not count, and Clear can be undone', async () => {
+  const { page, errors } = await suite.shared();
+  const inside = [{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.5 }, { x: 0.8, y: 0.9 }];
+  const search = async (off: readonly { x: number; y: number }[]): Promise<string> => {
+    await draw(page, [[...inside, ...off]]);
+    await answered(page);
+    const html = await shown(page);
+    await page.click('#clear');
+    await answered(page);
+    return html;
+  };
+  const expected = await search([]);
+  const edge = await search([{ x: 1, y: 0.9 }]);
+  assert.is.not(edge, expected);
+  // Right of the pad, below it, and back.
+  assert.is(await search([{ x: 1, y: 0.9 }, { x: 1.7, y: 0.9 }, { x: 1.7, y: 1.3 }]), edge);
+  // Lines of which both ends are off: above the pad from one side to the other, touching nothing.
+  const above = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }, { x: 1.5, y: -0.1 }];
+  const upwards = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }];
+  const results: string[] = [];
+  for (const stroke of [above, upwards]) {
+    await draw(page, [inside, stroke]);
+    await answered(page);
+    results.push(await shown(page));
+    await page.click('#clear');
+    await answered(page);
+  }
+  assert.is(results[0], results[1]);
 
-  // What each pair of collection and model answers when nothing else goes on.
-  const alone = new Map<string, string>();
-  const pairs = [[0, 0], [0, 1], [1, 0], [1, 1]] as const;
-  for (const pair of pairs) {
-    await choose(page, [pair]);
-    alone.set(pair.join(), await shown(page));
+  await draw(page, [inside]);
+  await answered(page);
+  assert.is(await shown(page), expected);
+  await page.setInputFiles('#query-file', suite.at('fast.png'));
+  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, expected);
+  await answered(page);
+  const picture = await shown(page);
+  await page.click('#clear');
+  await answered(page);
+  assert.ok(await page.isDisabled('#clear'));
+  // The clearing, the picture, the stroke.
+  for (const after of [picture, expected]) {
+    await page.click('#undo');
+    await answered(page);
+    assert.is(await shown(page), after);
   }
-  assert.is(new Set(alone.values()).size, pairs.length);
-  for (const first of pairs) {
-    for (const last of pairs) {
-      await choose(page, [first, last]);
-      assert.is(await shown(page), alone.get(last.join()), `${first.join()} and at once ${last.join()}`);
-    }
-  }
+  await page.click('#undo');
+  await answered(page);
+  assert.equal(await found(page), []);
   assert.equal(errors, []);
-  await page.context().close();
 });
 
 test('results follow the pen, one search at a time, and the last answer is that of the whole drawing', async () => {
@@ -97,7 +119,7 @@ test('results follow the pen, one search at a time, and the last answer is that 
 });
 
 test('a picture that takes long to decode does not replace what came after it', async () => {
-  const { page, errors } = await suite.open();
+  const { page, errors } = await suite.shared();
   const slow = (await readFile(suite.at(SLOW))).length;
   await page.evaluate((size) => {
     const decode = globalThis.createImageBitmap.bind(globalThis) as (picture: Blob, options: ImageBitmapOptions) => Promise<ImageBitmap>;
@@ -150,60 +172,37 @@ test('a picture that takes long to decode does not replace what came after it', 
     await draw(page, [[{ x: 0.3, y: 0.3 }, { x: 0.6, y: 0.7 }]]);
     await answered(page);
   }
-  assert.equal(errors, []);
-  await page.context().close();
-});
-
-test('what is drawn off the pad does not count, and Clear can be undone', async () => {
-  const { page, errors } = await suite.open();
-  const inside = [{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.5 }, { x: 0.8, y: 0.9 }];
-  const search = async (off: readonly { x: number; y: number }[]): Promise<string> => {
-    await draw(page, [[...inside, ...off]]);
-    await answered(page);
-    const html = await shown(page);
-    await page.click('#clear');
-    await answered(page);
-    return html;
-  };
-  const expected = await search([]);
-  const edge = await search([{ x: 1, y: 0.9 }]);
-  assert.is.not(edge, expected);
-  // Right of the pad, below it, and back.
-  assert.is(await search([{ x: 1, y: 0.9 }, { x: 1.7, y: 0.9 }, { x: 1.7, y: 1.3 }]), edge);
-  // Lines of which both ends are off: above the pad from one side to the other, touching nothing.
-  const above = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }, { x: 1.5, y: -0.1 }];
-  const upwards = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }];
-  const results: string[] = [];
-  for (const stroke of [above, upwards]) {
-    await draw(page, [inside, stroke]);
-    await answered(page);
-    results.push(await shown(page));
-    await page.click('#clear');
-    await answered(page);
-  }
-  assert.is(results[0], results[1]);
-
-  await draw(page, [inside]);
-  await answered(page);
-  assert.is(await shown(page), expected);
-  await page.setInputFiles('#query-file', suite.at('fast.png'));
-  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, expected);
-  await answered(page);
-  const picture = await shown(page);
   await page.click('#clear');
   await answered(page);
-  assert.ok(await page.isDisabled('#clear'));
-  // The clearing, the picture, the stroke.
-  for (const after of [picture, expected]) {
-    await page.click('#undo');
-    await answered(page);
-    assert.is(await shown(page), after);
-  }
-  await page.click('#undo');
-  await answered(page);
-  assert.equal(await found(page), []);
   assert.equal(errors, []);
-  await page.context().close();
+});
+
+test('a change of collection or model during a search is answered', async () => {
+  const { page, errors } = await suite.shared();
+  await page.setInputFiles('#own-folder', suite.at('photo'));
+  await page.waitForFunction((count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`), own);
+  const file = suite.at('other.safetensors');
+  await writeOtherModel(file);
+  await page.setInputFiles('#open-model', file);
+  await page.waitForFunction(() => (document.getElementById('model') as HTMLSelectElement).selectedIndex === 1);
+  await page.setInputFiles('#query-file', suite.at('fast.png'));
+  await page.waitForSelector('#results li');
+
+  // What each pair of collection and model answers when nothing else goes on.
+  const alone = new Map<string, string>();
+  const pairs = [[0, 0], [0, 1], [1, 0], [1, 1]] as const;
+  for (const pair of pairs) {
+    await choose(page, [pair]);
+    alone.set(pair.join(), await shown(page));
+  }
+  assert.is(new Set(alone.values()).size, pairs.length);
+  for (const first of pairs) {
+    for (const last of pairs) {
+      await choose(page, [first, last]);
+      assert.is(await shown(page), alone.get(last.join()), `${first.join()} and at once ${last.join()}`);
+    }
+  }
+  assert.equal(errors, []);
 });
 
 test.run();

@@ -14,7 +14,7 @@ const SIDE = Number((await readPageModel()).about.imageSize);
 const suite = pageSuite();
 
 test('a drawing of a class that no training saw finds its class among the ten best', async () => {
-  const { page, errors } = await suite.open();
+  const { page, errors } = await suite.shared();
   // Of the 165 unseen classes, some whose outlines the shipped model finds; it does not find all (docs/web.md).
   for (const [className, set] of [['high voltage', 'openmoji'], ['crescent moon', 'emojione-monotone'], ['spoon', 'emojione-monotone']]) {
     await draw(page, await emojiStrokes(page, className, set));
@@ -27,7 +27,6 @@ test('a drawing of a class that no training saw finds its class among the ten be
     assert.equal(await found(page), []);
   }
   assert.equal(errors, []);
-  await page.context().close();
 });
 
 test('touch draws, Control-Z takes a stroke back, Delete clears, and all controls are within the keyboard’s reach', async () => {
@@ -69,7 +68,7 @@ test('touch draws, Control-Z takes a stroke back, Delete clears, and all control
 });
 
 test('a picture is pasted, and dropped on the pad', async () => {
-  const { page, errors } = await suite.open();
+  const { page, errors } = await suite.shared();
   const sketch = await writeSketch(suite.at('queries'), 'crescent moon', SIDE);
   for (const kind of ['paste', 'drop']) {
     await page.evaluate(
@@ -87,7 +86,6 @@ test('a picture is pasted, and dropped on the pad', async () => {
     await page.click('#clear');
   }
   assert.equal(errors, []);
-  await page.context().close();
 });
 
 test.run();
