@@ -1,7 +1,7 @@
-// Searches, in Node or in Deno, the page's index by picture files: MODEL INDEX PICTURE ... Prints, as JSON, each picture's embedding
-// and the names of its ten best.
+// Searches, in Node or in Deno, the page's index by sketches in files: MODEL INDEX PICTURE ... Prints, as JSON, each one's embedding as a picture,
+// and the names of the ten best for it as a sketch.
 import { readFile } from 'node:fs/promises';
-import { decodeImage } from '../../src/platform/node/images.ts';
+import { decodeImage, decodeSketch } from '../../src/platform/node/images.ts';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
@@ -19,12 +19,14 @@ const BATCH = 16;
 const [modelFile, indexFile, ...pictures] = process.argv.slice(2);
 const index = openIndex(await readFile(indexFile), indexFile);
 const device = await openDevice();
-const rows = await modelEmbeddings(openRetrievalModel(device, await parseModel(await readFile(modelFile), modelFile), modelFile), BATCH);
+const model = openRetrievalModel(device, await parseModel(await readFile(modelFile), modelFile), modelFile);
+const rows = await modelEmbeddings(model, BATCH);
 const samples = pictures.map((name) => ({ domain: 'sketch' as const, className: '', name }));
 const embeddings = await rows.compute(samples, { read: ({ name }, size) => decodeImage(name, size) });
-const answers = pictures.map((_, row): Answer => {
-  const embedding = embeddings.slice(row * rows.width, (row + 1) * rows.width);
-  return { embedding: [...embedding], tenBest: rankGallery(embedding, index.embeddings, rows.width, 10).map((best) => index.paths[best.index]) };
+const queries = await rows.compute(samples, { read: ({ name }, size) => decodeSketch(name, size, model.sketches) });
+const answers = pictures.map((_, place): Answer => {
+  const row = (values: Float32Array): Float32Array => values.slice(place * rows.width, (place + 1) * rows.width);
+  return { embedding: [...row(embeddings)], tenBest: rankGallery(row(queries), index.embeddings, rows.width, 10).map((best) => index.paths[best.index]) };
 });
 console.log(JSON.stringify(answers));
 device.dispose();

@@ -1,7 +1,8 @@
-// The pad: eraser, undo and redo by button and key, with what screen readers hear; and what a phone has in view.
+// The pad: eraser, undo, redo and several sketches by button and key, with what screen readers hear; and what a phone has in view.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Page } from 'playwright-core';
+import { assertAccessible } from '../support/accessibility.ts';
 import { draw } from '../support/emoji-strokes.ts';
 import { pageSuite } from '../support/page-suite.ts';
 import { answered } from '../support/web-page.ts';
@@ -62,6 +63,35 @@ test('the eraser takes whole strokes, one gesture is one change, and undo and re
   await page.keyboard.press('Delete');
   assert.is(await shown(page), '');
   assert.is(await said(page), 'Cleared. On the pad: empty.');
+
+  // Several sketches search together, by keyboard alone.
+  await draw(page, [LEFT]);
+  assert.is(await shown(page), answers[1]);
+  await page.focus('#add-sketch');
+  await page.keyboard.press('Enter');
+  assert.is(await page.evaluate(() => document.activeElement?.id), 'pad');
+  assert.match(await said(page), /^Sketch 1 is kept\..*On the pad: empty\.$/);
+  assert.is(await shown(page), answers[1], 'it is searched for still');
+  assert.ok(await page.isDisabled('#add-sketch'));
+  await draw(page, [TOP]);
+  const together = await shown(page);
+  assert.is.not(together, answers[1]);
+  await assertAccessible(page);
+  const thumbnail = page.getByRole('button', { name: 'Remove sketch 1' });
+  await thumbnail.focus();
+  await page.keyboard.press('Enter');
+  assert.match(await said(page), /^Sketch 1 is removed; 0 kept\. On the pad: 1 stroke\.$/);
+  assert.is(await page.evaluate(() => document.activeElement?.id), 'pad');
+  const alone = await shown(page);
+  assert.ok(alone !== together && alone !== answers[1], 'the drawing on the pad alone');
+  assert.not.ok(await page.isVisible('#other-sketches'));
+  await page.keyboard.press('Control+z');
+  assert.is(await shown(page), together, 'undo brings the sketch back');
+  await page.keyboard.press('Delete');
+  assert.is(await shown(page), answers[1], 'the drawing alone is cleared');
+  await thumbnail.click();
+  assert.is(await shown(page), '');
+
   // Elsewhere the keys are those of the place.
   await page.fill('#class-name', 'tree');
   await page.press('#class-name', 'e');

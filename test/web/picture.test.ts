@@ -1,4 +1,4 @@
-// A result enlarged, copied, and searched with; what is said where nothing is like the drawing.
+// A result enlarged, copied, searched with and drawn over; what is said where nothing is like the drawing.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { serializeModel } from '../../src/training/checkpoint.ts';
@@ -63,6 +63,28 @@ test('a result is shown large with its similarity, its name and picture are copi
   await page.click('#back');
   await answered(page);
   assert.equal(await found(page), bySketch);
+
+  // Drawn over: it lies faintly under the strokes, and is not searched for.
+  const pad = (): Promise<string> => page.evaluate(() => (document.getElementById('pad') as HTMLCanvasElement).toDataURL());
+  const plain = await pad();
+  await third.click();
+  await page.click('#picture-trace');
+  await page.waitForSelector('#untrace');
+  assert.not.ok(await page.isVisible('#picture'));
+  assert.is(await page.evaluate(() => document.activeElement?.id), 'pad');
+  assert.match(await page.innerText('#pad-said'), `${bySketch[2]} is under the drawing`);
+  assert.is.not(await pad(), plain);
+  assert.equal(await found(page), bySketch);
+  // Searched anew, with the picture under it.
+  await page.click('#undo');
+  await page.waitForSelector('#results:empty', { state: 'attached' });
+  await page.click('#redo');
+  await page.waitForSelector('#results li:nth-child(20)');
+  assert.equal(await found(page), bySketch);
+  await page.click('#untrace');
+  assert.is(await pad(), plain);
+  assert.is(await page.evaluate(() => document.activeElement?.id), 'pad');
+  assert.not.ok(await page.isVisible('#untrace'));
 
   // From the whole collection, by keyboard, with an empty pad.
   await page.click('#clear');

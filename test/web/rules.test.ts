@@ -1,7 +1,9 @@
 // Rules of the page that need no browser.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { whyUseless } from '../../web/src/own-training.ts';
+import { sketchSquare } from '../../src/data/sketch-framing.ts';
+import { stretchToSquare, type DecodedPicture } from '../../src/data/resample.ts';
+import { ownDataset, whyUseless } from '../../web/src/own-training.ts';
 import { parseStroke, touches, visibleBounds } from '../../web/src/strokes.ts';
 
 test('the bounds of strokes are those of what can be seen', () => {
@@ -37,6 +39,21 @@ test('an eraser touches a stroke that its way crosses or comes near', () => {
   assert.not.ok(near(0.05, 0.2, 0.15, 0.2));
   assert.ok(touches([{ x: 0.5, y: 0.5 }], { x: 0.4, y: 0.51 }, { x: 0.6, y: 0.51 }, 0.03));
   assert.not.ok(touches([], { x: 0, y: 0 }, { x: 1, y: 1 }, 0.03));
+});
+
+test('sketches of a training are laid out as the model that it starts from wants them, and photos are not', async () => {
+  const data = new Uint8Array(3 * 40 * 30).fill(255);
+  for (let at = 3 * (40 * 4 + 3); at < 3 * (40 * 4 + 12); at++) data[at] = 0;
+  const picture: DecodedPicture = { width: 40, height: 30, data };
+  const classes = ['a', 'b'].map((name) => ({ name, sketches: [picture], photos: [picture] }));
+  const whole = stretchToSquare(picture, 8);
+  const fitted = sketchSquare(picture, 8, 'fitted');
+  assert.is.not(Buffer.compare(fitted, whole), 0);
+  for (const sketches of ['fitted', 'whole', undefined] as const) {
+    const { dataset: { train, images } } = await ownDataset(classes, { imageSize: 8, sketches }, () => undefined);
+    assert.is(train.length, 4);
+    for (const sample of train) assert.equal(await images.read(sample, 8), sample.domain === 'sketch' && sketches === 'fitted' ? fitted : whole);
+  }
 });
 
 test('a model that did not learn, or diverged, is told apart from one that did', () => {

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import type { Remote } from 'comlink';
 import { denoExecutable } from '../../scripts/deno.ts';
 import { adapterEnvironment } from '../../src/platform/adapter.ts';
@@ -27,6 +28,10 @@ const suite = pageSuite();
 
 test('one model, index and query: the same ten best, and the same embeddings, in Chromium, Node and Deno', async () => {
   const sketches = [await writeSketch(suite.at('queries'), 'high voltage', SIDE), await writeSketch(suite.at('queries'), 'spoon', 96), await writeSketch(suite.at('queries'), 'crescent moon', 600)];
+  // Small in a corner of its sheet: it is cut to its ink.
+  const corner = suite.at('queries', 'corner.png');
+  await sharp(sketches[1]).extend({ top: 7, bottom: 200, left: 150, right: 3, background: '#ffffff' }).png().toFile(corner);
+  sketches.push(corner);
   const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
   const elsewhere = async (program: string, ...options: string[]): Promise<Answer[]> => {
     const words = [path.join(root, 'test/runtimes/search-pictures.ts'), publicFile('model.safetensors'), publicFile('index.safetensors'), ...sketches];

@@ -63,6 +63,14 @@ test('a picture is chosen; what the server refuses is said, and the next one wor
   await page.setInputFiles('#query-file', file);
   await page.waitForSelector('#results li:nth-child(20)');
   assert.is((await found(page))[0], 'spoon/noto.png');
+  // Two sketches search together, in one form.
+  await page.click('#add-sketch');
+  await answered(page);
+  const [request] = await Promise.all([page.waitForRequest('**/search?*'), draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.8 }]])]);
+  assert.match(request.headers()['content-type'], 'multipart/form-data');
+  await answered(page);
+  assert.is((await found(page)).length, 20);
+  await page.getByRole('button', { name: 'Remove sketch 1' }).click();
   await page.setInputFiles('#query-file', { name: 'a.bmp', mimeType: 'image/bmp', buffer: bitmap() });
   await page.waitForSelector('#trouble:not([hidden])');
   assert.match(await page.innerText('#trouble'), 'neither PNG nor JPEG nor WebP');

@@ -38,8 +38,8 @@ async function searchLatest(): Promise<void> {
 
 /** @param latest whether the answer is still to what is on the pad: another one is not shown */
 async function showNearest(latest: () => boolean): Promise<void> {
-  const sketch = await pad.file();
-  if (sketch === undefined) {
+  const sketches = await pad.files();
+  if (sketches.length === 0) {
     trouble();
     results.replaceChildren();
     element('times').textContent = '';
@@ -47,7 +47,7 @@ async function showNearest(latest: () => boolean): Promise<void> {
     return;
   }
   status('Searching …');
-  const { nothingLike, neighbours, times } = await search(sketch);
+  const { nothingLike, neighbours, times } = await search(sketches);
   if (!latest()) return;
   trouble();
   results.replaceChildren(...neighbours.map((neighbour) => ('icon' in neighbour ? iconItem(neighbour) : pictureItem(neighbour))));
@@ -70,17 +70,24 @@ interface Answer extends Pick<SearchAnswer & IconSearchAnswer, 'nothingLike' | '
 }
 
 /** Asks the server, and once more where it is busy and says when to come back. */
-async function search(sketch: Blob, again = true): Promise<Answer> {
+async function search(sketches: readonly Blob[], again = true): Promise<Answer> {
   const parameters = filterParameters();
   parameters.set('k', String(SHOWN));
-  const response = await fetch(`search?${parameters}`, { method: 'POST', body: sketch });
+  const response = await fetch(`search?${parameters}`, { method: 'POST', body: sketches.length === 1 ? sketches[0] : formOf(sketches) });
   if (response.status === 503 && again) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)));
-    return search(sketch, false);
+    return search(sketches, false);
   }
   const answer = (await response.json()) as Answer & { error?: string };
   if (!response.ok) throw new Error(answer.error ?? response.statusText);
   return answer;
+}
+
+/** Sketches that search together. */
+function formOf(sketches: readonly Blob[]): FormData {
+  const form = new FormData();
+  sketches.forEach((sketch, index) => form.append('sketch', sketch, `sketch-${index + 1}`));
+  return form;
 }
 
 void fetch('about').then(async (response) => {

@@ -1,6 +1,6 @@
 import type { Downloads } from './fetching.ts';
 import type { Found } from './engine.ts';
-import type { Picture, Tile } from './pictures.ts';
+import type { Query, Tile } from './pictures.ts';
 
 /** What can be searched. A collection never changes: another list of pictures is another collection. */
 export type Collection = PictureCollection | IndexedCollection;
@@ -35,7 +35,7 @@ export interface IndexedCollection extends Shown {
   /** Drawing i as an SVG document. */
   svg(index: number): Promise<string>;
   /** What is nearest to a query, of what the filters let through. */
-  search(query: Picture, top: number): Promise<Found>;
+  search(query: Query, top: number): Promise<Found>;
   /** What is nearest to one of the drawings, which is among them. */
   searchLike(index: number, top: number): Promise<Found['results']>;
 }

@@ -1,31 +1,16 @@
 import type { DecodedPicture } from '../../src/data/resample.ts';
-import { touches, visibleBounds, type Point, type Stroke } from './strokes.ts';
+import { MOST_SKETCHES } from '../../src/retrieval/mean-embedding.ts';
+import { drawStrokes, fileOf, LINE, NOTHING, pictureOf, smallBitmap, type Content, type OtherSketch } from './pad-content.ts';
+import { touches, type Point, type Stroke } from './strokes.ts';
 
-/** Side of the picture that is handed over, in pixels. */
-const SIDE = 256;
-/** Share of the side that stays white around what was drawn. */
-const MARGIN = 0.06;
-/** Width of a line on the pad, and in the picture, as a share of the side. */
-const LINE = 0.022;
 /** A stroke is erased from this distance on, as a share of the side: a finger hits a thin line. */
 const ERASER_RADIUS = 0.025;
-/** The longer side of a picture as the pad holds it, in pixels. */
-const SHOWN_SIDE = 1024;
 /** Frames of the screen in which strokes are drawn by themselves. */
 const DRAWING_FRAMES = 60;
 /** Changes that can be taken back. */
 const HISTORY = 500;
-
-interface Backdrop {
-  readonly picture: Blob;
-  readonly bitmap: ImageBitmap;
-}
-
-/** What is on the pad. */
-interface Content {
-  readonly strokes: readonly Stroke[];
-  readonly backdrop: Backdrop | undefined;
-}
+/** How strong a picture is that is drawn over. */
+const UNDERLAY_ALPHA = 0.3;
 
 /** A pointer that is down. */
 interface Gesture {
@@ -36,8 +21,6 @@ interface Gesture {
   /** Whether it has changed anything: all that one gesture erases is one change. */
   changed: boolean;
 }
-
-const NOTHING: Content = { strokes: [], backdrop: undefined };
 
 /** A canvas to draw and erase on by pointer, or to lay a picture on. */
 export class DrawingPad {
@@ -52,6 +35,7 @@ export class DrawingPad {
   erasing = false;
   /** Counts changes: a picture that takes long to decode does not replace what came after it. */
   private changes = 0;
+  private laidUnder: ImageBitmap | undefined;
 
   /**
    * @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by
@@ -65,6 +49,7 @@ export class DrawingPad {
     new ResizeObserver(() => this.paint()).observe(canvas);
   }
 
+  /** Whether there is no drawing; others may have been put aside. */
   get empty(): boolean {
     return this.content.strokes.length === 0 && this.content.backdrop === undefined;
   }
@@ -79,6 +64,22 @@ export class DrawingPad {
     const { strokes: { length }, backdrop } = this.content;
     const strokes = length === 0 ? [] : [`${length} ${length === 1 ? 'stroke' : 'strokes'}`];
     return [...(backdrop === undefined ? [] : ['a picture']), ...strokes].join(' and ') || 'empty';
+  }
+
+  /** Sketches that were put aside, in their order. */
+  get others(): readonly OtherSketch[] {
+    return this.content.others;
+  }
+
+  get canPutAside(): boolean {
+    return !this.empty && this.others.length < MOST_SKETCHES - 1;
+  }
+
+  /** A picture to draw over. It is shown faintly under the strokes, and is no part of what is there. */
+  set underlay(picture: ImageBitmap | undefined) {
+    this.laidUnder?.close();
+    this.laidUnder = picture;
+    this.paint();
   }
 
   get canUndo(): boolean {
@@ -99,9 +100,24 @@ export class DrawingPad {
     this.step(this.undone, this.history);
   }
 
+  /** Puts the drawing aside for another one: both search together. */
+  putAside(): void {
+    if (!this.canPutAside) return;
+    this.gesture = undefined;
+    this.change({ ...NOTHING, others: [...this.others, { picture: pictureOf(this.content), bitmap: this.content.strokes.length === 0 ? this.content.backdrop?.bitmap : undefined }] });
+    this.changed();
+  }
+
+  /** Removes a sketch that was put aside. */
+  removeOther(index: number): void {
+    this.gesture = undefined;
+    this.change({ ...this.content, others: this.others.filter((_, place) => place !== index) });
+    this.changed();
+  }
+
   clear(): void {
     this.gesture = undefined;
-    if (!this.empty) this.change(NOTHING);
+    if (!this.empty) this.change({ ...NOTHING, others: this.others });
     // A picture that is being decoded does not come any more.
     this.changes++;
     this.changed();
@@ -113,7 +129,7 @@ export class DrawingPad {
     const points = strokes.reduce((sum, { length }) => sum + length, 0);
     const pace = still ? points : points / DRAWING_FRAMES;
     this.gesture = undefined;
-    if (!this.empty) this.change(NOTHING);
+    if (!this.empty) this.change({ ...NOTHING, others: this.others });
     let [drawn, due] = [0, pace];
     for (const stroke of strokes) {
       const growing: Point[] = [];
@@ -139,51 +155,27 @@ export class DrawingPad {
       const bitmap = await smallBitmap(picture);
       if (change !== this.changes) return;
       this.gesture = undefined;
-      this.change({ strokes: [], backdrop: { picture, bitmap } });
+      this.change({ ...this.content, strokes: [], backdrop: { picture, bitmap } });
       this.changed();
     } catch (error) {
       if (change === this.changes) throw error;
     }
   }
 
-  /**
-   * What is there. A picture is handed over as it came, so that its numbers are those of any other runtime; a drawing is cut
-   * to its bounds: networks have seen sketches that fill their square.
-   */
-  picture(): Blob | DecodedPicture {
-    const { strokes, backdrop } = this.content;
-    if (backdrop !== undefined && strokes.length === 0) return backdrop.picture;
-    const context = new OffscreenCanvas(SIDE, SIDE).getContext('2d') as OffscreenCanvasRenderingContext2D;
-    context.fillStyle = '#fff';
-    context.fillRect(0, 0, SIDE, SIDE);
-    if (backdrop !== undefined) context.drawImage(backdrop.bitmap, 0, 0, SIDE, SIDE);
-    const bounds = backdrop === undefined ? visibleBounds(strokes) : undefined;
-    if (bounds !== undefined) {
-      const extent = Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top, 0.05);
-      const scale = (SIDE * (1 - 2 * MARGIN)) / extent;
-      const centre = { x: (bounds.left + bounds.right) / 2, y: (bounds.top + bounds.bottom) / 2 };
-      const place = ({ x, y }: Point): Point => ({ x: SIDE / 2 + (x - centre.x) * scale, y: SIDE / 2 + (y - centre.y) * scale });
-      // What the pad does not show is not in the picture either.
-      const corner = place({ x: 0, y: 0 });
-      context.beginPath();
-      context.rect(corner.x, corner.y, scale, scale);
-      context.clip();
-      drawStrokes(context, strokes, place, LINE * SIDE);
-    } else {
-      drawStrokes(context, strokes, ({ x, y }) => ({ x: x * SIDE, y: y * SIDE }), LINE * SIDE);
-    }
-    return context.getImageData(0, 0, SIDE, SIDE);
+  /** What to search by: the sketches that were put aside, and what is there (`pictureOf`). Undefined where there is neither. */
+  query(): (Blob | DecodedPicture)[] | undefined {
+    const sketches = [...this.others.map(({ picture }) => picture), ...(this.empty ? [] : [pictureOf(this.content)])];
+    return sketches.length === 0 ? undefined : sketches;
+  }
+
+  /** `query` as files. */
+  files(): Promise<Blob[]> {
+    return Promise.all((this.query() ?? []).map(fileOf));
   }
 
   /** What is there, as a file; nothing for an empty pad. */
   async file(): Promise<Blob | undefined> {
-    if (this.empty) return undefined;
-    const drawn = this.picture();
-    if (drawn instanceof Blob) return drawn;
-    const { width, height, data } = drawn;
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext('2d')?.putImageData(new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height), 0, 0);
-    return canvas.convertToBlob({ type: 'image/png' });
+    return this.empty ? undefined : fileOf(pictureOf(this.content));
   }
 
   private begin(event: PointerEvent): void {
@@ -270,7 +262,17 @@ export class DrawingPad {
     this.context.fillRect(0, 0, side, side);
     const { strokes, backdrop } = this.content;
     if (backdrop !== undefined) this.context.drawImage(backdrop.bitmap, 0, 0, side, side);
+    this.paintUnderlay(side);
     drawStrokes(this.context, strokes, ({ x, y }) => ({ x: x * side, y: y * side }), LINE * side);
+  }
+
+  private paintUnderlay(side: number): void {
+    if (this.laidUnder === undefined) return;
+    const { width, height } = this.laidUnder;
+    const scale = side / Math.max(width, height);
+    this.context.globalAlpha = UNDERLAY_ALPHA;
+    this.context.drawImage(this.laidUnder, (side - scale * width) / 2, (side - scale * height) / 2, scale * width, scale * height);
+    this.context.globalAlpha = 1;
   }
 }
 
@@ -296,26 +298,3 @@ export function offerPictures(pad: DrawingPad, input: HTMLInputElement, onUnread
 }
 
 const nextFrame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));
-
-/** Decodes a picture, upright, and makes it as small as a pad needs it. */
-async function smallBitmap(picture: Blob): Promise<ImageBitmap> {
-  const bitmap = await createImageBitmap(picture, { imageOrientation: 'from-image' });
-  const scale = SHOWN_SIDE / Math.max(bitmap.width, bitmap.height);
-  if (scale >= 1) return bitmap;
-  const size = { resizeWidth: Math.max(1, Math.round(bitmap.width * scale)), resizeHeight: Math.max(1, Math.round(bitmap.height * scale)) };
-  const small = await createImageBitmap(bitmap, { ...size, resizeQuality: 'high' });
-  bitmap.close();
-  return small;
-}
-
-function drawStrokes(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, strokes: readonly Stroke[], place: (point: Point) => Point, width: number): void {
-  context.lineWidth = width;
-  context.lineCap = context.lineJoin = 'round';
-  context.strokeStyle = '#000';
-  for (const stroke of strokes) {
-    context.beginPath();
-    stroke.map(place).forEach(({ x, y }, index) => (index === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
-    if (stroke.length === 1) context.lineTo(place(stroke[0]).x + 0.01, place(stroke[0]).y);
-    context.stroke();
-  }
-}

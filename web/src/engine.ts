@@ -7,13 +7,14 @@ import { decodePicture } from '../../src/platform/browser/images.ts';
 import type { IconFilter } from '../../src/retrieval/icon-ranking.ts';
 import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
+import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
 import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
 import { trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
 import type { IconListing, IconSearch } from './icon-search.ts';
 import { keep } from './kept-files.ts';
 import { ownDataset, ownRecipe, whyUseless, type OwnClass, type UnreadablePicture } from './own-training.ts';
-import { squareOf, withAlpha, type Picture } from './pictures.ts';
+import { sketchesOf, squareOf, withAlpha, type Picture, type Query } from './pictures.ts';
 
 /** Images that are embedded at once where there are many. */
 const BATCH = 16;
@@ -27,6 +28,8 @@ export interface ModelSummary {
   readonly checksum: string;
   /** Side of the images in pixels. */
   readonly imageSize: number;
+  /** How sketches to search with are laid out. */
+  readonly sketches: SketchFraming | undefined;
   readonly dimension: number;
   readonly parameters: number;
   /** The similarity to a sketch below which the best picture means nothing; undefined where the model was not calibrated. */
@@ -109,9 +112,10 @@ export class Engine {
     return this.keep(file, name);
   }
 
-  /** Searches a collection's embeddings by one picture. @param embeddings [n, dimension] */
-  search(checksum: string, query: Picture, embeddings: Float32Array, top: number): Promise<Found> {
-    return this.find(checksum, query, undefined, (row) => rankGallery(row, embeddings, this.model(checksum).summary.dimension, top));
+  /** Searches a collection's embeddings by a sketch, or by several together. @param embeddings [n, dimension] */
+  search(checksum: string, query: Query, embeddings: Float32Array, top: number): Promise<Found> {
+    const { sketches, dimension } = this.model(checksum).summary;
+    return this.find(checksum, query, sketches, (embedding) => rankGallery(embedding, embeddings, dimension, top));
   }
 
   /** Reads an index of icons, in place of another one. @throws where it is none */
@@ -122,8 +126,8 @@ export class Engine {
     return this.icons.listing;
   }
 
-  /** Searches the icons by one picture, which is fitted to its ink as the icons are. The model of the index must be open. */
-  searchIcons(query: Picture, top: number, filter: IconFilter): Promise<Found> {
+  /** Searches the icons by a sketch, or by several together, fitted to their ink as the icons are. The model of the index must be open. */
+  searchIcons(query: Query, top: number, filter: IconFilter): Promise<Found> {
     const { listing, ranking } = this.openedIcons();
     return this.find(listing.modelChecksum, query, 'icon', (row) => ranking.rank(row, top, filter));
   }
@@ -197,7 +201,7 @@ export class Engine {
     const { file, summary } = this.model(checksum);
     this.training = undefined;
     this.pausing = new AbortController();
-    const { dataset, unreadable } = await ownDataset(classes, summary.imageSize, onNote);
+    const { dataset, unreadable } = await ownDataset(classes, summary, onNote);
     const settings = ownRecipe(file, summary.imageSize, dataset, steps, learningRate);
     this.training = { dataset, unreadable, settings, losses: [], start: { file, name: summary.name } };
     return this.runTraining(this.training, onReport, onNote);
@@ -285,14 +289,15 @@ export class Engine {
     (await this.open()).gpu.destroy();
   }
 
-  private find(checksum: string, query: Picture, framing: SketchFraming | undefined, rank: (embedding: Float32Array) => Found['results']): Promise<Found> {
-    return this.onDevice(checksum, async ({ onDevice, summary }) => {
+  /** @param rank by the embedding of the query: of several sketches, their mean */
+  private find(checksum: string, query: Query, framing: SketchFraming | undefined, rank: (embedding: Float32Array) => Found['results']): Promise<Found> {
+    return this.onDevice(checksum, async ({ onDevice, summary: { imageSize, dimension } }) => {
       const start = performance.now();
-      const pixels = await squareOf(query, summary.imageSize, 'the query', framing);
+      const pixels = await Promise.all(sketchesOf(query).map((sketch) => squareOf(sketch, imageSize, 'the query', framing)));
       const decoded = performance.now();
-      const row = await onDevice.one.compute([QUERY], { read: () => Promise.resolve(pixels) });
+      const rows = await onDevice.one.compute(pixels.map((_, place) => ({ ...QUERY, name: String(place) })), { read: ({ name }) => Promise.resolve(pixels[Number(name)]) });
       const embedded = performance.now();
-      const results = rank(row);
+      const results = rank(meanEmbedding(rows, dimension));
       return { results, times: { decode: decoded - start, embed: embedded - decoded, rank: performance.now() - embedded } };
     });
   }
@@ -315,9 +320,9 @@ export class Engine {
   }
 
   private keep(file: ModelFile, name: string): ModelSummary {
-    const { settings, imageSize } = readModelDescription(file, name);
+    const { settings, imageSize, sketches } = readModelDescription(file, name);
     const parameters = [...file.state.values()].reduce((sum, { values }) => sum + values.length, 0);
-    const summary = { name, checksum: file.checksum, imageSize, dimension: settings.embedding, parameters, nothing: similarityCutOff(file, name) };
+    const summary = { name, checksum: file.checksum, imageSize, sketches, dimension: settings.embedding, parameters, nothing: similarityCutOff(file, name) };
     this.models.set(file.checksum, { file, summary, onDevice: this.models.get(file.checksum)?.onDevice });
     return summary;
   }

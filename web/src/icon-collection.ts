@@ -10,7 +10,7 @@ import { ICON_INDEX, placeOfIcon } from './icon-files.ts';
 import { chosenFilters, licenceText, offerFilters } from './icon-filters.ts';
 import type { IconListing } from './icon-search.ts';
 import { explain, trouble } from './page.ts';
-import type { Picture } from './pictures.ts';
+import type { Query } from './pictures.ts';
 
 export class IconCollection implements IndexedCollection {
   readonly kind = 'indexed';
@@ -58,7 +58,7 @@ export class IconCollection implements IndexedCollection {
     return (await file)[place];
   }
 
-  search(query: Picture, top: number): Promise<Found> {
+  search(query: Query, top: number): Promise<Found> {
     return this.engine.searchIcons(query, top, filter());
   }
 

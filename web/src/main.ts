@@ -10,9 +10,10 @@ import { OwnPictures } from './own-pictures.ts';
 import { keepPage } from './page-files.ts';
 import { element, explain, isolated, PICTURE_TYPES, trouble } from './page.ts';
 import { PictureDialog } from './picture-dialog.ts';
-import type { Picture } from './pictures.ts';
+import type { Query } from './pictures.ts';
 import { Searching } from './searching.ts';
 import { sketchPad } from './sketch.ts';
+import { offerTracing } from './tracing.ts';
 import { TrainingView } from './training-view.ts';
 
 const [MODEL, INDEX] = ['model.safetensors', 'index.safetensors'];
@@ -34,7 +35,7 @@ const engine = wrap<Engine>(worker);
 Object.assign(globalThis, { sketchgrad: engine });
 
 const embeddings = new Embeddings(engine);
-const pictures = new PictureDialog((collection, index) => searching.searchLike(collection, index));
+const pictures = new PictureDialog((collection, index) => searching.searchLike(collection, index), (collection, index) => void trace(collection, index));
 const searching = new Searching(engine, embeddings, pictures, status);
 const models: ModelSummary[] = [];
 const collections: (Collection | AbsentCollection)[] = [];
@@ -121,8 +122,9 @@ function absentIcons(): AbsentCollection {
   return icons;
 }
 
-const query = (): Picture | undefined => (pad.empty ? undefined : pad.picture());
+const query = (): Query | undefined => pad.query();
 const pad = sketchPad(PICTURE_TYPES, () => searching.search(query()), () => searching.preview(query));
+const trace = offerTracing(pad);
 invite(pad);
 // For tests, which compare what the pad holds.
 Object.assign(globalThis, { sketchgradPad: pad });

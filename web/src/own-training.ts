@@ -2,7 +2,7 @@
 import { DEFAULT_AUGMENTATION } from '../../src/data/augmentation.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
 import type { ModelFile } from '../../src/training/checkpoint.ts';
-import { readModelDescription } from '../../src/training/model.ts';
+import { readModelDescription, type NetworkInput } from '../../src/training/model.ts';
 import { DEFAULT_LOSSES } from '../../src/training/objectives.ts';
 import { PAPER_RECIPE, type RetrievalTraining } from '../../src/training/run.ts';
 import { squareOf, type Picture } from './pictures.ts';
@@ -37,9 +37,10 @@ const DIVERGED = 2;
 /**
  * Pictures of one's own as a data set; all classes are seen. A picture that cannot be decoded is passed over, and so is a class that has no sketch or no
  * photo left.
+ * @param input of the model that the training starts from
  * @throws OwnClassesError where fewer than two classes are left, with the names of the pictures
  */
-export async function ownDataset(classes: readonly OwnClass[], size: number, onNote: (note: string) => void): Promise<{ readonly dataset: Dataset; readonly unreadable: readonly UnreadablePicture[] }> {
+export async function ownDataset(classes: readonly OwnClass[], { imageSize, sketches: framing }: Pick<NetworkInput, 'imageSize' | 'sketches'>, onNote: (note: string) => void): Promise<{ readonly dataset: Dataset; readonly unreadable: readonly UnreadablePicture[] }> {
   const pixels = new Map<string, Uint8Array>();
   const seenClasses: string[] = [];
   const train: Sample[] = [];
@@ -53,7 +54,7 @@ export async function ownDataset(classes: readonly OwnClass[], size: number, onN
         onNote(`Reading ${++read} of ${total} pictures`);
         const name = `${domain}/${className}/${index}`;
         try {
-          pixels.set(name, await squareOf(picture, size, name));
+          pixels.set(name, await squareOf(picture, imageSize, name, domain === 'sketch' ? framing : 'whole'));
           samples.push({ domain, className, name });
         } catch {
           unreadable.push({ className, domain, index, name: picture instanceof File ? picture.name : `${domain} ${index + 1}` });
@@ -74,11 +75,12 @@ export async function ownDataset(classes: readonly OwnClass[], size: number, onN
 
 /** The paper's recipe for a few classes and a model that is trained already: its own network and size, no teacher. */
 export function ownRecipe(file: ModelFile, imageSize: number, { seenClasses }: Dataset, steps: number, learningRate: number): RetrievalTraining {
-  const { settings: { width, stride, batchNormEpsilon, batchNormMomentum, batchNormDomains, embedding } } = readModelDescription(file, 'the model');
+  const { sketches, settings: { width, stride, batchNormEpsilon, batchNormMomentum, batchNormDomains, embedding } } = readModelDescription(file, 'the model');
   return {
     ...PAPER_RECIPE,
     steps,
     imageSize,
+    ...(sketches === 'fitted' && { sketches }),
     network: { width, stride, batchNormEpsilon, batchNormMomentum, ...(batchNormDomains && { batchNormDomains }), embedding },
     classesPerBatch: Math.min(seenClasses.length, 8),
     imagesPerDomain: 1,

@@ -1,23 +1,28 @@
 import type { Collection } from './collections.ts';
 import { element, explain, nameElement } from './page.ts';
-import type { Tile } from './pictures.ts';
+import { bitmapOf, type Tile } from './pictures.ts';
 
 /** A dialog with one picture, large: its name, its similarity, copies for the clipboard, and a search for more like it. */
 export class PictureDialog {
   private readonly dialog = element<HTMLDialogElement>('picture');
   private shown: { readonly collection: Collection; readonly index: number } | undefined;
 
-  /** @param onLike hears that pictures like this one are wanted */
-  constructor(onLike: (collection: Collection, index: number) => void) {
+  /**
+   * @param onLike hears that pictures like this one are wanted
+   * @param onTrace hears that this one is to be drawn over
+   */
+  constructor(onLike: (collection: Collection, index: number) => void, onTrace: (collection: Collection, index: number) => void) {
     const on = (id: string, action: (collection: Collection, index: number) => unknown): void =>
       element(id).addEventListener('click', () => {
         if (this.shown !== undefined) void action(this.shown.collection, this.shown.index);
       });
-    on('picture-like', (collection, index) => {
-      // Also the dialog from which this one was opened.
-      for (const dialog of document.querySelectorAll<HTMLDialogElement>('dialog[open]')) dialog.close();
-      onLike(collection, index);
-    });
+    for (const [id, use] of [['picture-like', onLike], ['picture-trace', onTrace]] as const) {
+      on(id, (collection, index) => {
+        // Also the dialog from which this one was opened.
+        for (const dialog of document.querySelectorAll<HTMLDialogElement>('dialog[open]')) dialog.close();
+        use(collection, index);
+      });
+    }
     on('copy-name', ({ names }, index) => this.copy('The name', navigator.clipboard.writeText(names[index])));
     on('copy-picture', (collection, index) => {
       if (collection.kind === 'indexed') return this.copy('The SVG', collection.svg(index).then((svg) => navigator.clipboard.writeText(svg)));
@@ -66,7 +71,7 @@ export class PictureDialog {
 }
 
 async function pngOf(picture: Blob | Tile): Promise<Blob> {
-  const bitmap = await (picture instanceof Blob ? createImageBitmap(picture) : createImageBitmap(picture.sheet, picture.left, picture.top, picture.side, picture.side));
+  const bitmap = await bitmapOf(picture);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
   bitmap.close();

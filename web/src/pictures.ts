@@ -14,10 +14,20 @@ export interface Tile {
 /** A picture as the page hands it over: a file, what was drawn, or a part of a file. */
 export type Picture = Blob | DecodedPicture | Tile;
 
+/** What a search is made by: a sketch, or several that search together. */
+export type Query = Picture | readonly Picture[];
+
+export const sketchesOf = (query: Query): readonly Picture[] => (query instanceof Array ? query : [query]);
+
 /** A picture for a network. @param framing how a sketch is laid out; a photo is `whole` @returns RGB u8, row-major [size, size, 3] @throws ImageError where it cannot be decoded */
 export async function squareOf(picture: Picture, size: number, name: string, framing?: SketchFraming): Promise<Uint8Array> {
   if (picture instanceof Blob) return sketchSquare(await decodePicture(picture, name), size, framing);
   return sketchSquare('sheet' in picture ? await cutTile(picture, name) : picture, size, framing);
+}
+
+/** A picture for a canvas. @throws DOMException where it cannot be decoded */
+export function bitmapOf(picture: Blob | Tile): Promise<ImageBitmap> {
+  return picture instanceof Blob ? createImageBitmap(picture) : createImageBitmap(picture.sheet, picture.left, picture.top, picture.side, picture.side);
 }
 
 /** Sheets are decoded once a call: tiles that came in one message share one of them. */

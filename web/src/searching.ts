@@ -5,7 +5,7 @@ import type { Embedded, Embeddings } from './embeddings.ts';
 import type { Engine, Found, ModelSummary } from './engine.ts';
 import { element, explain, nameElement, trouble } from './page.ts';
 import type { PictureDialog } from './picture-dialog.ts';
-import type { Picture } from './pictures.ts';
+import type { Query } from './pictures.ts';
 
 const SHOWN = 20;
 /** Milliseconds at least from one search to the next while the pen moves. */
@@ -26,14 +26,14 @@ interface Ranked {
 export class Searching {
   private model: ModelSummary | undefined;
   private collection: Collection | undefined;
-  private query: Picture | undefined;
+  private query: Query | undefined;
   private example: Example | undefined;
   /** Counts the changes of any of the three: an answer to an earlier state is not shown. */
   private changes = 0;
   private running = false;
   private waiting: string | undefined;
   /** Gives the drawing that the pen has changed since the last search began. */
-  private moving: (() => Picture | undefined) | undefined;
+  private moving: (() => Query | undefined) | undefined;
   private previewTimer: ReturnType<typeof setTimeout> | undefined;
   private nextPreview = 0;
   /** Whether the pen moves: what is found is shown, and only the answer after it is announced. */
@@ -51,7 +51,7 @@ export class Searching {
     void this.answer();
   }
 
-  search(query: Picture | undefined): void {
+  search(query: Query | undefined): void {
     this.moving = undefined;
     this.previewing = false;
     this.query = query;
@@ -63,7 +63,7 @@ export class Searching {
    * Searches while the pen moves, now and then: what is on the pad is taken when a search begins, none begins while another one is under way, and `search` ends it.
    * @param query gives what is on the pad at that moment
    */
-  preview(query: () => Picture | undefined): void {
+  preview(query: () => Query | undefined): void {
     this.moving = query;
     this.schedulePreview();
   }
@@ -136,7 +136,7 @@ export class Searching {
     if (!latest()) return;
     if (embedded?.pictures.length === 0) return this.show([], 'None of these pictures can be read.');
     if (example !== undefined) return this.showLike(example, model, embedded, latest);
-    const { results, times } = collection.kind === 'indexed' ? await collection.search(query as Picture, SHOWN) : await this.findEmbedded(model, query as Picture, embedded as Embedded);
+    const { results, times } = collection.kind === 'indexed' ? await collection.search(query as Query, SHOWN) : await this.findEmbedded(model, query as Query, embedded as Embedded);
     if (!latest()) return;
     if (results.length === 0) return this.show([], 'The filters let nothing through.');
     const { nothingLike, results: marked } = markBelow(results.map(({ index, score }) => ({ index, similarity: score })), model.nothing);
@@ -156,7 +156,7 @@ export class Searching {
     });
   }
 
-  private async findEmbedded(model: ModelSummary, query: Picture, { values, pictures }: Embedded): Promise<Found> {
+  private async findEmbedded(model: ModelSummary, query: Query, { values, pictures }: Embedded): Promise<Found> {
     const { results, times } = await this.engine.search(model.checksum, query, values, SHOWN);
     return { results: results.map(({ index, score }) => ({ index: pictures[index], score })), times };
   }

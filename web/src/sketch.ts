@@ -1,4 +1,5 @@
 import { DrawingPad, offerPictures } from './drawing-pad.ts';
+import { offerOtherSketches } from './other-sketches.ts';
 import { element, explain, trouble } from './page.ts';
 
 const markup = (pictures: string): string => `
@@ -9,7 +10,9 @@ const markup = (pictures: string): string => `
     <button id="redo" type="button" aria-keyshortcuts="Control+Y Control+Shift+Z" disabled>Redo</button>
     <button id="clear" type="button" aria-keyshortcuts="Delete" disabled>Clear</button>
     <label class="button">Use a picture<input id="query-file" type="file" accept="${pictures}" class="file" /></label>
+    <button id="add-sketch" type="button" disabled>Add another sketch</button>
   </div>
+  <ul id="other-sketches" class="row others" aria-label="Sketches that search together with the drawing" hidden></ul>
   <p id="pad-said" role="status" class="unseen"></p>
   <p class="hint">Black lines on white. You can also paste or drop a picture here. Keys: <kbd>Ctrl Z</kbd> undo, <kbd>Ctrl Y</kbd> redo, <kbd>E</kbd> eraser, <kbd>Delete</kbd> clear.</p>`;
 
@@ -28,6 +31,7 @@ export function sketchPad(pictures: string, onChange: () => void, onMove?: () =>
       undo.disabled = !pad.canUndo;
       redo.disabled = !pad.canRedo;
       clear.disabled = pad.empty;
+      showOthers();
     });
     onChange();
   }, onMove);
@@ -60,6 +64,7 @@ export function sketchPad(pictures: string, onChange: () => void, onMove?: () =>
       say('Cleared');
     },
   };
+  const showOthers = offerOtherSketches(pad, say);
   for (const [id, action] of Object.entries(actions)) element(id).addEventListener('click', action);
   section.addEventListener('keydown', (event) => {
     const action = shortcut(event);

@@ -1,0 +1,44 @@
+import type { DrawingPad } from './drawing-pad.ts';
+import { element } from './page.ts';
+import { SIDE, type OtherSketch } from './pad-content.ts';
+
+/**
+ * The button that puts the drawing aside for another one, and the list of those that were put aside: thumbnails, each of which is a button that removes its sketch.
+ * @param say tells screen readers what was done
+ * @returns shows what the pad has put aside now; to be called at each change of it
+ */
+export function offerOtherSketches(pad: DrawingPad, say: (done: string) => void): () => void {
+  const add = element<HTMLButtonElement>('add-sketch');
+  const list = element('other-sketches');
+  let shown: readonly OtherSketch[] = [];
+  add.addEventListener('click', () => {
+    pad.putAside();
+    say(`Sketch ${pad.others.length} is kept. Draw the next one; they search together`);
+  });
+  const remove = (index: number): void => {
+    pad.removeOther(index);
+    say(`Sketch ${index + 1} is removed; ${pad.others.length} kept`);
+    // The button that had the focus is gone.
+    (list.querySelectorAll('button')[Math.min(index, pad.others.length - 1)] ?? pad.canvas).focus({ preventScroll: true });
+  };
+  return () => {
+    add.disabled = !pad.canPutAside;
+    if (pad.others === shown) return;
+    shown = pad.others;
+    list.hidden = shown.length === 0;
+    list.replaceChildren(...shown.map((sketch, index) => entry(sketch, index, () => remove(index))));
+  };
+}
+
+function entry({ picture, bitmap }: OtherSketch, index: number, onRemove: () => void): HTMLLIElement {
+  const canvas = Object.assign(document.createElement('canvas'), { width: SIDE, height: SIDE });
+  const context = canvas.getContext('2d');
+  if (bitmap !== undefined) context?.drawImage(bitmap, 0, 0, SIDE, SIDE);
+  else if (!(picture instanceof Blob)) context?.putImageData(new ImageData(picture.data as Uint8ClampedArray<ArrayBuffer>, picture.width), 0, 0);
+  const button = Object.assign(document.createElement('button'), { type: 'button', ariaLabel: `Remove sketch ${index + 1}`, title: 'Remove this sketch' });
+  button.append(canvas, '×');
+  button.addEventListener('click', onRemove);
+  const item = document.createElement('li');
+  item.append(button);
+  return item;
+}
