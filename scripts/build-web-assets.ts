@@ -1,6 +1,7 @@
 // npx tsx scripts/build-web-assets.ts MODEL [--adapter lavapipe]
 // Makes what the page in web/ comes with: the model as 16-bit floats, the pictures of the emoji's unseen classes on one sheet,
-// and their index. The results are committed, so that building the page needs no adapter.
+// and their index. The results are committed, so that building the page needs no adapter. The icons' index belongs to the model as well: run
+// scripts/build-web-icons.ts next.
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -53,4 +54,4 @@ await sharp({ create: { width: COLUMNS * TILE, height: Math.ceil(gallery.length 
   .toFile(target('emoji.webp'));
 await writeFile(target('emoji.json'), JSON.stringify({ tile: TILE, columns: COLUMNS, classes: classesShown.length, names }));
 await copyFile(fileURLToPath(new URL('../datasets/emoji-attribution.md', import.meta.url)), target('emoji-attribution.md'));
-console.log(`${gallery.length} pictures, model ${model.checksum}`);
+console.log(`${gallery.length} pictures, model ${model.checksum}; next: npx tsx scripts/build-web-icons.ts --root FOLDER, and npx tsx scripts/record-icon-drawings.ts`);
