@@ -1,4 +1,5 @@
 // A process of scripts/test.ts: runs the suites that it is sent, one after the other, and reports on each.
+import { readFileSync } from 'node:fs';
 import { format } from 'node:util';
 import { closeTestDevice, testDevice } from '../test/support/device.ts';
 
@@ -9,7 +10,7 @@ export type Order = { readonly run: string } | 'end';
 export type Report =
   /** A line that a suite printed, such as a table of measured errors. */
   | { readonly kind: 'output'; readonly text: string }
-  | { readonly kind: 'done'; readonly passed: number; readonly failed: number; readonly failures: readonly string[]; readonly milliseconds: number }
+  | { readonly kind: 'done'; readonly passed: number; readonly failed: number; readonly failures: readonly string[]; readonly milliseconds: number; readonly cpuMilliseconds: number }
   /** The device is closed; only a leak keeps the process from here on. */
   | { readonly kind: 'closed' };
 
@@ -37,6 +38,7 @@ if (expectedDevice !== undefined) {
 
 async function run(file: string): Promise<Report> {
   const start = performance.now();
+  const cpuBefore = cpuMilliseconds();
   const failures: string[] = [];
   let passed = 0;
   let total = 0;
@@ -69,7 +71,19 @@ async function run(file: string): Promise<Report> {
     total = 1;
     failures.push('  no test ran');
   }
-  return { kind: 'done', passed, failed: total - passed, failures, milliseconds: performance.now() - start };
+  return { kind: 'done', passed, failed: total - passed, failures, milliseconds: performance.now() - start, cpuMilliseconds: cpuMilliseconds() - cpuBefore };
+}
+
+/** What this process has taken of processors; on Linux with the commands that it ran. The processes of a browser are not among its children. */
+function cpuMilliseconds(): number {
+  if (process.platform !== 'linux') {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  }
+  // Behind the program's name, which is in brackets and may have any characters: utime, stime, cutime and cstime, in hundredths of a second.
+  const text = readFileSync('/proc/self/stat', 'utf8');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + 10 * Number(ticks), 0);
 }
 
 async function end(): Promise<void> {

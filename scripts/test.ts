@@ -57,6 +57,8 @@ interface Outcome {
   readonly failed: number;
   readonly failures: readonly string[];
   readonly milliseconds: number;
+  /** Of its own process and of commands, without browsers. Unlike the time, it depends little on what else the machine does. */
+  readonly cpuMilliseconds: number;
 }
 
 const workerFile = fileURLToPath(new URL('./test-worker.ts', import.meta.url));
@@ -183,7 +185,7 @@ class Worker {
     await Promise.race([this.ended, delay(ENDING_LIMIT_SECONDS * 1000, undefined, { ref: false })]);
     if (!this.alive) return;
     await this.kill();
-    report({ title: `a process of ${this.group.name}`, passed: 0, failed: 1, failures: ['  it did not end by itself: a suite left something open'], milliseconds: 0 }, []);
+    report({ title: `a process of ${this.group.name}`, passed: 0, failed: 1, failures: ['  it did not end by itself: a suite left something open'], milliseconds: 0, cpuMilliseconds: 0 }, []);
   }
 
   private send(order: Order): void {
@@ -207,7 +209,7 @@ async function runSuite(group: Group, suite: string, fresh = false): Promise<voi
       console.log(`CRASH ${title}: ${outcome.cause}; once more in a fresh process\n${worker.errorOutput.replace(/^/gm, '     ')}`);
       return runSuite(group, suite, true);
     }
-    report({ title, passed: 0, failed: 1, failures: [`  ${outcome.cause}\n${worker.errorOutput}`], milliseconds: performance.now() - start }, output);
+    report({ title, passed: 0, failed: 1, failures: [`  ${outcome.cause}\n${worker.errorOutput}`], milliseconds: performance.now() - start, cpuMilliseconds: 0 }, output);
     return;
   }
   if (outcome.failed > 0 && IN_A_BROWSER.test(suite) && !again.has(title)) {
@@ -223,16 +225,16 @@ async function runSuite(group: Group, suite: string, fresh = false): Promise<voi
 
 function report(outcome: Outcome, output: readonly string[]): void {
   outcomes.push(outcome);
-  const { title, passed, failed, failures, milliseconds } = outcome;
+  const { title, passed, failed, failures, milliseconds, cpuMilliseconds } = outcome;
   const count = failed === 0 ? `${passed}` : `${passed} passed, ${failed} FAILED`;
-  console.log(`${failed === 0 ? 'ok  ' : 'FAIL'} ${title} (${count}) ${(milliseconds / 1000).toFixed(1)} s`);
+  console.log(`${failed === 0 ? 'ok  ' : 'FAIL'} ${title} (${count}) ${(milliseconds / 1000).toFixed(1)} s, ${(cpuMilliseconds / 1000).toFixed(1)} s of CPU`);
   for (const text of [...output, ...failures]) console.log(text.replace(/^/gm, '     '));
 }
 
 function summarise(): void {
   const slowest = [...outcomes].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, SLOWEST_SHOWN);
   console.log('\nSlowest:');
-  for (const { title, milliseconds } of slowest) console.log(`${(milliseconds / 1000).toFixed(1).padStart(7)} s  ${title}`);
+  for (const { title, milliseconds, cpuMilliseconds } of slowest) console.log(`${(milliseconds / 1000).toFixed(1).padStart(7)} s ${(cpuMilliseconds / 1000).toFixed(1).padStart(7)} s of CPU  ${title}`);
   if (values.record) {
     for (const { title, milliseconds } of outcomes) durations[title] = Math.round(milliseconds / 1000);
     const sorted = Object.entries(durations).filter(([, seconds]) => seconds >= LEAST_RECORDED_SECONDS).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -242,8 +244,8 @@ function summarise(): void {
   if (broken.length > 0) console.log(`\nFailed:\n${broken.map(({ title }) => `  ${title}`).join('\n')}`);
   if (crashed.size > 0) console.log(`\nTheir process crashed the first time:\n${[...crashed].map((title) => `  ${title}`).join('\n')}`);
   if (again.size > 0) console.log(`\nThey failed the first time:\n${[...again].map((title) => `  ${title}`).join('\n')}`);
-  const sum = (key: 'passed' | 'failed'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
-  console.log(`\n${(performance.now() / 1000).toFixed(0)} s in all\n${sum('passed')} passed, ${sum('failed')} failed`);
+  const sum = (key: 'passed' | 'failed' | 'cpuMilliseconds'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  console.log(`\n${(performance.now() / 1000).toFixed(0)} s in all, ${(sum('cpuMilliseconds') / 1000).toFixed(0)} s of CPU\n${sum('passed')} passed, ${sum('failed')} failed`);
   process.exitCode = sum('failed') > 0 ? 1 : 0;
 }
 
