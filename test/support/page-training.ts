@@ -12,6 +12,7 @@ export const TRAINED_CLASSES = ['spoon', 'wrench', 'house'];
 /** Begins that training in a page. @param classes the folder that has them */
 export async function beginTraining(page: Page, classes: string): Promise<void> {
   await page.setInputFiles('#train-folder', classes);
+  await page.selectOption('#train-preset', 'own');
   await page.fill('#train-steps', String(STEPS));
   await recordTraining(page);
   await page.click('#train-start');

@@ -32,6 +32,7 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   await page.setInputFiles('#train-folder', suite.at('classes'));
   await recordTraining(page);
   const status = (): Promise<string> => page.innerText('#train-status');
+  await page.selectOption('#train-preset', 'own');
 
   for (const [id, value, said] of [
     ['train-rate', '1000', 'The learning rate must be a number from 0.00001 to 0.1.'],
@@ -65,6 +66,9 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   const sides = await page.$$eval('#comparison-rows img', (images) => images.map((image) => Math.max(image.clientWidth, image.clientHeight)));
   assert.is(sides.length, 4 + 2 * 4 * 5);
   assert.ok(Math.max(...sides) <= 48, sides.join());
+  // One readable sketch of each of three classes was kept out; the fourth has one alone, and the one of the wrench is broken.
+  assert.match(await page.innerText('#comparison-score'), /^Of 2 sketches that the training did not see, the nearest picture is of the right class for [0-2] before and for [0-2] after\.$/);
+  assert.equal(await page.$$eval('#comparison-rows th', (heads) => heads.map(({ textContent }) => textContent)), ['house', 'none left (trained on)', 'spoon', 'wrench (trained on)']);
   assert.ok(await page.isVisible('#comparison-rows img'));
   await assertAccessible(page);
   const kept = await keptModel(page);
@@ -109,6 +113,69 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   await three.click('#kept-forget');
   await two.waitForSelector('#kept', { state: 'hidden' });
   assert.match(checksum, /^[0-9a-f]{64}$/);
+  assert.equal(errors, []);
+  await page.context().close();
+});
+
+test('classes are collected from files, the pad and a camera, seen as thumbnails, saved to a file and opened again', async () => {
+  const { page, errors } = await suite.open();
+  const thumbnails = (name: string): Promise<number> => page.locator('#classes li', { hasText: name }).locator('.thumbnails button').count();
+  await page.setInputFiles('#train-folder', suite.at('classes'));
+  const spoons = await thumbnails('spoon');
+  assert.ok(spoons >= 3);
+  // By the keyboard: the focus stays where the next picture is.
+  await page.focus('[aria-label="Remove sketch 1 of spoon"]');
+  await page.keyboard.press('Enter');
+  assert.is(await thumbnails('spoon'), spoons - 1);
+  assert.is(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Remove sketch 1 of spoon');
+
+  await page.fill('#class-name', 'ball');
+  await page.keyboard.press('Enter');
+  await page.click('[aria-label="Add what is drawn to ball"]');
+  assert.is(await page.innerText('#train-status'), 'Draw something first.');
+  assert.is(await thumbnails('ball'), 0);
+  // Chromium has no camera here, and says so; then a moving picture takes its place.
+  await page.click('[aria-label="Take pictures of ball with the camera"]');
+  await page.waitForFunction(() => /camera/.test(document.getElementById('train-status')?.textContent ?? ''));
+  await page.evaluate(() => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [64, 48];
+    setInterval(() => canvas.getContext('2d')?.fillRect(10 * Math.random(), 10, 20, 20), 50);
+    navigator.mediaDevices.getUserMedia = () => Promise.resolve(Object.assign(globalThis, { cameraStream: canvas.captureStream(20) }).cameraStream);
+  });
+  await page.click('[aria-label="Take pictures of ball with the camera"]');
+  await page.waitForFunction(() => (document.getElementById('camera-video') as HTMLVideoElement).videoWidth === 64);
+  await page.click('#camera-take');
+  await page.waitForFunction(() => document.getElementById('camera-count')?.textContent === '1 taken');
+  await assertAccessible(page);
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#camera', { state: 'hidden' });
+  assert.is(await thumbnails('ball'), 1);
+  assert.equal(await page.evaluate(() => (globalThis as unknown as { cameraStream: MediaStream }).cameraStream.getTracks().map(({ readyState }) => readyState)), ['ended']);
+
+  const numbers = (): Promise<string[]> => page.$$eval('#train-steps, #train-rate', (inputs) => inputs.map((input) => (input as HTMLInputElement).value));
+  assert.equal(await numbers(), ['60', '0.001']);
+  await page.selectOption('#train-preset', 'thorough');
+  assert.equal(await numbers(), ['240', '0.001']);
+  assert.ok(await page.isHidden('#train-steps'));
+
+  const download = page.waitForEvent('download');
+  await page.click('#project-save');
+  const file = suite.at('classes.json');
+  await (await download).saveAs(file);
+  await writeFile(suite.at('other.json'), JSON.stringify({ format: 'sketchgrad classes 1', classes: [{ name: 'ball', sketches: ['data:image/png;base64,####'], photos: [] }] }));
+  const next = await page.context().newPage();
+  await next.goto(suite.site.address);
+  await ready(next);
+  await next.setInputFiles('#project-open', suite.at('other.json'));
+  await next.waitForSelector('#trouble:not([hidden])');
+  assert.match(await next.innerText('#trouble'), /number 1 of the sketches of class 1 is no picture/);
+  await next.setInputFiles('#project-open', file);
+  await next.waitForFunction(() => document.getElementById('train-status')?.textContent === '5 classes opened.');
+  assert.ok(await next.isHidden('#trouble'));
+  const counts = (of: Page): Promise<string[]> => of.$$eval('#classes li', (cards) => cards.map((card) => `${card.querySelector('strong')?.textContent}: ${[...card.querySelectorAll('p')].map(({ textContent }) => textContent).join(', ')}`));
+  assert.equal(await counts(next), await counts(page));
+  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('[aria-label^="Remove picture 1 of ball"] img')].every(({ naturalWidth }) => naturalWidth === 64));
   assert.equal(errors, []);
   await page.context().close();
 });
