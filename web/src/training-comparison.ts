@@ -55,6 +55,9 @@ export async function showComparison(engine: Remote<Engine>, before: string, { t
   const scored: Query[] = [];
   const broken: string[] = [];
   for (const [label, { name, sketches }] of training.entries()) {
+    const trained = readable(name, 'sketch', sketches);
+    // A class without a readable sketch and picture was passed over.
+    if (trained.length === 0 || !photos.some((photo) => photo.name === name)) continue;
     const own: Query[] = [];
     for (const picture of keptOut[label]) {
       const nearest = await nearestOf(picture).catch(() => undefined);
@@ -63,9 +66,8 @@ export async function showComparison(engine: Remote<Engine>, before: string, { t
     }
     scored.push(...own);
     // A class with one sketch alone is shown by that.
-    const trained = readable(name, 'sketch', sketches).slice(-1);
-    const shown = own.slice(-1).concat(own.length > 0 ? [] : await Promise.all(trained.map(async (picture) => ({ name, picture, keptOut: false, nearest: await nearestOf(picture) }))));
-    rows.push(...shown);
+    const [last] = trained.slice(-1);
+    rows.push(own.at(-1) ?? { name, picture: last, keptOut: false, nearest: await nearestOf(last) });
   }
 
   const right = (place: number): number => scored.filter(({ name, nearest }) => photos[nearest[place][0]].name === name).length;
