@@ -22,11 +22,17 @@ export interface Sampler {
 }
 
 export interface BalancedBatches {
+  /** P. */
   readonly classesPerBatch: number;
+  /** K. */
   readonly imagesPerDomain: number;
+  /** Of order and draws, u32. */
   readonly seed: number;
+  /** How often each source is drawn from; see sources.ts. */
   readonly sourceWeights?: SourceWeights;
+  /** How often the classes of a source come in a pass; once where nothing is said. */
   readonly sourceRepeats?: Readonly<Record<string, number>>;
+  /** The probability, from 0 to 1, with which a picture comes with the sketch simulated of it, where it has one. Default 0. */
   readonly pairedSketches?: number;
 }
 
@@ -48,8 +54,6 @@ export interface BalancedBatches {
  * that a network learns first which lines are which shapes.
  *
  * @param dataset its training samples are drawn from
- * @param batch P (classesPerBatch), K (imagesPerDomain), the seed of order and draws, u32, the weights of sources, and the
- * probability, from 0 to 1, with which a picture comes with the sketch simulated of it, where it has one
  * @throws DatasetError where there are fewer than P classes, a class lacks a domain, or the weights of sources leave nothing to draw
  */
 export function balancedSampler(

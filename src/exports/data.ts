@@ -3,5 +3,5 @@
 export { DEFAULT_AUGMENTATION, type Augmentation, type Rgb } from '../data/augmentation.ts';
 export { checkDataset, DatasetError, type Dataset, type Domain, type ImageDraw, type ImageSource, type Sample } from '../data/dataset.ts';
 export { batches, inOrder, type BatchOptions, type ImageBatch, type OrderedBatch, type TrainingBatch } from '../data/loader.ts';
-export { balancedSampler, shuffledSampler, type SampledBatch, type Sampler } from '../data/sampler.ts';
+export { balancedSampler, shuffledSampler, type BalancedBatches, type SampledBatch, type Sampler } from '../data/sampler.ts';
 export type { SourceWeights } from '../data/sources.ts';

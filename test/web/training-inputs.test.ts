@@ -136,7 +136,7 @@ test('classes are collected from files, the pad and a camera, seen as thumbnails
   assert.is(await page.innerText('#train-status'), 'Draw something first.');
   assert.is(await thumbnails('ball'), 0);
   // Chromium has no camera here, and says so; then a moving picture takes its place.
-  await page.click('[aria-label="Take pictures of ball with the camera"]');
+  await page.click('[aria-label="Use the camera for ball"]');
   await page.waitForFunction(() => /camera/.test(document.getElementById('train-status')?.textContent ?? ''));
   await page.evaluate(() => {
     const canvas = document.createElement('canvas');
@@ -144,7 +144,7 @@ test('classes are collected from files, the pad and a camera, seen as thumbnails
     setInterval(() => canvas.getContext('2d')?.fillRect(10 * Math.random(), 10, 20, 20), 50);
     navigator.mediaDevices.getUserMedia = () => Promise.resolve(Object.assign(globalThis, { cameraStream: canvas.captureStream(20) }).cameraStream);
   });
-  await page.click('[aria-label="Take pictures of ball with the camera"]');
+  await page.click('[aria-label="Use the camera for ball"]');
   await page.waitForFunction(() => (document.getElementById('camera-video') as HTMLVideoElement).videoWidth === 64);
   await page.click('#camera-take');
   await page.waitForFunction(() => document.getElementById('camera-count')?.textContent === '1 taken');

@@ -110,7 +110,7 @@ export class ClassCards {
   }
 
   private cameraButton(each: Trainable): HTMLButtonElement {
-    const made = button('Use the camera', `Take pictures of ${each.name} with the camera`);
+    const made = button('Use the camera', `Use the camera for ${each.name}`);
     made.addEventListener('click', () => {
       void takePictures(each.name, (picture) => {
         each.photos.push(picture);
