@@ -70,7 +70,7 @@ export function optionsOfWeights({ about, state }: ModelFile, fileName: string):
   const network = typeof about.network === 'object' && about.network !== null ? (about.network as Readonly<Record<string, unknown>>) : {};
   const pixels = pixelsIn(about, fileName);
   const { width = widthOf(state), stride, batchNormEpsilon, batchNormDomains, embedding } = network;
-  return { width, stride, batchNormEpsilon, sketches: about.sketches, ...(batchNormDomains !== undefined && { batchNormDomains }), embedding, input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }) };
+  return { width, stride, batchNormEpsilon, ...(about.sketches !== undefined && { sketches: about.sketches }), ...(batchNormDomains !== undefined && { batchNormDomains }), embedding, input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }) };
 }
 
 /** ResNet50 begins with 64 channels. */

@@ -51,16 +51,29 @@ export async function emojiStrokes(page: Page, className: string, set: string): 
   );
 }
 
-/** Draws strokes on the pad, with the mouse. It moves on before the page has shown the last movement, as a hand does. */
-export async function draw(page: Page, strokes: readonly Stroke[]): Promise<void> {
+/**
+ * Draws strokes on the pad, with the mouse.
+ * @param quickly whether the mouse moves on before the page has seen its last movement: for strokes of many points. A browser then joins movements, which moves
+ * points by a fraction of a pixel
+ */
+export async function draw(page: Page, strokes: readonly Stroke[], { quickly = false } = {}): Promise<void> {
   const pad = page.locator('#pad');
   await pad.scrollIntoViewIfNeeded();
   const box = await pad.boundingBox();
   if (box === null) throw new Error('the pad is not on the page');
+  const move = ({ x, y }: Stroke[number]): Promise<void> => page.mouse.move(box.x + x * box.width, box.y + y * box.height);
   for (const [first, ...rest] of strokes) {
-    await page.mouse.move(box.x + first.x * box.width, box.y + first.y * box.height);
+    await move(first);
     await page.mouse.down();
-    await Promise.all(rest.map(({ x, y }) => page.mouse.move(box.x + x * box.width, box.y + y * box.height)));
-    await page.mouse.up();
+    if (quickly) await Promise.all(rest.map(move));
+    else for (const point of rest) await move(point);
+    await liftPen(page);
   }
+}
+
+/** Releases the mouse, and waits until the page has heard of it: until then it may answer to a part of the drawing. */
+export async function liftPen(page: Page): Promise<void> {
+  await page.evaluate(() => void Object.assign(globalThis, { penLifted: new Promise((resolve) => document.addEventListener('pointerup', () => setTimeout(resolve), { once: true })) }));
+  await page.mouse.up();
+  await page.evaluate(() => (globalThis as unknown as { penLifted: Promise<unknown> }).penLifted);
 }

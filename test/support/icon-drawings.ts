@@ -66,7 +66,7 @@ export interface PageAnswer {
 
 /** Draws with the mouse on the empty pad and clears it again. */
 export async function drawAndSearch(page: Page, { strokes }: Pick<IconDrawing, 'strokes'>): Promise<PageAnswer> {
-  await draw(page, strokes.map(parseStroke));
+  await draw(page, strokes.map(parseStroke), { quickly: true });
   await answered(page);
   const icons = await found(page);
   const held = await page.evaluate(async () => {

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { writeEmoji, writeEmojiFolder } from '../support/emoji-folder.ts';
-import { draw } from '../support/emoji-strokes.ts';
+import { draw, liftPen } from '../support/emoji-strokes.ts';
 import { writeOtherModel } from '../support/page-model.ts';
 import { pageSuite } from '../support/page-suite.ts';
 import { answered, found } from '../support/web-page.ts';
@@ -46,20 +46,21 @@ test('what is drawn off the pad does not count, and Clear can be undone', async 
     await page.click('#clear');
     await answered(page);
   }
-  assert.is(results[0], results[1]);
+  assertAlike(results[0], results[1]);
 
   await draw(page, [inside]);
   await answered(page);
-  assert.is(await shown(page), expected);
+  const again = await shown(page);
+  assertAlike(again, expected);
   await page.setInputFiles('#query-file', suite.at('fast.png'));
-  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, expected);
+  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, again);
   await answered(page);
   const picture = await shown(page);
   await page.click('#clear');
   await answered(page);
   assert.ok(await page.isDisabled('#clear'));
   // The clearing, the picture, the stroke.
-  for (const after of [picture, expected]) {
+  for (const after of [picture, again]) {
     await page.click('#undo');
     await answered(page);
     assert.is(await shown(page), after);
@@ -95,7 +96,7 @@ test('results follow the pen, one search at a time, and the last answer is that 
   await circle(9, 12);
   await page.waitForFunction(() => (globalThis as unknown as { heldSearches: unknown[] }).heldSearches.length === 1);
   await circle(13, 28);
-  await page.mouse.up();
+  await liftPen(page);
   assert.is(await page.getAttribute('#results', 'aria-busy'), 'true');
   assert.is(await shown(page), early, 'nothing new meanwhile');
   await hold(false);
@@ -206,6 +207,15 @@ test('a change of collection or model during a search is answered', async () => 
 });
 
 test.run();
+
+/** The same pictures, with the same similarities up to the last digit: a place that differs by less than a pixel's share can turn its rounding. */
+function assertAlike(one: string, other: string): void {
+  const [names, similarities] = [/<bdi>(.*?)<\/bdi>/g, /class="score"> ([\d.]+)/g].map((pattern) => [one, other].map((html) => [...html.matchAll(pattern)].map(([, text]) => text)));
+  assert.is(names[0].length, 20);
+  assert.equal(names[0], names[1]);
+  assert.is(similarities[0].length, 20);
+  similarities[0].forEach((similarity, place) => assert.ok(Math.abs(Number(similarity) - Number(similarities[1][place])) < 0.011, `${similarity} and ${similarities[1][place]}`));
+}
 
 const shown = (page: Page): Promise<string> => page.locator('#results').innerHTML();
 
