@@ -6,7 +6,7 @@ import type { Shader } from '../src/gpu/dispatch.ts';
 
 type Sums = (rows: number, columnVectors: number, visitors: readonly string[]) => Shader;
 
-/** Kilobytes of text, of which every problem takes the same few: each is made once. */
+/** The generated texts, which have kilobytes each. All problems share a few of them, so each is made once. */
 /* @__NO_SIDE_EFFECTS__ */
 function madeOnce(make: Sums): Sums {
   const made = new Map<string, Shader>();

@@ -12,7 +12,7 @@ export type SketchFraming = 'whole' | 'fitted' | 'icon';
 const FILLED = 0.88;
 /** How far from the middle of the sheet that of its ink may be then, as a share of the side. */
 const OFF_CENTRE = 0.05;
-/** A picture of which more than this share is ink is no drawing on white: a photo, or white lines on black. */
+/** A picture with a larger share of ink is no drawing on white, but a photo, or white lines on black. */
 const MOST_INK = 0.9;
 
 /**

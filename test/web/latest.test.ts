@@ -35,32 +35,34 @@ test('what is drawn off the pad does not count, and Clear can be undone', async 
   assert.is.not(edge, expected);
   // Right of the pad, below it, and back.
   assert.is(await search([{ x: 1, y: 0.9 }, { x: 1.7, y: 0.9 }, { x: 1.7, y: 1.3 }]), edge);
-  // Lines of which both ends are off: above the pad from one side to the other, touching nothing.
+  // Both ends of the last line are off the pad: it passes above it, from one side to the other.
   const above = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }, { x: 1.5, y: -0.1 }];
   const upwards = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }];
-  const results: string[] = [];
+  const pictures: number[][] = [];
   for (const stroke of [above, upwards]) {
     await draw(page, [inside, stroke]);
     await answered(page);
-    results.push(await shown(page));
+    pictures.push(await handedOver(page));
     await page.click('#clear');
     await answered(page);
   }
-  assertAlike(results[0], results[1]);
+  // Chromium rounds the coverage of a pixel by the whole path, its parts off the canvas included: to one grey level.
+  assert.is(pictures[0].length, pictures[1].length);
+  assert.ok(pictures[0].every((level, place) => Math.abs(level - pictures[1][place]) <= 1));
+  assert.ok(pictures[0].includes(0) && pictures[0].includes(255));
 
   await draw(page, [inside]);
   await answered(page);
-  const again = await shown(page);
-  assertAlike(again, expected);
+  assert.is(await shown(page), expected);
   await page.setInputFiles('#query-file', suite.at('fast.png'));
-  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, again);
+  await page.waitForFunction((before) => document.getElementById('results')?.innerHTML !== before, expected);
   await answered(page);
   const picture = await shown(page);
   await page.click('#clear');
   await answered(page);
   assert.ok(await page.isDisabled('#clear'));
   // The clearing, the picture, the stroke.
-  for (const after of [picture, again]) {
+  for (const after of [picture, expected]) {
     await page.click('#undo');
     await answered(page);
     assert.is(await shown(page), after);
@@ -208,15 +210,8 @@ test('a change of collection or model during a search is answered', async () => 
 
 test.run();
 
-/** The same pictures, with the same similarities up to the last digit: a place that differs by less than a pixel's share can turn its rounding. */
-function assertAlike(one: string, other: string): void {
-  const [names, similarities] = [/<bdi>(.*?)<\/bdi>/g, /class="score"> ([\d.]+)/g].map((pattern) => [one, other].map((html) => [...html.matchAll(pattern)].map(([, text]) => text)));
-  assert.is(names[0].length, 20);
-  assert.equal(names[0], names[1]);
-  assert.is(similarities[0].length, 20);
-  similarities[0].forEach((similarity, place) => assert.ok(Math.abs(Number(similarity) - Number(similarities[1][place])) < 0.011, `${similarity} and ${similarities[1][place]}`));
-}
-
+/** The picture of the drawing that the pad hands over: its levels, RGBA. */
+const handedOver = (page: Page): Promise<number[]> => page.evaluate(() => [...(globalThis as unknown as { sketchgradPad: { query(): { data: Uint8ClampedArray }[] } }).sketchgradPad.query()[0].data]);
 const shown = (page: Page): Promise<string> => page.locator('#results').innerHTML();
 
 /** Counts the calls of the worker's search from now on, and how many were under way at once; while `holdSearches` is set, calls wait on their way. */

@@ -3,7 +3,8 @@ import { element } from './page.ts';
 import { SIDE, type OtherSketch } from './pad-content.ts';
 
 /**
- * The button that puts the drawing aside for another one, and the list of those that were put aside: thumbnails, each of which is a button that removes its sketch.
+ * Several sketches for one query. A button puts the drawing aside and clears the pad for another one. A list shows the sketches that were put aside, as
+ * thumbnails; a click on one removes it.
  * @param say tells screen readers what was done
  * @returns shows what the pad has put aside now; to be called at each change of it
  */
