@@ -1,7 +1,18 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'dist/', 'dist-web/', 'docs-api/', 'runs/', 'src/gpu/generated/', 'bench/peers/', '.cache/'] },
+  {
+    ignores: [
+      'node_modules/',
+      'dist/',
+      'dist-web/',
+      'docs-api/',
+      'runs/',
+      'src/gpu/generated/',
+      'bench/peers/',
+      '.cache/',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     rules: {

@@ -20,12 +20,17 @@ interface Checkout {
   stop(): void;
 }
 
-export async function compareCheckouts({ kernels, shapes, work, adapter, seconds, maxRounds, json }: BenchOptions, folder: string): Promise<void> {
+export async function compareCheckouts(
+  { kernels, shapes, work, adapter, seconds, maxRounds, json }: BenchOptions,
+  folder: string,
+): Promise<void> {
   const environment = { ...process.env, ...(await adapterEnvironment(adapter)) };
   const other = path.resolve(folder);
   const checkouts = [start(other, environment), start(here, environment)];
   try {
-    const lists = await Promise.all(checkouts.map((checkout) => checkout.ask({ kind: 'list', selection: { kernels, shapes }, work }, 'problems')));
+    const lists = await Promise.all(
+      checkouts.map((checkout) => checkout.ask({ kind: 'list', selection: { kernels, shapes }, work }, 'problems')),
+    );
     const shared = lists[1].keys.filter((key) => lists[0].keys.includes(key));
     for (const key of lists[1].keys) if (!shared.includes(key)) console.error(`${key}: not in ${folder}`);
     const end = performance.now() + 1000 * seconds;
@@ -34,14 +39,32 @@ export async function compareCheckouts({ kernels, shapes, work, adapter, seconds
       const opened: { readonly variant: string }[] = [];
       // One after the other, since each may fill all cores with compiling.
       for (const checkout of checkouts) opened.push(await checkout.ask({ kind: 'open', key }, 'opened'));
-      const budget = Math.min(MOST_MILLISECONDS_A_PROBLEM, Math.max(0, end - performance.now()) / (shared.length - index));
+      const budget = Math.min(
+        MOST_MILLISECONDS_A_PROBLEM,
+        Math.max(0, end - performance.now()) / (shared.length - index),
+      );
       const sampled = await sampleAlternating(
-        checkouts.map((checkout, side) => ({ name: ['there', 'here'][side], run: async (times) => void (await checkout.ask({ kind: 'run', times }, 'done')) })),
+        checkouts.map((checkout, side) => ({
+          name: ['there', 'here'][side],
+          run: async (times) => void (await checkout.ask({ kind: 'run', times }, 'done')),
+        })),
         // Both sides are wanted to the end, however far apart they are.
         { budget, maxRounds, keepAll: true },
       );
       const [kernel, problem] = key.split(': ', 2);
-      sampled.forEach(({ samples, repeats }, side) => results[side].push({ kernel, problem, variant: opened[side].variant, chosen: true, flop: 0, bytes: 0, dispatches: 0, repeats, samples }));
+      sampled.forEach(({ samples, repeats }, side) =>
+        results[side].push({
+          kernel,
+          problem,
+          variant: opened[side].variant,
+          chosen: true,
+          flop: 0,
+          bytes: 0,
+          dispatches: 0,
+          repeats,
+          samples,
+        }),
+      );
       console.error(`[${index + 1}/${shared.length}] ${key}`);
     }
     const changes = compareResults(results[0], results[1], 0);
@@ -59,9 +82,16 @@ export async function compareCheckouts({ kernels, shapes, work, adapter, seconds
 
 function start(root: string, environment: NodeJS.ProcessEnv): Checkout {
   const worker = path.join(root, 'bench', 'worker.ts');
-  if (!existsSync(worker)) throw new Error(`--against ${root}: no bench/worker.ts there; it must be a checkout of sketchgrad with this bench`);
-  if (!existsSync(path.join(root, 'src', 'gpu', 'generated', 'shaders.ts'))) throw new Error(`--against ${root}: run \`npm install\` there first, which embeds its shaders`);
-  const child: ChildProcess = fork(worker, { cwd: root, env: environment, execArgv: ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  if (!existsSync(worker))
+    throw new Error(`--against ${root}: no bench/worker.ts there; it must be a checkout of sketchgrad with this bench`);
+  if (!existsSync(path.join(root, 'src', 'gpu', 'generated', 'shaders.ts')))
+    throw new Error(`--against ${root}: run \`npm install\` there first, which embeds its shaders`);
+  const child: ChildProcess = fork(worker, {
+    cwd: root,
+    env: environment,
+    execArgv: ['--import', 'tsx'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   const ended = new Promise<never>((_, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => reject(new Error(`the worker of ${root} ended early (${signal ?? code})`)));
@@ -73,7 +103,8 @@ function start(root: string, environment: NodeJS.ProcessEnv): Checkout {
       child.send(request);
       const reply = await Promise.race([replied, ended]);
       if (reply.kind === 'failed') throw new Error(`${root}: ${reply.message}`);
-      if (reply.kind !== kind) throw new Error(`${root}: answered ${reply.kind} where ${kind} was expected; its bench is of another version`);
+      if (reply.kind !== kind)
+        throw new Error(`${root}: answered ${reply.kind} where ${kind} was expected; its bench is of another version`);
       return reply as Extract<Reply, { kind: typeof kind }>;
     },
     stop: () => {

@@ -65,11 +65,14 @@ function syntheticTask({ dimension, queries, gallery, classes }: EvaluationJob):
   const random = new RandomStream(0, 0);
   const centres = Float32Array.from({ length: classes * dimension }, () => random.uniform() - 0.5);
   const rows = (count: number): { rows: Float32Array; labels: Uint32Array } => {
-    const labels = Uint32Array.from({ length: count }, () => Math.floor(classes * random.uniform() * Math.sqrt(random.uniform())));
+    const labels = Uint32Array.from({ length: count }, () =>
+      Math.floor(classes * random.uniform() * Math.sqrt(random.uniform())),
+    );
     const values = new Float32Array(count * dimension);
     labels.forEach((label, row) => {
       const spread = 2 + (label % 5);
-      for (let i = 0; i < dimension; i++) values[row * dimension + i] = centres[label * dimension + i] + spread * (random.uniform() - 0.5);
+      for (let i = 0; i < dimension; i++)
+        values[row * dimension + i] = centres[label * dimension + i] + spread * (random.uniform() - 0.5);
     });
     return { rows: values, labels };
   };
@@ -79,7 +82,13 @@ function syntheticTask({ dimension, queries, gallery, classes }: EvaluationJob):
     photos.rows.copyWithin(item * dimension, (item - 1) * dimension, item * dimension);
     photos.labels[item] = (photos.labels[item - 1] + (item % 3 === 0 ? 1 : 0)) % classes;
   }
-  return { queries: sketches.rows, queryLabels: sketches.labels, gallery: photos.rows, galleryLabels: photos.labels, dimension };
+  return {
+    queries: sketches.rows,
+    queryLabels: sketches.labels,
+    gallery: photos.rows,
+    galleryLabels: photos.labels,
+    dimension,
+  };
 }
 
 /** Queries spread over all. */
@@ -87,7 +96,9 @@ function sampleOf(task: RetrievalOptions, count: number): RetrievalOptions {
   const { queries, queryLabels, dimension } = task;
   const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * queryLabels.length) / count));
   const rows = new Float32Array(count * dimension);
-  chosen.forEach((query, row) => rows.set(queries.subarray(query * dimension, (query + 1) * dimension), row * dimension));
+  chosen.forEach((query, row) =>
+    rows.set(queries.subarray(query * dimension, (query + 1) * dimension), row * dimension),
+  );
   return { ...task, queries: rows, queryLabels: chosen.map((query) => queryLabels[query]) };
 }
 

@@ -37,12 +37,18 @@ const FLAGS = {
 await mistakesByName(async () => {
   const { values } = parseArgs({ options: FLAGS });
   if (values.help === true) return console.log(USAGE);
-  const [queries, gallery, classes, sample] = (['queries', 'gallery', 'classes', 'sample'] as const).map((name) => positiveInteger(name, values[name]));
+  const [queries, gallery, classes, sample] = (['queries', 'gallery', 'classes', 'sample'] as const).map((name) =>
+    positiveInteger(name, values[name]),
+  );
   const environment = { ...process.env, ...(await adapterEnvironment(adapterChoice(values.adapter))) };
   const command = ['npm run bench:evaluation --', ...process.argv.slice(2)].join(' ');
   const results: EvaluationResult[] = [];
-  for (const dimension of positiveIntegers('dimension', values.dimension)) results.push(await measure({ dimension, queries, gallery, classes, sample: Math.min(sample, queries) }, environment));
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench evaluation 1', command, results })}\n`);
+  for (const dimension of positiveIntegers('dimension', values.dimension))
+    results.push(
+      await measure({ dimension, queries, gallery, classes, sample: Math.min(sample, queries) }, environment),
+    );
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench evaluation 1', command, results })}\n`);
   console.log(`${describeCircumstances({ ...results[0].circumstances, command })}\n\n${table(results)}`);
   if (results.some((result) => result.equalQueries !== result.sample)) {
     console.error('\nThe ranks differ from those of the full sort.');
@@ -52,21 +58,37 @@ await mistakesByName(async () => {
 
 async function measure(job: EvaluationJob, env: NodeJS.ProcessEnv): Promise<EvaluationResult> {
   const worker = fileURLToPath(new URL('./evaluation-worker.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', worker, JSON.stringify(job)], { env, maxBuffer: 2 ** 26 });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', worker, JSON.stringify(job)], {
+    env,
+    maxBuffer: 2 ** 26,
+  });
   return JSON.parse(stdout.trim().split('\n').pop() ?? '') as EvaluationResult;
 }
 
 function table(results: readonly EvaluationResult[]): string {
-  const head = ['queries x gallery x dimension', 's', 'processor s', 'peak MiB', 'mAP@all', 'P@100', 'as the full sort', 'ties in it', 'float64 less device'];
-  return textTable(head, results.map((result) => [
-    `${result.queries} x ${result.gallery} x ${result.dimension}`,
-    result.seconds.toFixed(1),
-    result.processorSeconds.toFixed(1),
-    String(Math.round(result.peakBytes / 2 ** 20)),
-    result.mapAll.toFixed(6),
-    result.precisionAt100.toFixed(6),
-    `${result.equalQueries} of ${result.sample}`,
-    String(result.ties),
-    result.sampleDifference.toExponential(1),
-  ]));
+  const head = [
+    'queries x gallery x dimension',
+    's',
+    'processor s',
+    'peak MiB',
+    'mAP@all',
+    'P@100',
+    'as the full sort',
+    'ties in it',
+    'float64 less device',
+  ];
+  return textTable(
+    head,
+    results.map((result) => [
+      `${result.queries} x ${result.gallery} x ${result.dimension}`,
+      result.seconds.toFixed(1),
+      result.processorSeconds.toFixed(1),
+      String(Math.round(result.peakBytes / 2 ** 20)),
+      result.mapAll.toFixed(6),
+      result.precisionAt100.toFixed(6),
+      `${result.equalQueries} of ${result.sample}`,
+      String(result.ties),
+      result.sampleDifference.toExponential(1),
+    ]),
+  );
 }

@@ -16,7 +16,10 @@ import { byProblem } from './support/results.ts';
 import { digits, failureList, figures } from './support/tables.ts';
 
 const folder = new URL('./ladder/', import.meta.url);
-const LADDERS = readdirSync(folder).map((file) => file.replace('.ts', '')).filter((name) => name !== 'ladder' && name !== 'shader').sort();
+const LADDERS = readdirSync(folder)
+  .map((file) => file.replace('.ts', ''))
+  .filter((name) => name !== 'ladder' && name !== 'shader')
+  .sort();
 
 const USAGE = `npm run bench:ladder -- KERNEL [options]
   Ladders: ${LADDERS.join(', ')}
@@ -58,12 +61,19 @@ await mistakesByName(async () => {
   await ensureAdapter(adapter);
   const device = await openDevice(adapter);
   try {
-    if (clock === 'processor' && device.traits.kind === 'gpu') throw new RangeError('--processor-time: this adapter does not compute on the processor');
+    if (clock === 'processor' && device.traits.kind === 'gpu')
+      throw new RangeError('--processor-time: this adapter does not compute on the processor');
     const about = circumstances(device, 'bench:ladder');
     const ceilings = await measureCeilings(device, { clock });
     const results = await measure(device, entries, { seconds, clock, keepAll: true, onProgress: progressLine });
-    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench ladder 1', ...about, work, clock, ceilings, results })}\n`);
-    console.log(`${describeCircumstances(about)}${clock === 'processor' ? '\nProcessor time' : ''}\n\n${ladderTables(results, ceilings)}`);
+    if (values.json !== undefined)
+      writeFileSync(
+        values.json,
+        `${JSON.stringify({ format: 'sketchgrad bench ladder 1', ...about, work, clock, ceilings, results })}\n`,
+      );
+    console.log(
+      `${describeCircumstances(about)}${clock === 'processor' ? '\nProcessor time' : ''}\n\n${ladderTables(results, ceilings)}`,
+    );
     const failures = failureList(results);
     if (failures !== '') {
       console.error(`\nThese rungs failed:\n${failures}`);

@@ -21,7 +21,10 @@ export interface Limits {
 
 export interface ModelResult extends Configuration {
   readonly circumstances: Circumstances;
-  /** Milliseconds until a program was planned and compiled, and of its first step, in which some drivers compile as well. */
+  /**
+   * Milliseconds until a program was planned and compiled, and of its first step, in which some drivers compile as
+   * well.
+   */
   readonly compile: number;
   readonly firstStep: number;
   /** Milliseconds of each step from the writing of its inputs until its results were read. */
@@ -38,13 +41,22 @@ export interface ModelResult extends Configuration {
   readonly peakBytes: number;
 }
 
-/** Runs before the first that is timed; and on a GPU milliseconds, since one that was idle has a low clock for some 300 ms. */
+/**
+ * Runs before the first that is timed; and on a GPU milliseconds, since one that was idle has a low clock for some 300
+ * ms.
+ */
 const WARM_UP = 2;
 const GPU_WARM_UP = 600;
 
 const { pass, batch, size, precision, tuned, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & Limits;
 const device = await openDevice();
-const { feeds, compile } = await resnet50Program(device, pass, { batch, size }, precision, tuned ? await openTuner(device, { tune: 'off', deterministic: false }) : undefined);
+const { feeds, compile } = await resnet50Program(
+  device,
+  pass,
+  { batch, size },
+  precision,
+  tuned ? await openTuner(device, { tune: 'off', deterministic: false }) : undefined,
+);
 
 const timed = async <Result>(work: () => Promise<Result>): Promise<[number, Result]> => {
   const start = performance.now();

@@ -50,9 +50,17 @@ await mistakesByName(async () => {
   const passes = values.work.split(',').map(passOf);
   const precisions = values.precision.split(',').map(precisionOf);
   const configurations = passes.flatMap((pass) =>
-    positiveIntegers('size', values.size).flatMap((size) => positiveIntegers('batch', values.batch).flatMap((batch) => precisions.map((precision): Configuration => ({ pass, batch, size, precision })))),
+    positiveIntegers('size', values.size).flatMap((size) =>
+      positiveIntegers('batch', values.batch).flatMap((batch) =>
+        precisions.map((precision): Configuration => ({ pass, batch, size, precision })),
+      ),
+    ),
   );
-  const limits = { tuned: values.tuned, rounds: positiveInteger('rounds', values.rounds), seconds: positive('time', values.time) };
+  const limits = {
+    tuned: values.tuned,
+    rounds: positiveInteger('rounds', values.rounds),
+    seconds: positive('time', values.time),
+  };
   const environment = { ...process.env, ...(await adapterEnvironment(adapterChoice(values.adapter))) };
   // The workers' own command lines are not what somebody typed.
   const command = ['npm run bench:model --', ...process.argv.slice(2)].join(' ');
@@ -69,40 +77,67 @@ await mistakesByName(async () => {
       process.stderr.write('failed\n');
     }
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ format: 'sketchgrad bench model 1', command, results, failures })}\n`);
-  if (results.length > 0) console.log(`${describeCircumstances({ ...results[0].circumstances, command })}\n\n${modelTable(results)}`);
+  if (values.json !== undefined)
+    writeFileSync(
+      values.json,
+      `${JSON.stringify({ format: 'sketchgrad bench model 1', command, results, failures })}\n`,
+    );
+  if (results.length > 0)
+    console.log(`${describeCircumstances({ ...results[0].circumstances, command })}\n\n${modelTable(results)}`);
   for (const { failure, ...configuration } of failures) console.error(`\n${nameOf(configuration)} failed:\n${failure}`);
   if (failures.length > 0) process.exitCode = 1;
 });
 
 async function measureModel(job: Configuration & Limits, env: NodeJS.ProcessEnv): Promise<ModelResult> {
   const worker = fileURLToPath(new URL('./model-worker.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', worker, JSON.stringify(job)], { env, maxBuffer: 2 ** 26 });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', worker, JSON.stringify(job)], {
+    env,
+    maxBuffer: 2 ** 26,
+  });
   return JSON.parse(stdout.trim().split('\n').pop() ?? '') as ModelResult;
 }
 
 function modelTable(results: readonly ModelResult[]): string {
   const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-  const rows = results.map(({ pass, batch, size, precision, compile, firstStep, samples, hostSamples, flop, arenaBytes, deviceBytes, peakBytes }) => {
-    const time = median(samples);
-    return [
-      nameOf({ pass, batch, size, precision }),
-      digits((compile + firstStep) / 1000),
-      digits(time),
-      digits(halfSpread(samples)),
-      digits((1000 * batch) / time),
-      digits(flop / time / 1e6),
-      digits(median(hostSamples)),
-      mebibytes(arenaBytes),
-      mebibytes(deviceBytes),
-      mebibytes(peakBytes),
-    ];
-  });
-  return textTable(['', 'first s', 'ms', '+-', 'img/s', 'GFLOP/s', 'host ms', 'arena MiB', 'buffers MiB', 'process MiB'], rows);
+  const rows = results.map(
+    ({
+      pass,
+      batch,
+      size,
+      precision,
+      compile,
+      firstStep,
+      samples,
+      hostSamples,
+      flop,
+      arenaBytes,
+      deviceBytes,
+      peakBytes,
+    }) => {
+      const time = median(samples);
+      return [
+        nameOf({ pass, batch, size, precision }),
+        digits((compile + firstStep) / 1000),
+        digits(time),
+        digits(halfSpread(samples)),
+        digits((1000 * batch) / time),
+        digits(flop / time / 1e6),
+        digits(median(hostSamples)),
+        mebibytes(arenaBytes),
+        mebibytes(deviceBytes),
+        mebibytes(peakBytes),
+      ];
+    },
+  );
+  return textTable(
+    ['', 'first s', 'ms', '+-', 'img/s', 'GFLOP/s', 'host ms', 'arena MiB', 'buffers MiB', 'process MiB'],
+    rows,
+  );
 }
 
 function passOf(name: string): Pass {
-  if (name !== 'infer' && name !== 'train') throw new RangeError(`--work ${name}: a list of infer and train was expected`);
+  if (name !== 'infer' && name !== 'train')
+    throw new RangeError(`--work ${name}: a list of infer and train was expected`);
   return name;
 }
 

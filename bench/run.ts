@@ -1,4 +1,5 @@
-// npm run bench: every kernel against the roofline. `npm run bench -- --help` lists the options, bench/README.md explains them.
+// npm run bench: every kernel against the roofline. `npm run bench -- --help` lists the options, bench/README.md
+// explains them.
 import { writeFileSync } from 'node:fs';
 import type { Choices } from '../src/autodiff/choices.ts';
 import { openTuner } from '../src/cli/tuning.ts';
@@ -35,19 +36,33 @@ await mistakesByName(async () => {
   }
 });
 
-async function profile(device: Device, entries: readonly Entry[], { variant, allVariants, tuned, work, seconds, maxRounds, clock, json, compare }: BenchOptions): Promise<void> {
+async function profile(
+  device: Device,
+  entries: readonly Entry[],
+  { variant, allVariants, tuned, work, seconds, maxRounds, clock, json, compare }: BenchOptions,
+): Promise<void> {
   const old = compare === undefined ? undefined : readReport(compare);
-  if (clock === 'processor' && device.traits.kind === 'gpu') throw new RangeError('--processor-time: this adapter does not compute on the processor');
+  if (clock === 'processor' && device.traits.kind === 'gpu')
+    throw new RangeError('--processor-time: this adapter does not compute on the processor');
   const about = circumstances(device, 'bench');
   console.error('measuring the ceilings');
   const ceilings = await measureCeilings(device, { clock });
   const choices = tuned ? await tunedChoices(device, entries) : undefined;
-  const results = await measure(device, entries, { choices, variant, seconds, maxRounds, clock, onProgress: progressLine });
+  const results = await measure(device, entries, {
+    choices,
+    variant,
+    seconds,
+    maxRounds,
+    clock,
+    onProgress: progressLine,
+  });
   const report: Report = { format: REPORT_FORMAT, ...about, traits: device.traits, work, clock, ceilings, results };
   if (json === true) console.log(JSON.stringify(report));
   else {
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(report)}\n`);
-    console.log(`${describeCircumstances(about)}\nResNet50, batch ${work.batch} at ${work.size}x${work.size}${clock === 'processor' ? '; processor time' : ''}\n`);
+    console.log(
+      `${describeCircumstances(about)}\nResNet50, batch ${work.batch} at ${work.size}x${work.size}${clock === 'processor' ? '; processor time' : ''}\n`,
+    );
     console.log(`${ceilingsTable(ceilings)}\n`);
     console.log(allVariants ? variantTables(results, ceilings) : kernelTables(results, ceilings));
     const products = productSummary(results, ceilings);
@@ -60,7 +75,9 @@ async function profile(device: Device, entries: readonly Entry[], { variant, all
     const moved = drift(old, report);
     const changes = compareResults(old.results, results, moved);
     const print = json === true ? console.error : console.log;
-    print(`\nAgainst ${compare} of ${old.date}, commit ${old.commit}: the ceilings themselves moved by up to ${(100 * moved).toFixed(0)} %; what changed by less is marked with "?" at most.\n`);
+    print(
+      `\nAgainst ${compare} of ${old.date}, commit ${old.commit}: the ceilings themselves moved by up to ${(100 * moved).toFixed(0)} %; what changed by less is marked with "?" at most.\n`,
+    );
     const warning = driftWarning(old, report);
     if (warning !== '') print(`${warning}\n`);
     print(changesTable(changes));
@@ -76,5 +93,7 @@ async function profile(device: Device, entries: readonly Entry[], { variant, all
 /** What a program would run after `sketchgrad tune`: verified here, measured before. */
 async function tunedChoices(device: Device, entries: readonly Entry[]): Promise<Choices> {
   const tuner = await openTuner(device, { tune: 'off', deterministic: false });
-  return tuner.answer(entries.map((entry) => questionOf(entry, device.traits)).filter((question) => question !== undefined));
+  return tuner.answer(
+    entries.map((entry) => questionOf(entry, device.traits)).filter((question) => question !== undefined),
+  );
 }

@@ -23,7 +23,11 @@ export async function traceTrainingStep(device: Device, work: Work, file: string
   const trace = await traceProgram(device, compile, feeds, ceilings, {
     work: `ResNet50 training step, batch ${work.batch} at ${work.size}x${work.size}`,
     adapter: describeAdapter(device.description),
-    date, commit, processor, node, webgpu,
+    date,
+    commit,
+    processor,
+    node,
+    webgpu,
   });
   writeFileSync(file, JSON.stringify(trace));
   console.log(`${kernelSummary(trace)}\n\n${file}: open it in https://ui.perfetto.dev or chrome://tracing.`);
@@ -46,21 +50,40 @@ export function kernelSummary({ traceEvents }: Trace): string {
   }
   const rows = [...totals]
     .sort(([, a], [, b]) => b.busy - a.busy)
-    .map(([kernel, { calls, busy, flop, bytes }]) => [kernel, String(calls), digits(busy / 1000), `${((100 * busy) / all).toFixed(1)}%`, flop === 0 ? '-' : digits(flop / busy / 1000), digits(bytes / busy / 1000)]);
-  return textTable(['kernel', 'calls', 'ms', 'share', 'GFLOP/s', 'GB/s'], [...rows, ['all', '', digits(all / 1000), '', '', '']]);
+    .map(([kernel, { calls, busy, flop, bytes }]) => [
+      kernel,
+      String(calls),
+      digits(busy / 1000),
+      `${((100 * busy) / all).toFixed(1)}%`,
+      flop === 0 ? '-' : digits(flop / busy / 1000),
+      digits(bytes / busy / 1000),
+    ]);
+  return textTable(
+    ['kernel', 'calls', 'ms', 'share', 'GFLOP/s', 'GB/s'],
+    [...rows, ['all', '', digits(all / 1000), '', '', '']],
+  );
 }
 
 /**
- * Compiles a program and traces its first step, a step like all others, and one with every dispatch timed. The host's lanes
- * have all of them; the device's lane has the last, since timing dispatches takes a pass for each and so is no step like
- * all others.
+ * Compiles a program and traces its first step, a step like all others, and one with every dispatch timed. The host's
+ * lanes have all of them; the device's lane has the last, since timing dispatches takes a pass for each and so is no
+ * step like all others.
  */
-export async function traceProgram(device: Device, compile: () => Promise<Program>, feeds: Feeds, ceilings: Ceilings, about: Readonly<Record<string, string>>): Promise<Trace> {
+export async function traceProgram(
+  device: Device,
+  compile: () => Promise<Program>,
+  feeds: Feeds,
+  ceilings: Ceilings,
+  about: Readonly<Record<string, string>>,
+): Promise<Trace> {
   const recorder = new HostRecorder(device.gpu);
   try {
     const program = await recorder.phase('compile', compile);
     const [compiling] = recorder.events.filter(({ name, tid }) => name === 'compile' && tid === LANES.phases.tid);
-    const firstCall = recorder.events.reduce((first, { pid, tid, ts }) => (pid === HOST && tid !== LANES.phases.tid ? Math.min(first, ts) : first), Infinity);
+    const firstCall = recorder.events.reduce(
+      (first, { pid, tid, ts }) => (pid === HOST && tid !== LANES.phases.tid ? Math.min(first, ts) : first),
+      Infinity,
+    );
     // What compile does before it first asks the device for something is planning.
     const planning = span(LANES.calls, 'plan', compiling.ts, firstCall - compiling.ts);
     await recorder.phase('first step', () => program.run(feeds));
@@ -71,19 +94,38 @@ export async function traceProgram(device: Device, compile: () => Promise<Progra
     const origin = submitted === undefined ? before : submitted.ts + (submitted.dur ?? 0);
     program.destroy();
     return {
-      traceEvents: [...laneNames(), planning, ...recorder.events, ...deviceEvents(program.plan.calls, spans, origin, ceilings)],
+      traceEvents: [
+        ...laneNames(),
+        planning,
+        ...recorder.events,
+        ...deviceEvents(program.plan.calls, spans, origin, ceilings),
+      ],
       displayTimeUnit: 'ms',
-      otherData: { ...about, 'device clock': 'starts at the submission of the profiled step; WebGPU relates the two clocks in no other way' },
+      otherData: {
+        ...about,
+        'device clock': 'starts at the submission of the profiled step; WebGPU relates the two clocks in no other way',
+      },
     };
   } finally {
     recorder.end();
   }
 }
 
-/** A slice for each kernel call with what it did and how fast, its dispatches inside where there are several, and the rates as counters. */
-export function deviceEvents(calls: readonly Pick<PlannedCall, 'kernel' | 'label' | 'call' | 'cost' | 'node'>[], spans: readonly Span[], origin: number, ceilings: Ceilings): TraceEvent[] {
+/**
+ * A slice for each kernel call with what it did and how fast, its dispatches inside where there are several, and the
+ * rates as counters.
+ */
+export function deviceEvents(
+  calls: readonly Pick<PlannedCall, 'kernel' | 'label' | 'call' | 'cost' | 'node'>[],
+  spans: readonly Span[],
+  origin: number,
+  ceilings: Ceilings,
+): TraceEvent[] {
   const dispatches = calls.reduce((sum, { call }) => sum + call.dispatches.length, 0);
-  if (dispatches !== spans.length) throw new Error(`the plan has ${dispatches} dispatches, but the profile ${spans.length}: bench/trace.ts must learn how they belong together`);
+  if (dispatches !== spans.length)
+    throw new Error(
+      `the plan has ${dispatches} dispatches, but the profile ${spans.length}: bench/trace.ts must learn how they belong together`,
+    );
   const events: TraceEvent[] = [];
   let next = 0;
   for (const { kernel, label, call, cost, node } of calls) {
@@ -114,10 +156,21 @@ export function deviceEvents(calls: readonly Pick<PlannedCall, 'kernel' | 'label
     if (own.length > 1) {
       own.forEach((part, index) => {
         const { shader, entryPoint, workgroups } = call.dispatches[index];
-        events.push(span(LANES.kernels, entryPoint === undefined ? shader.name : `${shader.name} ${entryPoint}`, origin + part.start, part.duration, { workgroups: workgroups.join(' x ') }));
+        events.push(
+          span(
+            LANES.kernels,
+            entryPoint === undefined ? shader.name : `${shader.name} ${entryPoint}`,
+            origin + part.start,
+            part.duration,
+            { workgroups: workgroups.join(' x ') },
+          ),
+        );
       });
     }
-    events.push(counter('GFLOP/s', origin + start, round(rate(cost.flop))), counter('GB/s', origin + start, round(rate(cost.bytes))));
+    events.push(
+      counter('GFLOP/s', origin + start, round(rate(cost.flop))),
+      counter('GB/s', origin + start, round(rate(cost.bytes))),
+    );
   }
   return events;
 }

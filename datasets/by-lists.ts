@@ -24,10 +24,14 @@ export function hasLists({ set, listFolders }: Archive, { lists }: Split): boole
 }
 
 /**
- * Seen classes and their images from the `train` lists, unseen ones from `zero`, and held-out sketches of seen classes from
- * `test`; without such a list, a share of the sketches is held out. Labels are the class ids.
+ * Seen classes and their images from the `train` lists, unseen ones from `zero`, and held-out sketches of seen classes
+ * from `test`; without such a list, a share of the sketches is held out. Labels are the class ids.
  */
-export async function resolveByLists(archive: Archive, split: Split, { validationFraction = HOLD_OUT_SHARE }: ResolveOptions): Promise<ResolvedSplit> {
+export async function resolveByLists(
+  archive: Archive,
+  split: Split,
+  { validationFraction = HOLD_OUT_SHARE }: ResolveOptions,
+): Promise<ResolvedSplit> {
   const names = LIST_NAMES[archive.set as SetName] as Readonly<Record<Domain, string>>;
   const folder = join(archive.root, split.lists as string);
   const problems: Problem[] = [];
@@ -35,14 +39,21 @@ export async function resolveByLists(archive: Archive, split: Split, { validatio
     for (const problem of list.problems) problems.push(problem);
     return list;
   };
-  const open = (domain: Domain, part: string): Promise<List> => readList(join(folder, `${names[domain]}_filelist_${part}.txt`));
+  const open = (domain: Domain, part: string): Promise<List> =>
+    readList(join(folder, `${names[domain]}_filelist_${part}.txt`));
   const seen = classesOf(collect(await readList(join(folder, 'cname_cid.txt'))), split.seen, problems);
   const unseen = classesOf(collect(await readList(join(folder, 'cname_cid_zero.txt'))), split.unseen, problems);
 
   const reader = new ListReader(archive.root, problems);
   const test = await open('sketch', 'test');
   const withoutTest = test.problems.some(({ kind }) => kind === 'missing');
-  if (withoutTest) problems.push({ kind: 'missing', severity: 'warning', file: test.file, message: 'the list is missing: other sketches of seen classes are held out instead' });
+  if (withoutTest)
+    problems.push({
+      kind: 'missing',
+      severity: 'warning',
+      file: test.file,
+      message: 'the list is missing: other sketches of seen classes are held out instead',
+    });
   const listedTest = withoutTest ? [] : await reader.pictures('sketch', collect(test), seen, false);
   const sketches = await reader.pictures('sketch', collect(await open('sketch', 'train')), seen);
   const photos = await reader.pictures('photo', collect(await open('photo', 'train')), seen);
@@ -78,16 +89,45 @@ function classesOf({ file, entries }: List, expected: readonly string[], problem
     const { name, id, line } = entry;
     const key = classKey(name);
     const before = lineOf.get(key);
-    if (before !== undefined) problems.push({ kind: 'class', severity: 'error', file, line, message: `"${name}" and "${before.name}" in line ${before.line} are one class` });
-    else if (!spelled.has(key)) problems.push({ kind: 'class', severity: 'error', file, line, message: `"${name}" is no class of this split` });
-    else if (id >= expected.length) problems.push({ kind: 'wrong id', severity: 'error', file, line, message: `class id ${id}, where there are ${expected.length} classes, counted from 0` });
-    else if (names[id] !== undefined) problems.push({ kind: 'wrong id', severity: 'error', file, line, message: `class id ${id} is that of "${names[id]}" already` });
+    if (before !== undefined)
+      problems.push({
+        kind: 'class',
+        severity: 'error',
+        file,
+        line,
+        message: `"${name}" and "${before.name}" in line ${before.line} are one class`,
+      });
+    else if (!spelled.has(key))
+      problems.push({ kind: 'class', severity: 'error', file, line, message: `"${name}" is no class of this split` });
+    else if (id >= expected.length)
+      problems.push({
+        kind: 'wrong id',
+        severity: 'error',
+        file,
+        line,
+        message: `class id ${id}, where there are ${expected.length} classes, counted from 0`,
+      });
+    else if (names[id] !== undefined)
+      problems.push({
+        kind: 'wrong id',
+        severity: 'error',
+        file,
+        line,
+        message: `class id ${id} is that of "${names[id]}" already`,
+      });
     else names[id] = spelled.get(key) as string;
     lineOf.set(key, before ?? entry);
   }
   const lacking = expected.filter((name) => !lineOf.has(classKey(name)));
-  if (entries.length > 0 && lacking.length > 0) problems.push({ kind: 'class', severity: 'error', file, message: `the list lacks ${lacking.join(', ')}` });
-  if (names.some((name, id) => name !== expected[id])) problems.push({ kind: 'wrong id', severity: 'warning', file, message: 'the class ids are in another order than the published ones; labels follow the list' });
+  if (entries.length > 0 && lacking.length > 0)
+    problems.push({ kind: 'class', severity: 'error', file, message: `the list lacks ${lacking.join(', ')}` });
+  if (names.some((name, id) => name !== expected[id]))
+    problems.push({
+      kind: 'wrong id',
+      severity: 'warning',
+      file,
+      message: 'the class ids are in another order than the published ones; labels follow the list',
+    });
   return { file, names: Array.from(expected, (_, id) => names[id] ?? expected[id]) };
 }
 
@@ -104,14 +144,23 @@ class ListReader {
     this.problems = problems;
   }
 
-  /** What a listing of folders passes over is passed over here, too. @param everyClass whether a class without a line is an error */
-  async pictures(domain: Domain, { file, entries }: List, classes: ListedClasses, everyClass = true): Promise<Picture[]> {
+  /**
+   * What a listing of folders passes over is passed over here, too. @param everyClass whether a class without a line is
+   * an error
+   */
+  async pictures(
+    domain: Domain,
+    { file, entries }: List,
+    classes: ListedClasses,
+    everyClass = true,
+  ): Promise<Picture[]> {
     const pictures: Picture[] = [];
     const found = new Set<string>();
     const hidden: ListEntry[] = [];
     for (const entry of entries) {
       const { name: written, id, line } = entry;
-      const report = (kind: Problem['kind'], severity: Problem['severity'], message: string): void => void this.problems.push({ kind, severity, file, line, message });
+      const report = (kind: Problem['kind'], severity: Problem['severity'], message: string): void =>
+        void this.problems.push({ kind, severity, file, line, message });
       const relative = normalize(written);
       if (isAbsolute(relative) || relative.startsWith('..')) {
         report('malformed', 'error', `${written} leads out of ${this.root}`);
@@ -123,7 +172,11 @@ class ListReader {
       }
       const className = classes.names[id];
       if (className === undefined) {
-        report('wrong id', 'error', `class id ${id}, and ${basename(classes.file)} has ${classes.names.length} classes, counted from 0`);
+        report(
+          'wrong id',
+          'error',
+          `class id ${id}, and ${basename(classes.file)} has ${classes.names.length} classes, counted from 0`,
+        );
         continue;
       }
       const folder = basename(dirname(relative));
@@ -145,10 +198,17 @@ class ListReader {
     }
     if (hidden.length > 0) {
       const [{ name, line }] = hidden;
-      this.problems.push({ kind: 'skipped', severity: 'warning', file, line, message: `${name} is hidden, or in a folder that systems keep beside pictures; ${hidden.length === 1 ? 'the line is' : `such lines, ${hidden.length} in all, are`} passed over` });
+      this.problems.push({
+        kind: 'skipped',
+        severity: 'warning',
+        file,
+        line,
+        message: `${name} is hidden, or in a folder that systems keep beside pictures; ${hidden.length === 1 ? 'the line is' : `such lines, ${hidden.length} in all, are`} passed over`,
+      });
     }
     const without = classes.names.filter((name) => !found.has(name));
-    if (everyClass && entries.length > 0 && without.length > 0) this.problems.push({ kind: 'empty', severity: 'error', file, message: `no line is of ${without.join(', ')}` });
+    if (everyClass && entries.length > 0 && without.length > 0)
+      this.problems.push({ kind: 'empty', severity: 'error', file, message: `no line is of ${without.join(', ')}` });
     return pictures;
   }
 }
@@ -163,7 +223,8 @@ class Folders {
   }
 
   /**
-   * The path as the disk spells it: some systems write an accent as a character of its own. Undefined where there is no such file.
+   * The path as the disk spells it: some systems write an accent as a character of its own. Undefined where there is no
+   * such file.
    * @param relative to the root
    */
   async find(relative: string): Promise<string | undefined> {

@@ -56,10 +56,18 @@ const AT_A_TIME = 32;
 /**
  * Reads and decodes each image of the splits once, whole. Copies are found by their bytes (SHA-256).
  */
-export async function checkArchive(archive: Archive, splits: readonly Split[], { onProgress, ...options }: CheckOptions = {}): Promise<CheckReport> {
+export async function checkArchive(
+  archive: Archive,
+  splits: readonly Split[],
+  { onProgress, ...options }: CheckOptions = {},
+): Promise<CheckReport> {
   const resolved: ResolvedSplit[] = [];
   for (const split of splits) resolved.push(await resolveSplit(archive, split, options));
-  const pictures = new Map(resolved.flatMap((split) => PARTS.flatMap((part) => split[part].map((picture) => [picture.name, picture] as const))));
+  const pictures = new Map(
+    resolved.flatMap((split) =>
+      PARTS.flatMap((part) => split[part].map((picture) => [picture.name, picture] as const)),
+    ),
+  );
 
   const unreadable = new Map<string, Problem>();
   const byDigest = new Map<string, string[]>();
@@ -82,7 +90,16 @@ export async function checkArchive(archive: Archive, splits: readonly Split[], {
     ...resolved.flatMap((split) => copyProblems(split, copies)),
     ...resolved.flatMap((split) => countProblems(archive, split)),
   ];
-  return { root: archive.root, layout: archive.layout, set: archive.set, title: archive.set && SET_TITLES[archive.set], splits: resolved.map(reportOf), images: pictures.size, bytes, problems: withoutRepetitions(problems) };
+  return {
+    root: archive.root,
+    layout: archive.layout,
+    set: archive.set,
+    title: archive.set && SET_TITLES[archive.set],
+    splits: resolved.map(reportOf),
+    images: pictures.size,
+    bytes,
+    problems: withoutRepetitions(problems),
+  };
 }
 
 /** Calls `onResult` with each picture's digest, or with what makes it unreadable. */
@@ -120,17 +137,24 @@ function unreadableProblem({ name, listed, drawing }: Picture, { cause }: ImageE
 }
 
 /**
- * Copies of an image in seen and in unseen classes make the measurement worthless, so they are errors. Others are warnings:
- * the published sets have some.
+ * Copies of an image in seen and in unseen classes make the measurement worthless, so they are errors. Others are
+ * warnings: the published sets have some.
  */
 function copyProblems(split: ResolvedSplit, copies: readonly (readonly string[])[]): Problem[] {
-  const places = new Map(PARTS.flatMap((part) => split[part].map((picture) => [picture.name, { part, picture }] as const)));
+  const places = new Map(
+    PARTS.flatMap((part) => split[part].map((picture) => [picture.name, { part, picture }] as const)),
+  );
   const isSeen = (part: Part): boolean => part === 'train' || part === 'validation';
   return copies.flatMap((names) => {
-    const [first, ...others] = names.flatMap((name) => places.get(name) ?? []).sort((a, b) => (a.picture.name < b.picture.name ? -1 : 1));
+    const [first, ...others] = names
+      .flatMap((name) => places.get(name) ?? [])
+      .sort((a, b) => (a.picture.name < b.picture.name ? -1 : 1));
     return others.map(({ part, picture }): Problem => {
       const leak = isSeen(part) !== isSeen(first.part);
-      const classes = picture.className === first.picture.className ? '' : `, and of the class ${first.picture.className}, not ${picture.className}`;
+      const classes =
+        picture.className === first.picture.className
+          ? ''
+          : `, and of the class ${first.picture.className}, not ${picture.className}`;
       const { file, line } = picture.drawing ?? { file: picture.name, line: undefined };
       return {
         kind: leak ? 'leak' : 'duplicate',
@@ -147,15 +171,27 @@ function copyProblems(split: ResolvedSplit, copies: readonly (readonly string[])
 
 function countProblems(archive: Archive, { split, queries, gallery, train, validation }: ResolvedSplit): Problem[] {
   if (split.published === undefined) return [];
-  const warn = (message: string): Problem => ({ kind: 'count', severity: 'warning', file: archive.root, message: `${split.name}: ${message}` });
+  const warn = (message: string): Problem => ({
+    kind: 'count',
+    severity: 'warning',
+    file: archive.root,
+    message: `${split.name}: ${message}`,
+  });
   const problems: Problem[] = [];
-  if (queries.length !== split.published.queries) problems.push(warn(`${queries.length} queries, and the literature's figures are of ${split.published.queries}`));
-  if (gallery.length !== split.published.gallery) problems.push(warn(`${gallery.length} photos in the gallery, and the literature's figures are of ${split.published.gallery}`));
+  if (queries.length !== split.published.queries)
+    problems.push(warn(`${queries.length} queries, and the literature's figures are of ${split.published.queries}`));
+  if (gallery.length !== split.published.gallery)
+    problems.push(
+      warn(`${gallery.length} photos in the gallery, and the literature's figures are of ${split.published.gallery}`),
+    );
   const { sketchesPerClass } = split.published;
   if (sketchesPerClass !== undefined) {
     const counts = countByClass([...train, ...validation, ...queries].filter(({ domain }) => domain === 'sketch'));
-    const other = [...counts].filter(([, count]) => count !== sketchesPerClass).map(([name, count]) => `${name} ${count}`);
-    if (other.length > 0) problems.push(warn(`other than ${sketchesPerClass} sketches in a class: ${other.join(', ')}`));
+    const other = [...counts]
+      .filter(([, count]) => count !== sketchesPerClass)
+      .map(([name, count]) => `${name} ${count}`);
+    if (other.length > 0)
+      problems.push(warn(`other than ${sketchesPerClass} sketches in a class: ${other.join(', ')}`));
   }
   return problems;
 }
@@ -165,7 +201,15 @@ function reportOf({ split, evidence, seenClasses, unseenClasses, leftOut, ...par
   const sketches = countByClass([...train, ...validation, ...queries].filter(({ domain }) => domain === 'sketch'));
   const photos = countByClass([...train, ...gallery].filter(({ domain }) => domain === 'photo'));
   const held = countByClass(validation);
-  const countsOf = (part: 'seen' | 'unseen') => (name: string): ClassCounts => ({ name, part, sketches: sketches.get(name) ?? 0, heldOut: held.get(name) ?? 0, photos: photos.get(name) ?? 0 });
+  const countsOf =
+    (part: 'seen' | 'unseen') =>
+    (name: string): ClassCounts => ({
+      name,
+      part,
+      sketches: sketches.get(name) ?? 0,
+      heldOut: held.get(name) ?? 0,
+      photos: photos.get(name) ?? 0,
+    });
   return {
     split: { name: split.name, title: split.title, source: split.source, published: split.published },
     evidence,

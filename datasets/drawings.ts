@@ -1,6 +1,7 @@
 /**
- * QuickDraw's simplified drawings: one JSON object a line, `word`, `key_id`, `recognized` and `drawing`, a list of strokes
- * [[x...], [y...]] in 0..255 (googlecreativelab/quickdraw-dataset, "Simplified Drawing files"). They are drawn when they are read.
+ * QuickDraw's simplified drawings: one JSON object a line, `word`, `key_id`, `recognized` and `drawing`, a list of
+ * strokes [[x...], [y...]] in 0..255 (googlecreativelab/quickdraw-dataset, "Simplified Drawing files"). They are drawn
+ * when they are read.
  */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -41,27 +42,54 @@ const SIDE = 256;
 const PEN = 4;
 
 /**
- * The first drawings of a file that the game recognised, up to `most`. The file is read no further than to the last of them.
+ * The first drawings of a file that the game recognised, up to `most`. The file is read no further than to the last of
+ * them.
  *
- * @returns their word, where there is one, and what is wrong: lines that are no drawings, of another word, or of a key_id that was there before
+ * @returns their word, where there is one, and what is wrong: lines that are no drawings, of another word, or of a
+ * key_id that was there before
  */
-export async function indexDrawings(file: string, most: number): Promise<{ word: string | undefined; drawings: IndexedDrawing[]; problems: Problem[] }> {
+export async function indexDrawings(
+  file: string,
+  most: number,
+): Promise<{ word: string | undefined; drawings: IndexedDrawing[]; problems: Problem[] }> {
   const drawings: IndexedDrawing[] = [];
   const problems: Problem[] = [];
   const lineOf = new Map<string, number>();
   let word: string | undefined;
-  if (await isUtf16(file)) return { word, drawings, problems: [{ kind: 'malformed', severity: 'error', file, message: 'it is written in UTF-16; save it as UTF-8' }] };
+  if (await isUtf16(file))
+    return {
+      word,
+      drawings,
+      problems: [{ kind: 'malformed', severity: 'error', file, message: 'it is written in UTF-16; save it as UTF-8' }],
+    };
   for await (const { text, ...place } of linesOf(file)) {
     if (drawings.length === most) break;
     if (text?.trim() === '') continue;
     const { line } = place;
     try {
-      if (text === undefined) throw new DrawingError(`the line has ${place.length} bytes, and a drawing at most ${LONGEST_LINE}: is this one drawing a line?`);
+      if (text === undefined)
+        throw new DrawingError(
+          `the line has ${place.length} bytes, and a drawing at most ${LONGEST_LINE}: is this one drawing a line?`,
+        );
       const drawing = parseDrawing(text);
       word ??= drawing.word;
       const before = lineOf.get(drawing.key);
-      if (classKey(drawing.word) !== classKey(word)) problems.push({ kind: 'wrong id', severity: 'error', file, line, message: `the word is "${drawing.word}", and "${word}" in the lines before; a file must be of one class` });
-      else if (before !== undefined) problems.push({ kind: 'duplicate', severity: 'error', file, line, message: `key_id ${drawing.key} stands in line ${before} already` });
+      if (classKey(drawing.word) !== classKey(word))
+        problems.push({
+          kind: 'wrong id',
+          severity: 'error',
+          file,
+          line,
+          message: `the word is "${drawing.word}", and "${word}" in the lines before; a file must be of one class`,
+        });
+      else if (before !== undefined)
+        problems.push({
+          kind: 'duplicate',
+          severity: 'error',
+          file,
+          line,
+          message: `key_id ${drawing.key} stands in line ${before} already`,
+        });
       else if (drawing.recognised) {
         lineOf.set(drawing.key, line);
         drawings.push({ ...place, key: drawing.key });
@@ -71,13 +99,14 @@ export async function indexDrawings(file: string, most: number): Promise<{ word:
       problems.push({ kind: 'malformed', severity: 'error', file, line, message: error.message });
     }
   }
-  if (drawings.length === 0 && problems.length === 0) problems.push({ kind: 'empty', severity: 'error', file, message: 'there is no drawing in it that was recognised' });
+  if (drawings.length === 0 && problems.length === 0)
+    problems.push({ kind: 'empty', severity: 'error', file, message: 'there is no drawing in it that was recognised' });
   return { word, drawings, problems };
 }
 
 /**
- * A drawing as an SVG document of 256 x 256 pixels, black strokes on white, its bounding box in the middle: the files have it in
- * the upper left corner, and photos have their object in the middle. The pen keeps inside the image.
+ * A drawing as an SVG document of 256 x 256 pixels, black strokes on white, its bounding box in the middle: the files
+ * have it in the upper left corner, and photos have their object in the middle. The pen keeps inside the image.
  *
  * @throws DrawingError where there is no such drawing at that place
  */
@@ -100,7 +129,12 @@ export function parseDrawing(text: string): Drawing {
   } catch (cause) {
     throw new DrawingError(`the line is no JSON: ${(cause as Error).message}`, { cause });
   }
-  const { word, key_id: id, recognized, drawing } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
+  const {
+    word,
+    key_id: id,
+    recognized,
+    drawing,
+  } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
   if (typeof word !== 'string' || word.trim() === '') throw new DrawingError('there is no word');
   const key = typeof id === 'number' ? digitsOf(id, text) : id;
   if (typeof key !== 'string' || key === '') throw new DrawingError('there is no key_id');
@@ -108,28 +142,45 @@ export function parseDrawing(text: string): Drawing {
   return { word, key, recognised: recognized !== false, strokes: drawing.map(strokeFrom) };
 }
 
-/** A key_id that is written as a number: pandas and jq write it so. Numbers from 2^53 on lose digits when they are parsed, so that the text is read. */
+/**
+ * A key_id that is written as a number: pandas and jq write it so. Numbers from 2^53 on lose digits when they are
+ * parsed, so that the text is read.
+ */
 function digitsOf(id: number, text: string): string {
   return Number.isSafeInteger(id) ? String(id) : (/"key_id"\s*:\s*(\d+)/.exec(text)?.[1] ?? '');
 }
 
 function strokeFrom(stroke: unknown, index: number): Stroke {
   const [x, y] = (Array.isArray(stroke) ? stroke : []) as unknown[];
-  const numbers = (values: unknown): values is number[] => Array.isArray(values) && values.every((value) => typeof value === 'number');
-  if (!numbers(x) || !numbers(y) || x.length === 0 || x.length !== y.length) throw new DrawingError(`stroke ${index + 1} is not a list of x and as long a list of y`);
-  if (![...x, ...y].every((value) => value >= 0 && value <= 255)) throw new DrawingError(`stroke ${index + 1} leaves 0..255: are these the raw drawings? The simplified ones are needed`);
+  const numbers = (values: unknown): values is number[] =>
+    Array.isArray(values) && values.every((value) => typeof value === 'number');
+  if (!numbers(x) || !numbers(y) || x.length === 0 || x.length !== y.length)
+    throw new DrawingError(`stroke ${index + 1} is not a list of x and as long a list of y`);
+  if (![...x, ...y].every((value) => value >= 0 && value <= 255))
+    throw new DrawingError(
+      `stroke ${index + 1} leaves 0..255: are these the raw drawings? The simplified ones are needed`,
+    );
   return [x, y];
 }
 
 function svgOf(strokes: readonly Stroke[]): string {
   const xs = strokes.flatMap(([x]) => x);
   const ys = strokes.flatMap(([, y]) => y);
-  const middle = (values: readonly number[]): number => (values.reduce((least, value) => Math.min(least, value)) + values.reduce((most, value) => Math.max(most, value))) / 2;
+  const middle = (values: readonly number[]): number =>
+    (values.reduce((least, value) => Math.min(least, value)) + values.reduce((most, value) => Math.max(most, value))) /
+    2;
   const frame = 255 + PEN;
   // A stroke of one point is a dot: it needs a second one in the same place to be drawn.
-  const path = strokes.map(([x, y]) => `M${x.map((value, index) => `${value} ${y[index]}`).join('L')}${x.length === 1 ? `L${x[0]} ${y[0]}` : ''}`).join('');
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="${middle(xs) - frame / 2} ${middle(ys) - frame / 2} ${frame} ${frame}">` +
-    `<path d="${path}" fill="none" stroke="#000" stroke-width="${PEN}" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+  const path = strokes
+    .map(
+      ([x, y]) =>
+        `M${x.map((value, index) => `${value} ${y[index]}`).join('L')}${x.length === 1 ? `L${x[0]} ${y[0]}` : ''}`,
+    )
+    .join('');
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE}" height="${SIDE}" viewBox="${middle(xs) - frame / 2} ${middle(ys) - frame / 2} ${frame} ${frame}">` +
+    `<path d="${path}" fill="none" stroke="#000" stroke-width="${PEN}" stroke-linecap="round" stroke-linejoin="round"/></svg>`
+  );
 }
 
 /** Whether a file begins with the byte order mark of UTF-16. */
@@ -150,7 +201,9 @@ const LONGEST_LINE = 2 ** 24;
  * The lines of a file with their places in it, read piece by piece. A line that is too long has no text.
  * Each byte is looked at once, and no more than a line is kept, also where there is no line end.
  */
-async function* linesOf(file: string): AsyncGenerator<DrawingPlace & { readonly text: string | undefined }, void, undefined> {
+async function* linesOf(
+  file: string,
+): AsyncGenerator<DrawingPlace & { readonly text: string | undefined }, void, undefined> {
   let parts: Buffer[] = [];
   let length = 0;
   let offset = 0;
@@ -160,7 +213,13 @@ async function* linesOf(file: string): AsyncGenerator<DrawingPlace & { readonly 
     if (length <= LONGEST_LINE) parts.push(part);
     else parts = [];
   };
-  const take = () => ({ file, line, offset, length, text: length <= LONGEST_LINE ? Buffer.concat(parts).toString('utf8') : undefined });
+  const take = () => ({
+    file,
+    line,
+    offset,
+    length,
+    text: length <= LONGEST_LINE ? Buffer.concat(parts).toString('utf8') : undefined,
+  });
   for await (const piece of createReadStream(file) as AsyncIterable<Buffer>) {
     let start = 0;
     for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, start)) {

@@ -9,7 +9,14 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { checkDataset, DatasetError, type Dataset, type Domain, type ImageSource, type Sample } from '../src/data/dataset.ts';
+import {
+  checkDataset,
+  DatasetError,
+  type Dataset,
+  type Domain,
+  type ImageSource,
+  type Sample,
+} from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { renderDrawing } from '../src/platform/node/images.ts';
 import { packageFile } from '../src/platform/node/package-files.ts';
@@ -109,11 +116,17 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
       const index = positions.get(sample.name);
       if (index === undefined) throw new DatasetError(`emoji: there is no image ${sample.name}`);
       // A few images at another size, for a page, are not worth a cache of their own.
-      if (requested !== size) return renderDrawing(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
+      if (requested !== size)
+        return renderDrawing(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
       return pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
     },
     // What is drawn is in the package, and its pixels are at hand.
-    identify: async (samples) => samples.map(({ name }) => createHash('sha256').update(svgOf(drawings[positions.get(name) as number], size)).digest('hex')),
+    identify: async (samples) =>
+      samples.map(({ name }) =>
+        createHash('sha256')
+          .update(svgOf(drawings[positions.get(name) as number], size))
+          .digest('hex'),
+      ),
   };
 
   const isUnseen = ({ split }: EmojiClass) => split === measureOn;
@@ -178,7 +191,9 @@ function outline(body: string, penWidth: number): string {
 
 /** Other packages, another renderer or other classes give other pixels, hence another file. */
 async function cacheKey(drawings: readonly Drawing[]): Promise<string> {
-  const versions = EMOJI_SETS.map(({ name }) => (require(`@iconify-json/${name}/package.json`) as { version: string }).version);
+  const versions = EMOJI_SETS.map(
+    ({ name }) => (require(`@iconify-json/${name}/package.json`) as { version: string }).version,
+  );
   const images = drawings.map(({ emoji, set }) => [set.name, emoji.icons[set.name]]);
   const content = { DRAWING_VERSION, PEN_WIDTH, EMOJI_SETS, versions, renderer: (await loadSharp()).versions, images };
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12);

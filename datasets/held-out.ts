@@ -1,10 +1,11 @@
 /**
- * Which nouns no training may see. The unseen classes of the emoji data set are what the shipped model is measured on. Other sources
- * (icons, drawings, other emoji) name the same things in other words, so that each unseen class has a list of nouns here: its name, its
- * synonyms, and other names under which icon sets draw it.
+ * Which nouns no training may see. The unseen classes of the emoji data set are what the shipped model is measured on.
+ * Other sources (icons, drawings, other emoji) name the same things in other words, so that each unseen class has a
+ * list of nouns here: its name, its synonyms, and other names under which icon sets draw it.
  *
- * A name is held out where it contains one of these nouns as whole words, also as a part of a phrase: "school bus" names a bus. It is
- * a strict rule: what is lost are a few classes of training. A noun that begins with "=" is held out only where it is the whole name.
+ * A name is held out where it contains one of these nouns as whole words, also as a part of a phrase: "school bus"
+ * names a bus. It is a strict rule: what is lost are a few classes of training. A noun that begins with "=" is held out
+ * only where it is the whole name.
  */
 import { readFileSync } from 'node:fs';
 import { packageFile } from '../src/platform/node/package-files.ts';
@@ -17,7 +18,9 @@ interface HeldOutNouns {
   readonly exceptions: readonly string[];
 }
 
-export const HELD_OUT_NOUNS = JSON.parse(readFileSync(packageFile('datasets/held-out-nouns.json'), 'utf8')) as HeldOutNouns;
+export const HELD_OUT_NOUNS = JSON.parse(
+  readFileSync(packageFile('datasets/held-out-nouns.json'), 'utf8'),
+) as HeldOutNouns;
 
 const exact = new Map<string, string>();
 const phrases: { readonly words: readonly string[]; readonly className: string }[] = [];
@@ -45,5 +48,9 @@ export function heldOutClass(name: string): string | undefined {
 /** The unseen emoji classes that a name names as a whole, by their names and synonyms; a shoe, say, is "man’s shoe". */
 export function unseenClassesOf(name: string): string[] {
   const noun = nounOf(name);
-  return Object.entries(HELD_OUT_NOUNS.classes).filter(([className, nouns]) => nounOf(className) === noun || nouns.some((one) => nounOf(one.replace(/^=/, '')) === noun)).map(([className]) => className);
+  return Object.entries(HELD_OUT_NOUNS.classes)
+    .filter(
+      ([className, nouns]) => nounOf(className) === noun || nouns.some((one) => nounOf(one.replace(/^=/, '')) === noun),
+    )
+    .map(([className]) => className);
 }

@@ -2,7 +2,10 @@
 import { DatasetError, type Sample } from '../src/data/dataset.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
 
-/** Of published sets without a list of their own: the same sketches whatever a training's seed is, so that seeds differ in nothing but the training. */
+/**
+ * Of published sets without a list of their own: the same sketches whatever a training's seed is, so that seeds differ
+ * in nothing but the training.
+ */
 export const HOLD_OUT_SEED = 0;
 export const HOLD_OUT_SHARE = 0.05;
 

@@ -1,8 +1,9 @@
 /**
  * Iconify's sets as sources of training data: who drew them, and which of their icons are sketches or pictures.
  *
- * Outline icons are sketches; solid and coloured ones are pictures. All sets of an artist are on one side, so that a network cannot find
- * a picture by its artist's hand; sets that mix artists or are made of logos, flags, pixels or interface glyphs are left out.
+ * Outline icons are sketches; solid and coloured ones are pictures. All sets of an artist are on one side, so that a
+ * network cannot find a picture by its artist's hand; sets that mix artists or are made of logos, flags, pixels or
+ * interface glyphs are left out.
  */
 import type { Domain } from '../src/data/dataset.ts';
 
@@ -152,4 +153,5 @@ export const ICON_SETS: readonly (IconSetChoice & { readonly domain: Domain })[]
 ];
 
 /** Whether an icon of a set is taken. */
-export const takesIcon = ({ only, not }: IconSetChoice, name: string): boolean => (only?.test(name) ?? true) && !(not?.test(name) ?? false);
+export const takesIcon = ({ only, not }: IconSetChoice, name: string): boolean =>
+  (only?.test(name) ?? true) && !(not?.test(name) ?? false);

@@ -20,11 +20,19 @@ export interface IconImage {
   readonly thick: number;
 }
 
-/** What tells drawings apart: icons with the same digest have the same pixels. 64 bits of a SHA-256, as 16 hexadecimal digits. */
-export const iconDigest = (icon: Icon): string => createHash('sha256').update(iconSvg(icon, RENDERED_SIDE)).digest('hex').slice(0, 16);
+/**
+ * What tells drawings apart: icons with the same digest have the same pixels. 64 bits of a SHA-256, as 16 hexadecimal
+ * digits.
+ */
+export const iconDigest = (icon: Icon): string =>
+  createHash('sha256').update(iconSvg(icon, RENDERED_SIDE)).digest('hex').slice(0, 16);
 
 /** What an icon's pixels depend on besides its SVG. */
-export const iconRenderer = async (): Promise<string> => `drawing ${DRAWING_VERSION}, side ${RENDERED_SIDE}, ${Object.entries((await loadSharp()).versions).filter(([name]) => ['rsvg', 'cairo', 'pixman'].includes(name)).map((entry) => entry.join(' ')).join(', ')}`;
+export const iconRenderer = async (): Promise<string> =>
+  `drawing ${DRAWING_VERSION}, side ${RENDERED_SIDE}, ${Object.entries((await loadSharp()).versions)
+    .filter(([name]) => ['rsvg', 'cairo', 'pixman'].includes(name))
+    .map((entry) => entry.join(' '))
+    .join(', ')}`;
 
 /**
  * Renders an icon, fitted to its ink.
@@ -33,7 +41,8 @@ export const iconRenderer = async (): Promise<string> => `drawing ${DRAWING_VERS
  */
 export async function iconImage(icon: Icon, size: number, label: string): Promise<IconImage> {
   const svg = Buffer.from(iconSvg(icon, RENDERED_SIDE));
-  if (svg.length > LARGEST_SVG) throw new ImageError(label, `its SVG has ${svg.length} bytes, and ${LARGEST_SVG} are the most that is rendered`);
+  if (svg.length > LARGEST_SVG)
+    throw new ImageError(label, `its SVG has ${svg.length} bytes, and ${LARGEST_SVG} are the most that is rendered`);
   const picture = await renderSvg(svg, label);
   const fitted = fitToInk(picture) ?? fitToInk(silhouette(picture));
   if (fitted === undefined) throw new ImageError(label, 'it draws nothing');

@@ -1,6 +1,6 @@
 /**
- * Icon sets in Iconify's format, as they are installed: the npm packages `@iconify-json/<set>`, each one set, and `@iconify/json`, which has them all.
- * The format is https://iconify.design/docs/types/iconify-json.html.
+ * Icon sets in Iconify's format, as they are installed: the npm packages `@iconify-json/<set>`, each one set, and
+ * `@iconify/json`, which has them all. The format is https://iconify.design/docs/types/iconify-json.html.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -52,14 +52,18 @@ const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 const DEFAULT_SIDE = 16;
 
 /**
- * The sets that are installed, by prefix: from the folder's node_modules and those of the folders above it, then from this package's. What is nearer
- * wins; at one place, a package of a single set wins over the package of all.
+ * The sets that are installed, by prefix: from the folder's node_modules and those of the folders above it, then from
+ * this package's. What is nearer wins; at one place, a package of a single set wins over the package of all.
  * @param folder the folder that a project's packages are looked for from
  */
 export async function findIconSets(folder: string): Promise<ReadonlyMap<string, IconSetFiles>> {
   const found = new Map<string, IconSetFiles>();
-  for (const modules of [...nodeModulesAbove(folder), ...nodeModulesAbove(path.dirname(fileURLToPath(packageFile('package.json'))))]) {
-    for (const files of [...(await singleSets(modules)), ...(await collection(modules))]) if (!found.has(files.prefix)) found.set(files.prefix, files);
+  for (const modules of [
+    ...nodeModulesAbove(folder),
+    ...nodeModulesAbove(path.dirname(fileURLToPath(packageFile('package.json')))),
+  ]) {
+    for (const files of [...(await singleSets(modules)), ...(await collection(modules))])
+      if (!found.has(files.prefix)) found.set(files.prefix, files);
   }
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -72,7 +76,9 @@ export async function readIconSet({ prefix, icons: iconsFile, info: infoFile }: 
   const content = await readObject(iconsFile);
   const info = infoFile === undefined ? content.info : await readObject(infoFile);
   const fail = (problem: string): never => {
-    throw new IconSetError(`${iconsFile} is no icon set of Iconify's: ${problem}; install it again (npm install @iconify-json/${prefix})`);
+    throw new IconSetError(
+      `${iconsFile} is no icon set of Iconify's: ${problem}; install it again (npm install @iconify-json/${prefix})`,
+    );
   };
   if (content.prefix !== prefix) fail(`its prefix is ${quoteValue(content.prefix)} instead of ${prefix}`);
   if (!isJsonObject(content.icons)) return fail('it has no icons');
@@ -83,8 +89,15 @@ export async function readIconSet({ prefix, icons: iconsFile, info: infoFile }: 
     prefix,
     title: textOr(about.name, prefix),
     licence: { title: textOr(licence.title, 'unknown'), spdx: textOr(licence.spdx, ''), url: textOr(licence.url, '') },
-    styles: { prefix, ...(typeof about.palette === 'boolean' && { palette: about.palette }), prefixes: titles(content.prefixes), suffixes: titles(content.suffixes) },
-    icons: Object.keys(icons).sort().flatMap((name) => iconOf(name, icons[name], content) ?? []),
+    styles: {
+      prefix,
+      ...(typeof about.palette === 'boolean' && { palette: about.palette }),
+      prefixes: titles(content.prefixes),
+      suffixes: titles(content.suffixes),
+    },
+    icons: Object.keys(icons)
+      .sort()
+      .flatMap((name) => iconOf(name, icons[name], content) ?? []),
   };
 }
 
@@ -98,18 +111,31 @@ const round = (length: number): number => Math.max(1e-2, Math.round(1e2 * length
 
 /** Undefined for an icon that its set hides, or that has no body, no proper name or no size. */
 function iconOf(name: string, entry: unknown, set: Readonly<Record<string, unknown>>): Icon | undefined {
-  if (!isJsonObject(entry) || entry.hidden === true || typeof entry.body !== 'string' || !NAME.test(name)) return undefined;
-  const length = (key: string, otherwise: number): number => [entry[key], set[key]].find((value): value is number => Number.isFinite(value)) ?? otherwise;
-  const icon = { name, body: entry.body, left: length('left', 0), top: length('top', 0), width: length('width', DEFAULT_SIDE), height: length('height', DEFAULT_SIDE) };
+  if (!isJsonObject(entry) || entry.hidden === true || typeof entry.body !== 'string' || !NAME.test(name))
+    return undefined;
+  const length = (key: string, otherwise: number): number =>
+    [entry[key], set[key]].find((value): value is number => Number.isFinite(value)) ?? otherwise;
+  const icon = {
+    name,
+    body: entry.body,
+    left: length('left', 0),
+    top: length('top', 0),
+    width: length('width', DEFAULT_SIDE),
+    height: length('height', DEFAULT_SIDE),
+  };
   return icon.width > 0 && icon.height > 0 ? icon : undefined;
 }
 
 async function singleSets(modules: string): Promise<IconSetFiles[]> {
   const folder = path.join(modules, '@iconify-json');
-  const sets = await Promise.all((await namesIn(folder)).filter((prefix) => NAME.test(prefix)).map(async (prefix): Promise<IconSetFiles[]> => {
-    const [icons, info] = ['icons.json', 'info.json'].map((name) => path.join(folder, prefix, name));
-    return (await isFile(icons)) ? [{ prefix, icons, info }] : [];
-  }));
+  const sets = await Promise.all(
+    (await namesIn(folder))
+      .filter((prefix) => NAME.test(prefix))
+      .map(async (prefix): Promise<IconSetFiles[]> => {
+        const [icons, info] = ['icons.json', 'info.json'].map((name) => path.join(folder, prefix, name));
+        return (await isFile(icons)) ? [{ prefix, icons, info }] : [];
+      }),
+  );
   return sets.flat();
 }
 
@@ -124,8 +150,16 @@ async function collection(modules: string): Promise<IconSetFiles[]> {
     .map((name) => ({ prefix: name.slice(0, -5), icons: path.join(folder, 'json', name) }));
 }
 
-const namesIn = (folder: string): Promise<string[]> => readdir(folder).then((names) => names.sort(), () => []);
-const isFile = (file: string): Promise<boolean> => stat(file).then((found) => found.isFile(), () => false);
+const namesIn = (folder: string): Promise<string[]> =>
+  readdir(folder).then(
+    (names) => names.sort(),
+    () => [],
+  );
+const isFile = (file: string): Promise<boolean> =>
+  stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 
 async function readObject(file: string): Promise<Readonly<Record<string, unknown>>> {
   const fail = (problem: string, cause?: unknown): never => {
@@ -138,9 +172,14 @@ async function readObject(file: string): Promise<Readonly<Record<string, unknown
   return isJsonObject(content) ? content : fail('is no JSON object');
 }
 
-const textOr = (value: unknown, otherwise: string): string => (typeof value === 'string' && value !== '' ? value : otherwise);
+const textOr = (value: unknown, otherwise: string): string =>
+  typeof value === 'string' && value !== '' ? value : otherwise;
 
 /** Of a set's map from the beginnings or ends of names to words, such as { outline: "Outline" }. */
 function titles(value: unknown): ReadonlyMap<string, string> {
-  return new Map(isJsonObject(value) ? Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string') : []);
+  return new Map(
+    isJsonObject(value)
+      ? Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+      : [],
+  );
 }

@@ -1,7 +1,15 @@
 /** Data sets on disk, for Node and Deno. @module sketchgrad/datasets */
 export { loadFolder, type FolderDataset, type FolderOptions, type UnseenChoice } from './folder.ts';
 export { iconDigest, iconImage, type IconImage } from './icon-drawings.ts';
-export { findIconSets, IconSetError, iconSvg, readIconSet, type Icon, type IconSet, type IconSetFiles } from './icon-sets.ts';
+export {
+  findIconSets,
+  IconSetError,
+  iconSvg,
+  readIconSet,
+  type Icon,
+  type IconSet,
+  type IconSetFiles,
+} from './icon-sets.ts';
 export type { Layout } from './layouts.ts';
 export type { PictureSource } from './pictures.ts';
 export type { Problem, ProblemKind } from './problems.ts';

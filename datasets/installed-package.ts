@@ -10,11 +10,20 @@ export function* nodeModulesAbove(folder: string): Generator<string> {
   }
 }
 
-/** The folder of an installed package, or undefined where there is none. @param folder the folder that it is looked for from */
+/**
+ * The folder of an installed package, or undefined where there is none. @param folder the folder that it is looked for
+ * from
+ */
 export async function packageFolder(name: string, folder: string): Promise<string | undefined> {
   for (const modules of nodeModulesAbove(folder)) {
     const found = path.join(modules, name);
-    if (await stat(found).then((entry) => entry.isDirectory(), () => false)) return found;
+    if (
+      await stat(found).then(
+        (entry) => entry.isDirectory(),
+        () => false,
+      )
+    )
+      return found;
   }
   return undefined;
 }

@@ -11,7 +11,13 @@ import { isHidden } from '../src/platform/node/hidden-files.ts';
 import { listFolders } from '../src/platform/node/picture-files.ts';
 import { publishedSplits, type SetName } from './splits.ts';
 
-export type Layout = 'SAKE archive' | 'official archive' | 'Doodle2Search folders' | 'ZSE-SBIR folders' | 'QuickDraw ndjson' | 'plain folders';
+export type Layout =
+  | 'SAKE archive'
+  | 'official archive'
+  | 'Doodle2Search folders'
+  | 'ZSE-SBIR folders'
+  | 'QuickDraw ndjson'
+  | 'plain folders';
 
 /** A data set on disk. */
 export interface Archive {
@@ -32,7 +38,8 @@ export interface Archive {
 }
 
 /** Folders inside archives: one of them stands for the archive that it is in. */
-const INNER_FOLDERS = /^(256x256|zeroshot.*|sketch|photo|png(_ready)?|ImageResized(_ready)?|EXTEND_image_sketchy(_ready)?|extended_photo|QuickDraw_(sketches|images)_final)$/;
+const INNER_FOLDERS =
+  /^(256x256|zeroshot.*|sketch|photo|png(_ready)?|ImageResized(_ready)?|EXTEND_image_sketchy(_ready)?|extended_photo|QuickDraw_(sketches|images)_final)$/;
 /** The rendering of Sketchy that is used, as in SAKE. */
 const RENDERING = 'tx_000000000000';
 
@@ -40,7 +47,8 @@ const RENDERING = 'tx_000000000000';
  * The archive in a folder, in the folder above or in one of the folders in it.
  *
  * @param given absolute or relative; the paths of the archive are absolute
- * @param set narrows the choice where several archives are side by side, and where layouts of several sets have the same folder names
+ * @param set narrows the choice where several archives are side by side, and where layouts of several sets have the
+ * same folder names
  * @returns undefined where no layout is recognised
  * @throws DatasetError where the folder holds several archives, or cannot be read
  */
@@ -49,16 +57,28 @@ export async function recognise(given: string, set?: SetName): Promise<Archive |
   const above = INNER_FOLDERS.test(basename(folder)) ? await archiveAt(dirname(folder), set) : undefined;
   const found = above ?? (await archiveAt(folder, set));
   if (found !== undefined) return found;
-  const inside = (await Promise.all((await foldersIn(folder)).map((name) => archiveAt(join(folder, name), set)))).filter((archive) => archive !== undefined);
+  const inside = (
+    await Promise.all((await foldersIn(folder)).map((name) => archiveAt(join(folder, name), set)))
+  ).filter((archive) => archive !== undefined);
   const named = inside.filter((archive) => archive.set !== undefined);
   const wanted = named.filter((archive) => archive.set === set);
   const candidates = [wanted, named, inside].find((some) => some.length > 0) ?? [];
-  if (candidates.length > 1) throw new DatasetError(`${folder} holds several data sets (${candidates.map(({ root }) => basename(root)).join(', ')}); give the folder of one of them`);
+  if (candidates.length > 1)
+    throw new DatasetError(
+      `${folder} holds several data sets (${candidates.map(({ root }) => basename(root)).join(', ')}); give the folder of one of them`,
+    );
   return candidates[0];
 }
 
 /** The layouts in the order in which they are tried. The first that is of the wanted set counts, else the first. */
-const LAYOUTS: readonly ((root: string) => Promise<Archive | undefined>)[] = [sketchyAt, quickdrawAt, plainAt, tuberlinAt, doodleTuberlinAt, zseQuickdrawAt];
+const LAYOUTS: readonly ((root: string) => Promise<Archive | undefined>)[] = [
+  sketchyAt,
+  quickdrawAt,
+  plainAt,
+  tuberlinAt,
+  doodleTuberlinAt,
+  zseQuickdrawAt,
+];
 
 async function archiveAt(root: string, wanted: SetName | undefined): Promise<Archive | undefined> {
   const found: Archive[] = [];
@@ -76,17 +96,26 @@ const SHARED_SKETCHES = 'sketches';
 const SHARED_PHOTOS = 'images';
 
 function hasSharedNames({ sketchFolders, photoFolders }: Archive): boolean {
-  return sketchFolders.length > 0 && sketchFolders.every((folder) => basename(folder) === SHARED_SKETCHES) && photoFolders.every((folder) => basename(folder) === SHARED_PHOTOS);
+  return (
+    sketchFolders.length > 0 &&
+    sketchFolders.every((folder) => basename(folder) === SHARED_SKETCHES) &&
+    photoFolders.every((folder) => basename(folder) === SHARED_PHOTOS)
+  );
 }
 
-/** The set to choose where several sets use the same folder names: the one with the largest share of its classes present as folders. */
+/**
+ * The set to choose where several sets use the same folder names: the one with the largest share of its classes present
+ * as folders.
+ */
 async function nearest(archives: readonly Archive[]): Promise<Archive> {
-  const shares = await Promise.all(archives.map(async ({ set, sketchFolders }) => {
-    const keys = new Set((await Promise.all(sketchFolders.map(foldersIn))).flat().map(classKey));
-    const [split] = set === undefined ? [] : await publishedSplits(set);
-    const classes = split === undefined ? [] : [...split.seen, ...split.unseen];
-    return classes.length === 0 ? 0 : classes.filter((name) => keys.has(classKey(name))).length / classes.length;
-  }));
+  const shares = await Promise.all(
+    archives.map(async ({ set, sketchFolders }) => {
+      const keys = new Set((await Promise.all(sketchFolders.map(foldersIn))).flat().map(classKey));
+      const [split] = set === undefined ? [] : await publishedSplits(set);
+      const classes = split === undefined ? [] : [...split.seen, ...split.unseen];
+      return classes.length === 0 ? 0 : classes.filter((name) => keys.has(classKey(name))).length / classes.length;
+    }),
+  );
   return archives[shares.reduce((best, share, index) => (share > shares[best] ? index : best), 0)];
 }
 
@@ -95,13 +124,21 @@ async function sketchyAt(root: string): Promise<Archive | undefined> {
     const sketches = await renderingIn(join(base, 'sketch'));
     const photos = await renderingIn(join(base, 'photo'));
     if (sketches === undefined && photos === undefined) continue;
-    const extension = await firstFolder([root, base], ['EXTEND_image_sketchy_ready', 'EXTEND_image_sketchy', 'extended_photo']);
+    const extension = await firstFolder(
+      [root, base],
+      ['EXTEND_image_sketchy_ready', 'EXTEND_image_sketchy', 'extended_photo'],
+    );
     return withLists({
       root,
       set: 'sketchy',
       sketchFolders: present(sketches),
       photoFolders: present(photos, extension),
-      lacks: sketches === undefined ? `there is no ${join(base, 'sketch', RENDERING)}` : photos === undefined ? `there is no ${join(base, 'photo', RENDERING)}` : undefined,
+      lacks:
+        sketches === undefined
+          ? `there is no ${join(base, 'sketch', RENDERING)}`
+          : photos === undefined
+            ? `there is no ${join(base, 'photo', RENDERING)}`
+            : undefined,
     });
   }
   return undefined;
@@ -117,7 +154,12 @@ async function tuberlinAt(root: string): Promise<Archive | undefined> {
     set: 'tuberlin',
     sketchFolders: present(sketches),
     photoFolders: present(photos),
-    lacks: sketches === undefined ? `there is no ${join(root, 'png')} with the sketches` : photos === undefined ? `there is no ${join(root, 'ImageResized')}: the photos are the extension's, which the sketches' archive does not have` : undefined,
+    lacks:
+      sketches === undefined
+        ? `there is no ${join(root, 'png')} with the sketches`
+        : photos === undefined
+          ? `there is no ${join(root, 'ImageResized')}: the photos are the extension's, which the sketches' archive does not have`
+          : undefined,
   });
 }
 
@@ -130,19 +172,29 @@ async function doodleTuberlinAt(root: string): Promise<Archive | undefined> {
 /** QuickDraw as ZSE-SBIR (Lin et al., CVPR 2023) has it. */
 async function zseQuickdrawAt(root: string): Promise<Archive | undefined> {
   const folders = await sharedFolders(root);
-  return folders && { root, layout: 'ZSE-SBIR folders', set: 'quickdraw', ...folders, drawingFiles: [], listFolders: [] };
+  return (
+    folders && { root, layout: 'ZSE-SBIR folders', set: 'quickdraw', ...folders, drawingFiles: [], listFolders: [] }
+  );
 }
 
 async function sharedFolders(root: string): Promise<Pick<Archive, 'sketchFolders' | 'photoFolders'> | undefined> {
   const sketches = await firstFolder([root], [SHARED_SKETCHES]);
   const photos = await firstFolder([root], [SHARED_PHOTOS]);
-  return sketches === undefined || photos === undefined ? undefined : { sketchFolders: [sketches], photoFolders: [photos] };
+  return sketches === undefined || photos === undefined
+    ? undefined
+    : { sketchFolders: [sketches], photoFolders: [photos] };
 }
 
 async function quickdrawAt(root: string): Promise<Archive | undefined> {
   const photos = await firstFolder([root], ['QuickDraw_images_final']);
   const sketches = await firstFolder([root], ['QuickDraw_sketches_final']);
-  for (const folder of [root, ...present(sketches), join(root, 'simplified'), join(root, 'full', 'simplified'), join(root, 'sketch')]) {
+  for (const folder of [
+    root,
+    ...present(sketches),
+    join(root, 'simplified'),
+    join(root, 'full', 'simplified'),
+    join(root, 'sketch'),
+  ]) {
     const drawings = (await namesIn(folder)).filter((name) => name.endsWith('.ndjson')).sort();
     if (drawings.length === 0) continue;
     const photoFolders = present(photos ?? (await firstFolder([root], ['photo', 'images'])));
@@ -154,11 +206,13 @@ async function quickdrawAt(root: string): Promise<Archive | undefined> {
       photoFolders,
       drawingFiles: drawings.map((name) => join(folder, name)),
       listFolders: [],
-      lacks: photoFolders.length === 0 ? `there is no ${join(root, 'QuickDraw_images_final')} with the photos` : undefined,
+      lacks:
+        photoFolders.length === 0 ? `there is no ${join(root, 'QuickDraw_images_final')} with the photos` : undefined,
     };
   }
   if (photos === undefined && sketches === undefined) return undefined;
-  const missing = sketches === undefined ? 'QuickDraw_sketches_final' : photos === undefined ? 'QuickDraw_images_final' : undefined;
+  const missing =
+    sketches === undefined ? 'QuickDraw_sketches_final' : photos === undefined ? 'QuickDraw_images_final' : undefined;
   return {
     root,
     layout: 'Doodle2Search folders',
@@ -175,22 +229,38 @@ async function plainAt(root: string): Promise<Archive | undefined> {
   const sketches = await firstFolder([root], ['sketch']);
   const photos = await firstFolder([root], ['photo']);
   if (sketches === undefined || photos === undefined) return undefined;
-  return { root, layout: 'plain folders', sketchFolders: [sketches], photoFolders: [photos], drawingFiles: [], listFolders: [] };
+  return {
+    root,
+    layout: 'plain folders',
+    sketchFolders: [sketches],
+    photoFolders: [photos],
+    drawingFiles: [],
+    listFolders: [],
+  };
 }
 
 /** With list files beside it, it is SAKE's archive; else what the authors of the set published. */
 async function withLists(found: Omit<Archive, 'layout' | 'drawingFiles' | 'listFolders'>): Promise<Archive> {
   const listFolders = (await foldersIn(found.root)).filter((name) => /^zeroshot/.test(name));
-  return { ...found, layout: listFolders.length > 0 ? 'SAKE archive' : 'official archive', drawingFiles: [], listFolders };
+  return {
+    ...found,
+    layout: listFolders.length > 0 ? 'SAKE archive' : 'official archive',
+    drawingFiles: [],
+    listFolders,
+  };
 }
 
 /** Sketchy comes in several renderings; those of one object differ in place and scale. */
 async function renderingIn(folder: string): Promise<string | undefined> {
   const renderings = (await foldersIn(folder)).filter((name) => /^tx_\d{12}(_ready)?$/.test(name)).sort();
-  const chosen = [`${RENDERING}_ready`, RENDERING].find((name) => renderings.includes(name)) ?? (renderings.length === 1 ? renderings[0] : undefined);
+  const chosen =
+    [`${RENDERING}_ready`, RENDERING].find((name) => renderings.includes(name)) ??
+    (renderings.length === 1 ? renderings[0] : undefined);
   if (chosen !== undefined) return join(folder, chosen);
   if (renderings.length === 0) return undefined;
-  throw new DatasetError(`${folder} holds the renderings ${renderings.join(', ')}, and not ${RENDERING}, which is the one in use; add it, or leave one alone there`);
+  throw new DatasetError(
+    `${folder} holds the renderings ${renderings.join(', ')}, and not ${RENDERING}, which is the one in use; add it, or leave one alone there`,
+  );
 }
 
 async function firstFolder(roots: readonly string[], names: readonly string[]): Promise<string | undefined> {
@@ -202,7 +272,10 @@ async function firstFolder(roots: readonly string[], names: readonly string[]): 
   return undefined;
 }
 
-/** Folders in a folder, links to folders included, since large sets often live on another disk; none where there is no such folder. */
+/**
+ * Folders in a folder, links to folders included, since large sets often live on another disk; none where there is no
+ * such folder.
+ */
 export async function foldersIn(folder: string): Promise<string[]> {
   return [...(await foldersAndSkipped(folder)).names];
 }
@@ -223,4 +296,5 @@ async function unlessMissing<Listing>(folder: string, listing: Promise<Listing>,
   });
 }
 
-const present = (...folders: readonly (string | undefined)[]): string[] => folders.filter((folder) => folder !== undefined);
+const present = (...folders: readonly (string | undefined)[]): string[] =>
+  folders.filter((folder) => folder !== undefined);

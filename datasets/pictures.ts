@@ -36,7 +36,9 @@ export interface PictureOptions {
 const DECODING_VERSION = 3;
 const DEFAULT_CACHE_BUDGET = 4 * 2 ** 30;
 
-/** What a picture is decoded from: its file, or its drawing as SVG. @throws ImageError where a drawing cannot be read */
+/**
+ * What a picture is decoded from: its file, or its drawing as SVG. @throws ImageError where a drawing cannot be read
+ */
 export async function encodedPicture({ name, drawing }: Picture): Promise<string | Buffer> {
   if (drawing === undefined) return name;
   try {
@@ -51,7 +53,9 @@ export interface PictureSource extends ImageSource {
   close(): void;
 }
 
-/** Reads pictures and keeps them, decoded, on disk. A picture that cannot be read is an ImageError when its turn comes. */
+/**
+ * Reads pictures and keeps them, decoded, on disk. A picture that cannot be read is an ImageError when its turn comes.
+ */
 export async function openPictures(pictures: readonly Picture[], options: PictureOptions): Promise<PictureSource> {
   const { size, sketches = 'whole', cacheBudget = DEFAULT_CACHE_BUDGET, onNotice } = options;
   // In the order of their names, so that splits of the same files share a cache.
@@ -68,21 +72,37 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
   const bytesPerImage = 3 * size * size;
   const needed = PixelFile.bytesFor(names.length, bytesPerImage);
   const keep = needed <= cacheBudget;
-  if (!keep) onNotice?.(`decoded, these ${names.length} images need ${gibibytes(needed)} on disk, more than the ${gibibytes(cacheBudget)} of --pixel-cache: they are decoded at each use`);
-  const path = join(options.cacheFolder ?? cacheFolder(), `pictures-${size}-${sketches === 'whole' ? '' : `${sketches}-`}${await cacheKey(names)}.pixels`);
-  const file = keep ? await PixelFile.open({ path, bytesPerImage, onFull: (cause) => onNotice?.(`decoded images are no longer kept in ${path}: ${cause.message}`) }) : undefined;
+  if (!keep)
+    onNotice?.(
+      `decoded, these ${names.length} images need ${gibibytes(needed)} on disk, more than the ${gibibytes(cacheBudget)} of --pixel-cache: they are decoded at each use`,
+    );
+  const path = join(
+    options.cacheFolder ?? cacheFolder(),
+    `pictures-${size}-${sketches === 'whole' ? '' : `${sketches}-`}${await cacheKey(names)}.pixels`,
+  );
+  const file = keep
+    ? await PixelFile.open({
+        path,
+        bytesPerImage,
+        onFull: (cause) => onNotice?.(`decoded images are no longer kept in ${path}: ${cause.message}`),
+      })
+    : undefined;
   return {
     async read({ name }, requested) {
       const picture = byName.get(name);
       const slot = slots.get(name);
-      if (picture === undefined || slot === undefined) throw new DatasetError(`there is no image ${name} in the data set`);
+      if (picture === undefined || slot === undefined)
+        throw new DatasetError(`there is no image ${name} in the data set`);
       if (file === undefined || requested !== size) return decode(picture, requested);
       return file.read(slot, await stampOf(picture), () => decode(picture, size));
     },
     async identify(samples, onProgress) {
       const places = samples.map(({ name }) => byName.get(name)?.drawing);
       const digests = await ContentDigests.open(path);
-      const found = await digests.of(samples.map(({ name }, index) => places[index]?.file ?? name), onProgress);
+      const found = await digests.of(
+        samples.map(({ name }, index) => places[index]?.file ?? name),
+        onProgress,
+      );
       // Of a drawing, its place tells it from the others of its file.
       return found.map((digest, index) => (places[index] === undefined ? digest : `${digest} ${places[index].offset}`));
     },
@@ -101,7 +121,10 @@ async function stampOf({ name, drawing }: Picture): Promise<string> {
 
 /** Other files or another decoder give other pixels, hence another file. */
 async function cacheKey(names: readonly string[]): Promise<string> {
-  return createHash('sha256').update(JSON.stringify({ DECODING_VERSION, renderer: (await loadSharp()).versions, names })).digest('hex').slice(0, 12);
+  return createHash('sha256')
+    .update(JSON.stringify({ DECODING_VERSION, renderer: (await loadSharp()).versions, names }))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

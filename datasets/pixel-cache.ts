@@ -44,14 +44,18 @@ export async function cachedPixels(cache: PixelCache): Promise<Uint8Array> {
   await renderAll(cache);
   const rendered = await readCache(cache);
   if (rendered !== undefined) return rendered;
-  throw new PixelCacheError(`${cache.path}.rgb is not what was just written to it; check the disk, or give another cache folder`);
+  throw new PixelCacheError(
+    `${cache.path}.rgb is not what was just written to it; check the disk, or give another cache folder`,
+  );
 }
 
 async function readCache({ path, names, bytesPerImage }: PixelCache): Promise<Uint8Array | undefined> {
   try {
     const index = JSON.parse(await readFile(`${path}.json`, 'utf8')) as Index;
     const pixels = await readFile(`${path}.rgb`);
-    const whole = pixels.length === names.length * bytesPerImage && index.sha256 === createHash('sha256').update(pixels).digest('hex');
+    const whole =
+      pixels.length === names.length * bytesPerImage &&
+      index.sha256 === createHash('sha256').update(pixels).digest('hex');
     return whole ? pixels : undefined;
   } catch {
     // Missing or unreadable: either way it is rendered again, and a folder that cannot be written says so then.

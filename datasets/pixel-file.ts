@@ -1,6 +1,6 @@
 /**
- * Decoded images in a file, for sets that are too large for the memory: an image is decoded when it is first read and stands
- * at its place in the file from then on. The operating system keeps in memory what is read often.
+ * Decoded images in a file, for sets that are too large for the memory: an image is decoded when it is first read and
+ * stands at its place in the file from then on. The operating system keeps in memory what is read often.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -28,9 +28,10 @@ export class PixelFileError extends BoundedError {
 const DIGEST_BYTES = 32;
 
 /**
- * Each image has a slot in the file: a SHA-256 over stamp and pixels, then the pixels. Whatever else is there (nothing yet, half
- * an image of a killed process, an image of a file that has changed) has another digest, and the image is decoded again. So the
- * file needs no index and no lock, and processes can share it: they write the same bytes to the same places.
+ * Each image has a slot in the file: a SHA-256 over stamp and pixels, then the pixels. Whatever else is there (nothing
+ * yet, half an image of a killed process, an image of a file that has changed) has another digest, and the image is
+ * decoded again. So the file needs no index and no lock, and processes can share it: they write the same bytes to the
+ * same places.
  */
 export class PixelFile {
   private readonly descriptor: number;
@@ -52,7 +53,10 @@ export class PixelFile {
       // For reading and writing, made where it is not there, and left as it is where it is.
       return new PixelFile(await openFile(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644), options);
     } catch (cause) {
-      throw new PixelFileError(`decoded images cannot be kept in ${path}: ${(cause as Error).message}; set XDG_CACHE_HOME to another folder`, { cause });
+      throw new PixelFileError(
+        `decoded images cannot be kept in ${path}: ${(cause as Error).message}; set XDG_CACHE_HOME to another folder`,
+        { cause },
+      );
     }
   }
 
@@ -70,7 +74,8 @@ export class PixelFile {
     const slot = Buffer.allocUnsafe(this.slotBytes);
     const { bytesRead } = await readAt(this.descriptor, slot, 0, this.slotBytes, index * this.slotBytes);
     const kept = slot.subarray(DIGEST_BYTES);
-    if (bytesRead === this.slotBytes && slot.subarray(0, DIGEST_BYTES).equals(digestOf(stamp, kept))) return new Uint8Array(kept.buffer, kept.byteOffset, kept.length);
+    if (bytesRead === this.slotBytes && slot.subarray(0, DIGEST_BYTES).equals(digestOf(stamp, kept)))
+      return new Uint8Array(kept.buffer, kept.byteOffset, kept.length);
     const pixels = await decode();
     if (!this.full) await this.write(index, stamp, pixels);
     return pixels;
@@ -82,7 +87,13 @@ export class PixelFile {
 
   private async write(index: number, stamp: string, pixels: Uint8Array): Promise<void> {
     try {
-      await writeAt(this.descriptor, Buffer.concat([digestOf(stamp, pixels), pixels]), 0, this.slotBytes, index * this.slotBytes);
+      await writeAt(
+        this.descriptor,
+        Buffer.concat([digestOf(stamp, pixels), pixels]),
+        0,
+        this.slotBytes,
+        index * this.slotBytes,
+      );
     } catch (cause) {
       if (!this.full) this.onFull?.(cause as Error);
       this.full = true;

@@ -1,10 +1,17 @@
-/** What is wrong with a data set on disk: said with file and line, collected, and thrown where it would change a result. */
+/**
+ * What is wrong with a data set on disk: said with file and line, collected, and thrown where it would change a result.
+ */
 import { DatasetError } from '../src/data/dataset.ts';
 
 export type ProblemKind =
-  | 'missing' | 'unreadable' | 'duplicate' | 'leak'
+  | 'missing'
+  | 'unreadable'
+  | 'duplicate'
+  | 'leak'
   /** Of list files and drawings. */
-  | 'wrong id' | 'malformed' | 'empty'
+  | 'wrong id'
+  | 'malformed'
+  | 'empty'
   /** A class that is lacking, or there under two spellings. */
   | 'class'
   /** A file or folder that is no picture that can be read, and is not counted. */
@@ -35,7 +42,10 @@ const SHOWN = 5;
 export function requireUsable(name: string, problems: readonly Problem[]): void {
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return;
-  const shown = errors.slice(0, SHOWN).map((problem) => `\n  ${describeProblem(problem)}`).join('');
+  const shown = errors
+    .slice(0, SHOWN)
+    .map((problem) => `\n  ${describeProblem(problem)}`)
+    .join('');
   const more = errors.length > SHOWN ? `\n  and ${errors.length - SHOWN} more` : '';
   throw new DatasetError(`${name} cannot be used as it is (sketchgrad data check tells everything):${shown}${more}`);
 }

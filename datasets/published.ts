@@ -28,37 +28,54 @@ export interface PublishedDataset extends Dataset {
 }
 
 /**
- * The data set in a folder under one of its splits: seen classes to train on, their held-out sketches for the choice of a
- * checkpoint, and unseen classes to measure on. Nothing is decoded here. A sample's name is its path.
+ * The data set in a folder under one of its splits: seen classes to train on, their held-out sketches for the choice of
+ * a checkpoint, and unseen classes to measure on. Nothing is decoded here. A sample's name is its path.
  *
- * @throws DatasetError where no layout is recognised, and with lists, lines and files where anything is missing or contradicts itself
+ * @throws DatasetError where no layout is recognised, and with lists, lines and files where anything is missing or
+ * contradicts itself
  */
 export async function loadPublished(options: PublishedOptions): Promise<PublishedDataset> {
   const given = options.split === undefined ? undefined : await readSplit(options.split);
   const archive = await recognise(options.root, given?.set);
-  if (archive === undefined) throw new DatasetError(`${options.root}: no data set is recognised there; sketchgrad data how shows how each is laid out`);
+  if (archive === undefined)
+    throw new DatasetError(
+      `${options.root}: no data set is recognised there; sketchgrad data how shows how each is laid out`,
+    );
   const split = given ?? (await onlySplit(archive, options.unseenClasses));
   requireSameSet(archive, split);
-  const { seenClasses, unseenClasses, train, validation, queries, gallery, evidence, problems } = await resolveSplit(archive, split, options);
+  const { seenClasses, unseenClasses, train, validation, queries, gallery, evidence, problems } = await resolveSplit(
+    archive,
+    split,
+    options,
+  );
   const name = `${split.name} in ${archive.root}`;
   requireUsable(name, problems);
   const images = await openPictures([...train, ...validation, ...queries, ...gallery], options);
-  const dataset = checkDataset({ name, seenClasses, unseenClasses, train, validation, queries, gallery, images }, options);
+  const dataset = checkDataset(
+    { name, seenClasses, unseenClasses, train, validation, queries, gallery, images },
+    options,
+  );
   return { ...dataset, images, layout: archive.layout, split, evidence, warnings: problems };
 }
 
 async function onlySplit({ set, root }: Archive, unseenClasses: readonly string[] | undefined): Promise<Split> {
   const splits = set === undefined ? [] : await publishedSplits(set);
   const key = (names: readonly string[]): string => JSON.stringify(names.map(classKey).sort());
-  const chosen = unseenClasses === undefined ? splits : splits.filter(({ unseen }) => key(unseen) === key(unseenClasses));
+  const chosen =
+    unseenClasses === undefined ? splits : splits.filter(({ unseen }) => key(unseen) === key(unseenClasses));
   if (chosen.length === 1) return chosen[0];
   const names = splits.map((split) => split.name).join(' or ');
-  throw new DatasetError(`${root}: say which classes are seen and which unseen with --split${names === '' ? '' : ` ${names}`}, or a JSON file {"seen": [...], "unseen": [...]}`);
+  throw new DatasetError(
+    `${root}: say which classes are seen and which unseen with --split${names === '' ? '' : ` ${names}`}, or a JSON file {"seen": [...], "unseen": [...]}`,
+  );
 }
 
 /** @throws DatasetError where a published split is of another set than the archive; plain folders may hold any */
 export function requireSameSet({ root, set }: Archive, split: Split): void {
-  if (set !== undefined && split.set !== undefined && split.set !== set) throw new DatasetError(`the split ${split.name} is of ${SET_TITLES[split.set]}, and ${root} holds ${SET_TITLES[set]}`);
+  if (set !== undefined && split.set !== undefined && split.set !== set)
+    throw new DatasetError(
+      `the split ${split.name} is of ${SET_TITLES[split.set]}, and ${root} holds ${SET_TITLES[set]}`,
+    );
 }
 
 /** The warnings as lines. */

@@ -30,12 +30,28 @@ export interface ResolveOptions {
   readonly drawingsPerClass?: number;
 }
 
-/** By the archive's lists where it has those of this split, else by its class folders and the split's names. What is wrong is told among the problems. */
-export async function resolveSplit(archive: Archive, split: Split, options: ResolveOptions = {}): Promise<ResolvedSplit> {
+/**
+ * By the archive's lists where it has those of this split, else by its class folders and the split's names. What is
+ * wrong is told among the problems.
+ */
+export async function resolveSplit(
+  archive: Archive,
+  split: Split,
+  options: ResolveOptions = {},
+): Promise<ResolvedSplit> {
   const listed = hasLists(archive, split);
-  const problems: Problem[] = archive.lacks === undefined ? [] : [{ kind: 'missing', severity: 'error', file: archive.root, message: archive.lacks }];
+  const problems: Problem[] =
+    archive.lacks === undefined
+      ? []
+      : [{ kind: 'missing', severity: 'error', file: archive.root, message: archive.lacks }];
   // Published splits are the same without their lists; what people's own lists would say, nobody knows.
-  if (!listed && split.lists !== undefined && split.set === undefined) problems.push({ kind: 'missing', severity: 'error', file: split.name, message: `the lists are to be in ${join(archive.root, split.lists)}, and are not` });
+  if (!listed && split.lists !== undefined && split.set === undefined)
+    problems.push({
+      kind: 'missing',
+      severity: 'error',
+      file: split.name,
+      message: `the lists are to be in ${join(archive.root, split.lists)}, and are not`,
+    });
   const resolved = await (listed ? resolveByLists : resolveByFolders)(archive, split, options);
   return { ...resolved, problems: [...problems, ...resolved.problems] };
 }

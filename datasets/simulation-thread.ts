@@ -17,7 +17,11 @@ export interface SimulationTask {
 
 serveTasks({
   draw({ strokes, from, seed, address, size }: SimulationTask) {
-    const drawn = drawByHand(decodeStrokes(strokes), from === 'picture' ? PICTURE_HAND : DRAWING_HAND, new RandomStream(seed, STREAM.simulation, address));
+    const drawn = drawByHand(
+      decodeStrokes(strokes),
+      from === 'picture' ? PICTURE_HAND : DRAWING_HAND,
+      new RandomStream(seed, STREAM.simulation, address),
+    );
     const output = drawStrokes(drawn.strokes, drawn.pen, size);
     return { output, transfer: [output.buffer as ArrayBuffer] };
   },

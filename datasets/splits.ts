@@ -7,7 +7,11 @@ import { classKey } from '../src/data/class-names.ts';
 
 export type SetName = 'sketchy' | 'tuberlin' | 'quickdraw';
 
-export const SET_TITLES: Readonly<Record<SetName, string>> = { sketchy: 'Sketchy Extended', tuberlin: 'TU-Berlin Extended', quickdraw: 'QuickDraw Extended' };
+export const SET_TITLES: Readonly<Record<SetName, string>> = {
+  sketchy: 'Sketchy Extended',
+  tuberlin: 'TU-Berlin Extended',
+  quickdraw: 'QuickDraw Extended',
+};
 
 export interface Split {
   /** A published split's name, or the file's. */
@@ -31,8 +35,8 @@ export interface Split {
 export const PUBLISHED_SPLITS = ['sketchy1', 'sketchy2', 'tuberlin', 'quickdraw'] as const;
 
 /**
- * A published split by its name, or a JSON file with `seen` and `unseen`, lists of class names, and, for list files in the manner
- * of SAKE's, `lists`, the name of their folder in the archive.
+ * A published split by its name, or a JSON file with `seen` and `unseen`, lists of class names, and, for list files in
+ * the manner of SAKE's, `lists`, the name of their folder in the archive.
  * @throws DatasetError where it is neither, or a class stands in it twice, under whatever spelling
  */
 export async function readSplit(given: string): Promise<Split> {
@@ -40,9 +44,14 @@ export async function readSplit(given: string): Promise<Split> {
     const file = packageFile(`datasets/splits/${given}.json`);
     return { ...(JSON.parse(await readFile(file, 'utf8')) as Omit<Split, 'name'>), name: given };
   }
-  const text = await readFile(given).then(decodeText).catch((cause: Error) => {
-    throw new DatasetError(`the split ${given} is none of ${PUBLISHED_SPLITS.join(', ')}, and as a file it cannot be read: ${cause.message}`, { cause });
-  });
+  const text = await readFile(given)
+    .then(decodeText)
+    .catch((cause: Error) => {
+      throw new DatasetError(
+        `the split ${given} is none of ${PUBLISHED_SPLITS.join(', ')}, and as a file it cannot be read: ${cause.message}`,
+        { cause },
+      );
+    });
   return splitFrom(text, given);
 }
 
@@ -57,14 +66,21 @@ function splitFrom(text: string, file: string): Split {
   } catch (cause) {
     throw new DatasetError(`${file} is no JSON: ${(cause as Error).message}`, { cause });
   }
-  const { seen, unseen, lists } = (typeof content === 'object' && content !== null ? content : {}) as Record<string, unknown>;
-  const areNames = (names: unknown): names is string[] => Array.isArray(names) && names.every((name) => typeof name === 'string' && classKey(name) !== '');
-  if (!areNames(seen) || !areNames(unseen)) throw new DatasetError(`${file} must hold {"seen": [...], "unseen": [...]}, lists of class names`);
-  if (lists !== undefined && (typeof lists !== 'string' || !/^[^/\\]+$/.test(lists))) throw new DatasetError(`${file}: "lists" must be the name of a folder in the archive`);
+  const { seen, unseen, lists } = (typeof content === 'object' && content !== null ? content : {}) as Record<
+    string,
+    unknown
+  >;
+  const areNames = (names: unknown): names is string[] =>
+    Array.isArray(names) && names.every((name) => typeof name === 'string' && classKey(name) !== '');
+  if (!areNames(seen) || !areNames(unseen))
+    throw new DatasetError(`${file} must hold {"seen": [...], "unseen": [...]}, lists of class names`);
+  if (lists !== undefined && (typeof lists !== 'string' || !/^[^/\\]+$/.test(lists)))
+    throw new DatasetError(`${file}: "lists" must be the name of a folder in the archive`);
   const known = new Map<string, string>();
   for (const name of [...seen, ...unseen]) {
     const other = known.get(classKey(name));
-    if (other !== undefined) throw new DatasetError(`${file}: "${other}" and "${name}" are one class; name it once, as seen or as unseen`);
+    if (other !== undefined)
+      throw new DatasetError(`${file}: "${other}" and "${name}" are one class; name it once, as seen or as unseen`);
     known.set(classKey(name), name);
   }
   return { name: file, title: file, source: file, lists, seen, unseen };

@@ -1,6 +1,7 @@
 /**
- * Icons as training data: the same noun drawn by many artists. The name of an icon gives its noun (nouns.ts); nouns that cannot be drawn,
- * interface glyphs and what is held out (held-out.ts) are left out; the set says whether an icon is a sketch or a picture (icon-artists.ts).
+ * Icons as training data: the same noun drawn by many artists. The name of an icon gives its noun (nouns.ts); nouns
+ * that cannot be drawn, interface glyphs and what is held out (held-out.ts) are left out; the set says whether an icon
+ * is a sketch or a picture (icon-artists.ts).
  */
 import { readFileSync } from 'node:fs';
 import type { Domain } from '../src/data/dataset.ts';
@@ -21,7 +22,8 @@ export interface TrainingIcon {
 
 /** Words of names that show a part of an interface, a person or a brand, or that say what happens to a thing. */
 const INTERFACE_WORDS = new Set(
-  ('arrow arrowhead arrowshape chevron caret angle down up left right top bottom back forward next previous small large add plus minus remove delete check checkbox checked cancel close off on no none not ' +
+  (
+    'arrow arrowhead arrowshape chevron caret angle down up left right top bottom back forward next previous small large add plus minus remove delete check checkbox checked cancel close off on no none not ' +
     'edit export import download upload share sort drag drop move resize select search zoom view layout grid list text font format align indent number letter character cell row column table tab tray menu ' +
     'button toggle switch slider cursor pointer swatch variable widget device database datum server network system user users person people man woman male female gender boy girl account contact agent human ' +
     'face loading refresh sync redo undo backspace space return enter escape exit entrance login logout auto manual mode square circle triangle rectangle pentagon hexagon polygon octagon rhombus ellipse oval ' +
@@ -30,17 +32,38 @@ const INTERFACE_WORDS = new Set(
     'mastodon delicious amex pix ipod mac pc app screen window panel frame path node tool gesture swipe expand fullscreen full half empty standby power volume mute play pause stop skip rewind record slash ' +
     'crossed disabled alert warning error info question exclamation notification message chat comment bubble archive inbox file folder document page sheet calendar clipboard address id card filter lasso ' +
     'mobile desktop tablet send receive transfer exchange currency payment trending moving sign symbol logo brand badge checklist timeline kanban automation ai bot cloud-computing setting settings ' +
-    'handball rowing haircut tuxedo wearing emoji smiley').split(' '),
+    'handball rowing haircut tuxedo wearing emoji smiley'
+  ).split(' '),
 );
 /** They are things only where they are the whole name: "window" may be a house's, "cloud upload" is no cloud. */
-const THINGS_ALONE = new Set(['window', 'frame', 'file', 'folder', 'calendar', 'clipboard', 'tray', 'archive', 'tablet', 'screen', 'switch', 'tool', 'badge']);
+const THINGS_ALONE = new Set([
+  'window',
+  'frame',
+  'file',
+  'folder',
+  'calendar',
+  'clipboard',
+  'tray',
+  'archive',
+  'tablet',
+  'screen',
+  'switch',
+  'tool',
+  'badge',
+]);
 
-const nounList = JSON.parse(readFileSync(packageFile('datasets/noun-list.json'), 'utf8')) as { nouns: string[]; synonyms: Record<string, string> };
+const nounList = JSON.parse(readFileSync(packageFile('datasets/noun-list.json'), 'utf8')) as {
+  nouns: string[];
+  synonyms: Record<string, string>;
+};
 const DRAWN = new Set(nounList.nouns);
 const SYNONYMS = new Map(Object.entries(nounList.synonyms));
 const LONGEST_NAME = 3;
 
-/** The noun that an icon's name names; undefined for what is no class to train on. Held-out nouns are not told from others here. */
+/**
+ * The noun that an icon's name names; undefined for what is no class to train on. Held-out nouns are not told from
+ * others here.
+ */
 export function iconNoun(name: string): string | undefined {
   const words = nounWords(name);
   if (words.length === 0 || words.length > LONGEST_NAME) return undefined;
@@ -60,7 +83,14 @@ export const mainNoun = (noun: string): string => SYNONYMS.get(noun) ?? noun;
  * @param sets the icons of each set, by Iconify's prefix; sets that icon-artists.ts does not have are passed over
  * @param mostPerDomain of a noun's sketches, and of its pictures, drawn by the seed among the sets
  */
-export function trainingIcons(sets: ReadonlyMap<string, readonly Icon[]>, { mostPerDomain, seed, heldOut = heldOutClass }: { mostPerDomain: number; seed: number; heldOut?: (name: string) => string | undefined }): TrainingIcon[] {
+export function trainingIcons(
+  sets: ReadonlyMap<string, readonly Icon[]>,
+  {
+    mostPerDomain,
+    seed,
+    heldOut = heldOutClass,
+  }: { mostPerDomain: number; seed: number; heldOut?: (name: string) => string | undefined },
+): TrainingIcon[] {
   const byClass = new Map<string, TrainingIcon[]>();
   for (const choice of ICON_SETS) {
     for (const icon of sets.get(choice.set) ?? []) {
@@ -73,5 +103,7 @@ export function trainingIcons(sets: ReadonlyMap<string, readonly Icon[]>, { most
     }
   }
   const stream = new RandomStream(seed, STREAM.split, [2, 0]);
-  return [...byClass.values()].flatMap((icons) => (icons.length <= mostPerDomain ? icons : stream.shuffle([...icons]).slice(0, mostPerDomain)));
+  return [...byClass.values()].flatMap((icons) =>
+    icons.length <= mostPerDomain ? icons : stream.shuffle([...icons]).slice(0, mostPerDomain),
+  );
 }

@@ -1,6 +1,17 @@
 // A network of one's own on the engine: learns to tell ten shades apart.
 //   npx tsx examples/network.ts
-import { adamSettings, globalAveragePool, initializeNetwork, input, Network, Pass, Program, softmaxCrossEntropy, Storage, trainingUpdate } from '../src/index.ts';
+import {
+  adamSettings,
+  globalAveragePool,
+  initializeNetwork,
+  input,
+  Network,
+  Pass,
+  Program,
+  softmaxCrossEntropy,
+  Storage,
+  trainingUpdate,
+} from '../src/index.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 
 await ensureAdapter();
@@ -12,14 +23,19 @@ const norm = network.batchNorm('bn', 16);
 const head = network.linear('head', 16, 10);
 
 const pass = new Pass(network, 'train');
-const features = globalAveragePool(pass.convolutionBatchNorm(input('images', [32, 16, 16, 4]), weight, norm, { padding: 1, relu: true }));
+const features = globalAveragePool(
+  pass.convolutionBatchNorm(input('images', [32, 16, 16, 4]), weight, norm, { padding: 1, relu: true }),
+);
 const loss = softmaxCrossEntropy(head.apply(features), input('labels', [32], 'u32'));
 const { updates, hyper } = trainingUpdate(network, loss, pass.batchStatistics, adamSettings(0));
 await initializeNetwork(network, storage, 0);
 const program = await Program.compile(storage, { outputs: { loss }, updates });
 
 const labels = Uint32Array.from({ length: 32 }, (_, image) => image % 10);
-const images = Float32Array.from({ length: 32 * 16 * 16 * 4 }, (_, i) => labels[Math.floor(i / 1024)] / 10 + 0.1 * Math.sin(i));
+const images = Float32Array.from(
+  { length: 32 * 16 * 16 * 4 },
+  (_, i) => labels[Math.floor(i / 1024)] / 10 + 0.1 * Math.sin(i),
+);
 for (let step = 1; step <= 200; step++) {
   const result = await program.run({ images, labels, optimizer: hyper(0.02, step) });
   if (step === 1 || step % 50 === 0) console.log(`step ${step}: loss ${result.loss[0].toFixed(4)}`);

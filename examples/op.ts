@@ -1,6 +1,21 @@
 // An op of one's own: exp, from its WGSL to its gradient. A tuner puts the kernel to the test before its first use.
 //   npx tsx examples/op.ts
-import { apply, foldGrid, gradient, input, multiply, Program, sliceable, Storage, sum, Tuner, use, type Kernel, type Op, type Tensor } from '../src/index.ts';
+import {
+  apply,
+  foldGrid,
+  gradient,
+  input,
+  multiply,
+  Program,
+  sliceable,
+  Storage,
+  sum,
+  Tuner,
+  use,
+  type Kernel,
+  type Op,
+  type Tensor,
+} from '../src/index.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 
 const WORKGROUP_SIZE = 64;
@@ -37,7 +52,9 @@ const kernel: Kernel<{ readonly count: number }> = {
     },
   ],
   // WGSL allows exp an error of 3 + 2 |x| units in the last place.
-  reference: (_, { x }) => ({ y: { value: x.map(Math.exp), error: x.map((value) => (3 + 2 * Math.abs(value)) * 2 ** -23 * Math.exp(value)) } }),
+  reference: (_, { x }) => ({
+    y: { value: x.map(Math.exp), error: x.map((value) => (3 + 2 * Math.abs(value)) * 2 ** -23 * Math.exp(value)) },
+  }),
   cost: ({ count }) => ({ flop: count, bytes: 8 * count }),
   cases: [{ count: 1 }, { count: 1001 }],
 };

@@ -22,15 +22,20 @@ const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
   if (request.url?.split('?')[0] === '/search') void search(request, response);
   else response.writeHead(404).end();
 });
-server.listen(Number(port), '127.0.0.1', () => console.log(`${index.paths.length} pictures, http://127.0.0.1:${(server.address() as { port: number }).port}/search`));
+server.listen(Number(port), '127.0.0.1', () =>
+  console.log(`${index.paths.length} pictures, http://127.0.0.1:${(server.address() as { port: number }).port}/search`),
+);
 
 const stop = (): void => {
   // Searches that are under way get their answers; then the device goes.
-  server.close(() => void service.close().then(() => {
-    model.storage.destroy();
-    device.dispose();
-    releaseGpu();
-  }));
+  server.close(
+    () =>
+      void service.close().then(() => {
+        model.storage.destroy();
+        device.dispose();
+        releaseGpu();
+      }),
+  );
   server.closeIdleConnections();
 };
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop);

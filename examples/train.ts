@@ -2,7 +2,15 @@
 //   npx tsx examples/train.ts <folder with sketch/<class>/ and photo/<class>/> [steps] [pixels] [width]
 import { writeFile } from 'node:fs/promises';
 import { loadFolder } from '../datasets/folder.ts';
-import { evaluateNetwork, modelEmbeddings, PAPER_RECIPE, serializeModel, trainRetrieval, unseenTask, type RetrievalTraining } from '../src/index.ts';
+import {
+  evaluateNetwork,
+  modelEmbeddings,
+  PAPER_RECIPE,
+  serializeModel,
+  trainRetrieval,
+  unseenTask,
+  type RetrievalTraining,
+} from '../src/index.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 
 const [root, steps = '1000', pixels = '224', width = '1'] = process.argv.slice(2);
@@ -21,7 +29,9 @@ const { model, file } = await trainRetrieval({
   device,
   dataset,
   training,
-  onLog: (entry) => entry.event === 'step' && console.log(`step ${entry.step}: loss ${entry.loss.toFixed(3)}, ${entry.imagesPerSecond.toFixed(1)} images/s`),
+  onLog: (entry) =>
+    entry.event === 'step' &&
+    console.log(`step ${entry.step}: loss ${entry.loss.toFixed(3)}, ${entry.imagesPerSecond.toFixed(1)} images/s`),
 });
 await writeFile('model.safetensors', await serializeModel(file));
 

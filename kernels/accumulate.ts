@@ -18,7 +18,12 @@ export const accumulate: Kernel<AccumulateProblem> = {
         part: { role: 'input', type: 'f32', length: count },
       },
       dispatches: [
-        sliceable(elements, { total: components, part: components }, (launched) => ({ shader: shaders.accumulate, constants, operands: ['total', 'part'], ...launch(launched) })),
+        sliceable(elements, { total: components, part: components }, (launched) => ({
+          shader: shaders.accumulate,
+          constants,
+          operands: ['total', 'part'],
+          ...launch(launched),
+        })),
       ],
     })),
   reference: ({ count }, { total, part }) => {

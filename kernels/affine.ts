@@ -65,7 +65,10 @@ export const affine: Kernel<AffineProblem> = {
     });
     return { y: whenStored(y, problem) };
   },
-  cost: ({ rows, channels, residual, type = 'f32' }) => ({ flop: rows * channels * (residual ? 3 : 2), bytes: elementBytes(type) * rows * channels * (residual ? 3 : 2) }),
+  cost: ({ rows, channels, residual, type = 'f32' }) => ({
+    flop: rows * channels * (residual ? 3 : 2),
+    bytes: elementBytes(type) * rows * channels * (residual ? 3 : 2),
+  }),
   cases: [
     { rows: 1, channels: 1, residual: false, relu: false },
     { rows: 2, channels: 5, residual: true, relu: false },

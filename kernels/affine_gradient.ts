@@ -12,8 +12,8 @@ export interface AffineGradientProblem extends StorageType {
   /** Whether a ReLU follows; then y masks dy. */
   readonly relu: boolean;
   /**
-   * Whether the gradient of a residual, added before the ReLU, is wanted as dresidual. Without a ReLU it is dy itself, so
-   * that dresidual is an operand only with both.
+   * Whether the gradient of a residual, added before the ReLU, is wanted as dresidual. Without a ReLU it is dy itself,
+   * so that dresidual is an operand only with both.
    */
   readonly residual: boolean;
   /** Whether dscale and dshift are wanted; then x is an input. */
@@ -38,7 +38,13 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
       const vector = { type: 'f32', length: channels } as const;
       const partials = { role: 'scratch', type: 'f32', length: blocks.blocks * channels } as const;
       const stored = relu && residual;
-      const matrices = (blockLength: number): Record<string, number> => ({ x: blockLength, y: blockLength, dy: blockLength, dx: blockLength, dresidual: blockLength });
+      const matrices = (blockLength: number): Record<string, number> => ({
+        x: blockLength,
+        y: blockLength,
+        dy: blockLength,
+        dx: blockLength,
+        dresidual: blockLength,
+      });
 
       const operands: Record<string, Operand> = { dy: { role: 'input', ...matrix } };
       if (relu) operands.y = { role: 'input', ...matrix };
@@ -63,15 +69,19 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
         operands.scaleSums = partials;
         operands.shiftSums = partials;
         dispatches.push(
-          sliceable(blocks.blocks, { ...matrices(blocks.blockLength), scaleSums: channels, shiftSums: channels }, (count, first) => ({
-            shader: shaders.affine_gradient_sums,
-            libraries: [shaders.row_blocks],
-            entryPoint: relu && !stored ? 'masked' : 'plain',
-            features,
-            constants: { ...visiting, SHARED_ROWS: style.sharedRows },
-            operands: ['x', stored ? 'dresidual' : 'dy', 'scaleSums', 'shiftSums', ...(relu && !stored ? ['y'] : [])],
-            ...blocks.slice(count, first),
-          })),
+          sliceable(
+            blocks.blocks,
+            { ...matrices(blocks.blockLength), scaleSums: channels, shiftSums: channels },
+            (count, first) => ({
+              shader: shaders.affine_gradient_sums,
+              libraries: [shaders.row_blocks],
+              entryPoint: relu && !stored ? 'masked' : 'plain',
+              features,
+              constants: { ...visiting, SHARED_ROWS: style.sharedRows },
+              operands: ['x', stored ? 'dresidual' : 'dy', 'scaleSums', 'shiftSums', ...(relu && !stored ? ['y'] : [])],
+              ...blocks.slice(count, first),
+            }),
+          ),
           addBlocks(style, blocks.blocks, channels, 'scaleSums', 'dscale'),
           addBlocks(style, blocks.blocks, channels, 'shiftSums', 'dshift'),
         );
@@ -83,10 +93,16 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
     const { rows, channels, relu, residual, parameterGradients } = problem;
     const g = relu ? dy.map((gradient, i) => (y[i] > 0 ? gradient : 0)) : dy;
     const dx = g.map((gradient, i) => gradient * scale[i % channels]);
-    const results: Record<string, Expected> = { dx: whenStored({ value: dx, error: dx.map((gradient) => EPSILON * Math.abs(gradient)) }, problem) };
+    const results: Record<string, Expected> = {
+      dx: whenStored({ value: dx, error: dx.map((gradient) => EPSILON * Math.abs(gradient)) }, problem),
+    };
     if (relu && residual) results.dresidual = exact(g);
     if (parameterGradients) {
-      results.dscale = columnSums(rows, g.map((gradient, i) => gradient * x[i]), channels);
+      results.dscale = columnSums(
+        rows,
+        g.map((gradient, i) => gradient * x[i]),
+        channels,
+      );
       results.dshift = columnSums(rows, g, channels);
     }
     return results;
@@ -95,7 +111,10 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
     const read = relu ? 2 : 1;
     const written = relu && residual ? 2 : 1;
     const forSums = parameterGradients ? 1 + (relu && residual ? 1 : read) : 0;
-    return { flop: rows * channels * (parameterGradients ? 4 : 1), bytes: elementBytes(type) * rows * channels * (read + written + forSums) };
+    return {
+      flop: rows * channels * (parameterGradients ? 4 : 1),
+      bytes: elementBytes(type) * rows * channels * (read + written + forSums),
+    };
   },
   cases: [
     { rows: 1, channels: 1, relu: false, residual: false, parameterGradients: true },

@@ -26,31 +26,47 @@ const PARTIALS = 3;
 export const partialsOf = (blocks: number, channels: number): number => PARTIALS * blocks * channels;
 
 /** Elements of the scratch operand `partials` between the two passes. */
-export const partialsLength = (style: BlockStyle, rows: number, channels: number): number => partialsOf(reducingBlocks(style, rows, channels).blocks, channels);
+export const partialsLength = (style: BlockStyle, rows: number, channels: number): number =>
+  partialsOf(reducingBlocks(style, rows, channels).blocks, channels);
 
 /** Both passes over `matrix` of the given type, through `partials` to `mean`, `inverseDeviation` and `variance`. */
-export function statisticsDispatches(style: BlockStyle, problem: StatisticsProblem, matrix: string, type: FloatType = 'f32'): readonly [Dispatch, Dispatch] {
+export function statisticsDispatches(
+  style: BlockStyle,
+  problem: StatisticsProblem,
+  matrix: string,
+  type: FloatType = 'f32',
+): readonly [Dispatch, Dispatch] {
   const { rows, channels } = problem;
   const blocks = reducingBlocks(style, rows, channels);
   const element = widestElement(channels, type);
-  const reduce = sliceable(blocks.blocks, { [matrix]: blocks.blockLength, partials: PARTIALS * channels }, (count, first): Dispatch => {
-    const { parameters, workgroups } = blocks.slice(count, first);
-    return {
-      shader: shaders.batch_norm_statistics,
-      libraries: [shaders.moments, shaders.row_blocks],
-      entryPoint: 'block_statistics',
-      features: element.features,
-      constants: constantsOf(style, channels, element),
-      parameters: [...parameters, 0, 0, f32(0), 0],
-      operands: [matrix, 'partials'],
-      workgroups,
-    };
-  });
+  const reduce = sliceable(
+    blocks.blocks,
+    { [matrix]: blocks.blockLength, partials: PARTIALS * channels },
+    (count, first): Dispatch => {
+      const { parameters, workgroups } = blocks.slice(count, first);
+      return {
+        shader: shaders.batch_norm_statistics,
+        libraries: [shaders.moments, shaders.row_blocks],
+        entryPoint: 'block_statistics',
+        features: element.features,
+        constants: constantsOf(style, channels, element),
+        parameters: [...parameters, 0, 0, f32(0), 0],
+        operands: [matrix, 'partials'],
+        workgroups,
+      };
+    },
+  );
   return [reduce, combineDispatch(style, problem, blocks)];
 }
 
 /** Both passes over the sum of `count` matrices that lie behind each other in `parts`; the sum goes to `matrix`. */
-export function partsStatisticsDispatches(style: BlockStyle, problem: StatisticsProblem, parts: string, count: number, matrix: string): readonly [Dispatch, Dispatch] {
+export function partsStatisticsDispatches(
+  style: BlockStyle,
+  problem: StatisticsProblem,
+  parts: string,
+  count: number,
+  matrix: string,
+): readonly [Dispatch, Dispatch] {
   const { rows, channels } = problem;
   const blocks = reducingBlocks(style, rows, channels);
   const reduce: Dispatch = {
@@ -87,16 +103,21 @@ export function combineDispatch(
 const MOST_ROW_LANES = 32;
 
 /**
- * How many rounding errors of a result's size its error may be: a lane, the lanes of a workgroup and the blocks put moments together one after the
- * other, three roundings each. All terms are positive, so that the error grows as the square root of their number (4 standard deviations).
+ * How many rounding errors of a result's size its error may be: a lane, the lanes of a workgroup and the blocks put
+ * moments together one after the other, three roundings each. All terms are positive, so that the error grows as the
+ * square root of their number (4 standard deviations).
  */
 const roundings = (rows: number): number => 4 * Math.sqrt(3 * (MOST_ROW_LANES + Math.sqrt(rows))) + 8;
 
 /**
- * The statistics of each column of x, given how far the x that the device sees may be from the exact one. The bounds are relative to
- * the variance itself and to the mean distance from the mean: no outlier and no distance of the mean from zero widens them.
+ * The statistics of each column of x, given how far the x that the device sees may be from the exact one. The bounds
+ * are relative to the variance itself and to the mean distance from the mean: no outlier and no distance of the mean
+ * from zero widens them.
  */
-export function expectedStatistics(x: Expected, { rows, channels, epsilon }: StatisticsProblem): Record<'mean' | 'inverseDeviation' | 'variance', Expected> {
+export function expectedStatistics(
+  x: Expected,
+  { rows, channels, epsilon }: StatisticsProblem,
+): Record<'mean' | 'inverseDeviation' | 'variance', Expected> {
   const mean = blankExpected(channels);
   const inverseDeviation = blankExpected(channels);
   const variance = blankExpected(channels);
@@ -123,7 +144,8 @@ export function expectedStatistics(x: Expected, { rows, channels, epsilon }: Sta
     inverseDeviation.value[c] = 1 / Math.sqrt(biased + epsilon);
     variance.value[c] = rows > 1 ? squares / (rows - 1) : 0;
 
-    mean.error[c] = inheritedMean + EPSILON * (2 * (Math.abs(mean.value[c]) + inheritedMean) + (roundings(rows) * distances) / rows);
+    mean.error[c] =
+      inheritedMean + EPSILON * (2 * (Math.abs(mean.value[c]) + inheritedMean) + (roundings(rows) * distances) / rows);
     // The divisions may err by 2.5 ulp each.
     const biasedError = (inheritedSquares + EPSILON * (roundings(rows) + 10) * (squares + inheritedSquares)) / rows;
     variance.error[c] = rows > 1 ? (biasedError * rows) / (rows - 1) : 0;

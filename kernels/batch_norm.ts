@@ -17,9 +17,9 @@ export interface BatchNormProblem {
 
 /**
  * Batch normalisation in training: y = relu?(gamma * (x - mean) * inverseDeviation + beta (+ residual)) with the
- * statistics of each column of x (Ioffe and Szegedy 2015, algorithm 1).
- * x, residual, y [rows, channels]; all others [channels]. `inverseDeviation` comes from the biased variance and epsilon,
- * as the gradient needs it; `variance` is the unbiased one, as the running statistics keep it (0 for a single row).
+ * statistics of each column of x (Ioffe and Szegedy 2015, algorithm 1). x, residual, y [rows, channels]; all others
+ * [channels]. `inverseDeviation` comes from the biased variance and epsilon, as the gradient needs it; `variance` is
+ * the unbiased one, as the running statistics keep it (0 for a single row).
  */
 export const batchNorm: Kernel<BatchNormProblem> = {
   name: 'batch_norm',
@@ -60,7 +60,9 @@ export const batchNorm: Kernel<BatchNormProblem> = {
         const value = normalised + beta[c] + added;
         y.value[i] = relu ? Math.max(value, 0) : value;
         y.error[i] =
-          Math.abs(gamma[c]) * (inverseDeviation.value[c] * mean.error[c] + (Math.abs(difference) + mean.error[c]) * inverseDeviation.error[c]) +
+          Math.abs(gamma[c]) *
+            (inverseDeviation.value[c] * mean.error[c] +
+              (Math.abs(difference) + mean.error[c]) * inverseDeviation.error[c]) +
           6 * EPSILON * (Math.abs(normalised) + Math.abs(beta[c]) + Math.abs(added));
       }
     }

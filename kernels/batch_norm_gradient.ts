@@ -12,17 +12,17 @@ export interface BatchNormGradientProblem extends StorageType {
   /** Whether a ReLU follows; then y masks dy. */
   readonly relu: boolean;
   /**
-   * Whether the gradient of a residual, added before the ReLU, is wanted as dresidual. Without a ReLU it is dy itself, so
-   * that dresidual is an operand only with both.
+   * Whether the gradient of a residual, added before the ReLU, is wanted as dresidual. Without a ReLU it is dy itself,
+   * so that dresidual is an operand only with both.
    */
   readonly residual: boolean;
 }
 
 /**
- * The gradient of batch normalisation in training (Ioffe and Szegedy 2015, section 3), its ReLU and its residual:
- * g = dy where y > 0; dbeta = sum g; dgamma = sum g * xhat; dx = gamma * inverseDeviation * (g - dbeta/n - xhat * dgamma/n).
- * x, y, dy, dx, dresidual [rows, channels]; all others [channels]. xhat = (x - mean) * inverseDeviation is recomputed. The
- * inputs are read twice; with dresidual the second pass reads that in place of y and dy.
+ * The gradient of batch normalisation in training (Ioffe and Szegedy 2015, section 3), its ReLU and its residual: g =
+ * dy where y > 0; dbeta = sum g; dgamma = sum g * xhat; dx = gamma * inverseDeviation * (g - dbeta/n - xhat *
+ * dgamma/n). x, y, dy, dx, dresidual [rows, channels]; all others [channels]. xhat = (x - mean) * inverseDeviation is
+ * recomputed. The inputs are read twice; with dresidual the second pass reads that in place of y and dy.
  */
 export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
   name: 'batch_norm_gradient',
@@ -39,7 +39,13 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
       const matrix = { type, length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const stored = relu && residual;
-      const matrices = (blockLength: number): Record<string, number> => ({ x: blockLength, y: blockLength, dy: blockLength, dx: blockLength, dresidual: blockLength });
+      const matrices = (blockLength: number): Record<string, number> => ({
+        x: blockLength,
+        y: blockLength,
+        dy: blockLength,
+        dx: blockLength,
+        dresidual: blockLength,
+      });
       const mask: Record<string, Operand> = relu ? { y: { role: 'input', ...matrix } } : {};
       const residualGradient: Record<string, Operand> = stored ? { dresidual: { role: 'output', ...matrix } } : {};
       return {
@@ -157,7 +163,9 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
   sampleInputs: ({ rows, channels, relu }, uniform) => {
     const numbers = (length: number): Float64Array => Float64Array.from({ length }, uniform);
     const x = numbers(rows * channels);
-    const mask: Record<string, Float64Array> = relu ? { y: numbers(rows * channels).map((value) => Math.max(value, 0)) } : {};
+    const mask: Record<string, Float64Array> = relu
+      ? { y: numbers(rows * channels).map((value) => Math.max(value, 0)) }
+      : {};
     return {
       x,
       ...mask,

@@ -10,7 +10,10 @@ export interface CastProblem {
 
 const WORKGROUP_SIZE = 64;
 
-/** cast [count] = values [count] as 16-bit or as 32-bit floats, rounded to nearest, ties to even, with the same bits on every device. */
+/**
+ * cast [count] = values [count] as 16-bit or as 32-bit floats, rounded to nearest, ties to even, with the same bits on
+ * every device.
+ */
 export const cast: Kernel<CastProblem> = {
   name: 'cast',
   calls: ({ count, to }, traits) => [
@@ -47,12 +50,29 @@ export const cast: Kernel<CastProblem> = {
   ],
   // All magnitudes from below the smallest subnormal to above the largest number, and what is no number.
   sampleInputs: ({ count }, uniform) => {
-    const values = Float64Array.from({ length: count }, () => Math.fround(uniform() * 2 ** Math.round(24 * uniform() - 6)));
-    for (const special of [0, -0, 65504, 65519.996, 65520, -1e30, Infinity, -Infinity, 2 ** -24, 2 ** -25, 1.5 * 2 ** -24, 1 + 2 ** -11, 1 + 3 * 2 ** -11]) {
+    const values = Float64Array.from({ length: count }, () =>
+      Math.fround(uniform() * 2 ** Math.round(24 * uniform() - 6)),
+    );
+    for (const special of [
+      0,
+      -0,
+      65504,
+      65519.996,
+      65520,
+      -1e30,
+      Infinity,
+      -Infinity,
+      2 ** -24,
+      2 ** -25,
+      1.5 * 2 ** -24,
+      1 + 2 ** -11,
+      1 + 3 * 2 ** -11,
+    ]) {
       values[Math.floor(((uniform() + 1) / 2) * count)] = special;
     }
     return { values };
   },
 };
 
-const throughHalf = (values: Float64Array): Float32Array => widen(narrow(Float32Array.from(values), float32ToFloat16Bits), float16ToFloat32Bits);
+const throughHalf = (values: Float64Array): Float32Array =>
+  widen(narrow(Float32Array.from(values), float32ToFloat16Bits), float16ToFloat32Bits);

@@ -56,7 +56,13 @@ export const columnSum: Kernel<ColumnSumProblem> = {
 };
 
 /** The second pass of a reduction: adds the sums of all blocks, column by column. */
-export function addBlocks(style: BlockStyle, blocks: number, channels: number, partials: string, sums: string): Dispatch {
+export function addBlocks(
+  style: BlockStyle,
+  blocks: number,
+  channels: number,
+  partials: string,
+  sums: string,
+): Dispatch {
   const { Element } = widestElement(channels);
   const { parameters, workgroups } = combiningBlocks(style, blocks, channels);
   return {

@@ -12,8 +12,9 @@ export interface ContrastiveTargetsProblem {
 const LABELS = 5;
 
 /**
- * targets [count, count]: for each item the distribution over the others that is uniform on its positives, from labels [count] and
- * domains [count]; zeros in the row of an item without any. The targets of the supervised contrastive loss of Khosla et al. (NeurIPS 2020).
+ * targets [count, count]: for each item the distribution over the others that is uniform on its positives, from labels
+ * [count] and domains [count]; zeros in the row of an item without any. The targets of the supervised contrastive loss
+ * of Khosla et al. (NeurIPS 2020).
  */
 export const contrastiveTargets: Kernel<ContrastiveTargetsProblem> = {
   name: 'contrastive_targets',
@@ -43,7 +44,9 @@ export const contrastiveTargets: Kernel<ContrastiveTargetsProblem> = {
   reference: ({ count, positives }, { labels, domains }) => {
     const value = new Float64Array(count * count);
     for (let i = 0; i < count; i++) {
-      const others = [...labels.keys()].filter((j) => j !== i && labels[j] === labels[i] && (positives === 'any' || domains[j] !== domains[i]));
+      const others = [...labels.keys()].filter(
+        (j) => j !== i && labels[j] === labels[i] && (positives === 'any' || domains[j] !== domains[i]),
+      );
       for (const j of others) value[i * count + j] = 1 / others.length;
     }
     // WGSL's division: 2.5 units in the last place, of 2 EPSILON each.

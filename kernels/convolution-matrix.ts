@@ -13,7 +13,10 @@ interface BlockedTile {
   readonly blockColumns: number;
 }
 
-/** Blocks as large as a subgroup's registers allow read the least from workgroup memory; small ones leave more workgroups for small images. */
+/**
+ * Blocks as large as a subgroup's registers allow read the least from workgroup memory; small ones leave more
+ * workgroups for small images.
+ */
 const TILES: readonly BlockedTile[] = [
   { rows: 128, columns: 128, blockRows: 64, blockColumns: 32 },
   { rows: 128, columns: 64, blockRows: 32, blockColumns: 32 },
@@ -27,8 +30,8 @@ const DEPTH_BYTES = 64;
 const ALIGNMENT = 16;
 
 /**
- * The variants by matrix units, where the adapter has some for numbers of this type. Numbers of 32 bits are never narrowed for
- * their sake: what a convolution of float32 may use is a unit of float32.
+ * The variants by matrix units, where the adapter has some for numbers of this type. Numbers of 32 bits are never
+ * narrowed for their sake: what a convolution of float32 may use is a unit of float32.
  */
 export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const { sourceChannels, destinationChannels, element } = gather;
@@ -39,24 +42,51 @@ export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
   const sizes = fewest === most ? [most] : [most, most / 2];
   return matrixUnits.products
     .filter((product) => product.component === element)
-    .flatMap((product) => TILES.filter((tile) => isCutBy(tile, product)).flatMap((tile) => sizes.map((lanes) => ({ product, tile, lanes }))))
+    .flatMap((product) =>
+      TILES.filter((tile) => isCutBy(tile, product)).flatMap((tile) =>
+        sizes.map((lanes) => ({ product, tile, lanes })),
+      ),
+    )
     .filter(({ tile, lanes }) => (blocksOf(tile) * lanes) % most === 0)
     .map(({ product, tile, lanes }) => matrixCall(gather, product, tile, lanes, sizes.length > 1, traits))
     .filter((call) => call.product !== undefined && fits(call.product, traits));
 }
 
-/** The variants by lanes and by units in one order: the fastest first, but a processor that offers units calculates what they do as well. */
-export const withUnits = (byLanes: readonly KernelCall[], byUnits: readonly KernelCall[], cost: Cost, { kind }: AdapterTraits): readonly KernelCall[] =>
+/**
+ * The variants by lanes and by units in one order: the fastest first, but a processor that offers units calculates what
+ * they do as well.
+ */
+export const withUnits = (
+  byLanes: readonly KernelCall[],
+  byUnits: readonly KernelCall[],
+  cost: Cost,
+  { kind }: AdapterTraits,
+): readonly KernelCall[] =>
   kind === 'cpu' ? [...fastestFirst(byLanes, cost), ...byUnits] : fastestFirst([...byUnits, ...byLanes], cost);
 
-const blocksOf = ({ rows, columns, blockRows, blockColumns }: BlockedTile): number => (rows / blockRows) * (columns / blockColumns);
+const blocksOf = ({ rows, columns, blockRows, blockColumns }: BlockedTile): number =>
+  (rows / blockRows) * (columns / blockColumns);
 
-const isCutBy = ({ blockRows, blockColumns }: BlockedTile, { component, rows, columns, depth }: MatrixProduct): boolean =>
-  blockRows % rows === 0 && blockColumns % columns === 0 && columns % 4 === 0 && depth % 4 === 0 && depthOf(component) % depth === 0;
+const isCutBy = (
+  { blockRows, blockColumns }: BlockedTile,
+  { component, rows, columns, depth }: MatrixProduct,
+): boolean =>
+  blockRows % rows === 0 &&
+  blockColumns % columns === 0 &&
+  columns % 4 === 0 &&
+  depth % 4 === 0 &&
+  depthOf(component) % depth === 0;
 
 const depthOf = (component: 'f16' | 'f32'): number => DEPTH_BYTES / elementBytes(component);
 
-function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile, lanes: number, isGuess: boolean, traits: AdapterTraits): KernelCall {
+function matrixCall(
+  gather: Gather,
+  product: MatrixProduct,
+  blocked: BlockedTile,
+  lanes: number,
+  isGuess: boolean,
+  traits: AdapterTraits,
+): KernelCall {
   const { element, target, forward } = gather;
   const { rows, columns, blockRows, blockColumns } = blocked;
   const invocations = blocksOf(blocked) * lanes;
@@ -64,7 +94,9 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
   const padding = ALIGNMENT / (4 * elementBytes(element));
   // A lane holds its share of the block's sums; which ones is the unit's affair.
   const tile: Tile = { rows, columns, depth, rowsEach: (blockRows * blockColumns) / lanes, columnsEach: 1 };
-  const rightBytes = forward ? depth * (columns * elementBytes(element) + ALIGNMENT) : columns * (DEPTH_BYTES + ALIGNMENT);
+  const rightBytes = forward
+    ? depth * (columns * elementBytes(element) + ALIGNMENT)
+    : columns * (DEPTH_BYTES + ALIGNMENT);
   const vectors = (rows * depth) / 4 / invocations;
   const weightVectors = (depth * columns) / 4 / invocations;
   return productCall(gather, tile, traits, {
@@ -72,7 +104,11 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
     shader: (whole) => ({
       shader: shaders.convolution_matrix,
       libraries: [shaders.convolution_axis, shaders.matrix_units],
-      features: ['subgroups', 'chromium_experimental_subgroup_matrix', ...(element === 'f16' ? (['f16'] as const) : [])],
+      features: [
+        'subgroups',
+        'chromium_experimental_subgroup_matrix',
+        ...(element === 'f16' ? (['f16'] as const) : []),
+      ],
       constants: {
         Scalar: element,
         Target: whole ? target : 'f32',
@@ -89,8 +125,10 @@ function matrixCall(gather: Gather, product: MatrixProduct, blocked: BlockedTile
         UNROLLED: traits.kind === 'gpu',
       },
     }),
-    stagingOperations: vectors * (isPointwise(gather.shape) ? 6 : 14) + weightVectors * (forward || isPointwise(gather.shape) ? 10 : 16),
-    workgroupBytes: rows * (DEPTH_BYTES + ALIGNMENT) + rightBytes + 4 * blocksOf(blocked) * product.rows * product.columns,
+    stagingOperations:
+      vectors * (isPointwise(gather.shape) ? 6 : 14) + weightVectors * (forward || isPointwise(gather.shape) ? 10 : 16),
+    workgroupBytes:
+      rows * (DEPTH_BYTES + ALIGNMENT) + rightBytes + 4 * blocksOf(blocked) * product.rows * product.columns,
     matrix: { component: element, rows: blockRows, columns: blockColumns },
   });
 }

@@ -1,9 +1,28 @@
-import { ceilDivide, elementBytes, foldGrid, type AdapterTraits, type Dispatch, type FloatType, type Shader, type ShaderFeature, type Word } from '../src/gpu/dispatch.ts';
+import {
+  ceilDivide,
+  elementBytes,
+  foldGrid,
+  type AdapterTraits,
+  type Dispatch,
+  type FloatType,
+  type Shader,
+  type ShaderFeature,
+  type Word,
+} from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import type { ConvolutionShape, Epilogue } from './convolution.ts';
 import type { KernelCall, Operand } from './kernel.ts';
 import { sumsOfRows } from './register-sums.ts';
-import { ASSUMED_COMPUTE_UNITS, chooseSplits, fits, invocations, tileConstants, tileName, type Tile, type TiledProduct } from './tiles.ts';
+import {
+  ASSUMED_COMPUTE_UNITS,
+  chooseSplits,
+  fits,
+  invocations,
+  tileConstants,
+  tileName,
+  type Tile,
+  type TiledProduct,
+} from './tiles.ts';
 
 export const LARGE_TILE: Tile = { rows: 128, columns: 128, depth: 16, rowsEach: 16, columnsEach: 8 };
 export const MIDDLE_TILE: Tile = { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8 };
@@ -39,7 +58,10 @@ export interface Gather {
   readonly phases: readonly [number, number];
   readonly pixels: number;
   readonly flags: Readonly<Record<string, boolean>>;
-  /** The dispatch that can be cut between images, given the uniform block of a slice of them and the pixels of its largest phase. */
+  /**
+   * The dispatch that can be cut between images, given the uniform block of a slice of them and the pixels of its
+   * largest phase.
+   */
   byImages(launch: (parameters: readonly Word[], pixels: number) => Dispatch): Dispatch;
   readonly operands: Readonly<Record<string, Operand>>;
   /** Type of source, weights and residual. */
@@ -51,7 +73,8 @@ export interface Gather {
 }
 
 /** A 1x1 convolution that touches every pixel is a plain matrix product. */
-export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): boolean => [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
+export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): boolean =>
+  [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
 
 /** Taps of a kernel that meet each phase along one axis; see convolution_axis.wgsl. */
 export function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
@@ -68,21 +91,42 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
   if (sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
   const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
   const calls = [...stem, ...tilesFor(TILES, traits)].map((tile) => tiledCall(gather, tile, traits));
-  if (traits.subgroupSize >= 4 && gather.element === 'f32') calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
+  if (traits.subgroupSize >= 4 && gather.element === 'f32')
+    calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
   return calls.filter(({ product }) => product !== undefined && fits(product, traits));
 }
 
-/** A processor that calculates in software is offered the smaller ones alone: it is fast with none, and takes seconds to compile a large one. */
-export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): readonly Tile[] => (kind === 'cpu' ? tiles.filter(({ rows }) => rows <= 64) : tiles);
+/**
+ * A processor that calculates in software is offered the smaller ones alone: it is fast with none, and takes seconds to
+ * compile a large one.
+ */
+export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): readonly Tile[] =>
+  kind === 'cpu' ? tiles.filter(({ rows }) => rows <= 64) : tiles;
 
 /** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
-const subgroupTile = (lanes: number): Tile => ({ rows: Math.max(8, lanes / 4), columns: 4 * lanes, depth: 16, rowsEach: Math.max(8, lanes / 4), columnsEach: 4 });
+const subgroupTile = (lanes: number): Tile => ({
+  rows: Math.max(8, lanes / 4),
+  columns: 4 * lanes,
+  depth: 16,
+  rowsEach: Math.max(8, lanes / 4),
+  columnsEach: 4,
+});
 
 /** What convolution_tiled.wgsl is composed with. */
-export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [shaders.convolution_axis, sumsOfRows(rowsEach, columnsEach / 4, ['storeRow', 'addRow', 'countRow'])];
+export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [
+  shaders.convolution_axis,
+  sumsOfRows(rowsEach, columnsEach / 4, ['storeRow', 'addRow', 'countRow']),
+];
 
-/** What bringing a step into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded by a vector. */
-function staging(tile: Tile, pointwise: boolean, forward: boolean): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> {
+/**
+ * What bringing a step into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded
+ * by a vector.
+ */
+function staging(
+  tile: Tile,
+  pointwise: boolean,
+  forward: boolean,
+): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> {
   const { rows, columns, depth } = tile;
   const vectors = (rows * depth) / 4 / invocations(tile);
   const blocks = (depth * columns) / 16 / invocations(tile);
@@ -93,22 +137,44 @@ function staging(tile: Tile, pointwise: boolean, forward: boolean): Pick<TiledPr
 }
 
 /** The same of a plain product of matrices. */
-export const pointwiseStaging = (tile: Tile): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> => staging(tile, true, true);
+export const pointwiseStaging = (tile: Tile): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> =>
+  staging(tile, true, true);
 
 /** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
 function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
   const { shape, forward, element, target } = gather;
   const pointwise = isPointwise(shape);
   // Of each phase, the taps of a row are a run of so many numbers.
-  const isWhole = tapsOfPhases(shape, 1, gather.phases[1]).every((taps) => (taps * gather.sourceChannels) % tile.depth === 0);
+  const isWhole = tapsOfPhases(shape, 1, gather.phases[1]).every(
+    (taps) => (taps * gather.sourceChannels) % tile.depth === 0,
+  );
   const isInside = pointwise || (forward && shape.padding.every((size) => size === 0));
   return productCall(gather, tile, traits, {
     name: lanes > 0 ? 'subgroup' : 'tiled',
     shader: (whole): Code => {
       const UNROLLED = traits.kind === 'gpu';
-      if (lanes > 0) return { shader: shaders.convolution_subgroup, libraries: [shaders.convolution_axis], features: ['subgroups'], constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED } };
-      const constants = { WHOLE: isWhole, INSIDE: isInside, Scalar: element, Target: whole ? target : 'f32', BATCHED: false, ...tileConstants(tile), UNROLLED };
-      return { shader: shaders.convolution_tiled, libraries: tileLibraries(tile), features: element === 'f16' ? ['f16'] : [], constants };
+      if (lanes > 0)
+        return {
+          shader: shaders.convolution_subgroup,
+          libraries: [shaders.convolution_axis],
+          features: ['subgroups'],
+          constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED },
+        };
+      const constants = {
+        WHOLE: isWhole,
+        INSIDE: isInside,
+        Scalar: element,
+        Target: whole ? target : 'f32',
+        BATCHED: false,
+        ...tileConstants(tile),
+        UNROLLED,
+      };
+      return {
+        shader: shaders.convolution_tiled,
+        libraries: tileLibraries(tile),
+        features: element === 'f16' ? ['f16'] : [],
+        constants,
+      };
     },
     ...staging(tile, pointwise, forward),
     ...(lanes > 0 && { workgroupBytes: 0 }),
@@ -126,7 +192,12 @@ export interface Multiplication extends Pick<TiledProduct, 'stagingOperations' |
 }
 
 /** A gather by tiles, its reduction split where the grid would leave a GPU idle. */
-export function productCall({ shape, epilogue, ...gather }: Gather, tile: Tile, traits: AdapterTraits, { name, shader, ...multiplication }: Multiplication): KernelCall {
+export function productCall(
+  { shape, epilogue, ...gather }: Gather,
+  tile: Tile,
+  traits: AdapterTraits,
+  { name, shader, ...multiplication }: Multiplication,
+): KernelCall {
   const { sourceChannels, destinationChannels, phases, pixels, operands, order, element, target } = gather;
   const phaseCount = phases[0] * phases[1];
   const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
@@ -145,18 +216,30 @@ export function productCall({ shape, epilogue, ...gather }: Gather, tile: Tile, 
   const { constants, ...code } = shader(whole);
   const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
     ...code,
-    constants: { ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }), POINTWISE: isPointwise(shape), ...constants },
+    constants: {
+      ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
+      POINTWISE: isPointwise(shape),
+      ...constants,
+    },
     parameters: [...parameters, stepsPerSplit, tile.depth / 4],
     // What an unused binding is bound to must not be bound a second time.
     operands: [source, weights, whole ? destination : 'parts', scale, shift, residual],
-    workgroups: [...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits), phaseCount * splits],
+    workgroups: [
+      ...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits),
+      phaseCount * splits,
+    ],
   });
   // The parts lie one behind the other, each of all images: only few images are split, and they need no slices.
   const sliced = gather.byImages(launch);
   const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
   const addParts: Dispatch = {
     ...(epilogue === undefined && target === 'f32'
-      ? { shader: shaders.sum_parts, constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE }, parameters: [results / 4, splits], operands: ['parts', destination] }
+      ? {
+          shader: shaders.sum_parts,
+          constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
+          parameters: [results / 4, splits],
+          operands: ['parts', destination],
+        }
       : {
           shader: shaders.sum_parts_epilogue,
           features,

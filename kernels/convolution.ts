@@ -1,4 +1,12 @@
-import { ceilDivide, elementBytes, sliceable, type AdapterTraits, type Dispatch, type ElementType, type Word } from '../src/gpu/dispatch.ts';
+import {
+  ceilDivide,
+  elementBytes,
+  sliceable,
+  type AdapterTraits,
+  type Dispatch,
+  type ElementType,
+  type Word,
+} from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { stationaryBlocks } from './convolution-blocks.ts';
 import { matrixTiles, withUnits } from './convolution-matrix.ts';
@@ -34,8 +42,19 @@ export function sized<Rest = unknown>(
   padding: number | readonly [number, number] = 0,
   rest?: Rest,
 ): ConvolutionShape & Rest {
-  const both = (size: number | readonly [number, number]): readonly [number, number] => (typeof size === 'number' ? [size, size] : size);
-  return { batch, height, width, inputChannels, outputChannels, kernel: both(kernel), stride: both(stride), padding: both(padding), ...(rest as Rest) };
+  const both = (size: number | readonly [number, number]): readonly [number, number] =>
+    typeof size === 'number' ? [size, size] : size;
+  return {
+    batch,
+    height,
+    width,
+    inputChannels,
+    outputChannels,
+    kernel: both(kernel),
+    stride: both(stride),
+    padding: both(padding),
+    ...(rest as Rest),
+  };
 }
 
 /** What is done to a sum before it is stored: y = relu?(sum * scale[o] + shift[o] + residual?). */
@@ -50,7 +69,8 @@ export interface ConvolutionProblem extends ConvolutionShape {
 
 /** Height and width of y. */
 export function outputSize(shape: ConvolutionShape): readonly [number, number] {
-  const along = (size: number, axis: 0 | 1): number => Math.floor((size + 2 * shape.padding[axis] - shape.kernel[axis]) / shape.stride[axis]) + 1;
+  const along = (size: number, axis: 0 | 1): number =>
+    Math.floor((size + 2 * shape.padding[axis] - shape.kernel[axis]) / shape.stride[axis]) + 1;
   return [along(shape.height, 0), along(shape.width, 1)];
 }
 
@@ -65,8 +85,9 @@ export function operandSizes(shape: ConvolutionShape): { readonly x: number; rea
 }
 
 /**
- * Calls visit(x, w, y) for every output pixel and every tap that meets the image there: with the indices of the input pixel's first channel, of the tap's
- * first weight and of the output pixel's first channel. The loops over channels are the caller's, since a call for each product takes several times as long.
+ * Calls visit(x, w, y) for every output pixel and every tap that meets the image there: with the indices of the input
+ * pixel's first channel, of the tap's first weight and of the output pixel's first channel. The loops over channels are
+ * the caller's, since a call for each product takes several times as long.
  */
 export function forEachTap(shape: ConvolutionShape, visit: (x: number, w: number, y: number) => void): void {
   const [outputHeight, outputWidth] = outputSize(shape);
@@ -120,10 +141,15 @@ export function gatherCalls(
   const y = { height: outputHeight, width: outputWidth, channels: shape.outputChannels };
   const [source, destination] = forward ? [x, y] : [y, x];
   const phases = forward ? ([1, 1] as const) : shape.stride;
-  const pixelsOf = (images: number): number => images * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
+  const pixelsOf = (images: number): number =>
+    images * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);
   const pixels = pixelsOf(shape.batch);
   // WebGPU wants every binding of a shader bound; what the epilogue does not use is a vector or two of scratch.
-  const epilogueOperand = (used: boolean, length: number, type: ElementType = 'f32'): Operand => ({ role: used ? 'input' : 'scratch', type, length: used ? length : 8 });
+  const epilogueOperand = (used: boolean, length: number, type: ElementType = 'f32'): Operand => ({
+    role: used ? 'input' : 'scratch',
+    type,
+    length: used ? length : 8,
+  });
   const destinationLength = forward ? sizes.y : sizes.x;
   const operands: Record<string, Operand> = {
     [names.source]: { role: 'input', type: element, length: forward ? sizes.x : sizes.y },
@@ -154,17 +180,42 @@ export function gatherCalls(
   const order = [names.source, 'w', names.destination, 'scale', 'shift', 'residual'];
   const sourceImage = source.height * source.width * source.channels;
   const destinationImage = destination.height * destination.width * destination.channels;
-  const perImage = { [names.source]: sourceImage, [names.destination]: destinationImage, ...(epilogue?.residual === true && { residual: destinationImage }) };
-  const byImages: Gather['byImages'] = (launch) => sliceable(shape.batch, perImage, (images) => launch(parametersOf(images), pixelsOf(images)));
+  const perImage = {
+    [names.source]: sourceImage,
+    [names.destination]: destinationImage,
+    ...(epilogue?.residual === true && { residual: destinationImage }),
+  };
+  const byImages: Gather['byImages'] = (launch) =>
+    sliceable(shape.batch, perImage, (images) => launch(parametersOf(images), pixelsOf(images)));
 
-  const gather: Gather = { shape, forward, epilogue, sourceChannels: source.channels, destinationChannels: destination.channels, phases, pixels, byImages, flags, operands, order, element, target: element };
+  const gather: Gather = {
+    shape,
+    forward,
+    epilogue,
+    sourceChannels: source.channels,
+    destinationChannels: destination.channels,
+    phases,
+    pixels,
+    byImages,
+    flags,
+    operands,
+    order,
+    element,
+    target: element,
+  };
   const byLanes = vectorTiles(gather, traits);
   const byUnits = matrixTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
   const byVectors = withUnits(byLanes, byUnits, cost, traits);
   if (element === 'f16') {
-    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better widened than done without.
-    const direct = traits.kind === 'cpu' && byVectors.length > 0 ? gatherCalls(shape, direction, epilogue, traits, names, 'f32', ofDirection).filter(({ errorBound }) => errorBound === undefined)[0] : undefined;
+    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better widened than done
+    // without.
+    const direct =
+      traits.kind === 'cpu' && byVectors.length > 0
+        ? gatherCalls(shape, direction, epilogue, traits, names, 'f32', ofDirection).filter(
+            ({ errorBound }) => errorBound === undefined,
+          )[0]
+        : undefined;
     return [...(direct === undefined ? [] : [widened(direct, operands, traits)]), ...byVectors];
   }
   const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
@@ -176,7 +227,17 @@ export function gatherCalls(
   const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
   return withWinograd(
     direct,
-    { batch: shape.batch, source, destination, padding, dataGradient: !forward, affine: flags.AFFINE, residual: flags.RESIDUAL, relu: flags.RELU, names },
+    {
+      batch: shape.batch,
+      source,
+      destination,
+      padding,
+      dataGradient: !forward,
+      affine: flags.AFFINE,
+      residual: flags.RESIDUAL,
+      relu: flags.RELU,
+      names,
+    },
     operands,
     traits,
   );
@@ -193,14 +254,21 @@ export function gatherCalls(
           constants: { ...flags, SIDE: side },
           parameters,
           operands: order,
-          workgroups: [ceilDivide(pixelsOfSlice, 4 * side), ceilDivide(destination.channels, 4 * side), phases[0] * phases[1]],
+          workgroups: [
+            ceilDivide(pixelsOfSlice, 4 * side),
+            ceilDivide(destination.channels, 4 * side),
+            phases[0] * phases[1],
+          ],
         })),
       ],
     }));
   }
 }
 
-/** Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors idle. */
+/**
+ * Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors
+ * idle.
+ */
 export function tileSides(rows: number, columns: number, traits: AdapterTraits): readonly number[] {
   const BUSY_WORKGROUPS = 256;
   const large = ceilDivide(rows, 64) * ceilDivide(columns, 64);
@@ -222,7 +290,10 @@ export function miniature<Problem extends ConvolutionShape>(problem: Problem): P
   };
 }
 
-/** Few pixels, whose sums are kept from chunk to chunk: plain, strided and under 3x3 taps, with the epilogues of inference. */
+/**
+ * Few pixels, whose sums are kept from chunk to chunk: plain, strided and under 3x3 taps, with the epilogues of
+ * inference.
+ */
 export const FEW_PIXELS: readonly ConvolutionProblem[] = [
   sized(1, [5, 7], [128, 124], 1, 1, 0, { epilogue: { residual: false, relu: true } }),
   sized(1, [5, 7], [128, 124], 1, 1, 0, { epilogue: { residual: true, relu: true } }),
@@ -231,10 +302,14 @@ export const FEW_PIXELS: readonly ConvolutionProblem[] = [
   sized(7, [5, 7], [64, 124], 3, 2, 1, { epilogue: { residual: false, relu: true } }),
 ];
 
-/** y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product, KxK an implicit one. */
+/**
+ * y = relu?((x * w) scale + shift + residual): operands x, w, (scale, shift, residual) to y. 1x1 is a matrix product,
+ * KxK an implicit one.
+ */
 export const convolution: Kernel<ConvolutionProblem> = {
   name: 'convolution',
-  calls: (problem, traits) => gatherCalls(problem, 'forward', problem.epilogue, traits, { source: 'x', destination: 'y' }),
+  calls: (problem, traits) =>
+    gatherCalls(problem, 'forward', problem.epilogue, traits, { source: 'x', destination: 'y' }),
   reference: (problem, { x, w, scale, shift, residual }) => {
     const { y: length } = operandSizes(problem);
     const value = new Float64Array(length);
@@ -256,7 +331,9 @@ export const convolution: Kernel<ConvolutionProblem> = {
         const channel = o % problem.outputChannels;
         const product = value[o] * scale[channel];
         const sum = product + shift[channel] + (add ? residual[o] : 0);
-        error[o] = error[o] * Math.abs(scale[channel]) + EPSILON * (Math.abs(product) + Math.abs(product + shift[channel]) + Math.abs(sum));
+        error[o] =
+          error[o] * Math.abs(scale[channel]) +
+          EPSILON * (Math.abs(product) + Math.abs(product + shift[channel]) + Math.abs(sum));
         value[o] = relu ? Math.max(sum, 0) : sum;
       }
     }
@@ -279,8 +356,8 @@ export const convolution: Kernel<ConvolutionProblem> = {
     sized(1, [3, 4], [37, 133], 3, 1, 1),
     sized(2, [6, 5], [64, 64], 3, 2, 1),
     sized(67, [1, 1], [301, 130]),
-    // One tap, all of whose numbers are there: blocks of each depth that divides the channels, columns that end within a vector's
-    // lanes, strides; of few pixels, whose data gradient is turned round.
+    // One tap, all of whose numbers are there: blocks of each depth that divides the channels, columns that end within
+    // a vector's lanes, strides; of few pixels, whose data gradient is turned round.
     sized(2, [3, 5], [64, 132]),
     sized(2, [5, 4], [192, 20], 1, [2, 1]),
     sized(1, [4, 5], [200, 36]),

@@ -1,5 +1,14 @@
 import type { AdapterTraits, FloatType } from '../src/gpu/dispatch.ts';
-import { convolution, convolutionFlop, forEachTap, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './convolution.ts';
+import {
+  convolution,
+  convolutionFlop,
+  forEachTap,
+  gatherCalls,
+  miniature,
+  operandSizes,
+  sized,
+  type ConvolutionShape,
+} from './convolution.ts';
 import { turnedProducts } from './convolution-turned.ts';
 import { sumError, type Kernel, type KernelCall } from './kernel.ts';
 

@@ -1,6 +1,14 @@
 import { ceilDivide, type AdapterTraits, type FloatType } from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { combineDispatch, expectedStatistics, partialsLength, partialsOf, partsStatisticsDispatches, statisticsDispatches, type StatisticsProblem } from './batch-norm-statistics.ts';
+import {
+  combineDispatch,
+  expectedStatistics,
+  partialsLength,
+  partialsOf,
+  partsStatisticsDispatches,
+  statisticsDispatches,
+  type StatisticsProblem,
+} from './batch-norm-statistics.ts';
 import { convolution, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './convolution.ts';
 import type { Cost, Expected, Kernel, KernelCall, Operand } from './kernel.ts';
 import { blockStyles } from './row-blocks.ts';
@@ -24,7 +32,9 @@ const statisticsOf = ({ channels }: StatisticsProblem): Record<string, Operand> 
 };
 
 /** The convolution alone computes y once more. */
-const againFor = (dispatches: number, cost: Cost): KernelCall['again'] => ({ y: { dispatches: [...Array(dispatches).keys()], cost } });
+const againFor = (dispatches: number, cost: Cost): KernelCall['again'] => ({
+  y: { dispatches: [...Array(dispatches).keys()], cost },
+});
 
 /** A convolution, then both passes of the statistics over its y. */
 function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall {
@@ -33,7 +43,11 @@ function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, 
   const { errorBound } = call;
   return {
     ...call,
-    operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) } },
+    operands: {
+      ...call.operands,
+      ...statisticsOf(matrix),
+      partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) },
+    },
     dispatches: [...call.dispatches, ...statisticsDispatches(style, matrix, 'y', call.operands.y.type as FloatType)],
     again: againFor(call.dispatches.length, convolution.cost(problem)),
     ...(errorBound && { errorBound: inheritedBound(errorBound, problem) }),
@@ -41,21 +55,35 @@ function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, 
 }
 
 /** Of y and what follows from it, where the error of y is of another kind than the direct sum's. */
-function inheritedBound(ofY: NonNullable<KernelCall['errorBound']>, problem: ConvolutionStatisticsProblem): NonNullable<KernelCall['errorBound']> {
+function inheritedBound(
+  ofY: NonNullable<KernelCall['errorBound']>,
+  problem: ConvolutionStatisticsProblem,
+): NonNullable<KernelCall['errorBound']> {
   return (inputs) => {
     const y = { ...convolution.reference(problem, inputs).y, error: ofY(inputs).y };
     const statistics = expectedStatistics(y, matrixOf(problem));
-    return { y: y.error, mean: statistics.mean.error, inverseDeviation: statistics.inverseDeviation.error, variance: statistics.variance.error };
+    return {
+      y: y.error,
+      mean: statistics.mean.error,
+      inverseDeviation: statistics.inverseDeviation.error,
+      variance: statistics.variance.error,
+    };
   };
 }
 
-/** A convolution whose statistics cost no reading of y: where it is last in somebody's registers, it is reduced as well. */
+/**
+ * A convolution whose statistics cost no reading of y: where it is last in somebody's registers, it is reduced as well.
+ */
 function fused(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
   return fusedTiles(call, problem, traits) ?? fusedParts(call, problem, traits) ?? fusedWinograd(call, problem, traits);
 }
 
 /** Where a reduction was split, the pass that adds the parts also reduces the columns of their sum. */
-function fusedParts(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+function fusedParts(
+  call: KernelCall,
+  problem: ConvolutionStatisticsProblem,
+  traits: AdapterTraits,
+): KernelCall | undefined {
   const [multiply, addParts] = call.dispatches;
   if (call.product === undefined || addParts?.shader !== shaders.sum_parts) return undefined;
   const matrix = matrixOf(problem);
@@ -65,7 +93,15 @@ function fusedParts(call: KernelCall, problem: ConvolutionStatisticsProblem, tra
   const unused = Object.fromEntries(multiply.operands.slice(3).map((name) => [name, call.operands[name]]));
   return {
     variant: `${call.variant} with statistics`,
-    operands: { x, w, y, ...unused, parts, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) } },
+    operands: {
+      x,
+      w,
+      y,
+      ...unused,
+      parts,
+      ...statisticsOf(matrix),
+      partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) },
+    },
     dispatches: [multiply, ...partsStatisticsDispatches(style, matrix, 'parts', call.product.splits, 'y')],
     again: againFor(2, convolution.cost(problem)),
     product: call.product,
@@ -73,7 +109,11 @@ function fusedParts(call: KernelCall, problem: ConvolutionStatisticsProblem, tra
 }
 
 /** Winograd's transform back reduces the pixels that it makes. */
-function fusedWinograd(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+function fusedWinograd(
+  call: KernelCall,
+  problem: ConvolutionStatisticsProblem,
+  traits: AdapterTraits,
+): KernelCall | undefined {
   const matrix = matrixOf(problem);
   const [style] = blockStyles(traits);
   const fusion = withStatistics(call, style);
@@ -83,7 +123,11 @@ function fusedWinograd(call: KernelCall, problem: ConvolutionStatisticsProblem, 
   return {
     ...call,
     variant: `${call.variant} with statistics`,
-    operands: { ...call.operands, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsOf(blocks.blocks, matrix.channels) } },
+    operands: {
+      ...call.operands,
+      ...statisticsOf(matrix),
+      partials: { role: 'scratch', type: 'f32', length: partialsOf(blocks.blocks, matrix.channels) },
+    },
     dispatches: [...dispatches, combineDispatch(style, matrix, blocks)],
     again: againFor(dispatches.length, convolution.cost(problem)),
     ...(errorBound && { errorBound: inheritedBound(errorBound, problem) }),
@@ -91,13 +135,18 @@ function fusedWinograd(call: KernelCall, problem: ConvolutionStatisticsProblem, 
 }
 
 /**
- * A convolution by tiles of workgroup memory that reduces its tiles' columns while it has them in registers: y is not read
- * again. Undefined for all other variants, where the reduction is split, and where the tiles' memory is too small for it.
- * A slice may begin in the midst of a tile of rows, so that there are none.
+ * A convolution by tiles of workgroup memory that reduces its tiles' columns while it has them in registers: y is not
+ * read again. Undefined for all other variants, where the reduction is split, and where the tiles' memory is too small
+ * for it. A slice may begin in the midst of a tile of rows, so that there are none.
  */
-function fusedTiles({ variant, product, dispatches, operands }: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
+function fusedTiles(
+  { variant, product, dispatches, operands }: KernelCall,
+  problem: ConvolutionStatisticsProblem,
+  traits: AdapterTraits,
+): KernelCall | undefined {
   const [multiply] = dispatches;
-  if (product === undefined || dispatches.length !== 1 || multiply.shader !== shaders.convolution_tiled) return undefined;
+  if (product === undefined || dispatches.length !== 1 || multiply.shader !== shaders.convolution_tiled)
+    return undefined;
   const { rows, columns, depth, rowsEach } = product.tile;
   const sums = ((rows / rowsEach) * columns) / 4;
   if (sums > (depth * columns) / 4 || sums > rows * (depth / 4 + 1)) return undefined;
@@ -106,7 +155,13 @@ function fusedTiles({ variant, product, dispatches, operands }: KernelCall, prob
   const { x, w, y } = operands;
   return {
     variant: `${variant} with statistics`,
-    operands: { x, w, y, ...statisticsOf(matrix), partials: { role: 'scratch', type: 'f32', length: partialsOf(blocks, matrix.channels) } },
+    operands: {
+      x,
+      w,
+      y,
+      ...statisticsOf(matrix),
+      partials: { role: 'scratch', type: 'f32', length: partialsOf(blocks, matrix.channels) },
+    },
     dispatches: [
       { ...multiply, entryPoint: 'with_statistics', operands: ['x', 'w', 'y', 'partials'], slices: undefined },
       combineDispatch(blockStyles(traits)[0], matrix, { blocks, rowsPerBlock: rows }),
@@ -117,18 +172,27 @@ function fusedTiles({ variant, product, dispatches, operands }: KernelCall, prob
 }
 
 /** @param element type of x, w and y */
-export function callsWithStatistics(problem: ConvolutionStatisticsProblem, traits: AdapterTraits, element: FloatType): KernelCall[] {
-  return gatherCalls(problem, 'forward', undefined, traits, { source: 'x', destination: 'y' }, element).flatMap((call) => {
-    const apart = inThreePasses(call, problem, traits);
-    const together = fused(call, problem, traits);
-    if (together === undefined) return [apart];
-    // To meet in workgroup memory is dear where a processor has to pretend that it has some.
-    return traits.kind === 'gpu' ? [together, apart] : [apart, together];
-  });
+export function callsWithStatistics(
+  problem: ConvolutionStatisticsProblem,
+  traits: AdapterTraits,
+  element: FloatType,
+): KernelCall[] {
+  return gatherCalls(problem, 'forward', undefined, traits, { source: 'x', destination: 'y' }, element).flatMap(
+    (call) => {
+      const apart = inThreePasses(call, problem, traits);
+      const together = fused(call, problem, traits);
+      if (together === undefined) return [apart];
+      // To meet in workgroup memory is dear where a processor has to pretend that it has some.
+      return traits.kind === 'gpu' ? [together, apart] : [apart, together];
+    },
+  );
 }
 
 /** y, given how far the device's may be from it, and what its statistics must then be. */
-export const expectedWithStatistics = (y: Expected, problem: ConvolutionStatisticsProblem): Readonly<Record<string, Expected>> => ({ y, ...expectedStatistics(y, matrixOf(problem)) });
+export const expectedWithStatistics = (
+  y: Expected,
+  problem: ConvolutionStatisticsProblem,
+): Readonly<Record<string, Expected>> => ({ y, ...expectedStatistics(y, matrixOf(problem)) });
 
 /** In tiles that look for no end of a step: whole, of each depth of a step, then in parts. */
 export const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
@@ -139,8 +203,8 @@ export const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
 ];
 
 /**
- * y = x * w, and mean, inverse deviation (from the biased variance and epsilon) and unbiased variance of each channel of y: all
- * of batch normalisation in training but its last pass, which is `normalize`.
+ * y = x * w, and mean, inverse deviation (from the biased variance and epsilon) and unbiased variance of each channel
+ * of y: all of batch normalisation in training but its last pass, which is `normalize`.
  */
 export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
   name: 'convolution_statistics',

@@ -1,6 +1,27 @@
-import { ALWAYS_BOUND, BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type AdapterTraits, type Dispatch, type FloatType } from '../src/gpu/dispatch.ts';
+import {
+  ALWAYS_BOUND,
+  BINDING_ALIGNMENT,
+  ceilDivide,
+  elementBytes,
+  foldGrid,
+  sliceable,
+  widestElement,
+  type AdapterTraits,
+  type Dispatch,
+  type FloatType,
+} from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
-import { convolution, convolutionFlop, forEachTap, miniature, operandSizes, outputSize, sized, tileSides, type ConvolutionShape } from './convolution.ts';
+import {
+  convolution,
+  convolutionFlop,
+  forEachTap,
+  miniature,
+  operandSizes,
+  outputSize,
+  sized,
+  tileSides,
+  type ConvolutionShape,
+} from './convolution.ts';
 import { COSTS } from './convolution-blocks.ts';
 import { withUnits } from './convolution-matrix.ts';
 import { isPointwise, tilesFor } from './convolution-tiles.ts';
@@ -11,7 +32,10 @@ import { matrixWeightGradient, turnedWeightGradient, turnedWork } from './weight
 
 const SUM_WORKGROUP_SIZE = 64;
 
-/** dw of y = x * w: operands x, dy to dw. The reduction over all pixels is split over workgroups and added in fixed order. */
+/**
+ * dw of y = x * w: operands x, dy to dw. The reduction over all pixels is split over workgroups and added in fixed
+ * order.
+ */
 export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient',
   calls: (shape, traits) => {
@@ -19,7 +43,12 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     const byVectors = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
     const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
     const tiled = byVectors
-      ? withUnits(vectorTiles(shape, traits), matrixWeightGradient(shape, traits), convolutionWeightGradient.cost(shape), traits)
+      ? withUnits(
+          vectorTiles(shape, traits),
+          matrixWeightGradient(shape, traits),
+          convolutionWeightGradient.cost(shape),
+          traits,
+        )
       : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side));
     return traits.kind === 'cpu' ? [...forVectors, ...tiled] : [...tiled, ...forVectors];
   },
@@ -46,18 +75,21 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   },
   cases: [
     ...convolution.cases.filter((problem) => problem.epilogue === undefined),
-    // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a tap.
+    // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a
+    // tap.
     sized(3, [2, 2], [64, 72], 3, 1, 1),
     sized(1, [1, 2], [20, 12], 5, 1, 2),
     sized(1, [3, 2], [36, 36], [3, 5], [2, 3], [2, 3]),
     sized(5, [13, 11], [4, 64], 3, [2, 1], [0, 1]),
-    // Tiles within one tap and columns without a rest, which look at no bounds: odd numbers of pixels, with and without splits.
+    // Tiles within one tap and columns without a rest, which look at no bounds: odd numbers of pixels, with and without
+    // splits.
     sized(1, [13, 11], [32, 64], 3, [2, 1], 1),
     sized(3, [9, 5], [64, 128]),
     // Products with few pixels, and with a stride.
     sized(2, [3, 4], [20, 36]),
     sized(3, [4, 5], [72, 136], 1, [2, 3]),
-    // Turned, with blocks of each depth: 16, 32 and 64 pixels; several chunks of 64; of 96 and 100, whole and with a rest. Tiles of a plain product.
+    // Turned, with blocks of each depth: 16, 32 and 64 pixels; several chunks of 64; of 96 and 100, whole and with a
+    // rest. Tiles of a plain product.
     sized(1, [4, 4], [96, 68]),
     sized(2, [7, 7], [36, 72], 3, 2, 1),
     sized(4, [4, 4], [64, 128]),
@@ -76,7 +108,10 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   miniature,
 };
 
-/** The variants for processors in software, the one with the least work first. Streaming takes any number of channels, and twice the time. */
+/**
+ * The variants for processors in software, the one with the least work first. Streaming takes any number of channels,
+ * and twice the time.
+ */
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
   if (shape.inputChannels % 4 !== 0 || shape.outputChannels % 4 !== 0) return [streamingCall(shape, lanes)];
@@ -103,8 +138,12 @@ function sizeParameters(shape: ConvolutionShape, images: number): number[] {
 /** Rows of a tile of `convolution_weight_gradient_stationary`: 28 for the stem, whose runs are 7 taps of 4 channels. */
 const tileRows = ({ kernel, inputChannels }: ConvolutionShape): number => Math.min(32, kernel[1] * inputChannels);
 /** Vectors of columns that each of its lanes has. */
-const tileVectors = ({ outputChannels }: ConvolutionShape, lanes: number): number => (outputChannels <= 4 * lanes ? 1 : 2);
-const tilesOf = (shape: ConvolutionShape, columns: number): { readonly rowGroups: number; readonly columnGroups: number } => ({
+const tileVectors = ({ outputChannels }: ConvolutionShape, lanes: number): number =>
+  outputChannels <= 4 * lanes ? 1 : 2;
+const tilesOf = (
+  shape: ConvolutionShape,
+  columns: number,
+): { readonly rowGroups: number; readonly columnGroups: number } => ({
   rowGroups: shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tileRows(shape)),
   columnGroups: ceilDivide(shape.outputChannels, columns),
 });
@@ -138,7 +177,10 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   }));
 }
 
-/** The work of `convolution_weight_gradient_stationary` in multiply-adds of all lanes: turns of two pixels, and a tile to write. */
+/**
+ * The work of `convolution_weight_gradient_stationary` in multiply-adds of all lanes: turns of two pixels, and a tile
+ * to write.
+ */
 function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   /** Turns that writing a tile takes. */
   const WRITING = 14;
@@ -177,17 +219,25 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
   const rowsPerGroup = Math.min(runLength, 256);
   const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
-  return splitCall(shape, `streaming ${depth}x${lanes * columns}`, splitsFor(shape, columnGroups * rowGroups, 16, 64), ({ parts, splits, images }, pixelsPerSplit) => ({
-    shader: shaders.convolution_weight_gradient_streaming,
-    features: ['subgroups'],
-    constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-    parameters: [...sizeParameters(shape, images), pixelsPerSplit, rowsPerGroup, depth],
-    operands: ['x', 'dy', parts],
-    workgroups: [splits, columnGroups, rowGroups],
-  }));
+  return splitCall(
+    shape,
+    `streaming ${depth}x${lanes * columns}`,
+    splitsFor(shape, columnGroups * rowGroups, 16, 64),
+    ({ parts, splits, images }, pixelsPerSplit) => ({
+      shader: shaders.convolution_weight_gradient_streaming,
+      features: ['subgroups'],
+      constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
+      parameters: [...sizeParameters(shape, images), pixelsPerSplit, rowsPerGroup, depth],
+      operands: ['x', 'dy', parts],
+      workgroups: [splits, columnGroups, rowGroups],
+    }),
+  );
 }
 
-/** Tiles for GPUs: results are few and pixels many, so that small tiles fill a GPU with fewer parts, and large ones read less. */
+/**
+ * Tiles for GPUs: results are few and pixels many, so that small tiles fill a GPU with fewer parts, and large ones read
+ * less.
+ */
 const TILES: readonly Tile[] = [
   { rows: 128, columns: 128, depth: 16, rowsEach: 16, columnsEach: 8 },
   { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8 },
@@ -196,7 +246,10 @@ const TILES: readonly Tile[] = [
 ];
 /** One row of the stem's taps, 7 pixels of 4 channels, and nothing wasted. */
 const STEM_TILE: Tile = { rows: 28, columns: 64, depth: 32, rowsEach: 4, columnsEach: 8 };
-/** Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length; and many, where their parts are small beside x and dy. */
+/**
+ * Workgroups that keep a GPU busy: several a compute unit, since their parts differ in length; and many, where their
+ * parts are small beside x and dy.
+ */
 const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
 const MANY_WORKGROUPS = 16 * ASSUMED_COMPUTE_UNITS;
 const SMALL_SHARE = 1 / 5;
@@ -207,59 +260,74 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
   const stem = shape.kernel[1] * shape.inputChannels === STEM_TILE.rows ? [STEM_TILE] : [];
-  return [...stem, ...tilesFor(TILES, traits)].map((tile): KernelCall => {
-    const columnTiles = ceilDivide(shape.outputChannels, tile.columns);
-    const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
-    const tiles = columnTiles * rowTiles;
-    const steps = ceilDivide(pixels, tile.depth);
-    const fewestSteps = 64 / tile.depth;
-    const cheapSplits = (SMALL_SHARE * elementBytes(element) * (sizes.x + sizes.y)) / (2 * 4 * sizes.w);
-    const wantedWorkgroups = Math.min(MANY_WORKGROUPS, Math.max(WANTED_WORKGROUPS, (tiles * cheapSplits) / 2));
-    const wanted = ceilDivide(steps, chooseSplits(tiles, steps, wantedWorkgroups, fewestSteps)) * tile.depth;
-    const pixelsPerSplit = splitPixels(shape, wanted, element);
-    const splits = ceilDivide(pixels, pixelsPerSplit);
-    const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
-    const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
-    return {
-      ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
-        shader: shaders.convolution_weight_gradient_tiled,
-        libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4, ['storeRow'])],
-        features: element === 'f16' ? ['f16'] : [],
-        constants: { EVEN: pixelsPerSplit % tile.depth === 0 && pixels % tile.depth === 0, INSIDE: shape.padding.every((size) => size === 0), Scalar: element, POINTWISE: pointwise, ...tileConstants(tile), UNROLLED: traits.kind === 'gpu' },
-        parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
-        operands: ['x', 'dy', share.parts],
-        workgroups: [columnTiles, rowTiles, share.splits],
-      })),
-      product: {
-        tile,
-        tiles,
-        splits,
-        steps: steps / splits,
-        stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
-        workgroupBytes: 4 * tile.depth * (tile.rows + tile.columns),
-        results: sizes.w,
-        elementBytes: elementBytes(element),
-      },
-    };
-  }).filter(({ product }) => product !== undefined && fits(product, traits));
+  return [...stem, ...tilesFor(TILES, traits)]
+    .map((tile): KernelCall => {
+      const columnTiles = ceilDivide(shape.outputChannels, tile.columns);
+      const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
+      const tiles = columnTiles * rowTiles;
+      const steps = ceilDivide(pixels, tile.depth);
+      const fewestSteps = 64 / tile.depth;
+      const cheapSplits = (SMALL_SHARE * elementBytes(element) * (sizes.x + sizes.y)) / (2 * 4 * sizes.w);
+      const wantedWorkgroups = Math.min(MANY_WORKGROUPS, Math.max(WANTED_WORKGROUPS, (tiles * cheapSplits) / 2));
+      const wanted = ceilDivide(steps, chooseSplits(tiles, steps, wantedWorkgroups, fewestSteps)) * tile.depth;
+      const pixelsPerSplit = splitPixels(shape, wanted, element);
+      const splits = ceilDivide(pixels, pixelsPerSplit);
+      const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
+      const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
+      return {
+        ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
+          shader: shaders.convolution_weight_gradient_tiled,
+          libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4, ['storeRow'])],
+          features: element === 'f16' ? ['f16'] : [],
+          constants: {
+            EVEN: pixelsPerSplit % tile.depth === 0 && pixels % tile.depth === 0,
+            INSIDE: shape.padding.every((size) => size === 0),
+            Scalar: element,
+            POINTWISE: pointwise,
+            ...tileConstants(tile),
+            UNROLLED: traits.kind === 'gpu',
+          },
+          parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
+          operands: ['x', 'dy', share.parts],
+          workgroups: [columnTiles, rowTiles, share.splits],
+        })),
+        product: {
+          tile,
+          tiles,
+          splits,
+          steps: steps / splits,
+          stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
+          workgroupBytes: 4 * tile.depth * (tile.rows + tile.columns),
+          results: sizes.w,
+          elementBytes: elementBytes(element),
+        },
+      };
+    })
+    .filter(({ product }) => product !== undefined && fits(product, traits));
 }
 
 /** Where channels are not multiples of four. */
 function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
   const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
-  return splitCall(shape, `tiled scalar ${4 * side}x${4 * side}x${side}`, splitsFor(shape, columnGroups * rowGroups, 512, 64), ({ parts, splits, images }, pixelsPerSplit) => ({
-    shader: shaders.convolution_weight_gradient_tiled_scalar,
-    constants: { SIDE: side },
-    parameters: [...sizeParameters(shape, images), pixelsPerSplit],
-    operands: ['x', 'dy', parts],
-    workgroups: [splits, columnGroups, rowGroups],
-  }));
+  return splitCall(
+    shape,
+    `tiled scalar ${4 * side}x${4 * side}x${side}`,
+    splitsFor(shape, columnGroups * rowGroups, 512, 64),
+    ({ parts, splits, images }, pixelsPerSplit) => ({
+      shader: shaders.convolution_weight_gradient_tiled_scalar,
+      constants: { SIDE: side },
+      parameters: [...sizeParameters(shape, images), pixelsPerSplit],
+      operands: ['x', 'dy', parts],
+      workgroups: [splits, columnGroups, rowGroups],
+    }),
+  );
 }
 
 /**
- * The pixels of a split, about as many as `wanted`. What some adapter could not bind at once is split between images, so that on
- * any adapter slices can end between splits. No split depends on the limits of the adapter at hand: all add in one order.
+ * The pixels of a split, about as many as `wanted`. What some adapter could not bind at once is split between images,
+ * so that on any adapter slices can end between splits. No split depends on the limits of the adapter at hand: all add
+ * in one order.
  */
 function splitPixels(shape: ConvolutionShape, wanted: number, element: FloatType = 'f32'): number {
   const sizes = operandSizes(shape);
@@ -277,7 +345,10 @@ function splitPixels(shape: ConvolutionShape, wanted: number, element: FloatType
   return imagePixels * images * Math.max(1, Math.floor(Math.min(most, wanted / imagePixels) / images));
 }
 
-/** What a dispatch of the multiplication does: how many splits, over how many images, and the operand that gets their sums. */
+/**
+ * What a dispatch of the multiplication does: how many splits, over how many images, and the operand that gets their
+ * sums.
+ */
 interface Share {
   readonly splits: number;
   readonly images: number;
@@ -293,13 +364,24 @@ function splitsFor(shape: ConvolutionShape, tiles: number, groups: number, least
 }
 
 /** Splits the pixels in about `wanted` parts, and adds these. */
-function splitCall(shape: ConvolutionShape, variant: string, wanted: number, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
+function splitCall(
+  shape: ConvolutionShape,
+  variant: string,
+  wanted: number,
+  multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
+): KernelCall {
   const pixels = operandSizes(shape).y / shape.outputChannels;
   return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), 'f32', multiply);
 }
 
 /** The call that multiplies and, where the pixels are split, the one that adds the parts. */
-function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: number, element: FloatType, multiply: (share: Share, pixelsPerSplit: number) => Dispatch): KernelCall {
+function withParts(
+  shape: ConvolutionShape,
+  variant: string,
+  pixelsPerSplit: number,
+  element: FloatType,
+  multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
+): KernelCall {
   const sizes = operandSizes(shape);
   const imagePixels = sizes.y / shape.outputChannels / shape.batch;
   const splits = ceilDivide(imagePixels * shape.batch, pixelsPerSplit);
@@ -310,7 +392,16 @@ function withParts(shape: ConvolutionShape, variant: string, pixelsPerSplit: num
     ? sliceable(
         splits,
         { x: (sizes.x / shape.batch) * imagesPerSplit, dy: (sizes.y / shape.batch) * imagesPerSplit, parts: sizes.w },
-        (count, first) => multiply({ parts, splits: count, images: Math.min(count * imagesPerSplit, shape.batch - first * imagesPerSplit), imagesPerSplit }, pixelsPerSplit),
+        (count, first) =>
+          multiply(
+            {
+              parts,
+              splits: count,
+              images: Math.min(count * imagesPerSplit, shape.batch - first * imagesPerSplit),
+              imagesPerSplit,
+            },
+            pixelsPerSplit,
+          ),
       )
     : multiply({ parts, splits, images: shape.batch, imagesPerSplit: 0 }, pixelsPerSplit);
   const { Element, elements } = widestElement(sizes.w);

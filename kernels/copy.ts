@@ -1,4 +1,13 @@
-import { BINDING_ALIGNMENT, ceilDivide, elementBytes, foldGrid, widestElement, type Dispatch, type ElementType, type Window } from '../src/gpu/dispatch.ts';
+import {
+  BINDING_ALIGNMENT,
+  ceilDivide,
+  elementBytes,
+  foldGrid,
+  widestElement,
+  type Dispatch,
+  type ElementType,
+  type Window,
+} from '../src/gpu/dispatch.ts';
 import * as shaders from '../src/gpu/generated/shaders.ts';
 import { exact, type Kernel, type Values } from './kernel.ts';
 import { canStore } from './storage-type.ts';
@@ -20,9 +29,17 @@ export interface ConcatenateProblem {
 
 const WORKGROUP_SIZE = 64;
 
-function copying(count: number, source: string, sourceOffset: number, destination: string, destinationOffset: number, type: ElementType = 'f32'): Dispatch {
+function copying(
+  count: number,
+  source: string,
+  sourceOffset: number,
+  destination: string,
+  destinationOffset: number,
+  type: ElementType = 'f32',
+): Dispatch {
   const components = [count, sourceOffset, destinationOffset].every((number) => number % 4 === 0) ? 4 : 1;
-  const { Stored: Element, features } = type === 'u32' ? { Stored: components === 4 ? 'vec4u' : 'u32', features: [] } : widestElement(components, type);
+  const { Stored: Element, features } =
+    type === 'u32' ? { Stored: components === 4 ? 'vec4u' : 'u32', features: [] } : widestElement(components, type);
   const units = count / components;
   const launch = (elements: number, from: number, to: number): Dispatch => ({
     shader: shaders.copy,
@@ -34,7 +51,10 @@ function copying(count: number, source: string, sourceOffset: number, destinatio
   });
   // A window begins at an aligned place before what it is for; the rest of the way is the slice's offset.
   const excess = (start: number): number => start % (BINDING_ALIGNMENT / elementBytes(type));
-  const windowAt = (start: number, length: number): Window => ({ offset: start - excess(start), length: excess(start) + length });
+  const windowAt = (start: number, length: number): Window => ({
+    offset: start - excess(start),
+    length: excess(start) + length,
+  });
   return {
     ...launch(units, sourceOffset, destinationOffset),
     slices: {
@@ -43,14 +63,15 @@ function copying(count: number, source: string, sourceOffset: number, destinatio
         [source]: windowAt(sourceOffset + first * components, elements * components),
         [destination]: windowAt(destinationOffset + first * components, elements * components),
       }),
-      launch: (elements, first) => launch(elements, excess(sourceOffset + first * components), excess(destinationOffset + first * components)),
+      launch: (elements, first) =>
+        launch(elements, excess(sourceOffset + first * components), excess(destinationOffset + first * components)),
     },
   };
 }
 
 /**
- * Copies `count` elements of `source` to `destination`, each from an offset on. `destination` is an output if all of it is
- * written, and else updated in place.
+ * Copies `count` elements of `source` to `destination`, each from an offset on. `destination` is an output if all of it
+ * is written, and else updated in place.
  */
 export const copy: Kernel<CopyProblem> = {
   name: 'copy',
@@ -79,11 +100,15 @@ export const copy: Kernel<CopyProblem> = {
     value.set(source.subarray(sourceOffset, sourceOffset + count), destinationOffset);
     return { destination: exact(value) };
   },
-  // Of words, all bits at all places: as floats some would be NaN, and most labels are numbers that a float's load may flush to zero.
+  // Of words, all bits at all places: as floats some would be NaN, and most labels are numbers that a float's load may
+  // flush to zero.
   sampleInputs: ({ sourceLength, destinationLength, count, type }, uniform): Values => {
-    const value = type === 'u32' ? () => Math.floor(2 ** 31 * (uniform() + 1)) >>> Math.floor(16 * (uniform() + 1)) : uniform;
+    const value =
+      type === 'u32' ? () => Math.floor(2 ** 31 * (uniform() + 1)) >>> Math.floor(16 * (uniform() + 1)) : uniform;
     const source = Float64Array.from({ length: sourceLength }, value);
-    return count === destinationLength ? { source } : { source, destination: Float64Array.from({ length: destinationLength }, value) };
+    return count === destinationLength
+      ? { source }
+      : { source, destination: Float64Array.from({ length: destinationLength }, value) };
   },
   cost: ({ count, type = 'f32' }) => ({ flop: 0, bytes: 2 * elementBytes(type) * count }),
   cases: [
@@ -109,7 +134,9 @@ export const concatenate: Kernel<ConcatenateProblem> = {
       {
         variant: 'copies',
         operands: {
-          ...Object.fromEntries(parts.map(({ name, length }) => [name, { role: 'input', type: 'f32', length } as const])),
+          ...Object.fromEntries(
+            parts.map(({ name, length }) => [name, { role: 'input', type: 'f32', length } as const]),
+          ),
           concatenated: { role: 'output', type: 'f32', length: total },
         },
         dispatches: parts.map(({ name, length }) => {
@@ -120,7 +147,9 @@ export const concatenate: Kernel<ConcatenateProblem> = {
       },
     ];
   },
-  reference: ({ lengths }, inputs) => ({ concatenated: exact(Float64Array.from(lengths.flatMap((_, index) => Array.from(inputs[`part${index}`])))) }),
+  reference: ({ lengths }, inputs) => ({
+    concatenated: exact(Float64Array.from(lengths.flatMap((_, index) => Array.from(inputs[`part${index}`])))),
+  }),
   cost: ({ lengths }) => ({ flop: 0, bytes: 8 * lengths.reduce((sum, length) => sum + length, 0) }),
   cases: [{ lengths: [1] }, { lengths: [3, 8, 5] }, { lengths: [1024, 4, 2048] }],
 };

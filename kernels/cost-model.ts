@@ -9,12 +9,16 @@ export interface GpuDescription {
   /** float32 multiply-adds a compute unit issues in a clock: its lanes. */
   readonly lanes: number;
   readonly gigahertz: number;
-  /** TFLOP/s of the matrix units as a subgroup's instructions reach them, by the type of the factors; sums are float32. */
+  /**
+   * TFLOP/s of the matrix units as a subgroup's instructions reach them, by the type of the factors; sums are float32.
+   */
   readonly matrixTeraflops: Readonly<Partial<Record<'f16' | 'f32', number>>>;
   /** GB/s of the memory, and of the cache that all units share. */
   readonly memoryBandwidth: number;
   readonly cacheBandwidth: number;
-  /** Of a compute unit: 32-bit registers, bytes of workgroup memory, and invocations and workgroups it holds at once. */
+  /**
+   * Of a compute unit: 32-bit registers, bytes of workgroup memory, and invocations and workgroups it holds at once.
+   */
   readonly registers: number;
   readonly workgroupMemory: number;
   readonly residentInvocations: number;
@@ -42,8 +46,9 @@ export interface Prediction {
   };
 }
 
-// Clocks of a lane, fitted to 462 timings of tiles on an NVIDIA H200 (all convolutions of ResNet50 at batch 32, 224x224; Vulkan driver 580.159,
-// 26 November 2026): the model is then 14 % off (root mean square), and the tiles that it likes best take 8 % longer than the fastest ones.
+// Clocks of a lane, fitted to 462 timings of tiles on an NVIDIA H200 (all convolutions of ResNet50 at batch 32,
+// 224x224; Vulkan driver 580.159, 26 November 2026): the model is then 14 % off (root mean square), and the tiles that
+// it likes best take 8 % longer than the fastest ones.
 
 /** A multiply-add. The data sheet's one clock needs operands that one instruction leaves to the next: chains of multiply-adds reach it, and half of it
  * where each has factors of its own. */
@@ -56,7 +61,10 @@ const STAGING_CLOCKS = 4;
 const STEP_OVERHEAD = 24;
 /** From a load of global memory to its value, through the shared cache, and the barriers that wait for it. */
 const LOAD_CLOCKS = 1300;
-/** Microseconds from the end of a dispatch to the first instruction of the next one that depends on it; 2.5 were measured where a dispatch does nothing. */
+/**
+ * Microseconds from the end of a dispatch to the first instruction of the next one that depends on it; 2.5 were
+ * measured where a dispatch does nothing.
+ */
 const LAUNCH_MICROSECONDS = 4;
 /** Registers besides sums, fragments and staged vectors: addresses, bounds, counters. */
 const OTHER_REGISTERS = 24;
@@ -66,19 +74,30 @@ const WORKGROUP_BYTES_A_CLOCK = 128;
 const MEMORY_EFFICIENCY = 0.85;
 
 /** float32 operations a second, multiply-adds counting two, in TFLOP/s. */
-export const peakTeraflops = ({ computeUnits, lanes, gigahertz }: GpuDescription): number => (2 * computeUnits * lanes * gigahertz) / 1000;
+export const peakTeraflops = ({ computeUnits, lanes, gigahertz }: GpuDescription): number =>
+  (2 * computeUnits * lanes * gigahertz) / 1000;
 
 /** The same of the matrix units, for factors of this type; where there are none, nothing is faster than the lanes. */
-export const peakMatrixTeraflops = (gpu: GpuDescription, component: 'f16' | 'f32'): number => gpu.matrixTeraflops[component] ?? peakTeraflops(gpu);
+export const peakMatrixTeraflops = (gpu: GpuDescription, component: 'f16' | 'f32'): number =>
+  gpu.matrixTeraflops[component] ?? peakTeraflops(gpu);
 
-/** 32-bit registers an invocation needs: its sums, a block of four depths of each factor, and what is on its way from memory. */
+/**
+ * 32-bit registers an invocation needs: its sums, a block of four depths of each factor, and what is on its way from
+ * memory.
+ */
 export function registersOf({ tile }: TiledProduct): number {
   const staged = Math.ceil((tile.depth * (tile.rows + tile.columns)) / invocations(tile));
   return tile.rowsEach * tile.columnsEach + 4 * tile.columnsEach + 4 + staged + OTHER_REGISTERS;
 }
 
-/** Workgroups that a compute unit holds at once: what its places, registers and workgroup memory allow, and one in any case. */
-export function residentAtOnce(group: { readonly invocations: number; readonly registers: number; readonly workgroupBytes: number }, gpu: GpuDescription): number {
+/**
+ * Workgroups that a compute unit holds at once: what its places, registers and workgroup memory allow, and one in any
+ * case.
+ */
+export function residentAtOnce(
+  group: { readonly invocations: number; readonly registers: number; readonly workgroupBytes: number },
+  gpu: GpuDescription,
+): number {
   const most = Math.min(
     gpu.residentWorkgroups,
     Math.floor(gpu.residentInvocations / group.invocations),
@@ -90,16 +109,24 @@ export function residentAtOnce(group: { readonly invocations: number; readonly r
 
 /** Workgroups of a product that a compute unit holds at once. */
 export const residentWorkgroups = (product: TiledProduct, gpu: GpuDescription): number =>
-  residentAtOnce({ invocations: invocations(product.tile), registers: registersOf(product), workgroupBytes: product.workgroupBytes }, gpu);
+  residentAtOnce(
+    { invocations: invocations(product.tile), registers: registersOf(product), workgroupBytes: product.workgroupBytes },
+    gpu,
+  );
 
 /**
- * Clocks of an invocation for a step. A multiply-add has an instruction of its own, and so has each vector
- * read of workgroup memory (rowsEach + columnsEach for four depths), each staged vector's load and store, and its addresses.
+ * Clocks of an invocation for a step. A multiply-add has an instruction of its own, and so has each vector read of
+ * workgroup memory (rowsEach + columnsEach for four depths), each staged vector's load and store, and its addresses.
  */
 function clocksOfInvocation({ tile, stagingOperations }: TiledProduct): number {
   const staged = (tile.depth * (tile.rows + tile.columns)) / 4 / invocations(tile);
   const reads = (tile.depth / 4) * (tile.rowsEach + tile.columnsEach);
-  return MULTIPLY_ADD_CLOCKS * tile.depth * tile.rowsEach * tile.columnsEach + READ_CLOCKS * reads + STAGING_CLOCKS * (2 * staged + stagingOperations) + STEP_OVERHEAD;
+  return (
+    MULTIPLY_ADD_CLOCKS * tile.depth * tile.rowsEach * tile.columnsEach +
+    READ_CLOCKS * reads +
+    STAGING_CLOCKS * (2 * staged + stagingOperations) +
+    STEP_OVERHEAD
+  );
 }
 
 /** Clocks of a compute unit for one step of a workgroup. */
@@ -107,7 +134,9 @@ function clocksOfStep(product: TiledProduct, gpu: GpuDescription): number {
   const { tile, matrix, stagingOperations, elementBytes } = product;
   if (matrix === undefined) return (invocations(tile) * clocksOfInvocation(product)) / gpu.lanes;
   // The units multiply what the subgroups load for them from workgroup memory, each its block's rows and columns.
-  const multiplying = (2e3 * tile.rows * tile.columns * tile.depth * gpu.gigahertz * gpu.computeUnits) / (1e6 * peakMatrixTeraflops(gpu, matrix.component));
+  const multiplying =
+    (2e3 * tile.rows * tile.columns * tile.depth * gpu.gigahertz * gpu.computeUnits) /
+    (1e6 * peakMatrixTeraflops(gpu, matrix.component));
   const blocks = (tile.rows / matrix.rows) * (tile.columns / matrix.columns);
   const loading = (blocks * (matrix.rows + matrix.columns) * tile.depth * elementBytes) / WORKGROUP_BYTES_A_CLOCK;
   const staged = (tile.depth * (tile.rows + tile.columns)) / 4 / invocations(tile);
@@ -115,16 +144,19 @@ function clocksOfStep(product: TiledProduct, gpu: GpuDescription): number {
   return Math.max(multiplying, loading) + staging;
 }
 
-/** Clocks of a compute unit for what follows a workgroup's last step: sums of matrix units pass through workgroup memory. */
+/**
+ * Clocks of a compute unit for what follows a workgroup's last step: sums of matrix units pass through workgroup
+ * memory.
+ */
 function clocksOfFinish({ tile, matrix }: TiledProduct): number {
   return matrix === undefined ? 0 : (2 * 4 * tile.rows * tile.columns) / WORKGROUP_BYTES_A_CLOCK;
 }
 
 /**
- * Predicts a kernel call. Tiled products are counted: instructions, the latency of a step's loads where too few invocations
- * hide it, rounds of workgroups over compute units, traffic of the shared cache; before and after it, the memory's traffic of passes that lay
- * factors out for it or make the result of what it wrote. Everything else is a roofline: operands once
- * through the memory, operations at the peak.
+ * Predicts a kernel call. Tiled products are counted: instructions, the latency of a step's loads where too few
+ * invocations hide it, rounds of workgroups over compute units, traffic of the shared cache; before and after it, the
+ * memory's traffic of passes that lay factors out for it or make the result of what it wrote. Everything else is a
+ * roofline: operands once through the memory, operations at the peak.
  */
 export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Prediction {
   const workgroups = call.dispatches.reduce((sum, { workgroups: [x, y, z] }) => sum + x * y * z, 0);
@@ -132,7 +164,10 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const { flop } = cost;
   const { product } = call;
   if (product === undefined) {
-    const scratch = Object.values(call.operands).reduce((sum, { role, length }) => sum + (role === 'scratch' ? 2 * 4 * length : 0), 0);
+    const scratch = Object.values(call.operands).reduce(
+      (sum, { role, length }) => sum + (role === 'scratch' ? 2 * 4 * length : 0),
+      0,
+    );
     const bytes = cost.bytes + scratch;
     const memory = bytes / (1e3 * gpu.memoryBandwidth * MEMORY_EFFICIENCY);
     const arithmetic = flop / (1e6 * peakTeraflops(gpu));
@@ -141,12 +176,22 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
     return { time: work + launch, bound, flop, bytes, workgroups };
   }
 
-  const { tile, tiles, splits, steps, results, elementBytes, laidOut = { from: 0, to: 0, before: 0 }, finished = { from: 0, to: 0 } } = product;
+  const {
+    tile,
+    tiles,
+    splits,
+    steps,
+    results,
+    elementBytes,
+    laidOut = { from: 0, to: 0, before: 0 },
+    finished = { from: 0, to: 0 },
+  } = product;
   const resident = residentWorkgroups(product, gpu);
   const groups = tiles * splits;
   const issue = clocksOfStep(product, gpu);
   // The unit works on `together` workgroups in turn; one step of each lasts at least as long as its loads take.
-  const clocksOfRound = (together: number): number => (together > 0 ? (steps + 1) * Math.max(together * issue, LOAD_CLOCKS) + together * clocksOfFinish(product) : 0);
+  const clocksOfRound = (together: number): number =>
+    together > 0 ? (steps + 1) * Math.max(together * issue, LOAD_CLOCKS) + together * clocksOfFinish(product) : 0;
   const slots = gpu.computeUnits * resident;
   const fullRounds = Math.floor(groups / slots);
   const rest = Math.ceil((groups - fullRounds * slots) / gpu.computeUnits);
@@ -164,7 +209,16 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const cache = cached / (1e3 * gpu.cacheBandwidth);
   const work = Math.max(arithmetic, memory, cache) + otherPasses;
   const longest = Math.max(arithmetic, memory, cache, otherPasses);
-  const bound = work < launch ? 'launch' : longest === arithmetic ? (hidden ? 'arithmetic' : 'latency') : longest === cache ? 'cache' : 'memory';
+  const bound =
+    work < launch
+      ? 'launch'
+      : longest === arithmetic
+        ? hidden
+          ? 'arithmetic'
+          : 'latency'
+        : longest === cache
+          ? 'cache'
+          : 'memory';
   return {
     time: work + launch,
     bound,
@@ -188,7 +242,10 @@ export function fastestFirst(calls: readonly KernelCall[], cost: Cost): readonly
   return [...calls].sort((a, b) => (time.get(a) ?? 0) - (time.get(b) ?? 0));
 }
 
-/** The GPU that variants are ordered for where nothing is known of the real one: of the middle, so that neither end is far. */
+/**
+ * The GPU that variants are ordered for where nothing is known of the real one: of the middle, so that neither end is
+ * far.
+ */
 export const ASSUMED_GPU: GpuDescription = {
   name: 'assumed',
   computeUnits: ASSUMED_COMPUTE_UNITS,
@@ -218,7 +275,8 @@ export const GPUS: readonly GpuDescription[] = [
     workgroupMemory: 233472,
     residentInvocations: 2048,
     residentWorkgroups: 32,
-    assumptions: 'data sheet: 67 TFLOP/s float32, 4.8 TB/s; CUDA tables: 132 units, 64 K registers, 228 KiB, 2048 invocations; bandwidth of the L2 cache: estimated; matrix units: data sheet 989 TFLOP/s of 16 bits without sparsity, of which a subgroup\'s mma reaches some 62 % (W. Luo et al., arXiv 2402.13499, an H100); the rest takes wgmma, which WGSL has not',
+    assumptions:
+      "data sheet: 67 TFLOP/s float32, 4.8 TB/s; CUDA tables: 132 units, 64 K registers, 228 KiB, 2048 invocations; bandwidth of the L2 cache: estimated; matrix units: data sheet 989 TFLOP/s of 16 bits without sparsity, of which a subgroup's mma reaches some 62 % (W. Luo et al., arXiv 2402.13499, an H100); the rest takes wgmma, which WGSL has not",
   },
   {
     name: 'NVIDIA RTX 5070',
@@ -232,7 +290,8 @@ export const GPUS: readonly GpuDescription[] = [
     workgroupMemory: 102400,
     residentInvocations: 1536,
     residentWorkgroups: 24,
-    assumptions: 'data sheet: 6144 lanes at 2.51 GHz (30.8 TFLOP/s), 672 GB/s; CUDA tables: 64 K registers, 100 KiB, 1536 invocations; bandwidth of the L2 cache: estimated; matrix units: twice the lanes for 16 bits with float32 sums, without sparsity, as the vendor states for this family (not looked up for this model)',
+    assumptions:
+      'data sheet: 6144 lanes at 2.51 GHz (30.8 TFLOP/s), 672 GB/s; CUDA tables: 64 K registers, 100 KiB, 1536 invocations; bandwidth of the L2 cache: estimated; matrix units: twice the lanes for 16 bits with float32 sums, without sparsity, as the vendor states for this family (not looked up for this model)',
   },
   {
     name: 'Apple M4 Max, 40 cores',
@@ -246,7 +305,8 @@ export const GPUS: readonly GpuDescription[] = [
     workgroupMemory: 65536,
     residentInvocations: 1024,
     residentWorkgroups: 16,
-    assumptions: 'vendor: 40 cores, 546 GB/s; clock, lanes, 208 KiB of registers, workgroup memory and cache: estimates from others\' measurements of this family; matrix units: none before the M5, simdgroup matrices run on the lanes at their rate',
+    assumptions:
+      "vendor: 40 cores, 546 GB/s; clock, lanes, 208 KiB of registers, workgroup memory and cache: estimates from others' measurements of this family; matrix units: none before the M5, simdgroup matrices run on the lanes at their rate",
   },
   {
     name: 'Intel Arc 140V (integrated)',
@@ -260,6 +320,7 @@ export const GPUS: readonly GpuDescription[] = [
     workgroupMemory: 131072,
     residentInvocations: 1024,
     residentWorkgroups: 32,
-    assumptions: 'vendor: 8 Xe cores of 128 lanes, 2.05 GHz, 136.5 GB/s shared with the processor; registers, workgroup memory and cache: estimates; matrix units: vendor, 67 TOPS of 8 bits, half of that for 16',
+    assumptions:
+      'vendor: 8 Xe cores of 128 lanes, 2.05 GHz, 136.5 GB/s shared with the processor; registers, workgroup memory and cache: estimates; matrix units: vendor, 67 TOPS of 8 bits, half of that for 16',
   },
 ];

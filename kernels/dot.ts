@@ -30,7 +30,12 @@ export const dot: Kernel<DotProblem> = {
       magnitude += Math.abs(a[i] * b[i]);
     }
     // Each term is rounded once more, as a product.
-    return { product: { value: Float64Array.of(product), error: Float64Array.of(sumError(count, magnitude) + EPSILON * magnitude) } };
+    return {
+      product: {
+        value: Float64Array.of(product),
+        error: Float64Array.of(sumError(count, magnitude) + EPSILON * magnitude),
+      },
+    };
   },
   cost: ({ count }) => ({ flop: 2 * count, bytes: 8 * count + 4 }),
   cases: [{ count: 1 }, { count: 13 }, { count: 1024 }, { count: 5003 }, { count: 300000 }],

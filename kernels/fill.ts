@@ -15,7 +15,14 @@ export const fill: Kernel<FillProblem> = {
     walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
       variant,
       operands: { values: { role: 'output', type: 'f32', length: count } },
-      dispatches: [sliceable(elements, { values: components }, (launched) => ({ shader: shaders.fill, constants, operands: ['values'], ...launch(launched, f32(value)) }))],
+      dispatches: [
+        sliceable(elements, { values: components }, (launched) => ({
+          shader: shaders.fill,
+          constants,
+          operands: ['values'],
+          ...launch(launched, f32(value)),
+        })),
+      ],
     })),
   reference: ({ count, value }) => ({ values: exact(new Float64Array(count).fill(Math.fround(value))) }),
   cost: ({ count }) => ({ flop: 0, bytes: 4 * count }),

@@ -50,7 +50,8 @@ export const foldBatchNorm: Kernel<FoldBatchNormProblem> = {
       scale.error[c] = 8 * EPSILON * Math.abs(scale.value[c]);
       const product = runningMean[c] * scale.value[c];
       shift.value[c] = beta[c] - product;
-      shift.error[c] = Math.abs(runningMean[c]) * scale.error[c] + EPSILON * (2 * Math.abs(product) + Math.abs(beta[c]));
+      shift.error[c] =
+        Math.abs(runningMean[c]) * scale.error[c] + EPSILON * (2 * Math.abs(product) + Math.abs(beta[c]));
     }
     return { scale, shift };
   },

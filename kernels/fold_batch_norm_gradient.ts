@@ -43,7 +43,8 @@ export const foldBatchNormGradient: Kernel<FoldBatchNormProblem> = {
       const inverseDeviation = 1 / Math.sqrt(runningVariance[c] + epsilon);
       const product = runningMean[c] * dshift[c];
       dgamma.value[c] = (dscale[c] - product) * inverseDeviation;
-      // The difference may cancel, so its roundings count by its terms; 2 ulp of inverseSqrt and three roundings on the rest.
+      // The difference may cancel, so its roundings count by its terms; 2 ulp of inverseSqrt and three roundings on the
+      // rest.
       const cancelled = inverseDeviation * (Math.abs(dscale[c]) + 2 * Math.abs(product));
       dgamma.error[c] = EPSILON * (cancelled + 8 * Math.abs(dgamma.value[c]));
     }

@@ -61,7 +61,10 @@ export const globalAveragePool: Kernel<GlobalAveragePoolProblem> = {
     }
     return { y };
   },
-  cost: ({ batch, pixels, channels, type = 'f32' }) => ({ flop: batch * pixels * channels, bytes: batch * (elementBytes(type) * pixels + 4) * channels }),
+  cost: ({ batch, pixels, channels, type = 'f32' }) => ({
+    flop: batch * pixels * channels,
+    bytes: batch * (elementBytes(type) * pixels + 4) * channels,
+  }),
   cases: [
     { batch: 1, pixels: 1, channels: 1 },
     { batch: 3, pixels: 7, channels: 5 },

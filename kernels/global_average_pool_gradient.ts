@@ -44,7 +44,10 @@ export const globalAveragePoolGradient: Kernel<GlobalAveragePoolProblem> = {
     }
     return { dx: whenStored(dx, problem) };
   },
-  cost: ({ batch, pixels, channels, type = 'f32' }) => ({ flop: batch * channels, bytes: batch * (elementBytes(type) * pixels + 4) * channels }),
+  cost: ({ batch, pixels, channels, type = 'f32' }) => ({
+    flop: batch * channels,
+    bytes: batch * (elementBytes(type) * pixels + 4) * channels,
+  }),
   cases: [
     { batch: 1, pixels: 1, channels: 1 },
     { batch: 3, pixels: 7, channels: 5 },

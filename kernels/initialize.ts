@@ -26,8 +26,8 @@ const WORKGROUP_SIZE = 64;
 /**
  * Fills values [count] with random numbers that have equal bits on all adapters and on the CPU.
  *
- * Uniform element e comes from word e of the stream RandomStream(key[0], key[1], address), normal element e from words 6e to
- * 6e + 5. See shaders/initialize.wgsl for the arithmetic.
+ * Uniform element e comes from word e of the stream RandomStream(key[0], key[1], address), normal element e from words
+ * 6e to 6e + 5. See shaders/initialize.wgsl for the arithmetic.
  */
 export const initialize: Kernel<InitializeProblem> = {
   name: 'initialize',
@@ -43,7 +43,13 @@ export const initialize: Kernel<InitializeProblem> = {
           sliceable(ceilDivide(count, 4), { values: 4 }, (groups, first) => ({
             shader: shaders.initialize,
             constants: { NORMAL: normal, WORKGROUP_SIZE },
-            parameters: [Math.min(4 * groups, count - 4 * first), ...key, ...address, f32(normal ? distribution.deviation : distribution.bound), first],
+            parameters: [
+              Math.min(4 * groups, count - 4 * first),
+              ...key,
+              ...address,
+              f32(normal ? distribution.deviation : distribution.bound),
+              first,
+            ],
             operands: ['values'],
             workgroups: foldGrid(ceilDivide(groups, WORKGROUP_SIZE)),
           })),
@@ -57,8 +63,18 @@ export const initialize: Kernel<InitializeProblem> = {
     { count: 1, distribution: { kind: 'uniform', bound: 1 }, key: [0, 0], address: [0, 0] },
     { count: 7, distribution: { kind: 'normal', deviation: 1 }, key: [0xffffffff, 1], address: [2, 3] },
     { count: 257, distribution: { kind: 'constant', value: 0.1 }, key: [1, 2], address: [0, 0] },
-    { count: 7 * 7 * 3 * 64, distribution: { kind: 'normal', deviation: Math.sqrt(2 / (7 * 7 * 64)) }, key: [42, 0], address: [1, 0] },
-    { count: 20001, distribution: { kind: 'uniform', bound: 1 / Math.sqrt(2048) }, key: [42, 0], address: [0xffffffff, 0x80000000] },
+    {
+      count: 7 * 7 * 3 * 64,
+      distribution: { kind: 'normal', deviation: Math.sqrt(2 / (7 * 7 * 64)) },
+      key: [42, 0],
+      address: [1, 0],
+    },
+    {
+      count: 20001,
+      distribution: { kind: 'uniform', bound: 1 / Math.sqrt(2048) },
+      key: [42, 0],
+      address: [0xffffffff, 0x80000000],
+    },
   ],
 };
 

@@ -36,7 +36,9 @@ export const interpolate: Kernel<InterpolateProblem> = {
     const share = gate[0] > 0 ? 0 : Math.fround(momentum);
     const value = running.map((old, i) => (share === 1 ? batch[i] : old + share * (batch[i] - old)));
     // A difference, a product, a sum; none of them where nothing changes, or everything.
-    const error = value.map((result, i) => (share === 0 || share === 1 ? 0 : EPSILON * (2.001 * Math.abs(share * (batch[i] - running[i])) + Math.abs(result))));
+    const error = value.map((result, i) =>
+      share === 0 || share === 1 ? 0 : EPSILON * (2.001 * Math.abs(share * (batch[i] - running[i])) + Math.abs(result)),
+    );
     return { running: { value, error } };
   },
   cost: ({ count }) => ({ flop: 3 * count, bytes: 12 * count }),

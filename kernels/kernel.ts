@@ -20,14 +20,14 @@ export interface KernelCall {
   /** Outputs that a part of the dispatches computes once more, bit by bit, while the other outputs are still there. */
   readonly again?: Readonly<Record<string, PartialCall>>;
   /**
-   * How many of the dispatches, the first ones, prepare weights: they read weights alone and write scratch that the others
-   * read. Whoever knows that the weights stay as they are may keep that scratch and leave these dispatches out; all others
-   * run the whole list.
+   * How many of the dispatches, the first ones, prepare weights: they read weights alone and write scratch that the
+   * others read. Whoever knows that the weights stay as they are may keep that scratch and leave these dispatches out;
+   * all others run the whole list.
    */
   readonly preparation?: number;
   /**
-   * Where the variant's error differs in kind from the direct sum's: bounds for its outputs, element by element, that take
-   * the place of the reference's.
+   * Where the variant's error differs in kind from the direct sum's: bounds for its outputs, element by element, that
+   * take the place of the reference's.
    */
   errorBound?(inputs: Values): Readonly<Record<string, Float64Array>>;
   /** Of a matrix product by tiles: what the cost model counts. */
@@ -64,14 +64,18 @@ export interface Kernel<Problem> {
   readonly name: string;
   /** The variants that this adapter can run, the one to prefer first. Never empty. */
   calls(problem: Problem, traits: AdapterTraits): readonly KernelCall[];
-  /** Float64 on the CPU, plain and obviously right. Takes all `input` and `inout` operands, gives all `output` and `inout` ones. */
+  /**
+   * Float64 on the CPU, plain and obviously right. Takes all `input` and `inout` operands, gives all `output` and
+   * `inout` ones.
+   */
   reference(problem: Problem, inputs: Values): Readonly<Record<string, Expected>>;
   cost(problem: Problem): Cost;
   /** Ragged problems on which every variant must agree with the reference before it is trusted. */
   readonly cases: readonly Problem[];
   /**
-   * A small, ragged problem that the same code solves (flags, tiles, depth of blocks), where the constants of a variant are too
-   * many for the cases to hold every set: the reference can be computed for it, which for the problem itself would take long.
+   * A small, ragged problem that the same code solves (flags, tiles, depth of blocks), where the constants of a variant
+   * are too many for the cases to hold every set: the reference can be computed for it, which for the problem itself
+   * would take long.
    */
   miniature?(problem: Problem): Problem;
   /** Inputs for a case where uniform numbers in [-1, 1) will not do (labels, indices, probabilities). */
@@ -105,14 +109,19 @@ export function exact(value: Float64Array): Expected {
   return { value, error: new Float64Array(value.length) };
 }
 
-/** The part of a call that computes one output again, as a call of its own: all other outputs are there already and only read. */
+/**
+ * The part of a call that computes one output again, as a call of its own: all other outputs are there already and only
+ * read.
+ */
 export function callAgain(call: KernelCall, output: string): KernelCall | undefined {
   const part = call.again?.[output];
   if (part === undefined) return undefined;
   const dispatches = part.dispatches.map((index) => call.dispatches[index]);
-  const operands = dispatches.flatMap((dispatch) => dispatch.operands).map((name): [string, Operand] => {
-    const operand = call.operands[name];
-    return [name, name !== output && operand.role === 'output' ? { ...operand, role: 'input' } : operand];
-  });
+  const operands = dispatches
+    .flatMap((dispatch) => dispatch.operands)
+    .map((name): [string, Operand] => {
+      const operand = call.operands[name];
+      return [name, name !== output && operand.role === 'output' ? { ...operand, role: 'input' } : operand];
+    });
   return { variant: `${call.variant}, ${output} again`, operands: Object.fromEntries(operands), dispatches };
 }

@@ -19,7 +19,9 @@ interface RowStyle {
   readonly lanes: number;
 }
 
-/** A subgroup's worth of lanes reads a row together on a GPU; a CPU, which emulates workgroup memory, walks it alone. */
+/**
+ * A subgroup's worth of lanes reads a row together on a GPU; a CPU, which emulates workgroup memory, walks it alone.
+ */
 const STYLES: readonly RowStyle[] = [
   { name: '32 lanes a row', workgroupSize: 128, lanes: 32 },
   { name: 'one lane a row', workgroupSize: 8, lanes: 1 },

@@ -13,10 +13,10 @@ const LARGEST = 24;
 const SMALLEST = -24;
 
 /**
- * Follows a loss scale, a power of two, by what became of a step's gradients: doubled after `interval` good steps, halved after
- * one that overflowed. `report` [2] is `non_finite`'s, `scale` [1] and `steps` [2] (good ones since the last change, skipped ones
- * in all) are updated in place; `scaledSettings` are `groupSettings` [groups * 4] by which an optimiser divides by the scale of
- * this step.
+ * Follows a loss scale, a power of two, by what became of a step's gradients: doubled after `interval` good steps,
+ * halved after one that overflowed. `report` [2] is `non_finite`'s, `scale` [1] and `steps` [2] (good ones since the
+ * last change, skipped ones in all) are updated in place; `scaledSettings` are `groupSettings` [groups * 4] by which an
+ * optimiser divides by the scale of this step.
  */
 export const lossScale: Kernel<LossScaleProblem> = {
   name: 'loss_scale',
@@ -43,7 +43,8 @@ export const lossScale: Kernel<LossScaleProblem> = {
   ],
   reference: ({ interval }, { report: [nonFinite], scale: [before], steps: [good, skipped], groupSettings }) => {
     const doubled = good + 1 >= interval;
-    const after = nonFinite > 0 ? Math.max(before / 2, 2 ** SMALLEST) : doubled ? Math.min(2 * before, 2 ** LARGEST) : before;
+    const after =
+      nonFinite > 0 ? Math.max(before / 2, 2 ** SMALLEST) : doubled ? Math.min(2 * before, 2 ** LARGEST) : before;
     return {
       scale: exact(Float64Array.of(after)),
       steps: exact(nonFinite > 0 ? Float64Array.of(0, skipped + 1) : Float64Array.of(doubled ? 0 : good + 1, skipped)),
@@ -59,6 +60,8 @@ export const lossScale: Kernel<LossScaleProblem> = {
     report: Float64Array.of(0, 0xffffffff),
     scale: Float64Array.of(2 ** Math.round(16 + 4 * uniform())),
     steps: Float64Array.of(interval - 1, 3),
-    groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) => Math.fround([1 / (1 + i), 5e-4 * i, 1, 0][i % 4])),
+    groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) =>
+      Math.fround([1 / (1 + i), 5e-4 * i, 1, 0][i % 4]),
+    ),
   }),
 };

@@ -8,7 +8,9 @@ export interface MaxPoolProblem extends StorageType {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** Pixels of a side of the window, from one window to the next, and around the picture: the same in both directions. */
+  /**
+   * Pixels of a side of the window, from one window to the next, and around the picture: the same in both directions.
+   */
   readonly window: number;
   readonly stride: number;
   readonly padding: number;
@@ -26,8 +28,8 @@ const WORKGROUP_SIZE = 64;
 
 /**
  * Max pooling in NHWC: y [batch, pooled height, pooled width, channels] from x [batch, height, width, channels].
- * `position` (u32, as y) is the index ky * window + kx of the maximum in its window. The choice is PyTorch's: the first of
- * equal maxima; NaN before every number, and the last NaN before the others.
+ * `position` (u32, as y) is the index ky * window + kx of the maximum in its window. The choice is PyTorch's: the first
+ * of equal maxima; NaN before every number, and the last NaN before the others.
  * @throws MaxPoolShapeError for a padding above half the window, which would allow windows without a pixel, and for a
  * padded picture smaller than the window
  */
@@ -88,7 +90,10 @@ export const maxPool: Kernel<MaxPoolProblem> = {
   cost: (problem) => {
     const { batch, height, width, channels, window, type = 'f32' } = problem;
     const pooled = batch * pooledSize(problem, height) * pooledSize(problem, width) * channels;
-    return { flop: pooled * window ** 2, bytes: elementBytes(type) * (batch * height * width * channels + pooled) + 4 * pooled };
+    return {
+      flop: pooled * window ** 2,
+      bytes: elementBytes(type) * (batch * height * width * channels + pooled) + 4 * pooled,
+    };
   },
   cases: [
     { batch: 1, height: 1, width: 1, channels: 1, window: 1, stride: 1, padding: 0 },
@@ -109,23 +114,46 @@ export const maxPool: Kernel<MaxPoolProblem> = {
 /** Pixels of one side after pooling. */
 export function pooledSize({ window, stride, padding }: MaxPoolProblem, size: number): number {
   if (2 * padding > window) {
-    throw new MaxPoolShapeError(`max pool: padding ${padding} is more than half the window ${window}; use at most ${Math.floor(window / 2)}.`);
+    throw new MaxPoolShapeError(
+      `max pool: padding ${padding} is more than half the window ${window}; use at most ${Math.floor(window / 2)}.`,
+    );
   }
   if (size + 2 * padding < window) {
-    throw new MaxPoolShapeError(`max pool: ${size} pixels with padding ${padding} on both sides are fewer than the window's ${window}; use larger pictures or a smaller window.`);
+    throw new MaxPoolShapeError(
+      `max pool: ${size} pixels with padding ${padding} on both sides are fewer than the window's ${window}; use larger pictures or a smaller window.`,
+    );
   }
   return Math.floor((size + 2 * padding - window) / stride) + 1;
 }
 
 /** What the launches of max pooling and its gradient share; both write `rows` rows of `width` pixels. */
-export function poolingLaunch(problem: MaxPoolProblem, rows: number, width: number): Pick<Dispatch, 'features' | 'constants' | 'parameters' | 'workgroups'> {
+export function poolingLaunch(
+  problem: MaxPoolProblem,
+  rows: number,
+  width: number,
+): Pick<Dispatch, 'features' | 'constants' | 'parameters' | 'workgroups'> {
   const { window, stride, padding } = problem;
   const { Element, Stored, elements: columns, features } = widestElement(problem.channels, problem.type);
   const [gridRows, grids] = foldGrid(rows);
   return {
     features,
-    constants: { Element, Stored, Index: Element === 'f32' ? 'u32' : 'vec4u', WORKGROUP_SIZE, WINDOW: window, STRIDE: stride, PADDING: padding },
-    parameters: [problem.height, problem.width, columns, pooledSize(problem, problem.height), pooledSize(problem, problem.width), rows],
+    constants: {
+      Element,
+      Stored,
+      Index: Element === 'f32' ? 'u32' : 'vec4u',
+      WORKGROUP_SIZE,
+      WINDOW: window,
+      STRIDE: stride,
+      PADDING: padding,
+    },
+    parameters: [
+      problem.height,
+      problem.width,
+      columns,
+      pooledSize(problem, problem.height),
+      pooledSize(problem, problem.width),
+      rows,
+    ],
     workgroups: [ceilDivide(width * columns, WORKGROUP_SIZE), gridRows, grids],
   };
 }

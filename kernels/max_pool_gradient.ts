@@ -6,8 +6,8 @@ import { pooledSize, poolingLaunch, type MaxPoolProblem } from './max_pool.ts';
 import { canStore, whenStored } from './storage-type.ts';
 
 /**
- * The gradient of `maxPool`: each element of dx [batch, height, width, channels] gathers dy from the windows that contain
- * it and whose maximum it was. dy and position (u32) [batch, pooled height, pooled width, channels].
+ * The gradient of `maxPool`: each element of dx [batch, height, width, channels] gathers dy from the windows that
+ * contain it and whose maximum it was. dy and position (u32) [batch, pooled height, pooled width, channels].
  * @throws MaxPoolShapeError as `maxPool`
  */
 export const maxPoolGradient: Kernel<MaxPoolProblem> = {
@@ -61,7 +61,10 @@ export const maxPoolGradient: Kernel<MaxPoolProblem> = {
     const { batch, height, width, channels, window, stride, type = 'f32' } = problem;
     const pooled = batch * pooledSize(problem, height) * pooledSize(problem, width) * channels;
     const elements = batch * height * width * channels;
-    return { flop: elements * Math.ceil(window / stride) ** 2, bytes: elementBytes(type) * (elements + pooled) + 4 * pooled };
+    return {
+      flop: elements * Math.ceil(window / stride) ** 2,
+      bytes: elementBytes(type) * (elements + pooled) + 4 * pooled,
+    };
   },
   cases: [
     { batch: 1, height: 1, width: 1, channels: 1, window: 1, stride: 1, padding: 0 },

@@ -6,7 +6,10 @@ export interface MeasureCopyProblem {
   readonly count: number;
 }
 
-/** Elements of an invocation: one, as GPUs like it, or several, where an invocation itself costs something. Sixteen are no faster than four on lavapipe and SwiftShader. */
+/**
+ * Elements of an invocation: one, as GPUs like it, or several, where an invocation itself costs something. Sixteen are
+ * no faster than four on lavapipe and SwiftShader.
+ */
 const EACH = [1, 4];
 const WORKGROUP_SIZES = [64, 256];
 
@@ -18,7 +21,10 @@ export const measureCopy: Kernel<MeasureCopyProblem> = {
     return EACH.flatMap((each) =>
       WORKGROUP_SIZES.filter((size) => size <= traits.maxWorkgroupInvocations).map((workgroupSize): KernelCall => ({
         variant: `${Element} x ${each}, ${workgroupSize} invocations`,
-        operands: { source: { role: 'input', type: 'f32', length: count }, destination: { role: 'output', type: 'f32', length: count } },
+        operands: {
+          source: { role: 'input', type: 'f32', length: count },
+          destination: { role: 'output', type: 'f32', length: count },
+        },
         dispatches: [
           {
             shader: shaders.measure_copy,

@@ -25,7 +25,10 @@ export const measureFma: Kernel<MeasureFmaProblem> = {
         const length = Element === 'vec4f' ? count / 4 : count;
         return {
           variant: `${Element}, ${workgroupSize} invocations`,
-          operands: { x: { role: 'input', type: 'f32', length: count }, y: { role: 'output', type: 'f32', length: count } },
+          operands: {
+            x: { role: 'input', type: 'f32', length: count },
+            y: { role: 'output', type: 'f32', length: count },
+          },
           dispatches: [
             {
               shader: shaders.measure_fma,

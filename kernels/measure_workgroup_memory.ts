@@ -62,4 +62,5 @@ export const measureWorkgroupMemory: Kernel<MeasureWorkgroupMemoryProblem> = {
 };
 
 /** Bytes that a problem reads from workgroup memory. */
-export const workgroupMemoryBytes = ({ tiles, width, rounds }: MeasureWorkgroupMemoryProblem): number => 4 * tiles * TILE * width * rounds;
+export const workgroupMemoryBytes = ({ tiles, width, rounds }: MeasureWorkgroupMemoryProblem): number =>
+  4 * tiles * TILE * width * rounds;

@@ -14,8 +14,8 @@ export interface MomentumSgdProblem {
 /**
  * One step of SGD with momentum over a flat arena, in place; `velocity` starts at 0.
  *
- * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. `hyper` [2]: learning rate, momentum. `gate`
- * [2] is the report of `non_finite`: where gate[0] > 0 nothing changes.
+ * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. `hyper` [2]:
+ * learning rate, momentum. `gate` [2] is the report of `non_finite`: where gate[0] > 0 nothing changes.
  */
 export const momentumSgd: Kernel<MomentumSgdProblem> = {
   name: 'momentum_sgd',
@@ -32,12 +32,16 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
         gate: { role: 'input', type: 'u32', length: 2 },
       },
       dispatches: [
-        sliceable(count / ARENA_BLOCK, { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 }, (blocks) => ({
-          shader: shaders.momentum_sgd,
-          constants: { NESTEROV: nesterov, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
-          operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
-          ...launch(blocks),
-        })),
+        sliceable(
+          count / ARENA_BLOCK,
+          { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 },
+          (blocks) => ({
+            shader: shaders.momentum_sgd,
+            constants: { NESTEROV: nesterov, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
+            operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
+            ...launch(blocks),
+          }),
+        ),
       ],
     })),
   reference,
@@ -48,13 +52,16 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
     { count: 64 * 1021, groups: 2, nesterov: false },
   ],
   sampleInputs: ({ count, groups }, uniform): Values => {
-    const floats = (length: number, scale: number): Float64Array => Float64Array.from({ length }, () => Math.fround(scale * uniform()));
+    const floats = (length: number, scale: number): Float64Array =>
+      Float64Array.from({ length }, () => Math.fround(scale * uniform()));
     return {
       parameters: floats(count, 1),
       gradients: floats(count, 0.1),
       velocity: floats(count, 0.1),
       group: Float64Array.from({ length: count / ARENA_BLOCK }, (_, block) => block % groups),
-      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) => Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4])),
+      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) =>
+        Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4]),
+      ),
       hyper: Float64Array.of(0.05, 0.9).map(Math.fround),
       gate: Float64Array.of(0, 0xffffffff),
     };
@@ -69,7 +76,8 @@ function reference({ count, nesterov }: MomentumSgdProblem, inputs: Values) {
     const settings = 4 * inputs.group[Math.floor(i / ARENA_BLOCK)];
     const rate = learningRate * inputs.groupSettings[settings];
     const p = inputs.parameters[i];
-    // Each line is followed by the bound of its rounding errors: one EPSILON an operation, inherited ones as they propagate.
+    // Each line is followed by the bound of its rounding errors: one EPSILON an operation, inherited ones as they
+    // propagate.
     const pull = inputs.groupSettings[settings + 1] * p;
     const gradient = inputs.groupSettings[settings + 2] * inputs.gradients[i];
     const g = gradient + pull;
@@ -78,7 +86,9 @@ function reference({ count, nesterov }: MomentumSgdProblem, inputs: Values) {
     const b = kept + g;
     const bError = gError + EPSILON * (Math.abs(kept) + Math.abs(b));
     const direction = nesterov ? g + momentum * b : b;
-    const directionError = nesterov ? gError + momentum * bError + EPSILON * (momentum * Math.abs(b) + Math.abs(direction)) : bError;
+    const directionError = nesterov
+      ? gError + momentum * bError + EPSILON * (momentum * Math.abs(b) + Math.abs(direction))
+      : bError;
     const update = rate * direction;
     velocity.value[i] = b;
     velocity.error[i] = bError;

@@ -8,8 +8,9 @@ export interface MovingAverageProblem {
 }
 
 /**
- * average [count] += share [1] * (values [count] - average), in place; gate [2] is the report of `non_finite`: where gate[0] > 0 nothing
- * changes. Unlike that of `interpolate`, the share is read from memory, so that it can change from step to step.
+ * average [count] += share [1] * (values [count] - average), in place; gate [2] is the report of `non_finite`: where
+ * gate[0] > 0 nothing changes. Unlike that of `interpolate`, the share is read from memory, so that it can change from
+ * step to step.
  */
 export const movingAverage: Kernel<MovingAverageProblem> = {
   name: 'moving_average',
@@ -35,7 +36,9 @@ export const movingAverage: Kernel<MovingAverageProblem> = {
     if (gate[0] > 0) return { average: { value: average, error: new Float64Array(average.length) } };
     const value = average.map((old, i) => old + share * (values[i] - old));
     // A difference, a product, a sum.
-    const error = value.map((result, i) => EPSILON * (2.001 * Math.abs(share * (values[i] - average[i])) + Math.abs(result)));
+    const error = value.map(
+      (result, i) => EPSILON * (2.001 * Math.abs(share * (values[i] - average[i])) + Math.abs(result)),
+    );
     return { average: { value, error } };
   },
   cost: ({ count }) => ({ flop: 3 * count, bytes: 12 * count }),

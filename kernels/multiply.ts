@@ -19,7 +19,12 @@ export const multiply: Kernel<MultiplyProblem> = {
         product: { role: 'output', type: 'f32', length: count },
       },
       dispatches: [
-        sliceable(elements, { a: components, b: components, product: components }, (launched) => ({ shader: shaders.multiply, constants, operands: ['a', 'b', 'product'], ...launch(launched) })),
+        sliceable(elements, { a: components, b: components, product: components }, (launched) => ({
+          shader: shaders.multiply,
+          constants,
+          operands: ['a', 'b', 'product'],
+          ...launch(launched),
+        })),
       ],
     })),
   reference: ({ count }, { a, b }) => {

@@ -9,11 +9,16 @@ export interface NonFiniteProblem {
 /** `report[1]` where every element is finite. */
 export const ALL_FINITE = 0xffffffff;
 
-/** Lanes of a workgroup, and elements that each looks at; on the CPU a workgroup is one vector, as barriers are dear there. */
+/**
+ * Lanes of a workgroup, and elements that each looks at; on the CPU a workgroup is one vector, as barriers are dear
+ * there.
+ */
 const GPU_SHAPE = { workgroupSize: 256, steps: 16 } as const;
 const CPU_SHAPE = { workgroupSize: 8, steps: 256 } as const;
 
-/** report [2] u32 = how many elements of values [count] are NaN or infinite, and the index of the first or ALL_FINITE. */
+/**
+ * report [2] u32 = how many elements of values [count] are NaN or infinite, and the index of the first or ALL_FINITE.
+ */
 export const nonFinite: Kernel<NonFiniteProblem> = {
   name: 'non_finite',
   calls: ({ count: length }, traits) => {
@@ -65,7 +70,8 @@ export const nonFinite: Kernel<NonFiniteProblem> = {
   // Every case has some: none at all is a test of its own.
   sampleInputs: ({ count }, uniform) => {
     const values = Float64Array.from({ length: count }, uniform);
-    for (const special of [NaN, Infinity, -Infinity, NaN, 1e39]) values[Math.floor(((uniform() + 1) / 2) * count)] = special;
+    for (const special of [NaN, Infinity, -Infinity, NaN, 1e39])
+      values[Math.floor(((uniform() + 1) / 2) * count)] = special;
     return { values };
   },
 };

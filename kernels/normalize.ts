@@ -15,18 +15,25 @@ export interface NormalizeProblem extends StorageType {
 }
 
 /** The last pass of batch normalisation, also as `batch_norm` runs it. */
-export function normalizeDispatch(style: BlockStyle, { rows, channels, residual, relu, type }: NormalizeProblem): Dispatch {
+export function normalizeDispatch(
+  style: BlockStyle,
+  { rows, channels, residual, relu, type }: NormalizeProblem,
+): Dispatch {
   const { Element, Stored, features } = widestElement(channels, type);
   const visit = visitingBlocks(style, rows, channels);
-  return sliceable(visit.blocks, { x: visit.blockLength, residual: visit.blockLength, y: visit.blockLength }, (count, first) => ({
-    shader: shaders.normalize,
-    libraries: [shaders.row_visits],
-    entryPoint: residual ? 'with_residual' : 'main',
-    features,
-    constants: { Element, Stored, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },
-    operands: ['x', 'gamma', 'beta', 'mean', 'inverseDeviation', 'y', ...(residual ? ['residual'] : [])],
-    ...visit.slice(count, first),
-  }));
+  return sliceable(
+    visit.blocks,
+    { x: visit.blockLength, residual: visit.blockLength, y: visit.blockLength },
+    (count, first) => ({
+      shader: shaders.normalize,
+      libraries: [shaders.row_visits],
+      entryPoint: residual ? 'with_residual' : 'main',
+      features,
+      constants: { Element, Stored, WORKGROUP_SIZE: style.workgroupSize, RELU: relu },
+      operands: ['x', 'gamma', 'beta', 'mean', 'inverseDeviation', 'y', ...(residual ? ['residual'] : [])],
+      ...visit.slice(count, first),
+    }),
+  );
 }
 
 /**
@@ -42,7 +49,15 @@ export const normalize: Kernel<NormalizeProblem> = {
     const residualInput: Record<string, Operand> = problem.residual ? { residual: { role: 'input', ...matrix } } : {};
     return blockStyles(traits).map((style) => ({
       variant: `${style.name}, ${widestElement(problem.channels, problem.type).Stored}`,
-      operands: { x: { role: 'input', ...matrix }, gamma: vector, beta: vector, mean: vector, inverseDeviation: vector, ...residualInput, y: { role: 'output', ...matrix } },
+      operands: {
+        x: { role: 'input', ...matrix },
+        gamma: vector,
+        beta: vector,
+        mean: vector,
+        inverseDeviation: vector,
+        ...residualInput,
+        y: { role: 'output', ...matrix },
+      },
       dispatches: [normalizeDispatch(style, problem)],
     }));
   },
@@ -60,7 +75,10 @@ export const normalize: Kernel<NormalizeProblem> = {
     return { y: whenStored(y, problem) };
   },
   // A subtraction, a product, a sum and what follows.
-  cost: ({ rows, channels, residual, type = 'f32' }) => ({ flop: rows * channels * (residual ? 5 : 4), bytes: elementBytes(type) * rows * channels * (residual ? 3 : 2) }),
+  cost: ({ rows, channels, residual, type = 'f32' }) => ({
+    flop: rows * channels * (residual ? 5 : 4),
+    bytes: elementBytes(type) * rows * channels * (residual ? 3 : 2),
+  }),
   cases: [
     { rows: 1, channels: 1, residual: false, relu: false },
     { rows: 2, channels: 5, residual: true, relu: false },

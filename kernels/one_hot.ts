@@ -13,7 +13,10 @@ export interface OneHotProblem {
 
 const WORKGROUP_SIZE = 64;
 
-/** values [rows, classes] with `on` where the class is the row's label, labels [rows], and `off` elsewhere; NaN in the row of a label of `classes` or more. */
+/**
+ * values [rows, classes] with `on` where the class is the row's label, labels [rows], and `off` elsewhere; NaN in the
+ * row of a label of `classes` or more.
+ */
 export const oneHot: Kernel<OneHotProblem> = {
   name: 'one_hot',
   calls: ({ rows, classes, on, off }) => [

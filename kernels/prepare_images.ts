@@ -24,11 +24,11 @@ export const TRANSFORM_LENGTH = 12;
 const WORKGROUP_SIZE = 64;
 
 /**
- * From u8 images [count, source, source, 3], four bytes to a u32, to the network's input [count, size, size, 4]: warped by
- * an affine map, (value / 255 - mean) / deviation, and a fourth channel of zeros.
+ * From u8 images [count, source, source, 3], four bytes to a u32, to the network's input [count, size, size, 4]: warped
+ * by an affine map, (value / 255 - mean) / deviation, and a fourth channel of zeros.
  *
- * Output pixel (x, y) is read at (a x + b y + c, d x + e y + f) of its image, bilinearly; whole numbers are pixel centres,
- * and outside the image is the fill colour.
+ * Output pixel (x, y) is read at (a x + b y + c, d x + e y + f) of its image, bilinearly; whole numbers are pixel
+ * centres, and outside the image is the fill colour.
  */
 export const prepareImages: Kernel<PrepareImagesProblem> = {
   name: 'prepare_images',
@@ -46,27 +46,34 @@ export const prepareImages: Kernel<PrepareImagesProblem> = {
         },
         dispatches: [
           // Three bytes a pixel: an image may end within a word, and then slices are of several.
-          sliceable(count, { images: (3 * source * source) / 4, transforms: TRANSFORM_LENGTH, output: 4 * size * size }, (slice) => ({
-            shader: shaders.prepare_images,
-            features,
-            constants: { Stored, WORKGROUP_SIZE },
-            parameters: [
-              slice,
-              source,
-              size,
-              wordsOf(slice, source),
-              ...deviation.map((value) => f32(1 / (255 * value))),
-              ...deviation.map((value, channel) => f32(-mean[channel] / value)),
-            ],
-            operands: ['images', 'transforms', 'output'],
-            workgroups: foldGrid(ceilDivide(slice * size * size, WORKGROUP_SIZE)),
-          })),
+          sliceable(
+            count,
+            { images: (3 * source * source) / 4, transforms: TRANSFORM_LENGTH, output: 4 * size * size },
+            (slice) => ({
+              shader: shaders.prepare_images,
+              features,
+              constants: { Stored, WORKGROUP_SIZE },
+              parameters: [
+                slice,
+                source,
+                size,
+                wordsOf(slice, source),
+                ...deviation.map((value) => f32(1 / (255 * value))),
+                ...deviation.map((value, channel) => f32(-mean[channel] / value)),
+              ],
+              operands: ['images', 'transforms', 'output'],
+              workgroups: foldGrid(ceilDivide(slice * size * size, WORKGROUP_SIZE)),
+            }),
+          ),
         ],
       },
     ];
   },
   reference,
-  cost: ({ count, source, size, type = 'f32' }) => ({ flop: 35 * count * size * size, bytes: count * (3 * source * source + 4 * elementBytes(type) * size * size + 4 * TRANSFORM_LENGTH) }),
+  cost: ({ count, source, size, type = 'f32' }) => ({
+    flop: 35 * count * size * size,
+    bytes: count * (3 * source * source + 4 * elementBytes(type) * size * size + 4 * TRANSFORM_LENGTH),
+  }),
   cases: [
     { count: 1, source: 1, size: 1, mean: [0, 0, 0], deviation: [1, 1, 1] },
     { count: 3, source: 5, size: 7, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
@@ -78,9 +85,18 @@ export const prepareImages: Kernel<PrepareImagesProblem> = {
     const ratio = source / size;
     // Turned, stretched, sheared, moved: partly outside, and sometimes whole images are.
     const transform = (): number[] => [
-      ratio * (1 + 0.5 * uniform()), 0.5 * uniform(), source * 0.6 * uniform(),
-      0.5 * uniform(), -ratio * (1 + 0.5 * uniform()), source * (1 + 0.6 * uniform()),
-      255 * Math.abs(uniform()), 255, 127.5, 0, 0, 0,
+      ratio * (1 + 0.5 * uniform()),
+      0.5 * uniform(),
+      source * 0.6 * uniform(),
+      0.5 * uniform(),
+      -ratio * (1 + 0.5 * uniform()),
+      source * (1 + 0.6 * uniform()),
+      255 * Math.abs(uniform()),
+      255,
+      127.5,
+      0,
+      0,
+      0,
     ];
     return {
       images: Float64Array.from({ length: wordsOf(count, source) }, () => Math.floor((uniform() + 1) * 2 ** 31)),
@@ -106,7 +122,10 @@ function reference(problem: PrepareImagesProblem, { images, transforms }: Values
         const right = sourceX - left;
         const lower = sourceY - top;
         // Two products, two sums.
-        const place = 2 * EPSILON * (Math.abs(a * x) + Math.abs(b * y) + Math.abs(c) + Math.abs(d * x) + Math.abs(e * y) + Math.abs(f));
+        const place =
+          2 *
+          EPSILON *
+          (Math.abs(a * x) + Math.abs(b * y) + Math.abs(c) + Math.abs(d * x) + Math.abs(e * y) + Math.abs(f));
         for (let channel = 0; channel < 3; channel++) {
           const tap = (column: number, row: number): number =>
             column < 0 || row < 0 || column >= source || row >= source
@@ -115,14 +134,15 @@ function reference(problem: PrepareImagesProblem, { images, transforms }: Values
           const value =
             (1 - lower) * ((1 - right) * tap(left, top) + right * tap(left + 1, top)) +
             lower * ((1 - right) * tap(left, top + 1) + right * tap(left + 1, top + 1));
-          // Neighbours differ by at most 255, so that a displacement moves the value by 255 times as much, also across a
-          // pixel's border. Each mean of two rounds at most four times.
+          // Neighbours differ by at most 255, so that a displacement moves the value by 255 times as much, also across
+          // a pixel's border. Each mean of two rounds at most four times.
           const valueError = 255 * place + 8 * EPSILON * 255;
           const index = 4 * ((image * size + y) * size + x) + channel;
           const slope = 1 / (255 * deviation[channel]);
           const intercept = -mean[channel] / deviation[channel];
           output.value[index] = value * slope + intercept;
-          output.error[index] = slope * valueError + EPSILON * (2 * value * slope + Math.abs(intercept) + Math.abs(output.value[index]));
+          output.error[index] =
+            slope * valueError + EPSILON * (2 * value * slope + Math.abs(intercept) + Math.abs(output.value[index]));
         }
       }
     }

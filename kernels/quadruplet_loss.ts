@@ -20,10 +20,10 @@ export interface QuadrupletLossProblem {
 }
 
 /**
- * What `statistics` holds, in order. Fractions and means are over the valid hinges, and 0 where there are none; of two pairs,
- * the distance to the own domain's negative is that of the pair of two other classes. The domain gap is the distance between
- * the mean embedding of the sketches and that of the photos, the spread the root mean square distance of all embeddings from
- * their mean: at most 1 for embeddings of length 1.
+ * What `statistics` holds, in order. Fractions and means are over the valid hinges, and 0 where there are none; of two
+ * pairs, the distance to the own domain's negative is that of the pair of two other classes. The domain gap is the
+ * distance between the mean embedding of the sketches and that of the photos, the spread the root mean square distance
+ * of all embeddings from their mean: at most 1 for embeddings of length 1.
  */
 export const QUADRUPLET_STATISTICS = [
   'active fraction',
@@ -47,12 +47,13 @@ const NONE = -1;
 
 /**
  * The domain-balanced quadruplet loss of Tursun et al. (Pattern Recognition 126, 2022), mined in the batch, with its
- * gradient, and two other forms of it: from embeddings [count, width] (normalised already), labels [count] and domains [count] (0 sketch, 1 photo) to
- * loss [1], dembeddings [count, width] and statistics [10]. Random mining reads one more operand, seed [1], which the host
- * changes at every step.
+ * gradient, and two other forms of it: from embeddings [count, width] (normalised already), labels [count] and domains
+ * [count] (0 sketch, 1 photo) to loss [1], dembeddings [count, width] and statistics [10]. Random mining reads one more
+ * operand, seed [1], which the host changes at every step.
  *
- * In the domain-balanced form every anchor gives up to two hinges [d(a, p) - d(a, n) + margin]+, one for a negative of either
- * domain; the loss is their mean. An anchor without a positive gives none, one without a negative of a domain lacks that hinge.
+ * In the domain-balanced form every anchor gives up to two hinges [d(a, p) - d(a, n) + margin]+, one for a negative of
+ * either domain; the loss is their mean. An anchor without a positive gives none, one without a negative of a domain
+ * lacks that hinge.
  */
 export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
   name: 'quadruplet_loss',
@@ -81,14 +82,20 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
     const { Element, elements } = widestElement(width);
     const rows = traits.kind === 'cpu' ? 1 : 8;
     const workgroupSize = traits.kind === 'cpu' ? 8 : 32;
-    // Slices are rows of the matrix of distances. Whatever is read of all items (embeddings, chosen, labels) they bind whole.
+    // Slices are rows of the matrix of distances. Whatever is read of all items (embeddings, chosen, labels) they bind
+    // whole.
     const distances = (entryPoint: string, components: number, side: number): Dispatch => {
       const rowsEach = rows * side;
       return sliceable(ceilDivide(count, rowsEach), { squaredDistances: rowsEach * count }, (groups, first) => ({
         shader: shaders.quadruplet_loss_distances,
         entryPoint,
         constants: { WORKGROUP_ROWS: rows },
-        parameters: [count, width / components, Math.min(groups * rowsEach, count - first * rowsEach), first * rowsEach],
+        parameters: [
+          count,
+          width / components,
+          Math.min(groups * rowsEach, count - first * rowsEach),
+          first * rowsEach,
+        ],
         operands: ['embeddings', 'squaredDistances'],
         workgroups: [ceilDivide(count, 8 * side), groups, 1],
       }));
@@ -102,7 +109,12 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
       workgroups: foldGrid(ceilDivide(anchors, workgroupSize)),
     });
     const isPaired = form === 'two-pairs';
-    const gradientConstants = (items: number) => ({ Element, TWO_PAIRS: isPaired, WORKGROUP_SIZE: workgroupSize, BY_ROWS: items < count });
+    const gradientConstants = (items: number) => ({
+      Element,
+      TWO_PAIRS: isPaired,
+      WORKGROUP_SIZE: workgroupSize,
+      BY_ROWS: items < count,
+    });
     const afterDistances: Dispatch[] = [
       // Of two pairs an anchor reads the distances of its choice, too.
       isPaired ? mine(count, 0) : sliceable(count, { squaredDistances: count }, mine),
@@ -114,30 +126,49 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
         operands: ['records', 'loss', 'statistics', 'scale'],
         workgroups: [1, 1, 1],
       },
-      sliceable(count, { partners: count, partnerWeights: count, partnerCount: 1, squaredDistances: count }, (items, firstItem) => ({
-        shader: shaders.quadruplet_loss_gradient,
-        entryPoint: 'gatherPartners',
-        constants: gradientConstants(items),
-        parameters: [count, elements, items, firstItem],
-        operands: ['partners', 'partnerWeights', 'partnerCount', 'chosen', 'pulls', 'squaredDistances', 'scale'],
-        workgroups: foldGrid(ceilDivide(items, workgroupSize)),
-      })),
-      sliceable(count, { partners: count, partnerWeights: count, partnerCount: 1, dembeddings: width }, (items, firstItem) => ({
-        shader: shaders.quadruplet_loss_gradient,
-        entryPoint: 'gradient',
-        constants: gradientConstants(items),
-        parameters: [count, elements, items, firstItem],
-        operands: ['partners', 'partnerWeights', 'partnerCount', 'embeddings', 'dembeddings'],
-        workgroups: foldGrid(ceilDivide(items * elements, workgroupSize)),
-      })),
+      sliceable(
+        count,
+        { partners: count, partnerWeights: count, partnerCount: 1, squaredDistances: count },
+        (items, firstItem) => ({
+          shader: shaders.quadruplet_loss_gradient,
+          entryPoint: 'gatherPartners',
+          constants: gradientConstants(items),
+          parameters: [count, elements, items, firstItem],
+          operands: ['partners', 'partnerWeights', 'partnerCount', 'chosen', 'pulls', 'squaredDistances', 'scale'],
+          workgroups: foldGrid(ceilDivide(items, workgroupSize)),
+        }),
+      ),
+      sliceable(
+        count,
+        { partners: count, partnerWeights: count, partnerCount: 1, dembeddings: width },
+        (items, firstItem) => ({
+          shader: shaders.quadruplet_loss_gradient,
+          entryPoint: 'gradient',
+          constants: gradientConstants(items),
+          parameters: [count, elements, items, firstItem],
+          operands: ['partners', 'partnerWeights', 'partnerCount', 'embeddings', 'dembeddings'],
+          workgroups: foldGrid(ceilDivide(items * elements, workgroupSize)),
+        }),
+      ),
     ];
-    const tiles: KernelCall = { variant: 'tile per invocation', operands, dispatches: [distances('tilePerInvocation', 1, 4), ...afterDistances] };
+    const tiles: KernelCall = {
+      variant: 'tile per invocation',
+      operands,
+      dispatches: [distances('tilePerInvocation', 1, 4), ...afterDistances],
+    };
     if (Element === 'f32') return [tiles];
-    const pairs: KernelCall = { variant: 'pair per invocation', operands, dispatches: [distances('pairPerInvocation', 4, 1), ...afterDistances] };
+    const pairs: KernelCall = {
+      variant: 'pair per invocation',
+      operands,
+      dispatches: [distances('pairPerInvocation', 4, 1), ...afterDistances],
+    };
     return traits.kind === 'cpu' ? [tiles, pairs] : [pairs, tiles];
   },
   reference,
-  cost: ({ count, width }) => ({ flop: 3 * count * count * width + 20 * count * width, bytes: 8 * count * width + 4 * count * count }),
+  cost: ({ count, width }) => ({
+    flop: 3 * count * count * width + 20 * count * width,
+    bytes: 8 * count * width + 4 * count * count,
+  }),
   cases: [
     { count: 1, width: 4 },
     { count: 2, width: 3 },
@@ -161,7 +192,12 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
 /** Columns of `records`, see the shader. */
 const RECORD_COLUMNS = 12;
 
-function settingsOf({ form = 'domain-balanced', margin = DEFAULT_MARGIN, secondMargin = margin / 2, share = DEFAULT_SHARE }: QuadrupletLossProblem) {
+function settingsOf({
+  form = 'domain-balanced',
+  margin = DEFAULT_MARGIN,
+  secondMargin = margin / 2,
+  share = DEFAULT_SHARE,
+}: QuadrupletLossProblem) {
   return { form, margin, secondMargin, share } as const;
 }
 
@@ -179,17 +215,59 @@ interface Hinge {
   readonly domains: readonly number[];
 }
 
-function hingesOf(anchor: number, problem: QuadrupletLossProblem, { positive, negatives: [own, other] }: Quadruplet): Hinge[] {
+function hingesOf(
+  anchor: number,
+  problem: QuadrupletLossProblem,
+  { positive, negatives: [own, other] }: Quadruplet,
+): Hinge[] {
   const { form, margin, secondMargin, share } = settingsOf(problem);
   const hinges: Record<typeof form, Hinge[]> = {
     'domain-balanced': [
-      { margin, pairs: [[anchor, positive, 1], [anchor, own, -1]], domains: [0] },
-      { margin, pairs: [[anchor, positive, 1], [anchor, other, -1]], domains: [1] },
+      {
+        margin,
+        pairs: [
+          [anchor, positive, 1],
+          [anchor, own, -1],
+        ],
+        domains: [0],
+      },
+      {
+        margin,
+        pairs: [
+          [anchor, positive, 1],
+          [anchor, other, -1],
+        ],
+        domains: [1],
+      },
     ],
-    'one-hinge': [{ margin, pairs: [[anchor, positive, 1], [anchor, own, share - 1], [anchor, other, -share]], domains: [0, 1] }],
+    'one-hinge': [
+      {
+        margin,
+        pairs: [
+          [anchor, positive, 1],
+          [anchor, own, share - 1],
+          [anchor, other, -share],
+        ],
+        domains: [0, 1],
+      },
+    ],
     'two-pairs': [
-      { margin: secondMargin, pairs: [[anchor, positive, 1], [other, own, -1]], domains: [0] },
-      { margin, pairs: [[anchor, positive, 1], [anchor, other, -1]], domains: [1] },
+      {
+        margin: secondMargin,
+        pairs: [
+          [anchor, positive, 1],
+          [other, own, -1],
+        ],
+        domains: [0],
+      },
+      {
+        margin,
+        pairs: [
+          [anchor, positive, 1],
+          [anchor, other, -1],
+        ],
+        domains: [1],
+      },
     ],
   };
   return hinges[form].filter(({ pairs }) => pairs.every(([a, b]) => a !== NONE && b !== NONE));
@@ -221,7 +299,10 @@ function distancesOf({ count, width }: QuadrupletLossProblem, embeddings: Float6
 }
 
 /** What each item is to an anchor: candidates for the positive and the two negatives, in index order. */
-function candidatesOf(anchor: number, { labels, domains }: Values): { positives: number[]; negatives: [number[], number[]] } {
+function candidatesOf(
+  anchor: number,
+  { labels, domains }: Values,
+): { positives: number[]; negatives: [number[], number[]] } {
   const positives: number[] = [];
   const negatives: [number[], number[]] = [[], []];
   labels.forEach((label, item) => {
@@ -232,32 +313,54 @@ function candidatesOf(anchor: number, { labels, domains }: Values): { positives:
   return { positives, negatives };
 }
 
-/** For two pairs: items of the anchor's domain of a class that is neither the anchor's nor that of the other domain's negative. */
+/**
+ * For two pairs: items of the anchor's domain of a class that is neither the anchor's nor that of the other domain's
+ * negative.
+ */
 function thirdsOf(anchor: number, other: number, { labels, domains }: Values): number[] {
   if (other === NONE) return [];
-  return [...labels.keys()].filter((item) => domains[item] === domains[anchor] && labels[item] !== labels[anchor] && labels[item] !== labels[other]);
+  return [...labels.keys()].filter(
+    (item) => domains[item] === domains[anchor] && labels[item] !== labels[anchor] && labels[item] !== labels[other],
+  );
 }
 
 function choose(anchor: number, problem: QuadrupletLossProblem, inputs: Values, { squared }: Distances): Quadruplet {
   const { count, mining = 'hardest', form } = problem;
   const { positives, negatives } = candidatesOf(anchor, inputs);
   if (mining === 'random') {
-    const pick = (items: readonly number[], word: number): number => (items.length === 0 ? NONE : items[word % items.length]);
+    const pick = (items: readonly number[], word: number): number =>
+      items.length === 0 ? NONE : items[word % items.length];
     const words = pcg3d(inputs.seed[0], anchor, 0);
     const other = pick(negatives[1], words[2]);
-    const own = form === 'two-pairs' ? pick(thirdsOf(anchor, other, inputs), pcg3d(inputs.seed[0], anchor, 1)[0]) : pick(negatives[0], words[1]);
+    const own =
+      form === 'two-pairs'
+        ? pick(thirdsOf(anchor, other, inputs), pcg3d(inputs.seed[0], anchor, 1)[0])
+        : pick(negatives[0], words[1]);
     return { positive: pick(positives, words[0]), negatives: [own, other] };
   }
   const between = (a: number, b: number): number => squared[a * count + b];
   // Strict comparisons keep the lowest index.
-  const nearest = (to: number, items: readonly number[]): number => items.reduce((best, item) => (best === NONE || between(to, item) < between(to, best) ? item : best), NONE);
-  const positive = positives.reduce((best, item) => (best === NONE || between(anchor, item) > between(anchor, best) ? item : best), NONE);
+  const nearest = (to: number, items: readonly number[]): number =>
+    items.reduce((best, item) => (best === NONE || between(to, item) < between(to, best) ? item : best), NONE);
+  const positive = positives.reduce(
+    (best, item) => (best === NONE || between(anchor, item) > between(anchor, best) ? item : best),
+    NONE,
+  );
   const negative = (to: number, items: readonly number[]): number => {
-    const farther = mining === 'semi-hard' && positive !== NONE ? items.filter((item) => between(to, item) > between(anchor, positive)) : [];
+    const farther =
+      mining === 'semi-hard' && positive !== NONE
+        ? items.filter((item) => between(to, item) > between(anchor, positive))
+        : [];
     return nearest(to, farther.length > 0 ? farther : items);
   };
   const other = negative(anchor, negatives[1]);
-  return { positive, negatives: [form === 'two-pairs' ? negative(other, thirdsOf(anchor, other, inputs)) : negative(anchor, negatives[0]), other] };
+  return {
+    positive,
+    negatives: [
+      form === 'two-pairs' ? negative(other, thirdsOf(anchor, other, inputs)) : negative(anchor, negatives[0]),
+      other,
+    ],
+  };
 }
 
 /** Jarzynski and Olano, "Hash functions for GPU rendering", JCGT 9 (3), 2020: three words from three words. */
@@ -276,7 +379,10 @@ function pcg3d(x: number, y: number, z: number): [number, number, number] {
   return v;
 }
 
-function reference(problem: QuadrupletLossProblem, inputs: Values): Record<'loss' | 'dembeddings' | 'statistics', Expected> {
+function reference(
+  problem: QuadrupletLossProblem,
+  inputs: Values,
+): Record<'loss' | 'dembeddings' | 'statistics', Expected> {
   const { count, width } = problem;
   const { embeddings } = inputs;
   const distances = distancesOf(problem, embeddings);
@@ -310,7 +416,9 @@ function reference(problem: QuadrupletLossProblem, inputs: Values): Record<'loss
       hinges.sum += value;
       // Weights, products and sums round: at most four times for each pair, and the margin with the result.
       const magnitude = pairs.reduce((sum, [a, b, weight]) => sum + Math.abs(weight) * term[a * count + b], 0);
-      hinges.error += pairs.reduce((sum, [a, b, weight]) => sum + Math.abs(weight) * termError[a * count + b], 0) + EPSILON * (4 * magnitude + margin + value);
+      hinges.error +=
+        pairs.reduce((sum, [a, b, weight]) => sum + Math.abs(weight) * termError[a * count + b], 0) +
+        EPSILON * (4 * magnitude + margin + value);
       for (const [a, b, weight] of pairs) {
         for (const pair of [a * count + b, b * count + a]) {
           pulls[pair] += weight;
@@ -323,21 +431,25 @@ function reference(problem: QuadrupletLossProblem, inputs: Values): Record<'loss
   const dembeddings = { value: new Float64Array(count * width), error: new Float64Array(count * width) };
   for (let i = 0; i < count; i++) {
     const partners: number[] = [];
-    for (let j = 0; j < count; j++) if (pullMagnitudes[i * count + j] !== 0 && squared[i * count + j] > LEAST_SQUARED) partners.push(j);
+    for (let j = 0; j < count; j++)
+      if (pullMagnitudes[i * count + j] !== 0 && squared[i * count + j] > LEAST_SQUARED) partners.push(j);
     for (let k = 0; k < width; k++) {
       let sum = 0;
       let magnitude = 0;
       let inherited = 0;
       for (const j of partners) {
         const pair = i * count + j;
-        const step = ((isSquared ? 2 : 1 / distance[pair]) / hinges.valid) * (embeddings[i * width + k] - embeddings[j * width + k]);
+        const step =
+          ((isSquared ? 2 : 1 / distance[pair]) / hinges.valid) *
+          (embeddings[i * width + k] - embeddings[j * width + k]);
         const value = pulls[pair] * step;
         sum += value;
         magnitude += Math.abs(value);
-        // Relative: the distance; the division by it and the reciprocal of the count, 2.5 units each; two products and the
-        // difference. Of the pull: its weights, rounded where they are no whole numbers, and their sum.
+        // Relative: the distance; the division by it and the reciprocal of the count, 2.5 units each; two products and
+        // the difference. Of the pull: its weights, rounded where they are no whole numbers, and their sum.
         const relative = (isSquared ? 0 : error[pair] / distance[pair]) + (5 + 5 + 3) * EPSILON;
-        const pullError = problem.form === 'one-hinge' ? EPSILON * pullMagnitudes[pair] + sumError(count, pullMagnitudes[pair]) : 0;
+        const pullError =
+          problem.form === 'one-hinge' ? EPSILON * pullMagnitudes[pair] + sumError(count, pullMagnitudes[pair]) : 0;
         inherited += Math.abs(value) * relative + pullError * Math.abs(step);
       }
       dembeddings.value[i * width + k] = sum;
@@ -346,10 +458,13 @@ function reference(problem: QuadrupletLossProblem, inputs: Values): Record<'loss
   }
 
   const mean = (sum: number, inherited: number, length: number): [value: number, error: number] =>
-    length === 0 ? [0, 0] : [sum / length, (inherited + sumError(2 * count, sum)) / length + 5 * EPSILON * (sum / length)];
+    length === 0
+      ? [0, 0]
+      : [sum / length, (inherited + sumError(2 * count, sum)) / length + 5 * EPSILON * (sum / length)];
   const loss = mean(hinges.sum, hinges.error, hinges.valid);
   // Counts are exact in float32; only the division of two of them rounds.
-  const fraction = (part: number, whole: number): [number, number] => (whole === 0 ? [0, 0] : [part / whole, (5 * EPSILON * part) / whole]);
+  const fraction = (part: number, whole: number): [number, number] =>
+    whole === 0 ? [0, 0] : [part / whole, (5 * EPSILON * part) / whole];
   const statistics = [
     fraction(hinges.active, hinges.valid),
     mean(sums[0], errors[0], hinges.valid),
@@ -364,26 +479,55 @@ function reference(problem: QuadrupletLossProblem, inputs: Values): Record<'loss
   return {
     loss: { value: Float64Array.of(loss[0]), error: Float64Array.of(loss[1]) },
     dembeddings,
-    statistics: { value: Float64Array.from(statistics, ([value]) => value), error: Float64Array.from(statistics, ([, bound]) => bound) },
+    statistics: {
+      value: Float64Array.from(statistics, ([value]) => value),
+      error: Float64Array.from(statistics, ([, bound]) => bound),
+    },
   };
 }
 
-/** The last two statistics, from the embeddings themselves; their errors from the sums of squared distances that the device takes. */
-function gapAndSpread({ count, width }: QuadrupletLossProblem, { embeddings, domains }: Values, { squared, squaredError }: Distances): [value: number, error: number][] {
+/**
+ * The last two statistics, from the embeddings themselves; their errors from the sums of squared distances that the
+ * device takes.
+ */
+function gapAndSpread(
+  { count, width }: QuadrupletLossProblem,
+  { embeddings, domains }: Values,
+  { squared, squaredError }: Distances,
+): [value: number, error: number][] {
   const items = [...domains.keys()];
-  const meanOf = (members: readonly number[]): number[] => Array.from({ length: width }, (_, k) => members.reduce((sum, item) => sum + embeddings[item * width + k], 0) / members.length);
+  const meanOf = (members: readonly number[]): number[] =>
+    Array.from(
+      { length: width },
+      (_, k) => members.reduce((sum, item) => sum + embeddings[item * width + k], 0) / members.length,
+    );
   const [sketches, photos] = [0, 1].map((domain) => items.filter((item) => domains[item] === domain));
   const [sketchMean, photoMean, wholeMean] = [sketches, photos, items].map(meanOf);
-  const gap = sketches.length * photos.length === 0 ? 0 : Math.hypot(...sketchMean.map((value, k) => value - photoMean[k]));
-  const spread = Math.sqrt(items.reduce((sum, item) => sum + wholeMean.reduce((squares, value, k) => squares + (embeddings[item * width + k] - value) ** 2, 0), 0) / count);
+  const gap =
+    sketches.length * photos.length === 0 ? 0 : Math.hypot(...sketchMean.map((value, k) => value - photoMean[k]));
+  const spread = Math.sqrt(
+    items.reduce(
+      (sum, item) =>
+        sum + wholeMean.reduce((squares, value, k) => squares + (embeddings[item * width + k] - value) ** 2, 0),
+      0,
+    ) / count,
+  );
   const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
-  // All sums are of what is not negative, so that the error of each is at most that of all; sums of sums, products and divisions round 16 times at most.
+  // All sums are of what is not negative, so that the error of each is at most that of all; sums of sums, products and
+  // divisions round 16 times at most.
   const sumOfAll = total(squared);
   const bound = total(squaredError) + 2 * sumError(count, sumOfAll) + 16 * EPSILON * sumOfAll;
   const fewest = Math.max(1, Math.min(sketches.length, photos.length));
-  const root = (value: number, error: number): number => Math.max(Math.sqrt(value ** 2 + error) - value, value - Math.sqrt(Math.max(0, value ** 2 - error))) + 9 * EPSILON * value;
+  const root = (value: number, error: number): number =>
+    Math.max(Math.sqrt(value ** 2 + error) - value, value - Math.sqrt(Math.max(0, value ** 2 - error))) +
+    9 * EPSILON * value;
   return [
-    [gap, gap === 0 && sketches.length * photos.length === 0 ? root(0, bound / fewest ** 2) : root(gap, bound / fewest ** 2)],
+    [
+      gap,
+      gap === 0 && sketches.length * photos.length === 0
+        ? root(0, bound / fewest ** 2)
+        : root(gap, bound / fewest ** 2),
+    ],
     [spread, root(spread, bound / count ** 2) + 5 * EPSILON * spread],
   ];
 }
@@ -392,8 +536,8 @@ function gapAndSpread({ count, width }: QuadrupletLossProblem, { embeddings, dom
 const CLEARANCE = 2e-5;
 
 /**
- * Normalised vectors around class centres, some classes tight and some loose, so that hinges of both kinds occur. Drawn anew
- * until no choice and no hinge hangs on a difference that float32 might decide otherwise.
+ * Normalised vectors around class centres, some classes tight and some loose, so that hinges of both kinds occur. Drawn
+ * anew until no choice and no hinge hangs on a difference that float32 might decide otherwise.
  */
 function sampleInputs(problem: QuadrupletLossProblem, uniform: () => number): Values {
   const { count, width } = problem;
@@ -447,7 +591,10 @@ function clearance(problem: QuadrupletLossProblem, inputs: Values): number {
       }
     }
     for (const { margin, pairs } of hingesOf(anchor, problem, quadruplet)) {
-      least = Math.min(least, Math.abs(pairs.reduce((sum, [a, b, weight]) => sum + weight * term[a * count + b], margin)));
+      least = Math.min(
+        least,
+        Math.abs(pairs.reduce((sum, [a, b, weight]) => sum + weight * term[a * count + b], margin)),
+      );
     }
   }
   return least;

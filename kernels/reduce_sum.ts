@@ -24,7 +24,8 @@ const SHAPES = {
 type AdapterKind = keyof typeof SHAPES;
 
 /** The adapter's own kind first: variants of a sum, all of which run anywhere. */
-export const kindsOfSum = (own: AdapterKind): readonly AdapterKind[] => (own === 'cpu' ? ['cpu', 'gpu'] : ['gpu', 'cpu']);
+export const kindsOfSum = (own: AdapterKind): readonly AdapterKind[] =>
+  own === 'cpu' ? ['cpu', 'gpu'] : ['gpu', 'cpu'];
 
 /** What the variant for a kind is called. */
 export const nameOfSum = (kind: AdapterKind): string => `${SHAPES[kind].workgroupSize} lanes x ${SHAPES[kind].steps}`;
@@ -32,8 +33,8 @@ export const nameOfSum = (kind: AdapterKind): string => `${SHAPES[kind].workgrou
 /**
  * The dispatches that sum an operand, or the products of two, in a fixed order.
  *
- * Each lane adds a few values and each level multiplies the reach, so that rounding errors grow with the logarithm of the
- * length, as in a pairwise sum.
+ * Each lane adds a few values and each level multiplies the reach, so that rounding errors grow with the logarithm of
+ * the length, as in a pairwise sum.
  * @param sources one operand of `count` elements to sum, or two to multiply first
  * @param target the operand of one element that gets factor * sum
  * @param kind the kind of adapter to be shaped for
@@ -54,7 +55,9 @@ export function summation(
   for (;;) {
     const last = length <= span;
     // Only scalars end in a single number.
-    const { Element, components, elements } = last ? { Element: 'f32', components: 1, elements: length } : widestElement(length);
+    const { Element, components, elements } = last
+      ? { Element: 'f32', components: 1, elements: length }
+      : widestElement(length);
     const groups = ceilDivide(elements, span);
     const next = groups * components;
     const to = last ? target : `partial${dispatches.length}`;

@@ -35,5 +35,12 @@ export const relu: Kernel<ReluProblem> = {
   },
   reference: (_, { x }) => ({ y: exact(x.map((value) => Math.max(value, 0))) }),
   cost: ({ count, type = 'f32' }) => ({ flop: count, bytes: 2 * elementBytes(type) * count }),
-  cases: [{ count: 1 }, { count: 5 }, { count: 256 }, { count: 70001 }, { count: 5, type: 'f16' }, { count: 3000, type: 'f16' }],
+  cases: [
+    { count: 1 },
+    { count: 5 },
+    { count: 256 },
+    { count: 70001 },
+    { count: 5, type: 'f16' },
+    { count: 3000, type: 'f16' },
+  ],
 };

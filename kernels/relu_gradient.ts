@@ -36,5 +36,12 @@ export const reluGradient: Kernel<ReluProblem> = {
   },
   reference: (_, { y, dy }) => ({ dx: exact(dy.map((gradient, i) => (y[i] > 0 ? gradient : 0))) }),
   cost: ({ count, type = 'f32' }) => ({ flop: count, bytes: 3 * elementBytes(type) * count }),
-  cases: [{ count: 1 }, { count: 5 }, { count: 256 }, { count: 70001 }, { count: 5, type: 'f16' }, { count: 3000, type: 'f16' }],
+  cases: [
+    { count: 1 },
+    { count: 5 },
+    { count: 256 },
+    { count: 70001 },
+    { count: 5, type: 'f16' },
+    { count: 3000, type: 'f16' },
+  ],
 };

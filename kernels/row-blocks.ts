@@ -3,9 +3,9 @@ import { ceilDivide, widestElement, type AdapterTraits, type Word } from '../src
 /**
  * How invocations reduce or visit the rows of a matrix [rows, channels] column by column.
  *
- * A workgroup is a rectangle of `rowLanes` x `columnLanes` invocations over a block of rows. On a GPU the row lanes share
- * the block: they take its rows in turn, and a reduction meets in workgroup memory. A CPU emulates workgroup memory and
- * barriers slowly, so there each row lane has a block of its own and walks it alone.
+ * A workgroup is a rectangle of `rowLanes` x `columnLanes` invocations over a block of rows. On a GPU the row lanes
+ * share the block: they take its rows in turn, and a reduction meets in workgroup memory. A CPU emulates workgroup
+ * memory and barriers slowly, so there each row lane has a block of its own and walks it alone.
  */
 export interface BlockStyle {
   readonly name: string;
@@ -13,7 +13,9 @@ export interface BlockStyle {
   readonly workgroupSize: number;
   /** Neighbouring invocations read neighbouring columns, up to this many. */
   readonly columnLanes: number;
-  /** The same for the second pass, whose rows are the blocks of the first: few columns, so that more lanes share them. */
+  /**
+   * The same for the second pass, whose rows are the blocks of the first: few columns, so that more lanes share them.
+   */
   readonly combiningColumnLanes: number;
   /** Rows that a lane visits in an element-wise pass: it loads the column's parameters once for all of them. */
   readonly visitedRows: number;
@@ -104,13 +106,26 @@ interface Rectangle {
 function rectangle(channels: number, mostColumnLanes: number, workgroupSize: number): Rectangle {
   const columns = widestElement(channels).elements;
   const columnLanes = ceilDivide(columns, ceilDivide(columns, mostColumnLanes));
-  return { channels, columns, tiles: ceilDivide(columns, columnLanes), columnLanes, rowLanes: Math.floor(workgroupSize / columnLanes) };
+  return {
+    channels,
+    columns,
+    tiles: ceilDivide(columns, columnLanes),
+    columnLanes,
+    rowLanes: Math.floor(workgroupSize / columnLanes),
+  };
 }
 
 function grid(lanes: Rectangle, rows: number, rowsPerBlock: number, blocksAWorkgroup: number): RowBlocks {
   const { channels, columns, tiles, columnLanes, rowLanes } = lanes;
   const slice = (count: number, first: number): RowBlockLaunch => ({
-    parameters: [Math.min(count * rowsPerBlock, rows - first * rowsPerBlock), columns, columnLanes, rowLanes, rowsPerBlock, count],
+    parameters: [
+      Math.min(count * rowsPerBlock, rows - first * rowsPerBlock),
+      columns,
+      columnLanes,
+      rowLanes,
+      rowsPerBlock,
+      count,
+    ],
     workgroups: [tiles, ceilDivide(count, blocksAWorkgroup), 1],
   });
   const blocks = ceilDivide(rows, rowsPerBlock);

@@ -13,7 +13,13 @@ export interface ScaleByConstantProblem {
   readonly factor: number;
 }
 
-function callsOf(entryPoint: string, count: number, factor: Readonly<Record<string, Operand>>, parameter: readonly Word[], traits: AdapterTraits): KernelCall[] {
+function callsOf(
+  entryPoint: string,
+  count: number,
+  factor: Readonly<Record<string, Operand>>,
+  parameter: readonly Word[],
+  traits: AdapterTraits,
+): KernelCall[] {
   return walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
     variant,
     operands: {
@@ -36,7 +42,8 @@ function callsOf(entryPoint: string, count: number, factor: Readonly<Record<stri
 /** scaled [count] = values [count] * factor [1]. */
 export const scale: Kernel<ScaleProblem> = {
   name: 'scale',
-  calls: ({ count }, traits) => callsOf('byOperand', count, { factor: { role: 'input', type: 'f32', length: 1 } }, [], traits),
+  calls: ({ count }, traits) =>
+    callsOf('byOperand', count, { factor: { role: 'input', type: 'f32', length: 1 } }, [], traits),
   reference: (_, { values, factor }) => {
     const value = values.map((element) => element * factor[0]);
     return { scaled: { value, error: value.map((product) => EPSILON * Math.abs(product)) } };

@@ -20,7 +20,10 @@ export const SELECT_ROWS_CASES: readonly SelectRowsProblem[] = [
 
 const WORKGROUP_SIZE = 64;
 
-/** rows [count, width] = the rows of table [tableRows, width] that indices [count] name; NaN for an index of tableRows or more. */
+/**
+ * rows [count, width] = the rows of table [tableRows, width] that indices [count] name; NaN for an index of tableRows
+ * or more.
+ */
 export const selectRows: Kernel<SelectRowsProblem> = {
   name: 'select_rows',
   calls: ({ tableRows, count, width }) => {

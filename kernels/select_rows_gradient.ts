@@ -5,7 +5,10 @@ import { SELECT_ROWS_CASES, sampleIndices, type SelectRowsProblem } from './sele
 
 const WORKGROUP_SIZE = 64;
 
-/** dtable [tableRows, width]: each row is the sum of the rows of drows [count, width] whose index in indices [count] is its own. */
+/**
+ * dtable [tableRows, width]: each row is the sum of the rows of drows [count, width] whose index in indices [count] is
+ * its own.
+ */
 export const selectRowsGradient: Kernel<SelectRowsProblem> = {
   name: 'select_rows_gradient',
   calls: ({ tableRows, count, width }) => {
@@ -22,8 +25,20 @@ export const selectRowsGradient: Kernel<SelectRowsProblem> = {
           next: { role: 'scratch', type: 'u32', length: count },
         },
         dispatches: [
-          sliceable(tableRows, { heads: 1 }, (rows) => ({ ...shared, entryPoint: 'clear', parameters: [count, elements, rows], operands: ['heads'], workgroups: foldGrid(ceilDivide(rows, WORKGROUP_SIZE)) })),
-          { ...shared, entryPoint: 'link', parameters: [count, elements, tableRows], operands: ['heads', 'next', 'indices'], workgroups: [1, 1, 1] },
+          sliceable(tableRows, { heads: 1 }, (rows) => ({
+            ...shared,
+            entryPoint: 'clear',
+            parameters: [count, elements, rows],
+            operands: ['heads'],
+            workgroups: foldGrid(ceilDivide(rows, WORKGROUP_SIZE)),
+          })),
+          {
+            ...shared,
+            entryPoint: 'link',
+            parameters: [count, elements, tableRows],
+            operands: ['heads', 'next', 'indices'],
+            workgroups: [1, 1, 1],
+          },
           // A slice of the table finds its rows among all of drows.
           sliceable(tableRows, { heads: 1, dtable: width }, (rows) => ({
             ...shared,
@@ -48,10 +63,15 @@ export const selectRowsGradient: Kernel<SelectRowsProblem> = {
       }
     });
     // A copy is exact, and so is the 0 of a row that was not selected.
-    const error = magnitude.map((sum, i) => (selections[Math.floor(i / width)] > 1 ? sumError(selections[Math.floor(i / width)], sum) : 0));
+    const error = magnitude.map((sum, i) =>
+      selections[Math.floor(i / width)] > 1 ? sumError(selections[Math.floor(i / width)], sum) : 0,
+    );
     return { dtable: { value, error } };
   },
-  cost: ({ tableRows, count, width }) => ({ flop: count * width, bytes: 4 * (tableRows + count) * width + 12 * (tableRows + count) }),
+  cost: ({ tableRows, count, width }) => ({
+    flop: count * width,
+    bytes: 4 * (tableRows + count) * width + 12 * (tableRows + count),
+  }),
   cases: SELECT_ROWS_CASES,
   sampleInputs: ({ tableRows, count, width }, uniform): Values => ({
     indices: sampleIndices(count, tableRows, uniform),

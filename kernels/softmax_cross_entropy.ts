@@ -6,7 +6,10 @@ import { summation } from './reduce_sum.ts';
 export interface SoftmaxCrossEntropyProblem {
   readonly rows: number;
   readonly classes: number;
-  /** 'hard': one label a row, u32 [rows], each below `classes`; any other gives NaN. 'soft': a distribution a row, f32 [rows, classes]. */
+  /**
+   * 'hard': one label a row, u32 [rows], each below `classes`; any other gives NaN. 'soft': a distribution a row, f32
+   * [rows, classes].
+   */
   readonly targets: 'hard' | 'soft';
   /** The logits are divided by it; 1 if left out. */
   readonly temperature?: number;
@@ -23,7 +26,9 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
     const mean = summation(['rowLoss'], rows, 'loss', 1 / rows, traits.kind);
     const operands: Record<string, Operand> = {
       logits: { role: 'input', type: 'f32', length: rows * classes },
-      targets: soft ? { role: 'input', type: 'f32', length: rows * classes } : { role: 'input', type: 'u32', length: rows },
+      targets: soft
+        ? { role: 'input', type: 'f32', length: rows * classes }
+        : { role: 'input', type: 'u32', length: rows },
       loss: { role: 'output', type: 'f32', length: 1 },
       dlogits: { role: 'output', type: 'f32', length: rows * classes },
       rowLoss: { role: 'scratch', type: 'f32', length: rows },
@@ -66,9 +71,16 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
   ],
   sampleInputs: ({ rows, classes, targets }, uniform): Values => {
     const logits = Float64Array.from({ length: rows * classes }, () => Math.fround(8 * uniform()));
-    if (targets === 'hard') return { logits, targets: Float64Array.from({ length: rows }, () => Math.floor(((uniform() + 1) / 2) * classes)) };
+    if (targets === 'hard')
+      return {
+        logits,
+        targets: Float64Array.from({ length: rows }, () => Math.floor(((uniform() + 1) / 2) * classes)),
+      };
     // Teachers give probabilities, many of them nearly or exactly 0; their sum need not be 1 to the last bit.
-    return { logits, targets: Float64Array.from({ length: rows * classes }, () => Math.fround(Math.max(0, uniform()) / classes)) };
+    return {
+      logits,
+      targets: Float64Array.from({ length: rows * classes }, () => Math.fround(Math.max(0, uniform()) / classes)),
+    };
   },
 };
 
@@ -82,13 +94,18 @@ function reference({ rows, classes, targets, temperature = 1 }: SoftmaxCrossEntr
       targets === 'soft' ? inputs.targets[row * classes + c] : Number(inputs.targets[row] === c),
     );
     const highest = z.reduce((most, value) => Math.max(most, value), -Infinity);
-    // The reciprocal of the temperature and the product with it are rounded (both are exact where it is 1): this moves z.
+    // The reciprocal of the temperature and the product with it are rounded (both are exact where it is 1): this moves
+    // z.
     const scaling = temperature === 1 ? 0 : 2 * EPSILON;
     const shifted = z.map((value) => value - highest);
-    const shiftedError = z.map((value, c) => scaling * (Math.abs(value) + Math.abs(highest)) + EPSILON * Math.abs(shifted[c]));
+    const shiftedError = z.map(
+      (value, c) => scaling * (Math.abs(value) + Math.abs(highest)) + EPSILON * Math.abs(shifted[c]),
+    );
     // WGSL's exp may err by 3 + 2 |x| units in the last place (2 EPSILON each), besides what the error of x does.
     const exponential = shifted.map(Math.exp);
-    const exponentialError = exponential.map((e, c) => e * (Math.expm1(shiftedError[c]) + 2 * EPSILON * (3 + 2 * Math.abs(shifted[c]))));
+    const exponentialError = exponential.map(
+      (e, c) => e * (Math.expm1(shiftedError[c]) + 2 * EPSILON * (3 + 2 * Math.abs(shifted[c]))),
+    );
     const s = total(exponential);
     const sError = total(exponentialError) + blockedSumError(classes, 2, s);
     const weight = total(target);
@@ -97,17 +114,26 @@ function reference({ rows, classes, targets, temperature = 1 }: SoftmaxCrossEntr
     const logS = Math.log(s);
     const logError = sError / s + Math.max(6 * EPSILON * logS, s <= 2 ? 2 ** -21 : 0);
     const agreement = target.map((t, c) => t * shifted[c]);
-    const agreementError = total(target.map((t, c) => t * shiftedError[c] + EPSILON * Math.abs(agreement[c]))) + blockedSumError(classes, 2, -total(agreement));
+    const agreementError =
+      total(target.map((t, c) => t * shiftedError[c] + EPSILON * Math.abs(agreement[c]))) +
+      blockedSumError(classes, 2, -total(agreement));
     const rowLoss = weight * logS - total(agreement);
-    const rowError = weight * logError + weightError * (logS + logError) + EPSILON * weight * logS + agreementError + EPSILON * rowLoss;
+    const rowError =
+      weight * logError +
+      weightError * (logS + logError) +
+      EPSILON * weight * logS +
+      agreementError +
+      EPSILON * rowLoss;
     loss.value[0] += rowLoss / rows;
     loss.error[0] += rowError / rows;
     lossMagnitude += rowLoss / rows;
     const scale = 1 / (rows * temperature);
     for (let c = 0; c < classes; c++) {
       const softmax = (exponential[c] / s) * weight;
-      // Relative: the exponential, s, the weight, their quotient (2.5 units) and product; then the difference; then the scale.
-      const softmaxError = softmax * (exponentialError[c] / exponential[c] + sError / s + weightError / weight + 6 * EPSILON);
+      // Relative: the exponential, s, the weight, their quotient (2.5 units) and product; then the difference; then the
+      // scale.
+      const softmaxError =
+        softmax * (exponentialError[c] / exponential[c] + sError / s + weightError / weight + 6 * EPSILON);
       const gradient = softmax - target[c];
       dlogits.value[row * classes + c] = gradient * scale;
       dlogits.error[row * classes + c] = scale * (softmaxError * (1 + 1e-3) + 3 * EPSILON * Math.abs(gradient)) + 1e-37;

@@ -31,7 +31,10 @@ export interface TiledProduct {
   /** Where passes before the product lay factors out anew: the bytes that they read, those that they write for the product to read in their
    * place, and how many of both were moved before, once for all runs. */
   readonly laidOut?: { readonly from: number; readonly to: number; readonly before?: number };
-  /** Where a pass after the product makes the result: the bytes that the product writes for it to read, and those that it writes in their place. */
+  /**
+   * Where a pass after the product makes the result: the bytes that the product writes for it to read, and those that
+   * it writes in their place.
+   */
   readonly finished?: { readonly from: number; readonly to: number };
   /** Where matrix units multiply: what a subgroup computes of the tile. */
   readonly matrix?: MatrixBlock;
@@ -45,9 +48,11 @@ export interface MatrixBlock {
 }
 
 /** Matrix units have no block of their own for each invocation. */
-export const tileName = ({ rows, columns, depth, rowsEach, columnsEach }: Tile): string => `${rows}x${columns}x${depth}${columnsEach > 1 ? ` by ${rowsEach}x${columnsEach}` : ''}`;
+export const tileName = ({ rows, columns, depth, rowsEach, columnsEach }: Tile): string =>
+  `${rows}x${columns}x${depth}${columnsEach > 1 ? ` by ${rowsEach}x${columnsEach}` : ''}`;
 
-export const invocations = ({ rows, columns, rowsEach, columnsEach }: Tile): number => (rows / rowsEach) * (columns / columnsEach);
+export const invocations = ({ rows, columns, rowsEach, columnsEach }: Tile): number =>
+  (rows / rowsEach) * (columns / columnsEach);
 
 /** Constants of a shader that is cut by tiles. */
 export const tileConstants = (tile: Tile): Record<string, number> => ({
@@ -58,15 +63,20 @@ export const tileConstants = (tile: Tile): Record<string, number> => ({
   COLUMNS: tile.columnsEach,
 });
 
-export const fits = ({ tile, workgroupBytes }: Pick<TiledProduct, 'tile' | 'workgroupBytes'>, traits: AdapterTraits): boolean =>
-  invocations(tile) <= traits.maxWorkgroupInvocations && workgroupBytes <= traits.maxWorkgroupStorageBytes;
+export const fits = (
+  { tile, workgroupBytes }: Pick<TiledProduct, 'tile' | 'workgroupBytes'>,
+  traits: AdapterTraits,
+): boolean => invocations(tile) <= traits.maxWorkgroupInvocations && workgroupBytes <= traits.maxWorkgroupStorageBytes;
 
-/** Compute units that a choice of tiles should keep busy: WebGPU does not tell how many a GPU has; large ones have 64 to 132. */
+/**
+ * Compute units that a choice of tiles should keep busy: WebGPU does not tell how many a GPU has; large ones have 64 to
+ * 132.
+ */
 export const ASSUMED_COMPUTE_UNITS = 96;
 
 /**
- * Parts to split a reduction of `steps` into, so that at least `wanted` workgroups run, each with `fewestSteps` or more. A power of two,
- * so that problems of similar sizes are cut alike.
+ * Parts to split a reduction of `steps` into, so that at least `wanted` workgroups run, each with `fewestSteps` or
+ * more. A power of two, so that problems of similar sizes are cut alike.
  */
 export function chooseSplits(tiles: number, steps: number, wanted: number, fewestSteps: number): number {
   let splits = 1;

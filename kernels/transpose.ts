@@ -30,7 +30,14 @@ export const transpose: Kernel<TransposeProblem> = {
       ],
     },
   ],
-  reference: ({ rows, columns }, { x }) => ({ y: exact(Float64Array.from({ length: rows * columns }, (_, i) => x[(i % rows) * columns + Math.floor(i / rows)])) }),
+  reference: ({ rows, columns }, { x }) => ({
+    y: exact(Float64Array.from({ length: rows * columns }, (_, i) => x[(i % rows) * columns + Math.floor(i / rows)])),
+  }),
   cost: ({ rows, columns }) => ({ flop: 0, bytes: 8 * rows * columns }),
-  cases: [{ rows: 1, columns: 1 }, { rows: 1, columns: 67 }, { rows: 31, columns: 5 }, { rows: 100, columns: 512 }],
+  cases: [
+    { rows: 1, columns: 1 },
+    { rows: 1, columns: 67 },
+    { rows: 31, columns: 5 },
+    { rows: 100, columns: 512 },
+  ],
 };

@@ -1,6 +1,6 @@
-// What a page loads: esbuild over the package, as it is found in a folder's node_modules or named by its own package.json. Code that the
-// package imports on demand (recomputation for memory budgets, the profiler) is split off, as bundlers do, and not counted. An import of a
-// Node module would be an error.
+// What a page loads: esbuild over the package, as it is found in a folder's node_modules or named by its own
+// package.json. Code that the package imports on demand (recomputation for memory budgets, the profiler) is split off,
+// as bundlers do, and not counted. An import of a Node module would be an error.
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -39,18 +39,21 @@ export const PAGES: readonly Page[] = [
   },
   {
     title: 'the search of an icon index, which a page can load on demand beside the engine',
-    source: "import { fitToInk, iconId, IconRanking, openIconIndex } from 'sketchgrad/retrieval'; console.log(fitToInk, iconId, IconRanking, openIconIndex);",
+    source:
+      "import { fitToInk, iconId, IconRanking, openIconIndex } from 'sketchgrad/retrieval'; console.log(fitToInk, iconId, IconRanking, openIconIndex);",
     differentiates: false,
     limit: 10_000,
   },
   {
     title: 'the engine with gradients',
-    source: "import { gradient, input, Program, relu, Storage, sum } from 'sketchgrad/engine'; console.log(gradient, input, Program, relu, Storage, sum);",
+    source:
+      "import { gradient, input, Program, relu, Storage, sum } from 'sketchgrad/engine'; console.log(gradient, input, Program, relu, Storage, sum);",
     differentiates: true,
   },
   {
     title: 'training and search',
-    source: "import { trainRetrieval } from 'sketchgrad/training'; import * as retrieval from 'sketchgrad/retrieval'; console.log(trainRetrieval, retrieval);",
+    source:
+      "import { trainRetrieval } from 'sketchgrad/training'; import * as retrieval from 'sketchgrad/retrieval'; console.log(trainRetrieval, retrieval);",
     differentiates: true,
   },
 ];
@@ -66,9 +69,20 @@ export interface Bundle {
 
 /** @param folder from which the package is found */
 export async function bundle({ source }: Page, folder: string): Promise<Bundle> {
-  const { outputFiles, metafile: { outputs } } = await build({
+  const {
+    outputFiles,
+    metafile: { outputs },
+  } = await build({
     stdin: { contents: source, resolveDir: folder },
-    bundle: true, minify: true, splitting: true, outdir: 'out', format: 'esm', platform: 'browser', write: false, metafile: true, absWorkingDir: folder,
+    bundle: true,
+    minify: true,
+    splitting: true,
+    outdir: 'out',
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+    metafile: true,
+    absWorkingDir: folder,
   });
   const loaded = new Set<string>();
   const load = (file: string): void => {
@@ -78,7 +92,10 @@ export async function bundle({ source }: Page, folder: string): Promise<Bundle> 
   };
   load(Object.keys(outputs).find((file) => outputs[file].entryPoint !== undefined) ?? '');
   const files = outputFiles.filter(({ path }) => [...loaded].some((file) => path.endsWith(`/${file}`)));
-  const modules = [...loaded].flatMap((file) => Object.entries(outputs[file].inputs)).map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const).filter(([, bytes]) => bytes > 0);
+  const modules = [...loaded]
+    .flatMap((file) => Object.entries(outputs[file].inputs))
+    .map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
+    .filter(([, bytes]) => bytes > 0);
   return {
     code: files.map(({ text }) => text).join(''),
     bytes: files.reduce((sum, { contents }) => sum + contents.length, 0),
@@ -94,4 +111,8 @@ export const describeBundle = ({ title, limit }: Page, { bytes, gzippedBytes }: 
   `${title}: ${kilobytes(gzippedBytes)} gzipped${limit === undefined ? '' : ` of ${kilobytes(limit)}`}, ${kilobytes(bytes)} minified`;
 
 /** Where the bytes are. */
-export const largestModules = ({ modules }: Bundle, count: number): string => modules.slice(0, count).map(([path, bytes]) => `${String(bytes).padStart(8)}  ${path}`).join('\n');
+export const largestModules = ({ modules }: Bundle, count: number): string =>
+  modules
+    .slice(0, count)
+    .map(([path, bytes]) => `${String(bytes).padStart(8)}  ${path}`)
+    .join('\n');

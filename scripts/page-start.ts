@@ -1,6 +1,7 @@
 /**
- * Time from the address to the first search ready in web/, in a real Chromium on SwiftShader: cold, in a new profile, and warm, the next
- * visit in the same profile after the browser was closed. They alternate. Once from a server that answers at once, and once at 20 Mbit/s.
+ * Time from the address to the first search ready in web/, in a real Chromium on SwiftShader: cold, in a new profile,
+ * and warm, the next visit in the same profile after the browser was closed. They alternate. Once from a server that
+ * answers at once, and once at 20 Mbit/s.
  *
  *   npm run bench:page [-- PAIRS]
  */
@@ -11,7 +12,8 @@ import { launchProfile } from '../test/support/chromium.ts';
 import { kept, ready, servePage } from '../test/support/web-page.ts';
 
 const pairs = Number(process.argv[2] ?? 5);
-if (!Number.isInteger(pairs) || pairs < 1) throw new RangeError(`the number of pairs is a whole number from 1 on, and it is "${process.argv[2]}"`);
+if (!Number.isInteger(pairs) || pairs < 1)
+  throw new RangeError(`the number of pairs is a whole number from 1 on, and it is "${process.argv[2]}"`);
 
 const NETWORKS = { 'no limit': Infinity, '20 Mbit/s': 20e6 / 8 };
 
@@ -46,10 +48,13 @@ for (const [network, pace] of Object.entries(NETWORKS)) {
     await site.close();
   }
   for (const [kind, all] of Object.entries(visits)) {
-    const of = (name: 'ready' | 'compiling' | 'bytes'): number[] => all.map((visit) => visit[name]).sort((a, b) => a - b);
+    const of = (name: 'ready' | 'compiling' | 'bytes'): number[] =>
+      all.map((visit) => visit[name]).sort((a, b) => a - b);
     const seconds = of('ready').map((time) => time / 1000);
     const loading = of('compiling')[pairs >> 1] / 1000;
-    console.log(`${network.padEnd(9)} ${kind} median ${seconds[pairs >> 1].toFixed(2)} s, ${seconds[0].toFixed(2)} to ${seconds[pairs - 1].toFixed(2)}, ${pairs} visits; compiling begins at ${loading.toFixed(2)} s; ${(of('bytes')[pairs >> 1] / 1e6).toFixed(2)} MB from the server`);
+    console.log(
+      `${network.padEnd(9)} ${kind} median ${seconds[pairs >> 1].toFixed(2)} s, ${seconds[0].toFixed(2)} to ${seconds[pairs - 1].toFixed(2)}, ${pairs} visits; compiling begins at ${loading.toFixed(2)} s; ${(of('bytes')[pairs >> 1] / 1e6).toFixed(2)} MB from the server`,
+    );
   }
 }
 
@@ -60,7 +65,8 @@ async function visitOnce(profile: string, address: string): Promise<Visit> {
     await page.addInitScript(() => {
       new MutationObserver(() => {
         const status = document.getElementById('status')?.textContent ?? '';
-        if (/^(Getting ready|Compiling)/.test(status)) (globalThis as { compiling?: number }).compiling ??= performance.now();
+        if (/^(Getting ready|Compiling)/.test(status))
+          (globalThis as { compiling?: number }).compiling ??= performance.now();
       }).observe(document, { childList: true, subtree: true });
     });
     // The browser's own start is no part of it.
@@ -68,7 +74,10 @@ async function visitOnce(profile: string, address: string): Promise<Visit> {
     const begin = performance.now();
     await page.goto(address);
     await ready(page);
-    const visit = { ready: performance.now() - begin, compiling: await page.evaluate(() => (globalThis as { compiling?: number }).compiling ?? NaN) };
+    const visit = {
+      ready: performance.now() - begin,
+      compiling: await page.evaluate(() => (globalThis as { compiling?: number }).compiling ?? NaN),
+    };
     await kept(page);
     return visit;
   } finally {

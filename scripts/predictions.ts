@@ -1,6 +1,15 @@
-// The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has measured.
+// The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has
+// measured.
 import { gatherCalls, type ConvolutionShape, type Direction } from '../kernels/convolution.ts';
-import { GPUS, peakMatrixTeraflops, peakTeraflops, predict, residentAtOnce, type GpuDescription, type Prediction } from '../kernels/cost-model.ts';
+import {
+  GPUS,
+  peakMatrixTeraflops,
+  peakTeraflops,
+  predict,
+  residentAtOnce,
+  type GpuDescription,
+  type Prediction,
+} from '../kernels/cost-model.ts';
 import { convolutionWeightGradientF16 } from '../kernels/convolution_f16.ts';
 import { convolutionWeightGradient } from '../kernels/convolution_weight_gradient.ts';
 import type { Cost, KernelCall } from '../kernels/kernel.ts';
@@ -21,7 +30,13 @@ import { resourcesOf } from './shader-resources.ts';
 const SIZE = 224;
 const BATCHES = [4, 32];
 /** The limits that all four devices have. */
-const TRAITS: AdapterTraits = { kind: 'gpu', subgroupSize: 32, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 };
+const TRAITS: AdapterTraits = {
+  kind: 'gpu',
+  subgroupSize: 32,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 32768,
+  maxWorkgroupsPerDimension: 65535,
+};
 
 /** What the drivers list for Dawn, in the order of GPUS. */
 const UNITS: readonly MatrixUnits[] = [
@@ -37,7 +52,8 @@ function planOf(work: Work, batch: number): readonly PlannedCall[] {
   const network = new Classifier({ classes: 1000 });
   const images = input('images', [batch, SIZE, SIZE, 4]);
   const options = { traits: TRAITS, maxBufferBytes: 2 ** 40 };
-  if (work === 'inference') return plan({ ...options, outputs: [network.apply(images, 'eval').logits], updates: [] }).calls;
+  if (work === 'inference')
+    return plan({ ...options, outputs: [network.apply(images, 'eval').logits], updates: [] }).calls;
   const { logits, batchStatistics } = network.apply(images, 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
   const { updates } = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9));
@@ -50,7 +66,13 @@ function retrievalPlan(batchNorm: 'train' | 'frozen'): readonly PlannedCall[] {
   const { classesPerBatch, imagesPerDomain, network: settings, optimizer } = PAPER_RECIPE;
   const network = new RetrievalNetwork({ ...settings, classes, teacherClasses });
   const shape = { count: 2 * classesPerBatch * imagesPerDomain, sourceSize: SIZE, size: SIZE };
-  const { loss, batchStatistics } = retrievalObjective(network, shape, DEFAULT_LOSSES, { kind: 'class-oriented', knowledge: new Float32Array(classes * teacherClasses) }, batchNorm);
+  const { loss, batchStatistics } = retrievalObjective(
+    network,
+    shape,
+    DEFAULT_LOSSES,
+    { kind: 'class-oriented', knowledge: new Float32Array(classes * teacherClasses) },
+    batchNorm,
+  );
   const { updates } = trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay));
   return plan({ outputs: [loss], updates, traits: TRAITS, maxBufferBytes: 2 ** 40 }).calls;
 }
@@ -58,7 +80,11 @@ function retrievalPlan(batchNorm: 'train' | 'frozen'): readonly PlannedCall[] {
 /** The shortest time that any of the kernel's variants is predicted to take. */
 function fastest({ kernel, problem, cost, call }: PlannedCall, gpu: GpuDescription): number {
   const variants = call.product === undefined ? [call] : kernel.calls(problem as never, TRAITS);
-  return Math.min(...variants.filter(({ product }) => (product === undefined) === (call.product === undefined)).map((variant) => predict(variant, cost, gpu).time));
+  return Math.min(
+    ...variants
+      .filter(({ product }) => (product === undefined) === (call.product === undefined))
+      .map((variant) => predict(variant, cost, gpu).time),
+  );
 }
 
 interface Row {
@@ -70,7 +96,12 @@ interface Row {
 function distinct(calls: readonly PlannedCall[]): Row[] {
   const rows = new Map<string, Row>();
   for (const planned of calls) {
-    const key = JSON.stringify([planned.kernel.name, planned.cost, planned.call.variant, planned.call.product === undefined ? 0 : planned.node.attributes]);
+    const key = JSON.stringify([
+      planned.kernel.name,
+      planned.cost,
+      planned.call.variant,
+      planned.call.product === undefined ? 0 : planned.node.attributes,
+    ]);
     const row = rows.get(key);
     if (row === undefined) rows.set(key, { planned, count: 1 });
     else row.count++;
@@ -80,15 +111,43 @@ function distinct(calls: readonly PlannedCall[]): Row[] {
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-const figure = (value: number): string => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3).replace(/\.?0+$/, (zeros) => (zeros.startsWith('.') ? '' : zeros)));
+const figure = (value: number): string =>
+  value >= 1000
+    ? value.toFixed(0)
+    : value.toPrecision(3).replace(/\.?0+$/, (zeros) => (zeros.startsWith('.') ? '' : zeros));
 const milliseconds = (microseconds: number): string => (microseconds / 1000).toFixed(microseconds < 1e4 ? 2 : 1);
-const describeShape = ({ batch, height, width, inputChannels, outputChannels, kernel, stride }: ConvolutionShape): string =>
+const describeShape = ({
+  batch,
+  height,
+  width,
+  inputChannels,
+  outputChannels,
+  kernel,
+  stride,
+}: ConvolutionShape): string =>
   `${kernel.join('x')}${stride[0] > 1 ? `/${stride[0]}` : ''} ${batch}x${height}x${width}x${inputChannels} to ${outputChannels}`;
-const SHORT_BOUND: Readonly<Record<Prediction['bound'], string>> = { arithmetic: '', latency: ' L', cache: ' C', memory: ' M', launch: ' D' };
+const SHORT_BOUND: Readonly<Record<Prediction['bound'], string>> = {
+  arithmetic: '',
+  latency: ' L',
+  cache: ' C',
+  memory: ' M',
+  launch: ' D',
+};
 
 function convolutionTable(calls: readonly PlannedCall[]): string {
   const rows = distinct(calls.filter(({ call }) => call.product !== undefined));
-  const head = ['kernel', 'shape', 'times', 'tile, parts', 'GFLOP', 'MB', 'workgroups', 'registers', 'KiB', ...GPUS.map(({ name }) => `${name}: us, rounds, % of peak`)];
+  const head = [
+    'kernel',
+    'shape',
+    'times',
+    'tile, parts',
+    'GFLOP',
+    'MB',
+    'workgroups',
+    'registers',
+    'KiB',
+    ...GPUS.map(({ name }) => `${name}: us, rounds, % of peak`),
+  ];
   return table(
     head,
     rows.map(({ planned: { kernel, call, cost, node }, count }) => {
@@ -105,7 +164,10 @@ function convolutionTable(calls: readonly PlannedCall[]): string {
         String(workgroups),
         String(tiled.registers),
         figure(tiled.workgroupBytes / 1024),
-        ...predictions.map(({ time, bound, tiled: each }, index) => `${figure(time)}${SHORT_BOUND[bound]}, ${figure(each?.rounds ?? 0)}, ${Math.round((100 * flop) / (time * 1e6 * peakTeraflops(GPUS[index])))}`),
+        ...predictions.map(
+          ({ time, bound, tiled: each }, index) =>
+            `${figure(time)}${SHORT_BOUND[bound]}, ${figure(each?.rounds ?? 0)}, ${Math.round((100 * flop) / (time * 1e6 * peakTeraflops(GPUS[index])))}`,
+        ),
       ];
     }),
   );
@@ -113,18 +175,38 @@ function convolutionTable(calls: readonly PlannedCall[]): string {
 
 function totalsTable(calls: readonly PlannedCall[]): string {
   const families = [...new Set(calls.map(({ kernel }) => kernel.name))];
-  const sum = (chosen: readonly PlannedCall[], time: (call: PlannedCall) => number): number => chosen.reduce((total, call) => total + time(call), 0);
+  const sum = (chosen: readonly PlannedCall[], time: (call: PlannedCall) => number): number =>
+    chosen.reduce((total, call) => total + time(call), 0);
   const rows = families.map((family) => {
     const own = calls.filter(({ kernel }) => kernel.name === family);
     const cost = (key: 'flop' | 'bytes'): number => sum(own, (call) => call.cost[key]);
-    return { family, own, cells: [family, String(own.length), figure(cost('flop') / 1e9), figure(cost('bytes') / 1e6)] };
+    return {
+      family,
+      own,
+      cells: [family, String(own.length), figure(cost('flop') / 1e9), figure(cost('bytes') / 1e6)],
+    };
   });
   return table(
     ['kernel', 'calls', 'GFLOP', 'MB', ...GPUS.map(({ name }) => `${name}: ms`)],
     [
-      ...rows.map(({ own, cells }) => [...cells, ...GPUS.map((gpu) => milliseconds(sum(own, ({ call, cost }) => predict(call, cost, gpu).time)))]),
-      ['**all**', String(calls.length), figure(sum(calls, ({ cost }) => cost.flop) / 1e9), figure(sum(calls, ({ cost }) => cost.bytes) / 1e6), ...GPUS.map((gpu) => `**${milliseconds(sum(calls, ({ call, cost }) => predict(call, cost, gpu).time))}**`)],
-      ['all, each product by the variant that is fastest there', '', '', '', ...GPUS.map((gpu) => `**${milliseconds(sum(calls, (call) => fastest(call, gpu)))}**`)],
+      ...rows.map(({ own, cells }) => [
+        ...cells,
+        ...GPUS.map((gpu) => milliseconds(sum(own, ({ call, cost }) => predict(call, cost, gpu).time))),
+      ]),
+      [
+        '**all**',
+        String(calls.length),
+        figure(sum(calls, ({ cost }) => cost.flop) / 1e9),
+        figure(sum(calls, ({ cost }) => cost.bytes) / 1e6),
+        ...GPUS.map((gpu) => `**${milliseconds(sum(calls, ({ call, cost }) => predict(call, cost, gpu).time))}**`),
+      ],
+      [
+        'all, each product by the variant that is fastest there',
+        '',
+        '',
+        '',
+        ...GPUS.map((gpu) => `**${milliseconds(sum(calls, (call) => fastest(call, gpu)))}**`),
+      ],
     ],
   );
 }
@@ -138,7 +220,10 @@ interface Example {
   readonly from: string;
 }
 
-/** Of each kernel the largest and the smallest of its problems in ResNet50's and the paper's steps; where it is in neither, the largest of its bench. */
+/**
+ * Of each kernel the largest and the smallest of its problems in ResNet50's and the paper's steps; where it is in
+ * neither, the largest of its bench.
+ */
 async function examples(): Promise<readonly Example[]> {
   const plans: readonly (readonly [string, readonly PlannedCall[]])[] = [
     ['training step, batch 32', planOf('training step', 32)],
@@ -146,17 +231,29 @@ async function examples(): Promise<readonly Example[]> {
     ["the paper's step, batch 48", retrievalPlan('train')],
     ["the paper's step with frozen statistics", retrievalPlan('frozen')],
   ];
-  const inPlans = plans.flatMap(([from, calls]) => calls.map(({ kernel, problem, call, cost }): Example => ({ kernel, problem, call, cost, from })));
+  const inPlans = plans.flatMap(([from, calls]) =>
+    calls.map(({ kernel, problem, call, cost }): Example => ({ kernel, problem, call, cost, from })),
+  );
   const inBenches: Example[] = [];
   for (const name of benchNames()) {
-    const { default: bench } = (await import(new URL(`../bench/kernels/${name}.bench.ts`, import.meta.url).href)) as { default: KernelBench<unknown> };
+    const { default: bench } = (await import(new URL(`../bench/kernels/${name}.bench.ts`, import.meta.url).href)) as {
+      default: KernelBench<unknown>;
+    };
     for (const problem of Object.values(problemsOf(bench, { batch: 32, size: SIZE }))) {
       const [call] = bench.kernel.calls(problem, { ...TRAITS, f16: true });
-      if (call !== undefined) inBenches.push({ kernel: bench.kernel as AnyKernel, problem, call, cost: bench.kernel.cost(problem), from: 'bench' });
+      if (call !== undefined)
+        inBenches.push({
+          kernel: bench.kernel as AnyKernel,
+          problem,
+          call,
+          cost: bench.kernel.cost(problem),
+          from: 'bench',
+        });
     }
   }
   return ALL_KERNELS.filter(({ name }) => !name.startsWith('measure_')).flatMap((kernel) => {
-    const own = (all: readonly Example[]): Example[] => all.filter((example) => example.kernel.name === kernel.name).sort((a, b) => b.cost.bytes - a.cost.bytes);
+    const own = (all: readonly Example[]): Example[] =>
+      all.filter((example) => example.kernel.name === kernel.name).sort((a, b) => b.cost.bytes - a.cost.bytes);
     const planned = own(inPlans);
     const [largest] = planned.length > 0 ? planned : own(inBenches);
     if (largest === undefined) {
@@ -169,12 +266,18 @@ async function examples(): Promise<readonly Example[]> {
   });
 }
 
-const isConvolution = (problem: unknown): problem is ConvolutionShape => typeof problem === 'object' && problem !== null && 'inputChannels' in problem;
+const isConvolution = (problem: unknown): problem is ConvolutionShape =>
+  typeof problem === 'object' && problem !== null && 'inputChannels' in problem;
 
 /** A problem in a few words: its numbers and flags by name. */
 function describeProblem(problem: unknown): string {
   if (isConvolution(problem)) return describeShape(problem);
-  const text = (value: unknown): string => (Array.isArray(value) ? value.join('x') : typeof value === 'object' ? JSON.stringify(value).replace(/[{}"]/g, '') : String(value));
+  const text = (value: unknown): string =>
+    Array.isArray(value)
+      ? value.join('x')
+      : typeof value === 'object'
+        ? JSON.stringify(value).replace(/[{}"]/g, '')
+        : String(value);
   return Object.entries(problem as object)
     .filter(([, value]) => value !== undefined && value !== false)
     .map(([name, value]) => (value === true ? name : `${name} ${text(value)}`))
@@ -182,7 +285,19 @@ function describeProblem(problem: unknown): string {
 }
 
 function everyKernelTable(all: readonly Example[]): string {
-  const head = ['kernel', 'problem', 'from', 'variant', 'GFLOP', 'MB', 'workgroups', 'of', 'registers', 'KiB', ...GPUS.map(({ name }) => `${name}: us, rounds`)];
+  const head = [
+    'kernel',
+    'problem',
+    'from',
+    'variant',
+    'GFLOP',
+    'MB',
+    'workgroups',
+    'of',
+    'registers',
+    'KiB',
+    ...GPUS.map(({ name }) => `${name}: us, rounds`),
+  ];
   return table(
     head,
     all.map(({ kernel, problem, call, cost, from }) => {
@@ -190,7 +305,10 @@ function everyKernelTable(all: readonly Example[]): string {
       const widest = call.dispatches.reduce((most, dispatch) => (count(dispatch) > count(most) ? dispatch : most));
       const declared = resourcesOf(widest);
       const [{ tiled, flop, bytes }] = GPUS.map((gpu) => predict(call, cost, gpu));
-      const asked = tiled === undefined ? declared : { ...declared, registers: tiled.registers, workgroupBytes: tiled.workgroupBytes };
+      const asked =
+        tiled === undefined
+          ? declared
+          : { ...declared, registers: tiled.registers, workgroupBytes: tiled.workgroupBytes };
       return [
         kernel.name,
         describeProblem(problem),
@@ -214,14 +332,21 @@ function everyKernelTable(all: readonly Example[]): string {
 type WayOfUnits = Direction | 'weightGradient';
 
 /** The shortest prediction for a convolution with or without matrix units, in the type that the GPU's units take. */
-function byUnits({ problem, cost }: PlannedCall, way: WayOfUnits, index: number): { readonly units: Prediction | undefined; readonly lanes: Prediction } {
+function byUnits(
+  { problem, cost }: PlannedCall,
+  way: WayOfUnits,
+  index: number,
+): { readonly units: Prediction | undefined; readonly lanes: Prediction } {
   const matrixUnits = UNITS[index];
   const { component } = matrixUnits.products[0];
   const names = { source: 'source', destination: 'destination' };
   const traits = { ...TRAITS, f16: true, matrixUnits };
   const shape = problem as ConvolutionShape;
   const weightGradient = component === 'f16' ? convolutionWeightGradientF16 : convolutionWeightGradient;
-  const calls = way === 'weightGradient' ? weightGradient.calls(shape, traits) : gatherCalls(shape, way, undefined, traits, names, component);
+  const calls =
+    way === 'weightGradient'
+      ? weightGradient.calls(shape, traits)
+      : gatherCalls(shape, way, undefined, traits, names, component);
   const half = component === 'f16' ? { ...cost, bytes: cost.bytes / 2 } : cost;
   const own = way === 'weightGradient' ? weightGradient.cost(shape) : half;
   const sorted = (matrix: boolean): Prediction[] =>
@@ -234,13 +359,22 @@ function byUnits({ problem, cost }: PlannedCall, way: WayOfUnits, index: number)
 
 function unitsTable(calls: readonly PlannedCall[]): string {
   const convolutions = calls.filter(({ call }) => call.product !== undefined);
-  const directions = { convolution_statistics: 'forward', convolution_data_gradient: 'dataGradient', convolution_weight_gradient: 'weightGradient' } as const;
+  const directions = {
+    convolution_statistics: 'forward',
+    convolution_data_gradient: 'dataGradient',
+    convolution_weight_gradient: 'weightGradient',
+  } as const;
   const titles = { forward: 'forward', dataGradient: 'data gradient', weightGradient: 'weight gradient' } as const;
-  const rows = Object.entries(directions).flatMap(([kernel, direction]) => distinct(convolutions.filter((planned) => planned.kernel.name === kernel)).map((row) => ({ ...row, direction })));
+  const rows = Object.entries(directions).flatMap(([kernel, direction]) =>
+    distinct(convolutions.filter((planned) => planned.kernel.name === kernel)).map((row) => ({ ...row, direction })),
+  );
   const sumsOf = (ways: readonly WayOfUnits[]): string[] =>
     GPUS.map((_, index) => {
-      const times = rows.filter(({ direction }) => ways.includes(direction)).map(({ planned, count, direction }) => ({ count, ...byUnits(planned, direction, index) }));
-      const sum = (time: (row: (typeof times)[number]) => number): string => milliseconds(times.reduce((total, row) => total + row.count * time(row), 0));
+      const times = rows
+        .filter(({ direction }) => ways.includes(direction))
+        .map(({ planned, count, direction }) => ({ count, ...byUnits(planned, direction, index) }));
+      const sum = (time: (row: (typeof times)[number]) => number): string =>
+        milliseconds(times.reduce((total, row) => total + row.count * time(row), 0));
       return `**${sum(({ units, lanes }) => (units ?? lanes).time)}** ms by units, ${sum(({ lanes }) => lanes.time)} by lanes, ${sum(({ units, lanes }) => Math.min(units?.time ?? Infinity, lanes.time))} by the faster of both`;
     });
   const cells = rows.map(({ planned, count, direction }) => [
@@ -251,12 +385,19 @@ function unitsTable(calls: readonly PlannedCall[]): string {
     ...GPUS.map((gpu, index) => {
       const { units, lanes } = byUnits(planned, direction, index);
       if (units === undefined) return `by lanes alone: ${figure(lanes.time)}`;
-      const share = (100 * planned.cost.flop) / (units.time * 1e6 * peakMatrixTeraflops(gpu, UNITS[index].products[0].component));
+      const share =
+        (100 * planned.cost.flop) / (units.time * 1e6 * peakMatrixTeraflops(gpu, UNITS[index].products[0].component));
       return `${units.tiled?.tile}${units.tiled?.splits === 1 ? '' : `, ${units.tiled?.splits}`}: ${figure(units.time)}${SHORT_BOUND[units.bound]}, ${Math.round(share)}, ${figure(lanes.time)}`;
     }),
   ]);
   return table(
-    ['direction', 'shape', 'times', 'GFLOP', ...GPUS.map(({ name }) => `${name}: tile, parts: us, % of its units' peak, us by lanes`)],
+    [
+      'direction',
+      'shape',
+      'times',
+      'GFLOP',
+      ...GPUS.map(({ name }) => `${name}: tile, parts: us, % of its units' peak, us by lanes`),
+    ],
     [
       ...cells,
       ['**forward and data gradient**', '', '', '', ...sumsOf(['forward', 'dataGradient'])],
@@ -265,7 +406,8 @@ function unitsTable(calls: readonly PlannedCall[]): string {
   );
 }
 
-const unitSections = (): string[] => BATCHES.map((batch) => `### Batch ${batch}\n\n${unitsTable(planOf('training step', batch))}\n`);
+const unitSections = (): string[] =>
+  BATCHES.map((batch) => `### Batch ${batch}\n\n${unitsTable(planOf('training step', batch))}\n`);
 
 const sections = (): string[] =>
   (['training step', 'inference'] as const).flatMap((work) =>
@@ -296,7 +438,16 @@ those that all compute units hold at once: below 1, some stay idle. The plan tak
 middle; the last line of each first table is what a tuner could choose.
 
 ${table(
-  ['device', 'TFLOP/s', 'GB/s', 'compute units', 'registers a unit', 'workgroup KiB a unit', 'invocations a unit', 'where from'],
+  [
+    'device',
+    'TFLOP/s',
+    'GB/s',
+    'compute units',
+    'registers a unit',
+    'workgroup KiB a unit',
+    'invocations a unit',
+    'where from',
+  ],
   GPUS.map((gpu) => [
     gpu.name,
     peakTeraflops(gpu).toFixed(1),
@@ -329,7 +480,12 @@ ${sections().join('\n')}
 The shortest prediction of \`convolution_matrix.wgsl\` beside the shortest of the tiles that multiply by lanes, both without statistics. Numbers of 16 bits with float32
 sums on NVIDIA and Intel, as in \`convolution_f16\` (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and 8x16x16); float32 on Apple (8x8x8), whose 16-bit units sum in 16 bits. A step's clocks are the longer of the units'
 multiplication and the subgroups' loads from workgroup memory (128 bytes a clock), plus staging as above; a workgroup's sums pass through workgroup memory once
-more at the end. The weight gradient's patches of x are written as a matrix before, which is in its time. Rates: ${GPUS.map(({ name, matrixTeraflops }) => `${name} ${Object.entries(matrixTeraflops).map(([component, rate]) => `${rate} TFLOP/s (${component})`).join(', ')}`).join('; ')}; the first table says where from.
+more at the end. The weight gradient's patches of x are written as a matrix before, which is in its time. Rates: ${GPUS.map(
+    ({ name, matrixTeraflops }) =>
+      `${name} ${Object.entries(matrixTeraflops)
+        .map(([component, rate]) => `${rate} TFLOP/s (${component})`)
+        .join(', ')}`,
+  ).join('; ')}; the first table says where from.
 
 ${unitSections().join('\n')}`;
 }

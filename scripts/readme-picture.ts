@@ -1,6 +1,6 @@
-// npx tsx scripts/readme-picture.ts [--adapter lavapipe]
-// Writes docs/contact-sheet.png, the picture of the README: what the shipped model finds for sketches of classes that it never saw. The queries are chosen by the
-// rule of src/cli/retrieval-sheet.ts, not by hand.
+// npx tsx scripts/readme-picture.ts [--adapter lavapipe] Writes docs/contact-sheet.png, the picture of the README: what
+// the shipped model finds for sketches of classes that it never saw. The queries are chosen by the rule of
+// src/cli/retrieval-sheet.ts, not by hand.
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,9 @@ const evaluation = await evaluateNetwork(embeddings, unseenTask(dataset), datase
 const { images } = await loadEmoji({ size: PICTURE_SIZE });
 const rows = await retrievalSheet(dataset, evaluation, images);
 await writeFile(fileURLToPath(new URL('../docs/contact-sheet.png', import.meta.url)), await renderContactSheet(rows));
-console.log(`${rows.length} queries: ${rows.map(({ label }) => label).join(', ')}; mAP@all of all queries ${evaluation.metrics.mapAll.toFixed(4)}`);
+console.log(
+  `${rows.length} queries: ${rows.map(({ label }) => label).join(', ')}; mAP@all of all queries ${evaluation.metrics.mapAll.toFixed(4)}`,
+);
 embeddings.destroy();
 model.storage.destroy();
 device.dispose();

@@ -1,9 +1,19 @@
-// npx tsx scripts/record-icon-drawings.ts
-// Draws the twenty drawings of test/web/icon-drawings.json with the mouse in the page, and records in test/web/icon-drawings-found.json which of them
-// the page's model finds. Run it when the model was replaced; the drawings stay as they are.
+// npx tsx scripts/record-icon-drawings.ts Draws the twenty drawings of test/web/icon-drawings.json with the mouse in
+// the page, and records in test/web/icon-drawings-found.json which of them the page's model finds. Run it when the
+// model was replaced; the drawings stay as they are.
 import { writeFile } from 'node:fs/promises';
 import { launchChromium } from '../test/support/chromium.ts';
-import { chooseIcons, drawAndSearch, DRAWINGS_GOAL, FOUND_FILE, isRight, readDrawings, TOP, wordsFound, type FoundDrawings } from '../test/support/icon-drawings.ts';
+import {
+  chooseIcons,
+  drawAndSearch,
+  DRAWINGS_GOAL,
+  FOUND_FILE,
+  isRight,
+  readDrawings,
+  TOP,
+  wordsFound,
+  type FoundDrawings,
+} from '../test/support/icon-drawings.ts';
 import { readPageModel } from '../test/support/page-model.ts';
 import { openPage, ready, servePage } from '../test/support/web-page.ts';
 
@@ -18,7 +28,9 @@ for (const drawing of drawings) {
   const { icons } = await drawAndSearch(page, drawing);
   answers.push(icons);
   const place = icons.findIndex((icon) => isRight(icon, drawing.nouns));
-  console.log(`${drawing.word.padEnd(12)} ${place < 0 ? 'not among the results' : `place ${place + 1}, ${icons[place]}`}; first ${icons[0]}`);
+  console.log(
+    `${drawing.word.padEnd(12)} ${place < 0 ? 'not among the results' : `place ${place + 1}, ${icons[place]}`}; first ${icons[0]}`,
+  );
 }
 await browser.close();
 await site.close();

@@ -10,11 +10,21 @@ export type Order = { readonly run: string } | 'end';
 export type Report =
   /** A line that a suite printed, such as a table of measured errors. */
   | { readonly kind: 'output'; readonly text: string }
-  | { readonly kind: 'done'; readonly passed: number; readonly failed: number; readonly failures: readonly string[]; readonly milliseconds: number; readonly cpuMilliseconds: number }
+  | {
+      readonly kind: 'done';
+      readonly passed: number;
+      readonly failed: number;
+      readonly failures: readonly string[];
+      readonly milliseconds: number;
+      readonly cpuMilliseconds: number;
+    }
   /** The device is closed; only a leak keeps the process from here on. */
   | { readonly kind: 'closed' };
 
-/** What uvu queues: errors as text (or true where there are none), then how many tests passed, were skipped, and are there. */
+/**
+ * What uvu queues: errors as text (or true where there are none), then how many tests passed, were skipped, and are
+ * there.
+ */
 type QueuedSuite = () => Promise<[string | true, number, number, number]>;
 
 const queue: QueuedSuite[] = [];
@@ -33,7 +43,8 @@ const expectedDevice = process.argv[2];
 if (expectedDevice !== undefined) {
   const { description } = await testDevice();
   const found = Object.values(description).join(' ');
-  if (!new RegExp(expectedDevice, 'i').test(found)) throw new Error(`this process should test ${expectedDevice}, but its adapter is ${found}`);
+  if (!new RegExp(expectedDevice, 'i').test(found))
+    throw new Error(`this process should test ${expectedDevice}, but its adapter is ${found}`);
 }
 
 async function run(file: string): Promise<Report> {
@@ -71,16 +82,27 @@ async function run(file: string): Promise<Report> {
     total = 1;
     failures.push('  no test ran');
   }
-  return { kind: 'done', passed, failed: total - passed, failures, milliseconds: performance.now() - start, cpuMilliseconds: cpuMilliseconds() - cpuBefore };
+  return {
+    kind: 'done',
+    passed,
+    failed: total - passed,
+    failures,
+    milliseconds: performance.now() - start,
+    cpuMilliseconds: cpuMilliseconds() - cpuBefore,
+  };
 }
 
-/** What this process has taken of processors; on Linux with the commands that it ran. The processes of a browser are not among its children. */
+/**
+ * What this process has taken of processors; on Linux with the commands that it ran. The processes of a browser are not
+ * among its children.
+ */
 function cpuMilliseconds(): number {
   if (process.platform !== 'linux') {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   }
-  // Behind the program's name, which is in brackets and may have any characters: utime, stime, cutime and cstime, in hundredths of a second.
+  // Behind the program's name, which is in brackets and may have any characters: utime, stime, cutime and cstime, in
+  // hundredths of a second.
   const text = readFileSync('/proc/self/stat', 'utf8');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return fields.slice(11, 15).reduce((sum, ticks) => sum + 10 * Number(ticks), 0);

@@ -1,6 +1,7 @@
-// npm test -- [part of a path ...] [--adapter swiftshader|lavapipe|deno] [--root folder with a test folder in it] [--record]
-// Runs every suite below test/, those that need a device once for each software adapter, and those of DENO_SUITES in Deno
-// as well. The longest suites start first, by the seconds in scripts/test-durations.json; --record measures these anew. Ends with `N passed, N failed`.
+// npm test -- [part of a path ...] [--adapter swiftshader|lavapipe|deno] [--root folder with a test folder in it]
+// [--record] Runs every suite below test/, those that need a device once for each software adapter, and those of
+// DENO_SUITES in Deno as well. The longest suites start first, by the seconds in scripts/test-durations.json; --record
+// measures these anew. Ends with `N passed, N failed`.
 import { fork, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -15,19 +16,25 @@ import type { Order, Report } from './test-worker.ts';
 
 const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
 /**
- * These start a Chromium, which has been seen to take the device and adapter from a page on a busy machine (`A valid external Instance
- * reference no longer exists`). The one cause that was found no longer occurs (test/support/chromium.ts); until many busy runs have shown that there is no
- * other, such a suite gets a second try, said loudly. A second failure is its failure.
+ * These start a Chromium, which has been seen to take the device and adapter from a page on a busy machine (`A valid
+ * external Instance reference no longer exists`). The one cause that was found no longer occurs
+ * (test/support/chromium.ts); until many busy runs have shown that there is no other, such a suite gets a second try,
+ * said loudly. A second failure is its failure.
  */
 const IN_A_BROWSER = /^test\/(web|package)\//;
 /**
- * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network: below
- * 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut; and not what emulates matrix units, which is written for subgroups.
+ * What runs in Deno besides, on its own WebGPU (wgpu, naga), with the fastest driver there is. Not the sliced network:
+ * below 128 MiB, a limit that no adapter has, the tiles that are taken where there are no subgroups are not cut; and
+ * not what emulates matrix units, which is written for subgroups.
  */
-const DENO_SUITES = /^test\/(kernels\/(?!convolution-matrix|matrix_units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback|upload))/;
+const DENO_SUITES =
+  /^test\/(kernels\/(?!convolution-matrix|matrix_units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback|upload))/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
-/** Suites at a time. The continuous integration has two cores; a suite leaves part of its core idle, while it waits for its adapter or for other processes. */
+/**
+ * Suites at a time. The continuous integration has two cores; a suite leaves part of its core idle, while it waits for
+ * its adapter or for other processes.
+ */
 const AT_A_TIME = 3;
 /** Of a suite that scripts/test-durations.json does not have. */
 const USUAL_SECONDS = 4;
@@ -57,14 +64,21 @@ interface Outcome {
   readonly failed: number;
   readonly failures: readonly string[];
   readonly milliseconds: number;
-  /** Of its own process and of commands, without browsers. Unlike the time, it depends little on what else the machine does. */
+  /**
+   * Of its own process and of commands, without browsers. Unlike the time, it depends little on what else the machine
+   * does.
+   */
   readonly cpuMilliseconds: number;
 }
 
 const workerFile = fileURLToPath(new URL('./test-worker.ts', import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { adapter: { type: 'string' }, root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) }, record: { type: 'boolean', default: false } },
+  options: {
+    adapter: { type: 'string' },
+    root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) },
+    record: { type: 'boolean', default: false },
+  },
 });
 const root = path.resolve(values.root);
 const outcomes: Outcome[] = [];
@@ -82,7 +96,9 @@ async function makeGroups(): Promise<Group[]> {
   if (values.adapter !== undefined && !ADAPTERS.includes(values.adapter as (typeof ADAPTERS)[number])) {
     throw new RangeError(`--adapter ${values.adapter}: choose one of ${ADAPTERS.join(', ')}`);
   }
-  const suites = findSuites(root).filter((suite) => positionals.length === 0 || positionals.some((part) => suite.includes(part)));
+  const suites = findSuites(root).filter(
+    (suite) => positionals.length === 0 || positionals.some((part) => suite.includes(part)),
+  );
   if (suites.length === 0) throw new RangeError(`no suite's path contains ${positionals.join(' or ')}`);
   const onDevice = suites.filter((suite) => needsDevice(root, suite));
   const elsewhere = suites.filter((suite) => !onDevice.includes(suite));
@@ -92,7 +108,8 @@ async function makeGroups(): Promise<Group[]> {
     ...process.env,
     SKETCHGRAD_TEST_RUN: runFolder,
     // Suites have caches of their own for what commands find out; Mesa's compiled shaders are the same in all of them.
-    MESA_SHADER_CACHE_DIR: process.env.MESA_SHADER_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
+    MESA_SHADER_CACHE_DIR:
+      process.env.MESA_SHADER_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
   };
   for (const adapter of ADAPTERS) {
     if (onDevice.length === 0 || (values.adapter ?? adapter) !== adapter) continue;
@@ -104,7 +121,14 @@ async function makeGroups(): Promise<Group[]> {
       const driver = lavapipeDriver() === null ? 'swiftshader' : 'lavapipe';
       const environment = { ...shared, ...(await adapterEnvironment(driver)) };
       const runtime = { execPath: denoExecutable(), execArgv: ['run', '--allow-all', '--no-check'] };
-      made.push({ name: `deno with ${driver}`, device: DEVICE_NAMES[driver], environment, runtime, pending: onDevice.filter((suite) => DENO_SUITES.test(suite)), idle: [] });
+      made.push({
+        name: `deno with ${driver}`,
+        device: DEVICE_NAMES[driver],
+        environment,
+        runtime,
+        pending: onDevice.filter((suite) => DENO_SUITES.test(suite)),
+        idle: [],
+      });
       continue;
     }
     // SwiftShader comes with npm: where it is missing, this throws.
@@ -115,7 +139,8 @@ async function makeGroups(): Promise<Group[]> {
   return made;
 }
 
-const titleOf = (group: Group, suite: string): string => (group.device === undefined ? suite : `${suite} on ${group.name}`);
+const titleOf = (group: Group, suite: string): string =>
+  group.device === undefined ? suite : `${suite} on ${group.name}`;
 const secondsOf = (group: Group, suite: string): number => durations[titleOf(group, suite)] ?? USUAL_SECONDS;
 
 /** Runs the longest suite that is left, until none is. */
@@ -144,8 +169,15 @@ class Worker {
 
   constructor(group: Group) {
     this.group = group;
-    this.child = fork(workerFile, group.device === undefined ? [] : [group.device], { ...group.runtime, env: group.environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-    this.child.stderr?.on('data', (text: Buffer) => (this.errorOutput = (this.errorOutput + text.toString()).slice(-8000)));
+    this.child = fork(workerFile, group.device === undefined ? [] : [group.device], {
+      ...group.runtime,
+      env: group.environment,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.child.stderr?.on(
+      'data',
+      (text: Buffer) => (this.errorOutput = (this.errorOutput + text.toString()).slice(-8000)),
+    );
     this.ended = new Promise<string>((resolve) => {
       this.child.once('error', (error) => resolve(error.message));
       // Not `exit`: what the process wrote last would be missing.
@@ -154,7 +186,10 @@ class Worker {
   }
 
   /** @returns the suite's outcome, or why there is none: then the process is killed */
-  async run(suite: string, output: string[]): Promise<Extract<Report, { kind: 'done' }> | { readonly cause: string; readonly crashed: boolean }> {
+  async run(
+    suite: string,
+    output: string[],
+  ): Promise<Extract<Report, { kind: 'done' }> | { readonly cause: string; readonly crashed: boolean }> {
     const stopListening = new AbortController();
     const done = new Promise<Extract<Report, { kind: 'done' }>>((resolve) => {
       const hear = (report: Report): void => {
@@ -165,7 +200,9 @@ class Worker {
       stopListening.signal.addEventListener('abort', () => this.child.off('message', hear));
     });
     this.send({ run: path.join(root, suite) });
-    const limit = delay(SUITE_LIMIT_MINUTES * 60_000, `it took more than ${SUITE_LIMIT_MINUTES} minutes`, { signal: stopListening.signal }).catch(() => '');
+    const limit = delay(SUITE_LIMIT_MINUTES * 60_000, `it took more than ${SUITE_LIMIT_MINUTES} minutes`, {
+      signal: stopListening.signal,
+    }).catch(() => '');
     const outcome = await Promise.race([done, this.ended.then((cause) => `its process ended: ${cause}`), limit]);
     stopListening.abort();
     if (typeof outcome !== 'string') return outcome;
@@ -185,7 +222,17 @@ class Worker {
     await Promise.race([this.ended, delay(ENDING_LIMIT_SECONDS * 1000, undefined, { ref: false })]);
     if (!this.alive) return;
     await this.kill();
-    report({ title: `a process of ${this.group.name}`, passed: 0, failed: 1, failures: ['  it did not end by itself: a suite left something open'], milliseconds: 0, cpuMilliseconds: 0 }, []);
+    report(
+      {
+        title: `a process of ${this.group.name}`,
+        passed: 0,
+        failed: 1,
+        failures: ['  it did not end by itself: a suite left something open'],
+        milliseconds: 0,
+        cpuMilliseconds: 0,
+      },
+      [],
+    );
   }
 
   private send(order: Order): void {
@@ -194,8 +241,9 @@ class Worker {
 }
 
 /**
- * Runs a suite in a process that is free, or in a new one. Dawn's Node binding has been seen to abort a process that had gone through a hundred suites'
- * worth of devices; so a suite whose process is killed by a signal gets a second try in a fresh process, said loudly. A second crash is its failure.
+ * Runs a suite in a process that is free, or in a new one. Dawn's Node binding has been seen to abort a process that
+ * had gone through a hundred suites' worth of devices; so a suite whose process is killed by a signal gets a second try
+ * in a fresh process, said loudly. A second crash is its failure.
  */
 async function runSuite(group: Group, suite: string, fresh = false): Promise<void> {
   const title = titleOf(group, suite);
@@ -206,15 +254,29 @@ async function runSuite(group: Group, suite: string, fresh = false): Promise<voi
   if ('cause' in outcome) {
     if (outcome.crashed && !crashed.has(title)) {
       crashed.add(title);
-      console.log(`CRASH ${title}: ${outcome.cause}; once more in a fresh process\n${worker.errorOutput.replace(/^/gm, '     ')}`);
+      console.log(
+        `CRASH ${title}: ${outcome.cause}; once more in a fresh process\n${worker.errorOutput.replace(/^/gm, '     ')}`,
+      );
       return runSuite(group, suite, true);
     }
-    report({ title, passed: 0, failed: 1, failures: [`  ${outcome.cause}\n${worker.errorOutput}`], milliseconds: performance.now() - start, cpuMilliseconds: 0 }, output);
+    report(
+      {
+        title,
+        passed: 0,
+        failed: 1,
+        failures: [`  ${outcome.cause}\n${worker.errorOutput}`],
+        milliseconds: performance.now() - start,
+        cpuMilliseconds: 0,
+      },
+      output,
+    );
     return;
   }
   if (outcome.failed > 0 && IN_A_BROWSER.test(suite) && !again.has(title)) {
     again.add(title);
-    console.log(`AGAIN ${title}: in a browser of its own once more\n${outcome.failures.join('\n').replace(/^/gm, '     ')}`);
+    console.log(
+      `AGAIN ${title}: in a browser of its own once more\n${outcome.failures.join('\n').replace(/^/gm, '     ')}`,
+    );
     // What a process has imported it does not run again.
     await worker.kill();
     return runSuite(group, suite, true);
@@ -227,25 +289,37 @@ function report(outcome: Outcome, output: readonly string[]): void {
   outcomes.push(outcome);
   const { title, passed, failed, failures, milliseconds, cpuMilliseconds } = outcome;
   const count = failed === 0 ? `${passed}` : `${passed} passed, ${failed} FAILED`;
-  console.log(`${failed === 0 ? 'ok  ' : 'FAIL'} ${title} (${count}) ${(milliseconds / 1000).toFixed(1)} s, ${(cpuMilliseconds / 1000).toFixed(1)} s of CPU`);
+  console.log(
+    `${failed === 0 ? 'ok  ' : 'FAIL'} ${title} (${count}) ${(milliseconds / 1000).toFixed(1)} s, ${(cpuMilliseconds / 1000).toFixed(1)} s of CPU`,
+  );
   for (const text of [...output, ...failures]) console.log(text.replace(/^/gm, '     '));
 }
 
 function summarise(): void {
   const slowest = [...outcomes].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, SLOWEST_SHOWN);
   console.log('\nSlowest:');
-  for (const { title, milliseconds, cpuMilliseconds } of slowest) console.log(`${(milliseconds / 1000).toFixed(1).padStart(7)} s ${(cpuMilliseconds / 1000).toFixed(1).padStart(7)} s of CPU  ${title}`);
+  for (const { title, milliseconds, cpuMilliseconds } of slowest)
+    console.log(
+      `${(milliseconds / 1000).toFixed(1).padStart(7)} s ${(cpuMilliseconds / 1000).toFixed(1).padStart(7)} s of CPU  ${title}`,
+    );
   if (values.record) {
     for (const { title, milliseconds } of outcomes) durations[title] = Math.round(milliseconds / 1000);
-    const sorted = Object.entries(durations).filter(([, seconds]) => seconds >= LEAST_RECORDED_SECONDS).sort(([a], [b]) => (a < b ? -1 : 1));
+    const sorted = Object.entries(durations)
+      .filter(([, seconds]) => seconds >= LEAST_RECORDED_SECONDS)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
     writeFileSync(durationsFile, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
   }
   const broken = outcomes.filter(({ failed }) => failed > 0);
   if (broken.length > 0) console.log(`\nFailed:\n${broken.map(({ title }) => `  ${title}`).join('\n')}`);
-  if (crashed.size > 0) console.log(`\nTheir process crashed the first time:\n${[...crashed].map((title) => `  ${title}`).join('\n')}`);
-  if (again.size > 0) console.log(`\nThey failed the first time:\n${[...again].map((title) => `  ${title}`).join('\n')}`);
-  const sum = (key: 'passed' | 'failed' | 'cpuMilliseconds'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
-  console.log(`\n${(performance.now() / 1000).toFixed(0)} s in all, ${(sum('cpuMilliseconds') / 1000).toFixed(0)} s of CPU\n${sum('passed')} passed, ${sum('failed')} failed`);
+  if (crashed.size > 0)
+    console.log(`\nTheir process crashed the first time:\n${[...crashed].map((title) => `  ${title}`).join('\n')}`);
+  if (again.size > 0)
+    console.log(`\nThey failed the first time:\n${[...again].map((title) => `  ${title}`).join('\n')}`);
+  const sum = (key: 'passed' | 'failed' | 'cpuMilliseconds'): number =>
+    outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  console.log(
+    `\n${(performance.now() / 1000).toFixed(0)} s in all, ${(sum('cpuMilliseconds') / 1000).toFixed(0)} s of CPU\n${sum('passed')} passed, ${sum('failed')} failed`,
+  );
   process.exitCode = sum('failed') > 0 ? 1 : 0;
 }
 

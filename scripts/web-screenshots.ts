@@ -1,5 +1,5 @@
-// npx tsx scripts/web-screenshots.ts
-// Draws on the page in Chromium and writes docs/web-desktop.png and docs/web-phone.png, each light and dark side by side.
+// npx tsx scripts/web-screenshots.ts Draws on the page in Chromium and writes docs/web-desktop.png and
+// docs/web-phone.png, each light and dark side by side.
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { launchChromium } from '../test/support/chromium.ts';

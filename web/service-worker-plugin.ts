@@ -44,7 +44,9 @@ async function pageFiles(folder: string): Promise<PageFile[]> {
     names.map(async (name) => ({
       // Hosts redirect from index.html to the folder, and a browser refuses to open a redirected answer.
       path: name === 'index.html' ? '' : name,
-      digest: createHash('sha256').update(await readFile(path.join(folder, name))).digest('hex'),
+      digest: createHash('sha256')
+        .update(await readFile(path.join(folder, name)))
+        .digest('hex'),
       ...(name.startsWith(`${ICON_FOLDER}/`) && { onDemand: true as const }),
     })),
   );

@@ -3,5 +3,9 @@ import type { KernelBench } from '../support/kernel-bench.ts';
 import { productOf } from '../support/matrix-products.ts';
 import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
 
-const bench: KernelBench<ConvolutionProblem> = { kernel: convolution, problems: resnet50Convolutions, product: productOf };
+const bench: KernelBench<ConvolutionProblem> = {
+  kernel: convolution,
+  problems: resnet50Convolutions,
+  product: productOf,
+};
 export default bench;

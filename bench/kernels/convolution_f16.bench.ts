@@ -5,5 +5,10 @@ import { productOf } from '../support/matrix-products.ts';
 import { resnet50Convolutions } from '../support/resnet50-convolutions.ts';
 
 /** Nothing on an adapter without 16-bit floats. */
-const bench: KernelBench<ConvolutionProblem> = { kernel: convolutionF16, problems: resnet50Convolutions, product: productOf, type: 'f16' };
+const bench: KernelBench<ConvolutionProblem> = {
+  kernel: convolutionF16,
+  problems: resnet50Convolutions,
+  product: productOf,
+  type: 'f16',
+};
 export default bench;

@@ -6,11 +6,19 @@ import { ladderShader } from './shader.ts';
 
 const WORKGROUP_SIZE = 64;
 
-/** The operands are the shipped ones: an optimiser has no scratch. The shipped variant of one vector an invocation is the rung between. */
+/**
+ * The operands are the shipped ones: an optimiser has no scratch. The shipped variant of one vector an invocation is
+ * the rung between.
+ */
 const naive: Rung<AdamProblem> = {
   name: 'naive',
   call: (problem, traits) => {
-    const [{ operands, dispatches: [{ operands: bound }] }] = adam.calls(problem, traits);
+    const [
+      {
+        operands,
+        dispatches: [{ operands: bound }],
+      },
+    ] = adam.calls(problem, traits);
     return {
       operands,
       dispatches: [

@@ -23,7 +23,12 @@ function operandsOf({ rows, channels, residual }: BatchNormProblem): Record<stri
   };
 }
 
-const naiveDispatch = ({ rows, channels, epsilon, relu }: BatchNormProblem, entryPoint: string, operands: readonly string[], invocations: number): Dispatch => ({
+const naiveDispatch = (
+  { rows, channels, epsilon, relu }: BatchNormProblem,
+  entryPoint: string,
+  operands: readonly string[],
+  invocations: number,
+): Dispatch => ({
   shader: ladderShader('batch_norm_1_naive'),
   entryPoint,
   constants: { RELU: relu },
@@ -35,14 +40,19 @@ const naiveDispatch = ({ rows, channels, epsilon, relu }: BatchNormProblem, entr
 const normalise = (problem: BatchNormProblem): Dispatch => {
   const operands = ['x', 'mean', 'inverseDeviation', 'gamma', 'beta', 'y'];
   const elements = problem.rows * problem.channels;
-  return problem.residual ? naiveDispatch(problem, 'normalise_residual', [...operands, 'residual'], elements) : naiveDispatch(problem, 'normalise', operands, elements);
+  return problem.residual
+    ? naiveDispatch(problem, 'normalise_residual', [...operands, 'residual'], elements)
+    : naiveDispatch(problem, 'normalise', operands, elements);
 };
 
 const naive: Rung<BatchNormProblem> = {
   name: 'naive',
   call: (problem) => ({
     operands: operandsOf(problem),
-    dispatches: [naiveDispatch(problem, 'statistics', ['x', 'mean', 'inverseDeviation', 'variance'], problem.channels), normalise(problem)],
+    dispatches: [
+      naiveDispatch(problem, 'statistics', ['x', 'mean', 'inverseDeviation', 'variance'], problem.channels),
+      normalise(problem),
+    ],
   }),
 };
 
@@ -51,13 +61,26 @@ const blocks: Rung<BatchNormProblem> = {
   call: (problem) => {
     const { rows, channels, epsilon } = problem;
     const count = ceilDivide(rows, ROWS_A_BLOCK);
-    const shared = { shader: ladderShader('batch_norm_2_blocks'), parameters: [rows, channels, ROWS_A_BLOCK, f32(epsilon)] };
+    const shared = {
+      shader: ladderShader('batch_norm_2_blocks'),
+      parameters: [rows, channels, ROWS_A_BLOCK, f32(epsilon)],
+    };
     const columnGroups = ceilDivide(channels, WORKGROUP_SIZE);
     return {
       operands: { ...operandsOf(problem), partials: { role: 'scratch', type: 'f32', length: 2 * count * channels } },
       dispatches: [
-        { ...shared, entryPoint: 'block_statistics', operands: ['partials', 'x'], workgroups: [columnGroups, count, 1] },
-        { ...shared, entryPoint: 'combine', operands: ['partials', 'mean', 'inverseDeviation', 'variance'], workgroups: [columnGroups, 1, 1] },
+        {
+          ...shared,
+          entryPoint: 'block_statistics',
+          operands: ['partials', 'x'],
+          workgroups: [columnGroups, count, 1],
+        },
+        {
+          ...shared,
+          entryPoint: 'combine',
+          operands: ['partials', 'mean', 'inverseDeviation', 'variance'],
+          workgroups: [columnGroups, 1, 1],
+        },
         normalise(problem),
       ],
     };

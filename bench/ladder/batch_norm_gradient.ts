@@ -26,9 +26,15 @@ function operandsOf({ rows, channels, relu, residual }: BatchNormGradientProblem
 }
 
 /** Where the masked gradient is kept between the two passes; undefined where nothing is masked. */
-const maskedOf = ({ relu, residual }: BatchNormGradientProblem): 'dresidual' | 'dx' | undefined => (relu ? (residual ? 'dresidual' : 'dx') : undefined);
+const maskedOf = ({ relu, residual }: BatchNormGradientProblem): 'dresidual' | 'dx' | undefined =>
+  relu ? (residual ? 'dresidual' : 'dx') : undefined;
 
-const naiveDispatch = ({ rows, channels }: BatchNormGradientProblem, entryPoint: string, operands: readonly string[], invocations: number): Dispatch => ({
+const naiveDispatch = (
+  { rows, channels }: BatchNormGradientProblem,
+  entryPoint: string,
+  operands: readonly string[],
+  invocations: number,
+): Dispatch => ({
   shader: ladderShader('batch_norm_gradient_1_naive'),
   entryPoint,
   parameters: [rows, channels],
@@ -40,7 +46,9 @@ function inputGradient(problem: BatchNormGradientProblem): Dispatch {
   const gradient = maskedOf(problem) ?? 'dy';
   const operands = ['x', gradient, 'mean', 'inverseDeviation', 'dgamma', 'dbeta', 'gamma'];
   const elements = problem.rows * problem.channels;
-  return gradient === 'dx' ? naiveDispatch(problem, 'in_place', operands, elements) : naiveDispatch(problem, 'main', [...operands, 'dx'], elements);
+  return gradient === 'dx'
+    ? naiveDispatch(problem, 'in_place', operands, elements)
+    : naiveDispatch(problem, 'main', [...operands, 'dx'], elements);
 }
 
 const naive: Rung<BatchNormGradientProblem> = {
@@ -48,7 +56,10 @@ const naive: Rung<BatchNormGradientProblem> = {
   call: (problem) => {
     const masked = maskedOf(problem);
     const operands = ['x', 'dy', 'mean', 'inverseDeviation', 'dgamma', 'dbeta'];
-    const sums = masked === undefined ? naiveDispatch(problem, 'sums', operands, problem.channels) : naiveDispatch(problem, 'sums_masked', [...operands, 'y', masked], problem.channels);
+    const sums =
+      masked === undefined
+        ? naiveDispatch(problem, 'sums', operands, problem.channels)
+        : naiveDispatch(problem, 'sums_masked', [...operands, 'y', masked], problem.channels);
     return { operands: operandsOf(problem), dispatches: [sums, inputGradient(problem)] };
   },
 };
@@ -65,8 +76,18 @@ const blocks: Rung<BatchNormGradientProblem> = {
     return {
       operands: { ...operandsOf(problem), partials: { role: 'scratch', type: 'f32', length: 2 * count * channels } },
       dispatches: [
-        { ...shared, entryPoint: masked === undefined ? 'plain' : 'masked', operands: masked === undefined ? operands : [...operands, 'y', masked], workgroups: [columnGroups, count, 1] },
-        { ...shared, entryPoint: 'combine', operands: ['partials', 'inverseDeviation', 'dgamma', 'dbeta'], workgroups: [columnGroups, 1, 1] },
+        {
+          ...shared,
+          entryPoint: masked === undefined ? 'plain' : 'masked',
+          operands: masked === undefined ? operands : [...operands, 'y', masked],
+          workgroups: [columnGroups, count, 1],
+        },
+        {
+          ...shared,
+          entryPoint: 'combine',
+          operands: ['partials', 'inverseDeviation', 'dgamma', 'dbeta'],
+          workgroups: [columnGroups, 1, 1],
+        },
         inputGradient(problem),
       ],
     };

@@ -18,7 +18,14 @@ const naive: Rung<ColumnSumProblem> = {
   name: 'naive',
   call: (problem) => ({
     operands: operandsOf(problem),
-    dispatches: [{ shader: ladderShader('column_sum_1_naive'), parameters: [problem.rows, problem.channels], operands: ['x', 'sums'], workgroups: foldGrid(ceilDivide(problem.channels, WORKGROUP_SIZE)) }],
+    dispatches: [
+      {
+        shader: ladderShader('column_sum_1_naive'),
+        parameters: [problem.rows, problem.channels],
+        operands: ['x', 'sums'],
+        workgroups: foldGrid(ceilDivide(problem.channels, WORKGROUP_SIZE)),
+      },
+    ],
   }),
 };
 
@@ -32,8 +39,18 @@ const blocks: Rung<ColumnSumProblem> = {
     return {
       operands: { ...operandsOf(problem), partials: { role: 'scratch', type: 'f32', length: count * channels } },
       dispatches: [
-        { shader, parameters: [rows, channels, ROWS_A_BLOCK], operands: ['x', 'partials'], workgroups: [columnGroups, count, 1] },
-        { shader, parameters: [count, channels, count], operands: ['partials', 'sums'], workgroups: [columnGroups, 1, 1] },
+        {
+          shader,
+          parameters: [rows, channels, ROWS_A_BLOCK],
+          operands: ['x', 'partials'],
+          workgroups: [columnGroups, count, 1],
+        },
+        {
+          shader,
+          parameters: [count, channels, count],
+          operands: ['partials', 'sums'],
+          workgroups: [columnGroups, 1, 1],
+        },
       ],
     };
   },

@@ -15,25 +15,39 @@ export function sizeParameters(shape: ConvolutionShape): number[] {
 }
 
 /** The earlier versions know no epilogue. */
-function forward(problem: ConvolutionProblem, dispatch: Pick<Dispatch, 'shader' | 'constants' | 'workgroups'>): Omit<KernelCall, 'variant'> | undefined {
+function forward(
+  problem: ConvolutionProblem,
+  dispatch: Pick<Dispatch, 'shader' | 'constants' | 'workgroups'>,
+): Omit<KernelCall, 'variant'> | undefined {
   if (problem.epilogue !== undefined) return undefined;
   const { x, w, y } = operandSizes(problem);
   return {
-    operands: { x: { role: 'input', type: 'f32', length: x }, w: { role: 'input', type: 'f32', length: w }, y: { role: 'output', type: 'f32', length: y } },
+    operands: {
+      x: { role: 'input', type: 'f32', length: x },
+      w: { role: 'input', type: 'f32', length: w },
+      y: { role: 'output', type: 'f32', length: y },
+    },
     dispatches: [{ ...dispatch, parameters: sizeParameters(problem), operands: ['x', 'w', 'y'] }],
   };
 }
 
 const naive: Rung<ConvolutionProblem> = {
   name: 'naive',
-  call: (problem) => forward(problem, { shader: ladderShader('convolution_1_naive'), workgroups: foldGrid(ceilDivide(operandSizes(problem).y, WORKGROUP_SIZE)) }),
+  call: (problem) =>
+    forward(problem, {
+      shader: ladderShader('convolution_1_naive'),
+      workgroups: foldGrid(ceilDivide(operandSizes(problem).y, WORKGROUP_SIZE)),
+    }),
 };
 
 const vectors: Rung<ConvolutionProblem> = {
   name: 'vectors of outputs',
   call: (problem) =>
     problem.outputChannels % 4 === 0
-      ? forward(problem, { shader: ladderShader('convolution_2_vectors'), workgroups: foldGrid(ceilDivide(operandSizes(problem).y / 4, WORKGROUP_SIZE)) })
+      ? forward(problem, {
+          shader: ladderShader('convolution_2_vectors'),
+          workgroups: foldGrid(ceilDivide(operandSizes(problem).y / 4, WORKGROUP_SIZE)),
+        })
       : undefined,
 };
 
@@ -52,17 +66,32 @@ const tile: Rung<ConvolutionProblem> = {
 
 /** Blocks of 64 that stay, whose sums go to the destination after each chunk. */
 const block = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall | undefined =>
-  bench.kernel.calls(problem, traits).find(({ variant }) => variant.startsWith('stationary 64x') && !variant.endsWith('kept'));
+  bench.kernel
+    .calls(problem, traits)
+    .find(({ variant }) => variant.startsWith('stationary 64x') && !variant.endsWith('kept'));
 
 /** Before it was known that a kernel of one tap needs to look at no bounds, and before blocks went deeper than 64. */
 const bounded: Rung<ConvolutionProblem> = {
   name: 'stationary, bounds looked at',
   call: (problem, traits) => {
     const call = block(problem, traits);
-    return call && { ...call, dispatches: call.dispatches.map((dispatch) => ({ ...dispatch, slices: undefined, constants: { ...dispatch.constants, INSIDE: false, WHOLE: false, POINTWISE: false } })) };
+    return (
+      call && {
+        ...call,
+        dispatches: call.dispatches.map((dispatch) => ({
+          ...dispatch,
+          slices: undefined,
+          constants: { ...dispatch.constants, INSIDE: false, WHOLE: false, POINTWISE: false },
+        })),
+      }
+    );
   },
 };
 
 const stationary: Rung<ConvolutionProblem> = { name: 'stationary', call: block };
 
-export default ladder(bench, [naive, vectors, tile, bounded, stationary], ['stem', 'layer1 3x3', 'layer3 1x1 in', 'layer4 1x1 in']);
+export default ladder(
+  bench,
+  [naive, vectors, tile, bounded, stationary],
+  ['stem', 'layer1 3x3', 'layer3 1x1 in', 'layer4 1x1 in'],
+);

@@ -14,7 +14,11 @@ const MOST_PARTS = 16;
 
 const operandsOf = (shape: ConvolutionShape): Record<'x' | 'dy' | 'dw', Operand> => {
   const { x, w, y } = operandSizes(shape);
-  return { x: { role: 'input', type: 'f32', length: x }, dy: { role: 'input', type: 'f32', length: y }, dw: { role: 'output', type: 'f32', length: w } };
+  return {
+    x: { role: 'input', type: 'f32', length: x },
+    dy: { role: 'input', type: 'f32', length: y },
+    dw: { role: 'output', type: 'f32', length: w },
+  };
 };
 
 const naive: Rung<ConvolutionShape> = {
@@ -73,7 +77,14 @@ const bounds: Rung<ConvolutionShape> = {
     if (call === undefined) return undefined;
     const [{ features, constants, parameters = [], operands, workgroups }, ...rest] = call.dispatches;
     // Its tiles had 32 rows even where a run is shorter.
-    const product = { shader: ladderShader('weight_gradient_3_bounds'), features, constants: { ...constants, ROWS }, parameters: parameters.with(ROWS_PARAMETER, ROWS), operands, workgroups };
+    const product = {
+      shader: ladderShader('weight_gradient_3_bounds'),
+      features,
+      constants: { ...constants, ROWS },
+      parameters: parameters.with(ROWS_PARAMETER, ROWS),
+      operands,
+      workgroups,
+    };
     return { operands: call.operands, dispatches: [product, ...rest] };
   },
 };

@@ -17,10 +17,14 @@ export interface Ladder<Problem> extends KernelBench<Problem> {
 }
 
 /**
- * Puts earlier versions below a kernel's own variants: a kernel like any other, so that tests hold every rung to the same
- * reference, and the benchmark times it.
+ * Puts earlier versions below a kernel's own variants: a kernel like any other, so that tests hold every rung to the
+ * same reference, and the benchmark times it.
  */
-export function ladder<Problem>({ kernel, problems }: KernelBench<Problem>, rungs: readonly Rung<Problem>[], shapes: readonly string[]): Ladder<Problem> {
+export function ladder<Problem>(
+  { kernel, problems }: KernelBench<Problem>,
+  rungs: readonly Rung<Problem>[],
+  shapes: readonly string[],
+): Ladder<Problem> {
   const climb: Kernel<Problem> = {
     ...kernel,
     name: `${kernel.name} ladder`,

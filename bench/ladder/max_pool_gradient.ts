@@ -8,7 +8,11 @@ import { ladderShader } from './shader.ts';
 const WORKGROUP_SIZE = 64;
 
 /** One invocation for each of `columns` of a pixel. */
-function gather(problem: MaxPoolProblem, columns: number, dispatch: Pick<Dispatch, 'shader' | 'constants'>): Omit<KernelCall, 'variant'> {
+function gather(
+  problem: MaxPoolProblem,
+  columns: number,
+  dispatch: Pick<Dispatch, 'shader' | 'constants'>,
+): Omit<KernelCall, 'variant'> {
   const { batch, height, width, channels, window, stride, padding } = problem;
   const [pooledHeight, pooledWidth] = [height, width].map((size) => pooledSize(problem, size));
   const pooled = batch * pooledHeight * pooledWidth * channels;
@@ -30,13 +34,19 @@ function gather(problem: MaxPoolProblem, columns: number, dispatch: Pick<Dispatc
   };
 }
 
-const naive: Rung<MaxPoolProblem> = { name: 'naive', call: (problem) => gather(problem, problem.channels, { shader: ladderShader('max_pool_gradient_1_naive') }) };
+const naive: Rung<MaxPoolProblem> = {
+  name: 'naive',
+  call: (problem) => gather(problem, problem.channels, { shader: ladderShader('max_pool_gradient_1_naive') }),
+};
 
 const vectors: Rung<MaxPoolProblem> = {
   name: 'vectors of channels',
   call: (problem) => {
     const { Element, elements } = widestElement(problem.channels);
-    return gather(problem, elements, { shader: ladderShader('max_pool_gradient_2_vectors'), constants: { Element, Index: Element === 'vec4f' ? 'vec4u' : 'u32' } });
+    return gather(problem, elements, {
+      shader: ladderShader('max_pool_gradient_2_vectors'),
+      constants: { Element, Index: Element === 'vec4f' ? 'vec4u' : 'u32' },
+    });
   },
 };
 

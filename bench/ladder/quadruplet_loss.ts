@@ -7,7 +7,8 @@ import { ladderShader } from './shader.ts';
 
 const WORKGROUP_SIZE = 64;
 
-const shipped = (problem: QuadrupletLossProblem, traits: AdapterTraits): KernelCall => quadrupletLoss.calls(problem, traits)[0];
+const shipped = (problem: QuadrupletLossProblem, traits: AdapterTraits): KernelCall =>
+  quadrupletLoss.calls(problem, traits)[0];
 const isBalanced = ({ form = 'domain-balanced' }: QuadrupletLossProblem): boolean => form === 'domain-balanced';
 /** The stages of the shipped call: distances, mining, summary, partners, gradient. */
 const SUMMARY = 2;
@@ -31,9 +32,19 @@ const naive: Rung<QuadrupletLossProblem> = {
         scale: { role: 'scratch', type: 'f32', length: 1 },
       },
       dispatches: [
-        { ...shared, entryPoint: 'mine', operands: ['embeddings', 'chosen', 'labels', 'domains', 'records'], workgroups: foldGrid(ceilDivide(count, WORKGROUP_SIZE)) },
+        {
+          ...shared,
+          entryPoint: 'mine',
+          operands: ['embeddings', 'chosen', 'labels', 'domains', 'records'],
+          workgroups: foldGrid(ceilDivide(count, WORKGROUP_SIZE)),
+        },
         shipped(problem, traits).dispatches[SUMMARY],
-        { ...shared, entryPoint: 'gradient', operands: ['embeddings', 'chosen', 'scale', 'dembeddings'], workgroups: foldGrid(ceilDivide(count * width, WORKGROUP_SIZE)) },
+        {
+          ...shared,
+          entryPoint: 'gradient',
+          operands: ['embeddings', 'chosen', 'scale', 'dembeddings'],
+          workgroups: foldGrid(ceilDivide(count * width, WORKGROUP_SIZE)),
+        },
       ],
     };
   },

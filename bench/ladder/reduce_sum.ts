@@ -17,7 +17,14 @@ const naive: Rung<ReduceSumProblem> = {
   name: 'naive',
   call: (problem) => ({
     operands: operandsOf(problem),
-    dispatches: [{ shader: ladderShader('reduce_sum_1_naive'), parameters: [problem.count, f32(problem.factor)], operands: ['values', 'sum'], workgroups: [1, 1, 1] }],
+    dispatches: [
+      {
+        shader: ladderShader('reduce_sum_1_naive'),
+        parameters: [problem.count, f32(problem.factor)],
+        operands: ['values', 'sum'],
+        workgroups: [1, 1, 1],
+      },
+    ],
   }),
 };
 
@@ -30,7 +37,12 @@ const spans: Rung<ReduceSumProblem> = {
     return {
       operands: { ...operandsOf(problem), partials: { role: 'scratch', type: 'f32', length: lanes } },
       dispatches: [
-        { shader, parameters: [count, lanes, f32(1)], operands: ['values', 'partials'], workgroups: [ceilDivide(lanes, WORKGROUP_SIZE), 1, 1] },
+        {
+          shader,
+          parameters: [count, lanes, f32(1)],
+          operands: ['values', 'partials'],
+          workgroups: [ceilDivide(lanes, WORKGROUP_SIZE), 1, 1],
+        },
         { shader, parameters: [lanes, 1, f32(factor)], operands: ['partials', 'sum'], workgroups: [1, 1, 1] },
       ],
     };

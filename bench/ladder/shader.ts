@@ -3,5 +3,8 @@ import type { Shader } from '../../src/gpu/dispatch.ts';
 
 /** A shader of shaders/ladder/: an earlier version of a kernel, which the package does not carry. */
 export function ladderShader(name: string): Shader {
-  return { name: `ladder/${name}.wgsl`, source: readFileSync(new URL(`../../shaders/ladder/${name}.wgsl`, import.meta.url), 'utf8') };
+  return {
+    name: `ladder/${name}.wgsl`,
+    source: readFileSync(new URL(`../../shaders/ladder/${name}.wgsl`, import.meta.url), 'utf8'),
+  };
 }

@@ -31,7 +31,12 @@ const naive: Rung<SoftmaxCrossEntropyProblem> = {
     return {
       operands: operandsOf(problem),
       dispatches: [
-        { ...dispatch, entryPoint: 'gradient', operands: ['logits', 'targets', 'dlogits'], workgroups: foldGrid(ceilDivide(rows * classes, WORKGROUP_SIZE)) },
+        {
+          ...dispatch,
+          entryPoint: 'gradient',
+          operands: ['logits', 'targets', 'dlogits'],
+          workgroups: foldGrid(ceilDivide(rows * classes, WORKGROUP_SIZE)),
+        },
         { ...dispatch, entryPoint: 'loss', operands: ['logits', 'targets', 'loss'], workgroups: [1, 1, 1] },
       ],
     };
@@ -46,8 +51,18 @@ const byRows: Rung<SoftmaxCrossEntropyProblem> = {
     return {
       operands: { ...operandsOf(problem), rowValues: { role: 'scratch', type: 'f32', length: 4 * rows } },
       dispatches: [
-        { ...dispatch, entryPoint: 'rows', operands: ['rowValues', 'logits', 'targets'], workgroups: foldGrid(ceilDivide(rows, WORKGROUP_SIZE)) },
-        { ...dispatch, entryPoint: 'gradient', operands: ['rowValues', 'logits', 'targets', 'dlogits'], workgroups: foldGrid(ceilDivide(rows * classes, WORKGROUP_SIZE)) },
+        {
+          ...dispatch,
+          entryPoint: 'rows',
+          operands: ['rowValues', 'logits', 'targets'],
+          workgroups: foldGrid(ceilDivide(rows, WORKGROUP_SIZE)),
+        },
+        {
+          ...dispatch,
+          entryPoint: 'gradient',
+          operands: ['rowValues', 'logits', 'targets', 'dlogits'],
+          workgroups: foldGrid(ceilDivide(rows * classes, WORKGROUP_SIZE)),
+        },
         { ...dispatch, entryPoint: 'mean', operands: ['rowValues', 'loss'], workgroups: [1, 1, 1] },
       ],
     };

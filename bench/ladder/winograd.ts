@@ -11,18 +11,30 @@ import { ladderShader } from './shader.ts';
 const WORKGROUP_SIZE = 64;
 const PRODUCT = 2;
 
-const applies = ({ kernel, stride, padding, epilogue }: ConvolutionProblem): boolean => isWinograd(kernel, stride, padding) && epilogue === undefined;
-const winogradCalls = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall[] => convolution.calls(problem, traits).filter(({ variant }) => variant.startsWith('winograd'));
+const applies = ({ kernel, stride, padding, epilogue }: ConvolutionProblem): boolean =>
+  isWinograd(kernel, stride, padding) && epilogue === undefined;
+const winogradCalls = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall[] =>
+  convolution.calls(problem, traits).filter(({ variant }) => variant.startsWith('winograd'));
 
 /** The convolution where Winograd's algorithm applies, by it alone. */
-const winograd: Kernel<ConvolutionProblem> = { ...convolution, name: 'winograd', calls: winogradCalls, cases: convolution.cases.filter(applies) };
+const winograd: Kernel<ConvolutionProblem> = {
+  ...convolution,
+  name: 'winograd',
+  calls: winogradCalls,
+  cases: convolution.cases.filter(applies),
+};
 
-/** The shipped call of F(2x2) whose weights lie as one matrix: what the earlier versions take their error bound and the transforms from. */
-const plainCall = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall | undefined => winogradCalls(problem, traits).find(({ variant }) => variant.startsWith('winograd 2x2 tiled'));
+/**
+ * The shipped call of F(2x2) whose weights lie as one matrix: what the earlier versions take their error bound and the
+ * transforms from.
+ */
+const plainCall = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall | undefined =>
+  winogradCalls(problem, traits).find(({ variant }) => variant.startsWith('winograd 2x2 tiled'));
 
 const direct: Rung<ConvolutionProblem> = {
   name: 'direct, naive',
-  call: (problem, traits) => convolutionLadder.kernel.calls(problem, traits).find(({ variant }) => variant === '1 naive'),
+  call: (problem, traits) =>
+    convolutionLadder.kernel.calls(problem, traits).find(({ variant }) => variant === '1 naive'),
 };
 
 const naive: Rung<ConvolutionProblem> = {
@@ -34,8 +46,19 @@ const naive: Rung<ConvolutionProblem> = {
     const [height, width] = outputSize(problem);
     const results = problem.batch * ceilDivide(height, 2) * ceilDivide(width, 2) * problem.outputChannels;
     return {
-      operands: { x: { role: 'input', type: 'f32', length: x }, w: { role: 'input', type: 'f32', length: w }, y: { role: 'output', type: 'f32', length: y } },
-      dispatches: [{ shader: ladderShader('winograd_1_naive'), parameters: sizeParameters(problem), operands: ['x', 'w', 'y'], workgroups: foldGrid(ceilDivide(results, WORKGROUP_SIZE)) }],
+      operands: {
+        x: { role: 'input', type: 'f32', length: x },
+        w: { role: 'input', type: 'f32', length: w },
+        y: { role: 'output', type: 'f32', length: y },
+      },
+      dispatches: [
+        {
+          shader: ladderShader('winograd_1_naive'),
+          parameters: sizeParameters(problem),
+          operands: ['x', 'w', 'y'],
+          workgroups: foldGrid(ceilDivide(results, WORKGROUP_SIZE)),
+        },
+      ],
       errorBound: plain.errorBound,
     };
   },
@@ -50,13 +73,26 @@ const product: Rung<ConvolutionProblem> = {
     const { parameters = [], operands, workgroups } = plain.dispatches[PRODUCT];
     const [, rows, , depth, , , columns] = parameters as readonly number[];
     const [x, y] = foldGrid(ceilDivide(rows * columns, WORKGROUP_SIZE));
-    const dispatches = plain.dispatches.map((dispatch, index) => (index === PRODUCT ? { shader: ladderShader('winograd_2_product'), parameters: [rows, depth, columns], operands: operands.slice(0, 3), workgroups: [x, y, workgroups[2]] as const } : dispatch));
+    const dispatches = plain.dispatches.map((dispatch, index) =>
+      index === PRODUCT
+        ? {
+            shader: ladderShader('winograd_2_product'),
+            parameters: [rows, depth, columns],
+            operands: operands.slice(0, 3),
+            workgroups: [x, y, workgroups[2]] as const,
+          }
+        : dispatch,
+    );
     return { operands: plain.operands, dispatches, errorBound: plain.errorBound };
   },
 };
 
 export default ladder(
-  { kernel: winograd, problems: (work) => Object.fromEntries(Object.entries(problemsOf(convolutionBench, work)).filter(([, problem]) => applies(problem))) },
+  {
+    kernel: winograd,
+    problems: (work) =>
+      Object.fromEntries(Object.entries(problemsOf(convolutionBench, work)).filter(([, problem]) => applies(problem))),
+  },
   [direct, naive, product],
   ['layer1 3x3', 'layer3 3x3'],
 );

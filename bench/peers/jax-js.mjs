@@ -6,8 +6,18 @@
  * jax-js frees by ownership: a function consumes its array arguments, and x.ref hands out one more use of x.
  */
 import {
-  BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, CLASSES, CONVOLUTIONS, LEARNING_RATE, MOMENTUM, RESNET50, WEIGHT_DECAY,
-  foldedParameters, images, initialParameters, labels,
+  BATCH_NORM_EPSILON,
+  BATCH_NORM_MOMENTUM,
+  CLASSES,
+  CONVOLUTIONS,
+  LEARNING_RATE,
+  MOMENTUM,
+  RESNET50,
+  WEIGHT_DECAY,
+  foldedParameters,
+  images,
+  initialParameters,
+  labels,
 } from './resnet50.mjs';
 import { installWebGPU, readOptions, serve } from './worker.mjs';
 
@@ -21,7 +31,15 @@ const input = np.array(images(batch, size), { shape: [batch, 3, size, size] });
 await serve(adapter, work === 'train' ? trainer() : inferrer());
 
 function convolve(x, weight, { stride, padding }) {
-  return lax.conv(x, weight, [stride, stride], [[padding, padding], [padding, padding]]);
+  return lax.conv(
+    x,
+    weight,
+    [stride, stride],
+    [
+      [padding, padding],
+      [padding, padding],
+    ],
+  );
 }
 
 /** C -> 1C11 */
@@ -31,7 +49,12 @@ function perChannel(x) {
 
 /** 3x3, stride 2. Its input is never negative, so that padding with zeros serves as well as with minus infinity. */
 function maxPool(x) {
-  const padded = np.pad(x, [[0, 0], [0, 0], [1, 1], [1, 1]]);
+  const padded = np.pad(x, [
+    [0, 0],
+    [0, 0],
+    [1, 1],
+    [1, 1],
+  ]);
   return lax.reduceWindow(padded, np.max, [3, 3], [2, 2]);
 }
 
@@ -62,7 +85,10 @@ function trainer() {
     const statistics = [];
     const layer = (x, convolution) => convolveAndNormalise(x, convolution, parameters, statistics);
     let x = maxPool(nn.relu(layer(input, RESNET50.stem)));
-    for (const { main: [reduce, spatial, expand], downsample } of RESNET50.blocks) {
+    for (const {
+      main: [reduce, spatial, expand],
+      downsample,
+    } of RESNET50.blocks) {
       const shortcut = downsample ? layer(x.ref, downsample) : x.ref;
       let y = nn.relu(layer(x, reduce));
       y = nn.relu(layer(y, spatial));
@@ -71,18 +97,26 @@ function trainer() {
     const features = np.mean(x, [2, 3]);
     const [weight, bias] = parameters.slice(RESNET50.fc);
     const logits = np.matmul(features, weight.transpose()).add(bias);
-    const loss = nn.logSoftmax(logits, -1).mul(target).sum().mul(-1 / batch);
+    const loss = nn
+      .logSoftmax(logits, -1)
+      .mul(target)
+      .sum()
+      .mul(-1 / batch);
     return [loss, statistics];
   };
 
   const step = jit((parameters, velocities, running, input, target) => {
     const [[loss, statistics], gradients] = valueAndGrad(meanLoss, { hasAux: true })(
-      parameters.map((parameter) => parameter.ref), input, target,
+      parameters.map((parameter) => parameter.ref),
+      input,
+      target,
     );
     const nextVelocities = parameters.map((parameter, index) =>
-      velocities[index].mul(MOMENTUM).add(gradients[index]).add(parameter.ref.mul(WEIGHT_DECAY)));
+      velocities[index].mul(MOMENTUM).add(gradients[index]).add(parameter.ref.mul(WEIGHT_DECAY)),
+    );
     const nextParameters = parameters.map((parameter, index) =>
-      parameter.sub(nextVelocities[index].ref.mul(LEARNING_RATE)));
+      parameter.sub(nextVelocities[index].ref.mul(LEARNING_RATE)),
+    );
     const nextRunning = running.map(({ mean, variance }, index) => ({
       mean: moveTowards(mean, statistics[index].mean),
       variance: moveTowards(variance, statistics[index].variance),
@@ -119,7 +153,10 @@ function inferrer() {
       return convolve(x, weight, convolution).add(perChannel(bias));
     };
     let x = maxPool(nn.relu(layer(input, RESNET50.stem)));
-    for (const { main: [reduce, spatial, expand], downsample } of RESNET50.blocks) {
+    for (const {
+      main: [reduce, spatial, expand],
+      downsample,
+    } of RESNET50.blocks) {
       const shortcut = downsample ? layer(x.ref, downsample) : x.ref;
       const y = nn.relu(layer(nn.relu(layer(x, reduce)), spatial));
       x = nn.relu(layer(y, expand).add(shortcut));

@@ -12,7 +12,10 @@ import { readOptions, serve } from './worker.mjs';
 const { batch, size } = readOptions(['infer']);
 const threads = availableParallelism();
 const session = await ort.InferenceSession.create(onnxModel(batch, size), {
-  executionProviders: ['cpu'], graphOptimizationLevel: 'all', intraOpNumThreads: threads, interOpNumThreads: 1,
+  executionProviders: ['cpu'],
+  graphOptimizationLevel: 'all',
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
 });
 const feeds = { images: new ort.Tensor('float32', images(batch, size), [batch, 3, size, size]) };
 await serve(`CPU, ${threads} threads`, async () => {

@@ -12,7 +12,10 @@ import { readOptions, serve } from './worker.mjs';
 const { batch, size } = readOptions(['infer']);
 const threads = availableParallelism();
 ort.env.wasm.numThreads = threads;
-const session = await ort.InferenceSession.create(onnxModel(batch, size), { executionProviders: ['wasm'], graphOptimizationLevel: 'all' });
+const session = await ort.InferenceSession.create(onnxModel(batch, size), {
+  executionProviders: ['wasm'],
+  graphOptimizationLevel: 'all',
+});
 const feeds = { images: new ort.Tensor('float32', images(batch, size), [batch, 3, size, size]) };
 await serve(`WebAssembly, ${threads} threads`, async () => {
   const { logits } = await session.run(feeds);

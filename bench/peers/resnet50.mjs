@@ -33,11 +33,21 @@ const LABEL_STREAM = 1001;
  * @property {number} padding on each side
  */
 
-/** @returns {{ stem: Convolution, blocks: Array<{ main: Convolution[], downsample: Convolution | null }>, fc: number }} */
+/**
+ * @returns {{ stem: Convolution, blocks: Array<{ main: Convolution[], downsample: Convolution | null }>, fc: number }}
+ */
 function defineResNet50() {
   let index = 0;
   const convolution = (name, norm, input, output, kernel, stride) => ({
-    name, norm, position: 3 * index, index: index++, input, output, kernel, stride, padding: (kernel - 1) / 2,
+    name,
+    norm,
+    position: 3 * index,
+    index: index++,
+    input,
+    output,
+    kernel,
+    stride,
+    padding: (kernel - 1) / 2,
   });
 
   const stem = convolution('conv1', 'bn1', 3, 64, 7, 2);
@@ -53,9 +63,8 @@ function defineResNet50() {
         convolution(`${path}.conv2`, `${path}.bn2`, width, width, 3, stride),
         convolution(`${path}.conv3`, `${path}.bn3`, width, 4 * width, 1, 1),
       ];
-      const downsample = block > 0
-        ? null
-        : convolution(`${path}.downsample.0`, `${path}.downsample.1`, channels, 4 * width, 1, stride);
+      const downsample =
+        block > 0 ? null : convolution(`${path}.downsample.0`, `${path}.downsample.1`, channels, 4 * width, 1, stride);
       blocks.push({ main, downsample });
       channels = 4 * width;
     }
@@ -129,7 +138,8 @@ export function labels(batch) {
  * The network for inference: each batch norm, with running mean 0 and variance 1, folded into its convolution. Every
  * engine gets these weights, because folding is the usual preparation for inference and none of them depends on it.
  *
- * @returns {{ convolutions: Array<{ weight: Float32Array, bias: Float32Array }>, fc: { weight: Float32Array, bias: Float32Array } }}
+ * @returns {{ convolutions: Array<{ weight: Float32Array, bias: Float32Array }>, fc: { weight: Float32Array, bias:
+ * Float32Array } }}
  *   convolutions in the order of CONVOLUTIONS, weights OIHW
  */
 export function foldedParameters() {

@@ -24,7 +24,8 @@ const OURS = 'sketchgrad';
 
 /**
  * How each engine's worker is started from the repository root, and the package that carries its version. `trains` is
- * false where an engine only infers; `processor` where it does not use the adapter that is compared, but the CPU itself.
+ * false where an engine only infers; `processor` where it does not use the adapter that is compared, but the CPU
+ * itself.
  */
 const ENGINES = {
   // tsx as a loader, not as a command: the worker then is one process, whose memory can be read.
@@ -130,7 +131,8 @@ function readOptions() {
     return value;
   };
   if (work !== 'train' && work !== 'infer') throw new Error('--work must be train or infer');
-  if (!ADAPTER_CHOICES.includes(values.adapter)) throw new Error(`--adapter must be one of ${ADAPTER_CHOICES.join(', ')}`);
+  if (!ADAPTER_CHOICES.includes(values.adapter))
+    throw new Error(`--adapter must be one of ${ADAPTER_CHOICES.join(', ')}`);
   const able = Object.keys(ENGINES).filter((name) => work === 'infer' || ENGINES[name].trains !== false);
   const names = values.only?.split(',') ?? able;
   for (const name of names) {
@@ -138,7 +140,12 @@ function readOptions() {
     if (!able.includes(name)) throw new Error(`--only ${name}: it does not train`);
   }
   return {
-    ...values, names, work, batch: positive('batch'), size: positive('size'), rounds: positive('rounds'),
+    ...values,
+    names,
+    work,
+    batch: positive('batch'),
+    size: positive('size'),
+    rounds: positive('rounds'),
   };
 }
 
@@ -210,13 +217,15 @@ function compare([reference, ...others]) {
   const check = (other, what, found, expected, tolerance) => {
     const scale = Math.max(...expected.map(Math.abs));
     // JSON has no NaN: what is no number is not close to any.
-    const differences = expected.map((value, index) => (typeof found[index] === 'number' ? Math.abs(value - found[index]) / scale : Infinity));
+    const differences = expected.map((value, index) =>
+      typeof found[index] === 'number' ? Math.abs(value - found[index]) / scale : Infinity,
+    );
     const worst = differences.indexOf(Math.max(...differences));
     if (what !== 'loss after one step') other.difference = differences[worst];
     if (found.length !== expected.length || differences[worst] > tolerance) {
       disagreements.push(
-        `${other.name}: ${what} has ${found.length} numbers, number ${worst} is ${found[worst]}; `
-        + `${reference.name} has ${expected.length}, and ${expected[worst]} there`,
+        `${other.name}: ${what} has ${found.length} numbers, number ${worst} is ${found[worst]}; ` +
+          `${reference.name} has ${expected.length}, and ${expected[worst]} there`,
       );
     }
   };
@@ -243,12 +252,25 @@ function summarise(engines, { work, batch, size, rounds, cold, 'lend-nap': lendN
   const ours = engines.find(({ name, failure }) => name === OURS && failure === undefined);
   return {
     date: new Date().toISOString(),
-    work, batch, size, rounds, cold, lendNap,
+    work,
+    batch,
+    size,
+    rounds,
+    cold,
+    lendNap,
     adapter: engines.find(({ adapter }) => adapter !== undefined)?.adapter,
     processor: `${cpus().length} x ${cpus()[0].model}`,
     node: process.version,
     engines: engines.map(({ name, version, adapter, first, seconds, losses, difference, peakMemory, failure }) => ({
-      name, version, adapter, failure, first, seconds, losses, difference, peakMemory,
+      name,
+      version,
+      adapter,
+      failure,
+      first,
+      seconds,
+      losses,
+      difference,
+      peakMemory,
       ...(failure === undefined && {
         median: median(seconds),
         min: Math.min(...seconds),
@@ -262,32 +284,43 @@ function summarise(engines, { work, batch, size, rounds, cold, 'lend-nap': lendN
 
 function print({ date, work, batch, size, rounds, cold, lendNap, adapter, processor, node, engines, disagreements }) {
   const fixed = (value, digits) => (value === undefined ? '-' : value.toFixed(digits));
-  const rows = engines.map((engine) => (engine.failure !== undefined
-    ? [engine.name, engine.version ?? '-', 'failed', '-', '-', '-', '-', '-']
-    : [
-      engine.name,
-      engine.version,
-      fixed(engine.first, 2),
-      fixed(engine.median, 3),
-      `${fixed(engine.min, 3)}-${fixed(engine.max, 3)}`,
-      fixed(engine.timesOurs, 2),
-      engine.difference === undefined ? '-' : engine.difference.toExponential(0),
-      engine.peakMemory === undefined ? '-' : fixed(engine.peakMemory / 2 ** 20, 0),
-    ]));
-  const table = [['engine', 'version', 'first s', 'median s', 'min-max s', 'times ours', 'difference', 'peak MiB'], ...rows];
+  const rows = engines.map((engine) =>
+    engine.failure !== undefined
+      ? [engine.name, engine.version ?? '-', 'failed', '-', '-', '-', '-', '-']
+      : [
+          engine.name,
+          engine.version,
+          fixed(engine.first, 2),
+          fixed(engine.median, 3),
+          `${fixed(engine.min, 3)}-${fixed(engine.max, 3)}`,
+          fixed(engine.timesOurs, 2),
+          engine.difference === undefined ? '-' : engine.difference.toExponential(0),
+          engine.peakMemory === undefined ? '-' : fixed(engine.peakMemory / 2 ** 20, 0),
+        ],
+  );
+  const table = [
+    ['engine', 'version', 'first s', 'median s', 'min-max s', 'times ours', 'difference', 'peak MiB'],
+    ...rows,
+  ];
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   const unit = work === 'train' ? 'training step' : 'inference';
   console.log(`\nResNet50 ${unit}, ${batch}x${size}x${size}, ${rounds} alternating rounds, ${date}`);
-  console.log(`${adapter ?? 'no adapter'}; ${processor}; Node ${node}${cold ? '; no shader cache on disk' : ''}${lendNap ? "; peers with sketchgrad's naps" : ''}\n`);
+  console.log(
+    `${adapter ?? 'no adapter'}; ${processor}; Node ${node}${cold ? '; no shader cache on disk' : ''}${lendNap ? "; peers with sketchgrad's naps" : ''}\n`,
+  );
   for (const { name, adapter: own } of engines) {
     if (ENGINES[name].processor === true && own !== undefined) console.log(`${name}: ${own}`);
   }
   for (const row of table) {
-    console.log(row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '));
+    console.log(
+      row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '),
+    );
   }
   if (disagreements.length > 0) console.log(`\nThe answers differ:\n${disagreements.join('\n')}`);
   else if (engines.filter(({ failure }) => failure === undefined).length > 1) {
-    console.log(`\nThe answers agree: ${work === 'train' ? `the first losses within ${TOLERANCE.loss}` : `all logits within ${TOLERANCE.logits} of the largest`}.`);
+    console.log(
+      `\nThe answers agree: ${work === 'train' ? `the first losses within ${TOLERANCE.loss}` : `all logits within ${TOLERANCE.logits} of the largest`}.`,
+    );
   }
 }
 

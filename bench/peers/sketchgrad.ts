@@ -26,19 +26,34 @@ writeState(network, storage, new Map(parameters.map(({ name, ...tensor }) => [na
 
 const images = input('images', [batch, size, size, 4]);
 const feeds = { images: padded(resnet50.images(batch, size) as Float32Array) };
-await serve(device.description.description || device.description.device, work === 'train' ? await trainer() : await inferrer());
+await serve(
+  device.description.description || device.description.device,
+  work === 'train' ? await trainer() : await inferrer(),
+);
 
 async function trainer(): Promise<() => Promise<{ loss: number }>> {
   const { logits, batchStatistics } = network.apply(images, 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
-  const { updates, hyper } = trainingUpdate(network, loss, batchStatistics, sgdSettings(resnet50.WEIGHT_DECAY, resnet50.MOMENTUM));
+  const { updates, hyper } = trainingUpdate(
+    network,
+    loss,
+    batchStatistics,
+    sgdSettings(resnet50.WEIGHT_DECAY, resnet50.MOMENTUM),
+  );
   const program = await Program.compile(storage, { outputs: { loss }, updates });
-  const stepFeeds = { ...feeds, labels: Uint32Array.from(resnet50.labels(batch) as number[]), optimizer: hyper(resnet50.LEARNING_RATE, 1) };
+  const stepFeeds = {
+    ...feeds,
+    labels: Uint32Array.from(resnet50.labels(batch) as number[]),
+    optimizer: hyper(resnet50.LEARNING_RATE, 1),
+  };
   return async () => ({ loss: (await program.run(stepFeeds)).loss[0] });
 }
 
 async function inferrer(): Promise<() => Promise<{ logits: Float32Array }>> {
-  const program = await Program.compile(storage, { outputs: { logits: network.apply(images, 'eval').logits }, frozen: true });
+  const program = await Program.compile(storage, {
+    outputs: { logits: network.apply(images, 'eval').logits },
+    frozen: true,
+  });
   return () => program.run(feeds);
 }
 

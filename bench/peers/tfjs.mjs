@@ -4,8 +4,19 @@
  *   node bench/peers/tfjs.mjs --work train --batch 16 --size 64
  */
 import {
-  BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, CLASSES, CONVOLUTIONS, LEARNING_RATE, MOMENTUM, RESNET50, WEIGHT_DECAY,
-  foldedParameters, images, initialParameters, labels, permute,
+  BATCH_NORM_EPSILON,
+  BATCH_NORM_MOMENTUM,
+  CLASSES,
+  CONVOLUTIONS,
+  LEARNING_RATE,
+  MOMENTUM,
+  RESNET50,
+  WEIGHT_DECAY,
+  foldedParameters,
+  images,
+  initialParameters,
+  labels,
+  permute,
 } from './resnet50.mjs';
 import { installWebGPU, readOptions, serve } from './worker.mjs';
 
@@ -17,8 +28,16 @@ const tf = await import('@tensorflow/tfjs');
 await import('@tensorflow/tfjs-backend-webgpu');
 if (!(await tf.setBackend('webgpu'))) throw new Error('tfjs: the webgpu backend did not start');
 
-const nhwc = (values, shape) => tf.tensor4d(permute(values, shape, [0, 2, 3, 1]), [0, 2, 3, 1].map((axis) => shape[axis]));
-const hwio = (values, shape) => tf.tensor4d(permute(values, shape, [2, 3, 1, 0]), [2, 3, 1, 0].map((axis) => shape[axis]));
+const nhwc = (values, shape) =>
+  tf.tensor4d(
+    permute(values, shape, [0, 2, 3, 1]),
+    [0, 2, 3, 1].map((axis) => shape[axis]),
+  );
+const hwio = (values, shape) =>
+  tf.tensor4d(
+    permute(values, shape, [2, 3, 1, 0]),
+    [2, 3, 1, 0].map((axis) => shape[axis]),
+  );
 
 const input = nhwc(images(batch, size), [batch, 3, size, size]);
 await serve(adapter, work === 'train' ? trainer() : inferrer());
@@ -26,9 +45,12 @@ await serve(adapter, work === 'train' ? trainer() : inferrer());
 /** @returns {() => Promise<{ loss: number }>} one step of training */
 function trainer() {
   const parameters = initialParameters().map(({ name, shape, values }) => {
-    const value = shape.length === 4 ? hwio(values, shape)
-      : shape.length === 2 ? tf.tensor2d(permute(values, shape, [1, 0]), [shape[1], shape[0]])
-        : tf.tensor1d(values);
+    const value =
+      shape.length === 4
+        ? hwio(values, shape)
+        : shape.length === 2
+          ? tf.tensor2d(permute(values, shape, [1, 0]), [shape[1], shape[0]])
+          : tf.tensor1d(values);
     return variable(value, true, name);
   });
   const velocities = parameters.map((parameter) => variable(tf.zerosLike(parameter), false));
@@ -55,7 +77,12 @@ function trainer() {
         const dScale = perChannelSum(tf.mul(dy, normalised));
         const slope = tf.mul(scale, tf.rsqrt(tf.add(variance, BATCH_NORM_EPSILON)));
         const correction = tf.batchNorm(
-          x, mean, variance, tf.div(tf.mul(slope, dBias), -count), tf.div(tf.mul(slope, dScale), -count), BATCH_NORM_EPSILON,
+          x,
+          mean,
+          variance,
+          tf.div(tf.mul(slope, dBias), -count),
+          tf.div(tf.mul(slope, dScale), -count),
+          BATCH_NORM_EPSILON,
         );
         return [tf.add(tf.mul(dy, slope), correction), dScale, dBias];
       };
@@ -71,19 +98,23 @@ function trainer() {
   const convolve = (x, { position, index, input, output, kernel, stride, padding }) => {
     const [filter, scale, bias] = parameters.slice(position, position + 3);
     // tfjs computes the filter gradient of conv2d with one thread a weight; that of matMul is tiled.
-    const y = kernel === 1 && stride === 1
-      ? tf.reshape(
-        tf.matMul(tf.reshape(x, [-1, input]), tf.reshape(filter, [input, output])),
-        [...x.shape.slice(0, 3), output],
-      )
-      : tf.conv2d(x, filter, stride, padding);
+    const y =
+      kernel === 1 && stride === 1
+        ? tf.reshape(tf.matMul(tf.reshape(x, [-1, input]), tf.reshape(filter, [input, output])), [
+            ...x.shape.slice(0, 3),
+            output,
+          ])
+        : tf.conv2d(x, filter, stride, padding);
     return batchNorm(y, scale, bias, index);
   };
 
   const meanLoss = () => {
     let x = tf.relu(convolve(input, RESNET50.stem));
     x = tf.maxPool(x, 3, 2, 1);
-    for (const { main: [reduce, spatial, expand], downsample } of RESNET50.blocks) {
+    for (const {
+      main: [reduce, spatial, expand],
+      downsample,
+    } of RESNET50.blocks) {
       const shortcut = downsample ? convolve(x, downsample) : x;
       let y = tf.relu(convolve(x, reduce));
       y = tf.relu(convolve(y, spatial));
@@ -99,9 +130,7 @@ function trainer() {
       const { value, grads } = tf.variableGrads(meanLoss, parameters);
       parameters.forEach((parameter, index) => {
         const velocity = velocities[index];
-        velocity.assign(tf.addN([
-          tf.mul(velocity, MOMENTUM), grads[parameter.name], tf.mul(parameter, WEIGHT_DECAY),
-        ]));
+        velocity.assign(tf.addN([tf.mul(velocity, MOMENTUM), grads[parameter.name], tf.mul(parameter, WEIGHT_DECAY)]));
         parameter.assign(tf.sub(parameter, tf.mul(velocity, LEARNING_RATE)));
       });
       return value;
@@ -140,7 +169,10 @@ function inferrer() {
   return async () => {
     const logits = tf.tidy(() => {
       let x = tf.maxPool(convolve(input, RESNET50.stem, 'relu'), 3, 2, 1);
-      for (const { main: [reduce, spatial, expand], downsample } of RESNET50.blocks) {
+      for (const {
+        main: [reduce, spatial, expand],
+        downsample,
+      } of RESNET50.blocks) {
         const shortcut = downsample ? convolve(x, downsample, 'linear') : x;
         const y = convolve(convolve(x, reduce, 'relu'), spatial, 'relu');
         x = tf.relu(tf.add(convolve(y, expand, 'linear'), shortcut));

@@ -54,7 +54,10 @@ export async function installWebGPU() {
  *   resolves only when its result has been read back
  */
 export async function serve(adapter, unit) {
-  const wait = process.env.PEERS_NAP === undefined ? (work) => work : (await import('../../src/platform/node/napping.ts')).napUntil;
+  const wait =
+    process.env.PEERS_NAP === undefined
+      ? (work) => work
+      : (await import('../../src/platform/node/napping.ts')).napUntil;
   const measure = async () => {
     const start = performance.now();
     const result = await wait(unit());

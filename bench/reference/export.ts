@@ -1,5 +1,5 @@
-// Writes all that decides a training's numbers into a folder that bench/reference/train.py reads: the very images, batches,
-// augmentations, starting weights and knowledge that `sketchgrad train` would use with the same flags.
+// Writes all that decides a training's numbers into a folder that bench/reference/train.py reads: the very images,
+// batches, augmentations, starting weights and knowledge that `sketchgrad train` would use with the same flags.
 //
 //   npx tsx bench/reference/export.ts FOLDER --config FILE --data DIR ... (the flags of sketchgrad train)
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
@@ -28,7 +28,10 @@ const exportCommand = defineCommand({
   async run(_options, { given, positionals: [folder] }) {
     const weights = await readStart(given);
     const resolved = resolveOptions(TRAIN_OPTIONS, given, weights === undefined ? {} : saidBy(weights, given));
-    const knowledge = resolved.knowledge === undefined ? undefined : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
+    const knowledge =
+      resolved.knowledge === undefined
+        ? undefined
+        : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
     const options = readAs(resolved, knowledge?.file, given);
     await ensureAdapter(options.adapter);
     await mkdir(folder, { recursive: true });
@@ -39,11 +42,20 @@ const exportCommand = defineCommand({
 
     const device = await openDevice(options.adapter);
     // No step of a training is its beginning, the teacher's knowledge included.
-    const { model, file } = await trainRetrieval({ device, dataset, start, knowledge, training: { ...training, steps: 0 } });
+    const { model, file } = await trainRetrieval({
+      device,
+      dataset,
+      start,
+      knowledge,
+      training: { ...training, steps: 0 },
+    });
     model.storage.destroy();
     device.dispose();
     releaseGpu();
-    await writeFile(path.join(folder, 'start.safetensors'), await serializeModel({ state: file.state, about: {}, tables: file.tables }));
+    await writeFile(
+      path.join(folder, 'start.safetensors'),
+      await serializeModel({ state: file.state, about: {}, tables: file.tables }),
+    );
 
     const order = [...dataset.train, ...dataset.queries, ...dataset.gallery];
     await writeImages(path.join(folder, 'images.u8'), order, dataset, training.imageSize);
@@ -54,8 +66,16 @@ const exportCommand = defineCommand({
     await writeFile(path.join(folder, 'transforms.f32'), new Uint8Array());
     for (let step = 0; step < steps; step++) {
       const { samples, domains } = sampler.batch(step);
-      await appendFile(path.join(folder, 'batches.u32'), bytesOf(Uint32Array.from(samples, ({ name }) => place.get(name) as number)));
-      await appendFile(path.join(folder, 'transforms.f32'), bytesOf(augmentationTransforms(domains, { seed, step, sourceSize: imageSize, outputSize: imageSize, augmentation })));
+      await appendFile(
+        path.join(folder, 'batches.u32'),
+        bytesOf(Uint32Array.from(samples, ({ name }) => place.get(name) as number)),
+      );
+      await appendFile(
+        path.join(folder, 'transforms.f32'),
+        bytesOf(
+          augmentationTransforms(domains, { seed, step, sourceSize: imageSize, outputSize: imageSize, augmentation }),
+        ),
+      );
     }
     const labels = new Map([...dataset.seenClasses, ...dataset.unseenClasses].map((name, index) => [name, index]));
     const work = {
@@ -67,21 +87,29 @@ const exportCommand = defineCommand({
       labels: order.map(({ className }) => labels.get(className)),
       domains: order.map(({ domain }) => DOMAIN_INDEX[domain]),
       learningRates: Array.from({ length: steps }, (_, step) => learningRateAt(schedule, step, steps)),
-      quadrupletWeights: Array.from({ length: steps }, (_, step) => losses.quadruplet * ramp(step, losses.quadrupletStart, losses.quadrupletRamp)),
+      quadrupletWeights: Array.from(
+        { length: steps },
+        (_, step) => losses.quadruplet * ramp(step, losses.quadrupletStart, losses.quadrupletRamp),
+      ),
     };
     await writeFile(path.join(folder, 'work.json'), `${JSON.stringify(work)}\n`);
-    process.stdout.write(`${folder}: ${steps} steps of ${sampler.batchSize}, ${order.length} images of ${imageSize} px\n`);
+    process.stdout.write(
+      `${folder}: ${steps} steps of ${sampler.batchSize}, ${order.length} images of ${imageSize} px\n`,
+    );
   },
 });
 
 async function writeImages(file: string, samples: readonly Sample[], { images }: Dataset, size: number): Promise<void> {
   await writeFile(file, new Uint8Array());
   for (let first = 0; first < samples.length; first += DECODED_AT_A_TIME) {
-    const decoded = await Promise.all(samples.slice(first, first + DECODED_AT_A_TIME).map((sample) => images.read(sample, size)));
+    const decoded = await Promise.all(
+      samples.slice(first, first + DECODED_AT_A_TIME).map((sample) => images.read(sample, size)),
+    );
     await appendFile(file, Buffer.concat(decoded));
   }
 }
 
-const bytesOf = (values: Uint32Array | Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+const bytesOf = (values: Uint32Array | Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 process.exitCode = await runCommandLine(['export', ...process.argv.slice(2)], [exportCommand as never]);

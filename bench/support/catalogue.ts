@@ -38,7 +38,9 @@ export async function catalogue({ kernels, shapes }: Selection, work: Work): Pro
   const entries: Entry[] = [];
   // The measuring kernels give the ceilings at the start of each run.
   for (const name of kernels.length > 0 ? kernels : names.filter((name) => !name.startsWith('measure_'))) {
-    const { default: bench } = (await import(new URL(`${name}.bench.ts`, folder).href)) as { default: KernelBench<unknown> };
+    const { default: bench } = (await import(new URL(`${name}.bench.ts`, folder).href)) as {
+      default: KernelBench<unknown>;
+    };
     entries.push(...entriesOf(name, bench, shapes, work));
   }
   if (entries.length === 0) throw new RangeError(`no shape's name contains ${shapes.join(' or ')}`);

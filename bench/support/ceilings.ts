@@ -31,7 +31,10 @@ const BUDGET = 1000;
 /** Dispatches in a submission, against which a submission of one is held. */
 const MANY = 1000;
 
-/** @param options of the sampling of each measuring problem: a round will do for who only needs figures of the right order */
+/**
+ * @param options of the sampling of each measuring problem: a round will do for who only needs figures of the right
+ * order
+ */
 export async function measureCeilings(device: Device, options: Partial<SamplingOptions> = {}): Promise<Ceilings> {
   const sampling = { budget: BUDGET, ...options };
   const fma = await fastest(device, fmaBench, (problem) => fmaBench.kernel.cost(problem).flop, sampling);
@@ -50,13 +53,23 @@ export async function measureCeilings(device: Device, options: Partial<SamplingO
 }
 
 /** The fastest variant over the problems of a measuring kernel, in units of 1e9 a second. */
-async function fastest<Problem>(device: Device, bench: KernelBench<Problem>, work: (problem: Problem) => number, sampling: SamplingOptions): Promise<{ rate: number; variant: string }> {
+async function fastest<Problem>(
+  device: Device,
+  bench: KernelBench<Problem>,
+  work: (problem: Problem) => number,
+  sampling: SamplingOptions,
+): Promise<{ rate: number; variant: string }> {
   let best = { rate: 0, variant: '' };
   for (const problem of Object.values(problemsOf(bench, { batch: 1, size: 1 }))) {
     const kernel: Kernel<Problem> = bench.kernel;
-    const prepared = await prepareProblem(device, kernel, problem, kernel.calls(problem, device.traits), { checked: false });
+    const prepared = await prepareProblem(device, kernel, problem, kernel.calls(problem, device.traits), {
+      checked: false,
+    });
     try {
-      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), sampling);
+      const sampled = await sampleAlternating(
+        prepared.variants.map(({ variant, run }) => ({ name: variant, run })),
+        sampling,
+      );
       for (const { name, samples } of sampled) {
         const rate = work(problem) / median(samples) / 1e6;
         if (rate > best.rate) best = { rate, variant: name };
@@ -68,15 +81,25 @@ async function fastest<Problem>(device: Device, bench: KernelBench<Problem>, wor
   return best;
 }
 
-async function measureLaunches(device: Device, sampling: SamplingOptions): Promise<{ submitAndWait: number; dispatch: number }> {
+async function measureLaunches(
+  device: Device,
+  sampling: SamplingOptions,
+): Promise<{ submitAndWait: number; dispatch: number }> {
   const problem = { count: 1, value: 0 };
-  const { variants, destroy } = await prepareProblem(device, fill, problem, fill.calls(problem, device.traits), { checked: false });
+  const { variants, destroy } = await prepareProblem(device, fill, problem, fill.calls(problem, device.traits), {
+    checked: false,
+  });
   try {
     const [{ run }] = variants;
     const [one, many] = await sampleAlternating(
       [
         // A sample repeats its submissions one after the other, not its dispatches in one.
-        { name: 'one dispatch', run: async (times) => { for (let i = 0; i < times; i++) await run(1); } },
+        {
+          name: 'one dispatch',
+          run: async (times) => {
+            for (let i = 0; i < times; i++) await run(1);
+          },
+        },
         { name: 'many dispatches', run: (times) => run(times * MANY) },
       ],
       sampling,

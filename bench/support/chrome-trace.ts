@@ -1,7 +1,9 @@
 // The JSON that chrome://tracing and ui.perfetto.dev read ("Trace Event Format"); times in microseconds.
 
 export interface TraceEvent {
-  /** X: something that lasts. C: a counter's new value. b and e: begin and end of what may overlap. M: a lane's name. */
+  /**
+   * X: something that lasts. C: a counter's new value. b and e: begin and end of what may overlap. M: a lane's name.
+   */
   readonly ph: 'X' | 'C' | 'b' | 'e' | 'M';
   readonly name: string;
   readonly pid: number;
@@ -58,7 +60,17 @@ export function span(lane: Lane, name: string, ts: number, dur: number, args?: T
 /** Something that may overlap others of its lane, as two events. */
 export function overlapping(lane: Lane, name: string, id: number, ts: number, dur: number): TraceEvent[] {
   const event = { name, ...lane, cat: 'compile', id };
-  return [{ ph: 'b', ...event, ts }, { ph: 'e', ...event, ts: ts + dur }];
+  return [
+    { ph: 'b', ...event, ts },
+    { ph: 'e', ...event, ts: ts + dur },
+  ];
 }
 
-export const counter = (name: string, ts: number, value: number): TraceEvent => ({ ph: 'C', name, pid: DEVICE, tid: 0, ts, args: { value } });
+export const counter = (name: string, ts: number, value: number): TraceEvent => ({
+  ph: 'C',
+  name,
+  pid: DEVICE,
+  tid: 0,
+  ts,
+  args: { value },
+});

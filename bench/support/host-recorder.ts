@@ -4,8 +4,8 @@ type Method = (...args: never[]) => unknown;
 
 /**
  * Records what the host does with a device, by standing between the engine and the WebGPU calls that matter: pipelines,
- * buffers, writes, encoders, submissions, mappings. The engine knows nothing of it, and what is recorded is what happened.
- * Times in microseconds since the recorder was made.
+ * buffers, writes, encoders, submissions, mappings. The engine knows nothing of it, and what is recorded is what
+ * happened. Times in microseconds since the recorder was made.
  */
 export class HostRecorder {
   readonly events: TraceEvent[] = [];
@@ -14,13 +14,24 @@ export class HostRecorder {
   private compilations = 0;
 
   constructor(gpu: GPUDevice) {
-    this.timed(gpu.queue, 'writeBuffer', 'write buffer', ([buffer, , data]) => ({ buffer: (buffer as GPUBuffer).label, bytes: (data as ArrayBufferView).byteLength }));
+    this.timed(gpu.queue, 'writeBuffer', 'write buffer', ([buffer, , data]) => ({
+      buffer: (buffer as GPUBuffer).label,
+      bytes: (data as ArrayBufferView).byteLength,
+    }));
     this.timed(gpu.queue, 'submit', 'submit');
     this.timed(gpu, 'createBindGroup', 'create bind group');
     this.replaced(gpu, 'createComputePipelineAsync', (original) => async (descriptor: GPUComputePipelineDescriptor) => {
       const start = this.now();
       const pipeline = (await original(descriptor as never)) as GPUComputePipeline;
-      this.events.push(...overlapping(LANES.waits, `compile ${descriptor.label ?? ''}`, this.compilations++, start, this.now() - start));
+      this.events.push(
+        ...overlapping(
+          LANES.waits,
+          `compile ${descriptor.label ?? ''}`,
+          this.compilations++,
+          start,
+          this.now() - start,
+        ),
+      );
       return pipeline;
     });
     this.replaced(gpu, 'createBuffer', (original) => (descriptor: GPUBufferDescriptor) => {
@@ -31,7 +42,8 @@ export class HostRecorder {
       if ((descriptor.usage & GPUBufferUsage.MAP_WRITE) !== 0) this.watchWriting(buffer);
       return buffer;
     });
-    // The encoder itself stays as it is: hundreds of dispatches pass through it, and each would take longer if it were watched.
+    // The encoder itself stays as it is: hundreds of dispatches pass through it, and each would take longer if it were
+    // watched.
     this.replaced(gpu, 'createCommandEncoder', (original) => (descriptor?: GPUCommandEncoderDescriptor) => {
       const start = this.now();
       const encoder = original(descriptor as never) as GPUCommandEncoder;
@@ -99,7 +111,12 @@ export class HostRecorder {
     };
   }
 
-  private timed<Target extends object>(target: Target, name: keyof Target & string, label: string, describe?: (args: unknown[]) => TraceEvent['args']): void {
+  private timed<Target extends object>(
+    target: Target,
+    name: keyof Target & string,
+    label: string,
+    describe?: (args: unknown[]) => TraceEvent['args'],
+  ): void {
     this.replaced(target, name, (original) => (...args: never[]) => {
       const start = this.now();
       const result = original(...args);
@@ -109,7 +126,11 @@ export class HostRecorder {
   }
 
   /** An own property hides the prototype's method, and taking it away brings that back. */
-  private replaced<Target extends object>(target: Target, name: keyof Target & string, replacement: (original: Method) => Method): void {
+  private replaced<Target extends object>(
+    target: Target,
+    name: keyof Target & string,
+    replacement: (original: Method) => Method,
+  ): void {
     const original = (target[name] as Method).bind(target) as Method;
     Object.defineProperty(target, name, { value: replacement(original), configurable: true });
     this.restored.push(() => void Reflect.deleteProperty(target, name));

@@ -15,7 +15,10 @@ export interface Work {
 
 export type Problems<Problem> = Readonly<Record<string, Problem>>;
 
-/** The problems on which a kernel is timed, by a name that says where they occur; a function where they depend on the work. */
+/**
+ * The problems on which a kernel is timed, by a name that says where they occur; a function where they depend on the
+ * work.
+ */
 export interface KernelBench<Problem> {
   readonly kernel: Kernel<Problem>;
   readonly problems: Problems<Problem> | ((work: Work) => Problems<Problem>);
@@ -37,7 +40,10 @@ export interface PreparedVariant {
   run(times: number): Promise<void>;
 }
 
-/** The variants of one problem. Those that the device refuses or that compute wrong numbers are in `failures`, so that the others can still be timed. */
+/**
+ * The variants of one problem. Those that the device refuses or that compute wrong numbers are in `failures`, so that
+ * the others can still be timed.
+ */
 export interface PreparedProblem {
   readonly variants: readonly PreparedVariant[];
   readonly failures: readonly { readonly variant: string; readonly message: string }[];
@@ -54,9 +60,16 @@ const SAMPLED_ELEMENTS = 2 ** 20;
  * Compiles the variants of a problem and puts their operands on the device, shared among variants. Inputs are random:
  * zeros would take less power on a GPU and let it run faster than it does at work. Repetitions find operands in the
  * cache where they fit, as a layer finds what its neighbour has just written.
- * @param checked whether results are checked before a variant counts (see check.ts); measuring kernels have none that mean anything
+ * @param checked whether results are checked before a variant counts (see check.ts); measuring kernels have none that
+ * mean anything
  */
-export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Problem>, problem: Problem, calls: readonly KernelCall[], { checked = true } = {}): Promise<PreparedProblem> {
+export async function prepareProblem<Problem>(
+  device: Device,
+  kernel: Kernel<Problem>,
+  problem: Problem,
+  calls: readonly KernelCall[],
+  { checked = true } = {},
+): Promise<PreparedProblem> {
   const buffers = new Map<string, GPUBuffer>();
   const sequences: Sequence[] = [];
   const variants: PreparedVariant[] = [];
@@ -66,7 +79,11 @@ export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Pro
     const key = `${name} ${operand.type} ${operand.length}`;
     let buffer = buffers.get(key);
     if (buffer === undefined) {
-      buffer = device.gpu.createBuffer({ label: name, size: Math.ceil((elementBytes(operand.type) * operand.length) / 4) * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+      buffer = device.gpu.createBuffer({
+        label: name,
+        size: Math.ceil((elementBytes(operand.type) * operand.length) / 4) * 4,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+      });
       if (operand.role === 'input') device.gpu.queue.writeBuffer(buffer, 0, inputs(name, operand));
       buffers.set(key, buffer);
     }
@@ -79,7 +96,9 @@ export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Pro
   };
   for (const call of calls) {
     try {
-      const places = Object.fromEntries(Object.entries(call.operands).map(([name, operand]) => [name, bufferOf(name, operand)]));
+      const places = Object.fromEntries(
+        Object.entries(call.operands).map(([name, operand]) => [name, bufferOf(name, operand)]),
+      );
       const sequence = await Sequence.prepare(
         device,
         call.dispatches.map((dispatch) => ({
@@ -97,10 +116,12 @@ export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Pro
         device.gpu.queue.submit([encoder.finish()]);
         await device.idle();
       };
-      // The variant before has changed what is updated in place; and what it computed must not pass for the results of this one.
+      // The variant before has changed what is updated in place; and what it computed must not pass for the results of
+      // this one.
       for (const [name, operand] of Object.entries(call.operands)) {
         if (operand.role === 'inout') device.gpu.queue.writeBuffer(places[name], 0, inputs(name, operand));
-        if (operand.role === 'output') device.gpu.queue.writeBuffer(places[name], 0, new Uint32Array(places[name].size / 4).fill(NOT_WRITTEN));
+        if (operand.role === 'output')
+          device.gpu.queue.writeBuffer(places[name], 0, new Uint32Array(places[name].size / 4).fill(NOT_WRITTEN));
       }
       // Some drivers compile when a pipeline runs first; what they refuse there must not be timed either.
       await run(1);
@@ -115,19 +136,31 @@ export async function prepareProblem<Problem>(device: Device, kernel: Kernel<Pro
   return { variants, failures, destroy };
 }
 
-function inputsOf<Problem>(kernel: Kernel<Problem>, problem: Problem, call: KernelCall): (name: string, operand: Operand) => ArrayBufferView<ArrayBuffer> {
+function inputsOf<Problem>(
+  kernel: Kernel<Problem>,
+  problem: Problem,
+  call: KernelCall,
+): (name: string, operand: Operand) => ArrayBufferView<ArrayBuffer> {
   const elements = Object.values(call.operands).reduce((sum, { length }) => sum + length, 0);
   const sampled = elements <= SAMPLED_ELEMENTS ? kernel.sampleInputs?.(problem, repeated(randomBlock)) : undefined;
-  // Too large for numbers of its own: those of a small case over and over, so that variances stay positive and rows sum to 1.
+  // Too large for numbers of its own: those of a small case over and over, so that variances stay positive and rows sum
+  // to 1.
   const pattern = sampled === undefined ? sampleOfCase(kernel) : undefined;
   return (name, operand) => {
     const given = sampled?.[name];
     const block = pattern?.[name];
-    if (given === undefined && block !== undefined && block.length > 0 && operand.type === 'f32') return tiled(Float32Array.from(block), new Float32Array(operand.length));
+    if (given === undefined && block !== undefined && block.length > 0 && operand.type === 'f32')
+      return tiled(Float32Array.from(block), new Float32Array(operand.length));
     // Zero is a label and an index that every problem has.
     if (operand.type === 'u32') return given === undefined ? new Uint32Array(operand.length) : Uint32Array.from(given);
     const even = operand.length + (operand.length % 2);
-    if (operand.type === 'f16') return given === undefined ? tiled(randomHalves, new Uint16Array(even)) : narrow(Float32Array.from({ length: even }, (_, index) => given[index] ?? 0), float32ToFloat16Bits) as Uint16Array<ArrayBuffer>;
+    if (operand.type === 'f16')
+      return given === undefined
+        ? tiled(randomHalves, new Uint16Array(even))
+        : (narrow(
+            Float32Array.from({ length: even }, (_, index) => given[index] ?? 0),
+            float32ToFloat16Bits,
+          ) as Uint16Array<ArrayBuffer>);
     return given === undefined ? tiled(randomBlock, new Float32Array(operand.length)) : Float32Array.from(given);
   };
 }
@@ -147,7 +180,12 @@ function float64Of(inputs: ReturnType<typeof inputsOf>, calls: readonly KernelCa
     let made: Float64Array | undefined;
     const make = (): Float64Array => {
       const given = inputs(name, operand);
-      return Float64Array.from((operand.type === 'f16' ? widen(given as Uint16Array, float16ToFloat32Bits) : (given as Float32Array | Uint32Array)).subarray(0, operand.length));
+      return Float64Array.from(
+        (operand.type === 'f16'
+          ? widen(given as Uint16Array, float16ToFloat32Bits)
+          : (given as Float32Array | Uint32Array)
+        ).subarray(0, operand.length),
+      );
     };
     Object.defineProperty(values, name, { enumerable: true, get: () => (made ??= make()) });
   }
@@ -155,8 +193,12 @@ function float64Of(inputs: ReturnType<typeof inputsOf>, calls: readonly KernelCa
 }
 
 /** Fills an array with a block over and over. */
-function tiled<Numbers extends Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>(block: Numbers, values: Numbers): Numbers {
-  for (let start = 0; start < values.length; start += block.length) values.set(block.subarray(0, values.length - start), start);
+function tiled<Numbers extends Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>(
+  block: Numbers,
+  values: Numbers,
+): Numbers {
+  for (let start = 0; start < values.length; start += block.length)
+    values.set(block.subarray(0, values.length - start), start);
   return values;
 }
 

@@ -8,8 +8,9 @@ import { rooflineOf } from './roofline.ts';
 import { median } from './statistics.ts';
 
 /**
- * Of a problem that is a product of matrices: `plain` where the matrices lie in memory as they are and all counted operations
- * have to be done, `implicit` where one of them is gathered (a kernel larger than 1x1, a stride), and padding is counted too.
+ * Of a problem that is a product of matrices: `plain` where the matrices lie in memory as they are and all counted
+ * operations have to be done, `implicit` where one of them is gathered (a kernel larger than 1x1, a stride), and
+ * padding is counted too.
  */
 export type Product = 'plain' | 'implicit';
 
@@ -18,7 +19,10 @@ export const productOf = (shape: ConvolutionShape): Product => (isPointwise(shap
 /** The share of the best product's rate from which a GEMM-shaped kernel counts as good. */
 export const WANTED_SHARE = 0.7;
 
-/** The fastest plain product of matrices of a run, by whichever variant: what the hardware gives to a product through our kernels. */
+/**
+ * The fastest plain product of matrices of a run, by whichever variant: what the hardware gives to a product through
+ * our kernels.
+ */
 export interface BestProduct {
   readonly gigaflops: number;
   readonly result: Result;
@@ -28,7 +32,10 @@ const rateOf = ({ flop, samples }: Result): number => flop / median(samples) / 1
 
 const typeOf = ({ type }: Result): FloatType => type ?? 'f32';
 
-/** undefined where no plain product of that type was measured: products of 16-bit and 32-bit floats are no measure of one another. */
+/**
+ * undefined where no plain product of that type was measured: products of 16-bit and 32-bit floats are no measure of
+ * one another.
+ */
 export function bestProduct(results: readonly Result[], type: FloatType): BestProduct | undefined {
   let best: BestProduct | undefined;
   for (const result of results) {
@@ -56,7 +63,9 @@ function summaryOf(type: FloatType, results: readonly Result[], ceilings: Ceilin
   if (best === undefined) return undefined;
   const chosen = [...byProblem(results).values()].flatMap((group) => {
     const result = shown(group);
-    return result?.product === undefined || typeOf(result) !== type ? [] : [{ result, share: rateOf(result) / best.gigaflops }];
+    return result?.product === undefined || typeOf(result) !== type
+      ? []
+      : [{ result, share: rateOf(result) / best.gigaflops }];
   });
   const below = chosen.filter(({ share }) => share < WANTED_SHARE).sort((a, b) => a.share - b.share);
   const { kernel, problem, variant } = best.result;

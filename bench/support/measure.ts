@@ -50,18 +50,27 @@ export interface MeasureOptions {
 const MOST_MILLISECONDS_A_PROBLEM = 4000;
 
 /** Times every variant of every problem, the variants of a problem in turn. */
-export async function measure(device: Device, entries: readonly Entry[], { choices, variant: part, maxRounds, clock, keepAll, seconds, onProgress }: MeasureOptions): Promise<Result[]> {
+export async function measure(
+  device: Device,
+  entries: readonly Entry[],
+  { choices, variant: part, maxRounds, clock, keepAll, seconds, onProgress }: MeasureOptions,
+): Promise<Result[]> {
   const end = performance.now() + 1000 * seconds;
   const results: Result[] = [];
   for (const [index, entry] of entries.entries()) {
-    const { bench: { kernel, product, type }, problem } = entry;
+    const {
+      bench: { kernel, product, type },
+      problem,
+    } = entry;
     const question = questionOf(entry, device.traits);
     if (question === undefined) continue;
     const chosen = chosenVariant(question, choices).variant;
     const calls = question.calls.filter(({ variant }) => part === undefined || variant.includes(part));
     if (calls.length === 0) continue;
     const { flop, bytes } = kernel.cost(problem);
-    const about = (variant: string): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes' | 'product' | 'type'> => ({
+    const about = (
+      variant: string,
+    ): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes' | 'product' | 'type'> => ({
       kernel: kernel.name,
       problem: entry.problemName,
       variant,
@@ -72,18 +81,40 @@ export async function measure(device: Device, entries: readonly Entry[], { choic
       ...(type && { type }),
     });
     const prepared = await prepareProblem(device, kernel, problem, calls);
-    const found: Result[] = prepared.failures.map(({ variant, message }) => ({ ...about(variant), dispatches: 0, repeats: 0, samples: [], failure: message }));
+    const found: Result[] = prepared.failures.map(({ variant, message }) => ({
+      ...about(variant),
+      dispatches: 0,
+      repeats: 0,
+      samples: [],
+      failure: message,
+    }));
     try {
-      const budget = Math.min(MOST_MILLISECONDS_A_PROBLEM, Math.max(0, end - performance.now()) / (entries.length - index));
-      const sampled = await sampleAlternating(prepared.variants.map(({ variant, run }) => ({ name: variant, run })), { budget, maxRounds, clock, keepAll, warmUp: device.traits.kind === 'gpu' ? GPU_WARM_UP : 0 });
-      sampled.forEach(({ name, repeats, samples }, place) => found.push({ ...about(name), dispatches: prepared.variants[place].dispatches, repeats, samples: samples.map(rounded) }));
+      const budget = Math.min(
+        MOST_MILLISECONDS_A_PROBLEM,
+        Math.max(0, end - performance.now()) / (entries.length - index),
+      );
+      const sampled = await sampleAlternating(
+        prepared.variants.map(({ variant, run }) => ({ name: variant, run })),
+        { budget, maxRounds, clock, keepAll, warmUp: device.traits.kind === 'gpu' ? GPU_WARM_UP : 0 },
+      );
+      sampled.forEach(({ name, repeats, samples }, place) =>
+        found.push({
+          ...about(name),
+          dispatches: prepared.variants[place].dispatches,
+          repeats,
+          samples: samples.map(rounded),
+        }),
+      );
     } finally {
       prepared.destroy();
     }
     results.push(...found);
     onProgress?.(index + 1, entries.length, entry, found);
   }
-  if (results.length === 0) throw new RangeError(part === undefined ? 'this adapter has no variant of what was asked for' : `no variant's name contains ${part}`);
+  if (results.length === 0)
+    throw new RangeError(
+      part === undefined ? 'this adapter has no variant of what was asked for' : `no variant's name contains ${part}`,
+    );
   return results;
 }
 

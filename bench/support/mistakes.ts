@@ -3,7 +3,9 @@ export async function mistakesByName(command: () => Promise<unknown>): Promise<v
   try {
     await command();
   } catch (error) {
-    const usage = error instanceof RangeError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+    const usage =
+      error instanceof RangeError ||
+      (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
     if (!usage) throw error;
     console.error(error.message);
     process.exitCode = 2;

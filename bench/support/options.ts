@@ -46,10 +46,15 @@ export interface BenchOptions {
 
 /** @throws RangeError or TypeError that names the flag and what it takes */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
-  const { values, positionals } = parseArgs({ args: withJsonValue(args), allowPositionals: true, options: BENCH_FLAGS });
+  const { values, positionals } = parseArgs({
+    args: withJsonValue(args),
+    allowPositionals: true,
+    options: BENCH_FLAGS,
+  });
   const modes = (['compare', 'against', 'trace'] as const).filter((name) => values[name] !== undefined);
   if (modes.length > 1) throw new RangeError(`--${modes.join(' and --')} exclude one another`);
-  if (values['processor-time'] === true && values.against !== undefined) throw new RangeError('--processor-time and --against exclude one another: other processes do the work');
+  if (values['processor-time'] === true && values.against !== undefined)
+    throw new RangeError('--processor-time and --against exclude one another: other processes do the work');
   return {
     kernels: positionals,
     shapes: values.shape ?? [],
@@ -89,19 +94,23 @@ const BENCH_FLAGS = {
   help: { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options'];
 
-/** `--json` alone means standard output, which parseArgs has no word for. Only what ends in .json is taken for its file. */
+/**
+ * `--json` alone means standard output, which parseArgs has no word for. Only what ends in .json is taken for its file.
+ */
 function withJsonValue(args: readonly string[]): string[] {
   return args.map((arg, index) => (arg === '--json' && !/\.json$/.test(args[index + 1] ?? '') ? '--json=-' : arg));
 }
 
 export function adapterChoice(name: string): AdapterChoice {
-  if (!ADAPTER_CHOICES.includes(name as AdapterChoice)) throw new RangeError(`--adapter ${name}: choose one of ${ADAPTER_CHOICES.join(', ')}`);
+  if (!ADAPTER_CHOICES.includes(name as AdapterChoice))
+    throw new RangeError(`--adapter ${name}: choose one of ${ADAPTER_CHOICES.join(', ')}`);
   return name as AdapterChoice;
 }
 
 export function positive(flag: string, text: string): number {
   const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new RangeError(`--${flag} ${text}: a number above zero was expected`);
+  if (!(value > 0) || !Number.isFinite(value))
+    throw new RangeError(`--${flag} ${text}: a number above zero was expected`);
   return value;
 }
 
@@ -112,4 +121,5 @@ export function positiveInteger(flag: string, text: string): number {
 }
 
 /** Such as `--batch 1,8,32`. */
-export const positiveIntegers = (flag: string, text: string): number[] => text.split(',').map((part) => positiveInteger(flag, part));
+export const positiveIntegers = (flag: string, text: string): number[] =>
+  text.split(',').map((part) => positiveInteger(flag, part));

@@ -58,7 +58,17 @@ export function describeAdapter({ device, description, vendor }: AdapterDescript
 }
 
 /** Three lines for the head of a table. */
-export function describeCircumstances({ date, command, commit, adapter, processor, memoryGiB, node, webgpu, load }: Circumstances): string {
+export function describeCircumstances({
+  date,
+  command,
+  commit,
+  adapter,
+  processor,
+  memoryGiB,
+  node,
+  webgpu,
+  load,
+}: Circumstances): string {
   return [
     describeAdapter(adapter),
     `${processor}, ${memoryGiB} GiB; Node ${node}, webgpu ${webgpu}; load ${load}`,
@@ -74,13 +84,20 @@ export function readReport(file: string): Report {
   } catch (cause) {
     throw new Error(`--compare ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
-  if (report.format !== REPORT_FORMAT) throw new Error(`--compare ${file}: not a report of this bench (format ${report.format ?? 'missing'}, expected ${REPORT_FORMAT}); write one with --json`);
+  if (report.format !== REPORT_FORMAT)
+    throw new Error(
+      `--compare ${file}: not a report of this bench (format ${report.format ?? 'missing'}, expected ${REPORT_FORMAT}); write one with --json`,
+    );
   return report as Report;
 }
 
 function commit(): string {
   try {
-    return execFileSync('git', ['describe', '--always', '--dirty=+', '--abbrev=12'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], cwd: new URL('.', import.meta.url) }).trim();
+    return execFileSync('git', ['describe', '--always', '--dirty=+', '--abbrev=12'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      cwd: new URL('.', import.meta.url),
+    }).trim();
   } catch {
     // A copy without git, or no git at all.
     return 'unknown';

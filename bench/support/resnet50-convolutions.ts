@@ -1,12 +1,30 @@
 import type { ConvolutionShape } from '../../kernels/convolution.ts';
 import type { Work } from './kernel-bench.ts';
 
-function shape(batch: number, size: number, inputChannels: number, outputChannels: number, kernel: number, stride = 1): ConvolutionShape {
+function shape(
+  batch: number,
+  size: number,
+  inputChannels: number,
+  outputChannels: number,
+  kernel: number,
+  stride = 1,
+): ConvolutionShape {
   const padding = kernel >> 1;
-  return { batch, height: size, width: size, inputChannels, outputChannels, kernel: [kernel, kernel], stride: [stride, stride], padding: [padding, padding] };
+  return {
+    batch,
+    height: size,
+    width: size,
+    inputChannels,
+    outputChannels,
+    kernel: [kernel, kernel],
+    stride: [stride, stride],
+    padding: [padding, padding],
+  };
 }
 
-/** The distinct convolutions of ResNet50 (v1.5) and its classifier, a product of matrices, named by where they stand. */
+/**
+ * The distinct convolutions of ResNet50 (v1.5) and its classifier, a product of matrices, named by where they stand.
+ */
 export function resnet50Convolutions({ batch, size: imageSize }: Work): Record<string, ConvolutionShape> {
   const shapes: Record<string, ConvolutionShape> = { stem: shape(batch, imageSize, 4, 64, 7, 2) };
   let size = Math.ceil(imageSize / 4);

@@ -24,25 +24,47 @@ export type Pass = 'train' | 'infer';
 const CLASSES = 1000;
 
 /**
- * ResNet50 with a thousand classes at full width. A training step is forward, cross-entropy, backward, SGD with momentum
- * and weight decay, running statistics, and reading the loss back; inference is forward with batch norms folded in, and
- * reading the logits back. In f16 the training scales its loss.
+ * ResNet50 with a thousand classes at full width. A training step is forward, cross-entropy, backward, SGD with
+ * momentum and weight decay, running statistics, and reading the loss back; inference is forward with batch norms
+ * folded in, and reading the logits back. In f16 the training scales its loss.
  */
-export async function resnet50Program(device: Device, pass: Pass, { batch, size }: Work, precision: Precision = 'f32', chooser?: Chooser): Promise<BenchProgram> {
+export async function resnet50Program(
+  device: Device,
+  pass: Pass,
+  { batch, size }: Work,
+  precision: Precision = 'f32',
+  chooser?: Chooser,
+): Promise<BenchProgram> {
   const storage = new Storage(device, chooser);
   const network = new Classifier({ classes: CLASSES });
   await initializeNetwork(network, storage, 0);
   const random = new RandomStream(1, 0);
   // The fourth channel is padding.
-  const pixels = Float32Array.from({ length: batch * size * size * 4 }, (_, index) => (index % 4 === 3 ? 0 : 2 * random.uniform() - 1));
+  const pixels = Float32Array.from({ length: batch * size * size * 4 }, (_, index) =>
+    index % 4 === 3 ? 0 : 2 * random.uniform() - 1,
+  );
   const images = cast(input('images', [batch, size, size, 4]), precision);
   if (pass === 'infer') {
     const { logits } = network.apply(images, 'eval');
-    return { storage, feeds: { images: pixels }, compile: () => Program.compile(storage, { outputs: { logits }, frozen: true }) };
+    return {
+      storage,
+      feeds: { images: pixels },
+      compile: () => Program.compile(storage, { outputs: { logits }, frozen: true }),
+    };
   }
   const { logits, batchStatistics } = network.apply(images, 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
-  const { updates, hyper } = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9), precision === 'f16' ? DEFAULT_LOSS_SCALING : undefined);
+  const { updates, hyper } = trainingUpdate(
+    network,
+    loss,
+    batchStatistics,
+    sgdSettings(1e-4, 0.9),
+    precision === 'f16' ? DEFAULT_LOSS_SCALING : undefined,
+  );
   const labels = Uint32Array.from({ length: batch }, () => random.integer(CLASSES));
-  return { storage, feeds: { images: pixels, labels, optimizer: hyper(0.01, 1) }, compile: () => Program.compile(storage, { outputs: { loss }, updates }) };
+  return {
+    storage,
+    feeds: { images: pixels, labels, optimizer: hyper(0.01, 1) },
+    compile: () => Program.compile(storage, { outputs: { loss }, updates }),
+  };
 }

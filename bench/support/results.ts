@@ -15,6 +15,8 @@ export const problemKey = ({ kernel, problem }: Pick<Result, 'kernel' | 'problem
 
 /** The variant to show for a problem: the chosen one, or the fastest where a filter left the chosen one out. */
 export function shown(results: readonly Result[]): Result | undefined {
-  const measured = results.filter(({ samples }) => samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
+  const measured = results
+    .filter(({ samples }) => samples.length > 0)
+    .sort((a, b) => median(a.samples) - median(b.samples));
   return measured.find(({ chosen }) => chosen) ?? measured[0];
 }

@@ -16,8 +16,8 @@ export interface Sampled {
 }
 
 /**
- * What a sample counts: the clock, or the time that this process had a processor, all its threads together. On a software
- * adapter that is the work itself, whatever else runs on the machine.
+ * What a sample counts: the clock, or the time that this process had a processor, all its threads together. On a
+ * software adapter that is the work itself, whatever else runs on the machine.
  */
 export type Clock = 'wall' | 'processor';
 
@@ -26,7 +26,10 @@ export interface SamplingOptions {
   readonly budget: number;
   readonly maxRounds?: number;
   readonly clock?: Clock;
-  /** Milliseconds of work before the first sample: a GPU that was idle lowers its clock, and the first contender would pay for its rise. */
+  /**
+   * Milliseconds of work before the first sample: a GPU that was idle lowers its clock, and the first contender would
+   * pay for its rise.
+   */
   readonly warmUp?: number;
   /** Slow contenders keep their turns. */
   readonly keepAll?: boolean;
@@ -39,15 +42,21 @@ export interface SamplingOptions {
 const SAMPLE_MILLISECONDS = 20;
 const LEAST_ROUNDS = 3;
 const MOST_ROUNDS = 30;
-/** Who is this many times slower than the fastest needs no more samples to be told apart: after one round, and after the least. */
+/**
+ * Who is this many times slower than the fastest needs no more samples to be told apart: after one round, and after the
+ * least.
+ */
 const HOPELESS_AT_ONCE = 3;
 const HOPELESS = 1.5;
 
 /**
- * Times contenders in turn, one sample each in a round, forwards and backwards (A B C, C B A, ...), so that what slows the
- * machine for a while slows all of them and a drift favours none.
+ * Times contenders in turn, one sample each in a round, forwards and backwards (A B C, C B A, ...), so that what slows
+ * the machine for a while slows all of them and a drift favours none.
  */
-export async function sampleAlternating(contenders: readonly Contender[], { budget, maxRounds = MOST_ROUNDS, clock = 'wall', warmUp = 0, keepAll = false }: SamplingOptions): Promise<Sampled[]> {
+export async function sampleAlternating(
+  contenders: readonly Contender[],
+  { budget, maxRounds = MOST_ROUNDS, clock = 'wall', warmUp = 0, keepAll = false }: SamplingOptions,
+): Promise<Sampled[]> {
   // tinybench times; rounds are ours, since it would run all iterations of one task before the next.
   const bench = new Bench({ iterations: 1, time: 0, warmup: false, retainSamples: true });
   const entries = [];

@@ -1,4 +1,5 @@
-// Order statistics: timings have a hard floor and a long tail, so that means and standard deviations say little of them.
+// Order statistics: timings have a hard floor and a long tail, so that means and standard deviations say little of
+// them.
 
 /** The value below which a share `q` of the samples lies, interpolated between neighbours. */
 export function quantile(samples: readonly number[], q: number): number {
@@ -13,7 +14,8 @@ export function quantile(samples: readonly number[], q: number): number {
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
 
 /** Half the distance from the first to the third quartile: the spread that a table prints after +-. */
-export const halfSpread = (samples: readonly number[]): number => (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2;
+export const halfSpread = (samples: readonly number[]): number =>
+  (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2;
 
 /** How many times `after` is `before`, with an interval that holds the truth with the given confidence. */
 export interface RatioEstimate {
@@ -37,7 +39,10 @@ export function ratioOf(after: readonly number[], before: readonly number[], con
   };
 }
 
-/** The largest number c for which fewer than c of the m * n pairs are in order with at most the given probability; 0 if none is. */
+/**
+ * The largest number c for which fewer than c of the m * n pairs are in order with at most the given probability; 0 if
+ * none is.
+ */
 function mannWhitneyCut(m: number, n: number, probability: number): number {
   const counts = m * n > EXACT_PAIRS ? undefined : rankSumCounts(m, n);
   if (counts === undefined) {
@@ -56,7 +61,10 @@ function mannWhitneyCut(m: number, n: number, probability: number): number {
 /** Beyond this many pairs the normal approximation is as good as the table. */
 const EXACT_PAIRS = 400;
 
-/** In how many orders of m + n samples exactly u of the pairs are in order, for each u: coefficients of the Gaussian binomial. */
+/**
+ * In how many orders of m + n samples exactly u of the pairs are in order, for each u: coefficients of the Gaussian
+ * binomial.
+ */
 function rankSumCounts(m: number, n: number): number[] {
   let counts = [1];
   for (let i = 1; i <= m; i++) {
@@ -77,7 +85,11 @@ function normalQuantile(p: number): number {
   const below = (x: number): number => {
     // Abramowitz and Stegun 26.2.17, seven digits.
     const t = 1 / (1 + 0.2316419 * Math.abs(x));
-    const tail = ((((1.330274429 * t - 1.821255978) * t + 1.781477937) * t - 0.356563782) * t + 0.31938153) * t * Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+    const tail =
+      (((((1.330274429 * t - 1.821255978) * t + 1.781477937) * t - 0.356563782) * t + 0.31938153) *
+        t *
+        Math.exp((-x * x) / 2)) /
+      Math.sqrt(2 * Math.PI);
     return x > 0 ? 1 - tail : tail;
   };
   let [low, high] = [-10, 10];

@@ -31,7 +31,10 @@ export function ceilingsTable(ceilings: Ceilings): string {
   );
 }
 
-/** A line for each problem: the chosen variant against the roofline and the best product, and the next best of the others. */
+/**
+ * A line for each problem: the chosen variant against the roofline and the best product, and the next best of the
+ * others.
+ */
 export function kernelTables(results: readonly Result[], ceilings: Ceilings): string {
   const kernels = new Map<string, string[][]>();
   for (const group of byProblem(results).values()) {
@@ -41,17 +44,31 @@ export function kernelTables(results: readonly Result[], ceilings: Ceilings): st
     const chosen = shown(group);
     if (chosen === undefined) continue;
     const time = median(chosen.samples);
-    const others = group.filter((result) => result !== chosen && result.samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
-    const next = others.length === 0 ? ['-', '-'] : [others[0].variant, `${(median(others[0].samples) / time).toFixed(2)} x`];
+    const others = group
+      .filter((result) => result !== chosen && result.samples.length > 0)
+      .sort((a, b) => median(a.samples) - median(b.samples));
+    const next =
+      others.length === 0 ? ['-', '-'] : [others[0].variant, `${(median(others[0].samples) / time).toFixed(2)} x`];
     const share = shareOfBest(chosen, results);
-    rows.push([chosen.problem, ...figures(chosen, ceilings), ...(share === undefined ? [] : [percent(share)]), chosen.variant + (chosen.chosen ? '' : ' (not chosen)'), ...next]);
+    rows.push([
+      chosen.problem,
+      ...figures(chosen, ceilings),
+      ...(share === undefined ? [] : [percent(share)]),
+      chosen.variant + (chosen.chosen ? '' : ' (not chosen)'),
+      ...next,
+    ]);
   }
   const head = ['shape', 'ms', '+-', 'GFLOP/s', 'GB/s', 'roofline', 'bound'];
   const rest = ['variant', 'next best', 'its time'];
-  const products = new Set(results.filter((result) => shareOfBest(result, results) !== undefined).map(({ kernel }) => kernel));
+  const products = new Set(
+    results.filter((result) => shareOfBest(result, results) !== undefined).map(({ kernel }) => kernel),
+  );
   return [...kernels]
     .filter(([, rows]) => rows.length > 0)
-    .map(([kernel, rows]) => `${kernel}\n${textTable(products.has(kernel) ? [...head, 'of the best product', ...rest] : [...head, ...rest], rows)}`)
+    .map(
+      ([kernel, rows]) =>
+        `${kernel}\n${textTable(products.has(kernel) ? [...head, 'of the best product', ...rest] : [...head, ...rest], rows)}`,
+    )
     .join('\n\n');
 }
 
@@ -60,7 +77,9 @@ export function variantTables(results: readonly Result[], ceilings: Ceilings): s
   const head = ['variant', 'ms', '+-', 'GFLOP/s', 'GB/s', 'roofline', 'bound', 'samples', 'of the fastest'];
   return [...byProblem(results).values()]
     .map((group) => {
-      const measured = group.filter(({ samples }) => samples.length > 0).sort((a, b) => median(a.samples) - median(b.samples));
+      const measured = group
+        .filter(({ samples }) => samples.length > 0)
+        .sort((a, b) => median(a.samples) - median(b.samples));
       if (measured.length === 0) return undefined;
       const rows = measured.map((result) => [
         result.variant + (result.chosen ? ' *' : ''),
@@ -89,18 +108,24 @@ export function figures({ samples, flop, bytes, dispatches }: Result, ceilings: 
 }
 
 /**
- * Which of the results that a program takes are above the roofline, and what that may mean; empty where none is. A share far above
- * 100 % says that the ceiling is none: it was measured while something else ran, or the kernel's account of its work is wrong.
+ * Which of the results that a program takes are above the roofline, and what that may mean; empty where none is. A
+ * share far above 100 % says that the ceiling is none: it was measured while something else ran, or the kernel's
+ * account of its work is wrong.
  */
 export function rooflineWarning(results: readonly Result[], ceilings: Ceilings): string {
   const above = [...byProblem(results).values()].flatMap((group) => {
     const result = shown(group);
     if (result === undefined) return [];
     const share = rooflineOf(result, result.dispatches, ceilings).milliseconds / median(result.samples);
-    return Math.round(100 * share) > 100 ? [{ share, name: `${result.kernel}: ${result.problem} (${percent(share)})` }] : [];
+    return Math.round(100 * share) > 100
+      ? [{ share, name: `${result.kernel}: ${result.problem} (${percent(share)})` }]
+      : [];
   });
   if (above.length === 0) return '';
-  const list = above.sort((a, b) => b.share - a.share).map(({ name }) => `  ${name}`).join('\n');
+  const list = above
+    .sort((a, b) => b.share - a.share)
+    .map(({ name }) => `  ${name}`)
+    .join('\n');
   return `WARNING: ${above.length} of the lines are above 100 % of the roofline. Operands that stay in caches and algorithms that save operations (Winograd) explain some; otherwise a ceiling was measured too low, as on a busy machine: measure again when it is idle.\n${list}`;
 }
 

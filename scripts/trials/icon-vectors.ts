@@ -44,19 +44,24 @@ const dimension = rows.width;
 const thick = new Float64Array(icons.length);
 const start = performance.now();
 const cpu = process.cpuUsage();
-const embeddings = await rows.compute(icons.map((_, place) => ({ domain: 'photo', className: '', name: String(place) })), {
-  async read({ name }, size) {
-    const { icon } = icons[Number(name)];
-    const image = await iconImage(icon, size, icon.name).catch((error: unknown) => {
-      if (error instanceof ImageError) return { pixels: new Uint8Array(3 * size * size).fill(255), thick: 0 };
-      throw error;
-    });
-    thick[Number(name)] = image.thick;
-    return image.pixels;
+const embeddings = await rows.compute(
+  icons.map((_, place) => ({ domain: 'photo', className: '', name: String(place) })),
+  {
+    async read({ name }, size) {
+      const { icon } = icons[Number(name)];
+      const image = await iconImage(icon, size, icon.name).catch((error: unknown) => {
+        if (error instanceof ImageError) return { pixels: new Uint8Array(3 * size * size).fill(255), thick: 0 };
+        throw error;
+      });
+      thick[Number(name)] = image.thick;
+      return image.pixels;
+    },
   },
-});
+);
 const { user, system } = process.cpuUsage(cpu);
-console.log(`${icons.length} drawings of ${count} icons: ${((performance.now() - start) / 1000).toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of CPU`);
+console.log(
+  `${icons.length} drawings of ${count} icons: ${((performance.now() - start) / 1000).toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of CPU`,
+);
 rows.destroy();
 model.storage.destroy();
 device.dispose();
@@ -66,14 +71,18 @@ const right = (style: IconStyle, isRight: (share: number) => boolean): number =>
   const declared = icons.flatMap((each, place) => (each.declared === style ? [thick[place]] : []));
   return declared.filter(isRight).length / declared.length;
 };
-console.log(`thick ink agrees with ${(100 * right('outline', (share) => share < SOLID_INK)).toFixed(1)} % of declared outlines and ${(100 * right('solid', (share) => share >= SOLID_INK)).toFixed(1)} % of declared solid icons`);
+console.log(
+  `thick ink agrees with ${(100 * right('outline', (share) => share < SOLID_INK)).toFixed(1)} % of declared outlines and ${(100 * right('solid', (share) => share >= SOLID_INK)).toFixed(1)} % of declared solid icons`,
+);
 
 // Queries are some of the icons; a query's own icon is left out of the gallery.
 const random = new RandomStream(0, STREAM.initialisation);
 const order = random.shuffle(icons.map((_, place) => place));
 const take = (places: readonly number[]): Float32Array => {
   const result = new Float32Array(places.length * dimension);
-  places.forEach((place, row) => result.set(embeddings.subarray(place * dimension, (place + 1) * dimension), row * dimension));
+  places.forEach((place, row) =>
+    result.set(embeddings.subarray(place * dimension, (place + 1) * dimension), row * dimension),
+  );
   return result;
 };
 const gallery = take(order.slice(QUERIES));
@@ -86,14 +95,25 @@ const kept = exact.flatMap((scores, query) => {
 });
 console.log(`${kept.length} of ${QUERIES} queries have ten best; ${dimension} values`);
 
-const overlap = (name: string, best: (query: Float32Array, exactScores: Float32Array) => readonly { readonly index: number }[]): void => {
+const overlap = (
+  name: string,
+  best: (query: Float32Array, exactScores: Float32Array) => readonly { readonly index: number }[],
+): void => {
   const shares = kept.map((query) => {
     const expected = new Set(bestItems(exact[query], BEST).map(({ index }) => index));
-    return best(queries.subarray(query * dimension, (query + 1) * dimension), exact[query]).filter(({ index }) => expected.has(index)).length / BEST;
+    return (
+      best(queries.subarray(query * dimension, (query + 1) * dimension), exact[query]).filter(({ index }) =>
+        expected.has(index),
+      ).length / BEST
+    );
   });
   console.log(`${name.padEnd(44)} ${(shares.reduce((sum, share) => sum + share, 0) / shares.length).toFixed(3)}`);
 };
-const byScores = (score: (query: Float32Array, row: number) => number) => (query: Float32Array) => bestItems(Float64Array.from({ length: gallery.length / dimension }, (_, row) => score(query, row)), BEST);
+const byScores = (score: (query: Float32Array, row: number) => number) => (query: Float32Array) =>
+  bestItems(
+    Float64Array.from({ length: gallery.length / dimension }, (_, row) => score(query, row)),
+    BEST,
+  );
 console.log(`overlap of the ${BEST} best with those of float32`);
 const int8 = new Int8Cosine(toInt8Vectors(gallery, dimension), dimension);
 overlap(`int8, rotated: ${dimension} bytes`, (query) => {
@@ -105,20 +125,31 @@ for (let row = 0; row < gallery.length; row += dimension) {
   const largest = gallery.subarray(row, row + dimension).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   for (let i = row; i < row + dimension; i++) plain[i] = Math.round((127 * gallery[i]) / largest);
 }
-const lengths = Float64Array.from({ length: gallery.length / dimension }, (_, row) => Math.hypot(...plain.subarray(row * dimension, (row + 1) * dimension)));
-overlap(`int8, as it is: ${dimension} bytes`, byScores((query, row) => query.reduce((sum, value, i) => sum + value * plain[row * dimension + i], 0) / lengths[row]));
+const lengths = Float64Array.from({ length: gallery.length / dimension }, (_, row) =>
+  Math.hypot(...plain.subarray(row * dimension, (row + 1) * dimension)),
+);
+overlap(
+  `int8, as it is: ${dimension} bytes`,
+  byScores((query, row) => query.reduce((sum, value, i) => sum + value * plain[row * dimension + i], 0) / lengths[row]),
+);
 for (const bits of [64, 128].filter((each) => each <= dimension)) {
   const { coder } = fitBinaryCoder(gallery, dimension, { bits });
   const codes = encode(coder, gallery);
   const nearest = (query: Float32Array, k: number): readonly { readonly index: number }[] => {
     const [distances] = hammingRows(encode(coder, query.slice()), codes, Math.ceil(bits / 32));
-    return bestItems(Float32Array.from(distances, (distance) => -distance), k);
+    return bestItems(
+      Float32Array.from(distances, (distance) => -distance),
+      k,
+    );
   };
   overlap(`codes of ${bits} bits: ${bits / 8} bytes`, (query) => nearest(query, BEST));
   for (const k of [100, 400]) {
     overlap(`codes of ${bits} bits, the best ${k} by int8: ${bits / 8 + dimension} bytes`, (query) => {
       int8.setQuery(query.slice());
-      return nearest(query, k).map(({ index }) => ({ index, score: int8.at(index) })).sort((a, b) => b.score - a.score).slice(0, BEST);
+      return nearest(query, k)
+        .map(({ index }) => ({ index, score: int8.at(index) }))
+        .sort((a, b) => b.score - a.score)
+        .slice(0, BEST);
     });
   }
 }
@@ -134,5 +165,7 @@ for (const size of [20_000, ALL_ICONS]) {
     const used = process.cpuUsage(before);
     return (used.user + used.system) / 1000;
   }).sort((a, b) => a - b);
-  console.log(`ranking ${size} icons: ${times[10].toFixed(1)} ms of CPU in the median, ${(many.length / 1e6).toFixed(1)} MB`);
+  console.log(
+    `ranking ${size} icons: ${times[10].toFixed(1)} ms of CPU in the median, ${(many.length / 1e6).toFixed(1)} MB`,
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * A training as far as its files go, for kills.ts: a run's folder with checkpoints, the best and the last model, and numbers that depend on
- * the step alone in place of a network. Goes on from the latest checkpoint; may be told to end itself at a rename.
+ * A training as far as its files go, for kills.ts: a run's folder with checkpoints, the best and the last model, and
+ * numbers that depend on the step alone in place of a network. Goes on from the latest checkpoint; may be told to end
+ * itself at a rename.
  *
  *   node kills-child.js FOLDER [before|after N]
  */
@@ -26,12 +27,22 @@ if (when === 'before' || when === 'after') {
 
 /** Goes up and down, so that the best is not the last. */
 const measured = (step: number): number => Math.abs(Math.sin(2 * step));
-const numbers = (step: number, length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.cos(step + index));
+const numbers = (step: number, length: number): Float32Array =>
+  Float32Array.from({ length }, (_, index) => Math.cos(step + index));
 
 async function stateAfter(step: number, best: { stepsDone: number; mapAll: number } | null): Promise<ModelFile> {
   const state = new Map([['embedding.weight', { shape: [64, 32], values: numbers(step, 2048) }]]);
-  const moments = new Map([['moment1', new Map([['embedding.weight', { shape: [64, 32], values: numbers(-step, 2048) }]])]]);
-  return { state, about: { kind: 'retrieval', best }, checksum: await modelChecksum(state), moments, tables: new Map(), step };
+  const moments = new Map([
+    ['moment1', new Map([['embedding.weight', { shape: [64, 32], values: numbers(-step, 2048) }]])],
+  ]);
+  return {
+    state,
+    about: { kind: 'retrieval', best },
+    checksum: await modelChecksum(state),
+    moments,
+    tables: new Map(),
+    step,
+  };
 }
 
 try {
@@ -47,10 +58,13 @@ try {
   while (step < STEPS) {
     await delay(STEP_MILLISECONDS);
     step++;
-    run.log({ event: 'warning', step, kind: 'distances', message: 'a line of the log' } as unknown as Parameters<RunFolder['log']>[0]);
+    run.log({ event: 'warning', step, kind: 'distances', message: 'a line of the log' } as unknown as Parameters<
+      RunFolder['log']
+    >[0]);
     const isBest = step % VALIDATE_EVERY === 0 && (best === null || measured(step) > best.mapAll);
     if (isBest) best = { stepsDone: step, mapAll: measured(step) };
-    if (isBest || step % CHECKPOINT_EVERY === 0) await run.save({ file: await stateAfter(step, best), best: isBest, last: step === STEPS });
+    if (isBest || step % CHECKPOINT_EVERY === 0)
+      await run.save({ file: await stateAfter(step, best), best: isBest, last: step === STEPS });
   }
   await run.release();
 } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Kills a run again and again, at every rename and at any time, resumes it, and compares the result with an undisturbed run:
- * the best and the last model byte by byte, no lock, no half-written file, every line of the log whole.
+ * Kills a run again and again, at every rename and at any time, resumes it, and compares the result with an undisturbed
+ * run: the best and the last model byte by byte, no lock, no half-written file, every line of the log whole.
  *
  *   npx tsx scripts/trials/kills.ts [COUNT] [SEED]
  *
@@ -43,7 +43,16 @@ export async function runKills(count: number, seed = 0, onProgress?: (kills: num
   try {
     const program = path.join(folder, 'child.mjs');
     // One file, so that a start takes a tenth of what it takes by tsx.
-    await build({ entryPoints: [fileURLToPath(new URL('./kills-child.ts', import.meta.url))], bundle: true, platform: 'node', format: 'esm', outfile: program, packages: 'external', logLevel: 'error', absWorkingDir: fileURLToPath(new URL('../..', import.meta.url)) });
+    await build({
+      entryPoints: [fileURLToPath(new URL('./kills-child.ts', import.meta.url))],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: program,
+      packages: 'external',
+      logLevel: 'error',
+      absWorkingDir: fileURLToPath(new URL('../..', import.meta.url)),
+    });
     const undisturbed = path.join(folder, 'undisturbed');
     const first = await runToEnd(program, undisturbed);
     if (first !== '') failures.push(`undisturbed: ${first}`);
@@ -74,16 +83,29 @@ export async function runKills(count: number, seed = 0, onProgress?: (kills: num
 
 /** @returns what it said where it failed */
 async function runToEnd(program: string, run: string): Promise<string> {
-  const child = spawn(process.execPath, [program, run], { stdio: ['ignore', 'ignore', 'pipe'], cwd: path.dirname(fileURLToPath(import.meta.url)) });
+  const child = spawn(process.execPath, [program, run], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    cwd: path.dirname(fileURLToPath(import.meta.url)),
+  });
   let said = '';
   child.stderr.on('data', (text: Buffer) => (said += text.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
   return code === 0 ? '' : `exit ${code}: ${said}`;
 }
 
-/** @param words by which it ends itself; none: it is killed after a while @returns whether it was killed before its end */
-async function runAndKill(program: string, run: string, words: readonly string[], milliseconds: number): Promise<boolean> {
-  const child = spawn(process.execPath, [program, run, ...words], { stdio: ['ignore', 'pipe', 'ignore'], cwd: path.dirname(fileURLToPath(import.meta.url)) });
+/**
+ * @param words by which it ends itself; none: it is killed after a while @returns whether it was killed before its end
+ */
+async function runAndKill(
+  program: string,
+  run: string,
+  words: readonly string[],
+  milliseconds: number,
+): Promise<boolean> {
+  const child = spawn(process.execPath, [program, run, ...words], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    cwd: path.dirname(fileURLToPath(import.meta.url)),
+  });
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   if (words.length === 0) {
     await Promise.race([once(child.stdout, 'data'), closed]);
@@ -109,12 +131,28 @@ async function filesOf(run: string): Promise<Map<string, string>> {
 
 function differencesOf(expected: ReadonlyMap<string, string>, found: ReadonlyMap<string, string>): string {
   const names = new Set([...expected.keys(), ...found.keys()]);
-  return [...names].flatMap((name) => (!found.has(name) ? `${name} is missing` : !expected.has(name) ? `${name} is left` : found.get(name) !== expected.get(name) ? `${name} differs` : [])).join(', ');
+  return [...names]
+    .flatMap((name) =>
+      !found.has(name)
+        ? `${name} is missing`
+        : !expected.has(name)
+          ? `${name} is left`
+          : found.get(name) !== expected.get(name)
+            ? `${name} differs`
+            : [],
+    )
+    .join(', ');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [count = 500, seed = 0] = process.argv.slice(2).map(Number);
-  const { kills, atRenames, runs, failures } = await runKills(count, seed, (done) => done % 50 === 0 && process.stderr.write(`${done} kills\n`));
-  process.stdout.write(`${kills} kills (${atRenames} at renames) in ${runs} runs, ${failures.length} runs that ended otherwise\n${failures.map((line) => `  ${line}\n`).join('')}`);
+  const { kills, atRenames, runs, failures } = await runKills(
+    count,
+    seed,
+    (done) => done % 50 === 0 && process.stderr.write(`${done} kills\n`),
+  );
+  process.stdout.write(
+    `${kills} kills (${atRenames} at renames) in ${runs} runs, ${failures.length} runs that ended otherwise\n${failures.map((line) => `  ${line}\n`).join('')}`,
+  );
   process.exitCode = failures.length === 0 ? 0 : 1;
 }

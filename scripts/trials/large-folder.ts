@@ -1,11 +1,11 @@
 /**
- * `embed` and `serve` over a folder of very many pictures: both must take it to its end, and find the picture that is looked for. Prints how long each took,
- * and the most memory that it held.
+ * `embed` and `serve` over a folder of very many pictures: both must take it to its end, and find the picture that is
+ * looked for. Prints how long each took, and the most memory that it held.
  *
  *   npx tsx scripts/trials/large-folder.ts [COUNT]
  *
- * Half of the pictures lie in one folder, and the others in folders of 100. They are links to a few small files, and the page's model sees them at 16 px: what is
- * tried is what grows with their number.
+ * Half of the pictures lie in one folder, and the others in folders of 100. They are links to a few small files, and
+ * the page's model sees them at 16 px: what is tried is what grows with their number.
  */
 import { spawn } from 'node:child_process';
 import { linkSync, mkdirSync, readFileSync } from 'node:fs';
@@ -51,7 +51,10 @@ function start(...words: string[]) {
       resolve(code);
     }),
   );
-  const figures = (what: string): void => void process.stdout.write(`${what}: ${((performance.now() - started) / 1000).toFixed(1)} s, at most ${Math.round(most / 1024)} MiB\n`);
+  const figures = (what: string): void =>
+    void process.stdout.write(
+      `${what}: ${((performance.now() - started) / 1000).toFixed(1)} s, at most ${Math.round(most / 1024)} MiB\n`,
+    );
   return { child, said, ended, figures };
 }
 
@@ -63,14 +66,22 @@ try {
   mkdirSync(at('pictures', 'wide'), { recursive: true });
   for (let index = 0; index < count; index++) {
     const file = at('files', `${Math.floor(index / MOST_LINKS)}.png`);
-    if (index % MOST_LINKS === 0) await sharp({ create: { width: SIDE, height: SIDE, channels: 3, background: { r: (37 * index) / MOST_LINKS, g: 90, b: 200 } } }).png().toFile(file);
+    if (index % MOST_LINKS === 0)
+      await sharp({
+        create: { width: SIDE, height: SIDE, channels: 3, background: { r: (37 * index) / MOST_LINKS, g: 90, b: 200 } },
+      })
+        .png()
+        .toFile(file);
     const folder = index % 2 === 0 ? 'wide' : `${Math.floor(index / (2 * FOLDER))}`;
     if (index % (2 * FOLDER) === 1) mkdirSync(at('pictures', folder));
     linkSync(file, at('pictures', folder, `${index}.png`));
   }
   // One that is told from all others.
   const only = at('pictures', 'only.png');
-  await sharp({ create: { width: SIDE, height: SIDE, channels: 3, background: '#ffffff' } }).composite([{ input: Buffer.from(`<svg width="${SIDE}" height="${SIDE}"><circle cx="8" cy="8" r="5"/></svg>`) }]).png().toFile(only);
+  await sharp({ create: { width: SIDE, height: SIDE, channels: 3, background: '#ffffff' } })
+    .composite([{ input: Buffer.from(`<svg width="${SIDE}" height="${SIDE}"><circle cx="8" cy="8" r="5"/></svg>`) }])
+    .png()
+    .toFile(only);
 
   const index = at('index.safetensors');
   const embed = start('embed', '--model', model, '--images', at('pictures'), '--out', index);
@@ -90,7 +101,9 @@ try {
   serve.figures('serve, until it listens');
   const { pictures } = (await (await fetch(`${address}about`)).json()) as { pictures: number };
   expect(pictures === count + 1, `serve has ${pictures} pictures`);
-  const { neighbours } = (await (await fetch(`${address}search?k=3`, { method: 'POST', body: new Uint8Array(await readFile(only)) })).json()) as { neighbours: { path: string }[] };
+  const { neighbours } = (await (
+    await fetch(`${address}search?k=3`, { method: 'POST', body: new Uint8Array(await readFile(only)) })
+  ).json()) as { neighbours: { path: string }[] };
   expect(neighbours[0]?.path === 'only.png', `the nearest is ${neighbours[0]?.path}`);
   serve.child.kill('SIGINT');
   expect((await serve.ended) === 0, 'serve did not end in order');

@@ -1,18 +1,23 @@
 /**
- * Changes small sound files of every kind at random and reads them. Each must be refused with an error of its reader, in at most 2,000
- * characters and without control characters, or be accepted with content that is sound.
+ * Changes small sound files of every kind at random and reads them. Each must be refused with an error of its reader,
+ * in at most 2,000 characters and without control characters, or be accepted with content that is sound.
  *
  *   npx tsx scripts/trials/mutations.ts [COUNT] [SEED]
  *
- * Three kinds of change: bytes, whatever they are of; what the header and the metadata say, with the digest that belongs to it; and the
- * same in the version that had no digest.
+ * Three kinds of change: bytes, whatever they are of; what the header and the metadata say, with the digest that
+ * belongs to it; and the same in the version that had no digest.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readJsonText } from '../../src/cli/command.ts';
 import { readConfiguration } from '../../src/cli/options.ts';
 import { TRAIN_OPTIONS } from '../../src/cli/train.ts';
-import { parseSafetensors, serializeSafetensors, type Dtype, type TensorToStore } from '../../src/formats/safetensors.ts';
+import {
+  parseSafetensors,
+  serializeSafetensors,
+  type Dtype,
+  type TensorToStore,
+} from '../../src/formats/safetensors.ts';
 import { serializeSealedNow } from '../../src/formats/sealed.ts';
 import { parseShards } from '../../src/formats/sharded.ts';
 import { parseTensorFile } from '../../src/formats/tensor-file.ts';
@@ -29,7 +34,10 @@ export interface MutationFigures {
   readonly count: number;
   readonly refused: number;
   readonly accepted: number;
-  /** By reader: files that were accepted and are not sound, errors of another kind, messages that are too long, and what took too long. */
+  /**
+   * By reader: files that were accepted and are not sound, errors of another kind, messages that are too long, and what
+   * took too long.
+   */
   readonly failures: readonly string[];
 }
 
@@ -51,30 +59,65 @@ const LONGEST_MILLISECONDS = 1000;
 const FILE_ERRORS = ['SafetensorsError', 'PyTorchFileError', 'TensorFileError'];
 
 /** Written down here once more, as the format has them, so that a wrong size of the reader's is found. */
-const ELEMENT_BYTES: Readonly<Record<Dtype, number>> = { BOOL: 1, U8: 1, I8: 1, F16: 2, BF16: 2, U16: 2, I16: 2, F32: 4, U32: 4, I32: 4, F64: 8, U64: 8, I64: 8 };
+const ELEMENT_BYTES: Readonly<Record<Dtype, number>> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F16: 2,
+  BF16: 2,
+  U16: 2,
+  I16: 2,
+  F32: 4,
+  U32: 4,
+  I32: 4,
+  F64: 8,
+  U64: 8,
+  I64: 8,
+};
 const product = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 const isText = (value: unknown): boolean => typeof value === 'string';
 /** The first of these that does not hold. */
-const violated = (holds: Readonly<Record<string, boolean>>): string | undefined => Object.keys(holds).find((what) => !holds[what]);
+const violated = (holds: Readonly<Record<string, boolean>>): string | undefined =>
+  Object.keys(holds).find((what) => !holds[what]);
 
 async function readers(): Promise<Record<string, Reader>> {
   const samples = await sampleFiles();
-  const golden = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../../test/golden/weights/${name}`, import.meta.url)));
+  const golden = (name: string): Uint8Array =>
+    new Uint8Array(readFileSync(new URL(`../../test/golden/weights/${name}`, import.meta.url)));
   const tensorsAreSound = async (bytes: Uint8Array): Promise<string | undefined> => {
     const { tensors } = await parseTensorFile(bytes, 'file');
-    for (const [name, tensor] of tensors) if (tensor.bytes().length !== product(tensor.shape) * ELEMENT_BYTES[tensor.dtype]) return `the tensor ${name} has other bytes than its shape`;
+    for (const [name, tensor] of tensors)
+      if (tensor.bytes().length !== product(tensor.shape) * ELEMENT_BYTES[tensor.dtype])
+        return `the tensor ${name} has other bytes than its shape`;
     return undefined;
   };
-  const shard = serializeSafetensors([['conv1.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }], ['fc.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(3, 4) }]]);
+  const shard = serializeSafetensors([
+    ['conv1.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }],
+    ['fc.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(3, 4) }],
+  ]);
   // Of a ResNet50's names, so that a reader of others' files would take it.
-  const ownWeights = await serializeModel({ state: new Map([['conv1.weight', { shape: [16, 3, 7, 7], values: new Float32Array(16 * 147).fill(0.5) }]]), about: { kind: 'classifier' } });
-  const origin = ({ teacher, photos, reading, photosPerClass, seed, imageSize, batchSize }: ReturnType<typeof parseKnowledge>['origin']): Record<string, boolean> => ({
+  const ownWeights = await serializeModel({
+    state: new Map([['conv1.weight', { shape: [16, 3, 7, 7], values: new Float32Array(16 * 147).fill(0.5) }]]),
+    about: { kind: 'classifier' },
+  });
+  const origin = ({
+    teacher,
+    photos,
+    reading,
+    photosPerClass,
+    seed,
+    imageSize,
+    batchSize,
+  }: ReturnType<typeof parseKnowledge>['origin']): Record<string, boolean> => ({
     'names of teacher and photos': isText(teacher) && isText(photos),
-    reading: ['softmax', 'logits'].includes(reading.mean) && Number.isFinite(reading.temperature) && reading.temperature > 0,
+    reading:
+      ['softmax', 'logits'].includes(reading.mean) && Number.isFinite(reading.temperature) && reading.temperature > 0,
     'counts of the origin': [photosPerClass, seed, imageSize, batchSize].every(isCount),
   });
-  const classes = (names: readonly string[]): Record<string, boolean> => ({ classes: names.length > 0 && names.every(isText) && new Set(names).size === names.length });
+  const classes = (names: readonly string[]): Record<string, boolean> => ({
+    classes: names.length > 0 && names.every(isText) && new Set(names).size === names.length,
+  });
   return {
     model: {
       sample: samples.model,
@@ -87,10 +130,22 @@ async function readers(): Promise<Record<string, Reader>> {
         return violated({
           step: isCount(file.step),
           checksum: /^[0-9a-f]{64}$/.test(file.checksum),
-          shapes: [...file.state, ...file.tables, ...[...file.moments.values()].flatMap((store) => [...store])].every(([, { shape, values }]) => product(shape) === values.length),
-          numbers: [settings.width * 4, settings.embedding, settings.classes, imageSize].every((value) => isCount(value) && value > 0) && isCount(settings.teacherClasses),
-          epsilon: settings.batchNormEpsilon > 0 && settings.batchNormEpsilon <= 1 && settings.batchNormMomentum >= 0 && settings.batchNormMomentum <= 1,
-          pixels: [...pixels.mean, ...pixels.deviation].every(Number.isFinite) && pixels.mean.length === 3 && pixels.deviation.every((value) => value > 0),
+          shapes: [...file.state, ...file.tables, ...[...file.moments.values()].flatMap((store) => [...store])].every(
+            ([, { shape, values }]) => product(shape) === values.length,
+          ),
+          numbers:
+            [settings.width * 4, settings.embedding, settings.classes, imageSize].every(
+              (value) => isCount(value) && value > 0,
+            ) && isCount(settings.teacherClasses),
+          epsilon:
+            settings.batchNormEpsilon > 0 &&
+            settings.batchNormEpsilon <= 1 &&
+            settings.batchNormMomentum >= 0 &&
+            settings.batchNormMomentum <= 1,
+          pixels:
+            [...pixels.mean, ...pixels.deviation].every(Number.isFinite) &&
+            pixels.mean.length === 3 &&
+            pixels.deviation.every((value) => value > 0),
         });
       },
     },
@@ -101,12 +156,20 @@ async function readers(): Promise<Record<string, Reader>> {
       version: { key: 'format_version', before: '1' },
       async read(bytes) {
         const { embeddings, dimension, paths, modelChecksum, codes } = openIndex(bytes, 'file');
-        const lengths = paths.map((_, row) => Math.hypot(...embeddings.subarray(row * dimension, (row + 1) * dimension)));
+        const lengths = paths.map((_, row) =>
+          Math.hypot(...embeddings.subarray(row * dimension, (row + 1) * dimension)),
+        );
         return violated({
           paths: paths.every(isText),
-          rows: embeddings.length === paths.length * dimension && lengths.every((length) => Math.abs(length - 1) < 0.01),
+          rows:
+            embeddings.length === paths.length * dimension && lengths.every((length) => Math.abs(length - 1) < 0.01),
           checksum: isText(modelChecksum) && modelChecksum !== '',
-          codes: codes === undefined || (codes.rows.length === paths.length * Math.ceil(codes.coder.bits / 32) && codes.coder.mean.length === dimension && codes.coder.projection.length === dimension * codes.coder.bits && codes.coder.projection.every(Number.isFinite)),
+          codes:
+            codes === undefined ||
+            (codes.rows.length === paths.length * Math.ceil(codes.coder.bits / 32) &&
+              codes.coder.mean.length === dimension &&
+              codes.coder.projection.length === dimension * codes.coder.bits &&
+              codes.coder.projection.every(Number.isFinite)),
         });
       },
     },
@@ -117,11 +180,20 @@ async function readers(): Promise<Record<string, Reader>> {
       version: { key: 'format', before: 'sketchgrad knowledge 1' },
       async read(bytes) {
         const { classes: names, table, counts, origin: said } = parseKnowledge(bytes, 'file');
-        const sums = names.map((_, row) => table.values.subarray(row * table.shape[1], (row + 1) * table.shape[1]).reduce((sum, value) => sum + value, 0));
+        const sums = names.map((_, row) =>
+          table.values
+            .subarray(row * table.shape[1], (row + 1) * table.shape[1])
+            .reduce((sum, value) => sum + value, 0),
+        );
         return violated({
           ...classes(names),
           ...origin(said),
-          table: table.shape.length === 2 && table.shape[0] === names.length && table.values.length === product(table.shape) && sums.every((sum) => Math.abs(sum - 1) < 0.01) && table.values.every((value) => value >= 0),
+          table:
+            table.shape.length === 2 &&
+            table.shape[0] === names.length &&
+            table.values.length === product(table.shape) &&
+            sums.every((sum) => Math.abs(sum - 1) < 0.01) &&
+            table.values.every((value) => value >= 0),
           counts: counts.length === names.length && counts.every((count) => count > 0),
         });
       },
@@ -132,7 +204,14 @@ async function readers(): Promise<Record<string, Reader>> {
       sealed: true,
       version: { key: 'format', before: 'sketchgrad knowledge under way 1' },
       async read(bytes) {
-        const { classes: names, origin: said, photosDone, sums, counts, variants } = parsePartialKnowledge(bytes, 'file');
+        const {
+          classes: names,
+          origin: said,
+          photosDone,
+          sums,
+          counts,
+          variants,
+        } = parsePartialKnowledge(bytes, 'file');
         return violated({
           ...classes(names),
           ...origin(said),
@@ -148,8 +227,17 @@ async function readers(): Promise<Record<string, Reader>> {
       errors: ['OptionError'],
       sealed: false,
       async read(bytes) {
-        const values = readConfiguration(TRAIN_OPTIONS, readJsonText(new TextDecoder().decode(bytes), 'file'), 'file', {});
-        return violated({ values: Object.values(values).every((value) => isText(value) || typeof value === 'boolean' || Number.isFinite(value)) });
+        const values = readConfiguration(
+          TRAIN_OPTIONS,
+          readJsonText(new TextDecoder().decode(bytes), 'file'),
+          'file',
+          {},
+        );
+        return violated({
+          values: Object.values(values).every(
+            (value) => isText(value) || typeof value === 'boolean' || Number.isFinite(value),
+          ),
+        });
       },
     },
     shards: {
@@ -158,13 +246,23 @@ async function readers(): Promise<Record<string, Reader>> {
       sealed: false,
       async read(bytes) {
         const { tensors } = await parseShards(bytes, 'file', async () => shard);
-        return violated({ tensors: tensors.size > 0 && [...tensors.keys()].every((name) => ['conv1.weight', 'fc.weight'].includes(name)) });
+        return violated({
+          tensors:
+            tensors.size > 0 && [...tensors.keys()].every((name) => ['conv1.weight', 'fc.weight'].includes(name)),
+        });
       },
     },
     weights: {
       sample: serializeSafetensors(
-        [['conv1.weight', { dtype: 'F16', shape: [16, 3, 7, 7], data: new Float32Array(16 * 147).fill(0.5) }], ['bn1.bias', { dtype: 'F32', shape: [16], data: new Float32Array(16) }]],
-        [['mean', '[0.5,0.5,0.5]'], ['std', '[0.5,0.5,0.5]'], ['bn_eps', '0.001']],
+        [
+          ['conv1.weight', { dtype: 'F16', shape: [16, 3, 7, 7], data: new Float32Array(16 * 147).fill(0.5) }],
+          ['bn1.bias', { dtype: 'F32', shape: [16], data: new Float32Array(16) }],
+        ],
+        [
+          ['mean', '[0.5,0.5,0.5]'],
+          ['std', '[0.5,0.5,0.5]'],
+          ['bn_eps', '0.001'],
+        ],
       ),
       errors: [...FILE_ERRORS, 'StateMismatchError', 'InputConventionError', 'CheckpointError'],
       sealed: false,
@@ -172,7 +270,9 @@ async function readers(): Promise<Record<string, Reader>> {
         const { file, pretrained } = await parseWeights(bytes, 'file');
         return violated({
           width: pretrained === undefined || (isCount(4 * pretrained.width) && pretrained.width > 0),
-          epsilon: pretrained?.batchNormEpsilon === undefined || (pretrained.batchNormEpsilon > 0 && pretrained.batchNormEpsilon < 1),
+          epsilon:
+            pretrained?.batchNormEpsilon === undefined ||
+            (pretrained.batchNormEpsilon > 0 && pretrained.batchNormEpsilon < 1),
           shapes: [...file.state.values()].every(({ shape, values }) => product(shape) === values.length),
         });
       },
@@ -186,14 +286,38 @@ async function readers(): Promise<Record<string, Reader>> {
         return violated({ kind: pretrained === undefined });
       },
     },
-    ...Object.fromEntries(PYTORCH.map((name) => [name, { sample: golden(name), errors: FILE_ERRORS, sealed: false, read: tensorsAreSound } satisfies Reader])),
+    ...Object.fromEntries(
+      PYTORCH.map((name) => [
+        name,
+        { sample: golden(name), errors: FILE_ERRORS, sealed: false, read: tensorsAreSound } satisfies Reader,
+      ]),
+    ),
   };
 }
 
 /** Texts that a value of JSON may be replaced by. */
 const HOSTILE = [
-  'null', 'true', '-1', '0', '0.5', '1e999', '-1e999', '1e-300', '9007199254740993', '""', '"NaN"', '"__proto__"', '[]', '{}', '[null]', '[1,2,1]', '{"a":1}',
-  '"\\u001b[2J"', JSON.stringify('x'.repeat(50_000)), '['.repeat(30_000) + ']'.repeat(30_000), '{"a":'.repeat(20_000) + '1' + '}'.repeat(20_000),
+  'null',
+  'true',
+  '-1',
+  '0',
+  '0.5',
+  '1e999',
+  '-1e999',
+  '1e-300',
+  '9007199254740993',
+  '""',
+  '"NaN"',
+  '"__proto__"',
+  '[]',
+  '{}',
+  '[null]',
+  '[1,2,1]',
+  '{"a":1}',
+  '"\\u001b[2J"',
+  JSON.stringify('x'.repeat(50_000)),
+  '['.repeat(30_000) + ']'.repeat(30_000),
+  '{"a":'.repeat(20_000) + '1' + '}'.repeat(20_000),
 ];
 const DTYPES = Object.keys(ELEMENT_BYTES) as Dtype[];
 
@@ -216,7 +340,11 @@ function changedBytes(bytes: Uint8Array, random: RandomStream): Uint8Array {
     case 4:
       return Uint8Array.from([...copy.subarray(0, place + length), ...copy.subarray(place)]);
     case 5:
-      return Uint8Array.from([...copy.subarray(0, place), ...Array.from({ length }, () => random.integer(256)), ...copy.subarray(place)]);
+      return Uint8Array.from([
+        ...copy.subarray(0, place),
+        ...Array.from({ length }, () => random.integer(256)),
+        ...copy.subarray(place),
+      ]);
     default:
       copy.copyWithin(random.integer(copy.length), place, place + length);
       return copy;
@@ -247,7 +375,10 @@ const isJson = (text: string): boolean => /^[[{]/.test(text);
 /** Changes what a safetensors file says, and keeps it a sound file of its format. */
 function changedContent(bytes: Uint8Array, random: RandomStream, version: Reader['version']): Uint8Array {
   const { tensors, metadata } = parseSafetensors(bytes);
-  const list = [...tensors].map(([name, { dtype, shape, bytes: data }]): [string, TensorToStore] => [name, { dtype, shape, data }]);
+  const list = [...tensors].map(([name, { dtype, shape, bytes: data }]): [string, TensorToStore] => [
+    name,
+    { dtype, shape, data },
+  ]);
   for (let left = 1 + random.integer(2); left > 0; left--) {
     const at = random.integer(Math.max(1, list.length));
     const keys = [...metadata.keys()].filter((name) => name !== 'digest');
@@ -261,7 +392,12 @@ function changedContent(bytes: Uint8Array, random: RandomStream, version: Reader
         break;
       case 2: {
         const text = metadata.get(key)!;
-        metadata.set(key, isJson(text) && random.integer(3) > 0 ? changedJson(text, random) : HOSTILE[random.integer(HOSTILE.length)].replace(/^"|"$/g, ''));
+        metadata.set(
+          key,
+          isJson(text) && random.integer(3) > 0
+            ? changedJson(text, random)
+            : HOSTILE[random.integer(HOSTILE.length)].replace(/^"|"$/g, ''),
+        );
         break;
       }
       case 3:
@@ -273,25 +409,35 @@ function changedContent(bytes: Uint8Array, random: RandomStream, version: Reader
       case 5: {
         const dtype = DTYPES[random.integer(DTYPES.length)];
         const shape = Array.from({ length: random.integer(4) }, () => random.integer(6));
-        list[at] = [list[at][0], { dtype, shape, data: new Uint8Array(product(shape) * ELEMENT_BYTES[dtype]).fill(random.integer(256)) }];
+        list[at] = [
+          list[at][0],
+          { dtype, shape, data: new Uint8Array(product(shape) * ELEMENT_BYTES[dtype]).fill(random.integer(256)) },
+        ];
         break;
       }
       default: {
         const { dtype, shape, data } = list[at][1];
         const changed = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-        for (let values = random.integer(4); values >= 0; values--) if (changed.length > 0) changed[random.integer(changed.length)] = [0, 0x7f, 0xff, random.integer(256)][random.integer(4)];
+        for (let values = random.integer(4); values >= 0; values--)
+          if (changed.length > 0)
+            changed[random.integer(changed.length)] = [0, 0x7f, 0xff, random.integer(256)][random.integer(4)];
         list[at] = [list[at][0], { dtype, shape, data: changed }];
       }
     }
   }
-  if (version === undefined || random.integer(2) === 0) return version === undefined ? serializeSafetensors(list, metadata) : serializeSealedNow(list, metadata);
+  if (version === undefined || random.integer(2) === 0)
+    return version === undefined ? serializeSafetensors(list, metadata) : serializeSealedNow(list, metadata);
   metadata.delete('digest');
   if (metadata.has(version.key)) metadata.set(version.key, version.before);
   return serializeSafetensors(list, metadata);
 }
 
 /** @param count files to change @param seed of the changes */
-export async function runMutations(count: number, seed = 0, onProgress?: (done: number) => void): Promise<MutationFigures> {
+export async function runMutations(
+  count: number,
+  seed = 0,
+  onProgress?: (done: number) => void,
+): Promise<MutationFigures> {
   const all = Object.entries(await readers());
   for (const [name, reader] of all) {
     const wrong = await reader.read(reader.sample).catch((error: Error) => error.message);
@@ -307,13 +453,19 @@ export async function runMutations(count: number, seed = 0, onProgress?: (done: 
     const inBytes = random.integer(2) === 0;
     const isText = sample[0] === 0x7b;
     const hasContent = sample[8] === 0x7b;
-    const bytes = inBytes || (!isText && !hasContent) ? changedBytes(sample, random) : isText ? new TextEncoder().encode(changedJson(new TextDecoder().decode(sample), random)) : changedContent(sample, random, version);
+    const bytes =
+      inBytes || (!isText && !hasContent)
+        ? changedBytes(sample, random)
+        : isText
+          ? new TextEncoder().encode(changedJson(new TextDecoder().decode(sample), random))
+          : changedContent(sample, random, version);
     const started = process.cpuUsage();
     const fail = (what: string): void => void failures.push(`${name}, change ${index}: ${what}`);
     try {
       const wrong = await reader.read(bytes);
       if (wrong !== undefined) fail(`accepted with wrong ${wrong}`);
-      if (reader.sealed && inBytes && !Buffer.from(bytes).equals(sample)) fail('accepted with other bytes than were written');
+      if (reader.sealed && inBytes && !Buffer.from(bytes).equals(sample))
+        fail('accepted with other bytes than were written');
     } catch (error) {
       refused++;
       const { name: kind, message, stack } = error as Error;
@@ -331,7 +483,16 @@ export async function runMutations(count: number, seed = 0, onProgress?: (done: 
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [count = 100_000, seed = 0] = process.argv.slice(2).map(Number);
-  const { refused, accepted, failures } = await runMutations(count, seed, (done) => done % 10_000 === 0 && process.stderr.write(`${done} files\n`));
-  process.stdout.write(`${count} files: ${refused} refused, ${accepted} accepted, ${failures.length} failures\n${failures.slice(0, 40).map((line) => `  ${line}\n`).join('')}`);
+  const { refused, accepted, failures } = await runMutations(
+    count,
+    seed,
+    (done) => done % 10_000 === 0 && process.stderr.write(`${done} files\n`),
+  );
+  process.stdout.write(
+    `${count} files: ${refused} refused, ${accepted} accepted, ${failures.length} failures\n${failures
+      .slice(0, 40)
+      .map((line) => `  ${line}\n`)
+      .join('')}`,
+  );
   process.exitCode = failures.length === 0 ? 0 : 1;
 }

@@ -1,12 +1,17 @@
 /** A small sound file of each kind that sketchgrad writes or reads, for trials that damage them. */
 import { serializeIndex } from '../../src/retrieval/index-file.ts';
 import { modelChecksum, serializeModel } from '../../src/training/checkpoint.ts';
-import { serializeKnowledge, serializePartialKnowledge, type KnowledgeOrigin } from '../../src/training/knowledge-file.ts';
+import {
+  serializeKnowledge,
+  serializePartialKnowledge,
+  type KnowledgeOrigin,
+} from '../../src/training/knowledge-file.ts';
 
 const NETWORK = { width: 0.25, stride: 'v1.5', batchNormEpsilon: 1e-5, batchNormMomentum: 0.1 } as const;
 const PIXELS = { mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25] } as const;
 
-const numbers = (count: number, from = 0): Float32Array => Float32Array.from({ length: count }, (_, index) => Math.sin(from + index));
+const numbers = (count: number, from = 0): Float32Array =>
+  Float32Array.from({ length: count }, (_, index) => Math.sin(from + index));
 
 const ORIGIN: KnowledgeOrigin = {
   teacher: 'cd'.repeat(32),
@@ -52,11 +57,43 @@ export async function sampleFiles(): Promise<Record<SampleKind, Uint8Array>> {
       dimension: 4,
       paths: ['a/1.png', 'a/2.png', 'b/1.png', 'b/2.png', 'c/1.png'],
       modelChecksum: 'ab'.repeat(32),
-      codes: { coder: { bits: 3, dimension: 4, mean: numbers(4), projection: numbers(12) }, rows: Uint32Array.of(1, 2, 3, 4, 5), fittedOn: 'x' },
+      codes: {
+        coder: { bits: 3, dimension: 4, mean: numbers(4), projection: numbers(12) },
+        rows: Uint32Array.of(1, 2, 3, 4, 5),
+        fittedOn: 'x',
+      },
     }),
-    knowledge: serializeKnowledge({ classes: ['a', 'b', 'c'], table: { shape: [3, 5], values: new Float32Array(15).fill(0.2) }, counts: Uint32Array.of(1, 2, 3), origin: ORIGIN }),
-    partial: serializePartialKnowledge({ classes: ['a', 'b', 'c'], origin: ORIGIN, photosDone: 2, sums: new Float64Array(15).fill(0.2), counts: Uint32Array.of(1, 1, 0), variants: { q: 'v' } }),
-    config: text({ data: 'x', seed: 3, steps: 10, size: 64, width: 0.5, optimizer: 'sgd', 'memory-budget': '900M', 'learning-rate': 1e-3, strict: true }),
-    shards: text({ metadata: { total_size: 64 }, weight_map: { 'conv1.weight': 'model-00001-of-00002.safetensors', 'fc.weight': 'model-00002-of-00002.safetensors' } }),
+    knowledge: serializeKnowledge({
+      classes: ['a', 'b', 'c'],
+      table: { shape: [3, 5], values: new Float32Array(15).fill(0.2) },
+      counts: Uint32Array.of(1, 2, 3),
+      origin: ORIGIN,
+    }),
+    partial: serializePartialKnowledge({
+      classes: ['a', 'b', 'c'],
+      origin: ORIGIN,
+      photosDone: 2,
+      sums: new Float64Array(15).fill(0.2),
+      counts: Uint32Array.of(1, 1, 0),
+      variants: { q: 'v' },
+    }),
+    config: text({
+      data: 'x',
+      seed: 3,
+      steps: 10,
+      size: 64,
+      width: 0.5,
+      optimizer: 'sgd',
+      'memory-budget': '900M',
+      'learning-rate': 1e-3,
+      strict: true,
+    }),
+    shards: text({
+      metadata: { total_size: 64 },
+      weight_map: {
+        'conv1.weight': 'model-00001-of-00002.safetensors',
+        'fc.weight': 'model-00002-of-00002.safetensors',
+      },
+    }),
   };
 }

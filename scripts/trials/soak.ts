@@ -1,6 +1,7 @@
 /**
- * Searches against `sketchgrad serve` for minutes, with pictures that are good, damaged, too large, of other kinds and broken off, and watches the server's memory:
- * after a first tenth of the time it must stay flat, every good picture must be answered, and the server must end in order.
+ * Searches against `sketchgrad serve` for minutes, with pictures that are good, damaged, too large, of other kinds and
+ * broken off, and watches the server's memory: after a first tenth of the time it must stay flat, every good picture
+ * must be answered, and the server must end in order.
  *
  *   npx tsx scripts/trials/soak.ts [MINUTES]
  */
@@ -26,10 +27,25 @@ const MEBIBYTE = 2 ** 20;
 const minutes = Number(process.argv[2] ?? 20);
 const folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-soak-'));
 await writePictures(path.join(folder, 'pictures'), 20);
-const drawing = await sharp({ create: { width: 400, height: 300, channels: 3, background: '#ffffff' } }).composite([{ input: Buffer.from('<svg width="400" height="300"><path d="M50 200L200 50L350 200" fill="none" stroke="#000" stroke-width="8"/></svg>') }]).png().toBuffer();
-const photo = await sharp({ create: { width: 2000, height: 1500, channels: 3, background: '#a05030' } }).jpeg().toBuffer();
+const drawing = await sharp({ create: { width: 400, height: 300, channels: 3, background: '#ffffff' } })
+  .composite([
+    {
+      input: Buffer.from(
+        '<svg width="400" height="300"><path d="M50 200L200 50L350 200" fill="none" stroke="#000" stroke-width="8"/></svg>',
+      ),
+    },
+  ])
+  .png()
+  .toBuffer();
+const photo = await sharp({ create: { width: 2000, height: 1500, channels: 3, background: '#a05030' } })
+  .jpeg()
+  .toBuffer();
 
-const child = spawn(process.execPath, [BIN, 'serve', path.join(folder, 'pictures'), '--model', PAGE_MODEL, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+const child = spawn(
+  process.execPath,
+  [BIN, 'serve', path.join(folder, 'pictures'), '--model', PAGE_MODEL, '--port', '0'],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
 const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
 const address = await new Promise<string>((resolve, reject) => {
   let text = '';
@@ -43,7 +59,8 @@ const address = await new Promise<string>((resolve, reject) => {
 const counts = new Map<string, number>();
 const failures: string[] = [];
 const random = new RandomStream(0, 0, [2, 0]);
-const post = (body: Uint8Array): Promise<Response> => fetch(`${address}search?k=5`, { method: 'POST', body: new Uint8Array(body) });
+const post = (body: Uint8Array): Promise<Response> =>
+  fetch(`${address}search?k=5`, { method: 'POST', body: new Uint8Array(body) });
 const expectStatus = async (response: Promise<Response>, status: number, kind: string): Promise<void> => {
   const answer = await response;
   const text = await answer.text();
@@ -59,7 +76,11 @@ const QUERIES: Readonly<Record<string, () => Promise<void>>> = {
   thumbnail: () => expectStatus(fetch(`${address}pictures/3`), 200, 'thumbnail'),
   async aborted() {
     const gone = new AbortController();
-    const searching = fetch(`${address}search`, { method: 'POST', body: new Uint8Array(photo), signal: gone.signal }).catch(() => undefined);
+    const searching = fetch(`${address}search`, {
+      method: 'POST',
+      body: new Uint8Array(photo),
+      signal: gone.signal,
+    }).catch(() => undefined);
     await delay(5);
     gone.abort();
     await searching;
@@ -101,10 +122,17 @@ await rm(folder, { recursive: true });
 
 // The median of each tenth, since a single sample may be taken before a collection.
 const tenth = Math.max(1, Math.floor(samples.length / 10));
-const medians = Array.from({ length: 10 }, (_, part) => samples.slice(part * tenth, (part + 1) * tenth).sort((a, b) => a - b)[tenth >> 1]);
+const medians = Array.from(
+  { length: 10 },
+  (_, part) => samples.slice(part * tenth, (part + 1) * tenth).sort((a, b) => a - b)[tenth >> 1],
+);
 const growth = medians[9] - medians[1];
-console.log(`${minutes} min, ${[...counts.values()].reduce((sum, count) => sum + count, 0)} requests (${[...counts].map(([kind, count]) => `${kind} ${count}`).join(', ')})`);
-console.log(`memory of the server by tenths, MiB: ${medians.map((value) => value?.toFixed(0)).join(' ')}; growth from the second to the last ${growth.toFixed(1)}`);
+console.log(
+  `${minutes} min, ${[...counts.values()].reduce((sum, count) => sum + count, 0)} requests (${[...counts].map(([kind, count]) => `${kind} ${count}`).join(', ')})`,
+);
+console.log(
+  `memory of the server by tenths, MiB: ${medians.map((value) => value?.toFixed(0)).join(' ')}; growth from the second to the last ${growth.toFixed(1)}`,
+);
 if (code !== 0) failures.push(`serve ended with ${code}`);
 if (!(growth < ALLOWED_GROWTH)) failures.push(`the memory grew by ${growth.toFixed(1)} MiB`);
 console.log(failures.length === 0 ? 'flat, and nothing failed' : failures.slice(0, 20).join('\n'));

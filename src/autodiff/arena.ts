@@ -26,14 +26,19 @@ const ALIGNMENT = 256;
  */
 export function layOutArena(lifetimes: readonly Lifetime[], chunkBytes: number): ArenaLayout {
   const offsets = new Array<number>(lifetimes.length).fill(0);
-  const order = lifetimes.map((_, index) => index).sort((a, b) => lifetimes[b].bytes - lifetimes[a].bytes || lifetimes[a].first - lifetimes[b].first);
+  const order = lifetimes
+    .map((_, index) => index)
+    .sort((a, b) => lifetimes[b].bytes - lifetimes[a].bytes || lifetimes[a].first - lifetimes[b].first);
   // Kept sorted by offset, so that one walk finds the lowest gap.
   const placed: { readonly offset: number; readonly end: number; readonly first: number; readonly last: number }[] = [];
   let bytes = 0;
   for (const index of order) {
     const { first, last } = lifetimes[index];
     const size = Math.ceil(lifetimes[index].bytes / ALIGNMENT) * ALIGNMENT;
-    if (size > chunkBytes) throw new LimitError(`a tensor of ${size} bytes is larger than the largest buffer of this adapter, ${chunkBytes} bytes. Use a smaller batch or resolution.`);
+    if (size > chunkBytes)
+      throw new LimitError(
+        `a tensor of ${size} bytes is larger than the largest buffer of this adapter, ${chunkBytes} bytes. Use a smaller batch or resolution.`,
+      );
     let offset = 0;
     for (const other of placed) {
       if (other.last < first || other.first > last) continue;

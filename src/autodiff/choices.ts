@@ -13,17 +13,29 @@ export interface Question {
   readonly prepared?: boolean;
 }
 
-/** Names of variants by the question that they answer, see `questionKey`. Plain data: checkpoints and caches keep it. */
+/**
+ * Names of variants by the question that they answer, see `questionKey`. Plain data: checkpoints and caches keep it.
+ */
 export type Choices = ReadonlyMap<string, string>;
 
-/** Answers the distinct questions of a plan before its program is compiled, which is when there is time to verify and measure. */
+/**
+ * Answers the distinct questions of a plan before its program is compiled, which is when there is time to verify and
+ * measure.
+ */
 export interface Chooser {
   /** @param wanted what should be chosen wherever it can be, before all that the chooser itself would prefer */
   answer(questions: readonly Question[], wanted?: Choices): Promise<Choices>;
 }
 
-/** The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys; what is fastest may depend on preparations. */
-export function questionKey({ kernel, problem, prepared = false }: Pick<Question, 'kernel' | 'problem' | 'prepared'>): string {
+/**
+ * The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys; what is
+ * fastest may depend on preparations.
+ */
+export function questionKey({
+  kernel,
+  problem,
+  prepared = false,
+}: Pick<Question, 'kernel' | 'problem' | 'prepared'>): string {
   return `${kernel.name} ${problemText(problem)}${prepared ? ' prepared' : ''}`;
 }
 
@@ -34,7 +46,10 @@ export function chosenCall(calls: readonly KernelCall[], variant: string | undef
 
 const texts = new WeakMap<object, string>();
 
-/** A problem as JSON with its keys in order. It is made once, since it is the key of much, and problems are never changed. */
+/**
+ * A problem as JSON with its keys in order. It is made once, since it is the key of much, and problems are never
+ * changed.
+ */
 export function problemText(problem: unknown): string {
   if (typeof problem !== 'object' || problem === null) return canonicalJson(problem);
   let text = texts.get(problem);
@@ -44,13 +59,15 @@ export function problemText(problem: unknown): string {
 
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   );
 }
 
 /**
- * Keeps to the choices of an earlier run, leaves the rest to another chooser, and knows all that was chosen: with its record
- * a resumed training runs the very kernels that it began with, whatever a tuner has found out meanwhile.
+ * Keeps to the choices of an earlier run, leaves the rest to another chooser, and knows all that was chosen: with its
+ * record a resumed training runs the very kernels that it began with, whatever a tuner has found out meanwhile.
  */
 export class RecordedChoices implements Chooser {
   /** What was chosen, the choices of the earlier run included. */

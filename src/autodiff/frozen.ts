@@ -6,18 +6,31 @@ import { Tensor } from './tensor.ts';
  * Brings to the front what depends on stores and constants alone: whole calls, and the preparations of others.
  * @returns also the results that later calls read, which must outlive every run
  */
-export function frozenFirst(inOrder: readonly ScheduledCall[]): { readonly scheduled: readonly ScheduledCall[]; readonly frozenCalls: number; readonly kept: readonly Tensor[] } {
+export function frozenFirst(inOrder: readonly ScheduledCall[]): {
+  readonly scheduled: readonly ScheduledCall[];
+  readonly frozenCalls: number;
+  readonly kept: readonly Tensor[];
+} {
   const isFrozen = new Set<Tensor>();
-  const holds = (tensor: Tensor): boolean => isFrozen.has(root(tensor)) || ['stored', 'constant'].includes(root(tensor).origin.kind);
+  const holds = (tensor: Tensor): boolean =>
+    isFrozen.has(root(tensor)) || ['stored', 'constant'].includes(root(tensor).origin.kind);
   const [first, rest]: [ScheduledCall[], ScheduledCall[]] = [[], []];
   for (const call of inOrder.flatMap(separatePreparation)) {
     const entries = Object.entries(call.planned.call.operands);
-    const still = entries.every(([name, { role }]) => role === 'output' || role === 'scratch' || (role === 'input' && holds(call.operands[name])));
+    const still = entries.every(
+      ([name, { role }]) => role === 'output' || role === 'scratch' || (role === 'input' && holds(call.operands[name])),
+    );
     (still ? first : rest).push(call);
-    if (still) for (const [name, { role }] of entries) if (role === 'output' && call.operands[name] !== undefined) isFrozen.add(root(call.operands[name]));
+    if (still)
+      for (const [name, { role }] of entries)
+        if (role === 'output' && call.operands[name] !== undefined) isFrozen.add(root(call.operands[name]));
   }
   const read = new Set(rest.flatMap(({ operands }) => Object.values(operands).map(root)));
-  return { scheduled: [...first, ...rest], frozenCalls: first.length, kept: [...isFrozen].filter((tensor) => read.has(tensor)) };
+  return {
+    scheduled: [...first, ...rest],
+    frozenCalls: first.length,
+    kept: [...isFrozen].filter((tensor) => read.has(tensor)),
+  };
 }
 
 /** A call with a preparation as two calls; the scratch by which they hang together becomes tensors. */
@@ -26,13 +39,27 @@ function separatePreparation({ planned, operands }: ScheduledCall): readonly Sch
   if (call.preparation === undefined) return [{ planned, operands }];
   const halves = [call.dispatches.slice(0, call.preparation), call.dispatches.slice(call.preparation)];
   const [prepares, uses] = halves.map((dispatches) => new Set(dispatches.flatMap((dispatch) => dispatch.operands)));
-  const prepared = Object.entries(call.operands).filter(([name, { role }]) => role === 'scratch' && prepares.has(name) && uses.has(name));
-  const tensors = Object.fromEntries(prepared.map(([name, { type, length }]) => [name, new Tensor([length], type, { kind: 'node', node }, `${label} ${name}`)]));
+  const prepared = Object.entries(call.operands).filter(
+    ([name, { role }]) => role === 'scratch' && prepares.has(name) && uses.has(name),
+  );
+  const tensors = Object.fromEntries(
+    prepared.map(([name, { type, length }]) => [
+      name,
+      new Tensor([length], type, { kind: 'node', node }, `${label} ${name}`),
+    ]),
+  );
   const half = (index: number, names: ReadonlySet<string>, role: 'output' | 'input'): ScheduledCall => {
     const own = Object.entries(call.operands).filter(([name]) => names.has(name));
-    const roles = own.map(([name, operand]): [string, Operand] => [name, tensors[name] === undefined ? operand : { ...operand, role }]);
+    const roles = own.map(([name, operand]): [string, Operand] => [
+      name,
+      tensors[name] === undefined ? operand : { ...operand, role },
+    ]);
     return {
-      planned: { ...planned, label: index === 0 ? `${label} preparation` : label, call: { variant: call.variant, operands: Object.fromEntries(roles), dispatches: halves[index] } },
+      planned: {
+        ...planned,
+        label: index === 0 ? `${label} preparation` : label,
+        call: { variant: call.variant, operands: Object.fromEntries(roles), dispatches: halves[index] },
+      },
       operands: { ...Object.fromEntries(Object.entries(operands).filter(([name]) => names.has(name))), ...tensors },
     };
   };

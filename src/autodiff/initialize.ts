@@ -8,18 +8,30 @@ import type { Store } from './store.ts';
 const BYTES = 4;
 
 /**
- * Fills every tensor of a store as its `initial` says, with random numbers that depend on the seed and its name alone. Not a method of
- * the storage: weights that come from a file are never drawn, nor should their bundle hold what draws.
+ * Fills every tensor of a store as its `initial` says, with random numbers that depend on the seed and its name alone.
+ * Not a method of the storage: weights that come from a file are never drawn, nor should their bundle hold what draws.
  */
 export async function initializeStore(storage: Storage, store: Store, seed: number): Promise<void> {
   const { gpu, traits } = storage.device;
   const buffer = storage.buffer(store);
   const bound: BoundDispatch[] = [];
   for (const [name, { tensor, offset, initial }] of store.entries) {
-    const calls = initialize.calls({ count: tensor.length, distribution: initial, key: [seed >>> 0, STREAM.initialisation], address: [hashName(name), 0] }, traits);
-    const call = withinLimits(calls, { maxBindingBytes: gpu.limits.maxStorageBufferBindingSize, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension });
+    const calls = initialize.calls(
+      {
+        count: tensor.length,
+        distribution: initial,
+        key: [seed >>> 0, STREAM.initialisation],
+        address: [hashName(name), 0],
+      },
+      traits,
+    );
+    const call = withinLimits(calls, {
+      maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
+      maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension,
+    });
     const range = { buffer, offset: BYTES * offset, size: BYTES * tensor.length };
-    for (const dispatch of call?.dispatches ?? []) bound.push({ dispatch, ranges: dispatch.operands.map(() => range), label: `initialize ${name}` });
+    for (const dispatch of call?.dispatches ?? [])
+      bound.push({ dispatch, ranges: dispatch.operands.map(() => range), label: `initialize ${name}` });
   }
   const sequence = await Sequence.prepare(storage.device, bound);
   try {

@@ -22,7 +22,11 @@ export interface Liveness {
  * touches them, outputs to the end, scratch for its call alone.
  * @param elsewhere whether a tensor that the graph computes has its place in a store
  */
-export function livenessOf(calls: readonly ScheduledCall[], outputs: readonly Tensor[], elsewhere: (tensor: Tensor) => boolean): Liveness {
+export function livenessOf(
+  calls: readonly ScheduledCall[],
+  outputs: readonly Tensor[],
+  elsewhere: (tensor: Tensor) => boolean,
+): Liveness {
   const lifetimes: Lifetime[] = [];
   const ofTensor = new Map<Tensor, number>();
   const ofScratch = new Map<string, number>();

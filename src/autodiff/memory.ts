@@ -31,7 +31,9 @@ export class MemoryBudgetError extends Error {
   readonly minimum: number;
 
   constructor(budget: number, minimum: number, reason = '') {
-    super(`a memory budget of ${formatBytes(budget)} is too small: the minimum here is ${minimum} bytes (${formatBytes(minimum)})${reason}. Give that much, or use a smaller batch or resolution.`);
+    super(
+      `a memory budget of ${formatBytes(budget)} is too small: the minimum here is ${minimum} bytes (${formatBytes(minimum)})${reason}. Give that much, or use a smaller batch or resolution.`,
+    );
     this.minimum = minimum;
   }
 }
@@ -44,7 +46,8 @@ export type ArenaUsers = Plan | readonly Plan[];
 
 /** Device memory of several plans that share a storage, each compiled to a program of its own. */
 export function deviceMemory(arenas: readonly ArenaUsers[], uniformAlignment: number): DeviceMemory {
-  const sum = <T>(items: readonly T[], bytes: (item: T) => number): number => items.reduce((total, item) => total + bytes(item), 0);
+  const sum = <T>(items: readonly T[], bytes: (item: T) => number): number =>
+    items.reduce((total, item) => total + bytes(item), 0);
   const plans = arenas.flat();
   const stores = new Set<Store>(plans.flatMap((one) => one.stores));
   const parts = {
@@ -52,14 +55,22 @@ export function deviceMemory(arenas: readonly ArenaUsers[], uniformAlignment: nu
     given: sum(plans, ({ given }) => sum(given, givenBytes)),
     upload: sum(plans, ({ staged }) => RUNS_IN_FLIGHT * sum(staged, ({ bytes }) => bytes)),
     readback: sum(plans, ({ resultBytes }) => RUNS_IN_FLIGHT * slotBytes([{ size: resultBytes }])),
-    uniforms: sum(plans, ({ calls }) => uniformLayout(calls.flatMap(({ call }) => call.dispatches), uniformAlignment).size),
+    uniforms: sum(
+      plans,
+      ({ calls }) =>
+        uniformLayout(
+          calls.flatMap(({ call }) => call.dispatches),
+          uniformAlignment,
+        ).size,
+    ),
     stores: sum([...stores], storeBytes),
   };
   return { ...parts, total: sum(Object.values(parts), (bytes) => bytes) };
 }
 
 /** Bytes of an arena that several programs use in turn. */
-export const largestArena = (plans: readonly Plan[]): number => Math.max(0, ...plans.map(({ arenaBytes }) => arenaBytes));
+export const largestArena = (plans: readonly Plan[]): number =>
+  Math.max(0, ...plans.map(({ arenaBytes }) => arenaBytes));
 
 export interface BudgetOptions {
   /** Bytes of device memory that the program may hold, its stores included. */
@@ -75,7 +86,10 @@ export interface BudgetOptions {
  * The plan as it is where it fits into the budget, and otherwise the cheapest recomputation that does.
  * @throws MemoryBudgetError that names the least budget
  */
-export async function planWithin(options: PlanOptions, { memoryBudget = Infinity, uniformAlignment, beside = [], inTurn = [] }: BudgetOptions): Promise<Plan> {
+export async function planWithin(
+  options: PlanOptions,
+  { memoryBudget = Infinity, uniformAlignment, beside = [], inTurn = [] }: BudgetOptions,
+): Promise<Plan> {
   const whole = planGraph(options);
   const { total, uniforms } = deviceMemory([[whole, ...inTurn], ...beside], uniformAlignment);
   if (total <= memoryBudget) return whole;
@@ -102,19 +116,40 @@ export interface MemoryReport {
   readonly microBatches: number;
   /** Whether batch normalisation normalises each part by itself, which makes another computation of it. */
   readonly normalizedApart: boolean;
-  /** Where the parts are encoded twice for a loss over the whole batch (gradient caching): the share of the step that this adds. */
+  /**
+   * Where the parts are encoded twice for a loss over the whole batch (gradient caching): the share of the step that
+   * this adds.
+   */
   readonly encodedTwice?: number;
 }
 
 /** The report in one line, with what the choices cost. */
-export function describeMemory({ memory: { total, arena, stores }, budget, recomputed, microBatches, normalizedApart, encodedTwice }: MemoryReport): string {
+export function describeMemory({
+  memory: { total, arena, stores },
+  budget,
+  recomputed,
+  microBatches,
+  normalizedApart,
+  encodedTwice,
+}: MemoryReport): string {
   const of = budget === undefined ? '' : ` of ${formatBytes(budget)}`;
   const choices = [
-    ...(recomputed === undefined ? [] : [`${recomputed.tensors} tensors recomputed (+${formatWork(microBatches * recomputed.cost.flop)}, +${(100 * recomputed.share).toFixed(1)} % of the step by the cost model)`]),
-    ...(microBatches > 1 ? [`${microBatches} micro-batches${normalizedApart ? ', each normalised by its own statistics' : ''}`] : []),
-    ...(encodedTwice === undefined ? [] : [`each encoded twice for the loss over the whole batch (+${(100 * encodedTwice).toFixed(1)} % of the step by the cost model)`]),
+    ...(recomputed === undefined
+      ? []
+      : [
+          `${recomputed.tensors} tensors recomputed (+${formatWork(microBatches * recomputed.cost.flop)}, +${(100 * recomputed.share).toFixed(1)} % of the step by the cost model)`,
+        ]),
+    ...(microBatches > 1
+      ? [`${microBatches} micro-batches${normalizedApart ? ', each normalised by its own statistics' : ''}`]
+      : []),
+    ...(encodedTwice === undefined
+      ? []
+      : [
+          `each encoded twice for the loss over the whole batch (+${(100 * encodedTwice).toFixed(1)} % of the step by the cost model)`,
+        ]),
   ];
   return `device memory ${formatBytes(total)}${of}: intermediates ${formatBytes(arena)}, weights and state ${formatBytes(stores)}${choices.length === 0 ? '' : `; ${choices.join(', ')}`}`;
 }
 
-const formatWork = (flop: number): string => (flop < 1e9 ? `${(flop / 1e6).toFixed(1)} MFLOP` : `${(flop / 1e9).toFixed(1)} GFLOP`);
+const formatWork = (flop: number): string =>
+  flop < 1e9 ? `${(flop / 1e6).toFixed(1)} MFLOP` : `${(flop / 1e9).toFixed(1)} GFLOP`;

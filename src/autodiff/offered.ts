@@ -6,19 +6,25 @@ import type { AnyKernel } from './op.ts';
 const byTraits = new WeakMap<AdapterTraits, WeakMap<AnyKernel, Map<string, readonly KernelCall[]>>>();
 
 /**
- * The variants that a kernel offers for a problem on an adapter, the preferred one first. They are made once: a program is planned several times, its layers
- * repeat, and the texts of some shaders are made for each call.
+ * The variants that a kernel offers for a problem on an adapter, the preferred one first. They are made once: a program
+ * is planned several times, its layers repeat, and the texts of some shaders are made for each call.
  *
  * @param traits of a device; the object itself is what tells adapters apart
  * @param prepared whether the program prepares weights apart from its runs, see `AdapterTraits.preparedWeights`
  */
-export function offeredCalls(kernel: AnyKernel, problem: unknown, traits: AdapterTraits, prepared = traits.preparedWeights ?? false): readonly KernelCall[] {
+export function offeredCalls(
+  kernel: AnyKernel,
+  problem: unknown,
+  traits: AdapterTraits,
+  prepared = traits.preparedWeights ?? false,
+): readonly KernelCall[] {
   let ofTraits = byTraits.get(traits);
   if (ofTraits === undefined) byTraits.set(traits, (ofTraits = new WeakMap()));
   let ofKernel = ofTraits.get(kernel);
   if (ofKernel === undefined) ofTraits.set(kernel, (ofKernel = new Map()));
   const key = `${problemText(problem)}${prepared ? ' prepared' : ''}`;
   let calls = ofKernel.get(key);
-  if (calls === undefined) ofKernel.set(key, (calls = kernel.calls(problem as never, { ...traits, preparedWeights: prepared })));
+  if (calls === undefined)
+    ofKernel.set(key, (calls = kernel.calls(problem as never, { ...traits, preparedWeights: prepared })));
   return calls;
 }

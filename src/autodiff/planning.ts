@@ -41,7 +41,10 @@ export interface Plan {
   readonly calls: readonly PlannedCall[];
   /** Whether stored tensors were taken for unchanged between runs. */
   readonly frozen: boolean;
-  /** How many of the calls, the first ones, depend on stores and constants alone: their results hold for all runs. None unless frozen. */
+  /**
+   * How many of the calls, the first ones, depend on stores and constants alone: their results hold for all runs. None
+   * unless frozen.
+   */
   readonly frozenCalls: number;
   /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
   readonly given: readonly Tensor[];
@@ -71,7 +74,10 @@ export interface PlanOptions {
   readonly maxBindingBytes?: number;
   /** Bytes from which an input is staged. Left out, what suits the adapter. */
   readonly stagedFrom?: number;
-  /** Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has that. */
+  /**
+   * Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has
+   * that.
+   */
   readonly arenaBudget?: number;
   /** Variants to take; where it says nothing, the kernel's own preference. */
   readonly choices?: Choices;
@@ -83,7 +89,20 @@ export interface PlanOptions {
  * Decides the order of kernel calls, the variant of each, and the place of every tensor.
  * @param recomputed how to keep to an `arenaBudget`. It is handed in, so that a page without a budget does not load it.
  */
-export function planGraph({ outputs: results, updates, traits, maxBufferBytes, maxBindingBytes = Infinity, stagedFrom, choices, arenaBudget, frozen = false }: PlanOptions, recomputed?: typeof recompute): Plan {
+export function planGraph(
+  {
+    outputs: results,
+    updates,
+    traits,
+    maxBufferBytes,
+    maxBindingBytes = Infinity,
+    stagedFrom,
+    choices,
+    arenaBudget,
+    frozen = false,
+  }: PlanOptions,
+  recomputed?: typeof recompute,
+): Plan {
   const limits = { maxBindingBytes, maxWorkgroupsPerDimension: traits.maxWorkgroupsPerDimension };
   const computed = nodesBefore([...results, ...updates.flatMap((node) => node.inputs)]);
   // Updates change what other nodes read, so they come last.
@@ -100,15 +119,31 @@ export function planGraph({ outputs: results, updates, traits, maxBufferBytes, m
       const chosen = chosenCall(offered, choices?.get(questionKey({ ...use, prepared: frozen })));
       const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
       if (call === undefined) throw noVariant(use, traits);
-      const label = node.outputs.length > 0 && node.outputs[0].name !== node.op.name ? `${use.kernel.name} ${node.outputs[0].name}` : use.kernel.name;
+      const label =
+        node.outputs.length > 0 && node.outputs[0].name !== node.op.name
+          ? `${use.kernel.name} ${node.outputs[0].name}`
+          : use.kernel.name;
       checkOperands(use.kernel.name, call, use.operands);
-      inOrder.push({ planned: { kernel: use.kernel, problem, label, call, offered, cost: use.kernel.cost(problem), node }, operands: use.operands });
+      inOrder.push({
+        planned: { kernel: use.kernel, problem, label, call, offered, cost: use.kernel.cost(problem), node },
+        operands: use.operands,
+      });
     }
   }
-  const { scheduled, frozenCalls, kept } = frozen ? frozenFirst(inOrder) : { scheduled: inOrder, frozenCalls: 0, kept: [] };
+  const { scheduled, frozenCalls, kept } = frozen
+    ? frozenFirst(inOrder)
+    : { scheduled: inOrder, frozenCalls: 0, kept: [] };
 
   const alive = [...outputs, ...kept];
-  const recomputation = arenaBudget === undefined ? undefined : recomputed?.(scheduled, { outputs: alive, storeOf: (tensor) => storedAt(tensor, pinned)?.store, arenaBudget, maxBufferBytes });
+  const recomputation =
+    arenaBudget === undefined
+      ? undefined
+      : recomputed?.(scheduled, {
+          outputs: alive,
+          storeOf: (tensor) => storedAt(tensor, pinned)?.store,
+          arenaBudget,
+          maxBufferBytes,
+        });
   const calls = recomputation?.calls ?? scheduled;
   const { lifetimes, ofTensor, ofScratch } = livenessOf(calls, alive, (tensor) => pinned.has(tensor));
   const layout = layOutArena(lifetimes, maxBufferBytes);
@@ -134,7 +169,10 @@ export function planGraph({ outputs: results, updates, traits, maxBufferBytes, m
     const places = Object.entries(planned.call.operands).map(([name, operand]): [string, Place] => {
       const scratch = ofScratch.get(scratchKey(index, name));
       if (scratch === undefined) return [name, placeOf(operands[name])];
-      return [name, { kind: 'arena', offset: layout.offsets[scratch], bytes: storageBytes(operand.type, operand.length) }];
+      return [
+        name,
+        { kind: 'arena', offset: layout.offsets[scratch], bytes: storageBytes(operand.type, operand.length) },
+      ];
     });
     return { ...planned, places: Object.fromEntries(places) };
   });
@@ -154,12 +192,17 @@ export function planGraph({ outputs: results, updates, traits, maxBufferBytes, m
   };
 }
 
-/** A chooser's answers for a plan. What a plan asks may depend on the answers before, so it is planned until nothing is open. */
+/**
+ * A chooser's answers for a plan. What a plan asks may depend on the answers before, so it is planned until nothing is
+ * open.
+ */
 export async function choicesFor(chooser: Chooser, options: Omit<PlanOptions, 'choices'>): Promise<Choices> {
   const choices = new Map<string, string>();
   const asked = new Set<string>();
   for (;;) {
-    const open = questionsOf(planGraph({ ...options, choices })).filter((question) => !asked.has(questionKey(question)));
+    const open = questionsOf(planGraph({ ...options, choices })).filter(
+      (question) => !asked.has(questionKey(question)),
+    );
     if (open.length === 0) return choices;
     const answers = await chooser.answer(open);
     for (const key of open.map(questionKey)) {
@@ -182,8 +225,8 @@ export function questionsOf({ calls, frozen, frozenCalls }: Plan): readonly Ques
 }
 
 /**
- * WebGPU forbids to bind memory twice where one binding can write, and all of ours can (see Dispatch). Where a kernel takes
- * one tensor for two operands, as in x * x, all but the first get a copy.
+ * WebGPU forbids to bind memory twice where one binding can write, and all of ours can (see Dispatch). Where a kernel
+ * takes one tensor for two operands, as in x * x, all but the first get a copy.
  */
 function separateOperands(use: KernelUse): readonly KernelUse[] {
   const seen = new Set<Tensor>();
@@ -201,7 +244,10 @@ function separateOperands(use: KernelUse): readonly KernelUse[] {
   return copies.length === 0 ? [use] : [...copies, { ...use, operands: Object.fromEntries(operands) }];
 }
 
-function storedAt(tensor: Tensor, pinned: ReadonlyMap<Tensor, Pin>): { readonly store: Store; readonly offset: number } | undefined {
+function storedAt(
+  tensor: Tensor,
+  pinned: ReadonlyMap<Tensor, Pin>,
+): { readonly store: Store; readonly offset: number } | undefined {
   return pinned.get(tensor) ?? (tensor.origin.kind === 'stored' ? tensor.origin : undefined);
 }
 
@@ -210,7 +256,8 @@ function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
   for (const node of nodes) {
     for (const pin of node.op.pins?.(node) ?? []) {
       const { origin } = pin.tensor;
-      if (origin.kind === 'node' && origin.node.op.view !== true && !pinned.has(pin.tensor)) pinned.set(pin.tensor, pin);
+      if (origin.kind === 'node' && origin.node.op.view !== true && !pinned.has(pin.tensor))
+        pinned.set(pin.tensor, pin);
     }
   }
   return pinned;
@@ -218,8 +265,11 @@ function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
 
 function noVariant({ kernel, operands }: KernelUse, traits: AdapterTraits): Error {
   const half = Object.values(operands).find(({ type }) => type === 'f16');
-  if (half === undefined || traits.f16 === true) return new ShapeError(`${kernel.name} has no variant for this adapter`);
-  return new FeatureError(`${kernel.name}: ${describe(half)} is stored as 16-bit floats, which this adapter does not have (shader-f16). Use f32, or another adapter.`);
+  if (half === undefined || traits.f16 === true)
+    return new ShapeError(`${kernel.name} has no variant for this adapter`);
+  return new FeatureError(
+    `${kernel.name}: ${describe(half)} is stored as 16-bit floats, which this adapter does not have (shader-f16). Use f32, or another adapter.`,
+  );
 }
 
 function describeOperand({ kernel, operands }: KernelUse, operand: string): string {
@@ -231,9 +281,12 @@ function checkOperands(kernel: string, call: KernelCall, operands: Readonly<Reco
   for (const [name, operand] of Object.entries(call.operands)) {
     const tensor = operands[name];
     if (tensor === undefined) {
-      if (operand.role !== 'scratch' && operand.role !== 'output') throw new ShapeError(`${kernel}: no tensor was given for operand ${name}`);
+      if (operand.role !== 'scratch' && operand.role !== 'output')
+        throw new ShapeError(`${kernel}: no tensor was given for operand ${name}`);
     } else if (tensor.length !== operand.length || tensor.type !== operand.type) {
-      throw new ShapeError(`${kernel}: operand ${name} has ${operand.length} elements of ${operand.type}, but was given ${describe(tensor)}`);
+      throw new ShapeError(
+        `${kernel}: operand ${name} has ${operand.length} elements of ${operand.type}, but was given ${describe(tensor)}`,
+      );
     }
   }
   for (const name of Object.keys(operands)) {

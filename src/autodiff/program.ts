@@ -17,8 +17,9 @@ import { submissionsOf } from './submissions.ts';
 import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
 
 /**
- * Values of a program's inputs, by name. Their types are those of the inputs, or are converted by value (see HostValues). They are
- * copied at the call: as soon as `run`, `submit` or `profile` has returned its promise, the caller may write the arrays again.
+ * Values of a program's inputs, by name. Their types are those of the inputs, or are converted by value (see
+ * HostValues). They are copied at the call: as soon as `run`, `submit` or `profile` has returned its promise, the
+ * caller may write the arrays again.
  */
 export type Feeds = Readonly<Record<string, HostValues>>;
 export type Results<Name extends string> = Readonly<Record<Name, Float32Array>>;
@@ -28,13 +29,18 @@ export interface ProgramOptions<Name extends string> {
   readonly outputs: Readonly<Record<Name, Tensor>>;
   /** Nodes with effects (optimiser, running statistics), in the order in which they are to run, after all else. */
   readonly updates?: readonly Node[];
-  /** Bytes of device memory that may be held, stores included; what does not fit is computed again instead of stored. */
+  /**
+   * Bytes of device memory that may be held, stores included; what does not fit is computed again instead of stored.
+   */
   readonly memoryBudget?: number;
   /** Plans of programs on the same storage whose memory counts into the budget. */
   readonly beside?: readonly Plan[];
   /** Plans of programs that will be compiled with this one's arena, so that it is as large as any of them needs. */
   readonly inTurn?: readonly Plan[];
-  /** The arena of a program that was compiled with this one's plan among its `inTurn`: no run leaves anything there for the next. */
+  /**
+   * The arena of a program that was compiled with this one's plan among its `inTurn`: no run leaves anything there for
+   * the next.
+   */
   readonly arena?: Arena;
   /**
    * Stored tensors stay as they are from run to run, as in inference: what depends on them alone (folded batch
@@ -43,21 +49,34 @@ export interface ProgramOptions<Name extends string> {
   readonly frozen?: boolean;
   /** Bytes of the largest storage binding, where it shall be less than the device's own limit: tests set it. */
   readonly maxBindingBytes?: number;
-  /** Bytes from which an input goes through staging buffers, where it shall not be what suits the adapter: tests set it. */
+  /**
+   * Bytes from which an input goes through staging buffers, where it shall not be what suits the adapter: tests set it.
+   */
   readonly stagedFrom?: number;
   /** Hears of each compiled pipeline. What it throws rejects `compile`. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-const OPTIONS = ['outputs', 'updates', 'memoryBudget', 'beside', 'inTurn', 'arena', 'frozen', 'maxBindingBytes', 'stagedFrom', 'onProgress'] as const satisfies readonly (keyof ProgramOptions<string>)[];
+const OPTIONS = [
+  'outputs',
+  'updates',
+  'memoryBudget',
+  'beside',
+  'inTurn',
+  'arena',
+  'frozen',
+  'maxBindingBytes',
+  'stagedFrom',
+  'onProgress',
+] as const satisfies readonly (keyof ProgramOptions<string>)[];
 
 /** The buffers of a program's intermediates, all but the last as large as the device allows. */
 export type Arena = readonly GPUBuffer[];
 
 /**
  * A graph, planned and compiled for one device. A run writes the inputs, encodes a fixed list of dispatches and submits
- * them, on a GPU in a few parts: it allocates no buffer, compiles nothing and makes no bind group. Results arrive when the device is done;
- * meanwhile the next run may be submitted.
+ * them, on a GPU in a few parts: it allocates no buffer, compiles nothing and makes no bind group. Results arrive when
+ * the device is done; meanwhile the next run may be submitted.
  */
 export class Program<Name extends string = string> {
   readonly plan: Plan;
@@ -110,9 +129,11 @@ export class Program<Name extends string = string> {
   }
 
   /**
-   * Plans the graph, makes its buffers and compiles its pipelines, all in parallel. Where it throws, all that it made is given back.
+   * Plans the graph, makes its buffers and compiles its pipelines, all in parallel. Where it throws, all that it made
+   * is given back.
    * @throws MemoryBudgetError where no recomputation fits it into the budget
-   * @throws LimitError where the adapter lacks the memory, or has no buffer as large as a store, an input or the results of a run
+   * @throws LimitError where the adapter lacks the memory, or has no buffer as large as a store, an input or the
+   * results of a run
    * @throws ShapeError for a graph or options that do not fit
    * @throws IndexError for constant indices that are out of range
    */
@@ -121,14 +142,26 @@ export class Program<Name extends string = string> {
     storage.check();
     storage.device.check();
     const { outputs, updates = [], frozen = false, inTurn = [], onProgress } = options;
-    if (frozen && updates.length > 0) throw new ShapeError('a frozen program has updates: they change what it takes for unchanged; leave out one of the two');
-    if (frozen && (options.arena ?? inTurn[0]) !== undefined) throw new ShapeError('a frozen program keeps results in its arena from run to run, so that no other can share it');
+    if (frozen && updates.length > 0)
+      throw new ShapeError(
+        'a frozen program has updates: they change what it takes for unchanged; leave out one of the two',
+      );
+    if (frozen && (options.arena ?? inTurn[0]) !== undefined)
+      throw new ShapeError(
+        'a frozen program keeps results in its arena from run to run, so that no other can share it',
+      );
     const { device } = storage;
     const chunkBytes = largestBuffer(device.gpu);
-    const results = Object.entries<Tensor>(outputs).map(([name, tensor]) => ({ name: name as Name, tensor, type: tensor.type, length: tensor.length }));
+    const results = Object.entries<Tensor>(outputs).map(([name, tensor]) => ({
+      name: name as Name,
+      tensor,
+      type: tensor.type,
+      length: tensor.length,
+    }));
     const planned = await planProgram(storage, options);
     const checks = indexChecks(planned.calls.map(({ node }) => node));
-    for (const check of checks) if (check.indices.origin.kind === 'constant') checkIndices(check, check.indices.origin.values);
+    for (const check of checks)
+      if (check.indices.origin.kind === 'constant') checkIndices(check, check.indices.origin.values);
 
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const arenaBytes = largestArena([planned, ...inTurn]);
@@ -141,7 +174,12 @@ export class Program<Name extends string = string> {
     const made: { destroy(): void }[] = [{ destroy: () => buffers.forEach((buffer) => device.freeBuffer(buffer)) }];
     try {
       const { result, failure } = device.scoped(() => {
-        const own = options.arena === undefined ? Array.from({ length: Math.ceil(arenaBytes / chunkBytes) }, (_, chunk) => make('intermediates', Math.min(chunkBytes, arenaBytes - chunk * chunkBytes))) : [];
+        const own =
+          options.arena === undefined
+            ? Array.from({ length: Math.ceil(arenaBytes / chunkBytes) }, (_, chunk) =>
+                make('intermediates', Math.min(chunkBytes, arenaBytes - chunk * chunkBytes)),
+              )
+            : [];
         const arena = options.arena ?? own;
         const given = new Map<Tensor, GPUBuffer>();
         const inputs = new Map<string, { tensor: Tensor; buffer: GPUBuffer }>();
@@ -163,23 +201,48 @@ export class Program<Name extends string = string> {
           return { buffer: arena[chunk], offset: place.offset - chunk * chunkBytes, size };
         };
         const bound = planned.calls.map(({ call, places, label }) =>
-          call.dispatches.map((dispatch): BoundDispatch => ({ dispatch, label, ranges: dispatch.operands.map((name) => rangeOf(places[name])) })),
+          call.dispatches.map((dispatch): BoundDispatch => ({
+            dispatch,
+            label,
+            ranges: dispatch.operands.map((name) => rangeOf(places[name])),
+          })),
         );
-        const uploads = new UploadRing(device, planned.staged.map((tensor) => ({ buffer: given.get(tensor) as GPUBuffer, size: tensor.bytes })), RUNS_IN_FLIGHT);
+        const uploads = new UploadRing(
+          device,
+          planned.staged.map((tensor) => ({ buffer: given.get(tensor) as GPUBuffer, size: tensor.bytes })),
+          RUNS_IN_FLIGHT,
+        );
         made.push(uploads);
-        const ring = new ReadbackRing(device, [...results.map(({ tensor }) => tensor), ...planned.computedIndices.map(({ indices }) => indices)].map((tensor) => rangeOf(planned.outputs.get(tensor) as Place)), RUNS_IN_FLIGHT);
+        const ring = new ReadbackRing(
+          device,
+          [...results.map(({ tensor }) => tensor), ...planned.computedIndices.map(({ indices }) => indices)].map(
+            (tensor) => rangeOf(planned.outputs.get(tensor) as Place),
+          ),
+          RUNS_IN_FLIGHT,
+        );
         made.push(ring);
         return { arena, inputs, rangeOf, bound, uploads, ring };
       });
       const error = await device.wait(failure);
-      if (error instanceof LimitError) throw new LimitError(`the device has no room for this program's ${arenaBytes} bytes of intermediates, or for its inputs, results and stores: ${error.message}`);
+      if (error instanceof LimitError)
+        throw new LimitError(
+          `the device has no room for this program's ${arenaBytes} bytes of intermediates, or for its inputs, results and stores: ${error.message}`,
+        );
       if (error !== undefined) throw error;
       // The stores that were made for it.
       device.check();
       const sequence = await Sequence.prepare(device, result.bound.flat(), onProgress);
       made.push(sequence);
       storage.check();
-      const program = new Program({ ...result, plan: planned, storage, results, buffers, sequence, indexChecks: checks });
+      const program = new Program({
+        ...result,
+        plan: planned,
+        storage,
+        results,
+        buffers,
+        sequence,
+        indexChecks: checks,
+      });
       program.refresh();
       return program;
     } catch (error) {
@@ -189,8 +252,8 @@ export class Program<Name extends string = string> {
   }
 
   /**
-   * Computes again what a frozen program keeps; to be called after stored tensors have changed. Runs submitted before see
-   * the old values, runs submitted after it the new ones. Does nothing in a program that is not frozen.
+   * Computes again what a frozen program keeps; to be called after stored tensors have changed. Runs submitted before
+   * see the old values, runs submitted after it the new ones. Does nothing in a program that is not frozen.
    */
   refresh(): void {
     this.check();
@@ -199,18 +262,24 @@ export class Program<Name extends string = string> {
 
   /** Kernel calls and dispatches of a run. */
   get size(): { readonly calls: number; readonly dispatches: number } {
-    return { calls: this.plan.calls.length - this.plan.frozenCalls, dispatches: this.sequence.commands.length - this.frozenCommands };
+    return {
+      calls: this.plan.calls.length - this.plan.frozenCalls,
+      dispatches: this.sequence.commands.length - this.frozenCommands,
+    };
   }
 
-  /** What the program holds on the device, as its plan has it: exactly what is allocated, unless others run in its arena. */
+  /**
+   * What the program holds on the device, as its plan has it: exactly what is allocated, unless others run in its
+   * arena.
+   */
   get memory(): DeviceMemory {
     return deviceMemory([this.plan], this.device.gpu.limits.minUniformBufferOffsetAlignment);
   }
 
   /**
    * Submits a run and gives its results as a promise of their own, so that a caller can submit the next run meanwhile:
-   * `const { results } = await program.submit(feeds)`. Waits only where RUNS_IN_FLIGHT runs are under way. The feeds are copied at
-   * the call. Results are those of a run that went without an error, or the promise rejects.
+   * `const { results } = await program.submit(feeds)`. Waits only where RUNS_IN_FLIGHT runs are under way. The feeds
+   * are copied at the call. Results are those of a run that went without an error, or the promise rejects.
    * @throws ShapeError for feeds that do not fit
    * @throws IndexError for indices that are out of range; the results reject with it where the graph computes them
    * @throws DisposedError where the program, its storage or its device was destroyed, also while the run was under way
@@ -232,7 +301,10 @@ export class Program<Name extends string = string> {
       submitted = this.device.scoped(() => {
         this.write(values, staged);
         let encoder = gpu.createCommandEncoder();
-        const upload = this.uploads.record(encoder, staged.map((name) => values.get(name) as ArrayBufferView));
+        const upload = this.uploads.record(
+          encoder,
+          staged.map((name) => values.get(name) as ArrayBufferView),
+        );
         this.record(encoder, head);
         for (const part of tail) {
           gpu.queue.submit([encoder.finish()]);
@@ -259,7 +331,10 @@ export class Program<Name extends string = string> {
     return (await this.submit(feeds)).results;
   }
 
-  /** Runs once with every dispatch timed by the device's clock (host time where it has none). For profiles, not for speed. */
+  /**
+   * Runs once with every dispatch timed by the device's clock (host time where it has none). For profiles, not for
+   * speed.
+   */
   async profile(feeds: Feeds): Promise<readonly Span[]> {
     this.check();
     const values = this.valuesOf(feeds, true);
@@ -271,11 +346,16 @@ export class Program<Name extends string = string> {
   }
 
   /**
-   * Repeats a run call by call, without its updates, until one gives a number that is not finite. To find the cause after
-   * a loss came back as NaN; slow.
+   * Repeats a run call by call, without its updates, until one gives a number that is not finite. To find the cause
+   * after a loss came back as NaN; slow.
    * @returns the first such call, or null if everything is finite
    */
-  async findNonFinite(feeds: Feeds): Promise<{ readonly label: string; readonly operand: string; readonly element: number; readonly value: number } | null> {
+  async findNonFinite(feeds: Feeds): Promise<{
+    readonly label: string;
+    readonly operand: string;
+    readonly element: number;
+    readonly value: number;
+  } | null> {
     this.check();
     this.device.noted(() => this.write(this.valuesOf(feeds)));
     let command = 0;
@@ -287,7 +367,11 @@ export class Program<Name extends string = string> {
       for (const [operand, { role, type, length }] of Object.entries(call.operands)) {
         if (role !== 'output' || type === 'u32') continue;
         const range = this.rangeOf(places[operand]);
-        const values = floatsOf(await this.underway(readBuffer(this.device, range.buffer, range.offset, range.size)), type, length);
+        const values = floatsOf(
+          await this.underway(readBuffer(this.device, range.buffer, range.offset, range.size)),
+          type,
+          length,
+        );
         const element = values.findIndex((value) => !Number.isFinite(value));
         if (element >= 0) return { label, operand, element, value: values[element] };
       }
@@ -295,7 +379,10 @@ export class Program<Name extends string = string> {
     return null;
   }
 
-  /** Gives back what the program holds on the device, but not its stores. It cannot be used afterwards; runs under way reject. */
+  /**
+   * Gives back what the program holds on the device, but not its stores. It cannot be used afterwards; runs under way
+   * reject.
+   */
   destroy(): void {
     this.destroyed = true;
     for (const buffer of this.buffers) this.device.freeBuffer(buffer);
@@ -306,7 +393,10 @@ export class Program<Name extends string = string> {
 
   /** @throws DisposedError where the program, its storage or its device was given back; or the device's failure */
   private check(): void {
-    if (this.destroyed) throw new DisposedError('the program was destroyed. Compile another one, and await the results of its runs before `destroy`.');
+    if (this.destroyed)
+      throw new DisposedError(
+        'the program was destroyed. Compile another one, and await the results of its runs before `destroy`.',
+      );
     this.storage.check();
     this.device.check();
   }
@@ -322,17 +412,29 @@ export class Program<Name extends string = string> {
     }
   }
 
-  private async resultsOf(reading: Promise<ArrayBuffer[]>, failure: Promise<Error | undefined>): Promise<Results<Name>> {
+  private async resultsOf(
+    reading: Promise<ArrayBuffer[]>,
+    failure: Promise<Error | undefined>,
+  ): Promise<Results<Name>> {
     const [read, error] = await Promise.allSettled([reading, failure]);
-    return this.underway((async () => {
-      if (error.status === 'fulfilled' && error.value !== undefined) throw error.value;
-      if (read.status === 'rejected') throw read.reason;
-      this.plan.computedIndices.forEach((check, index) => checkIndices(check, new Uint8Array(read.value[this.results.length + index])));
-      return Object.fromEntries(this.results.map(({ name, type, length }, index) => [name, floatsOf(read.value[index], type, length)])) as Results<Name>;
-    })());
+    return this.underway(
+      (async () => {
+        if (error.status === 'fulfilled' && error.value !== undefined) throw error.value;
+        if (read.status === 'rejected') throw read.reason;
+        this.plan.computedIndices.forEach((check, index) =>
+          checkIndices(check, new Uint8Array(read.value[this.results.length + index])),
+        );
+        return Object.fromEntries(
+          this.results.map(({ name, type, length }, index) => [name, floatsOf(read.value[index], type, length)]),
+        ) as Results<Name>;
+      })(),
+    );
   }
 
-  /** What to write to each input. @throws ShapeError where the feeds do not fit, IndexError where indices are out of range */
+  /**
+   * What to write to each input. @throws ShapeError where the feeds do not fit, IndexError where indices are out of
+   * range
+   */
   private valuesOf(feeds: Feeds, copy = false): ReadonlyMap<string, GPUAllowSharedBufferSource & ArrayBufferView> {
     const values = new Map<string, ArrayBufferView<ArrayBuffer>>();
     for (const [name, { tensor }] of this.inputs) {
@@ -346,7 +448,10 @@ export class Program<Name extends string = string> {
       values.set(name, words);
     }
     for (const name of Object.keys(feeds)) {
-      if (!this.inputs.has(name)) throw new ShapeError(`the program has no input called ${name}; its inputs are ${[...this.inputs.keys()].join(', ')}`);
+      if (!this.inputs.has(name))
+        throw new ShapeError(
+          `the program has no input called ${name}; its inputs are ${[...this.inputs.keys()].join(', ')}`,
+        );
     }
     return values;
   }
@@ -354,7 +459,8 @@ export class Program<Name extends string = string> {
   /** Writes the inputs, but for those that are staged. */
   private write(values: ReturnType<Program['valuesOf']>, staged: readonly string[] = []): void {
     for (const [name, { buffer }] of this.inputs) {
-      if (!staged.includes(name)) this.device.gpu.queue.writeBuffer(buffer, 0, values.get(name) as ArrayBufferView<ArrayBuffer>);
+      if (!staged.includes(name))
+        this.device.gpu.queue.writeBuffer(buffer, 0, values.get(name) as ArrayBufferView<ArrayBuffer>);
     }
   }
 
@@ -366,10 +472,33 @@ export class Program<Name extends string = string> {
 }
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
-export async function planProgram({ device: { gpu, traits }, chooser }: Storage, { outputs, updates = [], frozen, memoryBudget, beside, inTurn, maxBindingBytes = gpu.limits.maxStorageBufferBindingSize, stagedFrom }: Omit<ProgramOptions<string>, 'onProgress'>): Promise<Plan> {
-  const graph = { outputs: Object.values<Tensor>(outputs), updates, frozen, traits, maxBufferBytes: largestBuffer(gpu), maxBindingBytes, stagedFrom };
+export async function planProgram(
+  { device: { gpu, traits }, chooser }: Storage,
+  {
+    outputs,
+    updates = [],
+    frozen,
+    memoryBudget,
+    beside,
+    inTurn,
+    maxBindingBytes = gpu.limits.maxStorageBufferBindingSize,
+    stagedFrom,
+  }: Omit<ProgramOptions<string>, 'onProgress'>,
+): Promise<Plan> {
+  const graph = {
+    outputs: Object.values<Tensor>(outputs),
+    updates,
+    frozen,
+    traits,
+    maxBufferBytes: largestBuffer(gpu),
+    maxBindingBytes,
+    stagedFrom,
+  };
   const choices = chooser && (await choicesFor(chooser, graph));
-  return planWithin({ ...graph, choices }, { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment });
+  return planWithin(
+    { ...graph, choices },
+    { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment },
+  );
 }
 
 /** Chunks of an arena that needs several begin at multiples of the strictest alignment. */

@@ -33,12 +33,17 @@ export interface NumberedSchedule {
 }
 
 /**
- * How to compute again what can be: a tensor whose calls change nothing in a store, and read nothing that changes before the
- * last use of any candidate.
+ * How to compute again what can be: a tensor whose calls change nothing in a store, and read nothing that changes
+ * before the last use of any candidate.
  * @param uses of each tensor, the calls that touch it
  * @param turn the call before which a tensor must be made
  */
-export function recipesFor(candidates: readonly number[], schedule: NumberedSchedule, uses: readonly (readonly number[])[], turn: number): Map<number, Recipe> {
+export function recipesFor(
+  candidates: readonly number[],
+  schedule: NumberedSchedule,
+  uses: readonly (readonly number[])[],
+  turn: number,
+): Map<number, Recipe> {
   const { steps, tensors, bytes, storeOf } = schedule;
   const makers = new Map<Node, Step[]>();
   for (const step of steps.slice(0, turn)) {
@@ -51,7 +56,9 @@ export function recipesFor(candidates: readonly number[], schedule: NumberedSche
   const recipes = new Map<number, Recipe>();
   for (const number of candidates) {
     const recipe = recipeOf(number, makers.get(steps[uses[number][0]].call.planned.node) ?? [], schedule);
-    const repeatable = recipe.steps.every(({ touches }) => touches.every(lasts)) && [...recipe.writes].every((written) => bytes[written] > 0);
+    const repeatable =
+      recipe.steps.every(({ touches }) => touches.every(lasts)) &&
+      [...recipe.writes].every((written) => bytes[written] > 0);
     if (repeatable && recipe.writes.has(number)) recipes.set(number, recipe);
   }
   return recipes;
@@ -82,7 +89,11 @@ export function stepOf(call: ScheduledCall, numberOf: (tensor: Tensor) => number
     names: given.map(([name]) => name),
     touches,
     writes: new Set(touches.filter((_, index) => given[index][1].role === 'output')),
-    scratchBytes: entries.reduce((bytes, [name, { type, length }]) => bytes + (call.operands[name] === undefined ? arenaBytes(storageBytes(type, length)) : 0), 0),
+    scratchBytes: entries.reduce(
+      (bytes, [name, { type, length }]) =>
+        bytes + (call.operands[name] === undefined ? arenaBytes(storageBytes(type, length)) : 0),
+      0,
+    ),
   };
 }
 
@@ -91,7 +102,9 @@ function recipeOf(number: number, makers: readonly Step[], { numberOf }: Numbere
   const writers = makers.filter(({ writes }) => writes.has(number));
   const partial = writers.map(({ call, names, touches }) => partOf(call, names[touches.indexOf(number)]));
   const chosen = partial.every((call) => call !== undefined) ? partial : makers.map(({ call }) => call);
-  const steps = chosen.map(({ planned, operands }) => stepOf({ planned: { ...planned, label: `${planned.label} again` }, operands }, numberOf));
+  const steps = chosen.map(({ planned, operands }) =>
+    stepOf({ planned: { ...planned, label: `${planned.label} again` }, operands }, numberOf),
+  );
   return { steps, writes: new Set(steps.flatMap(({ writes }) => [...writes])) };
 }
 
@@ -99,7 +112,12 @@ function partOf({ planned, operands }: ScheduledCall, output: string): Scheduled
   const call = callAgain(planned.call, output);
   if (call === undefined) return undefined;
   const cost = planned.call.again?.[output].cost ?? planned.cost;
-  return { planned: { ...planned, call, cost }, operands: Object.fromEntries(Object.keys(call.operands).flatMap((name) => (operands[name] === undefined ? [] : [[name, operands[name]]]))) };
+  return {
+    planned: { ...planned, call, cost },
+    operands: Object.fromEntries(
+      Object.keys(call.operands).flatMap((name) => (operands[name] === undefined ? [] : [[name, operands[name]]])),
+    ),
+  };
 }
 
 /** What so many bytes take in the arena, whose places are multiples of 256 bytes. */

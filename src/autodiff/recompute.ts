@@ -5,14 +5,15 @@ import { ScheduleModel, type Recomputation } from './schedule-model.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
- * Recomputation (Chen et al. 2016, "Training deep nets with sublinear memory cost"): tensors that the forward pass leaves for
- * the backward pass are given up after their last forward use, and computed once more when the backward pass asks for them.
- * The same dispatches compute them from the same values, so that no bit of a result depends on the budget.
+ * Recomputation (Chen et al. 2016, "Training deep nets with sublinear memory cost"): tensors that the forward pass
+ * leaves for the backward pass are given up after their last forward use, and computed once more when the backward pass
+ * asks for them. The same dispatches compute them from the same values, so that no bit of a result depends on the
+ * budget.
  *
- * What is kept is decided from below: first everything is given up but checkpoints, tensors through which alone the rest of
- * the forward pass sees what lies before them, such as the outputs of residual blocks. Then every other tensor is kept
- * whose keeping still fits, the dearest to recompute for its size first. Tried with checkpoints at several distances; the
- * cheapest outcome wins.
+ * What is kept is decided from below: first everything is given up but checkpoints, tensors through which alone the
+ * rest of the forward pass sees what lies before them, such as the outputs of residual blocks. Then every other tensor
+ * is kept whose keeping still fits, the dearest to recompute for its size first. Tried with checkpoints at several
+ * distances; the cheapest outcome wins.
  */
 
 export interface RecomputationOptions {
@@ -28,14 +29,23 @@ const DISTANCES = [1, 2, 3, 4, 6, 8, 12, 16, Infinity];
 const ATTEMPTS = 6;
 
 /** Gives up and recomputes what it takes for the arena to fit; the smallest arena it finds, where none fits. */
-export function recompute(calls: readonly ScheduledCall[], { outputs, storeOf, arenaBudget, maxBufferBytes }: RecomputationOptions): Recomputation {
+export function recompute(
+  calls: readonly ScheduledCall[],
+  { outputs, storeOf, arenaBudget, maxBufferBytes }: RecomputationOptions,
+): Recomputation {
   const model = new ScheduleModel(calls, outputs, storeOf);
-  const starts = DISTANCES.map((distance) => model.descend(model.allBut(model.checkpoints.filter((_, index) => index % distance === distance - 1))));
-  const arenaOf = (schedule: readonly ScheduledCall[]): number => layOutArena(livenessOf(schedule, outputs, (tensor) => storeOf(tensor) !== undefined).lifetimes, maxBufferBytes).bytes;
+  const starts = DISTANCES.map((distance) =>
+    model.descend(model.allBut(model.checkpoints.filter((_, index) => index % distance === distance - 1))),
+  );
+  const arenaOf = (schedule: readonly ScheduledCall[]): number =>
+    layOutArena(livenessOf(schedule, outputs, (tensor) => storeOf(tensor) !== undefined).lifetimes, maxBufferBytes)
+      .bytes;
 
   let target = arenaBudget;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const fitting = starts.filter((dropped) => model.peak(dropped) <= target).map((dropped) => model.keepWhatFits(dropped, target));
+    const fitting = starts
+      .filter((dropped) => model.peak(dropped) <= target)
+      .map((dropped) => model.keepWhatFits(dropped, target));
     if (fitting.length === 0) break;
     const found = model.schedule(least(fitting, (dropped) => model.work(dropped)));
     const arena = arenaOf(found.calls);

@@ -17,8 +17,9 @@ export interface Recomputation {
 }
 
 /**
- * The cost model: operations that pass in the time of one byte. Real machines have 6 (lavapipe) to 45 (RTX 5070). It decides
- * between element-wise passes and thin 1x1 convolutions only; wide convolutions are dearer by an order of magnitude anyway.
+ * The cost model: operations that pass in the time of one byte. Real machines have 6 (lavapipe) to 45 (RTX 5070). It
+ * decides between element-wise passes and thin 1x1 convolutions only; wide convolutions are dearer by an order of
+ * magnitude anyway.
  */
 const OPERATIONS_PER_BYTE = 12;
 export const work = ({ flop, bytes }: Cost): number => Math.max(flop, OPERATIONS_PER_BYTE * bytes);
@@ -36,7 +37,9 @@ interface Emitted {
 /** Numbers of the tensors that are given up. */
 export type Dropped = ReadonlySet<number>;
 
-/** What a schedule would be if some tensors were given up. Tensors are numbers here, so that many choices can be tried. */
+/**
+ * What a schedule would be if some tensors were given up. Tensors are numbers here, so that many choices can be tried.
+ */
 export class ScheduleModel {
   /** Of the candidates, those through which alone the later forward pass sees the earlier one; in order. */
   readonly checkpoints: readonly number[];
@@ -59,16 +62,25 @@ export class ScheduleModel {
     this.steps = calls.map((call) => stepOf(call, numberOf));
     this.outputs = outputs.map(numberOf);
     this.tensors = [...numbers.keys()];
-    this.bytes = this.tensors.map((tensor) => (tensor.origin.kind === 'node' && storeOf(tensor) === undefined ? arenaBytes(tensor.bytes) : 0));
+    this.bytes = this.tensors.map((tensor) =>
+      tensor.origin.kind === 'node' && storeOf(tensor) === undefined ? arenaBytes(tensor.bytes) : 0,
+    );
 
     const uses = this.tensors.map((): number[] => []);
     this.steps.forEach(({ touches }, index) => touches.forEach((number) => uses[number].push(index)));
     this.turn = turnOf(uses, this.bytes, calls.length);
     const large = WORTHWHILE * this.peak(new Set());
     const lastBefore = uses.map((of) => Math.max(-1, ...of.filter((index) => index < this.turn)));
-    const forward = this.tensors.flatMap((_, number) => (this.bytes[number] >= large && uses[number][0] < this.turn ? [number] : []));
+    const forward = this.tensors.flatMap((_, number) =>
+      this.bytes[number] >= large && uses[number][0] < this.turn ? [number] : [],
+    );
     const candidates = forward.filter((number) => !this.outputs.includes(number));
-    this.recipes = recipesFor(candidates, { steps: this.steps, tensors: this.tensors, bytes: this.bytes, numberOf, storeOf }, uses, this.turn);
+    this.recipes = recipesFor(
+      candidates,
+      { steps: this.steps, tensors: this.tensors, bytes: this.bytes, numberOf, storeOf },
+      uses,
+      this.turn,
+    );
 
     const checkpoints = new Set<number>();
     for (let index = 0; index + 1 < this.turn; index++) {
@@ -116,7 +128,7 @@ export class ScheduleModel {
   descend(start: Dropped): Dropped {
     const dropped = new Set(start);
     let lowest = this.peak(dropped);
-    for (let before = Infinity; lowest < before; ) {
+    for (let before = Infinity; lowest < before;) {
       before = lowest;
       for (const number of this.recipes.keys()) {
         toggle(dropped, number);
@@ -141,7 +153,11 @@ export class ScheduleModel {
 
   /** Of all that is recomputed, by the cost model. */
   work(dropped: Dropped): number {
-    return sum(this.emit(dropped).filter(({ again }) => again).map(({ step }) => work(step.call.planned.cost)));
+    return sum(
+      this.emit(dropped)
+        .filter(({ again }) => again)
+        .map(({ step }) => work(step.call.planned.cost)),
+    );
   }
 
   schedule(dropped: Dropped): Recomputation {
@@ -184,7 +200,9 @@ export class ScheduleModel {
       if (copied.has(number)) return number + count;
       const { steps, writes } = this.recipes.get(number) as Recipe;
       for (const step of steps) {
-        const touches = step.touches.map((touched) => (writes.has(touched) ? touched + count : dropped.has(touched) ? copy(touched) : touched));
+        const touches = step.touches.map((touched) =>
+          writes.has(touched) ? touched + count : dropped.has(touched) ? copy(touched) : touched,
+        );
         emitted.push({ step, touches, again: true });
       }
       for (const written of writes) copied.add(written);
@@ -193,7 +211,11 @@ export class ScheduleModel {
     this.steps.forEach((step, index) => {
       const { touches } = step;
       const late = index >= this.turn && touches.some((touched) => dropped.has(touched));
-      emitted.push({ step, touches: late ? touches.map((touched) => (dropped.has(touched) ? copy(touched) : touched)) : touches, again: false });
+      emitted.push({
+        step,
+        touches: late ? touches.map((touched) => (dropped.has(touched) ? copy(touched) : touched)) : touches,
+        again: false,
+      });
     });
     return emitted;
   }

@@ -14,13 +14,17 @@ type Operands = Readonly<Record<string, Operand>>;
 const MOST_UNITS_TO_ALIGNMENT = BINDING_ALIGNMENT;
 
 /**
- * The first call that the limits allow, those of its dispatches that exceed them cut into slices. Variant, tiles and splits
- * are chosen for the whole problem before anything is cut: results have the same bits as without limits, unless the limits
- * rule a variant out.
+ * The first call that the limits allow, those of its dispatches that exceed them cut into slices. Variant, tiles and
+ * splits are chosen for the whole problem before anything is cut: results have the same bits as without limits, unless
+ * the limits rule a variant out.
  * @param describeOperand names an operand for messages
  * @throws LimitError that says what rules out the first call, if no call is left
  */
-export function withinLimits(calls: readonly KernelCall[], limits: DispatchLimits, describeOperand = (name: string): string => name): KernelCall | undefined {
+export function withinLimits(
+  calls: readonly KernelCall[],
+  limits: DispatchLimits,
+  describeOperand = (name: string): string => name,
+): KernelCall | undefined {
   let failure: LimitError | undefined;
   for (const call of calls) {
     try {
@@ -40,14 +44,27 @@ function slicedCall(call: KernelCall, limits: DispatchLimits, describeOperand: (
   // What else the call says of its dispatches by their places is true of all their slices.
   const firsts = sliced.map((_, index) => sliced.slice(0, index).flat().length);
   const preparation = call.preparation && firsts[call.preparation];
-  const again = call.again && Object.fromEntries(
-    Object.entries(call.again).map(([output, part]) => [output, { ...part, dispatches: part.dispatches.flatMap((index) => sliced[index].map((__, slice) => firsts[index] + slice)) }]),
-  );
+  const again =
+    call.again &&
+    Object.fromEntries(
+      Object.entries(call.again).map(([output, part]) => [
+        output,
+        {
+          ...part,
+          dispatches: part.dispatches.flatMap((index) => sliced[index].map((__, slice) => firsts[index] + slice)),
+        },
+      ]),
+    );
   return { ...call, again, preparation, dispatches: sliced.flat() };
 }
 
 /** The dispatch, or slices of it that do the same one after the other: each as large as the limits allow. */
-function slicedDispatch(dispatch: Dispatch, operands: Operands, limits: DispatchLimits, describeOperand: (name: string) => string): readonly Dispatch[] {
+function slicedDispatch(
+  dispatch: Dispatch,
+  operands: Operands,
+  limits: DispatchLimits,
+  describeOperand: (name: string) => string,
+): readonly Dispatch[] {
   const tooMuch = excess(dispatch, operands, limits);
   if (tooMuch === undefined) return [dispatch];
   const { slices } = dispatch;
@@ -55,13 +72,19 @@ function slicedDispatch(dispatch: Dispatch, operands: Operands, limits: Dispatch
 
   const step = unitsToAlignment(slices, operands);
   const result: Dispatch[] = [];
-  for (let first = 0; first < slices.units; ) {
+  for (let first = 0; first < slices.units;) {
     const rest = slices.units - first;
-    const fits = (steps: number): boolean => excess(slice(slices, operands, first, Math.min(steps * step, rest)), operands, limits) === undefined;
+    const fits = (steps: number): boolean =>
+      excess(slice(slices, operands, first, Math.min(steps * step, rest)), operands, limits) === undefined;
     const steps = largest(Math.ceil(rest / step), fits);
     if (steps === 0) {
       const smallest = slice(slices, operands, first, Math.min(step, rest));
-      throw limitError(smallest, excess(smallest, operands, limits) ?? tooMuch, 'in the smallest slice', describeOperand);
+      throw limitError(
+        smallest,
+        excess(smallest, operands, limits) ?? tooMuch,
+        'in the smallest slice',
+        describeOperand,
+      );
     }
     const count = Math.min(steps * step, rest);
     result.push(slice(slices, operands, first, count));
@@ -71,16 +94,21 @@ function slicedDispatch(dispatch: Dispatch, operands: Operands, limits: Dispatch
 }
 
 function slice({ windows, launch }: Slices, operands: Operands, first: number, count: number): Dispatch {
-  const inside = Object.entries(windows(first, count)).map(([name, { offset, length }]): [string, { offset: number; size: number }] => {
-    const { type, length: all } = operands[name];
-    return [name, { offset: elementBytes(type) * offset, size: storageBytes(type, Math.min(length, all - offset)) }];
-  });
+  const inside = Object.entries(windows(first, count)).map(
+    ([name, { offset, length }]): [string, { offset: number; size: number }] => {
+      const { type, length: all } = operands[name];
+      return [name, { offset: elementBytes(type) * offset, size: storageBytes(type, Math.min(length, all - offset)) }];
+    },
+  );
   return { ...launch(count, first), windows: Object.fromEntries(inside) };
 }
 
 /** How many units lie between places at which a binding may begin. */
 function unitsToAlignment({ windows }: Slices, operands: Operands): number {
-  const aligned = (units: number): boolean => Object.entries(windows(units, 1)).every(([name, { offset }]) => (elementBytes(operands[name].type) * offset) % BINDING_ALIGNMENT === 0);
+  const aligned = (units: number): boolean =>
+    Object.entries(windows(units, 1)).every(
+      ([name, { offset }]) => (elementBytes(operands[name].type) * offset) % BINDING_ALIGNMENT === 0,
+    );
   let units = 1;
   while (units < MOST_UNITS_TO_ALIGNMENT && !aligned(units)) units *= 2;
   return units;
@@ -97,22 +125,35 @@ function largest(most: number, fits: (count: number) => boolean): number {
   return low;
 }
 
-type Excess = { readonly operand: string; readonly bytes: number; readonly limit: number } | { readonly workgroups: readonly number[]; readonly limit: number };
+type Excess =
+  | { readonly operand: string; readonly bytes: number; readonly limit: number }
+  | { readonly workgroups: readonly number[]; readonly limit: number };
 
 /** The first limit that a dispatch exceeds. */
-function excess({ operands: names, windows, workgroups }: Dispatch, operands: Operands, { maxBindingBytes, maxWorkgroupsPerDimension }: DispatchLimits): Excess | undefined {
+function excess(
+  { operands: names, windows, workgroups }: Dispatch,
+  operands: Operands,
+  { maxBindingBytes, maxWorkgroupsPerDimension }: DispatchLimits,
+): Excess | undefined {
   for (const operand of names) {
     const bytes = windows?.[operand]?.size ?? storageBytes(operands[operand].type, operands[operand].length);
     if (bytes > maxBindingBytes) return { operand, bytes, limit: maxBindingBytes };
   }
-  if (workgroups.some((count) => count > maxWorkgroupsPerDimension)) return { workgroups, limit: maxWorkgroupsPerDimension };
+  if (workgroups.some((count) => count > maxWorkgroupsPerDimension))
+    return { workgroups, limit: maxWorkgroupsPerDimension };
   return undefined;
 }
 
-function limitError({ shader, windows }: Dispatch, tooMuch: Excess, how: string, describeOperand: (name: string) => string): LimitError {
+function limitError(
+  { shader, windows }: Dispatch,
+  tooMuch: Excess,
+  how: string,
+  describeOperand: (name: string) => string,
+): LimitError {
   if ('operand' in tooMuch) {
     const { operand, bytes, limit } = tooMuch;
-    // What every slice reads whole is as large in the smallest: there cutting does not help, and the batch may be the cause.
+    // What every slice reads whole is as large in the smallest: there cutting does not help, and the batch may be the
+    // cause.
     const whole = windows !== undefined && windows[operand] === undefined;
     return new LimitError(
       `${shader.name}: operand ${describeOperand(operand)} has ${bytes} bytes ${whole ? 'and every slice needs all of it' : how}; ` +

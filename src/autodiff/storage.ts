@@ -34,15 +34,19 @@ export class Storage {
     let buffer = this.buffers.get(store);
     if (buffer === undefined) {
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-      const made = this.device.noted(() => this.device.createBuffer({ label: store.name, size: storeBytes(store), usage }), () => {
-        // There was no memory for it; another attempt makes another one.
-        this.buffers.delete(store);
-        this.device.freeBuffer(made);
-      });
+      const made = this.device.noted(
+        () => this.device.createBuffer({ label: store.name, size: storeBytes(store), usage }),
+        () => {
+          // There was no memory for it; another attempt makes another one.
+          this.buffers.delete(store);
+          this.device.freeBuffer(made);
+        },
+      );
       buffer = made;
       this.buffers.set(store, buffer);
       for (const { tensor, initial } of store.entries.values()) {
-        if (initial.kind === 'constant' && initial.value !== 0) this.write(tensor, new Float32Array(tensor.length).fill(initial.value));
+        if (initial.kind === 'constant' && initial.value !== 0)
+          this.write(tensor, new Float32Array(tensor.length).fill(initial.value));
       }
     }
     return buffer;
@@ -72,16 +76,21 @@ export class Storage {
   /** Reads a stored tensor. Slow, for checkpoints and tests. @throws DisposedError after `destroy` */
   async read(tensor: Tensor): Promise<Float32Array> {
     const { store, offset } = stored(tensor);
-    const bytes = await readBuffer(this.device, this.buffer(store), BYTES * offset, BYTES * tensor.length).catch((error: unknown) => {
-      this.check();
-      throw error;
-    });
+    const bytes = await readBuffer(this.device, this.buffer(store), BYTES * offset, BYTES * tensor.length).catch(
+      (error: unknown) => {
+        this.check();
+        throw error;
+      },
+    );
     return new Float32Array(bytes);
   }
 
   /** @internal @throws DisposedError after `destroy` */
   check(): void {
-    if (this.destroyed) throw new DisposedError('the storage was destroyed, and its tensors with it. Read what is needed before `destroy`, or make another storage.');
+    if (this.destroyed)
+      throw new DisposedError(
+        'the storage was destroyed, and its tensors with it. Read what is needed before `destroy`, or make another storage.',
+      );
   }
 
   /** Gives the buffers back. Nothing can be read, written or run on this storage afterwards; reads under way reject. */

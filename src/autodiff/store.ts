@@ -56,13 +56,19 @@ export class Store {
     return this.whole;
   }
 
-  /** Part of the flat buffer as a tensor [length]; nothing can be added any more. @param first a multiple of STORE_ALIGNMENT */
+  /**
+   * Part of the flat buffer as a tensor [length]; nothing can be added any more. @param first a multiple of
+   * STORE_ALIGNMENT
+   */
   range(first: number, length: number): Tensor {
     this.closed = true;
     return new Tensor([length], 'f32', { kind: 'stored', store: this, offset: first }, this.name);
   }
 
-  /** A store of the same tensors, in their order: moments of parameters; or of some of them: gradients of those that learn. */
+  /**
+   * A store of the same tensors, in their order: moments of parameters; or of some of them: gradients of those that
+   * learn.
+   */
   like(name: string, has: (entry: string) => boolean = () => true): Store {
     const store = new Store(name);
     for (const [entry, { tensor }] of this.entries) if (has(entry)) store.add(entry, tensor.shape);

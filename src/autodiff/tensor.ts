@@ -17,8 +17,9 @@ export type Origin =
 let created = 0;
 
 /**
- * A symbolic tensor: a shape and where it comes from. It holds no numbers; those exist while a program runs, or in a store.
- * Activations are [batch, height, width, channels]; weights of convolutions [height, width, input, output channels].
+ * A symbolic tensor: a shape and where it comes from. It holds no numbers; those exist while a program runs, or in a
+ * store. Activations are [batch, height, width, channels]; weights of convolutions [height, width, input, output
+ * channels].
  */
 export class Tensor {
   /** Rises with creation, so that the order of ids is an order in which all can be computed. */
@@ -57,9 +58,13 @@ export interface Node<Attributes = unknown> {
   readonly outputs: readonly Tensor[];
 }
 
-/** A tensor that the caller gives with each run. The host has no 16-bit floats: `cast` narrows what should be stored in them. */
+/**
+ * A tensor that the caller gives with each run. The host has no 16-bit floats: `cast` narrows what should be stored in
+ * them.
+ */
 export function input(name: string, shape: Shape, type: Exclude<ElementType, 'f16'> = 'f32'): Tensor {
-  if (type !== 'f32' && type !== 'u32') throw new ShapeError(`input ${name}: there is no type ${String(type)}; inputs are f32 or u32`);
+  if (type !== 'f32' && type !== 'u32')
+    throw new ShapeError(`input ${name}: there is no type ${String(type)}; inputs are f32 or u32`);
   return new Tensor(shape, type, { kind: 'input' }, name);
 }
 
@@ -67,12 +72,21 @@ export function input(name: string, shape: Shape, type: Exclude<ElementType, 'f1
  * A tensor whose values are part of the graph, such as a table or a list of indices. The values are copied at the call.
  * @param values u32 where they are an array of integers of 16 or 32 bits, otherwise f32
  */
-export function constant(name: string, shape: Shape, values: Exclude<HostValues, Uint8Array | Uint8ClampedArray>): Tensor {
+export function constant(
+  name: string,
+  shape: Shape,
+  values: Exclude<HostValues, Uint8Array | Uint8ClampedArray>,
+): Tensor {
   const type = typeOfValues(values);
   const refuse = (why: string): never => {
     throw new ShapeError(`constant ${name} [${shape.join(', ')}] ${why}`);
   };
-  return new Tensor(shape, type, { kind: 'constant', values: hostValues(values, type, elementCount(shape), refuse, true) }, name);
+  return new Tensor(
+    shape,
+    type,
+    { kind: 'constant', values: hostValues(values, type, elementCount(shape), refuse, true) },
+    name,
+  );
 }
 
 /** The type of a tensor of floats. @throws ShapeError for integers */
@@ -96,4 +110,5 @@ export class IndexError extends Error {
   override readonly name = 'IndexError';
 }
 
-export const describe = (tensor: Tensor): string => `${tensor.name} [${tensor.shape.join(', ')}]${tensor.type === 'f32' ? '' : ` ${tensor.type}`}`;
+export const describe = (tensor: Tensor): string =>
+  `${tensor.name} [${tensor.shape.join(', ')}]${tensor.type === 'f32' ? '' : ` ${tensor.type}`}`;

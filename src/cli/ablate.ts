@@ -7,14 +7,34 @@ import type { Device } from '../gpu/device.ts';
 import { ensureAdapter } from '../platform/adapter.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { Lock } from '../platform/node/lock.ts';
-import { ABLATION, ablatedTraining, summarise, type AblationResult, type AblationStep, type Summary } from '../training/ablation.ts';
+import {
+  ABLATION,
+  ablatedTraining,
+  summarise,
+  type AblationResult,
+  type AblationStep,
+  type Summary,
+} from '../training/ablation.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { distill } from '../training/distillation.ts';
 import { atCutoff, evaluateNetwork, unseenTask } from '../training/evaluation.ts';
 import { contentsFingerprint, fingerprint } from '../training/fingerprint.ts';
 import { isJsonObject } from '../formats/untrusted.ts';
-import { parseKnowledge, parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge } from '../training/knowledge-file.ts';
-import { EMBEDDING_BATCH, modelEmbeddings, modelRows, openRetrievalModel, type ImageRows, type RetrievalModel } from '../training/model.ts';
+import {
+  parseKnowledge,
+  parsePartialKnowledge,
+  serializeKnowledge,
+  serializePartialKnowledge,
+  type Knowledge,
+} from '../training/knowledge-file.ts';
+import {
+  EMBEDDING_BATCH,
+  modelEmbeddings,
+  modelRows,
+  openRetrievalModel,
+  type ImageRows,
+  type RetrievalModel,
+} from '../training/model.ts';
 import { differences, stepsPerEpoch, trainRetrieval, type RetrievalTraining } from '../training/run.ts';
 import { defineCommand } from './command.ts';
 import { openData } from './data.ts';
@@ -24,32 +44,65 @@ import { choice, OptionError, resolveOptions, text } from './options.ts';
 import { note, printText, Progress } from './progress.ts';
 import { latestCheckpoint, RunFolder } from './run-folder.ts';
 import { textTable } from './text-table.ts';
-import { asOptionError, readAs, readKnowledge, readStart, readTeacher, saidBy, stopOnSignal, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
+import {
+  asOptionError,
+  readAs,
+  readKnowledge,
+  readStart,
+  readTeacher,
+  saidBy,
+  stopOnSignal,
+  TRAIN_OPTIONS,
+  TrainingDisplay,
+  trainingOf,
+} from './train.ts';
 import { checkTuning, openTuner } from './tuning.ts';
 
 const CUTOFFS = [1, 25, 100, 200] as const;
 
 export const ABLATE_OPTIONS = {
   ...TRAIN_OPTIONS,
-  out: text({ placeholder: 'folder', default: 'runs/ablation', changeable: true, help: 'Where runs and tables go; an ablation that was stopped or killed goes on from there' }),
-  seeds: text({ placeholder: 'list', default: '1,2,3', changeable: true, help: 'Seeds of the trainings, separated by commas; --seed is that of the data' }),
-  select: choice(['best', 'last'], { default: 'best', help: 'Measure the weights that were best on held-out sketches of seen classes, or the last ones' }),
+  out: text({
+    placeholder: 'folder',
+    default: 'runs/ablation',
+    changeable: true,
+    help: 'Where runs and tables go; an ablation that was stopped or killed goes on from there',
+  }),
+  seeds: text({
+    placeholder: 'list',
+    default: '1,2,3',
+    changeable: true,
+    help: 'Seeds of the trainings, separated by commas; --seed is that of the data',
+  }),
+  select: choice(['best', 'last'], {
+    default: 'best',
+    help: 'Measure the weights that were best on held-out sketches of seen classes, or the last ones',
+  }),
 } as const;
 
 export const ablateCommand = defineCommand({
   name: 'ablate',
-  summary: 'Measure what each loss brings: frozen features, classification, + quadruplet, + preservation, over several seeds',
+  summary:
+    'Measure what each loss brings: frozen features, classification, + quadruplet, + preservation, over several seeds',
   options: ABLATE_OPTIONS,
   async run(_options, { given: typed }) {
     const weights = await readStart(typed);
     const resolved = resolveOptions(ABLATE_OPTIONS, typed, weights === undefined ? {} : saidBy(weights, typed));
     checkTuning(resolved);
-    const prepared = resolved.knowledge === undefined ? undefined : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
+    const prepared =
+      resolved.knowledge === undefined
+        ? undefined
+        : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
     const options = readAs(resolved, prepared?.file, typed);
-    if (resolved.resume !== undefined) throw new OptionError('--resume: an ablation goes on by itself where its folder is given again (--out)');
+    if (resolved.resume !== undefined)
+      throw new OptionError('--resume: an ablation goes on by itself where its folder is given again (--out)');
     const seeds = seedsOf(options.seeds);
     await ensureAdapter(options.adapter);
-    const start = weights && { file: weights.file, name: options.weights as string, unused: weights.pretrained?.unused };
+    const start = weights && {
+      file: weights.file,
+      name: options.weights as string,
+      unused: weights.pretrained?.unused,
+    };
     const teacher = await readTeacher(options);
     const dataset = await openData({ ...options, imageSize: options.size });
     const epoch = stepsPerEpoch(dataset, options);
@@ -61,7 +114,11 @@ export const ablateCommand = defineCommand({
       data: {
         trained: await fingerprint([...dataset.train, ...dataset.validation]),
         searched: await fingerprint([...dataset.queries, ...dataset.gallery]),
-        contents: (await contentsFingerprint([...dataset.train, ...dataset.validation, ...dataset.queries, ...dataset.gallery], dataset.images)) ?? null,
+        contents:
+          (await contentsFingerprint(
+            [...dataset.train, ...dataset.validation, ...dataset.queries, ...dataset.gallery],
+            dataset.images,
+          )) ?? null,
       },
       start: start?.file.checksum ?? null,
       select: options.select,
@@ -72,22 +129,47 @@ export const ablateCommand = defineCommand({
     let lock: Lock | undefined;
     try {
       lock = await Lock.take(path.join(folder, 'ablation.lock'));
-      const work: Work = { device, chooser: await openTuner(device, options), dataset, training, start, teacher, folder, options, signal: stop.signal };
+      const work: Work = {
+        device,
+        chooser: await openTuner(device, options),
+        dataset,
+        training,
+        start,
+        teacher,
+        folder,
+        options,
+        signal: stop.signal,
+      };
       const knowledge = prepared ?? (await knowledgeFor(work));
       const teaches = knowledge !== undefined || training.teacher.kind === 'online';
-      if (!teaches) note('there is no teacher (a classifier in --weights or --teacher, or --knowledge), so the last step, + preservation, is left out');
+      if (!teaches)
+        note(
+          'there is no teacher (a classifier in --weights or --teacher, or --knowledge), so the last step, + preservation, is left out',
+        );
       const steps = ABLATION.filter(({ name }) => name !== '+ preservation' || teaches);
       for (const [step, seed] of pairsOf(steps, seeds, start !== undefined, training)) {
         if (await resultIn(folder, step, seed)) continue;
         note(`\n${step.name}, seed ${seed}: ${step.what}`);
-        const metrics = step.trained ? await trainedMetrics(work, step, seed, knowledge) : await untrainedMetrics(work, step, seed);
+        const metrics = step.trained
+          ? await trainedMetrics(work, step, seed, knowledge)
+          : await untrainedMetrics(work, step, seed);
         if (metrics === undefined) {
           note(`stopped; give the same command again to go on`);
           return;
         }
-        await writeFileAtomically(resultFile(folder, step, seed), encode(`${JSON.stringify({ step: step.name, seed, metrics }, null, 1)}\n`));
+        await writeFileAtomically(
+          resultFile(folder, step, seed),
+          encode(`${JSON.stringify({ step: step.name, seed, metrics }, null, 1)}\n`),
+        );
       }
-      await conclude(folder, seeds, { adapter: device.description.device, data: dataset.name, queries: dataset.queries.length, gallery: dataset.gallery.length, training: JSON.parse(JSON.stringify(training)) as Json, start: start?.name ?? null });
+      await conclude(folder, seeds, {
+        adapter: device.description.device,
+        data: dataset.name,
+        queries: dataset.queries.length,
+        gallery: dataset.gallery.length,
+        training: JSON.parse(JSON.stringify(training)) as Json,
+        start: start?.name ?? null,
+      });
     } finally {
       stop.release();
       await lock?.release();
@@ -104,7 +186,14 @@ interface Work {
   readonly start: { readonly file: ModelFile; readonly name: string } | undefined;
   readonly teacher: { readonly file: ModelFile; readonly name: string } | undefined;
   readonly folder: string;
-  readonly options: { readonly checkpointEvery: number; readonly validateEvery: number; readonly memoryBudget: number | undefined; readonly accumulate: number | undefined; readonly select: 'best' | 'last'; readonly seed: number };
+  readonly options: {
+    readonly checkpointEvery: number;
+    readonly validateEvery: number;
+    readonly memoryBudget: number | undefined;
+    readonly accumulate: number | undefined;
+    readonly select: 'best' | 'last';
+    readonly seed: number;
+  };
   readonly signal: AbortSignal;
 }
 
@@ -112,20 +201,46 @@ type Metrics = AblationResult['metrics'];
 
 function seedsOf(typed: string): number[] {
   const seeds = typed.split(',').map((word) => Number(word.trim() === '' ? NaN : word));
-  if (seeds.some((seed) => !Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)) throw new OptionError(`--seeds: whole numbers from 0 to 4294967295, separated by commas, are needed, and it is "${typed}"`);
+  if (seeds.some((seed) => !Number.isInteger(seed) || seed < 0 || seed > 0xffffffff))
+    throw new OptionError(
+      `--seeds: whole numbers from 0 to 4294967295, separated by commas, are needed, and it is "${typed}"`,
+    );
   return [...new Set(seeds)];
 }
 
 /** What is to be computed. Where nothing is drawn, one seed says it all. */
-function pairsOf(steps: readonly AblationStep[], seeds: readonly number[], started: boolean, { embeddingStart }: RetrievalTraining): [AblationStep, number][] {
-  const drawn = (step: AblationStep): boolean => step.trained || !started || (step.name === 'untrained heads' && embeddingStart === 'random');
+function pairsOf(
+  steps: readonly AblationStep[],
+  seeds: readonly number[],
+  started: boolean,
+  { embeddingStart }: RetrievalTraining,
+): [AblationStep, number][] {
+  const drawn = (step: AblationStep): boolean =>
+    step.trained || !started || (step.name === 'untrained heads' && embeddingStart === 'random');
   // Seed by seed, so that an ablation that is stopped early has whole rows.
-  return seeds.flatMap((seed, index) => steps.filter((step) => index === 0 || drawn(step)).map((step): [AblationStep, number] => [step, seed]));
+  return seeds.flatMap((seed, index) =>
+    steps.filter((step) => index === 0 || drawn(step)).map((step): [AblationStep, number] => [step, seed]),
+  );
 }
 
 /** The teacher is asked once, for all seeds; its table stays in the folder. */
-async function knowledgeFor({ device, chooser, dataset, training, start, teacher, folder, options }: Work): Promise<{ readonly file: Knowledge; readonly name: string } | undefined> {
-  const { losses, teacher: { kind, reading, photosPerClass }, imageSize, pixels, network } = training;
+async function knowledgeFor({
+  device,
+  chooser,
+  dataset,
+  training,
+  start,
+  teacher,
+  folder,
+  options,
+}: Work): Promise<{ readonly file: Knowledge; readonly name: string } | undefined> {
+  const {
+    losses,
+    teacher: { kind, reading, photosPerClass },
+    imageSize,
+    pixels,
+    network,
+  } = training;
   if (losses.preservation === 0 || kind === 'online') return undefined;
   const name = path.join(folder, 'knowledge.safetensors');
   const found = await readFile(name).catch(() => undefined);
@@ -153,7 +268,12 @@ async function knowledgeFor({ device, chooser, dataset, training, start, teacher
 }
 
 /** Begins or goes on. @returns undefined where it was stopped */
-async function trainedMetrics(work: Work, step: AblationStep, seed: number, knowledge: Awaited<ReturnType<typeof knowledgeFor>>): Promise<Metrics | undefined> {
+async function trainedMetrics(
+  work: Work,
+  step: AblationStep,
+  seed: number,
+  knowledge: Awaited<ReturnType<typeof knowledgeFor>>,
+): Promise<Metrics | undefined> {
   const run = await RunFolder.open(path.join(work.folder, runName(step, seed)), { keep: 1, fresh: false });
   await run.prepare();
   try {
@@ -163,7 +283,12 @@ async function trainedMetrics(work: Work, step: AblationStep, seed: number, know
   }
 }
 
-async function trainedIn(run: RunFolder, { device, chooser, dataset, start, teacher, options, signal }: Work, training: RetrievalTraining, knowledge: Awaited<ReturnType<typeof knowledgeFor>>): Promise<Metrics | undefined> {
+async function trainedIn(
+  run: RunFolder,
+  { device, chooser, dataset, start, teacher, options, signal }: Work,
+  training: RetrievalTraining,
+  knowledge: Awaited<ReturnType<typeof knowledgeFor>>,
+): Promise<Metrics | undefined> {
   const checkpoint = await latestCheckpoint(run.path);
   const repaired = checkpoint && (await run.repair(checkpoint.file));
   const display = new TrainingDisplay(training);
@@ -188,10 +313,14 @@ async function trainedIn(run: RunFolder, { device, chooser, dataset, start, teac
       run.log(entry);
       display.onLog(entry);
     },
-  }).catch(asOptionError).finally(() => display.stop());
+  })
+    .catch(asOptionError)
+    .finally(() => display.stop());
   try {
     if (trained.stopped) return undefined;
-    const metrics = await withBest(run, trained.model, options.select, device, chooser, (model) => measure(model, dataset));
+    const metrics = await withBest(run, trained.model, options.select, device, chooser, (model) =>
+      measure(model, dataset),
+    );
     for (const name of await readdir(run.path)) if (name.startsWith('checkpoint-')) await rm(run.file(name));
     return metrics;
   } finally {
@@ -200,7 +329,14 @@ async function trainedIn(run: RunFolder, { device, chooser, dataset, start, teac
 }
 
 /** Uses the model that was best on held-out sketches, where one was kept, and otherwise the last. */
-async function withBest<T>(run: RunFolder, last: RetrievalModel, select: 'best' | 'last', device: Device, chooser: Chooser, use: (model: RetrievalModel) => Promise<T>): Promise<T> {
+async function withBest<T>(
+  run: RunFolder,
+  last: RetrievalModel,
+  select: 'best' | 'last',
+  device: Device,
+  chooser: Chooser,
+  use: (model: RetrievalModel) => Promise<T>,
+): Promise<T> {
   const bytes = select === 'last' ? undefined : await readFile(run.file('best.safetensors')).catch(() => undefined);
   if (bytes === undefined) return use(last);
   const name = run.file('best.safetensors');
@@ -212,9 +348,19 @@ async function withBest<T>(run: RunFolder, last: RetrievalModel, select: 'best' 
   }
 }
 
-async function untrainedMetrics({ device, chooser, dataset, training, start }: Work, step: AblationStep, seed: number): Promise<Metrics> {
+async function untrainedMetrics(
+  { device, chooser, dataset, training, start }: Work,
+  step: AblationStep,
+  seed: number,
+): Promise<Metrics> {
   // No step of a training is its beginning.
-  const { model } = await trainRetrieval({ device, chooser, dataset, start, training: { ...ablatedTraining(training, step, seed), steps: 0 } });
+  const { model } = await trainRetrieval({
+    device,
+    chooser,
+    dataset,
+    start,
+    training: { ...ablatedTraining(training, step, seed), steps: 0 },
+  });
   try {
     if (step.name === 'untrained heads') return await measure(model, dataset);
     return await measureRows(await modelRows(model, ({ features }) => l2Normalize(features)), dataset, model.storage);
@@ -223,12 +369,17 @@ async function untrainedMetrics({ device, chooser, dataset, training, start }: W
   }
 }
 
-const measure = async (model: RetrievalModel, dataset: Dataset): Promise<Metrics> => measureRows(await modelEmbeddings(model), dataset, model.storage);
+const measure = async (model: RetrievalModel, dataset: Dataset): Promise<Metrics> =>
+  measureRows(await modelEmbeddings(model), dataset, model.storage);
 
 async function measureRows(rows: ImageRows, dataset: Dataset, on: RetrievalModel['storage']): Promise<Metrics> {
   const progress = new Progress('embedding');
   try {
-    const { metrics } = await evaluateNetwork(rows, unseenTask(dataset), dataset.images, { cutoffs: CUTOFFS, on, onProgress: (done, total) => progress.update(done, total) });
+    const { metrics } = await evaluateNetwork(rows, unseenTask(dataset), dataset.images, {
+      cutoffs: CUTOFFS,
+      on,
+      onProgress: (done, total) => progress.update(done, total),
+    });
     return {
       'mAP@all': metrics.mapAll,
       'mAP@200': atCutoff(metrics, 'map', 200),
@@ -241,15 +392,26 @@ async function measureRows(rows: ImageRows, dataset: Dataset, on: RetrievalModel
 }
 
 const encode = (content: string): Uint8Array => new TextEncoder().encode(content);
-const runName = ({ name }: AblationStep, seed: number): string => `${name.replace(/[^a-z]+/g, ' ').trim().replaceAll(' ', '-')}-${seed}`;
-const resultFile = (folder: string, step: AblationStep, seed: number): string => path.join(folder, `${runName(step, seed)}.json`);
+const runName = ({ name }: AblationStep, seed: number): string =>
+  `${name
+    .replace(/[^a-z]+/g, ' ')
+    .trim()
+    .replaceAll(' ', '-')}-${seed}`;
+const resultFile = (folder: string, step: AblationStep, seed: number): string =>
+  path.join(folder, `${runName(step, seed)}.json`);
 const resultIn = async (folder: string, step: AblationStep, seed: number): Promise<AblationResult | undefined> =>
-  readFile(resultFile(folder, step, seed), 'utf8').then((content) => JSON.parse(content) as AblationResult, () => undefined);
+  readFile(resultFile(folder, step, seed), 'utf8').then(
+    (content) => JSON.parse(content) as AblationResult,
+    () => undefined,
+  );
 
 /** @throws OptionError where the folder holds an ablation whose numbers come from something else */
 async function requireSameAblation(folder: string, about: Json): Promise<void> {
   const file = path.join(folder, 'about.json');
-  const before = await readFile(file, 'utf8').then((content) => JSON.parse(content) as Json, () => undefined);
+  const before = await readFile(file, 'utf8').then(
+    (content) => JSON.parse(content) as Json,
+    () => undefined,
+  );
   if (before === undefined) {
     await writeFileAtomically(file, encode(`${JSON.stringify(about, null, 1)}\n`));
     return;
@@ -257,22 +419,44 @@ async function requireSameAblation(folder: string, about: Json): Promise<void> {
   // Earlier versions did not look into the pictures.
   const isOld = isJsonObject(before) && isJsonObject(before.data) && before.data.contents === undefined;
   const different = differences(before, about, isOld ? ['data.contents'] : []);
-  if (different.length > 0) throw new OptionError(`--out: ${folder} holds another ablation; give another folder, or go on with it as it was:\n  ${different.join('\n  ')}`);
+  if (different.length > 0)
+    throw new OptionError(
+      `--out: ${folder} holds another ablation; give another folder, or go on with it as it was:\n  ${different.join('\n  ')}`,
+    );
 }
 
-async function conclude(folder: string, seeds: readonly number[], about: { readonly [name: string]: Json }): Promise<void> {
+async function conclude(
+  folder: string,
+  seeds: readonly number[],
+  about: { readonly [name: string]: Json },
+): Promise<void> {
   const found = await Promise.all(ABLATION.flatMap((step) => seeds.map((seed) => resultIn(folder, step, seed))));
   const results = found.filter((result) => result !== undefined);
   const summary = summarise(results);
-  await writeFileAtomically(path.join(folder, 'ablation.json'), encode(`${JSON.stringify({ ...about, protocol: "SAKE's, AP@k divided by min(k, relevant photos)", summary, results }, null, 1)}\n`));
+  await writeFileAtomically(
+    path.join(folder, 'ablation.json'),
+    encode(
+      `${JSON.stringify({ ...about, protocol: "SAKE's, AP@k divided by min(k, relevant photos)", summary, results }, null, 1)}\n`,
+    ),
+  );
   await writeFileAtomically(path.join(folder, 'ablation.md'), encode(`${markdownTable(summary)}\n`));
-  printText(`\n${textTable(...tableOf(summary))}\nMean and standard deviation over seeds; ${path.join(folder, 'ablation.{json,md}')}\n`);
+  printText(
+    `\n${textTable(...tableOf(summary))}\nMean and standard deviation over seeds; ${path.join(folder, 'ablation.{json,md}')}\n`,
+  );
 }
 
 function tableOf(summary: readonly Summary[]): [head: string[], rows: string[][]] {
   const names = Object.keys(summary[0]?.metrics ?? {});
-  const cell = ({ mean, deviation }: { readonly mean: number; readonly deviation: number }): string => (Number.isNaN(deviation) ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${deviation.toFixed(4)}`);
-  return [['', 'seeds', ...names], summary.map(({ step, seeds, metrics }) => [step, String(seeds.length), ...names.map((name) => cell(metrics[name]))])];
+  const cell = ({ mean, deviation }: { readonly mean: number; readonly deviation: number }): string =>
+    Number.isNaN(deviation) ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${deviation.toFixed(4)}`;
+  return [
+    ['', 'seeds', ...names],
+    summary.map(({ step, seeds, metrics }) => [
+      step,
+      String(seeds.length),
+      ...names.map((name) => cell(metrics[name])),
+    ]),
+  ];
 }
 
 function markdownTable(summary: readonly Summary[]): string {

@@ -21,7 +21,24 @@ import { tuneCommand } from './tune.ts';
 import { weightsCommand } from './weights.ts';
 
 /** The words after `sketchgrad`. */
-export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, iconsCommand, searchCommand, serveCommand, distillCommand, ablateCommand, exportCommand, weightsCommand, dataCheckCommand, dataHowCommand, tuneCommand, doctorCommand, teacherCostCommand, demoCommand] as readonly Command[];
+export const COMMANDS = [
+  trainCommand,
+  evaluateCommand,
+  embedCommand,
+  iconsCommand,
+  searchCommand,
+  serveCommand,
+  distillCommand,
+  ablateCommand,
+  exportCommand,
+  weightsCommand,
+  dataCheckCommand,
+  dataHowCommand,
+  tuneCommand,
+  doctorCommand,
+  teacherCostCommand,
+  demoCommand,
+] as readonly Command[];
 
 /**
  * Runs the command line.
@@ -29,7 +46,10 @@ export const COMMANDS = [trainCommand, evaluateCommand, embedCommand, iconsComma
  * @param commands that there are
  * @returns the exit code; what went wrong has been said on stderr
  */
-export async function runCommandLine(words: readonly string[], commands: readonly Command[] = COMMANDS): Promise<number> {
+export async function runCommandLine(
+  words: readonly string[],
+  commands: readonly Command[] = COMMANDS,
+): Promise<number> {
   let debug = words.includes('--debug');
   const commandParser = newParser(commands, (values) => (debug ||= values.debug === true));
   try {
@@ -39,13 +59,18 @@ export async function runCommandLine(words: readonly string[], commands: readonl
     // Commander has said what was wrong itself; help and version arrive here too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode;
     const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`sketchgrad: ${printableLines(debug && error instanceof Error ? (error.stack ?? message) : message)}\n`);
+    process.stderr.write(
+      `sketchgrad: ${printableLines(debug && error instanceof Error ? (error.stack ?? message) : message)}\n`,
+    );
     return 1;
   }
 }
 
 /** @param onOptions hears of a command's options before it runs */
-function newParser(commands: readonly Command[], onOptions: (values: Readonly<Record<string, unknown>>) => void): Parser {
+function newParser(
+  commands: readonly Command[],
+  onOptions: (values: Readonly<Record<string, unknown>>) => void,
+): Parser {
   const parser = new Parser('sketchgrad')
     .description('Trains a network to find pictures by sketch, and searches with it.')
     .version(packageVersion())
@@ -55,21 +80,37 @@ function newParser(commands: readonly Command[], onOptions: (values: Readonly<Re
   return parser;
 }
 
-function register(parser: Parser, { name, summary, options, alsoConfigured, positionals, run }: Command, onOptions: (values: Readonly<Record<string, unknown>>) => void): void {
+function register(
+  parser: Parser,
+  { name, summary, options, alsoConfigured, positionals, run }: Command,
+  onOptions: (values: Readonly<Record<string, unknown>>) => void,
+): void {
   const words = name.split(' ');
-  const sub = parent(parser, words.slice(0, -1)).command(words[words.length - 1]).description(summary);
+  const sub = parent(parser, words.slice(0, -1))
+    .command(words[words.length - 1])
+    .description(summary);
   for (const [key, option] of Object.entries(options)) {
     const flag = `--${optionName(key)}`;
-    const declared = new ParserOption(option.placeholder === '' ? flag : `${flag} <${option.placeholder}>`, describeOption(option));
-    sub.addOption(option.placeholder === '' ? declared : declared.argParser((typed: string) => option.parse(typed, flag)));
+    const declared = new ParserOption(
+      option.placeholder === '' ? flag : `${flag} <${option.placeholder}>`,
+      describeOption(option),
+    );
+    sub.addOption(
+      option.placeholder === '' ? declared : declared.argParser((typed: string) => option.parse(typed, flag)),
+    );
     // A switch that is on in the configuration can be put off again.
     if (option.placeholder === '') sub.addOption(new ParserOption(`--no-${optionName(key)}`).hideHelp());
   }
-  sub.option('--config <file>', 'A JSON file with any of these options, as {"name of the flag": value}; flags given besides win');
-  if (positionals !== undefined) sub.argument(positionals.optional ? `[${positionals.name}...]` : `<${positionals.name}...>`, positionals.help);
+  sub.option(
+    '--config <file>',
+    'A JSON file with any of these options, as {"name of the flag": value}; flags given besides win',
+  );
+  if (positionals !== undefined)
+    sub.argument(positionals.optional ? `[${positionals.name}...]` : `<${positionals.name}...>`, positionals.help);
   sub.action(async (...parsed: unknown[]) => {
     const { config, ...flags } = sub.opts<Record<string, unknown> & { config?: string }>();
-    const configured = config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config, alsoConfigured);
+    const configured =
+      config === undefined ? {} : readConfiguration(options, await readJsonFile(config), config, alsoConfigured);
     const given = { ...besideFlags(options, configured, flags), ...flags };
     const values = resolveOptions(options, given);
     onOptions(values);
@@ -78,8 +119,14 @@ function register(parser: Parser, { name, summary, options, alsoConfigured, posi
 }
 
 /** What commands of two words begin with; it does nothing by itself. */
-const SUBJECTS: Readonly<Record<string, string>> = { data: 'Data sets: check one, or see how to get and lay out the published ones' };
+const SUBJECTS: Readonly<Record<string, string>> = {
+  data: 'Data sets: check one, or see how to get and lay out the published ones',
+};
 
 function parent(parser: Parser, words: readonly string[]): Parser {
-  return words.reduce((above, word) => above.commands.find((command) => command.name() === word) ?? above.command(word).description(SUBJECTS[word]), parser);
+  return words.reduce(
+    (above, word) =>
+      above.commands.find((command) => command.name() === word) ?? above.command(word).description(SUBJECTS[word]),
+    parser,
+  );
 }

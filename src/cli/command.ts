@@ -18,7 +18,10 @@ export interface Command<Declared extends Options = Options> {
   readonly name: string;
   readonly summary: string;
   readonly options: Declared;
-  /** Options of another command that a configuration may hold besides, so that one file does for both. They are checked and left. */
+  /**
+   * Options of another command that a configuration may hold besides, so that one file does for both. They are checked
+   * and left.
+   */
   readonly alsoConfigured?: Options;
   /** Name and meaning of the arguments that are no flags, at least one of them is required unless they are optional. */
   readonly positionals?: { readonly name: string; readonly help: string; readonly optional?: true };

@@ -116,7 +116,10 @@ async function placed(image: SheetImage, left: number, top: number, what: string
 }
 
 function open({ pixels, size }: SheetImage, what: string): Sharp {
-  if (size < 1 || pixels.length !== size * size * 3) throw new ContactSheetError(`${what} has ${pixels.length} bytes, an RGB image of ${size} x ${size} has ${size * size * 3}`);
+  if (size < 1 || pixels.length !== size * size * 3)
+    throw new ContactSheetError(
+      `${what} has ${pixels.length} bytes, an RGB image of ${size} x ${size} has ${size * size * 3}`,
+    );
   return sharp(pixels, { raw: { width: size, height: size, channels: 3 } });
 }
 
@@ -143,7 +146,13 @@ function score(left: number, top: number, value: number): string {
 /** Whether sharp finds a font: without one, two different letters look alike. */
 async function fontsArePresent(): Promise<boolean> {
   const letter = (text: string): Promise<Buffer> =>
-    sharp(Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32" font-family="${FONT}"><text x="4" y="24" font-size="20">${text}</text></svg>`)).raw().toBuffer();
+    sharp(
+      Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32" font-family="${FONT}"><text x="4" y="24" font-size="20">${text}</text></svg>`,
+      ),
+    )
+      .raw()
+      .toBuffer();
   const [narrow, wide] = await Promise.all([letter('i'), letter('W')]);
   return !narrow.equals(wide);
 }

@@ -10,11 +10,14 @@ export const DATA_HOW_OPTIONS = {
 
 export const dataHowCommand = defineCommand({
   name: 'data how',
-  summary: 'Where Sketchy, TU-Berlin and QuickDraw Extended come from, their terms, and how to lay them out; downloads nothing',
+  summary:
+    'Where Sketchy, TU-Berlin and QuickDraw Extended come from, their terms, and how to lay them out; downloads nothing',
   options: DATA_HOW_OPTIONS,
   async run({ json }) {
     const { DATA_SOURCES } = await import('../../datasets/sources.ts');
-    const text = json ? JSON.stringify(DATA_SOURCES, null, 1) : `${DATA_SOURCES.map(describe).join('\n\n')}\n\n${CLOSING}`;
+    const text = json
+      ? JSON.stringify(DATA_SOURCES, null, 1)
+      : `${DATA_SOURCES.map(describe).join('\n\n')}\n\n${CLOSING}`;
     printText(`${text}\n`);
   },
 });
@@ -31,6 +34,11 @@ function describe({ set, title, contents, places, terms, layouts, splits }: Data
   for (const line of terms) lines.push(`  terms, ${line}`);
   for (const { name, tree } of layouts) lines.push(`  layout, ${name}:`, ...tree.map((line) => `      ${line}`));
   if (set === 'search') lines.push('  --data search --quickdraw <root>; its classes are split already');
-  else lines.push(splits.length > 0 ? `  --split ${splits.join(' or ')}` : '  --unseen with a list or a share of the classes, or --split with a published name or a JSON file');
+  else
+    lines.push(
+      splits.length > 0
+        ? `  --split ${splits.join(' or ')}`
+        : '  --unseen with a list or a share of the classes, or --split with a published name or a JSON file',
+    );
   return lines.join('\n');
 }

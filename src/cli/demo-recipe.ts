@@ -7,8 +7,8 @@ export const DEMO_START = 'models/emoji-start.safetensors';
 type Recipe = Partial<OptionValues<typeof TRAIN_OPTIONS>>;
 
 /**
- * The demo's options of sketchgrad train: what learns most within minutes on two cores. How it was found, on classes set
- * aside for it among the seen ones, is told in docs/demo-recipe.md.
+ * The demo's options of sketchgrad train: what learns most within minutes on two cores. How it was found, on classes
+ * set aside for it among the seen ones, is told in docs/demo-recipe.md.
  */
 export const DEMO_RECIPE: Recipe = {
   data: 'emoji',
@@ -30,7 +30,10 @@ export const DEMO_RECIPE: Recipe = {
   augmentation: 0.5,
 };
 
-/** `--full`: the network and the resolution of the paper, for who has a GPU; from random weights, hence the long warm-up. */
+/**
+ * `--full`: the network and the resolution of the paper, for who has a GPU; from random weights, hence the long
+ * warm-up.
+ */
 export const FULL_RECIPE: Recipe = {
   data: 'emoji',
   size: 224,

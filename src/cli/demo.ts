@@ -14,7 +14,13 @@ import type { ModelFile } from '../training/checkpoint.ts';
 import { atCutoff, evaluateNetwork, unseenTask, type Evaluation } from '../training/evaluation.ts';
 import { retrievalStateFrom } from '../training/knowledge.ts';
 import { modelEmbeddings, type ImageRows } from '../training/model.ts';
-import { stepsPerEpoch, trainRetrieval, type LogEntry, type RetrievalTraining, type TrainedRetrieval } from '../training/run.ts';
+import {
+  stepsPerEpoch,
+  trainRetrieval,
+  type LogEntry,
+  type RetrievalTraining,
+  type TrainedRetrieval,
+} from '../training/run.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { openData } from './data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from './demo-recipe.ts';
@@ -32,9 +38,17 @@ import { stopOnSignal, storedOptions, timestamp, TRAIN_OPTIONS, TrainingDisplay,
 
 export const DEMO_OPTIONS = {
   full: toggle({ help: 'Full width at 224 px, for who has a GPU' }),
-  weights: text({ placeholder: 'file', help: `Starting weights, a classifier's or a model's (default: ${DEMO_START}, or random ones with --full)` }),
+  weights: text({
+    placeholder: 'file',
+    help: `Starting weights, a classifier's or a model's (default: ${DEMO_START}, or random ones with --full)`,
+  }),
   steps: integer({ minimum: 1, help: "Training steps, in place of the recipe's" }),
-  seed: integer({ minimum: 0, maximum: 2 ** 32 - 1, default: 0, help: 'Seed of data order, augmentation and new weights' }),
+  seed: integer({
+    minimum: 0,
+    maximum: 2 ** 32 - 1,
+    default: 0,
+    help: 'Seed of data order, augmentation and new weights',
+  }),
   out: text({ placeholder: 'folder', help: 'Where the report goes (default: runs/demo-<date>)' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -57,17 +71,34 @@ const CREDITS = [
 export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<void> {
   checkTuning(options);
   await ensureAdapter(options.adapter);
-  const recipe = resolveOptions(TRAIN_OPTIONS, { seed: options.seed, steps: options.steps, deterministic: options.deterministic }, options.full ? FULL_RECIPE : DEMO_RECIPE);
+  const recipe = resolveOptions(
+    TRAIN_OPTIONS,
+    { seed: options.seed, steps: options.steps, deterministic: options.deterministic },
+    options.full ? FULL_RECIPE : DEMO_RECIPE,
+  );
   const weights = options.weights ?? (options.full ? undefined : fileURLToPath(packageFile(DEMO_START)));
   const start = weights === undefined ? undefined : { file: await readModelFile(weights, '--weights'), name: weights };
   if (start !== undefined) requireWidth(start.file, start.name, recipe.width);
-  const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), { keep: 1, fresh: true });
+  const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), {
+    keep: 1,
+    fresh: true,
+  });
 
   const dataset = await openData({ ...recipe, imageSize: recipe.size });
   const training = trainingOf(recipe, recipe.steps ?? recipe.epochs * stepsPerEpoch(dataset, recipe));
   const device = await openCommandDevice(options.adapter);
   try {
-    await demonstrate({ device, chooser: await openTuner(device, options), dataset, training, start, folder, pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }), about: { options: storedOptions({ ...recipe, weights }) }, credits: CREDITS });
+    await demonstrate({
+      device,
+      chooser: await openTuner(device, options),
+      dataset,
+      training,
+      start,
+      folder,
+      pictures: () => openData({ ...recipe, imageSize: PICTURE_SIZE }),
+      about: { options: storedOptions({ ...recipe, weights }) },
+      credits: CREDITS,
+    });
   } finally {
     await folder.release();
     closeCommandDevice(device);
@@ -90,7 +121,17 @@ export interface Demonstration {
 }
 
 /** The demo on any data and recipe. Prints as it goes; the report is `report.html` in the folder. */
-export async function demonstrate({ device, chooser, dataset, training, start, folder, pictures, about, credits }: Demonstration): Promise<void> {
+export async function demonstrate({
+  device,
+  chooser,
+  dataset,
+  training,
+  start,
+  folder,
+  pictures,
+  about,
+  credits,
+}: Demonstration): Promise<void> {
   const began = performance.now();
   await folder.prepare();
   const times: [stage: string, seconds: number][] = [];
@@ -101,12 +142,18 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
     times.push([name, (performance.now() - from) / 1000]);
     return result;
   };
-  note(`${device.description.device}. ${dataset.seenClasses.length} seen classes to train on, ${dataset.unseenClasses.length} unseen ones to search: ${dataset.queries.length} sketches, ${dataset.gallery.length} pictures; ${training.imageSize} px`);
+  note(
+    `${device.description.device}. ${dataset.seenClasses.length} seen classes to train on, ${dataset.unseenClasses.length} unseen ones to search: ${dataset.queries.length} sketches, ${dataset.gallery.length} pictures; ${training.imageSize} px`,
+  );
 
-  const evaluations: ReportEvaluation[] = await stage('Searching before training', () => evaluateUntrained(device, chooser, dataset, training, start?.file));
+  const evaluations: ReportEvaluation[] = await stage('Searching before training', () =>
+    evaluateUntrained(device, chooser, dataset, training, start?.file),
+  );
 
   const log: LogEntry[] = [];
-  const trained = await stage(`Training: ${training.steps} steps with all three losses`, () => train({ device, chooser, dataset, training, start, folder, about }, log));
+  const trained = await stage(`Training: ${training.steps} steps with all three losses`, () =>
+    train({ device, chooser, dataset, training, start, folder, about }, log),
+  );
   if (trained.stopped) {
     note(`stopped after ${trained.stepsDone} steps; go on with: sketchgrad train --resume ${folder.path}`);
     trained.model.storage.destroy();
@@ -144,25 +191,44 @@ export async function demonstrate({ device, chooser, dataset, training, start, f
     await writeFile(report, html);
   });
 
-  printText(`\nUnseen classes, sketch to picture\n${comparison(evaluations)}\nProtocol: ${evaluation.metrics.protocol}.\n\n`);
+  printText(
+    `\nUnseen classes, sketch to picture\n${comparison(evaluations)}\nProtocol: ${evaluation.metrics.protocol}.\n\n`,
+  );
   for (const [name, seconds] of times) printText(`${formatSeconds(seconds).padStart(12)}  ${name}\n`);
-  printText(`\nweights: ${folder.file('model.safetensors')}, checksum ${trained.file.checksum}\nreport:  ${path.resolve(report)}\n`);
+  printText(
+    `\nweights: ${folder.file('model.safetensors')}, checksum ${trained.file.checksum}\nreport:  ${path.resolve(report)}\n`,
+  );
   trained.model.storage.destroy();
 }
 
-/** Random weights, and the starting ones; of a classifier, with the embedding that it gives (method.md, Initialisation). */
-async function evaluateUntrained(device: Device, chooser: Chooser | undefined, dataset: Dataset, { seed, network: settings, imageSize, pixels }: RetrievalTraining, start: ModelFile | undefined): Promise<ReportEvaluation[]> {
+/**
+ * Random weights, and the starting ones; of a classifier, with the embedding that it gives (method.md, Initialisation).
+ */
+async function evaluateUntrained(
+  device: Device,
+  chooser: Chooser | undefined,
+  dataset: Dataset,
+  { seed, network: settings, imageSize, pixels }: RetrievalTraining,
+  start: ModelFile | undefined,
+): Promise<ReportEvaluation[]> {
   const storage = new Storage(device, chooser);
   const network = new RetrievalNetwork({ ...settings, classes: dataset.seenClasses.length, teacherClasses: 0 });
   await initializeNetwork(network, storage, seed);
   const embeddings = await modelEmbeddings({ network, storage, imageSize, pixels });
   try {
-    const evaluations = [{ name: 'Random weights', metrics: (await evaluateWithProgress(embeddings, dataset)).metrics }];
+    const evaluations = [
+      { name: 'Random weights', metrics: (await evaluateWithProgress(embeddings, dataset)).metrics },
+    ];
     if (start !== undefined) {
       // A classifier has to become a retrieval model first; the heads of classes take no part in a search.
       const state = start.state.has('fc.weight') ? retrievalStateFrom(start.state, settings.embedding) : start.state;
-      writeState(network, storage, new Map([...state].filter(([name]) => !/^(classifier|teacher)\./.test(name))), { partial: true });
-      evaluations.push({ name: 'Starting checkpoint', metrics: (await evaluateWithProgress(embeddings, dataset)).metrics });
+      writeState(network, storage, new Map([...state].filter(([name]) => !/^(classifier|teacher)\./.test(name))), {
+        partial: true,
+      });
+      evaluations.push({
+        name: 'Starting checkpoint',
+        metrics: (await evaluateWithProgress(embeddings, dataset)).metrics,
+      });
     }
     return evaluations;
   } finally {
@@ -174,13 +240,18 @@ async function evaluateUntrained(device: Device, chooser: Chooser | undefined, d
 async function evaluateWithProgress(embeddings: ImageRows, dataset: Dataset): Promise<Evaluation> {
   const progress = new Progress('embedding');
   try {
-    return await evaluateNetwork(embeddings, unseenTask(dataset), dataset.images, { onProgress: (done, total) => progress.update(done, total) });
+    return await evaluateNetwork(embeddings, unseenTask(dataset), dataset.images, {
+      onProgress: (done, total) => progress.update(done, total),
+    });
   } finally {
     progress.stop();
   }
 }
 
-async function train({ folder, training, ...rest }: Omit<Demonstration, 'credits' | 'pictures'>, log: LogEntry[]): Promise<TrainedRetrieval> {
+async function train(
+  { folder, training, ...rest }: Omit<Demonstration, 'credits' | 'pictures'>,
+  log: LogEntry[],
+): Promise<TrainedRetrieval> {
   const display = new TrainingDisplay(training);
   const stop = stopOnSignal();
   try {
@@ -208,7 +279,9 @@ function comparison(evaluations: readonly ReportEvaluation[]): string {
   const line = (name: string, value: (metrics: RetrievalMetrics) => number): string[] => [
     name,
     ...evaluations.map(({ metrics }) => value(metrics).toFixed(4)),
-    ...earlier.map(({ metrics }) => (value(metrics) > 0 ? `${(value(result.metrics) / value(metrics)).toFixed(2)}×` : '–')),
+    ...earlier.map(({ metrics }) =>
+      value(metrics) > 0 ? `${(value(result.metrics) / value(metrics)).toFixed(2)}×` : '–',
+    ),
   ];
   return textTable(
     ['', ...evaluations.map(({ name }) => name), ...earlier.map(({ name }) => `to ${name.toLowerCase()}`)],
@@ -228,13 +301,24 @@ export function trainingCharts(log: readonly LogEntry[]): ReportChart[] {
     title,
     smooth,
     steps: steps.map(({ step }) => step + 1),
-    series: names.map((name) => ({ name, values: steps.map((entry) => (name === 'learning rate' ? entry.learningRate : (entry.values[name] ?? null))) })),
+    series: names.map((name) => ({
+      name,
+      values: steps.map((entry) => (name === 'learning rate' ? entry.learningRate : (entry.values[name] ?? null))),
+    })),
   });
   const has = (name: string): boolean => steps.some(({ values }) => name in values);
   return [
     chart('Classification and preservation loss', ['classification', 'preservation'].filter(has), true),
     chart('Quadruplet loss', ['quadruplet'], true),
-    chart('Distances between embeddings', ['distance to the positive', 'distance to the negative of the own domain', 'distance to the negative of the other domain'].filter(has), true),
+    chart(
+      'Distances between embeddings',
+      [
+        'distance to the positive',
+        'distance to the negative of the own domain',
+        'distance to the negative of the other domain',
+      ].filter(has),
+      true,
+    ),
     chart('Learning rate', ['learning rate'], false),
   ];
 }
@@ -248,7 +332,8 @@ function deviceFacts({ description }: Device): ReportFact[] {
 }
 
 function settingFacts(training: RetrievalTraining, start: string | undefined): ReportFact[] {
-  const { seed, steps, imageSize, network, batchNorm, classesPerBatch, imagesPerDomain, losses, optimizer, schedule } = training;
+  const { seed, steps, imageSize, network, batchNorm, classesPerBatch, imagesPerDomain, losses, optimizer, schedule } =
+    training;
   const facts: Record<string, string | number> = {
     startingWeights: start === undefined ? 'random' : path.basename(start),
     seed,
@@ -263,5 +348,8 @@ function settingFacts(training: RetrievalTraining, start: string | undefined): R
     optimizer: `${optimizer.kind}, weight decay ${optimizer.weightDecay}`,
     learningRate: `${schedule.learningRate}, ${schedule.decay}`,
   };
-  return Object.entries(facts).map(([name, value]) => ({ name: optionName(name).replaceAll('-', ' '), value: String(value) }));
+  return Object.entries(facts).map(([name, value]) => ({
+    name: optionName(name).replaceAll('-', ' '),
+    value: String(value),
+  }));
 }

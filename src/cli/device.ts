@@ -4,8 +4,9 @@ import type { Device } from '../gpu/device.ts';
 let lent: Device | undefined;
 
 /**
- * Lets the commands that follow compute on an open device instead of one of their own, where --adapter leaves the choice to them. A program
- * that runs many commands compiles each pipeline once so, as the tests do. `undefined` ends it.
+ * Lets the commands that follow compute on an open device instead of one of their own, where --adapter leaves the
+ * choice to them. A program that runs many commands compiles each pipeline once so, as the tests do. `undefined` ends
+ * it.
  */
 export function lendDevice(device: Device | undefined): void {
   lent = device;

@@ -4,7 +4,13 @@ import { ensureAdapter } from '../platform/adapter.ts';
 import { removeLeftovers, writeFileAtomically } from '../platform/node/files.ts';
 import { Lock } from '../platform/node/lock.ts';
 import { distill } from '../training/distillation.ts';
-import { parsePartialKnowledge, serializeKnowledge, serializePartialKnowledge, type Knowledge, type PartialKnowledge } from '../training/knowledge-file.ts';
+import {
+  parsePartialKnowledge,
+  serializeKnowledge,
+  serializePartialKnowledge,
+  type Knowledge,
+  type PartialKnowledge,
+} from '../training/knowledge-file.ts';
 import { EMBEDDING_BATCH } from '../training/model.ts';
 import { PAPER_RECIPE } from '../training/run.ts';
 import type { StartingWeights } from '../training/weights.ts';
@@ -20,8 +26,16 @@ import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 const { seed, size, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } = TRAIN_OPTIONS;
 
 export const DISTILL_OPTIONS = {
-  weights: text({ placeholder: 'file', required: true, help: "The teacher: weights with a classifier, such as torchvision's resnet50 (.safetensors, .pth, .pt, .bin)" }),
-  out: text({ placeholder: 'file', default: 'knowledge.safetensors', help: 'The table that sketchgrad train --knowledge takes' }),
+  weights: text({
+    placeholder: 'file',
+    required: true,
+    help: "The teacher: weights with a classifier, such as torchvision's resnet50 (.safetensors, .pth, .pt, .bin)",
+  }),
+  out: text({
+    placeholder: 'file',
+    default: 'knowledge.safetensors',
+    help: 'The table that sketchgrad train --knowledge takes',
+  }),
   ...DATA_OPTIONS,
   validation: VALIDATION_OPTION,
   seed,
@@ -66,12 +80,25 @@ export const distillCommand = defineCommand({
         chooser: await openTuner(device, options),
         dataset,
         teacher,
-        network: { ...PAPER_RECIPE.network, width: options.width, stride: options.stride, batchNormEpsilon: options.batchNormEpsilon },
-        settings: { reading: { mean: options.teacherMean, temperature: options.teacherTemperature }, photosPerClass: options.teacherPhotos, seed: options.seed, imageSize: options.size, pixels: pixelsOf(options), batchSize: options.batch },
+        network: {
+          ...PAPER_RECIPE.network,
+          width: options.width,
+          stride: options.stride,
+          batchNormEpsilon: options.batchNormEpsilon,
+        },
+        settings: {
+          reading: { mean: options.teacherMean, temperature: options.teacherTemperature },
+          photosPerClass: options.teacherPhotos,
+          seed: options.seed,
+          imageSize: options.size,
+          pixels: pixelsOf(options),
+          batchSize: options.batch,
+        },
         begun,
         stateEvery: options.saveEvery,
         onStart: (done) => {
-          if (begun !== undefined) note(done > 0 ? `going on after ${done} photos` : `${state} is of another distillation, and is begun anew`);
+          if (begun !== undefined)
+            note(done > 0 ? `going on after ${done} photos` : `${state} is of another distillation, and is begun anew`);
         },
         onPartial: (partial) => writeFileAtomically(state, serializePartialKnowledge(partial)),
         onProgress: (done, total) => progress.update(done, total),

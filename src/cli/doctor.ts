@@ -22,7 +22,10 @@ export const doctorCommand = defineCommand({
   name: 'doctor',
   summary: 'Show the adapter and its limits, and check that it computes rightly',
   options: {
-    kernels: text({ placeholder: 'names', help: 'Check these kernels only, by their names with commas between; left out, all of them' }),
+    kernels: text({
+      placeholder: 'names',
+      help: 'Check these kernels only, by their names with commas between; left out, all of them',
+    }),
     ...SHARED_OPTIONS,
   },
   async run({ adapter, kernels: names }) {
@@ -32,13 +35,22 @@ export const doctorCommand = defineCommand({
     const device = await openCommandDevice(adapter);
     try {
       print('Adapter in use', describeAdapter(device));
-      print('Limits', LIMITS.map((name) => [name, String(device.gpu.limits[name])]));
+      print(
+        'Limits',
+        LIMITS.map((name) => [name, String(device.gpu.limits[name])]),
+      );
       print('Features', [['in use', [...device.gpu.features].sort().join(', ') || 'none']]);
       const checks = await checkKernels(device, kernels);
-      printText(`\nKernels against their float64 references, results read back\n${textTable(['kernel', 'variant', 'largest error', ''], checks.map(checkLine), { left: 2 })}\n\n`);
-      const wrong = checks.flatMap(({ kernel, variant, verdict }) => (verdict.standing === 'wrong' ? [`${kernel}, ${variant}: ${verdict.reason}`] : []));
+      printText(
+        `\nKernels against their float64 references, results read back\n${textTable(['kernel', 'variant', 'largest error', ''], checks.map(checkLine), { left: 2 })}\n\n`,
+      );
+      const wrong = checks.flatMap(({ kernel, variant, verdict }) =>
+        verdict.standing === 'wrong' ? [`${kernel}, ${variant}: ${verdict.reason}`] : [],
+      );
       if (wrong.length > 0) {
-        throw new DoctorError(`${device.description.device} computes wrongly. Update its driver, or choose another adapter (--adapter lavapipe or swiftshader).\n  ${wrong.join('\n  ')}`);
+        throw new DoctorError(
+          `${device.description.device} computes wrongly. Update its driver, or choose another adapter (--adapter lavapipe or swiftshader).\n  ${wrong.join('\n  ')}`,
+        );
       }
       printText(`All is well: ${checks.length} kernel variants are within the error bounds of float32.\n`);
     } finally {
@@ -51,7 +63,13 @@ export const doctorCommand = defineCommand({
 function namedKernels(names: string): AnyKernel[] {
   return names.split(',').map((word) => {
     const kernel = (ALL_KERNELS as readonly AnyKernel[]).find(({ name }) => name === word.trim());
-    if (kernel === undefined) throw new OptionError(`--kernels ${word.trim()}: there is no such kernel; did you mean ${nearest(word.trim(), ALL_KERNELS.map(({ name }) => name))}?`);
+    if (kernel === undefined)
+      throw new OptionError(
+        `--kernels ${word.trim()}: there is no such kernel; did you mean ${nearest(
+          word.trim(),
+          ALL_KERNELS.map(({ name }) => name),
+        )}?`,
+      );
     return kernel;
   });
 }
@@ -80,10 +98,20 @@ function print(title: string, lines: readonly Line[]): void {
 
 function versions(): Line[] {
   const { deno } = process.versions;
-  const dawn = (): string => (JSON.parse(readFileSync(createRequire(import.meta.url).resolve('webgpu/package.json'), 'utf8')) as { version: string }).version;
+  const dawn = (): string =>
+    (
+      JSON.parse(readFileSync(createRequire(import.meta.url).resolve('webgpu/package.json'), 'utf8')) as {
+        version: string;
+      }
+    ).version;
   return [
     ['sketchgrad', packageVersion()],
-    ...(deno === undefined ? ([['node', process.version], ['webgpu (Dawn)', dawn()]] as const) : ([['deno (wgpu)', deno]] as const)),
+    ...(deno === undefined
+      ? ([
+          ['node', process.version],
+          ['webgpu (Dawn)', dawn()],
+        ] as const)
+      : ([['deno (wgpu)', deno]] as const)),
     ['system', `${process.platform} ${process.arch}`],
   ];
 }
@@ -104,12 +132,22 @@ function availableAdapters(): Line[] {
 }
 
 function describeAdapter({ description, traits }: Device): Line[] {
-  const info = { vendor: description.vendor, architecture: description.architecture, device: description.device, driver: description.description };
+  const info = {
+    vendor: description.vendor,
+    architecture: description.architecture,
+    device: description.device,
+    driver: description.description,
+  };
   return [
     ...Object.entries(info).filter(([, value]) => value !== ''),
     ['computes on', traits.kind === 'cpu' ? 'the CPU, in software' : 'a GPU'],
     ['subgroups of', traits.subgroupSize === 0 ? 'unknown size' : String(traits.subgroupSize)],
-    ['matrix units', traits.matrixUnits?.products.map(({ component, rows, columns, depth }) => `${rows}x${columns}x${depth} of ${component}`).join(', ') ?? 'none that sum in float32'],
+    [
+      'matrix units',
+      traits.matrixUnits?.products
+        .map(({ component, rows, columns, depth }) => `${rows}x${columns}x${depth} of ${component}`)
+        .join(', ') ?? 'none that sum in float32',
+    ],
     ['driver file', process.env.VK_DRIVER_FILES ?? "the system's choice"],
   ] as Line[];
 }
@@ -127,7 +165,11 @@ async function checkKernels(device: Device, kernels: readonly AnyKernel[]): Prom
         const code = call.dispatches.map(pipelineKey).join();
         if (seen.has(code)) continue;
         seen.add(code);
-        checks.push({ kernel: kernel.name, variant: call.variant, verdict: await qualification.verdict({ kernel, problem, calls, uses: 1 }, call) });
+        checks.push({
+          kernel: kernel.name,
+          variant: call.variant,
+          verdict: await qualification.verdict({ kernel, problem, calls, uses: 1 }, call),
+        });
       }
     }
     qualification.forgetReferences();

@@ -39,11 +39,16 @@ const FEWEST_POINTS = 4;
 const STREAM = 0x756d6170;
 
 /**
- * Lays out embeddings of sketches and photos in one plane: of up to 24 classes, spread over all in their order, as many images
- * of each class and domain as make 1200 in all. The same seed gives the same picture.
+ * Lays out embeddings of sketches and photos in one plane: of up to 24 classes, spread over all in their order, as many
+ * images of each class and domain as make 1200 in all. The same seed gives the same picture.
  * @returns undefined where there are too few images for a layout
  */
-export function mapEmbeddings(images: readonly EmbeddedImages[], dimension: number, classNames: readonly string[], seed: number): EmbeddingMap | undefined {
+export function mapEmbeddings(
+  images: readonly EmbeddedImages[],
+  dimension: number,
+  classNames: readonly string[],
+  seed: number,
+): EmbeddingMap | undefined {
   const count = Math.min(MOST_CLASSES, classNames.length);
   const drawn = Array.from({ length: count }, (_, i) => classNames[Math.floor((i * classNames.length) / count)]);
   const share = Math.max(2, Math.floor(MOST_POINTS / count / images.length));
@@ -59,17 +64,46 @@ export function mapEmbeddings(images: readonly EmbeddedImages[], dimension: numb
   );
   if (chosen.length < FEWEST_POINTS) return undefined;
   const random = new RandomStream(seed, STREAM);
-  const umap = new UMAP({ nComponents: 2, nNeighbors: Math.min(15, chosen.length - 1), minDist: 0.25, random: () => random.uniform() });
+  const umap = new UMAP({
+    nComponents: 2,
+    nNeighbors: Math.min(15, chosen.length - 1),
+    minDist: 0.25,
+    random: () => random.uniform(),
+  });
   const places = umap.fit(chosen.map(({ row }) => row));
-  return { points: chosen.map(({ sample: { className, domain } }, i) => ({ className, domain, x: places[i][0], y: places[i][1] })), classes: classNames.length, seed };
+  return {
+    points: chosen.map(({ sample: { className, domain } }, i) => ({
+      className,
+      domain,
+      x: places[i][0],
+      y: places[i][1],
+    })),
+    classes: classNames.length,
+    seed,
+  };
 }
 
-/** The map of what a task's queries search with and what they look for. Pictures of other classes in the gallery are left out. */
-export function mapTask({ queries, gallery, classNames }: RetrievalTask, embedded: Evaluation, seed: number): EmbeddingMap | undefined {
+/**
+ * The map of what a task's queries search with and what they look for. Pictures of other classes in the gallery are
+ * left out.
+ */
+export function mapTask(
+  { queries, gallery, classNames }: RetrievalTask,
+  embedded: Evaluation,
+  seed: number,
+): EmbeddingMap | undefined {
   const dimension = embedded.queries.length / queries.length;
   const searched = new Set(queries.map(({ className }) => className));
-  const images = [{ rows: embedded.gallery, samples: gallery }, ...(queries === gallery ? [] : [{ rows: embedded.queries, samples: queries }])];
-  return mapEmbeddings(images, dimension, classNames.filter((className) => searched.has(className)), seed);
+  const images = [
+    { rows: embedded.gallery, samples: gallery },
+    ...(queries === gallery ? [] : [{ rows: embedded.queries, samples: queries }]),
+  ];
+  return mapEmbeddings(
+    images,
+    dimension,
+    classNames.filter((className) => searched.has(className)),
+    seed,
+  );
 }
 
 const WIDTH = 960;
@@ -80,16 +114,21 @@ const COLOURS = 6;
 
 /** The drawing, as SVG that takes its colours from the page. */
 export function drawMap({ points }: EmbeddingMap): string {
-  const extent = (values: readonly number[]): [number, number] => values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+  const extent = (values: readonly number[]): [number, number] =>
+    values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
   const [left, right] = extent(points.map(({ x }) => x));
   const [top, bottom] = extent(points.map(({ y }) => y));
   // One scale for both axes: only distances mean something.
   const scale = Math.min((WIDTH - 2 * MARGIN) / (right - left || 1), (HEIGHT - 2 * MARGIN) / (bottom - top || 1));
-  const place = ({ x, y }: MapPoint): [number, number] => [WIDTH / 2 + scale * (x - (left + right) / 2), HEIGHT / 2 + scale * (y - (top + bottom) / 2)];
+  const place = ({ x, y }: MapPoint): [number, number] => [
+    WIDTH / 2 + scale * (x - (left + right) / 2),
+    HEIGHT / 2 + scale * (y - (top + bottom) / 2),
+  ];
 
   const classNames = [...new Set(points.map(({ className }) => className))];
   const groups = classNames.map((className, index) => {
-    const of = (domain: Domain): [number, number][] => points.filter((point) => point.className === className && point.domain === domain).map(place);
+    const of = (domain: Domain): [number, number][] =>
+      points.filter((point) => point.className === className && point.domain === domain).map(place);
     const photos = of('photo');
     const sketches = of('sketch');
     const name = escapeMarkup(className);
@@ -99,7 +138,10 @@ export function drawMap({ points }: EmbeddingMap): string {
       marks: `<g data-class="${index}" style="--mark:var(--map-${(index % COLOURS) + 1})"><title>${name}: ${sketches.length} sketches, ${photos.length} photos</title><path class="photo" d="${photos.map(dot).join('')}"/><path class="drawn" d="${sketches.map(triangle).join('')}"/></g>`,
     };
   });
-  const labels = apart(groups).map(({ className, anchor: [x, y] }, index) => `<text data-class="${index}" x="${fixed(x)}" y="${fixed(y)}">${escapeMarkup(className)}</text>`);
+  const labels = apart(groups).map(
+    ({ className, anchor: [x, y] }, index) =>
+      `<text data-class="${index}" x="${fixed(x)}" y="${fixed(y)}">${escapeMarkup(className)}</text>`,
+  );
   const description = `A map of the embeddings of ${classNames.length} classes`;
   return `<svg class="map" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${description}">${groups.map(({ marks }) => marks).join('')}<g class="names">${labels.join('')}</g></svg>`;
 }
@@ -108,9 +150,12 @@ const fixed = (value: number): string => value.toFixed(1);
 const dot = ([x, y]: [number, number]): string => `M${fixed(x - 3)} ${fixed(y)}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z`;
 const triangle = ([x, y]: [number, number]): string => `M${fixed(x)} ${fixed(y - 4.4)}l4.2 7.2h-8.4z`;
 
-/** The image of a class nearest to its median, so that a name stands on one of its images even where these lie apart. */
+/**
+ * The image of a class nearest to its median, so that a name stands on one of its images even where these lie apart.
+ */
 function middle(places: readonly (readonly [number, number])[]): readonly [number, number] {
-  const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const median = (values: readonly number[]): number =>
+    [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
   const centre = [0, 1].map((axis) => median(places.map((place) => place[axis])));
   const distance = ([x, y]: readonly [number, number]): number => Math.hypot(x - centre[0], y - centre[1]);
   return places.reduce((best, place) => (distance(place) < distance(best) ? place : best));
@@ -127,10 +172,15 @@ function apart(labels: readonly Label[]): Label[] {
   const LETTER = 7;
   const placed: Label[] = [];
   const overlap = (a: Label, b: Label): boolean =>
-    Math.abs(a.anchor[1] - b.anchor[1]) < LINE && Math.abs(a.anchor[0] - b.anchor[0]) < (LETTER * (a.className.length + b.className.length)) / 2;
+    Math.abs(a.anchor[1] - b.anchor[1]) < LINE &&
+    Math.abs(a.anchor[0] - b.anchor[0]) < (LETTER * (a.className.length + b.className.length)) / 2;
   for (const label of [...labels].sort((a, b) => a.anchor[1] - b.anchor[1])) {
     let moved = label;
-    for (let hit = placed.find((other) => overlap(moved, other)); hit !== undefined; hit = placed.find((other) => overlap(moved, other))) {
+    for (
+      let hit = placed.find((other) => overlap(moved, other));
+      hit !== undefined;
+      hit = placed.find((other) => overlap(moved, other))
+    ) {
       moved = { ...moved, anchor: [moved.anchor[0], hit.anchor[1] + LINE] };
     }
     placed.push(moved);

@@ -28,14 +28,37 @@ export interface EvaluationPage {
 
 /** What the page says of a task. */
 const TASK_WORDS: Readonly<Record<TaskKind, { readonly title: string; readonly queries: string }>> = {
-  'zero-shot': { title: 'sketch to picture, unseen classes', queries: 'Query sketches of classes that were never trained on' },
-  'photo-to-photo': { title: 'photo to photo, unseen classes', queries: 'Query photos of classes that were never trained on' },
-  generalised: { title: 'sketch to picture, unseen classes among all', queries: 'Query sketches of classes that were never trained on' },
-  'generalised-sem-pcyc': { title: "sketch to picture, SEM-PCYC's generalised task", queries: 'Query sketches, most of them of classes that were never trained on' },
+  'zero-shot': {
+    title: 'sketch to picture, unseen classes',
+    queries: 'Query sketches of classes that were never trained on',
+  },
+  'photo-to-photo': {
+    title: 'photo to photo, unseen classes',
+    queries: 'Query photos of classes that were never trained on',
+  },
+  generalised: {
+    title: 'sketch to picture, unseen classes among all',
+    queries: 'Query sketches of classes that were never trained on',
+  },
+  'generalised-sem-pcyc': {
+    title: "sketch to picture, SEM-PCYC's generalised task",
+    queries: 'Query sketches, most of them of classes that were never trained on',
+  },
 };
 
 /** The page of `sketchgrad evaluate --report`. */
-export async function evaluationReport({ modelPath, checksum, imageSize, adapter, dataset, kind, task, evaluation, codes, seed }: EvaluationPage): Promise<string> {
+export async function evaluationReport({
+  modelPath,
+  checksum,
+  imageSize,
+  adapter,
+  dataset,
+  kind,
+  task,
+  evaluation,
+  codes,
+  seed,
+}: EvaluationPage): Promise<string> {
   const evaluations: ReportEvaluation[] = [
     ...(codes === undefined ? [] : [{ name: `${codes.bits}-bit codes`, metrics: codes.metrics }]),
     { name: 'Embeddings', metrics: evaluation.metrics },

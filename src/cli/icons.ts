@@ -7,7 +7,13 @@ import { ICONS_COMMAND, openIconIndex, serializeIconIndex, type IconIndex } from
 import { ICON_STYLES, iconStyle } from '../retrieval/icon-style.ts';
 import { IndexFileError } from '../retrieval/index-file.ts';
 import { toInt8Vectors } from '../retrieval/int8-vectors.ts';
-import { EMBEDDING_BATCH, modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
+import {
+  EMBEDDING_BATCH,
+  modelEmbeddings,
+  openRetrievalModel,
+  readModelDescription,
+  type ImageRows,
+} from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { IconParts, type Drawn, type PartsOrigin } from './icon-parts.ts';
@@ -18,12 +24,27 @@ import { note, printText, Progress } from './progress.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const ICONS_OPTIONS = {
-  sets: text({ placeholder: 'names', help: 'Iconify sets to index, with commas between, such as tabler,mdi; each is an npm package @iconify-json/<set>, and @iconify/json has all' }),
+  sets: text({
+    placeholder: 'names',
+    help: 'Iconify sets to index, with commas between, such as tabler,mdi; each is an npm package @iconify-json/<set>, and @iconify/json has all',
+  }),
   all: toggle({ help: 'Index all sets that are installed' }),
   model: SEARCH_MODEL_OPTION,
-  out: text({ placeholder: 'file', default: 'icons.safetensors', help: 'The index that is written. Where it is there, icons whose drawings are in it are taken over' }),
-  root: text({ placeholder: 'folder', default: '.', help: "Look for installed sets in this folder's node_modules and those of the folders above it" }),
-  part: integer({ minimum: EMBEDDING_BATCH, default: 64 * EMBEDDING_BATCH, help: 'Icons that are embedded between two writes to the disk: what a kill loses' }),
+  out: text({
+    placeholder: 'file',
+    default: 'icons.safetensors',
+    help: 'The index that is written. Where it is there, icons whose drawings are in it are taken over',
+  }),
+  root: text({
+    placeholder: 'folder',
+    default: '.',
+    help: "Look for installed sets in this folder's node_modules and those of the folders above it",
+  }),
+  part: integer({
+    minimum: EMBEDDING_BATCH,
+    default: 64 * EMBEDDING_BATCH,
+    help: 'Icons that are embedded between two writes to the disk: what a kill loses',
+  }),
   precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -49,7 +70,9 @@ export const iconsCommand = defineCommand({
     const modelPath = searchModelPath(givenModel);
     const files = chosenSets(await findIconSets(root), named, all, root);
     const file = await readModelFile(modelPath, '--model');
-    const { settings: { embedding: dimension } } = readModelDescription(file, modelPath);
+    const {
+      settings: { embedding: dimension },
+    } = readModelDescription(file, modelPath);
     const origin = { modelChecksum: file.checksum, dimension, renderer: `${await iconRenderer()}, ${precision}` };
     const drawn = new Map<string, Drawn>();
     const earlier = await readEarlier(out, origin, drawn);
@@ -59,7 +82,9 @@ export const iconsCommand = defineCommand({
     try {
       if (drawn.size > fromIndex) note(`${drawn.size - fromIndex} drawings of an interrupted run are taken over`);
       const listed = await listSets(files);
-      const pending = new Set(listed.flatMap(({ icons }) => icons.map(({ digest }) => digest)).filter((digest) => !drawn.has(digest)));
+      const pending = new Set(
+        listed.flatMap(({ icons }) => icons.map(({ digest }) => digest)).filter((digest) => !drawn.has(digest)),
+      );
       if (pending.size > 0) {
         const device = await openCommandDevice(adapter);
         const progress = new Progress('icons');
@@ -83,7 +108,10 @@ export const iconsCommand = defineCommand({
         }
       }
       const { index, failures } = assemble(listed, drawn, origin);
-      if (index.names.length === 0) throw new OptionError(`none of the icons of ${[...files.keys()].join(', ')} can be rendered, so there is no index`);
+      if (index.names.length === 0)
+        throw new OptionError(
+          `none of the icons of ${[...files.keys()].join(', ')} can be rendered, so there is no index`,
+        );
       const bytes = await serializeIconIndex(index);
       await writeFileAtomically(out, bytes);
       finished = true;
@@ -91,7 +119,9 @@ export const iconsCommand = defineCommand({
       // What failed before was tried again.
       const anew = [...pending].filter((digest) => 'vector' in drawn.get(digest)!).length;
       const kept = earlier === undefined ? '' : `, ${anew} drawings embedded anew`;
-      printText(`${out}: ${index.names.length} icons of ${index.sets.length} ${index.sets.length === 1 ? 'set' : 'sets'}${kept}, ${failures.length} not rendered; ${(bytes.length / 1e6).toFixed(1)} MB, of the model ${file.checksum.slice(0, 16)}\n`);
+      printText(
+        `${out}: ${index.names.length} icons of ${index.sets.length} ${index.sets.length === 1 ? 'set' : 'sets'}${kept}, ${failures.length} not rendered; ${(bytes.length / 1e6).toFixed(1)} MB, of the model ${file.checksum.slice(0, 16)}\n`,
+      );
     } finally {
       await parts.close(finished);
     }
@@ -99,34 +129,66 @@ export const iconsCommand = defineCommand({
 });
 
 /** @throws OptionError where none or an unknown one is chosen */
-function chosenSets(found: ReadonlyMap<string, IconSetFiles>, named: string | undefined, all: boolean, root: string): ReadonlyMap<string, IconSetFiles> {
-  if ((named === undefined) === !all) throw new OptionError('--sets or --all is needed, and not both: the names of icon sets, or all that are installed');
-  if (found.size === 0) throw new OptionError(`no icon set is installed for ${root}; npm install @iconify-json/tabler gets one, and @iconify/json all`);
+function chosenSets(
+  found: ReadonlyMap<string, IconSetFiles>,
+  named: string | undefined,
+  all: boolean,
+  root: string,
+): ReadonlyMap<string, IconSetFiles> {
+  if ((named === undefined) === !all)
+    throw new OptionError('--sets or --all is needed, and not both: the names of icon sets, or all that are installed');
+  if (found.size === 0)
+    throw new OptionError(
+      `no icon set is installed for ${root}; npm install @iconify-json/tabler gets one, and @iconify/json all`,
+    );
   if (named === undefined) return found;
-  const prefixes = [...new Set(named.split(',').map((prefix) => prefix.trim()).filter(Boolean))].sort();
+  const prefixes = [
+    ...new Set(
+      named
+        .split(',')
+        .map((prefix) => prefix.trim())
+        .filter(Boolean),
+    ),
+  ].sort();
   if (prefixes.length === 0) throw new OptionError('--sets: no name is given');
-  return new Map(prefixes.map((prefix) => {
-    const files = found.get(prefix);
-    if (files !== undefined) return [prefix, files];
-    throw new OptionError(`--sets: ${prefix} is not installed for ${root}; npm install @iconify-json/${prefix} gets it. Of the ${found.size} that are installed, the nearest name is ${nearest(prefix, [...found.keys()])}`);
-  }));
+  return new Map(
+    prefixes.map((prefix) => {
+      const files = found.get(prefix);
+      if (files !== undefined) return [prefix, files];
+      throw new OptionError(
+        `--sets: ${prefix} is not installed for ${root}; npm install @iconify-json/${prefix} gets it. Of the ${found.size} that are installed, the nearest name is ${nearest(prefix, [...found.keys()])}`,
+      );
+    }),
+  );
 }
 
 /**
  * Takes over what an index that is there has of the same model and renderer.
  * @throws OptionError where the file is something else, which is not overwritten
  */
-async function readEarlier(out: string, { modelChecksum, dimension, renderer }: PartsOrigin, drawn: Map<string, Drawn>): Promise<IconIndex | undefined> {
+async function readEarlier(
+  out: string,
+  { modelChecksum, dimension, renderer }: PartsOrigin,
+  drawn: Map<string, Drawn>,
+): Promise<IconIndex | undefined> {
   if (!existsSync(out)) return undefined;
   const index = await openIconIndex(await readGivenFile(out, '--out'), out).catch((cause: Error) => {
-    throw new OptionError(`--out: ${out} is there, and is no index that ${ICONS_COMMAND} can take over; delete it, or give another file (${cause.message})`, { cause });
+    throw new OptionError(
+      `--out: ${out} is there, and is no index that ${ICONS_COMMAND} can take over; delete it, or give another file (${cause.message})`,
+      { cause },
+    );
   });
   const { sources, vectors, names } = index;
   if (sources === undefined || index.modelChecksum !== modelChecksum || sources.renderer !== renderer) {
     note(`${out} was made by another model or renderer, and is made anew`);
     return undefined;
   }
-  names.forEach((_, row) => drawn.set(digestOf(sources.digests, row), { vector: vectors.subarray(row * dimension, (row + 1) * dimension), thick: sources.thick[row] }));
+  names.forEach((_, row) =>
+    drawn.set(digestOf(sources.digests, row), {
+      vector: vectors.subarray(row * dimension, (row + 1) * dimension),
+      thick: sources.thick[row],
+    }),
+  );
   return index;
 }
 
@@ -135,7 +197,15 @@ async function listSets(files: ReadonlyMap<string, IconSetFiles>): Promise<Liste
   const listed: ListedSet[] = [];
   for (const each of files.values()) {
     const set = await readIconSet(each);
-    listed.push({ ...set, files: each, icons: set.icons.map((icon) => ({ name: icon.name, digest: iconDigest(icon), takesTextColour: icon.body.includes('currentColor') })) });
+    listed.push({
+      ...set,
+      files: each,
+      icons: set.icons.map((icon) => ({
+        name: icon.name,
+        digest: iconDigest(icon),
+        takesTextColour: icon.body.includes('currentColor'),
+      })),
+    });
   }
   return listed;
 }
@@ -147,7 +217,11 @@ interface Drawing {
 }
 
 /** The drawings that are to be embedded, each once, so many at a time. */
-async function* pendingDrawings(listed: readonly ListedSet[], pending: ReadonlySet<string>, count: number): AsyncGenerator<readonly Drawing[], void, undefined> {
+async function* pendingDrawings(
+  listed: readonly ListedSet[],
+  pending: ReadonlySet<string>,
+  count: number,
+): AsyncGenerator<readonly Drawing[], void, undefined> {
   const yielded = new Set<string>();
   let waiting: Drawing[] = [];
   for (const { prefix, files, icons } of listed) {
@@ -166,7 +240,11 @@ async function* pendingDrawings(listed: readonly ListedSet[], pending: ReadonlyS
 }
 
 /** Renders and embeds drawings; sharp renders on its own threads while the device computes. */
-async function embedDrawings(rows: ImageRows, drawings: readonly Drawing[], onProgress: (done: number) => void): Promise<Map<string, Drawn>> {
+async function embedDrawings(
+  rows: ImageRows,
+  drawings: readonly Drawing[],
+  onProgress: (done: number) => void,
+): Promise<Map<string, Drawn>> {
   const thick = new Uint8Array(drawings.length);
   const failures = new Map<number, string>();
   const samples = drawings.map((_, place) => ({ domain: 'photo', className: '', name: String(place) }) as const);
@@ -184,25 +262,41 @@ async function embedDrawings(rows: ImageRows, drawings: readonly Drawing[], onPr
     }
   };
   const vectors = toInt8Vectors(await rows.compute(samples, { read }, onProgress), rows.width);
-  return new Map(drawings.map(({ digest }, place): [string, Drawn] => {
-    const failure = failures.get(place);
-    return [digest, failure === undefined ? { vector: vectors.subarray(place * rows.width, (place + 1) * rows.width), thick: thick[place] } : { failure }];
-  }));
+  return new Map(
+    drawings.map(({ digest }, place): [string, Drawn] => {
+      const failure = failures.get(place);
+      return [
+        digest,
+        failure === undefined
+          ? { vector: vectors.subarray(place * rows.width, (place + 1) * rows.width), thick: thick[place] }
+          : { failure },
+      ];
+    }),
+  );
 }
 
 /** The index of all icons that could be drawn, and what is wrong with the others. */
-function assemble(listed: readonly ListedSet[], drawn: ReadonlyMap<string, Drawn>, { modelChecksum, dimension, renderer }: PartsOrigin): { readonly index: IconIndex; readonly failures: readonly string[] } {
+function assemble(
+  listed: readonly ListedSet[],
+  drawn: ReadonlyMap<string, Drawn>,
+  { modelChecksum, dimension, renderer }: PartsOrigin,
+): { readonly index: IconIndex; readonly failures: readonly string[] } {
   const failures: string[] = [];
-  const sets = listed.map(({ icons, ...set }) => ({
-    ...set,
-    icons: icons.flatMap((icon) => {
-      const one = drawn.get(icon.digest);
-      if (one === undefined) throw new IndexFileError(`the drawing of ${set.prefix}:${icon.name} is missing: its set was changed while it was indexed; start ${ICONS_COMMAND} again`);
-      if ('vector' in one) return [{ ...icon, ...one }];
-      failures.push(`${set.prefix}:${icon.name}: ${one.failure}`);
-      return [];
-    }),
-  })).filter(({ icons }) => icons.length > 0);
+  const sets = listed
+    .map(({ icons, ...set }) => ({
+      ...set,
+      icons: icons.flatMap((icon) => {
+        const one = drawn.get(icon.digest);
+        if (one === undefined)
+          throw new IndexFileError(
+            `the drawing of ${set.prefix}:${icon.name} is missing: its set was changed while it was indexed; start ${ICONS_COMMAND} again`,
+          );
+        if ('vector' in one) return [{ ...icon, ...one }];
+        failures.push(`${set.prefix}:${icon.name}: ${one.failure}`);
+        return [];
+      }),
+    }))
+    .filter(({ icons }) => icons.length > 0);
   const count = sets.reduce((sum, { icons }) => sum + icons.length, 0);
   const index = {
     sets: sets.map(({ prefix, title, licence, icons }) => ({ prefix, title, licence, count: icons.length })),
@@ -226,7 +320,8 @@ function assemble(listed: readonly ListedSet[], drawn: ReadonlyMap<string, Drawn
 }
 
 /** As `iconDigest` gives it. */
-const digestOf = (digests: Uint32Array, row: number): string => [digests[2 * row], digests[2 * row + 1]].map((word) => word.toString(16).padStart(8, '0')).join('');
+const digestOf = (digests: Uint32Array, row: number): string =>
+  [digests[2 * row], digests[2 * row + 1]].map((word) => word.toString(16).padStart(8, '0')).join('');
 
 function tellFailures(failures: readonly string[]): void {
   for (const failure of failures.slice(0, MOST_NAMED)) note(`not rendered: ${failure}`);

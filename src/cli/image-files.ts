@@ -7,7 +7,9 @@ import type { ImageRows } from '../training/model.ts';
 import { OptionError } from './options.ts';
 import { note } from './progress.ts';
 
-/** Image files in a folder and the folders in it, in the order of their paths. @throws OptionError where there is none */
+/**
+ * Image files in a folder and the folders in it, in the order of their paths. @throws OptionError where there is none
+ */
 export async function findImages(folder: string, flag: string): Promise<string[]> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory() !== true) throw new OptionError(`${flag}: ${folder} is no folder`);
@@ -15,7 +17,8 @@ export async function findImages(folder: string, flag: string): Promise<string[]
     throw new OptionError(`${flag}: ${folder} cannot be read: ${cause.message}`, { cause });
   });
   tellOfSkipped(listing, folder);
-  if (listing.names.length === 0) throw new OptionError(`${flag}: ${folder} holds no image (${IMAGE_EXTENSIONS.join(', ')})`);
+  if (listing.names.length === 0)
+    throw new OptionError(`${flag}: ${folder} holds no image (${IMAGE_EXTENSIONS.join(', ')})`);
   return listing.names.map((name) => path.join(folder, name));
 }
 
@@ -51,7 +54,11 @@ export interface EmbedFilesOptions {
  * Embeds image files; what cannot be decoded is left out.
  * @throws ImageError for the first such file, if `strict`
  */
-export async function embedFiles(embeddings: ImageRows, files: readonly string[], { strict, domain = 'photo', decode = decodeImage, onProgress }: EmbedFilesOptions): Promise<EmbeddedFiles> {
+export async function embedFiles(
+  embeddings: ImageRows,
+  files: readonly string[],
+  { strict, domain = 'photo', decode = decodeImage, onProgress }: EmbedFilesOptions,
+): Promise<EmbeddedFiles> {
   const skipped = new Map<string, ImageError>();
   const images: ImageSource = {
     async read({ name }, size) {
@@ -69,6 +76,8 @@ export async function embedFiles(embeddings: ImageRows, files: readonly string[]
   const rows = await embeddings.compute(samples, images, onProgress);
   const kept = files.flatMap((file, index) => (skipped.has(file) ? [] : [index]));
   const result = new Float32Array(kept.length * embeddings.width);
-  kept.forEach((from, to) => result.set(rows.subarray(from * embeddings.width, (from + 1) * embeddings.width), to * embeddings.width));
+  kept.forEach((from, to) =>
+    result.set(rows.subarray(from * embeddings.width, (from + 1) * embeddings.width), to * embeddings.width),
+  );
   return { paths: kept.map((index) => files[index]), embeddings: result, skipped: [...skipped.values()] };
 }

@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeInputConvention, InputConventionError, parseInputConvention, type InputConvention } from '../nn/pixels.ts';
+import {
+  describeInputConvention,
+  InputConventionError,
+  parseInputConvention,
+  type InputConvention,
+} from '../nn/pixels.ts';
 import { nonFiniteTensors, type State } from '../nn/state.ts';
 import { isJsonObject, parseJson } from '../formats/untrusted.ts';
 import { packageFile } from '../platform/node/package-files.ts';
@@ -11,21 +16,37 @@ import { parseWeights, type StartingWeights } from '../training/weights.ts';
 import { number, OptionError, text } from './options.ts';
 import { note } from './progress.ts';
 
-export const MODEL_OPTION = text({ placeholder: 'file', required: true, help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)' });
+export const MODEL_OPTION = text({
+  placeholder: 'file',
+  required: true,
+  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)',
+});
 
-/** The model that comes with the package, by its path from the root. The commands that search take it where no other is given. */
+/**
+ * The model that comes with the package, by its path from the root. The commands that search take it where no other is
+ * given.
+ */
 const SEARCH_MODEL = 'models/search.safetensors';
 
 /** `--model` of the commands that search. */
-export const SEARCH_MODEL_OPTION = text({ placeholder: 'file', help: 'A model or checkpoint that sketchgrad train wrote (.safetensors); left out, the one that comes with sketchgrad' });
+export const SEARCH_MODEL_OPTION = text({
+  placeholder: 'file',
+  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors); left out, the one that comes with sketchgrad',
+});
 
 /** `--min-similarity` of the commands that search. */
-export const MIN_SIMILARITY_OPTION = number({ minimum: -1, maximum: 1, help: 'The cosine below which a result is no answer; left out, what the model was calibrated to, if it was' });
+export const MIN_SIMILARITY_OPTION = number({
+  minimum: -1,
+  maximum: 1,
+  help: 'The cosine below which a result is no answer; left out, what the model was calibrated to, if it was',
+});
 
 /** The file of the model to search with. @param given by `--model` */
 export const searchModelPath = (given: string | undefined): string => given ?? fileURLToPath(packageFile(SEARCH_MODEL));
 
-/** Reads a model. @throws OptionError where there is no such file, SafetensorsError or CheckpointError where it is none */
+/**
+ * Reads a model. @throws OptionError where there is no such file, SafetensorsError or CheckpointError where it is none
+ */
 export async function readModelFile(path: string, flag: string): Promise<ModelFile> {
   const file = await parseModel(await readGivenFile(path, flag), path);
   warnOfNonFinite(file, path);
@@ -35,20 +56,38 @@ export async function readModelFile(path: string, flag: string): Promise<ModelFi
 /** Weights with a NaN give no embedding that means anything, and no error of their own. */
 function warnOfNonFinite({ state }: ModelFile, path: string): void {
   const names = nonFiniteTensors(state);
-  if (names.length > 0) note(`warning: ${path} holds values that are not finite, in ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more tensors` : ''}; a training from it will stop, and what it computes means nothing`);
+  if (names.length > 0)
+    note(
+      `warning: ${path} holds values that are not finite, in ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more tensors` : ''}; a training from it will stop, and what it computes means nothing`,
+    );
 }
 
 /** Options of the commands that read weights of others. */
 export const WEIGHTS_OPTIONS = {
-  weightsPrefix: text({ placeholder: 'text', help: "What stands before the names of the network that is meant, where the file of weights holds several, such as module.encoder_q." }),
-  input: text({ placeholder: 'convention', help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)' }),
+  weightsPrefix: text({
+    placeholder: 'text',
+    help: 'What stands before the names of the network that is meant, where the file of weights holds several, such as module.encoder_q.',
+  }),
+  input: text({
+    placeholder: 'convention',
+    help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)',
+  }),
 } as const;
 
 /** Reads starting weights, and what a config.json beside them says. @throws OptionError where there is no such file */
-export async function readWeightsFile(file: string, flag: string, { weightsPrefix, input }: { readonly weightsPrefix?: string; readonly input?: string }): Promise<StartingWeights> {
+export async function readWeightsFile(
+  file: string,
+  flag: string,
+  { weightsPrefix, input }: { readonly weightsPrefix?: string; readonly input?: string },
+): Promise<StartingWeights> {
   const convention = input === undefined ? undefined : parseInputOption(input);
   const readShard = (name: string): Promise<Uint8Array> => readGivenFile(path.join(path.dirname(file), name), flag);
-  const weights = await parseWeights(await readGivenFile(file, flag), file, { prefix: weightsPrefix, input: convention, metadata: await metadataBeside(file), readShard });
+  const weights = await parseWeights(await readGivenFile(file, flag), file, {
+    prefix: weightsPrefix,
+    input: convention,
+    metadata: await metadataBeside(file),
+    readShard,
+  });
   warnOfNonFinite(weights.file, file);
   return weights;
 }
@@ -63,14 +102,25 @@ export function parseInputOption(input: string): InputConvention {
 }
 
 /**
- * What weights say of the network that they are for, as options of a training. The width is that of the first convolution where the
- * description has none.
+ * What weights say of the network that they are for, as options of a training. The width is that of the first
+ * convolution where the description has none.
  */
 export function optionsOfWeights({ about, state }: ModelFile, fileName: string): Record<string, unknown> {
-  const network = typeof about.network === 'object' && about.network !== null ? (about.network as Readonly<Record<string, unknown>>) : {};
+  const network =
+    typeof about.network === 'object' && about.network !== null
+      ? (about.network as Readonly<Record<string, unknown>>)
+      : {};
   const pixels = pixelsIn(about, fileName);
   const { width = widthOf(state), stride, batchNormEpsilon, batchNormDomains, embedding } = network;
-  return { width, stride, batchNormEpsilon, ...(about.sketches !== undefined && { sketches: about.sketches }), ...(batchNormDomains !== undefined && { batchNormDomains }), embedding, input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }) };
+  return {
+    width,
+    stride,
+    batchNormEpsilon,
+    ...(about.sketches !== undefined && { sketches: about.sketches }),
+    ...(batchNormDomains !== undefined && { batchNormDomains }),
+    embedding,
+    input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }),
+  };
 }
 
 /** ResNet50 begins with 64 channels. */
@@ -89,14 +139,16 @@ export function widthOf(state: State): number | undefined {
 export function requireWidth({ state }: ModelFile, fileName: string, width: number, flag = '--weights'): void {
   const found = widthOf(state);
   if (found === undefined || found === width) return;
-  throw new OptionError(flag === '--weights'
-    ? `--width ${width}: ${fileName} holds a network of width ${found}; give --width ${found}, or leave --width out`
-    : `${flag}: ${fileName} holds a network of width ${found}, and the training's is of width ${width}; give ${flag} a network of width ${width}, or --width ${found}`);
+  throw new OptionError(
+    flag === '--weights'
+      ? `--width ${width}: ${fileName} holds a network of width ${found}; give --width ${found}, or leave --width out`
+      : `${flag}: ${fileName} holds a network of width ${found}, and the training's is of width ${width}; give ${flag} a network of width ${width}, or --width ${found}`,
+  );
 }
 
 /**
- * What files beside weights say of them: timm's config.json the input's mean and deviation, Hugging Face's config.json where the strides
- * are, and its preprocessor_config.json mean and deviation.
+ * What files beside weights say of them: timm's config.json the input's mean and deviation, Hugging Face's config.json
+ * where the strides are, and its preprocessor_config.json mean and deviation.
  */
 async function metadataBeside(file: string): Promise<Map<string, string>> {
   const read = async (name: string): Promise<Readonly<Record<string, unknown>>> => {
@@ -115,8 +167,13 @@ async function metadataBeside(file: string): Promise<Map<string, string>> {
   const [mean, deviation] = [timm.mean ?? preprocessor.image_mean, timm.std ?? preprocessor.image_std];
   const inFirst = config.downsample_in_bottleneck;
   return new Map([
-    ...(mean === undefined || deviation === undefined ? [] : [['mean', JSON.stringify(mean)], ['std', JSON.stringify(deviation)]] as const),
-    ...(typeof inFirst === 'boolean' ? [['stride', inFirst ? 'v1' : 'v1.5']] as const : []),
+    ...(mean === undefined || deviation === undefined
+      ? []
+      : ([
+          ['mean', JSON.stringify(mean)],
+          ['std', JSON.stringify(deviation)],
+        ] as const)),
+    ...(typeof inFirst === 'boolean' ? ([['stride', inFirst ? 'v1' : 'v1.5']] as const) : []),
   ]);
 }
 
@@ -126,12 +183,16 @@ export async function readGivenFile(path: string, flag: string): Promise<Uint8Ar
     return await readFile(path);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new OptionError(`${flag}: ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`}`, { cause });
+    throw new OptionError(`${flag}: ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`}`, {
+      cause,
+    });
   }
 }
 
 /** A list of names out of a model's description. */
 export function namesIn(file: ModelFile, key: string): readonly string[] | undefined {
   const value = file.about[key];
-  return Array.isArray(value) && value.every((name) => typeof name === 'string') ? (value as readonly string[]) : undefined;
+  return Array.isArray(value) && value.every((name) => typeof name === 'string')
+    ? (value as readonly string[])
+    : undefined;
 }

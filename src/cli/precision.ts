@@ -12,6 +12,8 @@ export const PRECISION_OPTION = choice(['f32', 'f16'], {
 /** @throws OptionError where the device cannot do it */
 export function checkPrecision({ traits, description }: Device, precision: Precision): void {
   if (precision === 'f16' && traits.f16 !== true) {
-    throw new OptionError(`--precision f16: ${description.device} has no 16-bit floats (shader-f16). Leave the flag out, or choose another --adapter`);
+    throw new OptionError(
+      `--precision f16: ${description.device} has no 16-bit floats (shader-f16). Leave the flag out, or choose another --adapter`,
+    );
   }
 }

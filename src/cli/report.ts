@@ -42,7 +42,10 @@ export interface ReportInput {
   readonly facts: readonly ReportFact[];
   readonly settings: readonly ReportFact[];
   readonly charts: readonly ReportChart[];
-  /** From the plainest weights to the result: random, starting checkpoint, trained. The last is the result, to which ratios refer. */
+  /**
+   * From the plainest weights to the result: random, starting checkpoint, trained. The last is the result, to which
+   * ratios refer.
+   */
   readonly evaluations: readonly ReportEvaluation[];
   /** The name of each label of the metrics. */
   readonly classNames: ReadonlyMap<number, string>;
@@ -55,10 +58,15 @@ export interface ReportInput {
   readonly credits?: readonly string[];
 }
 
-/** Points beyond this number are averaged in groups: a screen could not show them, and the file would grow with the run. */
+/**
+ * Points beyond this number are averaged in groups: a screen could not show them, and the file would grow with the run.
+ */
 const MOST_POINTS = 1000;
 
-const SKETCH_TASK = { title: 'sketch to picture, unseen classes', queries: 'Query sketches of classes that were never trained on' };
+const SKETCH_TASK = {
+  title: 'sketch to picture, unseen classes',
+  queries: 'Query sketches of classes that were never trained on',
+};
 
 /**
  * Makes the report's page.
@@ -118,10 +126,17 @@ function outcome(evaluations: readonly ReportEvaluation[], task: string): string
   const best = evaluations.reduce((most, { metrics }) => Math.max(most, metrics.mapAll), -Infinity);
   const result = evaluations[evaluations.length - 1];
   const rows = evaluations.map((evaluation) => {
-    const { name, metrics: { mapAll } } = evaluation;
+    const {
+      name,
+      metrics: { mapAll },
+    } = evaluation;
     return `<div class="row${evaluation === result ? ' best' : ''}"><span>${escapeMarkup(name)}</span>${bar(mapAll / best)}<span class="figure">${decimal(mapAll)}</span></div>`;
   });
-  const times = evaluations.slice(0, -1).map(({ name, metrics }) => `<b>${ratio(result.metrics.mapAll, metrics.mapAll)}</b> ${escapeMarkup(lowerFirst(name))}`);
+  const times = evaluations
+    .slice(0, -1)
+    .map(
+      ({ name, metrics }) => `<b>${ratio(result.metrics.mapAll, metrics.mapAll)}</b> ${escapeMarkup(lowerFirst(name))}`,
+    );
   const comparison = times.length === 0 ? '' : `<p>${escapeMarkup(result.name)}: ${times.join(', ')}</p>`;
   return `<div class="card outcome"><h3>Mean average precision (mAP@all), ${escapeMarkup(task)}</h3>${rows.join('')}${comparison}</div>`;
 }
@@ -129,7 +144,8 @@ function outcome(evaluations: readonly ReportEvaluation[], task: string): string
 function protocol(evaluations: readonly ReportEvaluation[]): string {
   if (evaluations.length === 0) return '';
   const { queries, skippedQueries, gallerySize, perClass, protocol } = evaluations[evaluations.length - 1].metrics;
-  const skipped = skippedQueries === 0 ? '' : ` ${skippedQueries} queries have no picture of their class and are left out.`;
+  const skipped =
+    skippedQueries === 0 ? '' : ` ${skippedQueries} queries have no picture of their class and are left out.`;
   return `${queries} queries of ${perClass.length} classes against ${gallerySize} pictures.${skipped} Protocol: ${escapeMarkup(protocol)}.`;
 }
 
@@ -142,8 +158,11 @@ function mapNote({ points, classes, seed }: EmbeddingMap): string {
 
 function mapFigure(map: EmbeddingMap): string {
   const classNames = [...new Set(map.points.map(({ className }) => className))];
-  const buttons = classNames.map((name, index) => `<button type="button" aria-pressed="false" data-class="${index}">${escapeMarkup(name)}</button>`);
-  const key = '<svg viewBox="0 0 12 12" aria-hidden="true"><path class="photo" d="M3 6a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z"/></svg> photo <svg viewBox="0 0 12 12" aria-hidden="true"><path class="drawn" d="M6 1.6l4.2 7.2h-8.4z"/></svg> sketch';
+  const buttons = classNames.map(
+    (name, index) => `<button type="button" aria-pressed="false" data-class="${index}">${escapeMarkup(name)}</button>`,
+  );
+  const key =
+    '<svg viewBox="0 0 12 12" aria-hidden="true"><path class="photo" d="M3 6a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z"/></svg> photo <svg viewBox="0 0 12 12" aria-hidden="true"><path class="drawn" d="M6 1.6l4.2 7.2h-8.4z"/></svg> sketch';
   return `<div class="card"><p class="key">${key}</p>${drawMap(map)}<div class="picks">${buttons.join('')}</div></div>`;
 }
 
@@ -156,13 +175,14 @@ function metricsTable(evaluations: readonly ReportEvaluation[]): string {
     ...evaluations.map(({ name }) => `<th class="number">${escapeMarkup(name)}</th>`),
     ...earlier.map(({ name }) => `<th class="number">to ${escapeMarkup(lowerFirst(name))}</th>`),
   ];
-  const line = (label: string, value: (metrics: MeanMetrics) => number): string => [
-    `<tr><th>${label}</th>`,
-    ...earlier.map(({ metrics }) => `<td class="number">${decimal(value(metrics))}</td>`),
-    `<td class="number best">${decimal(value(result.metrics))}</td>`,
-    ...earlier.map(({ metrics }) => `<td class="number">${ratio(value(result.metrics), value(metrics))}</td>`),
-    '</tr>',
-  ].join('');
+  const line = (label: string, value: (metrics: MeanMetrics) => number): string =>
+    [
+      `<tr><th>${label}</th>`,
+      ...earlier.map(({ metrics }) => `<td class="number">${decimal(value(metrics))}</td>`),
+      `<td class="number best">${decimal(value(result.metrics))}</td>`,
+      ...earlier.map(({ metrics }) => `<td class="number">${ratio(value(result.metrics), value(metrics))}</td>`),
+      '</tr>',
+    ].join('');
   const cutoffs = result.metrics.atCutoff.map(({ k }, at) => ({ k, at }));
   const lines = [
     // mAP@1 is P@1.
@@ -178,34 +198,41 @@ function classTable(evaluations: readonly ReportEvaluation[], names: ReadonlyMap
   const before = evaluations.length > 1 ? evaluations[evaluations.length - 2] : undefined;
   const mapBefore = new Map(before?.metrics.perClass.map(({ label, mapAll }) => [label, mapAll]));
   const classes = [...result.metrics.perClass].sort((a, b) => b.mapAll - a.mapAll || a.label - b.label);
-  const line = ({ label, queries, mapAll, atCutoff }: ClassMetrics): string => [
-    `<tr><th>${escapeMarkup(names.get(label) ?? `class ${label}`)}</th>`,
-    `<td class="number">${queries}</td>`,
-    before === undefined ? '' : `<td class="number">${decimal(mapBefore.get(label) ?? NaN)}</td>`,
-    `<td class="number">${decimal(mapAll)}</td><td>${bar(mapAll)}</td>`,
-    ...atCutoff.map(({ precision }) => `<td class="number">${decimal(precision)}</td>`),
-    '</tr>',
-  ].join('');
+  const line = ({ label, queries, mapAll, atCutoff }: ClassMetrics): string =>
+    [
+      `<tr><th>${escapeMarkup(names.get(label) ?? `class ${label}`)}</th>`,
+      `<td class="number">${queries}</td>`,
+      before === undefined ? '' : `<td class="number">${decimal(mapBefore.get(label) ?? NaN)}</td>`,
+      `<td class="number">${decimal(mapAll)}</td><td>${bar(mapAll)}</td>`,
+      ...atCutoff.map(({ precision }) => `<td class="number">${decimal(precision)}</td>`),
+      '</tr>',
+    ].join('');
   const head = `<th>Class</th><th class="number">Queries</th>${before === undefined ? '' : `<th class="number">${escapeMarkup(before.name)}</th>`}<th class="number">${escapeMarkup(result.name)}</th><th>mAP@all</th>${result.metrics.atCutoff.map(({ k }) => `<th class="number">P@${k}</th>`).join('')}`;
   return `<div class="card"><div class="scroll tall" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${classes.map(line).join('')}</tbody></table></div></div>`;
 }
 
 function factTables({ facts, settings }: ReportInput): string {
   const table = (title: string, lines: readonly ReportFact[]): string =>
-    lines.length === 0 ? '' : `<div class="card"><h3>${title}</h3><table><tbody>${lines.map(({ name, value }) => `<tr><th>${escapeMarkup(name)}</th><td>${escapeMarkup(value)}</td></tr>`).join('')}</tbody></table></div>`;
+    lines.length === 0
+      ? ''
+      : `<div class="card"><h3>${title}</h3><table><tbody>${lines.map(({ name, value }) => `<tr><th>${escapeMarkup(name)}</th><td>${escapeMarkup(value)}</td></tr>`).join('')}</tbody></table></div>`;
   const tables = table('Machine and run', facts) + table('Settings', settings);
   return tables === '' ? '' : `<div class="pairs">${tables}</div>`;
 }
 
 async function contactSheet(rows: readonly ContactSheetRow[]): Promise<string> {
   if (rows.length === 0) return '';
-  const drawn = await Promise.all(rows.map(async ({ label, query, results }) => {
-    const pictures = await Promise.all(results.map(async (result, i) => {
-      const label = escapeMarkup(result.label);
-      return `<figure${result.hit ? ' class="hit"' : ''}>${await picture(result, `${result.label}, rank ${i + 1}${result.hit ? ', a hit' : ''}`)}<figcaption><span title="${label}">${label}</span><small>${result.score.toFixed(2)}</small></figcaption></figure>`;
-    }));
-    return `<div class="query"><figure>${await picture(query, `sketch: ${label}`)}<figcaption>${escapeMarkup(label)}</figcaption></figure><div class="results">${pictures.join('')}</div></div>`;
-  }));
+  const drawn = await Promise.all(
+    rows.map(async ({ label, query, results }) => {
+      const pictures = await Promise.all(
+        results.map(async (result, i) => {
+          const label = escapeMarkup(result.label);
+          return `<figure${result.hit ? ' class="hit"' : ''}>${await picture(result, `${result.label}, rank ${i + 1}${result.hit ? ', a hit' : ''}`)}<figcaption><span title="${label}">${label}</span><small>${result.score.toFixed(2)}</small></figcaption></figure>`;
+        }),
+      );
+      return `<div class="query"><figure>${await picture(query, `sketch: ${label}`)}<figcaption>${escapeMarkup(label)}</figcaption></figure><div class="results">${pictures.join('')}</div></div>`;
+    }),
+  );
   return `<div class="card">${drawn.join('')}</div>`;
 }
 
@@ -217,7 +244,12 @@ async function picture(image: SheetImage, description: string): Promise<string> 
 function chartPlaces(charts: readonly ReportChart[]): string {
   if (charts.length === 0) return '';
   const legend = (series: ReportChart['series']): string =>
-    series.map(({ name }, i) => `<span><i style="background:var(--series-${(i % 6) + 1})"></i>${escapeMarkup(name)}<b></b></span>`).join('');
+    series
+      .map(
+        ({ name }, i) =>
+          `<span><i style="background:var(--series-${(i % 6) + 1})"></i>${escapeMarkup(name)}<b></b></span>`,
+      )
+      .join('');
   return `<div class="charts">${charts.map(({ title, series }) => `<div class="card chart"><h3>${escapeMarkup(title)}</h3><div class="canvas"></div><div class="legend">${legend(series)}</div></div>`).join('')}</div>`;
 }
 
@@ -234,7 +266,9 @@ function chartData({ steps, series, smooth = false }: ReportChart): object {
 }
 
 function groupMeans(values: readonly (number | null)[], group: number): (number | null)[] {
-  return Array.from({ length: Math.ceil(values.length / group) }, (_, i) => mean(values.slice(i * group, (i + 1) * group)));
+  return Array.from({ length: Math.ceil(values.length / group) }, (_, i) =>
+    mean(values.slice(i * group, (i + 1) * group)),
+  );
 }
 
 /** The mean over about a twentieth of the curve around each value. */

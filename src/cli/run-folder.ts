@@ -17,7 +17,10 @@ const MODEL = 'model.safetensors';
 const LOG = 'log.jsonl';
 const LOCK = 'run.lock';
 
-/** A line of the log that the command writes before a training begins: what a run that is killed before its first checkpoint was told. */
+/**
+ * A line of the log that the command writes before a training begins: what a run that is killed before its first
+ * checkpoint was told.
+ */
 interface OptionsEntry {
   readonly event: 'options';
   readonly options: Json;
@@ -37,9 +40,13 @@ export class RunFolder {
 
   /**
    * @param keep how many checkpoints stay, besides the best
-   * @param fresh refuses a folder that holds a run already; of one that was killed before its first checkpoint, there is nothing to lose
+   * @param fresh refuses a folder that holds a run already; of one that was killed before its first checkpoint, there
+   * is nothing to lose
    */
-  static async open(folder: string, { keep, fresh }: { readonly keep: number; readonly fresh: boolean }): Promise<RunFolder> {
+  static async open(
+    folder: string,
+    { keep, fresh }: { readonly keep: number; readonly fresh: boolean },
+  ): Promise<RunFolder> {
     const opened = new RunFolder(folder, keep, fresh);
     await opened.requireFree();
     return opened;
@@ -48,13 +55,15 @@ export class RunFolder {
   private async requireFree(): Promise<void> {
     const names = await readdir(this.path).catch(() => []);
     if (this.fresh && names.some((name) => CHECKPOINT.test(name) || name === BEST || name === MODEL)) {
-      throw new OptionError(`--out: ${this.path} holds a run already; go on with it (--resume ${this.path}), or give another folder`);
+      throw new OptionError(
+        `--out: ${this.path} holds a run already; go on with it (--resume ${this.path}), or give another folder`,
+      );
     }
   }
 
   /**
-   * Makes the folder, unless it is there, locks it, and clears away what a killed process left in it. Call before anything is written,
-   * and `release` in the end.
+   * Makes the folder, unless it is there, locks it, and clears away what a killed process left in it. Call before
+   * anything is written, and `release` in the end.
    * @throws LockError where another process writes there
    */
   async prepare(): Promise<void> {
@@ -80,8 +89,9 @@ export class RunFolder {
   }
 
   /**
-   * Stores a checkpoint, then deletes those that need not be kept: at no moment is there none. A checkpoint vouches for the best and the last
-   * model, so these are written before it: whenever the process is killed, they are at least as new as the checkpoint that is resumed.
+   * Stores a checkpoint, then deletes those that need not be kept: at no moment is there none. A checkpoint vouches for
+   * the best and the last model, so these are written before it: whenever the process is killed, they are at least as
+   * new as the checkpoint that is resumed.
    */
   async save({ file, best, last }: Checkpoint): Promise<void> {
     await this.lock?.assertHeld();
@@ -95,9 +105,10 @@ export class RunFolder {
   }
 
   /**
-   * Makes good what a checkpoint vouches for, before a run goes on from it: the best model so far. Runs of earlier versions, killed between two
-   * files, and disks that were full may lack it.
-   * @returns the checkpoint, and what to tell; where the best is lost, the checkpoint does not speak of it any more, so that the next validation
+   * Makes good what a checkpoint vouches for, before a run goes on from it: the best model so far. Runs of earlier
+   * versions, killed between two files, and disks that were full may lack it.
+   * @returns the checkpoint, and what to tell; where the best is lost, the checkpoint does not speak of it any more, so
+   * that the next validation
    *   gives a new one
    */
   async repair(checkpoint: ModelFile): Promise<{ readonly file: ModelFile; readonly note?: string }> {
@@ -108,7 +119,10 @@ export class RunFolder {
     const found = checkpoint.step === claimed ? checkpoint : await readSound(this.file(checkpointName(claimed)));
     if (found !== undefined) {
       await writeFileAtomically(this.file(BEST), await serializeModel(found));
-      return { file: checkpoint, note: `${this.file(BEST)} was missing or damaged, and is written again, of step ${claimed}` };
+      return {
+        file: checkpoint,
+        note: `${this.file(BEST)} was missing or damaged, and is written again, of step ${claimed}`,
+      };
     }
     return {
       file: { ...checkpoint, about: { ...checkpoint.about, best: null } },
@@ -116,7 +130,10 @@ export class RunFolder {
     };
   }
 
-  /** Adds a line to the log. A resumed run's lines follow those of the first; its `start` says from which step on they count. */
+  /**
+   * Adds a line to the log. A resumed run's lines follow those of the first; its `start` says from which step on they
+   * count.
+   */
   log(entry: LogEntry | OptionsEntry): void {
     this.append(`${JSON.stringify(entry)}\n`);
   }
@@ -136,25 +153,39 @@ function modelForUse({ state, about, checksum }: ModelFile): Promise<Uint8Array>
 }
 
 /**
- * What to go on from: a checkpoint, the file itself or the latest in a run's folder; or the options of a run that was killed before its
- * first one.
+ * What to go on from: a checkpoint, the file itself or the latest in a run's folder; or the options of a run that was
+ * killed before its first one.
  */
-export type Resumable = { readonly checkpoint: { readonly file: ModelFile; readonly name: string } } | { readonly options: Json; readonly folder: string };
+export type Resumable =
+  | { readonly checkpoint: { readonly file: ModelFile; readonly name: string } }
+  | { readonly options: Json; readonly folder: string };
 
-/** @throws OptionError where there is nothing to go on from, or the latest checkpoint is damaged; it names the one before */
+/**
+ * @throws OptionError where there is nothing to go on from, or the latest checkpoint is damaged; it names the one
+ * before
+ */
 export async function findResumable(given: string): Promise<Resumable> {
   const found = await stat(given).catch(() => undefined);
-  if (found === undefined) throw new OptionError(`--resume: ${given} does not exist; give a run's folder or one of its checkpoints`);
+  if (found === undefined)
+    throw new OptionError(`--resume: ${given} does not exist; give a run's folder or one of its checkpoints`);
   if (!found.isDirectory()) return { checkpoint: { file: await readModelFile(given, '--resume'), name: given } };
   const checkpoint = await latestCheckpoint(given);
   if (checkpoint !== undefined) return { checkpoint };
   const options = await firstOptions(path.join(given, LOG));
-  if (options === undefined) throw new OptionError(`--resume: ${given} holds no checkpoint-<step>.safetensors; was the run stopped before its first one? Start it anew`);
+  if (options === undefined)
+    throw new OptionError(
+      `--resume: ${given} holds no checkpoint-<step>.safetensors; was the run stopped before its first one? Start it anew`,
+    );
   return { options, folder: given };
 }
 
-/** The latest checkpoint in a run's folder, if it has one. @throws OptionError where it is damaged; it names the one before that is sound */
-export async function latestCheckpoint(folder: string): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
+/**
+ * The latest checkpoint in a run's folder, if it has one. @throws OptionError where it is damaged; it names the one
+ * before that is sound
+ */
+export async function latestCheckpoint(
+  folder: string,
+): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
   const [latest, ...earlier] = (await checkpointsIn(folder)).reverse().map((name) => path.join(folder, name));
   if (latest === undefined) return undefined;
   try {
@@ -163,9 +194,16 @@ export async function latestCheckpoint(folder: string): Promise<{ readonly file:
     const problem = (cause as Error).message;
     for (const name of earlier) {
       const sound = await readSound(name);
-      if (sound !== undefined) throw new OptionError(`${problem}. The checkpoint before it, of step ${sound.step}, is sound: go on from there with --resume ${name}`, { cause });
+      if (sound !== undefined)
+        throw new OptionError(
+          `${problem}. The checkpoint before it, of step ${sound.step}, is sound: go on from there with --resume ${name}`,
+          { cause },
+        );
     }
-    throw new OptionError(`${problem}. The folder holds no other sound checkpoint; start the run anew in another folder`, { cause });
+    throw new OptionError(
+      `${problem}. The folder holds no other sound checkpoint; start the run anew in another folder`,
+      { cause },
+    );
   }
 }
 

@@ -23,7 +23,13 @@ export interface IconFilterWords {
 }
 
 /** Opens an index of icons. @param root the folder that installed sets are looked for from, for the contact sheet */
-export async function openSearchedIcons(file: string, checksum: string, words: IconFilterWords, cutOff: number | undefined, root: string): Promise<SearchedIndex<FoundIcon>> {
+export async function openSearchedIcons(
+  file: string,
+  checksum: string,
+  words: IconFilterWords,
+  cutOff: number | undefined,
+  root: string,
+): Promise<SearchedIndex<FoundIcon>> {
   const index = await openIconIndex(await readGivenFile(file, '--icons'), file);
   assertSameModel(index, checksum, `${ICONS_COMMAND} --out ${file}`);
   const filter = filterOf(index, words);
@@ -36,20 +42,38 @@ export async function openSearchedIcons(file: string, checksum: string, words: I
     },
     table(results) {
       const titles = new Map(index.sets.map(({ prefix, title }) => [prefix, title]));
-      const rows = results.map((found) => [String(found.rank).padStart(4), found.similarity.toFixed(4), found.icon, titles.get(found.set) ?? found.set, found.style, licenceName(found), found.belowCutOff === true ? 'below' : '']);
-      return textTable(['rank', 'cosine', 'icon', 'set', 'style', 'licence', cutOff === undefined ? '' : 'cut-off'], rows, { left: 6 });
+      const rows = results.map((found) => [
+        String(found.rank).padStart(4),
+        found.similarity.toFixed(4),
+        found.icon,
+        titles.get(found.set) ?? found.set,
+        found.style,
+        licenceName(found),
+        found.belowCutOff === true ? 'below' : '',
+      ]);
+      return textTable(
+        ['rank', 'cosine', 'icon', 'set', 'style', 'licence', cutOff === undefined ? '' : 'cut-off'],
+        rows,
+        { left: 6 },
+      );
     },
     sheetRow: (found) => iconSheetRow(found, root),
   };
 }
 
 function filterOf(index: IconIndex, { set, style, licence }: IconFilterWords): IconFilter {
-  const names = (typed = ''): string[] => typed.split(',').map((name) => name.trim()).filter(Boolean);
+  const names = (typed = ''): string[] =>
+    typed
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean);
   const filter = { sets: names(set), styles: names(style) as IconStyle[], licences: names(licence) };
   try {
     checkFilter(index.sets, filter);
   } catch (cause) {
-    throw cause instanceof RetrievalError ? new OptionError(`--set, --style, --licence: ${cause.message}`, { cause }) : cause;
+    throw cause instanceof RetrievalError
+      ? new OptionError(`--set, --style, --licence: ${cause.message}`, { cause })
+      : cause;
   }
   return filter;
 }
@@ -61,17 +85,28 @@ async function iconSheetRow({ sketches, results }: FoundBySketch<FoundIcon>, roo
   for (const prefix of new Set(results.map(({ set }) => set))) {
     const files = installed.get(prefix);
     const wanted = results.filter(({ set }) => set === prefix).map(({ icon }) => icon.slice(prefix.length + 1));
-    if (files === undefined) note(`${wanted.length} icons of ${prefix} are not on the sheet: npm install @iconify-json/${prefix} gets their drawings`);
+    if (files === undefined)
+      note(
+        `${wanted.length} icons of ${prefix} are not on the sheet: npm install @iconify-json/${prefix} gets their drawings`,
+      );
     for (const icon of files === undefined ? [] : (await readIconSet(files)).icons) {
       if (!wanted.includes(icon.name)) continue;
       const id = `${prefix}:${icon.name}`;
-      await iconImage(icon, SHEET_IMAGE, id).then(({ pixels }) => drawings.set(id, pixels)).catch((error: unknown) => {
-        if (!(error instanceof ImageError)) throw error;
-        note(error.message);
-      });
+      await iconImage(icon, SHEET_IMAGE, id)
+        .then(({ pixels }) => drawings.set(id, pixels))
+        .catch((error: unknown) => {
+          if (!(error instanceof ImageError)) throw error;
+          note(error.message);
+        });
     }
   }
   const blank = new Uint8Array(3 * SHEET_IMAGE ** 2).fill(GONE);
-  const shown = results.map(({ icon, similarity }) => ({ pixels: drawings.get(icon) ?? blank, size: SHEET_IMAGE, label: icon, hit: false, score: similarity }));
+  const shown = results.map(({ icon, similarity }) => ({
+    pixels: drawings.get(icon) ?? blank,
+    size: SHEET_IMAGE,
+    label: icon,
+    hit: false,
+    score: similarity,
+  }));
   return { ...(await sheetQuery(sketches)), results: shown };
 }

@@ -35,7 +35,8 @@ export async function sheetQuery(sketches: readonly string[]): Promise<Pick<Cont
   for (const [place, sketch] of sketches.entries()) {
     const square = await decodeImage(sketch, side);
     const [top, left] = [side * Math.floor(place / columns), side * (place % columns)];
-    for (let y = 0; y < side; y++) pixels.set(square.subarray(3 * side * y, 3 * side * (y + 1)), 3 * (SHEET_IMAGE * (top + y) + left));
+    for (let y = 0; y < side; y++)
+      pixels.set(square.subarray(3 * side * y, 3 * side * (y + 1)), 3 * (SHEET_IMAGE * (top + y) + left));
   }
   return { label: sketches.map((sketch) => path.parse(sketch).name).join(' + '), query: { pixels, size: SHEET_IMAGE } };
 }

@@ -12,9 +12,19 @@ import { note, Progress } from './progress.ts';
 import type { ServedGallery } from './served-gallery.ts';
 
 /** Serves the pictures of a folder. @param indexPath of an index that is used where it is there, and else written */
-export async function servePictures(folder: string, indexPath: string | undefined, model: RetrievalModel, checksum: string, cutOff: number | undefined, stop: AbortSignal): Promise<ServedGallery> {
+export async function servePictures(
+  folder: string,
+  indexPath: string | undefined,
+  model: RetrievalModel,
+  checksum: string,
+  cutOff: number | undefined,
+  stop: AbortSignal,
+): Promise<ServedGallery> {
   const pictures = await PictureFolder.open(folder, await indexOf(folder, indexPath, model, checksum, stop));
-  if (pictures.leftOut.length > 0) note(`${pictures.leftOut.length} pictures of the index are not in ${folder}, and are left out: ${pictures.leftOut.slice(0, 3).join(', ')}${pictures.leftOut.length > 3 ? ' …' : ''}`);
+  if (pictures.leftOut.length > 0)
+    note(
+      `${pictures.leftOut.length} pictures of the index are not in ${folder}, and are left out: ${pictures.leftOut.slice(0, 3).join(', ')}${pictures.leftOut.length > 3 ? ' …' : ''}`,
+    );
   const count = pictures.index.paths.length;
   if (count === 0) throw new OptionError(`no picture of the index is in ${folder}: is it the index of another folder?`);
   const service = await SearchService.open(model, pictures.index, { cutOff });
@@ -32,7 +42,13 @@ export async function servePictures(folder: string, indexPath: string | undefine
 }
 
 /** The index that was given, or a new one of the folder's pictures. */
-async function indexOf(folder: string, indexPath: string | undefined, model: RetrievalModel, checksum: string, stop: AbortSignal): Promise<RetrievalIndex> {
+async function indexOf(
+  folder: string,
+  indexPath: string | undefined,
+  model: RetrievalModel,
+  checksum: string,
+  stop: AbortSignal,
+): Promise<RetrievalIndex> {
   if (indexPath !== undefined && existsSync(indexPath)) {
     const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);
     assertSameModel(index, checksum);
@@ -51,7 +67,10 @@ async function indexOf(folder: string, indexPath: string | undefined, model: Ret
     });
     progress.stop();
     reportSkipped(skipped);
-    if (paths.length === 0) throw new OptionError(`none of the ${files.length} images in ${folder} can be decoded, so there is nothing to search`);
+    if (paths.length === 0)
+      throw new OptionError(
+        `none of the ${files.length} images in ${folder} can be decoded, so there is nothing to search`,
+      );
     const index = { embeddings, dimension: rows.width, paths, modelChecksum: checksum };
     if (indexPath !== undefined) await writeFileAtomically(indexPath, serializeIndex(index));
     return index;

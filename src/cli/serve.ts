@@ -4,7 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { RequestError } from '../server/picture-body.ts';
 import { checkOrigin, isLoopbackAddress, requireLoopbackHost, type AllowedOrigins } from '../server/access.ts';
-import { addressOf, answering, DEFAULT_SEARCH_LIMITS, requireMethod, searchHandler, type Handler, type SearchLimits } from '../server/search-handler.ts';
+import {
+  addressOf,
+  answering,
+  DEFAULT_SEARCH_LIMITS,
+  requireMethod,
+  searchHandler,
+  type Handler,
+  type SearchLimits,
+} from '../server/search-handler.ts';
 import { openRetrievalModel, readModelDescription, similarityCutOff } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
@@ -21,24 +29,52 @@ import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const SERVE_OPTIONS = {
   model: SEARCH_MODEL_OPTION,
-  index: text({ placeholder: 'file', help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start" }),
-  icons: text({ placeholder: 'file', help: 'In place of a folder, an index of icons that sketchgrad icons made with this model' }),
-  root: text({ placeholder: 'folder', default: '.', help: "With --icons: their sets are looked for in this folder's node_modules and those of the folders above it" }),
+  index: text({
+    placeholder: 'file',
+    help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start",
+  }),
+  icons: text({
+    placeholder: 'file',
+    help: 'In place of a folder, an index of icons that sketchgrad icons made with this model',
+  }),
+  root: text({
+    placeholder: 'folder',
+    default: '.',
+    help: "With --icons: their sets are looked for in this folder's node_modules and those of the folders above it",
+  }),
   minSimilarity: MIN_SIMILARITY_OPTION,
-  host: text({ placeholder: 'address', default: '127.0.0.1', help: 'Where to listen; 0.0.0.0 lets others in, who then see the pictures' }),
+  host: text({
+    placeholder: 'address',
+    default: '127.0.0.1',
+    help: 'Where to listen; 0.0.0.0 lets others in, who then see the pictures',
+  }),
   port: integer({ minimum: 0, maximum: 65535, default: 8080, help: 'The port; 0 takes a free one' }),
-  maxBytes: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostBytes, help: 'Most bytes of a picture that is sent' }),
+  maxBytes: integer({
+    minimum: 1,
+    default: DEFAULT_SEARCH_LIMITS.mostBytes,
+    help: 'Most bytes of a picture that is sent',
+  }),
   maxPixels: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostPixels, help: 'Most pixels of it' }),
   maxSide: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostSide, help: 'Most pixels of its longer side' }),
-  queue: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostRequests, help: 'Most searches under way and waiting; more are told to come back' }),
-  cors: text({ placeholder: 'origins', help: "Let pages of these sites search here too: origins such as https://example.org with commas between, or * for all. Left out, only the server's own page" }),
+  queue: integer({
+    minimum: 1,
+    default: DEFAULT_SEARCH_LIMITS.mostRequests,
+    help: 'Most searches under way and waiting; more are told to come back',
+  }),
+  cors: text({
+    placeholder: 'origins',
+    help: "Let pages of these sites search here too: origins such as https://example.org with commas between, or * for all. Left out, only the server's own page",
+  }),
   timeout: number({ above: 0, default: 30, help: 'Seconds in which a request must have come whole' }),
   precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
 
-/** A connection that a client keeps for its next request is closed after so many milliseconds, later than clients' and proxies' own limits of a minute. */
+/**
+ * A connection that a client keeps for its next request is closed after so many milliseconds, later than clients' and
+ * proxies' own limits of a minute.
+ */
 const KEPT_ALIVE = 75_000;
 
 export const serveCommand = defineCommand({
@@ -46,16 +82,44 @@ export const serveCommand = defineCommand({
   summary: 'Serve a page, and an address, to search a folder of pictures or icon sets by sketch',
   options: SERVE_OPTIONS,
   positionals: { name: 'folder', help: 'The folder of pictures; none with --icons', optional: true },
-  async run({ model: givenModel, index: indexPath, icons, root, minSimilarity, host, port, maxBytes, maxPixels, maxSide, queue, timeout, cors, adapter, precision, ...tuning }, { positionals: [folder, ...others] }) {
+  async run(
+    {
+      model: givenModel,
+      index: indexPath,
+      icons,
+      root,
+      minSimilarity,
+      host,
+      port,
+      maxBytes,
+      maxPixels,
+      maxSide,
+      queue,
+      timeout,
+      cors,
+      adapter,
+      precision,
+      ...tuning
+    },
+    { positionals: [folder, ...others] },
+  ) {
     checkTuning(tuning);
     const modelPath = searchModelPath(givenModel);
-    if ((folder === undefined) === (icons === undefined)) throw new OptionError('a folder of pictures or --icons is needed, and not both');
-    if (icons !== undefined && indexPath !== undefined) throw new OptionError('--index is of pictures, and --icons of icons; give one of the two');
-    if (others.length > 0) throw new OptionError(`one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`);
+    if ((folder === undefined) === (icons === undefined))
+      throw new OptionError('a folder of pictures or --icons is needed, and not both');
+    if (icons !== undefined && indexPath !== undefined)
+      throw new OptionError('--index is of pictures, and --icons of icons; give one of the two');
+    if (others.length > 0)
+      throw new OptionError(
+        `one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`,
+      );
     const origins = originsOf(cors);
     // Embedding a folder can take hours; a port that is in use is found out before.
     let handler: Handler = starting;
-    const server = createServer({ requestTimeout: 1000 * timeout, connectionsCheckingInterval: 1000, keepAliveTimeout: KEPT_ALIVE }, (request, response) => void handler(request, response));
+    const server = createServer(
+      { requestTimeout: 1000 * timeout, connectionsCheckingInterval: 1000, keepAliveTimeout: KEPT_ALIVE },
+      (request, response) => void handler(request, response),
+    );
     const bound = await listen(server, port, host);
     const stop = stopOnSignal('searches under way are answered');
     try {
@@ -66,7 +130,10 @@ export const serveCommand = defineCommand({
       try {
         checkPrecision(device, precision);
         const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
-        const gallery = icons === undefined ? await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal) : await serveIcons(icons, root, model, file.checksum, cutOff);
+        const gallery =
+          icons === undefined
+            ? await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal)
+            : await serveIcons(icons, root, model, file.checksum, cutOff);
         try {
           const failed = new AbortController();
           const onFailure = (error: unknown): void => {
@@ -75,8 +142,17 @@ export const serveCommand = defineCommand({
             if (error instanceof DeviceLostError) failed.abort(error);
           };
           const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostSide: maxSide, mostRequests: queue };
-          handler = await siteHandler({ gallery, cutOff, limits, isLocal: isLoopbackAddress(bound.address), origins, onFailure });
-          printText(`${gallery.title}: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`);
+          handler = await siteHandler({
+            gallery,
+            cutOff,
+            limits,
+            isLocal: isLoopbackAddress(bound.address),
+            origins,
+            onFailure,
+          });
+          printText(
+            `${gallery.title}: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`,
+          );
           await aborted(AbortSignal.any([stop.signal, failed.signal]));
           await close(server, timeout);
           if (failed.signal.aborted) throw failed.signal.reason;
@@ -104,12 +180,20 @@ function originsOf(cors: string | undefined): AllowedOrigins {
   return cors.split(',').map((word) => {
     const origin = word.trim();
     if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
-    throw new OptionError(`--cors ${origin}: an origin is a scheme, a name and a port, without a path: https://example.org`);
+    throw new OptionError(
+      `--cors ${origin}: an origin is a scheme, a name and a port, without a path: https://example.org`,
+    );
   });
 }
 
 /** Answers before there is anything to search. */
-const starting: Handler = answering(() => Promise.reject(new RequestError(503, 'the pictures are still being embedded; come back later', { 'retry-after': '5' })), () => undefined);
+const starting: Handler = answering(
+  () =>
+    Promise.reject(
+      new RequestError(503, 'the pictures are still being embedded; come back later', { 'retry-after': '5' }),
+    ),
+  () => undefined,
+);
 
 interface Site {
   readonly gallery: ServedGallery;
@@ -125,7 +209,10 @@ interface Site {
 async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
   const search = searchHandler(gallery.searcher, limits, onFailure);
   const page = await readSearchPage();
-  const about = { type: 'application/json; charset=utf-8', content: Buffer.from(`${JSON.stringify({ ...gallery.about, cutOff, ...limits })}\n`) };
+  const about = {
+    type: 'application/json; charset=utf-8',
+    content: Buffer.from(`${JSON.stringify({ ...gallery.about, cutOff, ...limits })}\n`),
+  };
   const files = new Map([...page, ['/about', about]]);
   return answering(async (request, response) => {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
@@ -139,7 +226,14 @@ async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailur
     if (shown === undefined) throw new RequestError(404, 'there is nothing at this address');
     requireMethod(request, 'GET', 'HEAD');
     const { type, content, headers = {} } = { headers: {}, ...shown };
-    response.writeHead(200, { 'content-type': type, 'content-length': content.length, 'cache-control': own === undefined ? 'private, max-age=600' : 'no-cache', ...headers }).end(content);
+    response
+      .writeHead(200, {
+        'content-type': type,
+        'content-length': content.length,
+        'cache-control': own === undefined ? 'private, max-age=600' : 'no-cache',
+        ...headers,
+      })
+      .end(content);
   }, onFailure);
 }
 
@@ -147,13 +241,17 @@ async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailur
 async function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
   server.listen(port, host);
   await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'EADDRINUSE' ? `the port ${port} is in use; --port 0 takes a free one` : cause.message;
+    const reason =
+      cause.code === 'EADDRINUSE' ? `the port ${port} is in use; --port 0 takes a free one` : cause.message;
     throw new OptionError(`${host} cannot be listened at: ${reason}`, { cause });
   });
   return server.address() as AddressInfo;
 }
 
-const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
 
 /** Takes no more requests, and waits for the answers of those under way, so many seconds at most. */
 async function close(server: Server, patience: number): Promise<void> {

@@ -8,6 +8,11 @@ export interface ServedGallery {
   readonly about: object;
   readonly searcher: Searcher;
   /** What it has at an address besides the page; undefined where nothing. */
-  file(pathname: string): Promise<{ readonly type: string; readonly content: Uint8Array; readonly headers?: Readonly<Record<string, string>> } | undefined>;
+  file(
+    pathname: string,
+  ): Promise<
+    | { readonly type: string; readonly content: Uint8Array; readonly headers?: Readonly<Record<string, string>> }
+    | undefined
+  >;
   close(): Promise<void>;
 }

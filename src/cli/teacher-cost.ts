@@ -22,7 +22,8 @@ export const TEACHER_COST_OPTIONS = {
 
 export const teacherCostCommand = defineCommand({
   name: 'teacher-cost',
-  summary: 'Measure what class-oriented knowledge saves: a step without a teacher, with its table, with the teacher online',
+  summary:
+    'Measure what class-oriented knowledge saves: a step without a teacher, with its table, with the teacher online',
   options: TEACHER_COST_OPTIONS,
   async run(options) {
     checkTuning(options);
@@ -46,8 +47,19 @@ export const teacherCostCommand = defineCommand({
         onProgress: (done, total) => progress.update(done, total),
       });
       progress.stop();
-      const about = { adapter: device.description.device, data: dataset.name, images: 2 * options.classesPerBatch * options.imagesPerDomain, size: options.size, width: options.width, trainingSteps: steps };
-      printText(options.json ? `${JSON.stringify({ ...about, ...costs }, null, 1)}\n` : `${describeCosts(costs, steps, device.traits.kind === 'cpu')}\n`);
+      const about = {
+        adapter: device.description.device,
+        data: dataset.name,
+        images: 2 * options.classesPerBatch * options.imagesPerDomain,
+        size: options.size,
+        width: options.width,
+        trainingSteps: steps,
+      };
+      printText(
+        options.json
+          ? `${JSON.stringify({ ...about, ...costs }, null, 1)}\n`
+          : `${describeCosts(costs, steps, device.traits.kind === 'cpu')}\n`,
+      );
     } finally {
       progress.stop();
       closeCommandDevice(device);
@@ -60,11 +72,26 @@ export function median(values: readonly number[]): number {
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }
 
-const medianAndRange = (values: readonly number[]): string => `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
+const medianAndRange = (values: readonly number[]): string =>
+  `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
 
-function describeCosts({ steps: costs, forwardWall, forwardProcessor }: TeacherCosts, steps: number, onProcessor: boolean): string {
-  const seconds = ({ forwardsBefore, wall }: TeacherCost): number => (forwardsBefore * median(forwardWall) + steps * median(wall)) / 1000;
-  const head = ['teacher', 'forwards before', 'forwards in steps', 'GFLOP a step', 'memory', 'step, ms', ...(onProcessor ? ['processor, ms'] : []), `all ${steps} steps`];
+function describeCosts(
+  { steps: costs, forwardWall, forwardProcessor }: TeacherCosts,
+  steps: number,
+  onProcessor: boolean,
+): string {
+  const seconds = ({ forwardsBefore, wall }: TeacherCost): number =>
+    (forwardsBefore * median(forwardWall) + steps * median(wall)) / 1000;
+  const head = [
+    'teacher',
+    'forwards before',
+    'forwards in steps',
+    'GFLOP a step',
+    'memory',
+    'step, ms',
+    ...(onProcessor ? ['processor, ms'] : []),
+    `all ${steps} steps`,
+  ];
   const rows = costs.map((cost) => [
     cost.teacher,
     String(cost.forwardsBefore),

@@ -23,7 +23,10 @@ export const TUNE_OPTIONS = {
   width: number({ above: 0, maximum: 4, default: 1, help: "Multiplies ResNet50's numbers of channels" }),
   effort: choice(['quick', 'full'], { default: 'full', help: 'quick takes 20 s at most, full 15 minutes' }),
   limit: integer({ minimum: 1, help: "Seconds that the measuring may take, in place of the effort's own" }),
-  writeTable: text({ placeholder: 'file', help: 'Put what was found into this table of known adapters as well; src/tuning/known-adapters.json is the one that ships' }),
+  writeTable: text({
+    placeholder: 'file',
+    help: 'Put what was found into this table of known adapters as well; src/tuning/known-adapters.json is the one that ships',
+  }),
   ...SHARED_OPTIONS,
 } as const;
 
@@ -39,13 +42,27 @@ export const tuneCommand = defineCommand({
     const device = await openCommandDevice(adapter);
     try {
       const questions = questionsOfAll(device, await workloadsFor(workload, shape, device.traits));
-      note(`${device.description.device}: ${questions.length} problems, ${questions.filter(({ calls }) => calls.length > 1).length} with a choice of variants`);
+      note(
+        `${device.description.device}: ${questions.length} problems, ${questions.filter(({ calls }) => calls.length > 1).length} with a choice of variants`,
+      );
       // What was shipped must not stand in for what is found here.
-      const tuner = await openTuner(device, { tune: effort, deterministic: false }, { tables: [], ...(limit !== undefined && { limit: 1000 * limit }) });
+      const tuner = await openTuner(
+        device,
+        { tune: effort, deterministic: false },
+        { tables: [], ...(limit !== undefined && { limit: 1000 * limit }) },
+      );
       await tuner.answer(questions);
       printText(`${summary(questions, tuner.records)}\nkept in ${tuningFile(device)}\n`);
       if (writeTable !== undefined) {
-        await writeFileAtomically(writeTable, new TextEncoder().encode(serializeTables([...tables.filter((table) => table !== tableFor(device, tables)), tableOf(device, questions, tuner.records, new Date().toISOString().slice(0, 10))])));
+        await writeFileAtomically(
+          writeTable,
+          new TextEncoder().encode(
+            serializeTables([
+              ...tables.filter((table) => table !== tableFor(device, tables)),
+              tableOf(device, questions, tuner.records, new Date().toISOString().slice(0, 10)),
+            ]),
+          ),
+        );
         printText(`table of known adapters: ${writeTable}\n`);
       }
     } finally {
@@ -54,11 +71,19 @@ export const tuneCommand = defineCommand({
   },
 });
 
-async function workloadsFor(name: 'training' | 'inference' | 'demo' | 'known', shape: { readonly batch: number; readonly size: number; readonly width: number }, { kind }: Pick<AdapterTraits, 'kind'>): Promise<readonly Workload[]> {
+async function workloadsFor(
+  name: 'training' | 'inference' | 'demo' | 'known',
+  shape: { readonly batch: number; readonly size: number; readonly width: number },
+  { kind }: Pick<AdapterTraits, 'kind'>,
+): Promise<readonly Workload[]> {
   if (name === 'training') return [classifierTraining(shape)];
   if (name === 'inference') return [classifierInference(shape)];
   if (name === 'demo') return demoWorkloads();
-  if (kind === 'gpu') return [classifierTraining({ batch: 32, size: 224, width: 1 }), classifierInference({ batch: 32, size: 224, width: 1 })];
+  if (kind === 'gpu')
+    return [
+      classifierTraining({ batch: 32, size: 224, width: 1 }),
+      classifierInference({ batch: 32, size: 224, width: 1 }),
+    ];
   return [
     ...(await demoWorkloads()),
     classifierTraining({ batch: 16, size: 64, width: 1 }),
@@ -79,12 +104,34 @@ function summary(questions: readonly Question[], { choices }: TuningRecords): st
     measured++;
     const [preferred] = question.calls;
     const before = record.milliseconds[preferred.variant];
-    return record.variant === preferred.variant ? [] : [{ question, variant: record.variant, preferred: preferred.variant, time, before, gain: before === undefined ? Infinity : (before - time) * question.uses }];
+    return record.variant === preferred.variant
+      ? []
+      : [
+          {
+            question,
+            variant: record.variant,
+            preferred: preferred.variant,
+            time,
+            before,
+            gain: before === undefined ? Infinity : (before - time) * question.uses,
+          },
+        ];
   });
   gains.sort((a, b) => b.gain - a.gain);
-  const rows = gains.slice(0, SHOWN).map(({ question, variant, preferred, time, before }) => [questionKey(question).slice(0, 90), preferred, variant, before?.toFixed(3) ?? 'hopeless', time.toFixed(3), String(question.uses)]);
+  const rows = gains
+    .slice(0, SHOWN)
+    .map(({ question, variant, preferred, time, before }) => [
+      questionKey(question).slice(0, 90),
+      preferred,
+      variant,
+      before?.toFixed(3) ?? 'hopeless',
+      time.toFixed(3),
+      String(question.uses),
+    ]);
   const head = `${measured} of ${questions.filter(({ calls }) => calls.length > 1).length} problems are measured; in ${gains.length} of them another variant is faster than the one that its kernel prefers`;
-  return rows.length === 0 ? head : `${head}\n\n${textTable(['problem', 'preferred', 'chosen', 'ms', 'ms', 'uses'], rows, { left: 3 })}`;
+  return rows.length === 0
+    ? head
+    : `${head}\n\n${textTable(['problem', 'preferred', 'chosen', 'ms', 'ms', 'uses'], rows, { left: 3 })}`;
 }
 
 async function readTables(file: string): Promise<readonly TuningTable[]> {

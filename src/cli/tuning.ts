@@ -14,11 +14,17 @@ export const TUNING_OPTIONS = {
     changeable: true,
     help: 'Measure which variant of each kernel is fastest on this adapter, in 20 s at most or in 15 minutes at most, and keep that for later; off goes by what is known',
   }),
-  deterministic: toggle({ help: 'Take the variants that kernels prefer on this kind of adapter, whatever was measured: the same seed then gives the same weights before and after a tuning' }),
+  deterministic: toggle({
+    help: 'Take the variants that kernels prefer on this kind of adapter, whatever was measured: the same seed then gives the same weights before and after a tuning',
+  }),
 } as const;
 
 /** A tuner that goes by what the cache folder holds, adds to it, and shows what it does. */
-export async function openTuner(device: Device, { tune, deterministic }: OptionValues<typeof TUNING_OPTIONS>, options: TunerOptions = {}): Promise<Tuner> {
+export async function openTuner(
+  device: Device,
+  { tune, deterministic }: OptionValues<typeof TUNING_OPTIONS>,
+  options: TunerOptions = {},
+): Promise<Tuner> {
   const progress = { tuning: new Progress('tuning'), verifying: new Progress('verifying') };
   return new Tuner(device, {
     effort: tune,
@@ -36,5 +42,6 @@ export async function openTuner(device: Device, { tune, deterministic }: OptionV
 
 /** @throws OptionError where both were asked for */
 export function checkTuning({ tune, deterministic }: OptionValues<typeof TUNING_OPTIONS>): void {
-  if (deterministic && tune !== 'off') throw new OptionError(`--tune ${tune}: --deterministic takes no notice of measurements; give one of the two`);
+  if (deterministic && tune !== 'off')
+    throw new OptionError(`--tune ${tune}: --deterministic takes no notice of measurements; give one of the two`);
 }

@@ -1,9 +1,16 @@
 import type { LogEntry } from '../training/run.ts';
 
 /** What became of a file of weights: which tensors were loaded, which drawn and how, which have no place. */
-export function describeWeights({ file, loaded, initialised, unused }: Extract<LogEntry, { event: 'weights' }>): string {
+export function describeWeights({
+  file,
+  loaded,
+  initialised,
+  unused,
+}: Extract<LogEntry, { event: 'weights' }>): string {
   const drawn = Object.entries(initialised);
-  const lines = [`weights: ${loaded.length} tensors from ${file}, ${drawn.length} new, ${unused.length} of the file not used`];
+  const lines = [
+    `weights: ${loaded.length} tensors from ${file}, ${drawn.length} new, ${unused.length} of the file not used`,
+  ];
   if (drawn.length > 0) lines.push('  new:', ...drawn.map(([name, how]) => `    ${name}, ${how}`));
   if (unused.length > 0) lines.push('  not used:', ...groupNames(unused).map((name) => `    ${name}`));
   return lines.join('\n');

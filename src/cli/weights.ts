@@ -25,7 +25,11 @@ export const weightsCommand = defineCommand({
   async run({ json, ...options }, { positionals: files }) {
     for (const file of files) {
       const weights = await readWeightsFile(file, 'weights', options);
-      printText(json ? `${JSON.stringify({ file, ...summaryOf(weights, file) }, null, 1)}\n` : `${describeFile(weights, file)}\n`);
+      printText(
+        json
+          ? `${JSON.stringify({ file, ...summaryOf(weights, file) }, null, 1)}\n`
+          : `${describeFile(weights, file)}\n`,
+      );
     }
   },
 });
@@ -33,7 +37,14 @@ export const weightsCommand = defineCommand({
 /** What a training takes from the file, and what it draws. */
 function summaryOf({ file, pretrained }: StartingWeights, name: string) {
   const pixels = pixelsIn(file.about, name);
-  if (pretrained === undefined) return { format: 'sketchgrad', kind: file.about.kind ?? null, about: file.about, checksum: file.checksum, tensors: [...file.state].map(([tensor, { shape }]) => ({ name: tensor, shape })) };
+  if (pretrained === undefined)
+    return {
+      format: 'sketchgrad',
+      kind: file.about.kind ?? null,
+      about: file.about,
+      checksum: file.checksum,
+      tensors: [...file.state].map(([tensor, { shape }]) => ({ name: tensor, shape })),
+    };
   const { state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
   const network = new Classifier({ width, classes: 1 });
   return {
@@ -49,7 +60,11 @@ function summaryOf({ file, pretrained }: StartingWeights, name: string) {
     pixels: pixels ?? IMAGENET_PIXELS,
     classifier: state.get('fc.weight')?.shape ?? null,
     loaded: [...state].map(([tensor, { shape }]) => ({ name: tensor, shape })),
-    absent: absent.map((tensor) => ({ name: tensor, shape: network.layouts.get(tensor)?.fileShape ?? [], initialised: describeInitial(network, tensor) })),
+    absent: absent.map((tensor) => ({
+      name: tensor,
+      shape: network.layouts.get(tensor)?.fileShape ?? [],
+      initialised: describeInitial(network, tensor),
+    })),
     unused,
   };
 }
@@ -58,8 +73,15 @@ function describeFile(weights: StartingWeights, name: string): string {
   const { file, pretrained } = weights;
   if (pretrained === undefined) {
     const { kind, imageSize, classes } = file.about;
-    const facts = [typeof imageSize === 'number' && `images of ${imageSize} px`, Array.isArray(classes) && `${classes.length} classes`].filter(Boolean);
-    return [`${name}: a model of sketchgrad's (${typeof kind === 'string' ? kind : 'weights alone'}), ${file.state.size} tensors`, `  checksum     ${file.checksum}`, ...(facts.length > 0 ? [`  trained on   ${facts.join(', ')}`] : [])].join('\n');
+    const facts = [
+      typeof imageSize === 'number' && `images of ${imageSize} px`,
+      Array.isArray(classes) && `${classes.length} classes`,
+    ].filter(Boolean);
+    return [
+      `${name}: a model of sketchgrad's (${typeof kind === 'string' ? kind : 'weights alone'}), ${file.state.size} tensors`,
+      `  checksum     ${file.checksum}`,
+      ...(facts.length > 0 ? [`  trained on   ${facts.join(', ')}`] : []),
+    ].join('\n');
   }
   const { state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
   const network = new Classifier({ width, classes: 1 });
@@ -75,10 +97,22 @@ function describeFile(weights: StartingWeights, name: string): string {
     `  input        ${input === undefined ? byDefault(describeInputConvention(INPUT_CONVENTIONS.imagenet)) : describeInputConvention(input)}`,
     `  classifier   ${classifier === undefined ? 'none, so there is no teacher' : `${classifier[0]} classes on ${classifier[1]} features`}`,
     `  loaded       ${state.size} tensors`,
-    ...(nonFinite.length > 0 ? [`  not finite   ${nonFinite.length} tensors hold a NaN or an infinity:`, ...groupNames(nonFinite).map((tensor) => `    ${tensor}`)] : []),
+    ...(nonFinite.length > 0
+      ? [
+          `  not finite   ${nonFinite.length} tensors hold a NaN or an infinity:`,
+          ...groupNames(nonFinite).map((tensor) => `    ${tensor}`),
+        ]
+      : []),
     `  absent       ${absent.length === 0 ? 'none' : `${absent.length} tensors, which a training draws:`}`,
-    ...absent.map((tensor) => `    ${tensor} [${network.layouts.get(tensor)?.fileShape.join(', ')}], ${describeInitial(network, tensor)}`),
-    ...(unused.some((tensor) => tensor.endsWith('running_var')) ? ['    A batch norm after an absent convolution begins anew as well: what the file has of it is of what is gone.'] : []),
+    ...absent.map(
+      (tensor) =>
+        `    ${tensor} [${network.layouts.get(tensor)?.fileShape.join(', ')}], ${describeInitial(network, tensor)}`,
+    ),
+    ...(unused.some((tensor) => tensor.endsWith('running_var'))
+      ? [
+          '    A batch norm after an absent convolution begins anew as well: what the file has of it is of what is gone.',
+        ]
+      : []),
     `  not used     ${unused.length === 0 ? 'none' : `${unused.length} tensors:`}`,
     ...groupNames(unused).map((tensor) => `    ${tensor}`),
   ].join('\n');

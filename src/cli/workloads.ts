@@ -44,7 +44,10 @@ export function classifierTraining({ batch, size, width, precision = 'f32' }: Im
 
 /** ResNet50 as a classifier, with its batch norm folded into the convolutions. */
 export function classifierInference({ batch, size, width, precision = 'f32' }: ImageShape): Workload {
-  const { logits } = new Classifier({ classes: CLASSES, width }).apply(cast(input('images', [batch, size, size, 4]), precision), 'eval');
+  const { logits } = new Classifier({ classes: CLASSES, width }).apply(
+    cast(input('images', [batch, size, size, 4]), precision),
+    'eval',
+  );
   return { outputs: [logits], updates: [], frozen: true };
 }
 
@@ -53,12 +56,31 @@ export async function demoWorkloads(): Promise<readonly Workload[]> {
   const { state } = await readModelFile(fileURLToPath(packageFile(DEMO_START)), 'the demo');
   const classes = state.get('teacher.bias')?.shape[0] ?? CLASSES;
   const recipe = resolveOptions(TRAIN_OPTIONS, DEMO_RECIPE);
-  const { imageSize: size, network: settings, losses, classesPerBatch, imagesPerDomain, batchNorm, frozenStages, optimizer } = trainingOf(recipe, 1);
+  const {
+    imageSize: size,
+    network: settings,
+    losses,
+    classesPerBatch,
+    imagesPerDomain,
+    batchNorm,
+    frozenStages,
+    optimizer,
+  } = trainingOf(recipe, 1);
   const network = new RetrievalNetwork({ ...settings, classes, teacherClasses: classes });
   const shape = (count: number): Parameters<typeof imageInput>[0] => ({ count, sourceSize: size, size });
-  const { loss, batchStatistics } = retrievalObjective(network, shape(2 * classesPerBatch * imagesPerDomain), losses, { kind: 'class-oriented', knowledge: new Float32Array(classes * classes) }, batchNorm, frozenStages);
+  const { loss, batchStatistics } = retrievalObjective(
+    network,
+    shape(2 * classesPerBatch * imagesPerDomain),
+    losses,
+    { kind: 'class-oriented', knowledge: new Float32Array(classes * classes) },
+    batchNorm,
+    frozenStages,
+  );
   return [
-    { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay)).updates },
+    {
+      outputs: [loss],
+      updates: trainingUpdate(network, loss, batchStatistics, adamSettings(optimizer.weightDecay)).updates,
+    },
     { outputs: [network.apply(imageInput(shape(EMBEDDING_BATCH)), 'eval').embeddings], updates: [], frozen: true },
   ];
 }

@@ -62,7 +62,13 @@ export const DEFAULT_AUGMENTATION: Augmentation = {
  */
 export function augmentationTransforms(
   domains: Uint32Array,
-  { seed, step, sourceSize, outputSize, augmentation = DEFAULT_AUGMENTATION }: Sizes & { seed: number; step: number; augmentation?: Augmentation },
+  {
+    seed,
+    step,
+    sourceSize,
+    outputSize,
+    augmentation = DEFAULT_AUGMENTATION,
+  }: Sizes & { seed: number; step: number; augmentation?: Augmentation },
 ): Float32Array {
   const transforms = new Float32Array(domains.length * TRANSFORM_FLOATS);
   domains.forEach((domain, position) => {
@@ -115,7 +121,8 @@ function inverse({ mirror, scale, angle, shift }: Placement, sourceSize: number,
   const b = (mirror * ratio * Math.sin(angle)) / scale[0];
   const d = (-ratio * Math.sin(angle)) / scale[1];
   const e = (ratio * Math.cos(angle)) / scale[1];
-  // The shifted centre of the output falls on the centre of the source. Of a side of n pixels the centre has the index (n - 1) / 2.
+  // The shifted centre of the output falls on the centre of the source. Of a side of n pixels the centre has the index
+  // (n - 1) / 2.
   const x = (outputSize - 1) / 2 + shift[0] * outputSize;
   const y = (outputSize - 1) / 2 + shift[1] * outputSize;
   const centre = (sourceSize - 1) / 2;

@@ -1,9 +1,13 @@
 /**
- * Class names, which every source spells in its own way. Names are compared by their keys everywhere: between the domains of a data
- * set, between a split and the folders on disk, and between a model's classes and those that it is measured on.
+ * Class names, which every source spells in its own way. Names are compared by their keys everywhere: between the
+ * domains of a data set, between a split and the folders on disk, and between a model's classes and those that it is
+ * measured on.
  */
 
-/** Common misspellings, other spellings and plurals of class names of Sketchy, TU-Berlin and QuickDraw, by key. None is the name of another of their classes. */
+/**
+ * Common misspellings, other spellings and plurals of class names of Sketchy, TU-Berlin and QuickDraw, by key. None is
+ * the name of another of their classes.
+ */
 const MISSPELLINGS: ReadonlyMap<string, string> = new Map([
   ['aeroplane', 'airplane'],
   ['binocular', 'binoculars'],
@@ -36,11 +40,15 @@ const MISSPELLINGS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * What two spellings of one class have in common: "Teddy_bear", "teddy-bear" and "teddy bear" have one key, and so have a letter with
- * its accent and the two written as one. Two names are the same class where their keys are equal.
+ * What two spellings of one class have in common: "Teddy_bear", "teddy-bear" and "teddy bear" have one key, and so have
+ * a letter with its accent and the two written as one. Two names are the same class where their keys are equal.
  */
 export function classKey(name: string): string {
-  const key = name.toLowerCase().normalize('NFC').replace(/[-\u2010-\u2015_\s]+/g, ' ').trim();
+  const key = name
+    .toLowerCase()
+    .normalize('NFC')
+    .replace(/[-\u2010-\u2015_\s]+/g, ' ')
+    .trim();
   return MISSPELLINGS.get(key) ?? key;
 }
 

@@ -12,7 +12,10 @@ export interface Sample {
   readonly className: string;
   /** Unique in its data set: a path or a key. */
   readonly name: string;
-  /** Where it comes from, in a data set that was put together from several: training can draw from each source by its weight. */
+  /**
+   * Where it comes from, in a data set that was put together from several: training can draw from each source by its
+   * weight.
+   */
   readonly source?: string;
   /** Of a sketch that was simulated of a picture: the picture's name. */
   readonly of?: string;
@@ -29,14 +32,16 @@ export interface ImageSource {
   /**
    * The sample's picture, stretched to `size` x `size`.
    *
-   * @param draw decides a picture that is made anew for each use, such as a simulated sketch; the same draw gives the same picture, and
+   * @param draw decides a picture that is made anew for each use, such as a simulated sketch; the same draw gives the
+   * same picture, and
    *   without one there is one picture of each sample. Sources of files have no use for it.
    * @returns RGB u8, row-major [size, size, 3]
    * @throws ImageError (platform) where the image cannot be decoded
    */
   read(sample: Sample, size: number, draw?: ImageDraw): Promise<Uint8Array>;
   /**
-   * For each sample a digest of what its picture is decoded from, which tells whether it was changed; absent for a source that does not know.
+   * For each sample a digest of what its picture is decoded from, which tells whether it was changed; absent for a
+   * source that does not know.
    * @param onProgress is called where that takes reading, with counts of files
    */
   identify?(samples: readonly Sample[], onProgress?: (done: number, total: number) => void): Promise<readonly string[]>;
@@ -70,7 +75,8 @@ export class DatasetError extends BoundedError {
  * Returns the data set if training and evaluation can rely on it.
  *
  * @param options trainable: false where the data is only measured on, so that every class may be unseen
- * @throws DatasetError where a class is both seen and unseen or there under two spellings (class-names.ts), a sample's name occurs twice or its
+ * @throws DatasetError where a class is both seen and unseen or there under two spellings (class-names.ts), a sample's
+ * name occurs twice or its
  *   class is in the wrong split, or a class lacks one of the two domains
  */
 export function checkDataset(dataset: Dataset, { trainable = true } = {}): Dataset {
@@ -78,10 +84,14 @@ export function checkDataset(dataset: Dataset, { trainable = true } = {}): Datas
   const unseen = new Set(dataset.unseenClasses);
   const shared = sharedClasses(dataset.unseenClasses, dataset.seenClasses);
   if (shared.length > 0) {
-    throw new DatasetError(`${dataset.name}: ${list(shared)} both seen and unseen; take each class out of one of the two`);
+    throw new DatasetError(
+      `${dataset.name}: ${list(shared)} both seen and unseen; take each class out of one of the two`,
+    );
   }
   if (trainable && seen.size === 0) {
-    throw new DatasetError(`${dataset.name}: no seen class is left to train on; give more classes or fewer unseen ones`);
+    throw new DatasetError(
+      `${dataset.name}: no seen class is left to train on; give more classes or fewer unseen ones`,
+    );
   }
   requireDistinct(dataset.name, dataset.seenClasses);
   requireDistinct(dataset.name, dataset.unseenClasses);
@@ -94,10 +104,13 @@ export function checkDataset(dataset: Dataset, { trainable = true } = {}): Datas
   ];
   for (const [part, samples, classes] of parts) {
     for (const sample of samples) {
-      if (names.has(sample.name)) throw new DatasetError(`${dataset.name}: ${sample.name} occurs twice; names must be unique`);
+      if (names.has(sample.name))
+        throw new DatasetError(`${dataset.name}: ${sample.name} occurs twice; names must be unique`);
       names.add(sample.name);
       if (!classes.has(sample.className)) {
-        throw new DatasetError(`${dataset.name}: ${sample.name} in ${part} has the class ${sample.className}, which belongs to another split`);
+        throw new DatasetError(
+          `${dataset.name}: ${sample.name} in ${part} has the class ${sample.className}, which belongs to another split`,
+        );
       }
     }
   }
@@ -112,7 +125,8 @@ function requireDistinct(name: string, classes: readonly string[]): void {
   const known = new Map<string, string>();
   for (const className of classes) {
     const other = known.get(classKey(className));
-    if (other !== undefined) throw new DatasetError(`${name}: "${other}" and "${className}" are one class; merge them or rename one`);
+    if (other !== undefined)
+      throw new DatasetError(`${name}: "${other}" and "${className}" are one class; merge them or rename one`);
     known.set(classKey(className), className);
   }
 }
@@ -122,7 +136,9 @@ function requireBothDomains(name: string, classes: readonly string[], samples: r
     const present = new Set(samples.filter((sample) => sample.domain === domain).map((sample) => sample.className));
     const missing = classes.filter((className) => !present.has(className));
     if (missing.length > 0) {
-      throw new DatasetError(`${name}: ${list(missing)} without a ${domain}; add at least one to each or remove the class`);
+      throw new DatasetError(
+        `${name}: ${list(missing)} without a ${domain}; add at least one to each or remove the class`,
+      );
     }
   }
 }

@@ -1,9 +1,12 @@
 /**
- * The outlines of a picture as strokes: Canny's edge detector ("A computational approach to edge detection", PAMI 8, 1986) on each colour
- * channel. At each pixel the channel with the steepest gradient counts. Edge pixels are then followed from end to end.
+ * The outlines of a picture as strokes: Canny's edge detector ("A computational approach to edge detection", PAMI 8,
+ * 1986) on each colour channel. At each pixel the channel with the steepest gradient counts. Edge pixels are then
+ * followed from end to end.
  */
 
-/** Edges begin where the gradient is at least this, in grey levels a pixel, and go on while it is at least the second. */
+/**
+ * Edges begin where the gradient is at least this, in grey levels a pixel, and go on while it is at least the second.
+ */
 const BEGINS_AT = 24;
 const GOES_ON_AT = 10;
 /** Edges of fewer pixels are specks. */
@@ -20,7 +23,9 @@ export function edgeStrokes(pixels: Uint8Array, side: number): number[][] {
   const wide = side + 2 * FRAME;
   const { magnitudes, directions } = gradients(blurred(framed, wide), wide);
   const edges = thinned(magnitudes, directions, wide);
-  return followLines(edges, wide).filter(({ length }) => length >= 2 * SHORTEST).map((stroke) => stroke.map((value) => Math.min(1, Math.max(0, (value - FRAME + 0.5) / side))));
+  return followLines(edges, wide)
+    .filter(({ length }) => length >= 2 * SHORTEST)
+    .map((stroke) => stroke.map((value) => Math.min(1, Math.max(0, (value - FRAME + 0.5) / side))));
 }
 
 /** Pixels of white around the picture, so that what reaches its border has an edge there. */
@@ -29,14 +34,16 @@ const FRAME = 3;
 function withFrame(pixels: Uint8Array, side: number): Uint8Array {
   const wide = side + 2 * FRAME;
   const framed = new Uint8Array(3 * wide * wide).fill(255);
-  for (let y = 0; y < side; y++) framed.set(pixels.subarray(3 * y * side, 3 * (y + 1) * side), 3 * ((y + FRAME) * wide + FRAME));
+  for (let y = 0; y < side; y++)
+    framed.set(pixels.subarray(3 * y * side, 3 * (y + 1) * side), 3 * ((y + FRAME) * wide + FRAME));
   return framed;
 }
 
 /** Each channel smoothed, [3, side, side]; borders repeat. */
 function blurred(pixels: Uint8Array, side: number): Float32Array {
   const planes = new Float32Array(3 * side * side);
-  for (let at = 0; at < side * side; at++) for (let channel = 0; channel < 3; channel++) planes[channel * side * side + at] = pixels[3 * at + channel];
+  for (let at = 0; at < side * side; at++)
+    for (let channel = 0; channel < 3; channel++) planes[channel * side * side + at] = pixels[3 * at + channel];
   return smoothed(smoothed(planes, side, 1, side), side, side, 1);
 }
 
@@ -48,7 +55,8 @@ function smoothed(planes: Float32Array, side: number, step: number, lineStep: nu
       const start = plane + line * lineStep;
       for (let place = 0; place < side; place++) {
         let sum = 0;
-        for (let tap = -2; tap <= 2; tap++) sum += GAUSSIAN[tap + 2] * planes[start + Math.min(side - 1, Math.max(0, place + tap)) * step];
+        for (let tap = -2; tap <= 2; tap++)
+          sum += GAUSSIAN[tap + 2] * planes[start + Math.min(side - 1, Math.max(0, place + tap)) * step];
         result[start + place * step] = sum;
       }
     }
@@ -56,7 +64,10 @@ function smoothed(planes: Float32Array, side: number, step: number, lineStep: nu
   return result;
 }
 
-/** Per pixel the gradient of the channel that has the steepest: its magnitude, and its direction in eighths of a turn, 0 to 3 (opposite ones are the same). */
+/**
+ * Per pixel the gradient of the channel that has the steepest: its magnitude, and its direction in eighths of a turn, 0
+ * to 3 (opposite ones are the same).
+ */
 function gradients(planes: Float32Array, side: number): { magnitudes: Float32Array; directions: Uint8Array } {
   const magnitudes = new Float32Array(side * side);
   const directions = new Uint8Array(side * side);
@@ -64,8 +75,10 @@ function gradients(planes: Float32Array, side: number): { magnitudes: Float32Arr
     for (let x = 0; x < side; x++) {
       const at = y * side + x;
       for (let plane = 0; plane < planes.length; plane += side * side) {
-        const dx = (planes[plane + y * side + Math.min(side - 1, x + 1)] - planes[plane + y * side + Math.max(0, x - 1)]) / 2;
-        const dy = (planes[plane + Math.min(side - 1, y + 1) * side + x] - planes[plane + Math.max(0, y - 1) * side + x]) / 2;
+        const dx =
+          (planes[plane + y * side + Math.min(side - 1, x + 1)] - planes[plane + y * side + Math.max(0, x - 1)]) / 2;
+        const dy =
+          (planes[plane + Math.min(side - 1, y + 1) * side + x] - planes[plane + Math.max(0, y - 1) * side + x]) / 2;
         const magnitude = Math.hypot(dx, dy);
         if (magnitude <= magnitudes[at]) continue;
         magnitudes[at] = magnitude;
@@ -86,7 +99,12 @@ function thinned(magnitudes: Float32Array, directions: Uint8Array, side: number)
       const at = y * side + x;
       const across = steps[directions[at]];
       // Of two equal neighbours one is taken, so that a step of two pixels is one edge.
-      if (magnitudes[at] < GOES_ON_AT || magnitudes[at] < magnitudes[at + across] || magnitudes[at] <= magnitudes[at - across]) continue;
+      if (
+        magnitudes[at] < GOES_ON_AT ||
+        magnitudes[at] < magnitudes[at + across] ||
+        magnitudes[at] <= magnitudes[at - across]
+      )
+        continue;
       ridges[at] = 1;
       if (magnitudes[at] >= BEGINS_AT) open.push(at);
     }
@@ -118,7 +136,7 @@ export function followLines(edges: Uint8Array, side: number): number[][] {
     const places = [start];
     left[start] = 0;
     let heading = -1;
-    for (let here = start; ; ) {
+    for (let here = start; ;) {
       // A pen goes straight on where lines meet.
       let [best, leastTurn] = [-1, Infinity];
       for (let direction = 0; direction < 8; direction++) {

@@ -1,8 +1,14 @@
 import { onWhite, type DecodedPicture } from './resample.ts';
 
-/** White on each side of a fitted drawing, as a share of the square's side. The drawing pad leaves 0.06 around the middle of its lines. */
+/**
+ * White on each side of a fitted drawing, as a share of the square's side. The drawing pad leaves 0.06 around the
+ * middle of its lines.
+ */
 export const INK_MARGIN = 0.05;
-/** How much darker than white one channel of a pixel must be to count as ink: above the noise of JPEG, below a pale line. */
+/**
+ * How much darker than white one channel of a pixel must be to count as ink: above the noise of JPEG, below a pale
+ * line.
+ */
 const INK_LEVEL = 24;
 
 /** A rectangle of pixels; right and bottom are excluded. */
@@ -14,10 +20,12 @@ export interface InkBounds {
 }
 
 /**
- * Cuts a drawing to its ink and centres it on a white square, its proportions kept. Icons are indexed so, and drawings that search are
- * laid out so (`sketchSquare`): the size and the place of a drawing on its page say nothing of what it shows. A picture without white around it keeps its content and becomes square.
+ * Cuts a drawing to its ink and centres it on a white square, its proportions kept. Icons are indexed so, and drawings
+ * that search are laid out so (`sketchSquare`): the size and the place of a drawing on its page say nothing of what it
+ * shows. A picture without white around it keeps its content and becomes square.
  *
- * The result has the picture's own resolution; `stretchToSquare` takes it to a network's size. The arithmetic is on whole numbers, the same in every runtime.
+ * The result has the picture's own resolution; `stretchToSquare` takes it to a network's size. The arithmetic is on
+ * whole numbers, the same in every runtime.
  * @returns RGB; undefined where there is no ink
  */
 export function fitToInk(picture: DecodedPicture): DecodedPicture | undefined {
@@ -56,4 +64,5 @@ export function inkBounds(colours: Uint8Array, width: number, height: number): I
 }
 
 /** Whether a pixel is ink. @param colours RGB u8 @param at of its red */
-export const isInk = (colours: Uint8Array, at: number): boolean => Math.min(colours[at], colours[at + 1], colours[at + 2]) <= 255 - INK_LEVEL;
+export const isInk = (colours: Uint8Array, at: number): boolean =>
+  Math.min(colours[at], colours[at + 1], colours[at + 2]) <= 255 - INK_LEVEL;

@@ -49,7 +49,13 @@ export function batches(options: BatchOptions): AsyncGenerator<TrainingBatch, vo
   const { sampler, images, sourceSize, transforms, from = 0, to = Infinity, ahead = 3, seed } = options;
   return readAhead(from, to, ahead, async (step) => {
     const { samples, labels, domains } = sampler.batch(step);
-    return { step, images: await readImages(samples, images, sourceSize, { step, seed }), transforms: transforms(domains, step), labels, domains };
+    return {
+      step,
+      images: await readImages(samples, images, sourceSize, { step, seed }),
+      transforms: transforms(domains, step),
+      labels,
+      domains,
+    };
   });
 }
 
@@ -61,7 +67,12 @@ export function batches(options: BatchOptions): AsyncGenerator<TrainingBatch, vo
 export function inOrder(
   samples: readonly Sample[],
   batchSize: number,
-  { images, sourceSize, outputSize, ahead = 3 }: { images: ImageSource; sourceSize: number; outputSize: number; ahead?: number },
+  {
+    images,
+    sourceSize,
+    outputSize,
+    ahead = 3,
+  }: { images: ImageSource; sourceSize: number; outputSize: number; ahead?: number },
 ): AsyncGenerator<OrderedBatch, void, undefined> {
   const transforms = identityTransforms(batchSize, { sourceSize, outputSize });
   return readAhead(0, Math.ceil(samples.length / batchSize), ahead, async (step) => {
@@ -74,22 +85,40 @@ export function inOrder(
       count: own.length,
       images: read,
       transforms,
-      domains: Uint32Array.from({ length: batchSize }, (_, index) => DOMAIN_INDEX[own[Math.min(index, own.length - 1)].domain]),
+      domains: Uint32Array.from(
+        { length: batchSize },
+        (_, index) => DOMAIN_INDEX[own[Math.min(index, own.length - 1)].domain],
+      ),
     };
   });
 }
 
-/** @param count places in the batch; the first ones are filled @param seed with which images are drawn anew for the step */
-async function readImages(samples: readonly Sample[], source: ImageSource, size: number, { count = samples.length, step = 0, seed }: { count?: number; step?: number; seed?: number }): Promise<Uint8Array> {
+/**
+ * @param count places in the batch; the first ones are filled @param seed with which images are drawn anew for the step
+ */
+async function readImages(
+  samples: readonly Sample[],
+  source: ImageSource,
+  size: number,
+  { count = samples.length, step = 0, seed }: { count?: number; step?: number; seed?: number },
+): Promise<Uint8Array> {
   const bytes = size * size * 3;
   const images = new Uint8Array(count * bytes);
-  const drawOf = (index: number): ImageDraw | undefined => (seed === undefined ? undefined : { seed, address: [step, index] });
-  await Promise.all(samples.map(async (sample, index) => images.set(await source.read(sample, size, drawOf(index)), index * bytes)));
+  const drawOf = (index: number): ImageDraw | undefined =>
+    seed === undefined ? undefined : { seed, address: [step, index] };
+  await Promise.all(
+    samples.map(async (sample, index) => images.set(await source.read(sample, size, drawOf(index)), index * bytes)),
+  );
   return images;
 }
 
 /** Yields make(from), make(from + 1), ... up to `to`, with `ahead` of them under way while one is used. */
-async function* readAhead<T>(from: number, to: number, ahead: number, make: (step: number) => Promise<T>): AsyncGenerator<T, void, undefined> {
+async function* readAhead<T>(
+  from: number,
+  to: number,
+  ahead: number,
+  make: (step: number) => Promise<T>,
+): AsyncGenerator<T, void, undefined> {
   const underWay: Promise<T>[] = [];
   try {
     let next = from;

@@ -1,6 +1,7 @@
 /**
  * Pictures at their own size become the squares that a network sees, with the same bits in every runtime: decoders only
- * decode, and what follows is integer arithmetic, in which no order of sums and no rounding of an engine's own can differ.
+ * decode, and what follows is integer arithmetic, in which no order of sums and no rounding of an engine's own can
+ * differ.
  */
 
 /** A picture as a decoder gives it: RGB or RGBA u8, row-major, colours not multiplied by alpha. */
@@ -16,23 +17,24 @@ const LOBES = 3;
 /** Pictures are first averaged in whole blocks down to this many times the square, which the filter then sees. */
 const FILTERED_SCALE = 2;
 /**
- * Bits behind the point, of weights and of grey levels between the passes. A line's weights, negative ones included, add up
- * to less than 1.6 in magnitude, so that levels fit 16 bits and sums of products 31.
+ * Bits behind the point, of weights and of grey levels between the passes. A line's weights, negative ones included,
+ * add up to less than 1.6 in magnitude, so that levels fit 16 bits and sums of products 31.
  */
 const WEIGHT_BITS = 14;
 const LEVEL_BITS = 6;
 
 /**
- * Lays a picture on white and stretches it to a square: a network that is trained on stretched images must be asked with
- * stretched images (method.md, Training). Lanczos' windowed sinc (Duchon, J. Appl. Meteorology 18, 1979), widened where the
- * picture shrinks, so that nothing aliases; borders repeat.
+ * Lays a picture on white and stretches it to a square: a network that is trained on stretched images must be asked
+ * with stretched images (method.md, Training). Lanczos' windowed sinc (Duchon, J. Appl. Meteorology 18, 1979), widened
+ * where the picture shrinks, so that nothing aliases; borders repeat.
  * @param size side of the result in pixels
  * @returns RGB u8, row-major [size, size, 3]
  * @throws RangeError where the picture's bytes are not those of its size
  */
 export function stretchToSquare(picture: DecodedPicture, size: number): Uint8Array {
   const { width, height, data } = picture;
-  if (!(width > 0 && height > 0) || ![3, 4].includes(data.length / (width * height))) throw new RangeError(`a picture of ${width} x ${height} pixels cannot have ${data.length} bytes of RGB or RGBA`);
+  if (!(width > 0 && height > 0) || ![3, 4].includes(data.length / (width * height)))
+    throw new RangeError(`a picture of ${width} x ${height} pixels cannot have ${data.length} bytes of RGB or RGBA`);
   const [across, down] = [width, height].map((side) => Math.max(1, Math.floor(side / (FILTERED_SCALE * size))));
   const blocks = averageBlocks(onWhite(picture), width, height, across, down);
   const columns = filterTaps(width / across, Math.ceil(width / across), size);
@@ -44,7 +46,10 @@ export function stretchToSquare(picture: DecodedPicture, size: number): Uint8Arr
   return new Uint8Array(result.buffer);
 }
 
-/** A picture's colours on white, RGB [height, width, 3]; rounded to grey levels, since a canvas, which keeps colours multiplied by alpha, has nothing finer. */
+/**
+ * A picture's colours on white, RGB [height, width, 3]; rounded to grey levels, since a canvas, which keeps colours
+ * multiplied by alpha, has nothing finer.
+ */
 export function onWhite({ width, height, data }: DecodedPicture): Uint8Array {
   // One class of array, whatever the decoder gives: the loops are compiled for it alone.
   const source = new Uint8Array(data.buffer, data.byteOffset, data.length);
@@ -57,13 +62,17 @@ export function onWhite({ width, height, data }: DecodedPicture): Uint8Array {
       result[to + 1] = source[from + 1];
       result[to + 2] = source[from + 2];
     } else {
-      for (let channel = 0; channel < 3; channel++) result[to + channel] = 255 - alpha + Math.round((source[from + channel] * alpha) / 255);
+      for (let channel = 0; channel < 3; channel++)
+        result[to + channel] = 255 - alpha + Math.round((source[from + channel] * alpha) / 255);
     }
   }
   return result;
 }
 
-/** Levels of blocks of across x down pixels, each the mean of its pixels: [ceil(height / down), ceil(width / across), 3]. */
+/**
+ * Levels of blocks of across x down pixels, each the mean of its pixels: [ceil(height / down), ceil(width / across),
+ * 3].
+ */
 function averageBlocks(colours: Uint8Array, width: number, height: number, across: number, down: number): Int16Array {
   const columns = Math.ceil(width / across);
   const levels = new Int16Array(Math.ceil(height / down) * columns * 3);
@@ -150,7 +159,8 @@ function filterTaps(extent: number, source: number, destination: number): Taps {
     const clamped = (pixel: number): number => Math.max(0, Math.min(source - 1, pixel));
     first[index] = clamped(from);
     const own = new Array<number>(clamped(to) - clamped(from) + 1).fill(0);
-    for (let pixel = from; pixel <= to; pixel++) own[clamped(pixel) - clamped(from)] += lanczos((pixel - centre) / Math.max(1, scale));
+    for (let pixel = from; pixel <= to; pixel++)
+      own[clamped(pixel) - clamped(from)] += lanczos((pixel - centre) / Math.max(1, scale));
     for (const weight of wholeWeights(own)) weights.push(weight);
     begin[index + 1] = weights.length;
   }
@@ -161,7 +171,8 @@ function filterTaps(extent: number, source: number, destination: number): Taps {
 function wholeWeights(weights: readonly number[]): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const whole = weights.map((weight) => Math.round((weight / sum) * 2 ** WEIGHT_BITS));
-  whole[whole.indexOf(whole.reduce((most, weight) => Math.max(most, weight)))] += 2 ** WEIGHT_BITS - whole.reduce((total, weight) => total + weight, 0);
+  whole[whole.indexOf(whole.reduce((most, weight) => Math.max(most, weight)))] +=
+    2 ** WEIGHT_BITS - whole.reduce((total, weight) => total + weight, 0);
   return whole;
 }
 

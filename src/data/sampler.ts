@@ -32,7 +32,10 @@ export interface BalancedBatches {
   readonly sourceWeights?: SourceWeights;
   /** How often the classes of a source come in a pass; once where nothing is said. */
   readonly sourceRepeats?: Readonly<Record<string, number>>;
-  /** The probability, from 0 to 1, with which a picture comes with the sketch simulated of it, where it has one. Default 0. */
+  /**
+   * The probability, from 0 to 1, with which a picture comes with the sketch simulated of it, where it has one. Default
+   * 0.
+   */
   readonly pairedSketches?: number;
 }
 
@@ -54,33 +57,54 @@ export interface BalancedBatches {
  * that a network learns first which lines are which shapes.
  *
  * @param dataset its training samples are drawn from
- * @throws DatasetError where there are fewer than P classes, a class lacks a domain, or the weights of sources leave nothing to draw
+ * @throws DatasetError where there are fewer than P classes, a class lacks a domain, or the weights of sources leave
+ * nothing to draw
  */
 export function balancedSampler(
   dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train'>,
-  { classesPerBatch, imagesPerDomain, seed, sourceWeights = {}, sourceRepeats = {}, pairedSketches = 0 }: BalancedBatches,
+  {
+    classesPerBatch,
+    imagesPerDomain,
+    seed,
+    sourceWeights = {},
+    sourceRepeats = {},
+    pairedSketches = 0,
+  }: BalancedBatches,
 ): Sampler {
   const { name, seenClasses, train } = dataset;
   requireCount('classes per batch', classesPerBatch);
   requireCount('images per domain', imagesPerDomain);
   if (seenClasses.length < classesPerBatch) {
-    throw new DatasetError(`${name}: a batch of ${classesPerBatch} classes needs as many seen classes, and there are ${seenClasses.length}; lower the classes per batch`);
+    throw new DatasetError(
+      `${name}: a batch of ${classesPerBatch} classes needs as many seen classes, and there are ${seenClasses.length}; lower the classes per batch`,
+    );
   }
   const labelOf = new Map(seenClasses.map((className, label) => [className, label]));
   const images: Record<Domain, Sample[][]> = { sketch: seenClasses.map(() => []), photo: seenClasses.map(() => []) };
   for (const sample of train) images[sample.domain][requireLabel(labelOf, sample)].push(sample);
   for (const domain of ['sketch', 'photo'] as const) {
     const empty = images[domain].findIndex((samples) => samples.length === 0);
-    if (empty >= 0) throw new DatasetError(`${name}: class ${seenClasses[empty]} has no ${domain} to train on; add one or remove the class`);
+    if (empty >= 0)
+      throw new DatasetError(
+        `${name}: class ${seenClasses[empty]} has no ${domain} to train on; add one or remove the class`,
+      );
   }
   requireKnownSources(name, train, sourceWeights);
-  const sources = (domain: Domain): (readonly Source[])[] => images[domain].map((samples, label) => sourcesOf(samples, sourceWeights, `${name}: class ${seenClasses[label]}, ${domain}`));
+  const sources = (domain: Domain): (readonly Source[])[] =>
+    images[domain].map((samples, label) =>
+      sourcesOf(samples, sourceWeights, `${name}: class ${seenClasses[label]}, ${domain}`),
+    );
   const drawnFrom: Record<Domain, (readonly Source[])[]> = { sketch: sources('sketch'), photo: sources('photo') };
 
   const sketchOf = sketchesByPicture(name, train, pairedSketches);
 
   const rounds = roundsOf(seenClasses, train, sourceRepeats, classesPerBatch);
-  const batchesOfRounds = rounds.flatMap((classes, round) => Array.from({ length: Math.ceil(classes.length / classesPerBatch) }, (_, index) => ({ round, first: index * classesPerBatch })));
+  const batchesOfRounds = rounds.flatMap((classes, round) =>
+    Array.from({ length: Math.ceil(classes.length / classesPerBatch) }, (_, index) => ({
+      round,
+      first: index * classesPerBatch,
+    })),
+  );
   const stepsPerPass = batchesOfRounds.length;
   return {
     batchSize: 2 * classesPerBatch * imagesPerDomain,
@@ -89,16 +113,28 @@ export function balancedSampler(
       const pass = Math.floor(step / stepsPerPass);
       const random = new RandomStream(seed, STREAM.order, [pass, 0]);
       const orders = rounds.map((classes) => random.shuffle([...classes]));
-      const { round, first } = (rounds.length === 1 ? batchesOfRounds : random.shuffle([...batchesOfRounds]))[step % stepsPerPass];
-      const labels = Array.from({ length: classesPerBatch }, (_, index) => orders[round][(first + index) % orders[round].length]);
+      const { round, first } = (rounds.length === 1 ? batchesOfRounds : random.shuffle([...batchesOfRounds]))[
+        step % stepsPerPass
+      ];
+      const labels = Array.from(
+        { length: classesPerBatch },
+        (_, index) => orders[round][(first + index) % orders[round].length],
+      );
       const samples = (['sketch', 'photo'] as const).flatMap((domain) =>
         labels.flatMap((label) => {
           const place = 1 + 2 * label + DOMAIN_INDEX[domain];
           // Of a class that comes again in a pass, other images are drawn.
-          return drawFrom(drawnFrom[domain][label], imagesPerDomain, new RandomStream(seed, STREAM.order, [pass, place + round * 2 * seenClasses.length]));
+          return drawFrom(
+            drawnFrom[domain][label],
+            imagesPerDomain,
+            new RandomStream(seed, STREAM.order, [pass, place + round * 2 * seenClasses.length]),
+          );
         }),
       );
-      const withPairs = pairedSketches === 0 ? samples : paired(samples, sketchOf, pairedSketches, new RandomStream(seed, STREAM.order, [step, PAIRS]));
+      const withPairs =
+        pairedSketches === 0
+          ? samples
+          : paired(samples, sketchOf, pairedSketches, new RandomStream(seed, STREAM.order, [step, PAIRS]));
       return labelled(withPairs, labelOf);
     },
   };
@@ -109,14 +145,23 @@ const PAIRS = 2 ** 31;
 
 /** The simulated sketch of each picture that has one. @throws DatasetError where none has, and pairs are asked for */
 function sketchesByPicture(name: string, train: readonly Sample[], probability: number): ReadonlyMap<string, Sample> {
-  if (!(probability >= 0 && probability <= 1)) throw new DatasetError(`the probability of paired sketches must be from 0 to 1, and it is ${probability}`);
+  if (!(probability >= 0 && probability <= 1))
+    throw new DatasetError(`the probability of paired sketches must be from 0 to 1, and it is ${probability}`);
   const sketchOf = new Map(train.flatMap((sample) => (sample.of === undefined ? [] : [[sample.of, sample] as const])));
-  if (probability > 0 && sketchOf.size === 0) throw new DatasetError(`${name}: no sketch is simulated of a picture, so none can be paired with it; leave the paired sketches out`);
+  if (probability > 0 && sketchOf.size === 0)
+    throw new DatasetError(
+      `${name}: no sketch is simulated of a picture, so none can be paired with it; leave the paired sketches out`,
+    );
   return sketchOf;
 }
 
 /** @param samples sketches, then as many photos in the same order */
-function paired(samples: readonly Sample[], sketchOf: ReadonlyMap<string, Sample>, probability: number, random: RandomStream): Sample[] {
+function paired(
+  samples: readonly Sample[],
+  sketchOf: ReadonlyMap<string, Sample>,
+  probability: number,
+  random: RandomStream,
+): Sample[] {
   const half = samples.length / 2;
   const result = [...samples];
   for (let place = 0; place < half; place++) {
@@ -155,16 +200,25 @@ export function shuffledSampler(
     stepsPerPass,
     batch(step) {
       const pass = Math.floor(step / stepsPerPass);
-      if (kept?.pass !== pass) kept = { pass, order: new RandomStream(seed, STREAM.order, [pass, 0]).shuffle([...samples]) };
+      if (kept?.pass !== pass)
+        kept = { pass, order: new RandomStream(seed, STREAM.order, [pass, 0]).shuffle([...samples]) };
       const { order } = kept;
       const first = (step % stepsPerPass) * batchSize;
-      return labelled(Array.from({ length: batchSize }, (_, index) => order[(first + index) % order.length]), labelOf);
+      return labelled(
+        Array.from({ length: batchSize }, (_, index) => order[(first + index) % order.length]),
+        labelOf,
+      );
     },
   };
 }
 
 /** The classes of each round of a pass: all of them, then those that are to come once more. */
-function roundsOf(seenClasses: readonly string[], train: readonly Sample[], sourceRepeats: Readonly<Record<string, number>>, classesPerBatch: number): number[][] {
+function roundsOf(
+  seenClasses: readonly string[],
+  train: readonly Sample[],
+  sourceRepeats: Readonly<Record<string, number>>,
+  classesPerBatch: number,
+): number[][] {
   const repeats = new Map<string, number>();
   for (const [source, count] of Object.entries(sourceRepeats)) {
     requireCount(`the repeats of the source ${source}`, count);
@@ -173,9 +227,14 @@ function roundsOf(seenClasses: readonly string[], train: readonly Sample[], sour
     for (const className of own) repeats.set(className, Math.max(count, repeats.get(className) ?? 1));
   }
   const most = Math.max(1, ...Object.values(sourceRepeats));
-  const rounds = Array.from({ length: most }, (_, round) => [...seenClasses.keys()].filter((label) => (repeats.get(seenClasses[label]) ?? 1) > round));
+  const rounds = Array.from({ length: most }, (_, round) =>
+    [...seenClasses.keys()].filter((label) => (repeats.get(seenClasses[label]) ?? 1) > round),
+  );
   const small = rounds.findIndex((classes) => classes.length < classesPerBatch);
-  if (small >= 0) throw new DatasetError(`${rounds[small].length} classes repeat ${small + 1} times, fewer than a batch has (${classesPerBatch}); lower the classes per batch or the repeats`);
+  if (small >= 0)
+    throw new DatasetError(
+      `${rounds[small].length} classes repeat ${small + 1} times, fewer than a batch has (${classesPerBatch}); lower the classes per batch or the repeats`,
+    );
   return rounds;
 }
 
@@ -189,10 +248,14 @@ function labelled(samples: readonly Sample[], labelOf: ReadonlyMap<string, numbe
 
 function requireLabel(labelOf: ReadonlyMap<string, number>, { name, className }: Sample): number {
   const label = labelOf.get(className);
-  if (label === undefined) throw new DatasetError(`${name} is of the class ${className}, which is not among the classes to train; add the class or leave the sample out`);
+  if (label === undefined)
+    throw new DatasetError(
+      `${name} is of the class ${className}, which is not among the classes to train; add the class or leave the sample out`,
+    );
   return label;
 }
 
 function requireCount(what: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw new DatasetError(`${what} must be a whole number of at least 1, and it is ${value}`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new DatasetError(`${what} must be a whole number of at least 1, and it is ${value}`);
 }

@@ -1,14 +1,21 @@
-/** How a drawing is laid out on the square that a network sees. All search paths and all runtimes go through `sketchSquare`. */
+/**
+ * How a drawing is laid out on the square that a network sees. All search paths and all runtimes go through
+ * `sketchSquare`.
+ */
 import { fitToInk, inkBounds, isInk } from './fit-to-ink.ts';
 import { onWhite, stretchToSquare, type DecodedPicture } from './resample.ts';
 
 /**
- * `whole`: the sheet is stretched, as a photo is. `fitted`: it is cut to its ink first, unless there is nothing to cut (`fitSketch`). A model says which
- * of the two it was trained with. `icon`: the drawing is laid out exactly as icons are where they are indexed (`fitToInk`), whatever the model says.
+ * `whole`: the sheet is stretched, as a photo is. `fitted`: it is cut to its ink first, unless there is nothing to cut
+ * (`fitSketch`). A model says which of the two it was trained with. `icon`: the drawing is laid out exactly as icons
+ * are where they are indexed (`fitToInk`), whatever the model says.
  */
 export type SketchFraming = 'whole' | 'fitted' | 'icon';
 
-/** A drawing fills a square sheet if its ink has this share of the side, about the middle. Fitting would change its scale by 2 % at the lower end. */
+/**
+ * A drawing fills a square sheet if its ink has this share of the side, about the middle. Fitting would change its
+ * scale by 2 % at the lower end.
+ */
 const FILLED = 0.88;
 /** How far from the middle of the sheet that of its ink may be then, as a share of the side. */
 const OFF_CENTRE = 0.05;
@@ -29,7 +36,8 @@ export function sketchSquare(picture: DecodedPicture, size: number, framing: Ske
 
 /**
  * Cuts a sketch to its ink (`fitToInk`).
- * @returns the picture itself where there is nothing to cut: a blank one, one that fills its square sheet, and one that is not drawn on white
+ * @returns the picture itself where there is nothing to cut: a blank one, one that fills its square sheet, and one that
+ * is not drawn on white
  */
 export function fitSketch(picture: DecodedPicture): DecodedPicture {
   const { width, height } = picture;

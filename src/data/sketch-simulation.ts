@@ -1,11 +1,15 @@
 /**
- * Sketches as people draw them, out of exact strokes: few lines, simplified, in a hand that trembles, overshoots, leaves gaps and parts
- * out, and does not keep the proportions. It makes sketches of pictures (edges.ts), and further versions of people's drawings.
+ * Sketches as people draw them, out of exact strokes: few lines, simplified, in a hand that trembles, overshoots,
+ * leaves gaps and parts out, and does not keep the proportions. It makes sketches of pictures (edges.ts), and further
+ * versions of people's drawings.
  */
 import type { RandomStream } from '../random/philox.ts';
 import { fitStrokes, type Stroke } from './strokes.ts';
 
-/** How far a hand may stray. Lengths are shares of the drawing's longer side; ranges are drawn from uniformly, once a drawing. */
+/**
+ * How far a hand may stray. Lengths are shares of the drawing's longer side; ranges are drawn from uniformly, once a
+ * drawing.
+ */
 export interface Hand {
   /** Pen width, as a share of the image's side. */
   readonly pen: readonly [number, number];
@@ -26,7 +30,10 @@ export interface Hand {
   /** Slant and rotation, at most, in radians. */
   readonly slant: number;
   readonly rotation: number;
-  /** Probability that the drawing is smaller than its paper, the smallest share of the side that it then fills, and where it is by chance. */
+  /**
+   * Probability that the drawing is smaller than its paper, the smallest share of the side that it then fills, and
+   * where it is by chance.
+   */
   readonly small: { readonly probability: number; readonly least: number };
 }
 
@@ -69,11 +76,20 @@ export const DRAWING_HAND: Hand = {
  * @param random decides the drawing: the same stream gives the same one
  * @returns strokes in the unit square, and the pen's width as a share of its side
  */
-export function drawByHand(strokes: readonly Stroke[], hand: Hand, random: RandomStream): { readonly strokes: number[][]; readonly pen: number } {
+export function drawByHand(
+  strokes: readonly Stroke[],
+  hand: Hand,
+  random: RandomStream,
+): { readonly strokes: number[][]; readonly pen: number } {
   const between = ([low, high]: readonly [number, number]): number => low + (high - low) * random.uniform();
   const around = (most: number): number => most * (2 * random.uniform() - 1);
   const pen = between(hand.pen);
-  const [simplification, tremble, misplacement, shortest] = [between(hand.simplification), between(hand.tremble), between(hand.misplacement), between(hand.shortest)];
+  const [simplification, tremble, misplacement, shortest] = [
+    between(hand.simplification),
+    between(hand.tremble),
+    between(hand.misplacement),
+    between(hand.shortest),
+  ];
   const shape = shapeOf(Math.exp(around(hand.aspect) / 2), around(hand.slant), around(hand.rotation));
 
   const exact = fitStrokes(strokes, 0);
@@ -86,7 +102,11 @@ export function drawByHand(strokes: readonly Stroke[], hand: Hand, random: Rando
     if (random.uniform() < hand.overshoot.probability) line = withEnd(line, around(hand.overshoot.length));
     line = placed(line, around(misplacement), around(misplacement), 1 + around(misplacement), around(misplacement));
     line = trembling(smooth(line), tremble, random);
-    drawn.push(line.map((_, at) => (at % 2 === 0 ? shape.a * line[at] + shape.b * line[at + 1] : shape.c * line[at - 1] + shape.d * line[at])));
+    drawn.push(
+      line.map((_, at) =>
+        at % 2 === 0 ? shape.a * line[at] + shape.b * line[at + 1] : shape.c * line[at - 1] + shape.d * line[at],
+      ),
+    );
   });
   return { strokes: onPaper(fitStrokes(drawn, pen), hand.small, random), pen };
 }
@@ -108,11 +128,15 @@ function shapeOf(stretch: number, slant: number, angle: number): { a: number; b:
 
 function lengthOf(stroke: Stroke): number {
   let length = 0;
-  for (let at = 2; at < stroke.length; at += 2) length += Math.hypot(stroke[at] - stroke[at - 2], stroke[at + 1] - stroke[at - 1]);
+  for (let at = 2; at < stroke.length; at += 2)
+    length += Math.hypot(stroke[at] - stroke[at - 2], stroke[at + 1] - stroke[at - 1]);
   return length;
 }
 
-/** Douglas and Peucker's simplification (Cartographica 10, 1973): points within `tolerance` of the line between those that stay are left out. */
+/**
+ * Douglas and Peucker's simplification (Cartographica 10, 1973): points within `tolerance` of the line between those
+ * that stay are left out.
+ */
 export function simplified(stroke: Stroke, tolerance: number): number[] {
   const count = stroke.length / 2;
   if (count <= 2) return [...stroke];
@@ -160,7 +184,11 @@ function placed(stroke: readonly number[], dx: number, dy: number, scale: number
     y += stroke[at + 1] / count;
   }
   const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
-  return stroke.map((_, at) => (at % 2 === 0 ? x + dx + cos * (stroke[at] - x) - sin * (stroke[at + 1] - y) : y + dy + sin * (stroke[at - 1] - x) + cos * (stroke[at] - y)));
+  return stroke.map((_, at) =>
+    at % 2 === 0
+      ? x + dx + cos * (stroke[at] - x) - sin * (stroke[at + 1] - y)
+      : y + dy + sin * (stroke[at - 1] - x) + cos * (stroke[at] - y),
+  );
 }
 
 /** Chaikin's corner cutting (Computer Graphics and Image Processing 3, 1974), once: hands round corners. */
@@ -184,7 +212,10 @@ function trembling(stroke: readonly number[], deviation: number, random: RandomS
   const step = TREMBLE_LENGTH / POINTS_BETWEEN;
   const points = resampled(stroke, step);
   const count = points.length / 2;
-  const knots = Array.from({ length: 2 * (Math.ceil(count / POINTS_BETWEEN) + 2) }, () => deviation * (2 * random.uniform() - 1));
+  const knots = Array.from(
+    { length: 2 * (Math.ceil(count / POINTS_BETWEEN) + 2) },
+    () => deviation * (2 * random.uniform() - 1),
+  );
   return points.map((value, at) => {
     const place = (at >> 1) / POINTS_BETWEEN;
     const knot = Math.floor(place);
@@ -201,7 +232,8 @@ function resampled(stroke: readonly number[], step: number): number[] {
   for (let at = 0; at + 3 < stroke.length; at += 2) {
     const [dx, dy] = [stroke[at + 2] - stroke[at], stroke[at + 3] - stroke[at + 1]];
     const length = Math.hypot(dx, dy);
-    for (; rest < length; rest += step) result.push(stroke[at] + (rest / length) * dx, stroke[at + 1] + (rest / length) * dy);
+    for (; rest < length; rest += step)
+      result.push(stroke[at] + (rest / length) * dx, stroke[at + 1] + (rest / length) * dy);
     rest -= length;
   }
   return [...result, stroke[stroke.length - 2], stroke[stroke.length - 1]];

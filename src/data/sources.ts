@@ -2,7 +2,10 @@
 import type { RandomStream } from '../random/philox.ts';
 import { DatasetError, type Sample } from './dataset.ts';
 
-/** How often a source is drawn from, relative to the others; 1 for a source that is left out, and 0 for one that is not used. */
+/**
+ * How often a source is drawn from, relative to the others; 1 for a source that is left out, and 0 for one that is not
+ * used.
+ */
 export type SourceWeights = Readonly<Record<string, number>>;
 
 /** The images of one source, and its weight above 0. */
@@ -26,14 +29,19 @@ export function sourcesOf(samples: readonly Sample[], weights: SourceWeights, wh
     if (!bySource.has(name)) bySource.set(name, []);
     bySource.get(name)?.push(sample);
   }
-  const sources = [...bySource].map(([name, own]) => ({ weight: weightOf(weights, name), samples: own })).filter(({ weight }) => weight > 0);
-  if (sources.length === 0) throw new DatasetError(`${where}: all images come from sources of weight 0 (${[...bySource.keys()].join(', ')}); give one of them a weight, or remove the class`);
+  const sources = [...bySource]
+    .map(([name, own]) => ({ weight: weightOf(weights, name), samples: own }))
+    .filter(({ weight }) => weight > 0);
+  if (sources.length === 0)
+    throw new DatasetError(
+      `${where}: all images come from sources of weight 0 (${[...bySource.keys()].join(', ')}); give one of them a weight, or remove the class`,
+    );
   return sources;
 }
 
 /**
- * Draws images: each time a source by its weight, among those that have an image left, and then an image of it. No image comes twice
- * before all of them were drawn once.
+ * Draws images: each time a source by its weight, among those that have an image left, and then an image of it. No
+ * image comes twice before all of them were drawn once.
  */
 export function drawFrom(sources: readonly Source[], count: number, random: RandomStream): Sample[] {
   const orders = sources.map(({ samples }) => random.shuffle([...samples]));
@@ -43,7 +51,10 @@ export function drawFrom(sources: readonly Source[], count: number, random: Rand
   let taken = sources.map(() => 0);
   while (drawn.length < count) {
     if (taken.every((number, source) => number === orders[source].length)) taken = sources.map(() => 0);
-    const source = chosen(sources.map(({ weight }, index) => (taken[index] < orders[index].length ? weight : 0)), random);
+    const source = chosen(
+      sources.map(({ weight }, index) => (taken[index] < orders[index].length ? weight : 0)),
+      random,
+    );
     drawn.push(orders[source][taken[source]++]);
   }
   return drawn;
@@ -64,9 +75,16 @@ function chosen(weights: readonly number[], random: RandomStream): number {
 export function requireKnownSources(name: string, samples: readonly Sample[], weights: SourceWeights): void {
   const known = new Set(samples.map(({ source = UNNAMED }) => source));
   for (const [source, weight] of Object.entries(weights)) {
-    if (!Number.isFinite(weight) || weight < 0) throw new DatasetError(`${name}: the weight of the source ${source} must be a finite number of at least 0, and it is ${weight}`);
-    if (!known.has(source)) throw new DatasetError(`${name}: no image to train on is of the source ${source}, which has a weight; the sources are ${[...known].map((one) => one || 'unnamed').join(', ')}`);
+    if (!Number.isFinite(weight) || weight < 0)
+      throw new DatasetError(
+        `${name}: the weight of the source ${source} must be a finite number of at least 0, and it is ${weight}`,
+      );
+    if (!known.has(source))
+      throw new DatasetError(
+        `${name}: no image to train on is of the source ${source}, which has a weight; the sources are ${[...known].map((one) => one || 'unnamed').join(', ')}`,
+      );
   }
 }
 
-const weightOf = (weights: SourceWeights, source: string): number => (Object.hasOwn(weights, source) ? weights[source] : 1);
+const weightOf = (weights: SourceWeights, source: string): number =>
+  Object.hasOwn(weights, source) ? weights[source] : 1;

@@ -21,8 +21,8 @@ export function strokeBounds(strokes: readonly Stroke[]): { left: number; top: n
 }
 
 /**
- * Strokes moved and scaled into the unit square: the longer side of their bounds fills it but for a margin and the pen, the shorter one
- * is in the middle.
+ * Strokes moved and scaled into the unit square: the longer side of their bounds fills it but for a margin and the pen,
+ * the shorter one is in the middle.
  * @param pen width, as a share of the square's side
  */
 export function fitStrokes(strokes: readonly Stroke[], pen: number): number[][] {
@@ -34,8 +34,8 @@ export function fitStrokes(strokes: readonly Stroke[], pen: number): number[][] 
 }
 
 /**
- * Draws strokes with a round pen, black on white, with smooth edges: the share of a pixel that is covered falls linearly within a pixel
- * around the pen's rim.
+ * Draws strokes with a round pen, black on white, with smooth edges: the share of a pixel that is covered falls
+ * linearly within a pixel around the pen's rim.
  *
  * @param strokes in the unit square
  * @param pen width, as a share of the side
@@ -51,7 +51,15 @@ export function drawStrokes(strokes: readonly Stroke[], pen: number, size: numbe
       // A stroke of one point is a dot.
       const next = at + 3 < stroke.length ? at + 2 : at;
       if (next === at && at > 0) break;
-      markLine(distances, size, radius + 1, stroke[at] * size - 0.5, stroke[at + 1] * size - 0.5, stroke[next] * size - 0.5, stroke[next + 1] * size - 0.5);
+      markLine(
+        distances,
+        size,
+        radius + 1,
+        stroke[at] * size - 0.5,
+        stroke[at + 1] * size - 0.5,
+        stroke[next] * size - 0.5,
+        stroke[next + 1] * size - 0.5,
+      );
     }
   }
   const pixels = new Uint8Array(3 * size * size);
@@ -63,7 +71,15 @@ export function drawStrokes(strokes: readonly Stroke[], pen: number, size: numbe
 }
 
 /** Lowers the squared distances of the pixels that are no farther than `reach` from a line. */
-function markLine(distances: Float32Array, size: number, reach: number, x0: number, y0: number, x1: number, y1: number): void {
+function markLine(
+  distances: Float32Array,
+  size: number,
+  reach: number,
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+): void {
   const [dx, dy] = [x1 - x0, y1 - y0];
   const squared = dx * dx + dy * dy;
   const left = Math.max(0, Math.ceil(Math.min(x0, x1) - reach));
@@ -83,8 +99,8 @@ function markLine(distances: Float32Array, size: number, reach: number, x0: numb
 const CODED_SIDE = 255;
 
 /**
- * Strokes in bytes, to be kept and sent to a thread: for each stroke the number of its points, then the coordinates in 255ths; longer
- * strokes come in pieces. A 0 ends them.
+ * Strokes in bytes, to be kept and sent to a thread: for each stroke the number of its points, then the coordinates in
+ * 255ths; longer strokes come in pieces. A 0 ends them.
  *
  * @param strokes in the unit square
  * @param most bytes of the result; strokes that do not fit are left out
@@ -98,7 +114,10 @@ export function encodeStrokes(strokes: readonly Stroke[], most: number): Uint8Ar
       const piece = stroke.slice(first, first + 2 * CODED_SIDE);
       if (at + 2 + piece.length > most) return bytes;
       bytes[at] = piece.length / 2;
-      bytes.set(piece.map((value) => Math.round(CODED_SIDE * Math.min(1, Math.max(0, value)))), at + 1);
+      bytes.set(
+        piece.map((value) => Math.round(CODED_SIDE * Math.min(1, Math.max(0, value)))),
+        at + 1,
+      );
       at += 1 + piece.length;
     }
   }
@@ -107,6 +126,7 @@ export function encodeStrokes(strokes: readonly Stroke[], most: number): Uint8Ar
 
 export function decodeStrokes(bytes: Uint8Array): number[][] {
   const strokes: number[][] = [];
-  for (let at = 0; at < bytes.length && bytes[at] > 0; at += 1 + 2 * bytes[at]) strokes.push(Array.from(bytes.subarray(at + 1, at + 1 + 2 * bytes[at]), (value) => value / CODED_SIDE));
+  for (let at = 0; at < bytes.length && bytes[at] > 0; at += 1 + 2 * bytes[at])
+    strokes.push(Array.from(bytes.subarray(at + 1, at + 1 + 2 * bytes[at]), (value) => value / CODED_SIDE));
   return strokes;
 }

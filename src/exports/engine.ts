@@ -1,11 +1,31 @@
-/** The engine: a device, symbolic tensors, gradients, programs; which variants of kernels run; ops and kernels; file formats. @module sketchgrad/engine */
+/**
+ * The engine: a device, symbolic tensors, gradients, programs; which variants of kernels run; ops and kernels; file
+ * formats. @module sketchgrad/engine
+ */
 
 // The engine: a device, symbolic tensors, gradients, programs.
 export { Device, type AdapterDescription, type Wait } from '../gpu/device.ts';
-export { AdapterError, DeviceLostError, FeatureError, LimitError, ShaderError, ValidationError } from '../gpu/errors.ts';
+export {
+  AdapterError,
+  DeviceLostError,
+  FeatureError,
+  LimitError,
+  ShaderError,
+  ValidationError,
+} from '../gpu/errors.ts';
 export type { HostValues } from '../gpu/host-values.ts';
 export type { Span } from '../gpu/profiler.ts';
-export { constant, GradientError, IndexError, input, ShapeError, type Node, type Origin, type Shape, type Tensor } from '../autodiff/tensor.ts';
+export {
+  constant,
+  GradientError,
+  IndexError,
+  input,
+  ShapeError,
+  type Node,
+  type Origin,
+  type Shape,
+  type Tensor,
+} from '../autodiff/tensor.ts';
 export { Store, type Initial, type StoredTensor } from '../autodiff/store.ts';
 export { Storage } from '../autodiff/storage.ts';
 export { initializeStore } from '../autodiff/initialize.ts';
@@ -16,7 +36,14 @@ export { Program, type Arena, type Feeds, type ProgramOptions, type Results } fr
 
 // Variants of kernels: which are right here, and which is fastest.
 export type { Chooser, Choices, Question } from '../autodiff/choices.ts';
-export { parseRecords, serializeRecords, TUNING_EFFORTS, type ChoiceRecord, type TuningEffort, type TuningRecords } from '../tuning/records.ts';
+export {
+  parseRecords,
+  serializeRecords,
+  TUNING_EFFORTS,
+  type ChoiceRecord,
+  type TuningEffort,
+  type TuningRecords,
+} from '../tuning/records.ts';
 export type { TuningTable } from '../tuning/tables.ts';
 export { QualificationError, Tuner, type TunerOptions } from '../tuning/tuner.ts';
 
@@ -43,17 +70,75 @@ export type { MaxPoolProblem } from '../../kernels/max_pool.ts';
 export type { PrepareImagesProblem } from '../../kernels/prepare_images.ts';
 
 // What an op of one's own is made of, with kernels of one's own.
-export { apply, applyNode, COUNTED_ELSEWHERE, use, type AnyKernel, type GradientRule, type IndexUse, type KernelUse, type Op, type Pin, type TensorType } from '../autodiff/op.ts';
-export { exact, sumError, type Cost, type Expected, type Kernel, type KernelCall, type Operand, type PartialCall, type Role, type Values } from '../../kernels/kernel.ts';
 export {
-  f32, foldGrid, sliceable,
-  type AdapterTraits, type Dispatch, type ElementType, type FloatType, type MatrixProduct, type MatrixUnits, type Shader, type ShaderFeature, type Slices, type Window, type Windows, type Word,
+  apply,
+  applyNode,
+  COUNTED_ELSEWHERE,
+  use,
+  type AnyKernel,
+  type GradientRule,
+  type IndexUse,
+  type KernelUse,
+  type Op,
+  type Pin,
+  type TensorType,
+} from '../autodiff/op.ts';
+export {
+  exact,
+  sumError,
+  type Cost,
+  type Expected,
+  type Kernel,
+  type KernelCall,
+  type Operand,
+  type PartialCall,
+  type Role,
+  type Values,
+} from '../../kernels/kernel.ts';
+export {
+  f32,
+  foldGrid,
+  sliceable,
+  type AdapterTraits,
+  type Dispatch,
+  type ElementType,
+  type FloatType,
+  type MatrixProduct,
+  type MatrixUnits,
+  type Shader,
+  type ShaderFeature,
+  type Slices,
+  type Window,
+  type Windows,
+  type Word,
 } from '../gpu/dispatch.ts';
 
 // Files.
 export { BoundedError } from '../formats/untrusted.ts';
-export { parseSafetensors, SafetensorsError, serializeSafetensors, type Dtype, type SafetensorsFile, type StoredTensor as SafetensorsTensor, type TensorToStore } from '../formats/safetensors.ts';
+export {
+  parseSafetensors,
+  SafetensorsError,
+  serializeSafetensors,
+  type Dtype,
+  type SafetensorsFile,
+  type StoredTensor as SafetensorsTensor,
+  type TensorToStore,
+} from '../formats/safetensors.ts';
 export { PyTorchFileError } from '../formats/pytorch.ts';
 export { isShardIndex, parseShards } from '../formats/sharded.ts';
-export { floatsOf, parseTensorFile, TensorFileError, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
-export { OnnxError, serializeOnnx, type OnnxAttribute, type OnnxConstant, type OnnxModel, type OnnxNode, type OnnxValue } from '../formats/onnx.ts';
+export {
+  floatsOf,
+  parseTensorFile,
+  TensorFileError,
+  type FileTensor,
+  type TensorFile,
+} from '../formats/tensor-file.ts';
+export {
+  OnnxError,
+  serializeOnnx,
+  type OnnxAttribute,
+  type OnnxConstant,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValue,
+} from '../formats/onnx.ts';

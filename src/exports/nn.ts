@@ -1,11 +1,63 @@
 /** Networks, their weights, optimisers. @module sketchgrad/nn */
 
-export { Network, Pass, type BatchNorm, type BatchNormMode, type BatchStatistics, type Layout, type Linear, type NetworkSettings, type RunningStatistics } from '../nn/layers.ts';
-export { adamSettings, DEFAULT_LOSS_SCALING, sgdSettings, trainingUpdate, type LossScale, type LossScaling, type OptimizerSettings, type ParameterGroup, type TrainingUpdate } from '../nn/optimizers.ts';
-export { ResNet50, type Bottleneck, type ConvolutionLayer, type ResNet50Settings, type TrunkOptions } from '../nn/resnet.ts';
-export { Classifier, RetrievalNetwork, type ImageDomain, type RetrievalNetworkSettings, type RetrievalOutputs } from '../nn/retrieval-network.ts';
-export { describeInitial, initializeNetwork, nonFiniteTensors, readState, StateMismatchError, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
-export { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS, InputConventionError, parseInputConvention, pixelNormalization, type Colour, type InputConvention, type PixelNormalization } from '../nn/pixels.ts';
+export {
+  Network,
+  Pass,
+  type BatchNorm,
+  type BatchNormMode,
+  type BatchStatistics,
+  type Layout,
+  type Linear,
+  type NetworkSettings,
+  type RunningStatistics,
+} from '../nn/layers.ts';
+export {
+  adamSettings,
+  DEFAULT_LOSS_SCALING,
+  sgdSettings,
+  trainingUpdate,
+  type LossScale,
+  type LossScaling,
+  type OptimizerSettings,
+  type ParameterGroup,
+  type TrainingUpdate,
+} from '../nn/optimizers.ts';
+export {
+  ResNet50,
+  type Bottleneck,
+  type ConvolutionLayer,
+  type ResNet50Settings,
+  type TrunkOptions,
+} from '../nn/resnet.ts';
+export {
+  Classifier,
+  RetrievalNetwork,
+  type ImageDomain,
+  type RetrievalNetworkSettings,
+  type RetrievalOutputs,
+} from '../nn/retrieval-network.ts';
+export {
+  describeInitial,
+  initializeNetwork,
+  nonFiniteTensors,
+  readState,
+  StateMismatchError,
+  writeState,
+  type LoadReport,
+  type State,
+  type StateTensor,
+} from '../nn/state.ts';
+export {
+  describeInputConvention,
+  IMAGENET_PIXELS,
+  INPUT_CONVENTIONS,
+  InputConventionError,
+  parseInputConvention,
+  pixelNormalization,
+  type Colour,
+  type InputConvention,
+  type PixelNormalization,
+} from '../nn/pixels.ts';
 export { readPretrainedResNet50, type PretrainedOptions, type PretrainedResNet50 } from '../nn/pretrained.ts';
 export { retrievalOnnx, type RetrievalOnnxOptions } from '../nn/retrieval-onnx.ts';
 export { averageDecay, beginAverage, withWeightAverage, type WeightAverage } from '../nn/weight-average.ts';

@@ -1,8 +1,32 @@
 /** Models that embed, search, indexes, metrics. @module sketchgrad/retrieval */
 
-export { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff, type ImageRows, type NetworkInput, type RetrievalModel } from '../training/model.ts';
-export { evaluateNetwork, taskOf, unseenTask, validationTask, type Evaluation, type EvaluationOptions, type RetrievalTask } from '../training/evaluation.ts';
-export { evaluateCodes, evaluateRetrieval, evaluateRetrievalOnDevice, rankCodes, rankGallery, type CodeRetrievalOptions, type RetrievalOptions } from '../retrieval/evaluate.ts';
+export {
+  modelEmbeddings,
+  openRetrievalModel,
+  readModelDescription,
+  similarityCutOff,
+  type ImageRows,
+  type NetworkInput,
+  type RetrievalModel,
+} from '../training/model.ts';
+export {
+  evaluateNetwork,
+  taskOf,
+  unseenTask,
+  validationTask,
+  type Evaluation,
+  type EvaluationOptions,
+  type RetrievalTask,
+} from '../training/evaluation.ts';
+export {
+  evaluateCodes,
+  evaluateRetrieval,
+  evaluateRetrievalOnDevice,
+  rankCodes,
+  rankGallery,
+  type CodeRetrievalOptions,
+  type RetrievalOptions,
+} from '../retrieval/evaluate.ts';
 export type { Embeddings } from '../retrieval/cosine.ts';
 export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
 export { BestItems, type RankedItem } from '../retrieval/ranking.ts';
@@ -10,12 +34,56 @@ export { fitToInk, INK_MARGIN } from '../data/fit-to-ink.ts';
 export { fitSketch, sketchSquare, type SketchFraming } from '../data/sketch-framing.ts';
 export { meanEmbedding, MOST_SKETCHES } from '../retrieval/mean-embedding.ts';
 export { markBelow, type MarkedResults } from '../retrieval/cut-off.ts';
-export { iconId, iconRow, openIconIndex, serializeIconIndex, setOfRow, type IconIndex, type IconLicence, type IconSources, type IndexedIconSet } from '../retrieval/icon-index.ts';
+export {
+  iconId,
+  iconRow,
+  openIconIndex,
+  serializeIconIndex,
+  setOfRow,
+  type IconIndex,
+  type IconLicence,
+  type IconSources,
+  type IndexedIconSet,
+} from '../retrieval/icon-index.ts';
 export { checkFilter, IconRanking, licenceName, type IconFilter, type RankedIcons } from '../retrieval/icon-ranking.ts';
-export { ICON_STYLES, iconStyle, INK_SIDE, SOLID_INK, thickInk, type IconStyle, type SetStyles } from '../retrieval/icon-style.ts';
+export {
+  ICON_STYLES,
+  iconStyle,
+  INK_SIDE,
+  SOLID_INK,
+  thickInk,
+  type IconStyle,
+  type SetStyles,
+} from '../retrieval/icon-style.ts';
 export { Int8Cosine, toInt8Vectors } from '../retrieval/int8-vectors.ts';
-export { codeWords, encode, fitBinaryCoder, type BinaryCoder, type FitOptions, type FittedCoder } from '../retrieval/binary-codes.ts';
-export { averagePrecision, describeProtocol, RetrievalMeter, type ApDenominator, type ApEnvelope, type ClassMetrics, type Labels, type MeanMetrics, type Protocol, type RetrievalMetrics } from '../retrieval/metrics.ts';
+export {
+  codeWords,
+  encode,
+  fitBinaryCoder,
+  type BinaryCoder,
+  type FitOptions,
+  type FittedCoder,
+} from '../retrieval/binary-codes.ts';
+export {
+  averagePrecision,
+  describeProtocol,
+  RetrievalMeter,
+  type ApDenominator,
+  type ApEnvelope,
+  type ClassMetrics,
+  type Labels,
+  type MeanMetrics,
+  type Protocol,
+  type RetrievalMetrics,
+} from '../retrieval/metrics.ts';
 export { RetrievalError } from '../retrieval/vectors.ts';
-export { assertSameModel, IndexFileError, IndexModelMismatchError, openIndex, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../retrieval/index-file.ts';
+export {
+  assertSameModel,
+  IndexFileError,
+  IndexModelMismatchError,
+  openIndex,
+  serializeIndex,
+  type IndexedCodes,
+  type RetrievalIndex,
+} from '../retrieval/index-file.ts';
 export { CheckpointError, parseModel, type ModelFile } from '../training/checkpoint.ts';

@@ -58,7 +58,8 @@ const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const;
 
 /**
  * The bytes of a .onnx file.
- * @throws OnnxError where a constant's values do not fit its shape or are not finite, a name is used twice or never defined, or the
+ * @throws OnnxError where a constant's values do not fit its shape or are not finite, a name is used twice or never
+ * defined, or the
  *   file would have 2 GiB or more
  */
 export function serializeOnnx(model: OnnxModel): Uint8Array {
@@ -71,18 +72,26 @@ export function serializeOnnx(model: OnnxModel): Uint8Array {
 function checkModel({ nodes, constants, inputs, outputs }: OnnxModel): void {
   const defined = new Set<string>();
   const define = (name: string): void => {
-    if (name === '' || defined.has(name)) throw new OnnxError(`two tensors of the ONNX model are called ${quote(name)}`);
+    if (name === '' || defined.has(name))
+      throw new OnnxError(`two tensors of the ONNX model are called ${quote(name)}`);
     defined.add(name);
   };
   let bytes = 0;
   for (const { name, shape, values } of constants) {
     define(name);
     const elements = shape.reduce((product, size) => product * size, 1);
-    if (!shape.every((size) => Number.isSafeInteger(size) && size > 0) || elements !== values.length) throw new OnnxError(`the tensor ${quote(name)} has the shape [${shape.join(', ')}] and ${values.length} values`);
-    if (!values.every(Number.isFinite)) throw new OnnxError(`the tensor ${quote(name)} holds a NaN or an infinity; a model of it would compute nothing that means anything`);
+    if (!shape.every((size) => Number.isSafeInteger(size) && size > 0) || elements !== values.length)
+      throw new OnnxError(`the tensor ${quote(name)} has the shape [${shape.join(', ')}] and ${values.length} values`);
+    if (!values.every(Number.isFinite))
+      throw new OnnxError(
+        `the tensor ${quote(name)} holds a NaN or an infinity; a model of it would compute nothing that means anything`,
+      );
     bytes += values.byteLength;
   }
-  if (bytes > MOST_BYTES) throw new OnnxError(`the ONNX model would take ${(bytes / 2 ** 30).toFixed(1)} GiB, and a file of this format has less than 2; export a narrower network`);
+  if (bytes > MOST_BYTES)
+    throw new OnnxError(
+      `the ONNX model would take ${(bytes / 2 ** 30).toFixed(1)} GiB, and a file of this format has less than 2; export a narrower network`,
+    );
   for (const { name, shape } of [...inputs, ...outputs]) {
     const wrong = shape.find((size) => typeof size === 'number' && !(Number.isSafeInteger(size) && size > 0));
     if (wrong !== undefined) throw new OnnxError(`${quote(name)} of the ONNX model has a dimension of ${wrong}`);
@@ -90,14 +99,20 @@ function checkModel({ nodes, constants, inputs, outputs }: OnnxModel): void {
   for (const { name } of inputs) define(name);
   for (const { name, inputs: taken, output } of nodes) {
     const unknown = taken.find((input) => !defined.has(input));
-    if (unknown !== undefined) throw new OnnxError(`the node ${quote(name)} of the ONNX model takes ${quote(unknown)}, which nothing before it gives`);
+    if (unknown !== undefined)
+      throw new OnnxError(
+        `the node ${quote(name)} of the ONNX model takes ${quote(unknown)}, which nothing before it gives`,
+      );
     define(output);
   }
   const missing = outputs.find(({ name }) => !defined.has(name));
   if (missing !== undefined) throw new OnnxError(`nothing gives the output ${quote(missing.name)} of the ONNX model`);
 }
 
-function writeModel({ name, description, opset, nodes, constants, inputs, outputs, metadata, producer }: OnnxModel, pbf: PbfWriter): void {
+function writeModel(
+  { name, description, opset, nodes, constants, inputs, outputs, metadata, producer }: OnnxModel,
+  pbf: PbfWriter,
+): void {
   pbf.writeVarintField(1, IR_VERSION);
   pbf.writeStringField(2, producer.name);
   pbf.writeStringField(3, producer.version);
@@ -106,7 +121,10 @@ function writeModel({ name, description, opset, nodes, constants, inputs, output
   for (const entry of metadata) pbf.writeMessage(14, writeEntry, entry);
 }
 
-function writeGraph({ name, description, nodes, constants, inputs, outputs }: Omit<OnnxModel, 'opset' | 'metadata' | 'producer'>, pbf: PbfWriter): void {
+function writeGraph(
+  { name, description, nodes, constants, inputs, outputs }: Omit<OnnxModel, 'opset' | 'metadata' | 'producer'>,
+  pbf: PbfWriter,
+): void {
   for (const node of nodes) pbf.writeMessage(1, writeNode, node);
   pbf.writeStringField(2, name);
   for (const constant of constants) pbf.writeMessage(5, writeTensor, constant);
@@ -144,8 +162,10 @@ function writeTensor({ name, shape, values }: OnnxConstant, pbf: PbfWriter): voi
 
 function writeValue({ name, type, shape }: OnnxValue, pbf: PbfWriter): void {
   pbf.writeStringField(1, name);
-  const writeDimension = (size: number | string, dimension: PbfWriter): void => (typeof size === 'number' ? dimension.writeVarintField(1, size) : dimension.writeStringField(2, size));
-  const writeShape = (sizes: OnnxValue['shape'], message: PbfWriter): void => sizes.forEach((size) => message.writeMessage(1, writeDimension, size));
+  const writeDimension = (size: number | string, dimension: PbfWriter): void =>
+    typeof size === 'number' ? dimension.writeVarintField(1, size) : dimension.writeStringField(2, size);
+  const writeShape = (sizes: OnnxValue['shape'], message: PbfWriter): void =>
+    sizes.forEach((size) => message.writeMessage(1, writeDimension, size));
   const writeTensorType = (sizes: OnnxValue['shape'], message: PbfWriter): void => {
     message.writeVarintField(1, DATA_TYPE[type]);
     message.writeMessage(2, writeShape, sizes);

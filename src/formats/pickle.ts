@@ -1,14 +1,14 @@
 /**
- * A reader of Python's pickles that executes nothing (the opcodes are documented in CPython's Lib/pickletools.py). A pickle is
- * a program for a small stack machine, and in Python it may call whatever it names. This machine builds plain containers,
- * numbers and strings; what a global's name stands for is the caller's to say, and a global that the caller does not know ends
- * the reading. Of the npm packages that read pickles none has been touched since 2024, and none bounds what a file may ask for.
+ * A reader of Python's pickles that executes nothing (the opcodes are documented in CPython's Lib/pickletools.py). A
+ * pickle is a program for a small stack machine, and in Python it may call whatever it names. This machine builds plain
+ * containers, numbers and strings; what a global's name stands for is the caller's to say, and a global that the caller
+ * does not know ends the reading. Of the npm packages that read pickles none has been touched since 2024, and none
+ * bounds what a file may ask for.
  *
- * Lists become arrays, dicts Maps (whose keys must be strings, numbers or None), tuples Tuples, bytes Uint8Arrays, integers
- * beyond 2^53 bigints. The work and the memory are bounded by MOST_WORK, whatever the file says.
+ * Lists become arrays, dicts Maps (whose keys must be strings, numbers or None), tuples Tuples, bytes Uint8Arrays,
+ * integers beyond 2^53 bigints. The work and the memory are bounded by MOST_WORK, whatever the file says.
  */
 import { printable } from './untrusted.ts';
-
 
 /** A tuple, which unlike a list never changes. */
 export class Tuple {
@@ -21,7 +21,9 @@ type Fail = (problem: string) => never;
 /** Counts work that an operation does beyond its own step. */
 type Charge = (elements: number) => void;
 
-/** What may be called by a pickle, on the caller's terms. Each element that a call walks over or copies must be charged. */
+/**
+ * What may be called by a pickle, on the caller's terms. Each element that a call walks over or copies must be charged.
+ */
 export class Constructor {
   constructor(
     readonly name: string,
@@ -30,8 +32,9 @@ export class Constructor {
 }
 
 /**
- * A Python object, class or function that the caller knows and needs nothing of, such as the arguments of a training. It may be
- * called, instantiated and filled, which gives another one of these: nothing is executed, and what is put into it is dropped.
+ * A Python object, class or function that the caller knows and needs nothing of, such as the arguments of a training.
+ * It may be called, instantiated and filled, which gives another one of these: nothing is executed, and what is put
+ * into it is dropped.
  */
 export class Skipped {
   constructor(readonly name: string) {}
@@ -49,8 +52,8 @@ export interface PickleOptions {
 }
 
 /**
- * Bound on the steps of a pickle, where a step makes one object at most, and on the elements that its calls copy. A ResNet50's state takes
- * 11,000, with Adam's moments 25,000.
+ * Bound on the steps of a pickle, where a step makes one object at most, and on the elements that its calls copy. A
+ * ResNet50's state takes 11,000, with Adam's moments 25,000.
  */
 const MOST_WORK = 2 ** 18;
 /** Bytes of an integer: PyTorch's magic number has ten. */
@@ -59,7 +62,10 @@ const LONGEST_INTEGER = 16;
 const LONGEST_LINE = 256;
 
 /** @returns the value and the position after the pickle */
-export function readPickle(bytes: Uint8Array, options: PickleOptions): { readonly value: unknown; readonly end: number } {
+export function readPickle(
+  bytes: Uint8Array,
+  options: PickleOptions,
+): { readonly value: unknown; readonly end: number } {
   return new PickleMachine(bytes, options).run();
 }
 
@@ -92,14 +98,19 @@ class PickleMachine {
       const code = this.unsigned(1);
       if (code === STOP) return { value: this.pop(), end: this.position };
       const operation = OPERATIONS.get(code);
-      if (operation === undefined) this.fail(FORBIDDEN.get(code) ?? `it has the operation 0x${code.toString(16).padStart(2, '0')}, which no pickle of weights needs`);
+      if (operation === undefined)
+        this.fail(
+          FORBIDDEN.get(code) ??
+            `it has the operation 0x${code.toString(16).padStart(2, '0')}, which no pickle of weights needs`,
+        );
       else operation(this);
     }
   }
 
   readonly charge: Charge = (elements) => {
     this.work += elements;
-    if (this.work > MOST_WORK) this.fail(`the pickle takes more than ${MOST_WORK} steps, more than any file of weights needs`);
+    if (this.work > MOST_WORK)
+      this.fail(`the pickle takes more than ${MOST_WORK} steps, more than any file of weights needs`);
   };
 
   readonly fail = (problem: string): never => this.options.fail(problem, this.began);
@@ -148,7 +159,8 @@ class PickleMachine {
     if (items.length % 2 !== 0) this.fail('a key of a dict has no value');
     for (let index = 0; index < items.length; index += 2) {
       const key = items[index];
-      if (key !== null && !['string', 'number', 'bigint', 'boolean'].includes(typeof key)) this.fail('a key of a dict is no string, number or None');
+      if (key !== null && !['string', 'number', 'bigint', 'boolean'].includes(typeof key))
+        this.fail('a key of a dict is no string, number or None');
       dict.set(key, items[index + 1]);
     }
   }
@@ -172,7 +184,9 @@ class PickleMachine {
     if (typeof module !== 'string' || typeof name !== 'string') return this.fail('the name of a global is no string');
     const found = this.options.global(`${module}.${name}`);
     if (found === undefined) {
-      this.fail(`it asks for the Python object ${printable(`${module}.${name}`)}. Only tensors and plain containers are read, and nothing is executed: load the file in PyTorch, where you trust it, and save the tensors alone, as in torch.save(model.state_dict(), "weights.pth")`);
+      this.fail(
+        `it asks for the Python object ${printable(`${module}.${name}`)}. Only tensors and plain containers are read, and nothing is executed: load the file in PyTorch, where you trust it, and save the tensors alone, as in torch.save(model.state_dict(), "weights.pth")`,
+      );
     }
     this.push(found);
   }
@@ -190,7 +204,8 @@ class PickleMachine {
   instantiate(values: number): void {
     for (let index = 0; index < values; index++) this.pop();
     const type = this.pop();
-    if (!(type instanceof Skipped)) return this.fail('it makes an object of a Python class; only tensors and plain containers are read');
+    if (!(type instanceof Skipped))
+      return this.fail('it makes an object of a Python class; only tensors and plain containers are read');
     this.push(new Skipped(type.name));
   }
 
@@ -198,7 +213,8 @@ class PickleMachine {
   build(): void {
     this.pop();
     const built = this.top();
-    if (!(built instanceof Map) && !(built instanceof Skipped)) this.fail('the pickle sets attributes of what is no dict');
+    if (!(built instanceof Map) && !(built instanceof Skipped))
+      this.fail('the pickle sets attributes of what is no dict');
   }
 
   persistent(): void {
@@ -209,7 +225,10 @@ class PickleMachine {
 
   take(length: number): Uint8Array {
     const end = this.position + length;
-    if (end > this.bytes.length) this.fail(`the pickle is cut short: it wants ${length} bytes at byte ${this.position}, and there are ${this.bytes.length - this.position}`);
+    if (end > this.bytes.length)
+      this.fail(
+        `the pickle is cut short: it wants ${length} bytes at byte ${this.position}, and there are ${this.bytes.length - this.position}`,
+      );
     const taken = this.bytes.subarray(this.position, end);
     this.position = end;
     return taken;
@@ -259,7 +278,9 @@ class PickleMachine {
     const digits = this.line().replace(/L$/, '');
     if (digits === '00') return false;
     if (digits === '01') return true;
-    return /^-?\d{1,38}$/.test(digits) ? plain(BigInt(digits)) : this.fail(`the pickle has ${JSON.stringify(digits.slice(0, 40))} for an integer`);
+    return /^-?\d{1,38}$/.test(digits)
+      ? plain(BigInt(digits))
+      : this.fail(`the pickle has ${JSON.stringify(digits.slice(0, 40))} for an integer`);
   }
 }
 
@@ -319,22 +340,31 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [0x86, (m) => m.popTuple(2)],
   [0x87, (m) => m.popTuple(3)],
   [code('}'), (m) => m.push(new Map())],
-  [code('d'), (m) => {
-    const items = m.popMark();
-    m.push(new Map());
-    m.setItems(items);
-  }],
-  [code('s'), (m) => {
-    const value = m.pop();
-    m.setItems([m.pop(), value]);
-  }],
+  [
+    code('d'),
+    (m) => {
+      const items = m.popMark();
+      m.push(new Map());
+      m.setItems(items);
+    },
+  ],
+  [
+    code('s'),
+    (m) => {
+      const value = m.pop();
+      m.setItems([m.pop(), value]);
+    },
+  ],
   [code('u'), (m) => m.setItems(m.popMark())],
   // Names, calls, what is stored elsewhere: the caller decides.
   [code('c'), (m) => m.global(m.line(), m.line())],
-  [0x93, (m) => {
-    const name = m.pop();
-    m.global(m.pop(), name);
-  }],
+  [
+    0x93,
+    (m) => {
+      const name = m.pop();
+      m.global(m.pop(), name);
+    },
+  ],
   [code('R'), (m) => m.reduce()],
   [0x81, (m) => m.instantiate(1)],
   [0x92, (m) => m.instantiate(2)],
@@ -344,7 +374,18 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
 
 /** Operations that make objects of Python classes, or that Python looks up elsewhere, with what to say of them. */
 const FORBIDDEN: ReadonlyMap<number, string> = new Map([
-  ...['i', 'o'].map((character) => [code(character), 'it makes an object of a Python class; only tensors and plain containers are read'] as const),
-  ...[0x82, 0x83, 0x84].map((number) => [number, 'it asks for an object of a registry of extensions; only tensors and plain containers are read'] as const),
-  ...[0x8f, 0x90, 0x91].map((number) => [number, 'it has a set; only tensors, dicts, lists, tuples, numbers and strings are read'] as const),
+  ...['i', 'o'].map(
+    (character) =>
+      [code(character), 'it makes an object of a Python class; only tensors and plain containers are read'] as const,
+  ),
+  ...[0x82, 0x83, 0x84].map(
+    (number) =>
+      [
+        number,
+        'it asks for an object of a registry of extensions; only tensors and plain containers are read',
+      ] as const,
+  ),
+  ...[0x8f, 0x90, 0x91].map(
+    (number) => [number, 'it has a set; only tensors, dicts, lists, tuples, numbers and strings are read'] as const,
+  ),
 ]);

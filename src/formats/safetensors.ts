@@ -22,10 +22,19 @@ import { BoundedError, quote } from './untrusted.ts';
 
 /** Bytes an element, by the format's names of the types. */
 const ELEMENT_BYTES = {
-  BOOL: 1, U8: 1, I8: 1,
-  F16: 2, BF16: 2, U16: 2, I16: 2,
-  F32: 4, U32: 4, I32: 4,
-  F64: 8, U64: 8, I64: 8,
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F16: 2,
+  BF16: 2,
+  U16: 2,
+  I16: 2,
+  F32: 4,
+  U32: 4,
+  I32: 4,
+  F64: 8,
+  U64: 8,
+  I64: 8,
 } as const;
 
 export type Dtype = keyof typeof ELEMENT_BYTES;
@@ -56,7 +65,10 @@ export interface SafetensorsFile {
 export class SafetensorsError extends BoundedError {
   override readonly name = 'SafetensorsError';
 
-  constructor(readonly fileName: string, problem: string) {
+  constructor(
+    readonly fileName: string,
+    problem: string,
+  ) {
     super(`${fileName}: ${problem}`);
   }
 }
@@ -78,11 +90,18 @@ export function parseSafetensors(bytes: Uint8Array, fileName = 'safetensors data
   const fail = (problem: string): never => {
     throw new SafetensorsError(fileName, problem);
   };
-  if (bytes.length < LENGTH_BYTES) fail(`not a safetensors file: it has ${bytes.length} bytes, and the length of the header alone takes ${LENGTH_BYTES}`);
+  if (bytes.length < LENGTH_BYTES)
+    fail(
+      `not a safetensors file: it has ${bytes.length} bytes, and the length of the header alone takes ${LENGTH_BYTES}`,
+    );
   const declared = declaredHeaderBytes(bytes);
-  if (declared > BigInt(LARGEST_HEADER_BYTES)) fail(`not a safetensors file: its first 8 bytes declare a header of ${declared} bytes, more than the ${LARGEST_HEADER_BYTES} allowed`);
+  if (declared > BigInt(LARGEST_HEADER_BYTES))
+    fail(
+      `not a safetensors file: its first 8 bytes declare a header of ${declared} bytes, more than the ${LARGEST_HEADER_BYTES} allowed`,
+    );
   const dataStart = LENGTH_BYTES + Number(declared);
-  if (dataStart > bytes.length) fail(`cut short: the header should end at byte ${dataStart}, the file ends at byte ${bytes.length}`);
+  if (dataStart > bytes.length)
+    fail(`cut short: the header should end at byte ${dataStart}, the file ends at byte ${bytes.length}`);
 
   const header = readHeader(decodeHeader(bytes.subarray(LENGTH_BYTES, dataStart), fail), fail);
   const data = bytes.subarray(dataStart);
@@ -90,16 +109,21 @@ export function parseSafetensors(bytes: Uint8Array, fileName = 'safetensors data
   for (const [name, entry] of header.entries) {
     const [begin, end] = entry.offsets;
     const place = `tensor ${quote(name)}`;
-    if (begin > end || end > data.length) fail(`${place}: its data_offsets [${begin}, ${end}] do not lie in the ${data.length} bytes of data`);
+    if (begin > end || end > data.length)
+      fail(`${place}: its data_offsets [${begin}, ${end}] do not lie in the ${data.length} bytes of data`);
     const size = byteSize(entry.dtype, entry.shape);
-    if (size !== end - begin) fail(`${place}: ${entry.dtype} ${describeShape(entry.shape)} takes ${size ?? 'too many'} bytes, its data_offsets [${begin}, ${end}] hold ${end - begin}`);
+    if (size !== end - begin)
+      fail(
+        `${place}: ${entry.dtype} ${describeShape(entry.shape)} takes ${size ?? 'too many'} bytes, its data_offsets [${begin}, ${end}] hold ${end - begin}`,
+      );
     tensors.set(name, { dtype: entry.dtype, shape: entry.shape, bytes: data.subarray(begin, end) });
   }
   checkCoverage(header.entries, data.length, fail);
   return { tensors, metadata: header.metadata };
 }
 
-const declaredHeaderBytes = (bytes: Uint8Array): bigint => new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+const declaredHeaderBytes = (bytes: Uint8Array): bigint =>
+  new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
 
 /** Where the tensors' data begin in a file that `parseSafetensors` takes. */
 export const dataOffset = (bytes: Uint8Array): number => LENGTH_BYTES + Number(declaredHeaderBytes(bytes));
@@ -110,8 +134,8 @@ export const dataOffset = (bytes: Uint8Array): number => LENGTH_BYTES + Number(d
  * @throws SafetensorsError for the types that are no floats
  */
 export function toFloat32(tensor: StoredTensor, name = 'tensor'): Float32Array {
-  // The copy is aligned, which the view need not be. (Not slice(): that of Node's Buffer is a view.) Every platform with WebGPU
-  // is little-endian, as the file is.
+  // The copy is aligned, which the view need not be. (Not slice(): that of Node's Buffer is a view.) Every platform
+  // with WebGPU is little-endian, as the file is.
   const { buffer } = new Uint8Array(tensor.bytes);
   switch (tensor.dtype) {
     case 'F32':
@@ -140,8 +164,9 @@ export function serializeSafetensors(
     throw new SafetensorsError('safetensors to be written', problem);
   };
   // Larger elements first: with the header padded to 8 bytes, all of them are then aligned.
-  const sorted = [...tensors].sort(([nameA, a], [nameB, b]) =>
-    ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || compareText(nameA, nameB));
+  const sorted = [...tensors].sort(
+    ([nameA, a], [nameB, b]) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || compareText(nameA, nameB),
+  );
 
   const parts: Uint8Array[] = [];
   const entries: string[] = [];
@@ -158,16 +183,22 @@ export function serializeSafetensors(
     names.add(name);
     const bytes = storedBytes(tensor);
     const size = tensor.shape.every(isCount) ? byteSize(tensor.dtype, tensor.shape) : null;
-    if (size !== bytes.length) fail(`tensor ${quote(name)}: ${tensor.dtype} ${describeShape(tensor.shape)} takes ${size ?? 'no possible number of'} bytes, its data has ${bytes.length}`);
+    if (size !== bytes.length)
+      fail(
+        `tensor ${quote(name)}: ${tensor.dtype} ${describeShape(tensor.shape)} takes ${size ?? 'no possible number of'} bytes, its data has ${bytes.length}`,
+      );
     const end = length + bytes.length;
-    entries.push(`${JSON.stringify(name)}:{"dtype":"${tensor.dtype}","shape":[${tensor.shape.join(',')}],"data_offsets":[${length},${end}]}`);
+    entries.push(
+      `${JSON.stringify(name)}:{"dtype":"${tensor.dtype}","shape":[${tensor.shape.join(',')}],"data_offsets":[${length},${end}]}`,
+    );
     parts.push(bytes);
     length = end;
   }
 
   const json = new TextEncoder().encode(`{${entries.join(',')}}`);
   const headerLength = Math.ceil(json.length / 8) * 8;
-  if (headerLength > LARGEST_HEADER_BYTES) fail(`the header would take ${headerLength} bytes, more than the ${LARGEST_HEADER_BYTES} allowed`);
+  if (headerLength > LARGEST_HEADER_BYTES)
+    fail(`the header would take ${headerLength} bytes, more than the ${LARGEST_HEADER_BYTES} allowed`);
   const file = new Uint8Array(LENGTH_BYTES + headerLength + length);
   new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
   file.set(json, LENGTH_BYTES);
@@ -231,24 +262,39 @@ function readEntry(scanner: HeaderScanner, name: string): Entry {
     else if (key === 'data_offsets') offsets = scanner.counts(`${place}, data_offsets`);
     else scanner.failHere(`${place} has an unknown key ${quote(key)}`);
   });
-  if (dtype === undefined || shape === undefined || offsets === undefined) return scanner.failHere(`${place} needs dtype, shape and data_offsets`);
-  if (offsets.length !== 2) return scanner.failHere(`${place} has ${offsets.length} data_offsets, where begin and end are needed`);
+  if (dtype === undefined || shape === undefined || offsets === undefined)
+    return scanner.failHere(`${place} needs dtype, shape and data_offsets`);
+  if (offsets.length !== 2)
+    return scanner.failHere(`${place} has ${offsets.length} data_offsets, where begin and end are needed`);
   return { dtype, shape, offsets: [offsets[0], offsets[1]] };
 }
 
 function readDtype(scanner: HeaderScanner, place: string): Dtype {
   const dtype = scanner.string();
-  if (!Object.hasOwn(ELEMENT_BYTES, dtype)) scanner.failHere(`${place} has the unknown dtype ${quote(dtype)}; known are ${Object.keys(ELEMENT_BYTES).join(', ')}`);
+  if (!Object.hasOwn(ELEMENT_BYTES, dtype))
+    scanner.failHere(
+      `${place} has the unknown dtype ${quote(dtype)}; known are ${Object.keys(ELEMENT_BYTES).join(', ')}`,
+    );
   return dtype as Dtype;
 }
 
-/** In order of their offsets the tensors must follow each other without gap or overlap, from the first byte of data to the last. */
+/**
+ * In order of their offsets the tensors must follow each other without gap or overlap, from the first byte of data to
+ * the last.
+ */
 function checkCoverage(entries: Map<string, Entry>, dataLength: number, fail: Fail): void {
   const inOrder = [...entries].sort(([, a], [, b]) => a.offsets[0] - b.offsets[0] || a.offsets[1] - b.offsets[1]);
   let covered = 0;
-  for (const [name, { offsets: [begin, end] }] of inOrder) {
-    if (begin < covered) fail(`tensor ${quote(name)}: it starts at data byte ${begin} and overlaps another, which ends at ${covered}`);
-    if (begin > covered) fail(`tensor ${quote(name)}: it starts at data byte ${begin} and leaves a gap after ${covered}`);
+  for (const [
+    name,
+    {
+      offsets: [begin, end],
+    },
+  ] of inOrder) {
+    if (begin < covered)
+      fail(`tensor ${quote(name)}: it starts at data byte ${begin} and overlaps another, which ends at ${covered}`);
+    if (begin > covered)
+      fail(`tensor ${quote(name)}: it starts at data byte ${begin} and leaves a gap after ${covered}`);
     covered = end;
   }
   if (covered !== dataLength) fail(`the tensors end at data byte ${covered}, the data at ${dataLength}`);
@@ -258,7 +304,10 @@ function checkCoverage(entries: Map<string, Entry>, dataLength: number, fail: Fa
 class HeaderScanner {
   private position = 0;
 
-  constructor(private readonly text: string, private readonly fail: Fail) {}
+  constructor(
+    private readonly text: string,
+    private readonly fail: Fail,
+  ) {}
 
   /** Reads an object; `readValue` must consume the value of each key. */
   object(what: string, readValue: (key: string) => void): void {
@@ -276,7 +325,8 @@ class HeaderScanner {
   counts(what: string): number[] {
     const values: number[] = [];
     this.list('[', ']', () => {
-      if (values.push(this.count(what)) > MOST_DIMENSIONS) this.failHere(`${what} has more than ${MOST_DIMENSIONS} numbers`);
+      if (values.push(this.count(what)) > MOST_DIMENSIONS)
+        this.failHere(`${what} has more than ${MOST_DIMENSIONS} numbers`);
     });
     return values;
   }
@@ -321,7 +371,8 @@ class HeaderScanner {
     while (end < this.text.length && '+-.0123456789eE'.includes(this.text[end])) end++;
     const literal = this.text.slice(this.position, end);
     const value = Number(literal);
-    if (!/^(0|[1-9]\d{0,15})$/.test(literal) || !isCount(value)) this.failHere(`${what}: ${quote(literal || this.text.charAt(end))} is not an integer from 0 to 2^53 - 1`);
+    if (!/^(0|[1-9]\d{0,15})$/.test(literal) || !isCount(value))
+      this.failHere(`${what}: ${quote(literal || this.text.charAt(end))} is not an integer from 0 to 2^53 - 1`);
     this.position = end;
     return value;
   }

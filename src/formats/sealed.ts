@@ -1,6 +1,7 @@
 /**
- * Safetensors files that know a digest of themselves. Every byte counts, of the header as of the data, but for the digest's own 64
- * digits: SHA-256 over the SHA-256 of what is before them and the SHA-256 of what is after. It is in the metadata under `digest`.
+ * Safetensors files that know a digest of themselves. Every byte counts, of the header as of the data, but for the
+ * digest's own 64 digits: SHA-256 over the SHA-256 of what is before them and the SHA-256 of what is after. It is in
+ * the metadata under `digest`.
  *
  * A digest finds what a disk or a cut transfer did to a file. It proves nothing about who wrote the file.
  */
@@ -19,7 +20,11 @@ type Fail = (problem: string) => never;
 export async function serializeSealed(...[tensors, metadata = []]: SealedContent): Promise<Uint8Array> {
   const file = unsealed(tensors, metadata);
   const [before, digits, after] = partsOf(file, NO_DIGEST)!;
-  digits.set(new TextEncoder().encode(hex(await platformHash(joined(...await Promise.all([platformHash(before), platformHash(after)]))))));
+  digits.set(
+    new TextEncoder().encode(
+      hex(await platformHash(joined(...(await Promise.all([platformHash(before), platformHash(after)]))))),
+    ),
+  );
   return file;
 }
 
@@ -70,7 +75,10 @@ export function checkVersion({ metadata, sealed }: UnsealedFile, format: string,
   const said = metadata.get('format') ?? '';
   const version = said.startsWith(`${format} `) ? said.slice(format.length + 1) : '';
   if (!/^[1-9]\d*$/.test(version)) fail(`it is no file of the format "${format}"; its format is ${quote(said)}`);
-  if (Number(version) > newest) fail(`it is of version ${version} of the format "${format}", and this program knows versions up to ${newest}; use a newer sketchgrad`);
+  if (Number(version) > newest)
+    fail(
+      `it is of version ${version} of the format "${format}", and this program knows versions up to ${newest}; use a newer sketchgrad`,
+    );
   if (Number(version) === newest && !sealed) fail('its digest is missing; the file is damaged');
 }
 
@@ -80,17 +88,26 @@ function unsealed(tensors: SealedContent[0], metadata: Iterable<readonly [string
   return serializeSafetensors(tensors, [...metadata, [DIGEST, NO_DIGEST]]);
 }
 
-/** The bytes before a digest, its digits, and those after. Quotation marks within a string of JSON are escaped, so that the text can be nothing but the key with its value. */
-function partsOf(bytes: Uint8Array, digest: string): readonly [before: Uint8Array, digits: Uint8Array, after: Uint8Array] | undefined {
+/**
+ * The bytes before a digest, its digits, and those after. Quotation marks within a string of JSON are escaped, so that
+ * the text can be nothing but the key with its value.
+ */
+function partsOf(
+  bytes: Uint8Array,
+  digest: string,
+): readonly [before: Uint8Array, digits: Uint8Array, after: Uint8Array] | undefined {
   const key = `"${DIGEST}":"`;
   // A character a byte. Only of the header: the data can be hundreds of megabytes.
   const found = new TextDecoder('latin1').decode(bytes.subarray(0, dataOffset(bytes))).indexOf(`${key}${digest}"`);
   const start = found + key.length;
   const end = start + NO_DIGEST.length;
-  return found < 0 || digest.length !== NO_DIGEST.length ? undefined : [bytes.subarray(0, start), bytes.subarray(start, end), bytes.subarray(end)];
+  return found < 0 || digest.length !== NO_DIGEST.length
+    ? undefined
+    : [bytes.subarray(0, start), bytes.subarray(start, end), bytes.subarray(end)];
 }
 
-const platformHash = async (bytes: Uint8Array): Promise<Uint8Array> => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+const platformHash = async (bytes: Uint8Array): Promise<Uint8Array> =>
+  new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   const both = new Uint8Array(a.length + b.length);

@@ -1,13 +1,14 @@
 /**
- * SHA-256 (FIPS 180-4) in one call. The platform's (`crypto.subtle`) is faster and has to be awaited; this is for readers and writers
- * of small files that are synchronous.
+ * SHA-256 (FIPS 180-4) in one call. The platform's (`crypto.subtle`) is faster and has to be awaited; this is for
+ * readers and writers of small files that are synchronous.
  */
 
 /** The first 32 bits of the fractional parts of the square roots (or cube roots) of the first primes. */
 function rootsOfPrimes(count: number, power: number): Uint32Array {
   const primes: number[] = [];
-  for (let candidate = 2; primes.length < count; candidate++) if (primes.every((prime) => candidate % prime !== 0)) primes.push(candidate);
-  return Uint32Array.from(primes, (prime) => ((prime ** power) % 1) * 2 ** 32);
+  for (let candidate = 2; primes.length < count; candidate++)
+    if (primes.every((prime) => candidate % prime !== 0)) primes.push(candidate);
+  return Uint32Array.from(primes, (prime) => (prime ** power % 1) * 2 ** 32);
 }
 
 const INITIAL = rootsOfPrimes(8, 1 / 2);
@@ -38,7 +39,8 @@ const turn = (word: number, bits: number): number => (word >>> bits) | (word << 
 function addBlocks(state: Uint32Array, bytes: Uint8Array, length: number): void {
   const words = new Int32Array(64);
   for (let start = 0; start < length; start += BLOCK) {
-    for (let i = 0, at = start; i < 16; i++, at += 4) words[i] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+    for (let i = 0, at = start; i < 16; i++, at += 4)
+      words[i] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
     for (let i = 16; i < 64; i++) {
       const before = words[i - 15];
       const last = words[i - 2];
@@ -46,7 +48,14 @@ function addBlocks(state: Uint32Array, bytes: Uint8Array, length: number): void 
       const s1 = turn(last, 17) ^ turn(last, 19) ^ (last >>> 10);
       words[i] = (words[i - 16] + s0 + words[i - 7] + s1) | 0;
     }
-    let a = state[0] | 0, b = state[1] | 0, c = state[2] | 0, d = state[3] | 0, e = state[4] | 0, f = state[5] | 0, g = state[6] | 0, h = state[7] | 0;
+    let a = state[0] | 0,
+      b = state[1] | 0,
+      c = state[2] | 0,
+      d = state[3] | 0,
+      e = state[4] | 0,
+      f = state[5] | 0,
+      g = state[6] | 0,
+      h = state[7] | 0;
     for (let i = 0; i < 64; i++) {
       const t1 = (h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + ROUND[i] + words[i]) | 0;
       const t2 = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;

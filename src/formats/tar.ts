@@ -10,18 +10,23 @@ export function isTar(bytes: Uint8Array): boolean {
 }
 
 /** Name and bytes (views) of each plain file; the first of a name counts. */
-export function readTar(bytes: Uint8Array, fail: Fail): Map<string, { readonly start: number; readonly bytes: Uint8Array }> {
+export function readTar(
+  bytes: Uint8Array,
+  fail: Fail,
+): Map<string, { readonly start: number; readonly bytes: Uint8Array }> {
   const files = new Map<string, { readonly start: number; readonly bytes: Uint8Array }>();
-  for (let position = 0; position + BLOCK <= bytes.length; ) {
+  for (let position = 0; position + BLOCK <= bytes.length;) {
     const header = bytes.subarray(position, position + BLOCK);
     // Two blocks of zeros end the archive; one is enough to stop at.
     if (header.every((byte) => byte === 0)) break;
     if (headerChecksum(header) !== readOctal(header, 148, 8)) fail(`the tar header at byte ${position} is damaged`);
     const size = readOctal(header, 124, 12) ?? fail(`the tar header at byte ${position} has no size`);
     const start = position + BLOCK;
-    if (start + size > bytes.length) fail(`the tar member at byte ${position} of ${size} bytes goes on after the file's end at byte ${bytes.length}`);
+    if (start + size > bytes.length)
+      fail(`the tar member at byte ${position} of ${size} bytes goes on after the file's end at byte ${bytes.length}`);
     const name = textOf(header, 0, 100);
-    if (PLAIN_FILE.includes(String.fromCharCode(header[156])) && !files.has(name)) files.set(name, { start, bytes: bytes.subarray(start, start + size) });
+    if (PLAIN_FILE.includes(String.fromCharCode(header[156])) && !files.has(name))
+      files.set(name, { start, bytes: bytes.subarray(start, start + size) });
     position = start + Math.ceil(size / BLOCK) * BLOCK;
   }
   return files;

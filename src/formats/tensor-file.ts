@@ -28,8 +28,8 @@ export class TensorFileError extends BoundedError {
 const HEADER_START = 8;
 
 /**
- * Reads a file of weights: safetensors, or what `torch.save` wrote (zip, the stream before it, and the tar before that).
- * Nothing in it is executed, and no tensor is copied before it is asked for.
+ * Reads a file of weights: safetensors, or what `torch.save` wrote (zip, the stream before it, and the tar before
+ * that). Nothing in it is executed, and no tensor is copied before it is asked for.
  * @param bytes the whole file; tensors stay views of it
  * @param fileName for error messages
  * @throws SafetensorsError or PyTorchFileError where the file is unsound, TensorFileError where it is of neither kind
@@ -37,9 +37,15 @@ const HEADER_START = 8;
 export async function parseTensorFile(bytes: Uint8Array, fileName: string): Promise<TensorFile> {
   if (isPyTorchFile(bytes)) return parsePyTorchFile(bytes, fileName);
   // A web page in place of a download, a pointer of Git LFS, an archive within an archive: the beginning tells.
-  if (bytes[HEADER_START] !== 0x7b) throw new TensorFileError(`${fileName} is neither a safetensors file nor one of torch.save: it begins with ${JSON.stringify(new TextDecoder('latin1').decode(bytes.subarray(0, 16)))}`);
+  if (bytes[HEADER_START] !== 0x7b)
+    throw new TensorFileError(
+      `${fileName} is neither a safetensors file nor one of torch.save: it begins with ${JSON.stringify(new TextDecoder('latin1').decode(bytes.subarray(0, 16)))}`,
+    );
   const { tensors, metadata } = parseSafetensors(bytes, fileName);
-  const lazily = ([name, { dtype, shape, bytes: stored }]: [string, StoredTensor]): [string, FileTensor] => [name, { dtype, shape, bytes: () => stored }];
+  const lazily = ([name, { dtype, shape, bytes: stored }]: [string, StoredTensor]): [string, FileTensor] => [
+    name,
+    { dtype, shape, bytes: () => stored },
+  ];
   return { format: 'safetensors', tensors: new Map([...tensors].map(lazily)), metadata };
 }
 

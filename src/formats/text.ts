@@ -1,4 +1,6 @@
-/** Text files that people write: on Windows some editors and shells write UTF-16, and a byte order mark before UTF-8. */
+/**
+ * Text files that people write: on Windows some editors and shells write UTF-16, and a byte order mark before UTF-8.
+ */
 import { BoundedError } from './untrusted.ts';
 
 /** Bytes that are no text. The message says which encodings are read. */
@@ -7,8 +9,8 @@ export class TextError extends BoundedError {
 }
 
 /**
- * Decodes UTF-8 or UTF-16, told by the byte order mark, which is removed. Without a mark, a zero in one of the first two bytes tells
- * UTF-16: no text begins with U+0000.
+ * Decodes UTF-8 or UTF-16, told by the byte order mark, which is removed. Without a mark, a zero in one of the first
+ * two bytes tells UTF-16: no text begins with U+0000.
  * @throws TextError where the bytes are neither
  */
 export function decodeText(bytes: Uint8Array): string {

@@ -1,6 +1,7 @@
 /**
- * What every reader of files shares: errors whose messages are bounded, text of a file made printable, and JSON of bounded depth.
- * A file may come from anywhere, and its names and values end up in messages that a person reads in a terminal.
+ * What every reader of files shares: errors whose messages are bounded, text of a file made printable, and JSON of
+ * bounded depth. A file may come from anywhere, and its names and values end up in messages that a person reads in a
+ * terminal.
  */
 
 /** Characters of an error's message at most. */
@@ -12,7 +13,10 @@ const LONGEST_QUOTE = 80;
 /** Objects and lists in one another. The deepest that sketchgrad writes is 5. */
 const DEEPEST_JSON = 64;
 
-/** An error about something that came from outside. Its message has LONGEST_MESSAGE characters at most and no control characters. */
+/**
+ * An error about something that came from outside. Its message has LONGEST_MESSAGE characters at most and no control
+ * characters.
+ */
 export class BoundedError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(bounded(message), options);
@@ -76,9 +80,12 @@ function jsonDepth(text: string): number {
 }
 
 /** Whether a value out of JSON is an object, and neither null nor a list. */
-export const isJsonObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isJsonObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A whole number of at least 0 in decimal digits, as metadata hold them; undefined for any other text. */
 export function parseCount(text: string | undefined): number | undefined {
-  return text !== undefined && /^(0|[1-9]\d{0,15})$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined;
+  return text !== undefined && /^(0|[1-9]\d{0,15})$/.test(text) && Number.isSafeInteger(Number(text))
+    ? Number(text)
+    : undefined;
 }

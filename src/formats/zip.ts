@@ -1,10 +1,10 @@
 /**
- * The part of the ZIP format that PyTorch's files need (PKWARE's APPNOTE.TXT 6.3): the directory at the end, its 64-bit form,
- * entries that are stored or deflated. No library on npm reads an archive as views of its bytes with every size checked against
- * the file first; inflating is the platform's.
+ * The part of the ZIP format that PyTorch's files need (PKWARE's APPNOTE.TXT 6.3): the directory at the end, its 64-bit
+ * form, entries that are stored or deflated. No library on npm reads an archive as views of its bytes with every size
+ * checked against the file first; inflating is the platform's.
  *
- * A file may come from anywhere: nothing is allocated from a size that it merely declares, and an entry that inflates to more
- * than it declares, or than MOST_INFLATION times the archive, is an error.
+ * A file may come from anywhere: nothing is allocated from a size that it merely declares, and an entry that inflates
+ * to more than it declares, or than MOST_INFLATION times the archive, is an error.
  */
 
 import { quote } from './untrusted.ts';
@@ -53,7 +53,8 @@ export function readZipDirectory(archive: Uint8Array, fail: Fail): Map<string, Z
   let position = directory.start;
   let declared = 0;
   while (position < directory.end) {
-    if (position + DIRECTORY_ENTRY_BYTES > directory.end || view.getUint32(position, true) !== DIRECTORY_SIGNATURE) fail(`the ZIP directory has no entry at byte ${position}, where one must begin`);
+    if (position + DIRECTORY_ENTRY_BYTES > directory.end || view.getUint32(position, true) !== DIRECTORY_SIGNATURE)
+      fail(`the ZIP directory has no entry at byte ${position}, where one must begin`);
     const nameLength = view.getUint16(position + 28, true);
     const extraLength = view.getUint16(position + 30, true);
     const next = position + DIRECTORY_ENTRY_BYTES + nameLength + extraLength + view.getUint16(position + 32, true);
@@ -65,8 +66,12 @@ export function readZipDirectory(archive: Uint8Array, fail: Fail): Map<string, Z
     if (entry.deflated) declared += entry.size;
     position = next;
   }
-  if (entries.size !== directory.count) fail(`the ZIP directory should have ${directory.count} entries and has ${entries.size}`);
-  if (declared > MOST_INFLATION * archive.length) fail(`its entries declare ${declared} bytes once inflated, more than ${MOST_INFLATION} times the file's ${archive.length}; nothing was inflated`);
+  if (entries.size !== directory.count)
+    fail(`the ZIP directory should have ${directory.count} entries and has ${entries.size}`);
+  if (declared > MOST_INFLATION * archive.length)
+    fail(
+      `its entries declare ${declared} bytes once inflated, more than ${MOST_INFLATION} times the file's ${archive.length}; nothing was inflated`,
+    );
   return entries;
 }
 
@@ -76,10 +81,14 @@ export async function readZipEntry(archive: Uint8Array, entry: ZipEntry, fail: F
   return entry.deflated ? inflate(bytes, entry, fail) : bytes;
 }
 
-function findDirectory(view: DataView, fail: Fail): { readonly start: number; readonly end: number; readonly count: number } {
+function findDirectory(
+  view: DataView,
+  fail: Fail,
+): { readonly start: number; readonly end: number; readonly count: number } {
   let end = view.byteLength - END_BYTES;
   const lowest = Math.max(0, end - LONGEST_COMMENT);
-  const isEnd = (at: number): boolean => view.getUint32(at, true) === END_SIGNATURE && at + END_BYTES + view.getUint16(at + 20, true) === view.byteLength;
+  const isEnd = (at: number): boolean =>
+    view.getUint32(at, true) === END_SIGNATURE && at + END_BYTES + view.getUint16(at + 20, true) === view.byteLength;
   while (end >= lowest && !isEnd(end)) end--;
   if (end < lowest) fail('the ZIP directory at its end is missing: the file is cut short or damaged');
 
@@ -90,24 +99,37 @@ function findDirectory(view: DataView, fail: Fail): { readonly start: number; re
   const locator = end - LOCATOR_BYTES;
   if (locator >= 0 && view.getUint32(locator, true) === LOCATOR_SIGNATURE) {
     const end64 = toNumber(view.getBigUint64(locator + 8, true));
-    if (end64 + END64_BYTES > locator || view.getUint32(end64, true) !== END64_SIGNATURE) fail(`the 64-bit end of the ZIP directory is not at byte ${end64}, where it should be`);
+    if (end64 + END64_BYTES > locator || view.getUint32(end64, true) !== END64_SIGNATURE)
+      fail(`the 64-bit end of the ZIP directory is not at byte ${end64}, where it should be`);
     count = toNumber(view.getBigUint64(end64 + 32, true));
     size = toNumber(view.getBigUint64(end64 + 40, true));
     start = toNumber(view.getBigUint64(end64 + 48, true));
     limit = end64;
   }
-  if (start + size > limit) fail(`the ZIP directory should lie in bytes ${start} to ${start + size}, and byte ${limit} is after its end already`);
+  if (start + size > limit)
+    fail(
+      `the ZIP directory should lie in bytes ${start} to ${start + size}, and byte ${limit} is after its end already`,
+    );
   return { start, end: start + size, count };
 }
 
-function readEntry(archive: Uint8Array, position: number, nameStart: number, nameLength: number, extraLength: number, directoryStart: number, fail: Fail): ZipEntry {
+function readEntry(
+  archive: Uint8Array,
+  position: number,
+  nameStart: number,
+  nameLength: number,
+  extraLength: number,
+  directoryStart: number,
+  fail: Fail,
+): ZipEntry {
   const view = viewOf(archive);
   const name = textDecoder.decode(archive.subarray(nameStart, nameStart + nameLength));
   const place = `the ZIP entry ${quote(name)}`;
   const flags = view.getUint16(position + 8, true);
   const method = view.getUint16(position + 10, true);
   if ((flags & ENCRYPTED) !== 0) fail(`${place} is encrypted`);
-  if (method !== 0 && method !== 8) fail(`${place} is compressed by method ${method}; only stored (0) and deflated (8) ones can be read`);
+  if (method !== 0 && method !== 8)
+    fail(`${place} is compressed by method ${method}; only stored (0) and deflated (8) ones can be read`);
 
   let compressedSize = view.getUint32(position + 20, true);
   let size = view.getUint32(position + 24, true);
@@ -125,15 +147,20 @@ function readEntry(archive: Uint8Array, position: number, nameStart: number, nam
     if (compressedSize === IN_ZIP64) compressedSize = next();
     if (header === IN_ZIP64) header = next();
   }
-  if (header + LOCAL_HEADER_BYTES > directoryStart || view.getUint32(header, true) !== LOCAL_SIGNATURE) fail(`${place} should begin at byte ${header}, and does not`);
+  if (header + LOCAL_HEADER_BYTES > directoryStart || view.getUint32(header, true) !== LOCAL_SIGNATURE)
+    fail(`${place} should begin at byte ${header}, and does not`);
   const start = header + LOCAL_HEADER_BYTES + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
-  if (start + compressedSize > directoryStart) fail(`${place} of ${compressedSize} bytes at byte ${start} reaches into the ZIP directory at byte ${directoryStart}`);
-  if (method === 0 && size !== compressedSize) fail(`${place} is stored with ${compressedSize} bytes and declares ${size}`);
+  if (start + compressedSize > directoryStart)
+    fail(
+      `${place} of ${compressedSize} bytes at byte ${start} reaches into the ZIP directory at byte ${directoryStart}`,
+    );
+  if (method === 0 && size !== compressedSize)
+    fail(`${place} is stored with ${compressedSize} bytes and declares ${size}`);
   return { name, start, compressedSize, size, deflated: method === 8, checksum: view.getUint32(position + 16, true) };
 }
 
 function findZip64(view: DataView, start: number, length: number): { readonly start: number; readonly end: number } {
-  for (let at = start; at + 4 <= start + length; ) {
+  for (let at = start; at + 4 <= start + length;) {
     const end = at + 4 + view.getUint16(at + 2, true);
     if (view.getUint16(at, true) === ZIP64_EXTRA) return { start: at + 4, end: Math.min(end, start + length) };
     at = end;
@@ -142,9 +169,9 @@ function findZip64(view: DataView, start: number, length: number): { readonly st
 }
 
 /**
- * Inflates by the platform's gzip, which differs from ZIP's deflate by ten bytes before and eight after (RFC 1952). These eight
- * are the checksum and the size that the ZIP directory gives, so that the platform checks them. (`deflate-raw` would not, and
- * Node had it late.)
+ * Inflates by the platform's gzip, which differs from ZIP's deflate by ten bytes before and eight after (RFC 1952).
+ * These eight are the checksum and the size that the ZIP directory gives, so that the platform checks them.
+ * (`deflate-raw` would not, and Node had it late.)
  */
 async function inflate(bytes: Uint8Array, { name, size, checksum }: ZipEntry, fail: Fail): Promise<Uint8Array> {
   const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
@@ -155,7 +182,9 @@ async function inflate(bytes: Uint8Array, { name, size, checksum }: ZipEntry, fa
   let length = 0;
   try {
     // A Blob wants memory that is not shared; files' is not.
-    const stream = new Blob([header, bytes as Uint8Array<ArrayBuffer>, trailer]).stream().pipeThrough(new DecompressionStream('gzip'));
+    const stream = new Blob([header, bytes as Uint8Array<ArrayBuffer>, trailer])
+      .stream()
+      .pipeThrough(new DecompressionStream('gzip'));
     const reader = stream.getReader();
     for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
       const chunk = value as Uint8Array;
@@ -169,7 +198,10 @@ async function inflate(bytes: Uint8Array, { name, size, checksum }: ZipEntry, fa
   } catch (cause) {
     fail(`the ZIP entry ${quote(name)} is damaged: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  if (length !== size) fail(`the ZIP entry ${quote(name)} inflates to ${length > size ? 'more' : `${length} bytes, less`} than the ${size} bytes that it declares`);
+  if (length !== size)
+    fail(
+      `the ZIP entry ${quote(name)} inflates to ${length > size ? 'more' : `${length} bytes, less`} than the ${size} bytes that it declares`,
+    );
   const result = new Uint8Array(size);
   let position = 0;
   for (const chunk of chunks) {

@@ -23,8 +23,9 @@ export type Wait = <Result>(work: Promise<Result>) => Promise<Result>;
  * A GPUDevice with what the engine needs around it: traits for the choice of kernels, the pipeline cache, and the first
  * error that arrived outside any call (validation, memory, loss), which the next call throws.
  *
- * Who owns it: `Device.open` makes the GPUDevice, and `dispose` destroys it. `new Device(gpu)` is a guest on a GPUDevice of
- * somebody else: `dispose` gives back the guest's own buffers only, and the guest hears of no errors but those of its own calls.
+ * Who owns it: `Device.open` makes the GPUDevice, and `dispose` destroys it. `new Device(gpu)` is a guest on a
+ * GPUDevice of somebody else: `dispose` gives back the guest's own buffers only, and the guest hears of no errors but
+ * those of its own calls.
  */
 export class Device {
   readonly gpu: GPUDevice;
@@ -44,7 +45,12 @@ export class Device {
   constructor(gpu: GPUDevice, info: GPUAdapterInfo = gpu.adapterInfo, wait: Wait = (work) => work) {
     this.gpu = gpu;
     this.hostWait = wait;
-    this.description = { vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description };
+    this.description = {
+      vendor: info.vendor,
+      architecture: info.architecture,
+      device: info.device,
+      description: info.description,
+    };
     const oneSize = gpu.features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize;
     this.traits = {
       kind: isSoftware(info) ? 'cpu' : 'gpu',
@@ -61,7 +67,9 @@ export class Device {
     });
   }
 
-  /** Opens a device with all that the adapter has: its own limits, not WebGPU's defaults, and the features kernels use. */
+  /**
+   * Opens a device with all that the adapter has: its own limits, not WebGPU's defaults, and the features kernels use.
+   */
   static async open(adapter: GPUAdapter, wait?: Wait): Promise<Device> {
     if (/null backend/i.test(`${adapter.info.description} ${adapter.info.device}`)) {
       throw new AdapterError('the only adapter is the null backend, which computes nothing');
@@ -98,13 +106,14 @@ export class Device {
   }
 
   private checkDisposed(): void {
-    if (this.disposed) throw new DisposedError('the device was disposed of, and what was on it with it. Open another one.');
+    if (this.disposed)
+      throw new DisposedError('the device was disposed of, and what was on it with it. Open another one.');
   }
 
   /**
-   * Whoever awaits the device's work does so through this. Where the device is lost meanwhile, that is the error, whatever the
-   * implementation makes of it: Dawn hands out pipelines that are not valid, Chromium rejects with "Instance dropped" when its
-   * GPU process ends, wgpu refuses a mapping and announces the loss a few turns later.
+   * Whoever awaits the device's work does so through this. Where the device is lost meanwhile, that is the error,
+   * whatever the implementation makes of it: Dawn hands out pipelines that are not valid, Chromium rejects with
+   * "Instance dropped" when its GPU process ends, wgpu refuses a mapping and announces the loss a few turns later.
    * @throws DeviceLostError, DisposedError, or what the work itself was rejected with
    */
   async wait<Result>(work: Promise<Result>): Promise<Result> {
@@ -127,8 +136,8 @@ export class Device {
   }
 
   /**
-   * Makes GPU calls inside error scopes of their own: their errors are told apart from those of others who use the GPUDevice,
-   * whichever scopes these have open. Only what is called synchronously is inside.
+   * Makes GPU calls inside error scopes of their own: their errors are told apart from those of others who use the
+   * GPUDevice, whichever scopes these have open. Only what is called synchronously is inside.
    * @returns what the calls gave; and a promise of their error, which the caller must look at
    */
   scoped<Result>(calls: () => Result): { readonly result: Result; readonly failure: Promise<Error | undefined> } {
@@ -137,7 +146,10 @@ export class Device {
     gpu.pushErrorScope('out-of-memory');
     const close = (): Promise<Error | undefined> => {
       const failure = Promise.all([gpu.popErrorScope(), gpu.popErrorScope()]).then(([memory, invalid]) => {
-        if (memory !== null) return new LimitError(`the device is out of memory: ${memory.message}. Use a smaller batch, resolution or layer.`);
+        if (memory !== null)
+          return new LimitError(
+            `the device is out of memory: ${memory.message}. Use a smaller batch, resolution or layer.`,
+          );
         return invalid === null ? undefined : new ValidationError(invalid.message);
       });
       // Where the device is lost, that is told to who waits for its work.
@@ -169,11 +181,14 @@ export class Device {
   /** Makes GPU calls whose outcome is not awaited. Their error is thrown by the next check, after `undo`. */
   noted<Result>(calls: () => Result, undo?: () => void): Result {
     const { result, failure } = this.scoped(calls);
-    this.noting = failure.then((error) => {
-      if (error === undefined) return;
-      this.failure ??= error;
-      undo?.();
-    }, () => undefined);
+    this.noting = failure.then(
+      (error) => {
+        if (error === undefined) return;
+        this.failure ??= error;
+        undo?.();
+      },
+      () => undefined,
+    );
     return result;
   }
 
@@ -193,7 +208,9 @@ export class Device {
     this.checkDisposed();
     const { maxBufferSize } = this.gpu.limits;
     if (descriptor.size > maxBufferSize) {
-      throw new LimitError(`the buffer for ${descriptor.label ?? 'data'} has ${descriptor.size} bytes; this adapter's largest has ${maxBufferSize} (maxBufferSize). Use a smaller batch, resolution or layer, or split what it holds.`);
+      throw new LimitError(
+        `the buffer for ${descriptor.label ?? 'data'} has ${descriptor.size} bytes; this adapter's largest has ${maxBufferSize} (maxBufferSize). Use a smaller batch, resolution or layer, or split what it holds.`,
+      );
     }
     try {
       const buffer = this.gpu.createBuffer(descriptor);
@@ -202,7 +219,10 @@ export class Device {
     } catch (error) {
       // What is mapped from the start is there at once, or not at all.
       if (!(error instanceof RangeError)) throw error;
-      throw new LimitError(`the device has no room for ${descriptor.size} bytes of ${descriptor.label ?? 'data'}: ${error.message}`, { cause: error });
+      throw new LimitError(
+        `the device has no room for ${descriptor.size} bytes of ${descriptor.label ?? 'data'}: ${error.message}`,
+        { cause: error },
+      );
     }
   }
 
@@ -212,9 +232,9 @@ export class Device {
   }
 
   /**
-   * Gives everything back: all buffers of programs and storages, and the GPUDevice where `open` made it. One that was made
-   * elsewhere goes on living. Storages and programs of this device cannot be used any more, and runs under way reject with
-   * DisposedError; another Device may follow.
+   * Gives everything back: all buffers of programs and storages, and the GPUDevice where `open` made it. One that was
+   * made elsewhere goes on living. Storages and programs of this device cannot be used any more, and runs under way
+   * reject with DisposedError; another Device may follow.
    */
   dispose(): void {
     this.disposed = true;
@@ -231,9 +251,16 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 }
 
 const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
-const USED_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', MATRIX_FEATURE, 'timestamp-query'] as GPUFeatureName[];
+const USED_FEATURES: readonly GPUFeatureName[] = [
+  'subgroups',
+  'shader-f16',
+  MATRIX_FEATURE,
+  'timestamp-query',
+] as GPUFeatureName[];
 
-/** One of `GPUAdapterInfo.subgroupMatrixConfigs`, of the proposal Subgroup Matrix: not in WebGPU yet, nor in its types. */
+/**
+ * One of `GPUAdapterInfo.subgroupMatrixConfigs`, of the proposal Subgroup Matrix: not in WebGPU yet, nor in its types.
+ */
 interface SubgroupMatrixConfig {
   readonly componentType: string;
   readonly resultComponentType: string;
@@ -243,12 +270,19 @@ interface SubgroupMatrixConfig {
 }
 
 /** The products that sum in float32: Metal's of 16 bits, which sum in 16 bits, are none, nor are those of integers. */
-function matrixUnitsOf(info: GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }): MatrixUnits | undefined {
-  const products = [...(info.subgroupMatrixConfigs ?? [])].flatMap(({ componentType: component, resultComponentType: result, M, N, K }): MatrixProduct[] =>
-    result === 'f32' && (component === 'f16' || component === 'f32') ? [{ component, rows: M, columns: N, depth: K }] : [],
+function matrixUnitsOf(
+  info: GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> },
+): MatrixUnits | undefined {
+  const products = [...(info.subgroupMatrixConfigs ?? [])].flatMap(
+    ({ componentType: component, resultComponentType: result, M, N, K }): MatrixProduct[] =>
+      result === 'f32' && (component === 'f16' || component === 'f32')
+        ? [{ component, rows: M, columns: N, depth: K }]
+        : [],
   );
   const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
-  return products.length > 0 && subgroupMinSize > 0 ? { products, subgroupSizes: [subgroupMinSize, subgroupMaxSize] } : undefined;
+  return products.length > 0 && subgroupMinSize > 0
+    ? { products, subgroupSizes: [subgroupMinSize, subgroupMaxSize] }
+    : undefined;
 }
 
 const USED_LIMITS = [

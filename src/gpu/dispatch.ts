@@ -5,13 +5,22 @@ export type FloatType = 'f32' | 'f16';
 
 export const elementBytes = (type: ElementType): number => (type === 'f16' ? 2 : 4);
 
-/** Bytes that so many elements take in a buffer: bindings and copies are of whole words, which an odd number of halves does not fill. */
-export const storageBytes = (type: ElementType, length: number): number => 4 * Math.ceil((elementBytes(type) * length) / 4);
+/**
+ * Bytes that so many elements take in a buffer: bindings and copies are of whole words, which an odd number of halves
+ * does not fill.
+ */
+export const storageBytes = (type: ElementType, length: number): number =>
+  4 * Math.ceil((elementBytes(type) * length) / 4);
 
-/** Optional WGSL extensions that a shader enables; a variant that needs one is offered only where the adapter has it. */
+/**
+ * Optional WGSL extensions that a shader enables; a variant that needs one is offered only where the adapter has it.
+ */
 export type ShaderFeature = 'subgroups' | 'f16' | 'chromium_experimental_subgroup_matrix';
 
-/** WGSL with a name. The engine's own come from src/gpu/generated/shaders.ts, one by one, so that a bundle has those it uses. */
+/**
+ * WGSL with a name. The engine's own come from src/gpu/generated/shaders.ts, one by one, so that a bundle has those it
+ * uses.
+ */
 export interface Shader {
   /** What errors and profiles call it. */
   readonly name: string;
@@ -28,7 +37,8 @@ export const f32 = (value: number): Word => ({ f32: value });
  *
  * The shader sees its `parameters` as a uniform block at binding 0 of group 0 (left out where there are none), and its
  * operands as storage buffers at the bindings after it, in order. All storage bindings are declared `read_write`:
- * intermediates share one arena buffer, and WebGPU forbids to bind one buffer both read-only and writable in a dispatch.
+ * intermediates share one arena buffer, and WebGPU forbids to bind one buffer both read-only and writable in a
+ * dispatch.
  */
 export interface Dispatch {
   readonly shader: Shader;
@@ -37,8 +47,8 @@ export interface Dispatch {
   readonly entryPoint?: string;
   readonly features?: readonly ShaderFeature[];
   /**
-   * Put before the source: numbers and flags as `const NAME`, strings as `alias NAME` of a type. Each distinct set makes a
-   * pipeline of its own, so sizes belong in parameters.
+   * Put before the source: numbers and flags as `const NAME`, strings as `alias NAME` of a type. Each distinct set
+   * makes a pipeline of its own, so sizes belong in parameters.
    */
   readonly constants?: Readonly<Record<string, number | boolean | string>>;
   readonly parameters?: readonly Word[];
@@ -65,12 +75,16 @@ export const BINDING_ALIGNMENT = 256;
 
 /**
  * How a dispatch can be cut where all of it is more than an adapter binds or launches at once: into launches over
- * consecutive units (images, rows, blocks of a reduction), none of which reads what another one writes. What a unit computes
- * depends neither on its number nor on its neighbours, so that no bit of the result depends on where the cuts are.
+ * consecutive units (images, rows, blocks of a reduction), none of which reads what another one writes. What a unit
+ * computes depends neither on its number nor on its neighbours, so that no bit of the result depends on where the cuts
+ * are.
  */
 export interface Slices {
   readonly units: number;
-  /** Where units [first, first + count) lie. May reach beyond an operand's end; operands without a window are bound whole. */
+  /**
+   * Where units [first, first + count) lie. May reach beyond an operand's end; operands without a window are bound
+   * whole.
+   */
   windows(first: number, count: number): Windows;
   launch(count: number, first: number): Dispatch;
 }
@@ -79,10 +93,15 @@ export interface Slices {
  * A dispatch over `units` that can be cut between any two of them.
  * @param elements of each operand that lies unit by unit, how many a unit has; may be a fraction of one. Names that the
  * dispatch does not bind do not matter.
- * @param launch the dispatch for `count` units from `first` on, its operands' windows starting at `first`; of `first` only
- * kernels that give indices away need to know. Constants and whatever else decides on the order of sums must not change.
+ * @param launch the dispatch for `count` units from `first` on, its operands' windows starting at `first`; of `first`
+ * only kernels that give indices away need to know. Constants and whatever else decides on the order of sums must not
+ * change.
  */
-export function sliceable(units: number, elements: Readonly<Record<string, number>>, launch: (count: number, first: number) => Dispatch): Dispatch {
+export function sliceable(
+  units: number,
+  elements: Readonly<Record<string, number>>,
+  launch: (count: number, first: number) => Dispatch,
+): Dispatch {
   const whole = launch(units, 0);
   const cut = Object.entries(elements).filter(([name]) => whole.operands.includes(name));
   const windows = (first: number, count: number): Windows =>
@@ -90,7 +109,10 @@ export function sliceable(units: number, elements: Readonly<Record<string, numbe
   return { ...whole, slices: { units, windows, launch } };
 }
 
-/** A product that a matrix unit does for a subgroup: sums [rows, columns] in float32 of [rows, depth] times [depth, columns]. */
+/**
+ * A product that a matrix unit does for a subgroup: sums [rows, columns] in float32 of [rows, depth] times [depth,
+ * columns].
+ */
 export interface MatrixProduct {
   readonly component: 'f16' | 'f32';
   readonly rows: number;
@@ -107,7 +129,10 @@ export interface MatrixUnits {
 
 /** What kernels may know of an adapter when they choose among their variants. */
 export interface AdapterTraits {
-  /** 'cpu' is a rasteriser in software (SwiftShader, lavapipe), where workgroup memory is slow and subgroups are vectors. */
+  /**
+   * 'cpu' is a rasteriser in software (SwiftShader, lavapipe), where workgroup memory is slow and subgroups are
+   * vectors.
+   */
   readonly kind: 'gpu' | 'cpu';
   /** Invocations of a subgroup, where the adapter has subgroups and all are of one size; otherwise 0. */
   readonly subgroupSize: number;
@@ -115,7 +140,10 @@ export interface AdapterTraits {
   readonly f16?: boolean;
   /** Absent where the adapter has none that sum in float32. */
   readonly matrixUnits?: MatrixUnits;
-  /** Of the program, not the adapter: weights stay as they are, so that preparations of them (KernelCall) cost its runs nothing. */
+  /**
+   * Of the program, not the adapter: weights stay as they are, so that preparations of them (KernelCall) cost its runs
+   * nothing.
+   */
   readonly preparedWeights?: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
@@ -148,5 +176,11 @@ export function widestElement(count: number, type: FloatType = 'f32'): WidestEle
   const vectors = count % 4 === 0;
   const Element = vectors ? 'vec4f' : 'f32';
   const Stored = type === 'f32' ? Element : vectors ? 'vec4<f16>' : 'f16';
-  return { Element, Stored, components: vectors ? 4 : 1, elements: vectors ? count / 4 : count, features: type === 'f16' ? ['f16'] : [] };
+  return {
+    Element,
+    Stored,
+    components: vectors ? 4 : 1,
+    elements: vectors ? count / 4 : count,
+    features: type === 'f16' ? ['f16'] : [],
+  };
 }

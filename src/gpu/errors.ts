@@ -13,7 +13,10 @@ export class FeatureError extends Error {
   override readonly name = 'FeatureError';
 }
 
-/** A shader that does not compile or a pipeline that cannot be made; holds the numbered source lines around each message. */
+/**
+ * A shader that does not compile or a pipeline that cannot be made; holds the numbered source lines around each
+ * message.
+ */
 export class ShaderError extends Error {
   override readonly name = 'ShaderError';
 }
@@ -33,7 +36,9 @@ export class DeviceLostError extends Error {
   override readonly name = 'DeviceLostError';
   readonly reason: string;
   constructor(reason: string, message: string) {
-    super(`the GPU device was lost (${reason}): ${message || 'no further message'}. Open a new device and continue from the last checkpoint.`);
+    super(
+      `the GPU device was lost (${reason}): ${message || 'no further message'}. Open a new device and continue from the last checkpoint.`,
+    );
     this.reason = reason;
   }
 }

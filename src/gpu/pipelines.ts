@@ -4,7 +4,9 @@ import { ShaderError } from './errors.ts';
 
 const LINES_AROUND_AN_ERROR = 2;
 
-/** Compute pipelines by source and entry point: each is compiled once, asynchronously, and all of a list in parallel. */
+/**
+ * Compute pipelines by source and entry point: each is compiled once, asynchronously, and all of a list in parallel.
+ */
 export class PipelineCache {
   private readonly gpu: GPUDevice;
   private readonly wait: Wait;
@@ -25,7 +27,10 @@ export class PipelineCache {
     return pipeline;
   }
 
-  /** Compiles all that a list of dispatches needs; `onProgress` hears of each one that is ready. Rejects with what it throws. */
+  /**
+   * Compiles all that a list of dispatches needs; `onProgress` hears of each one that is ready. Rejects with what it
+   * throws.
+   */
   async getAll(
     dispatches: readonly Dispatch[],
     onProgress?: (done: number, total: number) => void,
@@ -44,14 +49,20 @@ export class PipelineCache {
     const module = this.gpu.createShaderModule({ label, code: source });
     const moduleError = this.gpu.popErrorScope();
     // Its failure comes with the promise, never to an error scope.
-    const pipeline = this.gpu.createComputePipelineAsync({ label: `${label}:${entryPoint}`, layout: 'auto', compute: { module, entryPoint } });
+    const pipeline = this.gpu.createComputePipelineAsync({
+      label: `${label}:${entryPoint}`,
+      layout: 'auto',
+      compute: { module, entryPoint },
+    });
     // Both are awaited together, so that neither rejection is left unhandled when the other comes first.
     const [scope, made] = await Promise.allSettled([moduleError, pipeline]);
     const invalid = scope.status === 'fulfilled' && scope.value !== null;
     if (made.status === 'fulfilled' && !invalid) return made.value;
     const { messages } = await module.getCompilationInfo();
     const cause = made.status === 'rejected' ? String(made.reason) : '';
-    throw new ShaderError(`${label} (entry point ${entryPoint}) does not compile.\n${explain(source, messages) || cause}`);
+    throw new ShaderError(
+      `${label} (entry point ${entryPoint}) does not compile.\n${explain(source, messages) || cause}`,
+    );
   }
 }
 
@@ -64,7 +75,10 @@ export function pipelineKey(dispatch: Dispatch): string {
   return key;
 }
 
-/** Subgroups that do different things at one time, which is what they are for, are beyond what the analysis of uniformity can follow. */
+/**
+ * Subgroups that do different things at one time, which is what they are for, are beyond what the analysis of
+ * uniformity can follow.
+ */
 const SUBGROUPS_APART = 'diagnostic(off, chromium.subgroup_matrix_uniformity);\n';
 
 /** The complete WGSL of a dispatch: extensions, then its constants, then the files as they are. */
@@ -87,7 +101,9 @@ function explain(source: string, messages: readonly GPUCompilationMessage[]): st
       const first = Math.max(1, lineNum - LINES_AROUND_AN_ERROR);
       const shown = lines
         .slice(first - 1, lineNum + LINES_AROUND_AN_ERROR)
-        .map((line, index) => `${first + index === lineNum ? '>' : ' '} ${String(first + index).padStart(4)} | ${line}`);
+        .map(
+          (line, index) => `${first + index === lineNum ? '>' : ' '} ${String(first + index).padStart(4)} | ${line}`,
+        );
       return `${type} at ${lineNum}:${linePos}: ${message}\n${shown.join('\n')}`;
     })
     .join('\n');

@@ -11,7 +11,10 @@ export interface Span {
 /** Dispatches timed with one query set; WebGPU allows 4096 queries in a set. */
 const SPANS_PER_SET = 2048;
 
-/** Times every dispatch of a sequence by itself, each in a pass of its own: by timestamps, or on the host where there are none. */
+/**
+ * Times every dispatch of a sequence by itself, each in a pass of its own: by timestamps, or on the host where there
+ * are none.
+ */
 export class Profiler {
   private readonly device: Device;
 
@@ -21,7 +24,9 @@ export class Profiler {
 
   /** @param start the first command that is timed; those before it are left out */
   async run(sequence: Sequence, start = 0): Promise<readonly Span[]> {
-    return this.device.gpu.features.has('timestamp-query') ? this.byTimestamps(sequence, start) : this.byHost(sequence, start);
+    return this.device.gpu.features.has('timestamp-query')
+      ? this.byTimestamps(sequence, start)
+      : this.byHost(sequence, start);
   }
 
   private async byTimestamps(sequence: Sequence, start: number): Promise<readonly Span[]> {

@@ -13,11 +13,15 @@ interface Slot {
 }
 
 /** The size of a staging buffer for one run's results. */
-export const slotBytes = (parts: readonly { readonly size: number }[]): number => Math.max(4, parts.reduce((sum, part) => sum + part.size, 0));
+export const slotBytes = (parts: readonly { readonly size: number }[]): number =>
+  Math.max(
+    4,
+    parts.reduce((sum, part) => sum + part.size, 0),
+  );
 
 /**
- * A ring of staging buffers: results of a run are copied into the next one and reach the host when the device gets there,
- * while further runs are under way. Made once; using it allocates nothing on the device.
+ * A ring of staging buffers: results of a run are copied into the next one and reach the host when the device gets
+ * there, while further runs are under way. Made once; using it allocates nothing on the device.
  */
 export class ReadbackRing {
   private readonly device: Device;
@@ -31,7 +35,11 @@ export class ReadbackRing {
     this.parts = parts;
     this.size = slotBytes(parts);
     this.slots = Array.from({ length: depth }, () => ({
-      buffer: device.createBuffer({ label: 'results of a run', size: this.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }),
+      buffer: device.createBuffer({
+        label: 'results of a run',
+        size: this.size,
+        usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+      }),
       pending: undefined,
     }));
   }
@@ -41,7 +49,9 @@ export class ReadbackRing {
     return this.slots[this.next].pending !== undefined;
   }
 
-  /** Resolves when the oldest run has been read. Look at `full` again afterwards: another caller may have been first. */
+  /**
+   * Resolves when the oldest run has been read. Look at `full` again afterwards: another caller may have been first.
+   */
   async available(): Promise<void> {
     // A failed read belongs to who asked for it, not to who waits for its slot.
     await this.slots[this.next].pending?.catch(() => undefined);
@@ -63,9 +73,11 @@ export class ReadbackRing {
   read(slot: Slot): Promise<ArrayBuffer[]> {
     const reading = this.device.wait(this.map(slot));
     slot.pending = reading;
-    void reading.catch(() => undefined).then(() => {
-      if (slot.pending === reading) slot.pending = undefined;
-    });
+    void reading
+      .catch(() => undefined)
+      .then(() => {
+        if (slot.pending === reading) slot.pending = undefined;
+      });
     return reading;
   }
 

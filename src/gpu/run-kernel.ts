@@ -6,7 +6,9 @@ import { Sequence } from './sequence.ts';
 /** What `runKernel` needs of a kernel call; kernels/kernel.ts adds meaning to it. */
 interface Runnable {
   readonly variant: string;
-  readonly operands: Readonly<Record<string, { readonly role: string; readonly type: ElementType; readonly length: number }>>;
+  readonly operands: Readonly<
+    Record<string, { readonly role: string; readonly type: ElementType; readonly length: number }>
+  >;
   readonly dispatches: readonly Dispatch[];
 }
 
@@ -34,8 +36,10 @@ export async function runKernel(
       const words = new Uint32Array(wordsOf(operand) + GUARD_WORDS).fill(GUARD);
       const given = inputs[name];
       if (given !== undefined) {
-        if (given.length !== operand.length) throw new RangeError(`${call.variant}: ${name} has ${given.length} elements, not ${operand.length}`);
-        if (operand.type === 'f16') new Uint16Array(words.buffer).set(narrow(Float32Array.from(given), float32ToFloat16Bits));
+        if (given.length !== operand.length)
+          throw new RangeError(`${call.variant}: ${name} has ${given.length} elements, not ${operand.length}`);
+        if (operand.type === 'f16')
+          new Uint16Array(words.buffer).set(narrow(Float32Array.from(given), float32ToFloat16Bits));
         else if (operand.type === 'f32') new Float32Array(words.buffer).set(given);
         else words.set(given);
       } else if (operand.role === 'input' || operand.role === 'inout') {
@@ -65,9 +69,11 @@ export async function runKernel(
     for (const [place, [name, operand]] of written.entries()) {
       const words = new Uint32Array(await reads[place]);
       const end = wordsOf(operand);
-      if (words.subarray(end).some((word) => word !== GUARD)) throw new Error(`${call.variant} wrote behind the end of ${name}`);
+      if (words.subarray(end).some((word) => word !== GUARD))
+        throw new Error(`${call.variant} wrote behind the end of ${name}`);
       const values = words.slice(0, end);
-      if (operand.type === 'f16') results[name] = widen(new Uint16Array(values.buffer, 0, operand.length), float16ToFloat32Bits);
+      if (operand.type === 'f16')
+        results[name] = widen(new Uint16Array(values.buffer, 0, operand.length), float16ToFloat32Bits);
       else results[name] = operand.type === 'f32' ? new Float32Array(values.buffer) : values;
     }
     device.check();
@@ -81,12 +87,24 @@ export async function runKernel(
 /** The largest staging buffer, so that reading a store does not take its size once more on the device. */
 const STAGING_BYTES = 2 ** 24;
 
-const wordsOf = ({ type, length }: { readonly type: ElementType; readonly length: number }): number => storageBytes(type, length) / 4;
+const wordsOf = ({ type, length }: { readonly type: ElementType; readonly length: number }): number =>
+  storageBytes(type, length) / 4;
 
 /** Copies (a part of) a buffer to the host. Slow: for tests and checkpoints, never inside a step. */
-export async function readBuffer(device: Device, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
+export async function readBuffer(
+  device: Device,
+  buffer: GPUBuffer,
+  offset = 0,
+  size = buffer.size - offset,
+): Promise<ArrayBuffer> {
   const result = new Uint8Array(size);
-  const staging = device.noted(() => device.createBuffer({ label: 'values to read', size: Math.min(size, STAGING_BYTES), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }));
+  const staging = device.noted(() =>
+    device.createBuffer({
+      label: 'values to read',
+      size: Math.min(size, STAGING_BYTES),
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    }),
+  );
   try {
     for (let done = 0; done < size; done += staging.size) {
       const part = Math.min(staging.size, size - done);

@@ -9,7 +9,10 @@ export interface BufferRange {
   readonly size: number;
 }
 
-/** A dispatch with a place for each of its operands: of all of the operand, also where the dispatch has a window onto it. */
+/**
+ * A dispatch with a place for each of its operands: of all of the operand, also where the dispatch has a window onto
+ * it.
+ */
 export interface BoundDispatch {
   readonly dispatch: Dispatch;
   readonly ranges: readonly BufferRange[];
@@ -25,8 +28,8 @@ interface Command {
 }
 
 /**
- * A fixed list of dispatches, ready to be encoded any number of times: pipelines compiled, bind groups made, the uniform
- * blocks of all of them in one buffer. Encoding allocates nothing on the device.
+ * A fixed list of dispatches, ready to be encoded any number of times: pipelines compiled, bind groups made, the
+ * uniform blocks of all of them in one buffer. Encoding allocates nothing on the device.
  */
 export class Sequence {
   readonly commands: readonly Command[];
@@ -45,28 +48,39 @@ export class Sequence {
     onProgress?: (done: number, total: number) => void,
   ): Promise<Sequence> {
     for (const bound of list) checkLimits(device, bound);
-    const pipelines = await device.pipelines.getAll(list.map((bound) => bound.dispatch), onProgress);
+    const pipelines = await device.pipelines.getAll(
+      list.map((bound) => bound.dispatch),
+      onProgress,
+    );
 
-    const { offsets, size } = uniformLayout(list.map(({ dispatch }) => dispatch), device.gpu.limits.minUniformBufferOffsetAlignment);
+    const { offsets, size } = uniformLayout(
+      list.map(({ dispatch }) => dispatch),
+      device.gpu.limits.minUniformBufferOffsetAlignment,
+    );
     let uniforms: GPUBuffer | undefined;
     if (size > 0) {
       const words = new DataView(new ArrayBuffer(size));
       list.forEach(({ dispatch }, index) => writeWords(words, offsets[index], dispatch.parameters ?? []));
-      const buffer = device.noted(() => device.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST }));
+      const buffer = device.noted(() =>
+        device.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST }),
+      );
       uniforms = buffer;
       device.noted(() => device.gpu.queue.writeBuffer(buffer, 0, words.buffer));
     }
 
-    const bind = (): Command[] => list.map(({ dispatch, ranges, label }, index): Command => {
-      const entries: GPUBindGroupEntry[] = [];
-      const bytes = uniformBytes(dispatch);
-      if (bytes > 0 && uniforms !== undefined) {
-        entries.push({ binding: 0, resource: { buffer: uniforms, offset: offsets[index], size: bytes } });
-      }
-      ranges.forEach((range, operand) => entries.push({ binding: operand + 1, resource: windowOf(range, dispatch, operand) }));
-      const bindings = device.gpu.createBindGroup({ label, layout: pipelines[index].getBindGroupLayout(0), entries });
-      return { pipeline: pipelines[index], bindings, workgroups: dispatch.workgroups, label };
-    });
+    const bind = (): Command[] =>
+      list.map(({ dispatch, ranges, label }, index): Command => {
+        const entries: GPUBindGroupEntry[] = [];
+        const bytes = uniformBytes(dispatch);
+        if (bytes > 0 && uniforms !== undefined) {
+          entries.push({ binding: 0, resource: { buffer: uniforms, offset: offsets[index], size: bytes } });
+        }
+        ranges.forEach((range, operand) =>
+          entries.push({ binding: operand + 1, resource: windowOf(range, dispatch, operand) }),
+        );
+        const bindings = device.gpu.createBindGroup({ label, layout: pipelines[index].getBindGroupLayout(0), entries });
+        return { pipeline: pipelines[index], bindings, workgroups: dispatch.workgroups, label };
+      });
     const { result, failure } = device.scoped(bind);
     const sequence = new Sequence(device, result, uniforms);
     const error = await device.wait(failure).catch((reason: unknown) => reason);
@@ -105,11 +119,19 @@ export class Sequence {
 /** The part of an operand's place that a dispatch binds. */
 function windowOf(range: BufferRange, { operands, windows }: Dispatch, operand: number): BufferRange {
   const window = windows?.[operands[operand]];
-  return window === undefined ? range : { buffer: range.buffer, offset: range.offset + window.offset, size: window.size };
+  return window === undefined
+    ? range
+    : { buffer: range.buffer, offset: range.offset + window.offset, size: window.size };
 }
 
-/** Where the uniform block of each dispatch begins in the one buffer that holds all of them, and the size of that buffer. */
-export function uniformLayout(dispatches: readonly Dispatch[], alignment: number): { readonly offsets: readonly number[]; readonly size: number } {
+/**
+ * Where the uniform block of each dispatch begins in the one buffer that holds all of them, and the size of that
+ * buffer.
+ */
+export function uniformLayout(
+  dispatches: readonly Dispatch[],
+  alignment: number,
+): { readonly offsets: readonly number[]; readonly size: number } {
   const offsets: number[] = [];
   let size = 0;
   for (const dispatch of dispatches) {

@@ -13,9 +13,10 @@ interface Slot {
 }
 
 /**
- * A ring of staging buffers that the host writes and the device copies from, the counterpart of `ReadbackRing`. A slot is mapped
- * whenever no run needs it, so that to fill it is to copy into memory that is there. `queue.writeBuffer` promises the same and
- * may take new memory for each call. Made once; using it allocates nothing on the device. Without parts it holds nothing.
+ * A ring of staging buffers that the host writes and the device copies from, the counterpart of `ReadbackRing`. A slot
+ * is mapped whenever no run needs it, so that to fill it is to copy into memory that is there. `queue.writeBuffer`
+ * promises the same and may take new memory for each call. Made once; using it allocates nothing on the device. Without
+ * parts it holds nothing.
  */
 export class UploadRing {
   private readonly device: Device;
@@ -28,7 +29,12 @@ export class UploadRing {
     this.parts = parts;
     const size = parts.reduce((sum, part) => sum + part.size, 0);
     this.slots = Array.from({ length: parts.length === 0 ? 0 : depth }, () => ({
-      buffer: device.createBuffer({ label: 'inputs of a run', size, usage: GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC, mappedAtCreation: true }),
+      buffer: device.createBuffer({
+        label: 'inputs of a run',
+        size,
+        usage: GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC,
+        mappedAtCreation: true,
+      }),
       mapped: true,
       mapping: Promise.resolve(),
     }));
@@ -40,7 +46,8 @@ export class UploadRing {
   }
 
   /**
-   * Resolves when the device is done with the next slot. Look at `full` again afterwards: another caller may have been first.
+   * Resolves when the device is done with the next slot. Look at `full` again afterwards: another caller may have been
+   * first.
    * @throws DeviceLostError, or why the slot could not be mapped
    */
   async available(): Promise<void> {
@@ -49,8 +56,9 @@ export class UploadRing {
   }
 
   /**
-   * Copies a run's values, one for each part, into the next slot, and records the copies from there to the parts' buffers. A value
-   * that is shorter than its part is filled up with zeros. Call `reclaim` with the result once the commands are submitted.
+   * Copies a run's values, one for each part, into the next slot, and records the copies from there to the parts'
+   * buffers. A value that is shorter than its part is filled up with zeros. Call `reclaim` with the result once the
+   * commands are submitted.
    * @throws where the slot is not mapped any more because the device is being lost
    */
   record(encoder: GPUCommandEncoder, values: readonly ArrayBufferView[]): Slot | undefined {
@@ -58,7 +66,8 @@ export class UploadRing {
     if (slot === undefined) return undefined;
     // Nothing between here and `unmap` may fail, or the slot stays mapped: values of more bytes than their part would.
     values.forEach(({ byteLength }, index) => {
-      if (byteLength > this.parts[index].size) throw new RangeError(`${byteLength} bytes for a part of ${this.parts[index].size}`);
+      if (byteLength > this.parts[index].size)
+        throw new RangeError(`${byteLength} bytes for a part of ${this.parts[index].size}`);
     });
     const room = new Uint8Array(slot.buffer.getMappedRange());
     let offset = 0;

@@ -2,7 +2,12 @@ import { checkOptions } from '../autodiff/attributes.ts';
 import { affine } from '../autodiff/ops/affine.ts';
 import { normalize } from '../autodiff/ops/batch-norm.ts';
 import { bias as addBias } from '../autodiff/ops/bias.ts';
-import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear } from '../autodiff/ops/convolution.ts';
+import {
+  convolution,
+  convolutionWithEpilogue,
+  convolutionWithStatistics,
+  linear,
+} from '../autodiff/ops/convolution.ts';
 import { foldBatchNorm } from '../autodiff/ops/fold-batch-norm.ts';
 import { Store, type Initial } from '../autodiff/store.ts';
 import { elementCount, type Shape, type Tensor } from '../autodiff/tensor.ts';
@@ -85,7 +90,10 @@ export class Network {
       this.layouts.set(statisticName, { kind: 'vector', fileShape: [channels] });
       return this.statistics.add(statisticName, [channels], { kind: 'constant', value });
     };
-    const statistics = (prefix: string): RunningStatistics => ({ mean: statistic(`${prefix}.running_mean`, 0), variance: statistic(`${prefix}.running_var`, 1) });
+    const statistics = (prefix: string): RunningStatistics => ({
+      mean: statistic(`${prefix}.running_mean`, 0),
+      variance: statistic(`${prefix}.running_var`, 1),
+    });
     return {
       name,
       gamma: this.vector(`${name}.weight`, channels, { kind: 'constant', value: 1 }),
@@ -126,7 +134,9 @@ export class Linear {
   }
 }
 
-/** One use of a network's layers: the mode of its batch normalisation, and the statistics that it gathers on the way. */
+/**
+ * One use of a network's layers: the mode of its batch normalisation, and the statistics that it gathers on the way.
+ */
 export class Pass {
   readonly mode: BatchNormMode;
   readonly epsilon: number;
@@ -162,7 +172,8 @@ export class Pass {
       return normalize(y, statistics, norm.gamma, norm.beta, { residual, relu });
     }
     const { scale, shift } = foldBatchNorm(norm.gamma, norm.beta, running.mean, running.variance, epsilon);
-    if (mode === 'eval') return convolutionWithEpilogue(x, weight, { scale, shift, residual, relu }, { stride, padding });
+    if (mode === 'eval')
+      return convolutionWithEpilogue(x, weight, { scale, shift, residual, relu }, { stride, padding });
     return affine(convolution(x, weight, { stride, padding }), scale, shift, { residual, relu });
   }
 }

@@ -1,5 +1,14 @@
 import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
-import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
+import {
+  accumulate,
+  adamUpdate,
+  clear,
+  demand,
+  interpolateUpdate,
+  lossScaleUpdate,
+  momentumSgdUpdate,
+  nonFinite,
+} from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
 import { scale, scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
@@ -13,18 +22,38 @@ import type { BatchStatistics, Network } from './layers.ts';
 export interface ParameterGroup {
   /** Which parameters, by name; the first group that matches wins. */
   readonly matches: (name: string) => boolean;
-  /** Times the learning rate; 0 keeps the group and its moments as they are: it has no gradients, and no update passes over it. */
+  /**
+   * Times the learning rate; 0 keeps the group and its moments as they are: it has no gradients, and no update passes
+   * over it.
+   */
   readonly learningRate: number;
   readonly weightDecay: number;
 }
 
 export type OptimizerSettings =
-  | { readonly kind: 'adam' | 'adamw'; readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly groups: readonly ParameterGroup[] }
-  | { readonly kind: 'sgd'; readonly momentum: number; readonly nesterov: boolean; readonly groups: readonly ParameterGroup[] };
+  | {
+      readonly kind: 'adam' | 'adamw';
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly epsilon: number;
+      readonly groups: readonly ParameterGroup[];
+    }
+  | {
+      readonly kind: 'sgd';
+      readonly momentum: number;
+      readonly nesterov: boolean;
+      readonly groups: readonly ParameterGroup[];
+    };
 
 /** PyTorch's defaults, with one group for all parameters. */
 export function adamSettings(weightDecay: number, kind: 'adam' | 'adamw' = 'adam'): OptimizerSettings {
-  return { kind, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, groups: [{ matches: () => true, learningRate: 1, weightDecay }] };
+  return {
+    kind,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    groups: [{ matches: () => true, learningRate: 1, weightDecay }],
+  };
 }
 
 /** Stochastic gradient descent with momentum, one group for all parameters. */
@@ -33,8 +62,8 @@ export function sgdSettings(weightDecay: number, momentum = 0.9): OptimizerSetti
 }
 
 /**
- * Dynamic loss scaling (Micikevicius et al., ICLR 2018), for gradients that are stored as 16-bit floats: the loss is multiplied by a
- * power of two, the update divides by it. A step whose gradients overflow is skipped and halves it.
+ * Dynamic loss scaling (Micikevicius et al., ICLR 2018), for gradients that are stored as 16-bit floats: the loss is
+ * multiplied by a power of two, the update divides by it. A step whose gradients overflow is skipped and halves it.
  */
 export interface LossScaling {
   /** A power of two. */
@@ -57,12 +86,23 @@ export interface LossScale {
 
 /** @throws RangeError unless the scale is a power of two, which multiplies without rounding */
 function lossScaleOf({ initial, interval }: LossScaling): LossScale {
-  if (!Number.isInteger(Math.log2(initial))) throw new RangeError(`a loss scale of ${initial} is no power of two, and would round every gradient; use one such as 65536`);
+  if (!Number.isInteger(Math.log2(initial)))
+    throw new RangeError(
+      `a loss scale of ${initial} is no power of two, and would round every gradient; use one such as 65536`,
+    );
   const store = new Store('loss scale');
-  return { scale: store.add('scale', [1], { kind: 'constant', value: initial }), steps: store.add('steps', [2]), interval, store };
+  return {
+    scale: store.add('scale', [1], { kind: 'constant', value: initial }),
+    steps: store.add('steps', [2]),
+    interval,
+    store,
+  };
 }
 
-/** The end of a training step: gradients of the parameters that learn, the optimiser's update, the running statistics' update. */
+/**
+ * The end of a training step: gradients of the parameters that learn, the optimiser's update, the running statistics'
+ * update.
+ */
 export interface TrainingUpdate {
   /** For Program.compile. */
   readonly updates: readonly Node[];
@@ -75,16 +115,26 @@ export interface TrainingUpdate {
   readonly lossScale: LossScale | undefined;
   /** The program's input `optimizer` for a step, counted from 1. */
   hyper(learningRate: number, step: number): Float32Array;
-  /** All of the program's inputs for a step, counted from 1, that are no data: `hyper`, and what an average of the weights needs (weight-average.ts). */
+  /**
+   * All of the program's inputs for a step, counted from 1, that are no data: `hyper`, and what an average of the
+   * weights needs (weight-average.ts).
+   */
   feeds(learningRate: number, step: number): Feeds;
 }
 
 /**
- * Builds the update of a network's parameters by the gradient of a loss. Nothing changes where a gradient is not finite.
+ * Builds the update of a network's parameters by the gradient of a loss. Nothing changes where a gradient is not
+ * finite.
  * @param loss [1]
  * @param lossScaling where gradients pass through 16-bit floats
  */
-export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, lossScaling?: LossScaling): TrainingUpdate {
+export function trainingUpdate(
+  network: Network,
+  loss: Tensor,
+  batchStatistics: BatchStatistics,
+  settings: OptimizerSettings,
+  lossScaling?: LossScaling,
+): TrainingUpdate {
   const gradients = gradientStore(network, settings);
   const lossScale = lossScaling && lossScaleOf(lossScaling);
   const gate = nonFinite(pack(parameterGradients(network, scaled(loss, lossScale), settings), gradients));
@@ -93,9 +143,12 @@ export function trainingUpdate(network: Network, loss: Tensor, batchStatistics: 
   return { updates, gate, gradients, moments, lossScale, hyper, feeds: feedsOf(hyper) };
 }
 
-const feedsOf = (hyper: TrainingUpdate['hyper']): TrainingUpdate['feeds'] => (learningRate, step) => ({ optimizer: hyper(learningRate, step) });
+const feedsOf =
+  (hyper: TrainingUpdate['hyper']): TrainingUpdate['feeds'] =>
+  (learningRate, step) => ({ optimizer: hyper(learningRate, step) });
 
-const scaled = (loss: Tensor, lossScale: LossScale | undefined): Tensor => (lossScale === undefined ? loss : scaleBy(loss, lossScale.scale));
+const scaled = (loss: Tensor, lossScale: LossScale | undefined): Tensor =>
+  lossScale === undefined ? loss : scaleBy(loss, lossScale.scale);
 
 /** A training step whose batch comes in parts, each a run of its own. */
 export interface MicroBatchUpdate {
@@ -108,12 +161,19 @@ export interface MicroBatchUpdate {
 }
 
 /**
- * Like `trainingUpdate`, with the gradient summed over `parts` micro-batches in their order. The loss of the step is the mean
- * of theirs. Running statistics follow each micro-batch's in turn, but in a copy, which takes their place at the end of a step
- * whose gradients are finite.
+ * Like `trainingUpdate`, with the gradient summed over `parts` micro-batches in their order. The loss of the step is
+ * the mean of theirs. Running statistics follow each micro-batch's in turn, but in a copy, which takes their place at
+ * the end of a step whose gradients are finite.
  * @param loss [1], of one micro-batch
  */
-export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics: BatchStatistics, settings: OptimizerSettings, parts: number, lossScaling?: LossScaling): MicroBatchUpdate {
+export function microBatchUpdate(
+  network: Network,
+  loss: Tensor,
+  batchStatistics: BatchStatistics,
+  settings: OptimizerSettings,
+  parts: number,
+  lossScaling?: LossScaling,
+): MicroBatchUpdate {
   const gradients = gradientStore(network, settings);
   const lossScale = lossScaling && lossScaleOf(lossScaling);
   const computed = parameterGradients(network, scaled(scale(loss, 1 / parts), lossScale), settings);
@@ -123,8 +183,8 @@ export function microBatchUpdate(network: Network, loss: Tensor, batchStatistics
 /** A training step for a loss over the whole batch, whose network sees the batch in parts: gradient caching. */
 export interface CachedUpdate<Loss> extends MicroBatchUpdate {
   /**
-   * Updates of the first run of each part, after `begin`: it keeps what the network makes of its images. Both runs of a part have
-   * an input `rows`, u32 [its count]: which images of the batch they are.
+   * Updates of the first run of each part, after `begin`: it keeps what the network makes of its images. Both runs of a
+   * part have an input `rows`, u32 [its count]: which images of the batch they are.
    */
   readonly encode: readonly Node[];
   /** Updates of the run of the loss, on the whole batch as it was kept, before the runs of `part`. */
@@ -133,10 +193,11 @@ export interface CachedUpdate<Loss> extends MicroBatchUpdate {
 }
 
 /**
- * Like `trainingUpdate` for a batch in parts and a loss that cannot be split (Gao, Zhang, Han and Callan 2021, "Scaling deep contrastive
- * learning batch size under memory limited setup"): all parts are encoded and what comes out is kept, without activations; the
- * loss and its gradient by what was kept are those of the whole batch; then each part is encoded once more and its share of that gradient
- * propagated through it. Running statistics follow the parts as in `microBatchUpdate`.
+ * Like `trainingUpdate` for a batch in parts and a loss that cannot be split (Gao, Zhang, Han and Callan 2021, "Scaling
+ * deep contrastive learning batch size under memory limited setup"): all parts are encoded and what comes out is kept,
+ * without activations; the loss and its gradient by what was kept are those of the whole batch; then each part is
+ * encoded once more and its share of that gradient propagated through it. Running statistics follow the parts as in
+ * `microBatchUpdate`.
  * @param encoded [part, width], what the network makes of a part
  * @param lossOf the loss [1] of the batch, and what else is wanted, from all that was kept, [batch, width]
  */
@@ -169,11 +230,15 @@ export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
     lossOfBatch,
     begin: [...around.begin, clear(kept), clear(keptGradient)],
     encode: [demand([accumulate(kept, scatterRows(encoded, rows, kept))])],
-    loss: [demand([accumulate(keptGradient, ofKept)]), ...(heads.size > 0 ? [accumulateAll(gradients, named(heads, ofHeads))] : [])],
+    loss: [
+      demand([accumulate(keptGradient, ofKept)]),
+      ...(heads.size > 0 ? [accumulateAll(gradients, named(heads, ofHeads))] : []),
+    ],
   };
 }
 
-const named = (parameters: ReadonlyMap<string, Tensor>, gradients: readonly Tensor[]): Map<string, Tensor> => new Map([...parameters.keys()].map((name, index) => [name, gradients[index]]));
+const named = (parameters: ReadonlyMap<string, Tensor>, gradients: readonly Tensor[]): Map<string, Tensor> =>
+  new Map([...parameters.keys()].map((name, index) => [name, gradients[index]]));
 
 /** The parameters that learn and that a tensor is computed from, by name. */
 function parametersBefore(network: Network, tensor: Tensor, settings: OptimizerSettings): Map<string, Tensor> {
@@ -183,20 +248,35 @@ function parametersBefore(network: Network, tensor: Tensor, settings: OptimizerS
 
 /** The parameters of groups whose learning rate is not 0, by name. */
 function learning({ parameters }: Network, { groups }: OptimizerSettings): Map<string, Tensor> {
-  return new Map([...parameters.entries].filter(([name]) => groupOf(name, groups).learningRate !== 0).map(([name, { tensor }]) => [name, tensor]));
+  return new Map(
+    [...parameters.entries]
+      .filter(([name]) => groupOf(name, groups).learningRate !== 0)
+      .map(([name, { tensor }]) => [name, tensor]),
+  );
 }
 
 /** @throws RangeError where no parameter learns */
 function gradientStore(network: Network, settings: OptimizerSettings): Store {
   const learns = learning(network, settings);
-  if (learns.size === 0) throw new RangeError('no parameter learns, as the learning rate of all groups that match any is 0; leave one of them more');
+  if (learns.size === 0)
+    throw new RangeError(
+      'no parameter learns, as the learning rate of all groups that match any is 0; leave one of them more',
+    );
   return network.parameters.like('gradients', (name) => learns.has(name));
 }
 
-const accumulateAll = (gradients: Store, computed: ReadonlyMap<string, Tensor>): Node => demand([...computed].map(([name, one]) => accumulate(gradients.get(name), one)));
+const accumulateAll = (gradients: Store, computed: ReadonlyMap<string, Tensor>): Node =>
+  demand([...computed].map(([name, one]) => accumulate(gradients.get(name), one)));
 
 /** What happens before, in and after the parts of a batch whose gradients `accumulation` adds up. */
-function aroundParts(network: Network, gradients: Store, accumulation: Node, batchStatistics: BatchStatistics, settings: OptimizerSettings, lossScale: LossScale | undefined): MicroBatchUpdate {
+function aroundParts(
+  network: Network,
+  gradients: Store,
+  accumulation: Node,
+  batchStatistics: BatchStatistics,
+  settings: OptimizerSettings,
+  lossScale: LossScale | undefined,
+): MicroBatchUpdate {
   const { parameters, statistics } = network;
   const begin = [clear(gradients.flat)];
   const part = [accumulation];
@@ -218,10 +298,22 @@ function parameterGradients(network: Network, loss: Tensor, settings: OptimizerS
   return named(parameters, gradient(loss, [...parameters.values()]));
 }
 
-function statisticsUpdate({ statistics, settings }: Network, running: Store, batchStatistics: BatchStatistics, gate: Tensor): Node {
+function statisticsUpdate(
+  { statistics, settings }: Network,
+  running: Store,
+  batchStatistics: BatchStatistics,
+  gate: Tensor,
+): Node {
   // What normalises by its running statistics leaves them: they follow themselves.
-  const followed = new Map([...running.entries].map(([name, { tensor }]) => [name, batchStatistics.get(name) ?? tensor]));
-  return interpolateUpdate(running.flat, pack(followed, statistics.like('batch statistics')), settings.batchNormMomentum, gate);
+  const followed = new Map(
+    [...running.entries].map(([name, { tensor }]) => [name, batchStatistics.get(name) ?? tensor]),
+  );
+  return interpolateUpdate(
+    running.flat,
+    pack(followed, statistics.like('batch statistics')),
+    settings.batchNormMomentum,
+    gate,
+  );
 }
 
 /** @param gate computed from all of the gradients, so that what obeys it comes after them */
@@ -235,15 +327,25 @@ function optimizerUpdate(
   const unscaled = groupSettingsOf(settings.groups);
   const groupSettings = lossScale === undefined ? unscaled : lossScaleUpdate(gate, unscaled, lossScale);
   const ofScale = lossScale === undefined ? [] : [lossScale.store];
-  const ranges = learningRanges(parameters, gradients, settings.groups).map(({ first, firstGradient, length, group }) => ({
-    of: (store: Store) => store.range(first, length),
-    shared: { parameters: parameters.range(first, length), gradients: gradients.range(firstGradient, length), group, groupSettings, gate },
-  }));
+  const ranges = learningRanges(parameters, gradients, settings.groups).map(
+    ({ first, firstGradient, length, group }) => ({
+      of: (store: Store) => store.range(first, length),
+      shared: {
+        parameters: parameters.range(first, length),
+        gradients: gradients.range(firstGradient, length),
+        group,
+        groupSettings,
+        gate,
+      },
+    }),
+  );
   if (settings.kind === 'sgd') {
     const velocity = parameters.like('velocity');
     const hyper = input('optimizer', [2]);
     return {
-      updates: ranges.map(({ of, shared }) => momentumSgdUpdate({ ...shared, velocity: of(velocity), hyper }, settings.nesterov)),
+      updates: ranges.map(({ of, shared }) =>
+        momentumSgdUpdate({ ...shared, velocity: of(velocity), hyper }, settings.nesterov),
+      ),
       moments: [velocity, ...ofScale],
       hyper: (learningRate) => Float32Array.of(learningRate, settings.momentum),
     };
@@ -252,7 +354,12 @@ function optimizerUpdate(
   const secondMoment = parameters.like('second moment');
   const hyper = input('optimizer', [8]);
   return {
-    updates: ranges.map(({ of, shared }) => adamUpdate({ ...shared, firstMoment: of(firstMoment), secondMoment: of(secondMoment), hyper }, settings.kind === 'adamw')),
+    updates: ranges.map(({ of, shared }) =>
+      adamUpdate(
+        { ...shared, firstMoment: of(firstMoment), secondMoment: of(secondMoment), hyper },
+        settings.kind === 'adamw',
+      ),
+    ),
     moments: [firstMoment, secondMoment, ...ofScale],
     hyper: (learningRate, step) => Float32Array.from(adamHyper({ ...settings, learningRate }, step)),
   };
@@ -275,21 +382,29 @@ function learningRanges(parameters: Store, gradients: Store, groups: readonly Pa
     const firstGradient = gradients.entries.get(name)?.offset;
     if (firstGradient === undefined) continue;
     let range = ranges.at(-1);
-    if (range === undefined || first - range.first !== firstGradient - range.firstGradient) ranges.push((range = { first, firstGradient, blocks: [] }));
+    if (range === undefined || first - range.first !== firstGradient - range.firstGradient)
+      ranges.push((range = { first, firstGradient, blocks: [] }));
     const group = groups.indexOf(groupOf(name, groups));
     for (let block = 0; block * ARENA_BLOCK < tensor.length; block++) range.blocks.push(group);
   }
-  return ranges.map(({ blocks, ...range }) => ({ ...range, length: blocks.length * ARENA_BLOCK, group: constant('parameter groups', [blocks.length], Uint32Array.from(blocks)) }));
+  return ranges.map(({ blocks, ...range }) => ({
+    ...range,
+    length: blocks.length * ARENA_BLOCK,
+    group: constant('parameter groups', [blocks.length], Uint32Array.from(blocks)),
+  }));
 }
 
 function groupSettingsOf(groups: readonly ParameterGroup[]): Tensor {
-  const settings = Float32Array.from(groups.flatMap(({ learningRate, weightDecay }) => [learningRate, weightDecay, 1, 0]));
+  const settings = Float32Array.from(
+    groups.flatMap(({ learningRate, weightDecay }) => [learningRate, weightDecay, 1, 0]),
+  );
   return constant('group settings', [settings.length], settings);
 }
 
 /** @throws RangeError where no group matches */
 function groupOf(name: string, groups: readonly ParameterGroup[]): ParameterGroup {
   const found = groups.find(({ matches }) => matches(name));
-  if (found === undefined) throw new RangeError(`parameter ${name} belongs to no group of the optimiser; let the last group match everything`);
+  if (found === undefined)
+    throw new RangeError(`parameter ${name} belongs to no group of the optimiser; let the last group match everything`);
   return found;
 }

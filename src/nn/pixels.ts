@@ -1,7 +1,8 @@
 /**
- * How the pixels of an image become the numbers that a network was trained on. Three conventions are common: torchvision's and
- * timm's (red first, white as 1, ImageNet's mean and deviation), Caffe's (blue first, white as 255, the mean alone taken off)
- * and TensorFlow's (red first, -1 to 1). A network fed by another convention than its own still answers, and answers badly.
+ * How the pixels of an image become the numbers that a network was trained on. Three conventions are common:
+ * torchvision's and timm's (red first, white as 1, ImageNet's mean and deviation), Caffe's (blue first, white as 255,
+ * the mean alone taken off) and TensorFlow's (red first, -1 to 1). A network fed by another convention than its own
+ * still answers, and answers badly.
  */
 import { BoundedError } from '../formats/untrusted.ts';
 
@@ -52,15 +53,18 @@ export function describeInputConvention({ order, white, mean, deviation }: Input
 }
 
 /**
- * Reads a convention: a name out of INPUT_CONVENTIONS, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1".
- * The order of the colours, the range, the mean and the deviation must all be said; mean and deviation have one number or three.
+ * Reads a convention: a name out of INPUT_CONVENTIONS, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std
+ * 1". The order of the colours, the range, the mean and the deviation must all be said; mean and deviation have one
+ * number or three.
  * @throws InputConventionError that names what is missing
  */
 export function parseInputConvention(text: string): InputConvention {
   const named = INPUT_CONVENTIONS[text.trim().toLowerCase()];
   if (Object.hasOwn(INPUT_CONVENTIONS, text.trim().toLowerCase())) return named;
   const fail = (problem: string): never => {
-    throw new InputConventionError(`the input convention ${JSON.stringify(text.slice(0, 200))} ${problem}; say it as ${Object.keys(INPUT_CONVENTIONS).join(', ')} or as in "${describeInputConvention(INPUT_CONVENTIONS.caffe)}"`);
+    throw new InputConventionError(
+      `the input convention ${JSON.stringify(text.slice(0, 200))} ${problem}; say it as ${Object.keys(INPUT_CONVENTIONS).join(', ')} or as in "${describeInputConvention(INPUT_CONVENTIONS.caffe)}"`,
+    );
   };
   const orders = [...new Set(text.toUpperCase().match(/\b(RGB|BGR)\b/g))];
   if (orders.length !== 1) fail(`names ${orders.length === 0 ? 'neither RGB nor BGR' : 'both RGB and BGR'}`);
@@ -71,7 +75,8 @@ export function parseInputConvention(text: string): InputConvention {
     if (words === undefined) return fail(`names no ${what}`);
     const numbers = words.match(NUMBER)?.map(Number) ?? [];
     if (numbers.length === 1) return [numbers[0], numbers[0], numbers[0]];
-    if (numbers.length !== 3) return fail(`has ${numbers.length} numbers for the ${what}, where one or three are needed`);
+    if (numbers.length !== 3)
+      return fail(`has ${numbers.length} numbers for the ${what}, where one or three are needed`);
     return [numbers[0], numbers[1], numbers[2]];
   };
   const mean = numbersAfter('mean', /\bmeans?\b([-+.,\deE\s()[\]=:]*)/i);

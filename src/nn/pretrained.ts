@@ -1,7 +1,8 @@
 /**
- * ResNet50's weights out of files that others wrote. torchvision and timm call its tensors alike, Hugging Face's transformers
- * otherwise; what differs besides is what stands before the names (`state_dict.`, `module.` of DataParallel, `backbone.`, `encoder_q.`
- * of MoCo), where the strides are, what is added to the variances, and how pixels come in.
+ * ResNet50's weights out of files that others wrote. torchvision and timm call its tensors alike, Hugging Face's
+ * transformers otherwise; what differs besides is what stands before the names (`state_dict.`, `module.` of
+ * DataParallel, `backbone.`, `encoder_q.` of MoCo), where the strides are, what is added to the variances, and how
+ * pixels come in.
  */
 import { floatsOf, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
 import { quote } from '../formats/untrusted.ts';
@@ -12,7 +13,10 @@ import { StateMismatchError, type State, type StateTensor } from './state.ts';
 
 /** What a file holds of a ResNet50, under torchvision's names. */
 export interface PretrainedResNet50 {
-  /** Trunk and, where the trunk is whole and the file has one, the classifier `fc`; for images whose channels are red, green and blue. */
+  /**
+   * Trunk and, where the trunk is whole and the file has one, the classifier `fc`; for images whose channels are red,
+   * green and blue.
+   */
   readonly state: State;
   /** What stands before the names in the file. */
   readonly prefix: string;
@@ -20,9 +24,15 @@ export interface PretrainedResNet50 {
   readonly names: string;
   /** Of the channels; 1 is the network of the paper. */
   readonly width: number;
-  /** Tensors of the trunk that are drawn anew: those that the file does not have, and the batch norms after convolutions that it does not have. */
+  /**
+   * Tensors of the trunk that are drawn anew: those that the file does not have, and the batch norms after convolutions
+   * that it does not have.
+   */
   readonly absent: readonly string[];
-  /** Tensors of the file that have no use here, as the file calls them: none of a ResNet50's, or of a batch norm whose convolution is absent. */
+  /**
+   * Tensors of the file that have no use here, as the file calls them: none of a ResNet50's, or of a batch norm whose
+   * convolution is absent.
+   */
   readonly unused: readonly string[];
   /** What the file says of itself; undefined where it says nothing. */
   readonly stride: ResNet50Settings['stride'] | undefined;
@@ -55,10 +65,22 @@ interface Naming {
   readonly classifiers: readonly string[];
 }
 
-const CHILDREN: Readonly<Record<string, string>> = { conv1: '0', bn1: '1', layer1: '4', layer2: '5', layer3: '6', layer4: '7' };
+const CHILDREN: Readonly<Record<string, string>> = {
+  conv1: '0',
+  bn1: '1',
+  layer1: '4',
+  layer2: '5',
+  layer3: '6',
+  layer4: '7',
+};
 
 const NAMINGS: readonly Naming[] = [
-  { title: "torchvision's and timm's", inFile: (name) => name, firstParts: Object.keys(CHILDREN), classifiers: ['fc', 'head.fc'] },
+  {
+    title: "torchvision's and timm's",
+    inFile: (name) => name,
+    firstParts: Object.keys(CHILDREN),
+    classifiers: ['fc', 'head.fc'],
+  },
   {
     title: "torchvision's, its children numbered",
     // As nn.Sequential(*resnet.children()) does.
@@ -75,10 +97,17 @@ const NAMINGS: readonly Naming[] = [
       name
         .replace(/^conv1\./, 'embedder.embedder.convolution.')
         .replace(/^bn1\./, 'embedder.embedder.normalization.')
-        .replace(/^layer(\d)\.(\d+)\./, (_, stage: string, block: string) => `encoder.stages.${Number(stage) - 1}.layers.${block}.`)
+        .replace(
+          /^layer(\d)\.(\d+)\./,
+          (_, stage: string, block: string) => `encoder.stages.${Number(stage) - 1}.layers.${block}.`,
+        )
         .replace(/\.downsample\.0\./, '.shortcut.convolution.')
         .replace(/\.downsample\.1\./, '.shortcut.normalization.')
-        .replace(/\.(conv|bn)(\d)\./, (_, kind: string, place: string) => `.layer.${Number(place) - 1}.${kind === 'conv' ? 'convolution' : 'normalization'}.`),
+        .replace(
+          /\.(conv|bn)(\d)\./,
+          (_, kind: string, place: string) =>
+            `.layer.${Number(place) - 1}.${kind === 'conv' ? 'convolution' : 'normalization'}.`,
+        ),
     firstParts: ['embedder', 'encoder'],
     classifiers: ['classifier.1'],
   },
@@ -90,11 +119,16 @@ const LARGEST_WIDTH = 64;
 const IGNORED = /(^|\.)num_batches_tracked$/;
 
 /**
- * Finds a ResNet50 in a file of tensors. The file may lack tensors, but what it has must fit, and of the trunk it must have nothing
- * that a ResNet50 has not: a ResNet101 or a ResNet50-D is none.
- * @throws StateMismatchError that names the tensors, InputConventionError where what the file says of its input is not understood
+ * Finds a ResNet50 in a file of tensors. The file may lack tensors, but what it has must fit, and of the trunk it must
+ * have nothing that a ResNet50 has not: a ResNet101 or a ResNet50-D is none.
+ * @throws StateMismatchError that names the tensors, InputConventionError where what the file says of its input is not
+ * understood
  */
-export function readPretrainedResNet50(file: TensorFile, fileName: string, options: PretrainedOptions = {}): PretrainedResNet50 {
+export function readPretrainedResNet50(
+  file: TensorFile,
+  fileName: string,
+  options: PretrainedOptions = {},
+): PretrainedResNet50 {
   const fail = (problem: string): never => {
     throw new StateMismatchError(`${fileName}: ${problem}`);
   };
@@ -112,13 +146,19 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
     if (tensor === undefined) return;
     used.add(called);
     const { shape } = tensor;
-    if (expected !== undefined && !sameShape(shape, expected)) misshapen.push(`${called}: the file has [${shape.join(', ')}], a ResNet50 of width ${width} has [${expected.join(', ')}]`);
+    if (expected !== undefined && !sameShape(shape, expected))
+      misshapen.push(
+        `${called}: the file has [${shape.join(', ')}], a ResNet50 of width ${width} has [${expected.join(', ')}]`,
+      );
     else state.set(name, { shape, values: floatsOf(tensor, called) });
   };
-  // What a batch norm learned of a convolution that is not there says nothing of the one that is drawn in its place: pretrained
-  // shifts after random weights leave most of their channels below 0 (docs/method.md has the figures).
-  const withoutConvolution = [...shapes.keys()].filter((name) => !file.tensors.has(nameInFile(name))).flatMap((name) => normAfter(name) ?? []);
-  for (const [name, shape] of shapes) if (!withoutConvolution.some((norm) => name.startsWith(`${norm}.`))) take(name, nameInFile(name), shape);
+  // What a batch norm learned of a convolution that is not there says nothing of the one that is drawn in its place:
+  // pretrained shifts after random weights leave most of their channels below 0 (docs/method.md has the figures).
+  const withoutConvolution = [...shapes.keys()]
+    .filter((name) => !file.tensors.has(nameInFile(name)))
+    .flatMap((name) => normAfter(name) ?? []);
+  for (const [name, shape] of shapes)
+    if (!withoutConvolution.some((norm) => name.startsWith(`${norm}.`))) take(name, nameInFile(name), shape);
   const absent = [...shapes.keys()].filter((name) => !state.has(name));
   // A classifier means something on the features that it was trained on, and a trunk with new tensors has others.
   const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix, naming.classifiers);
@@ -130,9 +170,16 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
 
   const unused = names.filter((name) => !used.has(name));
   const known = new Set([...shapes.keys()].map(nameInFile));
-  const foreign = unused.filter((name) => !known.has(name) && name.startsWith(prefix) && naming.firstParts.includes(name.slice(prefix.length).split('.', 1)[0]));
+  const foreign = unused.filter(
+    (name) =>
+      !known.has(name) &&
+      name.startsWith(prefix) &&
+      naming.firstParts.includes(name.slice(prefix.length).split('.', 1)[0]),
+  );
   if (misshapen.length > 0 || foreign.length > 0) {
-    fail(`it is of another network than a ResNet50${listed('different shapes', misshapen)}${listed('tensors that a ResNet50 does not have', foreign)}`);
+    fail(
+      `it is of another network than a ResNet50${listed('different shapes', misshapen)}${listed('tensors that a ResNet50 does not have', foreign)}`,
+    );
   }
   const input = options.input ?? inputOf(file.metadata, fileName);
   if (input?.order === 'BGR') turnColours(state);
@@ -152,8 +199,17 @@ export function readPretrainedResNet50(file: TensorFile, fileName: string, optio
 // Names.
 
 /** The prefix under which most of a trunk's names are, and how they are called. */
-function findTrunk(tensors: ReadonlyMap<string, FileTensor>, names: readonly string[], wanted: string | undefined, fail: (problem: string) => never): { readonly prefix: string; readonly naming: Naming } {
-  const known = new Map(NAMINGS.flatMap((naming) => [...trunkShapes(1, fail)].map(([name, shape]) => [naming.inFile(name), { naming, shape }] as const)));
+function findTrunk(
+  tensors: ReadonlyMap<string, FileTensor>,
+  names: readonly string[],
+  wanted: string | undefined,
+  fail: (problem: string) => never,
+): { readonly prefix: string; readonly naming: Naming } {
+  const known = new Map(
+    NAMINGS.flatMap((naming) =>
+      [...trunkShapes(1, fail)].map(([name, shape]) => [naming.inFile(name), { naming, shape }] as const),
+    ),
+  );
   const found = new Map<string, { readonly prefix: string; readonly naming: Naming; count: number; fitting: number }>();
   // A number is a short name, which others have as well (`classifier.1.bias`); there the shape tells.
   const fits = (name: string, expected: readonly number[]): boolean => {
@@ -162,7 +218,7 @@ function findTrunk(tensors: ReadonlyMap<string, FileTensor>, names: readonly str
   };
   for (const name of names) {
     if (name.length > LONGEST_NAME) continue;
-    for (let dot = -1; ; ) {
+    for (let dot = -1; ;) {
       const prefix = name.slice(0, dot + 1);
       const { naming, shape } = known.get(name.slice(dot + 1)) ?? {};
       if (naming !== undefined && shape !== undefined && (wanted === undefined || prefix === wanted)) {
@@ -179,18 +235,36 @@ function findTrunk(tensors: ReadonlyMap<string, FileTensor>, names: readonly str
   const [best, ...others] = [...found.values()].sort((a, b) => b.fitting - a.fitting || b.count - a.count);
   if (best === undefined) {
     const some = names.slice(0, 4).map(quote).join(', ');
-    return fail(`it holds nothing of a ResNet50${wanted === undefined ? '' : ` under the prefix "${wanted}"`}: its tensors are ${some}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`);
+    return fail(
+      `it holds nothing of a ResNet50${wanted === undefined ? '' : ` under the prefix "${wanted}"`}: its tensors are ${some}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`,
+    );
   }
   // A block within the trunk has some of its names too, and a second network most of them.
-  const rivals = others.filter(({ fitting, count }) => (best.fitting > 0 ? 2 * fitting > best.fitting : 2 * count > best.count));
-  if (rivals.length > 0) fail(`it holds several networks; say which by its prefix (--weights-prefix): ${[best, ...rivals].map(({ prefix }) => JSON.stringify(prefix)).join(', ')}`);
+  const rivals = others.filter(({ fitting, count }) =>
+    best.fitting > 0 ? 2 * fitting > best.fitting : 2 * count > best.count,
+  );
+  if (rivals.length > 0)
+    fail(
+      `it holds several networks; say which by its prefix (--weights-prefix): ${[best, ...rivals].map(({ prefix }) => JSON.stringify(prefix)).join(', ')}`,
+    );
   return best;
 }
 
 /** The name of the layer whose weight and bias classify, under the trunk's prefix or beside the trunk. */
-function findClassifier(tensors: ReadonlyMap<string, FileTensor>, prefix: string, names: readonly string[]): string | undefined {
+function findClassifier(
+  tensors: ReadonlyMap<string, FileTensor>,
+  prefix: string,
+  names: readonly string[],
+): string | undefined {
   const beside = prefix.slice(0, prefix.lastIndexOf('.', prefix.length - 2) + 1);
-  return [prefix, beside].flatMap((start) => names.map((name) => start + name)).find((name) => tensors.get(`${name}.weight`)?.shape.length === 2 && tensors.get(`${name}.weight`)?.shape[0] !== 0 && tensors.has(`${name}.bias`));
+  return [prefix, beside]
+    .flatMap((start) => names.map((name) => start + name))
+    .find(
+      (name) =>
+        tensors.get(`${name}.weight`)?.shape.length === 2 &&
+        tensors.get(`${name}.weight`)?.shape[0] !== 0 &&
+        tensors.has(`${name}.bias`),
+    );
 }
 
 // Shapes.
@@ -199,21 +273,26 @@ function findClassifier(tensors: ReadonlyMap<string, FileTensor>, prefix: string
 const FEATURES = 2048;
 
 function trunkShapes(width: number, fail: (problem: string) => never): Map<string, readonly number[]> {
-  if (!Number.isInteger(4 * width) || width <= 0 || width > LARGEST_WIDTH) fail(`its width of ${width} times ResNet50's is no multiple of a quarter up to ${LARGEST_WIDTH}`);
+  if (!Number.isInteger(4 * width) || width <= 0 || width > LARGEST_WIDTH)
+    fail(`its width of ${width} times ResNet50's is no multiple of a quarter up to ${LARGEST_WIDTH}`);
   const { layouts } = new Classifier({ width, classes: 1 });
-  return new Map([...layouts].filter(([name]) => !name.startsWith('fc.')).map(([name, { fileShape }]) => [name, fileShape]));
+  return new Map(
+    [...layouts].filter(([name]) => !name.startsWith('fc.')).map(([name, { fileShape }]) => [name, fileShape]),
+  );
 }
 
 /** From the first tensor that is there: outputs over those at width 1. */
 function widthOf(file: TensorFile, nameInFile: (name: string) => string): number {
   for (const [name, shape] of new Classifier({ classes: 1 }).layouts) {
     const found = file.tensors.get(nameInFile(name))?.shape;
-    if (found !== undefined && found.length === shape.fileShape.length && !name.startsWith('fc.')) return found[0] / shape.fileShape[0];
+    if (found !== undefined && found.length === shape.fileShape.length && !name.startsWith('fc.'))
+      return found[0] / shape.fileShape[0];
   }
   return 1;
 }
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((size, index) => size === b[index]);
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, index) => size === b[index]);
 
 const MOST_LISTED = 12;
 function listed(title: string, lines: readonly string[]): string {
@@ -234,18 +313,28 @@ function epsilonOf(metadata: ReadonlyMap<string, string>, fail: (problem: string
   const text = metadata.get('bn_eps') ?? metadata.get('batch_norm_epsilon');
   if (text === undefined) return undefined;
   const value = Number(text);
-  return value > 0 && value < 1 ? value : fail(`its metadata give ${JSON.stringify(text.slice(0, 40))} for the batch norm's epsilon`);
+  return value > 0 && value < 1
+    ? value
+    : fail(`its metadata give ${JSON.stringify(text.slice(0, 40))} for the batch norm's epsilon`);
 }
 
-/** The convention in `input`, or in timm's and others' `mean` and `std`, which are for red, green and blue with white as 1. */
+/**
+ * The convention in `input`, or in timm's and others' `mean` and `std`, which are for red, green and blue with white as
+ * 1.
+ */
 function inputOf(metadata: ReadonlyMap<string, string>, fileName: string): InputConvention | undefined {
   const [mean, deviation] = [metadata.get('mean'), metadata.get('std')];
-  const text = metadata.get('input') ?? (mean !== undefined && deviation !== undefined ? `${metadata.get('channel_order') ?? 'RGB'}, 0..${metadata.get('white') ?? 1}, mean ${mean}, std ${deviation}` : undefined);
+  const text =
+    metadata.get('input') ??
+    (mean !== undefined && deviation !== undefined
+      ? `${metadata.get('channel_order') ?? 'RGB'}, 0..${metadata.get('white') ?? 1}, mean ${mean}, std ${deviation}`
+      : undefined);
   if (text === undefined) return undefined;
   try {
     return parseInputConvention(text);
   } catch (error) {
-    if (error instanceof InputConventionError) throw new InputConventionError(`${fileName}: ${error.message} (--input)`, { cause: error });
+    if (error instanceof InputConventionError)
+      throw new InputConventionError(`${fileName}: ${error.message} (--input)`, { cause: error });
     throw error;
   }
 }

@@ -5,7 +5,10 @@ import type { BatchNorm, Network, Pass } from './layers.ts';
 export interface ResNet50Settings {
   /** Multiplies every number of channels; 1 is the network of the paper, 0.25 a sixteenth of its work. */
   readonly width: number;
-  /** Where a block that halves the image does so: in its 3x3 convolution (v1.5, torchvision) or in its first 1x1 (v1, the paper). */
+  /**
+   * Where a block that halves the image does so: in its 3x3 convolution (v1.5, torchvision) or in its first 1x1 (v1,
+   * the paper).
+   */
   readonly stride: 'v1.5' | 'v1';
 }
 
@@ -66,9 +69,19 @@ export class ResNet50 {
   constructor(network: Network, settings: Partial<ResNet50Settings> = {}) {
     const { width, stride: strideIn } = { ...DEFAULT_RESNET50, ...settings };
     const scaled = (channels: number): number => channels * width;
-    if (!Number.isInteger(scaled(4)) || width <= 0) throw new ShapeError(`a width of ${width} gives fractions of channels; use a multiple of 1/4, such as 0.25 or 0.5`);
+    if (!Number.isInteger(scaled(4)) || width <= 0)
+      throw new ShapeError(
+        `a width of ${width} gives fractions of channels; use a multiple of 1/4, such as 0.25 or 0.5`,
+      );
 
-    const layer = (convolution: string, norm: string, kernel: number, inputs: number, outputs: number, stride = 1): ConvolutionLayer => ({
+    const layer = (
+      convolution: string,
+      norm: string,
+      kernel: number,
+      inputs: number,
+      outputs: number,
+      stride = 1,
+    ): ConvolutionLayer => ({
       weight: network.convolutionWeight(`${convolution}.weight`, kernel, inputs, outputs),
       norm: network.batchNorm(norm, outputs),
       stride,
@@ -93,7 +106,8 @@ export class ResNet50 {
             layer(`${name}.conv2`, `${name}.bn2`, 3, inner, inner, second),
             layer(`${name}.conv3`, `${name}.bn3`, 1, inner, outputs),
           ],
-          shortcut: block === 0 ? layer(`${name}.downsample.0`, `${name}.downsample.1`, 1, inputs, outputs, stride) : undefined,
+          shortcut:
+            block === 0 ? layer(`${name}.downsample.0`, `${name}.downsample.1`, 1, inputs, outputs, stride) : undefined,
         });
         inputs = outputs;
       }
@@ -107,8 +121,20 @@ export class ResNet50 {
    * @returns [batch, features]
    */
   apply(pass: Pass, images: Tensor, { frozenStages = 0, observe }: TrunkOptions = {}): Tensor {
-    const inStage = (stage: number) => (x: Tensor, { weight, norm, stride, padding }: ConvolutionLayer, end: { relu?: boolean; residual?: Tensor }): Tensor =>
-      pass.convolutionBatchNorm(x, weight, norm, { stride, padding, ...end }, stage <= frozenStages ? 'eval' : pass.mode);
+    const inStage =
+      (stage: number) =>
+      (
+        x: Tensor,
+        { weight, norm, stride, padding }: ConvolutionLayer,
+        end: { relu?: boolean; residual?: Tensor },
+      ): Tensor =>
+        pass.convolutionBatchNorm(
+          x,
+          weight,
+          norm,
+          { stride, padding, ...end },
+          stage <= frozenStages ? 'eval' : pass.mode,
+        );
 
     const stem = inStage(1)(images, this.stem, { relu: true });
     observe?.('conv1', stem);

@@ -2,7 +2,14 @@ import { linear } from '../autodiff/ops/convolution.ts';
 import { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
 import { transpose } from '../autodiff/ops/transpose.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
-import { Network, Pass, type BatchNormMode, type BatchStatistics, type Linear, type NetworkSettings } from './layers.ts';
+import {
+  Network,
+  Pass,
+  type BatchNormMode,
+  type BatchStatistics,
+  type Linear,
+  type NetworkSettings,
+} from './layers.ts';
 import { ResNet50, type ResNet50Settings } from './resnet.ts';
 import type { State, StateTensor } from './state.ts';
 
@@ -11,35 +18,49 @@ export interface RetrievalNetworkSettings extends ResNet50Settings, NetworkSetti
   readonly embedding: number;
   /** Classes that are trained on. */
   readonly classes: number;
-  /** What the logits of the trained classes are: a linear layer's on the embedding (if left out), or cosines with a direction for each class. */
+  /**
+   * What the logits of the trained classes are: a linear layer's on the embedding (if left out), or cosines with a
+   * direction for each class.
+   */
   readonly classifier?: 'linear' | 'cosine';
   /**
-   * Whether sketches and photos share the statistics of batch normalisation (if left out), or each are normalised by their own. Scales and
-   * shifts are shared either way.
+   * Whether sketches and photos share the statistics of batch normalisation (if left out), or each are normalised by
+   * their own. Scales and shifts are shared either way.
    */
   readonly batchNormDomains?: 'shared' | 'separate';
-  /** Classes of the teacher whose knowledge is to be preserved (1000 for ImageNet); 0 for a network without that head. */
+  /**
+   * Classes of the teacher whose knowledge is to be preserved (1000 for ImageNet); 0 for a network without that head.
+   */
   readonly teacherClasses: number;
 }
 
 /** The two kinds of images that the network embeds. */
 export type ImageDomain = 'sketch' | 'photo';
 
-/** The domain whose statistics have names of their own, where there are two sets; photos have PyTorch's, since files of others are of photos. */
+/**
+ * The domain whose statistics have names of their own, where there are two sets; photos have PyTorch's, since files of
+ * others are of photos.
+ */
 const DOMAIN_OF_ITS_OWN: ImageDomain = 'sketch';
 const OWN_STATISTIC = new RegExp(`\\.${DOMAIN_OF_ITS_OWN}\\.running_(mean|var)$`);
 
 /** Whether the network has to be told which domain its images are of. */
-export const separatesDomains = ({ batchNormDomains }: Pick<RetrievalNetworkSettings, 'batchNormDomains'>): boolean => batchNormDomains === 'separate';
+export const separatesDomains = ({ batchNormDomains }: Pick<RetrievalNetworkSettings, 'batchNormDomains'>): boolean =>
+  batchNormDomains === 'separate';
 
 /**
- * A state for a network with other sets of statistics than the state has: where there is one set, both domains begin with it; where there
- * are two and one is wanted, that is the photos'.
+ * A state for a network with other sets of statistics than the state has: where there is one set, both domains begin
+ * with it; where there are two and one is wanted, that is the photos'.
  */
 export function withStatisticsFor(settings: Pick<RetrievalNetworkSettings, 'batchNormDomains'>, state: State): State {
   const common = [...state].filter(([name]) => !OWN_STATISTIC.test(name));
   if (!separatesDomains(settings)) return new Map(common);
-  const begun = common.filter(([name]) => /\.running_(mean|var)$/.test(name)).map(([name, tensor]): [string, StateTensor] => [name.replace(/\.(running_\w+)$/, `.${DOMAIN_OF_ITS_OWN}.$1`), tensor]);
+  const begun = common
+    .filter(([name]) => /\.running_(mean|var)$/.test(name))
+    .map(([name, tensor]): [string, StateTensor] => [
+      name.replace(/\.(running_\w+)$/, `.${DOMAIN_OF_ITS_OWN}.$1`),
+      tensor,
+    ]);
   return new Map([...begun, ...state]);
 }
 
@@ -60,8 +81,8 @@ export interface RetrievalOutputs {
 }
 
 /**
- * The network of Tursun et al. (2022), shared by sketches and photos: ResNet50, a linear embedding, and on the embedding two
- * linear heads, one for the classes that are trained on, one for the teacher's (method.md, Network).
+ * The network of Tursun et al. (2022), shared by sketches and photos: ResNet50, a linear embedding, and on the
+ * embedding two linear heads, one for the classes that are trained on, one for the teacher's (method.md, Network).
  * Parameters: torchvision's names for the trunk, then embedding, classifier, teacher.
  */
 export class RetrievalNetwork extends Network {
@@ -77,7 +98,8 @@ export class RetrievalNetwork extends Network {
     this.trunk = new ResNet50(this, settings);
     this.embedding = this.linear('embedding', this.trunk.features, settings.embedding);
     this.classifier = settings.classifier === 'cosine' ? this.cosineClassifier() : this.linearClassifier();
-    this.teacher = settings.teacherClasses > 0 ? this.linear('teacher', settings.embedding, settings.teacherClasses) : undefined;
+    this.teacher =
+      settings.teacherClasses > 0 ? this.linear('teacher', settings.embedding, settings.teacherClasses) : undefined;
   }
 
   private linearClassifier(): (encoded: Tensor) => Tensor {
@@ -88,7 +110,10 @@ export class RetrievalNetwork extends Network {
   /** The cosine of an embedding with each row of `classifier.weight`. */
   private cosineClassifier(): (encoded: Tensor, embeddings: Tensor) => Tensor {
     const { embedding, classes } = this.retrieval;
-    const weight = this.table('classifier.weight', classes, embedding, { kind: 'uniform', bound: 1 / Math.sqrt(embedding) });
+    const weight = this.table('classifier.weight', classes, embedding, {
+      kind: 'uniform',
+      bound: 1 / Math.sqrt(embedding),
+    });
     return (_, embeddings) => linear(embeddings, transpose(l2Normalize(weight)));
   }
 
@@ -100,12 +125,20 @@ export class RetrievalNetwork extends Network {
 
   /**
    * The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation.
-   * @param options frozenStages: as TrunkOptions has it; domain: that of all images, which a network needs to know that normalises sketches and photos apart
+   * @param options frozenStages: as TrunkOptions has it; domain: that of all images, which a network needs to know that
+   * normalises sketches and photos apart
    * @returns encoded [batch, embedding]
    * @throws RangeError where the domain is needed and not given
    */
-  encode(images: Tensor, mode: BatchNormMode, { frozenStages = 0, domain }: { readonly frozenStages?: number; readonly domain?: ImageDomain } = {}): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
-    if (domain === undefined && separatesDomains(this.retrieval)) throw new RangeError('the network normalises sketches and photos apart, and the domain of these images was not given; encode the images of each domain in a call of their own');
+  encode(
+    images: Tensor,
+    mode: BatchNormMode,
+    { frozenStages = 0, domain }: { readonly frozenStages?: number; readonly domain?: ImageDomain } = {},
+  ): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
+    if (domain === undefined && separatesDomains(this.retrieval))
+      throw new RangeError(
+        'the network normalises sketches and photos apart, and the domain of these images was not given; encode the images of each domain in a call of their own',
+      );
     const pass = new Pass(this, mode, domain);
     const features = this.trunk.apply(pass, images, { frozenStages });
     return { features, encoded: this.embedding.apply(features), batchStatistics: pass.batchStatistics };
@@ -114,7 +147,11 @@ export class RetrievalNetwork extends Network {
   /** The second part of `apply`: what the losses see. @param encoded [batch, embedding] */
   heads(encoded: Tensor): Pick<RetrievalOutputs, 'embeddings' | 'classLogits' | 'teacherLogits'> {
     const embeddings = l2Normalize(encoded);
-    return { embeddings, classLogits: this.classifier(encoded, embeddings), teacherLogits: this.teacher?.apply(encoded) };
+    return {
+      embeddings,
+      classLogits: this.classifier(encoded, embeddings),
+      teacherLogits: this.teacher?.apply(encoded),
+    };
   }
 }
 
@@ -134,7 +171,10 @@ export class Classifier extends Network {
   }
 
   /** @returns logits [batch, classes] and the batch's statistics */
-  apply(images: Tensor, mode: BatchNormMode): { readonly logits: Tensor; readonly features: Tensor; readonly batchStatistics: BatchStatistics } {
+  apply(
+    images: Tensor,
+    mode: BatchNormMode,
+  ): { readonly logits: Tensor; readonly features: Tensor; readonly batchStatistics: BatchStatistics } {
     const pass = new Pass(this, mode);
     const features = this.trunk.apply(pass, images);
     return { features, logits: this.fc.apply(features), batchStatistics: pass.batchStatistics };

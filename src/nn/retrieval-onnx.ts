@@ -2,7 +2,12 @@ import { LEAST_NORM } from '../../kernels/l2_normalize.ts';
 import type { OnnxAttribute, OnnxConstant, OnnxModel, OnnxNode } from '../formats/onnx.ts';
 import type { PixelNormalization } from './pixels.ts';
 import { STEM_POOLING, type ConvolutionLayer } from './resnet.ts';
-import { RetrievalNetwork, separatesDomains, type ImageDomain, type RetrievalNetworkSettings } from './retrieval-network.ts';
+import {
+  RetrievalNetwork,
+  separatesDomains,
+  type ImageDomain,
+  type RetrievalNetworkSettings,
+} from './retrieval-network.ts';
 import { StateMismatchError, type State, type StateTensor } from './state.ts';
 
 export interface RetrievalOnnxOptions {
@@ -10,8 +15,8 @@ export interface RetrievalOnnxOptions {
   readonly imageSize: number;
   readonly pixels: PixelNormalization;
   /**
-   * `inside`: the model takes RGB bytes as decoders give them, uint8 [batch, size, size, 3], and normalises them itself.
-   * `outside`: it takes what comes out of that, float32 [batch, 3, size, size].
+   * `inside`: the model takes RGB bytes as decoders give them, uint8 [batch, size, size, 3], and normalises them
+   * itself. `outside`: it takes what comes out of that, float32 [batch, 3, size, size].
    */
   readonly preprocessing: 'inside' | 'outside';
   /** The images that it will be given, where the network normalises sketches and photos apart; photos if left out. */
@@ -25,12 +30,16 @@ export interface RetrievalOnnxOptions {
 const OPSET = 13;
 
 /**
- * The embedding network as an ONNX model: batch normalisation folded into the convolutions (in float64), any batch size,
- * output `embeddings` [batch, embedding] of length 1.
- * Nodes are called as the layers of the network are (`layer1.0.conv1`), and so are their outputs.
+ * The embedding network as an ONNX model: batch normalisation folded into the convolutions (in float64), any batch
+ * size, output `embeddings` [batch, embedding] of length 1. Nodes are called as the layers of the network are
+ * (`layer1.0.conv1`), and so are their outputs.
  * @throws StateMismatchError where the state lacks a tensor, or has one of another shape or that is not finite
  */
-export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, { imageSize, pixels, preprocessing, domain = 'photo', metadata = new Map(), version }: RetrievalOnnxOptions): OnnxModel {
+export function retrievalOnnx(
+  settings: RetrievalNetworkSettings,
+  state: State,
+  { imageSize, pixels, preprocessing, domain = 'photo', metadata = new Map(), version }: RetrievalOnnxOptions,
+): OnnxModel {
   const network = new RetrievalNetwork(settings);
   const { trunk } = network;
   const nodes: OnnxNode[] = [];
@@ -47,22 +56,47 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
     const found = state.get(name);
     const shape = network.layouts.get(name)?.fileShape ?? [];
     if (found === undefined) throw new StateMismatchError(`the weights have no ${name}, which the network needs`);
-    if (found.shape.join() !== shape.join()) throw new StateMismatchError(`${name}: the file has [${found.shape.join(', ')}], the network [${shape.join(', ')}]`);
-    if (!found.values.every(Number.isFinite)) throw new StateMismatchError(`${name} holds a NaN or an infinity; a model of it would compute nothing that means anything`);
+    if (found.shape.join() !== shape.join())
+      throw new StateMismatchError(
+        `${name}: the file has [${found.shape.join(', ')}], the network [${shape.join(', ')}]`,
+      );
+    if (!found.values.every(Number.isFinite))
+      throw new StateMismatchError(
+        `${name} holds a NaN or an infinity; a model of it would compute nothing that means anything`,
+      );
     return found;
   };
 
   const convolve = (x: string, { weight, norm, stride, padding }: ConvolutionLayer): string => {
     const { shape } = tensor(weight.name);
     const { mean, variance } = norm.ofDomain.get(domain) ?? norm;
-    const folded = foldBatchNorm(tensor(weight.name), { gamma: tensor(norm.gamma.name), beta: tensor(norm.beta.name), mean: tensor(mean.name), variance: tensor(variance.name) }, settings.batchNormEpsilon);
-    return apply(weight.name.replace(/\.weight$/, ''), 'Conv', [x, constant(weight.name, shape, folded.weight), constant(`${norm.name}.bias`, [shape[0]], folded.bias)], window(shape[2], stride, padding));
+    const folded = foldBatchNorm(
+      tensor(weight.name),
+      {
+        gamma: tensor(norm.gamma.name),
+        beta: tensor(norm.beta.name),
+        mean: tensor(mean.name),
+        variance: tensor(variance.name),
+      },
+      settings.batchNormEpsilon,
+    );
+    return apply(
+      weight.name.replace(/\.weight$/, ''),
+      'Conv',
+      [x, constant(weight.name, shape, folded.weight), constant(`${norm.name}.bias`, [shape[0]], folded.bias)],
+      window(shape[2], stride, padding),
+    );
   };
   const relu = (name: string, x: string): string => apply(name, 'Relu', [x]);
 
   const images = 'images';
   let x = preprocessing === 'inside' ? normalise(images, pixels, apply, constant) : images;
-  x = apply('maxpool', 'MaxPool', [relu('relu', convolve(x, trunk.stem))], window(STEM_POOLING.window, STEM_POOLING.stride, STEM_POOLING.padding));
+  x = apply(
+    'maxpool',
+    'MaxPool',
+    [relu('relu', convolve(x, trunk.stem))],
+    window(STEM_POOLING.window, STEM_POOLING.stride, STEM_POOLING.padding),
+  );
   for (const { name, layers, shortcut } of trunk.blocks) {
     const around = shortcut === undefined ? x : convolve(x, shortcut);
     const inner = relu(`${name}.relu2`, convolve(relu(`${name}.relu1`, convolve(x, layers[0])), layers[1]));
@@ -71,8 +105,20 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
   const features = apply('flatten', 'Flatten', [apply('avgpool', 'GlobalAveragePool', [x])]);
   const [weight, bias] = [tensor('embedding.weight'), tensor('embedding.bias')];
   // y = features weight^T + bias
-  const embedded = apply('embedding', 'Gemm', [features, constant('embedding.weight', weight.shape, weight.values), constant('embedding.bias', bias.shape, bias.values)], { transB: 1 });
-  const length = apply('length', 'Max', [apply('norm', 'ReduceL2', [embedded], { axes: [1], keepdims: 1 }), constant('least length', [], Float32Array.of(LEAST_NORM))]);
+  const embedded = apply(
+    'embedding',
+    'Gemm',
+    [
+      features,
+      constant('embedding.weight', weight.shape, weight.values),
+      constant('embedding.bias', bias.shape, bias.values),
+    ],
+    { transB: 1 },
+  );
+  const length = apply('length', 'Max', [
+    apply('norm', 'ReduceL2', [embedded], { axes: [1], keepdims: 1 }),
+    constant('least length', [], Float32Array.of(LEAST_NORM)),
+  ]);
   apply('embeddings', 'Div', [embedded, length]);
 
   const inside = preprocessing === 'inside';
@@ -85,7 +131,11 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
     opset: OPSET,
     nodes,
     constants,
-    inputs: [inside ? { name: images, type: 'uint8', shape: ['batch', imageSize, imageSize, 3] } : { name: images, type: 'float32', shape: ['batch', 3, imageSize, imageSize] }],
+    inputs: [
+      inside
+        ? { name: images, type: 'uint8', shape: ['batch', imageSize, imageSize, 3] }
+        : { name: images, type: 'float32', shape: ['batch', 3, imageSize, imageSize] },
+    ],
     outputs: [{ name: 'embeddings', type: 'float32', shape: ['batch', settings.embedding] }],
     metadata: new Map([
       ['input', described],
@@ -101,13 +151,33 @@ export function retrievalOnnx(settings: RetrievalNetworkSettings, state: State, 
 }
 
 /** @returns the name of the output, which is the node's */
-type Apply = (name: string, operator: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>) => string;
+type Apply = (
+  name: string,
+  operator: string,
+  inputs: readonly string[],
+  attributes?: Readonly<Record<string, OnnxAttribute>>,
+) => string;
 
 /** From RGB bytes [batch, size, size, 3] to [batch, 3, size, size], (value / 255 - mean) / deviation. */
-function normalise(images: string, { mean, deviation }: PixelNormalization, apply: Apply, constant: (name: string, shape: readonly number[], values: Float32Array) => string): string {
-  const planes = apply('pixel planes', 'Transpose', [apply('pixel floats', 'Cast', [images], { to: 1 })], { perm: [0, 3, 1, 2] });
-  const slope = constant('pixel slope', [1, 3, 1, 1], Float32Array.from(deviation, (value) => 1 / (255 * value)));
-  const intercept = constant('pixel intercept', [1, 3, 1, 1], Float32Array.from(deviation, (value, colour) => -mean[colour] / value));
+function normalise(
+  images: string,
+  { mean, deviation }: PixelNormalization,
+  apply: Apply,
+  constant: (name: string, shape: readonly number[], values: Float32Array) => string,
+): string {
+  const planes = apply('pixel planes', 'Transpose', [apply('pixel floats', 'Cast', [images], { to: 1 })], {
+    perm: [0, 3, 1, 2],
+  });
+  const slope = constant(
+    'pixel slope',
+    [1, 3, 1, 1],
+    Float32Array.from(deviation, (value) => 1 / (255 * value)),
+  );
+  const intercept = constant(
+    'pixel intercept',
+    [1, 3, 1, 1],
+    Float32Array.from(deviation, (value, colour) => -mean[colour] / value),
+  );
   return apply('pixels', 'Add', [apply('scaled pixels', 'Mul', [planes, slope]), intercept]);
 }
 
@@ -121,7 +191,10 @@ function foldBatchNorm(
   { gamma, beta, mean, variance }: Readonly<Record<'gamma' | 'beta' | 'mean' | 'variance', StateTensor>>,
   epsilon: number,
 ): { readonly weight: Float32Array; readonly bias: Float32Array } {
-  const scale = Float64Array.from(gamma.values, (value, channel) => value / Math.sqrt(variance.values[channel] + epsilon));
+  const scale = Float64Array.from(
+    gamma.values,
+    (value, channel) => value / Math.sqrt(variance.values[channel] + epsilon),
+  );
   const perOutput = values.length / outputs;
   return {
     weight: values.map((value, index) => value * scale[Math.floor(index / perOutput)]),

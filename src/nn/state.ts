@@ -34,11 +34,18 @@ export async function initializeNetwork(network: Network, storage: Storage, seed
 
 /** Parameters and running statistics as files hold them, in the order of declaration. */
 export async function readState(network: Network, storage: Storage): Promise<Map<string, StateTensor>> {
-  return new Map([...(await readStore(network.parameters, network.layouts, storage)), ...(await readStore(network.statistics, network.layouts, storage))]);
+  return new Map([
+    ...(await readStore(network.parameters, network.layouts, storage)),
+    ...(await readStore(network.statistics, network.layouts, storage)),
+  ]);
 }
 
 /** The tensors of one store in file layout; for parameters, and for moments, which are laid out like them. */
-export async function readStore(store: Store, layouts: ReadonlyMap<string, Layout>, storage: Storage): Promise<Map<string, StateTensor>> {
+export async function readStore(
+  store: Store,
+  layouts: ReadonlyMap<string, Layout>,
+  storage: Storage,
+): Promise<Map<string, StateTensor>> {
   const flat = await storage.read(store.flat);
   const state = new Map<string, StateTensor>();
   for (const [name, { tensor, offset }] of store.entries) {
@@ -54,17 +61,20 @@ export function storeMismatch(store: Store, layouts: ReadonlyMap<string, Layout>
     const { fileShape } = layouts.get(name) ?? { fileShape: tensor.shape };
     const found = state.get(name);
     if (found === undefined) return `${name} is missing`;
-    if (!sameShape(found.shape, fileShape)) return `${name} is [${found.shape.join(', ')}], where [${fileShape.join(', ')}] is needed`;
+    if (!sameShape(found.shape, fileShape))
+      return `${name} is [${found.shape.join(', ')}], where [${fileShape.join(', ')}] is needed`;
   }
   const foreign = [...state.keys()].find((name) => !store.entries.has(name));
   return foreign === undefined ? undefined : `${foreign} is none of its tensors`;
 }
 
 /** Names of the tensors that hold a NaN or an infinity. */
-export const nonFiniteTensors = (state: State): string[] => [...state].filter(([, { values }]) => !values.every(Number.isFinite)).map(([name]) => name);
+export const nonFiniteTensors = (state: State): string[] =>
+  [...state].filter(([, { values }]) => !values.every(Number.isFinite)).map(([name]) => name);
 
 /**
- * Writes tensors in file layout into a store, those of the store that the state has in their shape. Values are copied at the call.
+ * Writes tensors in file layout into a store, those of the store that the state has in their shape. Values are copied
+ * at the call.
  * @throws StateMismatchError where a tensor has other values than its shape says
  */
 export function writeStore(store: Store, layouts: ReadonlyMap<string, Layout>, storage: Storage, state: State): void {
@@ -75,7 +85,10 @@ export function writeStore(store: Store, layouts: ReadonlyMap<string, Layout>, s
       const refuse = (why: string): never => {
         throw new StateMismatchError(`${name} [${found.shape.join(', ')}] ${why}`);
       };
-      storage.write(tensor, toDevice(layout, hostValues(found.values, 'f32', elementCount(found.shape), refuse) as Float32Array));
+      storage.write(
+        tensor,
+        toDevice(layout, hostValues(found.values, 'f32', elementCount(found.shape), refuse) as Float32Array),
+      );
     }
   }
 }
@@ -90,24 +103,38 @@ export interface LoadReport {
 
 /**
  * Loads a state into a network.
- * @param partial whether tensors may be missing on either side; or which of the network's may be, as when a new head is put on
+ * @param partial whether tensors may be missing on either side; or which of the network's may be, as when a new head is
+ * put on
  *   a trained trunk
  * @throws StateMismatchError where shapes differ, or, unless partial, names
  */
-export function writeState(network: Network, storage: Storage, state: State, { partial = false }: { readonly partial?: boolean | ((name: string) => boolean) } = {}): LoadReport {
+export function writeState(
+  network: Network,
+  storage: Storage,
+  state: State,
+  { partial = false }: { readonly partial?: boolean | ((name: string) => boolean) } = {},
+): LoadReport {
   const expected = [...network.layouts];
   const missing = expected.filter(([name]) => !state.has(name)).map(([name]) => name);
-  const unused = [...state.keys()].filter((name) => !network.layouts.has(name) && !name.endsWith('num_batches_tracked'));
+  const unused = [...state.keys()].filter(
+    (name) => !network.layouts.has(name) && !name.endsWith('num_batches_tracked'),
+  );
   const misshapen = expected.flatMap(([name, { fileShape }]) => {
     const found = state.get(name);
-    return found === undefined || sameShape(found.shape, fileShape) ? [] : [`${name}: the file has [${found.shape.join(', ')}], the network [${fileShape.join(', ')}]`];
+    return found === undefined || sameShape(found.shape, fileShape)
+      ? []
+      : [`${name}: the file has [${found.shape.join(', ')}], the network [${fileShape.join(', ')}]`];
   });
   const lacking = partial === true ? [] : missing.filter((name) => partial === false || !partial(name));
   const unknown = partial === true ? [] : unused;
   if (misshapen.length + lacking.length + unknown.length > 0) {
-    const list = (title: string, lines: readonly string[]): string => (lines.length === 0 ? '' : `\n${title}:\n  ${lines.join('\n  ')}`);
+    const list = (title: string, lines: readonly string[]): string =>
+      lines.length === 0 ? '' : `\n${title}:\n  ${lines.join('\n  ')}`;
     throw new StateMismatchError(
-      'the weights do not fit the network' + list('different shapes', misshapen) + list('missing in the file', lacking) + list('unknown to the network', unknown),
+      'the weights do not fit the network' +
+        list('different shapes', misshapen) +
+        list('missing in the file', lacking) +
+        list('unknown to the network', unknown),
     );
   }
   writeStore(network.parameters, network.layouts, storage, state);

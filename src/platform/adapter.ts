@@ -1,4 +1,6 @@
-/** The door that the runtime has: Deno comes with WebGPU, Node takes Dawn from npm. The names are the same behind both. */
+/**
+ * The door that the runtime has: Deno comes with WebGPU, Node takes Dawn from npm. The names are the same behind both.
+ */
 export { ADAPTER_CHOICES, lavapipeDriver, swiftShaderEnvironment, type AdapterChoice } from './node/drivers.ts';
 
 const door = 'Deno' in globalThis ? await import('./deno/adapter.ts') : await import('./node/adapter.ts');

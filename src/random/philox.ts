@@ -21,8 +21,8 @@ const KEY_INCREMENT_1 = 0xbb67ae85;
 export const multiplyHigh = (a: number, b: number): number => upperWord(a, b, Math.imul(a, b) >>> 0);
 
 /**
- * A double rounds the product, by 2^10 at most. Less its lower word, which is known, it is a multiple of 2^32 up to that error, so that the nearest multiple is
- * the right one.
+ * A double rounds the product, by 2^10 at most. Less its lower word, which is known, it is a multiple of 2^32 up to
+ * that error, so that the nearest multiple is the right one.
  */
 const upperWord = (a: number, b: number, lower: number): number => Math.round((a * b - lower) / 0x100000000);
 

@@ -1,15 +1,15 @@
 /**
  * Binary codes by iterative quantisation (ITQ; Gong and Lazebnik, CVPR 2011): a principal component analysis to as many
- * dimensions as there are bits, then the rotation of these that brings them closest to the corners of a cube. A code is the
- * corner; codes are compared by Hamming distance.
+ * dimensions as there are bits, then the rotation of these that brings them closest to the corners of a cube. A code is
+ * the corner; codes are compared by Hamming distance.
  *
  * With the projected, centred rows V [n, bits], rotation R [bits, bits] and B = sign(V R), what falls is
  *
  *     Q(B, R) = ||B - V R||^2 = ||B||^2 + ||V||^2 - 2 trace(R^T V^T B).
  *
- * For a fixed R each element of B is best where it has the sign of V R's. For a fixed B the trace is trace((B^T V) R); with
- * the singular value decomposition B^T V = U S W^T it is trace(S W^T R U), and as W^T R U is orthogonal, it is greatest
- * where that is the identity: R = W U^T. Neither step can raise Q.
+ * For a fixed R each element of B is best where it has the sign of V R's. For a fixed B the trace is trace((B^T V) R);
+ * with the singular value decomposition B^T V = U S W^T it is trace(S W^T R U), and as W^T R U is orthogonal, it is
+ * greatest where that is the identity: R = W U^T. Neither step can raise Q.
  */
 
 import { EigenvalueDecomposition, Matrix, SVD } from 'ml-matrix';
@@ -50,20 +50,33 @@ export const codeWords = (bits: number): number => Math.ceil(bits / 32);
  * @param embeddings [n, dimension]; their lengths do not matter
  * @throws RetrievalError where there are fewer dimensions or rows than bits, or a value is not finite
  */
-export function fitBinaryCoder(embeddings: Float32Array, dimension: number, { bits = 64, iterations = 50, seed = 0 }: FitOptions = {}): FittedCoder {
+export function fitBinaryCoder(
+  embeddings: Float32Array,
+  dimension: number,
+  { bits = 64, iterations = 50, seed = 0 }: FitOptions = {},
+): FittedCoder {
   requireCount('the number of bits', bits);
   requireCount('the number of iterations', iterations);
-  if (bits > dimension) throw new RetrievalError(`${bits} bits need embeddings of as many values at least, and these have ${dimension}; ask for fewer bits`);
+  if (bits > dimension)
+    throw new RetrievalError(
+      `${bits} bits need embeddings of as many values at least, and these have ${dimension}; ask for fewer bits`,
+    );
   const rows = unitRows('embedding', embeddings, dimension);
   const count = rows.length / dimension;
-  if (count < bits) throw new RetrievalError(`${bits} bits need as many embeddings at least to be fitted on, and there are ${count}; ask for fewer bits or give more images`);
+  if (count < bits)
+    throw new RetrievalError(
+      `${bits} bits need as many embeddings at least to be fitted on, and there are ${count}; ask for fewer bits or give more images`,
+    );
 
   const mean = centre(rows, dimension);
   const components = principalComponents(rows, dimension, bits);
   const projected = product(rows, components, dimension, bits);
   const { rotation, objective } = iterativeQuantization(projected, randomRotation(bits, seed), iterations);
   const projection = product(components, Float64Array.from(rotation.to1DArray()), bits, bits);
-  return { coder: { bits, dimension, mean: Float32Array.from(mean), projection: Float32Array.from(projection) }, objective };
+  return {
+    coder: { bits, dimension, mean: Float32Array.from(mean), projection: Float32Array.from(projection) },
+    objective,
+  };
 }
 
 /**
@@ -71,7 +84,11 @@ export function fitBinaryCoder(embeddings: Float32Array, dimension: number, { bi
  * @param projected V, [n, bits]
  * @param start an orthogonal matrix
  */
-export function iterativeQuantization(projected: Float64Array, start: Matrix, iterations: number): { readonly rotation: Matrix; readonly objective: readonly number[] } {
+export function iterativeQuantization(
+  projected: Float64Array,
+  start: Matrix,
+  iterations: number,
+): { readonly rotation: Matrix; readonly objective: readonly number[] } {
   let rotation = start;
   const objective: number[] = [];
   for (let iteration = 0; iteration < iterations; iteration++) {
@@ -109,7 +126,11 @@ function quantize(projected: Float64Array, rotation: Matrix): { readonly correla
 /** Orthogonal, the left factor of a matrix of normal numbers. */
 function randomRotation(bits: number, seed: number): Matrix {
   const random = new RandomStream(seed, STREAM.initialisation);
-  const normal = Matrix.from1DArray(bits, bits, Array.from({ length: bits * bits }, () => random.normal()));
+  const normal = Matrix.from1DArray(
+    bits,
+    bits,
+    Array.from({ length: bits * bits }, () => random.normal()),
+  );
   return new SVD(normal).leftSingularVectors;
 }
 
@@ -137,11 +158,16 @@ function principalComponents(rows: Float64Array, dimension: number, count: numbe
     }
   }
   const symmetric = new Matrix(dimension, dimension);
-  for (let i = 0; i < dimension; i++) for (let j = i; j < dimension; j++) symmetric.set(i, j, covariance[i * dimension + j]).set(j, i, covariance[i * dimension + j]);
+  for (let i = 0; i < dimension; i++)
+    for (let j = i; j < dimension; j++)
+      symmetric.set(i, j, covariance[i * dimension + j]).set(j, i, covariance[i * dimension + j]);
   const { eigenvectorMatrix, realEigenvalues } = new EigenvalueDecomposition(symmetric, { assumeSymmetric: true });
-  const largest = realEigenvalues.map((_, index) => index).sort((a, b) => realEigenvalues[b] - realEigenvalues[a] || a - b);
+  const largest = realEigenvalues
+    .map((_, index) => index)
+    .sort((a, b) => realEigenvalues[b] - realEigenvalues[a] || a - b);
   const components = new Float64Array(dimension * count);
-  for (let i = 0; i < dimension; i++) for (let j = 0; j < count; j++) components[i * count + j] = eigenvectorMatrix.get(i, largest[j]);
+  for (let i = 0; i < dimension; i++)
+    for (let j = 0; j < count; j++) components[i * count + j] = eigenvectorMatrix.get(i, largest[j]);
   return components;
 }
 
@@ -196,16 +222,23 @@ export function differingBits(a: number, b: number): number {
 }
 
 /**
- * The Hamming distances of each query's code to every code of the gallery, query by query: rows [n] that are valid until
- * the next one is asked for.
+ * The Hamming distances of each query's code to every code of the gallery, query by query: rows [n] that are valid
+ * until the next one is asked for.
  * @param queries [queries, words]
  * @param gallery [n, words]
  * @throws RetrievalError where the codes do not make whole rows
  */
-export function* hammingRows(queries: Uint32Array, gallery: Uint32Array, words: number): Generator<Uint16Array, void, undefined> {
+export function* hammingRows(
+  queries: Uint32Array,
+  gallery: Uint32Array,
+  words: number,
+): Generator<Uint16Array, void, undefined> {
   requireCount('the number of words', words);
-  if (32 * words >= HIDDEN) throw new RetrievalError(`codes of ${words} words are too long: they must have fewer than ${HIDDEN} bits`);
-  for (const codes of [queries, gallery]) if (codes.length % words !== 0) throw new RetrievalError(`${codes.length} words are no codes of ${words} words each`);
+  if (32 * words >= HIDDEN)
+    throw new RetrievalError(`codes of ${words} words are too long: they must have fewer than ${HIDDEN} bits`);
+  for (const codes of [queries, gallery])
+    if (codes.length % words !== 0)
+      throw new RetrievalError(`${codes.length} words are no codes of ${words} words each`);
   const distances = new Uint16Array(gallery.length / words);
   for (let query = 0; query < queries.length; query += words) {
     for (let item = 0, at = 0; item < distances.length; item++) {

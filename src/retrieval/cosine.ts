@@ -1,6 +1,6 @@
 /**
- * Cosines on the host, for tasks that are small or have no device at hand: each is summed in float64 and rounded to float32
- * once, so that equal items have equal scores and the order of ties is the gallery's.
+ * Cosines on the host, for tasks that are small or have no device at hand: each is summed in float64 and rounded to
+ * float32 once, so that equal items have equal scores and the order of ties is the gallery's.
  */
 
 import { rowNorms } from './vectors.ts';
@@ -34,7 +34,13 @@ export function* cosineRows({ queries, gallery, dimension }: Embeddings): Genera
   }
 }
 
-function scoreBlock(block: Float64Array, lengths: readonly number[], gallery: Float32Array, norms: Float64Array, [row0, row1, row2, row3]: readonly Float32Array[]): void {
+function scoreBlock(
+  block: Float64Array,
+  lengths: readonly number[],
+  gallery: Float32Array,
+  norms: Float64Array,
+  [row0, row1, row2, row3]: readonly Float32Array[],
+): void {
   const dimension = block.length / QUERY_BLOCK;
   const [length0, length1, length2, length3] = lengths;
   for (let item = 0, start = 0; item < norms.length; item++, start += dimension) {

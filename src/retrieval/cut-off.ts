@@ -10,7 +10,10 @@ export interface MarkedResults<Result> {
  * @param results best first
  * @param cutOff a cosine; undefined where a model was not calibrated, and then nothing is marked
  */
-export function markBelow<Result extends { readonly similarity: number }>(results: readonly Result[], cutOff: number | undefined): MarkedResults<Result> {
+export function markBelow<Result extends { readonly similarity: number }>(
+  results: readonly Result[],
+  cutOff: number | undefined,
+): MarkedResults<Result> {
   if (cutOff === undefined) return { nothingLike: false, results };
   return {
     nothingLike: !(results.length > 0 && results[0].similarity >= cutOff),

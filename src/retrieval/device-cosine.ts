@@ -14,11 +14,14 @@ import type { Embeddings } from './cosine.ts';
 import { rowNorms } from './vectors.ts';
 
 /**
- * Queries of a block. Always so many, the last block filled up with zeros: then one kernel computes all scores, each in the
- * same order of sums wherever its query stands, and no cut of the queries changes a bit.
+ * Queries of a block. Always so many, the last block filled up with zeros: then one kernel computes all scores, each in
+ * the same order of sums wherever its query stands, and no cut of the queries changes a bit.
  */
 export const QUERY_BLOCK = 256;
-/** Numbers of the part of a gallery that is one weight of a product: 32 MiB, a quarter of what WebGPU lets every adapter bind. */
+/**
+ * Numbers of the part of a gallery that is one weight of a product: 32 MiB, a quarter of what WebGPU lets every adapter
+ * bind.
+ */
 const PART_VALUES = 2 ** 23;
 /** Most items of a part, so that a block's scores with it can be bound too. */
 const MOST_PART_ITEMS = 2 ** 16;
@@ -43,8 +46,8 @@ interface Part {
 }
 
 /**
- * The cosines of each query with every item in float32, query by query: rows [n] that are valid until the next one is asked
- * for. A vector of length 0 has cosine 0 with all others. Equal items have equal scores.
+ * The cosines of each query with every item in float32, query by query: rows [n] that are valid until the next one is
+ * asked for. A vector of length 0 has cosine 0 with all others. Equal items have equal scores.
  * @throws RetrievalError where sizes disagree or a value is not finite
  */
 export async function* deviceCosineRows(
@@ -56,21 +59,31 @@ export async function* deviceCosineRows(
   const norms = rowNorms('gallery', gallery, dimension);
   if (norms.length === 0) return void (yield* Array.from(queryNorms, () => new Float32Array(0)));
   const store = new Store('gallery');
-  const parts = partsOf(norms.length, dimension, partValues).map(({ first, items }): Part => ({ first, items, weight: store.add(`items from ${first}`, [dimension, roundUp(items)]) }));
+  const parts = partsOf(norms.length, dimension, partValues).map(({ first, items }): Part => ({
+    first,
+    items,
+    weight: store.add(`items from ${first}`, [dimension, roundUp(items)]),
+  }));
   const storage = new Storage(device, chooser);
   const block = input('queries', [queryBlock, dimension]);
   const outputs = Object.fromEntries(parts.map(({ weight }) => [weight.name, linear(block, weight)]));
   let program: Program | undefined;
   try {
     program = await Program.compile(storage, { outputs, frozen: true });
-    for (const { first, items, weight } of parts) storage.write(weight, transposed(gallery, norms, dimension, first, items));
+    for (const { first, items, weight } of parts)
+      storage.write(weight, transposed(gallery, norms, dimension, first, items));
 
     const row = new Float32Array(norms.length);
     const pending: { readonly count: number; readonly results: Promise<Readonly<Record<string, Float32Array>>> }[] = [];
     for (let first = 0; first < queryNorms.length || pending.length > 0; first += queryBlock) {
       if (first < queryNorms.length) {
         const count = Math.min(queryBlock, queryNorms.length - first);
-        pending.push({ count, results: (await program.submit({ queries: normalized(queries, queryNorms, dimension, first, count, queryBlock) })).results });
+        pending.push({
+          count,
+          results: (
+            await program.submit({ queries: normalized(queries, queryNorms, dimension, first, count, queryBlock) })
+          ).results,
+        });
         if (pending.length === 1) continue;
       }
       const { count, results } = pending.shift()!;
@@ -89,8 +102,15 @@ export async function* deviceCosineRows(
   }
 }
 
-function partsOf(items: number, dimension: number, partValues: number): { readonly first: number; readonly items: number }[] {
-  const most = Math.min(MOST_PART_ITEMS, Math.max(ITEM_MULTIPLE, Math.floor(partValues / dimension / ITEM_MULTIPLE) * ITEM_MULTIPLE));
+function partsOf(
+  items: number,
+  dimension: number,
+  partValues: number,
+): { readonly first: number; readonly items: number }[] {
+  const most = Math.min(
+    MOST_PART_ITEMS,
+    Math.max(ITEM_MULTIPLE, Math.floor(partValues / dimension / ITEM_MULTIPLE) * ITEM_MULTIPLE),
+  );
   const parts = [];
   for (let first = 0; first < items; first += most) parts.push({ first, items: Math.min(most, items - first) });
   return parts;
@@ -99,7 +119,13 @@ function partsOf(items: number, dimension: number, partValues: number): { readon
 const roundUp = (items: number): number => Math.ceil(items / ITEM_MULTIPLE) * ITEM_MULTIPLE;
 
 /** Items of length 1 as the columns of a matrix [dimension, items and filling]. */
-function transposed(gallery: Float32Array, norms: Float64Array, dimension: number, first: number, items: number): Float32Array {
+function transposed(
+  gallery: Float32Array,
+  norms: Float64Array,
+  dimension: number,
+  first: number,
+  items: number,
+): Float32Array {
   const width = roundUp(items);
   const result = new Float32Array(dimension * width);
   for (let item = 0; item < items; item++) {
@@ -111,7 +137,14 @@ function transposed(gallery: Float32Array, norms: Float64Array, dimension: numbe
 }
 
 /** A block of queries of length 1, [rows, dimension], of which `count` are there and the others zero. */
-function normalized(queries: Float32Array, norms: Float64Array, dimension: number, first: number, count: number, rows: number): Float32Array {
+function normalized(
+  queries: Float32Array,
+  norms: Float64Array,
+  dimension: number,
+  first: number,
+  count: number,
+  rows: number,
+): Float32Array {
   const result = new Float32Array(rows * dimension);
   for (let query = 0; query < count; query++) {
     const from = (first + query) * dimension;

@@ -20,9 +20,17 @@ export class Embedder {
    * @param rows [batch, width]: what is wanted of each image, computed from imageInput
    * @param onCompiled hears of each compiled pipeline
    */
-  static async create(storage: Storage, rows: Tensor, onCompiled?: (done: number, total: number) => void): Promise<Embedder> {
+  static async create(
+    storage: Storage,
+    rows: Tensor,
+    onCompiled?: (done: number, total: number) => void,
+  ): Promise<Embedder> {
     const [batchSize, width] = rows.shape;
-    return new Embedder(await Program.compile(storage, { ...programOf(rows), onProgress: onCompiled }), batchSize, width);
+    return new Embedder(
+      await Program.compile(storage, { ...programOf(rows), onProgress: onCompiled }),
+      batchSize,
+      width,
+    );
   }
 
   /** The plan that an embedder of these rows will have, for whoever counts its memory. */
@@ -36,11 +44,19 @@ export class Embedder {
    * @param count images in all
    * @returns [count, width]
    */
-  async embed(batches: AsyncIterable<OrderedBatch>, count: number, onProgress?: (done: number) => void): Promise<Float32Array> {
+  async embed(
+    batches: AsyncIterable<OrderedBatch>,
+    count: number,
+    onProgress?: (done: number) => void,
+  ): Promise<Float32Array> {
     // Training may have gone on since the last call; to prepare weights costs less than one batch.
     this.program.refresh();
     const result = new Float32Array(count * this.width);
-    const pending: { readonly step: number; readonly rows: number; readonly results: Promise<Readonly<Record<'rows', Float32Array>>> }[] = [];
+    const pending: {
+      readonly step: number;
+      readonly rows: number;
+      readonly results: Promise<Readonly<Record<'rows', Float32Array>>>;
+    }[] = [];
     const finish = async (): Promise<void> => {
       const oldest = pending.shift();
       if (oldest === undefined) return;
@@ -50,7 +66,11 @@ export class Embedder {
       onProgress?.(first + oldest.rows);
     };
     for await (const batch of batches) {
-      pending.push({ step: batch.step, rows: batch.count, results: (await this.program.submit(feedsOf(batch))).results });
+      pending.push({
+        step: batch.step,
+        rows: batch.count,
+        results: (await this.program.submit(feedsOf(batch))).results,
+      });
       if (pending.length > 1) await finish();
     }
     while (pending.length > 0) await finish();
@@ -62,6 +82,9 @@ export class Embedder {
   }
 }
 
-const programOf = (rows: Tensor) => ({ outputs: { rows }, frozen: true } as const);
+const programOf = (rows: Tensor) => ({ outputs: { rows }, frozen: true }) as const;
 
-const feedsOf = ({ images, transforms }: ImageBatch): { images: Uint8Array; transforms: Float32Array } => ({ images, transforms });
+const feedsOf = ({ images, transforms }: ImageBatch): { images: Uint8Array; transforms: Float32Array } => ({
+  images,
+  transforms,
+});

@@ -20,24 +20,30 @@ export function evaluateRetrieval(options: RetrievalOptions): RetrievalMetrics {
 }
 
 /**
- * The same with the cosines computed on a device. Only blocks of scores are alive: the matrix of all would take 20 GB for
- * QuickDraw. Beside the embeddings a few blocks are needed, whatever the number of queries (docs/evaluation.md has figures).
+ * The same with the cosines computed on a device. Only blocks of scores are alive: the matrix of all would take 20 GB
+ * for QuickDraw. Beside the embeddings a few blocks are needed, whatever the number of queries (docs/evaluation.md has
+ * figures).
  * @throws RetrievalError as evaluateRetrieval
  */
-export async function evaluateRetrievalOnDevice(device: Device, options: RetrievalOptions, settings?: DeviceCosineOptions): Promise<RetrievalMetrics> {
+export async function evaluateRetrievalOnDevice(
+  device: Device,
+  options: RetrievalOptions,
+  settings?: DeviceCosineOptions,
+): Promise<RetrievalMetrics> {
   checkSizes(options);
   const meter = new RetrievalMeter(options, options);
   for await (const scores of deviceCosineRows(device, options, settings)) meter.add(scores);
   return meter.metrics();
 }
 
-export type CodeRetrievalOptions = Labels & Protocol & {
-  /** Codes of the queries, [queries, words], and of the gallery, [n, words]. */
-  readonly queries: Uint32Array;
-  readonly gallery: Uint32Array;
-  /** 32-bit words of a code: `codeWords`. */
-  readonly words: number;
-};
+export type CodeRetrievalOptions = Labels &
+  Protocol & {
+    /** Codes of the queries, [queries, words], and of the gallery, [n, words]. */
+    readonly queries: Uint32Array;
+    readonly gallery: Uint32Array;
+    /** 32-bit words of a code: `codeWords`. */
+    readonly words: number;
+  };
 
 /**
  * The metrics of binary codes, ranked by Hamming distance, equal ones by their place in the gallery.
@@ -60,7 +66,8 @@ export function evaluateCodes(options: CodeRetrievalOptions): RetrievalMetrics {
  */
 export function rankGallery(query: Float32Array, gallery: Float32Array, dimension: number, k: number): RankedItem[] {
   requireCount('k', k);
-  if (query.length !== dimension) throw new RetrievalError(`one query of ${dimension} values is needed, there are ${query.length}`);
+  if (query.length !== dimension)
+    throw new RetrievalError(`one query of ${dimension} values is needed, there are ${query.length}`);
   const [scores] = cosineRows({ queries: query, gallery, dimension });
   return bestItems(scores, k);
 }
@@ -74,7 +81,10 @@ export function rankGallery(query: Float32Array, gallery: Float32Array, dimensio
 export function rankCodes(query: Uint32Array, gallery: Uint32Array, k: number): RankedItem[] {
   requireCount('k', k);
   const [distances] = hammingRows(query, gallery, query.length);
-  return bestItems(Float32Array.from(distances, (distance) => 0 - distance), k);
+  return bestItems(
+    Float32Array.from(distances, (distance) => 0 - distance),
+    k,
+  );
 }
 
 function checkSizes({ queries, gallery, dimension, queryLabels, galleryLabels }: RetrievalOptions): void {

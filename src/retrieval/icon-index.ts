@@ -1,5 +1,6 @@
 /**
- * The index of icon sets: what `sketchgrad icons` writes and a search reads, in Node and in a page. It is a safetensors file with a digest.
+ * The index of icon sets: what `sketchgrad icons` writes and a search reads, in Node and in a page. It is a safetensors
+ * file with a digest.
  *
  *     names            U8  the icons' names without their sets', in UTF-8, each with a line end; those of one set stand together, sorted
  *     styles           U8  [n] places in ICON_STYLES
@@ -7,7 +8,8 @@
  *     source.digests   U32 [n, 2] of each drawing, by which the next run knows what it need not embed again; may be absent
  *     source.thick     U8  [n] thickInk x 255, likewise
  *
- * The metadata hold the sets in their order, with licences and numbers of icons, and the checksum of the model that made the vectors.
+ * The metadata hold the sets in their order, with licences and numbers of icons, and the checksum of the model that
+ * made the vectors.
  */
 import type { StoredTensor, TensorToStore } from '../formats/safetensors.ts';
 import { parseSealed, serializeSealed } from '../formats/sealed.ts';
@@ -77,20 +79,28 @@ export async function serializeIconIndex(index: IconIndex): Promise<Uint8Array> 
     ['styles', { dtype: 'U8', shape: [count], data: styles }],
     ['vectors', { dtype: 'I8', shape: [count, dimension], data: vectors }],
   ];
-  if (sources !== undefined) tensors.push(['source.digests', { dtype: 'U32', shape: [count, 2], data: sources.digests }], ['source.thick', { dtype: 'U8', shape: [count], data: sources.thick }]);
-  return serializeSealed(tensors, Object.entries({
-    format: FORMAT,
-    format_version: FORMAT_VERSION,
-    model_checksum: modelChecksum,
-    sets: JSON.stringify(sets),
-    ...(sources !== undefined && { renderer: sources.renderer }),
-  }));
+  if (sources !== undefined)
+    tensors.push(
+      ['source.digests', { dtype: 'U32', shape: [count, 2], data: sources.digests }],
+      ['source.thick', { dtype: 'U8', shape: [count], data: sources.thick }],
+    );
+  return serializeSealed(
+    tensors,
+    Object.entries({
+      format: FORMAT,
+      format_version: FORMAT_VERSION,
+      model_checksum: modelChecksum,
+      sets: JSON.stringify(sets),
+      ...(sources !== undefined && { renderer: sources.renderer }),
+    }),
+  );
 }
 
 /**
  * Reads an index.
  * @param fileName for error messages
- * @throws SafetensorsError for a broken file, IndexFileError for a file that is no sound icon index, or not what was written
+ * @throws SafetensorsError for a broken file, IndexFileError for a file that is no sound icon index, or not what was
+ * written
  */
 export async function openIconIndex(bytes: Uint8Array, fileName = 'icon index'): Promise<IconIndex> {
   const fail = (problem: string): never => {
@@ -98,10 +108,15 @@ export async function openIconIndex(bytes: Uint8Array, fileName = 'icon index'):
   };
   const { tensors, metadata, sealed } = await parseSealed(bytes, fileName, fail);
   const format = metadata.get('format');
-  if (format === 'sketchgrad index') throw new IndexFileError(`${fileName} is an index of pictures, which sketchgrad embed makes; search it with --index`);
-  if (format !== FORMAT) throw new IndexFileError(`${fileName} is a safetensors file but no icon index; make one with ${ICONS_COMMAND}`);
+  if (format === 'sketchgrad index')
+    throw new IndexFileError(
+      `${fileName} is an index of pictures, which sketchgrad embed makes; search it with --index`,
+    );
+  if (format !== FORMAT)
+    throw new IndexFileError(`${fileName} is a safetensors file but no icon index; make one with ${ICONS_COMMAND}`);
   const version = metadata.get('format_version');
-  if (version !== FORMAT_VERSION) fail(`it has the format version ${quoteValue(version)}, and this program reads version ${FORMAT_VERSION}`);
+  if (version !== FORMAT_VERSION)
+    fail(`it has the format version ${quoteValue(version)}, and this program reads version ${FORMAT_VERSION}`);
   if (!sealed) fail('its digest is missing; the file is damaged');
   const names = namesOf(bytesOf(tensors.get('names'), 'U8', fail), fail);
   const vectors = tensors.get('vectors');
@@ -126,7 +141,11 @@ export async function openIconIndex(bytes: Uint8Array, fileName = 'icon index'):
 }
 
 /** The row of an icon; undefined where the index does not have it. */
-export function iconRow({ sets, names }: Pick<IconIndex, 'sets' | 'names'>, prefix: string, name: string): number | undefined {
+export function iconRow(
+  { sets, names }: Pick<IconIndex, 'sets' | 'names'>,
+  prefix: string,
+  name: string,
+): number | undefined {
   let first = 0;
   for (const set of sets) {
     if (set.prefix !== prefix) {
@@ -158,7 +177,11 @@ export function setOfRow(sets: readonly IndexedIconSet[], row: number): IndexedI
 }
 
 /** A copy, since the bytes of a file may begin anywhere. */
-function bytesOf(tensor: StoredTensor | undefined, dtype: string, fail: (problem: string) => never): Uint8Array<ArrayBuffer> {
+function bytesOf(
+  tensor: StoredTensor | undefined,
+  dtype: string,
+  fail: (problem: string) => never,
+): Uint8Array<ArrayBuffer> {
   if (tensor?.dtype !== dtype) return fail(`a tensor of ${dtype} is missing`);
   return new Uint8Array(tensor.bytes);
 }
@@ -175,26 +198,45 @@ function setsOf(json: string | undefined, fail: (problem: string) => never): Ind
   return sets.map((set: unknown): IndexedIconSet => {
     const { prefix, title, licence, count } = isJsonObject(set) ? set : {};
     const { title: licenceTitle, spdx, url } = isJsonObject(licence) ? licence : {};
-    if (!isText(prefix) || !isText(title) || !isText(licenceTitle) || !isText(spdx) || !isText(url) || parseCount(String(count)) === undefined) return fail(`its list of sets has ${quoteValue(set)}`);
+    if (
+      !isText(prefix) ||
+      !isText(title) ||
+      !isText(licenceTitle) ||
+      !isText(spdx) ||
+      !isText(url) ||
+      parseCount(String(count)) === undefined
+    )
+      return fail(`its list of sets has ${quoteValue(set)}`);
     return { prefix, title, licence: { title: licenceTitle, spdx, url }, count: Number(count) };
   });
 }
 
-function checkIconIndex({ sets, names, styles, vectors, dimension, modelChecksum, sources }: IconIndex, fileName: string): void {
+function checkIconIndex(
+  { sets, names, styles, vectors, dimension, modelChecksum, sources }: IconIndex,
+  fileName: string,
+): void {
   const fail = (problem: string): never => {
     throw new IndexFileError(`${fileName}: ${problem}; make it again with ${ICONS_COMMAND}`);
   };
   if (modelChecksum === '') fail('it does not say which model made it');
-  if (!Number.isSafeInteger(dimension) || dimension < 1) fail(`the dimension must be an integer above 0, and is ${dimension}`);
+  if (!Number.isSafeInteger(dimension) || dimension < 1)
+    fail(`the dimension must be an integer above 0, and is ${dimension}`);
   const total = sets.reduce((sum, set) => sum + set.count, 0);
-  const sizes = [names.length, styles.length, vectors.length / dimension, ...(sources === undefined ? [] : [sources.digests.length / 2, sources.thick.length])];
-  if (sizes.some((size) => size !== total)) fail(`its sets have ${total} icons, and its parts are of ${sizes.join(', ')}`);
+  const sizes = [
+    names.length,
+    styles.length,
+    vectors.length / dimension,
+    ...(sources === undefined ? [] : [sources.digests.length / 2, sources.thick.length]),
+  ];
+  if (sizes.some((size) => size !== total))
+    fail(`its sets have ${total} icons, and its parts are of ${sizes.join(', ')}`);
   const misnamed = [...sets.map(({ prefix }) => prefix), ...names].find((name) => !NAME.test(name));
   if (misnamed !== undefined) fail(`${quote(misnamed)} is no name of a set or an icon`);
   if (new Set(sets.map(({ prefix }) => prefix)).size !== sets.length) fail('a set occurs twice');
   let first = 0;
   for (const { prefix, count } of sets) {
-    for (let row = first + 1; row < first + count; row++) if (names[row - 1] >= names[row]) fail(`the names of ${prefix} are not sorted`);
+    for (let row = first + 1; row < first + count; row++)
+      if (names[row - 1] >= names[row]) fail(`the names of ${prefix} are not sorted`);
     first += count;
   }
   if (styles.some((style) => style >= ICON_STYLES.length)) fail('it has styles that this program does not know');

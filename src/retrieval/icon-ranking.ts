@@ -69,15 +69,25 @@ export const licenceName = ({ licence: { spdx, title } }: Pick<IndexedIconSet, '
 
 /** @throws RetrievalError where the filter names a set, a style or a licence that is not there, with those that are */
 export function checkFilter(sets: readonly IndexedIconSet[], filter: IconFilter): void {
-  const require = (what: string, named: readonly string[] = [], has: (name: string) => boolean, known: readonly string[]): void => {
+  const require = (
+    what: string,
+    named: readonly string[] = [],
+    has: (name: string) => boolean,
+    known: readonly string[],
+  ): void => {
     const unknown = named.find((name) => !has(name));
-    if (unknown !== undefined) throw new RetrievalError(`the index has no ${what} ${JSON.stringify(unknown)}; it has ${[...new Set(known)].sort().join(', ')}`);
+    if (unknown !== undefined)
+      throw new RetrievalError(
+        `the index has no ${what} ${JSON.stringify(unknown)}; it has ${[...new Set(known)].sort().join(', ')}`,
+      );
   };
   require('set', filter.sets, (name) => sets.some(({ prefix }) => prefix === name), sets.map(({ prefix }) => prefix));
   require('style', filter.styles, (name) => ICON_STYLES.some((style) => style === name), ICON_STYLES);
   require('licence', filter.licences, (name) => sets.some((set) => hasLicence(set, [name])), sets.map(licenceName));
 }
 
-const isIn = <Name extends string>(name: Name, names: readonly Name[] = []): boolean => names.length === 0 || names.includes(name);
+const isIn = <Name extends string>(name: Name, names: readonly Name[] = []): boolean =>
+  names.length === 0 || names.includes(name);
 
-const hasLicence = ({ licence: { spdx, title } }: IndexedIconSet, names: readonly string[] = []): boolean => names.length === 0 || names.some((name) => [spdx, title].some((known) => known.toLowerCase() === name.toLowerCase()));
+const hasLicence = ({ licence: { spdx, title } }: IndexedIconSet, names: readonly string[] = []): boolean =>
+  names.length === 0 || names.some((name) => [spdx, title].some((known) => known.toLowerCase() === name.toLowerCase()));

@@ -1,9 +1,11 @@
 /**
  * How an icon is drawn, by a rule in three steps. The first step that gives an answer decides:
  *
- * 1. Palette: an icon of a set that brings its own colours is `colour`. Where a set does not say, it is an icon that does not take the text's
+ * 1. Palette: an icon of a set that brings its own colours is `colour`. Where a set does not say, it is an icon that
+ * does not take the text's
  *    colour (`currentColor`).
- * 2. Name: what the set itself calls the beginning or the end of the icon's name ("Two-Tone" for ic:twotone-*); then a word of the set's own name
+ * 2. Name: what the set itself calls the beginning or the end of the icon's name ("Two-Tone" for ic:twotone-*); then a
+ * word of the set's own name
  *    (fa7-solid); then the icon's last word, if it is one that means nothing else.
  * 3. Ink: `solid` where the share of thick ink is SOLID_INK or more, otherwise `outline`.
  */
@@ -25,13 +27,19 @@ export interface SetStyles {
 export const INK_SIDE = 48;
 /** Radius of the disc of ink around a pixel of thick ink. Most outlines are narrower than the disc. */
 const THICK = 3;
-/** From this share of thick ink on an icon is solid. It agrees best with what sets say of their icons (step 2); docs/icons.md has the figures. */
+/**
+ * From this share of thick ink on an icon is solid. It agrees best with what sets say of their icons (step 2);
+ * docs/icons.md has the figures.
+ */
 export const SOLID_INK = 0.026;
 /** A level at or below it is ink. */
 const INK_LEVEL = 128;
 
 /** Places of the disc's pixels from its middle, as offsets in a row-major square of INK_SIDE. */
-const DISC = Array.from({ length: (2 * THICK + 1) ** 2 }, (_, at) => [Math.floor(at / (2 * THICK + 1)) - THICK, (at % (2 * THICK + 1)) - THICK])
+const DISC = Array.from({ length: (2 * THICK + 1) ** 2 }, (_, at) => [
+  Math.floor(at / (2 * THICK + 1)) - THICK,
+  (at % (2 * THICK + 1)) - THICK,
+])
   .filter(([y, x]) => x * x + y * y <= THICK * THICK + 1)
   .map(([y, x]) => y * INK_SIDE + x);
 
@@ -43,7 +51,8 @@ export function thickInk(colours: Uint8Array): number {
   const isInk = Uint8Array.from({ length: INK_SIDE ** 2 }, (_, pixel) => Number(colours[3 * pixel] <= INK_LEVEL));
   let thick = 0;
   for (let y = THICK; y < INK_SIDE - THICK; y++) {
-    for (let x = THICK; x < INK_SIDE - THICK; x++) if (DISC.every((offset) => isInk[y * INK_SIDE + x + offset] === 1)) thick++;
+    for (let x = THICK; x < INK_SIDE - THICK; x++)
+      if (DISC.every((offset) => isInk[y * INK_SIDE + x + offset] === 1)) thick++;
   }
   return thick / INK_SIDE ** 2;
 }
@@ -85,15 +94,22 @@ export function iconStyle(set: SetStyles, name: string, takesTextColour: boolean
 
 /** Step 2. */
 export function declaredStyle({ prefix, prefixes, suffixes }: SetStyles, name: string): IconStyle | undefined {
-  const called = [longest(suffixes, (suffix) => name.endsWith(`-${suffix}`)), longest(prefixes, (beginning) => name.startsWith(`${beginning}-`))];
+  const called = [
+    longest(suffixes, (suffix) => name.endsWith(`-${suffix}`)),
+    longest(prefixes, (beginning) => name.startsWith(`${beginning}-`)),
+  ];
   return (
     called.map(styleInWords).find((style) => style !== undefined) ??
-    prefix.split('-').map((word) => SET_WORDS.get(word)).find((style) => style !== undefined) ??
+    prefix
+      .split('-')
+      .map((word) => SET_WORDS.get(word))
+      .find((style) => style !== undefined) ??
     LAST_WORDS.get(name.slice(name.lastIndexOf('-') + 1))
   );
 }
 
-const styleInWords = (words: string | undefined): IconStyle | undefined => WORDS.find(([pattern]) => words !== undefined && pattern.test(words))?.[1];
+const styleInWords = (words: string | undefined): IconStyle | undefined =>
+  WORDS.find(([pattern]) => words !== undefined && pattern.test(words))?.[1];
 
 /** The words for the longest key that matches; those of the empty key where none does. */
 function longest(words: ReadonlyMap<string, string>, matches: (key: string) => boolean): string | undefined {

@@ -1,10 +1,10 @@
 /**
- * Embeddings in one byte a value, for galleries of hundreds of thousands: a quarter of float32's memory, and whole numbers, whose sums are exact and the
- * same in every runtime.
+ * Embeddings in one byte a value, for galleries of hundreds of thousands: a quarter of float32's memory, and whole
+ * numbers, whose sums are exact and the same in every runtime.
  *
- * A vector is first rotated by signs and a Walsh-Hadamard transform (Ailon and Chazelle, STOC 2006), which spreads it evenly over its values: networks put
- * much of a vector into a few of them, and the others would get few of the 127 steps. Then it is scaled by its largest value. Its length is lost, which a
- * cosine does not need.
+ * A vector is first rotated by signs and a Walsh-Hadamard transform (Ailon and Chazelle, STOC 2006), which spreads it
+ * evenly over its values: networks put much of a vector into a few of them, and the others would get few of the 127
+ * steps. Then it is scaled by its largest value. Its length is lost, which a cosine does not need.
  */
 import { RandomStream, STREAM } from '../random/philox.ts';
 import { requireCount, RetrievalError, rowNorms } from './vectors.ts';
@@ -26,7 +26,8 @@ export function toInt8Vectors(embeddings: Float32Array, dimension: number): Int8
   for (let row = 0; row < count; row++) {
     const values = rotate(embeddings.subarray(row * dimension, (row + 1) * dimension));
     const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    for (let i = 0; i < dimension; i++) result[row * dimension + i] = largest === 0 ? 0 : Math.round((LARGEST * values[i]) / largest);
+    for (let i = 0; i < dimension; i++)
+      result[row * dimension + i] = largest === 0 ? 0 : Math.round((LARGEST * values[i]) / largest);
   }
   return result;
 }
@@ -40,9 +41,13 @@ export class Int8Cosine {
   private queryNorm = 1;
 
   /** @param vectors from `toInt8Vectors`, [n, dimension] */
-  constructor(private readonly vectors: Int8Array, private readonly dimension: number) {
+  constructor(
+    private readonly vectors: Int8Array,
+    private readonly dimension: number,
+  ) {
     requireCount('the dimension', dimension);
-    if (vectors.length % dimension !== 0) throw new RetrievalError(`${vectors.length} values are no vectors of ${dimension} values each`);
+    if (vectors.length % dimension !== 0)
+      throw new RetrievalError(`${vectors.length} values are no vectors of ${dimension} values each`);
     this.rotate = rotation(dimension);
     this.query = new Int32Array(dimension);
     this.norms = new Float64Array(vectors.length / dimension);
@@ -60,10 +65,11 @@ export class Int8Cosine {
   /** @param embedding [dimension] @throws RetrievalError where it has another size, or a value is not finite */
   setQuery(embedding: Float32Array): void {
     const { dimension, query } = this;
-    if (embedding.length !== dimension) throw new RetrievalError(`one query of ${dimension} values is needed, there are ${embedding.length}`);
+    if (embedding.length !== dimension)
+      throw new RetrievalError(`one query of ${dimension} values is needed, there are ${embedding.length}`);
     const [norm] = rowNorms('query', embedding, dimension);
-    // By Cauchy and Schwarz no sum of products, and no part of one, exceeds the product of the lengths: with this scale, which leaves room for rounding
-    // (half a step a value), it stays within 32 bits.
+    // By Cauchy and Schwarz no sum of products, and no part of one, exceeds the product of the lengths: with this
+    // scale, which leaves room for rounding (half a step a value), it stays within 32 bits.
     const scale = LARGEST_SUM / (LARGEST * Math.sqrt(dimension)) - Math.sqrt(dimension);
     const rotated = this.rotate(embedding);
     for (let i = 0; i < dimension; i++) query[i] = Math.round((rotated[i] / (norm || 1)) * scale);
@@ -120,7 +126,10 @@ export class Int8Cosine {
   }
 }
 
-/** The rotation of vectors of a dimension, which keeps their lengths: in blocks as long as the largest power of 2 that divides it. */
+/**
+ * The rotation of vectors of a dimension, which keeps their lengths: in blocks as long as the largest power of 2 that
+ * divides it.
+ */
 function rotation(dimension: number): (vector: Float32Array) => Float64Array {
   requireCount('the dimension', dimension);
   const random = new RandomStream(SIGN_SEED, STREAM.initialisation);
@@ -132,7 +141,8 @@ function rotation(dimension: number): (vector: Float32Array) => Float64Array {
     const values = signs.map((sign, i) => scale * sign * vector[i]);
     for (let half = 1; half < block; half *= 2) {
       for (let first = 0; first < dimension; first += 2 * half) {
-        for (let i = first; i < first + half; i++) [values[i], values[i + half]] = [values[i] + values[i + half], values[i] - values[i + half]];
+        for (let i = first; i < first + half; i++)
+          [values[i], values[i + half]] = [values[i] + values[i + half], values[i] - values[i + half]];
       }
     }
     return values;

@@ -4,8 +4,9 @@ import { RetrievalError, rowNorms } from './vectors.ts';
 export const MOST_SKETCHES = 8;
 
 /**
- * One query out of several sketches of the same thing: the mean of their embeddings, each of length 1, which then is brought to length 1 again. Its cosine with a picture is in
- * proportion to the mean of the sketches' own cosines with it, so that a ranking by it is the ranking by that mean.
+ * One query out of several sketches of the same thing: the mean of their embeddings, each of length 1, which then is
+ * brought to length 1 again. Its cosine with a picture is in proportion to the mean of the sketches' own cosines with
+ * it, so that a ranking by it is the ranking by that mean.
  * @param rows [sketches, dimension], of length 1
  * @returns [dimension], of length 1; of one sketch, its own numbers
  * @throws RetrievalError where there is no sketch, a value is not finite, or the embeddings cancel out
@@ -20,6 +21,9 @@ export function meanEmbedding(rows: Float32Array, dimension: number): Float32Arr
   }
   const length = Math.sqrt(sum.reduce((total, value) => total + value * value, 0));
   // Also NaN, of an embedding that is zero.
-  if (!(length > 1e-6 * norms.length)) throw new RetrievalError(`the ${norms.length} query embeddings cancel out, so they have no mean direction; search with fewer sketches at once`);
+  if (!(length > 1e-6 * norms.length))
+    throw new RetrievalError(
+      `the ${norms.length} query embeddings cancel out, so they have no mean direction; search with fewer sketches at once`,
+    );
   return Float32Array.from(sum, (value) => value / length);
 }

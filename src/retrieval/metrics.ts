@@ -19,9 +19,9 @@ import { HIDDEN, Ranker } from './ranking.ts';
 import { requireCount, requireLabels, RetrievalError } from './vectors.ts';
 
 /**
- * What AP@k is divided by: `protocol`, min(k, P); `hits`, the relevant items found among the first k, which flatters: one
- * hit at rank 1 and no other is already a perfect score; or `relevant`, P, with which no query can reach 1 where P > k.
- * AP@all is divided by P in all three.
+ * What AP@k is divided by: `protocol`, min(k, P); `hits`, the relevant items found among the first k, which flatters:
+ * one hit at rank 1 and no other is already a perfect score; or `relevant`, P, with which no query can reach 1 where P
+ * > k. AP@all is divided by P in all three.
  */
 export type ApDenominator = 'protocol' | 'hits' | 'relevant';
 
@@ -77,11 +77,13 @@ export interface RetrievalMetrics extends MeanMetrics {
 /** The protocol in words. */
 export function describeProtocol({ apDenominator = 'protocol', apEnvelope = 'voc' }: Protocol): string {
   const name = apDenominator === 'protocol' && apEnvelope === 'voc' ? "SAKE's" : "not SAKE's";
-  const envelope = apEnvelope === 'voc' ? 'average precision with the VOC envelope' : 'average precision without envelope';
+  const envelope =
+    apEnvelope === 'voc' ? 'average precision with the VOC envelope' : 'average precision without envelope';
   const denominator = {
     protocol: 'AP@k divided by min(k, relevant photos)',
     hits: 'AP@k divided by the hits among the first k (not comparable with figures that are divided by min(k, relevant photos))',
-    relevant: 'AP@k divided by all relevant photos (not comparable with figures that are divided by min(k, relevant photos))',
+    relevant:
+      'AP@k divided by all relevant photos (not comparable with figures that are divided by min(k, relevant photos))',
   }[apDenominator];
   return `${name}: ${envelope}, ${denominator}`;
 }
@@ -92,7 +94,9 @@ function requireExcluded(excluded: ArrayLike<number>, { queryLabels, galleryLabe
   for (let query = 0; query < excluded.length; query++) {
     const item = excluded[query];
     if (!Number.isInteger(item) || item < -1 || item >= galleryLabels.length) {
-      throw new RetrievalError(`excluded[${query}] is ${item}, where -1 or the place of one of the ${galleryLabels.length} items of the gallery is needed`);
+      throw new RetrievalError(
+        `excluded[${query}] is ${item}, where -1 or the place of one of the ${galleryLabels.length} items of the gallery is needed`,
+      );
     }
   }
 }
@@ -121,7 +125,10 @@ export class RetrievalMeter {
    * @param scores its score with each item, [n]; the meter may change what it has read
    */
   add(scores: Float32Array): void {
-    this.take((hidden) => (scores[hidden] = -Infinity), (relevant) => this.ranker.rank(scores, relevant));
+    this.take(
+      (hidden) => (scores[hidden] = -Infinity),
+      (relevant) => this.ranker.rank(scores, relevant),
+    );
   }
 
   /**
@@ -129,7 +136,10 @@ export class RetrievalMeter {
    * @param distances its Hamming distance to each item, [n]; the meter may change what it has read
    */
   addDistances(distances: Uint16Array): void {
-    this.take((hidden) => (distances[hidden] = HIDDEN), (relevant) => this.ranker.rankByDistance(distances, relevant));
+    this.take(
+      (hidden) => (distances[hidden] = HIDDEN),
+      (relevant) => this.ranker.rankByDistance(distances, relevant),
+    );
   }
 
   private take(hide: (item: number) => void, rank: (relevant: Uint32Array) => Uint32Array): void {
@@ -155,8 +165,12 @@ export class RetrievalMeter {
   metrics(): RetrievalMetrics {
     const { queryLabels, galleryLabels } = this.labels;
     const { cutoffs, apDenominator, apEnvelope } = this.protocol;
-    if (this.next !== queryLabels.length) throw new RetrievalError(`there are ${this.next} rows of scores and ${queryLabels.length} query labels`);
-    if (this.sums.size === 0) throw new RetrievalError(`none of the ${queryLabels.length} queries has an item of its class among the ${galleryLabels.length} of the gallery; compare the class names of both`);
+    if (this.next !== queryLabels.length)
+      throw new RetrievalError(`there are ${this.next} rows of scores and ${queryLabels.length} query labels`);
+    if (this.sums.size === 0)
+      throw new RetrievalError(
+        `none of the ${queryLabels.length} queries has an item of its class among the ${galleryLabels.length} of the gallery; compare the class names of both`,
+      );
     const perClass = [...this.sums]
       .sort(([a], [b]) => a - b)
       .map(([label, sum]) => ({ label, queries: sum.count, ...sum.mean() }));
@@ -189,8 +203,14 @@ export class RetrievalMeter {
  * @param lastRank the last rank that counts
  * @param denominator what the sum of precisions is divided by; where it is 0, so is the result
  */
-export function averagePrecision(ranks: ArrayLike<number>, lastRank: number, denominator: number, envelope: ApEnvelope = 'voc'): number {
-  // Between two hits the precision only falls, so that the envelope is a running maximum over hits, from the last one back.
+export function averagePrecision(
+  ranks: ArrayLike<number>,
+  lastRank: number,
+  denominator: number,
+  envelope: ApEnvelope = 'voc',
+): number {
+  // Between two hits the precision only falls, so that the envelope is a running maximum over hits, from the last one
+  // back.
   let best = 0;
   let sum = 0;
   for (let hit = hitsWithin(ranks, lastRank); hit > 0; hit--) {
@@ -247,7 +267,11 @@ class MetricSum {
   mean(): MeanMetrics {
     return {
       mapAll: this.apAll / this.count,
-      atCutoff: this.protocol.cutoffs.map((k, i) => ({ k, map: this.ap[i] / this.count, precision: this.precision[i] / this.count })),
+      atCutoff: this.protocol.cutoffs.map((k, i) => ({
+        k,
+        map: this.ap[i] / this.count,
+        precision: this.precision[i] / this.count,
+      })),
     };
   }
 }

@@ -1,11 +1,15 @@
 /**
- * Ranks by falling score and, where scores are equal, by place in the gallery. A ranking is never written out whole: the
- * metrics ask for the ranks of the relevant items alone, and those need the relevant items sorted and all others counted.
+ * Ranks by falling score and, where scores are equal, by place in the gallery. A ranking is never written out whole:
+ * the metrics ask for the ranks of the relevant items alone, and those need the relevant items sorted and all others
+ * counted.
  */
 
 import { RetrievalError } from './vectors.ts';
 
-/** Of the table that begins each search; more do not make the counting faster, and filling them costs time for each query. */
+/**
+ * Of the table that begins each search; more do not make the counting faster, and filling them costs time for each
+ * query.
+ */
 const BUCKETS = 16384;
 /** The distance of an item that is not to be found: above that of any two codes. */
 export const HIDDEN = 2 ** 12;
@@ -15,9 +19,10 @@ const MOST_RELEVANT = 2 ** 21;
 /**
  * Ranks relevant items among all items of a gallery, query by query, in buffers of its own.
  *
- * An item counts for the rank of every relevant item that it comes before. With the relevant items sorted, it only has to
- * find the first of these; a table over the range of their scores gives that place up to a few neighbours, which a binary
- * search settles. So a query costs little more than one look at each score. A plain full sort gives the same ranks.
+ * An item counts for the rank of every relevant item that it comes before. With the relevant items sorted, it only has
+ * to find the first of these; a table over the range of their scores gives that place up to a few neighbours, which a
+ * binary search settles. So a query costs little more than one look at each score. A plain full sort gives the same
+ * ranks.
  */
 export class Ranker {
   private readonly starts = new Uint32Array(BUCKETS + 1);
@@ -36,7 +41,8 @@ export class Ranker {
   rank(scores: Float32Array, relevant: Uint32Array): Uint32Array {
     const count = relevant.length;
     if (count === 0) return this.ranks.subarray(0, 0);
-    if (count > MOST_RELEVANT) throw new RetrievalError(`${count} items are relevant to one query; at most ${MOST_RELEVANT} can be ranked`);
+    if (count > MOST_RELEVANT)
+      throw new RetrievalError(`${count} items are relevant to one query; at most ${MOST_RELEVANT} can be ranked`);
     if (this.order.length < count) this.grow(count);
     const { starts } = this;
     const order = this.order.subarray(0, count);
@@ -140,8 +146,8 @@ export interface RankedItem {
 }
 
 /**
- * Keeps the k best of many items that are offered one by one, in the order of their places: of equal scores the first stays. Few of a large gallery
- * are ever kept, so this takes a small part of the time of a sort.
+ * Keeps the k best of many items that are offered one by one, in the order of their places: of equal scores the first
+ * stays. Few of a large gallery are ever kept, so this takes a small part of the time of a sort.
  */
 export class BestItems {
   private kept: RankedItem[] = [];

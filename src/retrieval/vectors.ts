@@ -14,7 +14,10 @@ export class RetrievalError extends BoundedError {
  */
 export function rowNorms(what: string, rows: Float32Array, dimension: number): Float64Array {
   requireCount('the dimension', dimension);
-  if (rows.length % dimension !== 0) throw new RetrievalError(`the ${what} embeddings have ${rows.length} values, which is no multiple of the dimension ${dimension}`);
+  if (rows.length % dimension !== 0)
+    throw new RetrievalError(
+      `the ${what} embeddings have ${rows.length} values, which is no multiple of the dimension ${dimension}`,
+    );
   const norms = new Float64Array(rows.length / dimension);
   for (let row = 0; row < norms.length; row++) {
     let sum = 0;
@@ -28,10 +31,12 @@ export function rowNorms(what: string, rows: Float32Array, dimension: number): F
 
 /** @throws RetrievalError where there is not one label a row */
 export function requireLabels(what: string, labels: ArrayLike<number>, rows: number): void {
-  if (labels.length !== rows) throw new RetrievalError(`there are ${rows} ${what} embeddings and ${labels.length} ${what} labels`);
+  if (labels.length !== rows)
+    throw new RetrievalError(`there are ${rows} ${what} embeddings and ${labels.length} ${what} labels`);
 }
 
 /** @throws RetrievalError where the value is no integer above 0 */
 export function requireCount(what: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) throw new RetrievalError(`${what} must be an integer above 0, and is ${value}`);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new RetrievalError(`${what} must be an integer above 0, and is ${value}`);
 }

@@ -5,8 +5,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Work that is cheaper together: whatever waits when the worker is free is done as one batch, in the order of coming. A single
- * item never waits for company. One batch runs at a time.
+ * Work that is cheaper together: whatever waits when the worker is free is done as one batch, in the order of coming. A
+ * single item never waits for company. One batch runs at a time.
  */
 export class BatchQueue<Item, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
@@ -16,7 +16,10 @@ export class BatchQueue<Item, Result> {
    * @param work does a batch; result i is that of item i
    * @param batchSize most items of a batch
    */
-  constructor(private readonly work: (items: readonly Item[]) => Promise<readonly Result[]>, private readonly batchSize: number) {}
+  constructor(
+    private readonly work: (items: readonly Item[]) => Promise<readonly Result[]>,
+    private readonly batchSize: number,
+  ) {}
 
   /**
    * @param signal of one who goes away: what still waits is then taken out

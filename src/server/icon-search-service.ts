@@ -37,22 +37,47 @@ export interface IconSearchAnswer {
 
 /** Searches an index of icons by pictures that come at any time. */
 export class IconSearchService {
-  private constructor(private readonly embedder: QueryEmbedder, readonly index: IconIndex, private readonly cutOff: number | undefined) {}
+  private constructor(
+    private readonly embedder: QueryEmbedder,
+    readonly index: IconIndex,
+    private readonly cutOff: number | undefined,
+  ) {}
 
   /** @param index that was made by this model (`assertSameModel`) */
-  static async open(model: RetrievalModel, index: IconIndex, { cutOff }: SearchServiceOptions = {}): Promise<IconSearchService> {
+  static async open(
+    model: RetrievalModel,
+    index: IconIndex,
+    { cutOff }: SearchServiceOptions = {},
+  ): Promise<IconSearchService> {
     const { sets, styles, vectors, dimension } = index;
-    return new IconSearchService(await QueryEmbedder.open(model, { kind: 'icons', sets, styles: shared(styles), vectors: shared(vectors), dimension }), index, cutOff);
+    return new IconSearchService(
+      await QueryEmbedder.open(model, {
+        kind: 'icons',
+        sets,
+        styles: shared(styles),
+        vectors: shared(vectors),
+        dimension,
+      }),
+      index,
+      cutOff,
+    );
   }
 
   /**
-   * @param sketches the bytes of an image file, or of each of several sketches of the same thing, which search together (`meanEmbedding`)
+   * @param sketches the bytes of an image file, or of each of several sketches of the same thing, which search together
+   * (`meanEmbedding`)
    * @param k how many icons, fewer where fewer are searched
    * @param signal of one who goes away
    * @param parameters of the request: set, style and licence, each with commas between several
-   * @throws RequestError 400 for a set, style or licence that the index does not have; ImageError where a sketch cannot be decoded
+   * @throws RequestError 400 for a set, style or licence that the index does not have; ImageError where a sketch cannot
+   * be decoded
    */
-  async search(sketches: Uint8Array | readonly Uint8Array[], k: number, signal?: AbortSignal, parameters = new URLSearchParams()): Promise<IconSearchAnswer> {
+  async search(
+    sketches: Uint8Array | readonly Uint8Array[],
+    k: number,
+    signal?: AbortSignal,
+    parameters = new URLSearchParams(),
+  ): Promise<IconSearchAnswer> {
     const filter = filterOf(parameters);
     try {
       checkFilter(this.index.sets, filter);
@@ -60,7 +85,12 @@ export class IconSearchService {
       if (error instanceof RetrievalError) throw new RequestError(400, error.message);
       throw error;
     }
-    const { ranked, times } = await this.embedder.search<RankOutput>(sketches instanceof Uint8Array ? [sketches] : sketches, 'rank', (embedding) => ({ embedding, k, filter }) satisfies RankInput, signal);
+    const { ranked, times } = await this.embedder.search<RankOutput>(
+      sketches instanceof Uint8Array ? [sketches] : sketches,
+      'rank',
+      (embedding) => ({ embedding, k, filter }) satisfies RankInput,
+      signal,
+    );
     const { nothingLike, results } = markBelow(foundIcons(this.index, ranked), this.cutOff);
     return { nothingLike, neighbours: results, times };
   }
@@ -75,11 +105,24 @@ export class IconSearchService {
 export function foundIcons(index: Pick<IconIndex, 'sets' | 'names' | 'styles'>, ranked: RankOutput): FoundIcon[] {
   return ranked.map(({ index: row, score }, place) => {
     const { prefix, licence } = setOfRow(index.sets, row);
-    return { rank: place + 1, row, icon: iconId(index, row), set: prefix, licence, style: ICON_STYLES[index.styles[row]], similarity: score };
+    return {
+      rank: place + 1,
+      row,
+      icon: iconId(index, row),
+      set: prefix,
+      licence,
+      style: ICON_STYLES[index.styles[row]],
+      similarity: score,
+    };
   });
 }
 
 function filterOf(parameters: URLSearchParams): IconFilter {
-  const names = (key: string): string[] => parameters.getAll(key).flatMap((value) => value.split(',')).map((name) => name.trim()).filter(Boolean);
+  const names = (key: string): string[] =>
+    parameters
+      .getAll(key)
+      .flatMap((value) => value.split(','))
+      .map((name) => name.trim())
+      .filter(Boolean);
   return { sets: names('set'), styles: names('style') as IconStyle[], licences: names('licence') };
 }

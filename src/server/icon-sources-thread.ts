@@ -40,7 +40,10 @@ async function setOf(prefix: string): Promise<KeptSet | undefined> {
 
 async function read(set: IconSetFiles): Promise<KeptSet> {
   const { icons } = await readIconSet(set);
-  return { icons: new Map(icons.map((icon) => [icon.name, icon])), size: icons.reduce((sum, { body }) => sum + body.length, 0) };
+  return {
+    icons: new Map(icons.map((icon) => [icon.name, icon])),
+    size: icons.reduce((sum, { body }) => sum + body.length, 0),
+  };
 }
 
 serveTasks({

@@ -5,21 +5,30 @@ import { WorkerThreads } from '../platform/node/worker-threads.ts';
 
 /** Bytes of drawings that are kept in memory at most: about half of all sets. */
 const MOST_KEPT = 2 ** 28;
-const THREAD_MODULE = new URL(import.meta.url.endsWith('.ts') ? './icon-sources-thread.ts' : './icon-sources-thread.js', import.meta.url);
+const THREAD_MODULE = new URL(
+  import.meta.url.endsWith('.ts') ? './icon-sources-thread.ts' : './icon-sources-thread.js',
+  import.meta.url,
+);
 
 /**
- * The drawings of an index's icons, out of the sets that are installed. They are asked for by set and name, of which none is taken that the index does not
- * have, and no name comes to stand in a path.
+ * The drawings of an index's icons, out of the sets that are installed. They are asked for by set and name, of which
+ * none is taken that the index does not have, and no name comes to stand in a path.
  */
 export class IconSources {
   private readonly thread: WorkerThreads;
 
   /** @param files of the installed sets, by prefix (`findIconSets`) */
-  constructor(private readonly index: IconIndex, files: ReadonlyMap<string, IconSetFiles>) {
+  constructor(
+    private readonly index: IconIndex,
+    files: ReadonlyMap<string, IconSetFiles>,
+  ) {
     this.thread = new WorkerThreads(THREAD_MODULE, { files, mostKept: MOST_KEPT } satisfies IconSourcesData, 1);
   }
 
-  /** An icon as an SVG document; undefined where the index has no such icon, or its set is not installed or has it no more. */
+  /**
+   * An icon as an SVG document; undefined where the index has no such icon, or its set is not installed or has it no
+   * more.
+   */
   async svg(prefix: string, name: string): Promise<string | undefined> {
     if (iconRow(this.index, prefix, name) === undefined) return undefined;
     return this.thread.run<string | undefined>('svg', { prefix, name } satisfies SvgInput);

@@ -12,7 +12,10 @@ import { WorkerThreads } from '../platform/node/worker-threads.ts';
 const BATCH = 8;
 /** Each holds a decoder and, while it decodes, a picture at its full size. */
 const MOST_THREADS = 4;
-const THREAD_MODULE = new URL(import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js', import.meta.url);
+const THREAD_MODULE = new URL(
+  import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js',
+  import.meta.url,
+);
 
 /** Milliseconds of each stage of a search; of several sketches, until the last of them was through it. */
 export interface SearchTimes {
@@ -29,15 +32,20 @@ interface Embedded {
 }
 
 /**
- * Embeds pictures that come at any time: the device embeds those that wait in batches, one after the other. Pictures are decoded and the
- * gallery is ranked in threads, so that whoever else uses the event loop is not kept waiting.
+ * Embeds pictures that come at any time: the device embeds those that wait in batches, one after the other. Pictures
+ * are decoded and the gallery is ranked in threads, so that whoever else uses the event loop is not kept waiting.
  */
 export class QueryEmbedder {
   private readonly queue: BatchQueue<Uint8Array, Embedded>;
   private readonly threads: WorkerThreads;
   private readonly sketches: SketchFraming | undefined;
 
-  private constructor(private readonly model: RetrievalModel, private readonly one: ImageRows, private readonly many: ImageRows, gallery: GalleryData) {
+  private constructor(
+    private readonly model: RetrievalModel,
+    private readonly one: ImageRows,
+    private readonly many: ImageRows,
+    gallery: GalleryData,
+  ) {
     this.queue = new BatchQueue((pixels) => this.embed(pixels), BATCH);
     this.sketches = gallery.kind === 'icons' ? 'icon' : model.sketches;
     this.threads = new WorkerThreads(THREAD_MODULE, gallery, Math.min(MOST_THREADS, availableParallelism()));
@@ -55,7 +63,12 @@ export class QueryEmbedder {
    * @param input of the task, from the embedding
    * @throws ImageError where a sketch cannot be decoded
    */
-  async search<Output>(sketches: readonly Uint8Array[], task: string, input: (embedding: Float32Array) => object, signal?: AbortSignal): Promise<{ readonly ranked: Output; readonly times: SearchTimes }> {
+  async search<Output>(
+    sketches: readonly Uint8Array[],
+    task: string,
+    input: (embedding: Float32Array) => object,
+    signal?: AbortSignal,
+  ): Promise<{ readonly ranked: Output; readonly times: SearchTimes }> {
     const start = performance.now();
     const pixels = await Promise.all(sketches.map((sketch) => this.decode(sketch, signal)));
     const decoded = performance.now();
@@ -66,7 +79,15 @@ export class QueryEmbedder {
     const ranked = await this.threads.run<Output>(task, input(meanEmbedding(rows, this.one.width)), { signal });
     const started = Math.min(...embedded.map((each) => each.started));
     const ended = Math.max(...embedded.map((each) => each.ended));
-    return { ranked, times: { decode: decoded - start, wait: started - decoded, embed: ended - started, rank: performance.now() - begin } };
+    return {
+      ranked,
+      times: {
+        decode: decoded - start,
+        wait: started - decoded,
+        embed: ended - started,
+        rank: performance.now() - begin,
+      },
+    };
   }
 
   /** Finishes what was asked for and gives the programs back; the model stays. */
@@ -79,10 +100,15 @@ export class QueryEmbedder {
 
   private async decode(picture: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
     try {
-      return await this.threads.run<Uint8Array>('decode', { picture, size: this.model.imageSize, sketches: this.sketches } satisfies DecodeInput, { signal });
+      return await this.threads.run<Uint8Array>(
+        'decode',
+        { picture, size: this.model.imageSize, sketches: this.sketches } satisfies DecodeInput,
+        { signal },
+      );
     } catch (error) {
       // Classes do not pass between threads.
-      if (error instanceof Error && error.name === 'ImageError') throw new ImageError('the picture', error.message.replace('the picture cannot be decoded: ', ''));
+      if (error instanceof Error && error.name === 'ImageError')
+        throw new ImageError('the picture', error.message.replace('the picture cannot be decoded: ', ''));
       throw error;
     }
   }
@@ -93,13 +119,19 @@ export class QueryEmbedder {
     const samples = pixels.map((_, place): Sample => ({ domain: 'sketch', className: '', name: String(place) }));
     const embeddings = await rows.compute(samples, { read: ({ name }) => Promise.resolve(pixels[Number(name)]) });
     const ended = performance.now();
-    return pixels.map((_, place) => ({ embedding: embeddings.slice(place * rows.width, (place + 1) * rows.width), started, ended }));
+    return pixels.map((_, place) => ({
+      embedding: embeddings.slice(place * rows.width, (place + 1) * rows.width),
+      started,
+      ended,
+    }));
   }
 }
 
 /** A copy in memory that threads share. */
 export function shared<Values extends Float32Array | Int8Array | Uint8Array>(values: Values): Values {
-  const copy = new (values.constructor as new (buffer: SharedArrayBuffer) => Values)(new SharedArrayBuffer(values.byteLength));
+  const copy = new (values.constructor as new (buffer: SharedArrayBuffer) => Values)(
+    new SharedArrayBuffer(values.byteLength),
+  );
   copy.set(values);
   return copy;
 }

@@ -7,11 +7,22 @@ export interface SearchLimits extends PictureLimits {
   readonly mostRequests: number;
 }
 
-export const DEFAULT_SEARCH_LIMITS = { mostBytes: 8e6, mostPixels: 5e7, mostSide: MOST_SIDE, mostRequests: 64 } as const satisfies SearchLimits;
+export const DEFAULT_SEARCH_LIMITS = {
+  mostBytes: 8e6,
+  mostPixels: 5e7,
+  mostSide: MOST_SIDE,
+  mostRequests: 64,
+} as const satisfies SearchLimits;
 
-/** Bodies that may be received at once, for each search that may be under way. A slow sender does not keep others from searching. */
+/**
+ * Bodies that may be received at once, for each search that may be under way. A slow sender does not keep others from
+ * searching.
+ */
 const BODIES_PER_SEARCH = 8;
-/** How long the rest of a refused body is read and dropped, in milliseconds: closed earlier, the connection is reset and the refusal lost. */
+/**
+ * How long the rest of a refused body is read and dropped, in milliseconds: closed earlier, the connection is reset and
+ * the refusal lost.
+ */
 const LINGER = 2000;
 
 const DEFAULT_NEIGHBOURS = 10;
@@ -26,16 +37,24 @@ export interface Searcher {
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**
- * Answers POST ?k=10 with a picture as the body: JSON of what the service found, or `{ "error": ... }` with a status that says what
- * was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind, 503 too many at once. The body is the picture's file, or a
- * form whose files are sketches that search together, MOST_SKETCHES at most.
+ * Answers POST ?k=10 with a picture as the body: JSON of what the service found, or `{ "error": ... }` with a status
+ * that says what was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind,
+ * 503 too many at once. The body is the picture's file, or a form whose files are sketches that search together,
+ * MOST_SKETCHES at most.
  * @param onFailure hears of what is the server's fault, which is answered with 500
  */
-export function searchHandler(service: Searcher, limits: SearchLimits = DEFAULT_SEARCH_LIMITS, onFailure: (error: unknown) => void = console.error): Handler {
+export function searchHandler(
+  service: Searcher,
+  limits: SearchLimits = DEFAULT_SEARCH_LIMITS,
+  onFailure: (error: unknown) => void = console.error,
+): Handler {
   let underWay = 0;
   let receiving = 0;
   const requirePlace = (taken: number, places: number): void => {
-    if (taken >= places) throw new RequestError(503, `${taken} searches are under way, as many as there may be; come back in a second`, { 'retry-after': '1' });
+    if (taken >= places)
+      throw new RequestError(503, `${taken} searches are under way, as many as there may be; come back in a second`, {
+        'retry-after': '1',
+      });
   };
   return answering(async (request, response) => {
     requireMethod(request, 'POST');
@@ -66,7 +85,8 @@ export function answering(handler: Handler, onFailure: (error: unknown) => void)
     } catch (error) {
       // Who broke off hears nothing any more.
       if (response.destroyed || request.errored !== null) return;
-      if (error instanceof RequestError) await sendJson(response, error.status, { error: error.message }, error.headers);
+      if (error instanceof RequestError)
+        await sendJson(response, error.status, { error: error.message }, error.headers);
       else if (error instanceof ImageError) await sendJson(response, 400, { error: error.message });
       else {
         onFailure(error);
@@ -78,7 +98,10 @@ export function answering(handler: Handler, onFailure: (error: unknown) => void)
 
 /** @throws RequestError 405 */
 export function requireMethod({ method }: IncomingMessage, ...allowed: readonly string[]): void {
-  if (!allowed.includes(method ?? '')) throw new RequestError(405, `${method} is not for this address, but ${allowed.join(' or ')}`, { allow: allowed.join(', ') });
+  if (!allowed.includes(method ?? ''))
+    throw new RequestError(405, `${method} is not for this address, but ${allowed.join(' or ')}`, {
+      allow: allowed.join(', '),
+    });
 }
 
 /** @throws RequestError 400 for an address that is none */
@@ -90,12 +113,24 @@ export function addressOf({ url }: IncomingMessage): URL {
   }
 }
 
-async function sendJson(response: ServerResponse, status: number, content: object, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+async function sendJson(
+  response: ServerResponse,
+  status: number,
+  content: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const body = Buffer.from(`${JSON.stringify(content)}\n`);
   const { req: request } = response;
   // What follows a refused body on its connection cannot be told from the body.
   const closing = request.complete ? {} : { connection: 'close' };
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...closing, ...headers });
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...closing,
+    ...headers,
+  });
   response.write(body);
   if (!request.complete) await drop(request);
   response.end();

@@ -33,23 +33,51 @@ export interface SearchServiceOptions {
 
 /** Searches an index of pictures by pictures that come at any time. */
 export class SearchService {
-  private constructor(private readonly embedder: QueryEmbedder, readonly index: RetrievalIndex, private readonly cutOff: number | undefined) {}
+  private constructor(
+    private readonly embedder: QueryEmbedder,
+    readonly index: RetrievalIndex,
+    private readonly cutOff: number | undefined,
+  ) {}
 
   /** @param index that was made by this model (`assertSameModel`) */
-  static async open(model: RetrievalModel, index: RetrievalIndex, { cutOff }: SearchServiceOptions = {}): Promise<SearchService> {
-    return new SearchService(await QueryEmbedder.open(model, { kind: 'pictures', embeddings: shared(index.embeddings), dimension: index.dimension }), index, cutOff);
+  static async open(
+    model: RetrievalModel,
+    index: RetrievalIndex,
+    { cutOff }: SearchServiceOptions = {},
+  ): Promise<SearchService> {
+    return new SearchService(
+      await QueryEmbedder.open(model, {
+        kind: 'pictures',
+        embeddings: shared(index.embeddings),
+        dimension: index.dimension,
+      }),
+      index,
+      cutOff,
+    );
   }
 
   /**
-   * @param sketches the bytes of an image file, or of each of several sketches of the same thing, which search together (`meanEmbedding`)
+   * @param sketches the bytes of an image file, or of each of several sketches of the same thing, which search together
+   * (`meanEmbedding`)
    * @param k how many neighbours, fewer where the index has fewer
    * @param signal of one who goes away
    * @throws ImageError where a sketch cannot be decoded
    */
   async search(sketches: Uint8Array | readonly Uint8Array[], k: number, signal?: AbortSignal): Promise<SearchAnswer> {
     const { paths } = this.index;
-    const { ranked, times } = await this.embedder.search<RankOutput>(sketches instanceof Uint8Array ? [sketches] : sketches, 'rank', (embedding) => ({ embedding, k }) satisfies RankInput, signal);
-    const neighbours = ranked.map(({ index: row, score }, place): Neighbour => ({ rank: place + 1, row, path: paths[row], label: path.basename(path.dirname(paths[row])), similarity: score }));
+    const { ranked, times } = await this.embedder.search<RankOutput>(
+      sketches instanceof Uint8Array ? [sketches] : sketches,
+      'rank',
+      (embedding) => ({ embedding, k }) satisfies RankInput,
+      signal,
+    );
+    const neighbours = ranked.map(({ index: row, score }, place): Neighbour => ({
+      rank: place + 1,
+      row,
+      path: paths[row],
+      label: path.basename(path.dirname(paths[row])),
+      similarity: score,
+    }));
     const { nothingLike, results } = markBelow(neighbours, this.cutOff);
     return { nothingLike, neighbours: results, times };
   }

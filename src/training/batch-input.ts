@@ -9,7 +9,10 @@ import type { BatchStatistics } from '../nn/layers.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { separatesDomains, type ImageDomain, type RetrievalNetwork } from '../nn/retrieval-network.ts';
 
-/** How activations and their gradients are stored; all arithmetic, parameters and losses are f32 (docs/mixed-precision.md). */
+/**
+ * How activations and their gradients are stored; all arithmetic, parameters and losses are f32
+ * (docs/mixed-precision.md).
+ */
 export type Precision = FloatType;
 
 export interface BatchShape {
@@ -23,9 +26,25 @@ export interface BatchShape {
   readonly precision?: Precision;
 }
 
-/** Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph, or two of other names. */
-export function imageInput({ count, sourceSize, size, pixels = IMAGENET_PIXELS, precision }: BatchShape, names?: ImageInputs): Tensor {
-  return prepareImages({ count, source: sourceSize, size, mean: pixels.mean, deviation: pixels.deviation, ...(precision === 'f16' && { type: precision }) }, names);
+/**
+ * Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph, or two of other
+ * names.
+ */
+export function imageInput(
+  { count, sourceSize, size, pixels = IMAGENET_PIXELS, precision }: BatchShape,
+  names?: ImageInputs,
+): Tensor {
+  return prepareImages(
+    {
+      count,
+      source: sourceSize,
+      size,
+      mean: pixels.mean,
+      deviation: pixels.deviation,
+      ...(precision === 'f16' && { type: precision }),
+    },
+    names,
+  );
 }
 
 /** A batch in a graph, and what the network makes of it. */
@@ -45,24 +64,43 @@ export interface BatchEncoding {
 }
 
 /**
- * A batch of sketches and photos, encoded as the network's batch normalisation wants it: all at once, or each domain in a pass of its own
- * with its own statistics. The batch then is half sketches, which come first, as in `balancedSampler`.
+ * A batch of sketches and photos, encoded as the network's batch normalisation wants it: all at once, or each domain in
+ * a pass of its own with its own statistics. The batch then is half sketches, which come first, as in
+ * `balancedSampler`.
  */
 export function encodeBatch(network: RetrievalNetwork, shape: BatchShape, encoding: BatchEncoding): EncodedBatch {
-  return separatesDomains(network.retrieval) ? encodeByDomain(network, shape, encoding) : encodeTogether(network, shape, encoding);
+  return separatesDomains(network.retrieval)
+    ? encodeByDomain(network, shape, encoding)
+    : encodeTogether(network, shape, encoding);
 }
 
-function encodeTogether(network: RetrievalNetwork, shape: BatchShape, { batchNorm, frozenStages }: BatchEncoding): EncodedBatch {
+function encodeTogether(
+  network: RetrievalNetwork,
+  shape: BatchShape,
+  { batchNorm, frozenStages }: BatchEncoding,
+): EncodedBatch {
   const images = imageInput(shape);
   const { encoded, batchStatistics } = network.encode(images, batchNorm, { frozenStages });
-  return { images, encoded, batchStatistics, feeds: ({ images: pixels, transforms }) => ({ images: pixels, transforms }) };
+  return {
+    images,
+    encoded,
+    batchStatistics,
+    feeds: ({ images: pixels, transforms }) => ({ images: pixels, transforms }),
+  };
 }
 
 const DOMAINS: readonly ImageDomain[] = ['sketch', 'photo'];
 
-function encodeByDomain(network: RetrievalNetwork, shape: BatchShape, { batchNorm, frozenStages }: BatchEncoding): EncodedBatch {
+function encodeByDomain(
+  network: RetrievalNetwork,
+  shape: BatchShape,
+  { batchNorm, frozenStages }: BatchEncoding,
+): EncodedBatch {
   const { count } = shape;
-  const namesOf = (domain: ImageDomain): ImageInputs => ({ images: `${domain} images`, transforms: `${domain} transforms` });
+  const namesOf = (domain: ImageDomain): ImageInputs => ({
+    images: `${domain} images`,
+    transforms: `${domain} transforms`,
+  });
   const parts = DOMAINS.map((domain) => {
     const images = imageInput({ ...shape, count: count / DOMAINS.length }, namesOf(domain));
     return { images, ...network.encode(images, batchNorm, { frozenStages, domain }) };
@@ -72,11 +110,21 @@ function encodeByDomain(network: RetrievalNetwork, shape: BatchShape, { batchNor
     encoded: concatenate(parts.map(({ encoded }) => encoded)),
     batchStatistics: new Map(parts.flatMap(({ batchStatistics }) => [...batchStatistics])),
     feeds: ({ images, transforms, domains }) => {
-      if (domains.some((domain, image) => domain !== DOMAIN_INDEX[DOMAINS[Math.floor((DOMAINS.length * image) / count)]])) {
-        throw new RangeError('batch normalisation by domain needs batches of as many sketches as photos, the sketches first; use balancedSampler');
+      if (
+        domains.some((domain, image) => domain !== DOMAIN_INDEX[DOMAINS[Math.floor((DOMAINS.length * image) / count)]])
+      ) {
+        throw new RangeError(
+          'batch normalisation by domain needs batches of as many sketches as photos, the sketches first; use balancedSampler',
+        );
       }
-      const halfOf = <T extends Uint8Array | Float32Array>(values: T, part: number): T => values.subarray((part * values.length) / DOMAINS.length, ((part + 1) * values.length) / DOMAINS.length) as T;
-      return Object.fromEntries(DOMAINS.flatMap((domain, part) => [[namesOf(domain).images, halfOf(images, part)], [namesOf(domain).transforms, halfOf(transforms, part)]]));
+      const halfOf = <T extends Uint8Array | Float32Array>(values: T, part: number): T =>
+        values.subarray((part * values.length) / DOMAINS.length, ((part + 1) * values.length) / DOMAINS.length) as T;
+      return Object.fromEntries(
+        DOMAINS.flatMap((domain, part) => [
+          [namesOf(domain).images, halfOf(images, part)],
+          [namesOf(domain).transforms, halfOf(transforms, part)],
+        ]),
+      );
     },
   };
 }

@@ -2,7 +2,16 @@ import type { Storage } from '../autodiff/storage.ts';
 import { toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
 import { checkVersion, DIGEST, hex, parseSealed, serializeSealed } from '../formats/sealed.ts';
 import type { Network } from '../nn/layers.ts';
-import { readState, readStore, StateMismatchError, storeMismatch, writeState, writeStore, type State, type StateTensor } from '../nn/state.ts';
+import {
+  readState,
+  readStore,
+  StateMismatchError,
+  storeMismatch,
+  writeState,
+  writeStore,
+  type State,
+  type StateTensor,
+} from '../nn/state.ts';
 import type { Trainer } from './trainer.ts';
 import { BoundedError, isJsonObject, parseCount, parseJson, quoteValue } from '../formats/untrusted.ts';
 
@@ -32,9 +41,15 @@ export interface ModelFile {
   readonly about: Readonly<Record<string, Json>>;
   /** SHA-256 over names, shapes and values of the weights: the identity of the model, whatever else the file holds. */
   readonly checksum: string;
-  /** The optimiser's moments and the loss scale by store name, and with an average of weights those that learn; empty in a file that is for use only. */
+  /**
+   * The optimiser's moments and the loss scale by store name, and with an average of weights those that learn; empty in
+   * a file that is for use only.
+   */
   readonly moments: ReadonlyMap<string, State>;
-  /** What training needs besides, such as the teacher's knowledge of each class; no part of the model, nor of its checksum. */
+  /**
+   * What training needs besides, such as the teacher's knowledge of each class; no part of the model, nor of its
+   * checksum.
+   */
   readonly tables: State;
   /** Steps of training done. */
   readonly step: number;
@@ -45,7 +60,10 @@ export async function modelChecksum(state: State): Promise<string> {
   const encoder = new TextEncoder();
   const parts: Uint8Array[] = [];
   for (const [name, { shape, values }] of [...state].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    parts.push(encoder.encode(`${name} [${shape.join(',')}]\n`), new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    parts.push(
+      encoder.encode(`${name} [${shape.join(',')}]\n`),
+      new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+    );
   }
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
@@ -56,8 +74,12 @@ export async function modelChecksum(state: State): Promise<string> {
   return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', whole)));
 }
 
-/** Whether a safetensors file with these metadata is to be read as a model or checkpoint of ours; with a digest, whatever its damaged format says. */
-export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean => metadata.has(DIGEST) || metadata.get('format')?.startsWith(`${FORMAT} `) === true;
+/**
+ * Whether a safetensors file with these metadata is to be read as a model or checkpoint of ours; with a digest,
+ * whatever its damaged format says.
+ */
+export const isModelFile = (metadata: ReadonlyMap<string, string>): boolean =>
+  metadata.has(DIGEST) || metadata.get('format')?.startsWith(`${FORMAT} `) === true;
 
 /** The networks of a training: the one that learns and, where its weights are averaged, the one that is used. */
 export interface TrainedNetworks {
@@ -66,9 +88,17 @@ export interface TrainedNetworks {
 }
 
 /** All of a training's state after its last finished step: weights, statistics, moments, step, and its tables. */
-export async function captureCheckpoint(trainer: Trainer, { network, average }: TrainedNetworks, storage: Storage, about: Readonly<Record<string, Json>>, tables: State = new Map()): Promise<ModelFile> {
+export async function captureCheckpoint(
+  trainer: Trainer,
+  { network, average }: TrainedNetworks,
+  storage: Storage,
+  about: Readonly<Record<string, Json>>,
+  tables: State = new Map(),
+): Promise<ModelFile> {
   const state = await readState(average ?? network, storage);
-  const moments = new Map<string, State>(average === undefined ? [] : [[LEARNING_WEIGHTS, await readState(network, storage)]]);
+  const moments = new Map<string, State>(
+    average === undefined ? [] : [[LEARNING_WEIGHTS, await readState(network, storage)]],
+  );
   for (const store of trainer.update.moments) moments.set(store.name, await readStore(store, network.layouts, storage));
   return { state, about, checksum: await modelChecksum(state), moments, tables, step: trainer.step };
 }
@@ -78,7 +108,14 @@ export async function captureCheckpoint(trainer: Trainer, { network, average }: 
  * @param dtype of matrices and convolutions; vectors (batch norm, biases) stay F32
  */
 export async function serializeModel(
-  { state, about, moments = new Map(), tables = new Map(), step = 0, checksum }: Pick<ModelFile, 'state' | 'about'> & Partial<ModelFile>,
+  {
+    state,
+    about,
+    moments = new Map(),
+    tables = new Map(),
+    step = 0,
+    checksum,
+  }: Pick<ModelFile, 'state' | 'about'> & Partial<ModelFile>,
   dtype: 'F32' | 'F16' = 'F32',
 ): Promise<Uint8Array> {
   const tensors: [string, TensorToStore][] = [];
@@ -87,7 +124,8 @@ export async function serializeModel(
     tensors.push([name, { dtype: type, shape, data: values }]);
   };
   for (const [name, tensor] of state) put(name, tensor);
-  for (const [store, entries] of moments) for (const [name, tensor] of entries) put(`${MOMENT_PREFIX}${store}.${name}`, tensor);
+  for (const [store, entries] of moments)
+    for (const [name, tensor] of entries) put(`${MOMENT_PREFIX}${store}.${name}`, tensor);
   for (const [name, tensor] of tables) put(`${TABLE_PREFIX}${name}`, tensor);
   const metadata: [string, string][] = [
     ['format', `${FORMAT} ${VERSION}`],
@@ -132,11 +170,20 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
   }
   const written = metadata.get('checksum');
   // Under a digest that was verified, the checksum is what its writer calculated.
-  const checksum = sealed && written !== undefined && /^[0-9a-f]{64}$/.test(written) ? written : await modelChecksum(state);
-  if (written !== undefined && written !== checksum) fail(`the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`);
-  const about = parseJson(metadata.get('about') ?? '{}', (problem, cause) => fail(`the description of the model is ${problem}`, cause));
-  if (!isJsonObject(about)) return fail(`the description of the model is ${quoteValue(about)}, and no object; the file is damaged`);
-  const step = parseCount(metadata.get('step') ?? '0') ?? fail(`${quoteValue(metadata.get('step'))} is no number of steps; the file is damaged`);
+  const checksum =
+    sealed && written !== undefined && /^[0-9a-f]{64}$/.test(written) ? written : await modelChecksum(state);
+  if (written !== undefined && written !== checksum)
+    fail(
+      `the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`,
+    );
+  const about = parseJson(metadata.get('about') ?? '{}', (problem, cause) =>
+    fail(`the description of the model is ${problem}`, cause),
+  );
+  if (!isJsonObject(about))
+    return fail(`the description of the model is ${quoteValue(about)}, and no object; the file is damaged`);
+  const step =
+    parseCount(metadata.get('step') ?? '0') ??
+    fail(`${quoteValue(metadata.get('step'))} is no number of steps; the file is damaged`);
   return { state, about: about as Record<string, Json>, checksum, moments, tables, step };
 }
 
@@ -144,27 +191,43 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
  * Puts a training back to where a checkpoint was written, bit by bit.
  * @throws CheckpointError where the file lacks a part of the optimiser's state, or has one of another shape
  */
-export function restoreCheckpoint(file: ModelFile, trainer: Trainer, { network, average }: TrainedNetworks, storage: Storage): void {
+export function restoreCheckpoint(
+  file: ModelFile,
+  trainer: Trainer,
+  { network, average }: TrainedNetworks,
+  storage: Storage,
+): void {
   for (const store of trainer.update.moments) {
     const moments = file.moments.get(store.name);
-    if (moments === undefined) throw new CheckpointError(`the checkpoint has no ${store.name}; it was written by another optimiser, or for use only. Start anew from its weights instead of resuming.`);
+    if (moments === undefined)
+      throw new CheckpointError(
+        `the checkpoint has no ${store.name}; it was written by another optimiser, or for use only. Start anew from its weights instead of resuming.`,
+      );
     const unfit = storeMismatch(store, network.layouts, moments);
-    if (unfit !== undefined) throw new CheckpointError(`the checkpoint's ${store.name} do not fit the training: ${unfit}. Resume from another checkpoint, or start anew from its weights.`);
+    if (unfit !== undefined)
+      throw new CheckpointError(
+        `the checkpoint's ${store.name} do not fit the training: ${unfit}. Resume from another checkpoint, or start anew from its weights.`,
+      );
   }
   writeState(average ?? network, storage, file.state);
   if (average !== undefined) restoreLearning(file, network, storage);
-  for (const store of trainer.update.moments) writeStore(store, network.layouts, storage, file.moments.get(store.name)!);
+  for (const store of trainer.update.moments)
+    writeStore(store, network.layouts, storage, file.moments.get(store.name)!);
   trainer.resumeAt(file.step);
 }
 
 /** The weights that learn, of a training whose state is their average. @throws CheckpointError */
 function restoreLearning(file: ModelFile, network: Network, storage: Storage): void {
   const weights = file.moments.get(LEARNING_WEIGHTS);
-  if (weights === undefined) throw new CheckpointError(`the checkpoint has an average of weights and not the ${LEARNING_WEIGHTS} themselves; start anew from the average (--weights) instead of resuming.`);
+  if (weights === undefined)
+    throw new CheckpointError(
+      `the checkpoint has an average of weights and not the ${LEARNING_WEIGHTS} themselves; start anew from the average (--weights) instead of resuming.`,
+    );
   try {
     writeState(network, storage, weights);
   } catch (cause) {
-    if (cause instanceof StateMismatchError) throw new CheckpointError(`the checkpoint's ${LEARNING_WEIGHTS}: ${cause.message}`, { cause });
+    if (cause instanceof StateMismatchError)
+      throw new CheckpointError(`the checkpoint's ${LEARNING_WEIGHTS}: ${cause.message}`, { cause });
     throw cause;
   }
 }

@@ -22,23 +22,27 @@ interface Signal {
 }
 
 /** Sketches and photos in equal numbers, each mean at half of the gap from the mean of all. */
-const betweenDomains = (values: StepReport['values']): number => (values['domain gap'] / 2) ** 2 / Math.max(values.spread ** 2, 1e-12);
+const betweenDomains = (values: StepReport['values']): number =>
+  (values['domain gap'] / 2) ** 2 / Math.max(values.spread ** 2, 1e-12);
 
 const SIGNALS: readonly Signal[] = [
   {
     collapse: 'point',
     holds: ({ spread }) => spread < LEAST_SPREAD,
-    message: ({ spread }) => `all embeddings lie at one point: their spread is ${spread.toFixed(4)} of at most 1. Let the quadruplet loss set in later (--quadruplet-start), mine semi-hard or at random (--mining), or lower the learning rate`,
+    message: ({ spread }) =>
+      `all embeddings lie at one point: their spread is ${spread.toFixed(4)} of at most 1. Let the quadruplet loss set in later (--quadruplet-start), mine semi-hard or at random (--mining), or lower the learning rate`,
   },
   {
     collapse: 'domains',
     holds: (values) => values.spread >= LEAST_SPREAD && betweenDomains(values) > MOST_BETWEEN_DOMAINS,
-    message: (values) => `sketches and photos lie apart: ${(100 * betweenDomains(values)).toFixed(0)} % of the variance of the embeddings is between the two domains. Check that both carry the same labels; raise the weight of the quadruplet loss (--loss-quadruplet)`,
+    message: (values) =>
+      `sketches and photos lie apart: ${(100 * betweenDomains(values)).toFixed(0)} % of the variance of the embeddings is between the two domains. Check that both carry the same labels; raise the weight of the quadruplet loss (--loss-quadruplet)`,
   },
   {
     collapse: 'hinges',
     holds: (values) => values['valid hinges'] > 0 && values['active hinges'] === 0,
-    message: () => 'no hinge of the quadruplet loss is active: it gives no gradient any more. Raise the margin (--margin), or mine the hardest (--mining)',
+    message: () =>
+      'no hinge of the quadruplet loss is active: it gives no gradient any more. Raise the margin (--margin), or mine the hardest (--mining)',
   },
 ];
 

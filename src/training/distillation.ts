@@ -7,7 +7,15 @@ import { RandomStream, STREAM } from '../random/philox.ts';
 import type { ModelFile } from './checkpoint.ts';
 import { contentsFingerprint, fingerprint } from './fingerprint.ts';
 import { ClassKnowledge } from './knowledge.ts';
-import { KnowledgeError, sameOrigin, type DistillationSettings, type Knowledge, type KnowledgeOrigin, type PartialKnowledge, type TeacherNetwork } from './knowledge-file.ts';
+import {
+  KnowledgeError,
+  sameOrigin,
+  type DistillationSettings,
+  type Knowledge,
+  type KnowledgeOrigin,
+  type PartialKnowledge,
+  type TeacherNetwork,
+} from './knowledge-file.ts';
 import { imageRows, loadState, type ImageRows } from './model.ts';
 
 export interface DistillationOptions {
@@ -18,7 +26,10 @@ export interface DistillationOptions {
   readonly teacher: { readonly file: ModelFile; readonly name: string };
   readonly network: TeacherNetwork;
   readonly settings: DistillationSettings;
-  /** What an earlier process had come to. It is taken up where it is of this very distillation, and otherwise left alone. */
+  /**
+   * What an earlier process had come to. It is taken up where it is of this very distillation, and otherwise left
+   * alone.
+   */
   readonly begun?: PartialKnowledge;
   /** Batches from one call of `onPartial` to the next. */
   readonly stateEvery?: number;
@@ -30,17 +41,38 @@ export interface DistillationOptions {
 }
 
 /**
- * Class-oriented distillation (method.md): the teacher sees each photo of the seen classes once, and what it says is averaged
- * by class. Continued from a stored state, it ends with the very bits of one that was not interrupted.
+ * Class-oriented distillation (method.md): the teacher sees each photo of the seen classes once, and what it says is
+ * averaged by class. Continued from a stored state, it ends with the very bits of one that was not interrupted.
  * @throws StateMismatchError where the weights are not a classifier's of this network
  */
-export async function distill({ device, chooser, dataset, teacher: { file, name }, network, settings, begun, stateEvery = 16, onPartial, onStart, onProgress }: DistillationOptions): Promise<Knowledge> {
+export async function distill({
+  device,
+  chooser,
+  dataset,
+  teacher: { file, name },
+  network,
+  settings,
+  begun,
+  stateEvery = 16,
+  onPartial,
+  onStart,
+  onProgress,
+}: DistillationOptions): Promise<Knowledge> {
   const { seenClasses: classes, images } = dataset;
   const { reading, batchSize } = settings;
   const { width, stride, batchNormEpsilon, batchNormMomentum } = network;
   const photos = distilledPhotos(dataset, settings);
-  const origin: KnowledgeOrigin = { ...settings, network: { width, stride, batchNormEpsilon, batchNormMomentum }, teacher: file.checksum, photos: [await fingerprint(photos), await contentsFingerprint(photos, images)].filter(Boolean).join(' ') };
-  const isSame = begun !== undefined && sameOrigin(begun.origin, origin) && begun.classes.join('\n') === classes.join('\n') && begun.photosDone <= photos.length;
+  const origin: KnowledgeOrigin = {
+    ...settings,
+    network: { width, stride, batchNormEpsilon, batchNormMomentum },
+    teacher: file.checksum,
+    photos: [await fingerprint(photos), await contentsFingerprint(photos, images)].filter(Boolean).join(' '),
+  };
+  const isSame =
+    begun !== undefined &&
+    sameOrigin(begun.origin, origin) &&
+    begun.classes.join('\n') === classes.join('\n') &&
+    begun.photosDone <= photos.length;
   const goesOn = isSame ? begun : undefined;
 
   const choices = new RecordedChoices(chooser, new Map(Object.entries(goesOn?.variants ?? {})));
@@ -52,18 +84,37 @@ export async function distill({ device, chooser, dataset, teacher: { file, name 
     loadState(teacher, storage, file.state, name);
     rows = await imageRows(storage, settings, (input) => teacher.apply(input, 'eval').logits, batchSize);
     const labelOf = new Map(classes.map((className, label) => [className, label]));
-    if (goesOn !== undefined && goesOn.sums.length !== classes.length * teacherClasses) throw new KnowledgeError(`the distillation under way is of ${goesOn.sums.length / classes.length} teacher classes, and ${name} knows ${teacherClasses}; delete it and begin anew`);
+    if (goesOn !== undefined && goesOn.sums.length !== classes.length * teacherClasses)
+      throw new KnowledgeError(
+        `the distillation under way is of ${goesOn.sums.length / classes.length} teacher classes, and ${name} knows ${teacherClasses}; delete it and begin anew`,
+      );
     const knowledge = new ClassKnowledge(classes.length, teacherClasses, reading, goesOn);
     const begin = goesOn?.photosDone ?? 0;
     onStart?.(begin);
-    for (let done = begin; done < photos.length; ) {
+    for (let done = begin; done < photos.length;) {
       const part = photos.slice(done, done + stateEvery * batchSize);
       const logits = await rows.compute(part, images, (count) => onProgress?.(done + count, photos.length));
-      knowledge.add(logits, Uint32Array.from(part, ({ className }) => labelOf.get(className) as number));
+      knowledge.add(
+        logits,
+        Uint32Array.from(part, ({ className }) => labelOf.get(className) as number),
+      );
       done += part.length;
-      if (done < photos.length) await onPartial?.({ classes, origin, photosDone: done, sums: knowledge.sums, counts: knowledge.counts, variants: Object.fromEntries(choices.record) });
+      if (done < photos.length)
+        await onPartial?.({
+          classes,
+          origin,
+          photosDone: done,
+          sums: knowledge.sums,
+          counts: knowledge.counts,
+          variants: Object.fromEntries(choices.record),
+        });
     }
-    return { classes, table: { shape: [classes.length, teacherClasses], values: knowledge.table() }, counts: knowledge.counts, origin };
+    return {
+      classes,
+      table: { shape: [classes.length, teacherClasses], values: knowledge.table() },
+      counts: knowledge.counts,
+      origin,
+    };
   } finally {
     rows?.destroy();
     storage.destroy();
@@ -73,20 +124,32 @@ export async function distill({ device, chooser, dataset, teacher: { file, name 
 /** The number of classes that a classifier's weights know. @throws DatasetError where they are no classifier's */
 export function teacherClassesOf({ state }: ModelFile, name: string): number {
   const classes = state.get('fc.weight')?.shape[0];
-  if (classes === undefined) throw new DatasetError(`${name} has no fc.weight, so it is no teacher: a classifier's weights are needed, such as torchvision's resnet50`);
+  if (classes === undefined)
+    throw new DatasetError(
+      `${name} has no fc.weight, so it is no teacher: a classifier's weights are needed, such as torchvision's resnet50`,
+    );
   return classes;
 }
 
 /** The photos that the teacher sees, in the order of the data. */
-export function distilledPhotos({ name, seenClasses, train }: DistillationOptions['dataset'], { photosPerClass, seed }: Pick<DistillationSettings, 'photosPerClass' | 'seed'>): Sample[] {
+export function distilledPhotos(
+  { name, seenClasses, train }: DistillationOptions['dataset'],
+  { photosPerClass, seed }: Pick<DistillationSettings, 'photosPerClass' | 'seed'>,
+): Sample[] {
   const photos = train.filter(({ domain }) => domain === 'photo');
   const without = seenClasses.filter((className) => !photos.some((photo) => photo.className === className));
-  if (without.length > 0) throw new DatasetError(`${name}: a teacher can say nothing of ${without.slice(0, 8).join(', ')}, of which there is no photo`);
+  if (without.length > 0)
+    throw new DatasetError(
+      `${name}: a teacher can say nothing of ${without.slice(0, 8).join(', ')}, of which there is no photo`,
+    );
   if (photosPerClass === 0) return photos;
   const drawn = new Set<Sample>();
   seenClasses.forEach((className, label) => {
     const ofClass = photos.filter((photo) => photo.className === className);
-    for (const photo of new RandomStream(seed, STREAM.distillation, [label, 0]).shuffle(ofClass).slice(0, photosPerClass)) drawn.add(photo);
+    for (const photo of new RandomStream(seed, STREAM.distillation, [label, 0])
+      .shuffle(ofClass)
+      .slice(0, photosPerClass))
+      drawn.add(photo);
   });
   return photos.filter((photo) => drawn.has(photo));
 }

@@ -9,7 +9,10 @@ import type { ImageRows } from './model.ts';
 /** The values of k for mAP@k and P@k that are reported where nothing is said. */
 export const CUTOFFS: readonly number[] = [1, 10, 100, 200];
 
-/** Up to so many products, one or two seconds' work, the host computes cosines: it takes longer to prepare a device for them. */
+/**
+ * Up to so many products, one or two seconds' work, the host computes cosines: it takes longer to prepare a device for
+ * them.
+ */
 const HOST_PRODUCTS = 2 ** 31;
 
 /** What searches what. */
@@ -42,8 +45,8 @@ export function photoTask({ name, gallery, unseenClasses }: Dataset): RetrievalT
 }
 
 /**
- * Generalised zero-shot retrieval at its hardest: sketches of unseen classes search the photos of all classes, those that
- * were trained on included, to which a network is drawn.
+ * Generalised zero-shot retrieval at its hardest: sketches of unseen classes search the photos of all classes, those
+ * that were trained on included, to which a network is drawn.
  */
 export function generalisedTask({ name, queries, gallery, train, unseenClasses, seenClasses }: Dataset): RetrievalTask {
   return {
@@ -58,14 +61,23 @@ export function generalisedTask({ name, queries, gallery, train, unseenClasses, 
 const SEM_PCYC_SHARE = 0.2;
 
 /**
- * The generalised task as SEM-PCYC has it (Dutta and Akata, CVPR 2019; their published test.py), on which later papers build:
- * to the unseen sketches and photos come a fifth of their numbers of seen ones, drawn at random, as queries and as gallery.
+ * The generalised task as SEM-PCYC has it (Dutta and Akata, CVPR 2019; their published test.py), on which later papers
+ * build: to the unseen sketches and photos come a fifth of their numbers of seen ones, drawn at random, as queries and
+ * as gallery.
  */
-export function semPcycTask({ name, queries, gallery, train, unseenClasses, seenClasses }: Dataset, seed: number): RetrievalTask {
+export function semPcycTask(
+  { name, queries, gallery, train, unseenClasses, seenClasses }: Dataset,
+  seed: number,
+): RetrievalTask {
   const drawn = (domain: Sample['domain'], unseen: number): Sample[] => {
     const samples = train.filter((sample) => sample.domain === domain);
-    const order = new RandomStream(seed, STREAM.split, [domain === 'sketch' ? 0 : 1, samples.length]).shuffle([...samples.keys()]);
-    return order.slice(0, Math.floor(SEM_PCYC_SHARE * unseen)).sort((a, b) => a - b).map((index) => samples[index]);
+    const order = new RandomStream(seed, STREAM.split, [domain === 'sketch' ? 0 : 1, samples.length]).shuffle([
+      ...samples.keys(),
+    ]);
+    return order
+      .slice(0, Math.floor(SEM_PCYC_SHARE * unseen))
+      .sort((a, b) => a - b)
+      .map((index) => samples[index]);
   };
   return {
     name: `${name}, generalised as SEM-PCYC (seed ${seed})`,
@@ -76,7 +88,8 @@ export function semPcycTask({ name, queries, gallery, train, unseenClasses, seen
 }
 
 /**
- * Of a model that was trained on some of the classes that it is to be measured on, figures would show what it remembers.
+ * Of a model that was trained on some of the classes that it is to be measured on, figures would show what it
+ * remembers.
  * @param trained the model's seen classes; spellings do not matter
  * @param model for the error
  * @throws DatasetError where classes were trained on
@@ -85,7 +98,9 @@ export function requireUnseen(unseen: readonly string[], trained: readonly strin
   const shared = sharedClasses(unseen, trained);
   if (shared.length === 0) return;
   const shown = shared.slice(0, 8).join(', ') + (shared.length > 8 ? ` and ${shared.length - 8} more` : '');
-  throw new DatasetError(`${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--split or --unseen)`);
+  throw new DatasetError(
+    `${model} was trained on ${shown}: measured on ${shared.length === 1 ? 'it' : 'them'}, it would show what it remembers and not what it generalises to. Give other unseen classes (--split or --unseen)`,
+  );
 }
 
 /** The tasks that a model can be measured by. */
@@ -99,9 +114,17 @@ export function taskOf(kind: TaskKind, dataset: Dataset, seed: number): Retrieva
   return kind === 'generalised-sem-pcyc' ? semPcycTask(dataset, seed) : unseenTask(dataset);
 }
 
-/** The task by which the best checkpoint is chosen: held-out sketches of seen classes search the photos that are trained on. */
+/**
+ * The task by which the best checkpoint is chosen: held-out sketches of seen classes search the photos that are trained
+ * on.
+ */
 export function validationTask({ name, validation, train, seenClasses }: Dataset): RetrievalTask {
-  return { name: `${name}, held-out sketches`, queries: validation, gallery: train.filter(({ domain }) => domain === 'photo'), classNames: seenClasses };
+  return {
+    name: `${name}, held-out sketches`,
+    queries: validation,
+    gallery: train.filter(({ domain }) => domain === 'photo'),
+    classNames: seenClasses,
+  };
 }
 
 export interface EvaluationOptions extends Protocol {
@@ -124,24 +147,36 @@ export async function evaluateNetwork(
 ): Promise<Evaluation> {
   const { name } = task;
   if (task.queries.length === 0 || task.gallery.length === 0) {
-    throw new DatasetError(`${name}: there are ${task.queries.length} images to search with and ${task.gallery.length} photos to search in; both are needed. Leave some classes unseen`);
+    throw new DatasetError(
+      `${name}: there are ${task.queries.length} images to search with and ${task.gallery.length} photos to search in; both are needed. Leave some classes unseen`,
+    );
   }
   const amongThemselves = task.queries === task.gallery;
   const total = task.queries.length + (amongThemselves ? 0 : task.gallery.length);
   const queries = await embeddings.compute(task.queries, images, (done) => onProgress?.(done, total));
-  const gallery = amongThemselves ? queries : await embeddings.compute(task.gallery, images, (done) => onProgress?.(task.queries.length + done, total));
+  const gallery = amongThemselves
+    ? queries
+    : await embeddings.compute(task.gallery, images, (done) => onProgress?.(task.queries.length + done, total));
   const labels = labelsOf(task);
   const options = { queries, gallery, dimension: embeddings.width, ...labels, cutoffs, apDenominator, apEnvelope };
   const small = labels.queryLabels.length * labels.galleryLabels.length * embeddings.width <= HOST_PRODUCTS;
-  const metrics = on === undefined || small ? evaluateRetrieval(options) : await evaluateRetrievalOnDevice(on.device, options, { chooser: on.chooser });
+  const metrics =
+    on === undefined || small
+      ? evaluateRetrieval(options)
+      : await evaluateRetrievalOnDevice(on.device, options, { chooser: on.chooser });
   return { metrics, queries, gallery, labels };
 }
 
 /** The labels of a task's images; a class that is not among its names has a label of its own. */
 export function labelsOf({ queries, gallery, classNames }: RetrievalTask): Labels {
   const labelOf = new Map(classNames.map((className, label) => [className, label]));
-  const labels = (samples: readonly Sample[]): Uint32Array => Uint32Array.from(samples, ({ className }) => labelOf.get(className) ?? classNames.length);
-  return { queryLabels: labels(queries), galleryLabels: labels(gallery), ...(queries === gallery && { excluded: Uint32Array.from(gallery.keys()) }) };
+  const labels = (samples: readonly Sample[]): Uint32Array =>
+    Uint32Array.from(samples, ({ className }) => labelOf.get(className) ?? classNames.length);
+  return {
+    queryLabels: labels(queries),
+    galleryLabels: labels(gallery),
+    ...(queries === gallery && { excluded: Uint32Array.from(gallery.keys()) }),
+  };
 }
 
 /** P@k or mAP@k out of metrics that have that cutoff. */

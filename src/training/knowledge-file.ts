@@ -73,11 +73,18 @@ export function serializeKnowledge({ classes, table, counts, origin }: Knowledge
       ['knowledge', { dtype: 'F32', shape: table.shape, data: table.values }],
       ['counts', { dtype: 'U32', shape: [counts.length], data: counts }],
     ],
-    [['format', `${FORMAT} ${VERSION}`], ['classes', JSON.stringify(classes)], ['origin', JSON.stringify(origin)]],
+    [
+      ['format', `${FORMAT} ${VERSION}`],
+      ['classes', JSON.stringify(classes)],
+      ['origin', JSON.stringify(origin)],
+    ],
   );
 }
 
-/** @throws KnowledgeError where the file holds no knowledge or is damaged, SafetensorsError where it is no safetensors file */
+/**
+ * @throws KnowledgeError where the file holds no knowledge or is damaged, SafetensorsError where it is no safetensors
+ * file
+ */
 export function parseKnowledge(bytes: Uint8Array, fileName: string): Knowledge {
   const { tensors, classes, origin, fail } = readFile(bytes, fileName, FORMAT);
   const table = required(tensors, 'knowledge', 'F32', [classes.length, undefined], fail);
@@ -86,23 +93,43 @@ export function parseKnowledge(bytes: Uint8Array, fileName: string): Knowledge {
   classes.forEach((name, row) => {
     const said = values.subarray(row * table.shape[1], (row + 1) * table.shape[1]);
     // Written so that NaN fails too.
-    if (!(Math.abs(said.reduce((sum, value) => sum + value, 0) - 1) <= SUM_TOLERANCE) || said.some((value) => value < 0)) fail(`what it says of ${quote(name)} is no distribution; the file is damaged`);
+    if (
+      !(Math.abs(said.reduce((sum, value) => sum + value, 0) - 1) <= SUM_TOLERANCE) ||
+      said.some((value) => value < 0)
+    )
+      fail(`what it says of ${quote(name)} is no distribution; the file is damaged`);
     if (counts[row] === 0) fail(`it says something of ${quote(name)} from no photo at all; the file is damaged`);
   });
   return { classes, table: { shape: table.shape, values }, counts, origin };
 }
 
-export function serializePartialKnowledge({ classes, origin, photosDone, sums, counts, variants }: PartialKnowledge): Uint8Array {
+export function serializePartialKnowledge({
+  classes,
+  origin,
+  photosDone,
+  sums,
+  counts,
+  variants,
+}: PartialKnowledge): Uint8Array {
   return serializeSealedNow(
     [
       ['sums', { dtype: 'F64', shape: [classes.length, sums.length / classes.length], data: sums }],
       ['counts', { dtype: 'U32', shape: [counts.length], data: counts }],
     ],
-    [['format', `${PARTIAL_FORMAT} ${VERSION}`], ['classes', JSON.stringify(classes)], ['origin', JSON.stringify(origin)], ['photosDone', String(photosDone)], ['variants', JSON.stringify(variants)]],
+    [
+      ['format', `${PARTIAL_FORMAT} ${VERSION}`],
+      ['classes', JSON.stringify(classes)],
+      ['origin', JSON.stringify(origin)],
+      ['photosDone', String(photosDone)],
+      ['variants', JSON.stringify(variants)],
+    ],
   );
 }
 
-/** @throws KnowledgeError where the file holds no distillation under way or is damaged, SafetensorsError where it is no safetensors file */
+/**
+ * @throws KnowledgeError where the file holds no distillation under way or is damaged, SafetensorsError where it is no
+ * safetensors file
+ */
 export function parsePartialKnowledge(bytes: Uint8Array, fileName: string): PartialKnowledge {
   const { tensors, classes, origin, metadata, fail } = readFile(bytes, fileName, PARTIAL_FORMAT);
   const sums = new Float64Array(aligned(required(tensors, 'sums', 'F64', [classes.length, undefined], fail)));
@@ -110,9 +137,15 @@ export function parsePartialKnowledge(bytes: Uint8Array, fileName: string): Part
   if (!sums.every(Number.isFinite)) fail('its sums hold a value that is not finite; the file is damaged');
   const photosDone = parseCount(metadata.get('photosDone'));
   const counted = counts.reduce((sum, count) => sum + count, 0);
-  if (photosDone === undefined || photosDone !== counted) return fail(`it says that ${quoteValue(metadata.get('photosDone'))} photos were seen, and its counts are of ${counted}; the file is damaged`);
-  const variants = parseJson(metadata.get('variants') ?? '{}', (problem) => fail(`what it has for kernel variants is ${problem}`));
-  if (!isJsonObject(variants) || !Object.values(variants).every((variant) => typeof variant === 'string')) return fail(`its kernel variants are ${quoteValue(variants)}, where names are needed; the file is damaged`);
+  if (photosDone === undefined || photosDone !== counted)
+    return fail(
+      `it says that ${quoteValue(metadata.get('photosDone'))} photos were seen, and its counts are of ${counted}; the file is damaged`,
+    );
+  const variants = parseJson(metadata.get('variants') ?? '{}', (problem) =>
+    fail(`what it has for kernel variants is ${problem}`),
+  );
+  if (!isJsonObject(variants) || !Object.values(variants).every((variant) => typeof variant === 'string'))
+    return fail(`its kernel variants are ${quoteValue(variants)}, where names are needed; the file is damaged`);
   return { classes, origin, photosDone, sums, counts, variants: variants as Record<string, string> };
 }
 
@@ -121,15 +154,24 @@ export function parsePartialKnowledge(bytes: Uint8Array, fileName: string): Part
  * @param teacher checksum of the teacher that training starts from, where it starts from one
  * @throws KnowledgeError where a class is missing or the teacher was another one
  */
-export function knowledgeOf(classes: readonly string[], { classes: known, table, origin }: Knowledge, fileName: string, teacher?: string): StateTensor {
+export function knowledgeOf(
+  classes: readonly string[],
+  { classes: known, table, origin }: Knowledge,
+  fileName: string,
+  teacher?: string,
+): StateTensor {
   const row = new Map(known.map((name, index) => [classKey(name), index]));
   const missing = classes.filter((name) => !row.has(classKey(name)));
   if (missing.length > 0) {
     const shown = missing.slice(0, 8).join(', ') + (missing.length > 8 ? ` and ${missing.length - 8} more` : '');
-    throw new KnowledgeError(`${fileName} knows nothing of ${shown}, which ${missing.length === 1 ? 'is' : 'are'} to be trained on; it is of other data. Distil from this data (sketchgrad distill)`);
+    throw new KnowledgeError(
+      `${fileName} knows nothing of ${shown}, which ${missing.length === 1 ? 'is' : 'are'} to be trained on; it is of other data. Distil from this data (sketchgrad distill)`,
+    );
   }
   if (teacher !== undefined && teacher !== origin.teacher) {
-    throw new KnowledgeError(`${fileName} was distilled from the teacher ${origin.teacher.slice(0, 16)}, and the training starts from ${teacher.slice(0, 16)}; distil from the weights that it starts from (sketchgrad distill --weights)`);
+    throw new KnowledgeError(
+      `${fileName} was distilled from the teacher ${origin.teacher.slice(0, 16)}, and the training starts from ${teacher.slice(0, 16)}; distil from the weights that it starts from (sketchgrad distill --weights)`,
+    );
   }
   const width = table.shape[1];
   const values = new Float32Array(classes.length * width);
@@ -151,16 +193,25 @@ function readFile(bytes: Uint8Array, fileName: string, format: string) {
   };
   const file = parseSealedNow(bytes, fileName, fail);
   checkVersion(file, format, VERSION, (problem) => fail(`${problem}. A file that sketchgrad distill wrote is needed`));
-  const read = (key: string): unknown => parseJson(file.metadata.get(key) ?? 'null', (problem) => fail(`what it has for ${key} is ${problem}`));
+  const read = (key: string): unknown =>
+    parseJson(file.metadata.get(key) ?? 'null', (problem) => fail(`what it has for ${key} is ${problem}`));
   const classes = read('classes');
-  if (!Array.isArray(classes) || classes.length === 0 || !classes.every((name) => typeof name === 'string' && name !== '') || new Set(classes).size !== classes.length) {
-    return fail(`its classes are ${quoteValue(classes)}, where a list of different names is needed; the file is damaged`);
+  if (
+    !Array.isArray(classes) ||
+    classes.length === 0 ||
+    !classes.every((name) => typeof name === 'string' && name !== '') ||
+    new Set(classes).size !== classes.length
+  ) {
+    return fail(
+      `its classes are ${quoteValue(classes)}, where a list of different names is needed; the file is damaged`,
+    );
   }
   return { ...file, classes: classes as readonly string[], origin: readOrigin(read('origin'), fail), fail };
 }
 
 function readOrigin(origin: unknown, fail: Fail): KnowledgeOrigin {
-  const object = (value: unknown, what: string): Readonly<Record<string, unknown>> => (isJsonObject(value) ? value : fail(`its ${what} is ${quoteValue(value)}, and no object; the file is damaged`));
+  const object = (value: unknown, what: string): Readonly<Record<string, unknown>> =>
+    isJsonObject(value) ? value : fail(`its ${what} is ${quoteValue(value)}, and no object; the file is damaged`);
   const said = object(origin, 'origin');
   const { mean, temperature } = object(said.reading, 'reading');
   const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -170,18 +221,32 @@ function readOrigin(origin: unknown, fail: Fail): KnowledgeOrigin {
     ...['teacher', 'photos'].map((key) => [key, said[key], typeof said[key] === 'string'] as const),
     ...['photosPerClass', 'seed', 'imageSize', 'batchSize'].map((key) => [key, said[key], isCount(said[key])] as const),
   ];
-  for (const [what, value, holds] of demands) if (!holds) fail(`its ${what} is ${quoteValue(value)}; the file is damaged`);
+  for (const [what, value, holds] of demands)
+    if (!holds) fail(`its ${what} is ${quoteValue(value)}; the file is damaged`);
   object(said.network, 'network');
   object(said.pixels, 'pixels');
   return said as unknown as KnowledgeOrigin;
 }
 
 /** @param shape undefined for a dimension of any size above 0 */
-function required(tensors: ReadonlyMap<string, StoredTensor>, name: string, dtype: Dtype, shape: readonly (number | undefined)[], fail: Fail): StoredTensor {
+function required(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  name: string,
+  dtype: Dtype,
+  shape: readonly (number | undefined)[],
+  fail: Fail,
+): StoredTensor {
   const tensor = tensors.get(name);
   if (tensor === undefined) return fail(`it has no tensor ${name}; the file is damaged`);
-  const fits = tensor.dtype === dtype && tensor.shape.length === shape.length && tensor.shape.every((size, axis) => (shape[axis] === undefined ? size > 0 : size === shape[axis]));
-  return fits ? tensor : fail(`its ${name} are ${tensor.dtype} [${tensor.shape.join(', ')}], where ${dtype} [${shape.map((size) => size ?? 'any').join(', ')}] is needed; the file is damaged`);
+  const fits =
+    tensor.dtype === dtype &&
+    tensor.shape.length === shape.length &&
+    tensor.shape.every((size, axis) => (shape[axis] === undefined ? size > 0 : size === shape[axis]));
+  return fits
+    ? tensor
+    : fail(
+        `its ${name} are ${tensor.dtype} [${tensor.shape.join(', ')}], where ${dtype} [${shape.map((size) => size ?? 'any').join(', ')}] is needed; the file is damaged`,
+      );
 }
 
 /** A copy, at the start of a buffer of its own. (The `slice` of Node's Buffer, which bytes may be, copies nothing.) */

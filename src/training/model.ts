@@ -8,14 +8,22 @@ import type { SketchFraming } from '../data/sketch-framing.ts';
 import { quoteValue } from '../formats/untrusted.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Network } from '../nn/layers.ts';
-import { RetrievalNetwork, separatesDomains, type ImageDomain, type RetrievalNetworkSettings, type RetrievalOutputs } from '../nn/retrieval-network.ts';
+import {
+  RetrievalNetwork,
+  separatesDomains,
+  type ImageDomain,
+  type RetrievalNetworkSettings,
+  type RetrievalOutputs,
+} from '../nn/retrieval-network.ts';
 import { IMAGENET_PIXELS, type Colour, type PixelNormalization } from '../nn/pixels.ts';
 import { StateMismatchError, writeState, type LoadReport, type State } from '../nn/state.ts';
 import { Embedder } from '../retrieval/embedder.ts';
 import { CheckpointError, type Json, type ModelFile } from './checkpoint.ts';
 import { imageInput, type Precision } from './batch-input.ts';
 
-/** How images are fed to a network: their side in pixels, what becomes of the pixels, and the type they are stored in. */
+/**
+ * How images are fed to a network: their side in pixels, what becomes of the pixels, and the type they are stored in.
+ */
 export interface NetworkInput {
   readonly imageSize: number;
   readonly pixels: PixelNormalization;
@@ -39,27 +47,57 @@ const LEAST_EPSILON = 1e-30;
 /** Images that a network sees at once where nothing is learned. */
 export const EMBEDDING_BATCH = 32;
 
-/** The description by which a file is known for a retrieval model: what `describeModel` writes and `openRetrievalModel` reads. */
-export function describeModel(settings: RetrievalNetworkSettings, { imageSize, pixels, sketches }: NetworkInput): Record<string, Json> {
-  return { kind: 'retrieval', imageSize, pixels: { ...pixels }, ...(sketches !== undefined && { sketches }), network: { ...settings } };
+/**
+ * The description by which a file is known for a retrieval model: what `describeModel` writes and `openRetrievalModel`
+ * reads.
+ */
+export function describeModel(
+  settings: RetrievalNetworkSettings,
+  { imageSize, pixels, sketches }: NetworkInput,
+): Record<string, Json> {
+  return {
+    kind: 'retrieval',
+    imageSize,
+    pixels: { ...pixels },
+    ...(sketches !== undefined && { sketches }),
+    network: { ...settings },
+  };
 }
 
 /** What a file says of the retrieval network that it holds. @throws CheckpointError where it holds none */
-export function readModelDescription({ about, state }: ModelFile, fileName: string): NetworkInput & { readonly settings: RetrievalNetworkSettings } {
+export function readModelDescription(
+  { about, state }: ModelFile,
+  fileName: string,
+): NetworkInput & { readonly settings: RetrievalNetworkSettings } {
   const { kind, imageSize, sketches, network } = about;
   if (kind !== 'retrieval' || !isObject(network)) {
     const held = state.has('fc.weight')
       ? "a classifier's, from which a training can start: sketchgrad train --weights"
-      : `${[...state].slice(0, 4).map(([name, { shape }]) => `${name} [${shape.join(', ')}]`).join(', ')}${state.size > 4 ? ` and ${state.size - 4} more` : ''}`;
-    throw new CheckpointError(`${fileName} is no retrieval model: a file that sketchgrad train wrote is needed, and this one's weights are ${held || 'none at all'}`);
+      : `${[...state]
+          .slice(0, 4)
+          .map(([name, { shape }]) => `${name} [${shape.join(', ')}]`)
+          .join(', ')}${state.size > 4 ? ` and ${state.size - 4} more` : ''}`;
+    throw new CheckpointError(
+      `${fileName} is no retrieval model: a file that sketchgrad train wrote is needed, and this one's weights are ${held || 'none at all'}`,
+    );
   }
   const said = <Value>(value: unknown, name: string, holds: boolean, needed: string): Value => {
     if (holds) return value as Value;
-    throw new CheckpointError(`${fileName}: its description gives ${quoteValue(value)} for ${name}, where ${needed} is needed; the file is damaged`);
+    throw new CheckpointError(
+      `${fileName}: its description gives ${quoteValue(value)} for ${name}, where ${needed} is needed; the file is damaged`,
+    );
   };
-  const number = (value: unknown, name: string, least: number): number => said(value, name, typeof value === 'number' && value >= least && value <= 1, `a number from ${least} to 1`);
-  const count = (value: unknown, name: string, least = 1): number => said(value, name, Number.isInteger(value) && (value as number) >= least && (value as number) <= LARGEST_COUNT, `a whole number from ${least} to ${LARGEST_COUNT}`);
-  const word = <const Words extends readonly string[]>(value: unknown, name: string, ...words: Words): Words[number] => said(value ?? words[0], name, value === undefined || words.includes(value as string), words.join(' or '));
+  const number = (value: unknown, name: string, least: number): number =>
+    said(value, name, typeof value === 'number' && value >= least && value <= 1, `a number from ${least} to 1`);
+  const count = (value: unknown, name: string, least = 1): number =>
+    said(
+      value,
+      name,
+      Number.isInteger(value) && (value as number) >= least && (value as number) <= LARGEST_COUNT,
+      `a whole number from ${least} to ${LARGEST_COUNT}`,
+    );
+  const word = <const Words extends readonly string[]>(value: unknown, name: string, ...words: Words): Words[number] =>
+    said(value ?? words[0], name, value === undefined || words.includes(value as string), words.join(' or '));
   const settings: RetrievalNetworkSettings = {
     width: count(typeof network.width === 'number' ? 4 * network.width : network.width, '4 x width') / 4,
     stride: word(network.stride, 'stride', 'v1.5', 'v1'),
@@ -69,29 +107,54 @@ export function readModelDescription({ about, state }: ModelFile, fileName: stri
     classes: count(network.classes, 'classes'),
     classifier: word(network.classifier, 'classifier', 'linear', 'cosine'),
     teacherClasses: count(network.teacherClasses, 'teacherClasses', 0),
-    ...(network.batchNormDomains !== undefined && { batchNormDomains: word(network.batchNormDomains, 'batchNormDomains', 'shared', 'separate') }),
+    ...(network.batchNormDomains !== undefined && {
+      batchNormDomains: word(network.batchNormDomains, 'batchNormDomains', 'shared', 'separate'),
+    }),
   };
-  return { settings, imageSize: count(imageSize, 'imageSize'), pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS, sketches: word(sketches, 'sketches', 'whole', 'fitted') };
+  return {
+    settings,
+    imageSize: count(imageSize, 'imageSize'),
+    pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS,
+    sketches: word(sketches, 'sketches', 'whole', 'fitted'),
+  };
 }
 
 /**
- * The similarity below which the best answer of a search means nothing, as it was calibrated for a model: `similarity.nothing` of its description.
+ * The similarity below which the best answer of a search means nothing, as it was calibrated for a model:
+ * `similarity.nothing` of its description.
  * @returns undefined for a model that was not calibrated
  * @throws CheckpointError where it is no cosine
  */
-export function similarityCutOff({ about: { similarity } }: Pick<ModelFile, 'about'>, fileName: string): number | undefined {
+export function similarityCutOff(
+  { about: { similarity } }: Pick<ModelFile, 'about'>,
+  fileName: string,
+): number | undefined {
   if (similarity === undefined) return undefined;
   const nothing = isObject(similarity) ? similarity.nothing : similarity;
   if (typeof nothing === 'number' && nothing >= -1 && nothing <= 1) return nothing;
-  throw new CheckpointError(`${fileName}: its description gives ${quoteValue(similarity)} for similarity, where { "nothing": a number from -1 to 1 } is needed; the file is damaged`);
+  throw new CheckpointError(
+    `${fileName}: its description gives ${quoteValue(similarity)} for similarity, where { "nothing": a number from -1 to 1 } is needed; the file is damaged`,
+  );
 }
 
-/** How a file says that its weights want their pixels; undefined where it does not. @throws CheckpointError where that is no sense */
+/**
+ * How a file says that its weights want their pixels; undefined where it does not. @throws CheckpointError where that
+ * is no sense
+ */
 export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): PixelNormalization | undefined {
   if (pixels === undefined) return undefined;
-  const colour = (value: Json | undefined): value is Colour & Json => Array.isArray(value) && value.length === 3 && value.every((item) => Number.isFinite(item));
-  if (isObject(pixels) && colour(pixels.mean) && colour(pixels.deviation) && pixels.deviation.every((value) => value > 0)) return { mean: pixels.mean, deviation: pixels.deviation };
-  throw new CheckpointError(`${fileName}: its description gives ${quoteValue(pixels)} for pixels, where mean and deviation of three colours are needed; the file is damaged`);
+  const colour = (value: Json | undefined): value is Colour & Json =>
+    Array.isArray(value) && value.length === 3 && value.every((item) => Number.isFinite(item));
+  if (
+    isObject(pixels) &&
+    colour(pixels.mean) &&
+    colour(pixels.deviation) &&
+    pixels.deviation.every((value) => value > 0)
+  )
+    return { mean: pixels.mean, deviation: pixels.deviation };
+  throw new CheckpointError(
+    `${fileName}: its description gives ${quoteValue(pixels)} for pixels, where mean and deviation of three colours are needed; the file is damaged`,
+  );
 }
 
 /**
@@ -101,7 +164,13 @@ export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): Pixe
  * @param precision in which it will be run; the weights on the device are f32 either way
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
-export function openRetrievalModel(device: Device, file: ModelFile, fileName: string, chooser?: Chooser, precision?: Precision): RetrievalModel {
+export function openRetrievalModel(
+  device: Device,
+  file: ModelFile,
+  fileName: string,
+  chooser?: Chooser,
+  precision?: Precision,
+): RetrievalModel {
   const { settings, ...input } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
   const storage = new Storage(device, chooser);
@@ -110,11 +179,18 @@ export function openRetrievalModel(device: Device, file: ModelFile, fileName: st
 }
 
 /** writeState with the file's name in its error. */
-export function loadState(network: Network, storage: Storage, state: State, fileName: string, options?: Parameters<typeof writeState>[3]): LoadReport {
+export function loadState(
+  network: Network,
+  storage: Storage,
+  state: State,
+  fileName: string,
+  options?: Parameters<typeof writeState>[3],
+): LoadReport {
   try {
     return writeState(network, storage, state, options);
   } catch (error) {
-    if (error instanceof StateMismatchError) throw new StateMismatchError(`${fileName}: ${error.message}`, { cause: error });
+    if (error instanceof StateMismatchError)
+      throw new StateMismatchError(`${fileName}: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -133,18 +209,36 @@ export interface ImageRows {
  * @param input how the network is fed
  * @param onCompiled hears of each compiled pipeline
  */
-export async function imageRows(storage: Storage, input: NetworkInput, rows: (images: Tensor) => Tensor, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
+export async function imageRows(
+  storage: Storage,
+  input: NetworkInput,
+  rows: (images: Tensor) => Tensor,
+  batchSize = EMBEDDING_BATCH,
+  onCompiled?: (done: number, total: number) => void,
+): Promise<ImageRows> {
   const { imageSize } = input;
   const embedder = await Embedder.create(storage, rows(imagesOf(input, batchSize)), onCompiled);
   return {
     width: embedder.width,
-    compute: (samples, images, onProgress) => embedder.embed(inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }), samples.length, onProgress),
+    compute: (samples, images, onProgress) =>
+      embedder.embed(
+        inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }),
+        samples.length,
+        onProgress,
+      ),
     destroy: () => embedder.destroy(),
   };
 }
 
-/** The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these change. @param onCompiled hears of each compiled pipeline */
-export function modelEmbeddings(model: RetrievalModel, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
+/**
+ * The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these
+ * change. @param onCompiled hears of each compiled pipeline
+ */
+export function modelEmbeddings(
+  model: RetrievalModel,
+  batchSize = EMBEDDING_BATCH,
+  onCompiled?: (done: number, total: number) => void,
+): Promise<ImageRows> {
   return modelRows(model, ({ embeddings }) => embeddings, batchSize, onCompiled);
 }
 
@@ -152,8 +246,14 @@ export function modelEmbeddings(model: RetrievalModel, batchSize = EMBEDDING_BAT
  * What a model makes of images, each as an image of its sample's domain.
  * @param rows the part of the network's outputs that is wanted, [batch, width]
  */
-export async function modelRows({ network, storage, ...input }: RetrievalModel, rows: (outputs: RetrievalOutputs) => Tensor, batchSize = EMBEDDING_BATCH, onCompiled?: (done: number, total: number) => void): Promise<ImageRows> {
-  const ofDomain = (domain?: ImageDomain): Promise<ImageRows> => imageRows(storage, input, (images) => rows(network.apply(images, 'eval', domain)), batchSize, onCompiled);
+export async function modelRows(
+  { network, storage, ...input }: RetrievalModel,
+  rows: (outputs: RetrievalOutputs) => Tensor,
+  batchSize = EMBEDDING_BATCH,
+  onCompiled?: (done: number, total: number) => void,
+): Promise<ImageRows> {
+  const ofDomain = (domain?: ImageDomain): Promise<ImageRows> =>
+    imageRows(storage, input, (images) => rows(network.apply(images, 'eval', domain)), batchSize, onCompiled);
   if (!separatesDomains(network.retrieval)) return ofDomain();
   const sketch = await ofDomain('sketch');
   return rowsByDomain({ sketch, photo: await ofDomain('photo') });
@@ -169,7 +269,11 @@ function rowsByDomain(parts: Readonly<Record<ImageDomain, ImageRows>>): ImageRow
       let before = 0;
       for (const domain of ['sketch', 'photo'] as const) {
         const places = [...samples.keys()].filter((place) => samples[place].domain === domain);
-        const found = await parts[domain].compute(places.map((place) => samples[place]), images, (done) => onProgress?.(before + done));
+        const found = await parts[domain].compute(
+          places.map((place) => samples[place]),
+          images,
+          (done) => onProgress?.(before + done),
+        );
         places.forEach((place, row) => result.set(found.subarray(row * width, (row + 1) * width), place * width));
         before += places.length;
       }
@@ -183,11 +287,17 @@ function rowsByDomain(parts: Readonly<Record<ImageDomain, ImageRows>>): ImageRow
 }
 
 /** The plans of `modelEmbeddings`, for whoever counts its memory. */
-export async function planEmbeddings({ network, storage, ...input }: RetrievalModel, batchSize: number): Promise<readonly Plan[]> {
-  const plan = (domain?: ImageDomain): Promise<Plan> => Embedder.plan(storage, network.apply(imagesOf(input, batchSize), 'eval', domain).embeddings);
+export async function planEmbeddings(
+  { network, storage, ...input }: RetrievalModel,
+  batchSize: number,
+): Promise<readonly Plan[]> {
+  const plan = (domain?: ImageDomain): Promise<Plan> =>
+    Embedder.plan(storage, network.apply(imagesOf(input, batchSize), 'eval', domain).embeddings);
   return separatesDomains(network.retrieval) ? [await plan('sketch'), await plan('photo')] : [await plan()];
 }
 
-const imagesOf = ({ imageSize, pixels, precision }: NetworkInput, count: number): Tensor => imageInput({ count, sourceSize: imageSize, size: imageSize, pixels, precision });
+const imagesOf = ({ imageSize, pixels, precision }: NetworkInput, count: number): Tensor =>
+  imageInput({ count, sourceSize: imageSize, size: imageSize, pixels, precision });
 
-const isObject = (value: Json | undefined): value is { readonly [name: string]: Json } => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: Json | undefined): value is { readonly [name: string]: Json } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

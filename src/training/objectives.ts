@@ -30,9 +30,14 @@ export interface Objective {
   readonly count: number;
   /** f32 if left out; with f16 the trainer scales the loss. */
   readonly precision?: Precision;
-  /** The same objective on fewer images. Only where the loss is a mean over images, so that a batch can come in parts. */
+  /**
+   * The same objective on fewer images. Only where the loss is a mean over images, so that a batch can come in parts.
+   */
   readonly ofCount?: (count: number) => Objective;
-  /** The same objective in two parts. Only where a loss over the whole batch sees of each image what the network makes of it alone. */
+  /**
+   * The same objective in two parts. Only where a loss over the whole batch sees of each image what the network makes
+   * of it alone.
+   */
   readonly encoded?: EncodedObjective;
 }
 
@@ -41,13 +46,21 @@ export interface EncodedObjective {
   /** A number that the images of every part must be a multiple of; 1 if left out. */
   readonly multipleOf?: number;
   /** What the network makes of so many images, [count, width]. */
-  encode(count: number): { readonly encoded: Tensor; readonly batchStatistics: BatchStatistics; feeds(batch: TrainingBatch): Feeds };
+  encode(count: number): {
+    readonly encoded: Tensor;
+    readonly batchStatistics: BatchStatistics;
+    feeds(batch: TrainingBatch): Feeds;
+  };
   /** @param encoded the whole batch, [batch, width] */
   loss(encoded: Tensor): Pick<Objective, 'loss' | 'reported' | 'feeds'>;
 }
 
 /** Softmax cross-entropy of a classifier: pre-training. */
-export function classificationObjective(network: Classifier, shape: BatchShape, batchNorm: 'train' | 'frozen' = 'train'): Objective {
+export function classificationObjective(
+  network: Classifier,
+  shape: BatchShape,
+  batchNorm: 'train' | 'frozen' = 'train',
+): Objective {
   const { logits, batchStatistics } = network.apply(imageInput(shape), batchNorm);
   const loss = softmaxCrossEntropy(logits, input('labels', [shape.count], 'u32'));
   return {
@@ -83,9 +96,15 @@ export interface RetrievalLosses {
   readonly classifierTemperature: number;
   /** Images whose knowledge is preserved. */
   readonly preservedDomains: 'both' | 'photos';
-  /** The share of each class's target that is spread over all classes, from 0 to 1; 0 if left out (Szegedy et al., CVPR 2016). */
+  /**
+   * The share of each class's target that is spread over all classes, from 0 to 1; 0 if left out (Szegedy et al., CVPR
+   * 2016).
+   */
   readonly labelSmoothing?: number;
-  /** What is taken off the cosine of the right class, before the temperature divides it; 0 if left out, and of a cosine classifier alone (CosFace: Wang et al., CVPR 2018). */
+  /**
+   * What is taken off the cosine of the right class, before the temperature divides it; 0 if left out, and of a cosine
+   * classifier alone (CosFace: Wang et al., CVPR 2018).
+   */
   readonly classifierMargin?: number;
   /** A supervised contrastive loss on the embeddings (method.md, Beyond the paper); none if left out. */
   readonly contrastive?: Required<ContrastiveOptions> & { readonly weight: number };
@@ -118,7 +137,8 @@ export type TeacherSignal =
 
 /**
  * The three losses of Tursun et al. (2022): domain-balanced quadruplet, semantic classification, semantic knowledge
- * preservation; and those beyond the paper that `losses` has. Of the last of the three it also reports the divergence, which is 0 where the head says just what the teacher does.
+ * preservation; and those beyond the paper that `losses` has. Of the last of the three it also reports the divergence,
+ * which is 0 where the head says just what the teacher does.
  * @throws RangeError where a linear classifier shall have a margin
  */
 export function retrievalObjective(
@@ -130,12 +150,17 @@ export function retrievalObjective(
   frozenStages = 0,
 ): Objective {
   if ((losses.classifierMargin ?? 0) > 0 && network.retrieval.classifier !== 'cosine') {
-    throw new RangeError(`a margin of ${losses.classifierMargin} is for cosines, and the network has a linear classifier; leave the margin out, or give the network a cosine classifier`);
+    throw new RangeError(
+      `a margin of ${losses.classifierMargin} is for cosines, and the network has a linear classifier; leave the margin out, or give the network a cosine classifier`,
+    );
   }
-  const encode = (part: number): ReturnType<typeof encodeBatch> => encodeBatch(network, { ...shape, count: part }, { batchNorm, frozenStages });
+  const encode = (part: number): ReturnType<typeof encodeBatch> =>
+    encodeBatch(network, { ...shape, count: part }, { batchNorm, frozenStages });
   const { count } = shape;
   const whole = encode(count);
-  const targets = teacher && ((labels: Tensor, ofPreserved: OfPreserved) => targetsOf(network, teacher, whole.images, labels, ofPreserved));
+  const targets =
+    teacher &&
+    ((labels: Tensor, ofPreserved: OfPreserved) => targetsOf(network, teacher, whole.images, labels, ofPreserved));
   const loss: EncodedObjective['loss'] = (encoded) => retrievalLoss(network, encoded, losses, targets);
   const ofWhole = loss(whole.encoded);
   return {
@@ -145,8 +170,11 @@ export function retrievalObjective(
     precision: shape.precision,
     ...ofWhole,
     feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
-    // No ofCount: the quadruplet and the contrastive loss look for their negatives in the whole batch. An online teacher has to see the images as well.
-    ...(teacher?.kind !== 'online' && { encoded: { encode, loss, multipleOf: separatesDomains(network.retrieval) ? 2 : 1 } }),
+    // No ofCount: the quadruplet and the contrastive loss look for their negatives in the whole batch. An online
+    // teacher has to see the images as well.
+    ...(teacher?.kind !== 'online' && {
+      encoded: { encode, loss, multipleOf: separatesDomains(network.retrieval) ? 2 : 1 },
+    }),
   };
 }
 
@@ -159,13 +187,26 @@ interface TeacherTargets {
 /** Some rows of a tensor that has one for each image of the batch. */
 type OfPreserved = (ofAll: Tensor) => Tensor;
 
-function targetsOf({ retrieval: { classes, teacherClasses } }: RetrievalNetwork, teacher: TeacherSignal, images: Tensor, labels: Tensor, ofPreserved: OfPreserved): TeacherTargets {
+function targetsOf(
+  { retrieval: { classes, teacherClasses } }: RetrievalNetwork,
+  teacher: TeacherSignal,
+  images: Tensor,
+  labels: Tensor,
+  ofPreserved: OfPreserved,
+): TeacherTargets {
   if (teacher.kind === 'online') {
-    const { probabilities, entropy } = softmax(teacher.network.apply(ofPreserved(images), 'eval').logits, teacher.temperature);
+    const { probabilities, entropy } = softmax(
+      teacher.network.apply(ofPreserved(images), 'eval').logits,
+      teacher.temperature,
+    );
     return { probabilities, entropy: mean(entropy) };
   }
   const { knowledge } = teacher;
-  const entropies = Float32Array.from({ length: classes }, (_, row) => knowledge.subarray(row * teacherClasses, (row + 1) * teacherClasses).reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0));
+  const entropies = Float32Array.from({ length: classes }, (_, row) =>
+    knowledge
+      .subarray(row * teacherClasses, (row + 1) * teacherClasses)
+      .reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0),
+  );
   return {
     probabilities: ofPreserved(selectRows(constant('knowledge', [classes, teacherClasses], knowledge), labels)),
     entropy: mean(ofPreserved(selectRows(constant('entropies', [classes, 1], entropies), labels))),
@@ -179,11 +220,16 @@ function rowsOf(tensor: Tensor, rows: Tensor): Tensor {
 }
 
 /** Softmax cross-entropy over the trained classes, with the margin and the smoothing that the losses have. */
-function classificationLoss(logits: Tensor, labels: Tensor, { classifierTemperature, labelSmoothing = 0, classifierMargin = 0 }: RetrievalLosses): Tensor {
+function classificationLoss(
+  logits: Tensor,
+  labels: Tensor,
+  { classifierTemperature, labelSmoothing = 0, classifierMargin = 0 }: RetrievalLosses,
+): Tensor {
   const [, classes] = logits.shape;
   const shifted = classifierMargin > 0 ? add(logits, oneHot(labels, classes, { on: -classifierMargin })) : logits;
   const spread = labelSmoothing / classes;
-  const targets = labelSmoothing > 0 ? oneHot(labels, classes, { on: 1 - labelSmoothing + spread, off: spread }) : labels;
+  const targets =
+    labelSmoothing > 0 ? oneHot(labels, classes, { on: 1 - labelSmoothing + spread, off: spread }) : labels;
   return softmaxCrossEntropy(shifted, targets, classifierTemperature);
 }
 
@@ -242,7 +288,9 @@ function retrievalLoss(
       classificationWeight: Float32Array.of(losses.classification),
       ...(contrastive && { contrastiveWeight: Float32Array.of(contrastive.weight) }),
       ...(preserves && { preservationWeight: Float32Array.of(losses.preservation) }),
-      ...(photosOnly && { photoRows: Uint32Array.from(imageDomains.keys()).filter((row) => imageDomains[row] === DOMAIN_INDEX.photo) }),
+      ...(photosOnly && {
+        photoRows: Uint32Array.from(imageDomains.keys()).filter((row) => imageDomains[row] === DOMAIN_INDEX.photo),
+      }),
       ...(random && { miningSeed: Uint32Array.of(step) }),
     }),
   };

@@ -17,9 +17,23 @@ import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup 
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
 import { inFirstStages } from '../nn/resnet.ts';
-import { Classifier, RetrievalNetwork, TRUNK_PARAMETER, withStatisticsFor, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
+import {
+  Classifier,
+  RetrievalNetwork,
+  TRUNK_PARAMETER,
+  withStatisticsFor,
+  type RetrievalNetworkSettings,
+} from '../nn/retrieval-network.ts';
 import { beginAverage } from '../nn/weight-average.ts';
-import { describeInitial, initializeNetwork, readState, writeState, type LoadReport, type State, type StateTensor } from '../nn/state.ts';
+import {
+  describeInitial,
+  initializeNetwork,
+  readState,
+  writeState,
+  type LoadReport,
+  type State,
+  type StateTensor,
+} from '../nn/state.ts';
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { knownRows } from './class-rows.ts';
 import { CollapseWatch, type CollapseWarning } from './collapse.ts';
@@ -28,7 +42,15 @@ import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
 import { contentsFingerprint, fingerprint } from './fingerprint.ts';
 import { DEFAULT_READING, retrievalStateFrom, teacherRows, type KnowledgeReading } from './knowledge.ts';
 import { KnowledgeError, knowledgeOf, type Knowledge } from './knowledge-file.ts';
-import { describeModel, EMBEDDING_BATCH, loadState, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
+import {
+  describeModel,
+  EMBEDDING_BATCH,
+  loadState,
+  modelEmbeddings,
+  planEmbeddings,
+  type ImageRows,
+  type RetrievalModel,
+} from './model.ts';
 import type { Precision } from './batch-input.ts';
 import { DEFAULT_LOSSES, retrievalObjective, type RetrievalLosses, type TeacherSignal } from './objectives.ts';
 import type { Schedule } from './schedule.ts';
@@ -43,16 +65,25 @@ export interface RetrievalTraining {
   /** Side of the images in pixels. */
   readonly imageSize: number;
   readonly pixels: PixelNormalization;
-  /** How the data's sketches are laid out; `whole` if left out. Kept in the model, so that it is searched with sketches laid out so. */
+  /**
+   * How the data's sketches are laid out; `whole` if left out. Kept in the model, so that it is searched with sketches
+   * laid out so.
+   */
   readonly sketches?: SketchFraming;
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
-  /** Stages of ResNet50 whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the first. */
+  /**
+   * Stages of ResNet50 whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the
+   * first.
+   */
   readonly frozenStages: number;
   /** P and K of method.md: a batch holds P classes, of each K sketches and K photos. */
   readonly classesPerBatch: number;
   readonly imagesPerDomain: number;
-  /** How often each source of images is drawn from, relative to the others that a class and domain has; 1 for those left out. Only where samples name their source. */
+  /**
+   * How often each source of images is drawn from, relative to the others that a class and domain has; 1 for those left
+   * out. Only where samples name their source.
+   */
   readonly sourceWeights?: SourceWeights;
   /** How often the classes of a source come in a pass of the sampler, at least 1; once where nothing is said. */
   readonly sourceRepeats?: Readonly<Record<string, number>>;
@@ -60,7 +91,9 @@ export interface RetrievalTraining {
   readonly pairedSketches?: number;
   readonly losses: RetrievalLosses;
   readonly teacher: TeacherSettings;
-  /** How a classifier's weights become the embedding's and the teacher head's: by its singular vectors, or not at all. */
+  /**
+   * How a classifier's weights become the embedding's and the teacher head's: by its singular vectors, or not at all.
+   */
   readonly embeddingStart: 'svd' | 'random';
   readonly optimizer: {
     readonly kind: OptimizerSettings['kind'];
@@ -74,8 +107,8 @@ export interface RetrievalTraining {
   };
   readonly schedule: Schedule;
   /**
-   * The decay of an exponential moving average of the weights (see `averageDecay`), which then is what validation measures and what the
-   * model is; 0 or left out for none.
+   * The decay of an exponential moving average of the weights (see `averageDecay`), which then is what validation
+   * measures and what the model is; 0 or left out for none.
    */
   readonly emaDecay?: number;
   readonly augmentation: Augmentation;
@@ -85,7 +118,10 @@ export interface RetrievalTraining {
 
 /** How the teacher's knowledge gets into training (method.md, Semantic knowledge preservation). */
 export interface TeacherSettings {
-  /** `class-oriented` is prepared once; `online` runs the teacher on the images of every step, as the baseline of SAKE does. */
+  /**
+   * `class-oriented` is prepared once; `online` runs the teacher on the images of every step, as the baseline of SAKE
+   * does.
+   */
   readonly kind: TeacherSignal['kind'];
   /** The online teacher says softmax(logits / temperature) of each image, and has no mean. */
   readonly reading: KnowledgeReading;
@@ -93,7 +129,10 @@ export interface TeacherSettings {
   readonly photosPerClass: number;
 }
 
-/** The recipe of method.md, Training (a reconstruction of Tursun et al. 2022); `steps` come from the data, see `stepsOfEpochs`. */
+/**
+ * The recipe of method.md, Training (a reconstruction of Tursun et al. 2022); `steps` come from the data, see
+ * `stepsOfEpochs`.
+ */
 export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
   seed: 0,
   imageSize: 224,
@@ -113,22 +152,58 @@ export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
 export const PAPER_EPOCHS = 20;
 
 /** Steps in which as many images are drawn from the larger domain as it has. */
-export function stepsPerEpoch({ train }: Dataset, { classesPerBatch, imagesPerDomain }: Pick<RetrievalTraining, 'classesPerBatch' | 'imagesPerDomain'>): number {
+export function stepsPerEpoch(
+  { train }: Dataset,
+  { classesPerBatch, imagesPerDomain }: Pick<RetrievalTraining, 'classesPerBatch' | 'imagesPerDomain'>,
+): number {
   const sketches = train.filter(({ domain }) => domain === 'sketch').length;
   return Math.ceil(Math.max(sketches, train.length - sketches) / (classesPerBatch * imagesPerDomain));
 }
 
 /** One line of the log. */
 export type LogEntry =
-  /** Where the weights come from: the file's, those that it lacks with how they were drawn, and what of the file has no place. */
-  | { readonly event: 'weights'; readonly file: string; readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>>; readonly unused: readonly string[] }
-  | { readonly event: 'start'; readonly stepsDone: number; readonly steps: number; readonly settings: Json; readonly data: Json; readonly adapter: string; readonly teacherClasses: number; readonly memory: MemoryReport; /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number }
+  /**
+   * Where the weights come from: the file's, those that it lacks with how they were drawn, and what of the file has no
+   * place.
+   */
+  | {
+      readonly event: 'weights';
+      readonly file: string;
+      readonly loaded: readonly string[];
+      readonly initialised: Readonly<Record<string, string>>;
+      readonly unused: readonly string[];
+    }
+  | {
+      readonly event: 'start';
+      readonly stepsDone: number;
+      readonly steps: number;
+      readonly settings: Json;
+      readonly data: Json;
+      readonly adapter: string;
+      readonly teacherClasses: number;
+      readonly memory: MemoryReport;
+      /** Kernel variants of the run that is resumed which this device cannot run. */ readonly replacedVariants: number;
+    }
   /** `step` counts from 0, as in the messages of errors. */
   | ({ readonly event: 'step'; readonly imagesPerSecond: number } & StepReport)
   | ({ readonly event: 'warning'; readonly step: number } & CollapseWarning)
-  | { readonly event: 'validation'; readonly stepsDone: number; readonly mapAll: number; readonly precisionAt1: number; readonly best: boolean; readonly protocol: string }
+  | {
+      readonly event: 'validation';
+      readonly stepsDone: number;
+      readonly mapAll: number;
+      readonly precisionAt1: number;
+      readonly best: boolean;
+      readonly protocol: string;
+    }
   | { readonly event: 'checkpoint'; readonly stepsDone: number; readonly checksum: string }
-  | { readonly event: 'end'; readonly stepsDone: number; readonly checksum: string; readonly stopped: boolean; readonly deviceBusy: number; readonly seconds: RunTimes };
+  | {
+      readonly event: 'end';
+      readonly stepsDone: number;
+      readonly checksum: string;
+      readonly stopped: boolean;
+      readonly deviceBusy: number;
+      readonly seconds: RunTimes;
+    };
 
 /** Where the time went, in seconds. */
 export interface RunTimes {
@@ -150,15 +225,30 @@ export interface Checkpoint {
 
 export interface TrainRetrievalOptions {
   readonly device: Device;
-  /** Chooses the variants of kernels; a resumed run keeps to those that it began with. Default: what each kernel prefers. */
+  /**
+   * Chooses the variants of kernels; a resumed run keeps to those that it began with. Default: what each kernel
+   * prefers.
+   */
   readonly chooser?: Chooser;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
-  /** Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones. */
-  readonly start?: { readonly file: ModelFile; readonly name: string; /** Tensors that were left out when the file was read, for the log. */ readonly unused?: readonly string[] };
-  /** What a teacher says of each class, prepared before (see `distill`). Default: it is prepared from the starting weights. */
+  /**
+   * Weights to start from: a retrieval model's, or a classifier's, which then is the teacher too. Default: random ones.
+   */
+  readonly start?: {
+    readonly file: ModelFile;
+    readonly name: string;
+    /** Tensors that were left out when the file was read, for the log. */ readonly unused?: readonly string[];
+  };
+  /**
+   * What a teacher says of each class, prepared before (see `distill`). Default: it is prepared from the starting
+   * weights.
+   */
   readonly knowledge?: { readonly file: Knowledge; readonly name: string };
-  /** A classifier's weights, where it is not the starting weights that teach; an online teacher's are needed to resume, too. */
+  /**
+   * A classifier's weights, where it is not the starting weights that teach; an online teacher's are needed to resume,
+   * too.
+   */
   readonly teacher?: { readonly file: ModelFile; readonly name: string };
   /** A checkpoint of this training to go on from, bit by bit as if it had never stopped. */
   readonly resume?: { readonly file: ModelFile; readonly name: string };
@@ -175,9 +265,15 @@ export interface TrainRetrievalOptions {
   readonly onProgress?: (what: 'teacher' | 'pipelines' | 'validation', done: number, total: number) => void;
   /** Where it is aborted, the training finishes its steps under way, saves and returns. */
   readonly signal?: AbortSignal;
-  /** Bytes of device memory that training and validation may hold, parameters and moments included; what does not fit is recomputed. */
+  /**
+   * Bytes of device memory that training and validation may hold, parameters and moments included; what does not fit is
+   * recomputed.
+   */
   readonly memoryBudget?: number;
-  /** Equal parts that each batch comes in, one after the other. Default: those of the run that is resumed; or as few as the budget allows. */
+  /**
+   * Equal parts that each batch comes in, one after the other. Default: those of the run that is resumed; or as few as
+   * the budget allows.
+   */
   readonly microBatches?: number;
   /** Whether to time each kernel in one more step, whose effect on the weights is taken back. */
   readonly profile?: boolean;
@@ -206,8 +302,8 @@ const HEADS = /^(embedding|classifier|teacher)\./;
 const RATE_WINDOW = 10;
 
 /**
- * Trains a retrieval network with the three losses of Tursun et al. (2022). What a step does depends on the settings, the
- * data, the seed and the step's number alone, so that a resumed run equals one that was never interrupted.
+ * Trains a retrieval network with the three losses of Tursun et al. (2022). What a step does depends on the settings,
+ * the data, the seed and the step's number alone, so that a resumed run equals one that was never interrupted.
  *
  * Without a teacher (random starting weights, or a model that has none) the knowledge preservation loss is left out.
  * @throws NonFiniteError where a loss or gradient is not finite; what was given to `onCheckpoint` before is good
@@ -218,7 +314,18 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   const { device, dataset, training, resume, onLog, onProgress, signal } = options;
   const clock = new Stopwatch();
   const stopping = (): boolean => signal?.aborted === true;
-  const { seed, steps, imageSize, classesPerBatch, imagesPerDomain, sourceWeights, sourceRepeats, pairedSketches, schedule, precision } = training;
+  const {
+    seed,
+    steps,
+    imageSize,
+    classesPerBatch,
+    imagesPerDomain,
+    sourceWeights,
+    sourceRepeats,
+    pairedSketches,
+    schedule,
+    precision,
+  } = training;
   const settings = JSON.parse(JSON.stringify(training)) as Json;
   const data = await describeData(dataset);
   if (resume !== undefined) {
@@ -238,13 +345,41 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const average = averageOf(training, network);
     if (average !== undefined) await beginAverage(average, network, storage);
     const networks = { network, average: average?.network };
-    const model: RetrievalModel = { network: average?.network ?? network, storage, imageSize, pixels: training.pixels, precision };
-    const sampler = balancedSampler(dataset, { classesPerBatch, imagesPerDomain, seed, sourceWeights, sourceRepeats, pairedSketches });
-    const shape = { count: sampler.batchSize, sourceSize: imageSize, size: imageSize, pixels: training.pixels, precision };
-    const objective = retrievalObjective(network, shape, training.losses, teacherSignal, training.batchNorm, training.frozenStages);
+    const model: RetrievalModel = {
+      network: average?.network ?? network,
+      storage,
+      imageSize,
+      pixels: training.pixels,
+      precision,
+    };
+    const sampler = balancedSampler(dataset, {
+      classesPerBatch,
+      imagesPerDomain,
+      seed,
+      sourceWeights,
+      sourceRepeats,
+      pairedSketches,
+    });
+    const shape = {
+      count: sampler.batchSize,
+      sourceSize: imageSize,
+      size: imageSize,
+      pixels: training.pixels,
+      precision,
+    };
+    const objective = retrievalObjective(
+      network,
+      shape,
+      training.losses,
+      teacherSignal,
+      training.batchNorm,
+      training.frozenStages,
+    );
     const task = validationTask(dataset);
     const validating = task.queries.length > 0 && options.validateEvery !== undefined;
-    let validationBatch = validating ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget) : 0;
+    let validationBatch = validating
+      ? await validationBatchWithin(model, Math.min(EMBEDDING_BATCH, task.gallery.length), options.memoryBudget)
+      : 0;
     const occupancy = new Occupancy(device);
     const createTrainer = async (): Promise<Trainer> =>
       Trainer.create({
@@ -272,11 +407,32 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     let best = bestOf(resume?.file);
     const tables = new Map(knowledge === undefined ? [] : [[KNOWLEDGE, knowledge]]);
     const capture = async (running: Trainer): Promise<ModelFile> => {
-      const about = { ...options.about, ...describeModel(network.retrieval, training), classes: [...dataset.seenClasses], unseenClasses: [...dataset.unseenClasses], settings, data, teacher, best, microBatches: running.memory.microBatches, variants: Object.fromEntries(choices.record) };
+      const about = {
+        ...options.about,
+        ...describeModel(network.retrieval, training),
+        classes: [...dataset.seenClasses],
+        unseenClasses: [...dataset.unseenClasses],
+        settings,
+        data,
+        teacher,
+        best,
+        microBatches: running.memory.microBatches,
+        variants: Object.fromEntries(choices.record),
+      };
       return captureCheckpoint(running, networks, storage, about, tables);
     };
     if (report !== undefined) onLog?.({ event: 'weights', ...report });
-    onLog?.({ event: 'start', stepsDone: trainer.step, steps, settings, data, adapter: adapterName(device), teacherClasses, memory: trainer.memory, replacedVariants: choices.replaced });
+    onLog?.({
+      event: 'start',
+      stepsDone: trainer.step,
+      steps,
+      settings,
+      data,
+      adapter: adapterName(device),
+      teacherClasses,
+      memory: trainer.memory,
+      replacedVariants: choices.replaced,
+    });
 
     const watch = new CollapseWatch();
     const watched = (report: StepReport): void => {
@@ -287,18 +443,32 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     };
     const rate = new Rate(sampler.batchSize);
     const transforms = (domains: Uint32Array, step: number): Float32Array =>
-      augmentationTransforms(domains, { seed, step, sourceSize: imageSize, outputSize: imageSize, augmentation: training.augmentation });
-    stream = batches({ sampler, images: dataset.images, sourceSize: imageSize, transforms, from: trainer.step, to: steps, seed });
+      augmentationTransforms(domains, {
+        seed,
+        step,
+        sourceSize: imageSize,
+        outputSize: imageSize,
+        augmentation: training.augmentation,
+      });
+    stream = batches({
+      sampler,
+      images: dataset.images,
+      sourceSize: imageSize,
+      transforms,
+      from: trainer.step,
+      to: steps,
+      seed,
+    });
     let file: ModelFile | undefined;
     while (trainer.step < steps && !stopping()) {
       const { validateEvery = Infinity, checkpointEvery = Infinity } = options;
-      const until = Math.min(steps, nextMultiple(trainer.step, validateEvery), nextMultiple(trainer.step, checkpointEvery));
-      rate.restart();
-      await trainer.train(
-        take(stream, until - trainer.step),
-        watched,
-        stopping,
+      const until = Math.min(
+        steps,
+        nextMultiple(trainer.step, validateEvery),
+        nextMultiple(trainer.step, checkpointEvery),
       );
+      rate.restart();
+      await trainer.train(take(stream, until - trainer.step), watched, stopping);
       await device.idle();
       clock.lap('steps');
 
@@ -307,10 +477,21 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       let isBest = false;
       if (validating && (reached % validateEvery === 0 || reached === steps)) {
         validation ??= await modelEmbeddings(model, validationBatch);
-        const { metrics } = await evaluateNetwork(validation, task, dataset.images, { cutoffs: [1], on: options.memoryBudget === undefined ? storage : undefined, onProgress: (done, total) => onProgress?.('validation', done, total) });
+        const { metrics } = await evaluateNetwork(validation, task, dataset.images, {
+          cutoffs: [1],
+          on: options.memoryBudget === undefined ? storage : undefined,
+          onProgress: (done, total) => onProgress?.('validation', done, total),
+        });
         isBest = best === null || metrics.mapAll > best.mapAll;
         if (isBest) best = { stepsDone: reached, mapAll: metrics.mapAll };
-        onLog?.({ event: 'validation', stepsDone: reached, mapAll: metrics.mapAll, precisionAt1: atCutoff(metrics, 'precision', 1), best: isBest, protocol: metrics.protocol });
+        onLog?.({
+          event: 'validation',
+          stepsDone: reached,
+          mapAll: metrics.mapAll,
+          precisionAt1: atCutoff(metrics, 'precision', 1),
+          best: isBest,
+          protocol: metrics.protocol,
+        });
         clock.lap('validation');
       }
       if (last || isBest || reached % checkpointEvery === 0) {
@@ -324,7 +505,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     if (file === undefined) {
       file = await capture(trainer);
       // Killed right after its last checkpoint, the run may have left no model.
-      if (resume !== undefined && trainer.step === steps) await options.onCheckpoint?.({ file, best: false, last: true });
+      if (resume !== undefined && trainer.step === steps)
+        await options.onCheckpoint?.({ file, best: false, last: true });
     }
 
     const stepsDone = trainer.step;
@@ -345,9 +527,13 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
   }
 }
 
-/** Images that validation sees at once: fewer than it would where its intermediates took more than a share of the budget. */
+/**
+ * Images that validation sees at once: fewer than it would where its intermediates took more than a share of the
+ * budget.
+ */
 async function validationBatchWithin(model: RetrievalModel, most: number, memoryBudget = Infinity): Promise<number> {
-  const arenas = async (batch: number): Promise<number> => (await planEmbeddings(model, batch)).reduce((sum, { arenaBytes }) => sum + arenaBytes, 0);
+  const arenas = async (batch: number): Promise<number> =>
+    (await planEmbeddings(model, batch)).reduce((sum, { arenaBytes }) => sum + arenaBytes, 0);
   let batch = most;
   while (batch > 1 && (await arenas(batch)) > VALIDATION_SHARE * memoryBudget) batch = Math.floor(batch / 2);
   return batch;
@@ -368,9 +554,11 @@ interface PreparedNetwork {
 async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage): Promise<PreparedNetwork> {
   const { dataset, training, start, resume } = options;
   const classes = dataset.seenClasses.length;
-  const build = (teacherClasses: number): RetrievalNetwork => new RetrievalNetwork({ ...training.network, classes, teacherClasses });
+  const build = (teacherClasses: number): RetrievalNetwork =>
+    new RetrievalNetwork({ ...training.network, classes, teacherClasses });
   const online = training.teacher.kind === 'online' && training.losses.preservation > 0;
-  // A resumed run takes all weights from its checkpoint, the teacher's knowledge included; an online teacher is not in it.
+  // A resumed run takes all weights from its checkpoint, the teacher's knowledge included; an online teacher is not in
+  // it.
   if (resume !== undefined) {
     const { state, tables, about } = resume.file;
     const knowledge = tables.get(KNOWLEDGE);
@@ -382,7 +570,9 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
   }
   const fromClassifier = start?.file.state.has('fc.weight') === true;
   const sameClasses = start !== undefined && sameClassOrder(start.file.about.classes, dataset.seenClasses);
-  const { knowledge, signal, teacherClasses, teacher } = online ? await onlineSignal(options, storage) : await classOrientedSignal(options, sameClasses);
+  const { knowledge, signal, teacherClasses, teacher } = online
+    ? await onlineSignal(options, storage)
+    : await classOrientedSignal(options, sameClasses);
 
   const network = build(teacherClasses);
   await initializeNetwork(network, storage, training.seed);
@@ -391,71 +581,146 @@ async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage):
   if (fromClassifier) {
     const known = start.file.about.classes;
     const rows = Array.isArray(known) ? teacherRows(dataset.seenClasses, known as readonly string[]) : undefined;
-    state = training.embeddingStart === 'svd' ? retrievalStateFrom(state, training.network.embedding, rows) : trunkOf(state);
+    state =
+      training.embeddingStart === 'svd' ? retrievalStateFrom(state, training.network.embedding, rows) : trunkOf(state);
   }
   const known = start.file.about.classes;
-  const rows = !sameClasses && !fromClassifier && Array.isArray(known) ? knownRows(await readState(network, storage), dataset.seenClasses, state, known as readonly string[]) : undefined;
-  const starting = withStatisticsFor(network.retrieval, new Map([...withoutOldHeads(network, state, sameClasses || fromClassifier), ...(rows?.state ?? [])]));
+  const rows =
+    !sameClasses && !fromClassifier && Array.isArray(known)
+      ? knownRows(await readState(network, storage), dataset.seenClasses, state, known as readonly string[])
+      : undefined;
+  const starting = withStatisticsFor(
+    network.retrieval,
+    new Map([...withoutOldHeads(network, state, sameClasses || fromClassifier), ...(rows?.state ?? [])]),
+  );
   // Others' files may lack anything, which then is as it was drawn; ours are whole, but for heads.
   const partial = start.file.about.kind === PRETRAINED || ((name: string) => HEADS.test(name));
-  return { network, knowledge, signal, teacher, report: { file: start.name, ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })), unused: start.unused ?? [] } };
+  return {
+    network,
+    knowledge,
+    signal,
+    teacher,
+    report: {
+      file: start.name,
+      ...describeLoad(network, loadState(network, storage, starting, start.name, { partial })),
+      unused: start.unused ?? [],
+    },
+  };
 }
 
 /** Whether a file's classes are those of the data, in one order. */
 function sameClassOrder(said: unknown, classes: readonly string[]): boolean {
-  return Array.isArray(said) && said.length === classes.length && said.every((name, label) => typeof name === 'string' && classKey(name) === classKey(classes[label]));
+  return (
+    Array.isArray(said) &&
+    said.length === classes.length &&
+    said.every((name, label) => typeof name === 'string' && classKey(name) === classKey(classes[label]))
+  );
 }
 
 /** @throws CheckpointError where a model's table of knowledge is none of these classes */
 function requireKnowledge({ shape, values }: StateTensor, classes: number, teacherClasses: number, name: string): void {
-  if (shape.length === 2 && shape[0] === classes && shape[1] === teacherClasses && values.every(Number.isFinite)) return;
-  throw new CheckpointError(`${name}: its table of knowledge is [${shape.join(', ')}], where finite values [${classes}, ${teacherClasses}] are needed; start anew from its weights (--weights) with knowledge of its own (--knowledge)`);
+  if (shape.length === 2 && shape[0] === classes && shape[1] === teacherClasses && values.every(Number.isFinite))
+    return;
+  throw new CheckpointError(
+    `${name}: its table of knowledge is [${shape.join(', ')}], where finite values [${classes}, ${teacherClasses}] are needed; start anew from its weights (--weights) with knowledge of its own (--knowledge)`,
+  );
 }
 
-function describeLoad(network: RetrievalNetwork, { loaded, missing }: LoadReport): { readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>> } {
+function describeLoad(
+  network: RetrievalNetwork,
+  { loaded, missing }: LoadReport,
+): { readonly loaded: readonly string[]; readonly initialised: Readonly<Record<string, string>> } {
   return { loaded, initialised: Object.fromEntries(missing.map((name) => [name, describeInitial(network, name)])) };
 }
 
 type PreparedSignal = Omit<PreparedNetwork, 'network' | 'report'> & { readonly teacherClasses: number };
 
-const signalOf = (knowledge: StateTensor | undefined): TeacherSignal | undefined => knowledge && { kind: 'class-oriented', knowledge: knowledge.values };
+const signalOf = (knowledge: StateTensor | undefined): TeacherSignal | undefined =>
+  knowledge && { kind: 'class-oriented', knowledge: knowledge.values };
 const trunkOf = (state: State): State => new Map([...state].filter(([name]) => !name.startsWith('fc.')));
 
 /** Knowledge from its file, from a teacher that is asked now, or from a model that was trained with it. */
-async function classOrientedSignal({ device, chooser, dataset, training, start, teacher, knowledge: given, onProgress }: TrainRetrievalOptions, sameClasses: boolean): Promise<PreparedSignal> {
-  const { seed, imageSize, pixels, network, losses, teacher: { reading, photosPerClass } } = training;
-  const prepared = (knowledge: StateTensor, checksum: string | null): PreparedSignal => ({ knowledge, signal: signalOf(knowledge), teacherClasses: knowledge.shape[1], teacher: checksum });
+async function classOrientedSignal(
+  { device, chooser, dataset, training, start, teacher, knowledge: given, onProgress }: TrainRetrievalOptions,
+  sameClasses: boolean,
+): Promise<PreparedSignal> {
+  const {
+    seed,
+    imageSize,
+    pixels,
+    network,
+    losses,
+    teacher: { reading, photosPerClass },
+  } = training;
+  const prepared = (knowledge: StateTensor, checksum: string | null): PreparedSignal => ({
+    knowledge,
+    signal: signalOf(knowledge),
+    teacherClasses: knowledge.shape[1],
+    teacher: checksum,
+  });
   const startTeaches = start?.file.state.has('fc.weight') === true ? start : undefined;
   if (losses.preservation > 0 && given !== undefined) {
     const { origin } = given.file;
     if (canonicalJson(origin.reading) !== canonicalJson(reading)) {
-      throw new KnowledgeError(`${given.name} was distilled as ${describeReading(origin.reading)}, and the training asks for ${describeReading(reading)}; distil it so, or train with what it holds`);
+      throw new KnowledgeError(
+        `${given.name} was distilled as ${describeReading(origin.reading)}, and the training asks for ${describeReading(reading)}; distil it so, or train with what it holds`,
+      );
     }
-    return prepared(knowledgeOf(dataset.seenClasses, given.file, given.name, (teacher ?? startTeaches)?.file.checksum), origin.teacher);
+    return prepared(
+      knowledgeOf(dataset.seenClasses, given.file, given.name, (teacher ?? startTeaches)?.file.checksum),
+      origin.teacher,
+    );
   }
   const asked = teacher ?? startTeaches;
   if (losses.preservation > 0 && asked !== undefined) {
     const settings = { reading, photosPerClass, seed, imageSize, pixels, batchSize: EMBEDDING_BATCH };
-    const { table } = await distill({ device, chooser, dataset, teacher: asked, network, settings, onProgress: (done, total) => onProgress?.('teacher', done, total) });
+    const { table } = await distill({
+      device,
+      chooser,
+      dataset,
+      teacher: asked,
+      network,
+      settings,
+      onProgress: (done, total) => onProgress?.('teacher', done, total),
+    });
     return prepared(table, asked.file.checksum);
   }
   const kept = losses.preservation > 0 && sameClasses ? start?.file.tables.get(KNOWLEDGE) : undefined;
-  if (kept !== undefined) requireKnowledge(kept, dataset.seenClasses.length, kept.shape[1], start?.name ?? 'the starting model');
-  return kept === undefined ? { knowledge: undefined, signal: undefined, teacherClasses: 0, teacher: null } : prepared(kept, null);
+  if (kept !== undefined)
+    requireKnowledge(kept, dataset.seenClasses.length, kept.shape[1], start?.name ?? 'the starting model');
+  return kept === undefined
+    ? { knowledge: undefined, signal: undefined, teacherClasses: 0, teacher: null }
+    : prepared(kept, null);
 }
 
 async function onlineSignal(options: TrainRetrievalOptions, storage: Storage): Promise<PreparedSignal> {
   const signal = await onlineTeacher(options, storage);
   const { file } = teacherOf(options);
-  return { knowledge: undefined, signal, teacherClasses: teacherClassesOf(file, 'the teacher'), teacher: file.checksum };
+  return {
+    knowledge: undefined,
+    signal,
+    teacherClasses: teacherClassesOf(file, 'the teacher'),
+    teacher: file.checksum,
+  };
 }
 
 /** The teacher on the device, for its part in every step. @param checksum that it must have */
-async function onlineTeacher(options: TrainRetrievalOptions, storage: Storage, checksum?: Json): Promise<TeacherSignal> {
-  const { training: { network: settings, teacher: { reading } } } = options;
+async function onlineTeacher(
+  options: TrainRetrievalOptions,
+  storage: Storage,
+  checksum?: Json,
+): Promise<TeacherSignal> {
+  const {
+    training: {
+      network: settings,
+      teacher: { reading },
+    },
+  } = options;
   const { file, name } = teacherOf(options);
   if (checksum !== undefined && checksum !== file.checksum) {
-    throw new KnowledgeError(`${name} has the checksum ${file.checksum.slice(0, 16)}, and the run was begun with the teacher ${String(checksum).slice(0, 16)}; give those weights (--teacher)`);
+    throw new KnowledgeError(
+      `${name} has the checksum ${file.checksum.slice(0, 16)}, and the run was begun with the teacher ${String(checksum).slice(0, 16)}; give those weights (--teacher)`,
+    );
   }
   const network = new Classifier({ ...settings, classes: teacherClassesOf(file, name) });
   loadState(network, storage, file.state, name);
@@ -465,25 +730,36 @@ async function onlineTeacher(options: TrainRetrievalOptions, storage: Storage, c
 /** @throws KnowledgeError where there is no teacher */
 function teacherOf({ teacher, start }: TrainRetrievalOptions): NonNullable<TrainRetrievalOptions['teacher']> {
   const found = teacher ?? (start?.file.state.has('fc.weight') === true ? start : undefined);
-  if (found === undefined) throw new KnowledgeError("an online teacher is asked for, and there is none: give a classifier's weights (--teacher), or leave the preservation loss out (--loss-preservation 0)");
+  if (found === undefined)
+    throw new KnowledgeError(
+      "an online teacher is asked for, and there is none: give a classifier's weights (--teacher), or leave the preservation loss out (--loss-preservation 0)",
+    );
   return found;
 }
 
-const describeReading = ({ mean, temperature }: KnowledgeReading): string => `the mean of ${mean === 'softmax' ? 'softmax outputs' : 'logits'} at temperature ${temperature}`;
+const describeReading = ({ mean, temperature }: KnowledgeReading): string =>
+  `the mean of ${mean === 'softmax' ? 'softmax outputs' : 'logits'} at temperature ${temperature}`;
 
 /**
  * A starting state made to fit: the head of the trained classes is new unless the state has one for these very classes
- * (a retrieval model of the same classes, or a teacher that knows them all), and the teacher's head goes where there is no knowledge to preserve. All else must fit as it is.
+ * (a retrieval model of the same classes, or a teacher that knows them all), and the teacher's head goes where there is
+ * no knowledge to preserve. All else must fit as it is.
  */
 function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier: boolean): State {
-  const dropped = [...(keepClassifier ? [] : ['classifier.']), ...(network.retrieval.teacherClasses === 0 ? ['teacher.'] : [])];
+  const dropped = [
+    ...(keepClassifier ? [] : ['classifier.']),
+    ...(network.retrieval.teacherClasses === 0 ? ['teacher.'] : []),
+  ];
   // A cosine classifier has no bias.
   const fits = (name: string): boolean => !name.startsWith('classifier.') || network.layouts.has(name);
   return new Map([...state].filter(([name]) => fits(name) && !dropped.some((start) => name.startsWith(start))));
 }
 
 /** The optimiser with its groups of parameters. */
-export function optimizerOf({ frozenStages, optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining, { layouts }: RetrievalNetwork): OptimizerSettings {
+export function optimizerOf(
+  { frozenStages, optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining,
+  { layouts }: RetrievalNetwork,
+): OptimizerSettings {
   const settings = kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
   const isTrunk = (name: string): boolean => TRUNK_PARAMETER.test(name);
   const isWeight = (name: string): boolean => (layouts.get(name)?.fileShape.length ?? 0) > 1;
@@ -497,52 +773,92 @@ export function optimizerOf({ frozenStages, optimizer: { kind, weightDecay, deca
 }
 
 /** A network for the average of the weights, where there shall be one. */
-function averageOf({ emaDecay = 0 }: RetrievalTraining, { retrieval }: RetrievalNetwork): { readonly network: RetrievalNetwork; readonly decay: number } | undefined {
+function averageOf(
+  { emaDecay = 0 }: RetrievalTraining,
+  { retrieval }: RetrievalNetwork,
+): { readonly network: RetrievalNetwork; readonly decay: number } | undefined {
   return emaDecay > 0 ? { network: new RetrievalNetwork(retrieval), decay: emaDecay } : undefined;
 }
 
 /** What identifies the training data, wherever it lies: counts, and digests over its samples' names and contents. */
-async function describeData({ name, seenClasses, train, validation, images }: Dataset): Promise<{ readonly [name: string]: Json }> {
+async function describeData({
+  name,
+  seenClasses,
+  train,
+  validation,
+  images,
+}: Dataset): Promise<{ readonly [name: string]: Json }> {
   const samples = [...train, ...validation];
   const contents = await contentsFingerprint(samples, images);
-  return { name, classes: seenClasses.length, images: train.length, validationSketches: validation.length, fingerprint: await fingerprint(samples), ...(contents !== undefined && { contents }) };
+  return {
+    name,
+    classes: seenClasses.length,
+    images: train.length,
+    validationSketches: validation.length,
+    fingerprint: await fingerprint(samples),
+    ...(contents !== undefined && { contents }),
+  };
 }
 
-/** @throws CheckpointError that lists every setting in which a checkpoint differs from the run that is to go on from it */
-function requireSameRun({ file, name }: { readonly file: ModelFile; readonly name: string }, now: { readonly settings: Json; readonly data: Json }): void {
+/**
+ * @throws CheckpointError that lists every setting in which a checkpoint differs from the run that is to go on from it
+ */
+function requireSameRun(
+  { file, name }: { readonly file: ModelFile; readonly name: string },
+  now: { readonly settings: Json; readonly data: Json },
+): void {
   if (file.about.settings === undefined || file.moments.size === 0) {
-    throw new CheckpointError(`${name} holds a model for use, and no state of a training; start a new training from its weights instead (--weights)`);
+    throw new CheckpointError(
+      `${name} holds a model for use, and no state of a training; start a new training from its weights instead (--weights)`,
+    );
   }
   const before = { settings: file.about.settings, data: file.about.data ?? null };
   // Earlier versions did not look into the pictures.
   const unknown = isJsonObject(before.data) && before.data.contents !== undefined ? [] : ['data.contents'];
   const lines = differences(before, now, ['data.name', ...unknown]);
-  if (lines.some((line) => line.startsWith('data.contents:'))) lines.push('(the contents of the pictures are other ones: some were changed or replaced under their old names)');
+  if (lines.some((line) => line.startsWith('data.contents:')))
+    lines.push('(the contents of the pictures are other ones: some were changed or replaced under their old names)');
   if (lines.length > 0) {
-    throw new CheckpointError(`${name} was trained otherwise, so it cannot be resumed as it was (start a new training from its weights instead, with --weights):\n  ${lines.join('\n  ')}`);
+    throw new CheckpointError(
+      `${name} was trained otherwise, so it cannot be resumed as it was (start a new training from its weights instead, with --weights):\n  ${lines.join('\n  ')}`,
+    );
   }
 }
 
 /** The parts that a batch came in when this checkpoint was written. */
-const partsIn = (file: ModelFile | undefined): number | undefined => (file === undefined ? undefined : typeof file.about.microBatches === 'number' ? file.about.microBatches : 1);
+const partsIn = (file: ModelFile | undefined): number | undefined =>
+  file === undefined ? undefined : typeof file.about.microBatches === 'number' ? file.about.microBatches : 1;
 
 /** @throws CheckpointError where a batch should come in other parts than before, which gives other numbers */
-function requireSameParts({ file, name }: { readonly file: ModelFile; readonly name: string }, microBatches: number | undefined): void {
+function requireSameParts(
+  { file, name }: { readonly file: ModelFile; readonly name: string },
+  microBatches: number | undefined,
+): void {
   const before = partsIn(file);
   if (microBatches === undefined || microBatches === before) return;
-  throw new CheckpointError(`${name} was trained with its batch in ${before} ${before === 1 ? 'part' : 'parts'}, and ${microBatches} would give other numbers; leave --accumulate out, or start a new training from its weights (--weights)`);
+  throw new CheckpointError(
+    `${name} was trained with its batch in ${before} ${before === 1 ? 'part' : 'parts'}, and ${microBatches} would give other numbers; leave --accumulate out, or start a new training from its weights (--weights)`,
+  );
 }
 
-/** Where two descriptions differ, a line each, such as "losses.margin: 0.2 then, 0.5 now". @param ignored keys that do not matter */
+/**
+ * Where two descriptions differ, a line each, such as "losses.margin: 0.2 then, 0.5 now". @param ignored keys that do
+ * not matter
+ */
 export function differences(before: Json, after: Json, ignored: readonly string[] = []): string[] {
   const [then, now] = [flatten(before), flatten(after)];
-  const keys = [...new Set([...then.keys(), ...now.keys()])].filter((key) => !ignored.includes(key) && then.get(key) !== now.get(key));
+  const keys = [...new Set([...then.keys(), ...now.keys()])].filter(
+    (key) => !ignored.includes(key) && then.get(key) !== now.get(key),
+  );
   return keys.map((key) => `${key}: ${then.get(key) ?? 'nothing'} then, ${now.get(key) ?? 'nothing'} now`);
 }
 
 function flatten(value: Json, prefix = ''): Map<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Map([[prefix, JSON.stringify(value)]]);
-  return new Map(Object.entries(value).flatMap(([key, inner]) => [...flatten(inner, prefix === '' ? key : `${prefix}.${key}`)]));
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return new Map([[prefix, JSON.stringify(value)]]);
+  return new Map(
+    Object.entries(value).flatMap(([key, inner]) => [...flatten(inner, prefix === '' ? key : `${prefix}.${key}`)]),
+  );
 }
 
 /** The variants that a run was begun with. They are what makes its numbers the same again to the last bit. */
@@ -565,7 +881,8 @@ async function profileStep(
   { images }: Dataset,
   { imageSize }: RetrievalTraining,
 ): Promise<readonly Span[]> {
-  const transforms = (domains: Uint32Array): Float32Array => augmentationTransforms(domains, { seed: 0, step: 0, sourceSize: imageSize, outputSize: imageSize });
+  const transforms = (domains: Uint32Array): Float32Array =>
+    augmentationTransforms(domains, { seed: 0, step: 0, sourceSize: imageSize, outputSize: imageSize });
   for await (const batch of batches({ sampler, images, sourceSize: imageSize, transforms, to: 1 })) {
     return trainer.profile(batch);
   }
@@ -590,7 +907,12 @@ function adapterName({ description }: Device): string {
 
 /** Adds up the time between laps under a name each. */
 class Stopwatch {
-  readonly seconds: { -readonly [name in keyof RunTimes]: number } = { preparation: 0, steps: 0, validation: 0, checkpoints: 0 };
+  readonly seconds: { -readonly [name in keyof RunTimes]: number } = {
+    preparation: 0,
+    steps: 0,
+    validation: 0,
+    checkpoints: 0,
+  };
   private since = performance.now();
 
   lap(name: keyof RunTimes): void {

@@ -3,16 +3,26 @@ export interface Schedule {
   readonly learningRate: number;
   /** Steps over which it rises linearly from 0 at the beginning. */
   readonly warmupSteps: number;
-  /** `exponential` is the paper's: learningRate * final^(step / steps). `cosine` and `linear` end at learningRate * final. */
+  /**
+   * `exponential` is the paper's: learningRate * final^(step / steps). `cosine` and `linear` end at learningRate *
+   * final.
+   */
   readonly decay: 'constant' | 'exponential' | 'cosine' | 'linear';
   /** The share of the learning rate that is left in the end; 0.001 in the paper. */
   readonly final: number;
-  /** Steps for which the rate stays the same after its warm-up; 1 if left out. Those of an epoch for lr * 0.001^(epoch / epochs) with whole epochs. */
+  /**
+   * Steps for which the rate stays the same after its warm-up; 1 if left out. Those of an epoch for lr * 0.001^(epoch /
+   * epochs) with whole epochs.
+   */
   readonly stepsAtARate?: number;
 }
 
 /** The learning rate of a step. @param step counted from 0 @param steps of the whole training */
-export function learningRateAt({ learningRate, warmupSteps, decay, final, stepsAtARate = 1 }: Schedule, step: number, steps: number): number {
+export function learningRateAt(
+  { learningRate, warmupSteps, decay, final, stepsAtARate = 1 }: Schedule,
+  step: number,
+  steps: number,
+): number {
   const warmup = Math.min(1, (step + 1) / (warmupSteps + 1));
   const begun = Math.floor(Math.max(0, step - warmupSteps) / stepsAtARate) * stepsAtARate;
   const progress = steps <= warmupSteps ? 0 : Math.min(1, begun / (steps - warmupSteps));

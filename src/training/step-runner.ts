@@ -1,4 +1,10 @@
-import { deviceMemory, MemoryBudgetError, type ArenaUsers, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
+import {
+  deviceMemory,
+  MemoryBudgetError,
+  type ArenaUsers,
+  type DeviceMemory,
+  type MemoryReport,
+} from '../autodiff/memory.ts';
 import { planProgram, Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 import type { Plan } from '../autodiff/planning.ts';
 import { work } from '../autodiff/schedule-model.ts';
@@ -6,7 +12,15 @@ import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
-import { cachedUpdate, DEFAULT_LOSS_SCALING, microBatchUpdate, trainingUpdate, type LossScaling, type OptimizerSettings, type TrainingUpdate } from '../nn/optimizers.ts';
+import {
+  cachedUpdate,
+  DEFAULT_LOSS_SCALING,
+  microBatchUpdate,
+  trainingUpdate,
+  type LossScaling,
+  type OptimizerSettings,
+  type TrainingUpdate,
+} from '../nn/optimizers.ts';
 import { withWeightAverage, type WeightAverage } from '../nn/weight-average.ts';
 import type { EncodedObjective, Objective } from './objectives.ts';
 
@@ -32,7 +46,10 @@ export class MicroBatchError extends Error {
   override readonly name = 'MicroBatchError';
 }
 
-/** What a step gives back: the loss, the objective's reported values, the gate of its update, and the loss scale after it. */
+/**
+ * What a step gives back: the loss, the objective's reported values, the gate of its update, and the loss scale after
+ * it.
+ */
 export type StepResults = Results<string>;
 
 /** The programs of a training step, and how one batch passes through them. */
@@ -46,18 +63,23 @@ export interface StepRunner {
 }
 
 /**
- * The programs for a step. What does not fit into the budget is recomputed; where that is not enough, the batch comes in as few
- * equal micro-batches as fit, unless it is said in how many. Recomputation changes no bit; micro-batches are normalised each by its
- * own statistics.
+ * The programs for a step. What does not fit into the budget is recomputed; where that is not enough, the batch comes
+ * in as few equal micro-batches as fit, unless it is said in how many. Recomputation changes no bit; micro-batches are
+ * normalised each by its own statistics.
  * @throws MemoryBudgetError that names the least budget, MicroBatchError where the batch does not come in so many parts
  */
 export async function stepRunner(options: StepOptions): Promise<StepRunner> {
-  const { objective: { count, ofCount, encoded }, microBatches: wanted } = options;
+  const {
+    objective: { count, ofCount, encoded },
+    microBatches: wanted,
+  } = options;
   const inParts = ofCount !== undefined ? microBatches : encoded !== undefined ? encodedMicroBatches : undefined;
   const { multipleOf = 1 } = encoded ?? {};
   const possible = inParts === undefined ? [1] : divisors(count).filter((parts) => (count / parts) % multipleOf === 0);
   if (wanted !== undefined && !possible.includes(wanted)) {
-    throw new MicroBatchError(`a batch of ${count} images comes in ${possible.join(', ')} equal parts${inParts === undefined ? ' for this loss' : ''}, and not in ${wanted}`);
+    throw new MicroBatchError(
+      `a batch of ${count} images comes in ${possible.join(', ')} equal parts${inParts === undefined ? ' for this loss' : ''}, and not in ${wanted}`,
+    );
   }
   const refusals: MemoryBudgetError[] = [];
   for (const parts of wanted === undefined ? possible : [wanted]) {
@@ -68,37 +90,59 @@ export async function stepRunner(options: StepOptions): Promise<StepRunner> {
       refusals.push(error);
     }
   }
-  const needsWhole = inParts === undefined ? ', for a loss that needs its whole batch at once and cannot come in micro-batches' : '';
+  const needsWhole =
+    inParts === undefined ? ', for a loss that needs its whole batch at once and cannot come in micro-batches' : '';
   const reason = wanted === undefined ? needsWhole : `, with the batch in ${wanted} ${wanted === 1 ? 'part' : 'parts'}`;
   throw new MemoryBudgetError(options.memoryBudget ?? 0, Math.min(...refusals.map(({ minimum }) => minimum)), reason);
 }
 
-const memoryOf = ({ device }: Storage, arenas: readonly ArenaUsers[]): DeviceMemory => deviceMemory(arenas, device.gpu.limits.minUniformBufferOffsetAlignment);
+const memoryOf = ({ device }: Storage, arenas: readonly ArenaUsers[]): DeviceMemory =>
+  deviceMemory(arenas, device.gpu.limits.minUniformBufferOffsetAlignment);
 
-const divisors = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1).filter((parts) => count % parts === 0);
+const divisors = (count: number): number[] =>
+  Array.from({ length: count }, (_, index) => index + 1).filter((parts) => count % parts === 0);
 
 /** What is read back of an objective. */
 function outputsOf({ loss, reported }: Pick<Objective, 'loss' | 'reported'>): Record<string, Tensor> {
   return { loss, ...Object.fromEntries(Object.entries(reported).map(([name, { tensor }]) => [name, tensor])) };
 }
 
-const lossScalingOf = ({ objective: { precision }, lossScaling = DEFAULT_LOSS_SCALING }: StepOptions): LossScaling | undefined => (precision === 'f16' ? lossScaling : undefined);
+const lossScalingOf = ({
+  objective: { precision },
+  lossScaling = DEFAULT_LOSS_SCALING,
+}: StepOptions): LossScaling | undefined => (precision === 'f16' ? lossScaling : undefined);
 
 /** What is read back of an update. */
 function updateOutputs({ gate, lossScale }: TrainingUpdate): Record<string, Tensor> {
   return { gate, ...(lossScale && { lossScale: lossScale.scale, lossScaleSteps: lossScale.steps }) };
 }
 
-const averaged = (update: TrainingUpdate, { objective: { network }, average }: StepOptions): TrainingUpdate => (average === undefined ? update : withWeightAverage(update, network, average));
+const averaged = (update: TrainingUpdate, { objective: { network }, average }: StepOptions): TrainingUpdate =>
+  average === undefined ? update : withWeightAverage(update, network, average);
 
 async function wholeBatch(options: StepOptions): Promise<StepRunner> {
   const { storage, objective, optimizer, memoryBudget, beside = [], onProgress } = options;
-  const update = averaged(trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer, lossScalingOf(options)), options);
-  const program: Program = await Program.compile<string>(storage, { outputs: { ...outputsOf(objective), ...updateOutputs(update) }, updates: update.updates, memoryBudget, beside, onProgress });
+  const update = averaged(
+    trainingUpdate(objective.network, objective.loss, objective.batchStatistics, optimizer, lossScalingOf(options)),
+    options,
+  );
+  const program: Program = await Program.compile<string>(storage, {
+    outputs: { ...outputsOf(objective), ...updateOutputs(update) },
+    updates: update.updates,
+    memoryBudget,
+    beside,
+    onProgress,
+  });
   const feeds = (batch: TrainingBatch, ofUpdate: Feeds) => ({ ...objective.feeds(batch), ...ofUpdate });
   return {
     update,
-    report: { memory: memoryOf(storage, [program.plan, ...beside]), budget: memoryBudget, recomputed: program.plan.recomputed, microBatches: 1, normalizedApart: false },
+    report: {
+      memory: memoryOf(storage, [program.plan, ...beside]),
+      budget: memoryBudget,
+      recomputed: program.plan.recomputed,
+      microBatches: 1,
+      normalizedApart: false,
+    },
     submit: (batch, ofUpdate) => program.submit(feeds(batch, ofUpdate)),
     findNonFinite: (batch, ofUpdate) => program.findNonFinite(feeds(batch, ofUpdate)),
     profile: (batch, ofUpdate) => program.profile(feeds(batch, ofUpdate)),
@@ -109,19 +153,33 @@ async function wholeBatch(options: StepOptions): Promise<StepRunner> {
 /** What a program of a step gives back and changes. */
 type Stage = Required<Pick<ProgramOptions<string>, 'outputs' | 'updates'>>;
 
-/** Programs of a step that run in turn, in one arena; the budget goes to the one that needs most, which may recompute. */
+/**
+ * Programs of a step that run in turn, in one arena; the budget goes to the one that needs most, which may recompute.
+ */
 async function compileInTurn<Name extends string>(
   { storage, memoryBudget, beside = [], onProgress }: StepOptions,
   largest: Stage,
   others: Readonly<Record<Name, Stage>>,
-): Promise<{ readonly main: Program; readonly others: Readonly<Record<Name, Program>>; readonly memory: DeviceMemory; destroy(): void }> {
+): Promise<{
+  readonly main: Program;
+  readonly others: Readonly<Record<Name, Program>>;
+  readonly memory: DeviceMemory;
+  destroy(): void;
+}> {
   const inTurn: Plan[] = [];
   for (const stage of Object.values<Stage>(others)) inTurn.push(await planProgram(storage, stage));
-  const main: Program = await Program.compile<string>(storage, { ...largest, memoryBudget, beside, inTurn, onProgress });
+  const main: Program = await Program.compile<string>(storage, {
+    ...largest,
+    memoryBudget,
+    beside,
+    inTurn,
+    onProgress,
+  });
   const compiled: [string, Program][] = [];
   const destroy = (): void => [main, ...compiled.map(([, program]) => program)].forEach((program) => program.destroy());
   try {
-    for (const [name, stage] of Object.entries<Stage>(others)) compiled.push([name, await Program.compile<string>(storage, { ...stage, arena: main.arena })]);
+    for (const [name, stage] of Object.entries<Stage>(others))
+      compiled.push([name, await Program.compile<string>(storage, { ...stage, arena: main.arena })]);
   } catch (error) {
     destroy();
     throw error;
@@ -138,24 +196,42 @@ async function compileInTurn<Name extends string>(
 async function microBatches(options: StepOptions, parts: number): Promise<StepRunner> {
   const { objective, optimizer, memoryBudget } = options;
   const part = (objective.ofCount as NonNullable<Objective['ofCount']>)(objective.count / parts);
-  const { begin, part: accumulation, end: ofParts } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts, lossScalingOf(options));
+  const {
+    begin,
+    part: accumulation,
+    end: ofParts,
+  } = microBatchUpdate(part.network, part.loss, part.batchStatistics, optimizer, parts, lossScalingOf(options));
   const end = averaged(ofParts, options);
   const {
     main: repeated,
     others: { first, last },
     memory,
     destroy,
-  } = await compileInTurn(options, { outputs: outputsOf(part), updates: accumulation }, { first: { outputs: {}, updates: begin }, last: { outputs: updateOutputs(end), updates: end.updates } });
+  } = await compileInTurn(
+    options,
+    { outputs: outputsOf(part), updates: accumulation },
+    { first: { outputs: {}, updates: begin }, last: { outputs: updateOutputs(end), updates: end.updates } },
+  );
   const feeds = (batch: TrainingBatch) => splitBatch(batch, parts).map((piece) => part.feeds(piece));
   return {
     update: end,
-    report: { memory, budget: memoryBudget, recomputed: repeated.plan.recomputed, microBatches: parts, normalizedApart: part.batchStatistics.size > 0 },
+    report: {
+      memory,
+      budget: memoryBudget,
+      recomputed: repeated.plan.recomputed,
+      microBatches: parts,
+      normalizedApart: part.batchStatistics.size > 0,
+    },
     async submit(batch, ofUpdate) {
       await first.submit({});
       const pieces: Promise<StepResults>[] = [];
       for (const piece of feeds(batch)) pieces.push((await repeated.submit(piece)).results);
       const { results: updated } = await last.submit(ofUpdate);
-      return { results: heeded(Promise.all([Promise.all(pieces), updated]).then(([values, others]) => ({ ...meanOf(values), ...others }))) };
+      return {
+        results: heeded(
+          Promise.all([Promise.all(pieces), updated]).then(([values, others]) => ({ ...meanOf(values), ...others })),
+        ),
+      };
     },
     async findNonFinite(batch) {
       for (const piece of feeds(batch)) {
@@ -174,8 +250,8 @@ async function microBatches(options: StepOptions, parts: number): Promise<StepRu
 }
 
 /**
- * Gradient caching, for a loss over the whole batch: every micro-batch passes through the network once to be kept, and once more, after
- * the loss, to pass its share of the gradient on. See `cachedUpdate`.
+ * Gradient caching, for a loss over the whole batch: every micro-batch passes through the network once to be kept, and
+ * once more, after the loss, to pass its share of the gradient on. See `cachedUpdate`.
  */
 async function encodedMicroBatches(options: StepOptions, parts: number): Promise<StepRunner> {
   const { objective, optimizer, memoryBudget } = options;
@@ -199,7 +275,8 @@ async function encodedMicroBatches(options: StepOptions, parts: number): Promise
       last: { outputs: updateOutputs(end), updates: end.updates },
     },
   );
-  const feeds = (batch: TrainingBatch) => interleaved(batch, parts).map(({ piece, rows }) => ({ ...part.feeds(piece), rows }));
+  const feeds = (batch: TrainingBatch) =>
+    interleaved(batch, parts).map(({ piece, rows }) => ({ ...part.feeds(piece), rows }));
   const { recomputed } = propagate.plan;
   return {
     update: end,
@@ -259,10 +336,14 @@ function heeded<T>(results: Promise<T>): Promise<T> {
 }
 
 /**
- * A batch in equal pieces of every so manyth image each, and which images they are. A balanced batch is sorted by domain and
- * class, and each piece has its share of both, so that batch normalisation sees in it what it would see in the batch.
+ * A batch in equal pieces of every so manyth image each, and which images they are. A balanced batch is sorted by
+ * domain and class, and each piece has its share of both, so that batch normalisation sees in it what it would see in
+ * the batch.
  */
-export function interleaved(batch: TrainingBatch, parts: number): { readonly piece: TrainingBatch; readonly rows: Uint32Array }[] {
+export function interleaved(
+  batch: TrainingBatch,
+  parts: number,
+): { readonly piece: TrainingBatch; readonly rows: Uint32Array }[] {
   const { step, images, transforms, domains, labels } = batch;
   const count = labels.length;
   return Array.from({ length: parts }, (_, part) => {
@@ -273,13 +354,26 @@ export function interleaved(batch: TrainingBatch, parts: number): { readonly pie
       rows.forEach((row, index) => gathered.set(values.subarray(row * each, (row + 1) * each), index * each));
       return gathered;
     };
-    return { rows, piece: { step, images: gather(images), transforms: gather(transforms), domains: gather(domains), labels: gather(labels) } };
+    return {
+      rows,
+      piece: {
+        step,
+        images: gather(images),
+        transforms: gather(transforms),
+        domains: gather(domains),
+        labels: gather(labels),
+      },
+    };
   });
 }
 
 /** A batch in equal pieces, images in their order; no value is copied. */
-export function splitBatch({ step, images, transforms, domains, labels }: TrainingBatch, parts: number): TrainingBatch[] {
-  const piece = <T extends Uint8Array | Uint32Array | Float32Array>(values: T, index: number): T => values.subarray((index * values.length) / parts, ((index + 1) * values.length) / parts) as T;
+export function splitBatch(
+  { step, images, transforms, domains, labels }: TrainingBatch,
+  parts: number,
+): TrainingBatch[] {
+  const piece = <T extends Uint8Array | Uint32Array | Float32Array>(values: T, index: number): T =>
+    values.subarray((index * values.length) / parts, ((index + 1) * values.length) / parts) as T;
   return Array.from({ length: parts }, (_, index) => ({
     step,
     images: piece(images, index),
@@ -290,5 +384,12 @@ export function splitBatch({ step, images, transforms, domains, labels }: Traini
 }
 
 function meanOf(results: readonly StepResults[]): StepResults {
-  return Object.fromEntries(Object.keys(results[0]).map((name) => [name, results[0][name].map((_, index) => results.reduce((sum, result) => sum + result[name][index], 0) / results.length)]));
+  return Object.fromEntries(
+    Object.keys(results[0]).map((name) => [
+      name,
+      results[0][name].map(
+        (_, index) => results.reduce((sum, result) => sum + result[name][index], 0) / results.length,
+      ),
+    ]),
+  );
 }

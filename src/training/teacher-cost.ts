@@ -51,13 +51,17 @@ export interface TeacherCostOptions {
 }
 
 /**
- * Measures the paper's claim that class-oriented knowledge spares training the teacher: the same step without a teacher, with
- * a table and with the teacher in it, in turn, round by round, so that all meet the same machine. Weights and images are
- * random; what a step takes does not depend on them.
+ * Measures the paper's claim that class-oriented knowledge spares training the teacher: the same step without a
+ * teacher, with a table and with the teacher in it, in turn, round by round, so that all meet the same machine. Weights
+ * and images are random; what a step takes does not depend on them.
  */
 export async function measureTeacherCost(options: TeacherCostOptions): Promise<TeacherCosts> {
   const { device, training, rounds, stepsPerRound, processorTime, onProgress } = options;
-  const programs = [await stepProgram(options, 'none'), await stepProgram(options, 'class-oriented'), await stepProgram(options, 'online')];
+  const programs = [
+    await stepProgram(options, 'none'),
+    await stepProgram(options, 'class-oriented'),
+    await stepProgram(options, 'online'),
+  ];
   const forward = await forwardProgram(options);
   const timed = [...programs, forward].map(({ run }) => ({ run, wall: [] as number[], processor: [] as number[] }));
   try {
@@ -94,24 +98,48 @@ export async function measureTeacherCost(options: TeacherCostOptions): Promise<T
   };
 }
 
-const batchOf = ({ classesPerBatch, imagesPerDomain }: RetrievalTraining): number => 2 * classesPerBatch * imagesPerDomain;
+const batchOf = ({ classesPerBatch, imagesPerDomain }: RetrievalTraining): number =>
+  2 * classesPerBatch * imagesPerDomain;
 
-async function stepProgram({ device, chooser, training, classes, teacherClasses }: TeacherCostOptions, kind: TeacherCost['teacher']) {
+async function stepProgram(
+  { device, chooser, training, classes, teacherClasses }: TeacherCostOptions,
+  kind: TeacherCost['teacher'],
+) {
   const storage = new Storage(device, chooser);
-  const network = new RetrievalNetwork({ ...training.network, classes, teacherClasses: kind === 'none' ? 0 : teacherClasses });
+  const network = new RetrievalNetwork({
+    ...training.network,
+    classes,
+    teacherClasses: kind === 'none' ? 0 : teacherClasses,
+  });
   await initializeNetwork(network, storage, 0);
   let signal: TeacherSignal | undefined;
-  if (kind === 'class-oriented') signal = { kind, knowledge: new Float32Array(classes * teacherClasses).fill(1 / teacherClasses) };
+  if (kind === 'class-oriented')
+    signal = { kind, knowledge: new Float32Array(classes * teacherClasses).fill(1 / teacherClasses) };
   if (kind === 'online') {
     const teacher = new Classifier({ ...training.network, classes: teacherClasses });
     await initializeNetwork(teacher, storage, 1);
     signal = { kind, network: teacher, temperature: training.teacher.reading.temperature };
   }
   const batch = randomBatch(training, classes);
-  const shape = { count: batch.labels.length, sourceSize: training.imageSize, size: training.imageSize, pixels: training.pixels };
-  const objective = retrievalObjective(network, shape, training.losses, signal, training.batchNorm, training.frozenStages);
+  const shape = {
+    count: batch.labels.length,
+    sourceSize: training.imageSize,
+    size: training.imageSize,
+    pixels: training.pixels,
+  };
+  const objective = retrievalObjective(
+    network,
+    shape,
+    training.losses,
+    signal,
+    training.batchNorm,
+    training.frozenStages,
+  );
   const update = trainingUpdate(network, objective.loss, objective.batchStatistics, optimizerOf(training, network));
-  const program = await Program.compile(storage, { outputs: { loss: objective.loss, gate: update.gate }, updates: update.updates });
+  const program = await Program.compile(storage, {
+    outputs: { loss: objective.loss, gate: update.gate },
+    updates: update.updates,
+  });
   const feeds = { ...objective.feeds(batch), optimizer: update.hyper(1e-9, 1) };
   return {
     teacher: kind,
@@ -126,13 +154,24 @@ async function stepProgram({ device, chooser, training, classes, teacherClasses 
 }
 
 /** The teacher alone, as a distillation runs it. */
-async function forwardProgram({ device, chooser, training: { network, imageSize }, teacherClasses }: TeacherCostOptions) {
+async function forwardProgram({
+  device,
+  chooser,
+  training: { network, imageSize },
+  teacherClasses,
+}: TeacherCostOptions) {
   const storage = new Storage(device, chooser);
   const teacher = new Classifier({ ...network, classes: teacherClasses });
   await initializeNetwork(teacher, storage, 1);
   const shape = { count: EMBEDDING_BATCH, sourceSize: imageSize, size: imageSize };
-  const program = await Program.compile(storage, { outputs: { logits: teacher.apply(imageInput(shape), 'eval').logits }, frozen: true });
-  const feeds = { images: randomPixels(EMBEDDING_BATCH, imageSize), transforms: identityTransforms(EMBEDDING_BATCH, { sourceSize: imageSize, outputSize: imageSize }) };
+  const program = await Program.compile(storage, {
+    outputs: { logits: teacher.apply(imageInput(shape), 'eval').logits },
+    frozen: true,
+  });
+  const feeds = {
+    images: randomPixels(EMBEDDING_BATCH, imageSize),
+    transforms: identityTransforms(EMBEDDING_BATCH, { sourceSize: imageSize, outputSize: imageSize }),
+  };
   return {
     run: async () => void (await program.submit(feeds)),
     destroy: () => {
@@ -149,7 +188,10 @@ function randomBatch(training: RetrievalTraining, classes: number): TrainingBatc
     step: 0,
     images: randomPixels(count, imageSize),
     transforms: identityTransforms(count, { sourceSize: imageSize, outputSize: imageSize }),
-    labels: Uint32Array.from({ length: count }, (_, i) => (Math.floor(i / imagesPerDomain) % classesPerBatch) % classes),
+    labels: Uint32Array.from(
+      { length: count },
+      (_, i) => (Math.floor(i / imagesPerDomain) % classesPerBatch) % classes,
+    ),
     domains: Uint32Array.from({ length: count }, (_, i) => (i < count / 2 ? DOMAIN_INDEX.sketch : DOMAIN_INDEX.photo)),
   };
 }

@@ -12,7 +12,10 @@ export interface StepReport {
   readonly step: number;
   readonly learningRate: number;
   readonly loss: number;
-  /** In f16: the loss scale after the step, whether its gradients overflowed so that it was skipped, and how many steps were in all. */
+  /**
+   * In f16: the loss scale after the step, whether its gradients overflowed so that it was skipped, and how many steps
+   * were in all.
+   */
   readonly lossScale?: number;
   readonly skipped?: boolean;
   readonly skippedSteps?: number;
@@ -23,12 +26,17 @@ export interface StepReport {
 /** A loss scale below which gradients do not overflow for its sake. */
 const LEAST_LOSS_SCALE = 1;
 
-/** A loss or a gradient that is not finite, for which no loss scale is to blame. The weights are as before the step; the last checkpoint is untouched. */
+/**
+ * A loss or a gradient that is not finite, for which no loss scale is to blame. The weights are as before the step; the
+ * last checkpoint is untouched.
+ */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
   readonly step: number;
   constructor(step: number, what: string) {
-    super(`step ${step}: ${what}. The step changed no weight. Lower the learning rate, or look at this step's images; the last checkpoint is as good as before.`);
+    super(
+      `step ${step}: ${what}. The step changed no weight. Lower the learning rate, or look at this step's images; the last checkpoint is as good as before.`,
+    );
     this.step = step;
   }
 }
@@ -84,12 +92,16 @@ export class Trainer {
   }
 
   /**
-   * Trains on the batches until they end or `stop` says so, which is asked after each step; all submitted steps are done
-   * when this returns. Batches must go on at `step`.
-   * In f16 a step whose gradients overflow under the loss scale is skipped; its report says so.
+   * Trains on the batches until they end or `stop` says so, which is asked after each step; all submitted steps are
+   * done when this returns. Batches must go on at `step`. In f16 a step whose gradients overflow under the loss scale
+   * is skipped; its report says so.
    * @throws NonFiniteError with the step and the op
    */
-  async train(batches: AsyncIterable<TrainingBatch>, onStep: (report: StepReport) => void | Promise<void>, stop: () => boolean = () => false): Promise<void> {
+  async train(
+    batches: AsyncIterable<TrainingBatch>,
+    onStep: (report: StepReport) => void | Promise<void>,
+    stop: () => boolean = () => false,
+  ): Promise<void> {
     const pending: Pending[] = [];
     const finish = async (): Promise<void> => {
       const oldest = pending.shift();
@@ -118,13 +130,23 @@ export class Trainer {
     const outputs = await results;
     const loss = outputs.loss[0];
     const nonFiniteGradients = new Uint32Array(outputs.gate.buffer)[0];
-    const scaling = outputs.lossScale && { lossScale: outputs.lossScale[0], skipped: nonFiniteGradients > 0, skippedSteps: outputs.lossScaleSteps[1] };
+    const scaling = outputs.lossScale && {
+      lossScale: outputs.lossScale[0],
+      skipped: nonFiniteGradients > 0,
+      skippedSteps: outputs.lossScaleSteps[1],
+    };
     // Under loss scaling an overflow is a matter of course, unless there is nothing left to take back of the scale.
     const overflow = scaling !== undefined && scaling.lossScale >= LEAST_LOSS_SCALE;
     if ((nonFiniteGradients > 0 && !overflow) || !Number.isFinite(loss)) {
       const found = await this.runner.findNonFinite(batch, ofUpdate);
-      const where = found === null ? 'repeating the step with the weights as they are now did not show where it began' : `it begins in ${found.label}, operand ${found.operand}, element ${found.element}, which is ${found.value}`;
-      throw new NonFiniteError(step, `the loss is ${loss} and ${nonFiniteGradients} elements of the gradients are not finite; ${where}`);
+      const where =
+        found === null
+          ? 'repeating the step with the weights as they are now did not show where it began'
+          : `it begins in ${found.label}, operand ${found.operand}, element ${found.element}, which is ${found.value}`;
+      throw new NonFiniteError(
+        step,
+        `the loss is ${loss} and ${nonFiniteGradients} elements of the gradients are not finite; ${where}`,
+      );
     }
     const values: Record<string, number> = {};
     for (const [name, { names }] of Object.entries(this.options.objective.reported)) {

@@ -22,26 +22,51 @@ export interface WeightsOptions extends PretrainedOptions {
 }
 
 /**
- * Reads starting weights: a model or checkpoint of ours, or a ResNet50 of others as safetensors or by torch.save, also in shards, by
- * their index (docs/weights.md).
+ * Reads starting weights: a model or checkpoint of ours, or a ResNet50 of others as safetensors or by torch.save, also
+ * in shards, by their index (docs/weights.md).
  * @param options for a file of others
- * @throws SafetensorsError, PyTorchFileError, TensorFileError, StateMismatchError, InputConventionError, CheckpointError
+ * @throws SafetensorsError, PyTorchFileError, TensorFileError, StateMismatchError, InputConventionError,
+ * CheckpointError
  */
-export async function parseWeights(bytes: Uint8Array, fileName: string, options: WeightsOptions = {}): Promise<StartingWeights> {
-  if (isLoneShard(fileName)) throw new TensorFileError(`${fileName} is one of several shards, and holds a part of the weights; give their index, which is in the same folder (such as model.safetensors.index.json)`);
-  const readShard = options.readShard ?? (async (name) => {
-    throw new TensorFileError(`${fileName} is an index of shards, and ${name} cannot be read from here; give one file with all weights`);
-  });
-  const tensors = isShardIndex(bytes) ? await parseShards(bytes, fileName, readShard) : await parseTensorFile(bytes, fileName);
+export async function parseWeights(
+  bytes: Uint8Array,
+  fileName: string,
+  options: WeightsOptions = {},
+): Promise<StartingWeights> {
+  if (isLoneShard(fileName))
+    throw new TensorFileError(
+      `${fileName} is one of several shards, and holds a part of the weights; give their index, which is in the same folder (such as model.safetensors.index.json)`,
+    );
+  const readShard =
+    options.readShard ??
+    (async (name) => {
+      throw new TensorFileError(
+        `${fileName} is an index of shards, and ${name} cannot be read from here; give one file with all weights`,
+      );
+    });
+  const tensors = isShardIndex(bytes)
+    ? await parseShards(bytes, fileName, readShard)
+    : await parseTensorFile(bytes, fileName);
   if (isModelFile(tensors.metadata)) {
-    if (options.input !== undefined || options.prefix !== undefined) throw new CheckpointError(`${fileName} is a model of sketchgrad's, which says itself how it is fed: leave out --input and --weights-prefix`);
+    if (options.input !== undefined || options.prefix !== undefined)
+      throw new CheckpointError(
+        `${fileName} is a model of sketchgrad's, which says itself how it is fed: leave out --input and --weights-prefix`,
+      );
     return { file: await parseModel(bytes, fileName) };
   }
-  const found = readPretrainedResNet50({ ...tensors, metadata: new Map([...(options.metadata ?? []), ...tensors.metadata]) }, fileName, options);
+  const found = readPretrainedResNet50(
+    { ...tensors, metadata: new Map([...(options.metadata ?? []), ...tensors.metadata]) },
+    fileName,
+    options,
+  );
   const { state, width, stride, batchNormEpsilon, input } = found;
   const about: Record<string, Json> = {
     kind: PRETRAINED,
-    network: { width, ...(stride !== undefined && { stride }), ...(batchNormEpsilon !== undefined && { batchNormEpsilon }) },
+    network: {
+      width,
+      ...(stride !== undefined && { stride }),
+      ...(batchNormEpsilon !== undefined && { batchNormEpsilon }),
+    },
     ...(input !== undefined && { pixels: { ...pixelNormalization(input) } }),
   };
   return {

@@ -6,10 +6,14 @@ export interface Deviation {
 }
 
 /**
- * Compares on the host, where NaN and Infinity are what IEEE 754 says: a non-finite value passes only for the very same one.
+ * Compares on the host, where NaN and Infinity are what IEEE 754 says: a non-finite value passes only for the very same
+ * one.
  * @returns the worst element; ratio 0 where all are exact
  */
-export function worstDeviation(actual: ArrayLike<number>, { value, error }: { readonly value: ArrayLike<number>; readonly error: ArrayLike<number> }): Deviation {
+export function worstDeviation(
+  actual: ArrayLike<number>,
+  { value, error }: { readonly value: ArrayLike<number>; readonly error: ArrayLike<number> },
+): Deviation {
   let worst: Deviation = { element: 0, ratio: 0 };
   for (let element = 0; element < value.length; element++) {
     const ratio = deviation(actual[element], value[element], error[element]);

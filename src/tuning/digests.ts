@@ -15,7 +15,10 @@ export class Digests {
     let digest = this.known.get(text);
     if (digest === undefined) {
       digest = crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)).then((bytes) =>
-        [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('').slice(0, DIGITS),
+        [...new Uint8Array(bytes)]
+          .map((byte) => byte.toString(16).padStart(2, '0'))
+          .join('')
+          .slice(0, DIGITS),
       );
       this.known.set(text, digest);
     }
@@ -30,7 +33,14 @@ export class Digests {
   }
 
   private async ofDispatches({ dispatches }: KernelCall): Promise<string> {
-    const parts = await Promise.all(dispatches.map(async (dispatch) => [await this.of(pipelineKey(dispatch)), dispatch.parameters ?? [], dispatch.operands, dispatch.workgroups]));
+    const parts = await Promise.all(
+      dispatches.map(async (dispatch) => [
+        await this.of(pipelineKey(dispatch)),
+        dispatch.parameters ?? [],
+        dispatch.operands,
+        dispatch.workgroups,
+      ]),
+    );
     return this.of(JSON.stringify(parts));
   }
 }

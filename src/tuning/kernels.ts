@@ -1,4 +1,6 @@
-/** Every kernel there is, for whoever looks after all of them. test/tuning/kernels.test.ts sees that none is missing. */
+/**
+ * Every kernel there is, for whoever looks after all of them. test/tuning/kernels.test.ts sees that none is missing.
+ */
 
 import { accumulate } from '../../kernels/accumulate.ts';
 import { adam } from '../../kernels/adam.ts';
@@ -13,7 +15,12 @@ import { columnSum } from '../../kernels/column_sum.ts';
 import { contrastiveTargets } from '../../kernels/contrastive_targets.ts';
 import { convolution } from '../../kernels/convolution.ts';
 import { convolutionDataGradient } from '../../kernels/convolution_data_gradient.ts';
-import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
+import {
+  convolutionDataGradientF16,
+  convolutionF16,
+  convolutionStatisticsF16,
+  convolutionWeightGradientF16,
+} from '../../kernels/convolution_f16.ts';
 import { convolutionStatistics } from '../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
 import { copy, concatenate } from '../../kernels/copy.ts';

@@ -12,7 +12,10 @@ import { Trials, type Trial } from './trials.ts';
 
 /** What is known of a variant on a device. */
 export type Verdict =
-  /** It reproduced its reference. `worst` is the largest error in units of its bound; absent where an earlier run found out. */
+  /**
+   * It reproduced its reference. `worst` is the largest error in units of its bound; absent where an earlier run found
+   * out.
+   */
   | { readonly standing: 'right'; readonly worst?: number }
   | { readonly standing: 'wrong'; readonly reason: string }
   /** Nothing small enough for a reference runs its code. */
@@ -21,7 +24,9 @@ export type Verdict =
 /** Of the numbers on which variants are tested. */
 const SEED = 0;
 
-/** Puts variants to the test on a device before they are used there: in all their trials, each element within its bound. */
+/**
+ * Puts variants to the test on a device before they are used there: in all their trials, each element within its bound.
+ */
 export class Qualification {
   private readonly device: Device;
   private readonly digests = new Digests();
@@ -29,7 +34,10 @@ export class Qualification {
   private readonly verdicts = new Map<string, Promise<Verdict>>();
   private readonly trials: Trials;
   private testsRun = 0;
-  private readonly references = new Map<string, { readonly inputs: Values; readonly expected: Readonly<Record<string, Expected>> }>();
+  private readonly references = new Map<
+    string,
+    { readonly inputs: Values; readonly expected: Readonly<Record<string, Expected>> }
+  >();
 
   /** @param proven digests of tests that were passed on this adapter and driver before; those that follow are added */
   constructor(device: Device, proven: Set<string> = new Set()) {
@@ -65,7 +73,9 @@ export class Qualification {
 
   /** Another shader, launch or case makes another digest. */
   private async digest({ name }: AnyKernel, trials: readonly Trial[]): Promise<string> {
-    const parts = await Promise.all(trials.map(async ({ problem, call }) => [problemText(problem), await this.digests.ofCall(call)]));
+    const parts = await Promise.all(
+      trials.map(async ({ problem, call }) => [problemText(problem), await this.digests.ofCall(call)]),
+    );
     return this.digests.of(JSON.stringify([name, parts]));
   }
 
@@ -87,14 +97,21 @@ export class Qualification {
         worst = Math.max(worst, ratio);
         if (ratio > 1) {
           const { value, error } = reference;
-          return { standing: 'wrong', reason: `${operand}[${element}] is ${actual[operand][element]}, expected ${value[element]} within ${error[element]}, ${where}` };
+          return {
+            standing: 'wrong',
+            reason: `${operand}[${element}] is ${actual[operand][element]}, expected ${value[element]} within ${error[element]}, ${where}`,
+          };
         }
       }
     }
     return { standing: 'right', worst };
   }
 
-  private referenceOf(kernel: AnyKernel, problem: unknown, call: KernelCall): { readonly inputs: Values; readonly expected: Readonly<Record<string, Expected>> } {
+  private referenceOf(
+    kernel: AnyKernel,
+    problem: unknown,
+    call: KernelCall,
+  ): { readonly inputs: Values; readonly expected: Readonly<Record<string, Expected>> } {
     const key = `${kernel.name} ${problemText(problem)}`;
     let reference = this.references.get(key);
     if (reference === undefined) {
@@ -108,19 +125,37 @@ export class Qualification {
 }
 
 /** The reference with the bounds that hold for a variant: its own where it has some. */
-export function expectedOf(call: KernelCall, inputs: Values, reference: Readonly<Record<string, Expected>>): Readonly<Record<string, Expected>> {
+export function expectedOf(
+  call: KernelCall,
+  inputs: Values,
+  reference: Readonly<Record<string, Expected>>,
+): Readonly<Record<string, Expected>> {
   const bounds = call.errorBound?.(inputs) ?? {};
-  return Object.fromEntries(Object.entries(reference).map(([name, { value, error }]) => [name, { value, error: bounds[name] ?? error }]));
+  return Object.fromEntries(
+    Object.entries(reference).map(([name, { value, error }]) => [name, { value, error: bounds[name] ?? error }]),
+  );
 }
 
 /**
- * Inputs of a problem: of its own kind where it has one (labels, probabilities), else uniform numbers in [-1, 1). Those that
- * the device gets as 16-bit floats are such numbers, so that kernel and reference begin with the same.
+ * Inputs of a problem: of its own kind where it has one (labels, probabilities), else uniform numbers in [-1, 1). Those
+ * that the device gets as 16-bit floats are such numbers, so that kernel and reference begin with the same.
  */
-export function sampleInputs<Problem>(kernel: Pick<Kernel<Problem>, 'sampleInputs'>, problem: Problem, call: KernelCall, uniform: () => number): Values {
+export function sampleInputs<Problem>(
+  kernel: Pick<Kernel<Problem>, 'sampleInputs'>,
+  problem: Problem,
+  call: KernelCall,
+  uniform: () => number,
+): Values {
   const given = Object.entries(call.operands).filter(([, { role }]) => role === 'input' || role === 'inout');
-  const inputs = kernel.sampleInputs?.(problem, uniform) ?? Object.fromEntries(given.map(([name, { length }]) => [name, drawn(length, uniform)]));
-  return Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, call.operands[name]?.type === 'f16' ? nearestHalves(values) : values]));
+  const inputs =
+    kernel.sampleInputs?.(problem, uniform) ??
+    Object.fromEntries(given.map(([name, { length }]) => [name, drawn(length, uniform)]));
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, values]) => [
+      name,
+      call.operands[name]?.type === 'f16' ? nearestHalves(values) : values,
+    ]),
+  );
 }
 
 /** A loop: `Float64Array.from` with a function takes several times as long. */
@@ -130,4 +165,5 @@ function drawn(length: number, uniform: () => number): Float64Array {
   return values;
 }
 
-const nearestHalves = (values: Float64Array): Float64Array => Float64Array.from(widen(narrow(Float32Array.from(values), float32ToFloat16Bits), float16ToFloat32Bits));
+const nearestHalves = (values: Float64Array): Float64Array =>
+  Float64Array.from(widen(narrow(Float32Array.from(values), float32ToFloat16Bits), float16ToFloat32Bits));

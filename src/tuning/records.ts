@@ -9,7 +9,9 @@ export type TuningEffort = (typeof TUNING_EFFORTS)[number];
 /** Which variant won a problem, and on which code it ran. */
 export interface ChoiceRecord {
   readonly variant: string;
-  /** Of all variants that there were to choose from, so that a changed shader or a new variant makes the record void. */
+  /**
+   * Of all variants that there were to choose from, so that a changed shader or a new variant makes the record void.
+   */
   readonly code: string;
   readonly effort: Exclude<TuningEffort, 'off'>;
   /** Milliseconds of each variant that was timed to the end. */
@@ -19,7 +21,10 @@ export interface ChoiceRecord {
 /** All that was found out on one adapter with one driver. */
 export interface TuningRecords {
   readonly adapter: string;
-  /** Digests of the tests that were passed, see Qualification. Failures are not kept: they are found, and told, each time. */
+  /**
+   * Digests of the tests that were passed, see Qualification. Failures are not kept: they are found, and told, each
+   * time.
+   */
   readonly proven: Set<string>;
   /** By questionKey. */
   readonly choices: Map<string, ChoiceRecord>;
@@ -39,11 +44,14 @@ export function serializeRecords({ adapter, proven, choices }: TuningRecords): s
 }
 
 /**
- * Reads records out of a file that anybody may have written: what is not as it should be is left out, and nothing in them
- * can do more than prefer one variant to another or spare a test that was passed.
+ * Reads records out of a file that anybody may have written: what is not as it should be is left out, and nothing in
+ * them can do more than prefer one variant to another or spare a test that was passed.
  * @returns a note where something was wrong with the file
  */
-export function parseRecords(text: string, adapter: string): { readonly records: TuningRecords; readonly note?: string } {
+export function parseRecords(
+  text: string,
+  adapter: string,
+): { readonly records: TuningRecords; readonly note?: string } {
   const records = emptyRecords(adapter);
   let content: unknown;
   try {
@@ -52,7 +60,8 @@ export function parseRecords(text: string, adapter: string): { readonly records:
     return { records, note: 'it is no JSON' };
   }
   if (!isObject(content) || content.format !== FORMAT) return { records, note: `it is not of the format "${FORMAT}"` };
-  if (content.adapter !== adapter) return { records, note: `it is of another adapter or driver, ${String(content.adapter)}` };
+  if (content.adapter !== adapter)
+    return { records, note: `it is of another adapter or driver, ${String(content.adapter)}` };
   if (!Array.isArray(content.proven) || !isObject(content.choices)) return { records, note: 'parts of it are missing' };
   let damaged = 0;
   for (const digest of content.proven) {
@@ -77,4 +86,5 @@ function isChoiceRecord(value: unknown): value is ChoiceRecord {
   );
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -5,7 +5,10 @@ import known from './known-adapters.json' with { type: 'json' };
 
 /** What was measured on an adapter before this version was shipped, so that nobody waits on first use. */
 export interface TuningTable {
-  /** How the adapter's device name begins; versions that follow it are of no account, since a choice changes speed alone. */
+  /**
+   * How the adapter's device name begins; versions that follow it are of no account, since a choice changes speed
+   * alone.
+   */
   readonly device: string;
   readonly subgroupSize: number;
   /** Machine, driver and date. */
@@ -15,26 +18,43 @@ export interface TuningTable {
   readonly preferenceBest: number;
   /**
    * All problems that were measured: the question's key, the digest of its variants' code, the fastest variant, and the
-   * milliseconds of that one and of the best other. Where the fastest is the one that the kernel prefers, an entry changes
-   * nothing, and is there as evidence.
+   * milliseconds of that one and of the best other. Where the fastest is the one that the kernel prefers, an entry
+   * changes nothing, and is there as evidence.
    */
-  readonly choices: readonly (readonly [question: string, code: string, variant: string, milliseconds: Readonly<Record<string, number>>])[];
+  readonly choices: readonly (readonly [
+    question: string,
+    code: string,
+    variant: string,
+    milliseconds: Readonly<Record<string, number>>,
+  ])[];
 }
 
 export const KNOWN_ADAPTERS = known as unknown as readonly TuningTable[];
 
 /** The shipped table of an adapter, if there is one. */
-export function tableFor({ description, traits }: Device, tables: readonly TuningTable[] = KNOWN_ADAPTERS): TuningTable | undefined {
-  return tables.find(({ device, subgroupSize }) => description.device.startsWith(device) && traits.subgroupSize === subgroupSize);
+export function tableFor(
+  { description, traits }: Device,
+  tables: readonly TuningTable[] = KNOWN_ADAPTERS,
+): TuningTable | undefined {
+  return tables.find(
+    ({ device, subgroupSize }) => description.device.startsWith(device) && traits.subgroupSize === subgroupSize,
+  );
 }
 
 /** The table of a device, of what was measured for these questions. @param date as in 2026-11-25 */
-export function tableOf({ description, traits }: Pick<Device, 'description' | 'traits'>, questions: readonly Question[], { choices }: TuningRecords, date: string): TuningTable {
+export function tableOf(
+  { description, traits }: Pick<Device, 'description' | 'traits'>,
+  questions: readonly Question[],
+  { choices }: TuningRecords,
+  date: string,
+): TuningTable {
   const measured = questions.flatMap((question) => {
     const key = questionKey(question);
     const record = choices.get(key);
     // With one right variant there was nothing to measure.
-    return record === undefined || record.milliseconds[record.variant] === undefined ? [] : [{ key, record, preferred: question.calls[0].variant }];
+    return record === undefined || record.milliseconds[record.variant] === undefined
+      ? []
+      : [{ key, record, preferred: question.calls[0].variant }];
   });
   return {
     // Software adapters carry the version of their compiler in their name.
@@ -44,18 +64,30 @@ export function tableOf({ description, traits }: Pick<Device, 'description' | 't
     problems: measured.length,
     preferenceBest: measured.filter(({ record, preferred }) => record.variant === preferred).length,
     choices: measured
-      .map(({ key, record }) => [key, record.code, record.variant, bestTwo(record.milliseconds, record.variant)] as const)
+      .map(
+        ({ key, record }) => [key, record.code, record.variant, bestTwo(record.milliseconds, record.variant)] as const,
+      )
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   };
 }
 
 function bestTwo(milliseconds: Readonly<Record<string, number>>, chosen: string): Record<string, number> {
-  const others = Object.entries(milliseconds).filter(([variant]) => variant !== chosen).sort(([, a], [, b]) => a - b);
-  return Object.fromEntries([[chosen, milliseconds[chosen]] as const, ...others.slice(0, 1)].map(([variant, time]) => [variant, Number(time.toPrecision(3))]));
+  const others = Object.entries(milliseconds)
+    .filter(([variant]) => variant !== chosen)
+    .sort(([, a], [, b]) => a - b);
+  return Object.fromEntries(
+    [[chosen, milliseconds[chosen]] as const, ...others.slice(0, 1)].map(([variant, time]) => [
+      variant,
+      Number(time.toPrecision(3)),
+    ]),
+  );
 }
 
 /** One choice a line, so that a change shows what it changes. */
 export function serializeTables(tables: readonly TuningTable[]): string {
-  const text = tables.map(({ choices, ...about }) => `${JSON.stringify(about).slice(0, -1)},"choices":[\n${choices.map((one) => JSON.stringify(one)).join(',\n')}\n]}`);
+  const text = tables.map(
+    ({ choices, ...about }) =>
+      `${JSON.stringify(about).slice(0, -1)},"choices":[\n${choices.map((one) => JSON.stringify(one)).join(',\n')}\n]}`,
+  );
   return `[\n${text.join(',\n')}\n]\n`;
 }

@@ -23,7 +23,9 @@ export interface Timing {
   readonly spread: number;
 }
 
-/** A sample holds so many runs that it takes this long: submission and the steps of a browser's clock then do not count. */
+/**
+ * A sample holds so many runs that it takes this long: submission and the steps of a browser's clock then do not count.
+ */
 const SAMPLE_MILLISECONDS = 20;
 const MOST_RUNS = 4096;
 /** A GPU that was idle lowers its clock, and whoever is timed first would pay for its rise. */
@@ -37,15 +39,30 @@ const HOPELESS_AT_FIRST = 4;
 const PATTERN = 1 << 16;
 
 /**
- * Times variants of one problem on a device, a sample of each in turn, back and forth, so that what slows the machine down
- * slows all of them.
+ * Times variants of one problem on a device, a sample of each in turn, back and forth, so that what slows the machine
+ * down slows all of them.
  * @returns one timing for each call, undefined for hopeless ones; null where the deadline came before there was enough
  */
-export async function timeCalls(device: Device, question: Question, calls: readonly KernelCall[], { rounds, deadline, clock }: TimingOptions): Promise<readonly (Timing | undefined)[] | null> {
+export async function timeCalls(
+  device: Device,
+  question: Question,
+  calls: readonly KernelCall[],
+  { rounds, deadline, clock }: TimingOptions,
+): Promise<readonly (Timing | undefined)[] | null> {
   const bench = await KernelBuffers.create(device, question, calls);
   const sequences: Sequence[] = [];
   try {
-    for (const call of calls) sequences.push(await Sequence.prepare(device, dispatchesOfRun(question, call).map((dispatch) => ({ dispatch, label: call.variant, ranges: dispatch.operands.map(bench.range) }))));
+    for (const call of calls)
+      sequences.push(
+        await Sequence.prepare(
+          device,
+          dispatchesOfRun(question, call).map((dispatch) => ({
+            dispatch,
+            label: call.variant,
+            ranges: dispatch.operands.map(bench.range),
+          })),
+        ),
+      );
     const time = async (sequence: Sequence, runs: number): Promise<number> => {
       const start = clock();
       device.noted(() => {
@@ -59,7 +76,13 @@ export async function timeCalls(device: Device, question: Question, calls: reado
       return clock() - start;
     };
 
-    const contenders: { readonly index: number; readonly sequence: Sequence; readonly runs: number; readonly first: number; readonly samples: number[] }[] = [];
+    const contenders: {
+      readonly index: number;
+      readonly sequence: Sequence;
+      readonly runs: number;
+      readonly first: number;
+      readonly samples: number[];
+    }[] = [];
     for (const [index, sequence] of sequences.entries()) {
       if (clock() >= deadline) return null;
       // The first run compiles, on some drivers.
@@ -69,7 +92,13 @@ export async function timeCalls(device: Device, question: Question, calls: reado
         while (clock() < warm) await time(sequence, 1);
       }
       const first = await time(sequence, 1);
-      contenders.push({ index, sequence, first, runs: Math.min(MOST_RUNS, Math.max(1, Math.ceil(SAMPLE_MILLISECONDS / Math.max(first, 1e-3)))), samples: [] });
+      contenders.push({
+        index,
+        sequence,
+        first,
+        runs: Math.min(MOST_RUNS, Math.max(1, Math.ceil(SAMPLE_MILLISECONDS / Math.max(first, 1e-3)))),
+        samples: [],
+      });
     }
     const quickest = Math.min(...contenders.map(({ first }) => first));
     // A GPU's clock may still have been low when the first of them ran.
@@ -81,7 +110,8 @@ export async function timeCalls(device: Device, question: Question, calls: reado
         samples.push((await time(sequence, runs)) / runs);
       }
       if (patient && round === 0) continue;
-      const timeOf = ({ samples }: { readonly samples: readonly number[] }): number => (patient ? Math.min(...samples) : median(samples));
+      const timeOf = ({ samples }: { readonly samples: readonly number[] }): number =>
+        patient ? Math.min(...samples) : median(samples);
       const best = Math.min(...running.map(timeOf));
       running = running.filter((contender) => timeOf(contender) <= HOPELESS * best);
     }
@@ -92,7 +122,10 @@ export async function timeCalls(device: Device, question: Question, calls: reado
   }
 }
 
-function timings(count: number, running: readonly { readonly index: number; readonly samples: readonly number[] }[]): (Timing | undefined)[] {
+function timings(
+  count: number,
+  running: readonly { readonly index: number; readonly samples: readonly number[] }[],
+): (Timing | undefined)[] {
   const result = new Array<Timing | undefined>(count).fill(undefined);
   for (const { index, samples } of running) {
     const middle = median(samples);
@@ -108,14 +141,22 @@ export function median(values: readonly number[]): number {
 }
 
 /** What a call costs in each run of its graph. */
-function dispatchesOfRun({ prepared = false }: Question, { dispatches, preparation = 0 }: KernelCall): KernelCall['dispatches'] {
+function dispatchesOfRun(
+  { prepared = false }: Question,
+  { dispatches, preparation = 0 }: KernelCall,
+): KernelCall['dispatches'] {
   return prepared ? dispatches.slice(preparation) : dispatches;
 }
 
 const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 function encode(values: Float64Array, type: ElementType): Uint8Array<ArrayBuffer> {
-  const elements = type === 'u32' ? Uint32Array.from(values) : type === 'f32' ? Float32Array.from(values) : narrow(Float32Array.from(values), float32ToFloat16Bits);
+  const elements =
+    type === 'u32'
+      ? Uint32Array.from(values)
+      : type === 'f32'
+        ? Float32Array.from(values)
+        : narrow(Float32Array.from(values), float32ToFloat16Bits);
   const bytes = new Uint8Array(wholeWords(elements.byteLength));
   bytes.set(new Uint8Array(elements.buffer));
   return bytes;
@@ -129,13 +170,26 @@ class KernelBuffers {
     this.buffers = buffers;
   }
 
-  static async create(device: Device, { kernel, problem }: Question, calls: readonly KernelCall[]): Promise<KernelBuffers> {
+  static async create(
+    device: Device,
+    { kernel, problem }: Question,
+    calls: readonly KernelCall[],
+  ): Promise<KernelBuffers> {
     const operands = new Map<string, Operand>();
     for (const call of calls) {
-      for (const [name, operand] of Object.entries(call.operands)) if (operand.length > (operands.get(name)?.length ?? 0)) operands.set(name, operand);
+      for (const [name, operand] of Object.entries(call.operands))
+        if (operand.length > (operands.get(name)?.length ?? 0)) operands.set(name, operand);
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-    const { result: buffers, failure } = device.scoped(() => new Map([...operands].map(([name, { type, length }]) => [name, device.gpu.createBuffer({ label: name, size: wholeWords(elementBytes(type) * length), usage })])));
+    const { result: buffers, failure } = device.scoped(
+      () =>
+        new Map(
+          [...operands].map(([name, { type, length }]) => [
+            name,
+            device.gpu.createBuffer({ label: name, size: wholeWords(elementBytes(type) * length), usage }),
+          ]),
+        ),
+    );
     const result = new KernelBuffers(buffers);
     const noRoom = await device.wait(failure);
     if (noRoom !== undefined) {
@@ -145,13 +199,19 @@ class KernelBuffers {
     const random = new RandomStream(0, 0);
     const pattern = Float64Array.from({ length: PATTERN }, () => 2 * random.uniform() - 1);
     let drawn = 0;
-    const inputs = kernel.sampleInputs === undefined ? {} : sampleInputs(kernel as never, problem as never, calls[0], () => pattern[drawn++ % PATTERN]);
+    const inputs =
+      kernel.sampleInputs === undefined
+        ? {}
+        : sampleInputs(kernel as never, problem as never, calls[0], () => pattern[drawn++ % PATTERN]);
     for (const [name, { role, type, length }] of operands) {
       if (role !== 'input' && role !== 'inout') continue;
       const buffer = buffers.get(name) as GPUBuffer;
       const values = inputs[name] ?? pattern.subarray(0, length);
       const bytes = encode(values, type);
-      for (let offset = 0; offset < buffer.size; offset += bytes.length) device.noted(() => device.gpu.queue.writeBuffer(buffer, offset, bytes, 0, Math.min(bytes.length, buffer.size - offset)));
+      for (let offset = 0; offset < buffer.size; offset += bytes.length)
+        device.noted(() =>
+          device.gpu.queue.writeBuffer(buffer, offset, bytes, 0, Math.min(bytes.length, buffer.size - offset)),
+        );
     }
     return result;
   }

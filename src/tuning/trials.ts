@@ -17,8 +17,8 @@ export interface Trial {
 const REFERENCE_WORK = 1e8;
 
 /**
- * Finds what a variant has to stand. A variant is code (pipelines), launched with the sizes of its problem; the code is what
- * the ragged cases of its kernel put to the test, since the problem itself is mostly too large for a reference.
+ * Finds what a variant has to stand. A variant is code (pipelines), launched with the sizes of its problem; the code is
+ * what the ragged cases of its kernel put to the test, since the problem itself is mostly too large for a reference.
  */
 export class Trials {
   private readonly traits: AdapterTraits;
@@ -30,8 +30,8 @@ export class Trials {
   }
 
   /**
-   * The trials of a call's code: all the kernel's cases that run nothing else. Pipelines that none of them has are looked for
-   * in the problem's miniature, then in cases that run other code besides, at last in the problem itself.
+   * The trials of a call's code: all the kernel's cases that run nothing else. Pipelines that none of them has are
+   * looked for in the problem's miniature, then in cases that run other code besides, at last in the problem itself.
    * @returns null where some pipeline is in none of them
    */
   of(question: Pick<Question, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
@@ -45,14 +45,16 @@ export class Trials {
     const runsNothingElse = ({ pipelines }: Trial): boolean => pipelines.every((pipeline) => wanted.has(pipeline));
     const cases = this.casesOf(kernel);
     const chosen = cases.filter(runsNothingElse);
-    const missing = (): string[] => [...wanted].filter((pipeline) => !chosen.some(({ pipelines }) => pipelines.includes(pipeline)));
+    const missing = (): string[] =>
+      [...wanted].filter((pipeline) => !chosen.some(({ pipelines }) => pipelines.includes(pipeline)));
     const cover = (trials: readonly Trial[]): void => {
       for (const pipeline of missing()) {
         const found = trials.find(({ pipelines }) => pipelines.includes(pipeline));
         if (found !== undefined && !chosen.includes(found)) chosen.push(found);
       }
     };
-    if (missing().length > 0 && kernel.miniature !== undefined) cover(this.trialsOn(kernel, kernel.miniature(problem as never)).filter(runsNothingElse));
+    if (missing().length > 0 && kernel.miniature !== undefined)
+      cover(this.trialsOn(kernel, kernel.miniature(problem as never)).filter(runsNothingElse));
     if (missing().length > 0) cover(cases);
     if (missing().length > 0) {
       const { flop, bytes } = kernel.cost(problem as never);
@@ -71,6 +73,10 @@ export class Trials {
   }
 
   private trialsOn(kernel: AnyKernel, problem: unknown): Trial[] {
-    return offeredCalls(kernel, problem, this.traits).map((call) => ({ problem, call, pipelines: call.dispatches.map(pipelineKey) }));
+    return offeredCalls(kernel, problem, this.traits).map((call) => ({
+      problem,
+      call,
+      pipelines: call.dispatches.map(pipelineKey),
+    }));
   }
 }

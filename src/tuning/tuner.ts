@@ -15,7 +15,10 @@ export class QualificationError extends Error {
 }
 
 export interface TunerOptions {
-  /** `off` measures nothing, and goes by what is known: records, then the shipped table, then the kernels' own preference. */
+  /**
+   * `off` measures nothing, and goes by what is known: records, then the shipped table, then the kernels' own
+   * preference.
+   */
   readonly effort?: TuningEffort;
   /** Milliseconds that all measuring may take, in place of the effort's own. */
   readonly limit?: number;
@@ -35,8 +38,14 @@ export interface TunerOptions {
   readonly clock?: () => number;
 }
 
-/** The time that all tuning of a tuner may take, in milliseconds, the samples of each variant, and how many variants, those first that the kernel prefers. */
-export const EFFORTS = { quick: { limit: 20_000, rounds: 5, variants: 3 }, full: { limit: 900_000, rounds: 9, variants: Infinity } } as const;
+/**
+ * The time that all tuning of a tuner may take, in milliseconds, the samples of each variant, and how many variants,
+ * those first that the kernel prefers.
+ */
+export const EFFORTS = {
+  quick: { limit: 20_000, rounds: 5, variants: 3 },
+  full: { limit: 900_000, rounds: 9, variants: Infinity },
+} as const;
 
 /** What a challenger must be faster by, at the least, to displace the variant that its kernel prefers. */
 const CLEAR_MARGIN = 0.03;
@@ -45,8 +54,8 @@ const CLEAR_MARGIN = 0.03;
 const GIVEN_UP_AFTER = 2;
 
 /**
- * Chooses variants on one device. None is chosen before it has reproduced its reference there; one that fails is dropped and
- * reported. On demand it measures which is fastest, the most expensive problems first, in a bounded time.
+ * Chooses variants on one device. None is chosen before it has reproduced its reference there; one that fails is
+ * dropped and reported. On demand it measures which is fastest, the most expensive problems first, in a bounded time.
  */
 export class Tuner implements Chooser {
   readonly records: TuningRecords;
@@ -70,22 +79,33 @@ export class Tuner implements Chooser {
     this.effort = options.deterministic === true ? 'off' : (options.effort ?? 'off');
     this.deterministic = options.deterministic ?? false;
     this.records = options.records ?? emptyRecords(adapterIdentity(device.description));
-    this.shipped = new Map(tableFor(device, options.tables)?.choices.map(([key, code, variant]) => [key, { code, variant }]));
+    this.shipped = new Map(
+      tableFor(device, options.tables)?.choices.map(([key, code, variant]) => [key, { code, variant }]),
+    );
     this.qualification = new Qualification(device, this.records.proven);
     this.clock = options.clock ?? (() => performance.now());
   }
 
   async answer(questions: readonly Question[], wanted: Choices = new Map()): Promise<Choices> {
     const before = { proven: this.records.proven.size, measured: this.measured, tests: this.qualification.tests };
-    if (this.effort !== 'off') await this.tune(questions.filter((question) => !wanted.has(questionKey(question))), this.effort);
+    if (this.effort !== 'off')
+      await this.tune(
+        questions.filter((question) => !wanted.has(questionKey(question))),
+        this.effort,
+      );
     const choices = new Map<string, string>();
     for (const [index, question] of questions.entries()) {
       const key = questionKey(question);
-      choices.set(key, (await this.firstRight(question, inOrder(question.calls, wanted.get(key) ?? (await this.known(question))))).variant);
+      choices.set(
+        key,
+        (await this.firstRight(question, inOrder(question.calls, wanted.get(key) ?? (await this.known(question)))))
+          .variant,
+      );
       if (this.qualification.tests > before.tests) this.options.onProgress?.('verifying', index + 1, questions.length);
     }
     this.qualification.forgetReferences();
-    if (this.records.proven.size > before.proven || this.measured > before.measured) await this.options.onRecords?.(this.records);
+    if (this.records.proven.size > before.proven || this.measured > before.measured)
+      await this.options.onRecords?.(this.records);
     return choices;
   }
 
@@ -109,7 +129,9 @@ export class Tuner implements Chooser {
       else reasons.push(`${call.variant}: ${verdict.reason}`);
     }
     if (unproven !== undefined) {
-      this.note(`${question.kernel.name}, ${unproven.variant}: no case of the kernel runs this code, so it is used without having been checked`);
+      this.note(
+        `${question.kernel.name}, ${unproven.variant}: no case of the kernel runs this code, so it is used without having been checked`,
+      );
       return unproven;
     }
     throw new QualificationError(
@@ -119,7 +141,8 @@ export class Tuner implements Chooser {
 
   private async judge(question: Question, call: KernelCall): Promise<Verdict> {
     const verdict = await this.qualification.verdict(question, call);
-    if (verdict.standing === 'wrong') this.note(`${question.kernel.name}, ${call.variant}: dropped, for ${verdict.reason}`);
+    if (verdict.standing === 'wrong')
+      this.note(`${question.kernel.name}, ${call.variant}: dropped, for ${verdict.reason}`);
     return verdict;
   }
 
@@ -130,12 +153,15 @@ export class Tuner implements Chooser {
     const start = this.clock();
     const deadline = start + limit - this.spent;
     const open: Question[] = [];
-    for (const question of questions) if (question.calls.length > 1 && !(await this.isKnown(question, effort))) open.push(question);
+    for (const question of questions)
+      if (question.calls.length > 1 && !(await this.isKnown(question, effort))) open.push(question);
     open.sort((a, b) => expense(b) - expense(a));
     for (const [index, question] of open.entries()) {
       if (this.clock() >= deadline) {
         this.options.onProgress?.('tuning', index, index);
-        this.note(`tuning took its ${limit / 1000} s; ${open.length - index} of ${open.length} problems are left for another time`);
+        this.note(
+          `tuning took its ${limit / 1000} s; ${open.length - index} of ${open.length} problems are left for another time`,
+        );
         break;
       }
       const record = await this.measure(question, effort, { rounds, deadline, clock: this.clock });
@@ -150,11 +176,19 @@ export class Tuner implements Chooser {
 
   private async isKnown(question: Question, effort: TuningEffort): Promise<boolean> {
     const record = this.records.choices.get(questionKey(question));
-    return record !== undefined && (record.effort === 'full' || effort === 'quick') && record.code === (await this.codeOf(question));
+    return (
+      record !== undefined &&
+      (record.effort === 'full' || effort === 'quick') &&
+      record.code === (await this.codeOf(question))
+    );
   }
 
   /** @returns undefined where the time was too short, or there was no room */
-  private async measure(question: Question, effort: Exclude<TuningEffort, 'off'>, timing: Parameters<typeof timeCalls>[3]): Promise<ChoiceRecord | undefined> {
+  private async measure(
+    question: Question,
+    effort: Exclude<TuningEffort, 'off'>,
+    timing: Parameters<typeof timeCalls>[3],
+  ): Promise<ChoiceRecord | undefined> {
     const right: KernelCall[] = [];
     for (const call of question.calls.slice(0, EFFORTS[effort].variants)) {
       if (effort === 'quick' && (this.hopeless.get(codeKey(question, call)) ?? 0) >= GIVEN_UP_AFTER) continue;
@@ -177,13 +211,17 @@ export class Tuner implements Chooser {
       const key = codeKey(question, right[index]);
       if (time === undefined) this.hopeless.set(key, (this.hopeless.get(key) ?? 0) + 1);
     }
-    const milliseconds = Object.fromEntries(right.flatMap(({ variant }, index) => (times[index] === undefined ? [] : [[variant, times[index].median]])));
+    const milliseconds = Object.fromEntries(
+      right.flatMap(({ variant }, index) => (times[index] === undefined ? [] : [[variant, times[index].median]])),
+    );
     return { variant: right[fastest(times)].variant, code, effort, milliseconds };
   }
 
   /** Of all that there is to choose from. */
   private async codeOf({ calls }: Question): Promise<string> {
-    return this.digests.of(JSON.stringify(await Promise.all(calls.map(async (call) => [call.variant, await this.digests.ofCall(call)]))));
+    return this.digests.of(
+      JSON.stringify(await Promise.all(calls.map(async (call) => [call.variant, await this.digests.ofCall(call)]))),
+    );
   }
 
   private note(note: string): void {
@@ -193,7 +231,8 @@ export class Tuner implements Chooser {
   }
 }
 
-const codeKey = ({ kernel }: Question, { dispatches }: KernelCall): string => [kernel.name, ...dispatches.map(pipelineKey)].join('\n');
+const codeKey = ({ kernel }: Question, { dispatches }: KernelCall): string =>
+  [kernel.name, ...dispatches.map(pipelineKey)].join('\n');
 
 /** The calls with the preferred one first, where it is among them. */
 function inOrder(calls: readonly KernelCall[], variant: string | undefined): readonly KernelCall[] {
@@ -207,13 +246,19 @@ export function fastest(times: readonly (Timing | undefined)[]): number {
   const preferred = times[0];
   for (const [index, time] of times.entries()) {
     if (time === undefined || time.median >= (times[best] as Timing).median) continue;
-    if (preferred !== undefined && preferred.median - time.median <= Math.max(CLEAR_MARGIN * preferred.median, preferred.spread, time.spread)) continue;
+    if (
+      preferred !== undefined &&
+      preferred.median - time.median <= Math.max(CLEAR_MARGIN * preferred.median, preferred.spread, time.spread)
+    )
+      continue;
     best = index;
   }
   return best;
 }
 
-/** Grows with the time that a graph spends on a question; a byte weighs as much as a few operations on every adapter. */
+/**
+ * Grows with the time that a graph spends on a question; a byte weighs as much as a few operations on every adapter.
+ */
 function expense({ kernel, problem, uses }: Question): number {
   const OPERATIONS_PER_BYTE = 8;
   const { flop, bytes } = kernel.cost(problem as never);

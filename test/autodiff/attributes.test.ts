@@ -7,7 +7,12 @@ import { add } from '../../src/autodiff/ops/add.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';
 import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
 import { bias } from '../../src/autodiff/ops/bias.ts';
-import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear } from '../../src/autodiff/ops/convolution.ts';
+import {
+  convolution,
+  convolutionWithEpilogue,
+  convolutionWithStatistics,
+  linear,
+} from '../../src/autodiff/ops/convolution.ts';
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
@@ -37,12 +42,34 @@ const vector = I('v', [4]);
 const untyped = (value: unknown): never => value as never;
 
 function refused(make: () => unknown, message: RegExp): void {
-  assert.throws(make, (error: Error) => error instanceof ShapeError && message.test(error.message) && error.message.length < 300, `${make}: ${message}`);
+  assert.throws(
+    make,
+    (error: Error) => error instanceof ShapeError && message.test(error.message) && error.message.length < 300,
+    `${make}: ${message}`,
+  );
 }
 
 test('shapes are compared axis by axis, not by their number of elements', () => {
-  for (const [a, b] of [[[2, 3], [3, 2]], [[1, 4], [4, 1]], [[6], [2, 3]], [[2, 2, 3], [2, 3, 2]]]) {
-    for (const op of [add, multiply, dot]) refused(() => op(I('a', a), I('b', b)), new RegExp(`${op.name}: b \\[${b.join(', ')}\\] was given where \\[${a.join(', ')}\\] was expected`));
+  for (const [a, b] of [
+    [
+      [2, 3],
+      [3, 2],
+    ],
+    [
+      [1, 4],
+      [4, 1],
+    ],
+    [[6], [2, 3]],
+    [
+      [2, 2, 3],
+      [2, 3, 2],
+    ],
+  ]) {
+    for (const op of [add, multiply, dot])
+      refused(
+        () => op(I('a', a), I('b', b)),
+        new RegExp(`${op.name}: b \\[${b.join(', ')}\\] was given where \\[${a.join(', ')}\\] was expected`),
+      );
   }
   refused(() => affine(image, I('scale', [2, 2]), vector), /affine: scale \[2, 2\]/);
   refused(() => affine(image, vector, vector, { residual: I('r', [5, 5, 4, 1]) }), /affine: r/);
@@ -52,8 +79,19 @@ test('shapes are compared axis by axis, not by their number of elements', () => 
   refused(() => normalize(image, { mean: vector, inverseDeviation: I('d', [4, 1]) }, vector, vector), /normalize: d/);
   refused(() => foldBatchNorm(vector, vector, I('mean', [2, 2]), vector, 1e-5), /foldBatchNorm: mean/);
   refused(() => foldBatchNorm(vector, vector, I('mean', [5]), vector, 1e-5), /foldBatchNorm: mean/);
-  refused(() => convolutionWithEpilogue(image, weight, { scale: I('scale', [4, 2]), shift: I('shift', [8]) }), /convolutionWithEpilogue: scale/);
-  refused(() => convolutionWithEpilogue(image, weight, { scale: I('scale', [8]), shift: I('shift', [8]), residual: I('r', [9, 8]) }), /convolutionWithEpilogue: r/);
+  refused(
+    () => convolutionWithEpilogue(image, weight, { scale: I('scale', [4, 2]), shift: I('shift', [8]) }),
+    /convolutionWithEpilogue: scale/,
+  );
+  refused(
+    () =>
+      convolutionWithEpilogue(image, weight, {
+        scale: I('scale', [8]),
+        shift: I('shift', [8]),
+        residual: I('r', [9, 8]),
+      }),
+    /convolutionWithEpilogue: r/,
+  );
   refused(() => concatenate([]), /concatenate: no tensors/);
   refused(() => concatenate([I('a', [2, 12]), I('b', [2, 1, 2])]), /differ behind the batch/);
   refused(() => softmaxCrossEntropy(I('a', [2, 3]), I('b', [3, 2])), /softmaxCrossEntropy: b/);
@@ -68,41 +106,112 @@ test('shapes are compared axis by axis, not by their number of elements', () => 
 });
 
 test('strides, paddings and windows are integers in range, for one axis or for both', () => {
-  for (const stride of [1.5, 0, -1, NaN, Infinity, 2 ** 33, 65536, '2', null, [1], [1, 2, 3], [1, 0], [1, 1.5], [1, '2'], {}]) refused(() => convolution(image, weight, { stride: untyped(stride) }), /^convolution: stride is/);
-  for (const padding of [0.5, -1, NaN, 1e9, [1, 2, 1, 2], [0, -1], '1']) refused(() => convolutionWithStatistics(image, weight, { padding: untyped(padding), epsilon: 1e-5 }), /^convolutionWithStatistics: padding is/);
+  for (const stride of [
+    1.5,
+    0,
+    -1,
+    NaN,
+    Infinity,
+    2 ** 33,
+    65536,
+    '2',
+    null,
+    [1],
+    [1, 2, 3],
+    [1, 0],
+    [1, 1.5],
+    [1, '2'],
+    {},
+  ])
+    refused(() => convolution(image, weight, { stride: untyped(stride) }), /^convolution: stride is/);
+  for (const padding of [0.5, -1, NaN, 1e9, [1, 2, 1, 2], [0, -1], '1'])
+    refused(
+      () => convolutionWithStatistics(image, weight, { padding: untyped(padding), epsilon: 1e-5 }),
+      /^convolutionWithStatistics: padding is/,
+    );
   assert.equal(convolution(image, weight, { stride: [2, 1], padding: [1, 0] }).shape, [1, 3, 3, 8]);
   assert.equal(convolution(image, weight, { stride: 65535 }).shape, [1, 1, 1, 8]);
-  for (const [name, values] of Object.entries({ window: [0, -3, 1.5, [3, 2], undefined], stride: [0, 1.5, -1, [1, 1], undefined], padding: [-1, 0.5, undefined] })) {
-    for (const value of values) refused(() => maxPool(image, untyped({ window: 3, stride: 2, padding: 1, [name]: value })), new RegExp(`^maxPool: ${name} is`));
+  for (const [name, values] of Object.entries({
+    window: [0, -3, 1.5, [3, 2], undefined],
+    stride: [0, 1.5, -1, [1, 1], undefined],
+    padding: [-1, 0.5, undefined],
+  })) {
+    for (const value of values)
+      refused(
+        () => maxPool(image, untyped({ window: 3, stride: 2, padding: 1, [name]: value })),
+        new RegExp(`^maxPool: ${name} is`),
+      );
   }
   assert.equal(maxPool(image, { window: 3, stride: 2, padding: 1 }).shape, [1, 3, 3, 4]);
-  for (const name of ['count', 'source', 'size']) refused(() => prepareImages(untyped({ count: 1, source: 8, size: 8, mean: [0, 0, 0], deviation: [1, 1, 1], [name]: 0.5 })), new RegExp(`prepareImages: ${name} is 0.5`));
+  for (const name of ['count', 'source', 'size'])
+    refused(
+      () =>
+        prepareImages(untyped({ count: 1, source: 8, size: 8, mean: [0, 0, 0], deviation: [1, 1, 1], [name]: 0.5 })),
+      new RegExp(`prepareImages: ${name} is 0.5`),
+    );
 });
 
 test('factors, temperatures and epsilons are finite numbers in range', () => {
-  for (const factor of [NaN, Infinity, '2', undefined]) refused(() => scale(image, untyped(factor)), /scale: factor is/);
-  for (const temperature of [0, -1, NaN, Infinity]) refused(() => softmax(I('l', [2, 3]), temperature), /softmax: temperature is/);
-  for (const temperature of [0, -1, NaN]) refused(() => softmaxCrossEntropy(I('a', [2, 3]), I('b', [2], 'u32'), temperature), /softmaxCrossEntropy: temperature is/);
-  for (const margin of [-1, NaN]) refused(() => quadrupletLoss(I('e', [4, 8]), I('l', [4], 'u32'), I('d', [4], 'u32'), { margin }), /quadrupletLoss: margin is/);
+  for (const factor of [NaN, Infinity, '2', undefined])
+    refused(() => scale(image, untyped(factor)), /scale: factor is/);
+  for (const temperature of [0, -1, NaN, Infinity])
+    refused(() => softmax(I('l', [2, 3]), temperature), /softmax: temperature is/);
+  for (const temperature of [0, -1, NaN])
+    refused(
+      () => softmaxCrossEntropy(I('a', [2, 3]), I('b', [2], 'u32'), temperature),
+      /softmaxCrossEntropy: temperature is/,
+    );
+  for (const margin of [-1, NaN])
+    refused(
+      () => quadrupletLoss(I('e', [4, 8]), I('l', [4], 'u32'), I('d', [4], 'u32'), { margin }),
+      /quadrupletLoss: margin is/,
+    );
   for (const epsilon of [-1e-5, NaN, undefined]) {
     refused(() => batchNorm(image, vector, vector, { epsilon: untyped(epsilon) }), /batchNorm: epsilon is/);
     refused(() => foldBatchNorm(vector, vector, vector, vector, untyped(epsilon)), /foldBatchNorm: epsilon is/);
-    refused(() => convolutionWithStatistics(image, weight, { epsilon: untyped(epsilon) }), /convolutionWithStatistics: epsilon is/);
+    refused(
+      () => convolutionWithStatistics(image, weight, { epsilon: untyped(epsilon) }),
+      /convolutionWithStatistics: epsilon is/,
+    );
   }
 });
 
 test('an option that an op does not have is refused by name', () => {
-  for (const option of ['dilation', 'groups', 'strides', 'pad']) refused(() => convolution(image, weight, untyped({ [option]: 2 })), new RegExp(`convolution has no option ${option}; it takes stride, padding`));
-  refused(() => convolutionWithEpilogue(image, weight, untyped({ scale: I('s', [8]), shift: I('t', [8]), activation: 'relu' })), /no option activation/);
+  for (const option of ['dilation', 'groups', 'strides', 'pad'])
+    refused(
+      () => convolution(image, weight, untyped({ [option]: 2 })),
+      new RegExp(`convolution has no option ${option}; it takes stride, padding`),
+    );
+  refused(
+    () =>
+      convolutionWithEpilogue(image, weight, untyped({ scale: I('s', [8]), shift: I('t', [8]), activation: 'relu' })),
+    /no option activation/,
+  );
   refused(() => convolutionWithStatistics(image, weight, untyped({ epsilon: 1e-5, groups: 2 })), /no option groups/);
-  refused(() => maxPool(image, untyped({ window: 2, stride: 2, padding: 0, ceilMode: true })), /maxPool has no option ceilMode/);
-  refused(() => batchNorm(image, vector, vector, untyped({ epsilon: 1e-5, momentum: 0.1 })), /batchNorm has no option momentum/);
-  refused(() => normalize(image, { mean: vector, inverseDeviation: vector }, vector, vector, untyped({ epsilon: 1e-5 })), /normalize has no option epsilon/);
+  refused(
+    () => maxPool(image, untyped({ window: 2, stride: 2, padding: 0, ceilMode: true })),
+    /maxPool has no option ceilMode/,
+  );
+  refused(
+    () => batchNorm(image, vector, vector, untyped({ epsilon: 1e-5, momentum: 0.1 })),
+    /batchNorm has no option momentum/,
+  );
+  refused(
+    () => normalize(image, { mean: vector, inverseDeviation: vector }, vector, vector, untyped({ epsilon: 1e-5 })),
+    /normalize has no option epsilon/,
+  );
   refused(() => affine(image, vector, vector, untyped({ Relu: true })), /affine has no option Relu/);
-  refused(() => quadrupletLoss(I('e', [4, 8]), I('l', [4], 'u32'), I('d', [4], 'u32'), untyped({ minning: 'hardest' })), /quadrupletLoss has no option minning/);
+  refused(
+    () => quadrupletLoss(I('e', [4, 8]), I('l', [4], 'u32'), I('d', [4], 'u32'), untyped({ minning: 'hardest' })),
+    /quadrupletLoss has no option minning/,
+  );
   const network = new Network();
   const layers = [network.convolutionWeight('w', 3, 4, 8), network.batchNorm('n', 8)] as const;
-  for (const mode of ['train', 'frozen', 'eval'] as const) refused(() => new Pass(network, mode).convolutionBatchNorm(image, ...layers, untyped({ dilation: 2 })), /no option dilation/);
+  for (const mode of ['train', 'frozen', 'eval'] as const)
+    refused(
+      () => new Pass(network, mode).convolutionBatchNorm(image, ...layers, untyped({ dilation: 2 })),
+      /no option dilation/,
+    );
 });
 
 test('ranks and types are checked where an op is applied', () => {
@@ -120,20 +229,33 @@ test('ranks and types are checked where an op is applied', () => {
 test('a gradient has the shape of its tensor; a rule that gives another is an error', () => {
   const x = I('x', [3, 4]);
   const w = new Store('p').add('w', [4, 5]);
-  assert.equal(gradient(sum(linear(x, w)), [x, w]).map(({ shape }) => shape), [[3, 4], [4, 5]]);
+  assert.equal(
+    gradient(sum(linear(x, w)), [x, w]).map(({ shape }) => shape),
+    [
+      [3, 4],
+      [4, 5],
+    ],
+  );
   const flattens: Op<null> = {
     name: 'flattens',
     infer: ([values]) => [{ shape: values.shape }],
     lower: () => [],
     gradient: (_, [dy]) => [dy && reshape(dy, [12])],
   };
-  refused(() => gradient(sum(apply(flattens, [x], null)[0]), [x]), /flattens: the gradient of x \[3, 4\] came out as .*\[12\]/);
+  refused(
+    () => gradient(sum(apply(flattens, [x], null)[0]), [x]),
+    /flattens: the gradient of x \[3, 4\] came out as .*\[12\]/,
+  );
 });
 
 test('what applyNode gives is an update, whatever the attributes are', () => {
   const op: Op<{ readonly value: number }> = {
-    name: 'reset', effect: true, infer: () => [],
-    lower: ({ attributes: { value }, inputs: [values] }) => [use(fillKernel, { count: values.length, value }, { values })],
+    name: 'reset',
+    effect: true,
+    infer: () => [],
+    lower: ({ attributes: { value }, inputs: [values] }) => [
+      use(fillKernel, { count: values.length, value }, { values }),
+    ],
     gradient: ({ attributes: { value } }, [dy]) => [dy && scale(dy, value)],
   };
   const target: Tensor = new Store('s').add('t', [4]);

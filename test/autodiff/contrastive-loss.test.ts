@@ -25,12 +25,16 @@ function batchOf(count: number, width: number, classes: number): Batch {
     const length = Math.hypot(...own);
     own.forEach((value, c) => (own[c] = value / length));
   }
-  const drawn = (end: number): Uint32Array => Uint32Array.from({ length: count }, () => Math.floor(((uniform() + 1) / 2) * end));
+  const drawn = (end: number): Uint32Array =>
+    Uint32Array.from({ length: count }, () => Math.floor(((uniform() + 1) / 2) * end));
   return { embeddings, labels: drawn(classes), domains: drawn(2) };
 }
 
 /** The loss in float64, and how far float32 may be from it. */
-function expected({ embeddings, labels, domains }: Batch, { temperature = 0.1, positives = 'other-domain' }: ContrastiveOptions): { readonly value: number; readonly error: number } {
+function expected(
+  { embeddings, labels, domains }: Batch,
+  { temperature = 0.1, positives = 'other-domain' }: ContrastiveOptions,
+): { readonly value: number; readonly error: number } {
   const count = labels.length;
   const width = embeddings.length / count;
   const similarity = (i: number, j: number): number => {
@@ -52,10 +56,17 @@ function expected({ embeddings, labels, domains }: Batch, { temperature = 0.1, p
     targets.push(...others.map((j) => (pulled.includes(j) ? 1 / pulled.length : 0)));
   }
   if (count === 1) return { value, error: 0 };
-  // Of unit vectors the products' magnitudes sum to 1 at most. The loss of a row moves twice as far as its logits, and targets are rounded as well.
+  // Of unit vectors the products' magnitudes sum to 1 at most. The loss of a row moves twice as far as its logits, and
+  // targets are rounded as well.
   const similarityError = EPSILON * (4 * Math.sqrt(width) + 3);
-  const own = softmaxCrossEntropy.reference({ rows: count, classes: count - 1, targets: 'soft', temperature }, { logits: Float64Array.from(similarities), targets: Float64Array.from(targets) });
-  return { value, error: (2 * similarityError) / temperature + own.loss.error[0] + 5 * EPSILON * (Math.log(count) + 2 / temperature) };
+  const own = softmaxCrossEntropy.reference(
+    { rows: count, classes: count - 1, targets: 'soft', temperature },
+    { logits: Float64Array.from(similarities), targets: Float64Array.from(targets) },
+  );
+  return {
+    value,
+    error: (2 * similarityError) / temperature + own.loss.error[0] + 5 * EPSILON * (Math.log(count) + 2 / temperature),
+  };
 }
 
 const cases: readonly (readonly [number, number, number, ContrastiveOptions])[] = [
@@ -71,7 +82,12 @@ for (const [count, width, classes, options] of cases) {
   test(`contrastiveLoss of ${count} embeddings of ${width}, ${JSON.stringify(options)}`, async () => {
     const storage = new Storage(await testDevice());
     const batch = batchOf(count, width, classes);
-    const loss = contrastiveLoss(input('embeddings', [count, width]), input('labels', [count], 'u32'), input('domains', [count], 'u32'), options);
+    const loss = contrastiveLoss(
+      input('embeddings', [count, width]),
+      input('labels', [count], 'u32'),
+      input('domains', [count], 'u32'),
+      options,
+    );
     const program = await Program.compile(storage, { outputs: { loss } });
     const [found] = (await program.run({ ...batch })).loss;
     const { value, error } = expected(batch, options);
@@ -84,10 +100,18 @@ for (const [count, width, classes, options] of cases) {
 }
 
 test('contrastiveLoss refuses what does not fit', () => {
-  const [embeddings, labels, domains] = [input('embeddings', [4, 3]), input('labels', [4], 'u32'), input('domains', [4], 'u32')];
-  const refused = (build: () => unknown, message: RegExp): void => assert.throws(build, (error: unknown) => error instanceof ShapeError && message.test(error.message));
+  const [embeddings, labels, domains] = [
+    input('embeddings', [4, 3]),
+    input('labels', [4], 'u32'),
+    input('domains', [4], 'u32'),
+  ];
+  const refused = (build: () => unknown, message: RegExp): void =>
+    assert.throws(build, (error: unknown) => error instanceof ShapeError && message.test(error.message));
   refused(() => contrastiveLoss(embeddings, labels, domains, { temperature: 0 }), /temperature is 0/);
-  refused(() => contrastiveLoss(embeddings, input('labels', [3], 'u32'), domains), /\[3\].* was given where \[4\] was expected/);
+  refused(
+    () => contrastiveLoss(embeddings, input('labels', [3], 'u32'), domains),
+    /\[3\].* was given where \[4\] was expected/,
+  );
   refused(() => contrastiveLoss(input('embeddings', [4]), labels, domains), /\[count, width\] was expected/);
   refused(() => contrastiveLoss(embeddings, labels, domains, { positives: 'all' as never }), /positives is all/);
   refused(() => contrastiveLoss(embeddings, labels, domains, { margin: 1 } as never), /no option margin/);

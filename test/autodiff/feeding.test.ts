@@ -1,4 +1,5 @@
-// How the values of a run's inputs reach the device: through staging buffers, as large inputs on a GPU do, or by writeBuffer.
+// How the values of a run's inputs reach the device: through staging buffers, as large inputs on a GPU do, or by
+// writeBuffer.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RUNS_IN_FLIGHT } from '../../src/autodiff/memory.ts';
@@ -17,16 +18,33 @@ import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
 import { smallTraining } from '../support/small-network.ts';
 
-const traits: AdapterTraits = { kind: 'gpu', subgroupSize: 32, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 };
+const traits: AdapterTraits = {
+  kind: 'gpu',
+  subgroupSize: 32,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxWorkgroupsPerDimension: 65535,
+};
 const EVERYTHING = { stagedFrom: 0 };
-const bitsOf = (values: Float32Array): number[] => [...new Uint32Array(values.buffer, values.byteOffset, values.length)];
-const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined, (error: unknown) => error);
+const bitsOf = (values: Float32Array): number[] => [
+  ...new Uint32Array(values.buffer, values.byteOffset, values.length),
+];
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 
 test('on a GPU inputs of 1 MiB and more are staged, as far as one buffer holds them; in software none are', () => {
   const images = input('images', [2 ** 18]);
-  const others = [input('smaller', [2 ** 18 - 1]), input('further', [2 ** 18 + 1]), constant('table', [2 ** 18], new Float32Array(2 ** 18))];
+  const others = [
+    input('smaller', [2 ** 18 - 1]),
+    input('further', [2 ** 18 + 1]),
+    constant('table', [2 ** 18], new Float32Array(2 ** 18)),
+  ];
   const options = { outputs: [images, ...others].map(relu), updates: [], traits, maxBufferBytes: 2 ** 24 };
-  const staged = (changes: Partial<typeof options & { stagedFrom: number }>): string[] => plan({ ...options, ...changes }).staged.map(({ name }) => name);
+  const staged = (changes: Partial<typeof options & { stagedFrom: number }>): string[] =>
+    plan({ ...options, ...changes }).staged.map(({ name }) => name);
   assert.equal(staged({}), ['images', 'further']);
   assert.equal(staged({ maxBufferBytes: 1.5 * 2 ** 20 }), ['images']);
   assert.equal(staged({ traits: { ...traits, kind: 'cpu' } }), []);
@@ -35,7 +53,11 @@ test('on a GPU inputs of 1 MiB and more are staged, as far as one buffer holds t
 
 test('runs in flight find each its own values, whatever their sizes and however they travel', async () => {
   const length = 2 ** 18 + 5;
-  const graph = { scaled: scaleBy(input('large', [length]), input('factor', [1])), doubled: scale(input('middle', [301]), 2), words: input('bytes', [4], 'u32') };
+  const graph = {
+    scaled: scaleBy(input('large', [length]), input('factor', [1])),
+    doubled: scale(input('middle', [301]), 2),
+    words: input('bytes', [4], 'u32'),
+  };
   const ways = [
     { stagedFrom: 0, expected: ['large', 'factor', 'middle', 'bytes'] },
     { stagedFrom: 16, expected: ['large', 'middle', 'bytes'] },
@@ -44,14 +66,22 @@ test('runs in flight find each its own values, whatever their sizes and however 
   ];
   for (const { stagedFrom, expected } of ways) {
     const program = await Program.compile(new Storage(await testDevice()), { outputs: graph, stagedFrom });
-    assert.equal(program.plan.staged.map(({ name }) => name), expected);
+    assert.equal(
+      program.plan.staged.map(({ name }) => name),
+      expected,
+    );
     const large = new Float32Array(length);
     const pending: Promise<Results<keyof typeof graph>>[] = [];
     for (let run = 0; run < 11; run++) {
       large.fill(run + 1);
       // From 13 to 16 bytes for four words.
       const bytes = new Uint8Array(16 - (run % 4)).fill(run + 1);
-      const { results } = await program.submit({ large, factor: Float32Array.of(run + 2), middle: new Float32Array(301).fill(-run), bytes });
+      const { results } = await program.submit({
+        large,
+        factor: Float32Array.of(run + 2),
+        middle: new Float32Array(301).fill(-run),
+        bytes,
+      });
       // What was submitted is the host's again.
       large.fill(NaN);
       bytes.fill(255);
@@ -59,18 +89,33 @@ test('runs in flight find each its own values, whatever their sizes and however 
     }
     for (const [run, { scaled, doubled, words }] of (await Promise.all(pending)).entries()) {
       const title = `run ${run}, staged from ${stagedFrom}`;
-      assert.ok(scaled.length === length && scaled.every((value) => value === (run + 1) * (run + 2)), `large in ${title}`);
+      assert.ok(
+        scaled.length === length && scaled.every((value) => value === (run + 1) * (run + 2)),
+        `large in ${title}`,
+      );
       assert.equal([...doubled], new Array(301).fill(-2 * run), `middle in ${title}`);
-      assert.equal([...new Uint8Array(words.buffer)], [...new Uint8Array(16).fill(run + 1, 0, 16 - (run % 4))], `bytes in ${title}`);
+      assert.equal(
+        [...new Uint8Array(words.buffer)],
+        [...new Uint8Array(16).fill(run + 1, 0, 16 - (run % 4))],
+        `bytes in ${title}`,
+      );
     }
     program.destroy();
   }
 });
 
 test('runs that are asked for all at once take their turns', async () => {
-  const program = await Program.compile(new Storage(await testDevice()), { outputs: { y: scale(input('x', [3]), 2) }, ...EVERYTHING });
-  const found = await Promise.all(Array.from({ length: 20 }, (_, run) => program.run({ x: Float32Array.of(run, run + 1, run + 2) })));
-  assert.equal(found.map(({ y }) => [...y]), Array.from({ length: 20 }, (_, run) => [2 * run, 2 * run + 2, 2 * run + 4]));
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { y: scale(input('x', [3]), 2) },
+    ...EVERYTHING,
+  });
+  const found = await Promise.all(
+    Array.from({ length: 20 }, (_, run) => program.run({ x: Float32Array.of(run, run + 1, run + 2) })),
+  );
+  assert.equal(
+    found.map(({ y }) => [...y]),
+    Array.from({ length: 20 }, (_, run) => [2 * run, 2 * run + 2, 2 * run + 4]),
+  );
   program.destroy();
 });
 
@@ -81,7 +126,8 @@ test('training gives the same bits, staged or not', async () => {
     const { program, storage, network, update, feeds } = await smallTraining(device, 5, adamSettings(1e-4), options);
     const results = await Promise.all([1, 2, 3, 4, 5].map(async (step) => (await program.submit(feeds(step))).results));
     const bits = results.flatMap(({ loss, logits }) => [...bitsOf(loss), ...bitsOf(logits)]);
-    for (const store of [network.parameters, network.statistics, ...update.moments]) bits.push(...bitsOf(await storage.read(store.flat)));
+    for (const store of [network.parameters, network.statistics, ...update.moments])
+      bits.push(...bitsOf(await storage.read(store.flat)));
     runs.push(bits);
     program.destroy();
     storage.destroy();
@@ -106,7 +152,10 @@ test('what staging takes is in the predicted memory and is given back; a run mak
     const { queue } = device.gpu;
     for (const name of ['submit', 'writeBuffer'] as const) {
       const method = queue[name].bind(queue) as (...args: unknown[]) => undefined;
-      Object.defineProperty(queue, name, { configurable: true, value: (...args: unknown[]) => (calls.push(name), method(...args)) });
+      Object.defineProperty(queue, name, {
+        configurable: true,
+        value: (...args: unknown[]) => (calls.push(name), method(...args)),
+      });
     }
     try {
       for (let run = 0; run < 5; run++) await staged.run({ x: new Float32Array(1001), labels: new Uint32Array(3) });
@@ -125,15 +174,22 @@ test('what staging takes is in the predicted memory and is given back; a run mak
 });
 
 test('a refused feed takes no slot', async () => {
-  const program = await Program.compile(new Storage(await testDevice()), { outputs: { y: scale(input('x', [3]), 2) }, ...EVERYTHING });
-  for (let attempt = 0; attempt < RUNS_IN_FLIGHT + 1; attempt++) assert.instance(await failureOf(program.run({ x: new Float32Array(4) })), ShapeError);
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { y: scale(input('x', [3]), 2) },
+    ...EVERYTHING,
+  });
+  for (let attempt = 0; attempt < RUNS_IN_FLIGHT + 1; attempt++)
+    assert.instance(await failureOf(program.run({ x: new Float32Array(4) })), ShapeError);
   assert.equal([...(await program.run({ x: Float32Array.of(1, 2, 3) })).y], [2, 4, 6]);
   program.destroy();
 });
 
 test('profiles and the search for what is not finite are fed between runs that are staged', async () => {
   const x = input('x', [8]);
-  const program = await Program.compile(new Storage(await testDevice()), { outputs: { y: scale(x, 2) }, ...EVERYTHING });
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { y: scale(x, 2) },
+    ...EVERYTHING,
+  });
   const feeds = (value: number) => ({ x: new Float32Array(8).fill(value) });
   const { results: first } = await program.submit(feeds(1));
   assert.is((await program.findNonFinite(feeds(Infinity)))?.element, 0);
@@ -141,7 +197,10 @@ test('profiles and the search for what is not finite are fed between runs that a
   assert.is((await program.profile(feeds(3))).length, program.size.dispatches);
   assert.is(await program.findNonFinite(feeds(4)), null);
   const { results: third } = await program.submit(feeds(5));
-  assert.equal((await Promise.all([first, second, third])).map(({ y }) => y[7]), [2, 4, 10]);
+  assert.equal(
+    (await Promise.all([first, second, third])).map(({ y }) => y[7]),
+    [2, 4, 10],
+  );
   program.destroy();
 });
 
@@ -150,7 +209,10 @@ test('the loss of the device while slots are on their way is a DeviceLostError, 
   let lost = 0;
   for (let trial = 0; trial < 10; trial++) {
     const device = await openDevice();
-    const program = await Program.compile(new Storage(device), { outputs: { y: scale(input('x', [5000]), 2) }, ...EVERYTHING });
+    const program = await Program.compile(new Storage(device), {
+      outputs: { y: scale(input('x', [5000]), 2) },
+      ...EVERYTHING,
+    });
     const moment = trial % 5;
     const outcomes: Promise<void>[] = [];
     for (let run = 0; run < 6; run++) {

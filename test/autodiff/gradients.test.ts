@@ -10,7 +10,13 @@ import { affine } from '../../src/autodiff/ops/affine.ts';
 import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
 import { bias } from '../../src/autodiff/ops/bias.ts';
 import { cast } from '../../src/autodiff/ops/cast.ts';
-import { convolution, convolutionWithEpilogue, convolutionWithStatistics, linear, type ConvolutionOptions } from '../../src/autodiff/ops/convolution.ts';
+import {
+  convolution,
+  convolutionWithEpilogue,
+  convolutionWithStatistics,
+  linear,
+  type ConvolutionOptions,
+} from '../../src/autodiff/ops/convolution.ts';
 import { fill } from '../../src/autodiff/ops/fill.ts';
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../../src/autodiff/ops/contrastive-loss.ts';
@@ -18,7 +24,18 @@ import { identity } from '../../src/autodiff/ops/identity.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../../src/autodiff/ops/losses.ts';
 import { oneHot } from '../../src/autodiff/ops/one-hot.ts';
-import { accumulate, adamUpdate, clear, demand, interpolateUpdate, lossScaleUpdate, momentumSgdUpdate, movingAverageUpdate, nonFinite, type UpdateOperands } from '../../src/autodiff/ops/optimizers.ts';
+import {
+  accumulate,
+  adamUpdate,
+  clear,
+  demand,
+  interpolateUpdate,
+  lossScaleUpdate,
+  momentumSgdUpdate,
+  movingAverageUpdate,
+  nonFinite,
+  type UpdateOperands,
+} from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
@@ -32,10 +49,18 @@ import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { constant, GradientError, input, type Node, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';
 import { testDevice } from '../support/device.ts';
-import { awayFromZero, checkGradient, GradientCheckError, samples, type GradientCase } from '../support/gradient-check.ts';
+import {
+  awayFromZero,
+  checkGradient,
+  GradientCheckError,
+  samples,
+  type GradientCase,
+} from '../support/gradient-check.ts';
 
-const vector = (name: string, values: readonly number[]): Tensor => constant(name, [values.length], Float32Array.from(values));
-const indices = (name: string, values: readonly number[]): Tensor => constant(name, [values.length], Uint32Array.from(values));
+const vector = (name: string, values: readonly number[]): Tensor =>
+  constant(name, [values.length], Float32Array.from(values));
+const indices = (name: string, values: readonly number[]): Tensor =>
+  constant(name, [values.length], Uint32Array.from(values));
 
 function convolutionCase(image: Shape, kernel: number, outputs: number, options: ConvolutionOptions): GradientCase {
   const inputs = { x: samples(image, 1), w: samples([kernel, kernel, image[3], outputs], 2, (value) => value / 2) };
@@ -50,12 +75,21 @@ function batchNormCase(residual: boolean, isRelu: boolean): GradientCase {
     beta: samples([8], 3, (value) => value / 16),
     ...(residual ? { residual: samples([3, 4, 3, 8], 4, (value) => value / 16) } : {}),
   };
-  return { inputs, apply: ({ x, gamma, beta, residual }) => [batchNorm(x, gamma, beta, { epsilon: 1e-5, residual, relu: isRelu }).y], reduction: 36, step: 2 ** -7 };
+  return {
+    inputs,
+    apply: ({ x, gamma, beta, residual }) => [batchNorm(x, gamma, beta, { epsilon: 1e-5, residual, relu: isRelu }).y],
+    reduction: 36,
+    step: 2 ** -7,
+  };
 }
 
 /** The same points, through a convolution whose weights are the identity. */
 function normalizeCase(residual: boolean, isRelu: boolean): GradientCase {
-  const identityWeights = constant('identity', [1, 1, 8, 8], Float32Array.from({ length: 64 }, (_, i) => (i % 9 === 0 ? 1 : 0)));
+  const identityWeights = constant(
+    'identity',
+    [1, 1, 8, 8],
+    Float32Array.from({ length: 64 }, (_, i) => (i % 9 === 0 ? 1 : 0)),
+  );
   return {
     ...batchNormCase(residual, isRelu),
     apply: ({ x, gamma, beta, residual }) => {
@@ -72,14 +106,24 @@ function affineCase(residual: boolean, isRelu: boolean): GradientCase {
     shift: samples([6], 3, (value) => value / 32),
     ...(residual ? { residual: samples([2, 3, 5, 6], 4, (value) => value / 32) } : {}),
   };
-  return { inputs, apply: ({ x, factor, shift, residual }) => [affine(x, factor, shift, { residual, relu: isRelu })], step: 2 ** -8 };
+  return {
+    inputs,
+    apply: ({ x, factor, shift, residual }) => [affine(x, factor, shift, { residual, relu: isRelu })],
+    step: 2 ** -8,
+  };
 }
 
 function foldCase(outputs: readonly ('scale' | 'shift')[]): GradientCase {
   return {
     inputs: { gamma: samples([5], 1), beta: samples([5], 2) },
     apply: ({ gamma, beta }) => {
-      const folded = foldBatchNorm(gamma, beta, vector('mean', [-1, 0.5, 0, 2, 0.1]), vector('variance', [0.5, 2, 1, 0.1, 4]), 1e-5);
+      const folded = foldBatchNorm(
+        gamma,
+        beta,
+        vector('mean', [-1, 0.5, 0, 2, 0.1]),
+        vector('variance', [0.5, 2, 1, 0.1, 4]),
+        1e-5,
+      );
       return outputs.map((name) => folded[name]);
     },
   };
@@ -89,14 +133,24 @@ function quadrupletCase(options: QuadrupletOptions): GradientCase {
   const labels = indices('labels', [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
   const domains = indices('domains', [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
   const inputs = { x: samples([12, 6], 21) };
-  return { inputs, apply: ({ x }) => [quadrupletLoss(l2Normalize(x), labels, domains, options).loss], reduction: 6, step: 2 ** -9 };
+  return {
+    inputs,
+    apply: ({ x }) => [quadrupletLoss(l2Normalize(x), labels, domains, options).loss],
+    reduction: 6,
+    step: 2 ** -9,
+  };
 }
 
 function contrastiveCase(options: ContrastiveOptions, count = 9): GradientCase {
   // The last item is the only one of its class.
   const labels = indices('labels', [0, 0, 0, 0, 1, 1, 1, 1, 2].slice(-count));
   const domains = indices('domains', [0, 1, 0, 1, 0, 1, 0, 1, 0].slice(-count));
-  return { inputs: { x: samples([count, 6], 23) }, apply: ({ x }) => [contrastiveLoss(l2Normalize(x), labels, domains, options)], reduction: 12, step: 2 ** -8 };
+  return {
+    inputs: { x: samples([count, 6], 23) },
+    apply: ({ x }) => [contrastiveLoss(l2Normalize(x), labels, domains, options)],
+    reduction: 12,
+    step: 2 ** -8,
+  };
 }
 
 /** Distinct values an eighth apart in a shuffled order: no two can change places within a step. */
@@ -128,12 +182,25 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
   bias: { 'a row': { inputs: { x: samples([4, 3, 5], 1), b: samples([5], 2) }, apply: ({ x, b }) => [bias(x, b)] } },
   cast: {
     // Linear, so that a step may be large against the rounding.
-    'to 16 bits and back': { inputs: { x: samples([40], 1) }, apply: ({ x }) => [cast(cast(x, 'f16'), 'f32')], epsilon: 2 ** -11, step: 1 },
+    'to 16 bits and back': {
+      inputs: { x: samples([40], 1) },
+      apply: ({ x }) => [cast(cast(x, 'f16'), 'f32')],
+      epsilon: 2 ** -11,
+      step: 1,
+    },
     'to what it is already': { inputs: { x: samples([7], 1) }, apply: ({ x }) => [cast(x, 'f32')] },
-    'widened for an op without a 16-bit form': { inputs: { x: samples([40], 1) }, apply: ({ x }) => [scale(cast(x, 'f16'), -2.5)], epsilon: 2 ** -11, step: 1 },
+    'widened for an op without a 16-bit form': {
+      inputs: { x: samples([40], 1) },
+      apply: ({ x }) => [scale(cast(x, 'f16'), -2.5)],
+      epsilon: 2 ** -11,
+      step: 1,
+    },
   },
   concatenate: {
-    'three parts': { inputs: { a: samples([1, 5], 1), b: samples([3, 5], 2), c: samples([2, 5], 3) }, apply: ({ a, b, c }) => [concatenate([a, b, c])] },
+    'three parts': {
+      inputs: { a: samples([1, 5], 1), b: samples([3, 5], 2), c: samples([2, 5], 3) },
+      apply: ({ a, b, c }) => [concatenate([a, b, c])],
+    },
     'one part twice': { inputs: { a: samples([2, 4], 1) }, apply: ({ a }) => [concatenate([a, a])] },
   },
   convolution: {
@@ -145,7 +212,10 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'sides that differ': convolutionCase([1, 6, 5, 2], 3, 3, { stride: [2, 1], padding: [0, 2] }),
   },
   convolutionWithStatistics: {
-    'y alone': { ...convolutionCase([2, 5, 6, 4], 3, 4, {}), apply: ({ x, w }) => [convolutionWithStatistics(x, w, { stride: 2, padding: 1, epsilon: 1e-5 }).y] },
+    'y alone': {
+      ...convolutionCase([2, 5, 6, 4], 3, 4, {}),
+      apply: ({ x, w }) => [convolutionWithStatistics(x, w, { stride: 2, padding: 1, epsilon: 1e-5 }).y],
+    },
     'with batch normalisation': {
       ...convolutionCase([2, 4, 5, 4], 3, 4, {}),
       apply: ({ x, w }) => {
@@ -162,16 +232,32 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'with residual and ReLU': normalizeCase(true, true),
   },
   linear: {
-    'a batch': { inputs: { x: samples([5, 7], 1), w: samples([7, 6], 2) }, apply: ({ x, w }) => [linear(x, w)], reduction: 7 },
+    'a batch': {
+      inputs: { x: samples([5, 7], 1), w: samples([7, 6], 2) },
+      apply: ({ x, w }) => [linear(x, w)],
+      reduction: 7,
+    },
   },
-  foldBatchNorm: { 'scale and shift': foldCase(['scale', 'shift']), 'the scale alone': foldCase(['scale']), 'the shift alone': foldCase(['shift']) },
+  foldBatchNorm: {
+    'scale and shift': foldCase(['scale', 'shift']),
+    'the scale alone': foldCase(['scale']),
+    'the shift alone': foldCase(['shift']),
+  },
   identity: { 'a copy': { inputs: { x: samples([3, 3], 1) }, apply: ({ x }) => [identity(x)] } },
-  l2Normalize: { rows: { inputs: { x: samples([4, 9], 1, awayFromZero) }, apply: ({ x }) => [l2Normalize(x)], reduction: 9 } },
+  l2Normalize: {
+    rows: { inputs: { x: samples([4, 9], 1, awayFromZero) }, apply: ({ x }) => [l2Normalize(x)], reduction: 9 },
+  },
   softmaxCrossEntropy: {
-    labels: { inputs: { logits: samples([4, 7], 1) }, apply: ({ logits }) => [softmaxCrossEntropy(logits, indices('labels', [0, 6, 3, 3]))], reduction: 28 },
+    labels: {
+      inputs: { logits: samples([4, 7], 1) },
+      apply: ({ logits }) => [softmaxCrossEntropy(logits, indices('labels', [0, 6, 3, 3]))],
+      reduction: 28,
+    },
     'a cosine classifier': {
       inputs: { x: samples([4, 6], 1, awayFromZero), w: samples([5, 6], 2, awayFromZero) },
-      apply: ({ x, w }) => [softmaxCrossEntropy(linear(l2Normalize(x), transpose(l2Normalize(w))), indices('labels', [0, 4, 2, 2]), 0.25)],
+      apply: ({ x, w }) => [
+        softmaxCrossEntropy(linear(l2Normalize(x), transpose(l2Normalize(w))), indices('labels', [0, 4, 2, 2]), 0.25),
+      ],
       reduction: 24,
     },
     'a margin on cosines and smoothed labels': {
@@ -179,13 +265,25 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
       apply: ({ x, w }) => {
         const labels = indices('labels', [0, 4, 2, 2]);
         const cosines = linear(l2Normalize(x), transpose(l2Normalize(w)));
-        return [softmaxCrossEntropy(add(cosines, oneHot(labels, 5, { on: -0.35 })), oneHot(labels, 5, { on: 0.92, off: 0.02 }), 0.25)];
+        return [
+          softmaxCrossEntropy(
+            add(cosines, oneHot(labels, 5, { on: -0.35 })),
+            oneHot(labels, 5, { on: 0.92, off: 0.02 }),
+            0.25,
+          ),
+        ];
       },
       reduction: 24,
     },
     'distributions at a temperature': {
       inputs: { logits: samples([3, 4], 1, (value) => 2 * value) },
-      apply: ({ logits }) => [softmaxCrossEntropy(logits, constant('targets', [3, 4], Float32Array.of(0.25, 0.25, 0.25, 0.25, 0, 0.5, 0, 0.5, 0.125, 0.125, 0.5, 0.25)), 2)],
+      apply: ({ logits }) => [
+        softmaxCrossEntropy(
+          logits,
+          constant('targets', [3, 4], Float32Array.of(0.25, 0.25, 0.25, 0.25, 0, 0.5, 0, 0.5, 0.125, 0.125, 0.5, 0.25)),
+          2,
+        ),
+      ],
       reduction: 12,
     },
   },
@@ -207,24 +305,47 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'one tensor twice': { inputs: { a: samples([7], 1) }, apply: ({ a }) => [multiply(a, a)] },
   },
   maxPool: {
-    'overlapping windows': { inputs: { x: separated([2, 5, 6, 4]) }, apply: ({ x }) => [maxPool(x, { window: 3, stride: 2, padding: 1 })] },
-    'windows side by side': { inputs: { x: separated([1, 4, 6, 3]) }, apply: ({ x }) => [maxPool(x, { window: 2, stride: 2, padding: 0 })] },
+    'overlapping windows': {
+      inputs: { x: separated([2, 5, 6, 4]) },
+      apply: ({ x }) => [maxPool(x, { window: 3, stride: 2, padding: 1 })],
+    },
+    'windows side by side': {
+      inputs: { x: separated([1, 4, 6, 3]) },
+      apply: ({ x }) => [maxPool(x, { window: 2, stride: 2, padding: 0 })],
+    },
   },
-  globalAveragePool: { images: { inputs: { x: samples([2, 3, 5, 6], 1) }, apply: ({ x }) => [globalAveragePool(x)], reduction: 15 } },
+  globalAveragePool: {
+    images: { inputs: { x: samples([2, 3, 5, 6], 1) }, apply: ({ x }) => [globalAveragePool(x)], reduction: 15 },
+  },
   sum: { 'a matrix': { inputs: { x: samples([9, 11], 1) }, apply: ({ x }) => [sum(x)], reduction: 99 } },
   mean: { 'a matrix': { inputs: { x: samples([9, 11], 1) }, apply: ({ x }) => [mean(x)], reduction: 99 } },
   transpose: { 'a matrix': { inputs: { x: samples([4, 7], 1) }, apply: ({ x }) => [transpose(x)] } },
   reshape: { 'a view': { inputs: { x: samples([4, 6], 1) }, apply: ({ x }) => [reshape(x, [3, 8])] } },
   selectRows: {
-    'repeated and unused rows': { inputs: { table: samples([5, 4], 1) }, apply: ({ table }) => [selectRows(table, indices('indices', [3, 0, 3, 3, 1]))] },
+    'repeated and unused rows': {
+      inputs: { table: samples([5, 4], 1) },
+      apply: ({ table }) => [selectRows(table, indices('indices', [3, 0, 3, 3, 1]))],
+    },
   },
   scatterRows: {
-    'repeated and unused rows': { inputs: { rows: samples([5, 4], 1) }, apply: ({ rows }) => [scatterRows(rows, indices('indices', [3, 0, 3, 3, 1]), fill([6, 4], 0))] },
+    'repeated and unused rows': {
+      inputs: { rows: samples([5, 4], 1) },
+      apply: ({ rows }) => [scatterRows(rows, indices('indices', [3, 0, 3, 3, 1]), fill([6, 4], 0))],
+    },
   },
   scale: { 'a number': { inputs: { x: samples([11], 1) }, apply: ({ x }) => [scale(x, -2.5)] } },
-  scaleBy: { 'a tensor': { inputs: { x: samples([11], 1), factor: samples([1], 2, awayFromZero) }, apply: ({ x, factor }) => [scaleBy(x, factor)] } },
+  scaleBy: {
+    'a tensor': {
+      inputs: { x: samples([11], 1), factor: samples([1], 2, awayFromZero) },
+      apply: ({ x, factor }) => [scaleBy(x, factor)],
+    },
+  },
   dot: {
-    'two tensors': { inputs: { a: samples([20], 1), b: samples([20], 2) }, apply: ({ a, b }) => [dot(a, b)], reduction: 20 },
+    'two tensors': {
+      inputs: { a: samples([20], 1), b: samples([20], 2) },
+      apply: ({ a, b }) => [dot(a, b)],
+      reduction: 20,
+    },
     'one tensor twice': { inputs: { a: samples([8], 1) }, apply: ({ a }) => [dot(a, a)], reduction: 8 },
   },
 };
@@ -232,7 +353,10 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
 /** Ops that stand between a loss and its inputs without a gradient: asking for one is an error that names the op. */
 const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   convolutionWithEpilogue: (x) =>
-    convolutionWithEpilogue(reshape(x, [1, 1, 1, 4]), fill([1, 1, 4, 4], 1), { scale: fill([4], 1), shift: fill([4], 0) }),
+    convolutionWithEpilogue(reshape(x, [1, 1, 1, 4]), fill([1, 1, 4, 4], 1), {
+      scale: fill([4], 1),
+      shift: fill([4], 0),
+    }),
   pack: (x) => {
     const store = new Store('packed');
     store.add('x', [4]);
@@ -242,14 +366,29 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */
-const ends = ['fill', 'oneHot', 'prepareImages', 'nonFinite', 'lossScaleUpdate', 'adamUpdate', 'momentumSgdUpdate', 'interpolateUpdate', 'movingAverageUpdate', 'accumulate', 'clear', 'demand'];
+const ends = [
+  'fill',
+  'oneHot',
+  'prepareImages',
+  'nonFinite',
+  'lossScaleUpdate',
+  'adamUpdate',
+  'momentumSgdUpdate',
+  'interpolateUpdate',
+  'movingAverageUpdate',
+  'accumulate',
+  'clear',
+  'demand',
+];
 
 test('every op of src/autodiff/ops is checked, or is known to have no gradient', async () => {
   const folder = new URL('../../src/autodiff/ops/', import.meta.url);
   const exported: string[] = [];
   for (const file of readdirSync(folder)) {
     const module: Readonly<Record<string, unknown>> = await import(new URL(file, folder).href);
-    exported.push(...Object.keys(module).filter((name) => typeof module[name] === 'function' && !(name in gradientRules)));
+    exported.push(
+      ...Object.keys(module).filter((name) => typeof module[name] === 'function' && !(name in gradientRules)),
+    );
   }
   assert.equal(exported.sort(), [...Object.keys(checks), ...Object.keys(withoutGradient), ...ends].sort());
 });
@@ -266,11 +405,17 @@ for (const [op, cases] of Object.entries(checks)) {
 for (const [op, build] of Object.entries(withoutGradient)) {
   test(`${op} has no gradient, and says so`, () => {
     const x = input('x', [4]);
-    assert.throws(() => gradient(sum(build(x)), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith(`${op} has no gradient`));
+    assert.throws(
+      () => gradient(sum(build(x)), [x]),
+      (error: Error) => error instanceof GradientError && error.message.startsWith(`${op} has no gradient`),
+    );
   });
 }
 
-/** What each op, also those of the gradient rules and the optimisers, can be differentiated by: 'yes', 'no' or 'integer' for each of its outputs. */
+/**
+ * What each op, also those of the gradient rules and the optimisers, can be differentiated by: 'yes', 'no' or 'integer'
+ * for each of its outputs.
+ */
 const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>> = {
   accumulate: ['no'],
   adam: [],
@@ -330,24 +475,57 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   transpose: ['yes'],
 };
 
-/** Float inputs, by index, that have no gradient although another input has one: constants of the op, or counted in another input's gradient. */
-const inputsWithout: Readonly<Record<string, readonly number[]>> = { foldBatchNorm: [2, 3], normalize: [3, 4], softmaxCrossEntropy: [1] };
+/**
+ * Float inputs, by index, that have no gradient although another input has one: constants of the op, or counted in
+ * another input's gradient.
+ */
+const inputsWithout: Readonly<Record<string, readonly number[]>> = {
+  foldBatchNorm: [2, 3],
+  normalize: [3, 4],
+  softmaxCrossEntropy: [1],
+};
 
 /** Ops whose gradient is built of differentiable ops, so that second derivatives are right; all others refuse them. */
-const twiceDifferentiable = ['add', 'cast', 'dot', 'identity', 'mean', 'multiply', 'reshape', 'scale', 'scaleBy', 'scatterRows', 'selectRows', 'sum', 'transpose'];
+const twiceDifferentiable = [
+  'add',
+  'cast',
+  'dot',
+  'identity',
+  'mean',
+  'multiply',
+  'reshape',
+  'scale',
+  'scaleBy',
+  'scatterRows',
+  'selectRows',
+  'sum',
+  'transpose',
+];
 
 /** The tensors that a case applies its op to. */
-const givenTo = ({ inputs }: GradientCase): Record<string, Tensor> => Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, input(name, shape)]));
+const givenTo = ({ inputs }: GradientCase): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, input(name, shape)]));
 
 /** Every node that the cases, their gradients and the ops without one make. */
 function allNodes(): Node[] {
   const stored = (name: string, length = 64): Tensor => new Store(name).add(name, [length]);
   const x = input('x', [4]);
   const gate = nonFinite(stored('values'));
-  const operands: UpdateOperands = { parameters: stored('parameters'), gradients: stored('gradients'), group: indices('group', [0]), groupSettings: fill([4], 1), hyper: fill([8], 1), gate };
+  const operands: UpdateOperands = {
+    parameters: stored('parameters'),
+    gradients: stored('gradients'),
+    group: indices('group', [0]),
+    groupSettings: fill([4], 1),
+    hyper: fill([8], 1),
+    gate,
+  };
   const ends = [
     prepareImages({ count: 1, source: 8, size: 8, mean: [0, 0, 0], deviation: [1, 1, 1] } as never),
-    lossScaleUpdate(gate, operands.groupSettings, { scale: stored('scale', 1), steps: stored('steps', 2), interval: 2 }),
+    lossScaleUpdate(gate, operands.groupSettings, {
+      scale: stored('scale', 1),
+      steps: stored('steps', 2),
+      interval: 2,
+    }),
     accumulate(stored('total', 4), x),
     oneHot(indices('labels', [1, 0]), 3),
     ...Object.values(withoutGradient).map((build) => build(x)),
@@ -360,12 +538,14 @@ function allNodes(): Node[] {
     clear(stored('cleared')),
     demand([x]),
   ];
-  const tensors = Object.values(checks).flatMap(Object.values).flatMap((gradientCase: GradientCase) => {
-    const given = givenTo(gradientCase);
-    const outputs = gradientCase.apply(given);
-    const loss = outputs.map((output) => sum(multiply(output, output))).reduce(add);
-    return [loss, ...gradient(loss, Object.values(given))];
-  });
+  const tensors = Object.values(checks)
+    .flatMap(Object.values)
+    .flatMap((gradientCase: GradientCase) => {
+      const given = givenTo(gradientCase);
+      const outputs = gradientCase.apply(given);
+      const loss = outputs.map((output) => sum(multiply(output, output))).reduce(add);
+      return [loss, ...gradient(loss, Object.values(given))];
+    });
   return [...nodesBefore([...tensors, ...ends]), ...updates];
 }
 
@@ -390,7 +570,11 @@ test('every output of every op is differentiable, or is refused with an error th
 
   const met = new Set<string>();
   for (const node of allNodes()) {
-    const { op: { name }, inputs, outputs } = node;
+    const {
+      op: { name },
+      inputs,
+      outputs,
+    } = node;
     met.add(name);
     const floats = inputs.filter(({ type }) => type !== 'u32');
     for (const [index, output] of outputs.entries()) {
@@ -399,11 +583,19 @@ test('every output of every op is differentiable, or is refused with an error th
       assert.is(output.type === 'u32', expected === 'integer', where);
       if (expected === 'integer' || floats.length === 0) continue;
       const loss = sum(cast(output, 'f32'));
-      if (expected === 'no') assert.ok(isRefused(() => gradient(loss, floats), name), where);
+      if (expected === 'no')
+        assert.ok(
+          isRefused(() => gradient(loss, floats), name),
+          where,
+        );
       for (const [number, tensor] of inputs.entries()) {
         if (tensor.type === 'u32' || expected === 'no') continue;
         const without = inputsWithout[name]?.includes(number) === true;
-        assert.is(isRefused(() => gradient(loss, [tensor]), without ? '' : name), without, `${where}, input ${number}`);
+        assert.is(
+          isRefused(() => gradient(loss, [tensor]), without ? '' : name),
+          without,
+          `${where}, input ${number}`,
+        );
       }
     }
   }
@@ -415,19 +607,32 @@ test('each differentiable output is one that finite differences reach', () => {
   for (const gradientCase of Object.values(checks).flatMap(Object.values) as GradientCase[]) {
     const outputs = gradientCase.apply(givenTo(gradientCase));
     const read = new Set([...outputs, ...nodesBefore(outputs).flatMap(({ inputs }) => inputs)]);
-    for (const { op, outputs: made } of nodesBefore(outputs)) made.forEach((output, index) => read.has(output) && reached.add(`${op.name} ${index}`));
+    for (const { op, outputs: made } of nodesBefore(outputs))
+      made.forEach((output, index) => read.has(output) && reached.add(`${op.name} ${index}`));
   }
-  const claimed = Object.entries(outputsOf).flatMap(([name, outputs]) => outputs.flatMap((answer, index) => (answer === 'yes' ? [`${name} ${index}`] : [])));
-  assert.equal(claimed.filter((output) => !reached.has(output)), []);
+  const claimed = Object.entries(outputsOf).flatMap(([name, outputs]) =>
+    outputs.flatMap((answer, index) => (answer === 'yes' ? [`${name} ${index}`] : [])),
+  );
+  assert.equal(
+    claimed.filter((output) => !reached.has(output)),
+    [],
+  );
 });
 
 for (const [op, cases] of Object.entries(checks)) {
   const [[title, gradientCase]] = Object.entries(cases);
-  const twice: GradientCase['apply'] = (inputs) => gradient(gradientCase.apply(inputs).map((output) => sum(multiply(output, output))).reduce(add), Object.values(inputs));
+  const twice: GradientCase['apply'] = (inputs) =>
+    gradient(
+      gradientCase
+        .apply(inputs)
+        .map((output) => sum(multiply(output, output)))
+        .reduce(add),
+      Object.values(inputs),
+    );
   if (twiceDifferentiable.includes(op)) {
     test(`${op}: second derivatives, ${title}`, async () => {
-      // These are polynomials, for which a longer step keeps the rounding small. The rounding of a sum reaches all elements of a
-      // gradient alike, so that the errors of `reduction` terms add up instead of averaging out.
+      // These are polynomials, for which a longer step keeps the rounding small. The rounding of a sum reaches all
+      // elements of a gradient alike, so that the errors of `reduction` terms add up instead of averaging out.
       const point = { step: 2 ** -4, ...gradientCase, reduction: (gradientCase.reduction ?? 1) ** 2 };
       const worst = await checkGradient(await testDevice(), { ...point, apply: twice });
       assert.ok(worst <= 1, `${worst} times the tolerance`);
@@ -436,7 +641,10 @@ for (const [op, cases] of Object.entries(checks)) {
     test(`${op}: second derivatives are refused`, () => {
       const given = givenTo(gradientCase);
       const gradients = twice(given);
-      assert.throws(() => gradient(gradients.map(sum).reduce(add), Object.values(given)), (error: unknown) => error instanceof GradientError);
+      assert.throws(
+        () => gradient(gradients.map(sum).reduce(add), Object.values(given)),
+        (error: unknown) => error instanceof GradientError,
+      );
     });
   }
 }
@@ -450,19 +658,36 @@ test('an output that an op does not declare differentiable is refused', () => {
   };
   const x = input('x', [3]);
   const [first, second] = apply(pair, [x], null);
-  assert.throws(() => gradient(sum(add(first, second)), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith('pair has no gradient for its output second [3]'));
+  assert.throws(
+    () => gradient(sum(add(first, second)), [x]),
+    (error: Error) =>
+      error instanceof GradientError && error.message.startsWith('pair has no gradient for its output second [3]'),
+  );
 });
 
 test('an input for which a rule returns nothing is refused, not left out of the sum', () => {
-  const half: Op<null> = { name: 'half', infer: ([x]) => [{ shape: x.shape }], lower: () => [], gradient: (_, [dy]) => [dy] };
+  const half: Op<null> = {
+    name: 'half',
+    infer: ([x]) => [{ shape: x.shape }],
+    lower: () => [],
+    gradient: (_, [dy]) => [dy],
+  };
   const x = input('x', [3]);
-  assert.throws(() => gradient(sum(applyNode(half, [x, scale(x, 2)], null).outputs[0]), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith('half has no gradient for its input scale [3]'));
+  assert.throws(
+    () => gradient(sum(applyNode(half, [x, scale(x, 2)], null).outputs[0]), [x]),
+    (error: Error) =>
+      error instanceof GradientError && error.message.startsWith('half has no gradient for its input scale [3]'),
+  );
 });
 
 test('normalize with statistics of another tensor is refused', () => {
   const x = input('x', [3, 4]);
   const statistics = { mean: input('mean', [4]), inverseDeviation: input('inverse deviation', [4]) };
-  assert.throws(() => gradient(sum(normalize(x, statistics, fill([4], 1), fill([4], 0))), [x]), (error: Error) => error instanceof GradientError && error.message.startsWith('normalize has no gradient with mean [4]'));
+  assert.throws(
+    () => gradient(sum(normalize(x, statistics, fill([4], 1), fill([4], 0))), [x]),
+    (error: Error) =>
+      error instanceof GradientError && error.message.startsWith('normalize has no gradient with mean [4]'),
+  );
 });
 
 /** Doubles, with a gradient rule that the test chooses. */
@@ -470,7 +695,9 @@ function doubling(gradientRule: (dy: Tensor) => Tensor): (x: Tensor) => Tensor {
   const op: Op<null> = {
     name: 'doubling',
     infer: ([x]) => [{ shape: x.shape }],
-    lower: ({ inputs: [values], outputs: [scaled] }) => [use(scaleByConstant, { count: values.length, factor: 2 }, { values, scaled })],
+    lower: ({ inputs: [values], outputs: [scaled] }) => [
+      use(scaleByConstant, { count: values.length, factor: 2 }, { values, scaled }),
+    ],
     gradient: (_, [dy]) => [dy && gradientRule(dy)],
   };
   return (x) => apply(op, [x], null)[0];
@@ -505,7 +732,10 @@ for (const [what, rule] of Object.entries(rules)) {
 test('the check reports a kink within its steps', async () => {
   let caught: unknown;
   try {
-    await checkGradient(await testDevice(), { inputs: { x: { shape: [1], values: Float32Array.of(1 / 128) } }, apply: ({ x }) => [scale(relu(x), 8)] });
+    await checkGradient(await testDevice(), {
+      inputs: { x: { shape: [1], values: Float32Array.of(1 / 128) } },
+      apply: ({ x }) => [scale(relu(x), 8)],
+    });
   } catch (error) {
     caught = error;
   }

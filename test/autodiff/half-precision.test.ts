@@ -35,8 +35,9 @@ const { traits } = device;
 /** Half the distance between neighbouring binary16 numbers, relative: one rounding. */
 const HALF_EPSILON = 2 ** -11;
 /**
- * Roundings that a gradient may have behind it here: of the op's result, of the gradient that arrives, of the op's gradient, each
- * at most HALF_EPSILON of the whole in the Euclidean norm, and as much again for sums in which terms cancel.
+ * Roundings that a gradient may have behind it here: of the op's result, of the gradient that arrives, of the op's
+ * gradient, each at most HALF_EPSILON of the whole in the Euclidean norm, and as much again for sums in which terms
+ * cancel.
  */
 const ROUNDINGS = 6;
 
@@ -55,10 +56,22 @@ const vectors = { gamma: samples([8], 2, (value) => 1 + value / 4), beta: sample
 const cases: Readonly<Record<string, Case>> = {
   add: { inputs: { x: image }, apply: ({ x }) => add(relu(x), x) },
   'add, one tensor twice': { inputs: { x: image }, apply: ({ x }) => add(x, x) },
-  'add of both types': { inputs: { x: image, other: samples([2, 6, 5, 8], 4) }, apply: ({ x, other }) => add(x, other) },
-  affine: { inputs: { x: image, ...vectors }, apply: ({ x, gamma, beta }) => affine(x, gamma, beta, { relu: true, residual: relu(x) }) },
-  'convolution 3x3': { inputs: { x: image, w: samples([3, 3, 8, 12], 5, (value) => value / 2) }, apply: ({ x, w }) => convolution(x, w, { stride: 2, padding: 1 }) },
-  'convolution whose channels have no 16-bit form': { inputs: { x: image, w: samples([1, 1, 8, 3], 6) }, apply: ({ x, w }) => convolution(x, w) },
+  'add of both types': {
+    inputs: { x: image, other: samples([2, 6, 5, 8], 4) },
+    apply: ({ x, other }) => add(x, other),
+  },
+  affine: {
+    inputs: { x: image, ...vectors },
+    apply: ({ x, gamma, beta }) => affine(x, gamma, beta, { relu: true, residual: relu(x) }),
+  },
+  'convolution 3x3': {
+    inputs: { x: image, w: samples([3, 3, 8, 12], 5, (value) => value / 2) },
+    apply: ({ x, w }) => convolution(x, w, { stride: 2, padding: 1 }),
+  },
+  'convolution whose channels have no 16-bit form': {
+    inputs: { x: image, w: samples([1, 1, 8, 3], 6) },
+    apply: ({ x, w }) => convolution(x, w),
+  },
   'convolution, normalize': {
     inputs: { x: image, w: samples([3, 3, 8, 8], 7, (value) => value / 4), ...vectors },
     apply: ({ x, w, gamma, beta }) => {
@@ -75,7 +88,10 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 /** Result and gradients of a case, the op in the middle of a graph as in test/support/gradient-check.ts. */
-async function differentiate({ inputs, apply }: Case, type: 'f32' | 'f16'): Promise<Readonly<Record<string, Float32Array>>> {
+async function differentiate(
+  { inputs, apply }: Case,
+  type: 'f32' | 'f16',
+): Promise<Readonly<Record<string, Float32Array>>> {
   const uniform = uniformNumbers(9);
   const given = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, input(name, shape)]));
   const x = cast(given.x, type);
@@ -83,9 +99,15 @@ async function differentiate({ inputs, apply }: Case, type: 'f32' | 'f16'): Prom
   const weights = constant('weights', y.shape, Float32Array.from({ length: y.length }, uniform));
   const loss = scale(add(sum(multiply(y, weights)), sum(multiply(y, y))), 0.7);
   const names = Object.keys(inputs);
-  const gradients = gradient(loss, names.map((name) => given[name]));
-  for (const [index, name] of names.entries()) assert.is(gradients[index].type, 'f32', `the gradient of ${name}, which is f32`);
-  const program: Program = await Program.compile<string>(new Storage(device), { outputs: { y, ...Object.fromEntries(names.map((name, index) => [`d${name}`, gradients[index]])) } });
+  const gradients = gradient(
+    loss,
+    names.map((name) => given[name]),
+  );
+  for (const [index, name] of names.entries())
+    assert.is(gradients[index].type, 'f32', `the gradient of ${name}, which is f32`);
+  const program: Program = await Program.compile<string>(new Storage(device), {
+    outputs: { y, ...Object.fromEntries(names.map((name, index) => [`d${name}`, gradients[index]])) },
+  });
   try {
     return await program.run(Object.fromEntries(names.map((name) => [name, inputs[name].values])));
   } finally {
@@ -93,7 +115,8 @@ async function differentiate({ inputs, apply }: Case, type: 'f32' | 'f16'): Prom
   }
 }
 
-const distance = (a: Float32Array, b: Float32Array): number => Math.hypot(...a.map((value, i) => value - b[i])) / Math.hypot(...b);
+const distance = (a: Float32Array, b: Float32Array): number =>
+  Math.hypot(...a.map((value, i) => value - b[i])) / Math.hypot(...b);
 
 interface Network16 {
   readonly storage: Storage;
@@ -104,31 +127,55 @@ interface Network16 {
 /** Residual blocks in f16 between a cast and a loss, all its gradients and its update. */
 async function smallNetwork(chooser?: Chooser): Promise<Network16> {
   const network = new Network();
-  const layer = (name: string, kernel: number, inputs: number, outputs: number) => ({ w: network.convolutionWeight(`${name}.weight`, kernel, inputs, outputs), norm: network.batchNorm(`${name} norm`, outputs) });
+  const layer = (name: string, kernel: number, inputs: number, outputs: number) => ({
+    w: network.convolutionWeight(`${name}.weight`, kernel, inputs, outputs),
+    norm: network.batchNorm(`${name} norm`, outputs),
+  });
   const [first, wide, shortcut] = [layer('first', 3, 4, 8), layer('wide', 1, 8, 32), layer('shortcut', 1, 8, 32)];
   // Activations enough that giving some up makes a difference.
   const deeper = [0, 1, 2, 3].map((index) => [layer(`${index} narrow`, 1, 32, 8), layer(`${index} wide`, 1, 8, 32)]);
   const linear = network.linear('linear', 32, 3);
   const pass = new Pass(network, 'train');
-  const hidden = pass.convolutionBatchNorm(cast(input('images', [8, 8, 8, 4]), 'f16'), first.w, first.norm, { padding: 1, relu: true });
+  const hidden = pass.convolutionBatchNorm(cast(input('images', [8, 8, 8, 4]), 'f16'), first.w, first.norm, {
+    padding: 1,
+    relu: true,
+  });
   const residual = pass.convolutionBatchNorm(hidden, shortcut.w, shortcut.norm);
   const wider = pass.convolutionBatchNorm(hidden, wide.w, wide.norm, { residual, relu: true });
-  const block = deeper.reduce((x, [down, up]) => pass.convolutionBatchNorm(pass.convolutionBatchNorm(x, down.w, down.norm, { relu: true }), up.w, up.norm, { residual: x, relu: true }), wider);
+  const block = deeper.reduce(
+    (x, [down, up]) =>
+      pass.convolutionBatchNorm(pass.convolutionBatchNorm(x, down.w, down.norm, { relu: true }), up.w, up.norm, {
+        residual: x,
+        relu: true,
+      }),
+    wider,
+  );
   const pooled = maxPool(block, { window: 3, stride: 2, padding: 1 });
   const loss = softmaxCrossEntropy(linear.apply(globalAveragePool(pooled)), input('labels', [8], 'u32'));
   const names = [...network.parameters.entries.keys()];
-  const computed = gradient(loss, names.map((name) => network.parameters.get(name)));
+  const computed = gradient(
+    loss,
+    names.map((name) => network.parameters.get(name)),
+  );
   const { updates, hyper } = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0));
   const storage = new Storage(device, chooser);
   await initializeNetwork(network, storage, 1);
   return {
     storage,
-    options: { outputs: { loss, block, ...Object.fromEntries(names.map((name, index) => [name, computed[index]])) }, updates },
-    feeds: { images: Float32Array.from({ length: 8 * 8 * 8 * 4 }, uniformNumbers(5)), labels: Uint32Array.of(0, 1, 2, 0, 1, 2, 0, 1), optimizer: hyper(0.1, 1) },
+    options: {
+      outputs: { loss, block, ...Object.fromEntries(names.map((name, index) => [name, computed[index]])) },
+      updates,
+    },
+    feeds: {
+      images: Float32Array.from({ length: 8 * 8 * 8 * 4 }, uniformNumbers(5)),
+      labels: Uint32Array.of(0, 1, 2, 0, 1, 2, 0, 1),
+      optimizer: hyper(0.1, 1),
+    },
   };
 }
 
-const bitsOf = (results: Readonly<Record<string, Float32Array>>): Record<string, Uint32Array> => Object.fromEntries(Object.entries(results).map(([name, { buffer }]) => [name, new Uint32Array(buffer)]));
+const bitsOf = (results: Readonly<Record<string, Float32Array>>): Record<string, Uint32Array> =>
+  Object.fromEntries(Object.entries(results).map(([name, { buffer }]) => [name, new Uint32Array(buffer)]));
 
 if (traits.f16 === true) {
   for (const [title, one] of Object.entries(cases)) {
@@ -146,7 +193,17 @@ if (traits.f16 === true) {
     const w = network.convolutionWeight('w', 3, 8, 8);
     const outputsOf = (type: 'f16' | 'f32'): Tensor => {
       const x = cast(input('x', [2, 6, 5, 8]), type);
-      return convolutionWithEpilogue(x, w, { scale: constant('scale', [8], new Float32Array(8).fill(0.5)), shift: constant('shift', [8], new Float32Array(8).fill(1)), residual: x, relu: true }, { padding: 1 });
+      return convolutionWithEpilogue(
+        x,
+        w,
+        {
+          scale: constant('scale', [8], new Float32Array(8).fill(0.5)),
+          shift: constant('shift', [8], new Float32Array(8).fill(1)),
+          residual: x,
+          relu: true,
+        },
+        { padding: 1 },
+      );
     };
     const storage = new Storage(device);
     await initializeNetwork(network, storage, 1);
@@ -155,7 +212,11 @@ if (traits.f16 === true) {
       const y = outputsOf(type);
       assert.is(y.type, type);
       const program = await Program.compile(storage, { outputs: { y }, frozen: true });
-      if (type === 'f16') assert.equal(program.plan.calls.slice(0, program.plan.frozenCalls).map(({ kernel }) => kernel.name), ['cast']);
+      if (type === 'f16')
+        assert.equal(
+          program.plan.calls.slice(0, program.plan.frozenCalls).map(({ kernel }) => kernel.name),
+          ['cast'],
+        );
       results.push((await program.run({ x: image.values })).y);
       program.destroy();
     }
@@ -179,7 +240,9 @@ if (traits.f16 === true) {
     // Less than the activations of 32 channels, 32768 bytes.
     const sliced = await Program.compile(storage, { outputs: options.outputs, maxBindingBytes: 16384 });
     // What so small a limit rules out, the others do without, too.
-    variants = new Map(sliced.plan.calls.map(({ kernel, problem, call }) => [questionKey({ kernel, problem }), call.variant]));
+    variants = new Map(
+      sliced.plan.calls.map(({ kernel, problem, call }) => [questionKey({ kernel, problem }), call.variant]),
+    );
     const plain = await Program.compile(storage, { outputs: options.outputs });
     const least = await Program.compile(storage, { outputs: options.outputs, memoryBudget: 0.95 * plain.memory.total });
     assert.ok(least.plan.recomputed!.tensors > 0);
@@ -194,7 +257,12 @@ if (traits.f16 === true) {
   test('what is not finite in f16 is found and named', async () => {
     const y = relu(cast(input('x', [3]), 'f16'));
     const program = await Program.compile(new Storage(device), { outputs: { y } });
-    assert.equal(await program.findNonFinite({ x: Float32Array.of(1, 2, 1e5) }), { label: 'cast x', operand: 'cast', element: 2, value: Infinity });
+    assert.equal(await program.findNonFinite({ x: Float32Array.of(1, 2, 1e5) }), {
+      label: 'cast x',
+      operand: 'cast',
+      element: 2,
+      value: Infinity,
+    });
     assert.equal([...(await program.run({ x: Float32Array.of(1, -2, 3) })).y], [1, 0, 3]);
     program.destroy();
   });
@@ -214,7 +282,14 @@ function resnetPlan(type: 'f32' | 'f16', options: Partial<PlanOptions> = {}) {
   const { logits, batchStatistics } = network.apply(cast(input('images', [16, 64, 64, 4]), type), 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [16], 'u32'));
   const { updates } = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4));
-  const gpu = { kind: 'gpu', subgroupSize: 32, f16: true, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 } as const;
+  const gpu = {
+    kind: 'gpu',
+    subgroupSize: 32,
+    f16: true,
+    maxWorkgroupInvocations: 256,
+    maxWorkgroupStorageBytes: 32768,
+    maxWorkgroupsPerDimension: 65535,
+  } as const;
   return plan({ outputs: [loss], updates, traits: gpu, maxBufferBytes: 2 ** 31, ...options });
 }
 
@@ -223,10 +298,17 @@ test('ResNet50 stores every activation of a step in f16, and its arena is little
   // Larger than the features, which are f32 for the head's sake.
   const large = 16 * 2048;
   const inArena = half.calls.flatMap(({ kernel, call, places }) =>
-    Object.entries(call.operands).flatMap(([name, { role, type, length }]) => (role !== 'scratch' && length > large && places[name].kind === 'arena' ? [{ type, what: `${kernel.name} ${name}` }] : [])),
+    Object.entries(call.operands).flatMap(([name, { role, type, length }]) =>
+      role !== 'scratch' && length > large && places[name].kind === 'arena'
+        ? [{ type, what: `${kernel.name} ${name}` }]
+        : [],
+    ),
   );
   assert.ok(inArena.filter(({ type }) => type === 'f16').length > 500);
-  assert.equal(inArena.filter(({ type }) => type === 'f32'), []);
+  assert.equal(
+    inArena.filter(({ type }) => type === 'f32'),
+    [],
+  );
   assert.ok(half.arenaBytes < 0.6 * single.arenaBytes, `${half.arenaBytes} of ${single.arenaBytes} bytes`);
 });
 

@@ -20,13 +20,27 @@ import { testDevice } from '../support/device.ts';
 const FAR = 300_000_000;
 
 /** Ops on a table or on embeddings of four rows. Index 4 is the first out of range (2 for domains). */
-const takers: Readonly<Record<string, { readonly end: number; readonly op: string; readonly build: (x: Tensor, indices: Tensor) => Tensor }>> = {
+const takers: Readonly<
+  Record<string, { readonly end: number; readonly op: string; readonly build: (x: Tensor, indices: Tensor) => Tensor }>
+> = {
   selectRows: { end: 4, op: 'selectRows', build: (x, indices) => selectRows(x, indices) },
-  'the gradient of selectRows': { end: 4, op: 'selectRows', build: (x, indices) => gradient(sum(relu(selectRows(x, indices))), [x])[0] },
+  'the gradient of selectRows': {
+    end: 4,
+    op: 'selectRows',
+    build: (x, indices) => gradient(sum(relu(selectRows(x, indices))), [x])[0],
+  },
   scatterRows: { end: 4, op: 'scatterRows', build: (x, indices) => scatterRows(x, indices, x) },
   softmaxCrossEntropy: { end: 4, op: 'softmaxCrossEntropy', build: (x, indices) => softmaxCrossEntropy(x, indices) },
-  'the gradient of softmaxCrossEntropy': { end: 4, op: 'softmaxCrossEntropy', build: (x, indices) => gradient(softmaxCrossEntropy(x, indices), [x])[0] },
-  'domains of quadrupletLoss': { end: 2, op: 'quadrupletLoss', build: (x, indices) => quadrupletLoss(x, constant('labels', [4], Uint32Array.of(0, 0, 1, 1)), indices).loss },
+  'the gradient of softmaxCrossEntropy': {
+    end: 4,
+    op: 'softmaxCrossEntropy',
+    build: (x, indices) => gradient(softmaxCrossEntropy(x, indices), [x])[0],
+  },
+  'domains of quadrupletLoss': {
+    end: 2,
+    op: 'quadrupletLoss',
+    build: (x, indices) => quadrupletLoss(x, constant('labels', [4], Uint32Array.of(0, 0, 1, 1)), indices).loss,
+  },
 };
 
 /** Integers out of a kernel, as an op of somebody's own may compute them. */
@@ -40,7 +54,8 @@ const copies: Kernel<{ readonly count: number }> = {
         {
           shader: {
             name: 'copies.wgsl',
-            source: '@group(0) @binding(1) var<storage, read_write> values: array<u32>;\n@group(0) @binding(2) var<storage, read_write> copied: array<u32>;\n@compute @workgroup_size(1) fn main(@builtin(workgroup_id) id: vec3u) { copied[id.x] = values[id.x]; }',
+            source:
+              '@group(0) @binding(1) var<storage, read_write> values: array<u32>;\n@group(0) @binding(2) var<storage, read_write> copied: array<u32>;\n@compute @workgroup_size(1) fn main(@builtin(workgroup_id) id: vec3u) { copied[id.x] = values[id.x]; }',
           },
           operands: ['values', 'copied'],
           workgroups: [length, 1, 1],
@@ -96,7 +111,10 @@ for (const [title, { end, op, build }] of Object.entries(takers)) {
         const after = await program.submit(good);
         const error = await bad;
         assert.instance(error, IndexError);
-        assert.match(error.message, new RegExp(`^${op}: row 2 of .*\\[.*\\] u32 is ${value}; an index from 0 to ${end - 1} was expected$`));
+        assert.match(
+          error.message,
+          new RegExp(`^${op}: row 2 of .*\\[.*\\] u32 is ${value}; an index from 0 to ${end - 1} was expected$`),
+        );
         assert.equal([[...(await before.results).result], [...(await after.results).result]], [expected, expected]);
       }
       program.destroy();
@@ -113,7 +131,9 @@ for (const [title, { end, op, build }] of Object.entries(takers)) {
 }
 
 test('bytes that begin between words are checked as the words that they are', async () => {
-  const program = await Program.compile(new Storage(await testDevice()), { outputs: { rows: selectRows(input('x', [4, 4]), input('ids', [1], 'u32')) } });
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { rows: selectRows(input('x', [4, 4]), input('ids', [1], 'u32')) },
+  });
   const bytes = new Uint8Array(8);
   bytes[1] = 3;
   assert.equal([...(await program.run({ x, ids: bytes.subarray(1, 5) })).rows], [...x.subarray(12)]);
@@ -137,26 +157,34 @@ test('no parameter beside a table is read, also where a kernel is run without th
       return [{ kernel, problem, operands: { table: node.inputs[0], indices: node.inputs[1], rows: node.outputs[0] } }];
     },
   };
-  const program = await Program.compile(new Storage(device), { outputs: { rows: apply(unchecked, [table, input('ids', [4], 'u32')], null)[0] } });
+  const program = await Program.compile(new Storage(device), {
+    outputs: { rows: apply(unchecked, [table, input('ids', [4], 'u32')], null)[0] },
+  });
   const { rows } = await program.run({ ids: Uint32Array.of(63, 64, FAR, 0xffffffff) });
   assert.equal([...rows], [1, NaN, NaN, NaN]);
   program.destroy();
 });
 
-test('an op of one\'s own declares its indices and is checked', async () => {
+test("an op of one's own declares its indices and is checked", async () => {
   const own: Op<null> = { ...copyOp, name: 'own', indices: ({ inputs: [ids] }) => [{ indices: ids, end: 7 }] };
-  const program = await Program.compile(new Storage(await testDevice()), { outputs: { own: apply(own, [input('ids', [1], 'u32')], null)[0], other: copied(input('more', [1], 'u32')) } });
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { own: apply(own, [input('ids', [1], 'u32')], null)[0], other: copied(input('more', [1], 'u32')) },
+  });
   await program.run({ ids: [6], more: [9] });
   assert.match((await refused(() => program.run({ ids: [7], more: [9] }))).message, 'own: row 0 of ids [1] u32 is 7');
   program.destroy();
 });
 
 if (process.env.SKETCHGRAD_ROBUST === undefined && process.versions.deno === undefined) {
-  test('all of this holds with the driver\'s own bounds checks as well', async () => {
+  test("all of this holds with the driver's own bounds checks as well", async () => {
     const { description } = await testDevice();
     const adapter = /swiftshader/i.test(description.device) ? 'swiftshader' : 'lavapipe';
     const runner = fileURLToPath(new URL('../../scripts/test.ts', import.meta.url));
-    const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', runner, 'test/autodiff/indices', '--adapter', adapter], { encoding: 'utf8', env: { ...process.env, SKETCHGRAD_ROBUST: '1' } });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', runner, 'test/autodiff/indices', '--adapter', adapter],
+      { encoding: 'utf8', env: { ...process.env, SKETCHGRAD_ROBUST: '1' } },
+    );
     assert.is(status, 0, stdout);
     assert.match(stdout, /\n2\d passed, 0 failed/);
   });

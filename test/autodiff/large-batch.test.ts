@@ -12,7 +12,11 @@ const LIMITS = { maxBindingBytes: 128 * 2 ** 20, maxWorkgroupsPerDimension: 6553
 const SIZE = 224;
 const CLASSES = 1000;
 
-const general = { maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: LIMITS.maxWorkgroupsPerDimension } as const;
+const general = {
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxWorkgroupsPerDimension: LIMITS.maxWorkgroupsPerDimension,
+} as const;
 const adapters: Readonly<Record<string, AdapterTraits>> = {
   'a GPU': { ...general, kind: 'gpu', subgroupSize: 32 },
   lavapipe: { ...general, kind: 'cpu', subgroupSize: 8 },
@@ -26,10 +30,20 @@ for (const [name, traits] of Object.entries(adapters)) {
       const { logits, batchStatistics } = network.apply(input('images', [batch, SIZE, SIZE, 4]), 'train');
       const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
       const { updates } = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4));
-      const { calls } = plan({ outputs: [loss], updates, traits, maxBufferBytes: 2 ** 40, maxBindingBytes: LIMITS.maxBindingBytes });
+      const { calls } = plan({
+        outputs: [loss],
+        updates,
+        traits,
+        maxBufferBytes: 2 ** 40,
+        maxBindingBytes: LIMITS.maxBindingBytes,
+      });
       for (const { call, label } of calls) {
         for (const { operands, windows, workgroups } of call.dispatches) {
-          for (const operand of operands) assert.ok((windows?.[operand]?.size ?? 4 * call.operands[operand].length) <= LIMITS.maxBindingBytes, `${label}: ${operand}`);
+          for (const operand of operands)
+            assert.ok(
+              (windows?.[operand]?.size ?? 4 * call.operands[operand].length) <= LIMITS.maxBindingBytes,
+              `${label}: ${operand}`,
+            );
           assert.ok(Math.max(...workgroups) <= LIMITS.maxWorkgroupsPerDimension, label);
         }
       }

@@ -17,8 +17,15 @@ import { plan, questionsOf, type Plan } from '../../src/autodiff/plan.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
 
-const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
-const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan => plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20 });
+const traits = {
+  kind: 'gpu',
+  subgroupSize: 0,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxWorkgroupsPerDimension: 65535,
+} as const;
+const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan =>
+  plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20 });
 const kernelsOf = ({ calls }: Plan): string[] => calls.map(({ kernel }) => kernel.name);
 
 test('only what the outputs need is computed, each tensor before its users and once', () => {
@@ -48,7 +55,7 @@ test('an output keeps its place until the end', () => {
   for (const { places } of calls.slice(1)) assert.not.equal(places.y, kept);
 });
 
-test('a view has its source\'s memory, and no kernel', () => {
+test("a view has its source's memory, and no kernel", () => {
   const x = relu(input('x', [4, 6]));
   const view = reshape(reshape(x, [24]), [2, 12]);
   const planned = planOf([x, view]);
@@ -60,7 +67,10 @@ test('one tensor for two operands is copied for the second, also through a view'
   const x = relu(input('x', [4, 6]));
   for (const product of [multiply(x, x), multiply(x, reshape(reshape(x, [24]), [4, 6]))]) {
     const { calls } = planOf([product]);
-    assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'copy', 'multiply']);
+    assert.equal(
+      calls.map(({ kernel }) => kernel.name),
+      ['relu', 'copy', 'multiply'],
+    );
     const { a, b } = calls[2].places;
     assert.not.equal(a, b);
   }
@@ -70,8 +80,18 @@ test('integers for two operands are copied as words', () => {
   const labels = input('labels', [5], 'u32');
   const { loss } = quadrupletLoss(input('x', [5, 3]), labels, labels);
   const { calls } = planOf([loss]);
-  assert.equal(calls.map(({ kernel }) => kernel.name), ['copy', 'quadruplet_loss']);
-  assert.equal(calls[0].problem, { count: 5, sourceLength: 5, sourceOffset: 0, destinationLength: 5, destinationOffset: 0, type: 'u32' });
+  assert.equal(
+    calls.map(({ kernel }) => kernel.name),
+    ['copy', 'quadruplet_loss'],
+  );
+  assert.equal(calls[0].problem, {
+    count: 5,
+    sourceLength: 5,
+    sourceOffset: 0,
+    destinationLength: 5,
+    destinationOffset: 0,
+    type: 'u32',
+  });
 });
 
 test('no two operands of a call share memory', () => {
@@ -79,7 +99,9 @@ test('no two operands of a call share memory', () => {
   const { calls } = planOf([add(multiply(relu(x), relu(x)), scale(relu(x), 3))]);
   for (const { places } of calls) {
     const inArena = Object.values(places).filter((place) => place.kind === 'arena');
-    inArena.forEach((a, i) => inArena.slice(0, i).forEach((b) => assert.ok(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset)));
+    inArena.forEach((a, i) =>
+      inArena.slice(0, i).forEach((b) => assert.ok(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset)),
+    );
   }
 });
 
@@ -93,9 +115,22 @@ function twoEntries(): Store {
 test('packed tensors are computed right into their store', () => {
   const store = twoEntries();
   const [a, b] = [relu(input('a', [10])), relu(input('b', [70]))];
-  const { calls, outputs } = planOf([pack(new Map([['a', a], ['b', b]]), store)]);
-  assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'relu']);
-  const offsets = calls.map(({ places: { y } }) => (y.kind === 'stored' && y.store === store ? y.offset : NaN)).sort((p, q) => p - q);
+  const { calls, outputs } = planOf([
+    pack(
+      new Map([
+        ['a', a],
+        ['b', b],
+      ]),
+      store,
+    ),
+  ]);
+  assert.equal(
+    calls.map(({ kernel }) => kernel.name),
+    ['relu', 'relu'],
+  );
+  const offsets = calls
+    .map(({ places: { y } }) => (y.kind === 'stored' && y.store === store ? y.offset : NaN))
+    .sort((p, q) => p - q);
   assert.equal(offsets, [0, 256]);
   assert.is([...outputs.values()][0].kind, 'stored');
 });
@@ -106,7 +141,12 @@ test('what cannot be computed there is copied there: an input, a view, a tensor 
   const given = input('given', [8]);
   const viewed = relu(given);
   const twice = scale(given, 2);
-  const tensors = new Map([['given', given], ['view', reshape(viewed, [2, 4])], ['first', twice], ['second', twice]]);
+  const tensors = new Map([
+    ['given', given],
+    ['view', reshape(viewed, [2, 4])],
+    ['first', twice],
+    ['second', twice],
+  ]);
   const { calls } = planOf([pack(tensors, store)]);
   assert.equal(calls.map(({ kernel }) => kernel.name).sort(), ['copy', 'copy', 'copy', 'relu', 'scale_by_constant']);
 });
@@ -118,7 +158,10 @@ test('updates come last, in the order given', () => {
   const gate = nonFinite(x);
   const updates = [interpolateUpdate(store.flat, x, 0.5, gate), interpolateUpdate(other.flat, x, 0.25, gate)];
   const { calls } = planOf([scale(store.flat, 2)], updates);
-  assert.equal(calls.slice(-2).map(({ node }) => node), updates);
+  assert.equal(
+    calls.slice(-2).map(({ node }) => node),
+    updates,
+  );
 });
 
 test('an eager node runs as soon as its inputs are there, so that their memory is free for others', () => {
@@ -126,11 +169,17 @@ test('an eager node runs as soon as its inputs are there, so that their memory i
   const parts = ['a', 'b'].map((name) => ({ name, part: relu(input(name, [store.get(name).length])) }));
   const totals = parts.map(({ name, part }) => accumulate(store.get(name), part));
   const { calls, liveBytes } = planOf([], [demand(totals)]);
-  assert.equal(calls.map(({ kernel }) => kernel.name), ['relu', 'accumulate', 'relu', 'accumulate']);
-  assert.equal(calls.filter(({ kernel }) => kernel.name === 'accumulate').map(({ places: { total } }) => total), [
-    { kind: 'stored', store, offset: 0, bytes: 40 },
-    { kind: 'stored', store, offset: 256, bytes: 280 },
-  ]);
+  assert.equal(
+    calls.map(({ kernel }) => kernel.name),
+    ['relu', 'accumulate', 'relu', 'accumulate'],
+  );
+  assert.equal(
+    calls.filter(({ kernel }) => kernel.name === 'accumulate').map(({ places: { total } }) => total),
+    [
+      { kind: 'stored', store, offset: 0, bytes: 40 },
+      { kind: 'stored', store, offset: 256, bytes: 280 },
+    ],
+  );
   assert.is(liveBytes, 4 * 70);
 });
 
@@ -144,11 +193,23 @@ test('a lowering that forgets, invents or misshapes an operand is an error that 
     return apply(op, [input('x', [8])], null)[0];
   };
   const fails = (operands: (x: Tensor, y: Tensor) => Record<string, Tensor>, message: RegExp): void =>
-    assert.throws(() => planOf([lowering(operands)]), (error: Error) => error instanceof ShapeError && message.test(error.message));
+    assert.throws(
+      () => planOf([lowering(operands)]),
+      (error: Error) => error instanceof ShapeError && message.test(error.message),
+    );
   fails((_, scaled) => ({ scaled }), /scale_by_constant: no tensor was given for operand values/);
-  fails((values, scaled) => ({ values, scaled, extra: identity(values) }), /scale_by_constant has no operand called extra/);
-  fails((_, scaled) => ({ values: input('short', [7]), scaled }), /operand values has 8 elements of f32, but was given short \[7\]/);
-  fails((_, scaled) => ({ values: input('whole', [8], 'u32'), scaled }), /operand values has 8 elements of f32, but was given whole \[8\] u32/);
+  fails(
+    (values, scaled) => ({ values, scaled, extra: identity(values) }),
+    /scale_by_constant has no operand called extra/,
+  );
+  fails(
+    (_, scaled) => ({ values: input('short', [7]), scaled }),
+    /operand values has 8 elements of f32, but was given short \[7\]/,
+  );
+  fails(
+    (_, scaled) => ({ values: input('whole', [8], 'u32'), scaled }),
+    /operand values has 8 elements of f32, but was given whole \[8\] u32/,
+  );
 });
 
 test('frozen, calls on stored tensors alone come first, and keep their results clear of all others', () => {
@@ -163,7 +224,8 @@ test('frozen, calls on stored tensors alone come first, and keep their results c
   const place = planned.calls[1].places.scaled;
   assert.equal(planned.calls[2].places.b, place);
   for (const { call, places } of planned.calls.slice(2)) {
-    for (const [name, { role }] of Object.entries(call.operands)) if (role !== 'input') assert.not.equal(places[name], place);
+    for (const [name, { role }] of Object.entries(call.operands))
+      if (role !== 'input') assert.not.equal(places[name], place);
   }
 });
 
@@ -173,25 +235,48 @@ test('frozen, a preparation is a call of its own if its operands are stored, and
   const stored = store.add('w', [3, 3, 64, 64]);
   const x = input('x', [4, 16, 16, 64]);
   const given = input('given', [3, 3, 64, 64]);
-  const planned = plan({ outputs: [convolution(convolution(x, stored, { padding: 1 }), relu(given), { padding: 1 })], updates: [], traits: cpu, maxBufferBytes: 2 ** 24, frozen: true });
+  const planned = plan({
+    outputs: [convolution(convolution(x, stored, { padding: 1 }), relu(given), { padding: 1 })],
+    updates: [],
+    traits: cpu,
+    maxBufferBytes: 2 ** 24,
+    frozen: true,
+  });
   assert.is(planned.frozenCalls, 1);
-  assert.equal(planned.calls.map(({ call }) => call.dispatches.length), [1, 3, 1, 1, 3]);
+  assert.equal(
+    planned.calls.map(({ call }) => call.dispatches.length),
+    [1, 3, 1, 1, 3],
+  );
   assert.equal(planned.calls[0].places.transformedWeights, planned.calls[1].places.transformedWeights);
 });
 
 test('frozen, Winograd is chosen where only the transforms of its weights spoke against it; measurements are kept apart', () => {
   const cpu = { ...traits, kind: 'cpu', subgroupSize: 8 } as const;
   const w = new Store('weights').add('w', [3, 3, 256, 256]);
-  const graph = { outputs: [convolution(input('x', [16, 4, 4, 256]), w, { padding: 1 })], updates: [], traits: cpu, maxBufferBytes: 2 ** 24 };
+  const graph = {
+    outputs: [convolution(input('x', [16, 4, 4, 256]), w, { padding: 1 })],
+    updates: [],
+    traits: cpu,
+    maxBufferBytes: 2 ** 24,
+  };
   const [plain, frozen] = [plan(graph), plan({ ...graph, frozen: true })];
   assert.match(plain.calls[0].call.variant, /^stationary/);
-  assert.equal(frozen.calls.map(({ call }) => call.variant), ['winograd 2x2 stationary 64x64', 'winograd 2x2 stationary 64x64']);
+  assert.equal(
+    frozen.calls.map(({ call }) => call.variant),
+    ['winograd 2x2 stationary 64x64', 'winograd 2x2 stationary 64x64'],
+  );
   const [ofPlain, ofFrozen] = [plain, frozen].map((planned) => questionsOf(planned).map(questionKey));
-  assert.equal(ofFrozen, ofPlain.map((key) => `${key} prepared`));
+  assert.equal(
+    ofFrozen,
+    ofPlain.map((key) => `${key} prepared`),
+  );
   // A choice made for one is none for the other.
   const chosen = plan({ ...graph, frozen: true, choices: new Map([[ofPlain[0], 'winograd 4x4 stationary 64x64']]) });
   assert.is(chosen.calls[0].call.variant, 'winograd 2x2 stationary 64x64');
-  assert.match(plan({ ...graph, frozen: true, choices: new Map([[ofFrozen[0], 'stationary 64x64']]) }).calls[0].call.variant, /^stationary/);
+  assert.match(
+    plan({ ...graph, frozen: true, choices: new Map([[ofFrozen[0], 'stationary 64x64']]) }).calls[0].call.variant,
+    /^stationary/,
+  );
 });
 
 test('a tensor above the binding limit is cut into slices, which changes neither the arena nor the order of calls', () => {
@@ -199,19 +284,29 @@ test('a tensor above the binding limit is cut into slices, which changes neither
   const options = { outputs: [y], updates: [], traits, maxBufferBytes: 2 ** 20 };
   const whole = plan({ ...options, maxBindingBytes: 2 ** 20 });
   const cut = plan({ ...options, maxBindingBytes: 2 ** 12 });
-  assert.equal(cut.calls.map(({ call }) => call.dispatches.length), [3, 3]);
-  assert.equal(cut.calls.map(({ places }) => places), whole.calls.map(({ places }) => places));
+  assert.equal(
+    cut.calls.map(({ call }) => call.dispatches.length),
+    [3, 3],
+  );
+  assert.equal(
+    cut.calls.map(({ places }) => places),
+    whole.calls.map(({ places }) => places),
+  );
   assert.is(cut.arenaBytes, whole.arenaBytes);
 });
 
 test('what cannot be cut to fit the binding limit is an error that names kernel, operand, tensor, bytes and limit', () => {
   const wide = convolution(input('photos', [4, 64, 64, 4]), input('kernels', [1, 1, 4, 4]));
-  const planned = (maxBindingBytes: number): Plan => plan({ outputs: [wide], updates: [], traits, maxBufferBytes: 2 ** 20, maxBindingBytes });
+  const planned = (maxBindingBytes: number): Plan =>
+    plan({ outputs: [wide], updates: [], traits, maxBufferBytes: 2 ** 20, maxBindingBytes });
   assert.is(planned(65536).calls[0].call.dispatches.length, 4);
   assert.throws(
     () => planned(65535),
     (error: Error) =>
-      error instanceof LimitError && /operand x of convolution, tensor photos \[4, 64, 64, 4\], has 65536 bytes in the smallest slice; this adapter binds at most 65535/.test(error.message),
+      error instanceof LimitError &&
+      /operand x of convolution, tensor photos \[4, 64, 64, 4\], has 65536 bytes in the smallest slice; this adapter binds at most 65535/.test(
+        error.message,
+      ),
   );
 });
 

@@ -18,7 +18,9 @@ import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
 import { smallTraining, type SmallTraining } from '../support/small-network.ts';
 
-const bitsOf = (values: Float32Array): number[] => [...new Uint32Array(values.buffer, values.byteOffset, values.length)];
+const bitsOf = (values: Float32Array): number[] => [
+  ...new Uint32Array(values.buffer, values.byteOffset, values.length),
+];
 
 async function rejection(promise: Promise<unknown>): Promise<Error> {
   try {
@@ -33,7 +35,8 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
 /** Everything of a training that lasts: parameters, running statistics, moments. */
 async function stateBits({ network, storage, update }: SmallTraining): Promise<number[]> {
   const bits: number[] = [];
-  for (const store of [network.parameters, network.statistics, ...update.moments]) bits.push(...bitsOf(await storage.read(store.flat)));
+  for (const store of [network.parameters, network.statistics, ...update.moments])
+    bits.push(...bitsOf(await storage.read(store.flat)));
   return bits;
 }
 
@@ -44,7 +47,9 @@ test('a step after the first makes no buffer, pipeline, bind group, query set or
 
   const { gpu } = device;
   const made: string[] = [];
-  const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(gpu) as object).filter((name) => /^create/.test(name)) as 'createBuffer'[];
+  const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(gpu) as object).filter((name) =>
+    /^create/.test(name),
+  ) as 'createBuffer'[];
   for (const name of methods) {
     Object.defineProperty(gpu, name, {
       configurable: true,
@@ -56,7 +61,9 @@ test('a step after the first makes no buffer, pipeline, bind group, query set or
   }
   try {
     for (let step = 2; step < 7; step++) await program.run(feeds(step));
-    const inFlight = await Promise.all([7, 8, 9, 10, 11].map(async (step) => (await program.submit(feeds(step))).results));
+    const inFlight = await Promise.all(
+      [7, 8, 9, 10, 11].map(async (step) => (await program.submit(feeds(step))).results),
+    );
     assert.is(inFlight.length, 5);
     // An encoder is spent by its step; all else is kept.
     assert.equal(made, new Array(10).fill('createCommandEncoder'));
@@ -75,7 +82,8 @@ test('two runs from one seed are equal to the last bit, results and state', asyn
     [0, 1].map(async () => {
       const training = await smallTraining(device, 5);
       const losses: number[] = [];
-      for (let step = 1; step <= 5; step++) losses.push(...bitsOf((await training.program.run(training.feeds(step))).loss));
+      for (let step = 1; step <= 5; step++)
+        losses.push(...bitsOf((await training.program.run(training.feeds(step))).loss));
       const state = await stateBits(training);
       training.program.destroy();
       training.storage.destroy();
@@ -88,12 +96,16 @@ test('two runs from one seed are equal to the last bit, results and state', asyn
 
 test('runs in flight give their own results, in order, whether or not the caller waits for its turn', async () => {
   const factor = input('factor', [1]);
-  const program = await Program.compile(new Storage(await testDevice()), { outputs: { scaled: scaleBy(constant('two', [3], Float32Array.of(2, 4, 8)), factor) } });
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { scaled: scaleBy(constant('two', [3], Float32Array.of(2, 4, 8)), factor) },
+  });
   const pending: Promise<Results<'scaled'>>[] = [];
   for (let step = 0; step < 20; step++) pending.push((await program.submit({ factor: Float32Array.of(step) })).results);
   const found = await Promise.all(pending);
   found.forEach(({ scaled }, step) => assert.equal([...scaled], [2 * step, 4 * step, 8 * step]));
-  const atOnce = await Promise.all(Array.from({ length: 20 }, (_, step) => program.run({ factor: Float32Array.of(step) })));
+  const atOnce = await Promise.all(
+    Array.from({ length: 20 }, (_, step) => program.run({ factor: Float32Array.of(step) })),
+  );
   assert.equal(atOnce, found);
   program.destroy();
 });
@@ -121,7 +133,12 @@ test('one tensor of integers for two operands gives the bits of two tensors of t
     outputs: { one: quadrupletLoss(x, both, both).statistics, two: quadrupletLoss(x, labels, domains).statistics },
   });
   const values = Uint32Array.from([0, 1, 1, 0, 1, 0, 0]);
-  const { one, two } = await program.run({ x: Float32Array.from({ length: count * width }, (_, i) => Math.sin(7 * i)), both: values, labels: values, domains: values });
+  const { one, two } = await program.run({
+    x: Float32Array.from({ length: count * width }, (_, i) => Math.sin(7 * i)),
+    both: values,
+    labels: values,
+    domains: values,
+  });
   assert.ok(one[QUADRUPLET_STATISTICS.indexOf('domain gap')] > 0, 'both domains are seen');
   assert.equal(one, two);
   program.destroy();
@@ -137,8 +154,14 @@ test('feeds that do not fit are refused before anything runs, by the name of the
   };
   await refused({ images, labels }, /no value was given for input optimizer \[8\]/);
   await refused({ images: images.subarray(1), labels, optimizer }, /input images \[6, 5, 5, 4\] was given 599 values/);
-  await refused({ images, labels: Float32Array.from(labels), optimizer }, /input labels \[6\] u32 holds u32, but was given a Float32Array/);
-  await refused({ images: new Uint32Array(600), labels, optimizer }, /input images .* holds f32, but was given a Uint32Array/);
+  await refused(
+    { images, labels: Float32Array.from(labels), optimizer },
+    /input labels \[6\] u32 holds u32, but was given a Float32Array/,
+  );
+  await refused(
+    { images: new Uint32Array(600), labels, optimizer },
+    /input images .* holds f32, but was given a Uint32Array/,
+  );
   await refused({ images, labels: new Uint8Array(20), optimizer }, /input labels .* was given 20 bytes/);
   await refused({ images, labels, optimizer, image: images }, /no input called image; its inputs are .*images/);
   assert.ok(Number.isFinite((await program.run(feeds(1))).loss[0]), 'the program still runs');
@@ -146,19 +169,28 @@ test('feeds that do not fit are refused before anything runs, by the name of the
 });
 
 test('two inputs of one name are refused', async () => {
-  const error = await rejection(Program.compile(new Storage(await testDevice()), { outputs: { y: multiply(input('x', [2]), input('x', [2])) } }));
+  const error = await rejection(
+    Program.compile(new Storage(await testDevice()), { outputs: { y: multiply(input('x', [2]), input('x', [2])) } }),
+  );
   assert.instance(error, ShapeError);
   assert.match(error.message, 'two inputs are called x');
 });
 
 test('findNonFinite names the first call, its operand and the element', async () => {
   const x = input('x', [8]);
-  const program = await Program.compile(new Storage(await testDevice()), { outputs: { y: sum(relu(scale(scale(x, 2), 2 ** 126))) } });
+  const program = await Program.compile(new Storage(await testDevice()), {
+    outputs: { y: sum(relu(scale(scale(x, 2), 2 ** 126))) },
+  });
   const small = new Float32Array(8).fill(1 / 16);
   assert.is(await program.findNonFinite({ x: small }), null);
   const large = small.slice();
   large[5] = 2;
-  assert.equal(await program.findNonFinite({ x: large }), { label: 'scale_by_constant', operand: 'scaled', element: 5, value: Infinity });
+  assert.equal(await program.findNonFinite({ x: large }), {
+    label: 'scale_by_constant',
+    operand: 'scaled',
+    element: 5,
+    value: Infinity,
+  });
   const undefinedElement = small.slice();
   undefinedElement[3] = NaN;
   const found = await program.findNonFinite({ x: undefinedElement });
@@ -217,7 +249,8 @@ test('the loss of the device in the middle of steps is a DeviceLostError, never 
     const moment = Math.floor((uniform() + 1) * 4);
     const outcomes: Promise<void>[] = [];
     const check = (step: number, outcome: PromiseSettledResult<Results<'logits'>>): void => {
-      if (outcome.status === 'fulfilled') assert.equal(bitsOf(outcome.value.logits), expected[step - 1], `step ${step} of trial ${trial}`);
+      if (outcome.status === 'fulfilled')
+        assert.equal(bitsOf(outcome.value.logits), expected[step - 1], `step ${step} of trial ${trial}`);
       else {
         lost++;
         assert.instance(outcome.reason, DeviceLostError, `step ${step} of trial ${trial}: ${outcome.reason}`);
@@ -233,7 +266,11 @@ test('the loss of the device in the middle of steps is a DeviceLostError, never 
     device.gpu.destroy();
     await Promise.all(outcomes);
     // From here on everything fails with the same error.
-    for (const attempt of [() => training.program.run(training.feeds(5)), () => training.storage.read(training.network.parameters.flat), () => smallTraining(device)]) {
+    for (const attempt of [
+      () => training.program.run(training.feeds(5)),
+      () => training.storage.read(training.network.parameters.flat),
+      () => smallTraining(device),
+    ]) {
       assert.instance(await rejection(attempt()), DeviceLostError);
     }
   }
@@ -252,14 +289,18 @@ test('the graph outlives the device: a program is compiled anew on the next one'
     results.push([...(await program.run({})).y]);
     device.dispose();
   }
-  assert.equal(results, [[3, 0], [3, 3]]);
+  assert.equal(results, [
+    [3, 0],
+    [3, 3],
+  ]);
 });
 
 test('a frozen program keeps what depends on stored tensors alone, until it is refreshed', async () => {
   const device = await testDevice();
   const storage = new Storage(device);
   const network = new Network();
-  // As many pixels as make the same of Winograd's variants the first on both software adapters, whether its weights are prepared or not.
+  // As many pixels as make the same of Winograd's variants the first on both software adapters, whether its weights are
+  // prepared or not.
   const weight = network.convolutionWeight('weight', 3, 64, 64);
   const norm = network.batchNorm('norm', 64);
   const pass = new Pass(network, 'eval');
@@ -270,7 +311,8 @@ test('a frozen program keeps what depends on stored tensors alone, until it is r
   const feeds = { images: Float32Array.from({ length: 6 * 16 * 16 * 64 }, uniform) };
   const plain = await Program.compile(storage, { outputs });
   const frozen = await Program.compile(storage, { outputs, frozen: true });
-  const results = async (program: typeof plain): Promise<number[]> => Object.values(await program.run(feeds)).flatMap(bitsOf);
+  const results = async (program: typeof plain): Promise<number[]> =>
+    Object.values(await program.run(feeds)).flatMap(bitsOf);
 
   const before = await results(plain);
   assert.equal(await results(frozen), before);
@@ -280,7 +322,11 @@ test('a frozen program keeps what depends on stored tensors alone, until it is r
   assert.ok(frozen.size.dispatches < plain.size.dispatches);
   assert.ok(frozen.memory.total >= plain.memory.total);
 
-  for (const tensor of [weight, norm.gamma, norm.variance]) storage.write(tensor, Float32Array.from({ length: tensor.length }, () => 1 + uniform() / 2));
+  for (const tensor of [weight, norm.gamma, norm.variance])
+    storage.write(
+      tensor,
+      Float32Array.from({ length: tensor.length }, () => 1 + uniform() / 2),
+    );
   const after = await results(plain);
   assert.not.equal(after, before);
   assert.equal(await results(frozen), before);
@@ -294,7 +340,10 @@ test('a frozen program keeps what depends on stored tensors alone, until it is r
 test('a frozen program with updates is an error', async () => {
   const device = await testDevice();
   const { storage, update } = await smallTraining(device);
-  assert.match((await rejection(Program.compile(storage, { outputs: {}, updates: update.updates, frozen: true }))).message, /frozen program has updates/);
+  assert.match(
+    (await rejection(Program.compile(storage, { outputs: {}, updates: update.updates, frozen: true }))).message,
+    /frozen program has updates/,
+  );
 });
 
 test.run();

@@ -21,39 +21,67 @@ import { countBuffers } from '../support/counted-buffers.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
 
-const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
+const traits = {
+  kind: 'gpu',
+  subgroupSize: 0,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16384,
+  maxWorkgroupsPerDimension: 65535,
+} as const;
 const maxBufferBytes = 2 ** 31;
 const BATCH = 4;
 const SIZE = 32;
 const CLASSES = 5;
 
 /** A quarter-width ResNet50 with its update. */
-function resnet(batch = BATCH, size = SIZE): { readonly network: Classifier; readonly loss: Tensor; readonly update: ReturnType<typeof trainingUpdate>; readonly options: PlanOptions } {
+function resnet(
+  batch = BATCH,
+  size = SIZE,
+): {
+  readonly network: Classifier;
+  readonly loss: Tensor;
+  readonly update: ReturnType<typeof trainingUpdate>;
+  readonly options: PlanOptions;
+} {
   const network = new Classifier({ width: 0.25, classes: CLASSES });
   const { logits, batchStatistics } = network.apply(input('images', [batch, size, size, 4]), 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
   const update = trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4));
-  return { network, loss, update, options: { outputs: [loss, update.gate], updates: update.updates, traits, maxBufferBytes } };
+  return {
+    network,
+    loss,
+    update,
+    options: { outputs: [loss, update.gate], updates: update.updates, traits, maxBufferBytes },
+  };
 }
 
 /**
- * Follows a plan call by call with names for values, and tells what each call reads. A value is gone as soon as anything is
- * written over a part of it.
+ * Follows a plan call by call with names for values, and tells what each call reads. A value is gone as soon as
+ * anything is written over a part of it.
  */
 function readingsOf({ calls }: Plan): Set<string> {
   const arena = new Map<number, { readonly end: number; readonly value: string }>();
   const readings = new Set<string>();
   for (const { call, places, label, node } of calls) {
-    const operands = Object.entries(call.operands).map(([name, operand]) => ({ name, ...operand, place: places[name] }));
-    const read = operands.filter(({ role }) => role === 'input' || role === 'inout').map(({ place }) => {
-      if (place.kind === 'arena') return arena.get(place.offset)?.value ?? 'something lost';
-      return place.kind === 'given' ? place.tensor.name : `${place.store.name} ${place.offset}`;
-    });
+    const operands = Object.entries(call.operands).map(([name, operand]) => ({
+      name,
+      ...operand,
+      place: places[name],
+    }));
+    const read = operands
+      .filter(({ role }) => role === 'input' || role === 'inout')
+      .map(({ place }) => {
+        if (place.kind === 'arena') return arena.get(place.offset)?.value ?? 'something lost';
+        return place.kind === 'given' ? place.tensor.name : `${place.store.name} ${place.offset}`;
+      });
     for (const { role, name, place } of operands) {
       if (place.kind !== 'arena' || (role !== 'output' && role !== 'scratch')) continue;
       const end = place.offset + place.bytes;
       for (const [offset, other] of arena) if (offset < end && place.offset < other.end) arena.delete(offset);
-      arena.set(place.offset, { end, value: role === 'scratch' ? 'scratch' : `${node.op.name} ${node.outputs[0].id} ${name}` });
+      arena.set(place.offset, {
+        end,
+        value: role === 'scratch' ? 'scratch' : `${node.op.name} ${node.outputs[0].id} ${name}`,
+      });
     }
     readings.add(`${label.replace(/ again$/, '')} ${node.outputs[0]?.id}: ${read.join(', ')}`);
   }
@@ -77,9 +105,15 @@ test('the arena keeps to its budget, the smaller the dearer, and every call read
   let share = 0;
   for (const part of [0.9, 0.75, 0.5, 0.35]) {
     const planned = plan({ ...options, arenaBudget: part * whole.arenaBytes });
-    assert.ok(planned.arenaBytes <= part * whole.arenaBytes, `${planned.arenaBytes} of ${whole.arenaBytes} bytes at ${part}`);
+    assert.ok(
+      planned.arenaBytes <= part * whole.arenaBytes,
+      `${planned.arenaBytes} of ${whole.arenaBytes} bytes at ${part}`,
+    );
     assert.ok(planned.recomputed!.tensors > 0);
-    assert.is(planned.calls.filter(({ label }) => label.endsWith(' again')).length, planned.calls.length - whole.calls.length);
+    assert.is(
+      planned.calls.filter(({ label }) => label.endsWith(' again')).length,
+      planned.calls.length - whole.calls.length,
+    );
     assert.ok(planned.recomputed!.share > share, 'a smaller arena costs more');
     share = planned.recomputed!.share;
     const after = readingsOf(planned);
@@ -102,7 +136,10 @@ test('a convolution is computed again without its statistics: those that updates
   assert.ok(again.length > 10);
   for (const { call } of again) {
     assert.not.ok(call.dispatches.some(({ operands }) => operands.includes('mean')));
-    assert.equal(Object.entries(call.operands).flatMap(([name, { role }]) => (role === 'output' ? [name] : [])), ['y']);
+    assert.equal(
+      Object.entries(call.operands).flatMap(([name, { role }]) => (role === 'output' ? [name] : [])),
+      ['y'],
+    );
   }
 });
 
@@ -140,7 +177,13 @@ test('what comes out of a store that changes in between is not computed again', 
     const loss = sum(y);
     const changed = accumulate((changes ? store : other).get('w'), scale(y, 0.5));
     const [dw] = gradient(sum(multiply(y, relu(scale(y, 2)))), [store.get('w')]);
-    const { calls } = plan({ outputs: [dw, loss], updates: [demand([changed])], traits, maxBufferBytes, arenaBudget: 0 });
+    const { calls } = plan({
+      outputs: [dw, loss],
+      updates: [demand([changed])],
+      traits,
+      maxBufferBytes,
+      arenaBudget: 0,
+    });
     return calls.flatMap(({ label }) => (label.endsWith(' again') ? [label] : []));
   };
   assert.ok(again(false).includes('scale_by_constant again'));
@@ -160,15 +203,25 @@ async function train(device: Device, memoryBudget?: number): Promise<Trained> {
   const { network, loss, update } = resnet();
   const storage = new Storage(device);
   try {
-    const { made: bytes, result: program } = await countBuffers(device, () => Program.compile(storage, { outputs: { loss, gate: update.gate }, updates: update.updates, memoryBudget }));
+    const { made: bytes, result: program } = await countBuffers(device, () =>
+      Program.compile(storage, { outputs: { loss, gate: update.gate }, updates: update.updates, memoryBudget }),
+    );
     await initializeNetwork(network, storage, 3);
     const uniform = uniformNumbers(4);
     const images = Float32Array.from({ length: BATCH * SIZE * SIZE * 4 }, uniform);
     const labels = Uint32Array.from({ length: BATCH }, (_, index) => index % CLASSES);
     const losses: number[] = [];
-    for (let step = 1; step <= 3; step++) losses.push((await program.run({ images, labels, optimizer: update.hyper(0.05, step) })).loss[0]);
+    for (let step = 1; step <= 3; step++)
+      losses.push((await program.run({ images, labels, optimizer: update.hyper(0.05, step) })).loss[0]);
     const stores = [network.parameters, network.statistics, ...update.moments];
-    const state = new Map(await Promise.all(stores.map(async (store): Promise<[string, StateTensor]> => [store.name, { shape: [store.length], values: await storage.read(store.flat) }])));
+    const state = new Map(
+      await Promise.all(
+        stores.map(async (store): Promise<[string, StateTensor]> => [
+          store.name,
+          { shape: [store.length], values: await storage.read(store.flat) },
+        ]),
+      ),
+    );
     program.destroy();
     return { program, bytes, losses, digest: await modelChecksum(state) };
   } finally {
@@ -177,7 +230,10 @@ async function train(device: Device, memoryBudget?: number): Promise<Trained> {
 }
 
 async function refusal(work: Promise<unknown>): Promise<MemoryBudgetError> {
-  const error = await work.then(() => undefined, (reason: unknown) => reason);
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.instance(error, MemoryBudgetError);
   return error as MemoryBudgetError;
 }
@@ -204,7 +260,10 @@ test('a budget below the minimum is refused with the minimum, before anything is
   const device = await testDevice();
   const { made, result: error } = await countBuffers(device, () => refusal(train(device, 1e6)));
   assert.is(made, 0);
-  assert.match(error.message, /a memory budget of 1\.0 MB is too small: the minimum here is \d+ bytes \(\d+\.\d MB\)\. /);
+  assert.match(
+    error.message,
+    /a memory budget of 1\.0 MB is too small: the minimum here is \d+ bytes \(\d+\.\d MB\)\. /,
+  );
   assert.ok((await refusal(train(device, error.minimum - 1))).minimum === error.minimum);
 });
 

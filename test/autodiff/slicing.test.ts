@@ -73,7 +73,10 @@ async function assertSameBits(call: KernelCall, inputs: Values, limits: Dispatch
     if (role === 'input') continue;
     const [a, b] = [expected, actual].map((results) => new Uint32Array(results[name].buffer));
     const different = a.findIndex((word, index) => word !== b[index]);
-    if (different >= 0) assert.unreachable(`${call.variant}, cut for ${JSON.stringify(limits)}: ${name}[${different}] is ${actual[name][different]}, ${expected[name][different]} when whole`);
+    if (different >= 0)
+      assert.unreachable(
+        `${call.variant}, cut for ${JSON.stringify(limits)}: ${name}[${different}] is ${actual[name][different]}, ${expected[name][different]} when whole`,
+      );
   }
 }
 
@@ -86,7 +89,11 @@ function testSlicing<Problem>(kernel: Kernel<Problem>, problem: Problem): void {
     assert.ok(calls.length > 0, 'no variant can be cut');
     for (const call of calls) {
       const inputs = sampleInputs(kernel, problem, call, uniformNumbers(7));
-      await assertSameBits(call, inputs, strictest(call, 256, (maxBindingBytes) => ({ ...NO_LIMITS, maxBindingBytes })));
+      await assertSameBits(
+        call,
+        inputs,
+        strictest(call, 256, (maxBindingBytes) => ({ ...NO_LIMITS, maxBindingBytes })),
+      );
       const grid = strictest(call, 1, (maxWorkgroupsPerDimension) => ({ ...NO_LIMITS, maxWorkgroupsPerDimension }));
       // The grid of few pixels may be longer in channels, which are not cut.
       if (withinLimits([call], grid) !== call) await assertSameBits(call, inputs, grid);
@@ -120,10 +127,19 @@ testSlicing(nonFinite, { count: 300000 });
 testSlicing(nonFinite, { count: 300001 });
 testSlicing(momentumSgd, { count: 64 * 1021, groups: 3, nesterov: true });
 testSlicing(adam, { count: 64 * 1021, groups: 3, decoupled: true });
-testSlicing(copy, { count: 9001, sourceLength: 9100, sourceOffset: 33, destinationLength: 9200, destinationOffset: 130 });
+testSlicing(copy, {
+  count: 9001,
+  sourceLength: 9100,
+  sourceOffset: 33,
+  destinationLength: 9200,
+  destinationOffset: 130,
+});
 testSlicing(copy, { count: 9000, sourceLength: 9000, sourceOffset: 0, destinationLength: 9000, destinationOffset: 0 });
 testSlicing(concatenate, { lengths: [3001, 8, 5000] });
-for (const [rows, channels] of [[20011, 7], [3001, 12]]) {
+for (const [rows, channels] of [
+  [20011, 7],
+  [3001, 12],
+]) {
   testSlicing(bias, { rows, channels });
   testSlicing(columnSum, { rows, channels });
   testSlicing(affine, { rows, channels, residual: true, relu: true });
@@ -156,23 +172,66 @@ testSlicing(contrastiveTargets, { count: 203, positives: 'other-domain' });
 testSlicing(oneHot, { rows: 300, classes: 70, on: 0.9, off: 0.1 });
 for (const shape of [
   { ...strided, batch: 14, height: 9, width: 8, inputChannels: 20, outputChannels: 40 },
-  { batch: 9, height: 16, width: 16, inputChannels: 4, outputChannels: 16, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
-  { batch: 130, height: 3, width: 5, inputChannels: 7, outputChannels: 5, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
+  {
+    batch: 9,
+    height: 16,
+    width: 16,
+    inputChannels: 4,
+    outputChannels: 16,
+    kernel: [7, 7],
+    stride: [2, 2],
+    padding: [3, 3],
+  },
+  {
+    batch: 130,
+    height: 3,
+    width: 5,
+    inputChannels: 7,
+    outputChannels: 5,
+    kernel: [1, 1],
+    stride: [1, 1],
+    padding: [0, 0],
+  },
 ] as const satisfies readonly ConvolutionShape[]) {
   testSlicing(convolution, shape);
   testSlicing(convolutionDataGradient, shape);
 }
-testSlicing(convolution, { ...square, batch: 130, height: 3, width: 5, inputChannels: 7, outputChannels: 5, epilogue: { residual: true, relu: true } });
+testSlicing(convolution, {
+  ...square,
+  batch: 130,
+  height: 3,
+  width: 5,
+  inputChannels: 7,
+  outputChannels: 5,
+  epilogue: { residual: true, relu: true },
+});
 
 test('convolution_weight_gradient: splits of whole images are cut between splits, with the bits of the whole', async () => {
   const { traits } = await testDevice();
-  // Images of 8 x 8 pixels, each a part where parts may be small; and of 32 x 32, four of which are the 4096 that a processor wants.
-  const shapes = [8, 32].map((size) => ({ ...square, batch: 16, height: size, width: size, inputChannels: 4, outputChannels: 8 }));
-  const calls = shapes.flatMap((shape) => convolutionWeightGradient.calls(shape, traits)).filter(({ dispatches, operands }) => dispatches[0].slices !== undefined && 'parts' in operands);
+  // Images of 8 x 8 pixels, each a part where parts may be small; and of 32 x 32, four of which are the 4096 that a
+  // processor wants.
+  const shapes = [8, 32].map((size) => ({
+    ...square,
+    batch: 16,
+    height: size,
+    width: size,
+    inputChannels: 4,
+    outputChannels: 8,
+  }));
+  const calls = shapes
+    .flatMap((shape) => convolutionWeightGradient.calls(shape, traits))
+    .filter(({ dispatches, operands }) => dispatches[0].slices !== undefined && 'parts' in operands);
   assert.ok(calls.length > 0, 'no variant has splits of whole images');
   for (const call of calls) {
     const inputs = sampleInputs({}, null, call, uniformNumbers(3));
-    await assertSameBits(call, inputs, strictest({ ...call, dispatches: call.dispatches.slice(0, 1) }, 256, (maxBindingBytes) => ({ ...NO_LIMITS, maxBindingBytes: Math.max(maxBindingBytes, partsBytes(call)) })));
+    await assertSameBits(
+      call,
+      inputs,
+      strictest({ ...call, dispatches: call.dispatches.slice(0, 1) }, 256, (maxBindingBytes) => ({
+        ...NO_LIMITS,
+        maxBindingBytes: Math.max(maxBindingBytes, partsBytes(call)),
+      })),
+    );
   }
 });
 
@@ -181,11 +240,27 @@ const partsBytes = ({ operands }: KernelCall): number => 4 * operands.parts.leng
 
 test('convolution_weight_gradient: what no adapter need bind at once is split between images, whatever its limits', async () => {
   const { traits } = await testDevice();
-  const stem = { batch: 128, height: 224, width: 224, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] } as const;
-  const shapes: readonly ConvolutionShape[] = [stem, { ...stem, batch: 1000, outputChannels: 5 }, { ...square, batch: 256, height: 56, width: 56, inputChannels: 64, outputChannels: 64 }];
+  const stem = {
+    batch: 128,
+    height: 224,
+    width: 224,
+    inputChannels: 4,
+    outputChannels: 64,
+    kernel: [7, 7],
+    stride: [2, 2],
+    padding: [3, 3],
+  } as const;
+  const shapes: readonly ConvolutionShape[] = [
+    stem,
+    { ...stem, batch: 1000, outputChannels: 5 },
+    { ...square, batch: 256, height: 56, width: 56, inputChannels: 64, outputChannels: 64 },
+  ];
   for (const shape of shapes) {
     for (const call of convolutionWeightGradient.calls(shape, traits)) {
-      const { dispatches } = withinLimits([call], { maxBindingBytes: 128 * 2 ** 20, maxWorkgroupsPerDimension: 65535 }) as KernelCall;
+      const { dispatches } = withinLimits([call], {
+        maxBindingBytes: 128 * 2 ** 20,
+        maxWorkgroupsPerDimension: 65535,
+      }) as KernelCall;
       assert.ok(dispatches.length > 2, call.variant);
     }
   }
@@ -194,7 +269,15 @@ test('convolution_weight_gradient: what no adapter need bind at once is split be
 test('random convolutions in random slices have the bits of the whole', async () => {
   const { traits } = await testDevice();
   const size = fc.integer({ min: 3, max: 9 });
-  const shapes = fc.record({ batch: fc.integer({ min: 2, max: 70 }), height: size, width: size, inputChannels: size, outputChannels: size, strided: fc.boolean(), slack: fc.double({ min: 1, max: 3, noNaN: true }) });
+  const shapes = fc.record({
+    batch: fc.integer({ min: 2, max: 70 }),
+    height: size,
+    width: size,
+    inputChannels: size,
+    outputChannels: size,
+    strided: fc.boolean(),
+    slack: fc.double({ min: 1, max: 3, noNaN: true }),
+  });
   await fc.assert(
     fc.asyncProperty(shapes, async ({ strided: withStride, slack, ...sizes }) => {
       const shape = { ...sizes, ...(withStride ? strided : square) };
@@ -203,7 +286,8 @@ test('random convolutions in random slices have the bits of the whole', async ()
         const { maxBindingBytes } = strictest(call, 256, (limit) => ({ ...NO_LIMITS, maxBindingBytes: limit }));
         const limits = { ...NO_LIMITS, maxBindingBytes: Math.floor(slack * maxBindingBytes) };
         // Winograd, which cannot be cut, is several dispatches to begin with.
-        if ((withinLimits([call], limits) as KernelCall).dispatches.length > call.dispatches.length) await assertSameBits(call, sampleInputs({}, null, call, uniformNumbers(1)), limits);
+        if ((withinLimits([call], limits) as KernelCall).dispatches.length > call.dispatches.length)
+          await assertSameBits(call, sampleInputs({}, null, call, uniformNumbers(1)), limits);
       }
     }),
     { numRuns: 15, seed: 20261125 },
@@ -212,23 +296,40 @@ test('random convolutions in random slices have the bits of the whole', async ()
 
 /** A call of one dispatch that reads `each` elements of a and writes one of b a unit. */
 function callOf(units: number, each: number): KernelCall {
-  const launch = (count: number, first: number): Dispatch => ({ shader: shaders.add, parameters: [first, count], operands: ['a', 'b', 'factor'], workgroups: [Math.ceil(count / 4), 1, 1] });
+  const launch = (count: number, first: number): Dispatch => ({
+    shader: shaders.add,
+    parameters: [first, count],
+    operands: ['a', 'b', 'factor'],
+    workgroups: [Math.ceil(count / 4), 1, 1],
+  });
   return {
     variant: 'made up',
-    operands: { a: { role: 'input', type: 'f32', length: units * each - 1 }, b: { role: 'output', type: 'f32', length: units }, factor: { role: 'input', type: 'f32', length: 1 } },
+    operands: {
+      a: { role: 'input', type: 'f32', length: units * each - 1 },
+      b: { role: 'output', type: 'f32', length: units },
+      factor: { role: 'input', type: 'f32', length: 1 },
+    },
     dispatches: [sliceable(units, { a: each, b: 1 }, launch)],
   };
 }
 
 test('slices are all units once and in order, begin where bindings may, and keep to the limits', () => {
-  const cases = fc.record({ units: fc.integer({ min: 1, max: 5000 }), each: fc.integer({ min: 2, max: 200 }), limit: fc.integer({ min: 256, max: 10 ** 6 }), grid: fc.integer({ min: 1, max: 300 }) });
+  const cases = fc.record({
+    units: fc.integer({ min: 1, max: 5000 }),
+    each: fc.integer({ min: 2, max: 200 }),
+    limit: fc.integer({ min: 256, max: 10 ** 6 }),
+    grid: fc.integer({ min: 1, max: 300 }),
+  });
   fc.assert(
     fc.property(cases, ({ units, each, limit, grid }) => {
       const call = callOf(units, each);
       // 64 units begin at aligned places of b.
       const possible = limit >= 4 * 64 * each && grid >= 16;
       fc.pre(possible);
-      const { dispatches } = withinLimits([call], { maxBindingBytes: limit, maxWorkgroupsPerDimension: grid }) as KernelCall;
+      const { dispatches } = withinLimits([call], {
+        maxBindingBytes: limit,
+        maxWorkgroupsPerDimension: grid,
+      }) as KernelCall;
       let end = 0;
       for (const { parameters, windows, workgroups } of dispatches) {
         const [first, count] = (parameters ?? []) as readonly number[];
@@ -236,7 +337,10 @@ test('slices are all units once and in order, begin where bindings may, and keep
         end += count;
         assert.ok(workgroups[0] <= grid);
         if (dispatches.length === 1) continue;
-        assert.equal(windows, { a: { offset: 4 * first * each, size: 4 * Math.min(count * each, units * each - 1 - first * each) }, b: { offset: 4 * first, size: 4 * count } });
+        assert.equal(windows, {
+          a: { offset: 4 * first * each, size: 4 * Math.min(count * each, units * each - 1 - first * each) },
+          b: { offset: 4 * first, size: 4 * count },
+        });
         for (const { offset, size } of Object.values(windows ?? {})) {
           assert.is(offset % BINDING_ALIGNMENT, 0);
           assert.ok(size <= limit);
@@ -263,9 +367,21 @@ test('what every slice reads whole cannot be helped by cutting: the error says s
     }
     return 'no error';
   };
-  const traits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384, maxWorkgroupsPerDimension: 65535 } as const;
-  assert.match(message(() => quadrupletLoss.calls({ count: 64, width: 512 }, traits), 100_000), /operand embeddings has 131072 bytes and every slice needs all of it; .* Use a smaller batch/);
-  assert.match(message(() => selectRowsGradient.calls({ tableRows: 4, count: 64, width: 512 }, traits), 100_000), /operand drows has 131072 bytes and every slice needs all of it/);
+  const traits = {
+    kind: 'gpu',
+    subgroupSize: 0,
+    maxWorkgroupInvocations: 256,
+    maxWorkgroupStorageBytes: 16384,
+    maxWorkgroupsPerDimension: 65535,
+  } as const;
+  assert.match(
+    message(() => quadrupletLoss.calls({ count: 64, width: 512 }, traits), 100_000),
+    /operand embeddings has 131072 bytes and every slice needs all of it; .* Use a smaller batch/,
+  );
+  assert.match(
+    message(() => selectRowsGradient.calls({ tableRows: 4, count: 64, width: 512 }, traits), 100_000),
+    /operand drows has 131072 bytes and every slice needs all of it/,
+  );
 });
 
 test('a variant that cannot be cut makes room for the next; an error names the operand, its bytes and the limit', () => {
@@ -274,10 +390,21 @@ test('a variant that cannot be cut makes room for the next; an error names the o
   const limits = { ...NO_LIMITS, maxBindingBytes: 100_000 };
   assert.is(withinLimits([rigid, whole], limits)?.variant, 'made up');
   const fails = (call: KernelCall, these: DispatchLimits, message: RegExp): void =>
-    assert.throws(() => withinLimits([call], these, (name) => `${name} of x [9]`), (error: Error) => error instanceof LimitError && message.test(error.message));
+    assert.throws(
+      () => withinLimits([call], these, (name) => `${name} of x [9]`),
+      (error: Error) => error instanceof LimitError && message.test(error.message),
+    );
   fails(rigid, limits, /operand a of x \[9\] has 255996 bytes and cannot be cut; this adapter binds at most 100000/);
-  fails(whole, { ...limits, maxBindingBytes: 5000 }, /operand a of x \[9\] has 16384 bytes in the smallest slice; this adapter binds at most 5000 \(maxStorageBufferBindingSize\)/);
-  fails(rigid, { ...NO_LIMITS, maxWorkgroupsPerDimension: 7 }, /a grid of 250 x 1 x 1 workgroups and cannot be cut; this adapter allows 7 a dimension/);
+  fails(
+    whole,
+    { ...limits, maxBindingBytes: 5000 },
+    /operand a of x \[9\] has 16384 bytes in the smallest slice; this adapter binds at most 5000 \(maxStorageBufferBindingSize\)/,
+  );
+  fails(
+    rigid,
+    { ...NO_LIMITS, maxWorkgroupsPerDimension: 7 },
+    /a grid of 250 x 1 x 1 workgroups and cannot be cut; this adapter allows 7 a dimension/,
+  );
 });
 
 test.run();

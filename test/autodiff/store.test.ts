@@ -25,7 +25,10 @@ function threeEntries(): Store {
 
 test('tensors lie one after the other, each at the alignment of a binding', () => {
   const store = threeEntries();
-  assert.equal([...store.entries.values()].map(({ offset }) => offset), [0, 64, 256]);
+  assert.equal(
+    [...store.entries.values()].map(({ offset }) => offset),
+    [0, 64, 256],
+  );
   assert.is(store.length, 320);
   assert.is(store.length % STORE_ALIGNMENT, 0);
   assert.equal(store.flat.shape, [320]);
@@ -97,7 +100,15 @@ test('a packed store holds the tensors in their places: computed there, given, v
   const x = input('x', [5]);
   const twice = scale(x, 2);
   const storage = new Storage(await testDevice());
-  const packed = pack(new Map([['computed', relu(x)], ['given', x], ['first', twice], ['second', twice]]), store);
+  const packed = pack(
+    new Map([
+      ['computed', relu(x)],
+      ['given', x],
+      ['first', twice],
+      ['second', twice],
+    ]),
+    store,
+  );
   const program = await Program.compile(storage, { outputs: { packed, twice } });
   const { packed: found, twice: doubled } = await program.run({ x: Float32Array.of(-2, -1, 0, 1, 2) });
   assert.equal(await storage.read(store.flat), found);

@@ -12,7 +12,26 @@ test('without arguments: every kernel, at batch 16 and 64 pixels', () => {
 });
 
 test('kernels, filters and numbers', () => {
-  const options = parseBenchOptions(['relu', 'convolution', '--shape', 'layer1', '--shape', 'stem', '--variant', 'tiled', '--batch', '8', '--size', '224', '--adapter', 'swiftshader', '--time', '1.5', '--rounds', '7']);
+  const options = parseBenchOptions([
+    'relu',
+    'convolution',
+    '--shape',
+    'layer1',
+    '--shape',
+    'stem',
+    '--variant',
+    'tiled',
+    '--batch',
+    '8',
+    '--size',
+    '224',
+    '--adapter',
+    'swiftshader',
+    '--time',
+    '1.5',
+    '--rounds',
+    '7',
+  ]);
   assert.equal(options.kernels, ['relu', 'convolution']);
   assert.equal(options.shapes, ['layer1', 'stem']);
   assert.is(options.variant, 'tiled');

@@ -17,15 +17,27 @@ function contender(name: string, milliseconds: number, log: string[]): Contender
 test('contenders take turns, forwards and backwards', async () => {
   const log: string[] = [];
   // Of one length, so that neither drops out; a sample's length is at least 20 ms.
-  const sampled = await sampleAlternating([contender('a', 25, log), contender('b', 25, log)], { budget: 0, keepAll: true });
+  const sampled = await sampleAlternating([contender('a', 25, log), contender('b', 25, log)], {
+    budget: 0,
+    keepAll: true,
+  });
   assert.equal(log, ['a', 'b', 'a', 'b', 'b', 'a', 'a', 'b']);
-  assert.equal(sampled.map(({ name, samples }) => [name, samples.length]), [['a', 3], ['b', 3]]);
+  assert.equal(
+    sampled.map(({ name, samples }) => [name, samples.length]),
+    [
+      ['a', 3],
+      ['b', 3],
+    ],
+  );
 });
 
 test('short work is repeated within a sample, and a sample is of one run', async () => {
   const [{ repeats, samples }] = await sampleAlternating([contender('a', 1, [])], { budget: 0 });
   assert.ok(repeats > 1, `${repeats} repeats`);
-  assert.ok(samples.every((sample) => sample >= 0.99), samples.join());
+  assert.ok(
+    samples.every((sample) => sample >= 0.99),
+    samples.join(),
+  );
 });
 
 test('who is far behind does not hold up the others', async () => {
@@ -41,19 +53,33 @@ test('maxRounds ends a large budget', async () => {
 });
 
 test('processor time leaves waiting out', async () => {
-  const waiting: Contender = { name: 'waiting', run: (times) => new Promise((resolve) => setTimeout(resolve, 30 * times)) };
+  const waiting: Contender = {
+    name: 'waiting',
+    run: (times) => new Promise((resolve) => setTimeout(resolve, 30 * times)),
+  };
   const [wall] = await sampleAlternating([waiting], { budget: 0 });
   const [processor] = await sampleAlternating([waiting], { budget: 0, clock: 'processor' });
   // setTimeout may be early by a millisecond.
-  assert.ok(wall.samples.every((sample) => sample >= 28), wall.samples.join());
+  assert.ok(
+    wall.samples.every((sample) => sample >= 28),
+    wall.samples.join(),
+  );
   assert.ok(Math.min(...processor.samples) < 15, processor.samples.join());
   const [working] = await sampleAlternating([contender('working', 25, [])], { budget: 0, clock: 'processor' });
-  assert.ok(working.samples.every((sample) => sample > 0), working.samples.join());
+  assert.ok(
+    working.samples.every((sample) => sample > 0),
+    working.samples.join(),
+  );
 });
 
 test('a failure names the contender', async () => {
   let runs = 0;
-  const failing: Contender = { name: 'bad', run: async () => { if (++runs > 1) throw new Error('out of luck'); } };
+  const failing: Contender = {
+    name: 'bad',
+    run: async () => {
+      if (++runs > 1) throw new Error('out of luck');
+    },
+  };
   try {
     await sampleAlternating([failing], { budget: 0 });
     assert.unreachable();

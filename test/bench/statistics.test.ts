@@ -15,7 +15,8 @@ test('quantiles interpolate and do not sort in place', () => {
 });
 
 test('the interval of a ratio is the one of the tables of the rank-sum test', () => {
-  // m = n = 5, two-sided 95 %: the critical value of U is 2, so the interval runs from the third smallest to the third largest.
+  // m = n = 5, two-sided 95 %: the critical value of U is 2, so the interval runs from the third smallest to the third
+  // largest.
   const before = [1, 1, 1, 1, 1];
   const after = [1, 2, 3, 4, 5];
   const { ratio, low, high } = ratioOf(after, before, 0.95);
@@ -39,7 +40,8 @@ test('too few samples give an unbounded interval', () => {
 
 test('the interval holds the truth about as often as it says', () => {
   const random = new RandomStream(7, 0);
-  const noisy = (scale: number, count: number): number[] => Array.from({ length: count }, () => scale * Math.exp(0.1 * random.uniform() ** 3));
+  const noisy = (scale: number, count: number): number[] =>
+    Array.from({ length: count }, () => scale * Math.exp(0.1 * random.uniform() ** 3));
   for (const count of [6, 12, 25]) {
     let held = 0;
     const RUNS = 400;
@@ -56,7 +58,8 @@ test('the interval holds the truth about as often as it says', () => {
 test('a change is found whatever the distribution', () => {
   const random = new RandomStream(3, 0);
   // A floor and a long tail, as timings have.
-  const tailed = (scale: number): number[] => Array.from({ length: 20 }, () => scale * (1 + 0.02 / Math.sqrt(1 - random.uniform())));
+  const tailed = (scale: number): number[] =>
+    Array.from({ length: 20 }, () => scale * (1 + 0.02 / Math.sqrt(1 - random.uniform())));
   const { ratio, low, high } = ratioOf(tailed(1.2), tailed(1));
   assert.ok(low > 1 && high < 1.4 && low < ratio && ratio < high, `${ratio} (${low} - ${high})`);
 });

@@ -4,7 +4,14 @@ import type { Ceilings } from '../../bench/support/ceilings.ts';
 import type { Result } from '../../bench/support/measure.ts';
 import { rooflineOf } from '../../bench/support/roofline.ts';
 import { productOf, productSummary } from '../../bench/support/matrix-products.ts';
-import { ceilingsTable, digits, failureList, kernelTables, rooflineWarning, variantTables } from '../../bench/support/tables.ts';
+import {
+  ceilingsTable,
+  digits,
+  failureList,
+  kernelTables,
+  rooflineWarning,
+  variantTables,
+} from '../../bench/support/tables.ts';
 
 const ceilings: Ceilings = {
   gigaflops: 100,
@@ -16,7 +23,18 @@ const ceilings: Ceilings = {
   variants: { gigaflops: 'vec4f', gigabytes: 'vec4f', workgroupGigabytes: 'f32' },
 };
 
-const result = (more: Partial<Result>): Result => ({ kernel: 'k', problem: 'p', variant: 'v', chosen: true, flop: 2e8, bytes: 1e6, dispatches: 1, repeats: 1, samples: [4, 4, 4], ...more });
+const result = (more: Partial<Result>): Result => ({
+  kernel: 'k',
+  problem: 'p',
+  variant: 'v',
+  chosen: true,
+  flop: 2e8,
+  bytes: 1e6,
+  dispatches: 1,
+  repeats: 1,
+  samples: [4, 4, 4],
+  ...more,
+});
 
 test('three significant digits, without an exponent', () => {
   assert.equal([0, 1234.5, 12.345, 0.0012345, 1, NaN].map(digits), ['0', '1235', '12.3', '0.00123', '1.00', '-']);
@@ -32,7 +50,14 @@ test('the roofline is the lower of arithmetic and bandwidth times intensity', ()
 });
 
 test('a line has time, spread, rates, share of the roofline, the chosen variant and the next best', () => {
-  const table = kernelTables([result({ variant: 'chosen', samples: [4, 4, 5, 3, 4] }), result({ variant: 'worse', chosen: false, samples: [12] }), result({ variant: 'worst', chosen: false, samples: [40] })], ceilings);
+  const table = kernelTables(
+    [
+      result({ variant: 'chosen', samples: [4, 4, 5, 3, 4] }),
+      result({ variant: 'worse', chosen: false, samples: [12] }),
+      result({ variant: 'worst', chosen: false, samples: [40] }),
+    ],
+    ceilings,
+  );
   const [kernel, head, , line, ...rest] = table.split('\n');
   assert.is(kernel, 'k');
   assert.match(head, /^shape +ms +\+- +GFLOP\/s +GB\/s +roofline +bound +variant +next best +its time$/);
@@ -41,7 +66,10 @@ test('a line has time, spread, rates, share of the roofline, the chosen variant 
 });
 
 test('a choice that is not the fastest shows', () => {
-  assert.match(kernelTables([result({}), result({ variant: 'better', chosen: false, samples: [2] })], ceilings), /better +0\.50 x/);
+  assert.match(
+    kernelTables([result({}), result({ variant: 'better', chosen: false, samples: [2] })], ceilings),
+    /better +0\.50 x/,
+  );
 });
 
 const products = [
@@ -70,16 +98,31 @@ test('a summary says which products fall short of 70 % of the best', () => {
 });
 
 test('products of 16-bit floats are held against one another', () => {
-  const halves = [result({ kernel: 'gemm_f16', product: 'plain', type: 'f16', samples: [20] }), result({ kernel: 'gemm_f16', problem: '3x3', product: 'implicit', type: 'f16', samples: [10] })];
+  const halves = [
+    result({ kernel: 'gemm_f16', product: 'plain', type: 'f16', samples: [20] }),
+    result({ kernel: 'gemm_f16', problem: '3x3', product: 'implicit', type: 'f16', samples: [10] }),
+  ];
   const [single, half, ...rest] = productSummary([...products, ...halves], ceilings).split('\n\n');
   assert.is(single, productSummary(products, ceilings));
-  assert.is(half, 'Best product of matrices in f16: 10.0 GFLOP/s (gemm_f16 p, v).\nOf it, 2 of 2 GEMM-shaped problems reach 70 %.');
+  assert.is(
+    half,
+    'Best product of matrices in f16: 10.0 GFLOP/s (gemm_f16 p, v).\nOf it, 2 of 2 GEMM-shaped problems reach 70 %.',
+  );
   assert.equal(rest, []);
   assert.match(kernelTables([...products, ...halves], ceilings), /^3x3 .* 200% +v/m);
 });
 
 test('a convolution of 1x1 that touches every pixel is a plain product', () => {
-  const shape = { batch: 1, height: 4, width: 4, inputChannels: 8, outputChannels: 8, kernel: [1, 1], stride: [1, 1], padding: [0, 0] } as const;
+  const shape = {
+    batch: 1,
+    height: 4,
+    width: 4,
+    inputChannels: 8,
+    outputChannels: 8,
+    kernel: [1, 1],
+    stride: [1, 1],
+    padding: [0, 0],
+  } as const;
   assert.is(productOf(shape), 'plain');
   assert.is(productOf({ ...shape, stride: [2, 2] }), 'implicit');
   assert.is(productOf({ ...shape, kernel: [3, 3], padding: [1, 1] }), 'implicit');
@@ -94,7 +137,9 @@ test('kernels without arithmetic have no GFLOP/s', () => {
 });
 
 test('with --variants there is a line for each, the fastest first, the chosen one marked', () => {
-  const lines = variantTables([result({}), result({ variant: 'w', chosen: false, samples: [2] })], ceilings).split('\n');
+  const lines = variantTables([result({}), result({ variant: 'w', chosen: false, samples: [2] })], ceilings).split(
+    '\n',
+  );
   assert.match(lines[0], /^k: p$/);
   assert.match(lines[3], /^w +2\.00 .* 1 of 1 +1\.00 x$/);
   assert.match(lines[4], /^v \* +4\.00 .* 3 of 1 +2\.00 x$/);
@@ -103,7 +148,10 @@ test('with --variants there is a line for each, the fastest first, the chosen on
 test('results above the roofline get a warning, the furthest first', () => {
   const fast = result({ problem: 'fast', samples: [0.576] });
   assert.is(rooflineWarning([result({})], ceilings), '');
-  const [warning, ...lines] = rooflineWarning([result({}), result({ problem: 'a little', samples: [1.9] }), fast], ceilings).split('\n');
+  const [warning, ...lines] = rooflineWarning(
+    [result({}), result({ problem: 'a little', samples: [1.9] }), fast],
+    ceilings,
+  ).split('\n');
   assert.match(warning, /^WARNING: 2 of the lines are above 100 % of the roofline/);
   assert.equal(lines, ['  k: fast (347%)', '  k: a little (105%)']);
 });

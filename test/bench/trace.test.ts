@@ -17,12 +17,19 @@ test.before(async (context) => {
   const device = await testDevice();
   const { program, feeds } = await smallTraining(device);
   let again: Program | undefined;
-  context.trace = await traceProgram(device, async () => (again = (await smallTraining(device, 1, undefined, STAGED_IMAGES)).program as Program), feeds(1), ceilings, { work: 'a small network' });
+  context.trace = await traceProgram(
+    device,
+    async () => (again = (await smallTraining(device, 1, undefined, STAGED_IMAGES)).program as Program),
+    feeds(1),
+    ceilings,
+    { work: 'a small network' },
+  );
   assert.ok(again);
   context.program = program as Program;
 });
 
-const slices = ({ traceEvents }: Trace, pid: number): TraceEvent[] => traceEvents.filter((event) => event.ph === 'X' && event.pid === pid);
+const slices = ({ traceEvents }: Trace, pid: number): TraceEvent[] =>
+  traceEvents.filter((event) => event.ph === 'X' && event.pid === pid);
 
 test('is JSON in which every event has what its kind needs', ({ trace }) => {
   const { traceEvents, displayTimeUnit, otherData } = JSON.parse(JSON.stringify(trace)) as Trace;
@@ -31,61 +38,103 @@ test('is JSON in which every event has what its kind needs', ({ trace }) => {
   for (const event of traceEvents) {
     assert.ok(event.name.length > 0);
     assert.ok(Number.isFinite(event.ts) && event.ts >= 0, `${event.name} begins at ${event.ts}`);
-    if (event.ph === 'X') assert.ok(Number.isFinite(event.dur) && (event.dur as number) >= 0, `${event.name} lasts ${event.dur}`);
+    if (event.ph === 'X')
+      assert.ok(Number.isFinite(event.dur) && (event.dur as number) >= 0, `${event.name} lasts ${event.dur}`);
     if (event.ph === 'b' || event.ph === 'e') assert.ok(event.id !== undefined && event.cat !== undefined);
     if (event.ph === 'C') assert.ok(Number.isFinite(event.args?.value));
-    for (const value of Object.values(event.args ?? {})) assert.ok(value !== null, `${event.name} has an argument that JSON cannot hold`);
+    for (const value of Object.values(event.args ?? {}))
+      assert.ok(value !== null, `${event.name} has an argument that JSON cannot hold`);
   }
   const begun = traceEvents.filter(({ ph }) => ph === 'b').map(({ id }) => id);
-  assert.equal(traceEvents.filter(({ ph }) => ph === 'e').map(({ id }) => id), begun);
+  assert.equal(
+    traceEvents.filter(({ ph }) => ph === 'e').map(({ id }) => id),
+    begun,
+  );
 });
 
 test('every lane has a name', ({ trace }) => {
-  const named = new Set(trace.traceEvents.filter(({ name }) => name === 'thread_name').map(({ pid, tid }) => `${pid} ${tid}`));
-  for (const { pid, tid, name } of [...slices(trace, HOST), ...slices(trace, DEVICE)]) assert.ok(named.has(`${pid} ${tid}`), name);
+  const named = new Set(
+    trace.traceEvents.filter(({ name }) => name === 'thread_name').map(({ pid, tid }) => `${pid} ${tid}`),
+  );
+  for (const { pid, tid, name } of [...slices(trace, HOST), ...slices(trace, DEVICE)])
+    assert.ok(named.has(`${pid} ${tid}`), name);
 });
 
 test('slices of a lane are one after the other or one inside the other', ({ trace }) => {
   for (const lane of Object.values(LANES)) {
-    const events = trace.traceEvents.filter(({ ph, pid, tid }) => ph === 'X' && pid === lane.pid && tid === lane.tid).sort((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0));
+    const events = trace.traceEvents
+      .filter(({ ph, pid, tid }) => ph === 'X' && pid === lane.pid && tid === lane.tid)
+      .sort((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0));
     const open: number[] = [];
     // A microsecond for the rounding of sums.
     for (const { name, ts, dur = 0 } of events) {
       while (open.length > 0 && open[open.length - 1] <= ts + 1) open.pop();
-      assert.ok(open.length === 0 || ts + dur <= open[open.length - 1] + 1, `${name} reaches out of the slice around it`);
+      assert.ok(
+        open.length === 0 || ts + dur <= open[open.length - 1] + 1,
+        `${name} reaches out of the slice around it`,
+      );
       open.push(ts + dur);
     }
   }
 });
 
-test('the host plans, compiles, makes buffers, writes, records, submits, waits and reads back, each within its phase', ({ trace }) => {
+test('the host plans, compiles, makes buffers, writes, records, submits, waits and reads back, each within its phase', ({
+  trace,
+}) => {
   const host = slices(trace, HOST);
   const phases = host.filter(({ tid }) => tid === LANES.phases.tid).map(({ name }) => name);
   assert.equal(phases, ['compile', 'first step', 'step', 'profiled step']);
   const during = (phase: string): string[] => {
     const { ts, dur = 0 } = host.find(({ name }) => name === phase) as TraceEvent;
-    return host.filter((event) => event.tid !== LANES.phases.tid && event.ts >= ts && event.ts + (event.dur ?? 0) <= ts + dur + 1).map(({ name }) => name);
+    return host
+      .filter(
+        (event) => event.tid !== LANES.phases.tid && event.ts >= ts && event.ts + (event.dur ?? 0) <= ts + dur + 1,
+      )
+      .map(({ name }) => name);
   };
   for (const call of ['plan', 'create buffer', 'create bind group']) assert.ok(during('compile').includes(call), call);
-  assert.equal(during('step').sort(), ['read back', 'record', 'submit', 'wait', 'write buffer', 'write buffer', 'write staging']);
+  assert.equal(during('step').sort(), [
+    'read back',
+    'record',
+    'submit',
+    'wait',
+    'write buffer',
+    'write buffer',
+    'write staging',
+  ]);
 });
 
 test('the device has a slice for each kernel call, with variant, work and rates', ({ trace, program }) => {
   const calls = slices(trace, DEVICE).filter(({ args }) => args?.kernel !== undefined);
-  assert.equal(calls.map(({ args }) => [args?.kernel, args?.variant]), program.plan.calls.map(({ kernel, call }) => [kernel.name, call.variant]));
-  const convolution = calls.find(({ args }) => args?.kernel === 'convolution_statistics')?.args as Record<string, number>;
-  assert.is(convolution.FLOP, program.plan.calls.find(({ kernel }) => kernel.name === 'convolution_statistics')?.cost.flop);
+  assert.equal(
+    calls.map(({ args }) => [args?.kernel, args?.variant]),
+    program.plan.calls.map(({ kernel, call }) => [kernel.name, call.variant]),
+  );
+  const convolution = calls.find(({ args }) => args?.kernel === 'convolution_statistics')?.args as Record<
+    string,
+    number
+  >;
+  assert.is(
+    convolution.FLOP,
+    program.plan.calls.find(({ kernel }) => kernel.name === 'convolution_statistics')?.cost.flop,
+  );
   // The convolution's and the linear layer's.
   assert.match(kernelSummary(trace), /^convolution_weight_gradient +2 /m);
 });
 
 test('the device has work only after its submission', ({ trace }) => {
-  const submission = slices(trace, HOST).filter(({ name }) => name === 'submit').pop() as TraceEvent;
+  const submission = slices(trace, HOST)
+    .filter(({ name }) => name === 'submit')
+    .pop() as TraceEvent;
   assert.ok(slices(trace, DEVICE).every(({ ts }) => ts >= submission.ts));
 });
 
-test('rates are of the time in which a call kept the device busy, gaps between its dispatches left out', ({ program }) => {
-  const call = program.plan.calls.find(({ call }) => call.dispatches.length === 2) ?? program.plan.calls.find(({ call }) => call.dispatches.length > 1);
+test('rates are of the time in which a call kept the device busy, gaps between its dispatches left out', ({
+  program,
+}) => {
+  const call =
+    program.plan.calls.find(({ call }) => call.dispatches.length === 2) ??
+    program.plan.calls.find(({ call }) => call.dispatches.length > 1);
   assert.ok(call);
   const spans = call.call.dispatches.map((_, index) => ({ label: '', start: index * 1000, duration: 100 }));
   const [outer, ...inner] = deviceEvents([{ ...call, cost: { flop: 2e6, bytes: 1e6 } }], spans, 5, ceilings);
@@ -101,7 +150,8 @@ test('rates are of the time in which a call kept the device busy, gaps between i
 
 test('the device is as it was before', async () => {
   const { gpu } = await testDevice();
-  for (const name of ['createBuffer', 'createCommandEncoder', 'createComputePipelineAsync']) assert.not(Object.hasOwn(gpu, name), name);
+  for (const name of ['createBuffer', 'createCommandEncoder', 'createComputePipelineAsync'])
+    assert.not(Object.hasOwn(gpu, name), name);
   for (const name of ['submit', 'writeBuffer']) assert.not(Object.hasOwn(gpu.queue, name), name);
 });
 

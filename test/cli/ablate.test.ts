@@ -17,7 +17,35 @@ let folder: string;
 let restoreCache: () => void;
 const at = (...names: string[]): string => path.join(folder, ...names);
 const ablate = (...words: string[]): Promise<CommandResult> =>
-  runOnTestDevice(['ablate', '--weights', at('teacher.safetensors'), '--data', at('shapes'), '--unseen', at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '2', '--validate-every', '1', '--deterministic', '--out', at('ablation'), ...words]);
+  runOnTestDevice([
+    'ablate',
+    '--weights',
+    at('teacher.safetensors'),
+    '--data',
+    at('shapes'),
+    '--unseen',
+    at('unseen.txt'),
+    '--validation',
+    '0.3',
+    '--size',
+    '32',
+    '--width',
+    '0.25',
+    '--embedding',
+    '16',
+    '--classes-per-batch',
+    '2',
+    '--images-per-domain',
+    '1',
+    '--steps',
+    '2',
+    '--validate-every',
+    '1',
+    '--deterministic',
+    '--out',
+    at('ablation'),
+    ...words,
+  ]);
 
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-ablate-'));
@@ -27,7 +55,10 @@ test.before(async () => {
   const storage = new Storage(await testDevice());
   const network = new Classifier({ width: 0.25, classes: 5 });
   await initializeNetwork(network, storage, 9);
-  await writeFile(at('teacher.safetensors'), await serializeModel({ state: await readState(network, storage), about: { kind: 'classifier' } }));
+  await writeFile(
+    at('teacher.safetensors'),
+    await serializeModel({ state: await readState(network, storage), about: { kind: 'classifier' } }),
+  );
   storage.destroy();
 });
 test.after(async () => {
@@ -36,8 +67,16 @@ test.after(async () => {
 });
 
 interface Table {
-  readonly summary: readonly { readonly step: string; readonly seeds: readonly number[]; readonly metrics: Record<string, { readonly mean: number; readonly deviation: number | null }> }[];
-  readonly results: readonly { readonly step: string; readonly seed: number; readonly metrics: Record<string, number> }[];
+  readonly summary: readonly {
+    readonly step: string;
+    readonly seeds: readonly number[];
+    readonly metrics: Record<string, { readonly mean: number; readonly deviation: number | null }>;
+  }[];
+  readonly results: readonly {
+    readonly step: string;
+    readonly seed: number;
+    readonly metrics: Record<string, number>;
+  }[];
 }
 const table = async (): Promise<Table> => JSON.parse(await readFile(at('ablation', 'ablation.json'), 'utf8')) as Table;
 
@@ -46,14 +85,20 @@ test('ablate: every step with mean and spread, as text, JSON and markdown', asyn
   assert.is(code, 0, stderr);
   const steps = ['frozen features', 'untrained heads', 'classification', '+ quadruplet', '+ preservation'];
   const { summary, results } = await table();
-  assert.equal(summary.map(({ step }) => step), steps);
+  assert.equal(
+    summary.map(({ step }) => step),
+    steps,
+  );
   for (const { metrics } of results) for (const value of Object.values(metrics)) assert.ok(value > 0 && value <= 1);
   const markdown = await readFile(at('ablation', 'ablation.md'), 'utf8');
   for (const step of steps) {
     assert.ok(markdown.includes(`| ${step} |`));
     assert.ok(stdout.includes(step));
   }
-  assert.not.ok((await readdir(at('ablation', 'preservation-1'))).some((name) => name.startsWith('checkpoint-')), 'what is finished needs no checkpoint');
+  assert.not.ok(
+    (await readdir(at('ablation', 'preservation-1'))).some((name) => name.startsWith('checkpoint-')),
+    'what is finished needs no checkpoint',
+  );
 });
 
 test('ablate: what is there is not computed again, and a lost result comes back with the same figures', async () => {

@@ -5,18 +5,34 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { ContactSheetError, contactSheetCaption, encodePng, renderContactSheet, type ContactSheetRow, type SheetImage } from '../../src/cli/contact-sheet.ts';
+import {
+  ContactSheetError,
+  contactSheetCaption,
+  encodePng,
+  renderContactSheet,
+  type ContactSheetRow,
+  type SheetImage,
+} from '../../src/cli/contact-sheet.ts';
 import { escapeMarkup, shorten } from '../../src/cli/markup.ts';
 import { sheetQueries } from '../../src/cli/retrieval-sheet.ts';
 import type { Sample } from '../../src/data/dataset.ts';
 
-const filled = (colour: readonly [number, number, number], size = 4): SheetImage =>
-  ({ size, pixels: Uint8Array.from({ length: size * size * 3 }, (_, i) => colour[i % 3]) });
+const filled = (colour: readonly [number, number, number], size = 4): SheetImage => ({
+  size,
+  pixels: Uint8Array.from({ length: size * size * 3 }, (_, i) => colour[i % 3]),
+});
 
 const red = [200, 10, 10] as const;
 const blue = [10, 10, 200] as const;
 const rows: ContactSheetRow[] = [
-  { label: 'swan', query: filled([0, 0, 0]), results: [{ ...filled(red), label: 'swan', hit: true, score: 0.91 }, { ...filled(blue, 7), label: 'owl & <b>', hit: false, score: -0.5 }] },
+  {
+    label: 'swan',
+    query: filled([0, 0, 0]),
+    results: [
+      { ...filled(red), label: 'swan', hit: true, score: 0.91 },
+      { ...filled(blue, 7), label: 'owl & <b>', hit: false, score: -0.5 },
+    ],
+  },
   { label: 'a\u0001\ufffe"class\'', query: filled([90, 90, 90]), results: [] },
 ];
 
@@ -28,7 +44,8 @@ async function pixelsOf(png: Uint8Array): Promise<(x: number, y: number) => numb
 
 const counts = (colour: number[], at: (x: number, y: number) => number[], width: number, height: number): number => {
   let count = 0;
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (at(x, y).every((value, i) => value === colour[i])) count++;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) if (at(x, y).every((value, i) => value === colour[i])) count++;
   return count;
 };
 
@@ -44,15 +61,27 @@ test('query, hit and miss stand in their places, the hit in a green frame', asyn
 });
 
 test('the caption says which ranks are hits', () => {
-  const [{ label, query, results: [hit, miss] }] = rows;
-  const caption = contactSheetCaption([{ label, query, results: [hit, miss, hit] }, { label: 'owl', query, results: [miss] }]);
+  const [
+    {
+      label,
+      query,
+      results: [hit, miss],
+    },
+  ] = rows;
+  const caption = contactSheetCaption([
+    { label, query, results: [hit, miss, hit] },
+    { label: 'owl', query, results: [miss] },
+  ]);
   assert.is(caption, 'swan: 2 of 3 are hits (1, 3)\nowl: 0 of 1 are hits');
 });
 
 test('a machine without any font gets a sheet without letters instead of boxes', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sketchgrad-fonts-'));
   try {
-    writeFileSync(path.join(folder, 'fonts.conf'), `<?xml version="1.0"?><fontconfig><dir>${folder}</dir><cachedir>${folder}</cachedir></fontconfig>`);
+    writeFileSync(
+      path.join(folder, 'fonts.conf'),
+      `<?xml version="1.0"?><fontconfig><dir>${folder}</dir><cachedir>${folder}</cachedir></fontconfig>`,
+    );
     const module = new URL('../../src/cli/contact-sheet.ts', import.meta.url).href;
     const script = `const { renderContactSheet } = await import(${JSON.stringify(module)});
       const image = { size: 1, pixels: new Uint8Array([9, 9, 9]) };
@@ -79,13 +108,18 @@ test('images that do not fit their size are named', async () => {
     assert.match((error as Error).message, message);
   };
   await refused([], /needs a query/);
-  await refused([{ ...rows[0], query: { size: 3, pixels: new Uint8Array(26) } }], /the query of row 1 \(swan\) has 26 bytes, an RGB image of 3 x 3 has 27/);
+  await refused(
+    [{ ...rows[0], query: { size: 3, pixels: new Uint8Array(26) } }],
+    /the query of row 1 \(swan\) has 26 bytes, an RGB image of 3 x 3 has 27/,
+  );
   await refused([{ ...rows[0], results: [{ ...rows[0].results[0], size: 5 }] }], /result 1 of row 1 \(swan\)/);
 });
 
 test('encodePng keeps every pixel', async () => {
   const image: SheetImage = { size: 5, pixels: Uint8Array.from({ length: 75 }, (_, i) => (i * 37) % 256) };
-  const { data } = await sharp(await encodePng(image, 'an image')).raw().toBuffer({ resolveWithObject: true });
+  const { data } = await sharp(await encodePng(image, 'an image'))
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   assert.equal(new Uint8Array(data), image.pixels);
 });
 
@@ -97,11 +131,22 @@ test('markup: everything that could end a text or an attribute is escaped', () =
 });
 
 test('queries of a sheet are the first of twelve classes, evenly spaced in the order of their names', () => {
-  const queriesOf = (count: number): Sample[] => Array.from({ length: 3 * count }, (_, index) => ({ domain: 'sketch', className: `class ${String((7 * index) % count).padStart(2, '0')}`, name: `${index}` }));
+  const queriesOf = (count: number): Sample[] =>
+    Array.from({ length: 3 * count }, (_, index) => ({
+      domain: 'sketch',
+      className: `class ${String((7 * index) % count).padStart(2, '0')}`,
+      name: `${index}`,
+    }));
   const queries = queriesOf(29);
   const chosen = sheetQueries(queries);
-  assert.equal(chosen.map((index) => queries[index].className), ['00', '02', '04', '07', '09', '12', '14', '16', '19', '21', '24', '26'].map((number) => `class ${number}`));
-  assert.ok(chosen.every((index) => index < 29), 'the first query of each class');
+  assert.equal(
+    chosen.map((index) => queries[index].className),
+    ['00', '02', '04', '07', '09', '12', '14', '16', '19', '21', '24', '26'].map((number) => `class ${number}`),
+  );
+  assert.ok(
+    chosen.every((index) => index < 29),
+    'the first query of each class',
+  );
   assert.is(sheetQueries(queriesOf(5)).length, 5);
   assert.equal(sheetQueries([]), []);
 });

@@ -13,14 +13,23 @@ test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-data-'));
   await archives.sakeSketchy(at('Sketchy'));
   await archives.plainFolders(at('own'));
-  await writeFile(at('split.json'), JSON.stringify({ seen: archives.SEEN, unseen: archives.UNSEEN, lists: 'zeroshot1' }));
+  await writeFile(
+    at('split.json'),
+    JSON.stringify({ seen: archives.SEEN, unseen: archives.UNSEEN, lists: 'zeroshot1' }),
+  );
 });
 test.after(() => rm(folder, { recursive: true }));
 
 const data = (...words: string[]): ReturnType<typeof runCaptured> => runCaptured(['data', ...words]);
 
 test('data check: layout, counts, no problem, exit status 0', async () => {
-  const { code, stdout, stderr } = await data('check', at('Sketchy', '256x256'), '--split', at('split.json'), '--per-class');
+  const { code, stdout, stderr } = await data(
+    'check',
+    at('Sketchy', '256x256'),
+    '--split',
+    at('split.json'),
+    '--per-class',
+  );
   assert.is(code, 0, stderr);
   assert.match(stdout, `${at('Sketchy')}: SAKE archive of Sketchy Extended`);
   assert.match(stdout, /by the lists in zeroshot1/);
@@ -57,7 +66,12 @@ test('data check: --strict fails for warnings; plain folders need no split', asy
 test('data check: --json is the whole report', async () => {
   const { code, stdout } = await data('check', at('own'), '--json');
   assert.is(code, 0);
-  const report = JSON.parse(stdout) as { layout: string; images: number; problems: unknown[]; splits: { classes: { name: string; photos: number }[] }[] };
+  const report = JSON.parse(stdout) as {
+    layout: string;
+    images: number;
+    problems: unknown[];
+    splits: { classes: { name: string; photos: number }[] }[];
+  };
   assert.equal([report.layout, report.images, report.problems.length], ['plain folders', 35, 0]);
   assert.ok(report.splits[0].classes.every(({ photos }) => photos === archives.PHOTOS.length));
 });
@@ -67,13 +81,27 @@ test('data check: what is no data set is said', async () => {
   assert.is(code, 1);
   assert.match(stderr, /nothing: no data set is recognised there; sketchgrad data how/);
   assert.match((await data('check', at('own'), at('Sketchy'))).stderr, /one folder at a time/);
-  assert.match((await data('check', at('Sketchy'), '--split', 'tuberlin')).stderr, /the split tuberlin is of TU-Berlin Extended/);
+  assert.match(
+    (await data('check', at('Sketchy'), '--split', 'tuberlin')).stderr,
+    /the split tuberlin is of TU-Berlin Extended/,
+  );
 });
 
 test('data how: every published split, each layout, and the terms', async () => {
   const { code, stdout } = await data('how');
   assert.is(code, 0);
-  for (const words of [...PUBLISHED_SPLITS, 'SAKE archive', 'official archive', 'Doodle2Search folders', 'QuickDraw ndjson', 'plain folders', 'Creative Commons Attribution 4.0', "see the publisher's page", 'Nothing is downloaded']) assert.ok(stdout.includes(words), words);
+  for (const words of [
+    ...PUBLISHED_SPLITS,
+    'SAKE archive',
+    'official archive',
+    'Doodle2Search folders',
+    'QuickDraw ndjson',
+    'plain folders',
+    'Creative Commons Attribution 4.0',
+    "see the publisher's page",
+    'Nothing is downloaded',
+  ])
+    assert.ok(stdout.includes(words), words);
   const sources = JSON.parse((await data('how', '--json')).stdout) as { splits: string[] }[];
   assert.equal(sources.flatMap(({ splits }) => splits).sort(), [...PUBLISHED_SPLITS].sort());
 });

@@ -24,21 +24,51 @@ const COPIES = 15;
 let folder: string;
 let restoreCache: () => void;
 const at = (...names: string[]): string => path.join(folder, ...names);
-const data = (): string[] => ['--data', at('shapes'), '--unseen', at('unseen.txt'), '--size', '32', '--width', '0.25', '--deterministic'];
-const distilling = (out: string): string[] => ['distill', '--weights', at('teacher.safetensors'), ...data(), '--batch', '4', '--save-every', '1', '--teacher-temperature', '2', '--out', at(out)];
+const data = (): string[] => [
+  '--data',
+  at('shapes'),
+  '--unseen',
+  at('unseen.txt'),
+  '--size',
+  '32',
+  '--width',
+  '0.25',
+  '--deterministic',
+];
+const distilling = (out: string): string[] => [
+  'distill',
+  '--weights',
+  at('teacher.safetensors'),
+  ...data(),
+  '--batch',
+  '4',
+  '--save-every',
+  '1',
+  '--teacher-temperature',
+  '2',
+  '--out',
+  at(out),
+];
 
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-distill-'));
   restoreCache = useTestCache();
   await writeShapes(at('shapes'));
   for (const name of ['a', 'b', 'c', 'd']) {
-    for (let copy = 0; copy < COPIES; copy++) await copyFile(at('shapes', 'photo', `shape ${name}`, `${copy % 3}.png`), at('shapes', 'photo', `shape ${name}`, `copy ${copy}.png`));
+    for (let copy = 0; copy < COPIES; copy++)
+      await copyFile(
+        at('shapes', 'photo', `shape ${name}`, `${copy % 3}.png`),
+        at('shapes', 'photo', `shape ${name}`, `copy ${copy}.png`),
+      );
   }
   await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
   const storage = new Storage(await testDevice());
   const network = new Classifier({ width: 0.25, classes: 5 });
   await initializeNetwork(network, storage, 9);
-  await writeFile(at('teacher.safetensors'), await serializeModel({ state: await readState(network, storage), about: { kind: 'classifier' } }));
+  await writeFile(
+    at('teacher.safetensors'),
+    await serializeModel({ state: await readState(network, storage), about: { kind: 'classifier' } }),
+  );
   storage.destroy();
 });
 test.after(async () => {
@@ -55,7 +85,22 @@ test('distill: a table of all seen classes, which train takes', async () => {
   assert.equal(knowledge.classes, ['shape a', 'shape b', 'shape c', 'shape d']);
   assert.equal([...knowledge.counts], [18, 18, 18, 18]);
 
-  const training = ['train', ...data(), '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '1', '--weights', at('teacher.safetensors'), '--knowledge', at('whole')];
+  const training = [
+    'train',
+    ...data(),
+    '--embedding',
+    '16',
+    '--classes-per-batch',
+    '2',
+    '--images-per-domain',
+    '1',
+    '--steps',
+    '1',
+    '--weights',
+    at('teacher.safetensors'),
+    '--knowledge',
+    at('whole'),
+  ];
   const trained = await runOnTestDevice([...training, '--out', at('run')]);
   assert.is(trained.code, 0, trained.stderr);
   assert.not.match(trained.stderr, /teacher 72\/72/, 'the teacher is not asked again');
@@ -63,7 +108,10 @@ test('distill: a table of all seen classes, which train takes', async () => {
   assert.is(resumed.code, 0, 'the reading of the knowledge is among the settings of the run');
   const refused = await runOnTestDevice([...training, '--out', at('refused'), '--teacher-temperature', '3']);
   assert.is(refused.code, 1);
-  assert.match(refused.stderr, /whole was distilled as the mean of softmax outputs at temperature 2, and the training asks for .* temperature 3/);
+  assert.match(
+    refused.stderr,
+    /whole was distilled as the mean of softmax outputs at temperature 2, and the training asks for .* temperature 3/,
+  );
 });
 
 test('distill: killed in the middle and started again, the file has the same bytes', async () => {
@@ -76,7 +124,10 @@ test('distill: killed in the middle and started again, the file has the same byt
   assert.is(code, 0, stderr);
   assert.match(stderr, /going on after \d+ photos/);
   assert.equal(await readFile(at('killed')), await readFile(at('whole')));
-  assert.equal((await readdir(folder)).filter((name) => name.includes('partial')), []);
+  assert.equal(
+    (await readdir(folder)).filter((name) => name.includes('partial')),
+    [],
+  );
 });
 
 test('distill: a network that was trained here can teach, unless its logits are cosines', async () => {
@@ -88,16 +139,36 @@ test('distill: a network that was trained here can teach, unless its logits are 
   assert.ok(new Set(table.values).size > 4);
 
   const { state, about } = await parseModel(await readFile(trained), trained);
-  await writeFile(at('cosine.model.safetensors'), await serializeModel({ state: new Map([...state].filter(([name]) => name !== 'classifier.bias')), about }));
-  const model = await runOnTestDevice(['distill', '--weights', at('cosine.model.safetensors'), ...data(), '--out', at('new')]);
+  await writeFile(
+    at('cosine.model.safetensors'),
+    await serializeModel({ state: new Map([...state].filter(([name]) => name !== 'classifier.bias')), about }),
+  );
+  const model = await runOnTestDevice([
+    'distill',
+    '--weights',
+    at('cosine.model.safetensors'),
+    ...data(),
+    '--out',
+    at('new'),
+  ]);
   assert.is(model.code, 1);
   assert.match(model.stderr, /model.safetensors has no fc.weight, so it is no teacher/);
 });
 
 test('distill: what is no knowledge is said', async () => {
-  const knowledge = await runOnTestDevice(['train', ...data(), '--knowledge', at('teacher.safetensors'), '--out', at('new-run')]);
+  const knowledge = await runOnTestDevice([
+    'train',
+    ...data(),
+    '--knowledge',
+    at('teacher.safetensors'),
+    '--out',
+    at('new-run'),
+  ]);
   assert.is(knowledge.code, 1);
-  assert.match(knowledge.stderr, /teacher.safetensors: it is no file of the format "sketchgrad knowledge".*A file that sketchgrad distill wrote is needed/);
+  assert.match(
+    knowledge.stderr,
+    /teacher.safetensors: it is no file of the format "sketchgrad knowledge".*A file that sketchgrad distill wrote is needed/,
+  );
 });
 
 test.run();

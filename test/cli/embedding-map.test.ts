@@ -6,9 +6,15 @@ import { RandomStream } from '../../src/random/philox.ts';
 
 const DIMENSION = 16;
 /** Clusters of unit length, one a class; sketches a little beside the photos. */
-function images(domain: Sample['domain'], classNames: readonly string[], each: number): { readonly rows: Float32Array; readonly samples: readonly Sample[] } {
+function images(
+  domain: Sample['domain'],
+  classNames: readonly string[],
+  each: number,
+): { readonly rows: Float32Array; readonly samples: readonly Sample[] } {
   const random = new RandomStream(domain === 'photo' ? 1 : 2, 0);
-  const samples = classNames.flatMap((className) => Array.from({ length: each }, (_, i): Sample => ({ className, domain, name: `${domain}/${className}/${i}` })));
+  const samples = classNames.flatMap((className) =>
+    Array.from({ length: each }, (_, i): Sample => ({ className, domain, name: `${domain}/${className}/${i}` })),
+  );
   const rows = Float32Array.from({ length: samples.length * DIMENSION }, (_, at) => {
     const label = classNames.indexOf(samples[Math.floor(at / DIMENSION)].className);
     return Number(at % DIMENSION === label % DIMENSION) + 0.08 * random.normal();
@@ -29,7 +35,9 @@ test('the same seed gives the same layout, another seed another', () => {
 test('what is near in the embedding is near in the map', () => {
   const { points } = map;
   const own = points.filter((point) => {
-    const nearest = points.filter((other) => other !== point).reduce((a, b) => (Math.hypot(a.x - point.x, a.y - point.y) < Math.hypot(b.x - point.x, b.y - point.y) ? a : b));
+    const nearest = points
+      .filter((other) => other !== point)
+      .reduce((a, b) => (Math.hypot(a.x - point.x, a.y - point.y) < Math.hypot(b.x - point.x, b.y - point.y) ? a : b));
     return nearest.className === point.className;
   });
   assert.ok(own.length >= 0.95 * points.length, `${own.length} of ${points.length} lie beside one of their class`);
@@ -55,15 +63,29 @@ test('the drawing: a group for each class, domains by shape, names apart and esc
   assert.is([...svg.matchAll(/l4\.2 7\.2h-8\.4z/g)].length, 32, 'a triangle for each sketch');
   assert.not.match(svg, /NaN|Infinity|undefined/);
 
-  const stacked = drawMap({ classes: 3, seed: 0, points: classNames.slice(0, 3).map((className) => ({ className, domain: 'photo', x: 1, y: 1 })) });
+  const stacked = drawMap({
+    classes: 3,
+    seed: 0,
+    points: classNames.slice(0, 3).map((className) => ({ className, domain: 'photo', x: 1, y: 1 })),
+  });
   const heights = [...stacked.matchAll(/<text [^>]*y="([\d.]+)"/g)].map(([, y]) => Number(y)).sort((a, b) => a - b);
   assert.ok(heights[1] - heights[0] >= 15 && heights[2] - heights[1] >= 15);
 });
 
 test('a task: its queries and the pictures of their classes; too few have no map', () => {
   const [photos, sketches] = both;
-  const embedded = { queries: sketches.rows, gallery: photos.rows, metrics: undefined as never, labels: { queryLabels: [], galleryLabels: [] } };
-  const task = { name: 'test', queries: sketches.samples.filter(({ className }) => className !== 'owl'), gallery: photos.samples, classNames };
+  const embedded = {
+    queries: sketches.rows,
+    gallery: photos.rows,
+    metrics: undefined as never,
+    labels: { queryLabels: [], galleryLabels: [] },
+  };
+  const task = {
+    name: 'test',
+    queries: sketches.samples.filter(({ className }) => className !== 'owl'),
+    gallery: photos.samples,
+    classNames,
+  };
   const { points } = mapTask(task, { ...embedded, queries: sketches.rows.subarray(0, 24 * DIMENSION) }, 0)!;
   assert.not.ok(points.some(({ className }) => className === 'owl'));
   const among = mapTask({ ...task, queries: photos.samples }, { ...embedded, queries: photos.rows }, 0)!;

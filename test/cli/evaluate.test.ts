@@ -18,11 +18,29 @@ test.after(() => tiny.remove());
 
 test('evaluate: the unseen classes of the training, as a table and as JSON', async () => {
   const model = at('unbroken', 'model.safetensors');
-  const { code, stdout, stderr } = await run('evaluate', '--model', model, '--data', at('shapes'), '--json', '--per-class');
+  const { code, stdout, stderr } = await run(
+    'evaluate',
+    '--model',
+    model,
+    '--data',
+    at('shapes'),
+    '--json',
+    '--per-class',
+  );
   assert.is(code, 0, stderr);
-  const result = JSON.parse(stdout) as { queries: number; gallerySize: number; skippedQueries: number; mapAll: number; perClass: { class: string }[]; checksum: string };
+  const result = JSON.parse(stdout) as {
+    queries: number;
+    gallerySize: number;
+    skippedQueries: number;
+    mapAll: number;
+    perClass: { class: string }[];
+    checksum: string;
+  };
   assert.equal([result.queries, result.gallerySize, result.skippedQueries], [6, 6, 0]);
-  assert.equal(result.perClass.map((one) => one.class), ['shape e', 'shape f']);
+  assert.equal(
+    result.perClass.map((one) => one.class),
+    ['shape e', 'shape f'],
+  );
   assert.is(result.checksum, await tiny.checksumOf('unbroken'));
 
   const table = await run('evaluate', '--model', model, '--data', at('shapes'), '--per-class');
@@ -30,16 +48,49 @@ test('evaluate: the unseen classes of the training, as a table and as JSON', asy
   assert.match(table.stdout, /shape f/);
   assert.match(table.stdout, /6 queries against 6 photos; none was skipped/);
 
-  const other = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'photo-to-photo', '--cutoffs', '2,5', '--ap-denominator', 'hits', '--codes', '8', '--json', '--report', at('evaluation.html'));
+  const other = await run(
+    'evaluate',
+    '--model',
+    model,
+    '--data',
+    at('shapes'),
+    '--task',
+    'photo-to-photo',
+    '--cutoffs',
+    '2,5',
+    '--ap-denominator',
+    'hits',
+    '--codes',
+    '8',
+    '--json',
+    '--report',
+    at('evaluation.html'),
+  );
   assert.is(other.code, 0, other.stderr);
-  const measured = JSON.parse(other.stdout) as { task: string; protocol: string; queries: number; atCutoff: { k: number }[]; codes: { bits: number; fittedOn: string; protocol: string; mapAll: number } };
+  const measured = JSON.parse(other.stdout) as {
+    task: string;
+    protocol: string;
+    queries: number;
+    atCutoff: { k: number }[];
+    codes: { bits: number; fittedOn: string; protocol: string; mapAll: number };
+  };
   assert.match(measured.task, 'photo to photo');
   assert.is(measured.queries, 6);
-  assert.equal(measured.atCutoff.map(({ k }) => k), [2, 5]);
+  assert.equal(
+    measured.atCutoff.map(({ k }) => k),
+    [2, 5],
+  );
   assert.equal([measured.codes.bits, measured.codes.fittedOn], [8, '12 photos of seen classes']);
   for (const { protocol } of [measured, measured.codes]) assert.match(protocol, /^not SAKE's: .*hits/);
   const page = await readFile(at('evaluation.html'), 'utf8');
-  for (const part of ['photo to photo', '8-bit codes', 'UMAP of 6 embeddings', '<th class="number">P@5</th>', 'not SAKE&#39;s']) assert.match(page, part);
+  for (const part of [
+    'photo to photo',
+    '8-bit codes',
+    'UMAP of 6 embeddings',
+    '<th class="number">P@5</th>',
+    'not SAKE&#39;s',
+  ])
+    assert.match(page, part);
   const generalised = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'generalised');
   assert.match(generalised.stdout, /generalised \(all photos of seen classes.*6 queries against 18 photos/s);
 
@@ -54,11 +105,20 @@ test('evaluate: a model that was trained on fitted sketches is measured on fitte
   await cp(at('shapes'), at('sheets'), { recursive: true });
   for (const [place, className] of ['shape e', 'shape f'].entries()) {
     for (const name of await readdir(at('shapes', 'sketch', className))) {
-      await sharp(at('shapes', 'sketch', className, name)).extend({ top: 5, bottom: 40 * place, left: 70, right: 9, background: '#ffffff' }).toFile(at('sheets', 'sketch', className, name));
+      await sharp(at('shapes', 'sketch', className, name))
+        .extend({ top: 5, bottom: 40 * place, left: 70, right: 9, background: '#ffffff' })
+        .toFile(at('sheets', 'sketch', className, name));
     }
   }
   const measured = async (data: string): Promise<number> => {
-    const { stdout, stderr } = await run('evaluate', '--model', at('unbroken', 'model.safetensors'), '--data', at(data), '--json');
+    const { stdout, stderr } = await run(
+      'evaluate',
+      '--model',
+      at('unbroken', 'model.safetensors'),
+      '--data',
+      at(data),
+      '--json',
+    );
     assert.ok(stdout !== '', stderr);
     return (JSON.parse(stdout) as { mapAll: number }).mapAll;
   };
@@ -67,19 +127,35 @@ test('evaluate: a model that was trained on fitted sketches is measured on fitte
 
 test('evaluate: a file that is no retrieval model, and weights that are not those of their network', async () => {
   await writeFile(at('text.safetensors'), 'no tensors');
-  assert.match((await run('evaluate', '--model', at('text.safetensors'))).stderr, /text.safetensors: not a safetensors file/);
+  assert.match(
+    (await run('evaluate', '--model', at('text.safetensors'))).stderr,
+    /text.safetensors: not a safetensors file/,
+  );
   const { state, about } = await parseModel(await readFile(at('unbroken', 'model.safetensors')), 'model');
-  await writeFile(at('foreign.safetensors'), await serializeModel({ state: new Map([['weight', state.get('classifier.weight')!]]), about: {} }));
-  assert.match((await run('evaluate', '--model', at('foreign.safetensors'))).stderr, /foreign.safetensors is no retrieval model.*weight \[4, 16\]/);
-  const changed = new Map(state).set('embedding.weight', { shape: [1], values: new Float32Array(1) }).set('unexpected', { shape: [1], values: new Float32Array(1) });
+  await writeFile(
+    at('foreign.safetensors'),
+    await serializeModel({ state: new Map([['weight', state.get('classifier.weight')!]]), about: {} }),
+  );
+  assert.match(
+    (await run('evaluate', '--model', at('foreign.safetensors'))).stderr,
+    /foreign.safetensors is no retrieval model.*weight \[4, 16\]/,
+  );
+  const changed = new Map(state)
+    .set('embedding.weight', { shape: [1], values: new Float32Array(1) })
+    .set('unexpected', { shape: [1], values: new Float32Array(1) });
   changed.delete('bn1.weight');
   await writeFile(at('changed.safetensors'), await serializeModel({ state: changed, about }));
   const { stderr } = await run('evaluate', '--model', at('changed.safetensors'), '--data', at('shapes'));
-  assert.match(stderr, /changed.safetensors: .*embedding.weight: the file has \[1\], the network \[16, 512\].*missing in the file:\s+bn1.weight.*unknown to the network:\s+unexpected/s);
+  assert.match(
+    stderr,
+    /changed.safetensors: .*embedding.weight: the file has \[1\], the network \[16, 512\].*missing in the file:\s+bn1.weight.*unknown to the network:\s+unexpected/s,
+  );
 });
 
 /** Classes and queries that `evaluate --json` measured. */
-async function measured(...words: string[]): Promise<{ readonly classes: readonly string[]; readonly queries: number }> {
+async function measured(
+  ...words: string[]
+): Promise<{ readonly classes: readonly string[]; readonly queries: number }> {
   const { code, stdout, stderr } = await run('evaluate', ...words, '--json', '--per-class');
   assert.is(code, 0, stderr);
   const { queries, perClass } = JSON.parse(stdout) as { queries: number; perClass: { class: string }[] };
@@ -90,11 +166,22 @@ test('evaluate on another data set: all its classes, or those that the model was
   const model = at('unbroken', 'model.safetensors');
   // The same shapes under other names, so that none is a class of the training.
   await writeShapes(at('figures'));
-  for (const domain of ['sketch', 'photo']) for (const letter of 'abcdef') await rename(at('figures', domain, `shape ${letter}`), at('figures', domain, `Figure_${letter}`));
+  for (const domain of ['sketch', 'photo'])
+    for (const letter of 'abcdef')
+      await rename(at('figures', domain, `shape ${letter}`), at('figures', domain, `Figure_${letter}`));
   const figures = Array.from('abcdef', (letter) => `Figure_${letter}`);
-  assert.equal(await measured('--model', model, '--data', at('figures'), '--unseen', '1'), { classes: figures, queries: 18 });
-  assert.equal(await measured('--model', model, '--data', at('shapes'), '--unseen', 'untrained'), { classes: ['shape e', 'shape f'], queries: 6 });
-  assert.match((await run('evaluate', '--model', model, '--data', at('shapes'), '--unseen', '1')).stderr, /was trained on shape a/);
+  assert.equal(await measured('--model', model, '--data', at('figures'), '--unseen', '1'), {
+    classes: figures,
+    queries: 18,
+  });
+  assert.equal(await measured('--model', model, '--data', at('shapes'), '--unseen', 'untrained'), {
+    classes: ['shape e', 'shape f'],
+    queries: 6,
+  });
+  assert.match(
+    (await run('evaluate', '--model', model, '--data', at('shapes'), '--unseen', '1')).stderr,
+    /was trained on shape a/,
+  );
 
   // A published set's classes may all be unseen, too.
   await archives.sakeSketchy(at('Sketchy'));
@@ -106,7 +193,10 @@ test('evaluate on another data set: all its classes, or those that the model was
 test('evaluate takes a model without unseen classes, as the page trains them', async () => {
   const { state, about } = await parseModel(await readFile(at('unbroken', 'model.safetensors')), 'model');
   await writeFile(at('page.safetensors'), await serializeModel({ state, about: { ...about, unseenClasses: [] } }));
-  assert.equal(await measured('--model', at('page.safetensors'), '--data', at('shapes')), { classes: ['shape e', 'shape f'], queries: 6 });
+  assert.equal(await measured('--model', at('page.safetensors'), '--data', at('shapes')), {
+    classes: ['shape e', 'shape f'],
+    queries: 6,
+  });
 });
 
 test.run();

@@ -5,7 +5,10 @@ import { textTable } from '../../src/cli/text-table.ts';
 import { runCaptured } from './../support/command-output.ts';
 
 test('names cannot command a terminal', () => {
-  assert.is(printable('a\x1b[2Jb\x07\x9b31m\r\n\u202egnp.exe'), 'a\\u001b[2Jb\\u0007\\u009b31m\\u000d\\u000a\\u202egnp.exe');
+  assert.is(
+    printable('a\x1b[2Jb\x07\x9b31m\r\n\u202egnp.exe'),
+    'a\\u001b[2Jb\\u0007\\u009b31m\\u000d\\u000a\\u202egnp.exe',
+  );
   assert.is(printable('größe 猫 🐈.png'), 'größe 猫 🐈.png');
   assert.is(printableLines('one\n\ttwo\x1b]0;title\x07'), 'one\n\ttwo\\u001b]0;title\\u0007');
 });
@@ -16,7 +19,16 @@ test('JSON stays the same JSON', () => {
 });
 
 test('cells of a table stay one line, and the columns stay in line', () => {
-  assert.is(textTable(['name', 'n'], [['a\nb', '1'], ['c', '22']]).split('\n').length, 4);
+  assert.is(
+    textTable(
+      ['name', 'n'],
+      [
+        ['a\nb', '1'],
+        ['c', '22'],
+      ],
+    ).split('\n').length,
+    4,
+  );
 });
 
 test('an error names a file whose name has escapes without sending them', async () => {

@@ -26,7 +26,10 @@ test('it was trained on no class that names an unseen one, and says from which s
   const { about } = await readModelFile(searchModelPath(undefined), '--model');
   const classes = about.classes as string[];
   assert.ok(classes.length > 1000, `${classes.length}`);
-  assert.equal(classes.filter((name) => heldOutClass(name) !== undefined), []);
+  assert.equal(
+    classes.filter((name) => heldOutClass(name) !== undefined),
+    [],
+  );
   const { nothing } = about.similarity as { nothing: number };
   assert.ok(nothing > 0 && nothing < 1);
 });

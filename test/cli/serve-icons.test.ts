@@ -18,10 +18,21 @@ let server: ServeProcess;
 const at = (...names: string[]): string => path.join(folder, ...names);
 
 /** A drawing of the house in a corner of a large page. */
-const drawing = (): Promise<Buffer> => sharp(Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="600" height="400" viewBox="-60 -2 150 100">${SHAPES.house.body}</svg>`)).flatten({ background: '#fff' }).png().toBuffer();
+const drawing = (): Promise<Buffer> =>
+  sharp(
+    Buffer.from(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="600" height="400" viewBox="-60 -2 150 100">${SHAPES.house.body}</svg>`,
+    ),
+  )
+    .flatten({ background: '#fff' })
+    .png()
+    .toBuffer();
 
 const post = async (parameters: string): Promise<{ status: number; answer: IconSearchAnswer & { error?: string } }> => {
-  const response = await fetch(`${server.address}search?${parameters}`, { method: 'POST', body: new Uint8Array(await drawing()) });
+  const response = await fetch(`${server.address}search?${parameters}`, {
+    method: 'POST',
+    body: new Uint8Array(await drawing()),
+  });
   return { status: response.status, answer: (await response.json()) as IconSearchAnswer & { error?: string } };
 };
 
@@ -29,9 +40,20 @@ test.before(async () => {
   await testDevice();
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-serve-icons-'));
   await installSet(at(), 'shapes', { icons: SHAPES, others: { suffixes: { '': 'Outline', filled: 'Filled' } } });
-  await installSet(at(), 'flags', { icons: { japan: { body: '<circle cx="12" cy="12" r="7" fill="#c00"/><script>alert(1)</script>' } }, info: { palette: true, license: { title: 'Public domain' } } });
+  await installSet(at(), 'flags', {
+    icons: { japan: { body: '<circle cx="12" cy="12" r="7" fill="#c00"/><script>alert(1)</script>' } },
+    info: { palette: true, license: { title: 'Public domain' } },
+  });
   await installSet(at(), 'gone', { icons: { dot: { body: '<circle cx="12" cy="12" r="2"/>' } } });
-  const { code, stderr } = await runOnTestDevice(['icons', '--root', at(), '--sets', 'shapes,flags,gone', '--out', at('icons.safetensors')]);
+  const { code, stderr } = await runOnTestDevice([
+    'icons',
+    '--root',
+    at(),
+    '--sets',
+    'shapes,flags,gone',
+    '--out',
+    at('icons.safetensors'),
+  ]);
   assert.is(code, 0, stderr);
   await removeSet(at(), 'gone');
   // Not in the index.
@@ -47,16 +69,33 @@ test('a drawing finds icons with set, licence, style and similarity, as sketchgr
   const { status, answer } = await post('k=5');
   assert.is(status, 200);
   const [{ row, similarity, ...first }] = answer.neighbours;
-  assert.equal(first, { rank: 1, icon: 'shapes:house', set: 'shapes', licence: { title: 'MIT', spdx: 'MIT', url: 'https://example.org/mit' }, style: 'outline' });
+  assert.equal(first, {
+    rank: 1,
+    icon: 'shapes:house',
+    set: 'shapes',
+    licence: { title: 'MIT', spdx: 'MIT', url: 'https://example.org/mit' },
+    style: 'outline',
+  });
   assert.ok(row >= 0 && similarity > 0.95, String(similarity));
   assert.is(answer.nothingLike, false);
-  assert.equal(answer.neighbours.map(({ belowCutOff = false }) => belowCutOff), answer.neighbours.map(({ similarity: each }) => each < 0.9));
-  const about = (await (await fetch(`${server.address}about`)).json()) as { icons: number; cutOff: number; sets: { prefix: string; count: number }[] };
-  assert.equal([about.icons, about.cutOff, about.sets.map(({ prefix, count }) => `${prefix} ${count}`)], [62, 0.9, ['flags 1', 'gone 1', 'shapes 60']]);
+  assert.equal(
+    answer.neighbours.map(({ belowCutOff = false }) => belowCutOff),
+    answer.neighbours.map(({ similarity: each }) => each < 0.9),
+  );
+  const about = (await (await fetch(`${server.address}about`)).json()) as {
+    icons: number;
+    cutOff: number;
+    sets: { prefix: string; count: number }[];
+  };
+  assert.equal(
+    [about.icons, about.cutOff, about.sets.map(({ prefix, count }) => `${prefix} ${count}`)],
+    [62, 0.9, ['flags 1', 'gone 1', 'shapes 60']],
+  );
 });
 
 test('parameters filter by set, style and licence; unknown ones are refused', async () => {
-  const found = async (parameters: string): Promise<string[]> => (await post(parameters)).answer.neighbours.map(({ icon }) => icon);
+  const found = async (parameters: string): Promise<string[]> =>
+    (await post(parameters)).answer.neighbours.map(({ icon }) => icon);
   assert.equal(await found('style=colour'), ['flags:japan']);
   assert.equal((await found('set=flags&set=gone')).sort(), ['flags:japan', 'gone:dot']);
   assert.equal(await found('licence=public%20domain'), ['flags:japan']);
@@ -77,8 +116,23 @@ test('drawings come from the installed sets, may run nothing, and only those tha
   assert.match(flag.headers.get('content-security-policy') ?? '', /default-src 'none';.*sandbox/);
   assert.is(flag.headers.get('x-content-type-options'), 'nosniff');
   // Written by hand, since fetch would straighten them.
-  for (const address of ['/icons/later/house.svg', '/icons/gone/dot.svg', '/icons/shapes/secret.svg', '/icons/shapes/house', '/icons/shapes/../../icons.safetensors', '/icons/..%2fshapes/house.svg', '/icons/shapes/%2e%2e%2ficons.json.svg', '/icons/noto/cat.svg', '/icons//house.svg', '/pictures/0']) {
-    const status = await new Promise((resolve, reject) => request(server.address, { path: address }, (response) => resolve(response.resume().statusCode)).on('error', reject).end());
+  for (const address of [
+    '/icons/later/house.svg',
+    '/icons/gone/dot.svg',
+    '/icons/shapes/secret.svg',
+    '/icons/shapes/house',
+    '/icons/shapes/../../icons.safetensors',
+    '/icons/..%2fshapes/house.svg',
+    '/icons/shapes/%2e%2e%2ficons.json.svg',
+    '/icons/noto/cat.svg',
+    '/icons//house.svg',
+    '/pictures/0',
+  ]) {
+    const status = await new Promise((resolve, reject) =>
+      request(server.address, { path: address }, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end(),
+    );
     assert.is(status, 404, address);
   }
   assert.is((await fetch(`${server.address}icons/shapes/house.svg`, { method: 'POST' })).status, 405);

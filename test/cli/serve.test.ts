@@ -22,10 +22,14 @@ const ODD = 'a b&<i>%2e%2e#?.png';
 
 let folder: string;
 const at = (...names: string[]): string => path.join(folder, ...names);
-const serve = (...words: string[]): Promise<ServeProcess> => startServe(at('pictures'), '--model', PAGE_MODEL, ...words);
+const serve = (...words: string[]): Promise<ServeProcess> =>
+  startServe(at('pictures'), '--model', PAGE_MODEL, ...words);
 
 const search = async (address: string, file: string, k = 4): Promise<SearchAnswer> => {
-  const response = await fetch(`${address}search?k=${k}`, { method: 'POST', body: new Uint8Array(await readFile(file)) });
+  const response = await fetch(`${address}search?k=${k}`, {
+    method: 'POST',
+    body: new Uint8Array(await readFile(file)),
+  });
   assert.is(response.status, 200);
   return (await response.json()) as SearchAnswer;
 };
@@ -44,8 +48,12 @@ test.before(async () => {
   // Hidden ones, which are not searched, and a drawing that would have another file drawn into it.
   await mkdir(at('pictures', '.private'));
   await mkdir(at('pictures', '@eaDir'));
-  for (const hidden of ['.private/a.png', '@eaDir/b.png', '.c.png', '._d.png']) await copyFile(at('outside.png'), at('pictures', hidden));
-  await writeFile(at('pictures', 'inclusive.svg'), `<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"><rect width="48" height="48" fill="#0f0"/><image width="48" height="48" href="file://${at('outside.png')}"/><image width="48" height="48" href="../outside.png"/></svg>`);
+  for (const hidden of ['.private/a.png', '@eaDir/b.png', '.c.png', '._d.png'])
+    await copyFile(at('outside.png'), at('pictures', hidden));
+  await writeFile(
+    at('pictures', 'inclusive.svg'),
+    `<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"><rect width="48" height="48" fill="#0f0"/><image width="48" height="48" href="file://${at('outside.png')}"/><image width="48" height="48" href="../outside.png"/></svg>`,
+  );
   server = await serve('--index', at('index.safetensors'));
 });
 test.after(async () => {
@@ -55,16 +63,40 @@ test.after(async () => {
 
 test('the folder is embedded, and a picture finds what sketchgrad search finds', async () => {
   const { pictures } = (await (await fetch(`${server.address}about`)).json()) as { pictures: number };
-  assert.is(pictures, 11, '8 pictures, one of an odd name, one by a link within, one SVG; none by a link out, hidden or damaged');
+  assert.is(
+    pictures,
+    11,
+    '8 pictures, one of an odd name, one by a link within, one SVG; none by a link out, hidden or damaged',
+  );
   const query = at('outside.png');
-  const { code, stdout, stderr } = await runOnTestDevice(['search', query, '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--top', '40', '--json']);
+  const { code, stdout, stderr } = await runOnTestDevice([
+    'search',
+    query,
+    '--model',
+    PAGE_MODEL,
+    '--index',
+    at('index.safetensors'),
+    '--top',
+    '40',
+    '--json',
+  ]);
   assert.is(code, 0, stderr);
   const [{ results }] = JSON.parse(stdout) as { results: { path: string; score: number }[] }[];
-  const expected = results.filter(({ path: name }) => !/way-out\.png|\.private|@eaDir|\.c\.png|\._d\.png/.test(name)).slice(0, 10).map(({ path: name, score }) => ({ path: path.relative(at('pictures'), name), score }));
-  const neighbours = (await search(server.address, query, 10)).neighbours.map(({ path: name, similarity }) => ({ path: name, score: similarity }));
+  const expected = results
+    .filter(({ path: name }) => !/way-out\.png|\.private|@eaDir|\.c\.png|\._d\.png/.test(name))
+    .slice(0, 10)
+    .map(({ path: name, score }) => ({ path: path.relative(at('pictures'), name), score }));
+  const neighbours = (await search(server.address, query, 10)).neighbours.map(({ path: name, similarity }) => ({
+    path: name,
+    score: similarity,
+  }));
   assert.equal(neighbours, expected);
   const parallel = await Promise.all(Array.from({ length: 12 }, () => search(server.address, query, 10)));
-  for (const answer of parallel) assert.equal(answer.neighbours.map(({ path: name }) => name), expected.map(({ path: name }) => name));
+  for (const answer of parallel)
+    assert.equal(
+      answer.neighbours.map(({ path: name }) => name),
+      expected.map(({ path: name }) => name),
+    );
 });
 
 test('an SVG is drawn without the files that it names', async () => {
@@ -76,9 +108,13 @@ test('an SVG is drawn without the files that it names', async () => {
 });
 
 test('a picture that takes long to decode keeps no other request waiting', async () => {
-  const large = await sharp({ create: { width: 7000, height: 7000, channels: 3, background: '#a05030' } }).jpeg({ quality: 40 }).toBuffer();
+  const large = await sharp({ create: { width: 7000, height: 7000, channels: 3, background: '#a05030' } })
+    .jpeg({ quality: 40 })
+    .toBuffer();
   let isAnswered = false;
-  const searching = fetch(`${server.address}search?k=1`, { method: 'POST', body: new Uint8Array(large) }).then((response) => ((isAnswered = true), response.status));
+  const searching = fetch(`${server.address}search?k=1`, { method: 'POST', body: new Uint8Array(large) }).then(
+    (response) => ((isAnswered = true), response.status),
+  );
   let asked = 0;
   while (!isAnswered) {
     assert.is((await fetch(`${server.address}about`)).status, 200);
@@ -90,7 +126,8 @@ test('a picture that takes long to decode keeps no other request waiting', async
 
 test('a page of another site may not search', async () => {
   const body = new Uint8Array(await readFile(at('outside.png')));
-  const status = async (headers: Record<string, string>): Promise<number> => (await fetch(`${server.address}search`, { method: 'POST', body, headers })).status;
+  const status = async (headers: Record<string, string>): Promise<number> =>
+    (await fetch(`${server.address}search`, { method: 'POST', body, headers })).status;
   assert.is(await status({ origin: 'https://evil.example' }), 403);
   assert.is(await status({ origin: new URL(server.address).origin }), 200);
 });
@@ -108,8 +145,22 @@ test('thumbnails are asked for by row: odd names are shown, and no other file ca
   }
   assert.ok(neighbours.some(({ path: name }) => name === ODD));
   // Written by hand, since fetch would straighten them.
-  for (const address of ['/pictures/11', '/pictures/-1', '/pictures/..%2findex.safetensors', '/pictures/../../etc/passwd', '/../../etc/passwd', '/pictures/', '/index.safetensors', '//', '/%2e%2e/outside.png']) {
-    const status = await new Promise((resolve, reject) => httpRequest(server.address, { path: address }, (response) => resolve(response.resume().statusCode)).on('error', reject).end());
+  for (const address of [
+    '/pictures/11',
+    '/pictures/-1',
+    '/pictures/..%2findex.safetensors',
+    '/pictures/../../etc/passwd',
+    '/../../etc/passwd',
+    '/pictures/',
+    '/index.safetensors',
+    '//',
+    '/%2e%2e/outside.png',
+  ]) {
+    const status = await new Promise((resolve, reject) =>
+      httpRequest(server.address, { path: address }, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end(),
+    );
     assert.ok(status === 404 || status === 400, `${address}: ${String(status)}`);
   }
 });
@@ -126,7 +177,12 @@ test('a picture that becomes a link out of the folder is shown no more', async (
 });
 
 test('the page comes with headers that let nothing else in; methods and names are checked', async () => {
-  for (const [name, type] of [['', 'text/html'], ['style.css', 'text/css'], ['page.js', 'text/javascript'], ['about', 'application/json']]) {
+  for (const [name, type] of [
+    ['', 'text/html'],
+    ['style.css', 'text/css'],
+    ['page.js', 'text/javascript'],
+    ['about', 'application/json'],
+  ]) {
     const response = await fetch(`${server.address}${name}`);
     assert.is(response.status, 200);
     assert.match(response.headers.get('content-type') ?? '', type);
@@ -136,7 +192,13 @@ test('the page comes with headers that let nothing else in; methods and names ar
     assert.is(refused.status, 405);
     assert.is(refused.headers.get('allow'), 'GET, HEAD');
   }
-  const status = await new Promise((resolve, reject) => httpRequest(server.address, { headers: { host: 'rebound.example' } }, (response) => resolve(response.resume().statusCode)).on('error', reject).end());
+  const status = await new Promise((resolve, reject) =>
+    httpRequest(server.address, { headers: { host: 'rebound.example' } }, (response) =>
+      resolve(response.resume().statusCode),
+    )
+      .on('error', reject)
+      .end(),
+  );
   assert.is(status, 421);
 });
 
@@ -147,7 +209,9 @@ test('Ctrl-C: the search that is under way is answered, then the process ends in
   socket.on('data', (text) => (answer += text.toString()));
   const closed = new Promise((resolve) => socket.on('close', resolve));
   // The server says "100 Continue" once it has the request.
-  socket.write(`POST /search?k=1 HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+  socket.write(
+    `POST /search?k=1 HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
   while (!answer.includes('100 Continue')) await once(socket, 'data');
   socket.write(body.subarray(0, 100));
   const ending = server.end();
@@ -182,15 +246,45 @@ test('what cannot be served is said', async () => {
   await mkdir(at('empty'), { recursive: true });
   await refused(/absent is no folder/, at('absent'), '--model', PAGE_MODEL);
   await refused(/empty holds no image/, at('empty'), '--model', PAGE_MODEL);
-  await refused(/no picture of the index is in/, at('empty'), '--model', PAGE_MODEL, '--index', at('index.safetensors'));
+  await refused(
+    /no picture of the index is in/,
+    at('empty'),
+    '--model',
+    PAGE_MODEL,
+    '--index',
+    at('index.safetensors'),
+  );
   await refused(/one folder is served, and there are 2/, at('empty'), at('pictures'), '--model', PAGE_MODEL);
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
   // Before the model is read.
-  await refused(/the port \d+ is in use/, at('absent'), '--model', at('absent'), '--port', String((other.address() as AddressInfo).port));
-  await refused(/the port \d+ is in use/, at('pictures'), '--model', PAGE_MODEL, '--index', at('index.safetensors'), '--port', String((other.address() as AddressInfo).port));
+  await refused(
+    /the port \d+ is in use/,
+    at('absent'),
+    '--model',
+    at('absent'),
+    '--port',
+    String((other.address() as AddressInfo).port),
+  );
+  await refused(
+    /the port \d+ is in use/,
+    at('pictures'),
+    '--model',
+    PAGE_MODEL,
+    '--index',
+    at('index.safetensors'),
+    '--port',
+    String((other.address() as AddressInfo).port),
+  );
   other.close();
-  await refused(/--cors https:\/\/a\.example\/x: an origin is a scheme, a name and a port/, at('pictures'), '--model', PAGE_MODEL, '--cors', 'https://a.example/x');
+  await refused(
+    /--cors https:\/\/a\.example\/x: an origin is a scheme, a name and a port/,
+    at('pictures'),
+    '--model',
+    PAGE_MODEL,
+    '--cors',
+    'https://a.example/x',
+  );
 });
 
 test('before there is anything to search, the port answers 503', async () => {
@@ -201,7 +295,15 @@ test('before there is anything to search, the port answers 503', async () => {
   // Reading the model from a pipe without a writer blocks until the test ends the process.
   const pipe = at('model.pipe');
   execFileSync('mkfifo', [pipe]);
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url)), 'serve', at('pictures'), '--model', pipe, '--port', String(port)]);
+  const child = spawn(process.execPath, [
+    fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url)),
+    'serve',
+    at('pictures'),
+    '--model',
+    pipe,
+    '--port',
+    String(port),
+  ]);
   let response: Response | undefined;
   for (let tries = 0; response === undefined && tries < 600; tries++) {
     response = await fetch(`http://127.0.0.1:${port}/about`).catch(() => undefined);

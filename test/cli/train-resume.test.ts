@@ -16,7 +16,18 @@ test.before(async () => {
 test.after(() => tiny.remove());
 
 test('train: killed at a random step and resumed, the weights are those of a run that was not', async () => {
-  const killed = start('train', ...tiny.options, '--steps', String(STEPS), '--out', at('killed'), '--checkpoint-every', '1', '--validate-every', '8');
+  const killed = start(
+    'train',
+    ...tiny.options,
+    '--steps',
+    String(STEPS),
+    '--out',
+    at('killed'),
+    '--checkpoint-every',
+    '1',
+    '--validate-every',
+    '8',
+  );
   await tiny.stepsIn('killed', 2 + Math.floor(Math.random() * (STEPS - 8)), killed.child);
   killed.child.kill('SIGKILL');
   assert.is((await killed.ended).signal, 'SIGKILL');
@@ -26,7 +37,10 @@ test('train: killed at a random step and resumed, the weights are those of a run
   const { code, stderr } = await run('train', '--resume', at('killed'));
   assert.is(code, 0, stderr);
   assert.is(await tiny.checksumOf('killed'), await tiny.checksumOf('unbroken'));
-  assert.ok((await readdir(at('killed'))).every((name) => !name.endsWith('.partial')), 'leftovers are cleared away');
+  assert.ok(
+    (await readdir(at('killed'))).every((name) => !name.endsWith('.partial')),
+    'leftovers are cleared away',
+  );
   const starts = (await tiny.logLines('killed')).filter(({ event }) => event === 'start');
   assert.is(starts.length, 2);
   const begun = starts[1].stepsDone as number;
@@ -34,7 +48,10 @@ test('train: killed at a random step and resumed, the weights are those of a run
   // What was given once is remembered: a checkpoint at every step, a validation at every eighth.
   const lines = await tiny.logLines('killed');
   const log = lines.slice(lines.findLastIndex(({ event }) => event === 'start'));
-  assert.equal(log.filter(({ event }) => event === 'checkpoint').map(({ stepsDone }) => stepsDone), Array.from({ length: STEPS - begun }, (_, step) => begun + 1 + step));
+  assert.equal(
+    log.filter(({ event }) => event === 'checkpoint').map(({ stepsDone }) => stepsDone),
+    Array.from({ length: STEPS - begun }, (_, step) => begun + 1 + step),
+  );
   assert.is(log.filter(({ event }) => event === 'validation').at(-1)?.stepsDone, STEPS);
   assert.not.ok((await readdir(at('killed'))).includes('run.lock'));
 });
@@ -50,11 +67,17 @@ test('train: killed before its first checkpoint, a run begins again with its opt
   await mkdir(at('early'));
   const [first] = await tiny.logLines('unbroken');
   assert.is(first.event, 'options');
-  await writeFile(at('early', 'log.jsonl'), `${JSON.stringify({ ...first, options: { ...(first.options as object), steps: 2 } })}\n`);
+  await writeFile(
+    at('early', 'log.jsonl'),
+    `${JSON.stringify({ ...first, options: { ...(first.options as object), steps: 2 } })}\n`,
+  );
   const { code, stderr } = await run('train', '--resume', at('early'));
   assert.is(code, 0, stderr);
   assert.match(stderr, /early holds no checkpoint: the run begins again/);
-  assert.equal((await tiny.logLines('early')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0], (await tiny.logLines('unbroken')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0]);
+  assert.equal(
+    (await tiny.logLines('early')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0],
+    (await tiny.logLines('unbroken')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0],
+  );
 });
 
 test('train: pictures that were changed under their names are noticed', async () => {

@@ -36,14 +36,34 @@ async function tuningRecords(): Promise<{ readonly file: string; readonly record
 
 test('tune: what was proven and measured is kept, and makes a table of known adapters', async () => {
   assert.ok((await tuningRecords()).records.proven.length > 10, 'the commands before verified their variants');
-  await writeFile(at('table.json'), JSON.stringify([{ device: 'another', subgroupSize: 1, measured: '', choices: [] }]));
-  const { code, stdout, stderr } = await run('tune', '--workload', 'inference', '--batch', '1', '--size', '32', '--width', '0.25', '--effort', 'quick', '--write-table', at('table.json'));
+  await writeFile(
+    at('table.json'),
+    JSON.stringify([{ device: 'another', subgroupSize: 1, measured: '', choices: [] }]),
+  );
+  const { code, stdout, stderr } = await run(
+    'tune',
+    '--workload',
+    'inference',
+    '--batch',
+    '1',
+    '--size',
+    '32',
+    '--width',
+    '0.25',
+    '--effort',
+    'quick',
+    '--write-table',
+    at('table.json'),
+  );
   assert.is(code, 0, stderr);
   assert.match(stdout, /\d+ of \d+ problems are measured/);
   const { file, records } = await tuningRecords();
   assert.match(stdout, file);
   assert.ok(Object.keys(records.choices).length > 0);
-  const [other, table] = JSON.parse(await readFile(at('table.json'), 'utf8')) as { device: string; choices: [string, string, string][] }[];
+  const [other, table] = JSON.parse(await readFile(at('table.json'), 'utf8')) as {
+    device: string;
+    choices: [string, string, string][];
+  }[];
   assert.is(other.device, 'another', 'tables of other adapters stay');
   assert.ok((await testDevice()).description.device.startsWith(table.device));
   for (const [question, , variant] of table.choices) assert.is(records.choices[question].variant, variant);
@@ -53,10 +73,14 @@ test('--deterministic: the same weights before and after a tuning', async () => 
   await train('tuned', '--tune', 'quick');
   // Whatever the measurements gave: from now on each problem that was measured prefers another variant than before.
   const { file, records } = await tuningRecords();
-  for (const choice of Object.values(records.choices)) choice.variant = Object.keys(choice.milliseconds).find((variant) => variant !== choice.variant) ?? choice.variant;
+  for (const choice of Object.values(records.choices))
+    choice.variant = Object.keys(choice.milliseconds).find((variant) => variant !== choice.variant) ?? choice.variant;
   await writeFile(file, JSON.stringify(records));
   assert.is(await train('pinned again', '--deterministic'), pinned);
-  assert.match((await run('train', ...tiny.options, '--tune', 'quick', '--deterministic', '--out', at('both'))).stderr, /--tune quick: --deterministic takes no notice of measurements/);
+  assert.match(
+    (await run('train', ...tiny.options, '--tune', 'quick', '--deterministic', '--out', at('both'))).stderr,
+    /--tune quick: --deterministic takes no notice of measurements/,
+  );
 });
 
 test.run();

@@ -1,4 +1,5 @@
-// Weights of others from the file to the served model: shown, trained from, embedded with, exported, and served by ONNX Runtime.
+// Weights of others from the file to the served model: shown, trained from, embedded with, exported, and served by ONNX
+// Runtime.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -38,29 +39,85 @@ test.after(async () => {
   await rm(folder, { recursive: true });
 });
 
-const train = (...words: string[]) => runOnTestDevice(['train', '--data', at('shapes'), '--unseen', at('unseen.txt'), '--size', '32', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '1', ...words]);
+const train = (...words: string[]) =>
+  runOnTestDevice([
+    'train',
+    '--data',
+    at('shapes'),
+    '--unseen',
+    at('unseen.txt'),
+    '--size',
+    '32',
+    '--embedding',
+    '16',
+    '--classes-per-batch',
+    '2',
+    '--images-per-domain',
+    '1',
+    '--steps',
+    '1',
+    ...words,
+  ]);
 
 test('sketchgrad weights: what a checkpoint of PyTorch holds', async () => {
   const { code, stdout, stderr } = await runOnTestDevice(['weights', '--json', '--input', 'caffe', CHECKPOINT]);
   assert.is(code, 0, stderr);
-  const shown = JSON.parse(stdout) as { format: string; prefix: string; width: number; loaded: { name: string }[]; absent: { name: string; initialised: string }[]; unused: string[]; input: { order: string } };
-  assert.equal([shown.format, shown.prefix, shown.width, shown.input.order], ['PyTorch, zip', 'state_dict.module.', 0.25, 'BGR']);
+  const shown = JSON.parse(stdout) as {
+    format: string;
+    prefix: string;
+    width: number;
+    loaded: { name: string }[];
+    absent: { name: string; initialised: string }[];
+    unused: string[];
+    input: { order: string };
+  };
+  assert.equal(
+    [shown.format, shown.prefix, shown.width, shown.input.order],
+    ['PyTorch, zip', 'state_dict.module.', 0.25, 'BGR'],
+  );
   assert.is(shown.loaded.length, 6);
-  assert.is(shown.absent.find(({ name }) => name === 'layer1.0.conv2.weight')?.initialised, 'drawn from a normal distribution of deviation 0.118');
+  assert.is(
+    shown.absent.find(({ name }) => name === 'layer1.0.conv2.weight')?.initialised,
+    'drawn from a normal distribution of deviation 0.118',
+  );
   assert.equal(shown.unused, ['optimizer.state.0.momentum_buffer']);
   const text = await runOnTestDevice(['weights', CHECKPOINT]);
   assert.match(text.stdout, /strides +v1.5 \(the file does not say; assumed\)/);
-  assert.is((await runOnTestDevice(['weights', fileURLToPath(new URL('../golden/weights/hostile.pth', import.meta.url))])).code, 1);
+  assert.is(
+    (await runOnTestDevice(['weights', fileURLToPath(new URL('../golden/weights/hostile.pth', import.meta.url))])).code,
+    1,
+  );
 });
 
 test('train: a partial file of others; flags say what it does not; the model keeps it', async () => {
-  const { code, stderr } = await train('--weights', CHECKPOINT, '--stride', 'v1', '--batch-norm-epsilon', '1.001e-5', '--input', 'caffe', '--out', at('run'));
+  const { code, stderr } = await train(
+    '--weights',
+    CHECKPOINT,
+    '--stride',
+    'v1',
+    '--batch-norm-epsilon',
+    '1.001e-5',
+    '--input',
+    'caffe',
+    '--out',
+    at('run'),
+  );
   assert.is(code, 0, stderr);
   assert.match(stderr, /weights: 6 tensors from .*checkpoint.pth, 263 new, 1 of the file not used/);
   assert.match(stderr, /layer1.0.conv2.weight, drawn from a normal distribution/);
-  const log = (await readFile(at('run', 'log.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
-  const entry = log.find(({ event }) => event === 'weights') as { loaded: string[]; initialised: Record<string, string>; unused: string[] };
-  assert.equal([entry.loaded.length, Object.keys(entry.initialised).length, entry.unused], [6, 263, ['optimizer.state.0.momentum_buffer']]);
+  const log = (await readFile(at('run', 'log.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const entry = log.find(({ event }) => event === 'weights') as {
+    loaded: string[];
+    initialised: Record<string, string>;
+    unused: string[];
+  };
+  assert.equal(
+    [entry.loaded.length, Object.keys(entry.initialised).length, entry.unused],
+    [6, 263, ['optimizer.state.0.momentum_buffer']],
+  );
   assert.match(entry.initialised['embedding.weight'], /^drawn uniformly between/);
 
   const model = await parseModel(await readFile(at('run', 'model.safetensors')), 'model');
@@ -81,27 +138,89 @@ test('train: what cannot be loaded is said', async () => {
     assert.is(code, 1);
     assert.match(stderr, message);
   };
-  await refused(/^sketchgrad: --width 0\.5: .*checkpoint\.pth holds a network of width 0\.25; give --width 0\.25, or leave --width out\n$/, '--weights', CHECKPOINT, '--width', '0.5', '--data', at('nothing'));
-  await refused(/--input: the input convention "photos" names neither RGB nor BGR/, '--weights', CHECKPOINT, '--input', 'photos');
-  await refused(/nothing of a ResNet50 under the prefix "model."/, '--weights', CHECKPOINT, '--weights-prefix', 'model.');
-  await refused(/is a model of sketchgrad's, which says itself how it is fed/, '--weights', at('run', 'model.safetensors'), '--input', 'caffe');
-  await refused(/neither a safetensors file nor one of torch.save: it begins with "shape e/, '--weights', at('unseen.txt'));
+  await refused(
+    /^sketchgrad: --width 0\.5: .*checkpoint\.pth holds a network of width 0\.25; give --width 0\.25, or leave --width out\n$/,
+    '--weights',
+    CHECKPOINT,
+    '--width',
+    '0.5',
+    '--data',
+    at('nothing'),
+  );
+  await refused(
+    /--input: the input convention "photos" names neither RGB nor BGR/,
+    '--weights',
+    CHECKPOINT,
+    '--input',
+    'photos',
+  );
+  await refused(
+    /nothing of a ResNet50 under the prefix "model."/,
+    '--weights',
+    CHECKPOINT,
+    '--weights-prefix',
+    'model.',
+  );
+  await refused(
+    /is a model of sketchgrad's, which says itself how it is fed/,
+    '--weights',
+    at('run', 'model.safetensors'),
+    '--input',
+    'caffe',
+  );
+  await refused(
+    /neither a safetensors file nor one of torch.save: it begins with "shape e/,
+    '--weights',
+    at('unseen.txt'),
+  );
 });
 
 test("weights: shards by their index, what Hugging Face's files beside them say, and values that are not finite", async () => {
   const bad = 'layer3.0.bn1.running_mean';
-  const tensors = [...new Classifier({ width: 0.25, classes: 5 }).layouts].map(([name, { fileShape }]) => [name, { dtype: 'F32', shape: fileShape, data: new Float32Array(fileShape.reduce((a, b) => a * b, 1)).fill(name === bad ? NaN : 0.1) }] as const);
+  const tensors = [...new Classifier({ width: 0.25, classes: 5 }).layouts].map(
+    ([name, { fileShape }]) =>
+      [
+        name,
+        {
+          dtype: 'F32',
+          shape: fileShape,
+          data: new Float32Array(fileShape.reduce((a, b) => a * b, 1)).fill(name === bad ? NaN : 0.1),
+        },
+      ] as const,
+  );
   const shardOf = (index: number): string => `model-0000${index}-of-00002.safetensors`;
   await mkdir(at('hf'));
-  for (const index of [1, 2]) await writeFile(at('hf', shardOf(index)), serializeSafetensors(tensors.filter((_, place) => (place % 2) + 1 === index)));
-  await writeFile(at('hf', 'model.safetensors.index.json'), JSON.stringify({ weight_map: Object.fromEntries(tensors.map(([name], place) => [name, shardOf((place % 2) + 1)])) }));
+  for (const index of [1, 2])
+    await writeFile(
+      at('hf', shardOf(index)),
+      serializeSafetensors(tensors.filter((_, place) => (place % 2) + 1 === index)),
+    );
+  await writeFile(
+    at('hf', 'model.safetensors.index.json'),
+    JSON.stringify({
+      weight_map: Object.fromEntries(tensors.map(([name], place) => [name, shardOf((place % 2) + 1)])),
+    }),
+  );
   await writeFile(at('hf', 'config.json'), '{"downsample_in_bottleneck":true}');
   await writeFile(at('hf', 'preprocessor_config.json'), '{"image_mean":[0.25,0.5,0.5],"image_std":[0.5,0.5,0.5]}');
-  const { code, stdout, stderr } = await runOnTestDevice(['weights', at('hf', 'model.safetensors.index.json'), '--json']);
+  const { code, stdout, stderr } = await runOnTestDevice([
+    'weights',
+    at('hf', 'model.safetensors.index.json'),
+    '--json',
+  ]);
   assert.is(code, 0, stderr);
   assert.match(stderr, new RegExp(`warning: .* holds values that are not finite, in ${bad}`));
   const { format, stride, pixels, nonFinite, absent } = JSON.parse(stdout) as Record<string, unknown>;
-  assert.equal({ format, stride, pixels, nonFinite, absent }, { format: 'safetensors, 2 shards', stride: 'v1', pixels: { mean: [0.25, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] }, nonFinite: [bad], absent: [] });
+  assert.equal(
+    { format, stride, pixels, nonFinite, absent },
+    {
+      format: 'safetensors, 2 shards',
+      stride: 'v1',
+      pixels: { mean: [0.25, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
+      nonFinite: [bad],
+      absent: [],
+    },
+  );
   const lone = await runOnTestDevice(['weights', at('hf', shardOf(1))]);
   assert.is(lone.code, 1);
   assert.match(lone.stderr, /is one of several shards, and holds a part of the weights; give their index/);
@@ -111,8 +230,13 @@ test('export: ONNX Runtime computes the embeddings of emoji that we do, from byt
   const model = at('run', 'model.safetensors');
   const file = await parseModel(await readFile(model), model);
   const retrieval = openRetrievalModel(await testDevice(), file, model);
-  const { imageSize: size, pixels: { mean, deviation } } = retrieval;
-  const samples = ['cat', 'dog', 'teapot', 'bicycle', 'tiger'].map((name) => ({ domain: 'photo', className: name, name }) as const);
+  const {
+    imageSize: size,
+    pixels: { mean, deviation },
+  } = retrieval;
+  const samples = ['cat', 'dog', 'teapot', 'bicycle', 'tiger'].map(
+    (name) => ({ domain: 'photo', className: name, name }) as const,
+  );
   const pictures = new Map<string, Uint8Array>();
   for (const { name } of samples) {
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${twemoji.width} ${twemoji.height}">${twemoji.icons[name as 'cat'].body}</svg>`;
@@ -126,21 +250,46 @@ test('export: ONNX Runtime computes the embeddings of emoji that we do, from byt
 
   ort.env.wasm.numThreads = 1;
   for (const preprocessing of ['inside', 'outside'] as const) {
-    const { code, stdout, stderr } = await runOnTestDevice(['export', '--model', model, '--out', at(`${preprocessing}.onnx`), '--preprocessing', preprocessing]);
+    const { code, stdout, stderr } = await runOnTestDevice([
+      'export',
+      '--model',
+      model,
+      '--out',
+      at(`${preprocessing}.onnx`),
+      '--preprocessing',
+      preprocessing,
+    ]);
     assert.is(code, 0, stderr);
-    assert.match(stdout, preprocessing === 'inside' ? /images: RGB bytes, uint8 \[batch, 32, 32, 3\]/ : /images: float32 \[batch, 3, 32, 32\].*mean 0\.485/);
-    const session = await ort.InferenceSession.create(new Uint8Array(await readFile(at(`${preprocessing}.onnx`))), { executionProviders: ['wasm'] });
+    assert.match(
+      stdout,
+      preprocessing === 'inside'
+        ? /images: RGB bytes, uint8 \[batch, 32, 32, 3\]/
+        : /images: float32 \[batch, 3, 32, 32\].*mean 0\.485/,
+    );
+    const session = await ort.InferenceSession.create(new Uint8Array(await readFile(at(`${preprocessing}.onnx`))), {
+      executionProviders: ['wasm'],
+    });
     assert.equal([session.inputNames, session.outputNames], [['images'], ['embeddings']]);
     for (const count of [samples.length, 1]) {
       const pixels = size * size;
       const floats = Float32Array.from({ length: count * 3 * pixels }, (_, index) => {
-        const [image, colour, pixel] = [Math.floor(index / (3 * pixels)), Math.floor(index / pixels) % 3, index % pixels];
+        const [image, colour, pixel] = [
+          Math.floor(index / (3 * pixels)),
+          Math.floor(index / pixels) % 3,
+          index % pixels,
+        ];
         return (bytes[(image * pixels + pixel) * 3 + colour] / 255 - mean[colour]) / deviation[colour];
       });
-      const fed = preprocessing === 'inside' ? new ort.Tensor('uint8', bytes.slice(0, count * pixels * 3), [count, size, size, 3]) : new ort.Tensor('float32', floats, [count, 3, size, size]);
+      const fed =
+        preprocessing === 'inside'
+          ? new ort.Tensor('uint8', bytes.slice(0, count * pixels * 3), [count, size, size, 3])
+          : new ort.Tensor('float32', floats, [count, 3, size, size]);
       const { embeddings } = await session.run({ images: fed });
       assert.equal(embeddings.dims, [count, 16]);
-      const difference = (embeddings.data as Float32Array).reduce((largest, value, index) => Math.max(largest, Math.abs(value - ours[index])), 0);
+      const difference = (embeddings.data as Float32Array).reduce(
+        (largest, value, index) => Math.max(largest, Math.abs(value - ours[index])),
+        0,
+      );
       assert.ok(difference <= ALLOWED_DIFFERENCE, `${preprocessing}, ${count} images: ${difference}`);
       console.log(`${preprocessing}, ${count} images: largest difference ${difference.toExponential(2)}`);
     }

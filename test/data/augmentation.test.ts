@@ -1,27 +1,54 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { augmentationTransforms, DEFAULT_AUGMENTATION, identityTransforms, TRANSFORM_FLOATS, type Augmentation, type Rgb } from '../../src/data/augmentation.ts';
+import {
+  augmentationTransforms,
+  DEFAULT_AUGMENTATION,
+  identityTransforms,
+  TRANSFORM_FLOATS,
+  type Augmentation,
+  type Rgb,
+} from '../../src/data/augmentation.ts';
 
 const rows = (transforms: Float32Array) =>
-  Array.from({ length: transforms.length / TRANSFORM_FLOATS }, (_, index) => [...transforms.subarray(index * TRANSFORM_FLOATS, (index + 1) * TRANSFORM_FLOATS)]);
+  Array.from({ length: transforms.length / TRANSFORM_FLOATS }, (_, index) => [
+    ...transforms.subarray(index * TRANSFORM_FLOATS, (index + 1) * TRANSFORM_FLOATS),
+  ]);
 const close = (actual: number, expected: number, tolerance = 1e-4) =>
   assert.ok(Math.abs(actual - expected) < tolerance, `${actual} is not ${expected}`);
 
 /** One part alone, on every image. */
 const only = (change: Partial<Augmentation>): Augmentation => ({
-  probability: 1, partProbability: 1, scale: [1, 1], degrees: 0, shift: 0, photoFill: [255, 255, 255], ...change,
+  probability: 1,
+  partProbability: 1,
+  scale: [1, 1],
+  degrees: 0,
+  shift: 0,
+  photoFill: [255, 255, 255],
+  ...change,
 });
-const draw = (augmentation: Augmentation, count: number, { sourceSize = 64, outputSize = 64, step = 0, seed = 3, domain = 0 } = {}) =>
-  rows(augmentationTransforms(new Uint32Array(count).fill(domain), { seed, step, sourceSize, outputSize, augmentation }));
+const draw = (
+  augmentation: Augmentation,
+  count: number,
+  { sourceSize = 64, outputSize = 64, step = 0, seed = 3, domain = 0 } = {},
+) =>
+  rows(
+    augmentationTransforms(new Uint32Array(count).fill(domain), { seed, step, sourceSize, outputSize, augmentation }),
+  );
 /** Parts come with their probability; these look at the images that a part has changed. */
 const N = 4000;
 
 test('between equal sizes the identity changes nothing', () => {
-  assert.equal(rows(identityTransforms(2, { sourceSize: 64, outputSize: 64 })), new Array(2).fill([1, 0, 0, 0, 1, 0, 255, 255, 255, 0, 0, 0]));
+  assert.equal(
+    rows(identityTransforms(2, { sourceSize: 64, outputSize: 64 })),
+    new Array(2).fill([1, 0, 0, 0, 1, 0, 255, 255, 255, 0, 0, 0]),
+  );
 });
 
 test('between unequal sizes the identity maps edges to edges', () => {
-  for (const [sourceSize, outputSize] of [[96, 64], [64, 224]]) {
+  for (const [sourceSize, outputSize] of [
+    [96, 64],
+    [64, 224],
+  ]) {
     const [[a, b, c, d, e, f]] = rows(identityTransforms(1, { sourceSize, outputSize }));
     // The outer edges have the indices -1/2 and n - 1/2.
     close(a * -0.5 + c, -0.5);
@@ -48,7 +75,10 @@ test('scales are drawn for each axis in their range and keep the centre', () => 
     assert.ok(Math.max(...values) < 1.3001 && Math.max(...values) > 1.295);
     close(values.reduce((sum, value) => sum + value, 0) / N, 1, 5 * (0.6 / Math.sqrt(12 * N)));
   }
-  assert.ok(drawn.some(([x, y]) => Math.abs(x - y) > 0.3), 'the axes are scaled apart');
+  assert.ok(
+    drawn.some(([x, y]) => Math.abs(x - y) > 0.3),
+    'the axes are scaled apart',
+  );
 });
 
 test('rotation is about the centre, within its range', () => {
@@ -64,10 +94,16 @@ test('rotation is about the centre, within its range', () => {
 });
 
 test('the shift is 10 pixels in 224 and keeps its share at other sizes', () => {
-  for (const [sourceSize, outputSize] of [[224, 224], [64, 64], [96, 64]]) {
+  for (const [sourceSize, outputSize] of [
+    [224, 224],
+    [64, 64],
+    [96, 64],
+  ]) {
     const limit = (10 / 224) * sourceSize;
     const middle = (sourceSize - 1) / 2;
-    const moved = draw(only({ shift: 10 / 224 }), N, { sourceSize, outputSize }).map(([a, , c]) => a * ((outputSize - 1) / 2) + c - middle);
+    const moved = draw(only({ shift: 10 / 224 }), N, { sourceSize, outputSize }).map(
+      ([a, , c]) => a * ((outputSize - 1) / 2) + c - middle,
+    );
     assert.ok(Math.max(...moved) <= limit + 1e-3 && Math.max(...moved) > 0.99 * limit);
     assert.ok(Math.min(...moved) >= -limit - 1e-3 && Math.min(...moved) < -0.99 * limit);
   }
@@ -78,7 +114,10 @@ test('an image is flipped, scaled, rotated and shifted in this order', () => {
   for (const [a, b, c, d, e, f] of draw(augmentation, 50)) {
     // Undo the map: the linear part of source to output must be rotation * scale * flip.
     const determinant = a * e - b * d;
-    const forward = [[e / determinant, -b / determinant], [-d / determinant, a / determinant]];
+    const forward = [
+      [e / determinant, -b / determinant],
+      [-d / determinant, a / determinant],
+    ];
     const scaleX = Math.hypot(forward[0][0], forward[1][0]);
     const scaleY = Math.hypot(forward[0][1], forward[1][1]);
     assert.ok(scaleX > 0.6999 && scaleX < 1.3001 && scaleY > 0.6999 && scaleY < 1.3001);
@@ -97,7 +136,15 @@ test('by default 30 % of the images, and a sixteenth of the rest, are left as th
 test('sketches are filled with white, photos as asked', () => {
   const photoFill: Rgb = [10, 20, 30];
   const domains = Uint32Array.of(0, 1);
-  const [sketch, photo] = rows(augmentationTransforms(domains, { seed: 1, step: 1, sourceSize: 8, outputSize: 8, augmentation: { ...DEFAULT_AUGMENTATION, photoFill } }));
+  const [sketch, photo] = rows(
+    augmentationTransforms(domains, {
+      seed: 1,
+      step: 1,
+      sourceSize: 8,
+      outputSize: 8,
+      augmentation: { ...DEFAULT_AUGMENTATION, photoFill },
+    }),
+  );
   assert.equal(sketch.slice(6), [255, 255, 255, 0, 0, 0]);
   assert.equal(photo.slice(6), [10, 20, 30, 0, 0, 0]);
 });

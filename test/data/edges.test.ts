@@ -10,14 +10,29 @@ function picture(colour: (x: number, y: number) => readonly [number, number, num
   return pixels;
 }
 const WHITE = [255, 255, 255] as const;
-const points = (strokes: readonly number[][]): [number, number][] => strokes.flatMap((stroke) => Array.from({ length: stroke.length / 2 }, (_, index): [number, number] => [SIDE * stroke[2 * index], SIDE * stroke[2 * index + 1]]));
+const points = (strokes: readonly number[][]): [number, number][] =>
+  strokes.flatMap((stroke) =>
+    Array.from({ length: stroke.length / 2 }, (_, index): [number, number] => [
+      SIDE * stroke[2 * index],
+      SIDE * stroke[2 * index + 1],
+    ]),
+  );
 
 test('a plain picture has no edges', () => {
-  assert.equal(edgeStrokes(picture(() => WHITE), SIDE), []);
+  assert.equal(
+    edgeStrokes(
+      picture(() => WHITE),
+      SIDE,
+    ),
+    [],
+  );
 });
 
 test('a disc gives one closed stroke along its rim', () => {
-  const strokes = edgeStrokes(picture((x, y) => (Math.hypot(x + 0.5 - 32, y + 0.5 - 32) < 20 ? [0, 90, 200] : WHITE)), SIDE);
+  const strokes = edgeStrokes(
+    picture((x, y) => (Math.hypot(x + 0.5 - 32, y + 0.5 - 32) < 20 ? [0, 90, 200] : WHITE)),
+    SIDE,
+  );
   assert.is(strokes.length, 1);
   for (const [x, y] of points(strokes)) assert.ok(Math.abs(Math.hypot(x - 32, y - 32) - 20) < 1.5, `${x}, ${y}`);
   const [stroke] = strokes;
@@ -28,13 +43,19 @@ test('a disc gives one closed stroke along its rim', () => {
 
 test('colours that are equally bright have an edge between them', () => {
   // Both have the luma 76 (0.299 R + 0.587 G + 0.114 B), so that a grey picture would be plain.
-  const strokes = edgeStrokes(picture((x) => (x < 32 ? [255, 0, 0] : [0, 130, 0])), SIDE);
+  const strokes = edgeStrokes(
+    picture((x) => (x < 32 ? [255, 0, 0] : [0, 130, 0])),
+    SIDE,
+  );
   const middle = points(strokes).filter(([x]) => Math.abs(x - 32) < 2);
   assert.ok(middle.length > 50, `${middle.length}`);
 });
 
 test('what reaches the border has an edge there', () => {
-  const strokes = edgeStrokes(picture(() => [40, 40, 40]), SIDE);
+  const strokes = edgeStrokes(
+    picture(() => [40, 40, 40]),
+    SIDE,
+  );
   for (const [x, y] of points(strokes)) assert.ok(Math.min(x, y, SIDE - x, SIDE - y) < 1.5, `${x}, ${y}`);
   assert.ok(points(strokes).length > 3.5 * SIDE);
 });

@@ -7,7 +7,11 @@ import { shuffledSampler } from '../../src/data/sampler.ts';
 
 const SIZE = 2;
 const BYTES = SIZE * SIZE * 3;
-const samples: Sample[] = Array.from({ length: 10 }, (_, index) => ({ domain: index % 2 ? 'photo' : 'sketch', className: 'cup', name: String(index) }));
+const samples: Sample[] = Array.from({ length: 10 }, (_, index) => ({
+  domain: index % 2 ? 'photo' : 'sketch',
+  className: 'cup',
+  name: String(index),
+}));
 const sampler = shuffledSampler(samples, ['cup'], { batchSize: 4, seed: 2 });
 const tick = () => new Promise((resolve) => setTimeout(resolve, 5));
 
@@ -28,8 +32,12 @@ class CountingSource implements ImageSource {
 }
 
 const optionsFor = (images: ImageSource, change: Partial<BatchOptions> = {}): BatchOptions => ({
-  sampler, images, sourceSize: SIZE, to: 6,
-  transforms: (domains, step) => identityTransforms(domains.length, { sourceSize: SIZE, outputSize: SIZE }).fill(step, 0, 1),
+  sampler,
+  images,
+  sourceSize: SIZE,
+  to: 6,
+  transforms: (domains, step) =>
+    identityTransforms(domains.length, { sourceSize: SIZE, outputSize: SIZE }).fill(step, 0, 1),
   ...change,
 });
 const collect = async <T>(generator: AsyncIterable<T>): Promise<T[]> => {
@@ -40,11 +48,16 @@ const collect = async <T>(generator: AsyncIterable<T>): Promise<T[]> => {
 
 test('batches come in order with the pixels, transforms, labels and domains of their samples', async () => {
   const all = await collect(batches(optionsFor(new CountingSource())));
-  assert.equal(all.map(({ step }) => step), [0, 1, 2, 3, 4, 5]);
+  assert.equal(
+    all.map(({ step }) => step),
+    [0, 1, 2, 3, 4, 5],
+  );
   for (const { step, images, transforms, labels, domains } of all) {
     const expected = sampler.batch(step);
     assert.is(images.length, 4 * BYTES);
-    expected.samples.forEach(({ name }, item) => assert.ok(images.subarray(item * BYTES, (item + 1) * BYTES).every((byte) => byte === Number(name))));
+    expected.samples.forEach(({ name }, item) =>
+      assert.ok(images.subarray(item * BYTES, (item + 1) * BYTES).every((byte) => byte === Number(name))),
+    );
     assert.is(transforms[0], step);
     assert.equal(labels, expected.labels);
     assert.equal(domains, expected.domains);
@@ -101,8 +114,18 @@ test('a list is read in its order, the last batch filled up with its last sample
   const source = new CountingSource();
   const all = await collect(inOrder(samples, 4, { images: source, sourceSize: SIZE, outputSize: 4 }));
   assert.is(source.asked, 10, 'each picture is read once');
-  assert.equal(all.map(({ count }) => count), [4, 4, 2]);
-  assert.equal(all.map(({ images }) => [0, 1, 2, 3].map((item) => images[item * BYTES])), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 9, 9]]);
+  assert.equal(
+    all.map(({ count }) => count),
+    [4, 4, 2],
+  );
+  assert.equal(
+    all.map(({ images }) => [0, 1, 2, 3].map((item) => images[item * BYTES])),
+    [
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9, 9, 9],
+    ],
+  );
   assert.equal([...all[2].domains], [0, 1, 1, 1]);
   assert.equal(all[2].transforms, identityTransforms(4, { sourceSize: SIZE, outputSize: 4 }));
   assert.equal(await collect(inOrder([], 4, { images: new CountingSource(), sourceSize: SIZE, outputSize: 4 })), []);

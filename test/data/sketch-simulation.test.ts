@@ -7,13 +7,31 @@ import { RandomStream, STREAM } from '../../src/random/philox.ts';
 
 const stream = (place: number): RandomStream => new RandomStream(3, STREAM.simulation, [0, place]);
 /** A hand that does nothing but draw with one pen. */
-const STILL: Hand = { pen: [0.05, 0.05], simplification: [0, 0], tremble: [0, 0], misplacement: [0, 0], shortest: [0, 0], omission: 0, overshoot: { probability: 0, length: 0 }, aspect: 0, slant: 0, rotation: 0, small: { probability: 0, least: 1 } };
+const STILL: Hand = {
+  pen: [0.05, 0.05],
+  simplification: [0, 0],
+  tremble: [0, 0],
+  misplacement: [0, 0],
+  shortest: [0, 0],
+  omission: 0,
+  overshoot: { probability: 0, length: 0 },
+  aspect: 0,
+  slant: 0,
+  rotation: 0,
+  small: { probability: 0, least: 1 },
+};
 
-const circle = Array.from({ length: 2 * 41 }, (_, index) => 50 + 30 * (index % 2 === 0 ? Math.cos : Math.sin)((Math.floor(index / 2) * Math.PI) / 20));
+const circle = Array.from(
+  { length: 2 * 41 },
+  (_, index) => 50 + 30 * (index % 2 === 0 ? Math.cos : Math.sin)((Math.floor(index / 2) * Math.PI) / 20),
+);
 const house = [circle, [0, 0, 100, 0, 100, 100, 0, 100, 0, 0], [20, 20, 24, 20]];
 
 test('a hand that does nothing draws the fitted strokes', () => {
-  const lines = [[0, 0, 100, 0], [0, 50, 40, 90]];
+  const lines = [
+    [0, 0, 100, 0],
+    [0, 50, 40, 90],
+  ];
   const { strokes, pen } = drawByHand(lines, STILL, stream(0));
   assert.is(pen, 0.05);
   const expected = fitStrokes(lines, 0.05);
@@ -44,7 +62,10 @@ test('every drawing is within the square with its pen, and the longest stroke is
 test('short strokes and, now and then, others are left out', () => {
   const { strokes } = drawByHand(house, { ...STILL, shortest: [0.1, 0.1] }, stream(0));
   assert.is(strokes.length, 2, 'the shortest is shorter than a tenth');
-  const left = Array.from({ length: 400 }, (_, place) => drawByHand([circle, circle, circle], { ...STILL, omission: 0.25 }, stream(place)).strokes.length);
+  const left = Array.from(
+    { length: 400 },
+    (_, place) => drawByHand([circle, circle, circle], { ...STILL, omission: 0.25 }, stream(place)).strokes.length,
+  );
   // Of 800 strokes that may be left out, 200 are: within five deviations of the binomial distribution.
   const omitted = left.reduce((sum, count) => sum + 3 - count, 0);
   assert.ok(Math.abs(omitted - 200) < 5 * Math.sqrt(800 * 0.25 * 0.75), `${omitted}`);
@@ -55,7 +76,8 @@ test('a hand strays no farther than its settings say', () => {
   const tremble = 0.01;
   for (let place = 0; place < 50; place++) {
     const { strokes } = drawByHand([circle], { ...STILL, tremble: [tremble, tremble] }, stream(place));
-    // The tremble shifts each coordinate by at most 0.01 of the drawing, fitting it again by as much once more; corners are cut by less than 0.01.
+    // The tremble shifts each coordinate by at most 0.01 of the drawing, fitting it again by as much once more; corners
+    // are cut by less than 0.01.
     for (let at = 0; at < strokes[0].length; at += 2) {
       const distance = Math.abs(Math.hypot(strokes[0][at] - 0.5, strokes[0][at + 1] - 0.5) - (exact[0][0] - 0.5));
       assert.ok(distance < 2 * Math.SQRT2 * tremble + 0.01, `${distance}`);
@@ -80,14 +102,18 @@ test('a small drawing keeps its proportions and is anywhere on the paper', () =>
 });
 
 test('simplification keeps the ends and leaves no point farther than its tolerance', () => {
-  const strokes = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 4, maxLength: 60 }).map((values) => values.slice(0, values.length - (values.length % 2)));
+  const strokes = fc
+    .array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 4, maxLength: 60 })
+    .map((values) => values.slice(0, values.length - (values.length % 2)));
   fc.assert(
     fc.property(strokes, fc.double({ min: 0.001, max: 0.3, noNaN: true }), (stroke, tolerance) => {
       const simple = simplified(stroke, tolerance);
       assert.equal(simple.slice(0, 2), stroke.slice(0, 2));
       assert.equal(simple.slice(-2), stroke.slice(-2));
       for (let at = 0; at < stroke.length; at += 2) {
-        const distances = Array.from({ length: simple.length / 2 - 1 }, (_, line) => toLine(stroke[at], stroke[at + 1], simple.slice(2 * line, 2 * line + 4)));
+        const distances = Array.from({ length: simple.length / 2 - 1 }, (_, line) =>
+          toLine(stroke[at], stroke[at + 1], simple.slice(2 * line, 2 * line + 4)),
+        );
         assert.ok(Math.min(...distances) <= tolerance + 1e-12);
       }
     }),

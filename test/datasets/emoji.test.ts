@@ -40,7 +40,12 @@ test('no class is seen and unseen, and no artist draws in both domains', () => {
   assert.not([...dataset.train, ...dataset.validation].some(({ className }) => unseen.has(className)));
   assert.ok([...dataset.queries, ...dataset.gallery].every(({ className }) => unseen.has(className)));
 
-  const artists = (domain: string) => new Set(everything().filter((sample) => sample.domain === domain).map((sample) => EMOJI_SETS.find(({ name }) => name === setOf(sample))?.artist));
+  const artists = (domain: string) =>
+    new Set(
+      everything()
+        .filter((sample) => sample.domain === domain)
+        .map((sample) => EMOJI_SETS.find(({ name }) => name === setOf(sample))?.artist),
+    );
   assert.equal([...artists('photo')].sort(), ['Google', 'Microsoft', 'Mozilla']);
   assert.equal([...artists('sketch')].sort(), ['Emoji One', 'OpenMoji', 'Twitter']);
 });
@@ -64,7 +69,8 @@ test('every class has two images of each domain to train on, every unseen class 
   }
   for (const domain of ['sketch', 'photo']) {
     for (const name of dataset.seenClasses) assert.ok((counts.get(`${name}/${domain}`) ?? 0) >= 2, `${name}/${domain}`);
-    for (const name of dataset.unseenClasses) assert.ok((counts.get(`${name}/${domain}`) ?? 0) >= 3, `${name}/${domain}`);
+    for (const name of dataset.unseenClasses)
+      assert.ok((counts.get(`${name}/${domain}`) ?? 0) >= 3, `${name}/${domain}`);
   }
 });
 
@@ -83,7 +89,11 @@ test('choosing settings sees nothing of the unseen classes', async () => {
 });
 
 test('the second load reads the cache', async () => {
-  const again = await loadEmoji({ size: SIZE, cacheFolder: folder, onProgress: () => assert.unreachable('rendered twice') });
+  const again = await loadEmoji({
+    size: SIZE,
+    cacheFolder: folder,
+    onProgress: () => assert.unreachable('rendered twice'),
+  });
   for (const sample of [dataset.train[0], dataset.queries[99]]) {
     assert.equal(await again.images.read(sample, SIZE), await dataset.images.read(sample, SIZE));
   }
@@ -124,7 +134,10 @@ test('another size than the kept one is rendered, a size out of range is refused
     const kept = mean(await dataset.images.read(sample, SIZE));
     assert.ok(Math.abs(mean(larger) - kept) < 8, `the same drawing is as bright: ${mean(larger)} and ${kept}`);
   }
-  await loadEmoji({ size: 1000 }).then(() => assert.unreachable(), (error: Error) => assert.match(error.message, /from 16 to 256/));
+  await loadEmoji({ size: 1000 }).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /from 16 to 256/),
+  );
 });
 
 test.run();

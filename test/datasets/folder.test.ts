@@ -14,11 +14,17 @@ let root = '';
 
 const draw = async (path: string, colour = 'red') => {
   await mkdir(join(root, dirname(path)), { recursive: true });
-  await writeFile(join(root, path), `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><path fill="${colour}" d="M0 0h8v8H0z"/></svg>`);
+  await writeFile(
+    join(root, path),
+    `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><path fill="${colour}" d="M0 0h8v8H0z"/></svg>`,
+  );
 };
 const load = (options: Partial<FolderOptions> = {}) => loadFolder({ root, size: SIZE, ...options });
 const failure = (promise: Promise<unknown>): Promise<Error> =>
-  promise.then(() => assert.unreachable('it should have failed') as never, (error: Error) => error);
+  promise.then(
+    () => assert.unreachable('it should have failed') as never,
+    (error: Error) => error,
+  );
 
 test.before.each(async () => {
   root = await mkdtemp(join(tmpdir(), 'sketchgrad-folder-'));
@@ -48,7 +54,10 @@ test('the list may be the lines of a text file', async () => {
   await writeFile(listFile, 'cup\r\n\n tree \n');
   const dataset = await load({ unseen: { listFile } });
   assert.equal(dataset.unseenClasses, ['cup', 'tree']);
-  assert.match((await failure(load({ unseen: { listFile: join(root, 'none.txt') } }))).message, /none\.txt.*one class a line/);
+  assert.match(
+    (await failure(load({ unseen: { listFile: join(root, 'none.txt') } }))).message,
+    /none\.txt.*one class a line/,
+  );
   await writeFile(listFile, Buffer.from('\uFEFFcup\r\ntree\r\n', 'utf16le'));
   assert.equal((await load({ unseen: { listFile } })).unseenClasses, ['cup', 'tree']);
   await writeFile(listFile, '\uFEFF\n \n');
@@ -93,7 +102,10 @@ test('an image that cannot be decoded is skipped and named, or stops a strict lo
   await writeFile(bad, 'no picture');
   await writeFile(join(root, 'photo', 'cup', 'notes.txt'), 'not an image, and not taken for one');
   const dataset = await load();
-  assert.equal(dataset.skipped.map(({ path }) => path), [bad]);
+  assert.equal(
+    dataset.skipped.map(({ path }) => path),
+    [bad],
+  );
   assert.not([...dataset.train, ...dataset.gallery].some(({ name }) => name === bad));
   const error = await failure(load({ strict: true }));
   assert.instance(error, ImageError);
@@ -110,18 +122,34 @@ test('entries that are no pictures are skipped and told', async () => {
   const { gallery } = await load({ unseen: { classes: ['cup'] }, onNotice: (notice) => void notices.push(notice) });
   assert.is(gallery.length, 3);
   assert.is(notices.length, 3);
-  assert.match(notices.join(), /skipped: .*photo.old: the link leads nowhere.*gone\.svg: the link leads nowhere.*1 \.heic passed over/s);
+  assert.match(
+    notices.join(),
+    /skipped: .*photo.old: the link leads nowhere.*gone\.svg: the link leads nowhere.*1 \.heic passed over/s,
+  );
 });
 
 test('where the data is only measured on, all classes may be unseen, and photos alone are distractors', async () => {
   await draw('photo/zebra/0.svg');
   const notices: string[] = [];
-  const all = await load({ unseen: { fraction: 1 }, trainable: false, onNotice: (notice) => void notices.push(notice) });
+  const all = await load({
+    unseen: { fraction: 1 },
+    trainable: false,
+    onNotice: (notice) => void notices.push(notice),
+  });
   assert.equal([all.seenClasses, all.unseenClasses.length, all.queries.length, all.gallery.length], [[], 6, 20, 16]);
   assert.equal(notices, ['1 classes without a sketch are searched as well: zebra']);
   const others = await load({ unseen: { allBut: ['CUP', 'hot air balloon', 'unicorn'] }, trainable: false });
-  assert.equal([others.seenClasses, others.unseenClasses], [['Hot-air balloon', 'cup'], ['bear', 'swan', 'tree', 'zebra']]);
-  assert.match((await failure(load({ unseen: { allBut: [...CLASSES, 'Zebra'] }, trainable: false }))).message, /was trained on every class of/);
+  assert.equal(
+    [others.seenClasses, others.unseenClasses],
+    [
+      ['Hot-air balloon', 'cup'],
+      ['bear', 'swan', 'tree', 'zebra'],
+    ],
+  );
+  assert.match(
+    (await failure(load({ unseen: { allBut: [...CLASSES, 'Zebra'] }, trainable: false }))).message,
+    /was trained on every class of/,
+  );
   assert.match((await failure(load())).message, /photo has the classes zebra, which .*sketch lacks/);
 });
 
@@ -132,17 +160,58 @@ test('a class whose images are all damaged is an error, even where one is skippe
   assert.match(error.message, /class cup is without a photo; add at least one/);
 });
 
-const mistakes: [name: string, make: () => Promise<unknown>, options: () => Partial<FolderOptions>, message: RegExp][] = [
-  ['a missing root', async () => 0, () => ({ root: join(root, 'absent') }), /absent.*cannot be read.*must hold sketch\/<class>\/ and photo\/<class>\//],
-  ['a missing domain', () => rm(join(root, 'photo'), { recursive: true }), () => ({}), /photo cannot be read.*must hold/],
-  ['an empty class', () => mkdir(join(root, 'sketch', 'zebra')).then(() => mkdir(join(root, 'photo', 'zebra'))), () => ({}), /zebra has no image \(\.png.*add one, or remove/],
-  ['a class in one domain', () => draw('sketch/zebra/0.svg'), () => ({}), /sketch has the classes zebra, which .*photo lacks; add them/],
-  ['two spellings of a class in one domain', () => draw('sketch/BEAR/0.svg'), () => ({}), /"BEAR" and "bear" name one class; merge/],
-  ['an unknown unseen class', async () => 0, () => ({ unseen: { classes: ['cup', 'unicorn'] } }), /does not have: unicorn; correct the list\. Its classes are: .*bear/],
-  ['no seen class', async () => 0, () => ({ unseen: { classes: CLASSES } }), /no seen class is left/],
-  ['a fraction out of range', async () => 0, () => ({ unseen: { fraction: 1 } }), /fraction of unseen classes must be at least 0 and below 1/],
-  ['a validation fraction out of range', async () => 0, () => ({ validationFraction: -0.1 }), /validation fraction must be/],
-];
+const mistakes: [name: string, make: () => Promise<unknown>, options: () => Partial<FolderOptions>, message: RegExp][] =
+  [
+    [
+      'a missing root',
+      async () => 0,
+      () => ({ root: join(root, 'absent') }),
+      /absent.*cannot be read.*must hold sketch\/<class>\/ and photo\/<class>\//,
+    ],
+    [
+      'a missing domain',
+      () => rm(join(root, 'photo'), { recursive: true }),
+      () => ({}),
+      /photo cannot be read.*must hold/,
+    ],
+    [
+      'an empty class',
+      () => mkdir(join(root, 'sketch', 'zebra')).then(() => mkdir(join(root, 'photo', 'zebra'))),
+      () => ({}),
+      /zebra has no image \(\.png.*add one, or remove/,
+    ],
+    [
+      'a class in one domain',
+      () => draw('sketch/zebra/0.svg'),
+      () => ({}),
+      /sketch has the classes zebra, which .*photo lacks; add them/,
+    ],
+    [
+      'two spellings of a class in one domain',
+      () => draw('sketch/BEAR/0.svg'),
+      () => ({}),
+      /"BEAR" and "bear" name one class; merge/,
+    ],
+    [
+      'an unknown unseen class',
+      async () => 0,
+      () => ({ unseen: { classes: ['cup', 'unicorn'] } }),
+      /does not have: unicorn; correct the list\. Its classes are: .*bear/,
+    ],
+    ['no seen class', async () => 0, () => ({ unseen: { classes: CLASSES } }), /no seen class is left/],
+    [
+      'a fraction out of range',
+      async () => 0,
+      () => ({ unseen: { fraction: 1 } }),
+      /fraction of unseen classes must be at least 0 and below 1/,
+    ],
+    [
+      'a validation fraction out of range',
+      async () => 0,
+      () => ({ validationFraction: -0.1 }),
+      /validation fraction must be/,
+    ],
+  ];
 for (const [name, make, options, message] of mistakes) {
   test(`${name} is an error that says what to do`, async () => {
     await make();
@@ -169,20 +238,37 @@ test('photos alone are a data set where sketches of them are simulated', async (
   const sketches = seen.filter(({ domain }) => domain === 'sketch');
   assert.is(sketches.length, 4 * 3, 'one a photo');
   assert.is(dataset.validation.length, 3);
-  assert.equal(dataset.queries.map(({ name }) => name), [0, 1, 2].map((index) => `${join(root, 'photo', 'swan', `${index}.svg`)} (simulated sketch)`));
-  const read = async (step: number): Promise<string> => (await dataset.images.read(sketches[0], 32, { seed: 1, address: [step, 0] })).join();
+  assert.equal(
+    dataset.queries.map(({ name }) => name),
+    [0, 1, 2].map((index) => `${join(root, 'photo', 'swan', `${index}.svg`)} (simulated sketch)`),
+  );
+  const read = async (step: number): Promise<string> =>
+    (await dataset.images.read(sketches[0], 32, { seed: 1, address: [step, 0] })).join();
   assert.is(await read(1), await read(1));
   assert.not.equal(await read(1), await read(2), 'another one at each step');
   const [identity] = (await dataset.images.identify?.([sketches[0]])) as string[];
-  await writeFile(sketches[0].name.replace(' (simulated sketch)', ''), '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="8"/>');
-  assert.not.equal((await dataset.images.identify?.([sketches[0]])) as string[], [identity], 'a changed photo is a changed sketch');
+  await writeFile(
+    sketches[0].name.replace(' (simulated sketch)', ''),
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="8"/>',
+  );
+  assert.not.equal(
+    (await dataset.images.identify?.([sketches[0]])) as string[],
+    [identity],
+    'a changed photo is a changed sketch',
+  );
 });
 
 test('simulated sketches come beside real ones, which choose the checkpoint and are searched with', async () => {
   await rm(join(root, 'sketch', 'cup'), { recursive: true });
   assert.match((await failure(load())).message, /--pseudo-sketches/);
   const dataset = await load({ pseudoSketches: true, unseen: { classes: ['swan'] }, validationFraction: 0.25 });
-  const sources = (className: string): (string | undefined)[] => [...new Set(dataset.train.filter((sample) => sample.className === className && sample.domain === 'sketch').map(({ source }) => source))];
+  const sources = (className: string): (string | undefined)[] => [
+    ...new Set(
+      dataset.train
+        .filter((sample) => sample.className === className && sample.domain === 'sketch')
+        .map(({ source }) => source),
+    ),
+  ];
   assert.equal(sources('bear').sort(), ['simulated', undefined]);
   assert.equal(sources('cup'), ['simulated']);
   assert.ok([...dataset.validation, ...dataset.queries].every(({ source }) => source === undefined));

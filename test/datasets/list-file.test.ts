@@ -10,17 +10,32 @@ import { put } from '../support/archives.ts';
 const test = suite('list files');
 
 /** Whatever a path may hold: anything but line breaks, and not blanks alone. */
-const names = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: fc.constantFrom('a', ' ', '1', '\t', '/', 'é', '\u2028', '\r') })).filter((name) => !/\n/.test(name) && name.trim() !== '' && !name.startsWith('\uFEFF'));
+const names = fc
+  .oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.string({ unit: fc.constantFrom('a', ' ', '1', '\t', '/', 'é', '\u2028', '\r') }),
+  )
+  .filter((name) => !/\n/.test(name) && name.trim() !== '' && !name.startsWith('\uFEFF'));
 const entries = fc.array(fc.record({ name: names, id: fc.nat(999) }), { minLength: 1 });
 
 test('what is written is read, whatever the names, line ends and empty lines', () => {
   fc.assert(
-    fc.property(entries, fc.constantFrom('\n', '\r\n'), fc.constantFrom('', '\uFEFF'), fc.nat(3), fc.constantFrom('', ' ', '\t '), (written, newline, mark, gap, trailing) => {
-      const lines = written.map(({ name, id }) => `${name} ${id}${trailing}${newline}`);
-      const { entries: read, problems } = parseList(`${mark}${newline.repeat(gap)}${lines.join('')}`, 'list.txt');
-      assert.equal(problems, []);
-      assert.equal(read, written.map(({ name, id }, index) => ({ name, id, line: gap + index + 1 })));
-    }),
+    fc.property(
+      entries,
+      fc.constantFrom('\n', '\r\n'),
+      fc.constantFrom('', '\uFEFF'),
+      fc.nat(3),
+      fc.constantFrom('', ' ', '\t '),
+      (written, newline, mark, gap, trailing) => {
+        const lines = written.map(({ name, id }) => `${name} ${id}${trailing}${newline}`);
+        const { entries: read, problems } = parseList(`${mark}${newline.repeat(gap)}${lines.join('')}`, 'list.txt');
+        assert.equal(problems, []);
+        assert.equal(
+          read,
+          written.map(({ name, id }, index) => ({ name, id, line: gap + index + 1 })),
+        );
+      },
+    ),
   );
 });
 
@@ -36,7 +51,10 @@ test('every line is an entry or a problem, whatever the text', () => {
 
 test('a name keeps its blanks and its numbers', () => {
   const { entries: read } = parseList('mouse (animal) 2.png 7\nfloor  lamp 12\n', 'list.txt');
-  assert.equal(read, [{ name: 'mouse (animal) 2.png', id: 7, line: 1 }, { name: 'floor  lamp', id: 12, line: 2 }]);
+  assert.equal(read, [
+    { name: 'mouse (animal) 2.png', id: 7, line: 1 },
+    { name: 'floor  lamp', id: 12, line: 2 },
+  ]);
 });
 
 const wrong: [text: string, line: number | undefined, message: RegExp][] = [
@@ -64,7 +82,16 @@ test('a list may be written in UTF-16; another encoding is a problem', async () 
   for (const bytes of [Buffer.from(`\uFEFF${text}`), Buffer.from(`\uFEFF${text}`, 'utf16le')]) {
     await put(file, bytes);
     const { entries, problems } = await readList(file);
-    assert.equal([entries.map(({ name, id }) => [name, id]), problems], [[['crème brûlée/1.png', 0], ['bat/2.png', 1]], []]);
+    assert.equal(
+      [entries.map(({ name, id }) => [name, id]), problems],
+      [
+        [
+          ['crème brûlée/1.png', 0],
+          ['bat/2.png', 1],
+        ],
+        [],
+      ],
+    );
   }
   await put(file, Buffer.from(text, 'latin1'));
   assert.match((await readList(file)).problems[0].message, /cannot be read: the file is no text in UTF-8/);
@@ -75,7 +102,10 @@ test('a list that is missing is a problem of its own', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sketchgrad-lists-'));
   try {
     const { problems } = await readList(join(folder, 'no.txt'));
-    assert.equal(problems.map(({ kind, file, message }) => ({ kind, file, message })), [{ kind: 'missing', file: join(folder, 'no.txt'), message: 'the list is missing' }]);
+    assert.equal(
+      problems.map(({ kind, file, message }) => ({ kind, file, message })),
+      [{ kind: 'missing', file: join(folder, 'no.txt'), message: 'the list is missing' }],
+    );
     await put(join(folder, 'yes.txt'), 'a b 3\r\n');
     assert.equal((await readList(join(folder, 'yes.txt'))).entries, [{ name: 'a b', id: 3, line: 1 }]);
   } finally {

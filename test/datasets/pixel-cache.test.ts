@@ -23,7 +23,10 @@ const load = (onProgress?: (done: number, total: number) => void) =>
     onProgress,
   });
 
-const check = (pixels: Uint8Array) => names.forEach((name, index) => assert.equal([...pixels.subarray(index * BYTES, (index + 1) * BYTES)], [...image(index)], name));
+const check = (pixels: Uint8Array) =>
+  names.forEach((name, index) =>
+    assert.equal([...pixels.subarray(index * BYTES, (index + 1) * BYTES)], [...image(index)], name),
+  );
 
 test.before.each(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sketchgrad-cache-'));
@@ -34,7 +37,10 @@ test.after.each(() => rm(folder, { recursive: true }));
 test('images are rendered once, in order, with progress', async () => {
   const progress: [number, number][] = [];
   check(await load((done, total) => progress.push([done, total])));
-  assert.equal(progress, [[64, 70], [70, 70]]);
+  assert.equal(progress, [
+    [64, 70],
+    [70, 70],
+  ]);
   check(await load(() => assert.unreachable('the cache has the images')));
   assert.is(rendered, names.length);
   assert.equal((await readdir(join(folder, 'deeper'))).sort(), ['pixels.json', 'pixels.rgb']);
@@ -62,8 +68,16 @@ for (const [damage, inflict] of Object.entries(damages)) {
 }
 
 test('a failed rendering leaves nothing behind', async () => {
-  const failing = cachedPixels({ path: join(folder, 'pixels'), names, bytesPerImage: BYTES, render: () => Promise.reject(new Error('no ink')) });
-  await failing.then(() => assert.unreachable(), (error: Error) => assert.is(error.message, 'no ink'));
+  const failing = cachedPixels({
+    path: join(folder, 'pixels'),
+    names,
+    bytesPerImage: BYTES,
+    render: () => Promise.reject(new Error('no ink')),
+  });
+  await failing.then(
+    () => assert.unreachable(),
+    (error: Error) => assert.is(error.message, 'no ink'),
+  );
   assert.equal(await readdir(folder), []);
 });
 

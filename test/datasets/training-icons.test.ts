@@ -9,10 +9,14 @@ import { EMOJI_SETS } from '../../datasets/emoji.ts';
 
 test('no artist is on both sides, emoji included', () => {
   const sides = new Map<string, Set<string>>();
-  const add = (artist: string, domain: string): void => void sides.set(artist, (sides.get(artist) ?? new Set()).add(domain));
+  const add = (artist: string, domain: string): void =>
+    void sides.set(artist, (sides.get(artist) ?? new Set()).add(domain));
   for (const { artist, domain } of ICON_SETS) add(artist.replace(/ (Inc|Corporation)$/, ''), domain);
   for (const { artist, domain } of EMOJI_SETS) add(artist, domain);
-  assert.equal([...sides].filter(([, domains]) => domains.size > 1).map(([artist]) => artist), []);
+  assert.equal(
+    [...sides].filter(([, domains]) => domains.size > 1).map(([artist]) => artist),
+    [],
+  );
   assert.is(new Set(ICON_SETS.map(({ set }) => set)).size, ICON_SETS.length, 'a set is listed once');
 });
 
@@ -46,7 +50,8 @@ test('an icon name gives its noun, by plural, synonym and part-of-phrase rules',
   for (const [name, noun] of cases) assert.is(iconNoun(name), noun, name);
 });
 
-const icons = (...names: string[]): Icon[] => names.map((name) => ({ name, body: '<path d="M0 0h9v9z"/>', left: 0, top: 0, width: 16, height: 16 }));
+const icons = (...names: string[]): Icon[] =>
+  names.map((name) => ({ name, body: '<path d="M0 0h9v9z"/>', left: 0, top: 0, width: 16, height: 16 }));
 
 test('icons come with the side of their set; held-out and untaken ones do not', () => {
   const sets = new Map([
@@ -55,7 +60,9 @@ test('icons come with the side of their set; held-out and untaken ones do not', 
     ['simple-icons', icons('cat')],
   ]);
   assert.equal(
-    trainingIcons(sets, { mostPerDomain: 5, seed: 0 }).map(({ set, domain, noun, icon }) => `${domain} ${set}:${icon.name} ${noun}`).sort(),
+    trainingIcons(sets, { mostPerDomain: 5, seed: 0 })
+      .map(({ set, domain, noun, icon }) => `${domain} ${set}:${icon.name} ${noun}`)
+      .sort(),
     ['photo mdi:cat cat', 'photo mdi:dog dog', 'sketch tabler:cat cat', 'sketch tabler:dog dog'],
   );
 });
@@ -70,14 +77,24 @@ test('of many icons of a noun as many are drawn as are asked for, the same ones 
 
 test('no icon of an installed set that is taken names an unseen class', async () => {
   const installed = await findIconSets('.');
-  const sets = new Map(await Promise.all(['noto', 'noto-v1', 'fxemoji', 'fluent-emoji-flat'].map(async (name) => [name, (await readIconSet(installed.get(name)!)).icons] as const)));
+  const sets = new Map(
+    await Promise.all(
+      ['noto', 'noto-v1', 'fxemoji', 'fluent-emoji-flat'].map(
+        async (name) => [name, (await readIconSet(installed.get(name)!)).icons] as const,
+      ),
+    ),
+  );
   const taken = trainingIcons(sets, { mostPerDomain: Infinity, seed: 0 });
   assert.ok(taken.length > 500, `${taken.length}`);
-  assert.equal(taken.filter(({ icon, noun }) => heldOutClass(icon.name) !== undefined || heldOutClass(noun) !== undefined), []);
+  assert.equal(
+    taken.filter(({ icon, noun }) => heldOutClass(icon.name) !== undefined || heldOutClass(noun) !== undefined),
+    [],
+  );
 });
 
 test('style is told by the name where a set has several', () => {
-  const taken = (name: string, icon: string): boolean => takesIcon(ICON_SETS.find((choice) => choice.set === name) as (typeof ICON_SETS)[number], icon);
+  const taken = (name: string, icon: string): boolean =>
+    takesIcon(ICON_SETS.find((choice) => choice.set === name) as (typeof ICON_SETS)[number], icon);
   assert.equal([taken('tabler', 'cat'), taken('tabler', 'cat-filled')], [true, false]);
   assert.equal([taken('ph', 'cat-light'), taken('ph', 'cat-fill')], [true, false]);
   assert.equal([taken('mdi', 'cat'), taken('mdi', 'cat-outline')], [true, false]);

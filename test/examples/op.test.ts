@@ -13,7 +13,8 @@ test('examples/op.ts: an op from outside the engine is right, and so is its grad
   assert.is(status, 0, stderr);
   const errors = [...stdout.matchAll(/relative error (\S+)$/gm)].map(([, error]) => Number(error));
   assert.is(errors.length, 2);
-  // exp may be off by 3 + 2 |x| units in the last place, |x| <= 2; the gradient has two factors of it and three roundings.
+  // exp may be off by 3 + 2 |x| units in the last place, |x| <= 2; the gradient has two factors of it and three
+  // roundings.
   assert.ok(errors[0] <= 7 * 2 ** -23, `y: ${errors[0]}`);
   assert.ok(errors[1] <= (2 * 7 + 3) * 2 ** -23, `dx: ${errors[1]}`);
 });

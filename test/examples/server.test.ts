@@ -17,16 +17,35 @@ test('examples/server.ts answers with the neighbours of a picture, refuses other
   try {
     const [name] = await writePictures(path.join(folder, 'pictures'), 3);
     const index = path.join(folder, 'index.safetensors');
-    assert.is((await runOnTestDevice(['embed', '--model', PAGE_MODEL, '--images', path.join(folder, 'pictures'), '--out', index])).code, 0);
+    assert.is(
+      (
+        await runOnTestDevice([
+          'embed',
+          '--model',
+          PAGE_MODEL,
+          '--images',
+          path.join(folder, 'pictures'),
+          '--out',
+          index,
+        ])
+      ).code,
+      0,
+    );
     const example = fileURLToPath(new URL('../../examples/server.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', createRequire(import.meta.url).resolve('tsx'), example, PAGE_MODEL, index, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      ['--import', createRequire(import.meta.url).resolve('tsx'), example, PAGE_MODEL, index, '0'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     const ended = new Promise((resolve) => child.on('close', resolve));
     const address = await new Promise<string>((resolve, reject) => {
       child.stdout.on('data', (text: Buffer) => resolve(/http:\S+/.exec(text.toString())?.[0] ?? ''));
       void ended.then(() => reject(new Error('it ended')));
     });
     const picture = path.join(folder, 'pictures', name, 'noto.png');
-    const { neighbours } = (await (await fetch(`${address}?k=2`, { method: 'POST', body: new Uint8Array(await readFile(picture)) })).json()) as SearchAnswer;
+    const { neighbours } = (await (
+      await fetch(`${address}?k=2`, { method: 'POST', body: new Uint8Array(await readFile(picture)) })
+    ).json()) as SearchAnswer;
     assert.is(neighbours.length, 2);
     assert.is(neighbours[0].path, picture);
     assert.is(neighbours[0].label, name);

@@ -18,9 +18,19 @@ const brain = (value: number): number => float32ToBfloat16Bits(bitsOf(value));
 
 test('binary16: the values of the standard', () => {
   const values: [number, number][] = [
-    [0x0000, 0], [0x3c00, 1], [0xc000, -2], [0x3555, 0.333251953125], [0x7bff, 65504], [0xfbff, -65504],
-    [0x0400, 2 ** -14], [0x03ff, 1023 * 2 ** -24], [0x0200, 2 ** -15], [0x0001, 2 ** -24], [0x8001, -(2 ** -24)],
-    [0x7c00, Infinity], [0xfc00, -Infinity],
+    [0x0000, 0],
+    [0x3c00, 1],
+    [0xc000, -2],
+    [0x3555, 0.333251953125],
+    [0x7bff, 65504],
+    [0xfbff, -65504],
+    [0x0400, 2 ** -14],
+    [0x03ff, 1023 * 2 ** -24],
+    [0x0200, 2 ** -15],
+    [0x0001, 2 ** -24],
+    [0x8001, -(2 ** -24)],
+    [0x7c00, Infinity],
+    [0xfc00, -Infinity],
   ];
   for (const [bits, value] of values) {
     assert.is(valueOf(float16ToFloat32Bits(bits)), value);
@@ -85,7 +95,10 @@ test('narrowing finds the nearest value: no neighbour is nearer, and of two equa
       for (const neighbour of [nearest - 1, nearest + 1]) {
         if (neighbour < 0 || neighbour > infinity || value >= beyond) continue;
         const other = Math.abs(magnitude(neighbour) - value);
-        assert.ok(distance < other || (distance === other && nearest % 2 === 0), `${value} became ${magnitude(nearest)}`);
+        assert.ok(
+          distance < other || (distance === other && nearest % 2 === 0),
+          `${value} became ${magnitude(nearest)}`,
+        );
       }
     };
     fc.assert(fc.property(fc.integer({ min: 0, max: 0x7f7fffff }), check), { numRuns: 2000 });

@@ -29,10 +29,14 @@ function errorOf(file: Uint8Array): SafetensorsError {
   throw new Error('a hostile file was accepted');
 }
 
-const valid = '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[],"data_offsets":[8,9]}}';
+const valid =
+  '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[],"data_offsets":[8,9]}}';
 
 test('a file as others write it', () => {
-  const bytes = fileOf('{"__metadata__":{"format":"pt"}, "w" : {"data_offsets":[0,8],"shape":[1,2],"dtype":"F32"},"n":{"dtype":"I64","shape":[],"data_offsets":[8,16]}}   ', 16);
+  const bytes = fileOf(
+    '{"__metadata__":{"format":"pt"}, "w" : {"data_offsets":[0,8],"shape":[1,2],"dtype":"F32"},"n":{"dtype":"I64","shape":[],"data_offsets":[8,16]}}   ',
+    16,
+  );
   bytes.set(new Uint8Array(new Float32Array([1.5, -2]).buffer), bytes.length - 16);
   const { tensors, metadata } = parseSafetensors(bytes);
   assert.equal([...metadata], [['format', 'pt']]);
@@ -40,15 +44,20 @@ test('a file as others write it', () => {
   assert.equal(tensors.get('w')!.shape, [1, 2]);
   assert.equal([...toFloat32(tensors.get('w')!)], [1.5, -2]);
   assert.is(tensors.get('w')!.bytes.buffer, bytes.buffer, 'a view, no copy');
-  assert.throws(() => toFloat32(tensors.get('n')!, 'n'), (error: Error) => error instanceof SafetensorsError && /n: .*I64/.test(error.message));
+  assert.throws(
+    () => toFloat32(tensors.get('n')!, 'n'),
+    (error: Error) => error instanceof SafetensorsError && /n: .*I64/.test(error.message),
+  );
 });
 
 test('half-precision tensors become floats', () => {
-  const file = parseSafetensors(serializeSafetensors([
-    ['half', { dtype: 'F16', shape: [3], data: new Float32Array([1 / 3, 1e6, -1e-7]) }],
-    ['brain', { dtype: 'BF16', shape: [2], data: new Float32Array([1 / 3, -1.5 * 2 ** 100]) }],
-    ['raw', { dtype: 'F16', shape: [1], data: new Uint16Array([0x3c00]) }],
-  ]));
+  const file = parseSafetensors(
+    serializeSafetensors([
+      ['half', { dtype: 'F16', shape: [3], data: new Float32Array([1 / 3, 1e6, -1e-7]) }],
+      ['brain', { dtype: 'BF16', shape: [2], data: new Float32Array([1 / 3, -1.5 * 2 ** 100]) }],
+      ['raw', { dtype: 'F16', shape: [1], data: new Uint16Array([0x3c00]) }],
+    ]),
+  );
   assert.equal([...toFloat32(file.tensors.get('half')!)], [0.333251953125, Infinity, -(2 ** -23)]);
   assert.equal([...toFloat32(file.tensors.get('brain')!)], [0.333984375, -1.5 * 2 ** 100]);
   assert.equal([...toFloat32(file.tensors.get('raw')!)], [1]);
@@ -58,8 +67,20 @@ test('what is written does not depend on the order, and is aligned', () => {
   const a: [string, TensorToStore] = ['a', { dtype: 'U8', shape: [3], data: new Uint8Array([1, 2, 3]) }];
   const b: [string, TensorToStore] = ['b', { dtype: 'F32', shape: [1, 1], data: new Float32Array([4]) }];
   const c: [string, TensorToStore] = ['c', { dtype: 'I64', shape: [1], data: new BigInt64Array([5n]) }];
-  const one = serializeSafetensors([a, b, c], [['x', '1'], ['y', '2']]);
-  const other = serializeSafetensors([c, b, a], new Map([['y', '2'], ['x', '1']]));
+  const one = serializeSafetensors(
+    [a, b, c],
+    [
+      ['x', '1'],
+      ['y', '2'],
+    ],
+  );
+  const other = serializeSafetensors(
+    [c, b, a],
+    new Map([
+      ['y', '2'],
+      ['x', '1'],
+    ]),
+  );
   assert.equal(one, other);
   const { tensors } = parseSafetensors(one);
   assert.equal([...tensors.keys()], ['c', 'b', 'a']);
@@ -68,11 +89,25 @@ test('what is written does not depend on the order, and is aligned', () => {
 });
 
 test('nothing unsound is written', () => {
-  const tensor = (shape: number[], length: number): TensorToStore => ({ dtype: 'F32', shape, data: new Float32Array(length) });
-  assert.throws(() => serializeSafetensors([['w', tensor([2, 3], 5)]]), /"w": F32 \[2, 3\] takes 24 bytes, its data has 20/);
+  const tensor = (shape: number[], length: number): TensorToStore => ({
+    dtype: 'F32',
+    shape,
+    data: new Float32Array(length),
+  });
+  assert.throws(
+    () => serializeSafetensors([['w', tensor([2, 3], 5)]]),
+    /"w": F32 \[2, 3\] takes 24 bytes, its data has 20/,
+  );
   assert.throws(() => serializeSafetensors([['w', tensor([-1, -2], 2)]]), /no possible number/);
   assert.throws(() => serializeSafetensors([['w', tensor([0.5, 2], 1)]]), /no possible number/);
-  assert.throws(() => serializeSafetensors([['w', tensor([1], 1)], ['w', tensor([1], 1)]]), /two tensors are called "w"/);
+  assert.throws(
+    () =>
+      serializeSafetensors([
+        ['w', tensor([1], 1)],
+        ['w', tensor([1], 1)],
+      ]),
+    /two tensors are called "w"/,
+  );
   assert.throws(() => serializeSafetensors([['__metadata__', tensor([1], 1)]]), /cannot name a tensor/);
 });
 
@@ -92,9 +127,11 @@ test('names that mean something to JavaScript are names like others', () => {
 
 test('a hostile file gives an error that names the file and the place', () => {
   const one = (entry: string): string => `{"t":{${entry}}}`;
-  const tensor = (dtype: string, shape: string, offsets: string): string => one(`"dtype":${dtype},"shape":${shape},"data_offsets":${offsets}`);
+  const tensor = (dtype: string, shape: string, offsets: string): string =>
+    one(`"dtype":${dtype},"shape":${shape},"data_offsets":${offsets}`);
   const f32 = (shape: string, offsets = '[0,8]'): string => tensor('"F32"', shape, offsets);
-  const two = (first: string, second: string): string => `{"p":{"dtype":"U8","shape":[4],"data_offsets":${first}},"q":{"dtype":"U8","shape":[4],"data_offsets":${second}}}`;
+  const two = (first: string, second: string): string =>
+    `{"p":{"dtype":"U8","shape":[4],"data_offsets":${first}},"q":{"dtype":"U8","shape":[4],"data_offsets":${second}}}`;
 
   const corpus: [what: string, file: Uint8Array, message: RegExp][] = [
     ['empty', new Uint8Array(0), /has 0 bytes/],
@@ -117,16 +154,45 @@ test('a hostile file gives an error that names the file and the place', () => {
     ['trailing comma', fileOf('{"__metadata__":{},}', 0), /a string was expected \(byte 27\)/],
     ['deep nesting', fileOf('{"t":' + '['.repeat(200_000), 0), /\{ was expected/],
     ['deep nesting in a shape', fileOf(f32('['.repeat(200_000)), 8), /is not an integer/],
-    ['duplicate tensor', fileOf(`{"t":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1), /"t" twice/],
-    ['duplicate by escape', fileOf(`{"t":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"\\u0074":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1), /"t" twice/],
-    ['duplicate __proto__', fileOf(`{"__proto__":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"__proto__":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1), /"__proto__" twice/],
-    ['duplicate field', fileOf(one('"dtype":"U8","dtype":"F32","shape":[],"data_offsets":[0,4]'), 4), /tensor "t" has the key "dtype" twice/],
+    [
+      'duplicate tensor',
+      fileOf(
+        `{"t":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`,
+        1,
+      ),
+      /"t" twice/,
+    ],
+    [
+      'duplicate by escape',
+      fileOf(
+        `{"t":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"\\u0074":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`,
+        1,
+      ),
+      /"t" twice/,
+    ],
+    [
+      'duplicate __proto__',
+      fileOf(
+        `{"__proto__":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"__proto__":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`,
+        1,
+      ),
+      /"__proto__" twice/,
+    ],
+    [
+      'duplicate field',
+      fileOf(one('"dtype":"U8","dtype":"F32","shape":[],"data_offsets":[0,4]'), 4),
+      /tensor "t" has the key "dtype" twice/,
+    ],
     ['duplicate metadata', fileOf('{"__metadata__":{"a":"1","a":"2"}}', 0), /"a" twice/],
     ['metadata twice', fileOf('{"__metadata__":{},"__metadata__":{}}', 0), /"__metadata__" twice/],
     ['metadata of numbers', fileOf('{"__metadata__":{"a":1}}', 0), /a string was expected/],
     ['metadata is null', fileOf('{"__metadata__":null}', 0), /\{ was expected/],
     ['unknown field', fileOf(one('"dtype":"U8","shape":[],"data_offsets":[0,1],"extra":1'), 1), /unknown key "extra"/],
-    ['prototype as a field', fileOf(one('"__proto__":{"dtype":"U8"},"shape":[],"data_offsets":[0,1]'), 1), /unknown key "__proto__"/],
+    [
+      'prototype as a field',
+      fileOf(one('"__proto__":{"dtype":"U8"},"shape":[],"data_offsets":[0,1]'), 1),
+      /unknown key "__proto__"/,
+    ],
     ['no dtype', fileOf(one('"shape":[],"data_offsets":[0,1]'), 1), /needs dtype, shape and data_offsets/],
     ['no shape', fileOf(one('"dtype":"U8","data_offsets":[0,1]'), 1), /needs dtype, shape and data_offsets/],
     ['unknown dtype', fileOf(tensor('"F128"', '[1]', '[0,16]'), 16), /unknown dtype "F128"/],
@@ -142,11 +208,19 @@ test('a hostile file gives an error that names the file and the place', () => {
     ['digits without end', fileOf(f32(`[${'9'.repeat(100_000)}]`), 8), /9\.\.\." is not an integer/],
     ['dimension is null', fileOf(f32('[null]'), 8), /"n" is not an integer/],
     ['dimension is a string', fileOf(f32('["2"]'), 8), /is not an integer/],
-    ['dimensions without end', fileOf(f32(`[${'0,'.repeat(500_000)}0]`, '[0,0]'), 0), /"t", shape has more than 32 numbers/],
+    [
+      'dimensions without end',
+      fileOf(f32(`[${'0,'.repeat(500_000)}0]`, '[0,0]'), 0),
+      /"t", shape has more than 32 numbers/,
+    ],
     ['shape is a number', fileOf(f32('2'), 8), /\[ was expected/],
     ['product overflows', fileOf(f32('[4294967296,4294967296]'), 8), /takes too many bytes/],
     ['product wraps to 8 in 64 bits', fileOf(f32('[4611686018427387906]'), 8), /is not an integer/],
-    ['overflow hidden by a zero', fileOf(f32('[9007199254740991,9007199254740991,0]', '[0,0]'), 0), /takes too many bytes/],
+    [
+      'overflow hidden by a zero',
+      fileOf(f32('[9007199254740991,9007199254740991,0]', '[0,0]'), 0),
+      /takes too many bytes/,
+    ],
     ['terabytes declared', fileOf(f32('[1000000000000]', '[0,4000000000000]'), 8), /do not lie in the 8 bytes of data/],
     ['terabytes in the shape alone', fileOf(f32('[1000000000000]'), 8), /takes 4000000000000 bytes/],
     ['one byte short', fileOf(f32('[2]', '[0,7]'), 7), /F32 \[2\] takes 8 bytes, its data_offsets \[0, 7\] hold 7/],
@@ -159,8 +233,19 @@ test('a hostile file gives an error that names the file and the place', () => {
     ['gap', fileOf(two('[0,4]', '[5,9]'), 9), /"q": it starts at data byte 5 and leaves a gap after 4/],
     ['gap at the start', fileOf(two('[1,5]', '[5,9]'), 9), /"p": .* leaves a gap after 0/],
     ['bytes at the end', fileOf(two('[0,4]', '[4,8]'), 9), /end at data byte 8, the data at 9/],
-    ['empty tensor inside another', fileOf('{"p":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"e":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}}', 4), /"e": it starts at data byte 2 and overlaps/],
-    ['a name of a megabyte', fileOf(`{"${'n'.repeat(1_000_000)}":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 4), /"nnn.*\.\.\."/],
+    [
+      'empty tensor inside another',
+      fileOf(
+        '{"p":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"e":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}}',
+        4,
+      ),
+      /"e": it starts at data byte 2 and overlaps/,
+    ],
+    [
+      'a name of a megabyte',
+      fileOf(`{"${'n'.repeat(1_000_000)}":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 4),
+      /"nnn.*\.\.\."/,
+    ],
   ];
   for (const [what, file, message] of corpus) {
     const error = errorOf(file);
@@ -171,13 +256,17 @@ test('a hostile file gives an error that names the file and the place', () => {
 });
 
 test('empty tensors lie anywhere between others', () => {
-  const file = fileOf('{"e":{"dtype":"F32","shape":[0,7],"data_offsets":[4,4]},"p":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"f":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}', 4);
+  const file = fileOf(
+    '{"e":{"dtype":"F32","shape":[0,7],"data_offsets":[4,4]},"p":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"f":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}',
+    4,
+  );
   assert.is(toFloat32(parseSafetensors(file).tensors.get('e')!).length, 0);
 });
 
 const storedTensor: fc.Arbitrary<TensorToStore> = fc.array(fc.nat({ max: 4 }), { maxLength: 4 }).chain((shape) => {
   const count = shape.reduce((product, dimension) => product * dimension, 1);
-  const bytes = (elementBytes: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: count * elementBytes, maxLength: count * elementBytes });
+  const bytes = (elementBytes: number): fc.Arbitrary<Uint8Array> =>
+    fc.uint8Array({ minLength: count * elementBytes, maxLength: count * elementBytes });
   return fc.oneof(
     bytes(4).map((data) => ({ dtype: 'F32' as const, shape, data })),
     bytes(2).map((data) => ({ dtype: 'F16' as const, shape, data })),
@@ -185,30 +274,39 @@ const storedTensor: fc.Arbitrary<TensorToStore> = fc.array(fc.nat({ max: 4 }), {
     bytes(8).map((data) => ({ dtype: 'I64' as const, shape, data })),
   );
 });
-const name = fc.oneof(fc.string({ unit: 'binary', maxLength: 8 }), fc.constantFrom('__proto__', 'constructor', 'layer1.0.bn1.weight'));
+const name = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 8 }),
+  fc.constantFrom('__proto__', 'constructor', 'layer1.0.bn1.weight'),
+);
 const content = fc.record({
   tensors: fc.uniqueArray(fc.tuple(name, storedTensor), { selector: ([key]) => key, maxLength: 5 }),
   metadata: fc.uniqueArray(fc.tuple(name, fc.string({ unit: 'binary' })), { selector: ([key]) => key, maxLength: 3 }),
 });
 
 test('round trip: what was written is read, bit by bit', () => {
-  fc.assert(fc.property(content, fc.nat({ max: 7 }), ({ tensors, metadata }, shift) => {
-    const written = serializeSafetensors(tensors, metadata);
-    // Read from an unaligned place, as out of an archive.
-    const bytes = new Uint8Array(written.length + shift).subarray(shift);
-    bytes.set(written);
-    const file = parseSafetensors(bytes);
-    assert.equal(new Map(metadata), file.metadata);
-    assert.is(file.tensors.size, tensors.length);
-    for (const [key, { dtype, shape, data }] of tensors) {
-      const read = file.tensors.get(key)!;
-      assert.is(read.dtype, dtype);
-      assert.equal(read.shape, shape);
-      assert.equal(Uint8Array.from(read.bytes), data);
-    }
-    const again = serializeSafetensors([...file.tensors].map(([key, { dtype, shape, bytes: data }]) => [key, { dtype, shape, data }]), file.metadata);
-    assert.equal(again, written);
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(content, fc.nat({ max: 7 }), ({ tensors, metadata }, shift) => {
+      const written = serializeSafetensors(tensors, metadata);
+      // Read from an unaligned place, as out of an archive.
+      const bytes = new Uint8Array(written.length + shift).subarray(shift);
+      bytes.set(written);
+      const file = parseSafetensors(bytes);
+      assert.equal(new Map(metadata), file.metadata);
+      assert.is(file.tensors.size, tensors.length);
+      for (const [key, { dtype, shape, data }] of tensors) {
+        const read = file.tensors.get(key)!;
+        assert.is(read.dtype, dtype);
+        assert.equal(read.shape, shape);
+        assert.equal(Uint8Array.from(read.bytes), data);
+      }
+      const again = serializeSafetensors(
+        [...file.tensors].map(([key, { dtype, shape, bytes: data }]) => [key, { dtype, shape, data }]),
+        file.metadata,
+      );
+      assert.equal(again, written);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('a damaged file is read or refused, and never does anything else', () => {
@@ -218,17 +316,25 @@ test('a damaged file is read or refused, and never does anything else', () => {
     value: fc.oneof(fc.constantFrom(...interesting), fc.nat({ max: 255 })),
   });
   let refused = 0;
-  fc.assert(fc.property(content, fc.array(damage, { minLength: 1, maxLength: 4 }), fc.boolean(), ({ tensors, metadata }, damages, truncate) => {
-    let file = serializeSafetensors(tensors, metadata);
-    if (truncate) file = file.subarray(0, Math.floor(damages[0].place * file.length));
-    else for (const { place, value } of damages) file[Math.floor(place * file.length)] = value;
-    try {
-      for (const tensor of parseSafetensors(file).tensors.values()) assert.ok(tensor.bytes.length <= file.length);
-    } catch (error) {
-      assert.instance(error, SafetensorsError);
-      refused++;
-    }
-  }), { numRuns: 3000 });
+  fc.assert(
+    fc.property(
+      content,
+      fc.array(damage, { minLength: 1, maxLength: 4 }),
+      fc.boolean(),
+      ({ tensors, metadata }, damages, truncate) => {
+        let file = serializeSafetensors(tensors, metadata);
+        if (truncate) file = file.subarray(0, Math.floor(damages[0].place * file.length));
+        else for (const { place, value } of damages) file[Math.floor(place * file.length)] = value;
+        try {
+          for (const tensor of parseSafetensors(file).tensors.values()) assert.ok(tensor.bytes.length <= file.length);
+        } catch (error) {
+          assert.instance(error, SafetensorsError);
+          refused++;
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
   assert.ok(refused > 1000, `only ${refused} of 3,000 damaged files were refused`);
 });
 
@@ -246,7 +352,13 @@ test('bytes that came as a Buffer, of which slice() is a view, give each tensor 
     ]),
   );
   const { tensors } = parseSafetensors(bytes);
-  assert.equal([...tensors].map(([name, tensor]) => [name, [...toFloat32(tensor)]]), [['a', [1, 2]], ['b', [3, 4, 5]]]);
+  assert.equal(
+    [...tensors].map(([name, tensor]) => [name, [...toFloat32(tensor)]]),
+    [
+      ['a', [1, 2]],
+      ['b', [3, 4, 5]],
+    ],
+  );
 });
 
 test('floats of another realm are stored as 16-bit floats like our own', () => {
@@ -254,7 +366,8 @@ test('floats of another realm are stored as 16-bit floats like our own', () => {
   const foreign = runInNewContext('Float32Array.from(values)', { values }) as Float32Array;
   assert.not.instance(foreign, Float32Array);
   for (const dtype of ['F16', 'BF16'] as const) {
-    const file = (data: Float32Array): Uint8Array => serializeSafetensors(new Map([['x', { dtype, shape: [3], data }]]));
+    const file = (data: Float32Array): Uint8Array =>
+      serializeSafetensors(new Map([['x', { dtype, shape: [3], data }]]));
     assert.equal(file(foreign), file(Float32Array.from(values)));
   }
 });

@@ -10,10 +10,14 @@ import { CheckpointError, parseModel } from '../../src/training/checkpoint.ts';
 import { KnowledgeError, parseKnowledge, parsePartialKnowledge } from '../../src/training/knowledge-file.ts';
 import { sampleFiles } from '../../scripts/trials/sample-files.ts';
 
-test('SHA-256 is the platform\'s, at every length around a block', () => {
+test("SHA-256 is the platform's, at every length around a block", () => {
   for (const length of [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 1000]) {
     const bytes = Uint8Array.from({ length }, (_, index) => (7 * index + length) & 255);
-    assert.is(Buffer.from(sha256(bytes)).toString('hex'), createHash('sha256').update(bytes).digest('hex'), `${length} bytes`);
+    assert.is(
+      Buffer.from(sha256(bytes)).toString('hex'),
+      createHash('sha256').update(bytes).digest('hex'),
+      `${length} bytes`,
+    );
   }
 });
 
@@ -22,7 +26,10 @@ const fail = (problem: string): never => {
 };
 
 test('both writers write the same bytes, both readers take them, also out of the middle of a buffer', async () => {
-  const content = [[['a', { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }]], [['format', 'x "digest":"' + '0'.repeat(64) + '"']]] as const;
+  const content = [
+    [['a', { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }]],
+    [['format', 'x "digest":"' + '0'.repeat(64) + '"']],
+  ] as const;
   const written = await serializeSealed(...content);
   assert.equal(serializeSealedNow(...content), written);
   const within = Buffer.concat([Buffer.alloc(5), written, Buffer.alloc(3)]).subarray(5, -3);
@@ -53,7 +60,10 @@ for (const [kind, [read, Refusal]] of Object.entries(readers)) {
       } catch (reason) {
         error = reason;
       }
-      assert.ok(error instanceof Refusal || error instanceof SafetensorsError, `bit ${place % 8} of byte ${place}: ${String(error)}`);
+      assert.ok(
+        error instanceof Refusal || error instanceof SafetensorsError,
+        `bit ${place % 8} of byte ${place}: ${String(error)}`,
+      );
       bytes[place] ^= bit;
     }
     await read(bytes);
@@ -63,7 +73,10 @@ for (const [kind, [read, Refusal]] of Object.entries(readers)) {
     const { tensors, metadata } = parseSafetensors((await sampleFiles())[kind as keyof typeof readers]);
     const key = kind === 'index' ? 'format_version' : 'format';
     metadata.set(key, metadata.get(key)!.replace('2', '3'));
-    const newer = await serializeSealed([...tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data: bytes }]), metadata);
+    const newer = await serializeSealed(
+      [...tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data: bytes }]),
+      metadata,
+    );
     let message = '';
     try {
       await read(newer);
@@ -86,11 +99,28 @@ test('a model of version 1 is verified by its checksum, as before', async () => 
     });
     return serializeSafetensors(changed, metadata);
   };
-  await parseModel(rewritten(() => undefined), 'file').then(() => assert.unreachable(), (error: Error) => assert.match(error.message, /digest is missing/));
+  await parseModel(
+    rewritten(() => undefined),
+    'file',
+  ).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /digest is missing/),
+  );
   metadata.set('format', 'sketchgrad 1');
-  assert.is((await parseModel(rewritten(() => undefined), 'file')).step, 7);
+  assert.is(
+    (
+      await parseModel(
+        rewritten(() => undefined),
+        'file',
+      )
+    ).step,
+    7,
+  );
   const flipped = rewritten((name, bytes) => void (name === 'embedding.weight' && (bytes[0] ^= 1)));
-  await parseModel(flipped, 'file').then(() => assert.unreachable(), (error: Error) => assert.match(error.message, /the weights have checksum/));
+  await parseModel(flipped, 'file').then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /the weights have checksum/),
+  );
 });
 
 test.run();

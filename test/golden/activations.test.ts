@@ -1,5 +1,5 @@
-// A file of others that says everything of itself (strides of v1, another epsilon, Caffe's input), read and run: every block's
-// output against PyTorch's in float64 (test/golden/weights/activations.py).
+// A file of others that says everything of itself (strides of v1, another epsilon, Caffe's input), read and run: every
+// block's output against PyTorch's in float64 (test/golden/weights/activations.py).
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFileSync } from 'node:fs';
@@ -23,7 +23,13 @@ interface Fixture {
   readonly size: number;
   readonly batch: number;
   readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
-  readonly outputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly float32Error: number; readonly norm: number; readonly projections: readonly number[] }[];
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly float32Error: number;
+    readonly norm: number;
+    readonly projections: readonly number[];
+  }[];
 }
 
 /** Our error against float64 may be this many times that of PyTorch's own float32, as in resnet50.test.ts. */
@@ -44,29 +50,59 @@ function initial(name: string, shape: readonly number[]): (v: number) => number 
 }
 
 const weights = serializeSafetensors(
-  fixture.parameters.map(({ name, shape }, index) => [name, { dtype: 'F32', shape, data: integerValues(6000 + index, shape.reduce((a, b) => a * b, 1), initial(name, shape)) }]),
-  [['architecture', 'resnet50 v1'], ['bn_eps', String(fixture.epsilon)], ['input', 'BGR, 0..255, minus mean (103.939, 116.779, 123.68), std 1']],
+  fixture.parameters.map(({ name, shape }, index) => [
+    name,
+    {
+      dtype: 'F32',
+      shape,
+      data: integerValues(
+        6000 + index,
+        shape.reduce((a, b) => a * b, 1),
+        initial(name, shape),
+      ),
+    },
+  ]),
+  [
+    ['architecture', 'resnet50 v1'],
+    ['bn_eps', String(fixture.epsilon)],
+    ['input', 'BGR, 0..255, minus mean (103.939, 116.779, 123.68), std 1'],
+  ],
 );
 const element = integerStream(6999);
-const images = Uint8Array.from({ length: batch * size * size * 3 }, (_, index) => Math.floor((element(index) + 1) * 128));
+const images = Uint8Array.from({ length: batch * size * size * 3 }, (_, index) =>
+  Math.floor((element(index) + 1) * 128),
+);
 
 test('v1 strides, epsilon, blue first, 0..255: every block as close to float64 as PyTorch in float32', async () => {
-  const { file: { state, about } } = await parseWeights(weights, 'caffe.safetensors');
+  const {
+    file: { state, about },
+  } = await parseWeights(weights, 'caffe.safetensors');
   const said = about.network as unknown as ResNet50Settings & { batchNormEpsilon: number };
   const network = new Network(said);
   const trunk = new ResNet50(network, said);
   const outputs: Record<string, Tensor> = {};
-  trunk.apply(new Pass(network, 'eval'), imageInput({ count: batch, sourceSize: size, size, pixels: pixelsIn(about, 'caffe.safetensors') }), { observe: (name, output) => (outputs[name] = output) });
+  trunk.apply(
+    new Pass(network, 'eval'),
+    imageInput({ count: batch, sourceSize: size, size, pixels: pixelsIn(about, 'caffe.safetensors') }),
+    { observe: (name, output) => (outputs[name] = output) },
+  );
   const storage = new Storage(await testDevice());
   const program = await Program.compile(storage, { outputs });
   writeState(network, storage, state);
-  const results = await program.run({ images, transforms: identityTransforms(batch, { sourceSize: size, outputSize: size }) });
+  const results = await program.run({
+    images,
+    transforms: identityTransforms(batch, { sourceSize: size, outputSize: size }),
+  });
   program.destroy();
   storage.destroy();
 
   const rows = fixture.outputs.map(({ name, shape, float32Error, norm, projections }, position) => {
     const values = results[name];
-    assert.is(values.length, shape.reduce((a, b) => a * b, 1), name);
+    assert.is(
+      values.length,
+      shape.reduce((a, b) => a * b, 1),
+      name,
+    );
     // A projection on a vector of uniform numbers (whose mean square is 1/3) of the error has its norm on average.
     const squares = projections.map((expected, index) => {
       const vector = integerStream(7000 + 8 * position + index);
@@ -75,8 +111,12 @@ test('v1 strides, epsilon, blue first, 0..255: every block as close to float64 a
     const ours = Math.sqrt((3 * squares.reduce((a, b) => a + b, 0)) / squares.length) / norm;
     return { name, ours, float32Error, ratio: ours / float32Error };
   });
-  for (const { name, ours, float32Error, ratio } of rows) console.log([name.padEnd(10), ours.toExponential(2), float32Error.toExponential(2), ratio.toFixed(2)].join('\t'));
-  assert.equal(rows.filter(({ ratio }) => !(ratio <= ALLOWED_RATIO)).map(({ name, ratio }) => `${name} ${ratio}`), []);
+  for (const { name, ours, float32Error, ratio } of rows)
+    console.log([name.padEnd(10), ours.toExponential(2), float32Error.toExponential(2), ratio.toFixed(2)].join('\t'));
+  assert.equal(
+    rows.filter(({ ratio }) => !(ratio <= ALLOWED_RATIO)).map(({ name, ratio }) => `${name} ${ratio}`),
+    [],
+  );
 });
 
 test.run();

@@ -56,7 +56,9 @@ export interface ResNet50Fixture {
   readonly evalLogitRows: readonly Summary[];
 }
 
-/** One line of the comparison: relative errors against PyTorch float64, ours and the median of PyTorch's float32 runs. */
+/**
+ * One line of the comparison: relative errors against PyTorch float64, ours and the median of PyTorch's float32 runs.
+ */
 export interface Comparison {
   readonly quantity: Quantity;
   readonly ours: number;
@@ -159,9 +161,7 @@ function project(array: Float32Array, stream: number): { projection: number; rms
 
 function rowError(matrix: Float32Array, rows: readonly Summary[]): number {
   const width = matrix.length / rows.length;
-  return rootMeanSquare(
-    rows.map((row, n) => projectedError(matrix.subarray(n * width, (n + 1) * width), row, 4000)),
-  );
+  return rootMeanSquare(rows.map((row, n) => projectedError(matrix.subarray(n * width, (n + 1) * width), row, 4000)));
 }
 
 function comparison(quantity: Quantity, ours: number, fixture: ResNet50Fixture): Comparison {
@@ -175,7 +175,8 @@ function tensorNamed(tensors: ReadonlyMap<string, Float32Array>, name: string): 
 }
 
 function largestRelative(found: readonly number[], reference: readonly number[]): number {
-  if (found.length !== reference.length) throw new Error(`${found.length} values against ${reference.length} in the fixture`);
+  if (found.length !== reference.length)
+    throw new Error(`${found.length} values against ${reference.length} in the fixture`);
   return Math.max(...found.map((value, i) => Math.abs(value - reference[i]) / Math.abs(reference[i])));
 }
 

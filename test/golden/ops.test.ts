@@ -20,20 +20,30 @@ interface GoldenOp {
   readonly name: string;
   readonly op: string;
   readonly options: Readonly<Record<string, number>>;
-  readonly inputs: readonly { readonly name: string; readonly stream: number; readonly shape: readonly number[]; readonly scale: number; readonly offset: number }[];
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly stream: number;
+    readonly shape: readonly number[];
+    readonly scale: number;
+    readonly offset: number;
+  }[];
   readonly output: { readonly shape: readonly number[]; readonly values: readonly number[] };
   readonly gradients: Readonly<Record<string, readonly number[]>>;
 }
 
-const fixture: { readonly outputGradientStream: number; readonly cases: readonly GoldenOp[] } = JSON.parse(readFileSync(new URL('./ops.json', import.meta.url), 'utf8'));
+const fixture: { readonly outputGradientStream: number; readonly cases: readonly GoldenOp[] } = JSON.parse(
+  readFileSync(new URL('./ops.json', import.meta.url), 'utf8'),
+);
 
 /**
- * Roundings of the largest value that an element may be off by. The longest sum here has 147 terms: its rounding errors add
- * up to about sqrt(147) = 12 of them.
+ * Roundings of the largest value that an element may be off by. The longest sum here has 147 terms: its rounding errors
+ * add up to about sqrt(147) = 12 of them.
  */
 const ROUNDINGS = 32;
 
-const operations: Readonly<Record<string, (inputs: Readonly<Record<string, Tensor>>, options: GoldenOp['options']) => Tensor>> = {
+const operations: Readonly<
+  Record<string, (inputs: Readonly<Record<string, Tensor>>, options: GoldenOp['options']) => Tensor>
+> = {
   conv2d: ({ input: x, weight }, { stride, padding }) => convolution(x, weight, { stride, padding }),
   batchNorm: ({ input: x, weight, bias: beta }, { epsilon }) => batchNorm(x, weight, beta, { epsilon }).y,
   maxPool: ({ input: x }, { kernel, stride, padding }) => maxPool(x, { window: kernel, stride, padding }),
@@ -44,20 +54,42 @@ const operations: Readonly<Record<string, (inputs: Readonly<Record<string, Tenso
 
 for (const { name, op, options, inputs, output, gradients } of fixture.cases) {
   test(`PyTorch agrees: ${name}`, async () => {
-    const given = inputs.map(({ name: key, shape }) => input(key, deviceOrder(key, shape).map((axis) => shape[axis])));
+    const given = inputs.map(({ name: key, shape }) =>
+      input(
+        key,
+        deviceOrder(key, shape).map((axis) => shape[axis]),
+      ),
+    );
     const y = operations[op](Object.fromEntries(given.map((tensor) => [tensor.name, tensor])), options);
-    const seed = toDevice('output', output.shape, integerValues(fixture.outputGradientStream, y.length, (value) => value));
+    const seed = toDevice(
+      'output',
+      output.shape,
+      integerValues(fixture.outputGradientStream, y.length, (value) => value),
+    );
     const loss = dot(y, constant('output gradient', y.shape, Float32Array.from(seed)));
     const computed = Object.fromEntries(gradient(loss, given).map((tensor, index) => [given[index].name, tensor]));
-    const program: Program = await Program.compile<string>(new Storage(await testDevice()), { outputs: { output: y, ...computed } });
+    const program: Program = await Program.compile<string>(new Storage(await testDevice()), {
+      outputs: { output: y, ...computed },
+    });
     try {
       const feeds = inputs.map(({ name: key, shape, stream, scale, offset }) => {
         const element = integerStream(stream);
-        return [key, toDevice(key, shape, Float32Array.from({ length: shape.reduce((product, size) => product * size) }, (_, i) => offset + scale * element(i)))];
+        return [
+          key,
+          toDevice(
+            key,
+            shape,
+            Float32Array.from(
+              { length: shape.reduce((product, size) => product * size) },
+              (_, i) => offset + scale * element(i),
+            ),
+          ),
+        ];
       });
       const found = await program.run(Object.fromEntries(feeds));
       assertClose('output', found.output, toDevice('output', output.shape, Float64Array.from(output.values)));
-      for (const { name: key, shape } of inputs) assertClose(`gradient of ${key}`, found[key], toDevice(key, shape, Float64Array.from(gradients[key])));
+      for (const { name: key, shape } of inputs)
+        assertClose(`gradient of ${key}`, found[key], toDevice(key, shape, Float64Array.from(gradients[key])));
     } finally {
       program.destroy();
     }
@@ -79,7 +111,11 @@ function deviceOrder(key: string, shape: readonly number[]): readonly number[] {
   return shape.length === 2 && key === 'weight' ? [1, 0] : shape.map((_, axis) => axis);
 }
 
-function toDevice<Values extends Float32Array | Float64Array>(key: string, shape: readonly number[], values: Values): Values {
+function toDevice<Values extends Float32Array | Float64Array>(
+  key: string,
+  shape: readonly number[],
+  values: Values,
+): Values {
   const order = deviceOrder(key, shape);
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
   const result = values.slice() as Values;

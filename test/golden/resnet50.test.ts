@@ -4,7 +4,13 @@ import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
-import { adamSettings, sgdSettings, trainingUpdate, type OptimizerSettings, type TrainingUpdate } from '../../src/nn/optimizers.ts';
+import {
+  adamSettings,
+  sgdSettings,
+  trainingUpdate,
+  type OptimizerSettings,
+  type TrainingUpdate,
+} from '../../src/nn/optimizers.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { readStore, writeState, type State } from '../../src/nn/state.ts';
 import { testDevice } from '../support/device.ts';
@@ -30,7 +36,9 @@ const images = withFourChannels(integerImages(batch, size));
 
 const initialState = ((): State => {
   const weights = integerWeights(fixture.parameters);
-  const state = new Map(fixture.parameters.map(({ name, shape }) => [name, { shape, values: weights.get(name) ?? new Float32Array(0) }]));
+  const state = new Map(
+    fixture.parameters.map(({ name, shape }) => [name, { shape, values: weights.get(name) ?? new Float32Array(0) }]),
+  );
   for (const { name } of fixture.statistics) {
     const shape = state.get(name.replace(/running_\w+$/, 'weight'))?.shape ?? [];
     state.set(name, { shape, values: new Float32Array(shape[0]).fill(name.endsWith('var') ? 1 : 0) });
@@ -38,12 +46,16 @@ const initialState = ((): State => {
   return state;
 })();
 
-// A step of the full network takes SwiftShader 16 s of processor time, lavapipe 3 s. The fixture knows PyTorch's float32 error
-// over all ten losses only, so the first three on SwiftShader are held to a bound that is wide for them.
+// A step of the full network takes SwiftShader 16 s of processor time, lavapipe 3 s. The fixture knows PyTorch's
+// float32 error over all ten losses only, so the first three on SwiftShader are held to a bound that is wide for them.
 const device = await testDevice();
 const steps = /swiftshader/i.test(Object.values(device.description).join()) ? 3 : fixture.sgdLosses.length;
 const all = steps === fixture.sgdLosses.length;
-const firstLosses = { ...fixture, sgdLosses: fixture.sgdLosses.slice(0, steps), adamLosses: fixture.adamLosses.slice(0, steps) };
+const firstLosses = {
+  ...fixture,
+  sgdLosses: fixture.sgdLosses.slice(0, steps),
+  adamLosses: fixture.adamLosses.slice(0, steps),
+};
 
 test(`ResNet50: first step, ${steps} losses of SGD with momentum${all ? ', and evaluation after them' : ''}, as close to float64 as PyTorch in float32`, async () => {
   const network = new Classifier({ classes });
@@ -73,7 +85,12 @@ test(`ResNet50: ${steps} losses of Adam, as close to float64 as PyTorch in float
   const network = new Classifier({ classes });
   const storage = new Storage(device);
   const { learningRate, beta1, beta2, epsilon, weightDecay } = fixture.adam;
-  const training = await compileTraining(network, storage, { ...adamSettings(weightDecay), beta1, beta2, epsilon } as OptimizerSettings);
+  const training = await compileTraining(network, storage, {
+    ...adamSettings(weightDecay),
+    beta1,
+    beta2,
+    epsilon,
+  } as OptimizerSettings);
   try {
     const losses: number[] = [];
     while (losses.length < steps) losses.push((await training.step(learningRate)).loss[0]);
@@ -98,7 +115,11 @@ async function compileTraining(network: Classifier, storage: Storage, settings: 
   const program = await Program.compile(storage, { outputs: { logits, loss }, updates: update.updates });
   writeState(network, storage, initialState);
   let steps = 0;
-  return { program, update, step: (learningRate) => program.run({ images, labels, optimizer: update.hyper(learningRate, ++steps) }) };
+  return {
+    program,
+    update,
+    step: (learningRate) => program.run({ images, labels, optimizer: update.hyper(learningRate, ++steps) }),
+  };
 }
 
 /** Logits of the batch with running statistics. */
@@ -111,19 +132,34 @@ async function evaluate(network: Classifier, storage: Storage): Promise<Float32A
 
 const imageInput = (): Tensor => input('images', [batch, size, size, 4]);
 
-async function valuesOf(network: Classifier, storage: Storage, store: TrainingUpdate['gradients']): Promise<Map<string, Float32Array>> {
+async function valuesOf(
+  network: Classifier,
+  storage: Storage,
+  store: TrainingUpdate['gradients'],
+): Promise<Map<string, Float32Array>> {
   const state = await readStore(store, network.layouts, storage);
   return new Map([...state].map(([name, { values }]) => [name, values]));
 }
 
 function assertAsCloseAsPyTorch(comparisons: readonly Comparison[]): void {
-  const rows = comparisons.map(({ quantity, ours, pytorchFloat32 }) => ({ quantity, ours, pytorchFloat32, ratio: ours / pytorchFloat32 }));
+  const rows = comparisons.map(({ quantity, ours, pytorchFloat32 }) => ({
+    quantity,
+    ours,
+    pytorchFloat32,
+    ratio: ours / pytorchFloat32,
+  }));
   console.log(['relative error against PyTorch float64'.padEnd(40), 'ours', 'PyTorch float32', 'ratio'].join('\t'));
   for (const { quantity, ours, pytorchFloat32, ratio } of rows) {
-    console.log([quantity.padEnd(40), ours.toExponential(2), pytorchFloat32.toExponential(2), ratio.toFixed(2)].join('\t'));
+    console.log(
+      [quantity.padEnd(40), ours.toExponential(2), pytorchFloat32.toExponential(2), ratio.toFixed(2)].join('\t'),
+    );
   }
   const missed = rows.filter(({ ratio }) => !(ratio <= ALLOWED_RATIO));
-  assert.is(missed.length, 0, `above ${ALLOWED_RATIO} times PyTorch's float32 error: ${missed.map(({ quantity, ratio }) => `${quantity} ${ratio.toFixed(2)}`).join(', ')}`);
+  assert.is(
+    missed.length,
+    0,
+    `above ${ALLOWED_RATIO} times PyTorch's float32 error: ${missed.map(({ quantity, ratio }) => `${quantity} ${ratio.toFixed(2)}`).join(', ')}`,
+  );
 }
 
 /** [batch, 3, size, size] to [batch, size, size, 4], the fourth channel zero. */
@@ -132,7 +168,8 @@ function withFourChannels(planes: Float32Array): Float32Array {
   const result = new Float32Array(batch * pixels * 4);
   for (let n = 0; n < batch; n++)
     for (let channel = 0; channel < 3; channel++)
-      for (let pixel = 0; pixel < pixels; pixel++) result[(n * pixels + pixel) * 4 + channel] = planes[(n * 3 + channel) * pixels + pixel];
+      for (let pixel = 0; pixel < pixels; pixel++)
+        result[(n * pixels + pixel) * 4 + channel] = planes[(n * 3 + channel) * pixels + pixel];
   return result;
 }
 

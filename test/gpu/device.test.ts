@@ -5,20 +5,30 @@ import { AdapterError, DeviceLostError, ValidationError } from '../../src/gpu/er
 import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
 
-const info = (device: string, description = ''): GPUAdapterInfo => ({ vendor: '', architecture: '', device, description }) as GPUAdapterInfo;
+const info = (device: string, description = ''): GPUAdapterInfo =>
+  ({ vendor: '', architecture: '', device, description }) as GPUAdapterInfo;
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {
   const [outcome] = await Promise.allSettled([promise]);
   return outcome.status === 'rejected' ? outcome.reason : assert.unreachable('it should have failed');
 }
 
-test('a device is asked for with all that the adapter has, not WebGPU\'s defaults', async () => {
-  const used = { maxBufferSize: 2 ** 40, maxStorageBufferBindingSize: 2 ** 35, maxComputeInvocationsPerWorkgroup: 2048 };
+test("a device is asked for with all that the adapter has, not WebGPU's defaults", async () => {
+  const used = {
+    maxBufferSize: 2 ** 40,
+    maxStorageBufferBindingSize: 2 ** 35,
+    maxComputeInvocationsPerWorkgroup: 2048,
+  };
   let asked: GPUDeviceDescriptor | undefined;
   const adapter = {
     info: info('a GPU'),
     limits: { ...used, maxTextureDimension1D: 9 },
-    features: new Set(['subgroups', 'timestamp-query', 'texture-compression-bc', 'chromium-experimental-subgroup-matrix']),
+    features: new Set([
+      'subgroups',
+      'timestamp-query',
+      'texture-compression-bc',
+      'chromium-experimental-subgroup-matrix',
+    ]),
     requestDevice: (descriptor: GPUDeviceDescriptor) => {
       asked = descriptor;
       return Promise.reject(new Error('enough'));
@@ -36,17 +46,30 @@ test('matrix units are those that sum in float32, where the device was given the
     { componentType: 'i8', resultComponentType: 'i32', M: 8, N: 8, K: 32 },
   ];
   const unitsOf = (features: readonly string[], listed: readonly unknown[] | undefined): unknown => {
-    const gpu = { features: new Set(features), limits: {}, addEventListener: () => undefined, lost: new Promise(() => undefined) } as unknown as GPUDevice;
-    return new Device(gpu, { ...info('a GPU'), subgroupMinSize: 16, subgroupMaxSize: 32, subgroupMatrixConfigs: listed } as GPUAdapterInfo).traits.matrixUnits;
+    const gpu = {
+      features: new Set(features),
+      limits: {},
+      addEventListener: () => undefined,
+      lost: new Promise(() => undefined),
+    } as unknown as GPUDevice;
+    return new Device(gpu, {
+      ...info('a GPU'),
+      subgroupMinSize: 16,
+      subgroupMaxSize: 32,
+      subgroupMatrixConfigs: listed,
+    } as GPUAdapterInfo).traits.matrixUnits;
   };
   const feature = 'chromium-experimental-subgroup-matrix';
-  assert.equal(unitsOf([feature], configs), { products: [{ component: 'f16', rows: 16, columns: 8, depth: 32 }], subgroupSizes: [16, 32] });
+  assert.equal(unitsOf([feature], configs), {
+    products: [{ component: 'f16', rows: 16, columns: 8, depth: 32 }],
+    subgroupSizes: [16, 32],
+  });
   assert.is(unitsOf([feature], configs.slice(0, 1)), undefined);
   assert.is(unitsOf([feature], undefined), undefined);
   assert.is(unitsOf([], configs), undefined);
 });
 
-test('kernels hear of the device\'s limits', async () => {
+test("kernels hear of the device's limits", async () => {
   const { gpu, traits } = await testDevice();
   assert.ok(gpu.limits.maxBufferSize > 268435456, 'above the default');
   assert.is(traits.maxWorkgroupInvocations, gpu.limits.maxComputeInvocationsPerWorkgroup);
@@ -55,12 +78,22 @@ test('kernels hear of the device\'s limits', async () => {
 
 test('both software adapters are known as such, GPUs are not', async () => {
   assert.is((await testDevice()).traits.kind, 'cpu');
-  for (const name of ['SwiftShader Device (LLVM 10.0.0)', 'llvmpipe (LLVM 15.0.6, 256 bits)', 'Microsoft Basic Render Driver']) assert.ok(isSoftware(info(name)), name);
-  for (const name of ['NVIDIA H200', 'AMD Radeon 780M', 'Apple M3', 'Intel(R) UHD Graphics']) assert.not.ok(isSoftware(info(name)), name);
+  for (const name of [
+    'SwiftShader Device (LLVM 10.0.0)',
+    'llvmpipe (LLVM 15.0.6, 256 bits)',
+    'Microsoft Basic Render Driver',
+  ])
+    assert.ok(isSoftware(info(name)), name);
+  for (const name of ['NVIDIA H200', 'AMD Radeon 780M', 'Apple M3', 'Intel(R) UHD Graphics'])
+    assert.not.ok(isSoftware(info(name)), name);
 });
 
-test('Dawn\'s null backend, which computes nothing, is no adapter', async () => {
-  const adapter = { info: info('Null backend', 'Null backend'), limits: {}, features: new Set() } as unknown as GPUAdapter;
+test("Dawn's null backend, which computes nothing, is no adapter", async () => {
+  const adapter = {
+    info: info('Null backend', 'Null backend'),
+    limits: {},
+    features: new Set(),
+  } as unknown as GPUAdapter;
   assert.instance(await rejection(Device.open(adapter)), AdapterError);
 });
 
@@ -80,7 +113,11 @@ test('the loss of the device stays, with its reason and what to do', async () =>
   await device.gpu.lost;
   await Promise.resolve();
   for (let attempt = 0; attempt < 2; attempt++) {
-    assert.throws(() => device.check(), (error: Error) => error instanceof DeviceLostError && error.reason === 'destroyed' && /last checkpoint/.test(error.message));
+    assert.throws(
+      () => device.check(),
+      (error: Error) =>
+        error instanceof DeviceLostError && error.reason === 'destroyed' && /last checkpoint/.test(error.message),
+    );
   }
   assert.instance(device.failed, DeviceLostError);
 });
@@ -93,7 +130,11 @@ test('work that fails with its device fails with the loss of it, also where the 
   const work = device.wait(Promise.reject(dropped));
   setTimeout(() => device.gpu.destroy(), 5);
   assert.instance(await rejection(work), DeviceLostError);
-  assert.instance(await rejection(device.wait(Promise.resolve(7))), DeviceLostError, 'what a lost device gives is worth nothing');
+  assert.instance(
+    await rejection(device.wait(Promise.resolve(7))),
+    DeviceLostError,
+    'what a lost device gives is worth nothing',
+  );
 });
 
 test('an error scope that the device did not live to answer, and work that it did not live to do, reject with its loss', async () => {

@@ -25,14 +25,27 @@ async function shaderError(dispatch: Dispatch): Promise<string> {
 }
 
 test('extensions come first, then constants by their type, then the file as it is', () => {
-  const source = composeShader({ ...sound, features: ['subgroups'], constants: { Element: 'f32', WORKGROUP_SIZE: 8, RELU: true } });
-  assert.is(source, `enable subgroups;\nalias Element = f32;\nconst WORKGROUP_SIZE: u32 = 8u;\nconst RELU = true;\n${shaders.add.source}`);
+  const source = composeShader({
+    ...sound,
+    features: ['subgroups'],
+    constants: { Element: 'f32', WORKGROUP_SIZE: 8, RELU: true },
+  });
+  assert.is(
+    source,
+    `enable subgroups;\nalias Element = f32;\nconst WORKGROUP_SIZE: u32 = 8u;\nconst RELU = true;\n${shaders.add.source}`,
+  );
 });
 
 test('libraries stand before the shader; matrix units bring their diagnostic along, behind all extensions', () => {
   const library = { name: 'a library', source: 'const a = 1;' };
-  const source = composeShader({ ...sound, constants: {}, libraries: [library], features: ['chromium_experimental_subgroup_matrix', 'f16'] });
-  const head = 'enable chromium_experimental_subgroup_matrix;\nenable f16;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n';
+  const source = composeShader({
+    ...sound,
+    constants: {},
+    libraries: [library],
+    features: ['chromium_experimental_subgroup_matrix', 'f16'],
+  });
+  const head =
+    'enable chromium_experimental_subgroup_matrix;\nenable f16;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n';
   assert.is(source, `${head}const a = 1;\n${shaders.add.source}`);
 });
 
@@ -40,7 +53,10 @@ test('a pipeline is compiled once for equal sources, and anew for other constant
   const cache = new PipelineCache((await testDevice()).gpu);
   assert.is(cache.get(sound), cache.get({ ...sound, parameters: [9], workgroups: [7, 1, 1] }));
   const heard: string[] = [];
-  const pipelines = await cache.getAll([sound, addition({ Element: 'f32', WORKGROUP_SIZE: 64 }), sound], (done, total) => heard.push(`${done}/${total}`));
+  const pipelines = await cache.getAll(
+    [sound, addition({ Element: 'f32', WORKGROUP_SIZE: 64 }), sound],
+    (done, total) => heard.push(`${done}/${total}`),
+  );
   assert.is(pipelines[0], pipelines[2]);
   assert.is.not(pipelines[0], pipelines[1]);
   assert.equal(heard, ['1/2', '2/2']);
@@ -55,8 +71,14 @@ test('an error in a shader is shown with its numbered lines', async () => {
 });
 
 test('an entry point that is not there, and a workgroup above the limit, are errors of that shader', async () => {
-  assert.match(await shaderError({ ...sound, entryPoint: 'absent' }), /add.wgsl \(entry point absent\) does not compile.\n.*absent/s);
-  assert.match(await shaderError(addition({ Element: 'f32', WORKGROUP_SIZE: 1 << 20 })), /add.wgsl .* does not compile.\n.*1048576/s);
+  assert.match(
+    await shaderError({ ...sound, entryPoint: 'absent' }),
+    /add.wgsl \(entry point absent\) does not compile.\n.*absent/s,
+  );
+  assert.match(
+    await shaderError(addition({ Element: 'f32', WORKGROUP_SIZE: 1 << 20 })),
+    /add.wgsl .* does not compile.\n.*1048576/s,
+  );
 });
 
 test('a broken shader does not spoil the device: nothing is left for the next call', async () => {

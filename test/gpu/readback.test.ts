@@ -8,7 +8,10 @@ import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
 
 function filledBuffer(device: Device, values: Uint32Array<ArrayBuffer>): GPUBuffer {
-  const buffer = device.gpu.createBuffer({ size: values.byteLength, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+  const buffer = device.gpu.createBuffer({
+    size: values.byteLength,
+    usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  });
   device.gpu.queue.writeBuffer(buffer, 0, values);
   return buffer;
 }
@@ -25,9 +28,20 @@ test('the parts come back in order, each by itself', async () => {
   const device = await testDevice();
   const first = filledBuffer(device, Uint32Array.of(1, 2, 3, 4));
   const second = filledBuffer(device, Uint32Array.of(5, 6));
-  const ring = new ReadbackRing(device, [{ buffer: first, offset: 8, size: 8 }, { buffer: second, offset: 0, size: 4 }, { buffer: first, offset: 0, size: 4 }], 2);
+  const ring = new ReadbackRing(
+    device,
+    [
+      { buffer: first, offset: 8, size: 8 },
+      { buffer: second, offset: 0, size: 4 },
+      { buffer: first, offset: 0, size: 4 },
+    ],
+    2,
+  );
   const parts = await readOnce(device, ring);
-  assert.equal(parts.map((part) => [...new Uint32Array(part)]), [[3, 4], [5], [1]]);
+  assert.equal(
+    parts.map((part) => [...new Uint32Array(part)]),
+    [[3, 4], [5], [1]],
+  );
   ring.destroy();
 });
 

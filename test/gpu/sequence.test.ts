@@ -12,7 +12,10 @@ const COUNT = 4;
 
 function storageBuffer(device: Device, values: readonly number[]): GPUBuffer {
   const data = Float32Array.from(values);
-  const buffer = device.gpu.createBuffer({ size: data.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+  const buffer = device.gpu.createBuffer({
+    size: data.byteLength,
+    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  });
   device.gpu.queue.writeBuffer(buffer, 0, data);
   return buffer;
 }
@@ -20,7 +23,11 @@ function storageBuffer(device: Device, values: readonly number[]): GPUBuffer {
 /** target = source * factor. */
 function scaling(device: Device, source: GPUBuffer, target: GPUBuffer, factor: number): BoundDispatch {
   const [dispatch] = scaleByConstant.calls({ count: COUNT, factor }, device.traits)[0].dispatches;
-  return { dispatch, label: `times ${factor}`, ranges: [source, target].map((buffer) => ({ buffer, offset: 0, size: 4 * COUNT })) };
+  return {
+    dispatch,
+    label: `times ${factor}`,
+    ranges: [source, target].map((buffer) => ({ buffer, offset: 0, size: 4 * COUNT })),
+  };
 }
 
 function run(device: Device, sequence: Sequence, first?: number, last?: number): void {
@@ -45,7 +52,10 @@ test('dispatches run in order, each with its own parameters, and can be run in p
   assert.equal(await read(a), [-6, -12, -18, -24]);
   run(device, sequence, 1);
   assert.equal(await read(a), [36, 72, 108, 144]);
-  assert.equal(sequence.commands.map(({ label }) => label), ['times 2', 'times -3']);
+  assert.equal(
+    sequence.commands.map(({ label }) => label),
+    ['times 2', 'times -3'],
+  );
   sequence.destroy();
 });
 
@@ -59,10 +69,19 @@ test('a grid and a binding above the limits are errors that name label, operand,
     assert.instance(outcome.reason, LimitError);
     return (outcome.reason as Error).message;
   };
-  const grid: Dispatch = { ...bound.dispatch, workgroups: [1, device.gpu.limits.maxComputeWorkgroupsPerDimension + 1, 1] };
-  assert.match(await refused({ dispatch: grid }), /times 2: a grid of 1 x 65536 x 1 workgroups, this adapter allows 65535 a dimension/);
+  const grid: Dispatch = {
+    ...bound.dispatch,
+    workgroups: [1, device.gpu.limits.maxComputeWorkgroupsPerDimension + 1, 1],
+  };
+  assert.match(
+    await refused({ dispatch: grid }),
+    /times 2: a grid of 1 x 65536 x 1 workgroups, this adapter allows 65535 a dimension/,
+  );
   const size = device.gpu.limits.maxStorageBufferBindingSize + 4;
-  assert.match(await refused({ ranges: [{ buffer, offset: 0, size }, bound.ranges[1]] }), new RegExp(`times 2: operand values has ${size} bytes.*maxStorageBufferBindingSize`));
+  assert.match(
+    await refused({ ranges: [{ buffer, offset: 0, size }, bound.ranges[1]] }),
+    new RegExp(`times 2: operand values has ${size} bytes.*maxStorageBufferBindingSize`),
+  );
 });
 
 test('an empty sequence is nothing to do', async () => {
@@ -78,9 +97,17 @@ test('words of the uniform block are integers unless marked as floats', async ()
   const a = storageBuffer(device, [1, 2, 3, 4]);
   const b = storageBuffer(device, [0, 0, 0, 0]);
   const bound = scaling(device, a, b, 1);
-  const sequence = await Sequence.prepare(device, [{ ...bound, dispatch: { ...bound.dispatch, parameters: [...(bound.dispatch.parameters ?? []).slice(0, -1), f32(0.1)] } }]);
+  const sequence = await Sequence.prepare(device, [
+    {
+      ...bound,
+      dispatch: { ...bound.dispatch, parameters: [...(bound.dispatch.parameters ?? []).slice(0, -1), f32(0.1)] },
+    },
+  ]);
   run(device, sequence);
-  assert.equal([...new Float32Array(await readBuffer(device, b))], [1, 2, 3, 4].map((value) => Math.fround(value * Math.fround(0.1))));
+  assert.equal(
+    [...new Float32Array(await readBuffer(device, b))],
+    [1, 2, 3, 4].map((value) => Math.fround(value * Math.fround(0.1))),
+  );
   sequence.destroy();
 });
 

@@ -13,7 +13,12 @@ const part = (device: Device, size: number): UploadPart => ({
 });
 
 /** Submits the copies of one run's values, and after them those into another buffer, if any is given. */
-function upload({ gpu }: Device, ring: UploadRing, values: readonly ArrayBufferView[], then?: (encoder: GPUCommandEncoder) => void): void {
+function upload(
+  { gpu }: Device,
+  ring: UploadRing,
+  values: readonly ArrayBufferView[],
+  then?: (encoder: GPUCommandEncoder) => void,
+): void {
   const encoder = gpu.createCommandEncoder();
   const slot = ring.record(encoder, values);
   then?.(encoder);
@@ -21,13 +26,19 @@ function upload({ gpu }: Device, ring: UploadRing, values: readonly ArrayBufferV
   ring.reclaim(slot);
 }
 
-const wordsIn = async (device: Device, { buffer }: UploadPart): Promise<number[]> => [...new Uint32Array(await readBuffer(device, buffer))];
+const wordsIn = async (device: Device, { buffer }: UploadPart): Promise<number[]> => [
+  ...new Uint32Array(await readBuffer(device, buffer)),
+];
 
 test('each value reaches the buffer of its part, views of larger arrays by what they show', async () => {
   const device = await testDevice();
   const parts = [part(device, 8), part(device, 4), part(device, 12)];
   const ring = new UploadRing(device, parts, 2);
-  upload(device, ring, [Uint32Array.of(9, 1, 2, 9).subarray(1, 3), Uint32Array.of(3), Uint32Array.of(9, 4, 5, 6).subarray(1)]);
+  upload(device, ring, [
+    Uint32Array.of(9, 1, 2, 9).subarray(1, 3),
+    Uint32Array.of(3),
+    Uint32Array.of(9, 4, 5, 6).subarray(1),
+  ]);
   assert.equal(await Promise.all(parts.map((one) => wordsIn(device, one))), [[1, 2], [3], [4, 5, 6]]);
   ring.destroy();
 });
@@ -51,7 +62,9 @@ test('a slot is full until the device has read from it, and each run finds the v
   for (let run = 0; run < 10; run++) {
     if (run === 3) assert.ok(ring.full, 'three runs are under way');
     for (; ring.full; waited++) await ring.available();
-    upload(device, ring, [Uint32Array.of(run)], (encoder) => encoder.copyBufferToBuffer(current.buffer, 0, history.buffer, 4 * run, 4));
+    upload(device, ring, [Uint32Array.of(run)], (encoder) =>
+      encoder.copyBufferToBuffer(current.buffer, 0, history.buffer, 4 * run, 4),
+    );
   }
   assert.ok(waited > 0);
   assert.equal(await wordsIn(device, history), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -76,7 +89,10 @@ test('a slot that the device did not live to give back is its loss, for whoever 
   device.gpu.destroy();
   await new Promise((resolve) => setTimeout(resolve, 20));
   for (let attempt = 0; attempt < 2; attempt++) {
-    const outcome = await ring.available().then(() => undefined, (error: unknown) => error);
+    const outcome = await ring.available().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     assert.instance(outcome, DeviceLostError, String(outcome));
   }
 });

@@ -36,7 +36,12 @@ test('adam: the first step moves by the learning rate against the sign of the gr
   const expected = inputs.parameters.map((p, i) => p - [0, 1, -1, 1][i % 4] * (i < 64 ? 0.25 : 0.125));
   for (const call of adam.calls(problem, device.traits)) {
     const { parameters } = await runKernel(device, call, inputs);
-    assertWithin(call.variant, parameters, expected, expected.map(() => 1e-6));
+    assertWithin(
+      call.variant,
+      parameters,
+      expected,
+      expected.map(() => 1e-6),
+    );
   }
 });
 
@@ -46,7 +51,11 @@ test('adam: ten steps of the reference agree with the published form of the upda
     let p = 1;
     let m = 0;
     let v = 0;
-    let state: Values = { parameters: new Float64Array(64).fill(1), firstMoment: new Float64Array(64), secondMoment: new Float64Array(64) };
+    let state: Values = {
+      parameters: new Float64Array(64).fill(1),
+      firstMoment: new Float64Array(64),
+      secondMoment: new Float64Array(64),
+    };
     for (let t = 1; t <= 10; t++) {
       const { parameters, firstMoment, secondMoment } = adam.reference(arena, {
         ...state,

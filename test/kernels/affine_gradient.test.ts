@@ -17,7 +17,8 @@ test('affine_gradient: the reference agrees with finite differences of the forwa
   assert.ok(y.some((value) => value === 0) && y.some((value) => value > 0), 'the ReLU must cut some');
   const gradients = affineGradient.reference({ ...problem, parameterGradients: true }, { ...inputs, y, dy });
   for (const name of ['x', 'scale', 'shift', 'residual'] as const) {
-    const loss = (moved: Float64Array): number => weightedSum(dy, affine.reference(problem, { ...inputs, [name]: moved }).y.value);
+    const loss = (moved: Float64Array): number =>
+      weightedSum(dy, affine.reference(problem, { ...inputs, [name]: moved }).y.value);
     assertGradient(`d${name}`, loss, inputs[name], gradients[`d${name}`].value);
   }
 });

@@ -7,7 +7,10 @@ import { assertWithin, testKernel, uniformNumbers } from '../support/kernel-test
 
 testKernel(batchNorm);
 
-function sample({ rows, channels, residual }: BatchNormProblem, element: (uniform: () => number) => number): Record<string, Float64Array> {
+function sample(
+  { rows, channels, residual }: BatchNormProblem,
+  element: (uniform: () => number) => number,
+): Record<string, Float64Array> {
   const uniform = uniformNumbers(7);
   const vector = (): Float64Array => Float64Array.from({ length: channels }, uniform);
   const matrix = (make: () => number): Float64Array => Float64Array.from({ length: rows * channels }, make);
@@ -40,10 +43,18 @@ test('batch_norm: neither an outlier nor a mean far from zero costs a digit', as
     });
     const expected = batchNorm.reference(problem, inputs);
     // The bound itself: 2^-24 times some 100, the accuracy of PyTorch's float32 kernels.
-    expected.variance.error.forEach((error, channel) => assert.ok(error < 8e-6 * expected.variance.value[channel], columns[channel][0]));
+    expected.variance.error.forEach((error, channel) =>
+      assert.ok(error < 8e-6 * expected.variance.value[channel], columns[channel][0]),
+    );
     for (const call of batchNorm.calls(problem, device.traits)) {
       const actual = await runKernel(device, call, inputs);
-      for (const name of ['mean', 'variance', 'inverseDeviation']) assertWithin(`${call.variant}, ${rows} rows: ${name}`, actual[name], expected[name].value, expected[name].error);
+      for (const name of ['mean', 'variance', 'inverseDeviation'])
+        assertWithin(
+          `${call.variant}, ${rows} rows: ${name}`,
+          actual[name],
+          expected[name].value,
+          expected[name].error,
+        );
     }
   }
 });
@@ -62,10 +73,24 @@ test('batch_norm: NaN, infinity and squares beyond float32 never look like numbe
     for (const call of batchNorm.calls(problem, device.traits)) {
       const { variance, inverseDeviation, y } = await runKernel(device, call, inputs);
       const where = `${call.variant}, ${rows} rows`;
-      assert.equal([0, 1, 2, 3, 4, 5].map((channel) => Number.isFinite(variance[channel])), [true, false, false, false, rows === 1, true], where);
-      assert.equal([0, 1, 2, 3, 4, 5].map((channel) => Number.isNaN(inverseDeviation[channel])), [false, true, true, true, rows > 1, false], where);
+      assert.equal(
+        [0, 1, 2, 3, 4, 5].map((channel) => Number.isFinite(variance[channel])),
+        [true, false, false, false, rows === 1, true],
+        where,
+      );
+      assert.equal(
+        [0, 1, 2, 3, 4, 5].map((channel) => Number.isNaN(inverseDeviation[channel])),
+        [false, true, true, true, rows > 1, false],
+        where,
+      );
       assert.is(variance[4], rows > 1 ? Infinity : 0, where);
-      y.forEach((value, i) => assert.is(Number.isNaN(value), [1, 2, 3, ...(rows > 1 ? [4] : [])].includes(i % channels), `${where}: y[${i}] is ${value}`));
+      y.forEach((value, i) =>
+        assert.is(
+          Number.isNaN(value),
+          [1, 2, 3, ...(rows > 1 ? [4] : [])].includes(i % channels),
+          `${where}: y[${i}] is ${value}`,
+        ),
+      );
     }
   }
 });

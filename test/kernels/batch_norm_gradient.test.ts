@@ -16,7 +16,10 @@ test('batch_norm_gradient: the reference agrees with finite differences of the f
   const inputs = { x: numbers(33), gamma: numbers(3), beta: numbers(3), residual: numbers(33) };
   const dy = numbers(33);
   const forward = batchNorm.reference(problem, inputs);
-  assert.ok(forward.y.value.some((value) => value === 0) && forward.y.value.some((value) => value > 0), 'the ReLU must cut some');
+  assert.ok(
+    forward.y.value.some((value) => value === 0) && forward.y.value.some((value) => value > 0),
+    'the ReLU must cut some',
+  );
   const gradients = batchNormGradient.reference(problem, {
     ...inputs,
     y: forward.y.value,
@@ -25,7 +28,8 @@ test('batch_norm_gradient: the reference agrees with finite differences of the f
     inverseDeviation: forward.inverseDeviation.value,
   });
   for (const name of ['x', 'gamma', 'beta', 'residual'] as const) {
-    const loss = (moved: Float64Array): number => weightedSum(dy, batchNorm.reference(problem, { ...inputs, [name]: moved }).y.value);
+    const loss = (moved: Float64Array): number =>
+      weightedSum(dy, batchNorm.reference(problem, { ...inputs, [name]: moved }).y.value);
     assertGradient(`d${name}`, loss, inputs[name], gradients[`d${name}`].value);
   }
 });
@@ -37,7 +41,9 @@ test('batch_norm_gradient: no gradient passes where y is zero, and a NaN in y is
   inputs.y = inputs.y.map((_, i) => (i % 4 === 0 ? -0 : i === 5 ? NaN : 1));
   for (const call of batchNormGradient.calls(problem, device.traits)) {
     const { dresidual, dbeta } = await runKernel(device, call, inputs);
-    dresidual.forEach((value, i) => assert.is(value, i % 4 === 0 ? 0 : inputs.dy[i], `${call.variant}: dresidual[${i}]`));
+    dresidual.forEach((value, i) =>
+      assert.is(value, i % 4 === 0 ? 0 : inputs.dy[i], `${call.variant}: dresidual[${i}]`),
+    );
     assert.is(dbeta[0], 0, call.variant);
   }
 });

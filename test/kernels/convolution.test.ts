@@ -19,14 +19,29 @@ test('a ReLU behind a convolution lets NaN through, in every variant and either 
         const inputs = sampleInputs(kernel, problem, call, uniformNumbers(index));
         inputs.scale[1] = NaN;
         const { y } = await runKernel(device, call, inputs);
-        y.forEach((value, i) => assert.is(Number.isNaN(value), i % problem.outputChannels === 1, `${kernel.name} case ${index}, ${call.variant}: y[${i}] is ${value}`));
+        y.forEach((value, i) =>
+          assert.is(
+            Number.isNaN(value),
+            i % problem.outputChannels === 1,
+            `${kernel.name} case ${index}, ${call.variant}: y[${i}] is ${value}`,
+          ),
+        );
         for (const { shader } of call.dispatches) met.add(shader.name);
       }
     }
   }
-  for (const shader of ['convolution_tiled.wgsl', 'convolution_tiled_scalar.wgsl', 'sum_parts_epilogue.wgsl', 'winograd_output.wgsl']) assert.ok(met.has(shader), shader);
+  for (const shader of [
+    'convolution_tiled.wgsl',
+    'convolution_tiled_scalar.wgsl',
+    'sum_parts_epilogue.wgsl',
+    'winograd_output.wgsl',
+  ])
+    assert.ok(met.has(shader), shader);
   // Without subgroups, as in Deno, it is offered to no one.
-  assert.is([...met].some((shader) => shader.startsWith('convolution_stationary')), device.traits.subgroupSize > 0);
+  assert.is(
+    [...met].some((shader) => shader.startsWith('convolution_stationary')),
+    device.traits.subgroupSize > 0,
+  );
 });
 
 test.run();

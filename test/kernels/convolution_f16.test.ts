@@ -1,13 +1,23 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, convolutionWeightGradientF16 } from '../../kernels/convolution_f16.ts';
+import {
+  convolutionDataGradientF16,
+  convolutionF16,
+  convolutionStatisticsF16,
+  convolutionWeightGradientF16,
+} from '../../kernels/convolution_f16.ts';
 import type { AnyKernel } from '../../src/autodiff/op.ts';
 import { testKernel } from '../support/kernel-test.ts';
 import { testDevice } from '../support/device.ts';
 
 // lavapipe has 16-bit floats, SwiftShader has none.
 const { traits, description } = await testDevice();
-const kernels: readonly AnyKernel[] = [convolutionF16, convolutionStatisticsF16, convolutionDataGradientF16, convolutionWeightGradientF16];
+const kernels: readonly AnyKernel[] = [
+  convolutionF16,
+  convolutionStatisticsF16,
+  convolutionDataGradientF16,
+  convolutionWeightGradientF16,
+];
 if (traits.f16 === true) {
   testKernel(convolutionF16);
   testKernel(convolutionStatisticsF16);
@@ -27,7 +37,17 @@ test('lavapipe has 16-bit floats: the cases above did run there', () => {
 
 for (const kernel of kernels) {
   test(`${kernel.name}: channels that are not multiples of four have no variant`, () => {
-    const shape = { batch: 1, height: 2, width: 2, inputChannels: 5, outputChannels: 8, kernel: [1, 1], stride: [1, 1], padding: [0, 0], epsilon: 1 };
+    const shape = {
+      batch: 1,
+      height: 2,
+      width: 2,
+      inputChannels: 5,
+      outputChannels: 8,
+      kernel: [1, 1],
+      stride: [1, 1],
+      padding: [0, 0],
+      epsilon: 1,
+    };
     assert.equal(kernel.calls(shape as never, { ...traits, f16: true }), []);
   });
 }

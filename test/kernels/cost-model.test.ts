@@ -2,7 +2,16 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { convolution, gatherCalls, type ConvolutionShape } from '../../kernels/convolution.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
-import { fastestFirst, GPUS, peakMatrixTeraflops, peakTeraflops, predict, registersOf, residentWorkgroups, type GpuDescription } from '../../kernels/cost-model.ts';
+import {
+  fastestFirst,
+  GPUS,
+  peakMatrixTeraflops,
+  peakTeraflops,
+  predict,
+  registersOf,
+  residentWorkgroups,
+  type GpuDescription,
+} from '../../kernels/cost-model.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { chooseSplits, type Tile, type TiledProduct } from '../../kernels/tiles.ts';
 import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
@@ -27,7 +36,13 @@ const TILE: Tile = { rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach:
 const SMALL_TILE: Tile = { rows: 16, columns: 16, depth: 8, rowsEach: 4, columnsEach: 4 };
 /** Microseconds of a dispatch, as in the model. */
 const LAUNCH = 4;
-const TRAITS: AdapterTraits = { kind: 'gpu', subgroupSize: 0, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 };
+const TRAITS: AdapterTraits = {
+  kind: 'gpu',
+  subgroupSize: 0,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 32768,
+  maxWorkgroupsPerDimension: 65535,
+};
 
 const product = (changes: Partial<TiledProduct>): TiledProduct => ({
   tile: TILE,
@@ -59,22 +74,31 @@ test('registers and workgroup memory limit the workgroups that a unit holds', ()
 });
 
 test('a step issues its multiply-adds, its reads of workgroup memory, its staging and its overhead', () => {
-  // 16 depths of 64 multiply-adds, 4 x 16 vector reads, 8 vectors loaded and stored and 10 operations, 24 of overhead; one
-  // workgroup of 64 on 64 lanes; 101 steps with the first load; the launch.
+  // 16 depths of 64 multiply-adds, 4 x 16 vector reads, 8 vectors loaded and stored and 10 operations, 24 of overhead;
+  // one workgroup of 64 on 64 lanes; 101 steps with the first load; the launch.
   assert.ok(Math.abs(timeOf({}) - (101 * (1.65 * 1024 + 5 * 64 + 4 * (16 + 10) + 24)) / 1000 - LAUNCH) < 1e-9);
 });
 
 test('a step of matrix units multiplies or loads, whichever takes longer, and stages; its sums pass through workgroup memory', () => {
   const tile: Tile = { rows: 64, columns: 64, depth: 32, rowsEach: 32, columnsEach: 1 };
   const matrix = { component: 'f16', rows: 32, columns: 32 } as const;
-  // 1024 operations a clock and unit: 256 clocks. 128 invocations on 64 lanes stage 8 vectors each, 10 operations and 24 of overhead.
+  // 1024 operations a clock and unit: 256 clocks. 128 invocations on 64 lanes stage 8 vectors each, 10 operations and
+  // 24 of overhead.
   const staging = 2 * (4 * (16 + 10) + 24);
   const finish = (2 * 4 * 64 * 64) / 128;
-  assert.ok(Math.abs(timeOf({ tile, matrix, elementBytes: 2, steps: 999 }) - (1000 * Math.max(256 + staging, 1300) + finish) / 1000 - LAUNCH) < 1e-9, 'one workgroup waits for its loads');
+  assert.ok(
+    Math.abs(
+      timeOf({ tile, matrix, elementBytes: 2, steps: 999 }) -
+        (1000 * Math.max(256 + staging, 1300) + finish) / 1000 -
+        LAUNCH,
+    ) < 1e-9,
+    'one workgroup waits for its loads',
+  );
   const many = { tile, matrix, elementBytes: 2, steps: 999, tiles: 50 };
   assert.is(residentWorkgroups(product(many), GPU), 5);
   assert.ok(Math.abs(timeOf(many) - (1000 * 5 * (256 + staging) + 5 * finish) / 1000 - LAUNCH) < 1e-9, 'five do not');
-  // Blocks of 16 x 16 load 16 times (16 + 16) x 32 numbers of two bytes, 128 bytes a clock: 256 clocks; blocks of 8 x 8 twice that.
+  // Blocks of 16 x 16 load 16 times (16 + 16) x 32 numbers of two bytes, 128 bytes a clock: 256 clocks; blocks of 8 x 8
+  // twice that.
   assert.is(timeOf({ ...many, matrix: { ...matrix, rows: 16, columns: 16 } }), timeOf(many));
   assert.ok(Math.abs(timeOf({ ...many, matrix: { ...matrix, rows: 8, columns: 8 } }) - timeOf(many) - 5 * 256) < 1e-9);
 });
@@ -102,7 +126,11 @@ test('memory, cache and launch bound a product too, and its parts are written an
 });
 
 test('a call without tiles is a roofline', () => {
-  const call: KernelCall = { variant: 'x', operands: {}, dispatches: [{ shader: shaders.copy, operands: [], workgroups: [3, 2, 1] }] };
+  const call: KernelCall = {
+    variant: 'x',
+    operands: {},
+    dispatches: [{ shader: shaders.copy, operands: [], workgroups: [3, 2, 1] }],
+  };
   const copied = predict(call, { flop: 0, bytes: 8.5e8 }, GPU);
   assert.ok(Math.abs(copied.time - 1000 - LAUNCH) < 1e-9);
   assert.equal([copied.bound, copied.workgroups], ['memory', 6]);
@@ -125,14 +153,21 @@ test('no prediction beats the peak or the memory of its device', () => {
 });
 
 test('no prediction for matrix units beats their peak, and on one that has them they come first', () => {
-  const f16: AdapterTraits = { ...TRAITS, f16: true, matrixUnits: { products: [{ component: 'f16', rows: 16, columns: 16, depth: 16 }], subgroupSizes: [32, 32] } };
+  const f16: AdapterTraits = {
+    ...TRAITS,
+    f16: true,
+    matrixUnits: { products: [{ component: 'f16', rows: 16, columns: 16, depth: 16 }], subgroupSizes: [32, 32] },
+  };
   for (const shape of SHAPES) {
     const { flop, bytes } = convolution.cost(shape);
     const calls = gatherCalls(shape, 'forward', undefined, f16, { source: 'x', destination: 'y' }, 'f16');
     assert.match(calls[0].variant, /^matrix/);
     for (const gpu of GPUS) {
       for (const call of calls.filter(({ product }) => product?.matrix !== undefined)) {
-        assert.ok(predict(call, { flop, bytes: bytes / 2 }, gpu).time > flop / (1e6 * peakMatrixTeraflops(gpu, 'f16')), `${gpu.name}: ${call.variant}`);
+        assert.ok(
+          predict(call, { flop, bytes: bytes / 2 }, gpu).time > flop / (1e6 * peakMatrixTeraflops(gpu, 'f16')),
+          `${gpu.name}: ${call.variant}`,
+        );
       }
     }
   }
@@ -153,12 +188,16 @@ test('reductions are split until a GPU is busy, but not into crumbs', () => {
 });
 
 test('many pixels choose large tiles, few pixels small ones or parts', () => {
-  const [large, small] = [SHAPES[0], SHAPES[1]].map((shape) => convolution.calls(shape, TRAITS)[0].product as TiledProduct);
+  const [large, small] = [SHAPES[0], SHAPES[1]].map(
+    (shape) => convolution.calls(shape, TRAITS)[0].product as TiledProduct,
+  );
   assert.ok(large.tile.rows * large.tile.columns >= 128 * 64, JSON.stringify(large));
   assert.is(large.splits, 1);
   assert.ok(small.tiles * small.splits >= 96, JSON.stringify(small));
   const cost = convolution.cost(SHAPES[0]);
-  const times = fastestFirst(convolution.calls(SHAPES[0], TRAITS), cost).map((call) => predict(call, cost, GPUS[0]).time);
+  const times = fastestFirst(convolution.calls(SHAPES[0], TRAITS), cost).map(
+    (call) => predict(call, cost, GPUS[0]).time,
+  );
   assert.is(times.length, convolution.calls(SHAPES[0], TRAITS).length);
 });
 
@@ -169,9 +208,36 @@ test('workgroups of every tiled weight gradient come to four a compute unit wher
 });
 
 const SHAPES: readonly ConvolutionShape[] = [
-  { batch: 32, height: 28, width: 28, inputChannels: 512, outputChannels: 512, kernel: [1, 1], stride: [1, 1], padding: [0, 0] },
-  { batch: 1, height: 7, width: 7, inputChannels: 512, outputChannels: 512, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-  { batch: 4, height: 224, width: 224, inputChannels: 4, outputChannels: 64, kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
+  {
+    batch: 32,
+    height: 28,
+    width: 28,
+    inputChannels: 512,
+    outputChannels: 512,
+    kernel: [1, 1],
+    stride: [1, 1],
+    padding: [0, 0],
+  },
+  {
+    batch: 1,
+    height: 7,
+    width: 7,
+    inputChannels: 512,
+    outputChannels: 512,
+    kernel: [3, 3],
+    stride: [1, 1],
+    padding: [1, 1],
+  },
+  {
+    batch: 4,
+    height: 224,
+    width: 224,
+    inputChannels: 4,
+    outputChannels: 64,
+    kernel: [7, 7],
+    stride: [2, 2],
+    padding: [3, 3],
+  },
 ];
 
 test('a pass that lays a factor out costs its bytes, and the product reads what it wrote', () => {

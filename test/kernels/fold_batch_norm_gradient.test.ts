@@ -10,7 +10,12 @@ test('fold_batch_norm_gradient: the reference agrees with finite differences of 
   const problem = { channels: 5, epsilon: 1e-3 };
   const uniform = uniformNumbers(2);
   const numbers = (): Float64Array => Float64Array.from({ length: 5 }, uniform);
-  const inputs = { gamma: numbers(), beta: numbers(), runningMean: numbers(), runningVariance: numbers().map(Math.abs) };
+  const inputs = {
+    gamma: numbers(),
+    beta: numbers(),
+    runningMean: numbers(),
+    runningVariance: numbers().map(Math.abs),
+  };
   const outputGradients = { dscale: numbers(), dshift: numbers() };
   const gradients = foldBatchNormGradient.reference(problem, { ...inputs, ...outputGradients });
   for (const name of ['gamma', 'beta'] as const) {

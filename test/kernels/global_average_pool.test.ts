@@ -17,7 +17,12 @@ test('global_average_pool: the mean of 400 x 400 equal pixels is that pixel, to 
     const { y } = await runKernel(device, call, { x });
     assert.ok(Number.isNaN(y[2]), 'NaN goes on');
     // One sum after the other is off by 5e-4 here.
-    assertWithin(call.variant, [...y].filter((_, i) => i !== 2), new Array<number>(7).fill(value), new Array<number>(7).fill(16 * 2 ** -24 * value));
+    assertWithin(
+      call.variant,
+      [...y].filter((_, i) => i !== 2),
+      new Array<number>(7).fill(value),
+      new Array<number>(7).fill(16 * 2 ** -24 * value),
+    );
   }
 });
 

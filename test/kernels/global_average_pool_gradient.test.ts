@@ -11,7 +11,8 @@ test('global_average_pool_gradient: the reference agrees with finite differences
   const uniform = uniformNumbers(2);
   const x = Float64Array.from({ length: 30 }, uniform);
   const dy = Float64Array.from({ length: 6 }, uniform);
-  const loss = (moved: Float64Array): number => weightedSum(dy, globalAveragePool.reference(problem, { x: moved }).y.value);
+  const loss = (moved: Float64Array): number =>
+    weightedSum(dy, globalAveragePool.reference(problem, { x: moved }).y.value);
   assertGradient('dx', loss, x, globalAveragePoolGradient.reference(problem, { dy }).dx.value);
 });
 

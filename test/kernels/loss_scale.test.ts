@@ -10,8 +10,17 @@ testKernel(lossScale);
 /** Scale, good steps and skipped steps after one step. */
 async function after(nonFinite: number, [scale, good, skipped]: readonly number[], interval = 4): Promise<number[]> {
   const [call] = lossScale.calls({ groups: 1, interval }, (await testDevice()).traits);
-  const results = await runKernel(await testDevice(), call, { report: [nonFinite, 0], scale: [scale], steps: [good, skipped], groupSettings: [1, 0, 1, 0] });
-  assert.equal([...results.scaledSettings], [1, 0, 1 / scale, 0], 'the scale of the step itself is undone, not the next one');
+  const results = await runKernel(await testDevice(), call, {
+    report: [nonFinite, 0],
+    scale: [scale],
+    steps: [good, skipped],
+    groupSettings: [1, 0, 1, 0],
+  });
+  assert.equal(
+    [...results.scaledSettings],
+    [1, 0, 1 / scale, 0],
+    'the scale of the step itself is undone, not the next one',
+  );
   return [...results.scale, ...results.steps];
 }
 

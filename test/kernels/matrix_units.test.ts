@@ -1,6 +1,7 @@
-// The text of convolution_matrix.wgsl with the native library, held against WGSL by Dawn's null backend: it has every feature of the
-// language and computes nothing. That is a test of syntax, types and uniformity. What the text computes is shown elsewhere:
-// by its emulation (convolution-matrix.test.ts), and natively by the suite of convolution_f16 on an adapter with matrix units.
+// The text of convolution_matrix.wgsl with the native library, held against WGSL by Dawn's null backend: it has every
+// feature of the language and computes nothing. That is a test of syntax, types and uniformity. What the text computes
+// is shown elsewhere: by its emulation (convolution-matrix.test.ts), and natively by the suite of convolution_f16 on an
+// adapter with matrix units.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { create, globals } from 'webgpu';
@@ -52,7 +53,16 @@ const traitsOf = (matrixUnits: MatrixUnits): AdapterTraits => ({
   maxWorkgroupsPerDimension: 65535,
 });
 
-const SHAPE = { batch: 4, height: 14, width: 14, inputChannels: 256, outputChannels: 256, kernel: [3, 3], stride: [1, 1], padding: [1, 1] } as const;
+const SHAPE = {
+  batch: 4,
+  height: 14,
+  width: 14,
+  inputChannels: 256,
+  outputChannels: 256,
+  kernel: [3, 3],
+  stride: [1, 1],
+  padding: [1, 1],
+} as const;
 const PROBLEMS: readonly ConvolutionProblem[] = [
   SHAPE,
   { ...SHAPE, stride: [2, 2] },
@@ -64,27 +74,55 @@ function callsFor(traits: AdapterTraits): KernelCall[] {
   const names = { source: 'x', destination: 'y' };
   const elements = ['f32', 'f16'] as const;
   const gathers = PROBLEMS.flatMap((problem) =>
-    elements.flatMap((element) => [...gatherCalls(problem, 'forward', problem.epilogue, traits, names, element), ...gatherCalls(problem, 'dataGradient', undefined, traits, names, element)]),
+    elements.flatMap((element) => [
+      ...gatherCalls(problem, 'forward', problem.epilogue, traits, names, element),
+      ...gatherCalls(problem, 'dataGradient', undefined, traits, names, element),
+    ]),
   );
-  const weightGradients = [convolutionWeightGradient, convolutionWeightGradientF16].flatMap((kernel) => PROBLEMS.flatMap((problem) => kernel.calls(problem, traits)));
+  const weightGradients = [convolutionWeightGradient, convolutionWeightGradientF16].flatMap((kernel) =>
+    PROBLEMS.flatMap((problem) => kernel.calls(problem, traits)),
+  );
   return [...gathers, ...weightGradients].filter(({ dispatches }) => dispatches.some(isByMatrixUnits));
 }
 
 for (const [vendor, units] of Object.entries(UNITS)) {
   test(`every variant for the units of ${vendor} is sound WGSL`, async () => {
-    const texts = new Map(callsFor(traitsOf(units)).flatMap(({ dispatches }) => dispatches).map((dispatch) => [composeShader(dispatch), dispatch]));
+    const texts = new Map(
+      callsFor(traitsOf(units))
+        .flatMap(({ dispatches }) => dispatches)
+        .map((dispatch) => [composeShader(dispatch), dispatch]),
+    );
     assert.ok(texts.size >= 16, `${texts.size} texts`);
     for (const dispatch of texts.values()) assert.is(await mistakes(dispatch), '');
   });
 }
 
 test('what is wrong with a text is found, also inside the library', async () => {
-  const [{ dispatches: [multiply] }] = callsFor(traitsOf(UNITS.NVIDIA));
-  assert.match(await mistakes({ ...multiply, constants: { ...multiply.constants, Scalar: 'vec2f' } }), /element type must be/);
+  const [
+    {
+      dispatches: [multiply],
+    },
+  ] = callsFor(traitsOf(UNITS.NVIDIA));
+  assert.match(
+    await mistakes({ ...multiply, constants: { ...multiply.constants, Scalar: 'vec2f' } }),
+    /element type must be/,
+  );
   assert.match(await mistakes({ ...multiply, features: ['subgroups', 'f16'] }), /subgroup_matrix/);
   // A right factor in the place of the left one.
-  const library = { name: 'mixed up', source: shaders.matrix_units.source.replace('alias Left = subgroup_matrix_left', 'alias Left = subgroup_matrix_right') };
-  assert.match(await mistakes({ ...multiply, libraries: multiply.libraries?.map((each) => (each === shaders.matrix_units ? library : each)) }), /subgroupMatrixMultiplyAccumulate/);
+  const library = {
+    name: 'mixed up',
+    source: shaders.matrix_units.source.replace(
+      'alias Left = subgroup_matrix_left',
+      'alias Left = subgroup_matrix_right',
+    ),
+  };
+  assert.match(
+    await mistakes({
+      ...multiply,
+      libraries: multiply.libraries?.map((each) => (each === shaders.matrix_units ? library : each)),
+    }),
+    /subgroupMatrixMultiplyAccumulate/,
+  );
 });
 
 test('convolutions of float32 use units of float32 alone, those of 16 bits units of 16', () => {
@@ -94,21 +132,51 @@ test('convolutions of float32 use units of float32 alone, those of 16 bits units
     const [first] = kernel.calls(SHAPE, traitsOf(UNITS.Apple)).filter(isByUnits);
     assert.match(first.variant, /^(turned )?matrix 8x8x8 /);
   }
-  const sixteen = gatherCalls(SHAPE, 'forward', undefined, traitsOf(UNITS.NVIDIA), { source: 'x', destination: 'y' }, 'f16');
-  assert.equal(new Set(sixteen.filter(isByUnits).map(({ variant }) => variant.split(' ')[1])), new Set(['16x16x16', '16x8x16', '16x8x8']));
+  const sixteen = gatherCalls(
+    SHAPE,
+    'forward',
+    undefined,
+    traitsOf(UNITS.NVIDIA),
+    { source: 'x', destination: 'y' },
+    'f16',
+  );
+  assert.equal(
+    new Set(sixteen.filter(isByUnits).map(({ variant }) => variant.split(' ')[1])),
+    new Set(['16x16x16', '16x8x16', '16x8x8']),
+  );
 });
 
 test('a weight gradient by units turns its patches first and gives float32', () => {
-  const [{ variant, operands, dispatches }] = convolutionWeightGradientF16.calls({ ...SHAPE, batch: 32 }, traitsOf(UNITS.NVIDIA));
+  const [{ variant, operands, dispatches }] = convolutionWeightGradientF16.calls(
+    { ...SHAPE, batch: 32 },
+    traitsOf(UNITS.NVIDIA),
+  );
   assert.match(variant, /^turned matrix 16x\d+x\d+ \d+x\d+x32, \d+ parts$/);
-  assert.equal(dispatches.map(({ shader }) => shader), [shaders.turned_patches, shaders.convolution_matrix, shaders.sum_parts]);
-  assert.equal([operands.turned, operands.dw].map(({ type }) => type), ['f16', 'f32']);
+  assert.equal(
+    dispatches.map(({ shader }) => shader),
+    [shaders.turned_patches, shaders.convolution_matrix, shaders.sum_parts],
+  );
+  assert.equal(
+    [operands.turned, operands.dw].map(({ type }) => type),
+    ['f16', 'f32'],
+  );
 });
 
 test('a GPU prefers its units, a processor that calculates what they do takes them last', () => {
   const offered = (kind: AdapterTraits['kind'], units: MatrixUnits, element: 'f16' | 'f32'): KernelCall[] =>
-    gatherCalls(SHAPE, 'forward', undefined, { ...traitsOf(units), kind }, { source: 'x', destination: 'y' }, element).filter(({ product }) => product !== undefined);
-  for (const [units, element] of [[UNITS.NVIDIA, 'f16'], [UNITS.Intel, 'f16'], [UNITS.Apple, 'f32']] as const) {
+    gatherCalls(
+      SHAPE,
+      'forward',
+      undefined,
+      { ...traitsOf(units), kind },
+      { source: 'x', destination: 'y' },
+      element,
+    ).filter(({ product }) => product !== undefined);
+  for (const [units, element] of [
+    [UNITS.NVIDIA, 'f16'],
+    [UNITS.Intel, 'f16'],
+    [UNITS.Apple, 'f32'],
+  ] as const) {
     assert.match(offered('gpu', units, element)[0].variant, element === 'f16' ? /^matrix/ : /^(matrix|tiled)/);
     const last = offered('cpu', units, element);
     assert.not.match(last[0].variant, /^matrix/);

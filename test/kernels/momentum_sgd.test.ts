@@ -14,14 +14,18 @@ test('momentum_sgd: a gate that counts non-finite gradients leaves every bit as 
   const inputs: Values = { ...momentumSgd.sampleInputs?.(problem, uniformNumbers(5)), gate: Float64Array.of(1, 17) };
   for (const call of momentumSgd.calls(problem, device.traits)) {
     const actual = await runKernel(device, call, inputs);
-    for (const name of ['parameters', 'velocity']) assert.equal(Array.from(actual[name]), Array.from(inputs[name]), `${call.variant}: ${name}`);
+    for (const name of ['parameters', 'velocity'])
+      assert.equal(Array.from(actual[name]), Array.from(inputs[name]), `${call.variant}: ${name}`);
   }
 });
 
 test('momentum_sgd: two steps by hand, exact in float32', async () => {
   const device = await testDevice();
   const fill = (value: number) => new Float64Array(64).fill(value);
-  for (const [nesterov, positions] of [[false, [3, 1.625]], [true, [2.5, 1.03125]]] as const) {
+  for (const [nesterov, positions] of [
+    [false, [3, 1.625]],
+    [true, [2.5, 1.03125]],
+  ] as const) {
     const problem: MomentumSgdProblem = { count: 64, groups: 1, nesterov };
     for (const call of momentumSgd.calls(problem, device.traits)) {
       let parameters: ArrayLike<number> = fill(4);

@@ -10,7 +10,12 @@ testKernel(movingAverage);
 test('moving_average: a gate that counts non-finite gradients keeps the average', async () => {
   const device = await testDevice();
   for (const call of movingAverage.calls({ count: 5 }, device.traits)) {
-    const { average } = await runKernel(device, call, { average: [1, 2, 3, 4, 5], values: [9, 9, 9, 9, NaN], share: [0.5], gate: [1, 4] });
+    const { average } = await runKernel(device, call, {
+      average: [1, 2, 3, 4, 5],
+      values: [9, 9, 9, 9, NaN],
+      share: [0.5],
+      gate: [1, 4],
+    });
     assert.equal(Array.from(average), [1, 2, 3, 4, 5], call.variant);
   }
 });

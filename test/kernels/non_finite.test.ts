@@ -29,7 +29,8 @@ test('non_finite: infinities, quiet and signalling NaN of either sign are not, w
     for (let position = 0; position < count; position++) {
       const special = specials[position % specials.length];
       const bits = Array.from({ length: count }, (_, i) => (i === position ? special : 0x7f7fffff));
-      for (const report of await reportOn(bits)) assert.equal(report, [1, position], `0x${special.toString(16)} at ${position} of ${count}`);
+      for (const report of await reportOn(bits))
+        assert.equal(report, [1, position], `0x${special.toString(16)} at ${position} of ${count}`);
     }
   }
 });

@@ -17,7 +17,11 @@ test('normalize: with the statistics of batch_norm it gives the bits of batch_no
   const [whole] = batchNorm.calls({ ...problem, epsilon: 1e-5 }, device.traits);
   const { y, mean, inverseDeviation } = await runKernel(device, whole, inputs);
   const [last] = normalize.calls(problem, device.traits);
-  const again = await runKernel(device, last, { ...inputs, mean: Float64Array.from(mean), inverseDeviation: Float64Array.from(inverseDeviation) });
+  const again = await runKernel(device, last, {
+    ...inputs,
+    mean: Float64Array.from(mean),
+    inverseDeviation: Float64Array.from(inverseDeviation),
+  });
   assert.equal(again.y, y);
 });
 

@@ -8,7 +8,11 @@ import { assertWithin, testKernel } from '../support/kernel-test.ts';
 testKernel(prepareImages);
 
 /** Bytes 0, 1, 2, ... as images, and an affine map for each. */
-async function prepare(problem: PrepareImagesProblem, maps: readonly (readonly number[])[], fill: number): Promise<Float32Array> {
+async function prepare(
+  problem: PrepareImagesProblem,
+  maps: readonly (readonly number[])[],
+  fill: number,
+): Promise<Float32Array> {
   const device = await testDevice();
   const bytes = new Uint8Array(4 * Math.ceil((3 * problem.count * problem.source ** 2) / 4)).map((_, i) => i);
   const transforms = maps.flatMap((map) => [...map, fill, fill, fill, 0, 0, 0]);
@@ -20,7 +24,14 @@ const plain = { mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255] } as con
 
 test('prepare_images: the identity gives every byte in its place, and a flip mirrors the rows', async () => {
   const problem: PrepareImagesProblem = { count: 2, source: 5, size: 5, ...plain };
-  const output = await prepare(problem, [[1, 0, 0, 0, 1, 0], [-1, 0, 4, 0, 1, 0]], 0);
+  const output = await prepare(
+    problem,
+    [
+      [1, 0, 0, 0, 1, 0],
+      [-1, 0, 4, 0, 1, 0],
+    ],
+    0,
+  );
   const expected: number[] = [];
   for (let image = 0; image < 2; image++) {
     for (let y = 0; y < 5; y++) {
@@ -30,7 +41,12 @@ test('prepare_images: the identity gives every byte in its place, and a flip mir
       }
     }
   }
-  assertWithin('output', output, expected, expected.map((value) => 2 ** -22 * value));
+  assertWithin(
+    'output',
+    output,
+    expected,
+    expected.map((value) => 2 ** -22 * value),
+  );
 });
 
 test('prepare_images: half a pixel beyond the edge is half the fill colour, farther is all of it', async () => {
@@ -44,7 +60,10 @@ test('prepare_images: half a pixel beyond the edge is half the fill colour, fart
 test('prepare_images: maps to very far away give the fill colour', async () => {
   const problem: PrepareImagesProblem = { count: 1, source: 3, size: 2, ...plain };
   const output = await prepare(problem, [[1e30, 0, 1e30, 0, -1e30, -1e30]], 40);
-  assert.ok([0, 4, 8, 12].every((pixel) => Math.abs(output[pixel] - 40) < 1e-4), String(output));
+  assert.ok(
+    [0, 4, 8, 12].every((pixel) => Math.abs(output[pixel] - 40) < 1e-4),
+    String(output),
+  );
 });
 
 test.run();

@@ -10,7 +10,9 @@ testKernel(quadrupletLoss);
 
 test('quadruplet_loss: the gradient of the reference agrees with finite differences, in every form and mode', () => {
   const forms = [{}, { form: 'one-hinge', share: 0.3 }, { form: 'two-pairs', margin: 0.6 }] as const;
-  for (const settings of forms.flatMap((form) => (['hardest', 'semi-hard', 'random'] as const).map((mining) => ({ ...form, mining })))) {
+  for (const settings of forms.flatMap((form) =>
+    (['hardest', 'semi-hard', 'random'] as const).map((mining) => ({ ...form, mining })),
+  )) {
     const problem: QuadrupletLossProblem = { count: 14, width: 6, ...settings };
     const mining = JSON.stringify(settings);
     const inputs = quadrupletLoss.sampleInputs?.(problem, uniformNumbers(11)) ?? {};
@@ -24,7 +26,12 @@ test('quadruplet_loss: the gradient of the reference agrees with finite differen
     };
     const step = 1e-6;
     const differences = dembeddings.value.map((_, i) => (lossAt(i, step) - lossAt(i, -step)) / (2 * step));
-    assertWithin(mining, dembeddings.value, differences, differences.map(() => 1e-8));
+    assertWithin(
+      mining,
+      dembeddings.value,
+      differences,
+      differences.map(() => 1e-8),
+    );
   }
 });
 
@@ -52,10 +59,25 @@ test('quadruplet_loss: a batch of two classes worked out by hand', async () => {
     const actual = await runKernel(device, call, inputs);
     assertWithin(`${call.variant}: loss`, actual.loss, expected.loss, [1e-6]);
     // On the line: sketches at 0 and 3, photos at 1 and 2.5, all of them 1.625 on average.
-    assertWithin(`${call.variant}: gap and spread`, actual.statistics.slice(8), [0.25, Math.sqrt((1.625 ** 2 + 0.625 ** 2 + 1.375 ** 2 + 0.875 ** 2) / 4)], [1e-5, 1e-6]);
-    assertWithin(`${call.variant}: statistics`, actual.statistics.slice(0, 8), expected.statistics, expected.statistics.map(() => 1e-6));
+    assertWithin(
+      `${call.variant}: gap and spread`,
+      actual.statistics.slice(8),
+      [0.25, Math.sqrt((1.625 ** 2 + 0.625 ** 2 + 1.375 ** 2 + 0.875 ** 2) / 4)],
+      [1e-5, 1e-6],
+    );
+    assertWithin(
+      `${call.variant}: statistics`,
+      actual.statistics.slice(0, 8),
+      expected.statistics,
+      expected.statistics.map(() => 1e-6),
+    );
     const along = Array.from({ length: 4 }, (_, i) => actual.dembeddings[4 * i]);
-    assertWithin(`${call.variant}: dembeddings`, along, expected.dembeddings, along.map(() => 1e-6));
+    assertWithin(
+      `${call.variant}: dembeddings`,
+      along,
+      expected.dembeddings,
+      along.map(() => 1e-6),
+    );
   }
 });
 
@@ -85,8 +107,18 @@ test('quadruplet_loss: the other forms of three classes worked out by hand', asy
       assert.is(actual.statistics[QUADRUPLET_STATISTICS.indexOf('active hinges')], active);
     }
   };
-  await check({ count: 6, width: 4, form: 'one-hinge', share: 0.25, margin: 1.9 }, (0.025 + 1.275 + 0.4 + 0.65 + 0.775) / 6, 5, 6);
-  await check({ count: 6, width: 4, form: 'two-pairs', margin: 5.5, secondMargin: 3.5 }, (0.25 + 2.5 + 1.75 + 0.25 + 0.5) / 12, 5, 12);
+  await check(
+    { count: 6, width: 4, form: 'one-hinge', share: 0.25, margin: 1.9 },
+    (0.025 + 1.275 + 0.4 + 0.65 + 0.775) / 6,
+    5,
+    6,
+  );
+  await check(
+    { count: 6, width: 4, form: 'two-pairs', margin: 5.5, secondMargin: 3.5 },
+    (0.25 + 2.5 + 1.75 + 0.25 + 0.5) / 12,
+    5,
+    12,
+  );
 });
 
 test('quadruplet_loss: ties go to the lowest index', async () => {
@@ -102,10 +134,15 @@ test('quadruplet_loss: ties go to the lowest index', async () => {
   for (const call of quadrupletLoss.calls(problem, device.traits)) {
     const { dembeddings } = await runKernel(device, call, inputs);
     assertWithin(call.variant, dembeddings, expected.dembeddings.value, expected.dembeddings.error);
-    // No anchor takes the second of two equal candidates, so that only its own hinges pull at item 1: twice toward item 2,
-    // once away from 4 and from 6, over 16 hinges and the distance sqrt(2).
+    // No anchor takes the second of two equal candidates, so that only its own hinges pull at item 1: twice toward item
+    // 2, once away from 4 and from 6, over 16 hinges and the distance sqrt(2).
     const unit = 1 / 16 / Math.SQRT2;
-    assertWithin(`${call.variant}: item 1`, dembeddings.subarray(8, 16), [0, 0, -2, 0, 1, 0, 1, 0].map((pull) => pull * unit), new Array<number>(8).fill(1e-6));
+    assertWithin(
+      `${call.variant}: item 1`,
+      dembeddings.subarray(8, 16),
+      [0, 0, -2, 0, 1, 0, 1, 0].map((pull) => pull * unit),
+      new Array<number>(8).fill(1e-6),
+    );
   }
 });
 
@@ -120,7 +157,10 @@ test('quadruplet_loss: equal embeddings give the margin, and no gradient', async
   for (const call of quadrupletLoss.calls(problem, device.traits)) {
     const { loss, dembeddings } = await runKernel(device, call, inputs);
     assertWithin(call.variant, loss, [0.2], [1e-6]);
-    assert.ok(dembeddings.every((value) => value === 0), call.variant);
+    assert.ok(
+      dembeddings.every((value) => value === 0),
+      call.variant,
+    );
   }
   // Without a margin each hinge is exactly 0, which is not active.
   for (const call of quadrupletLoss.calls({ ...problem, margin: 0 }, device.traits)) {
@@ -150,7 +190,8 @@ test('quadruplet_loss: random mining follows the seed', async () => {
   const inputs = quadrupletLoss.sampleInputs?.(problem, uniformNumbers(2)) ?? {};
   const device = await testDevice();
   for (const call of quadrupletLoss.calls(problem, device.traits)) {
-    const lossOf = async (seed: number): Promise<number> => (await runKernel(device, call, { ...inputs, seed: [seed] })).loss[0];
+    const lossOf = async (seed: number): Promise<number> =>
+      (await runKernel(device, call, { ...inputs, seed: [seed] })).loss[0];
     assert.is(await lossOf(1), await lossOf(1), call.variant);
     assert.is.not(await lossOf(1), await lossOf(2), call.variant);
   }
@@ -158,10 +199,20 @@ test('quadruplet_loss: random mining follows the seed', async () => {
 
 test('quadruplet_loss: a NaN or an infinite number in one embedding makes the loss and every gradient NaN', async () => {
   const device = await testDevice();
-  for (const [title, options] of Object.entries({ hardest: {}, 'semi-hard': { mining: 'semi-hard' }, random: { mining: 'random' }, 'one hinge': { form: 'one-hinge' }, 'two pairs': { form: 'two-pairs' } } as const)) {
+  for (const [title, options] of Object.entries({
+    hardest: {},
+    'semi-hard': { mining: 'semi-hard' },
+    random: { mining: 'random' },
+    'one hinge': { form: 'one-hinge' },
+    'two pairs': { form: 'two-pairs' },
+  } as const)) {
     const problem: QuadrupletLossProblem = { count: 8, width: 4, ...options };
     const inputs = quadrupletLoss.sampleInputs?.(problem, uniformNumbers(1)) ?? {};
-    for (const [what, places] of [[NaN, [9]], [Infinity, [9]], [NaN, [...Array(32).keys()]]] as const) {
+    for (const [what, places] of [
+      [NaN, [9]],
+      [Infinity, [9]],
+      [NaN, [...Array(32).keys()]],
+    ] as const) {
       const embeddings = Float64Array.from(inputs.embeddings);
       for (const place of places) embeddings[place] = what;
       for (const call of quadrupletLoss.calls(problem, device.traits)) {

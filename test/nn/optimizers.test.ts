@@ -14,11 +14,19 @@ const keeping = (start: string, settings: OptimizerSettings): OptimizerSettings 
   groups: [{ matches: (name) => name.startsWith(start), learningRate: 0, weightDecay: 1e-2 }, ...settings.groups],
 });
 
-/** The stores of parameters and moments, each entry by its name, as they are after a step from moments that are not 0. */
-async function afterStep(training: SmallTraining): Promise<{ readonly before: Map<string, string>; readonly after: Map<string, string> }> {
+/**
+ * The stores of parameters and moments, each entry by its name, as they are after a step from moments that are not 0.
+ */
+async function afterStep(
+  training: SmallTraining,
+): Promise<{ readonly before: Map<string, string>; readonly after: Map<string, string> }> {
   const { network, storage, update, program, feeds } = training;
   const uniform = uniformNumbers(5);
-  for (const { flat } of update.moments) storage.write(flat, Float32Array.from({ length: flat.length }, () => Math.abs(uniform())));
+  for (const { flat } of update.moments)
+    storage.write(
+      flat,
+      Float32Array.from({ length: flat.length }, () => Math.abs(uniform())),
+    );
   const entries = async (): Promise<Map<string, string>> => {
     const found: [string, string][] = [];
     for (const store of [network.parameters, ...update.moments]) found.push(...(await bitsByName(store, training)));
@@ -30,7 +38,12 @@ async function afterStep(training: SmallTraining): Promise<{ readonly before: Ma
 }
 
 async function bitsByName(store: Store, { storage }: SmallTraining): Promise<[string, string][]> {
-  return Promise.all([...store.entries].map(async ([name, { tensor }]): Promise<[string, string]> => [`${store.name}: ${name}`, new Uint32Array((await storage.read(tensor)).buffer).join()]));
+  return Promise.all(
+    [...store.entries].map(async ([name, { tensor }]): Promise<[string, string]> => [
+      `${store.name}: ${name}`,
+      new Uint32Array((await storage.read(tensor)).buffer).join(),
+    ]),
+  );
 }
 
 for (const [kind, settings] of Object.entries(KINDS)) {
@@ -38,15 +51,21 @@ for (const [kind, settings] of Object.entries(KINDS)) {
     const device = await testDevice();
     const all = await smallTraining(device, 1, settings);
     const expected = await afterStep(all);
-    const kernels = (training: SmallTraining, name: string): number => training.program.plan.calls.filter(({ kernel }) => kernel.name === name).length;
+    const kernels = (training: SmallTraining, name: string): number =>
+      training.program.plan.calls.filter(({ kernel }) => kernel.name === name).length;
     const updateKernel = kind === 'sgd' ? 'momentum_sgd' : 'adam';
     assert.is(kernels(all, updateKernel), 1);
 
     // The first, the last, and some in the middle, which parts the others.
-    for (const [start, passes] of [['convolution.', 1], ['linear.', 1], ['norm.', 2]] as const) {
+    for (const [start, passes] of [
+      ['convolution.', 1],
+      ['linear.', 1],
+      ['norm.', 2],
+    ] as const) {
       const some = await smallTraining(device, 1, keeping(start, settings));
       const { before, after } = await afterStep(some);
-      for (const [name, bits] of after) assert.is(bits, (name.includes(`: ${start}`) ? before : expected.after).get(name), `${start} kept, ${name}`);
+      for (const [name, bits] of after)
+        assert.is(bits, (name.includes(`: ${start}`) ? before : expected.after).get(name), `${start} kept, ${name}`);
       for (const [name, bits] of expected.after) assert.is.not(bits, expected.before.get(name), name);
 
       const learning = [...some.network.parameters.entries.keys()].filter((name) => !name.startsWith(start));

@@ -1,20 +1,39 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
-import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS, InputConventionError, parseInputConvention, pixelNormalization } from '../../src/nn/pixels.ts';
+import {
+  describeInputConvention,
+  IMAGENET_PIXELS,
+  INPUT_CONVENTIONS,
+  InputConventionError,
+  parseInputConvention,
+  pixelNormalization,
+} from '../../src/nn/pixels.ts';
 
 test('conventions as people write them', () => {
   const caffe = { order: 'BGR', white: 255, mean: [103.939, 116.779, 123.68], deviation: [1, 1, 1] };
   assert.equal(parseInputConvention('caffe'), caffe);
   assert.equal(parseInputConvention('BGR, 0..255, minus mean (103.939, 116.779, 123.68), std 1'), caffe);
   assert.equal(parseInputConvention('channels bgr, range 0-255, mean=[103.939,116.779,123.68], std=[1,1,1]'), caffe);
-  assert.equal(parseInputConvention('rgb 0 to 1, mean: .5, std: .5'), { order: 'RGB', white: 1, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] });
-  assert.equal(parseInputConvention('RGB, 0..1, mean 0.485 0.456 0.406, std 0.229 0.224 0.225'), INPUT_CONVENTIONS.imagenet);
+  assert.equal(parseInputConvention('rgb 0 to 1, mean: .5, std: .5'), {
+    order: 'RGB',
+    white: 1,
+    mean: [0.5, 0.5, 0.5],
+    deviation: [0.5, 0.5, 0.5],
+  });
+  assert.equal(
+    parseInputConvention('RGB, 0..1, mean 0.485 0.456 0.406, std 0.229 0.224 0.225'),
+    INPUT_CONVENTIONS.imagenet,
+  );
 });
 
 test('what is not said is named', () => {
   const refused = (text: string, message: RegExp): void => {
-    assert.throws(() => parseInputConvention(text), (error: Error) => error instanceof InputConventionError && message.test(error.message) && error.message.includes('caffe'));
+    assert.throws(
+      () => parseInputConvention(text),
+      (error: Error) =>
+        error instanceof InputConventionError && message.test(error.message) && error.message.includes('caffe'),
+    );
   };
   refused('torchvision', /neither RGB nor BGR/);
   refused('RGB or BGR, 0..1, mean 0, std 1', /both RGB and BGR/);
@@ -27,13 +46,26 @@ test('what is not said is named', () => {
 });
 
 test('every convention in one line and back, without loss', () => {
-  const colour = (minimum: number) => fc.tuple(...[0, 1, 2].map(() => fc.double({ min: minimum, max: 300, noNaN: true })) as [fc.Arbitrary<number>, fc.Arbitrary<number>, fc.Arbitrary<number>]);
+  const colour = (minimum: number) =>
+    fc.tuple(
+      ...([0, 1, 2].map(() => fc.double({ min: minimum, max: 300, noNaN: true })) as [
+        fc.Arbitrary<number>,
+        fc.Arbitrary<number>,
+        fc.Arbitrary<number>,
+      ]),
+    );
   fc.assert(
-    fc.property(fc.constantFrom('RGB' as const, 'BGR' as const), fc.constantFrom(1 as const, 255 as const), colour(-10), colour(1e-9), (order, white, mean, deviation) => {
-      // -0 is written as 0.
-      const convention = { order, white, mean: mean.map((value) => value + 0) as typeof mean, deviation };
-      assert.equal(parseInputConvention(describeInputConvention(convention)), convention);
-    }),
+    fc.property(
+      fc.constantFrom('RGB' as const, 'BGR' as const),
+      fc.constantFrom(1 as const, 255 as const),
+      colour(-10),
+      colour(1e-9),
+      (order, white, mean, deviation) => {
+        // -0 is written as 0.
+        const convention = { order, white, mean: mean.map((value) => value + 0) as typeof mean, deviation };
+        assert.equal(parseInputConvention(describeInputConvention(convention)), convention);
+      },
+    ),
   );
 });
 

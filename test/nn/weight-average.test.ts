@@ -6,7 +6,8 @@ import { averageDecay } from '../../src/nn/weight-average.ts';
 import { testDevice } from '../support/device.ts';
 import { smallTraining, type SmallTraining } from '../support/small-network.ts';
 
-const read = async ({ storage }: SmallTraining, { parameters, statistics }: Network): Promise<Float32Array> => Float32Array.of(...(await storage.read(parameters.flat)), ...(await storage.read(statistics.flat)));
+const read = async ({ storage }: SmallTraining, { parameters, statistics }: Network): Promise<Float32Array> =>
+  Float32Array.of(...(await storage.read(parameters.flat)), ...(await storage.read(statistics.flat)));
 
 test('the decay rises with the steps to what was asked for', () => {
   assert.is(averageDecay(0.999, 1), 2 / 11);
@@ -25,7 +26,10 @@ test('parameters and statistics are averaged after each step, and a step that is
   for (let step = 1; step <= 5; step++) {
     const { images, ...others } = training.feeds(step);
     const broken = step === 3;
-    await training.program.run({ ...others, images: broken ? images.map((value, i) => (i === 7 ? NaN : value)) : images });
+    await training.program.run({
+      ...others,
+      images: broken ? images.map((value, i) => (i === 7 ? NaN : value)) : images,
+    });
     const [values, after] = [await read(training, training.network), await read(training, average)];
     const share = Math.fround(1 - averageDecay(0.25, step));
     after.forEach((found, i) => {

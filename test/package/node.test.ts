@@ -21,7 +21,9 @@ test.after(async () => {
 });
 
 test('in Node it trains; dispose gives everything back, and a new engine can follow', async () => {
-  await writeFile(at('train.js'), `
+  await writeFile(
+    at('train.js'),
+    `
     import { Device, globalAveragePool, initializeNetwork, input, Network, Pass, Program, sgdSettings, softmaxCrossEntropy, Storage, trainingUpdate } from 'sketchgrad';
     import { openDevice, releaseGpu } from 'sketchgrad/node';
     const train = async (device) => {
@@ -53,7 +55,8 @@ test('in Node it trains; dispose gives everything back, and a new engine can fol
     second.dispose();
     releaseGpu();
     console.log(JSON.stringify([losses, again, after]));
-  `);
+  `,
+  );
   const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
   const { stdout } = await execute(process.execPath, ['train.js'], { cwd: project.folder, env });
   const [losses, again, after] = JSON.parse(stdout) as number[][];
@@ -63,13 +66,18 @@ test('in Node it trains; dispose gives everything back, and a new engine can fol
 });
 
 test('every entry is imported without webgpu, sharp or a GPU, as on a server that renders pages', async () => {
-  const { exports: entries } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as { exports: Record<string, unknown> };
+  const { exports: entries } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as {
+    exports: Record<string, unknown>;
+  };
   const names = Object.keys(entries).filter((name) => name !== './package.json');
   assert.ok(names.length > 10);
-  await writeFile(bare.at('import.js'), `
+  await writeFile(
+    bare.at('import.js'),
+    `
     for (const name of ${JSON.stringify(names)}) await import('sketchgrad' + name.slice(1));
     const { openDevice, decodeImage } = await import('sketchgrad/platform');
-    for (const use of [() => openDevice(), () => decodeImage('a.png', 8)]) await use().catch((error) => console.log(error.name + ': ' + error.message));`);
+    for (const use of [() => openDevice(), () => decodeImage('a.png', 8)]) await use().catch((error) => console.log(error.name + ': ' + error.message));`,
+  );
   await writeFile(bare.at('a.png'), 'a picture');
   const { stdout } = await execute(process.execPath, ['import.js'], { cwd: bare.folder });
   assert.match(stdout, /^AdapterError: .*Run `npm install webgpu`/m);
@@ -78,26 +86,45 @@ test('every entry is imported without webgpu, sharp or a GPU, as on a server tha
 
 test('with webgpu alone, sketchgrad/platform opens a device', async () => {
   const project = await PackageProject.make('webgpu', '@webgpu');
-  await writeFile(project.at('open.js'), `
+  await writeFile(
+    project.at('open.js'),
+    `
     import { openDevice, releaseGpu } from 'sketchgrad/platform';
     const device = await openDevice();
     console.log(device.description.device);
     device.dispose();
-    releaseGpu();`);
-  const { stdout } = await execute(process.execPath, ['open.js'], { cwd: project.folder, env: { ...process.env, ...(await adapterEnvironment('swiftshader')) } });
+    releaseGpu();`,
+  );
+  const { stdout } = await execute(process.execPath, ['open.js'], {
+    cwd: project.folder,
+    env: { ...process.env, ...(await adapterEnvironment('swiftshader')) },
+  });
   assert.match(stdout, /swiftshader/i);
   await project.remove();
 });
 
 test('npm runs nothing when the package is installed', async () => {
-  const { scripts } = JSON.parse(await readFile(bare.at('node_modules', 'sketchgrad', 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-  assert.equal(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare|rebuild)$/.test(name)), []);
+  const { scripts } = JSON.parse(await readFile(bare.at('node_modules', 'sketchgrad', 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  assert.equal(
+    Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare|rebuild)$/.test(name)),
+    [],
+  );
 });
 
 test('the command says what it needs where a project lacks it', async () => {
-  const [outcome] = await Promise.allSettled([execute(process.execPath, [at('node_modules', 'sketchgrad', 'bin', 'sketchgrad.mjs'), '--help'], { cwd: project.folder })]);
+  const [outcome] = await Promise.allSettled([
+    execute(process.execPath, [at('node_modules', 'sketchgrad', 'bin', 'sketchgrad.mjs'), '--help'], {
+      cwd: project.folder,
+    }),
+  ]);
   if (outcome.status === 'fulfilled') assert.unreachable('commander is not there');
-  else assert.match((outcome.reason as { stderr: string }).stderr, /the command needs the package .*npm install webgpu sharp/);
+  else
+    assert.match(
+      (outcome.reason as { stderr: string }).stderr,
+      /the command needs the package .*npm install webgpu sharp/,
+    );
 });
 
 test.run();

@@ -9,7 +9,8 @@ import { launchChromium } from '../support/chromium.ts';
 import { PackageProject, root } from '../support/packed-package.ts';
 import { openPage, serve } from '../support/web-page.ts';
 
-const DECODER_PAGE = '<!doctype html><script type="importmap">{ "imports": { "sketchgrad/browser": "./node_modules/sketchgrad/dist/src/platform/browser/index.js" } }</script>';
+const DECODER_PAGE =
+  '<!doctype html><script type="importmap">{ "imports": { "sketchgrad/browser": "./node_modules/sketchgrad/dist/src/platform/browser/index.js" } }</script>';
 
 /** Waves and an edge, in colours that need not be opaque. */
 function testPicture(width: number, height: number, alpha: boolean): Sharp {
@@ -17,7 +18,15 @@ function testPicture(width: number, height: number, alpha: boolean): Sharp {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const edge = 3 * x > width + y ? 90 : 0;
-      data.set([130 + 120 * Math.sin(x / 5), 130 + 120 * Math.sin((x + 2 * y) / 11), (x * y + edge) % 256, alpha ? (7 * x + 3 * y) % 256 : 255], 4 * (y * width + x));
+      data.set(
+        [
+          130 + 120 * Math.sin(x / 5),
+          130 + 120 * Math.sin((x + 2 * y) / 11),
+          (x * y + edge) % 256,
+          alpha ? (7 * x + 3 * y) % 256 : 255,
+        ],
+        4 * (y * width + x),
+      );
     }
   }
   return sharp(data, { raw: { width, height, channels: 4 } });
@@ -43,15 +52,22 @@ test('the page of docs/page.md, twenty lines without a bundler, works as printed
     page.on('response', (response) => files.add(response.url()));
     await page.goto(site.address);
     await page.waitForFunction(() => document.querySelector('pre')?.textContent?.includes('step 151:'));
-    const losses = [...(await page.innerText('pre')).matchAll(/^step \d+: mean squared error (\S+)$/gm)].map(([, loss]) => Number(loss));
+    const losses = [...(await page.innerText('pre')).matchAll(/^step \d+: mean squared error (\S+)$/gm)].map(
+      ([, loss]) => Number(loss),
+    );
     assert.is(losses.length, 4);
     assert.ok(losses[3] < 0.1 * losses[0], `errors ${losses.join(', ')}`);
     console.log(`${files.size} files, errors ${losses.join(', ')}`);
     // The browser asks for an icon of its own accord.
-    assert.equal(errors.filter((message) => !message.includes('404')), []);
+    assert.equal(
+      errors.filter((message) => !message.includes('404')),
+      [],
+    );
     // What it painted is what it prints: the squares' colours, up to a few of these errors.
     const apart = await page.evaluate(() => {
-      const [left, right] = [...document.querySelectorAll('canvas')].map((canvas) => canvas.getContext('2d')?.getImageData(0, 0, 32, 32).data ?? new Uint8ClampedArray());
+      const [left, right] = [...document.querySelectorAll('canvas')].map(
+        (canvas) => canvas.getContext('2d')?.getImageData(0, 0, 32, 32).data ?? new Uint8ClampedArray(),
+      );
       return left.reduce((sum, value, i) => sum + ((value - right[i]) / 255) ** 2, 0) / left.length;
     });
     assert.ok(apart < 2 * losses[3], `the squares of the painted errors have the mean ${apart}`);
@@ -71,15 +87,28 @@ test('its decoder gives a page the pixels that it gives Node, also of large and 
       ['PNG', (width, height) => testPicture(width, height, false).png()],
       ['see-through PNG', (width, height) => testPicture(width, height, true).png()],
       ['JPEG, 4:2:0', (width, height) => testPicture(width, height, false).jpeg({ chromaSubsampling: '4:2:0' })],
-      ['JPEG turned by Exif', (width, height) => testPicture(width, height, false).withMetadata({ orientation: 6 }).jpeg()],
+      [
+        'JPEG turned by Exif',
+        (width, height) => testPicture(width, height, false).withMetadata({ orientation: 6 }).jpeg(),
+      ],
       ['lossy WebP', (width, height) => testPicture(width, height, false).webp({ quality: 60 })],
     ];
-    for (const [width, height] of [[32, 32], [96, 96], [600, 600], [1000, 333], [17, 5]]) {
+    for (const [width, height] of [
+      [32, 32],
+      [96, 96],
+      [600, 600],
+      [1000, 333],
+      [17, 5],
+    ]) {
       for (const [name, make] of kinds) {
         const picture = await make(width, height).toBuffer();
         const pixels = await page.evaluate(async (base64) => {
-          const { decodeImage } = (await import('sketchgrad/browser' as string)) as { decodeImage(picture: Blob, size: number): Promise<Uint8Array> };
-          return [...(await decodeImage(await (await fetch(`data:application/octet-stream;base64,${base64}`)).blob(), 32))];
+          const { decodeImage } = (await import('sketchgrad/browser' as string)) as {
+            decodeImage(picture: Blob, size: number): Promise<Uint8Array>;
+          };
+          return [
+            ...(await decodeImage(await (await fetch(`data:application/octet-stream;base64,${base64}`)).blob(), 32)),
+          ];
         }, picture.toString('base64'));
         const here = [...(await decodeImage(picture, 32, 'the picture'))];
         const other = here.filter((value, i) => value !== pixels[i]).length;

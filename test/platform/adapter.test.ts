@@ -17,14 +17,24 @@ const NO_DRIVER = { VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowher
 
 /** Runs a module in a process of its own, since a process keeps the drivers that it has seen. */
 function runModule(body: string, environment: Readonly<Record<string, string | undefined>>): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', `${IMPORT}\n${body}`], { cwd: project, env: childEnvironment(environment), encoding: 'utf8' });
+  return spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', `${IMPORT}\n${body}`], {
+    cwd: project,
+    env: childEnvironment(environment),
+    encoding: 'utf8',
+  });
 }
 
 const IMPORT = `import * as adapter from ${JSON.stringify(pathToFileURL(path.join(project, 'src/platform/adapter.ts')).href)};`;
 
 /** Without what scripts/test.ts selected for this process. */
 function childEnvironment(environment: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  return { ...process.env, VK_DRIVER_FILES: undefined, VK_ICD_FILENAMES: undefined, LD_LIBRARY_PATH: undefined, ...environment };
+  return {
+    ...process.env,
+    VK_DRIVER_FILES: undefined,
+    VK_ICD_FILENAMES: undefined,
+    LD_LIBRARY_PATH: undefined,
+    ...environment,
+  };
 }
 
 const printDevice = `
@@ -53,8 +63,9 @@ test('SwiftShader is unpacked into the cache once, whole, and found there from t
     const environment = swiftShaderEnvironment();
     const driver = environment.VK_DRIVER_FILES;
     assert.ok(driver.startsWith(cacheFolder()));
-    const { library_path: library } = (JSON.parse(readFileSync(driver, 'utf8')) as { ICD: { library_path: string } }).ICD;
-    assert.ok(statSync(path.resolve(path.dirname(driver), library)).size > 1e6, 'the driver\'s library');
+    const { library_path: library } = (JSON.parse(readFileSync(driver, 'utf8')) as { ICD: { library_path: string } })
+      .ICD;
+    assert.ok(statSync(path.resolve(path.dirname(driver), library)).size > 1e6, "the driver's library");
     assert.ok(environment.LD_LIBRARY_PATH.split(path.delimiter).includes(path.dirname(driver)));
 
     const written = statSync(driver).mtimeMs;
@@ -64,7 +75,7 @@ test('SwiftShader is unpacked into the cache once, whole, and found there from t
   });
 });
 
-test('a process under SwiftShader\'s variables computes on SwiftShader', () => {
+test("a process under SwiftShader's variables computes on SwiftShader", () => {
   const { status, stdout, stderr } = runModule(printDevice, swiftShaderEnvironment());
   assert.is(status, 0, stderr);
   assert.match(stdout, /swiftshader/i);
@@ -73,21 +84,30 @@ test('a process under SwiftShader\'s variables computes on SwiftShader', () => {
 const ensureAndPrint = `await adapter.ensureAdapter();${printDevice}`;
 
 test('a machine without any driver gets SwiftShader by itself, in the same process', () => {
-  const { status, stdout, stderr } = runModule(`const before = process.pid; ${ensureAndPrint} console.log(before === process.pid);`, NO_DRIVER);
+  const { status, stdout, stderr } = runModule(
+    `const before = process.pid; ${ensureAndPrint} console.log(before === process.pid);`,
+    NO_DRIVER,
+  );
   assert.is(status, 0, stderr);
   assert.match(stdout, /swiftshader.*\ntrue\n$/is);
 });
 
 test('a driver that is there already goes before SwiftShader', () => {
   const installed = lavapipeDriver();
-  const { status, stdout, stderr } = runModule(ensureAndPrint, installed === null ? swiftShaderEnvironment() : { VK_DRIVER_FILES: installed });
+  const { status, stdout, stderr } = runModule(
+    ensureAndPrint,
+    installed === null ? swiftShaderEnvironment() : { VK_DRIVER_FILES: installed },
+  );
   assert.is(status, 0, stderr);
   assert.match(stdout, installed === null ? /swiftshader/i : /llvmpipe/i);
 });
 
 test('a forked program keeps its channel', async () => {
   const file = path.join(mkdtempSync(path.join(tmpdir(), 'sketchgrad-fork-')), 'child.mjs');
-  writeFileSync(file, `${IMPORT}\nawait adapter.ensureAdapter(); const device = await adapter.openDevice(); process.send(device.description.device); device.dispose(); adapter.releaseGpu(); process.disconnect();`);
+  writeFileSync(
+    file,
+    `${IMPORT}\nawait adapter.ensureAdapter(); const device = await adapter.openDevice(); process.send(device.description.device); device.dispose(); adapter.releaseGpu(); process.disconnect();`,
+  );
   const child = fork(file, { env: childEnvironment(NO_DRIVER), execArgv: ['--import', import.meta.resolve('tsx')] });
   const messages: unknown[] = [];
   child.on('message', (message) => messages.push(message));
@@ -98,7 +118,12 @@ test('a forked program keeps its channel', async () => {
 });
 
 test('a program on standard input runs', () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module'], { cwd: project, env: childEnvironment(NO_DRIVER), encoding: 'utf8', input: `${IMPORT}\n${ensureAndPrint}` });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module'], {
+    cwd: project,
+    env: childEnvironment(NO_DRIVER),
+    encoding: 'utf8',
+    input: `${IMPORT}\n${ensureAndPrint}`,
+  });
   assert.is(status, 0, stderr);
   assert.match(stdout, /swiftshader/i);
 });
@@ -108,19 +133,34 @@ async function bundled(format: 'esm' | 'cjs'): Promise<{ readonly folder: string
   const folder = mkdtempSync(path.join(tmpdir(), 'sketchgrad-bundle-'));
   symlinkSync(path.join(project, 'node_modules'), path.join(folder, 'node_modules'));
   const file = path.join(folder, format === 'esm' ? 'adapter.mjs' : 'adapter.cjs');
-  await build({ entryPoints: [path.join(project, 'src/platform/node/index.ts')], bundle: true, platform: 'node', format, target: 'node20', external: ['webgpu', 'sharp'], outfile: file, logLevel: 'silent' });
+  await build({
+    entryPoints: [path.join(project, 'src/platform/node/index.ts')],
+    bundle: true,
+    platform: 'node',
+    format,
+    target: 'node20',
+    external: ['webgpu', 'sharp'],
+    outfile: file,
+    logLevel: 'silent',
+  });
   return { folder, file };
 }
 
 /** Runs a program by its file. */
 function runFile(folder: string, name: string, source: string): SpawnSyncReturns<string> {
   writeFileSync(path.join(folder, name), source);
-  return spawnSync(process.execPath, [path.join(folder, name)], { env: childEnvironment(NO_DRIVER), encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(process.execPath, [path.join(folder, name)], {
+    env: childEnvironment(NO_DRIVER),
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
 }
 
 test('a worker thread takes what the main thread selected; by itself it gets an error that says what to do', async () => {
   const { folder } = await bundled('esm');
-  writeFileSync(path.join(folder, 'worker.mjs'), `
+  writeFileSync(
+    path.join(folder, 'worker.mjs'),
+    `
     import { parentPort } from 'node:worker_threads';
     import * as adapter from './adapter.mjs';
     try {
@@ -131,17 +171,25 @@ test('a worker thread takes what the main thread selected; by itself it gets an 
       adapter.releaseGpu();
     } catch (error) {
       parentPort.postMessage(error.name + ': ' + error.message);
-    }`);
+    }`,
+  );
   const inWorker = (name: string, options: string, before = ''): string => {
-    const { status, stdout, stderr } = runFile(folder, name, `
+    const { status, stdout, stderr } = runFile(
+      folder,
+      name,
+      `
       import { SHARE_ENV, Worker } from 'node:worker_threads';
       import * as adapter from './adapter.mjs';
       ${before}
-      new Worker(new URL('./worker.mjs', import.meta.url), ${options}).on('message', (message) => console.log(message));`);
+      new Worker(new URL('./worker.mjs', import.meta.url), ${options}).on('message', (message) => console.log(message));`,
+    );
     assert.is(status, 0, stderr);
     return stdout;
   };
-  assert.match(inWorker('alone.mjs', '{}'), /^AdapterError: a worker thread cannot select a driver: .*Call ensureAdapter\(\) in the main thread.*SHARE_ENV.*VK_DRIVER_FILES=.*vk_swiftshader_icd\.json/);
+  assert.match(
+    inWorker('alone.mjs', '{}'),
+    /^AdapterError: a worker thread cannot select a driver: .*Call ensureAdapter\(\) in the main thread.*SHARE_ENV.*VK_DRIVER_FILES=.*vk_swiftshader_icd\.json/,
+  );
   assert.match(inWorker('shared.mjs', '{ env: SHARE_ENV }'), /^swiftshader/i);
   assert.match(inWorker('after.mjs', '{}', `await adapter.ensureAdapter('swiftshader');`), /^swiftshader/i);
   rmSync(folder, { recursive: true });
@@ -150,10 +198,17 @@ test('a worker thread takes what the main thread selected; by itself it gets an 
 test('a bundle finds SwiftShader, as a module and as CommonJS', async () => {
   for (const format of ['esm', 'cjs'] as const) {
     const { folder, file } = await bundled(format);
-    const load = format === 'esm' ? `import * as adapter from './${path.basename(file)}';` : `const adapter = require('./${path.basename(file)}');`;
+    const load =
+      format === 'esm'
+        ? `import * as adapter from './${path.basename(file)}';`
+        : `const adapter = require('./${path.basename(file)}');`;
     // Its end was a matter of luck once: Dawn's instance went while Dawn was telling of the device's loss.
     for (let time = 0; time < 3; time++) {
-      const { status, signal, stdout, stderr } = runFile(folder, format === 'esm' ? 'main.mjs' : 'main.cjs', `${load} (async () => { ${ensureAndPrint} })();`);
+      const { status, signal, stdout, stderr } = runFile(
+        folder,
+        format === 'esm' ? 'main.mjs' : 'main.cjs',
+        `${load} (async () => { ${ensureAndPrint} })();`,
+      );
       assert.match(stdout, /swiftshader/i, `${format}: ${stderr}`);
       assert.equal([status, signal], [0, null], format);
     }
@@ -162,15 +217,18 @@ test('a bundle finds SwiftShader, as a module and as CommonJS', async () => {
 });
 
 test('a machine without a Vulkan loader, a user without a home: SwiftShader all the same', () => {
-  const { status, stdout, stderr } = runModule(`
+  const { status, stdout, stderr } = runModule(
+    `
     const { cacheFolder } = await import(${JSON.stringify(path.join(project, 'src/platform/node/cache-folder.ts'))});
     console.log(cacheFolder());
-    ${ensureAndPrint}`, { ...NO_DRIVER, HOME: '/nonexistent', XDG_CACHE_HOME: undefined });
+    ${ensureAndPrint}`,
+    { ...NO_DRIVER, HOME: '/nonexistent', XDG_CACHE_HOME: undefined },
+  );
   assert.is(status, 0, stderr);
   assert.match(stdout, /swiftshader/i);
 });
 
-test('the cache of a user who cannot write the wanted one is a folder of the user\'s own below the temporary one', () => {
+test("the cache of a user who cannot write the wanted one is a folder of the user's own below the temporary one", () => {
   withCache((folder) => {
     writeFileSync(path.join(folder, 'file'), '');
     const before = process.env.XDG_CACHE_HOME;
@@ -191,7 +249,10 @@ test('native warnings are erased from a terminal, and a log keeps them', () => {
   const terminal = { isTTY: true, columns: 80, write: (text: string) => written.push(text) };
   eraseNativeWarnings(terminal);
   try {
-    assert.is(quietly(() => written.push('warnings')), 2);
+    assert.is(
+      quietly(() => written.push('warnings')),
+      2,
+    );
     assert.equal(written, [`${'\n'.repeat(8)}\x1b[8A\x1b7`, 'warnings', '\x1b8\x1b[J']);
     written.length = 0;
     eraseNativeWarnings({ ...terminal, isTTY: false });
@@ -218,7 +279,8 @@ test('without any adapter the error names the packages to install', () => {
   );
   assert.is(status, 0);
   assert.match(stdout, new RegExp(`^${AdapterError.name} no WebGPU adapter was found`));
-  if (process.platform === 'linux') assert.match(stdout, /mesa-vulkan-drivers.*npm install --include=dev @sparticuz\/chromium/s);
+  if (process.platform === 'linux')
+    assert.match(stdout, /mesa-vulkan-drivers.*npm install --include=dev @sparticuz\/chromium/s);
 });
 
 test('--adapter gpu refuses a software adapter by its name', () => {

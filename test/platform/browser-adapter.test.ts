@@ -5,7 +5,12 @@ import * as assert from 'uvu/assert';
 import { AdapterError } from '../../src/gpu/errors.ts';
 import { openDevice } from '../../src/platform/browser/adapter.ts';
 
-const gpuDevice = { features: new Set(), limits: {}, addEventListener: () => undefined, lost: new Promise(() => undefined) } as unknown as GPUDevice;
+const gpuDevice = {
+  features: new Set(),
+  limits: {},
+  addEventListener: () => undefined,
+  lost: new Promise(() => undefined),
+} as unknown as GPUDevice;
 
 /** An adapter that opens a device, or that was given out by a process which is no more. */
 const adapter = (outcome: GPUDevice | Error): GPUAdapter =>
@@ -17,11 +22,18 @@ const adapter = (outcome: GPUDevice | Error): GPUAdapter =>
   }) as unknown as GPUAdapter;
 
 /** Opens a device where the browser gives these adapters, one after the other. */
-async function openedWith(answers: readonly (GPUAdapter | null)[]): Promise<{ readonly outcome: PromiseSettledResult<{ readonly gpu: GPUDevice }>; readonly asked: number }> {
+async function openedWith(
+  answers: readonly (GPUAdapter | null)[],
+): Promise<{ readonly outcome: PromiseSettledResult<{ readonly gpu: GPUDevice }>; readonly asked: number }> {
   let asked = 0;
-  const replaced = ['navigator', 'isSecureContext'].map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const);
+  const replaced = ['navigator', 'isSecureContext'].map(
+    (name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const,
+  );
   Object.defineProperty(globalThis, 'isSecureContext', { configurable: true, value: true });
-  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { gpu: { requestAdapter: () => Promise.resolve(answers[asked++]) } } });
+  Object.defineProperty(globalThis, 'navigator', {
+    configurable: true,
+    value: { gpu: { requestAdapter: () => Promise.resolve(answers[asked++]) } },
+  });
   try {
     const [outcome] = await Promise.allSettled([openDevice()]);
     return { outcome, asked };
@@ -33,10 +45,16 @@ async function openedWith(answers: readonly (GPUAdapter | null)[]): Promise<{ re
   }
 }
 
-const GONE = new Error("Failed to execute 'requestDevice' on 'GPUAdapter': A valid external Instance reference no longer exists.");
+const GONE = new Error(
+  "Failed to execute 'requestDevice' on 'GPUAdapter': A valid external Instance reference no longer exists.",
+);
 
 test('an adapter that is there is asked for once; one that is not, or is no more, a second time', async () => {
-  for (const [answers, expected] of [[[adapter(gpuDevice)], 1], [[null, adapter(gpuDevice)], 2], [[adapter(GONE), adapter(gpuDevice)], 2]] as const) {
+  for (const [answers, expected] of [
+    [[adapter(gpuDevice)], 1],
+    [[null, adapter(gpuDevice)], 2],
+    [[adapter(GONE), adapter(gpuDevice)], 2],
+  ] as const) {
     const { outcome, asked } = await openedWith(answers);
     assert.is(outcome.status === 'fulfilled' && outcome.value.gpu, gpuDevice);
     assert.is(asked, expected);

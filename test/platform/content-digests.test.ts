@@ -37,7 +37,10 @@ test('contents are told apart, also at one size and one time, and remembered; a 
     // Where nothing can be remembered, contents are read each time.
     assert.equal(await (await ContentDigests.open(folder, path.join(a, 'no folder'))).of([a, b, a]), second);
     await rm(b);
-    await digests().then(() => assert.unreachable(), (error: unknown) => assert.ok(error instanceof ImageError && error.message.includes(b)));
+    await digests().then(
+      () => assert.unreachable(),
+      (error: unknown) => assert.ok(error instanceof ImageError && error.message.includes(b)),
+    );
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -61,8 +64,14 @@ test('progress is told where files are read, and not where all are remembered', 
     // A name that is there twice is one file.
     const first = await told([...files, files[3]]);
     assert.ok(first.length > 1, 'more than once');
-    assert.equal(first.map(([, total]) => total), first.map(() => 40));
-    assert.ok(first.every(([done], index) => index === 0 || done > first[index - 1][0]), 'it grows');
+    assert.equal(
+      first.map(([, total]) => total),
+      first.map(() => 40),
+    );
+    assert.ok(
+      first.every(([done], index) => index === 0 || done > first[index - 1][0]),
+      'it grows',
+    );
     assert.is(first.at(-1)?.[0], 40);
     assert.equal(await told(files), []);
     await write(files[39], 'other');

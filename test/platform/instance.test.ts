@@ -48,7 +48,11 @@ test('devices that are disposed of with work in flight, and collected at once', 
     const device = await openDevice();
     const storage = new Storage(device);
     const program = await Program.compile(storage, { outputs: { y: scale(input('x', [1000 + round]), 2) } });
-    const told = (work: Promise<unknown>): Promise<string> => work.then(() => 'done', (error: unknown) => (error instanceof DisposedError ? 'disposed' : String(error)));
+    const told = (work: Promise<unknown>): Promise<string> =>
+      work.then(
+        () => 'done',
+        (error: unknown) => (error instanceof DisposedError ? 'disposed' : String(error)),
+      );
     for (let run = 0; run < 4; run++) outcomes.push(told(program.run({ x: new Float32Array(1000 + round) })));
     outcomes.push(told(Program.compile(storage, { outputs: { y: scale(input('z', [77 + round]), 3) } })));
     if (round % 2 === 1) await new Promise((resolve) => setImmediate(resolve));

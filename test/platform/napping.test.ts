@@ -26,7 +26,8 @@ test('napping: results and failures pass through', async () => {
 test('napping: the loop turns slowly while anybody waits, and at its own pace once nobody does', async () => {
   const naps = 20;
   const until = delay(5 * naps);
-  // Each turn sleeps half a millisecond, so that no more than two fit into one; whatever else the machine does makes them fewer.
+  // Each turn sleeps half a millisecond, so that no more than two fit into one; whatever else the machine does makes
+  // them fewer.
   const waiting = await turnsDuring(Promise.all([napUntil(until), napUntil(delay(1))]));
   assert.ok(waiting <= 2 * 5 * naps + naps, `${waiting} turns`);
   assert.ok(waiting > 1, 'timers still fire');

@@ -25,7 +25,9 @@ test('who goes away while waiting is never served', async () => {
   const before = await threads.run<number>('calls', {});
   const first = threads.run('busy', { milliseconds: 100, value: 1 });
   const gone = new AbortController();
-  const second = threads.run('busy', { milliseconds: 0, value: 2 }, { signal: gone.signal }).catch((cause: Error) => cause.name);
+  const second = threads
+    .run('busy', { milliseconds: 0, value: 2 }, { signal: gone.signal })
+    .catch((cause: Error) => cause.name);
   gone.abort();
   assert.is(await second, 'AbortError');
   assert.is(await first, 101);
@@ -44,7 +46,11 @@ test('a thread with nothing to do does not keep its process from ending, and one
     const { WorkerThreads } = await import(${JSON.stringify(new URL('../../src/platform/node/worker-threads.ts', import.meta.url).href)});
     const threads = new WorkerThreads(new URL(${JSON.stringify(new URL('../support/slow-thread.ts', import.meta.url).href)}), { base: 100 }, 1);
     threads.run('busy', { milliseconds: 300, value: 7 }).then((value) => console.log(value));`;
-  const { status, stdout } = spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program], { encoding: 'utf8', timeout: 60_000, cwd: tmpdir() });
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program],
+    { encoding: 'utf8', timeout: 60_000, cwd: tmpdir() },
+  );
   assert.equal([status, stdout.trim()], [0, '107']);
 });
 

@@ -1,4 +1,6 @@
-/** Writes a file again and again until it is killed: contents of one repeated byte, 1, 2, 3, ... Run by files.test.ts. */
+/**
+ * Writes a file again and again until it is killed: contents of one repeated byte, 1, 2, 3, ... Run by files.test.ts.
+ */
 import { writeFileAtomically } from '../../src/platform/node/files.ts';
 
 const [target, size] = process.argv.slice(2);

@@ -45,8 +45,11 @@ test('a stream is Philox over its blocks, with the address above the block numbe
 
 test('seed, stream and address each give other numbers', () => {
   const firsts = [
-    new RandomStream(1, 0), new RandomStream(2, 0), new RandomStream(1, 1),
-    new RandomStream(1, 0, [1, 0]), new RandomStream(1, 0, [0, 1]),
+    new RandomStream(1, 0),
+    new RandomStream(2, 0),
+    new RandomStream(1, 1),
+    new RandomStream(1, 0, [1, 0]),
+    new RandomStream(1, 0, [0, 1]),
   ].map((stream) => stream.word());
   assert.is(new Set(firsts).size, firsts.length);
 });
@@ -79,7 +82,10 @@ test('normal has the first four moments of the normal law', () => {
   const expected = [0, 1, 0, 3];
   const variances = [1, 2, 15, 96];
   for (let order = 0; order < 4; order++) {
-    assert.ok(Math.abs(moments[order] - expected[order]) < 5 * Math.sqrt(variances[order] / count), `moment ${order + 1}`);
+    assert.ok(
+      Math.abs(moments[order] - expected[order]) < 5 * Math.sqrt(variances[order] / count),
+      `moment ${order + 1}`,
+    );
   }
 });
 

@@ -2,7 +2,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { iconStyle, INK_SIDE, SOLID_INK, thickInk, type SetStyles } from '../../src/retrieval/icon-style.ts';
 
-const set = (prefix: string, { palette = false, prefixes = {}, suffixes = {} }: { palette?: boolean; prefixes?: Record<string, string>; suffixes?: Record<string, string> } = {}): SetStyles => ({
+const set = (
+  prefix: string,
+  {
+    palette = false,
+    prefixes = {},
+    suffixes = {},
+  }: { palette?: boolean; prefixes?: Record<string, string>; suffixes?: Record<string, string> } = {},
+): SetStyles => ({
   prefix,
   palette,
   prefixes: new Map(Object.entries(prefixes)),
@@ -18,8 +25,10 @@ test('a set with colours of its own is coloured; where it does not say, an icon 
   assert.is(iconStyle(unsaid, 'heart', true, THICK), 'solid');
 });
 
-test("what the set calls the end or the beginning of a name counts before ink, the longest first", () => {
-  const solar = set('solar', { suffixes: { linear: 'Linear', 'line-duotone': 'Line Duotone', bold: 'Bold', 'bold-duotone': 'Bold Duotone' } });
+test('what the set calls the end or the beginning of a name counts before ink, the longest first', () => {
+  const solar = set('solar', {
+    suffixes: { linear: 'Linear', 'line-duotone': 'Line Duotone', bold: 'Bold', 'bold-duotone': 'Bold Duotone' },
+  });
   assert.is(iconStyle(solar, 'sun-linear', true, THICK), 'outline');
   assert.is(iconStyle(solar, 'sun-line-duotone', true, THIN), 'duotone');
   assert.is(iconStyle(solar, 'sun-bold-duotone', true, THICK), 'duotone');
@@ -46,10 +55,11 @@ test("then the set's name, then the icon's last word", () => {
 });
 
 test('thick ink is what lines do not have', () => {
-  const square = (isInk: (x: number, y: number) => boolean): Uint8Array => Uint8Array.from({ length: 3 * INK_SIDE ** 2 }, (_, at) => {
-    const pixel = Math.floor(at / 3);
-    return isInk(pixel % INK_SIDE, Math.floor(pixel / INK_SIDE)) ? 0 : 255;
-  });
+  const square = (isInk: (x: number, y: number) => boolean): Uint8Array =>
+    Uint8Array.from({ length: 3 * INK_SIDE ** 2 }, (_, at) => {
+      const pixel = Math.floor(at / 3);
+      return isInk(pixel % INK_SIDE, Math.floor(pixel / INK_SIDE)) ? 0 : 255;
+    });
   const middle = (INK_SIDE - 1) / 2;
   const radius = (x: number, y: number): number => Math.hypot(x - middle, y - middle);
   assert.is(thickInk(square(() => false)), 0);

@@ -25,12 +25,18 @@ test('cosines are those of float64, but for the rounding of the rows to 255 step
       const query = embeddings(1, dimension);
       ranked.setQuery(query);
       for (let row = 0; row < 20; row++) {
-        // A row of length L in steps is off by half a step in each value at most, so by an angle whose sine is sqrt(dimension) / 2 / L, and a cosine by no
-        // more than the angle. The query's own steps are some thousand times finer.
-        const length = Math.sqrt(vectors.subarray(row * dimension, (row + 1) * dimension).reduce((sum, value) => sum + value * value, 0));
+        // A row of length L in steps is off by half a step in each value at most, so by an angle whose sine is
+        // sqrt(dimension) / 2 / L, and a cosine by no more than the angle. The query's own steps are some thousand
+        // times finer.
+        const length = Math.sqrt(
+          vectors.subarray(row * dimension, (row + 1) * dimension).reduce((sum, value) => sum + value * value, 0),
+        );
         const bound = Math.asin(Math.min(1, Math.sqrt(dimension) / 2 / (length - Math.sqrt(dimension) / 2))) + 1e-4;
         const expected = cosine(query, rows.subarray(row * dimension, (row + 1) * dimension));
-        assert.ok(Math.abs(ranked.at(row) - expected) <= bound, `dimension ${dimension}: ${ranked.at(row)}, ${expected}, ${bound}`);
+        assert.ok(
+          Math.abs(ranked.at(row) - expected) <= bound,
+          `dimension ${dimension}: ${ranked.at(row)}, ${expected}, ${bound}`,
+        );
       }
     }
   }
@@ -39,10 +45,18 @@ test('cosines are those of float64, but for the rounding of the rows to 255 step
 test('rows one by one and rows that follow one another have the same cosines', () => {
   const ranked = new Int8Cosine(toInt8Vectors(embeddings(11, 33), 33), 33);
   ranked.setQuery(embeddings(1, 33));
-  for (const [first, end] of [[0, 11], [3, 8], [5, 5], [1, 2]]) {
+  for (const [first, end] of [
+    [0, 11],
+    [3, 8],
+    [5, 5],
+    [1, 2],
+  ]) {
     const given: [number, number][] = [];
     ranked.each(first, end, (row, value) => given.push([row, value]));
-    assert.equal(given, Array.from({ length: end - first }, (_, place) => [first + place, ranked.at(first + place)]));
+    assert.equal(
+      given,
+      Array.from({ length: end - first }, (_, place) => [first + place, ranked.at(first + place)]),
+    );
   }
 });
 
@@ -62,10 +76,18 @@ test('a row as the query gives the cosines of the stored vectors', () => {
   const vectors = toInt8Vectors(embeddings(9, dimension), dimension);
   const ranked = new Int8Cosine(vectors, dimension);
   const stored = (row: number): number[] => [...vectors.subarray(row * dimension, (row + 1) * dimension)];
-  const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  const dot = (a: readonly number[], b: readonly number[]): number =>
+    a.reduce((sum, value, i) => sum + value * b[i], 0);
   for (const query of [0, 5, 8]) {
     ranked.setQueryRow(query);
-    for (let row = 0; row < 9; row++) assert.ok(Math.abs(ranked.at(row) - dot(stored(query), stored(row)) / Math.sqrt(dot(stored(query), stored(query)) * dot(stored(row), stored(row)))) < 1e-12);
+    for (let row = 0; row < 9; row++)
+      assert.ok(
+        Math.abs(
+          ranked.at(row) -
+            dot(stored(query), stored(row)) /
+              Math.sqrt(dot(stored(query), stored(query)) * dot(stored(row), stored(row))),
+        ) < 1e-12,
+      );
   }
   for (const row of [-1, 9, NaN]) assert.throws(() => ranked.setQueryRow(row), RangeError);
 });
@@ -73,7 +95,10 @@ test('a row as the query gives the cosines of the stored vectors', () => {
 test('the largest sums stay within 32 bits', () => {
   for (const dimension of [1, 128, 2048, 3 * 1024]) {
     // Equal values with the rotation's signs leave it as one value; all at the largest step are the longest row.
-    for (const row of [new Int8Array(dimension).fill(127), Int8Array.from({ length: dimension }, (_, i) => (i % 2 === 0 ? 127 : -127))]) {
+    for (const row of [
+      new Int8Array(dimension).fill(127),
+      Int8Array.from({ length: dimension }, (_, i) => (i % 2 === 0 ? 127 : -127)),
+    ]) {
       const ranked = new Int8Cosine(row, dimension);
       for (let at = 0; at < Math.min(dimension, 8); at++) {
         const query = new Float32Array(dimension);
@@ -81,7 +106,8 @@ test('the largest sums stay within 32 bits', () => {
         ranked.setQuery(query);
         assert.ok(Math.abs(ranked.at(0)) <= 1 + 1e-6, `${dimension}: ${ranked.at(0)}`);
       }
-      // The query whose rotation is the row itself: the transform is its own inverse, up to the signs, which are found by unit vectors.
+      // The query whose rotation is the row itself: the transform is its own inverse, up to the signs, which are found
+      // by unit vectors.
       const aligned = Float32Array.from({ length: dimension }, (_, i) => {
         const unit = new Float32Array(dimension);
         unit[i] = 1;

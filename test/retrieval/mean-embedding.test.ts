@@ -29,7 +29,10 @@ test('it has length 1, and its cosines are in proportion to the mean of those of
   const gallery = rows(20, 2);
   const [together] = [...cosineRows({ queries: mean, gallery, dimension: DIMENSION })].map((scores) => [...scores]);
   const alone = Array.from(cosineRows({ queries, gallery, dimension: DIMENSION }), (scores) => [...scores]);
-  const sum = Array.from({ length: DIMENSION }, (_, i) => queries[i] + queries[DIMENSION + i] + queries[2 * DIMENSION + i]);
+  const sum = Array.from(
+    { length: DIMENSION },
+    (_, i) => queries[i] + queries[DIMENSION + i] + queries[2 * DIMENSION + i],
+  );
   together.forEach((score, item) => {
     const expected = alone.reduce((total, scores) => total + scores[item], 0) / Math.hypot(...sum);
     assert.ok(Math.abs(score - expected) <= 8 * BOUND, `${score} where ${expected} is expected`);
@@ -54,7 +57,10 @@ test('none, opposite ones and values that are not finite are refused', () => {
     [Float32Array.from([...a, ...a.map(() => NaN)]), /query embedding 1 has a value that is not finite/],
     [new Float32Array(2 * DIMENSION), /cancel out/],
   ] as const) {
-    assert.throws(() => meanEmbedding(values, DIMENSION), (error: unknown) => error instanceof RetrievalError && message.test(error.message));
+    assert.throws(
+      () => meanEmbedding(values, DIMENSION),
+      (error: unknown) => error instanceof RetrievalError && message.test(error.message),
+    );
   }
 });
 

@@ -11,7 +11,11 @@ function fullSort(scores: ArrayLike<number>, relevant: ArrayLike<number>): numbe
   return order.flatMap((item, place) => (isRelevant.has(item) ? [place + 1] : []));
 }
 
-const subset = (n: number): fc.Arbitrary<number[]> => fc.subarray(Array.from({ length: n }, (_, i) => i), { minLength: 1 });
+const subset = (n: number): fc.Arbitrary<number[]> =>
+  fc.subarray(
+    Array.from({ length: n }, (_, i) => i),
+    { minLength: 1 },
+  );
 /** Every float32 but NaN: zeros of both signs, subnormal numbers, neighbours that differ in the last bit. */
 const anyScore = fc.float({ noNaN: true, noDefaultInfinity: true });
 const closeScores = fc.integer({ min: -3, max: 3 }).map((steps) => Math.fround(0.5 + steps * 2 ** -24));
@@ -21,10 +25,18 @@ test('ranks are those of a full sort: any scores, neighbours in the last bit, ma
   // One ranker for all, so that nothing of a query is left for the next.
   const ranker = new Ranker();
   for (const score of [anyScore, closeScores, fewScores]) {
-    const cases = fc.integer({ min: 1, max: 60 }).chain((n) => fc.tuple(fc.array(score, { minLength: n, maxLength: n }), subset(n)));
-    fc.assert(fc.property(cases, ([values, relevant]) => {
-      assert.equal([...ranker.rank(Float32Array.from(values), Uint32Array.from(relevant))], fullSort(values, relevant));
-    }), { numRuns: 400 });
+    const cases = fc
+      .integer({ min: 1, max: 60 })
+      .chain((n) => fc.tuple(fc.array(score, { minLength: n, maxLength: n }), subset(n)));
+    fc.assert(
+      fc.property(cases, ([values, relevant]) => {
+        assert.equal(
+          [...ranker.rank(Float32Array.from(values), Uint32Array.from(relevant))],
+          fullSort(values, relevant),
+        );
+      }),
+      { numRuns: 400 },
+    );
   }
 });
 
@@ -48,24 +60,51 @@ test('what has the score -Infinity is behind all, and nothing relevant has no ra
 
 test('ranks by distance are those by minus the distance', () => {
   const ranker = new Ranker();
-  const cases = fc.integer({ min: 1, max: 60 }).chain((n) => fc.tuple(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: n, maxLength: n }), subset(n)));
-  fc.assert(fc.property(cases, ([distances, relevant]) => {
-    assert.equal([...ranker.rankByDistance(Uint16Array.from(distances), Uint32Array.from(relevant))], fullSort(distances.map((distance) => -distance), relevant));
-  }), { numRuns: 400 });
+  const cases = fc
+    .integer({ min: 1, max: 60 })
+    .chain((n) => fc.tuple(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: n, maxLength: n }), subset(n)));
+  fc.assert(
+    fc.property(cases, ([distances, relevant]) => {
+      assert.equal(
+        [...ranker.rankByDistance(Uint16Array.from(distances), Uint32Array.from(relevant))],
+        fullSort(
+          distances.map((distance) => -distance),
+          relevant,
+        ),
+      );
+    }),
+    { numRuns: 400 },
+  );
   assert.equal([...ranker.rankByDistance(new Uint16Array([HIDDEN, 4000, 1]), new Uint32Array([1]))], [2]);
 });
 
 test('the best items', () => {
-  assert.equal(bestItems([0, 2, 1, 2], 3), [{ index: 1, score: 2 }, { index: 3, score: 2 }, { index: 2, score: 1 }]);
+  assert.equal(bestItems([0, 2, 1, 2], 3), [
+    { index: 1, score: 2 },
+    { index: 3, score: 2 },
+    { index: 2, score: 1 },
+  ]);
 });
 
 test('the best of many items are those of a sort, ties by their places', () => {
   const random = new RandomStream(5, STREAM.initialisation);
-  for (const [count, k, levels] of [[1000, 10, 1e9], [1000, 10, 7], [50, 100, 5], [997, 996, 50], [3, 1, 1]]) {
+  for (const [count, k, levels] of [
+    [1000, 10, 1e9],
+    [1000, 10, 7],
+    [50, 100, 5],
+    [997, 996, 50],
+    [3, 1, 1],
+  ]) {
     const scores = Array.from({ length: count }, () => Math.floor(levels * random.uniform()));
-    const sorted = scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index);
+    const sorted = scores
+      .map((score, index) => ({ index, score }))
+      .sort((a, b) => b.score - a.score || a.index - b.index);
     assert.equal(bestItems(scores, k), sorted.slice(0, k));
-    assert.equal(bestItems(sorted.map(({ score }) => score).reverse(), k).map(({ score }) => score), sorted.slice(0, k).map(({ score }) => score), 'rising');
+    assert.equal(
+      bestItems(sorted.map(({ score }) => score).reverse(), k).map(({ score }) => score),
+      sorted.slice(0, k).map(({ score }) => score),
+      'rising',
+    );
   }
 });
 

@@ -1,5 +1,5 @@
-// Deno's WebGPU (wgpu, naga) beside Node's (Dawn, Tint) on one adapter: how far apart the numbers are, and that the command does its
-// work. Each computes in a process of its own, on lavapipe where it is installed.
+// Deno's WebGPU (wgpu, naga) beside Node's (Dawn, Tint) on one adapter: how far apart the numbers are, and that the
+// command does its work. Each computes in a process of its own, on lavapipe where it is installed.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { execFile } from 'node:child_process';
@@ -49,23 +49,40 @@ test('kernels: both are within a bound of the truth, so within two of each other
     const counterpart = ours.get(name);
     if (bounds === undefined || counterpart === undefined) continue;
     assert.is(bytes.length, counterpart.bytes.length, name);
-    const values = (tensor: Uint8Array): Float32Array | Uint32Array => (dtype === 'F32' ? new Float32Array(new Uint8Array(tensor).buffer) : new Uint32Array(new Uint8Array(tensor).buffer));
-    const [there, here, error] = [values(bytes), values(counterpart.bytes), new Float64Array(new Uint8Array(bounds.bytes).buffer)];
+    const values = (tensor: Uint8Array): Float32Array | Uint32Array =>
+      dtype === 'F32'
+        ? new Float32Array(new Uint8Array(tensor).buffer)
+        : new Uint32Array(new Uint8Array(tensor).buffer);
+    const [there, here, error] = [
+      values(bytes),
+      values(counterpart.bytes),
+      new Float64Array(new Uint8Array(bounds.bytes).buffer),
+    ];
     const kernel = name.slice(0, name.indexOf(','));
     const found = kernels.get(kernel) ?? { elements: 0, equal: 0, worst: 0 };
     for (let i = 0; i < here.length; i++) {
       found.elements++;
       if (Object.is(here[i], there[i])) found.equal++;
-      else if (here[i] !== there[i]) found.worst = Math.max(found.worst, Number.isFinite(there[i] - here[i]) ? Math.abs(there[i] - here[i]) / error[i] : Infinity);
+      else if (here[i] !== there[i])
+        found.worst = Math.max(
+          found.worst,
+          Number.isFinite(there[i] - here[i]) ? Math.abs(there[i] - here[i]) / error[i] : Infinity,
+        );
     }
     kernels.set(kernel, found);
   }
   assert.ok(kernels.size > 40, `${kernels.size} kernels were compared`);
   const other = [...kernels].filter(([, { equal, elements }]) => equal < elements);
   const compared = [...kernels.values()].reduce((sum, { elements }) => sum + elements, 0);
-  console.log(`${kernels.size} kernels, ${compared} elements: ${kernels.size - other.length} kernels have equal bits${other.length > 0 ? '. Of the others, elements with other bits, and the largest difference in error bounds:' : ''}`);
-  for (const [kernel, { elements, equal, worst }] of other) console.log(`  ${kernel.padEnd(28)} ${((100 * (elements - equal)) / elements).toFixed(2).padStart(6)} %  ${worst.toFixed(3)}`);
-  for (const [kernel, { worst }] of kernels) assert.ok(worst <= 2, `${kernel}: Deno and Dawn are ${worst} bounds apart`);
+  console.log(
+    `${kernels.size} kernels, ${compared} elements: ${kernels.size - other.length} kernels have equal bits${other.length > 0 ? '. Of the others, elements with other bits, and the largest difference in error bounds:' : ''}`,
+  );
+  for (const [kernel, { elements, equal, worst }] of other)
+    console.log(
+      `  ${kernel.padEnd(28)} ${((100 * (elements - equal)) / elements).toFixed(2).padStart(6)} %  ${worst.toFixed(3)}`,
+    );
+  for (const [kernel, { worst }] of kernels)
+    assert.ok(worst <= 2, `${kernel}: Deno and Dawn are ${worst} bounds apart`);
 });
 
 test('the command trains, embeds and searches in Deno, and finds what Node finds', async () => {
@@ -73,7 +90,24 @@ test('the command trains, embeds and searches in Deno, and finds what Node finds
   const command = (runtime: Runtime, ...words: string[]): Promise<string> => run(runtime, 'src/cli/main.ts', ...words);
   await writeShapes(at('shapes'));
   await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
-  const training = ['--unseen', at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--steps', '6'];
+  const training = [
+    '--unseen',
+    at('unseen.txt'),
+    '--validation',
+    '0.3',
+    '--size',
+    '32',
+    '--width',
+    '0.25',
+    '--embedding',
+    '16',
+    '--classes-per-batch',
+    '2',
+    '--images-per-domain',
+    '1',
+    '--steps',
+    '6',
+  ];
   await command('deno', 'train', '--data', at('shapes'), ...training, '--out', at('run'));
   const model = path.join(at('run'), 'model.safetensors');
   assert.is((await parseModel(await readFile(model), model)).state.get('classifier.weight')?.shape[0], 4);
@@ -82,8 +116,13 @@ test('the command trains, embeds and searches in Deno, and finds what Node finds
   const search = async (runtime: Runtime): Promise<{ readonly embeddings: Float32Array; readonly found: string[] }> => {
     const index = at(`${runtime}.safetensors`);
     await command(runtime, 'embed', '--model', model, '--images', path.join(at('shapes'), 'photo'), '--out', index);
-    const [{ results }] = JSON.parse(await command(runtime, 'search', sketch, '--model', model, '--index', index, '--json')) as { results: { path: string }[] }[];
-    return { embeddings: openIndex(await readFile(index)).embeddings, found: results.map(({ path: picture }) => picture) };
+    const [{ results }] = JSON.parse(
+      await command(runtime, 'search', sketch, '--model', model, '--index', index, '--json'),
+    ) as { results: { path: string }[] }[];
+    return {
+      embeddings: openIndex(await readFile(index)).embeddings,
+      found: results.map(({ path: picture }) => picture),
+    };
   };
   const [deno, node] = [await search('deno'), await search('node')];
   assert.is(deno.found.length, 10);

@@ -1,5 +1,5 @@
-// Searches, in Node or in Deno, the page's icons by files of drawings, by the library's own functions: MODEL INDEX DRAWING ... Prints the names of each
-// drawing's first icons as JSON.
+// Searches, in Node or in Deno, the page's icons by files of drawings, by the library's own functions: MODEL INDEX
+// DRAWING ... Prints the names of each drawing's first icons as JSON.
 import { readFile } from 'node:fs/promises';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { decodeSketch } from '../../src/platform/node/images.ts';
@@ -15,9 +15,20 @@ const index = await openIconIndex(await readFile(indexFile), indexFile);
 const ranking = new IconRanking(index);
 const device = await openDevice();
 // One at a time, as the page does.
-const rows = await modelEmbeddings(openRetrievalModel(device, await parseModel(await readFile(modelFile), modelFile), modelFile), 1);
+const rows = await modelEmbeddings(
+  openRetrievalModel(device, await parseModel(await readFile(modelFile), modelFile), modelFile),
+  1,
+);
 const samples = drawings.map((name) => ({ domain: 'sketch' as const, className: '', name }));
 const embeddings = await rows.compute(samples, { read: ({ name }, size) => decodeSketch(name, size, 'icon') });
-console.log(JSON.stringify(drawings.map((_, row) => ranking.rank(embeddings.slice(row * rows.width, (row + 1) * rows.width), TOP).map((best) => iconId(index, best.index)))));
+console.log(
+  JSON.stringify(
+    drawings.map((_, row) =>
+      ranking
+        .rank(embeddings.slice(row * rows.width, (row + 1) * rows.width), TOP)
+        .map((best) => iconId(index, best.index)),
+    ),
+  ),
+);
 device.dispose();
 releaseGpu();

@@ -1,5 +1,5 @@
-// Searches, in Node or in Deno, the page's index by sketches in files: MODEL INDEX PICTURE ... Prints, as JSON, each one's embedding as a picture,
-// and the names of the ten best for it as a sketch.
+// Searches, in Node or in Deno, the page's index by sketches in files: MODEL INDEX PICTURE ... Prints, as JSON, each
+// one's embedding as a picture, and the names of the ten best for it as a sketch.
 import { readFile } from 'node:fs/promises';
 import { decodeImage, decodeSketch } from '../../src/platform/node/images.ts';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
@@ -26,7 +26,10 @@ const embeddings = await rows.compute(samples, { read: ({ name }, size) => decod
 const queries = await rows.compute(samples, { read: ({ name }, size) => decodeSketch(name, size, model.sketches) });
 const answers = pictures.map((_, place): Answer => {
   const row = (values: Float32Array): Float32Array => values.slice(place * rows.width, (place + 1) * rows.width);
-  return { embedding: [...row(embeddings)], tenBest: rankGallery(row(queries), index.embeddings, rows.width, 10).map((best) => index.paths[best.index]) };
+  return {
+    embedding: [...row(embeddings)],
+    tenBest: rankGallery(row(queries), index.embeddings, rows.width, 10).map((best) => index.paths[best.index]),
+  };
 });
 console.log(JSON.stringify(answers));
 device.dispose();

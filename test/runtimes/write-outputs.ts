@@ -1,5 +1,5 @@
-// Computes, in Node or in Deno, what test/support/kernel-outputs.ts lists, and writes it to the file that is named: each output
-// in 32-bit words, and its error bounds.
+// Computes, in Node or in Deno, what test/support/kernel-outputs.ts lists, and writes it to the file that is named:
+// each output in 32-bit words, and its error bounds.
 import { writeFileSync } from 'node:fs';
 import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors.ts';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
@@ -11,6 +11,9 @@ for await (const { name, values, error } of kernelOutputs(device)) {
   tensors.push([name, { dtype: values instanceof Float32Array ? 'F32' : 'U32', shape: [values.length], data: values }]);
   tensors.push([`${name}, bound`, { dtype: 'F64', shape: [error.length], data: error }]);
 }
-writeFileSync(process.argv[2], serializeSafetensors(tensors, [['adapter', Object.values(device.description).join(' ').trim()]]));
+writeFileSync(
+  process.argv[2],
+  serializeSafetensors(tensors, [['adapter', Object.values(device.description).join(' ').trim()]]),
+);
 device.dispose();
 releaseGpu();

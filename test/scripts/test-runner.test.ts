@@ -10,16 +10,27 @@ import { findSuites, needsDevice } from '../../scripts/test-suites.ts';
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs the runner on a tree of its own that holds just these suites. */
-function runSuites(suites: Readonly<Record<string, string>>): { readonly code: number | null; readonly lines: string[]; readonly text: string } {
+function runSuites(suites: Readonly<Record<string, string>>): {
+  readonly code: number | null;
+  readonly lines: string[];
+  readonly text: string;
+} {
   const root = mkdtempSync(path.join(tmpdir(), 'sketchgrad-runner-'));
   try {
     mkdirSync(path.join(root, 'test'));
     symlinkSync(path.join(project, 'node_modules'), path.join(root, 'node_modules'));
     writeFileSync(path.join(root, 'package.json'), '{ "type": "module" }');
     for (const [name, body] of Object.entries(suites)) {
-      writeFileSync(path.join(root, 'test', `${name}.test.ts`), `import { test } from 'uvu';\nimport * as assert from 'uvu/assert';\n${body}`);
+      writeFileSync(
+        path.join(root, 'test', `${name}.test.ts`),
+        `import { test } from 'uvu';\nimport * as assert from 'uvu/assert';\n${body}`,
+      );
     }
-    const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', path.join(project, 'scripts/test.ts'), '--root', root], { cwd: project, encoding: 'utf8' });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', path.join(project, 'scripts/test.ts'), '--root', root],
+      { cwd: project, encoding: 'utf8' },
+    );
     return { code: status, lines: stdout.trimEnd().split('\n'), text: stdout };
   } finally {
     rmSync(root, { recursive: true });
@@ -35,7 +46,10 @@ test('counts passing tests, and says so last', () => {
 });
 
 test('a failing test is shown with its suite and message, and the others still run', () => {
-  const { code, lines, text } = runSuites({ one: `test('a', () => assert.is(1, 2, 'one is not two')); test.run();`, two: passing });
+  const { code, lines, text } = runSuites({
+    one: `test('a', () => assert.is(1, 2, 'one is not two')); test.run();`,
+    two: passing,
+  });
   assert.is(code, 1);
   assert.is(lines.at(-1), '2 passed, 1 failed');
   assert.match(text, 'FAIL test/one.test.ts');

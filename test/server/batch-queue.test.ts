@@ -5,7 +5,10 @@ import { BatchQueue } from '../../src/server/batch-queue.ts';
 /** A worker that finishes a batch when it is told to. */
 function slowWorker() {
   const batches: { readonly items: readonly number[]; finish(): void; fail(error: Error): void }[] = [];
-  const work = (items: readonly number[]): Promise<number[]> => new Promise((resolve, reject) => batches.push({ items, finish: () => resolve(items.map((item) => 10 * item)), fail: reject }));
+  const work = (items: readonly number[]): Promise<number[]> =>
+    new Promise((resolve, reject) =>
+      batches.push({ items, finish: () => resolve(items.map((item) => 10 * item)), fail: reject }),
+    );
   return { batches, work };
 }
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -17,11 +20,20 @@ test('what comes together goes together, what waits makes the next batches, one 
   await turn();
   const later = [3, 4, 5, 6].map((item) => queue.add(item));
   await turn();
-  assert.equal(batches.map(({ items }) => items), [[1, 2]]);
+  assert.equal(
+    batches.map(({ items }) => items),
+    [[1, 2]],
+  );
   batches[0].finish();
   assert.equal(await Promise.all(first), [10, 20]);
   await turn();
-  assert.equal(batches.map(({ items }) => items), [[1, 2], [3, 4, 5]]);
+  assert.equal(
+    batches.map(({ items }) => items),
+    [
+      [1, 2],
+      [3, 4, 5],
+    ],
+  );
   let idle = false;
   const end = queue.idle().then(() => (idle = true));
   batches[1].finish();
@@ -42,8 +54,14 @@ test('who goes away while waiting is taken out; a batch that is under way is fin
   const leaving = queue.add(2, gone.signal);
   const staying = queue.add(3);
   gone.abort(new Error('gone'));
-  await leaving.then(() => assert.unreachable(), (error: Error) => assert.is(error.message, 'gone'));
-  await queue.add(4, gone.signal).then(() => assert.unreachable(), (error: Error) => assert.is(error.message, 'gone'));
+  await leaving.then(
+    () => assert.unreachable(),
+    (error: Error) => assert.is(error.message, 'gone'),
+  );
+  await queue.add(4, gone.signal).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.is(error.message, 'gone'),
+  );
   batches[0].finish();
   assert.is(await running, 10);
   await turn();
@@ -58,7 +76,10 @@ test('a batch that fails fails for its items, and the next one runs', async () =
   const [failing, next] = [queue.add(1), queue.add(2)];
   await turn();
   batches[0].fail(new Error('no'));
-  await failing.then(() => assert.unreachable(), (error: Error) => assert.is(error.message, 'no'));
+  await failing.then(
+    () => assert.unreachable(),
+    (error: Error) => assert.is(error.message, 'no'),
+  );
   await turn();
   batches[1].finish();
   assert.is(await next, 20);

@@ -15,7 +15,11 @@ const LIMITS = { mostBytes: 20_000, mostPixels: 10_000, mostSide: 5_000, mostReq
 const ANSWER: SearchAnswer = { nothingLike: false, neighbours: [], times: { decode: 0, wait: 0, embed: 0, rank: 0 } };
 
 const blank = sharp({ create: { width: 100, height: 100, channels: 3, background: '#ffffff' } });
-const KINDS = { png: await blank.clone().png().toBuffer(), jpeg: await blank.clone().jpeg().toBuffer(), webp: await blank.clone().webp().toBuffer() };
+const KINDS = {
+  png: await blank.clone().png().toBuffer(),
+  jpeg: await blank.clone().jpeg().toBuffer(),
+  webp: await blank.clone().webp().toBuffer(),
+};
 
 /** What was searched for, and a search that can be held up. */
 const searched: { bytes: Uint8Array; others: Uint8Array[]; k: number; signal: AbortSignal }[] = [];
@@ -48,12 +52,26 @@ test.after(() => {
   server.closeAllConnections();
 });
 
-const post = async (body: Uint8Array, query = '', headers: Record<string, string> = {}): Promise<{ status: number; headers: Headers; answer: SearchAnswer & { error?: string } }> => {
-  const response = await fetch(`http://127.0.0.1:${port}/${query}`, { method: 'POST', body: new Uint8Array(body), headers });
-  return { status: response.status, headers: response.headers, answer: (await response.json()) as SearchAnswer & { error?: string } };
+const post = async (
+  body: Uint8Array,
+  query = '',
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Headers; answer: SearchAnswer & { error?: string } }> => {
+  const response = await fetch(`http://127.0.0.1:${port}/${query}`, {
+    method: 'POST',
+    body: new Uint8Array(body),
+    headers,
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    answer: (await response.json()) as SearchAnswer & { error?: string },
+  };
 };
 
-/** Sends by hand, so that a body can stay unfinished. @returns all that comes back until the server ends the connection */
+/**
+ * Sends by hand, so that a body can stay unfinished. @returns all that comes back until the server ends the connection
+ */
 async function sendRaw(...parts: (string | Uint8Array)[]): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
@@ -79,7 +97,12 @@ test('PNG, JPEG and WebP are searched for as they come, whatever their header sa
 });
 
 test('415 for what is another kind by its content, though its header says image/png', async () => {
-  for (const body of ['<svg xmlns="http://www.w3.org/2000/svg"/>', 'GIF89a and so on and on', 'RIFF....WAVEfmt ', '\x89PN']) {
+  for (const body of [
+    '<svg xmlns="http://www.w3.org/2000/svg"/>',
+    'GIF89a and so on and on',
+    'RIFF....WAVEfmt ',
+    '\x89PN',
+  ]) {
     const { status, headers, answer } = await post(Buffer.from(body, 'latin1'), '', { 'content-type': 'image/png' });
     assert.is(status, 415, body);
     assert.match(headers.get('accept') ?? '', 'image/webp');
@@ -96,7 +119,8 @@ test('400 for an empty body, a picture that is cut off, and a k that is none', a
   failure = new ImageError('the picture', new Error('damaged'));
   assert.is((await post(KINDS.png)).status, 400);
   failure = undefined;
-  for (const k of ['0', '-1', '1.5', '1e3', 'ten', '1001', '', ' 5']) assert.match((await post(KINDS.png, `?k=${encodeURIComponent(k)}`)).answer.error ?? '', 'k must be a whole number');
+  for (const k of ['0', '-1', '1.5', '1e3', 'ten', '1001', '', ' 5'])
+    assert.match((await post(KINDS.png, `?k=${encodeURIComponent(k)}`)).answer.error ?? '', 'k must be a whole number');
   assert.equal(failures, []);
 });
 
@@ -106,13 +130,19 @@ test('413 for too many bytes: at once where the header says so, else as soon as 
   assert.match(declared, /connection: close/i);
   // A stream that says no length, and would not end: the answer comes all the same.
   const chunk = Buffer.concat([KINDS.png, Buffer.alloc(LIMITS.mostBytes)]);
-  const streamed = await sendRaw('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n', `${chunk.length.toString(16)}\r\n`, chunk);
+  const streamed = await sendRaw(
+    'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n',
+    `${chunk.length.toString(16)}\r\n`,
+    chunk,
+  );
   assert.match(streamed, /^HTTP\/1\.1 413 /);
   assert.is(searched.length, 0);
 });
 
 test('413 for too many pixels, before they are unpacked', async () => {
-  const large = await sharp({ create: { width: 101, height: 100, channels: 3, background: '#ffffff' } }).png().toBuffer();
+  const large = await sharp({ create: { width: 101, height: 100, channels: 3, background: '#ffffff' } })
+    .png()
+    .toBuffer();
   const { status, answer } = await post(large);
   assert.is(status, 413);
   assert.match(answer.error ?? '', '101 x 100');
@@ -120,7 +150,9 @@ test('413 for too many pixels, before they are unpacked', async () => {
 });
 
 test('413 for a side that is too long, whatever the number of pixels', async () => {
-  const long = await sharp({ create: { width: 1, height: LIMITS.mostSide + 1, channels: 3, background: '#ffffff' } }).png().toBuffer();
+  const long = await sharp({ create: { width: 1, height: LIMITS.mostSide + 1, channels: 3, background: '#ffffff' } })
+    .png()
+    .toBuffer();
   const { status, answer } = await post(long);
   assert.is(status, 413);
   assert.match(answer.error ?? '', 'a side of a picture may have 5000 pixels at most');
@@ -141,13 +173,21 @@ test('the files of a form search together; other forms are refused', async () =>
   one.append('second', file(KINDS.jpeg), 'b.jpg');
   // Two blank pictures have twice as many pixels as one may have.
   assert.match((await send(one)).error ?? '', 'the pictures of a form together may have 0.01 million pixels at most');
-  const tiny = await sharp({ create: { width: 30, height: 30, channels: 3, background: '#ffffff' } }).png().toBuffer();
+  const tiny = await sharp({ create: { width: 30, height: 30, channels: 3, background: '#ffffff' } })
+    .png()
+    .toBuffer();
   const several = new FormData();
   for (let count = 1; count <= MOST_SKETCHES; count++) several.append('sketch', file(tiny), `${count}.png`);
   assert.equal(await send(several), { status: 200, error: undefined });
-  assert.equal(searched.at(-1)?.others.map((bytes) => Buffer.from(bytes)), Array.from({ length: MOST_SKETCHES - 1 }, () => tiny));
+  assert.equal(
+    searched.at(-1)?.others.map((bytes) => Buffer.from(bytes)),
+    Array.from({ length: MOST_SKETCHES - 1 }, () => tiny),
+  );
   several.append('sketch', file(tiny), 'more.png');
-  assert.match((await send(several)).error ?? '', `must have 1 to ${MOST_SKETCHES} files, the pictures, and has ${MOST_SKETCHES + 1}`);
+  assert.match(
+    (await send(several)).error ?? '',
+    `must have 1 to ${MOST_SKETCHES} files, the pictures, and has ${MOST_SKETCHES + 1}`,
+  );
   const none = new FormData();
   none.append('note', 'nothing');
   assert.is((await send(none)).status, 400);
@@ -157,7 +197,11 @@ test('the files of a form search together; other forms are refused', async () =>
   const large = new FormData();
   large.append('sketch', file(Buffer.concat([KINDS.png, Buffer.alloc(LIMITS.mostBytes)])), 'a.png');
   assert.is((await send(large)).status, 413);
-  const broken = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'no boundary', headers: { 'content-type': 'multipart/form-data; boundary=x' } });
+  const broken = await fetch(`http://127.0.0.1:${port}/`, {
+    method: 'POST',
+    body: 'no boundary',
+    headers: { 'content-type': 'multipart/form-data; boundary=x' },
+  });
   assert.is(broken.status, 400);
 });
 
@@ -185,7 +229,10 @@ test('503 with Retry-After while as many as may be are under way, and none later
   assert.is(refused.status, 503);
   assert.is(refused.headers.get('retry-after'), '1');
   release();
-  assert.equal((await Promise.all(running)).map(({ status }) => status), [200, 200]);
+  assert.equal(
+    (await Promise.all(running)).map(({ status }) => status),
+    [200, 200],
+  );
   assert.is((await post(KINDS.png)).status, 200);
 });
 

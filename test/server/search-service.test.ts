@@ -42,18 +42,31 @@ test('many at once get the answers that each gets alone', async () => {
   const alone: (readonly Neighbour[])[] = [];
   for (const picture of pictures) alone.push((await service.search(picture, 5)).neighbours);
   // So many that some must wait for the device, however fast they are decoded.
-  const together = await Promise.all([...pictures, ...pictures, ...pictures, ...pictures].map((picture) => service.search(picture, 5)));
+  const together = await Promise.all(
+    [...pictures, ...pictures, ...pictures, ...pictures].map((picture) => service.search(picture, 5)),
+  );
   together.forEach(({ neighbours, times }, query) => {
-    assert.equal(neighbours.map(({ row }) => row), alone[query % pictures.length].map(({ row }) => row));
+    assert.equal(
+      neighbours.map(({ row }) => row),
+      alone[query % pictures.length].map(({ row }) => row),
+    );
     // The programs of one picture and of a batch may run other variants of a kernel, each within its error bound.
-    neighbours.forEach(({ similarity }, place) => assert.ok(Math.abs(similarity - alone[query % pictures.length][place].similarity) < 1e-5));
+    neighbours.forEach(({ similarity }, place) =>
+      assert.ok(Math.abs(similarity - alone[query % pictures.length][place].similarity) < 1e-5),
+    );
     for (const time of Object.values(times)) assert.ok(time >= 0 && Number.isFinite(time));
   });
-  assert.ok(new Set(together.map(({ times }) => times.embed)).size < together.length, 'some were embedded in one batch');
+  assert.ok(
+    new Set(together.map(({ times }) => times.embed)).size < together.length,
+    'some were embedded in one batch',
+  );
 });
 
 /** The embedding of a picture as a sketch of this model. */
-const embeddingOf = (rows: ImageRows, picture: Uint8Array): Promise<Float32Array> => rows.compute([{ domain: 'sketch', className: '', name: '' }], { read: () => decodeSketch(picture, model.imageSize, model.sketches) });
+const embeddingOf = (rows: ImageRows, picture: Uint8Array): Promise<Float32Array> =>
+  rows.compute([{ domain: 'sketch', className: '', name: '' }], {
+    read: () => decodeSketch(picture, model.imageSize, model.sketches),
+  });
 
 test('an answer is the ranking of the index by the picture: each finds itself, with its path and folder', async () => {
   const rows = await modelEmbeddings(model, 1);
@@ -62,7 +75,10 @@ test('an answer is the ranking of the index by the picture: each finds itself, w
     assert.is(neighbours.length, 5);
     const embedding = await embeddingOf(rows, picture);
     const expected = rankGallery(embedding, index.embeddings, index.dimension, 5);
-    assert.equal(neighbours.map(({ rank, row, similarity }) => ({ rank, row, similarity })), expected.map(({ index: row, score }, place) => ({ rank: place + 1, row, similarity: score })));
+    assert.equal(
+      neighbours.map(({ rank, row, similarity }) => ({ rank, row, similarity })),
+      expected.map(({ index: row, score }, place) => ({ rank: place + 1, row, similarity: score })),
+    );
     assert.is(neighbours[0].row, row);
     assert.is(neighbours[0].path, index.paths[row]);
     assert.is(neighbours[0].label, path.basename(path.dirname(index.paths[row])));
@@ -74,15 +90,34 @@ test('several sketches search by their mean, and a sketch by its ink, wherever i
   assert.is(model.sketches, 'fitted');
   const rows = await modelEmbeddings(model, 1);
   const [a, b] = [await embeddingOf(rows, pictures[0]), await embeddingOf(rows, pictures[3])];
-  const expected = rankGallery(meanEmbedding(Float32Array.from([...a, ...b, ...a]), rows.width), index.embeddings, rows.width, 5);
+  const expected = rankGallery(
+    meanEmbedding(Float32Array.from([...a, ...b, ...a]), rows.width),
+    index.embeddings,
+    rows.width,
+    5,
+  );
   const { neighbours } = await service.search([pictures[0], pictures[3], pictures[0]], 5);
   // In the service they are one batch, which may run other variants of kernels.
-  assert.equal(neighbours.map(({ row }) => row), expected.map(({ index: row }) => row));
+  assert.equal(
+    neighbours.map(({ row }) => row),
+    expected.map(({ index: row }) => row),
+  );
   neighbours.forEach(({ similarity }, place) => assert.ok(Math.abs(similarity - expected[place].score) < 1e-5));
   rows.destroy();
 
-  const sheets = [[100, 90, 20, 0], [5, 300, 400, 9]].map(([top, bottom, left, right]) => sharp(pictures[0]).flatten({ background: '#ffffff' }).extend({ top, bottom, left, right, background: '#ffffff' }).png().toBuffer());
-  const [first, second] = await Promise.all(sheets.map(async (sheet) => (await service.search(await sheet, 5)).neighbours));
+  const sheets = [
+    [100, 90, 20, 0],
+    [5, 300, 400, 9],
+  ].map(([top, bottom, left, right]) =>
+    sharp(pictures[0])
+      .flatten({ background: '#ffffff' })
+      .extend({ top, bottom, left, right, background: '#ffffff' })
+      .png()
+      .toBuffer(),
+  );
+  const [first, second] = await Promise.all(
+    sheets.map(async (sheet) => (await service.search(await sheet, 5)).neighbours),
+  );
   first.forEach(({ row, similarity }, place) => {
     assert.is(row, second[place].row);
     assert.ok(Math.abs(similarity - second[place].similarity) < 1e-5);
@@ -90,7 +125,10 @@ test('several sketches search by their mean, and a sketch by its ink, wherever i
 });
 
 test('fewer neighbours where the index has fewer; a picture that cannot be decoded harms no other', async () => {
-  const [many, broken] = await Promise.allSettled([service.search(pictures[0], 1000), service.search(pictures[1].subarray(0, 90), 3)]);
+  const [many, broken] = await Promise.allSettled([
+    service.search(pictures[0], 1000),
+    service.search(pictures[1].subarray(0, 90), 3),
+  ]);
   assert.is(many.status === 'fulfilled' && many.value.neighbours.length, index.paths.length);
   assert.ok(broken.status === 'rejected' && broken.reason instanceof ImageError);
 });

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { runFolder } from './run-folder.ts';
 
 /**
- * Points the commands of this process at the cache of this run of the tests. Its suites share it, so that a kernel variant that one of them has verified on an
- * adapter is not verified again by the next.
+ * Points the commands of this process at the cache of this run of the tests. Its suites share it, so that a kernel
+ * variant that one of them has verified on an adapter is not verified again by the next.
  * @param name of a cache of a suite's own, for one that changes what is in it
  * @returns what puts the cache from before back
  */

@@ -10,24 +10,35 @@ import { cacheFolder } from '../../src/platform/node/cache-folder.ts';
 
 /** Debian's, where it is installed. */
 const INSTALLED = '/usr/bin/chromium';
-// The watchdog ends a GPU process that does not answer for seconds, which SwiftShader's compiler on a busy machine may not.
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic', '--disable-gpu-watchdog'];
+// The watchdog ends a GPU process that does not answer for seconds, which SwiftShader's compiler on a busy machine may
+// not.
+const QUIET = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--disable-quic',
+  '--disable-gpu-watchdog',
+];
 /**
- * Without a graphics card Chromium begins to draw its windows by GPU all the same, finds out that it cannot, and falls back to software. In
- * that moment it closes every page's channel to the GPU process (`RenderThreadImpl::CompositingModeFallbackToSoftware`), and with it the
- * devices that pages have opened already: `A valid external Instance reference no longer exists`. A browser that never begins so has no such moment.
+ * Without a graphics card Chromium begins to draw its windows by GPU all the same, finds out that it cannot, and falls
+ * back to software. In that moment it closes every page's channel to the GPU process
+ * (`RenderThreadImpl::CompositingModeFallbackToSoftware`), and with it the devices that pages have opened already: `A
+ * valid external Instance reference no longer exists`. A browser that never begins so has no such moment.
  */
 const DRAWS_IN_SOFTWARE = '--disable-gpu-compositing';
 const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', DRAWS_IN_SOFTWARE];
 /**
- * Zeros in workgroup memory by a loop, as in Node (src/platform/node/adapter.ts): left to Vulkan's extension, SwiftShader compiles four times as long over
- * the kernels' cases.
+ * Zeros in workgroup memory by a loop, as in Node (src/platform/node/adapter.ts): left to Vulkan's extension,
+ * SwiftShader compiles four times as long over the kernels' cases.
  */
 const ZEROS_BY_LOOP = '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension';
 
 /**
  * Starts a browser without a window.
- * @param options `webgpu: false` starts one that has no adapter; `asShipped` one with its own way of compiling, slower here, for measurements
+ * @param options `webgpu: false` starts one that has no adapter; `asShipped` one with its own way of compiling, slower
+ * here, for measurements
  * @throws where there is no browser: what it was to show stays unshown
  */
 export async function launchChromium(options: ChromiumOptions = {}): Promise<Browser> {
@@ -46,8 +57,15 @@ export interface ChromiumOptions {
 
 function launchOptions({ webgpu = true, asShipped = false }: ChromiumOptions): LaunchOptions {
   const { program, libraries } = unpackedChromium();
-  const args = [...QUIET, ...(webgpu ? [...WEBGPU, ...(asShipped ? [] : [ZEROS_BY_LOOP])] : ['--disable-gpu', '--disable-features=WebGPU,WebGPUService'])];
-  const environment = Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
+  const args = [
+    ...QUIET,
+    ...(webgpu
+      ? [...WEBGPU, ...(asShipped ? [] : [ZEROS_BY_LOOP])]
+      : ['--disable-gpu', '--disable-features=WebGPU,WebGPUService']),
+  ];
+  const environment = Object.fromEntries(
+    Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined),
+  );
   return { executablePath: program, args, headless: true, env: { ...environment, ...libraries } };
 }
 
@@ -57,7 +75,9 @@ function unpackedChromium(): { readonly program: string; readonly libraries: Rec
   const bin = path.join(path.dirname(require.resolve('@sparticuz/chromium')), '../../bin');
   if (!existsSync(path.join(bin, 'chromium.br'))) {
     if (existsSync(INSTALLED)) return { program: INSTALLED, libraries: {} };
-    throw new Error(`there is no Chromium to test with, neither ${path.join(bin, 'chromium.br')} nor ${INSTALLED}: npm ci brings it`);
+    throw new Error(
+      `there is no Chromium to test with, neither ${path.join(bin, 'chromium.br')} nor ${INSTALLED}: npm ci brings it`,
+    );
   }
   const { version } = JSON.parse(readFileSync(path.join(bin, '../package.json'), 'utf8')) as { version: string };
   const folder = path.join(cacheFolder(), `chromium-${version}`);

@@ -11,10 +11,12 @@ export interface CommandResult {
 export async function runCaptured(words: readonly string[], commands?: readonly Command[]): Promise<CommandResult> {
   const printed = { stdout: '', stderr: '' };
   const original = { stdout: process.stdout.write, stderr: process.stderr.write };
-  const keep = (name: 'stdout' | 'stderr') => (text: string | Uint8Array): boolean => {
-    printed[name] += String(text);
-    return true;
-  };
+  const keep =
+    (name: 'stdout' | 'stderr') =>
+    (text: string | Uint8Array): boolean => {
+      printed[name] += String(text);
+      return true;
+    };
   process.stdout.write = keep('stdout');
   process.stderr.write = keep('stderr');
   try {

@@ -8,7 +8,10 @@ export interface BufferCount {
 }
 
 /** Counts the buffers that are made on a device while `work` runs. */
-export async function countBuffers<T>({ gpu }: Device, work: (count: BufferCount) => Promise<T>): Promise<BufferCount & { readonly result: T }> {
+export async function countBuffers<T>(
+  { gpu }: Device,
+  work: (count: BufferCount) => Promise<T>,
+): Promise<BufferCount & { readonly result: T }> {
   const count: BufferCount = { made: 0, alive: 0 };
   Object.defineProperty(gpu, 'createBuffer', {
     configurable: true,

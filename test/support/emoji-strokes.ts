@@ -11,10 +11,15 @@ export type Stroke = readonly { readonly x: number; readonly y: number }[];
 const PACE = 0.025;
 
 /** How a set draws a class: the content of an SVG, and the side of its square. */
-export async function emojiDrawing(className: string, set: string): Promise<{ readonly body: string; readonly side: number }> {
+export async function emojiDrawing(
+  className: string,
+  set: string,
+): Promise<{ readonly body: string; readonly side: number }> {
   const icon = (await emojiClasses()).find(({ name }) => name === className)?.icons[set];
   if (icon === undefined) throw new Error(`${set} has no emoji of the class ${className}`);
-  const { icons, width = 16 } = JSON.parse(await readFile(createRequire(import.meta.url).resolve(`@iconify-json/${set}/icons.json`), 'utf8')) as { icons: Record<string, { body: string }>; width?: number };
+  const { icons, width = 16 } = JSON.parse(
+    await readFile(createRequire(import.meta.url).resolve(`@iconify-json/${set}/icons.json`), 'utf8'),
+  ) as { icons: Record<string, { body: string }>; width?: number };
   return { body: icons[icon].body, side: width };
 }
 
@@ -27,7 +32,9 @@ export async function emojiStrokes(page: Page, className: string, set: string): 
       document.body.append(holder);
       const svg = holder.firstElementChild as SVGSVGElement;
       const strokes: { x: number; y: number }[][] = [];
-      for (const shape of svg.querySelectorAll<SVGGeometryElement>('path, circle, ellipse, rect, line, polyline, polygon')) {
+      for (const shape of svg.querySelectorAll<SVGGeometryElement>(
+        'path, circle, ellipse, rect, line, polyline, polygon',
+      )) {
         const place = shape.getCTM() as DOMMatrix;
         const length = shape.getTotalLength();
         const points = Math.max(1, Math.ceil(length / (pace * side)));
@@ -53,15 +60,16 @@ export async function emojiStrokes(page: Page, className: string, set: string): 
 
 /**
  * Draws strokes on the pad, with the mouse.
- * @param quickly whether the mouse moves on before the page has seen its last movement: for strokes of many points. A browser then joins movements, which moves
- * points by a fraction of a pixel
+ * @param quickly whether the mouse moves on before the page has seen its last movement: for strokes of many points. A
+ * browser then joins movements, which moves points by a fraction of a pixel
  */
 export async function draw(page: Page, strokes: readonly Stroke[], { quickly = false } = {}): Promise<void> {
   const pad = page.locator('#pad');
   await pad.scrollIntoViewIfNeeded();
   const box = await pad.boundingBox();
   if (box === null) throw new Error('the pad is not on the page');
-  const move = ({ x, y }: Stroke[number]): Promise<void> => page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+  const move = ({ x, y }: Stroke[number]): Promise<void> =>
+    page.mouse.move(box.x + x * box.width, box.y + y * box.height);
   for (const [first, ...rest] of strokes) {
     await move(first);
     await page.mouse.down();
@@ -73,7 +81,14 @@ export async function draw(page: Page, strokes: readonly Stroke[], { quickly = f
 
 /** Releases the mouse, and waits until the page has heard of it: until then it may answer to a part of the drawing. */
 export async function liftPen(page: Page): Promise<void> {
-  await page.evaluate(() => void Object.assign(globalThis, { penLifted: new Promise((resolve) => document.addEventListener('pointerup', () => setTimeout(resolve), { once: true })) }));
+  await page.evaluate(
+    () =>
+      void Object.assign(globalThis, {
+        penLifted: new Promise((resolve) =>
+          document.addEventListener('pointerup', () => setTimeout(resolve), { once: true }),
+        ),
+      }),
+  );
   await page.mouse.up();
   await page.evaluate(() => (globalThis as unknown as { penLifted: Promise<unknown> }).penLifted);
 }

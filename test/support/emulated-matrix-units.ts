@@ -9,7 +9,11 @@ export const EMULATION: Shader = {
 };
 
 /** An adapter as if it had matrix units for these products, and subgroups of this size. */
-export const withMatrixUnits = (traits: AdapterTraits, products: readonly MatrixProduct[], subgroupSize: number): AdapterTraits => ({
+export const withMatrixUnits = (
+  traits: AdapterTraits,
+  products: readonly MatrixProduct[],
+  subgroupSize: number,
+): AdapterTraits => ({
   ...traits,
   matrixUnits: { products, subgroupSizes: [subgroupSize, subgroupSize] },
 });
@@ -22,7 +26,12 @@ export function emulated(call: KernelCall, { subgroupSize }: AdapterTraits, libr
     dispatches: call.dispatches.map((dispatch): Dispatch => {
       if (!isByMatrixUnits(dispatch)) return dispatch;
       const features = dispatch.features?.filter((feature) => feature !== 'chromium_experimental_subgroup_matrix');
-      return { ...dispatch, features, libraries: dispatch.libraries?.map((each) => (each === shaders.matrix_units ? library : each)), constants: { ...dispatch.constants, LANES: subgroupSize } };
+      return {
+        ...dispatch,
+        features,
+        libraries: dispatch.libraries?.map((each) => (each === shaders.matrix_units ? library : each)),
+        constants: { ...dispatch.constants, LANES: subgroupSize },
+      };
     }),
   };
 }

@@ -12,7 +12,10 @@ import { uniformNumbers } from './kernel-test.ts';
 
 /** A point at which an op is differentiated. */
 export interface GradientCase {
-  /** The inputs whose gradients are checked, at values that float32 holds with 10 binary places: sums with a step are exact. */
+  /**
+   * The inputs whose gradients are checked, at values that float32 holds with 10 binary places: sums with a step are
+   * exact.
+   */
   readonly inputs: Readonly<Record<string, { readonly shape: Shape; readonly values: Float32Array }>>;
   /** Applies the op to tensors of those shapes; its values are 1.3 times the inputs'. */
   readonly apply: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[];
@@ -36,9 +39,9 @@ const RANDOM_DIRECTIONS = 3;
 const BLUNT = 0.02;
 
 /**
- * Compares gradients with finite differences, the op standing in the middle of a graph: its inputs come out of another op
- * and have a second consumer, its outputs have two, and the loss carries a coefficient. A rule that ignores the gradient
- * that arrives, or forgets a path, cannot pass.
+ * Compares gradients with finite differences, the op standing in the middle of a graph: its inputs come out of another
+ * op and have a second consumer, its outputs have two, and the loss carries a coefficient. A rule that ignores the
+ * gradient that arrives, or forgets a path, cannot pass.
  *
  *     loss = 0.7 * (sum_j sum(y_j * w_j + y_j * y_j) + sum_i sum(x_i * v_i)),  y = op(x),  x_i = 1.3 * input_i
  *
@@ -48,27 +51,37 @@ const BLUNT = 0.02;
  * @returns the largest deviation in units of its tolerance, below 1
  * @throws GradientCheckError where a deviation is larger, or the tolerance too wide to mean anything
  */
-export async function checkGradient(device: Device, { inputs, apply, reduction = 1, epsilon = EPSILON, step = 2 ** -6 }: GradientCase): Promise<number> {
+export async function checkGradient(
+  device: Device,
+  { inputs, apply, reduction = 1, epsilon = EPSILON, step = 2 ** -6 }: GradientCase,
+): Promise<number> {
   const uniform = uniformNumbers(7);
   const names = Object.keys(inputs);
   const given = names.map((name) => input(name, inputs[name].shape));
   const before = given.map((tensor) => scale(tensor, BEFORE));
   const outputs = apply(Object.fromEntries(names.map((name, index) => [name, before[index]])));
-  const weighted = (tensor: Tensor): Tensor => multiply(tensor, constant('weights', tensor.shape, Float32Array.from({ length: tensor.length }, uniform)));
+  const weighted = (tensor: Tensor): Tensor =>
+    multiply(tensor, constant('weights', tensor.shape, Float32Array.from({ length: tensor.length }, uniform)));
   const terms = [...outputs.flatMap((y) => [weighted(y), multiply(y, y)]), ...before.map(weighted)];
   const loss = scale(terms.map(sum).reduce(add), LOSS_COEFFICIENT);
   const gradients = gradient(loss, given);
 
-  const named = (prefix: string, tensors: readonly Tensor[]): Record<string, Tensor> => Object.fromEntries(tensors.map((tensor, index) => [`${prefix}${index}`, tensor]));
-  const program: Program = await Program.compile<string>(new Storage(device), { outputs: { loss, ...named('gradient', gradients), ...named('term', terms) } });
+  const named = (prefix: string, tensors: readonly Tensor[]): Record<string, Tensor> =>
+    Object.fromEntries(tensors.map((tensor, index) => [`${prefix}${index}`, tensor]));
+  const program: Program = await Program.compile<string>(new Storage(device), {
+    outputs: { loss, ...named('gradient', gradients), ...named('term', terms) },
+  });
   try {
     const point = Object.fromEntries(names.map((name) => [name, inputs[name].values]));
     const at = await program.run(point);
-    // Four standard deviations of the roundings in all terms, each behind a sum of `reduction` products and a few roundings of
-    // its own, and the rounding of the partial sums on the way to one loss.
+    // Four standard deviations of the roundings in all terms, each behind a sum of `reduction` products and a few
+    // roundings of its own, and the rounding of the partial sums on the way to one loss.
     const values = terms.map((_, index) => at[`term${index}`]);
     const sums = values.reduce((total, term) => total + Math.abs(term.reduce((part, value) => part + value, 0)), 0);
-    const rounding = epsilon * LOSS_COEFFICIENT * (4 * Math.sqrt(reduction + 4) * Math.hypot(...values.flatMap((term) => [...term])) + 4 * sums);
+    const rounding =
+      epsilon *
+      LOSS_COEFFICIENT *
+      (4 * Math.sqrt(reduction + 4) * Math.hypot(...values.flatMap((term) => [...term])) + 4 * sums);
     let worst = 0;
     for (const [index, name] of names.entries()) {
       const found = at[`gradient${index}`];
@@ -88,9 +101,14 @@ export async function checkGradient(device: Device, { inputs, apply, reduction =
         const where = `the gradient for ${name} along direction ${number}`;
         // Not `>`: a NaN must not slip through.
         if (!(Math.abs(derivative - expected) <= tolerance)) {
-          throw new GradientCheckError(`${where} is ${derivative}; finite differences give ${expected} within ${tolerance}`);
+          throw new GradientCheckError(
+            `${where} is ${derivative}; finite differences give ${expected} within ${tolerance}`,
+          );
         }
-        if (tolerance > BLUNT * size) throw new GradientCheckError(`${where}: a tolerance of ${tolerance} says nothing of a gradient of size ${size}; choose another point or step`);
+        if (tolerance > BLUNT * size)
+          throw new GradientCheckError(
+            `${where}: a tolerance of ${tolerance} says nothing of a gradient of size ${size}; choose another point or step`,
+          );
         worst = Math.max(worst, Math.abs(derivative - expected) / tolerance);
       }
     }
@@ -108,9 +126,19 @@ function directions(gradient: Float32Array, uniform: () => number): Float32Array
 }
 
 /** Sample values in [-1, 1) with 10 binary places. */
-export function samples(shape: Shape, seed: number, change: (value: number, index: number) => number = (value) => value): { readonly shape: Shape; readonly values: Float32Array } {
+export function samples(
+  shape: Shape,
+  seed: number,
+  change: (value: number, index: number) => number = (value) => value,
+): { readonly shape: Shape; readonly values: Float32Array } {
   const uniform = uniformNumbers(seed);
-  return { shape, values: Float32Array.from({ length: elementCount(shape) }, (_, index) => Math.round(change(uniform(), index) * 1024) / 1024) };
+  return {
+    shape,
+    values: Float32Array.from(
+      { length: elementCount(shape) },
+      (_, index) => Math.round(change(uniform(), index) * 1024) / 1024,
+    ),
+  };
 }
 
 /** Samples at least 0.25 from 0, of either sign: a ReLU behind them stays on its side. */

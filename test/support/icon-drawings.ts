@@ -16,7 +16,10 @@ export const DRAWINGS_GOAL = 14;
 
 export interface IconDrawing {
   readonly word: string;
-  /** An icon is right where its name begins with one of these, without words of style: "home-2-outline" for "home", not "folder-home". */
+  /**
+   * An icon is right where its name begins with one of these, without words of style: "home-2-outline" for "home", not
+   * "folder-home".
+   */
   readonly nouns: readonly string[];
   /** As the pad recorded them, in hundredths of its side: "x,y x,y". */
   readonly strokes: readonly string[];
@@ -33,9 +36,11 @@ export interface FoundDrawings {
 export const DRAWINGS_FILE = fileURLToPath(new URL('../web/icon-drawings.json', import.meta.url));
 export const FOUND_FILE = fileURLToPath(new URL('../web/icon-drawings-found.json', import.meta.url));
 
-export const readDrawings = async (): Promise<IconDrawing[]> => JSON.parse(await readFile(DRAWINGS_FILE, 'utf8')) as IconDrawing[];
+export const readDrawings = async (): Promise<IconDrawing[]> =>
+  JSON.parse(await readFile(DRAWINGS_FILE, 'utf8')) as IconDrawing[];
 
-export const readFound = async (): Promise<FoundDrawings> => JSON.parse(await readFile(FOUND_FILE, 'utf8')) as FoundDrawings;
+export const readFound = async (): Promise<FoundDrawings> =>
+  JSON.parse(await readFile(FOUND_FILE, 'utf8')) as FoundDrawings;
 
 /** @param icon such as tabler:home-2 */
 export function isRight(icon: string, nouns: readonly string[]): boolean {
@@ -45,7 +50,9 @@ export function isRight(icon: string, nouns: readonly string[]): boolean {
 
 /** The words of the drawings that have a right icon among their first TOP. */
 export function wordsFound(drawings: readonly IconDrawing[], icons: readonly (readonly string[])[]): string[] {
-  return drawings.filter(({ nouns }, place) => icons[place].slice(0, TOP).some((icon) => isRight(icon, nouns))).map(({ word }) => word);
+  return drawings
+    .filter(({ nouns }, place) => icons[place].slice(0, TOP).some((icon) => isRight(icon, nouns)))
+    .map(({ word }) => word);
 }
 
 /** Chooses the icons, and waits until they can be searched. */

@@ -7,7 +7,10 @@ import { worstDeviation } from '../../src/tuning/comparison.ts';
 import { expectedOf, sampleInputs } from '../../src/tuning/qualification.ts';
 import { uniformNumbers } from './uniform-numbers.ts';
 
-/** Runs every variant that a device offers of one of a kernel's cases. @returns the variants @throws where one is off its reference */
+/**
+ * Runs every variant that a device offers of one of a kernel's cases. @returns the variants @throws where one is off
+ * its reference
+ */
 export async function checkKernelCase(device: Device, kernel: AnyKernel, index: number): Promise<readonly string[]> {
   const problem = kernel.cases[index] as never;
   const calls = kernel.calls(problem, device.traits);
@@ -28,13 +31,21 @@ export async function checkKernelCase(device: Device, kernel: AnyKernel, index: 
   return calls.map(({ variant }) => variant);
 }
 
-const bitsOf = (values: Float32Array | Uint32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length);
+const bitsOf = (values: Float32Array | Uint32Array): Uint32Array =>
+  new Uint32Array(values.buffer, values.byteOffset, values.length);
 
 /** Fails with the worst element if any value is further from its reference than its own bound. */
-export function assertWithin(what: string, actual: ArrayLike<number>, value: ArrayLike<number>, error: ArrayLike<number>): void {
+export function assertWithin(
+  what: string,
+  actual: ArrayLike<number>,
+  value: ArrayLike<number>,
+  error: ArrayLike<number>,
+): void {
   assert.is(actual.length, value.length, `${what}: length`);
   const { element, ratio } = worstDeviation(actual, { value, error });
   if (ratio > 1) {
-    assert.unreachable(`${what}[${element}] is ${actual[element]}, expected ${value[element]} within ${error[element]} (${ratio.toPrecision(3)} times the bound)`);
+    assert.unreachable(
+      `${what}[${element}] is ${actual[element]}, expected ${value[element]} within ${error[element]} (${ratio.toPrecision(3)} times the bound)`,
+    );
   }
 }

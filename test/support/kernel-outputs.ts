@@ -28,7 +28,12 @@ export async function* kernelOutputs(device: Device): AsyncGenerator<KernelOutpu
       for (const call of calls) {
         const outputs = await runKernel(device, call, inputs);
         for (const [name, { error }] of Object.entries(expectedOf(call, inputs, expected))) {
-          yield { kernel: kernel.name, name: `${kernel.name}, case ${index}, ${call.variant}: ${name}`, values: outputs[name], error };
+          yield {
+            kernel: kernel.name,
+            name: `${kernel.name}, case ${index}, ${call.variant}: ${name}`,
+            values: outputs[name],
+            error,
+          };
         }
       }
     }

@@ -15,7 +15,12 @@ export function testKernel<Problem>(kernel: Kernel<Problem>): void {
   kernel.cases.forEach((problem, index) => {
     test(`${kernel.name}: case ${index} ${JSON.stringify(problem)}`, async () => {
       const device = await testDevice();
-      if (device.traits.f16 !== true && (problem as StorageType).type === 'f16') return assert.equal(kernel.calls(problem, device.traits), [], 'a variant with 16-bit floats, which this adapter lacks');
+      if (device.traits.f16 !== true && (problem as StorageType).type === 'f16')
+        return assert.equal(
+          kernel.calls(problem, device.traits),
+          [],
+          'a variant with 16-bit floats, which this adapter lacks',
+        );
       await checkKernelCase(device, kernel as AnyKernel, index);
     });
   });

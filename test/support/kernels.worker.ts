@@ -13,7 +13,12 @@ export interface KernelShare {
 
 export interface KernelFindings {
   readonly adapter: string;
-  readonly checked: readonly { readonly kernel: string; readonly index: number; readonly variants: readonly string[]; readonly milliseconds: number }[];
+  readonly checked: readonly {
+    readonly kernel: string;
+    readonly index: number;
+    readonly variants: readonly string[];
+    readonly milliseconds: number;
+  }[];
   readonly failures: readonly string[];
   /** Kernels of which the adapter offers no variant. */
   readonly missing: readonly string[];
@@ -24,7 +29,9 @@ globalThis.onmessage = async ({ data: { kernels, remainder, of } }: MessageEvent
   const failures: string[] = [];
   const missing: string[] = [];
   const checked: KernelFindings['checked'][number][] = [];
-  const cases = (ALL_KERNELS as readonly AnyKernel[]).filter(({ name }) => kernels.includes(name)).flatMap((kernel) => kernel.cases.map((_, index) => ({ kernel, index })));
+  const cases = (ALL_KERNELS as readonly AnyKernel[])
+    .filter(({ name }) => kernels.includes(name))
+    .flatMap((kernel) => kernel.cases.map((_, index) => ({ kernel, index })));
   for (const { kernel, index } of cases.filter((_, number) => number % of === remainder)) {
     if (kernel.calls(kernel.cases[index] as never, device.traits).length === 0) {
       missing.push(kernel.name);
@@ -38,6 +45,11 @@ globalThis.onmessage = async ({ data: { kernels, remainder, of } }: MessageEvent
       failures.push(`${kernel.name}, case ${index}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  globalThis.postMessage({ adapter: Object.values(device.description).filter(Boolean).join(' '), checked, failures, missing } satisfies KernelFindings);
+  globalThis.postMessage({
+    adapter: Object.values(device.description).filter(Boolean).join(' '),
+    checked,
+    failures,
+    missing,
+  } satisfies KernelFindings);
   device.dispose();
 };

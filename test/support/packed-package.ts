@@ -30,8 +30,11 @@ export class PackageProject {
     await mkdir(project.at('node_modules'));
     await execute('tar', ['-xzf', archive, '-C', project.folder]);
     await rename(project.at('package'), project.at('node_modules', 'sketchgrad'));
-    const { dependencies } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
-    for (const name of [...Object.keys(dependencies), 'resolve-protobuf-schema', ...others]) await symlink(path.join(root, 'node_modules', name), project.at('node_modules', name));
+    const { dependencies } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    for (const name of [...Object.keys(dependencies), 'resolve-protobuf-schema', ...others])
+      await symlink(path.join(root, 'node_modules', name), project.at('node_modules', name));
     await writeFile(project.at('package.json'), '{ "type": "module" }');
     return project;
   }

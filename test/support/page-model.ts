@@ -19,7 +19,11 @@ export async function writeOtherModel(file: string): Promise<void> {
 
 /** Writes `<class>/<set>.png` of a few unseen classes. @returns the classes */
 export async function writePictures(folder: string, classes: number, size = 48): Promise<string[]> {
-  const names = (await emojiClasses()).filter(({ split }) => split === 'unseen').slice(0, classes).map(({ name }) => name);
-  for (const name of names) for (const set of ['noto', 'twemoji']) await writeEmoji(name, set, `${folder}/${name}/${set}.png`, size);
+  const names = (await emojiClasses())
+    .filter(({ split }) => split === 'unseen')
+    .slice(0, classes)
+    .map(({ name }) => name);
+  for (const name of names)
+    for (const set of ['noto', 'twemoji']) await writeEmoji(name, set, `${folder}/${name}/${set}.png`, size);
   return names;
 }

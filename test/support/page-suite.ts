@@ -15,8 +15,8 @@ export interface PageSuite {
   /** Opens the page in a profile of its own, and waits until it can search. */
   open(options?: BrowserContextOptions): ReturnType<typeof openPage>;
   /**
-   * One page for all tests that begin and end with an empty pad: each page that is opened compiles its pipelines anew, which takes five seconds of a
-   * processor. It is opened once.
+   * One page for all tests that begin and end with an empty pad: each page that is opened compiles its pipelines anew,
+   * which takes five seconds of a processor. It is opened once.
    */
   shared(): ReturnType<typeof openPage>;
 }

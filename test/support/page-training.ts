@@ -19,11 +19,14 @@ export async function beginTraining(page: Page, classes: string): Promise<void> 
 }
 
 /**
- * The checksum of the weights that this training ends with when nothing disturbs it: of the suite of this run that came to it first.
+ * The checksum of the weights that this training ends with when nothing disturbs it: of the suite of this run that came
+ * to it first.
  * @param train what this suite does where it is the first
  */
 export async function undisturbedChecksum(train: () => Promise<string>): Promise<string> {
-  const folder = await onceInARun('page-training', async (target) => writeFile(path.join(target, 'checksum'), await train()));
+  const folder = await onceInARun('page-training', async (target) =>
+    writeFile(path.join(target, 'checksum'), await train()),
+  );
   return readFile(path.join(folder, 'checksum'), 'utf8');
 }
 
@@ -40,11 +43,16 @@ export async function recordTraining(page: Page): Promise<void> {
 
 /** Waits until the training has ended, and what it changed is shown. */
 export async function ended(page: Page, how: 'Done' | 'Paused'): Promise<void> {
-  await page.waitForFunction((word) => document.getElementById('train-status')?.textContent?.startsWith(`${word} after`), how);
+  await page.waitForFunction(
+    (word) => document.getElementById('train-status')?.textContent?.startsWith(`${word} after`),
+    how,
+  );
   await page.waitForSelector('#comparison:not([hidden])');
 }
 
-export async function outcome(page: Page): Promise<{ checksum: string; stepsDone: number; losses: number[]; said: string[] }> {
+export async function outcome(
+  page: Page,
+): Promise<{ checksum: string; stepsDone: number; losses: number[]; said: string[] }> {
   const said = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
   const checksum = await page.getAttribute('#train-status', 'data-checksum');
   const losses = said.flatMap((text) => /^Step .* loss (\S+)/.exec(text)?.[1] ?? []).map(Number);

@@ -24,8 +24,12 @@ const MOST_MILLISECONDS = 180_000;
 export async function onceInARun(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = path.join(runFolder(), name);
   const unfinished = `${folder}.unfinished`;
-  const exists = (file: string): Promise<boolean> => access(file).then(() => true, () => false);
-  for (const start = performance.now(); performance.now() - start < MOST_MILLISECONDS; ) {
+  const exists = (file: string): Promise<boolean> =>
+    access(file).then(
+      () => true,
+      () => false,
+    );
+  for (const start = performance.now(); performance.now() - start < MOST_MILLISECONDS;) {
     if (await exists(folder)) return folder;
     try {
       await mkdir(unfinished);
@@ -42,5 +46,7 @@ export async function onceInARun(name: string, make: (folder: string) => Promise
       throw error;
     }
   }
-  throw new Error(`${unfinished} is left by a process that was killed, or its maker takes more than ${MOST_MILLISECONDS / 1000} s`);
+  throw new Error(
+    `${unfinished} is left by a process that was killed, or its maker takes more than ${MOST_MILLISECONDS / 1000} s`,
+  );
 }

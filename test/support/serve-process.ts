@@ -18,7 +18,10 @@ const running = new Set<ChildProcess>();
 export async function startServe(...words: string[]): Promise<ServeProcess> {
   // With its adapter's variables from the start it need not run itself again, and hears signals itself.
   const env = { ...process.env, ...(await adapterEnvironment('auto')) };
-  const child = spawn(process.execPath, [BIN, 'serve', ...words, '--port', '0'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, 'serve', ...words, '--port', '0'], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   running.add(child);
   let [stdout, stderr] = ['', ''];
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));

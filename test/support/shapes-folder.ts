@@ -11,6 +11,8 @@ export async function writeShapes(root: string): Promise<void> {
     const number = Number(name.at(-1));
     const folder = path.join(root, domain, className);
     await mkdir(folder, { recursive: true });
-    await sharp(shapePixels(className, domain, number), { raw: { width: TINY_SIZE, height: TINY_SIZE, channels: 3 } }).png().toFile(path.join(folder, `${number}.png`));
+    await sharp(shapePixels(className, domain, number), { raw: { width: TINY_SIZE, height: TINY_SIZE, channels: 3 } })
+      .png()
+      .toFile(path.join(folder, `${number}.png`));
   }
 }

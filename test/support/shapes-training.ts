@@ -31,5 +31,11 @@ export async function train(options: Partial<TrainRetrievalOptions> = {}): Promi
 }
 
 /** Through bytes, as a file would bring it back. */
-export const stored = async (file: ModelFile, name = 'run/checkpoint'): Promise<{ file: ModelFile; name: string }> => ({ file: await parseModel(await serializeModel(file), name), name });
-export const steps = (log: readonly LogEntry[]) => log.filter((entry) => entry.event === 'step').map(({ step, loss, learningRate, values }) => ({ step, loss, learningRate, values }));
+export const stored = async (file: ModelFile, name = 'run/checkpoint'): Promise<{ file: ModelFile; name: string }> => ({
+  file: await parseModel(await serializeModel(file), name),
+  name,
+});
+export const steps = (log: readonly LogEntry[]) =>
+  log
+    .filter((entry) => entry.event === 'step')
+    .map(({ step, loss, learningRate, values }) => ({ step, loss, learningRate, values }));

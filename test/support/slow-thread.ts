@@ -8,7 +8,7 @@ const done = (output: unknown): { output: unknown; transfer: [] } => ({ output, 
 serveTasks({
   busy({ milliseconds, value }: { milliseconds: number; value: number }) {
     calls++;
-    for (const start = performance.now(); performance.now() - start < milliseconds; );
+    for (const start = performance.now(); performance.now() - start < milliseconds;);
     return done((workerData as { base: number }).base + value);
   },
   calls: () => done(calls),

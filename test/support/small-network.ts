@@ -33,11 +33,19 @@ export async function smallTraining(
   device: Device,
   seed = 1,
   optimizer: OptimizerSettings = adamSettings(1e-4),
-  { averageDecay, ...options }: Pick<ProgramOptions<string>, 'stagedFrom'> & { /** Of an average of the weights. */ readonly averageDecay?: number } = {},
+  {
+    averageDecay,
+    ...options
+  }: Pick<ProgramOptions<string>, 'stagedFrom'> & {
+    /** Of an average of the weights. */ readonly averageDecay?: number;
+  } = {},
 ): Promise<SmallTraining> {
   const { network, weight, norm, linear } = smallNetwork();
   const pass = new Pass(network, 'train');
-  const hidden = pass.convolutionBatchNorm(input('images', [BATCH, SIZE, SIZE, 4]), weight, norm, { padding: 1, relu: true });
+  const hidden = pass.convolutionBatchNorm(input('images', [BATCH, SIZE, SIZE, 4]), weight, norm, {
+    padding: 1,
+    relu: true,
+  });
   const logits = linear.apply(globalAveragePool(hidden));
   const loss = softmaxCrossEntropy(logits, input('labels', [BATCH], 'u32'));
   const average = averageDecay === undefined ? undefined : { network: smallNetwork().network, decay: averageDecay };
@@ -47,14 +55,37 @@ export async function smallTraining(
   const storage = new Storage(device);
   await initializeNetwork(network, storage, seed);
   if (average !== undefined) await beginAverage(average, network, storage);
-  const program = await Program.compile(storage, { outputs: { loss, logits, gate: update.gate }, updates: update.updates, ...options });
+  const program = await Program.compile(storage, {
+    outputs: { loss, logits, gate: update.gate },
+    updates: update.updates,
+    ...options,
+  });
   const uniform = uniformNumbers(seed);
   const images = Float32Array.from({ length: BATCH * SIZE * SIZE * 4 }, uniform);
   const labels = Uint32Array.from({ length: BATCH }, (_, index) => index % CLASSES);
-  return { network, average: average?.network, storage, update, program, images, labels, feeds: (step) => ({ images, labels, ...update.feeds(0.01, step) }) };
+  return {
+    network,
+    average: average?.network,
+    storage,
+    update,
+    program,
+    images,
+    labels,
+    feeds: (step) => ({ images, labels, ...update.feeds(0.01, step) }),
+  };
 }
 
-function smallNetwork(): { readonly network: Network; readonly weight: Tensor; readonly norm: BatchNorm; readonly linear: Linear } {
+function smallNetwork(): {
+  readonly network: Network;
+  readonly weight: Tensor;
+  readonly norm: BatchNorm;
+  readonly linear: Linear;
+} {
   const network = new Network();
-  return { network, weight: network.convolutionWeight('convolution.weight', 3, 4, 8), norm: network.batchNorm('norm', 8), linear: network.linear('linear', 8, CLASSES) };
+  return {
+    network,
+    weight: network.convolutionWeight('convolution.weight', 3, 4, 8),
+    norm: network.batchNorm('norm', 8),
+    linear: network.linear('linear', 8, CLASSES),
+  };
 }

@@ -1,4 +1,5 @@
-// A training that takes seconds on a software adapter, for the suites of the command: a folder of its data, its options, and what its run writes.
+// A training that takes seconds on a software adapter, for the suites of the command: a folder of its data, its
+// options, and what its run writes.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,12 +18,20 @@ const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
 export const run = (...words: string[]): Promise<CommandResult> => runOnTestDevice(words);
 
 /** Runs the command in a process of its own. */
-export function start(...words: string[]): { readonly child: ChildProcess; readonly ended: Promise<CommandResult & { readonly signal: NodeJS.Signals | null }> } {
+export function start(...words: string[]): {
+  readonly child: ChildProcess;
+  readonly ended: Promise<CommandResult & { readonly signal: NodeJS.Signals | null }>;
+} {
   const child = spawn(process.execPath, [BIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   const printed = { stdout: '', stderr: '' };
   child.stdout.on('data', (text: Buffer) => (printed.stdout += text.toString()));
   child.stderr.on('data', (text: Buffer) => (printed.stderr += text.toString()));
-  return { child, ended: new Promise((resolve) => child.on('close', (code, signal) => resolve({ code: code ?? -1, signal, ...printed }))) };
+  return {
+    child,
+    ended: new Promise((resolve) =>
+      child.on('close', (code, signal) => resolve({ code: code ?? -1, signal, ...printed })),
+    ),
+  };
 }
 
 /** Data of six classes, two of them unseen, in a folder that runs are written to as well. */
@@ -46,23 +55,57 @@ export class TinyTraining {
 
   /** Options of a training. */
   get options(): string[] {
-    return ['--data', this.at('shapes'), '--unseen', this.at('unseen.txt'), '--validation', '0.3', '--size', '32', '--width', '0.25', '--embedding', '16', '--classes-per-batch', '2', '--images-per-domain', '1', '--learning-rate', '1e-3'];
+    return [
+      '--data',
+      this.at('shapes'),
+      '--unseen',
+      this.at('unseen.txt'),
+      '--validation',
+      '0.3',
+      '--size',
+      '32',
+      '--width',
+      '0.25',
+      '--embedding',
+      '16',
+      '--classes-per-batch',
+      '2',
+      '--images-per-domain',
+      '1',
+      '--learning-rate',
+      '1e-3',
+    ];
   }
 
   /** Trains a model in a few steps, for what uses one. */
   async train(name: string, steps = 4, ...words: string[]): Promise<void> {
-    const { code, stderr } = await run('train', ...this.options, ...words, '--steps', String(steps), '--out', this.at(name));
+    const { code, stderr } = await run(
+      'train',
+      ...this.options,
+      ...words,
+      '--steps',
+      String(steps),
+      '--out',
+      this.at(name),
+    );
     if (code !== 0) throw new Error(stderr);
   }
 
   async logLines(name: string): Promise<Record<string, unknown>[]> {
     const text = await readFile(this.at(name, 'log.jsonl'), 'utf8').catch(() => '');
-    return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   /** Waits until a process has logged so many steps, or has ended. */
   async stepsIn(name: string, count: number, child: ChildProcess): Promise<void> {
-    while (child.exitCode === null && (await this.logLines(name)).filter(({ event }) => event === 'step').length < count) await delay(20);
+    while (
+      child.exitCode === null &&
+      (await this.logLines(name)).filter(({ event }) => event === 'step').length < count
+    )
+      await delay(20);
   }
 
   async checksumOf(name: string): Promise<string> {

@@ -8,7 +8,14 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { build } from 'vite';
 import { onceInARun } from './run-folder.ts';
 
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.webp': 'image/webp', '.md': 'text/markdown' };
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.webp': 'image/webp',
+  '.md': 'text/markdown',
+};
 
 export interface Site {
   /** With a slash at its end. */
@@ -20,15 +27,25 @@ export interface Site {
 export type Answering = (name: string, response: ServerResponse) => boolean;
 
 /** Serves a folder, or files that are only in memory. @param pace bytes a second, all requests together */
-export async function serve(content: string | Readonly<Record<string, string>>, answers: Answering = () => false, pace = Infinity): Promise<Site> {
+export async function serve(
+  content: string | Readonly<Record<string, string>>,
+  answers: Answering = () => false,
+  pace = Infinity,
+): Promise<Site> {
   let sending = Promise.resolve();
   const server = createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname).slice(1) || 'index.html';
     if (answers(name, response)) return;
-    const file = typeof content === 'string' ? readFile(path.join(content, path.normalize(`/${name}`))) : Promise.resolve(content[name]);
+    const file =
+      typeof content === 'string'
+        ? readFile(path.join(content, path.normalize(`/${name}`)))
+        : Promise.resolve(content[name]);
     file.then(
       (bytes) => {
-        response.writeHead(bytes === undefined ? 404 : 200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream', 'content-length': Buffer.byteLength(bytes ?? '') });
+        response.writeHead(bytes === undefined ? 404 : 200, {
+          'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream',
+          'content-length': Buffer.byteLength(bytes ?? ''),
+        });
         if (pace === Infinity || bytes === undefined) response.end(bytes);
         else sending = sending.then(() => sendSlowly(response, Buffer.from(bytes), pace));
       },
@@ -67,12 +84,21 @@ export async function servePage(answers?: Answering, pace?: number): Promise<Sit
 export async function builtPage(): Promise<string> {
   return onceInARun('page', async (folder) => {
     const root = fileURLToPath(new URL('../../web', import.meta.url));
-    await build({ root, configFile: path.join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+    await build({
+      root,
+      configFile: path.join(root, 'vite.config.ts'),
+      logLevel: 'error',
+      build: { outDir: folder, emptyOutDir: true },
+    });
   });
 }
 
 /** Opens the page in a profile of its own. `errors` holds what its console tells, and what nobody catches. */
-export async function openPage(browser: Browser, address: string, options: BrowserContextOptions = {}): Promise<{ readonly page: Page; readonly errors: string[] }> {
+export async function openPage(
+  browser: Browser,
+  address: string,
+  options: BrowserContextOptions = {},
+): Promise<{ readonly page: Page; readonly errors: string[] }> {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 900 }, ...options });
   // Functions that tests evaluate there have passed through esbuild, which keeps their names by this helper.
   await context.addInitScript({ content: 'globalThis.__name = (value) => value;' });

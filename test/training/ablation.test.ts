@@ -4,7 +4,11 @@ import { ABLATION, ablatedTraining, meanAndDeviation, summarise } from '../../sr
 import { PAPER_RECIPE } from '../../src/training/run.ts';
 
 test('each step differs from the whole method in its seed and in the weights of the losses that it lacks', () => {
-  const training = { ...PAPER_RECIPE, steps: 10, losses: { ...PAPER_RECIPE.losses, quadruplet: 2, classification: 3, preservation: 5 } };
+  const training = {
+    ...PAPER_RECIPE,
+    steps: 10,
+    losses: { ...PAPER_RECIPE.losses, quadruplet: 2, classification: 3, preservation: 5 },
+  };
   const weights = ABLATION.map((step) => {
     const { seed, losses, ...rest } = ablatedTraining(training, step, 7);
     const { losses: before } = training;
@@ -13,7 +17,13 @@ test('each step differs from the whole method in its seed and in the weights of 
     assert.equal({ ...losses, quadruplet: 2, classification: 3, preservation: 5 }, before);
     return [losses.classification, losses.quadruplet, losses.preservation];
   });
-  assert.equal(weights, [[0, 0, 0], [0, 0, 0], [3, 0, 0], [3, 2, 0], [3, 2, 5]]);
+  assert.equal(weights, [
+    [0, 0, 0],
+    [0, 0, 0],
+    [3, 0, 0],
+    [3, 2, 0],
+    [3, 2, 5],
+  ]);
 });
 
 test('mean and sample standard deviation over seeds', () => {
@@ -24,7 +34,13 @@ test('mean and sample standard deviation over seeds', () => {
     { step: 'classification', seed: 1, metrics: { 'mAP@all': 0.25 } },
     { step: '+ quadruplet', seed: 1, metrics: { 'mAP@all': 0.25 } },
   ] as const;
-  assert.equal(summarise(results).map(({ step, seeds, metrics }) => [step, seeds, metrics['mAP@all'].mean]), [['classification', [1], 0.25], ['+ quadruplet', [1, 2], 0.375]]);
+  assert.equal(
+    summarise(results).map(({ step, seeds, metrics }) => [step, seeds, metrics['mAP@all'].mean]),
+    [
+      ['classification', [1], 0.25],
+      ['+ quadruplet', [1, 2], 0.375],
+    ],
+  );
 });
 
 test.run();

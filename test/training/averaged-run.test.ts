@@ -11,7 +11,12 @@ for (const microBatches of [1, 2]) {
   test(`the average of the weights is the model, and a resumed run ends with the same one, in ${microBatches} micro-batches`, async () => {
     const training = { ...TINY_TRAINING, emaDecay: 0.5 };
     const plain = await train({ microBatches });
-    const { checksum, checkpoints, log } = await train({ training, microBatches, checkpointEvery: 1, validateEvery: 3 });
+    const { checksum, checkpoints, log } = await train({
+      training,
+      microBatches,
+      checkpointEvery: 1,
+      validateEvery: 3,
+    });
     assert.equal(steps(log), steps(plain.log), 'training goes on as without it');
     const learning = (file: ModelFile) => file.moments.get('learning weights')!;
     assert.is(await modelChecksum(learning(checkpoints.at(-1)!.file)), plain.checksum);
@@ -22,7 +27,11 @@ for (const microBatches of [1, 2]) {
         const before = checkpoints[index - 1].file.state.get(name)!.values;
         file.state.get(name)!.values.forEach((average, i) => {
           const expected = before[i] + share * (values[i] - before[i]);
-          assert.ok(Math.abs(average - expected) <= 2 ** -24 * (2.001 * Math.abs(share * (values[i] - before[i])) + Math.abs(expected)), name);
+          assert.ok(
+            Math.abs(average - expected) <=
+              2 ** -24 * (2.001 * Math.abs(share * (values[i] - before[i])) + Math.abs(expected)),
+            name,
+          );
         });
       }
     }
@@ -41,14 +50,22 @@ test('with an average, validation measures it, a next training starts from it, a
   const embeddings = await modelEmbeddings(model, 6);
   const dataset = shapesDataset();
   const { metrics } = await evaluateNetwork(embeddings, validationTask(dataset), dataset.images);
-  assert.is(log.find((entry) => entry.event === 'validation' && entry.stepsDone === file.step && entry.mapAll === metrics.mapAll)?.event, 'validation');
+  assert.is(
+    log.find(
+      (entry) => entry.event === 'validation' && entry.stepsDone === file.step && entry.mapAll === metrics.mapAll,
+    )?.event,
+    'validation',
+  );
   embeddings.destroy();
   model.storage.destroy();
 
   const unbegun = await train({ training, start: { file, name: 'best' }, signal: AbortSignal.abort() });
   assert.is(unbegun.checksum, file.checksum);
   const moments = new Map([...file.moments].filter(([name]) => name !== 'learning weights'));
-  const error = await train({ training, resume: { file: { ...file, moments }, name: 'best' } }).then(() => undefined, (reason: unknown) => reason);
+  const error = await train({ training, resume: { file: { ...file, moments }, name: 'best' } }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.instance(error, CheckpointError);
   assert.match((error as Error).message, /has an average of weights and not the learning weights/);
 });

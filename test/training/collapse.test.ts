@@ -18,13 +18,22 @@ const WIDTH = 16;
 const CLASSES = 6;
 
 /** Statistics of unit vectors: a class's direction, a domain's direction and noise, each with a weight. */
-async function statistics({ ofClass, ofDomain, common, noise }: Readonly<Record<'ofClass' | 'ofDomain' | 'common' | 'noise', number>>): Promise<Record<string, number>> {
+async function statistics({
+  ofClass,
+  ofDomain,
+  common,
+  noise,
+}: Readonly<Record<'ofClass' | 'ofDomain' | 'common' | 'noise', number>>): Promise<Record<string, number>> {
   const uniform = uniformNumbers(5);
   const labels = Float64Array.from({ length: COUNT }, (_, i) => i % CLASSES);
   const domains = Float64Array.from({ length: COUNT }, (_, i) => Number(i >= COUNT / 2));
   const embeddings = new Float64Array(COUNT * WIDTH);
   labels.forEach((label, i) => {
-    const vector = Array.from({ length: WIDTH }, (_, k) => ofClass * Number(k === label) + ofDomain * Number(k === CLASSES + domains[i]) + common + noise * uniform());
+    const vector = Array.from(
+      { length: WIDTH },
+      (_, k) =>
+        ofClass * Number(k === label) + ofDomain * Number(k === CLASSES + domains[i]) + common + noise * uniform(),
+    );
     const norm = Math.hypot(...vector);
     vector.forEach((value, k) => (embeddings[i * WIDTH + k] = Math.fround(value / norm)));
   });
@@ -45,9 +54,15 @@ for (const [name, weights] of Object.entries(planted)) {
   test(`embeddings that are planted as ${name}`, async () => {
     const values = await statistics(weights);
     const watch = new CollapseWatch();
-    const warnings = Array.from({ length: 3 * PATIENCE }, (_, step) => watch.see(values).map(({ collapse, message }) => ({ step, collapse, message }))).flat();
+    const warnings = Array.from({ length: 3 * PATIENCE }, (_, step) =>
+      watch.see(values).map(({ collapse, message }) => ({ step, collapse, message })),
+    ).flat();
     const expected = name === 'healthy' ? [] : [{ step: PATIENCE - 1, collapse: name }];
-    assert.equal(warnings.map(({ step, collapse }) => ({ step, collapse })), expected, JSON.stringify(values));
+    assert.equal(
+      warnings.map(({ step, collapse }) => ({ step, collapse })),
+      expected,
+      JSON.stringify(values),
+    );
     for (const { message } of warnings) assert.match(message, /--/, 'says what to do');
   });
 }
@@ -55,7 +70,8 @@ for (const [name, weights] of Object.entries(planted)) {
 test('a collapse must last, and is told again only after it was over', async () => {
   const [bad, good] = [await statistics(planted.point), await statistics(planted.healthy)];
   const watch = new CollapseWatch();
-  const run = (values: Record<string, number>, steps: number): number => Array.from({ length: steps }, () => watch.see(values).length).reduce((a, b) => a + b, 0);
+  const run = (values: Record<string, number>, steps: number): number =>
+    Array.from({ length: steps }, () => watch.see(values).length).reduce((a, b) => a + b, 0);
   assert.is(run(bad, PATIENCE - 1) + run(good, 1) + run(bad, PATIENCE - 1), 0);
   assert.is(run(bad, 1), 1);
   assert.is(run(good, PATIENCE - 1) + run(bad, PATIENCE), 0);
@@ -74,8 +90,19 @@ test('a training whose embeddings are one point from the start warns in its log,
   const start = { file: await parseModel(await serializeModel({ state, about: {} }), 'point'), name: 'point' };
   const train = async (quadruplet: number): Promise<LogEntry[]> => {
     const log: LogEntry[] = [];
-    const training = { ...TINY_TRAINING, steps: PATIENCE, losses: { ...TINY_TRAINING.losses, quadruplet }, schedule: { ...TINY_TRAINING.schedule, learningRate: 1e-9 } };
-    const { model } = await trainRetrieval({ device, dataset: shapesDataset(), training, start, onLog: (entry) => log.push(entry) });
+    const training = {
+      ...TINY_TRAINING,
+      steps: PATIENCE,
+      losses: { ...TINY_TRAINING.losses, quadruplet },
+      schedule: { ...TINY_TRAINING.schedule, learningRate: 1e-9 },
+    };
+    const { model } = await trainRetrieval({
+      device,
+      dataset: shapesDataset(),
+      training,
+      start,
+      onLog: (entry) => log.push(entry),
+    });
     model.storage.destroy();
     return log.filter(({ event }) => event === 'warning');
   };

@@ -37,9 +37,15 @@ const CLASSES = 2;
 const settings = sgdSettings(0);
 const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-/** Two convolutions and an embedding; on it a quadruplet and a contrastive loss, which look for their negatives in the whole batch, and a classifier. */
+/**
+ * Two convolutions and an embedding; on it a quadruplet and a contrastive loss, which look for their negatives in the
+ * whole batch, and a classifier.
+ */
 class SmallEncoder extends Network {
-  private readonly layers = [4, CHANNELS].map((inputs, index) => ({ weight: this.convolutionWeight(`convolution${index}`, 3, inputs, CHANNELS), norm: this.batchNorm(`norm${index}`, CHANNELS) }));
+  private readonly layers = [4, CHANNELS].map((inputs, index) => ({
+    weight: this.convolutionWeight(`convolution${index}`, 3, inputs, CHANNELS),
+    norm: this.batchNorm(`norm${index}`, CHANNELS),
+  }));
   private readonly embedding = this.linear('embedding', CHANNELS, WIDTH);
   private readonly classifier = this.linear('classifier', WIDTH, CLASSES);
 
@@ -53,7 +59,12 @@ class SmallEncoder extends Network {
       x = pass.convolutionBatchNorm(x, weight, norm, { padding: 1, relu: true });
     }
     const pooled = globalAveragePool(x);
-    return { encoded: this.embedding.apply(pooled), batchStatistics: pass.batchStatistics, entering: [...entering, pooled], last: x };
+    return {
+      encoded: this.embedding.apply(pooled),
+      batchStatistics: pass.batchStatistics,
+      entering: [...entering, pooled],
+      last: x,
+    };
   }
 
   loss(encoded: Tensor) {
@@ -73,11 +84,22 @@ class SmallEncoder extends Network {
     });
     const loss: EncodedObjective['loss'] = (encoded) => {
       const { loss: sum, quadruplet } = this.loss(encoded);
-      return { loss: sum, reported: { quadruplet: { tensor: quadruplet, names: ['quadruplet'] } }, feeds: ({ labels, domains }) => ({ labels, domains }) };
+      return {
+        loss: sum,
+        reported: { quadruplet: { tensor: quadruplet, names: ['quadruplet'] } },
+        feeds: ({ labels, domains }) => ({ labels, domains }),
+      };
     };
     const whole = encode(BATCH);
     const ofWhole = loss(whole.encoded);
-    return { network: this, count: BATCH, batchStatistics: whole.batchStatistics, ...ofWhole, feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }), encoded: { encode, loss } };
+    return {
+      network: this,
+      count: BATCH,
+      batchStatistics: whole.batchStatistics,
+      ...ofWhole,
+      feeds: (batch) => ({ ...whole.feeds(batch), ...ofWhole.feeds(batch) }),
+      encoded: { encode, loss },
+    };
   }
 }
 
@@ -109,7 +131,10 @@ async function setting(mode: BatchNormMode): Promise<Setting> {
 }
 
 async function minimumOf(work: Promise<unknown>): Promise<number> {
-  const error = await work.then(() => undefined, (reason: unknown) => reason);
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.instance(error, MemoryBudgetError);
   return (error as MemoryBudgetError).minimum;
 }
@@ -118,7 +143,11 @@ async function minimumOf(work: Promise<unknown>): Promise<number> {
 async function runnerInParts({ storage, objective }: Setting, budget: 'below whole' | 'least'): Promise<StepRunner> {
   const options = { storage, optimizer: settings };
   const memoryBudget =
-    budget === 'least' ? await minimumOf(stepRunner({ ...options, objective, memoryBudget: 0 })) : (await minimumOf(stepRunner({ ...options, objective: { ...objective, encoded: undefined }, memoryBudget: 0 }))) - 1;
+    budget === 'least'
+      ? await minimumOf(stepRunner({ ...options, objective, memoryBudget: 0 }))
+      : (await minimumOf(
+          stepRunner({ ...options, objective: { ...objective, encoded: undefined }, memoryBudget: 0 }),
+        )) - 1;
   return stepRunner({ ...options, objective, memoryBudget });
 }
 
@@ -132,14 +161,26 @@ test('two micro-batches have the bits of a graph that encodes the same halves an
   const halves = interleaved(batch, 2);
 
   // The same in one program, without a cache: the chain rule by `gradient` alone.
-  const encoded = halves.map((_, index) => network.encode(input(`half ${index}`, [BATCH / 2, SIZE, SIZE, 4]), 'train').encoded);
+  const encoded = halves.map(
+    (_, index) => network.encode(input(`half ${index}`, [BATCH / 2, SIZE, SIZE, 4]), 'train').encoded,
+  );
   const place = halves.flatMap(({ rows }) => [...rows]);
   const order = Uint32Array.from(place.keys(), (image) => place.indexOf(image));
   const { loss } = network.loss(selectRows(concatenate(encoded), constant('order', [BATCH], order)));
   const names = [...network.parameters.entries.keys()];
-  const gradients = gradient(loss, names.map((name) => network.parameters.get(name)));
-  const program = await Program.compile<string>(storage, { outputs: { loss, ...Object.fromEntries(names.map((name, index) => [name, gradients[index]])) } });
-  const expected = await program.run({ 'half 0': pixelsOf(halves[0].piece.images), 'half 1': pixelsOf(halves[1].piece.images), labels: batch.labels, domains: batch.domains });
+  const gradients = gradient(
+    loss,
+    names.map((name) => network.parameters.get(name)),
+  );
+  const program = await Program.compile<string>(storage, {
+    outputs: { loss, ...Object.fromEntries(names.map((name, index) => [name, gradients[index]])) },
+  });
+  const expected = await program.run({
+    'half 0': pixelsOf(halves[0].piece.images),
+    'half 1': pixelsOf(halves[1].piece.images),
+    labels: batch.labels,
+    domains: batch.domains,
+  });
 
   // Twice: a step leaves nothing behind for the next.
   for (let step = 1; step <= 2; step++) {
@@ -149,9 +190,16 @@ test('two micro-batches have the bits of a graph that encodes the same halves an
     assert.ok(results.quadruplet[0] > 0, 'no hinge is active');
     for (const name of names) {
       const found = await storage.read(runner.update.gradients.get(name));
-      assert.ok(found.some((value) => value !== 0), `${name} is all zeros`);
+      assert.ok(
+        found.some((value) => value !== 0),
+        `${name} is all zeros`,
+      );
       // By value: 0 + -0 is 0.
-      assert.equal(found, expected[name].map((value) => value + 0), name);
+      assert.equal(
+        found,
+        expected[name].map((value) => value + 0),
+        name,
+      );
     }
   }
   program.destroy();
@@ -166,25 +214,71 @@ test('with frozen statistics the gradient is that of the whole batch, within the
   const whole = network.encode(input('pixels', [BATCH, SIZE, SIZE, 4]), 'frozen');
   const { loss } = network.loss(whole.encoded);
   // The layers' inputs, and the loss's gradient by their outputs: by these the error model knows what each sum adds up.
-  const names = ['convolution0', 'convolution1', 'embedding.weight', 'embedding.bias', 'classifier.weight', 'classifier.bias'];
+  const names = [
+    'convolution0',
+    'convolution1',
+    'embedding.weight',
+    'embedding.bias',
+    'classifier.weight',
+    'classifier.bias',
+  ];
   const parameters = names.map((name) => network.parameters.get(name));
-  const [byEncoded, byLast, bySecond, ...byParameters] = gradient(loss, [whole.encoded, whole.last, whole.entering[1], ...parameters]);
-  const outputs = { loss, encoded: whole.encoded, byEncoded, byLast, bySecond, second: whole.entering[1], pooled: whole.entering[2], last: whole.last, ...Object.fromEntries(names.map((name, index) => [name, byParameters[index]])) };
+  const [byEncoded, byLast, bySecond, ...byParameters] = gradient(loss, [
+    whole.encoded,
+    whole.last,
+    whole.entering[1],
+    ...parameters,
+  ]);
+  const outputs = {
+    loss,
+    encoded: whole.encoded,
+    byEncoded,
+    byLast,
+    bySecond,
+    second: whole.entering[1],
+    pooled: whole.entering[2],
+    last: whole.last,
+    ...Object.fromEntries(names.map((name, index) => [name, byParameters[index]])),
+  };
   const program = await Program.compile<string>(storage, { outputs });
   const expected = await program.run(objective.feeds(batch));
 
   const float64 = (values: Float32Array): Float64Array => Float64Array.from(values);
-  const square: ConvolutionShape = { batch: BATCH, height: SIZE, width: SIZE, inputChannels: 4, outputChannels: CHANNELS, kernel: [3, 3], stride: [1, 1], padding: [1, 1] };
-  const boundOf = (shape: ConvolutionShape, x: Float32Array, dy: Float32Array): Float64Array => convolutionWeightGradient.reference(shape, { x: float64(x), dy: float64(dy) }).dw.error;
-  const masked = (gradientByY: Float32Array, y: Float32Array): Float32Array => gradientByY.map((value, index) => (y[index] > 0 ? value : 0));
+  const square: ConvolutionShape = {
+    batch: BATCH,
+    height: SIZE,
+    width: SIZE,
+    inputChannels: 4,
+    outputChannels: CHANNELS,
+    kernel: [3, 3],
+    stride: [1, 1],
+    padding: [1, 1],
+  };
+  const boundOf = (shape: ConvolutionShape, x: Float32Array, dy: Float32Array): Float64Array =>
+    convolutionWeightGradient.reference(shape, { x: float64(x), dy: float64(dy) }).dw.error;
+  const masked = (gradientByY: Float32Array, y: Float32Array): Float32Array =>
+    gradientByY.map((value, index) => (y[index] > 0 ? value : 0));
   const point = { kernel: [1, 1], stride: [1, 1], padding: [0, 0], batch: BATCH, height: 1, width: 1 } as const;
   // Both runs round every sum on the way to a gradient and back: three layers forward, the loss, three layers back.
   const ROUNDINGS = 2 * 7;
   const bounds: Readonly<Record<string, Float64Array>> = {
     convolution0: boundOf(square, pixelsOf(batch.images), masked(expected.bySecond, expected.second)),
-    convolution1: boundOf({ ...square, inputChannels: CHANNELS }, expected.second, masked(expected.byLast, expected.last)),
-    'embedding.weight': boundOf({ ...point, inputChannels: CHANNELS, outputChannels: WIDTH }, expected.pooled, expected.byEncoded),
-    'embedding.bias': Float64Array.from({ length: WIDTH }, (_, column) => sumError(BATCH, expected.byEncoded.reduce((sum, value, index) => sum + (index % WIDTH === column ? Math.abs(value) : 0), 0))),
+    convolution1: boundOf(
+      { ...square, inputChannels: CHANNELS },
+      expected.second,
+      masked(expected.byLast, expected.last),
+    ),
+    'embedding.weight': boundOf(
+      { ...point, inputChannels: CHANNELS, outputChannels: WIDTH },
+      expected.pooled,
+      expected.byEncoded,
+    ),
+    'embedding.bias': Float64Array.from({ length: WIDTH }, (_, column) =>
+      sumError(
+        BATCH,
+        expected.byEncoded.reduce((sum, value, index) => sum + (index % WIDTH === column ? Math.abs(value) : 0), 0),
+      ),
+    ),
   };
 
   for (const budget of ['below whole', 'least'] as const) {
@@ -195,7 +289,12 @@ test('with frozen statistics the gradient is that of the whole batch, within the
     const results = await (await runner.submit(batch, runner.update.feeds(0, 1))).results;
     assertWithin('loss', results.loss, expected.loss, [ROUNDINGS * sumError(9 * CHANNELS, expected.loss[0])]);
     for (const [name, error] of Object.entries(bounds)) {
-      assertWithin(`${budget}: ${name}`, await storage.read(runner.update.gradients.get(name)), expected[name], error.map((bound) => ROUNDINGS * bound));
+      assertWithin(
+        `${budget}: ${name}`,
+        await storage.read(runner.update.gradients.get(name)),
+        expected[name],
+        error.map((bound) => ROUNDINGS * bound),
+      );
     }
     runner.destroy();
   }
@@ -209,8 +308,13 @@ test('training in micro-batches learns, and gives the same bits each time', asyn
       const one = await setting('train');
       const runner = await runnerInParts(one, 'least');
       const losses: number[] = [];
-      for (let step = 1; step <= 5; step++) losses.push((await (await runner.submit(batchOf(0), runner.update.feeds(0.05, step))).results).loss[0]);
-      const bits = await Promise.all([one.network.parameters, one.network.statistics].map(async (store) => bitsOf(await one.storage.read(store.flat))));
+      for (let step = 1; step <= 5; step++)
+        losses.push((await (await runner.submit(batchOf(0), runner.update.feeds(0.05, step))).results).loss[0]);
+      const bits = await Promise.all(
+        [one.network.parameters, one.network.statistics].map(async (store) =>
+          bitsOf(await one.storage.read(store.flat)),
+        ),
+      );
       runner.destroy();
       one.storage.destroy();
       return { losses, bits };
@@ -226,12 +330,27 @@ test('the predicted memory is what is allocated, and less than the whole batch n
   const device = await testDevice();
   const options = { optimizer: settings, objective };
   const least = await minimumOf(stepRunner({ ...options, storage: new Storage(device), memoryBudget: 0 }));
-  assert.ok(least < (await minimumOf(stepRunner({ ...options, objective: { ...objective, encoded: undefined }, storage: new Storage(device), memoryBudget: 0 }))));
-  const { made: bytes, result: runner } = await countBuffers(device, async () => stepRunner({ ...options, storage: new Storage(device), memoryBudget: least }));
+  assert.ok(
+    least <
+      (await minimumOf(
+        stepRunner({
+          ...options,
+          objective: { ...objective, encoded: undefined },
+          storage: new Storage(device),
+          memoryBudget: 0,
+        }),
+      )),
+  );
+  const { made: bytes, result: runner } = await countBuffers(device, async () =>
+    stepRunner({ ...options, storage: new Storage(device), memoryBudget: least }),
+  );
   assert.is(runner.report.microBatches, BATCH);
   assert.is(bytes, runner.report.memory.total);
   assert.ok(bytes <= least);
-  assert.ok(runner.report.encodedTwice! > 0.2 && runner.report.encodedTwice! < 0.6, `encoding again takes ${runner.report.encodedTwice} of the step`);
+  assert.ok(
+    runner.report.encodedTwice! > 0.2 && runner.report.encodedTwice! < 0.6,
+    `encoding again takes ${runner.report.encodedTwice} of the step`,
+  );
   runner.destroy();
 });
 
@@ -244,7 +363,10 @@ test('every image is in one piece, and each piece has its share of domains and c
     assert.equal([...piece.labels], [0, 1, 0, 1]);
     rows.forEach((row, index) => {
       const each = SIZE * SIZE * 4;
-      assert.equal(piece.images.subarray(index * each, (index + 1) * each), batch.images.subarray(row * each, (row + 1) * each));
+      assert.equal(
+        piece.images.subarray(index * each, (index + 1) * each),
+        batch.images.subarray(row * each, (row + 1) * each),
+      );
     });
   }
 });
@@ -253,15 +375,43 @@ test('a micro-batch that is not finite changes neither weights nor statistics, a
   const one = await setting('train');
   const { network, storage, objective } = one;
   const memoryBudget = await minimumOf(stepRunner({ storage, objective, optimizer: settings, memoryBudget: 0 }));
-  const nan = { ...objective, encoded: { ...objective.encoded!, encode: (count: number) => ({ ...objective.encoded!.encode(count), feeds: ({ images, step }: TrainingBatch) => ({ pixels: pixelsOf(images).map((value) => (step === 1 && images[0] === batchOf(1).images[0] ? NaN : value)) }) }) } };
-  const training = await Trainer.create({ storage, objective: nan, optimizer: settings, memoryBudget, steps: 5, schedule: { learningRate: 0.05, warmupSteps: 0, decay: 'constant', final: 1 } });
-  const read = async (): Promise<Uint32Array[]> => Promise.all([network.parameters, network.statistics, ...training.update.moments].map(async (store) => bitsOf(await storage.read(store.flat))));
+  const nan = {
+    ...objective,
+    encoded: {
+      ...objective.encoded!,
+      encode: (count: number) => ({
+        ...objective.encoded!.encode(count),
+        feeds: ({ images, step }: TrainingBatch) => ({
+          pixels: pixelsOf(images).map((value) => (step === 1 && images[0] === batchOf(1).images[0] ? NaN : value)),
+        }),
+      }),
+    },
+  };
+  const training = await Trainer.create({
+    storage,
+    objective: nan,
+    optimizer: settings,
+    memoryBudget,
+    steps: 5,
+    schedule: { learningRate: 0.05, warmupSteps: 0, decay: 'constant', final: 1 },
+  });
+  const read = async (): Promise<Uint32Array[]> =>
+    Promise.all(
+      [network.parameters, network.statistics, ...training.update.moments].map(async (store) =>
+        bitsOf(await storage.read(store.flat)),
+      ),
+    );
   async function* steps(step: number): AsyncGenerator<TrainingBatch, void, undefined> {
     yield batchOf(step);
   }
   await training.train(steps(0), () => undefined);
   const before = await read();
-  const error = await training.train(steps(1), () => undefined).then(() => undefined, (reason: unknown) => reason);
+  const error = await training
+    .train(steps(1), () => undefined)
+    .then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
   assert.instance(error, NonFiniteError);
   assert.match((error as Error).message, /step 1: .*it begins in convolution_statistics/);
   assert.equal(await read(), before);
@@ -276,23 +426,33 @@ test('so many micro-batches as are asked for: the bits of those that a budget as
     const runner = await made(one);
     assert.is(runner.report.microBatches, 2);
     const { loss } = await (await runner.submit(batchOf(0), runner.update.feeds(0.05, 1))).results;
-    const stores = await Promise.all([one.network.parameters, one.network.statistics].map(async (store) => bitsOf(await one.storage.read(store.flat))));
+    const stores = await Promise.all(
+      [one.network.parameters, one.network.statistics].map(async (store) => bitsOf(await one.storage.read(store.flat))),
+    );
     runner.destroy();
     one.storage.destroy();
     return [bitsOf(loss), ...stores];
   };
-  const asked = await bits(({ storage, objective }) => stepRunner({ storage, objective, optimizer: settings, microBatches: 2 }));
+  const asked = await bits(({ storage, objective }) =>
+    stepRunner({ storage, objective, optimizer: settings, microBatches: 2 }),
+  );
   assert.equal(asked, await bits((one) => runnerInParts(one, 'below whole')));
 });
 
 test('parts in which a batch does not come are refused, and a budget is not met by others than were asked for', async () => {
   const { storage, objective } = await setting('train');
   const refused = (options: Partial<Parameters<typeof stepRunner>[0]>): Promise<Error> =>
-    stepRunner({ storage, objective, optimizer: settings, ...options }).then(() => new Error('it was made'), (reason: Error) => reason);
+    stepRunner({ storage, objective, optimizer: settings, ...options }).then(
+      () => new Error('it was made'),
+      (reason: Error) => reason,
+    );
   const uneven = await refused({ microBatches: 3 });
   assert.instance(uneven, MicroBatchError);
   assert.is(uneven.message, 'a batch of 8 images comes in 1, 2, 4, 8 equal parts, and not in 3');
-  assert.match((await refused({ microBatches: 2, objective: { ...objective, encoded: undefined } })).message, /comes in 1 equal parts for this loss, and not in 2/);
+  assert.match(
+    (await refused({ microBatches: 2, objective: { ...objective, encoded: undefined } })).message,
+    /comes in 1 equal parts for this loss, and not in 2/,
+  );
   const least = await minimumOf(stepRunner({ storage, objective, optimizer: settings, memoryBudget: 0 }));
   assert.match((await refused({ microBatches: 1, memoryBudget: least })).message, /with the batch in 1 part\. /);
   storage.destroy();
@@ -301,8 +461,16 @@ test('parts in which a batch does not come are refused, and a budget is not met 
 test('a retrieval training keeps to a budget that the whole batch cannot, and a resumed one to its parts', async () => {
   const device = await testDevice();
   const log: Parameters<NonNullable<Parameters<typeof trainRetrieval>[0]['onLog']>>[0][] = [];
-  const run = (options: Pick<Parameters<typeof trainRetrieval>[0], 'memoryBudget' | 'microBatches' | 'resume' | 'signal'>) =>
-    trainRetrieval({ device, dataset: shapesDataset(), training: { ...TINY_TRAINING, steps: 2, imageSize: 64, imagesPerDomain: 2 }, onLog: (entry) => log.push(entry), ...options });
+  const run = (
+    options: Pick<Parameters<typeof trainRetrieval>[0], 'memoryBudget' | 'microBatches' | 'resume' | 'signal'>,
+  ) =>
+    trainRetrieval({
+      device,
+      dataset: shapesDataset(),
+      training: { ...TINY_TRAINING, steps: 2, imageSize: 64, imagesPerDomain: 2 },
+      onLog: (entry) => log.push(entry),
+      ...options,
+    });
   const checksumOf = ({ model, file }: Awaited<ReturnType<typeof run>>): string => {
     model.storage.destroy();
     return file.checksum;
@@ -310,7 +478,10 @@ test('a retrieval training keeps to a budget that the whole batch cannot, and a 
   const memoryBudget = await minimumOf(run({ memoryBudget: 1e6 }));
   const checksum = checksumOf(await run({ memoryBudget }));
   const started = log.find(({ event }) => event === 'start');
-  assert.ok(started?.event === 'start' && started.memory.microBatches > 1 && started.memory.memory.total <= memoryBudget, JSON.stringify(started));
+  assert.ok(
+    started?.event === 'start' && started.memory.microBatches > 1 && started.memory.memory.total <= memoryBudget,
+    JSON.stringify(started),
+  );
   assert.ok(log.every((entry) => entry.event !== 'step' || Number.isFinite(entry.loss)));
 
   // The same by the number of parts, without a budget; where it is resumed, it need not be told.
@@ -320,9 +491,15 @@ test('a retrieval training keeps to a budget that the whole batch cannot, and a 
   assert.is(stopped.stepsDone, 0);
   stopped.model.storage.destroy();
   assert.is(checksumOf(await run({ resume: begun })), checksum);
-  const otherwise = await run({ resume: begun, microBatches: 1 }).then(() => undefined, (reason: unknown) => reason);
+  const otherwise = await run({ resume: begun, microBatches: 1 }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.instance(otherwise, CheckpointError);
-  assert.match((otherwise as Error).message, /last\.safetensors was trained with its batch in \d+ parts, and 1 would give other numbers; leave --accumulate out/);
+  assert.match(
+    (otherwise as Error).message,
+    /last\.safetensors was trained with its batch in \d+ parts, and 1 would give other numbers; leave --accumulate out/,
+  );
 });
 
 test.run();

@@ -20,7 +20,10 @@ test('the same seed gives the same losses and weights, another seed others', asy
   const again = await train();
   assert.is(again.checksum, unbroken.checksum);
   assert.equal(steps(again.log), steps(unbroken.log));
-  assert.equal(steps(unbroken.log).map(({ step }) => step), [0, 1, 2, 3, 4, 5]);
+  assert.equal(
+    steps(unbroken.log).map(({ step }) => step),
+    [0, 1, 2, 3, 4, 5],
+  );
   assert.is.not((await train({ training: { ...TINY_TRAINING, seed: 1 } })).checksum, unbroken.checksum);
 });
 
@@ -28,7 +31,10 @@ test('validation and checkpoints in between change nothing; the best is marked, 
   const { checksum, checkpoints, log } = await train({ validateEvery: 2, checkpointEvery: 3 });
   assert.is(checksum, unbroken.checksum);
   const validations = log.filter((entry) => entry.event === 'validation');
-  assert.equal(validations.map(({ stepsDone }) => stepsDone), [2, 4, 6]);
+  assert.equal(
+    validations.map(({ stepsDone }) => stepsDone),
+    [2, 4, 6],
+  );
   let best = -Infinity;
   for (const validation of validations) {
     assert.is(validation.best, validation.mapAll > best);
@@ -36,8 +42,14 @@ test('validation and checkpoints in between change nothing; the best is marked, 
   }
   const saved = checkpoints.map(({ file }) => file.step);
   assert.ok(saved.includes(3) && saved.includes(6));
-  assert.equal(checkpoints.filter((one) => one.best).map(({ file }) => file.step), validations.filter((one) => one.best).map(({ stepsDone }) => stepsDone));
-  assert.equal(checkpoints.map(({ last }) => last), checkpoints.map((_, index) => index === checkpoints.length - 1));
+  assert.equal(
+    checkpoints.filter((one) => one.best).map(({ file }) => file.step),
+    validations.filter((one) => one.best).map(({ stepsDone }) => stepsDone),
+  );
+  assert.equal(
+    checkpoints.map(({ last }) => last),
+    checkpoints.map((_, index) => index === checkpoints.length - 1),
+  );
 });
 
 test('resumed from any checkpoint, a run ends with the very weights of an unbroken one', async () => {
@@ -53,7 +65,11 @@ test('resumed from any checkpoint, a run ends with the very weights of an unbrok
 /** Takes the variant that each kernel likes least; not of the convolutions, where that would take minutes. */
 const contrary: Chooser = {
   answer: async (questions) =>
-    new Map(questions.filter(({ kernel }) => !kernel.name.startsWith('convolution')).map((question) => [questionKey(question), question.calls[question.calls.length - 1].variant])),
+    new Map(
+      questions
+        .filter(({ kernel }) => !kernel.name.startsWith('convolution'))
+        .map((question) => [questionKey(question), question.calls[question.calls.length - 1].variant]),
+    ),
 };
 
 test('a resumed run keeps to the kernel variants that it was begun with, whatever is preferred by then', async () => {
@@ -68,7 +84,10 @@ test('a resumed run keeps to the kernel variants that it was begun with, whateve
 
 test('a stopped run saves what it did and can be resumed', async () => {
   const controller = new AbortController();
-  const { stopped, checkpoints } = await train({ signal: controller.signal, onLog: (entry) => entry.event === 'step' && controller.abort() });
+  const { stopped, checkpoints } = await train({
+    signal: controller.signal,
+    onLog: (entry) => entry.event === 'step' && controller.abort(),
+  });
   assert.ok(stopped);
   const { file, last } = checkpoints[checkpoints.length - 1];
   assert.ok(last && file.step > 0 && file.step < TINY_TRAINING.steps);
@@ -78,37 +97,92 @@ test('a stopped run saves what it did and can be resumed', async () => {
 test('a run is not resumed with other settings or data, and says which differ', async () => {
   const resume = await stored(unbroken.checkpoints[0].file);
   const refused = async (options: Partial<TrainRetrievalOptions>, message: RegExp): Promise<void> => {
-    const error = await train({ resume, ...options }).then(() => undefined, (reason: unknown) => reason);
+    const error = await train({ resume, ...options }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     assert.instance(error, CheckpointError);
     assert.match((error as Error).message, message);
   };
-  await refused({ training: { ...TINY_TRAINING, seed: 4, losses: { ...TINY_TRAINING.losses, margin: 0.5 } } }, /run\/checkpoint.*settings.seed: 0 then, 4 now\s+settings.losses.margin: 0.2 then, 0.5 now/s);
+  await refused(
+    { training: { ...TINY_TRAINING, seed: 4, losses: { ...TINY_TRAINING.losses, margin: 0.5 } } },
+    /run\/checkpoint.*settings.seed: 0 then, 4 now\s+settings.losses.margin: 0.2 then, 0.5 now/s,
+  );
   const { train: samples, ...rest } = shapesDataset();
   await refused({ dataset: { ...rest, train: samples.slice(1) } }, /data.images: 20 then, 19 now/);
   const drawn = { ...rest, train: samples.map((sample) => ({ ...sample, source: 'drawn' })) };
-  await refused({ dataset: drawn, training: { ...TINY_TRAINING, sourceWeights: { drawn: 2 } } }, /data.fingerprint: .* then, .* now\s+settings.sourceWeights.drawn: nothing then, 2 now/);
+  await refused(
+    { dataset: drawn, training: { ...TINY_TRAINING, sourceWeights: { drawn: 2 } } },
+    /data.fingerprint: .* then, .* now\s+settings.sourceWeights.drawn: nothing then, 2 now/,
+  );
   const { state, about, moments, tables } = resume.file;
   // Moments, each of which must be there, in its shape, and be one of the training's.
-  const withMoments = async (change: (store: Map<string, StateTensor>) => void): Promise<Partial<TrainRetrievalOptions>> => {
+  const withMoments = async (
+    change: (store: Map<string, StateTensor>) => void,
+  ): Promise<Partial<TrainRetrievalOptions>> => {
     const [[store, entries], ...others] = moments;
     const changed = new Map(entries);
     change(changed);
-    return { resume: { name: 'run/checkpoint', file: await parseModel(await serializeModel({ ...resume.file, moments: new Map([[store, changed], ...others]) }), 'run/checkpoint') } };
+    return {
+      resume: {
+        name: 'run/checkpoint',
+        file: await parseModel(
+          await serializeModel({ ...resume.file, moments: new Map([[store, changed], ...others]) }),
+          'run/checkpoint',
+        ),
+      },
+    };
   };
-  await refused(await withMoments((store) => void store.delete('embedding.weight')), /do not fit the training: embedding.weight is missing/);
-  await refused(await withMoments((store) => void store.set('embedding.weight', { shape: [1], values: new Float32Array(1) })), /embedding.weight is \[1\], where \[16, 512\] is needed/);
-  await refused(await withMoments((store) => void store.set('x', { shape: [1], values: new Float32Array(1) })), /x is none of its tensors/);
-  await refused({ resume: { name: 'run/checkpoint', file: { ...resume.file, tables: new Map([...tables, ['knowledge', { shape: [1, 1], values: new Float32Array(1) }]]) } } }, /table of knowledge is \[1, 1\]/);
-  await refused({ resume: { file: await parseModel(await serializeModel({ state, about }), 'model'), name: 'model' } }, /model for use/);
+  await refused(
+    await withMoments((store) => void store.delete('embedding.weight')),
+    /do not fit the training: embedding.weight is missing/,
+  );
+  await refused(
+    await withMoments((store) => void store.set('embedding.weight', { shape: [1], values: new Float32Array(1) })),
+    /embedding.weight is \[1\], where \[16, 512\] is needed/,
+  );
+  await refused(
+    await withMoments((store) => void store.set('x', { shape: [1], values: new Float32Array(1) })),
+    /x is none of its tensors/,
+  );
+  await refused(
+    {
+      resume: {
+        name: 'run/checkpoint',
+        file: {
+          ...resume.file,
+          tables: new Map([...tables, ['knowledge', { shape: [1, 1], values: new Float32Array(1) }]]),
+        },
+      },
+    },
+    /table of knowledge is \[1, 1\]/,
+  );
+  await refused(
+    { resume: { file: await parseModel(await serializeModel({ state, about }), 'model'), name: 'model' } },
+    /model for use/,
+  );
 });
 
 test('a learning rate that explodes stops with the op and the step, after the last good checkpoint', async () => {
   const checkpoints: Checkpoint[] = [];
   const training = { ...TINY_TRAINING, schedule: { ...TINY_TRAINING.schedule, learningRate: 1e30 } };
-  const error = await train({ training, checkpointEvery: 1, onCheckpoint: async (saved) => void checkpoints.push(saved) }).then(() => undefined, (reason: unknown) => reason);
+  const error = await train({
+    training,
+    checkpointEvery: 1,
+    onCheckpoint: async (saved) => void checkpoints.push(saved),
+  }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.instance(error, NonFiniteError);
-  assert.match((error as NonFiniteError).message, /step 1: .*it begins in \w+.*operand \w+, element \d+, which is (NaN|-?Infinity)/);
-  assert.equal(checkpoints.map(({ file }) => file.step), [1]);
+  assert.match(
+    (error as NonFiniteError).message,
+    /step 1: .*it begins in \w+.*operand \w+, element \d+, which is (NaN|-?Infinity)/,
+  );
+  assert.equal(
+    checkpoints.map(({ file }) => file.step),
+    [1],
+  );
   for (const { values } of checkpoints[0].file.state.values()) assert.ok(values.every(Number.isFinite));
 });
 
@@ -117,7 +191,10 @@ test('a classifier to start from is the teacher too; its knowledge is in the che
   const storage = new Storage(device);
   const classifier = new Classifier({ width: 0.25, classes: 5 });
   await initializeNetwork(classifier, storage, 9);
-  const file = await parseModel(await serializeModel({ state: await readState(classifier, storage), about: { kind: 'classifier' } }, 'F16'), 'start');
+  const file = await parseModel(
+    await serializeModel({ state: await readState(classifier, storage), about: { kind: 'classifier' } }, 'F16'),
+    'start',
+  );
   storage.destroy();
 
   const whole = await train({ start: { file, name: 'start' }, checkpointEvery: 3 });
@@ -132,9 +209,15 @@ test('a classifier to start from is the teacher too; its knowledge is in the che
   assert.is((await train({ resume: await stored(first.file) })).checksum, whole.checksum, 'resuming needs no teacher');
 
   const wide = { ...TINY_TRAINING, network: { ...TINY_TRAINING.network, width: 0.5 } };
-  const error = await train({ start: { file, name: 'start' }, training: wide }).then(() => undefined, (reason: unknown) => reason);
+  const error = await train({ start: { file, name: 'start' }, training: wide }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.instance(error, StateMismatchError);
-  assert.match((error as Error).message, /start: .*conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/s);
+  assert.match(
+    (error as Error).message,
+    /start: .*conv1.weight: the file has \[16, 3, 7, 7\], the network \[32, 3, 7, 7\]/s,
+  );
 });
 
 test('a stored model searches as the trained one does', async () => {

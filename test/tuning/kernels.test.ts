@@ -25,7 +25,13 @@ const ADAPTERS: Record<string, AdapterTraits> = {
   lavapipe: { kind: 'cpu', subgroupSize: 8, f16: true, ...limits },
   swiftshader: { kind: 'cpu', subgroupSize: 4, ...limits },
   'a GPU': { kind: 'gpu', subgroupSize: 32, f16: true, ...limits },
-  'a GPU with matrix units': { kind: 'gpu', subgroupSize: 32, f16: true, matrixUnits: { products: [{ component: 'f32', rows: 8, columns: 8, depth: 8 }], subgroupSizes: [32, 32] }, ...limits },
+  'a GPU with matrix units': {
+    kind: 'gpu',
+    subgroupSize: 32,
+    f16: true,
+    matrixUnits: { products: [{ component: 'f32', rows: 8, columns: 8, depth: 8 }], subgroupSizes: [32, 32] },
+    ...limits,
+  },
   'a GPU without subgroups of one size': { kind: 'gpu', subgroupSize: 0, ...limits },
 };
 
@@ -33,14 +39,25 @@ for (const [name, traits] of Object.entries(ADAPTERS)) {
   test(`no variant of ResNet50 runs code on ${name} that its kernel's cases or miniatures leave out`, async () => {
     const workloads = [
       ...(await demoWorkloads()),
-      ...[1, 0.25].flatMap((width) => [classifierTraining({ batch: 16, size: 64, width }), classifierInference({ batch: 1, size: 224, width }), classifierTraining({ batch: 8, size: 224, width })]),
-      ...(traits.f16 === true ? [classifierTraining({ batch: 8, size: 224, width: 1, precision: 'f16' }), classifierInference({ batch: 1, size: 224, width: 1, precision: 'f16' })] : []),
+      ...[1, 0.25].flatMap((width) => [
+        classifierTraining({ batch: 16, size: 64, width }),
+        classifierInference({ batch: 1, size: 224, width }),
+        classifierTraining({ batch: 8, size: 224, width }),
+      ]),
+      ...(traits.f16 === true
+        ? [
+            classifierTraining({ batch: 8, size: 224, width: 1, precision: 'f16' }),
+            classifierInference({ batch: 1, size: 224, width: 1, precision: 'f16' }),
+          ]
+        : []),
     ];
     const trials = new Trials(traits);
     const unproven = new Set<string>();
     for (const workload of workloads) {
       for (const question of questionsOf(plan({ ...workload, traits, maxBufferBytes: Number.MAX_SAFE_INTEGER }))) {
-        for (const call of question.calls) if (trials.of(question, call) === null) unproven.add(`${question.kernel.name}, ${call.variant}, for ${JSON.stringify(question.problem)}`);
+        for (const call of question.calls)
+          if (trials.of(question, call) === null)
+            unproven.add(`${question.kernel.name}, ${call.variant}, for ${JSON.stringify(question.problem)}`);
       }
     }
     assert.equal([...unproven], []);

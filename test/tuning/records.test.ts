@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readTuningRecords, writeTuningRecords } from '../../src/platform/node/tuning-records.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { adapterIdentity, emptyRecords, parseRecords, serializeRecords, type ChoiceRecord, type TuningRecords } from '../../src/tuning/records.ts';
+import {
+  adapterIdentity,
+  emptyRecords,
+  parseRecords,
+  serializeRecords,
+  type ChoiceRecord,
+  type TuningRecords,
+} from '../../src/tuning/records.ts';
 
 const device = { description: { vendor: 'v', architecture: 'a', device: 'd', description: 'driver 1' } } as Device;
 const adapter = adapterIdentity(device.description);
@@ -49,7 +56,12 @@ test('what is not as it should be is left out, and told', () => {
   const damaged = JSON.parse(text) as { proven: unknown[]; choices: Record<string, unknown> };
   damaged.proven.push('short', 7);
   damaged.choices['relu {}'] = { variant: 7 };
-  damaged.choices['scale {"count":2}'] = { variant: 'f32', code: 'c0de', effort: 'full', milliseconds: { f32: 'fast' } };
+  damaged.choices['scale {"count":2}'] = {
+    variant: 'f32',
+    code: 'c0de',
+    effort: 'full',
+    milliseconds: { f32: 'fast' },
+  };
   const { records, note } = parseRecords(JSON.stringify(damaged), adapter);
   assert.match(note ?? '', /4 of its entries are damaged/);
   assert.equal([...records.choices.keys()], ['add {"count":1}']);

@@ -7,9 +7,22 @@ import type { Device } from '../../src/gpu/device.ts';
 import { emptyRecords, type ChoiceRecord } from '../../src/tuning/records.ts';
 import { KNOWN_ADAPTERS, serializeTables, tableFor, tableOf } from '../../src/tuning/tables.ts';
 
-const device = { description: { vendor: 'v', architecture: 'a', device: 'llvmpipe-llvm-15-0-6-256-bits-', description: 'driver 1' }, traits: { subgroupSize: 8 } } as Device;
-const question = (count: number): Question => ({ kernel: scale, problem: { count }, calls: ['preferred', 'other', 'third'].map((variant) => ({ variant }) as KernelCall), uses: 1 });
-const record = (variant: string, milliseconds: Record<string, number>): ChoiceRecord => ({ variant, code: 'c0de', effort: 'full', milliseconds });
+const device = {
+  description: { vendor: 'v', architecture: 'a', device: 'llvmpipe-llvm-15-0-6-256-bits-', description: 'driver 1' },
+  traits: { subgroupSize: 8 },
+} as Device;
+const question = (count: number): Question => ({
+  kernel: scale,
+  problem: { count },
+  calls: ['preferred', 'other', 'third'].map((variant) => ({ variant }) as KernelCall),
+  uses: 1,
+});
+const record = (variant: string, milliseconds: Record<string, number>): ChoiceRecord => ({
+  variant,
+  code: 'c0de',
+  effort: 'full',
+  milliseconds,
+});
 
 const questions = [question(3), question(1), question(2), question(4)];
 const records = {

@@ -33,26 +33,37 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 });
 
 /** sum = a + b, by variants that behave as a test wants them to. */
-function addition(variants: Readonly<Record<string, Behaviour>>, cases: readonly Problem[] = [{ count: 1 }, { count: 77 }]): Kernel<Problem> & { references: number } {
+function addition(
+  variants: Readonly<Record<string, Behaviour>>,
+  cases: readonly Problem[] = [{ count: 1 }, { count: 77 }],
+): Kernel<Problem> & { references: number } {
   const call = (variant: string, behaviour: Behaviour, count: number): KernelCall => {
     const dispatch = {
       shader: behaviour === 'wrong' ? elementwise('*') : elementwise('+'),
       // Each variant has code of its own.
-      constants: { Element: behaviour === 'broken' ? 'vec9f' : 'f32', WORKGROUP_SIZE: 8 * (1 + Object.keys(variants).indexOf(variant)) },
+      constants: {
+        Element: behaviour === 'broken' ? 'vec9f' : 'f32',
+        WORKGROUP_SIZE: 8 * (1 + Object.keys(variants).indexOf(variant)),
+      },
       parameters: [count],
       operands: ['a', 'b', 'sum'],
       workgroups: [ceilDivide(count, 8), 1, 1],
     } as const;
     return {
       variant,
-      operands: { a: { role: 'input', type: 'f32', length: count }, b: { role: 'input', type: 'f32', length: count }, sum: { role: 'output', type: 'f32', length: count } },
+      operands: {
+        a: { role: 'input', type: 'f32', length: count },
+        b: { role: 'input', type: 'f32', length: count },
+        sum: { role: 'output', type: 'f32', length: count },
+      },
       dispatches: new Array(behaviour === 'slow' ? SLOWNESS : 1).fill(dispatch) as KernelCall['dispatches'],
     };
   };
   const kernel = {
     name: 'test addition',
     references: 0,
-    calls: ({ count }: Problem) => Object.entries(variants).map(([variant, behaviour]) => call(variant, behaviour, count)),
+    calls: ({ count }: Problem) =>
+      Object.entries(variants).map(([variant, behaviour]) => call(variant, behaviour, count)),
     reference: ({ count }: Problem, { a, b }: Readonly<Record<string, Float64Array>>) => {
       kernel.references++;
       const value = Float64Array.from({ length: count }, (_, i) => a[i] + b[i]);
@@ -69,7 +80,15 @@ function ask(kernel: Kernel<Problem>, count = 3000): Question {
   return { kernel, problem, calls: kernel.calls(problem, undefined as never), uses: 1 };
 }
 
-async function answer(questions: readonly Question[], options: TunerOptions = {}, wanted?: Choices): Promise<{ readonly variants: readonly (string | undefined)[]; readonly notes: readonly string[]; readonly tuner: Tuner }> {
+async function answer(
+  questions: readonly Question[],
+  options: TunerOptions = {},
+  wanted?: Choices,
+): Promise<{
+  readonly variants: readonly (string | undefined)[];
+  readonly notes: readonly string[];
+  readonly tuner: Tuner;
+}> {
   const notes: string[] = [];
   const tuner = new Tuner(await testDevice(), { tables: [], onNote: (note) => notes.push(note), ...options });
   const choices = await tuner.answer(questions, wanted);
@@ -80,8 +99,15 @@ test('a variant that computes something else is dropped and reported, whoever pr
   const { variants, notes } = await answer([ask(addition({ product: 'wrong', sum: 'right' }))]);
   assert.equal(variants, ['sum']);
   assert.is(notes.length, 1);
-  assert.match(notes[0], /test addition, product: dropped, for sum\[\d+\] is .*, expected .* within .*, on {"count":\d+}/);
-  assert.equal((await answer([ask(addition({ sum: 'right', product: 'wrong' }))], { effort: 'quick' })).variants, ['sum'], 'nor is it measured');
+  assert.match(
+    notes[0],
+    /test addition, product: dropped, for sum\[\d+\] is .*, expected .* within .*, on {"count":\d+}/,
+  );
+  assert.equal(
+    (await answer([ask(addition({ sum: 'right', product: 'wrong' }))], { effort: 'quick' })).variants,
+    ['sum'],
+    'nor is it measured',
+  );
 });
 
 test('so is one that does not compile', async () => {
@@ -91,9 +117,15 @@ test('so is one that does not compile', async () => {
 });
 
 test('where no variant computes rightly there is an error that says why of each', async () => {
-  const error = await answer([ask(addition({ product: 'wrong', broken: 'broken' }))]).then(() => undefined, (reason: unknown) => reason);
+  const error = await answer([ask(addition({ product: 'wrong', broken: 'broken' }))]).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.instance(error, QualificationError);
-  assert.match((error as Error).message, /test addition: no variant computes rightly .*\n {2}product: sum\[.*\n {2}broken: it failed/s);
+  assert.match(
+    (error as Error).message,
+    /test addition: no variant computes rightly .*\n {2}product: sum\[.*\n {2}broken: it failed/s,
+  );
 });
 
 test('code that nothing puts to the test gives way to code that passed one', async () => {
@@ -103,7 +135,8 @@ test('code that nothing puts to the test gives way to code that passed one', asy
   assert.match(unproven.notes[0], /no case of the kernel runs this code/);
   const kernel = addition({ untested: 'right', tested: 'right' });
   const { calls } = kernel;
-  kernel.calls = (problem, traits) => calls(problem, traits).filter(({ variant }) => problem.count > 1000 || variant === 'tested');
+  kernel.calls = (problem, traits) =>
+    calls(problem, traits).filter(({ variant }) => problem.count > 1000 || variant === 'tested');
   assert.equal((await answer([ask(kernel, large)])).variants, ['tested']);
   assert.equal((await answer([ask(kernel, 2000)])).variants, ['untested'], 'a small problem is its own test');
   kernel.miniature = () => ({ count: 1001 });
@@ -121,9 +154,28 @@ test('a measured choice is the fast variant, not the preferred slow one; it is k
 });
 
 test('the preferred variant stays unless another is faster by more than the noise', () => {
-  assert.is(fastest([{ median: 10, spread: 0.1 }, { median: 9.9, spread: 0.1 }]), 0);
-  assert.is(fastest([{ median: 10, spread: 2 }, { median: 9, spread: 0.1 }]), 0);
-  assert.is(fastest([{ median: 10, spread: 0.1 }, { median: 9, spread: 0.1 }, { median: 8, spread: 0.1 }]), 2);
+  assert.is(
+    fastest([
+      { median: 10, spread: 0.1 },
+      { median: 9.9, spread: 0.1 },
+    ]),
+    0,
+  );
+  assert.is(
+    fastest([
+      { median: 10, spread: 2 },
+      { median: 9, spread: 0.1 },
+    ]),
+    0,
+  );
+  assert.is(
+    fastest([
+      { median: 10, spread: 0.1 },
+      { median: 9, spread: 0.1 },
+      { median: 8, spread: 0.1 },
+    ]),
+    2,
+  );
   assert.is(fastest([undefined, { median: 9, spread: 5 }, { median: 8, spread: 5 }]), 2);
 });
 
@@ -137,7 +189,10 @@ test('a tuning keeps to its time: the most expensive problems come first, the ot
   assert.ok(now <= EFFORTS.quick.limit + 3000, `${now} ms`);
   const measured = questions.map((question) => tuner.records.choices.has(questionKey(question)));
   assert.ok(measured[11] && !measured[0]);
-  assert.equal(measured, [...measured].sort((a, b) => Number(a) - Number(b)));
+  assert.equal(
+    measured,
+    [...measured].sort((a, b) => Number(a) - Number(b)),
+  );
   assert.match(notes.at(-1) ?? '', /took its 20 s; \d+ of 12 problems are left/);
   assert.ok(variants.every((variant) => variant !== undefined));
   const before = now;
@@ -151,14 +206,31 @@ test('records, shipped tables, preferences: in this order, and only for the very
   const key = questionKey(question);
   const { tuner } = await answer([question], { effort: 'quick' });
   const code = tuner.records.choices.get(key)?.code ?? '';
-  const records = (variant: string, of = code): TunerOptions['records'] => ({ ...emptyRecords('here'), choices: new Map([[key, { variant, code: of, effort: 'quick', milliseconds: {} }]]) });
-  const tables = (variant: string, of = code): TunerOptions['tables'] => [{ device: device.description.device, subgroupSize: device.traits.subgroupSize, measured: '', problems: 1, preferenceBest: 0, choices: [[key, of, variant, {}]] }];
-  const chosen = async (options: TunerOptions): Promise<string | undefined> => (await answer([question], options)).variants[0];
+  const records = (variant: string, of = code): TunerOptions['records'] => ({
+    ...emptyRecords('here'),
+    choices: new Map([[key, { variant, code: of, effort: 'quick', milliseconds: {} }]]),
+  });
+  const tables = (variant: string, of = code): TunerOptions['tables'] => [
+    {
+      device: device.description.device,
+      subgroupSize: device.traits.subgroupSize,
+      measured: '',
+      problems: 1,
+      preferenceBest: 0,
+      choices: [[key, of, variant, {}]],
+    },
+  ];
+  const chosen = async (options: TunerOptions): Promise<string | undefined> =>
+    (await answer([question], options)).variants[0];
   assert.is(await chosen({ tables: tables('second') }), 'second');
   assert.is(await chosen({ tables: tables('second'), records: records('third') }), 'third');
   assert.is(await chosen({ tables: tables('second', 'other code'), records: records('third', 'other code') }), 'first');
   assert.is(await chosen({ records: records('no such variant') }), 'first');
-  assert.is(await chosen({ tables: tables('second'), records: records('third'), deterministic: true, effort: 'quick' }), 'first', 'deterministic');
+  assert.is(
+    await chosen({ tables: tables('second'), records: records('third'), deterministic: true, effort: 'quick' }),
+    'first',
+    'deterministic',
+  );
 });
 
 test('a changed shader makes records void', async () => {

@@ -10,7 +10,12 @@ const suite = pageSuite();
 
 test('the page has no fault that axe-core knows', async () => {
   const { page, errors } = await suite.open();
-  await draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.8 }]]);
+  await draw(page, [
+    [
+      { x: 0.2, y: 0.2 },
+      { x: 0.8, y: 0.8 },
+    ],
+  ]);
   await answered(page);
   await page.fill('#class-name', 'umbrella');
   await page.click('#class-form button');

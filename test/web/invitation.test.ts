@@ -43,7 +43,9 @@ test('all pictures of the collection can be looked through, with their names', a
   // One stop of the Tab key.
   await page.keyboard.press('Tab');
   await page.keyboard.press('End');
-  assert.ok(await page.evaluate(() => document.activeElement === document.querySelector('#all-pictures li:last-child button')));
+  assert.ok(
+    await page.evaluate(() => document.activeElement === document.querySelector('#all-pictures li:last-child button')),
+  );
   await page.waitForFunction(() => (document.getElementById('all-pictures') as HTMLElement).scrollTop > 0);
   await page.keyboard.press('Escape');
   assert.not.ok(await page.isVisible('#all'));
@@ -53,26 +55,30 @@ test('all pictures of the collection can be looked through, with their names', a
 
 test('an example is drawn stroke by stroke, and ends where the visitor does something else', async () => {
   const { page, errors } = await suite.shared();
-  const ink = (): Promise<number> => page.$eval('#pad', (element) => {
-    const pad = element as HTMLCanvasElement;
-    const copy = new OffscreenCanvas(pad.width, pad.height).getContext('2d', { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D;
-    copy.drawImage(pad, 0, 0);
-    return copy.getImageData(0, 0, pad.width, pad.height).data.reduce((sum, value) => sum + Number(value < 128), 0);
-  });
+  const ink = (): Promise<number> =>
+    page.$eval('#pad', (element) => {
+      const pad = element as HTMLCanvasElement;
+      const copy = new OffscreenCanvas(pad.width, pad.height).getContext('2d', {
+        willReadFrequently: true,
+      }) as OffscreenCanvasRenderingContext2D;
+      copy.drawImage(pad, 0, 0);
+      return copy.getImageData(0, 0, pad.width, pad.height).data.reduce((sum, value) => sum + Number(value < 128), 0);
+    });
   await page.evaluate(() => {
     // From here on the screen's frames come one at a time, when the test asks for them.
     const frames: FrameRequestCallback[] = [];
     globalThis.requestAnimationFrame = (callback) => frames.push(callback);
     Object.assign(globalThis, { frames });
   });
-  const show = (count: number): Promise<boolean> => page.evaluate(async (last) => {
-    const { frames } = globalThis as unknown as { frames: FrameRequestCallback[] };
-    for (let frame = 0; frame < last; frame++) {
-      frames.splice(0).forEach((callback) => callback(0));
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-    return frames.length > 0;
-  }, count);
+  const show = (count: number): Promise<boolean> =>
+    page.evaluate(async (last) => {
+      const { frames } = globalThis as unknown as { frames: FrameRequestCallback[] };
+      for (let frame = 0; frame < last; frame++) {
+        frames.splice(0).forEach((callback) => callback(0));
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      return frames.length > 0;
+    }, count);
   const example = page.getByRole('button', { name: 'tent', exact: true });
   await example.click();
   const early = await ink();

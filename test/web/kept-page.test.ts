@@ -42,7 +42,8 @@ test('the next visit needs no server: it searches, and has the visitor’s own p
   const { page, errors } = await openPage(browser, site.address);
   await ready(page);
   await kept(page);
-  for (const name of ['model.safetensors', 'index.safetensors', 'emoji.json', 'emoji.webp']) assert.is(requests.filter((each) => each === name).length, 1, `${name} is downloaded once`);
+  for (const name of ['model.safetensors', 'index.safetensors', 'emoji.json', 'emoji.webp'])
+    assert.is(requests.filter((each) => each === name).length, 1, `${name} is downloaded once`);
   const expected = await search(page);
   await addOwn(page);
   await page.close();
@@ -51,12 +52,20 @@ test('the next visit needs no server: it searches, and has the visitor’s own p
   const second = await open(page.context());
   assert.equal(await search(second), expected);
   await kept(second);
-  assert.equal(requests.filter((name) => name !== 'service-worker.js'), []);
+  assert.equal(
+    requests.filter((name) => name !== 'service-worker.js'),
+    [],
+  );
   // What comes on demand is kept when it was asked for.
   const icons = await searchIcons(second);
   const asked = requests.filter((name) => name.startsWith('icons/'));
   assert.ok(asked.includes('icons/index.safetensors') && asked.length < 25, asked.join());
-  await second.waitForFunction(async (count) => (await (await caches.open('sketchgrad page')).keys()).filter(({ url }) => url.includes('/icons/')).length === count, asked.length);
+  await second.waitForFunction(
+    async (count) =>
+      (await (await caches.open('sketchgrad page')).keys()).filter(({ url }) => url.includes('/icons/')).length ===
+      count,
+    asked.length,
+  );
   await second.close();
 
   await site.close();
@@ -87,13 +96,19 @@ test('a new version replaces the old one when no tab has that open, downloads wh
     while (registration.waiting === null) await new Promise((resolve) => setTimeout(resolve, 50));
   });
   assert.not.match(await page.title(), /^New/, 'one version at a time');
-  assert.equal(requests.filter((name) => name !== 'service-worker.js'), ['index.html']);
+  assert.equal(
+    requests.filter((name) => name !== 'service-worker.js'),
+    ['index.html'],
+  );
   await page.close();
 
   const next = await open(page.context());
   assert.match(await next.title(), /^New/);
   assert.is(await next.innerText('#own-status'), '1 pictures, kept on this device.');
-  await next.waitForFunction(async (count) => (await (await caches.open('sketchgrad page')).keys()).length === count, before.length);
+  await next.waitForFunction(
+    async (count) => (await (await caches.open('sketchgrad page')).keys()).length === count,
+    before.length,
+  );
   const after = await cached(next);
   assert.is(after.filter((key) => !before.includes(key)).length, 1);
   assert.equal(errors, []);
@@ -108,7 +123,10 @@ test('a file that is not of the version that was installed is not kept', async (
   await page.waitForSelector('html[data-kept=true]', { state: 'attached' });
   // A service worker that cannot be installed is dropped; the next visit tries again.
   await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration()) === undefined);
-  assert.equal((await cached(page)).filter((key) => key.includes('attribution')), []);
+  assert.equal(
+    (await cached(page)).filter((key) => key.includes('attribution')),
+    [],
+  );
   await page.context().close();
 });
 
@@ -123,7 +141,13 @@ async function open(context: BrowserContext): Promise<Page> {
 }
 
 async function search(page: Page): Promise<string[]> {
-  await draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.5 }, { x: 0.5, y: 0.9 }]]);
+  await draw(page, [
+    [
+      { x: 0.2, y: 0.2 },
+      { x: 0.8, y: 0.5 },
+      { x: 0.5, y: 0.9 },
+    ],
+  ]);
   await answered(page);
   const names = await found(page);
   assert.is(names.length, 20);
@@ -133,13 +157,18 @@ async function search(page: Page): Promise<string[]> {
 /** Searches the icons by what is on the pad, and waits until all are shown. */
 async function searchIcons(page: Page): Promise<string[]> {
   await chooseIcons(page);
-  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('#results img')].every((image) => image.naturalWidth > 0));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll<HTMLImageElement>('#results img')].every((image) => image.naturalWidth > 0),
+  );
   return found(page);
 }
 
 async function addOwn(page: Page): Promise<void> {
   await page.setInputFiles('#own-files', path.join(folder, 'spoon.png'));
-  await page.waitForFunction(() => document.getElementById('own-status')?.textContent === '1 pictures, kept on this device.');
+  await page.waitForFunction(
+    () => document.getElementById('own-status')?.textContent === '1 pictures, kept on this device.',
+  );
 }
 
-const cached = (page: Page): Promise<string[]> => page.evaluate(async () => (await (await caches.open('sketchgrad page')).keys()).map(({ url }) => url).sort());
+const cached = (page: Page): Promise<string[]> =>
+  page.evaluate(async () => (await (await caches.open('sketchgrad page')).keys()).map(({ url }) => url).sort());

@@ -1,4 +1,5 @@
-// Results follow the pen; the answer is that of the latest sketch, model and collection, whatever was under way; what is off the pad does not count; Clear can be undone.
+// Results follow the pen; the answer is that of the latest sketch, model and collection, whatever was under way; what
+// is off the pad does not count; Clear can be undone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFile } from 'node:fs/promises';
@@ -15,13 +16,21 @@ let own: number;
 const suite = pageSuite({
   prepare: async (at) => {
     own = await writeEmojiFolder(at(), ['spoon', 'wrench']);
-    for (const [name, className] of [[SLOW, 'spoon'], ['fast.png', 'crescent moon']]) await writeEmoji(className, 'emojione-monotone', at(name), 64);
+    for (const [name, className] of [
+      [SLOW, 'spoon'],
+      ['fast.png', 'crescent moon'],
+    ])
+      await writeEmoji(className, 'emojione-monotone', at(name), 64);
   },
 });
 
 test('what is drawn off the pad does not count, and Clear can be undone', async () => {
   const { page, errors } = await suite.shared();
-  const inside = [{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.5 }, { x: 0.8, y: 0.9 }];
+  const inside = [
+    { x: 0.2, y: 0.2 },
+    { x: 0.8, y: 0.5 },
+    { x: 0.8, y: 0.9 },
+  ];
   const search = async (off: readonly { x: number; y: number }[]): Promise<string> => {
     await draw(page, [[...inside, ...off]]);
     await answered(page);
@@ -34,10 +43,24 @@ test('what is drawn off the pad does not count, and Clear can be undone', async 
   const edge = await search([{ x: 1, y: 0.9 }]);
   assert.is.not(edge, expected);
   // Right of the pad, below it, and back.
-  assert.is(await search([{ x: 1, y: 0.9 }, { x: 1.7, y: 0.9 }, { x: 1.7, y: 1.3 }]), edge);
+  assert.is(
+    await search([
+      { x: 1, y: 0.9 },
+      { x: 1.7, y: 0.9 },
+      { x: 1.7, y: 1.3 },
+    ]),
+    edge,
+  );
   // Both ends of the last line are off the pad: it passes above it, from one side to the other.
-  const above = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }, { x: 1.5, y: -0.1 }];
-  const upwards = [{ x: 0.2, y: 0.2 }, { x: 0.2, y: -0.1 }];
+  const above = [
+    { x: 0.2, y: 0.2 },
+    { x: 0.2, y: -0.1 },
+    { x: 1.5, y: -0.1 },
+  ];
+  const upwards = [
+    { x: 0.2, y: 0.2 },
+    { x: 0.2, y: -0.1 },
+  ];
   const pictures: number[][] = [];
   for (const stroke of [above, upwards]) {
     await draw(page, [inside, stroke]);
@@ -79,9 +102,11 @@ test('results follow the pen, one search at a time, and the last answer is that 
   const pad = await page.locator('#pad').boundingBox();
   assert.ok(pad !== null);
   const move = (x: number, y: number): Promise<void> => page.mouse.move(pad.x + x * pad.width, pad.y + y * pad.height);
-  const hold = (on: boolean): Promise<void> => page.evaluate((value) => void Object.assign(globalThis, { holdSearches: value }), on);
+  const hold = (on: boolean): Promise<void> =>
+    page.evaluate((value) => void Object.assign(globalThis, { holdSearches: value }), on);
   const circle = async (from: number, to: number): Promise<void> => {
-    for (let step = from; step <= to; step++) await move(0.5 + 0.3 * Math.cos(step / 5), 0.5 + 0.3 * Math.sin(step / 5));
+    for (let step = from; step <= to; step++)
+      await move(0.5 + 0.3 * Math.cos(step / 5), 0.5 + 0.3 * Math.sin(step / 5));
   };
   await move(0.8, 0.5);
   await page.mouse.down();
@@ -125,7 +150,10 @@ test('a picture that takes long to decode does not replace what came after it', 
   const { page, errors } = await suite.shared();
   const slow = (await readFile(suite.at(SLOW))).length;
   await page.evaluate((size) => {
-    const decode = globalThis.createImageBitmap.bind(globalThis) as (picture: Blob, options: ImageBitmapOptions) => Promise<ImageBitmap>;
+    const decode = globalThis.createImageBitmap.bind(globalThis) as (
+      picture: Blob,
+      options: ImageBitmapOptions,
+    ) => Promise<ImageBitmap>;
     Object.assign(globalThis, {
       createImageBitmap: async (picture: Blob, options: ImageBitmapOptions) => {
         if (picture.size === size) await new Promise((resolve) => Object.assign(globalThis, { goOn: resolve }));
@@ -157,7 +185,12 @@ test('a picture that takes long to decode does not replace what came after it', 
   assert.equal(await found(page), [], 'Clear');
 
   await page.setInputFiles('#query-file', suite.at(SLOW));
-  await draw(page, [[{ x: 0.3, y: 0.3 }, { x: 0.6, y: 0.7 }]]);
+  await draw(page, [
+    [
+      { x: 0.3, y: 0.3 },
+      { x: 0.6, y: 0.7 },
+    ],
+  ]);
   await answered(page);
   const drawn = await shown(page);
   await letSlowGoOn();
@@ -165,14 +198,22 @@ test('a picture that takes long to decode does not replace what came after it', 
 
   // A file that no browser decodes is told of, and leaves the drawing.
   assert.not.match((await page.getAttribute('#query-file', 'accept')) ?? '', /svg|tiff|\*/);
-  for (const [type, content] of [['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'], ['image/tiff', 'II*\0']]) {
+  for (const [type, content] of [
+    ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'],
+    ['image/tiff', 'II*\0'],
+  ]) {
     await page.setInputFiles('#query-file', { name: 'a', mimeType: type, buffer: Buffer.from(content) });
     await page.waitForSelector('#trouble:not([hidden])');
     assert.match(await page.innerText('#trouble'), /cannot be read/);
     assert.is(await shown(page), drawn);
     await page.click('#undo');
     await answered(page);
-    await draw(page, [[{ x: 0.3, y: 0.3 }, { x: 0.6, y: 0.7 }]]);
+    await draw(page, [
+      [
+        { x: 0.3, y: 0.3 },
+        { x: 0.6, y: 0.7 },
+      ],
+    ]);
     await answered(page);
   }
   await page.click('#clear');
@@ -183,7 +224,10 @@ test('a picture that takes long to decode does not replace what came after it', 
 test('a change of collection or model during a search is answered', async () => {
   const { page, errors } = await suite.shared();
   await page.setInputFiles('#own-folder', suite.at('photo'));
-  await page.waitForFunction((count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`), own);
+  await page.waitForFunction(
+    (count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`),
+    own,
+  );
   const file = suite.at('other.safetensors');
   await writeOtherModel(file);
   await page.setInputFiles('#open-model', file);
@@ -193,7 +237,12 @@ test('a change of collection or model during a search is answered', async () => 
 
   // What each pair of collection and model answers when nothing else goes on.
   const alone = new Map<string, string>();
-  const pairs = [[0, 0], [0, 1], [1, 0], [1, 1]] as const;
+  const pairs = [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ] as const;
   for (const pair of pairs) {
     await choose(page, [pair]);
     alone.set(pair.join(), await shown(page));
@@ -211,10 +260,17 @@ test('a change of collection or model during a search is answered', async () => 
 test.run();
 
 /** The picture of the drawing that the pad hands over: its levels, RGBA. */
-const handedOver = (page: Page): Promise<number[]> => page.evaluate(() => [...(globalThis as unknown as { sketchgradPad: { query(): { data: Uint8ClampedArray }[] } }).sketchgradPad.query()[0].data]);
+const handedOver = (page: Page): Promise<number[]> =>
+  page.evaluate(() => [
+    ...(globalThis as unknown as { sketchgradPad: { query(): { data: Uint8ClampedArray }[] } }).sketchgradPad.query()[0]
+      .data,
+  ]);
 const shown = (page: Page): Promise<string> => page.locator('#results').innerHTML();
 
-/** Counts the calls of the worker's search from now on, and how many were under way at once; while `holdSearches` is set, calls wait on their way. */
+/**
+ * Counts the calls of the worker's search from now on, and how many were under way at once; while `holdSearches` is
+ * set, calls wait on their way.
+ */
 async function watchSearches(page: Page): Promise<() => Promise<{ most: number; count: number }>> {
   await page.evaluate(() => {
     const state = { underWay: new Set<unknown>(), most: 0, count: 0 };
@@ -225,7 +281,8 @@ async function watchSearches(page: Page): Promise<() => Promise<{ most: number; 
       const send = (): void => post.call(this, message, transfer as Transferable[]);
       const { id, path } = message as { id?: unknown; path?: readonly string[] };
       if (path?.[0] !== 'search') return send();
-      if (!heard.has(this)) this.addEventListener('message', ({ data }: MessageEvent<{ id?: unknown }>) => state.underWay.delete(data.id));
+      if (!heard.has(this))
+        this.addEventListener('message', ({ data }: MessageEvent<{ id?: unknown }>) => state.underWay.delete(data.id));
       heard.add(this);
       state.underWay.add(id);
       // The page hears of an answer before this listener does, and may search again at once.
@@ -241,10 +298,11 @@ async function watchSearches(page: Page): Promise<() => Promise<{ most: number; 
     };
     Object.assign(globalThis, { searchState: state, heldSearches: held });
   });
-  return () => page.evaluate(() => {
-    const { most, count } = (globalThis as unknown as { searchState: { most: number; count: number } }).searchState;
-    return { most, count };
-  });
+  return () =>
+    page.evaluate(() => {
+      const { most, count } = (globalThis as unknown as { searchState: { most: number; count: number } }).searchState;
+      return { most, count };
+    });
 }
 
 /** Chooses pairs of collection and model, one immediately after the other, and waits for the answer. */

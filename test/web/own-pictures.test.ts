@@ -31,16 +31,27 @@ test('a folder is embedded, found, kept over a reload, and forgotten', async () 
   });
   const longest = await longestTask(suite.browser, page, async () => {
     await page.setInputFiles('#own-folder', pictures);
-    await page.waitForFunction((count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`), written);
+    await page.waitForFunction(
+      (count) => document.getElementById('own-status')?.textContent?.startsWith(`${count} pictures, kept`),
+      written,
+    );
     await page.waitForSelector('#own-progress', { state: 'hidden' });
   });
-  console.log(`main thread while ${written} pictures are embedded: ${longest.milliseconds.toFixed(1)} ms in the longest of ${longest.tasks} tasks`);
+  console.log(
+    `main thread while ${written} pictures are embedded: ${longest.milliseconds.toFixed(1)} ms in the longest of ${longest.tasks} tasks`,
+  );
   assert.ok(longest.tasks > 0);
   assert.ok(longest.milliseconds < LONGEST_TASK, `${longest.milliseconds} ms in one task`);
   assert.match(await page.innerText('#own-status'), /Not readable: damaged\.png/);
   const said = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
-  assert.ok(said.some((text) => text.startsWith('Reading 2 of')), said.join('; '));
-  assert.ok(said.some((text) => new RegExp(`Embedding ${written} of ${written}`).test(text)), said.join('; '));
+  assert.ok(
+    said.some((text) => text.startsWith('Reading 2 of')),
+    said.join('; '),
+  );
+  assert.ok(
+    said.some((text) => new RegExp(`Embedding ${written} of ${written}`).test(text)),
+    said.join('; '),
+  );
 
   const search = async (): Promise<string[]> => {
     await page.setInputFiles('#query-file', sketch);

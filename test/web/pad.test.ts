@@ -1,4 +1,5 @@
-// The pad: eraser, undo, redo and several sketches by button and key, with what screen readers hear; and what a phone has in view.
+// The pad: eraser, undo, redo and several sketches by button and key, with what screen readers hear; and what a phone
+// has in view.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Page } from 'playwright-core';
@@ -9,9 +10,18 @@ import { answered } from '../support/web-page.ts';
 
 const suite = pageSuite();
 
-const LEFT = [{ x: 0.2, y: 0.1 }, { x: 0.2, y: 0.9 }];
-const RIGHT = [{ x: 0.7, y: 0.2 }, { x: 0.9, y: 0.8 }];
-const TOP = [{ x: 0.4, y: 0.1 }, { x: 0.6, y: 0.15 }];
+const LEFT = [
+  { x: 0.2, y: 0.1 },
+  { x: 0.2, y: 0.9 },
+];
+const RIGHT = [
+  { x: 0.7, y: 0.2 },
+  { x: 0.9, y: 0.8 },
+];
+const TOP = [
+  { x: 0.4, y: 0.1 },
+  { x: 0.6, y: 0.15 },
+];
 
 test('the eraser takes whole strokes, one gesture is one change, and undo and redo go through all changes', async () => {
   const { page, errors } = await suite.open();
@@ -27,11 +37,21 @@ test('the eraser takes whole strokes, one gesture is one change, and undo and re
   assert.is(await page.getAttribute('#eraser', 'aria-pressed'), 'true');
   assert.match(await said(page), /^Eraser.*On the pad: 3 strokes\.$/);
   // Across the two outer strokes, between two places where the pointer is seen.
-  await draw(page, [[{ x: 0.1, y: 0.5 }, { x: 0.95, y: 0.5 }]]);
+  await draw(page, [
+    [
+      { x: 0.1, y: 0.5 },
+      { x: 0.95, y: 0.5 },
+    ],
+  ]);
   await remember();
   assert.is(new Set(answers).size, 5, 'each state has another answer');
   // Where there is nothing, nothing changes.
-  await draw(page, [[{ x: 0.1, y: 0.9 }, { x: 0.9, y: 0.95 }]]);
+  await draw(page, [
+    [
+      { x: 0.1, y: 0.9 },
+      { x: 0.9, y: 0.95 },
+    ],
+  ]);
   assert.is(await shown(page), answers[4]);
   await page.click('#eraser');
   assert.is(await page.getAttribute('#eraser', 'aria-pressed'), 'false');
@@ -102,14 +122,20 @@ test('the eraser takes whole strokes, one gesture is one change, and undo and re
 
 test('a phone shows the pad and the nearest pictures together', async () => {
   const { page, errors } = await suite.open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
-  for (const viewport of [{ width: 390, height: 844 }, { width: 360, height: 640 }]) {
+  for (const viewport of [
+    { width: 390, height: 844 },
+    { width: 360, height: 640 },
+  ]) {
     await page.setViewportSize(viewport);
     await draw(page, [LEFT, RIGHT]);
     await answered(page);
     await page.evaluate(() => scrollTo(0, 0));
     for (const part of ['#pad', '#undo', '#status', '#results li:first-child']) {
       const box = await page.locator(part).boundingBox();
-      assert.ok(box !== null && box.y >= 0 && box.y + box.height <= viewport.height, `${part} at ${JSON.stringify(box)} of ${viewport.height}`);
+      assert.ok(
+        box !== null && box.y >= 0 && box.y + box.height <= viewport.height,
+        `${part} at ${JSON.stringify(box)} of ${viewport.height}`,
+      );
     }
     // All results without scrolling down: sideways.
     await page.locator('#results li:last-child').scrollIntoViewIfNeeded();

@@ -11,7 +11,13 @@ import { answered, found, type Answering } from '../support/web-page.ts';
 let answers: Answering = () => false;
 const suite = pageSuite({ answers: (name, response) => answers(name, response) });
 
-const STROKES = [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.5 }, { x: 0.5, y: 0.9 }]];
+const STROKES = [
+  [
+    { x: 0.2, y: 0.2 },
+    { x: 0.8, y: 0.5 },
+    { x: 0.5, y: 0.9 },
+  ],
+];
 
 test('a result is shown large with its similarity, its name and picture are copied, and it is searched with', async () => {
   const { page, errors } = await suite.open({ permissions: ['clipboard-read', 'clipboard-write'] });
@@ -25,7 +31,9 @@ test('a result is shown large with its similarity, its name and picture are copi
   await page.keyboard.press('Enter');
   assert.is(await page.innerText('#picture-name'), bySketch[2]);
   assert.is(Number(/[-\d.]+\d/.exec(await page.innerText('#picture-similarity'))?.[0]).toFixed(2), score.toFixed(2));
-  const [small, large] = await Promise.all([third.locator('.thumbnail'), page.locator('#picture-large .thumbnail')].map((each) => each.boundingBox()));
+  const [small, large] = await Promise.all(
+    [third.locator('.thumbnail'), page.locator('#picture-large .thumbnail')].map((each) => each.boundingBox()),
+  );
   assert.ok(small !== null && large !== null && large.width > 2 * small.width);
   await assertAccessible(page);
 
@@ -44,7 +52,9 @@ test('a result is shown large with its similarity, its name and picture are copi
     navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'));
   });
   await page.click('#copy-name');
-  await page.waitForFunction(() => document.getElementById('picture-said')?.textContent === 'The name cannot be copied: not allowed');
+  await page.waitForFunction(
+    () => document.getElementById('picture-said')?.textContent === 'The name cannot be copied: not allowed',
+  );
   await page.keyboard.press('Escape');
   assert.ok(await third.evaluate((button) => button === document.activeElement), 'the focus is back');
 
@@ -58,14 +68,23 @@ test('a result is shown large with its similarity, its name and picture are copi
   assert.not.equal(like, bySketch);
   assert.is(await page.evaluate(() => document.activeElement?.id), 'back');
   // The picture itself is not among them, so no similarity is that of a picture to itself.
-  const own = await page.evaluate(() => document.getElementById('picture-large')?.querySelector<HTMLElement>('.thumbnail')?.style.backgroundPosition);
-  assert.not.ok((await page.$$eval('#results .thumbnail', (all) => all.map((each) => (each as HTMLElement).style.backgroundPosition))).includes(own ?? ''));
+  const own = await page.evaluate(
+    () => document.getElementById('picture-large')?.querySelector<HTMLElement>('.thumbnail')?.style.backgroundPosition,
+  );
+  assert.not.ok(
+    (
+      await page.$$eval('#results .thumbnail', (all) =>
+        all.map((each) => (each as HTMLElement).style.backgroundPosition),
+      )
+    ).includes(own ?? ''),
+  );
   await page.click('#back');
   await answered(page);
   assert.equal(await found(page), bySketch);
 
   // Drawn over: it lies faintly under the strokes, and is not searched for.
-  const pad = (): Promise<string> => page.evaluate(() => (document.getElementById('pad') as HTMLCanvasElement).toDataURL());
+  const pad = (): Promise<string> =>
+    page.evaluate(() => (document.getElementById('pad') as HTMLCanvasElement).toDataURL());
   const plain = await pad();
   await third.click();
   await page.click('#picture-trace');
@@ -111,20 +130,31 @@ test('a result is shown large with its similarity, its name and picture are copi
 
 test('where all similarities are below the model’s cut-off, the page says that nothing is like the drawing', async () => {
   const { state, about } = await readPageModel();
-  for (const [nothing, isLike] of [[1, false], [-1, true]] as const) {
+  for (const [nothing, isLike] of [
+    [1, false],
+    [-1, true],
+  ] as const) {
     const model = await serializeModel({ state, about: { ...about, similarity: { nothing } } }, 'F16');
     answers = (name, response) => {
       if (name !== 'model.safetensors') return false;
-      response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': model.length }).end(model);
+      response
+        .writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': model.length })
+        .end(model);
       return true;
     };
     const { page, errors } = await suite.open();
     await draw(page, STROKES);
     await answered(page);
     assert.is((await found(page)).length, 20);
-    assert.match(await page.innerText('#status'), isLike ? /^Nearest of \d+: / : /^There is nothing like this here\..*look through the collection/);
+    assert.match(
+      await page.innerText('#status'),
+      isLike ? /^Nearest of \d+: / : /^There is nothing like this here\..*look through the collection/,
+    );
     assert.is(await page.locator('#results li.below').count(), isLike ? 0 : 20);
-    const opacity = await page.locator('#results .thumbnail').first().evaluate((each) => getComputedStyle(each).opacity);
+    const opacity = await page
+      .locator('#results .thumbnail')
+      .first()
+      .evaluate((each) => getComputedStyle(each).opacity);
     assert.is(opacity === '1', isLike);
     if (!isLike) await assertAccessible(page);
     assert.ok(await page.isVisible('#browse'));

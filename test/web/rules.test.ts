@@ -24,7 +24,11 @@ test('the bounds of strokes are those of what can be seen', () => {
 
 test('an eraser touches a stroke that its way crosses or comes near', () => {
   const stroke = parseStroke('20,20 60,20 60,60');
-  assert.equal(stroke, [{ x: 0.2, y: 0.2 }, { x: 0.6, y: 0.2 }, { x: 0.6, y: 0.6 }]);
+  assert.equal(stroke, [
+    { x: 0.2, y: 0.2 },
+    { x: 0.6, y: 0.2 },
+    { x: 0.6, y: 0.6 },
+  ]);
   const near = (x: number, y: number, toX = x, toY = y): boolean => touches(stroke, { x, y }, { x: toX, y: toY }, 0.03);
   assert.ok(near(0.4, 0.229));
   assert.not.ok(near(0.4, 0.231));
@@ -50,16 +54,23 @@ test('sketches of a training are laid out as the model that it starts from wants
   const fitted = sketchSquare(picture, 8, 'fitted');
   assert.is.not(Buffer.compare(fitted, whole), 0);
   for (const sketches of ['fitted', 'whole', undefined] as const) {
-    const { dataset: { train, images } } = await ownDataset(classes, { imageSize: 8, sketches }, () => undefined);
+    const {
+      dataset: { train, images },
+    } = await ownDataset(classes, { imageSize: 8, sketches }, () => undefined);
     assert.is(train.length, 4);
-    for (const sample of train) assert.equal(await images.read(sample, 8), sample.domain === 'sketch' && sketches === 'fitted' ? fitted : whole);
+    for (const sample of train)
+      assert.equal(await images.read(sample, 8), sample.domain === 'sketch' && sketches === 'fitted' ? fitted : whole);
   }
 });
 
 test('a model that did not learn, or diverged, is told apart from one that did', () => {
-  const file = (step: number, ...values: number[]): Parameters<typeof whyUseless>[0] => ({ step, state: new Map([['layer.weight', { shape: [values.length], values: Float32Array.of(...values) }]]) });
+  const file = (step: number, ...values: number[]): Parameters<typeof whyUseless>[0] => ({
+    step,
+    state: new Map([['layer.weight', { shape: [values.length], values: Float32Array.of(...values) }]]),
+  });
   assert.match(whyUseless(file(0, 1), []) ?? '', 'no step was done');
-  for (const value of [NaN, Infinity]) assert.match(whyUseless(file(4, 1, value), [3, 2, 2, 1]) ?? '', 'layer.weight is not finite');
+  for (const value of [NaN, Infinity])
+    assert.match(whyUseless(file(4, 1, value), [3, 2, 2, 1]) ?? '', 'layer.weight is not finite');
   assert.match(whyUseless(file(6, 1), [2, 2, 2, 9, 9, 9]) ?? '', 'the loss grew from 2.000 to 9.000');
   assert.match(whyUseless(file(6, 1), [2, 2, 2, 9, NaN, 9]) ?? '', 'it diverged');
   // It diverges at once, and comes halfway back.

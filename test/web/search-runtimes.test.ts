@@ -27,17 +27,34 @@ const DENO_BOUND = 1e-4;
 const suite = pageSuite();
 
 test('one model, index and query: the same ten best, and the same embeddings, in Chromium, Node and Deno', async () => {
-  const sketches = [await writeSketch(suite.at('queries'), 'high voltage', SIDE), await writeSketch(suite.at('queries'), 'spoon', 96), await writeSketch(suite.at('queries'), 'crescent moon', 600)];
+  const sketches = [
+    await writeSketch(suite.at('queries'), 'high voltage', SIDE),
+    await writeSketch(suite.at('queries'), 'spoon', 96),
+    await writeSketch(suite.at('queries'), 'crescent moon', 600),
+  ];
   // Small in a corner of its sheet: it is cut to its ink.
   const corner = suite.at('queries', 'corner.png');
-  await sharp(sketches[1]).extend({ top: 7, bottom: 200, left: 150, right: 3, background: '#ffffff' }).png().toFile(corner);
+  await sharp(sketches[1])
+    .extend({ top: 7, bottom: 200, left: 150, right: 3, background: '#ffffff' })
+    .png()
+    .toFile(corner);
   sketches.push(corner);
   const env = { ...process.env, ...(await adapterEnvironment('swiftshader')) };
   const elsewhere = async (program: string, ...options: string[]): Promise<Answer[]> => {
-    const words = [path.join(root, 'test/runtimes/search-pictures.ts'), publicFile('model.safetensors'), publicFile('index.safetensors'), ...sketches];
-    return JSON.parse((await promisify(execFile)(program, [...options, ...words], { env, cwd: root })).stdout) as Answer[];
+    const words = [
+      path.join(root, 'test/runtimes/search-pictures.ts'),
+      publicFile('model.safetensors'),
+      publicFile('index.safetensors'),
+      ...sketches,
+    ];
+    return JSON.parse(
+      (await promisify(execFile)(program, [...options, ...words], { env, cwd: root })).stdout,
+    ) as Answer[];
   };
-  const [node, deno] = [await elsewhere(process.execPath, '--import', 'tsx'), await elsewhere(denoExecutable(), 'run', '--allow-all', '--no-check')];
+  const [node, deno] = [
+    await elsewhere(process.execPath, '--import', 'tsx'),
+    await elsewhere(denoExecutable(), 'run', '--allow-all', '--no-check'),
+  ];
 
   const { page, errors } = await suite.open();
   const tenBest: string[][] = [];
@@ -50,17 +67,31 @@ test('one model, index and query: the same ten best, and the same embeddings, in
   const embeddings = await page.evaluate(
     async (pictures) => {
       const { sketchgrad } = globalThis as unknown as { sketchgrad: Remote<Engine> };
-      const model = await sketchgrad.openModel(new Uint8Array(await (await fetch('model.safetensors')).arrayBuffer()), 'model');
-      const blobs = await Promise.all(pictures.map(async (address, index) => ({ name: String(index), picture: await (await fetch(address)).blob() })));
+      const model = await sketchgrad.openModel(
+        new Uint8Array(await (await fetch('model.safetensors')).arrayBuffer()),
+        'model',
+      );
+      const blobs = await Promise.all(
+        pictures.map(async (address, index) => ({ name: String(index), picture: await (await fetch(address)).blob() })),
+      );
       return [...(await sketchgrad.embed(model.checksum, blobs)).embeddings];
     },
-    await Promise.all(sketches.map(async (sketch) => `data:image/png;base64,${(await readFile(sketch)).toString('base64')}`)),
+    await Promise.all(
+      sketches.map(async (sketch) => `data:image/png;base64,${(await readFile(sketch)).toString('base64')}`),
+    ),
   );
 
-  const apart = (answers: readonly Answer[]): number => Math.max(...answers.flatMap(({ embedding }) => embedding).map((value, i) => Math.abs(value - embeddings[i])));
-  console.log(`embeddings, largest difference to Chromium's: Node ${apart(node)}, Deno ${apart(deno).toExponential(1)}`);
+  const apart = (answers: readonly Answer[]): number =>
+    Math.max(...answers.flatMap(({ embedding }) => embedding).map((value, i) => Math.abs(value - embeddings[i])));
+  console.log(
+    `embeddings, largest difference to Chromium's: Node ${apart(node)}, Deno ${apart(deno).toExponential(1)}`,
+  );
   assert.is(embeddings.length, node.flatMap(({ embedding }) => embedding).length);
-  for (const answers of [node, deno]) assert.equal(tenBest, answers.map((answer) => answer.tenBest));
+  for (const answers of [node, deno])
+    assert.equal(
+      tenBest,
+      answers.map((answer) => answer.tenBest),
+    );
   assert.is(apart(node), 0, 'both are Dawn on SwiftShader');
   assert.ok(apart(deno) < DENO_BOUND);
   assert.equal(errors, []);

@@ -16,7 +16,11 @@ const suite = pageSuite();
 test('a drawing of a class that no training saw finds its class among the ten best', async () => {
   const { page, errors } = await suite.shared();
   // Of the 165 unseen classes, some whose outlines the shipped model finds; it does not find all (docs/web.md).
-  for (const [className, set] of [['high voltage', 'openmoji'], ['crescent moon', 'emojione-monotone'], ['spoon', 'emojione-monotone']]) {
+  for (const [className, set] of [
+    ['high voltage', 'openmoji'],
+    ['crescent moon', 'emojione-monotone'],
+    ['spoon', 'emojione-monotone'],
+  ]) {
     await draw(page, await emojiStrokes(page, className, set));
     await answered(page);
     const names = await found(page);
@@ -31,12 +35,17 @@ test('a drawing of a class that no training saw finds its class among the ten be
 
 test('touch draws, Control-Z takes a stroke back, Delete clears, and all controls are within the keyboard’s reach', async () => {
   const { page, errors } = await suite.open({ viewport: { width: 390, height: 844 }, hasTouch: true });
-  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, 'the page is wider than the phone');
+  assert.ok(
+    (await page.evaluate(() => document.documentElement.scrollWidth)) <= 390,
+    'the page is wider than the phone',
+  );
   const pad = page.locator('#pad');
   const box = await pad.boundingBox();
   assert.ok(box !== null);
   const touch = await page.context().newCDPSession(page);
-  const at = (x: number, y: number): { x: number; y: number }[] => [{ x: box.x + x * box.width, y: box.y + y * box.height }];
+  const at = (x: number, y: number): { x: number; y: number }[] => [
+    { x: box.x + x * box.width, y: box.y + y * box.height },
+  ];
   const stroke = async (from: [number, number], to: [number, number]): Promise<void> => {
     await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(...from) });
     await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(...to) });
@@ -55,14 +64,19 @@ test('touch draws, Control-Z takes a stroke back, Delete clears, and all control
   await page.keyboard.press('Delete');
   await page.waitForFunction(() => document.getElementById('results')?.childElementCount === 0);
 
-  const expected = await page.$$eval('select:enabled, input:enabled, button:enabled, #pad, a[href]', (all) => all.filter((each) => each.checkVisibility()).map(({ id }) => id));
+  const expected = await page.$$eval('select:enabled, input:enabled, button:enabled, #pad, a[href]', (all) =>
+    all.filter((each) => each.checkVisibility()).map(({ id }) => id),
+  );
   const reached = new Set<string>();
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
   for (let presses = 0; presses < 2 * expected.length; presses++) {
     await page.keyboard.press('Tab');
     reached.add(await page.evaluate(() => document.activeElement?.id ?? ''));
   }
-  assert.equal(expected.filter((id) => !reached.has(id)), []);
+  assert.equal(
+    expected.filter((id) => !reached.has(id)),
+    [],
+  );
   assert.equal(errors, []);
   await page.context().close();
 });
@@ -77,7 +91,11 @@ test('a picture is pasted, and dropped on the pad', async () => {
         transfer.items.add(new File([await (await fetch(address)).blob()], 'moon.png', { type: 'image/png' }));
         const target = type === 'drop' ? (document.getElementById('pad') as HTMLElement) : document;
         const options = { bubbles: true, cancelable: true };
-        target.dispatchEvent(type === 'drop' ? new DragEvent(type, { ...options, dataTransfer: transfer }) : new ClipboardEvent(type, { ...options, clipboardData: transfer }));
+        target.dispatchEvent(
+          type === 'drop'
+            ? new DragEvent(type, { ...options, dataTransfer: transfer })
+            : new ClipboardEvent(type, { ...options, clipboardData: transfer }),
+        );
       },
       { type: kind, address: `data:image/png;base64,${(await readFile(sketch)).toString('base64')}` },
     );

@@ -14,7 +14,18 @@ import { killServers, startServe, type ServeProcess } from '../support/serve-pro
 import { answered, found, openPage } from '../support/web-page.ts';
 
 /** The outline of the icon shapes:house, in 24ths of the pad. */
-const HOUSE = [[3, 11], [12, 3], [21, 11], [21, 21], [15, 21], [15, 15], [9, 15], [9, 21], [3, 21], [3, 11]].map(([x, y]) => ({ x: x / 24, y: y / 24 }));
+const HOUSE = [
+  [3, 11],
+  [12, 3],
+  [21, 11],
+  [21, 21],
+  [15, 21],
+  [15, 15],
+  [9, 15],
+  [9, 21],
+  [3, 21],
+  [3, 11],
+].map(([x, y]) => ({ x: x / 24, y: y / 24 }));
 
 let folder: string;
 let server: ServeProcess;
@@ -22,7 +33,10 @@ let browser: Browser;
 test.before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-icons-page-'));
   await installSet(folder, 'shapes', { icons: SHAPES, others: { suffixes: { '': 'Outline', filled: 'Filled' } } });
-  await installSet(folder, 'flags', { icons: { japan: { body: '<circle cx="12" cy="12" r="7" fill="#c00"/>' } }, info: { palette: true, license: { title: 'Public domain' } } });
+  await installSet(folder, 'flags', {
+    icons: { japan: { body: '<circle cx="12" cy="12" r="7" fill="#c00"/>' } },
+    info: { palette: true, license: { title: 'Public domain' } },
+  });
   const index = path.join(folder, 'icons.safetensors');
   const { code, stderr } = await runOnTestDevice(['icons', '--root', folder, '--sets', 'shapes,flags', '--out', index]);
   assert.is(code, 0, stderr);
@@ -36,7 +50,9 @@ test.after(async () => {
 });
 
 test('a drawing finds its icon; names and drawings are copied, and filters narrow the search', async () => {
-  const { page, errors } = await openPage(browser, server.address, { permissions: ['clipboard-read', 'clipboard-write'] });
+  const { page, errors } = await openPage(browser, server.address, {
+    permissions: ['clipboard-read', 'clipboard-write'],
+  });
   await page.waitForSelector('#filters:not([hidden])');
   assert.match(await page.innerText('.lead'), 'among 61 icons of 2 sets');
   await draw(page, [HOUSE]);
@@ -44,7 +60,11 @@ test('a drawing finds its icon; names and drawings are copied, and filters narro
   const names = await found(page);
   assert.is(names.length, 20);
   assert.ok(names.slice(0, 3).includes('shapes:house'), names.slice(0, 3).join(', '));
-  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('#results img')].every(({ complete, naturalWidth }) => complete && naturalWidth > 0));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll<HTMLImageElement>('#results img')].every(
+      ({ complete, naturalWidth }) => complete && naturalWidth > 0,
+    ),
+  );
   assert.match(await page.innerText('#results li:has(img[alt="shapes:house"])'), /0\.\d\d\s+MIT, outline/);
 
   await page.click('[aria-label="Copy the name shapes:house"]');
@@ -55,7 +75,9 @@ test('a drawing finds its icon; names and drawings are copied, and filters narro
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), SHAPES.house.body);
 
   await page.selectOption('#style', 'solid');
-  await page.waitForFunction(() => [...document.querySelectorAll('#results li')].every((item) => item.textContent?.includes('solid')));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('#results li')].every((item) => item.textContent?.includes('solid')),
+  );
   await page.selectOption('#licence', 'Public domain');
   await page.waitForFunction(() => document.getElementById('results')?.childElementCount === 0);
   assert.match(await page.innerText('#status'), 'nothing like this here');

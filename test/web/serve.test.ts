@@ -15,7 +15,11 @@ import { killServers, startServe, type ServeProcess } from '../support/serve-pro
 import { answered, found, openPage } from '../support/web-page.ts';
 
 /** Classes whose outlines the shipped model finds (docs/web.md), and others to choose among. */
-const DRAWN = [['high voltage', 'openmoji'], ['crescent moon', 'emojione-monotone'], ['spoon', 'emojione-monotone']] as const;
+const DRAWN = [
+  ['high voltage', 'openmoji'],
+  ['crescent moon', 'emojione-monotone'],
+  ['spoon', 'emojione-monotone'],
+] as const;
 const OTHERS = 15;
 
 let folder: string;
@@ -46,9 +50,16 @@ test('a drawing finds its class among the ten best, with thumbnails and the time
     await answered(page);
     const names = await found(page);
     assert.is(names.length, 20);
-    assert.ok(names.slice(0, 10).some((name) => name.startsWith(`${className}/`)), `a drawn ${className} finds ${names.slice(0, 10).join(', ')}`);
+    assert.ok(
+      names.slice(0, 10).some((name) => name.startsWith(`${className}/`)),
+      `a drawn ${className} finds ${names.slice(0, 10).join(', ')}`,
+    );
     assert.match(await page.innerText('#times'), /decode .* ms, wait .* ms, embed .* ms, rank .* ms/);
-    await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('#results img')].every(({ complete, naturalWidth }) => complete && naturalWidth > 0));
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll<HTMLImageElement>('#results img')].every(
+        ({ complete, naturalWidth }) => complete && naturalWidth > 0,
+      ),
+    );
     await page.click('#clear');
     await page.waitForFunction(() => document.getElementById('results')?.childElementCount === 0);
   }
@@ -66,7 +77,15 @@ test('a picture is chosen; what the server refuses is said, and the next one wor
   // Two sketches search together, in one form.
   await page.click('#add-sketch');
   await answered(page);
-  const [request] = await Promise.all([page.waitForRequest('**/search?*'), draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.8 }]])]);
+  const [request] = await Promise.all([
+    page.waitForRequest('**/search?*'),
+    draw(page, [
+      [
+        { x: 0.2, y: 0.2 },
+        { x: 0.8, y: 0.8 },
+      ],
+    ]),
+  ]);
   assert.match(request.headers()['content-type'], 'multipart/form-data');
   await answered(page);
   assert.is((await found(page)).length, 20);
@@ -78,7 +97,10 @@ test('a picture is chosen; what the server refuses is said, and the next one wor
   await page.waitForSelector('#trouble', { state: 'hidden' });
   await answered(page);
   assert.is((await found(page))[0], 'spoon/noto.png');
-  assert.ok(errors.every((message) => message.includes('415')), errors.join('\n'));
+  assert.ok(
+    errors.every((message) => message.includes('415')),
+    errors.join('\n'),
+  );
   await page.context().close();
 });
 
@@ -91,7 +113,8 @@ test('only the answer to the latest sketch is shown, and only the latest waits w
     const number = searches.length + 1;
     const answer = { neighbours: [{ row: 0, path: `answer ${number}`, similarity: 1 }], times: {} };
     searches.push({
-      answer: (ends) => route.fulfill(ends === 'well' ? { json: answer } : { status: 500, json: { error: `failure ${number}` } }),
+      answer: (ends) =>
+        route.fulfill(ends === 'well' ? { json: answer } : { status: 500, json: { error: `failure ${number}` } }),
     });
     arrived();
   });
@@ -101,13 +124,28 @@ test('only the answer to the latest sketch is shown, and only the latest waits w
   // All that the page ever shows.
   await page.evaluate(() => {
     const shown: string[] = Object.assign(globalThis, { shown: [] }).shown;
-    const watch = new MutationObserver(() => shown.push(`${document.querySelector('#results li bdi')?.textContent ?? 'nothing'}; ${document.getElementById('trouble')?.textContent ?? ''}`));
-    for (const id of ['results', 'trouble']) watch.observe(document.getElementById(id) as Node, { childList: true, characterData: true, subtree: true });
+    const watch = new MutationObserver(() =>
+      shown.push(
+        `${document.querySelector('#results li bdi')?.textContent ?? 'nothing'}; ${document.getElementById('trouble')?.textContent ?? ''}`,
+      ),
+    );
+    for (const id of ['results', 'trouble'])
+      watch.observe(document.getElementById(id) as Node, { childList: true, characterData: true, subtree: true });
   });
-  const everShown = async (): Promise<string> => (await page.evaluate(() => (globalThis as unknown as { shown: string[] }).shown)).join('\n');
-  const stroke = (y: number): Promise<void> => draw(page, [[{ x: 0.2, y }, { x: 0.8, y }]]);
+  const everShown = async (): Promise<string> =>
+    (await page.evaluate(() => (globalThis as unknown as { shown: string[] }).shown)).join('\n');
+  const stroke = (y: number): Promise<void> =>
+    draw(page, [
+      [
+        { x: 0.2, y },
+        { x: 0.8, y },
+      ],
+    ]);
 
-  for (const [first, ends] of [[1, 'well'], [3, 'badly']] as const) {
+  for (const [first, ends] of [
+    [1, 'well'],
+    [3, 'badly'],
+  ] as const) {
     await stroke(0.1 * first);
     await under(first);
     // Two more changes, of which only the last one is asked about.
@@ -140,13 +178,21 @@ test('only the answer to the latest sketch is shown, and only the latest waits w
   await page.waitForSelector('#trouble:not([hidden])');
   assert.match(await page.innerText('#trouble'), 'failure 6');
   await answered(page);
-  assert.ok(errors.every((message) => message.includes('500')), errors.join('\n'));
+  assert.ok(
+    errors.every((message) => message.includes('500')),
+    errors.join('\n'),
+  );
   await page.context().close();
 });
 
 test('it has no fault that axe-core knows, light and dark, at both sizes', async () => {
   const { page, errors } = await openPage(browser, server.address);
-  await draw(page, [[{ x: 0.2, y: 0.2 }, { x: 0.8, y: 0.8 }]]);
+  await draw(page, [
+    [
+      { x: 0.2, y: 0.2 },
+      { x: 0.8, y: 0.8 },
+    ],
+  ]);
   await answered(page);
   await assertAccessible(page);
   assert.equal(errors, []);
@@ -159,7 +205,15 @@ test.run();
 function bitmap(): Buffer {
   const file = Buffer.alloc(58);
   file.write('BM', 'latin1');
-  for (const [offset, value] of [[2, 58], [10, 54], [14, 40], [18, 1], [22, 1], [34, 4]]) file.writeUInt32LE(value, offset);
+  for (const [offset, value] of [
+    [2, 58],
+    [10, 54],
+    [14, 40],
+    [18, 1],
+    [22, 1],
+    [34, 4],
+  ])
+    file.writeUInt32LE(value, offset);
   file.writeUInt16LE(1, 26);
   file.writeUInt16LE(24, 28);
   return file;

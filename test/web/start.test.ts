@@ -28,16 +28,26 @@ test('a missing file, or one that breaks off, ends the loading with its name', a
         if (!file.test(name)) return false;
         if (how === 'missing') response.writeHead(404).end();
         else {
-          response.writeHead(200, { 'content-type': name.endsWith('.js') ? 'text/javascript' : 'application/octet-stream', 'content-length': 1000 });
+          response.writeHead(200, {
+            'content-type': name.endsWith('.js') ? 'text/javascript' : 'application/octet-stream',
+            'content-length': 1000,
+          });
           response.write('{', () => response.destroy());
         }
         return true;
       };
       const { page } = await openPage(suite.browser, suite.site.address);
       await page.waitForSelector('#trouble:not([hidden])');
-      assert.match(await page.innerText('#trouble'), what === 'the worker' ? /engine\.worker, cannot be loaded/ : new RegExp(`${what.replace('.', '\\.')} cannot be loaded`), `${what} ${how}`);
+      assert.match(
+        await page.innerText('#trouble'),
+        what === 'the worker'
+          ? /engine\.worker, cannot be loaded/
+          : new RegExp(`${what.replace('.', '\\.')} cannot be loaded`),
+        `${what} ${how}`,
+      );
       assert.is(await page.innerText('#status'), 'This page cannot search here.', `${what} ${how}`);
-      if (what !== 'the worker') assert.not.match(await page.innerText('#adapter'), /no graphics adapter/, `${what} ${how}`);
+      if (what !== 'the worker')
+        assert.not.match(await page.innerText('#adapter'), /no graphics adapter/, `${what} ${how}`);
       await page.context().close();
     }
   }
@@ -54,12 +64,21 @@ test('loading tells of bytes, and of pipelines as they are compiled', async () =
     return true;
   };
   const { page, errors } = await openPage(suite.browser, suite.site.address);
-  await page.waitForFunction(() => /^Loading … \d\.\d of \d\.\d MB$/.test(document.getElementById('status')?.textContent ?? ''));
+  await page.waitForFunction(() =>
+    /^Loading … \d\.\d of \d\.\d MB$/.test(document.getElementById('status')?.textContent ?? ''),
+  );
   // The rest of the model is missing, and no file is unknown.
   const bar = page.locator('#start-progress');
-  const sizes = await Promise.all(['model.safetensors', 'index.safetensors', 'emoji.json', 'emoji.webp'].map(async (name) => (await stat(publicFile(name))).size));
+  const sizes = await Promise.all(
+    ['model.safetensors', 'index.safetensors', 'emoji.json', 'emoji.webp'].map(
+      async (name) => (await stat(publicFile(name))).size,
+    ),
+  );
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  await page.waitForFunction((most) => (document.getElementById('start-progress') as HTMLProgressElement).value === most, total - (model.length - (model.length >> 1)));
+  await page.waitForFunction(
+    (most) => (document.getElementById('start-progress') as HTMLProgressElement).value === most,
+    total - (model.length - (model.length >> 1)),
+  );
   assert.is(await bar.getAttribute('max'), String(total));
   await page.evaluate(() => {
     const status = document.getElementById('status') as HTMLElement;
@@ -70,7 +89,12 @@ test('loading tells of bytes, and of pipelines as they are compiled', async () =
   goOn();
   await ready(page);
   const said = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
-  const compiled = said.flatMap((text) => [...text.matchAll(/^Compiling: (\d+) of (\d+) pipelines$/g)].map(([, done, total]) => [Number(done), Number(total)]));
+  const compiled = said.flatMap((text) =>
+    [...text.matchAll(/^Compiling: (\d+) of (\d+) pipelines$/g)].map(([, done, total]) => [
+      Number(done),
+      Number(total),
+    ]),
+  );
   assert.ok(compiled.length > 1, said.join('; '));
   assert.is(compiled[compiled.length - 1][0], compiled[0][1]);
   assert.not.ok(await bar.isVisible());

@@ -1,4 +1,5 @@
-// Kept pictures under several tabs: none is lost, forgetting reaches all of them, one more picture costs one embedding, and leaving while storing is asked about.
+// Kept pictures under several tabs: none is lost, forgetting reaches all of them, one more picture costs one embedding,
+// and leaving while storing is asked about.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Page } from 'playwright-core';
@@ -12,7 +13,8 @@ const FIRST = ['spoon.png', 'wrench.png', 'house.png'];
 
 const suite = pageSuite({
   prepare: async (at) => {
-    for (const [index, name] of [...FIRST, HEBREW, 'a.png', 'b.png'].entries()) await writeEmoji(['spoon', 'wrench', 'house'][index % 3], 'noto', at(name), 64 + index);
+    for (const [index, name] of [...FIRST, HEBREW, 'a.png', 'b.png'].entries())
+      await writeEmoji(['spoon', 'wrench', 'house'][index % 3], 'noto', at(name), 64 + index);
   },
 });
 
@@ -25,9 +27,13 @@ test('two tabs add to the same pictures, and forget them for both', async () => 
   await ready(two);
   await record(one);
 
-  const leaving = (): Promise<boolean> => one.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true })));
+  const leaving = (): Promise<boolean> =>
+    one.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true })));
   assert.not(await leaving());
-  await Promise.all([one.setInputFiles('#own-files', files(...FIRST)), two.setInputFiles('#own-files', files('a.png'))]);
+  await Promise.all([
+    one.setInputFiles('#own-files', files(...FIRST)),
+    two.setInputFiles('#own-files', files('a.png')),
+  ]);
   for (const page of [one, two]) await kept(page, 4);
   const first = await recorded(one);
   assert.ok(first.asked.length > 0 && first.asked.every(Boolean), 'leaving while pictures are stored is asked about');
@@ -41,7 +47,10 @@ test('two tabs add to the same pictures, and forget them for both', async () => 
   for (const page of [one, two]) await kept(page, 5);
   await idle(one);
   const second = await recorded(one);
-  assert.equal(second.said.filter((text) => text.startsWith('Embedding')), ['Embedding 1 of 1']);
+  assert.equal(
+    second.said.filter((text) => text.startsWith('Embedding')),
+    ['Embedding 1 of 1'],
+  );
   assert.is(second.persisted, 0);
   assert.match(second.html.find((text) => text.startsWith('Reading')) ?? '', `<bdi>${HEBREW}</bdi>`);
 
@@ -61,9 +70,13 @@ test('two tabs add to the same pictures, and forget them for both', async () => 
   await one.evaluate(() => Object.assign(globalThis, { said: [] }));
   await hold(one);
   await one.setInputFiles('#own-files', files('b.png'));
-  await one.waitForFunction(() => document.querySelectorAll<HTMLOptionElement>('#collection option')[1].text.startsWith('6 '));
+  await one.waitForFunction(() =>
+    document.querySelectorAll<HTMLOptionElement>('#collection option')[1].text.startsWith('6 '),
+  );
   await two.click('#own-forget');
-  await one.waitForFunction(() => document.querySelectorAll<HTMLOptionElement>('#collection option')[1].text.startsWith('0 '));
+  await one.waitForFunction(() =>
+    document.querySelectorAll<HTMLOptionElement>('#collection option')[1].text.startsWith('0 '),
+  );
   await goOn(one);
   await idle(one);
   for (const page of [one, two]) {
@@ -77,7 +90,9 @@ test('two tabs add to the same pictures, and forget them for both', async () => 
   // And this tab forgets while it embeds.
   await hold(one);
   await one.setInputFiles('#own-files', files('b.png'));
-  await one.waitForFunction(() => document.querySelectorAll<HTMLOptionElement>('#collection option')[1].text.startsWith('1 '));
+  await one.waitForFunction(() =>
+    document.querySelectorAll<HTMLOptionElement>('#collection option')[1].text.startsWith('1 '),
+  );
   await one.click('#own-forget');
   await goOn(one);
   await idle(one);
@@ -108,7 +123,11 @@ test.run();
 
 const files = (...names: string[]): string[] => names.map((name) => suite.at(name));
 
-const kept = (page: Page, count: number): Promise<unknown> => page.waitForFunction((all) => document.getElementById('own-status')?.textContent === `${all} pictures, kept on this device.`, count);
+const kept = (page: Page, count: number): Promise<unknown> =>
+  page.waitForFunction(
+    (all) => document.getElementById('own-status')?.textContent === `${all} pictures, kept on this device.`,
+    count,
+  );
 
 const idle = (page: Page): Promise<unknown> => page.waitForSelector('#own-progress', { state: 'hidden' });
 
@@ -128,7 +147,8 @@ async function record(page: Page): Promise<void> {
     new MutationObserver(() => {
       kept.said.push(status.textContent);
       kept.html.push(status.innerHTML);
-      if (status.textContent.startsWith('Reading')) kept.asked.push(!dispatchEvent(new Event('beforeunload', { cancelable: true })));
+      if (status.textContent.startsWith('Reading'))
+        kept.asked.push(!dispatchEvent(new Event('beforeunload', { cancelable: true })));
     }).observe(status, { childList: true });
     navigator.storage.persist = () => {
       kept.persisted++;
@@ -138,7 +158,8 @@ async function record(page: Page): Promise<void> {
   });
 }
 
-const recorded = (page: Page): Promise<Recorded> => page.evaluate(() => (globalThis as unknown as { kept: Recorded }).kept);
+const recorded = (page: Page): Promise<Recorded> =>
+  page.evaluate(() => (globalThis as unknown as { kept: Recorded }).kept);
 
 /** Holds back all results of the page's device. */
 async function hold(page: Page): Promise<void> {

@@ -58,18 +58,37 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   const named = await page.$$eval('#train-status bdi', (names) => names.map(({ textContent }) => textContent));
   assert.equal(named.sort(), ['house/00-broken.png', 'none left/broken.png', 'wrench/zz-broken.png']);
   const { said, checksum } = await outcome(page);
-  assert.ok(said.some((text) => /^Reading \d+ of \d+ pictures$/.test(text)), said.join('; '));
-  assert.ok(said.some((text) => /^Compiling: \d+ of \d+ pipelines$/.test(text)), said.join('; '));
-  assert.ok(said.some((text) => /Comparing before and after … Compiling: \d+ of \d+ pipelines$/.test(text)), said.join('; '));
+  assert.ok(
+    said.some((text) => /^Reading \d+ of \d+ pictures$/.test(text)),
+    said.join('; '),
+  );
+  assert.ok(
+    said.some((text) => /^Compiling: \d+ of \d+ pipelines$/.test(text)),
+    said.join('; '),
+  );
+  assert.ok(
+    said.some((text) => /Comparing before and after … Compiling: \d+ of \d+ pipelines$/.test(text)),
+    said.join('; '),
+  );
   // A sketch as large as that has a small picture in its row, and is compared as all others.
   assert.is(await page.locator('#comparison-rows tr').count(), 3);
-  const sides = await page.$$eval('#comparison-rows img', (images) => images.map((image) => Math.max(image.clientWidth, image.clientHeight)));
+  const sides = await page.$$eval('#comparison-rows img', (images) =>
+    images.map((image) => Math.max(image.clientWidth, image.clientHeight)),
+  );
   assert.is(sides.length, 3 + 2 * 3 * 5);
   assert.ok(Math.max(...sides) <= 48, sides.join());
-  // Of spoon and wrench, which have two sketches, one was kept out, and that of the wrench is broken. The class with no readable picture was passed over.
+  // Of spoon and wrench, which have two sketches, one was kept out, and that of the wrench is broken. The class with no
+  // readable picture was passed over.
   const score = await page.innerText('#comparison-score');
-  assert.match(score, /^Of 1 sketch that the training did not see, the nearest picture is of the right class for [01] before and for [01] after\.$/, score);
-  assert.equal(await page.$$eval('#comparison-rows th', (heads) => heads.map(({ textContent }) => textContent).sort()), ['house (trained on)', 'spoon', 'wrench (trained on)']);
+  assert.match(
+    score,
+    /^Of 1 sketch that the training did not see, the nearest picture is of the right class for [01] before and for [01] after\.$/,
+    score,
+  );
+  assert.equal(
+    await page.$$eval('#comparison-rows th', (heads) => heads.map(({ textContent }) => textContent).sort()),
+    ['house (trained on)', 'spoon', 'wrench (trained on)'],
+  );
   assert.ok(await page.isVisible('#comparison-rows img'));
   await assertAccessible(page);
   const kept = await keptModel(page);
@@ -79,7 +98,9 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   await page.selectOption('#model', { index: 0 });
   await page.click('#train-start');
   await page.click('#train-pause');
-  await page.waitForFunction(() => document.getElementById('train-status')?.textContent?.startsWith('Paused after 0 steps'));
+  await page.waitForFunction(() =>
+    document.getElementById('train-status')?.textContent?.startsWith('Paused after 0 steps'),
+  );
   assert.match(await status(), 'neither used nor kept: no step was done.');
   assert.is(await page.$eval('#model', (select: HTMLSelectElement) => select.selectedIndex), 0);
   assert.equal(await keptModel(page), kept);
@@ -89,7 +110,11 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   await page.fill('#train-rate', '1000');
   await page.fill('#train-steps', '12');
   await page.click('#train-start');
-  await page.waitForFunction(() => /^(Done after|The training )/.test(document.getElementById('train-status')?.textContent ?? '') && document.getElementById('train-pause')?.hidden);
+  await page.waitForFunction(
+    () =>
+      /^(Done after|The training )/.test(document.getElementById('train-status')?.textContent ?? '') &&
+      document.getElementById('train-pause')?.hidden,
+  );
   console.log(`rate 1000: ${await status()} ${await page.innerText('#trouble')}`);
   assert.match(await status(), /neither used nor kept: it diverged|ended (with|by) an error/);
   assert.is(await page.$eval('#model', (select: HTMLSelectElement) => select.selectedIndex), 0);
@@ -100,7 +125,10 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
   for (const name of ['spoon', 'wrench']) await page.click(`[aria-label="Remove ${name}"]`);
   await page.click('#train-start');
   await page.waitForSelector('#trouble:not([hidden])');
-  assert.match(await page.innerText('#trouble'), /Two classes with a readable sketch and picture each are needed\. Not readable: .*broken\.png \(none left\)/);
+  assert.match(
+    await page.innerText('#trouble'),
+    /Two classes with a readable sketch and picture each are needed\. Not readable: .*broken\.png \(none left\)/,
+  );
   assert.ok(await page.isHidden('#train-resume'));
   assert.equal(await keptModel(page), kept);
 
@@ -120,7 +148,8 @@ test('inputs are checked, broken pictures passed over, and only a model that lea
 
 test('classes are collected from files, the pad and a camera, seen as thumbnails, saved to a file and opened again', async () => {
   const { page, errors } = await suite.open();
-  const thumbnails = (name: string): Promise<number> => page.locator('#classes li', { hasText: name }).locator('.thumbnails button').count();
+  const thumbnails = (name: string): Promise<number> =>
+    page.locator('#classes li', { hasText: name }).locator('.thumbnails button').count();
   await page.setInputFiles('#train-folder', suite.at('classes'));
   const spoons = await thumbnails('spoon');
   assert.ok(spoons >= 3);
@@ -142,7 +171,8 @@ test('classes are collected from files, the pad and a camera, seen as thumbnails
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [64, 48];
     setInterval(() => canvas.getContext('2d')?.fillRect(10 * Math.random(), 10, 20, 20), 50);
-    navigator.mediaDevices.getUserMedia = () => Promise.resolve(Object.assign(globalThis, { cameraStream: canvas.captureStream(20) }).cameraStream);
+    navigator.mediaDevices.getUserMedia = () =>
+      Promise.resolve(Object.assign(globalThis, { cameraStream: canvas.captureStream(20) }).cameraStream);
   });
   await page.click('[aria-label="Use the camera for ball"]');
   await page.waitForFunction(() => (document.getElementById('camera-video') as HTMLVideoElement).videoWidth === 64);
@@ -152,9 +182,14 @@ test('classes are collected from files, the pad and a camera, seen as thumbnails
   await page.keyboard.press('Escape');
   await page.waitForSelector('#camera', { state: 'hidden' });
   assert.is(await thumbnails('ball'), 1);
-  await page.waitForFunction(() => (globalThis as unknown as { cameraStream: MediaStream }).cameraStream.getTracks().every(({ readyState }) => readyState === 'ended'));
+  await page.waitForFunction(() =>
+    (globalThis as unknown as { cameraStream: MediaStream }).cameraStream
+      .getTracks()
+      .every(({ readyState }) => readyState === 'ended'),
+  );
 
-  const numbers = (): Promise<string[]> => page.$$eval('#train-steps, #train-rate', (inputs) => inputs.map((input) => (input as HTMLInputElement).value));
+  const numbers = (): Promise<string[]> =>
+    page.$$eval('#train-steps, #train-rate', (inputs) => inputs.map((input) => (input as HTMLInputElement).value));
   assert.equal(await numbers(), ['60', '0.001']);
   await page.selectOption('#train-preset', 'thorough');
   assert.equal(await numbers(), ['240', '0.001']);
@@ -164,7 +199,13 @@ test('classes are collected from files, the pad and a camera, seen as thumbnails
   await page.click('#project-save');
   const file = suite.at('classes.json');
   await (await download).saveAs(file);
-  await writeFile(suite.at('other.json'), JSON.stringify({ format: 'sketchgrad classes 1', classes: [{ name: 'ball', sketches: ['data:image/png;base64,####'], photos: [] }] }));
+  await writeFile(
+    suite.at('other.json'),
+    JSON.stringify({
+      format: 'sketchgrad classes 1',
+      classes: [{ name: 'ball', sketches: ['data:image/png;base64,####'], photos: [] }],
+    }),
+  );
   const next = await page.context().newPage();
   await next.goto(suite.site.address);
   await ready(next);
@@ -174,9 +215,19 @@ test('classes are collected from files, the pad and a camera, seen as thumbnails
   await next.setInputFiles('#project-open', file);
   await next.waitForFunction(() => document.getElementById('train-status')?.textContent === '5 classes opened.');
   assert.ok(await next.isHidden('#trouble'));
-  const counts = (of: Page): Promise<string[]> => of.$$eval('#classes li', (cards) => cards.map((card) => `${card.querySelector('strong')?.textContent}: ${[...card.querySelectorAll('p')].map(({ textContent }) => textContent).join(', ')}`));
+  const counts = (of: Page): Promise<string[]> =>
+    of.$$eval('#classes li', (cards) =>
+      cards.map(
+        (card) =>
+          `${card.querySelector('strong')?.textContent}: ${[...card.querySelectorAll('p')].map(({ textContent }) => textContent).join(', ')}`,
+      ),
+    );
   assert.equal(await counts(next), await counts(page));
-  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('[aria-label^="Remove picture 1 of ball"] img')].every(({ naturalWidth }) => naturalWidth === 64));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll<HTMLImageElement>('[aria-label^="Remove picture 1 of ball"] img')].every(
+      ({ naturalWidth }) => naturalWidth === 64,
+    ),
+  );
   assert.equal(errors, []);
   await page.context().close();
 });

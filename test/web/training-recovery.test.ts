@@ -1,4 +1,5 @@
-// A training in the tab whose GPU process ends, and that an error ends, reaches the same weights; its model outlives a reload.
+// A training in the tab whose GPU process ends, and that an error ends, reaches the same weights; its model outlives a
+// reload.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Remote } from 'comlink';
@@ -18,7 +19,8 @@ const suite = pageSuite({
 
 test('a training that loses the GPU process, and that an error ends, reaches the same weights, and the next visit can use them', async () => {
   const { page, errors } = await suite.open();
-  // The browser's GPU process ends while pipelines compile; and behind the first checkpoint comes an error that is not the loss of the device.
+  // The browser's GPU process ends while pipelines compile; and behind the first checkpoint comes an error that is not
+  // the loss of the device.
   await beginTraining(page, suite.at('classes'));
   await page.waitForFunction(() => /^Compiling/.test(document.getElementById('train-status')?.textContent ?? ''));
   const session = await suite.browser.newBrowserCDPSession();
@@ -35,7 +37,10 @@ test('a training that loses the GPU process, and that an error ends, reaches the
   assert.match(await page.innerText('#trouble'), /not enough memory: out of memory, says the test/);
   assert.match(await page.innerText('#train-status'), /ended by an error. It can be resumed from step 10\.$/);
   const { said } = await outcome(page);
-  assert.ok(said.some((text) => /device was lost. The training goes on from step 0/.test(text)), said.join('; '));
+  assert.ok(
+    said.some((text) => /device was lost. The training goes on from step 0/.test(text)),
+    said.join('; '),
+  );
   await page.click('#train-resume');
   await ended(page, 'Done');
   const { checksum } = await outcome(page);
@@ -51,10 +56,13 @@ test('a training that loses the GPU process, and that an error ends, reaches the
   assert.ok(await page.isHidden('#trouble'));
   assert.ok(await page.isHidden('#train-resume'), 'a training that is done has nothing to go on with');
   // Chromium itself tells of the first.
-  assert.equal(errors.filter((text) => !/external Instance reference no longer exists/.test(text)), []);
+  assert.equal(
+    errors.filter((text) => !/external Instance reference no longer exists/.test(text)),
+    [],
+  );
 
-  // The next visit, in a page of its own: where a page that has trained several times lost its GPU process, Chromium 147 crashes the page when it is
-  // reloaded (docs/web.md).
+  // The next visit, in a page of its own: where a page that has trained several times lost its GPU process, Chromium
+  // 147 crashes the page when it is reloaded (docs/web.md).
   const visit = async (): Promise<Page> => {
     const next = await page.context().newPage();
     next.setDefaultTimeout(90_000);
@@ -66,8 +74,14 @@ test('a training that loses the GPU process, and that an error ends, reaches the
   assert.match(await second.innerText('#kept-use'), /^Use the model trained on .*\d/);
   await second.click('#kept-use');
   await second.waitForSelector('#kept', { state: 'hidden' });
-  assert.match(await second.$eval('#model', (select: HTMLSelectElement) => select.selectedOptions[0].text), new RegExp(`^\u2068Trained here on .* weights, ${String((await readPageModel()).about.imageSize)} px`));
-  const again = await second.evaluate((trained) => (globalThis as unknown as { sketchgrad: Remote<Engine> }).sketchgrad.summary(trained), checksum);
+  assert.match(
+    await second.$eval('#model', (select: HTMLSelectElement) => select.selectedOptions[0].text),
+    new RegExp(`^\u2068Trained here on .* weights, ${String((await readPageModel()).about.imageSize)} px`),
+  );
+  const again = await second.evaluate(
+    (trained) => (globalThis as unknown as { sketchgrad: Remote<Engine> }).sketchgrad.summary(trained),
+    checksum,
+  );
   assert.is(again.checksum, checksum);
   const third = await visit();
   await third.click('#kept-forget');

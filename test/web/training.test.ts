@@ -1,4 +1,5 @@
-// Training in the tab: the loss falls, a pause and the loss of the device change nothing, and Node reads the checkpoint.
+// Training in the tab: the loss falls, a pause and the loss of the device change nothing, and Node reads the
+// checkpoint.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFile } from 'node:fs/promises';
@@ -7,7 +8,14 @@ import { modelChecksum, parseModel } from '../../src/training/checkpoint.ts';
 import type { Engine } from '../../web/src/engine.ts';
 import { longestTask } from '../support/main-thread.ts';
 import { writeEmojiFolder } from '../support/emoji-folder.ts';
-import { beginTraining, ended, outcome, STEPS, TRAINED_CLASSES, undisturbedChecksum } from '../support/page-training.ts';
+import {
+  beginTraining,
+  ended,
+  outcome,
+  STEPS,
+  TRAINED_CLASSES,
+  undisturbedChecksum,
+} from '../support/page-training.ts';
 import { pageSuite } from '../support/page-suite.ts';
 
 /** What a person sees as a stutter, in milliseconds. */
@@ -30,7 +38,9 @@ test('a training lowers the loss; paused and resumed, or with its device lost, i
   assert.is(await undisturbedChecksum(() => Promise.resolve(checksum)), checksum, 'in another browser');
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [before, after] = [mean(losses.slice(0, 6)), mean(losses.slice(-6))];
-  console.log(`loss: ${before.toFixed(3)} in the first six steps, ${after.toFixed(3)} in the last six; main thread: ${longest.milliseconds.toFixed(1)} ms in the longest of ${longest.tasks} tasks`);
+  console.log(
+    `loss: ${before.toFixed(3)} in the first six steps, ${after.toFixed(3)} in the last six; main thread: ${longest.milliseconds.toFixed(1)} ms in the longest of ${longest.tasks} tasks`,
+  );
   assert.ok(after < 0.8 * before, `${before} fell to ${after} only`);
   assert.ok(longest.tasks > 0);
   assert.ok(longest.milliseconds < LONGEST_TASK, `${longest.milliseconds} ms in one task`);
@@ -67,7 +77,10 @@ test('a training lowers the loss; paused and resumed, or with its device lost, i
   await page.evaluate(() => (globalThis as unknown as { sketchgrad: Remote<Engine> }).sketchgrad.loseDevice());
   await ended(page, 'Done');
   const recovered = await outcome(page);
-  assert.ok(recovered.said.some((text) => /device was lost. The training goes on from step [1-9]/.test(text)), recovered.said.join('; '));
+  assert.ok(
+    recovered.said.some((text) => /device was lost. The training goes on from step [1-9]/.test(text)),
+    recovered.said.join('; '),
+  );
   assert.is(recovered.checksum, checksum);
   assert.equal(errors, []);
   await page.context().close();

@@ -16,7 +16,8 @@ export function iconItem({ icon, set, licence, style, similarity, belowCutOff = 
   const address = `icons/${set}/${icon.slice(set.length + 1)}.svg`;
   const item = document.createElement('li');
   item.classList.toggle('below', belowCutOff);
-  const line = (text: string): HTMLElement => Object.assign(document.createElement('span'), { className: 'score', textContent: text });
+  const line = (text: string): HTMLElement =>
+    Object.assign(document.createElement('span'), { className: 'score', textContent: text });
   const about = document.createElement('div');
   about.append(line(`${licenceText(licence)}, ${style}${belowCutOff ? ', unlike' : ''}`));
   const buttons = document.createElement('div');
@@ -29,21 +30,33 @@ export function iconItem({ icon, set, licence, style, similarity, belowCutOff = 
       return response.text();
     }),
   );
-  item.append(Object.assign(new Image(), { className: 'thumbnail', alt: icon, src: address }), nameElement(icon), line(` ${similarity.toFixed(2)}`), about, buttons);
+  item.append(
+    Object.assign(new Image(), { className: 'thumbnail', alt: icon, src: address }),
+    nameElement(icon),
+    line(` ${similarity.toFixed(2)}`),
+    about,
+    buttons,
+  );
   return item;
 }
 
 function copyButton(text: string, label: string, content: () => Promise<string>): HTMLButtonElement {
-  const button = Object.assign(document.createElement('button'), { type: 'button', textContent: text, ariaLabel: label });
+  const button = Object.assign(document.createElement('button'), {
+    type: 'button',
+    textContent: text,
+    ariaLabel: label,
+  });
   button.addEventListener('click', () => {
-    content().then(copy).then(
-      () => {
-        trouble();
-        button.textContent = 'Copied';
-        setTimeout(() => (button.textContent = text), 1500);
-      },
-      (error: unknown) => trouble(explain(error)),
-    );
+    content()
+      .then(copy)
+      .then(
+        () => {
+          trouble();
+          button.textContent = 'Copied';
+          setTimeout(() => (button.textContent = text), 1500);
+        },
+        (error: unknown) => trouble(explain(error)),
+      );
   });
   return button;
 }
@@ -51,6 +64,7 @@ function copyButton(text: string, label: string, content: () => Promise<string>)
 /** @throws Error where the browser does not let the page copy */
 async function copy(text: string): Promise<void> {
   // A page that comes over http from another machine has no clipboard.
-  if (!('clipboard' in navigator)) throw new Error(`The browser lets only pages of this machine, or over https, copy. The text is: ${text}`);
+  if (!('clipboard' in navigator))
+    throw new Error(`The browser lets only pages of this machine, or over https, copy. The text is: ${text}`);
   await navigator.clipboard.writeText(text);
 }

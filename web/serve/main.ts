@@ -22,7 +22,7 @@ async function searchLatest(): Promise<void> {
   if (searching) return;
   searching = true;
   results.ariaBusy = 'true';
-  for (let done = 0; done !== changes; ) {
+  for (let done = 0; done !== changes;) {
     const change = changes;
     done = change;
     const latest = (): boolean => changes === change;
@@ -50,15 +50,22 @@ async function showNearest(latest: () => boolean): Promise<void> {
   const { nothingLike, neighbours, times } = await search(sketches);
   if (!latest()) return;
   trouble();
-  results.replaceChildren(...neighbours.map((neighbour) => ('icon' in neighbour ? iconItem(neighbour) : pictureItem(neighbour))));
-  element('times').textContent = `Times: ${Object.entries(times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`).join(', ')}`;
+  results.replaceChildren(
+    ...neighbours.map((neighbour) => ('icon' in neighbour ? iconItem(neighbour) : pictureItem(neighbour))),
+  );
+  element('times').textContent = `Times: ${Object.entries(times)
+    .map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`)
+    .join(', ')}`;
   if (nothingLike || neighbours.length === 0) status('There is nothing like this here.');
   else status('Nearest: ', nameElement('icon' in neighbours[0] ? neighbours[0].icon : neighbours[0].path));
 }
 
 function pictureItem({ row, path, similarity, belowCutOff = false }: Neighbour): HTMLLIElement {
   const picture = Object.assign(new Image(), { className: 'thumbnail', alt: path, src: `pictures/${row}` });
-  const score = Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}${belowCutOff ? ', unlike' : ''}` });
+  const score = Object.assign(document.createElement('span'), {
+    className: 'score',
+    textContent: ` ${similarity.toFixed(2)}${belowCutOff ? ', unlike' : ''}`,
+  });
   const item = document.createElement('li');
   item.classList.toggle('below', belowCutOff);
   item.append(picture, nameElement(path), score);
@@ -73,7 +80,10 @@ interface Answer extends Pick<SearchAnswer & IconSearchAnswer, 'nothingLike' | '
 async function search(sketches: readonly Blob[], again = true): Promise<Answer> {
   const parameters = filterParameters();
   parameters.set('k', String(SHOWN));
-  const response = await fetch(`search?${parameters}`, { method: 'POST', body: sketches.length === 1 ? sketches[0] : formOf(sketches) });
+  const response = await fetch(`search?${parameters}`, {
+    method: 'POST',
+    body: sketches.length === 1 ? sketches[0] : formOf(sketches),
+  });
   if (response.status === 503 && again) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)));
     return search(sketches, false);

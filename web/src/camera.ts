@@ -20,27 +20,37 @@ const REASONS: Readonly<Record<string, string>> = {
 export async function takePictures(name: string, onPicture: (picture: Blob) => void): Promise<void> {
   const dialog = element<HTMLDialogElement>('camera');
   const video = element<HTMLVideoElement>('camera-video');
-  const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false }).catch((error: DOMException) => {
-    throw new CameraError(REASONS[error.name] ?? `The camera gives no picture: ${error.message}`);
-  });
+  const stream = await navigator.mediaDevices
+    .getUserMedia({ video: { facingMode: 'environment' }, audio: false })
+    .catch((error: DOMException) => {
+      throw new CameraError(REASONS[error.name] ?? `The camera gives no picture: ${error.message}`);
+    });
   const ended = new AbortController();
   element('camera-title').replaceChildren('Pictures of ', nameElement(name));
   element('camera-count').textContent = '';
   video.srcObject = stream;
   let taken = 0;
-  element('camera-take').addEventListener('click', () => {
-    void pictureOf(video).then((picture) => {
-      if (picture === undefined) return;
-      onPicture(picture);
-      element('camera-count').textContent = `${++taken} taken`;
-    });
-  }, { signal: ended.signal });
-  dialog.addEventListener('close', () => {
-    // The camera's light goes out.
-    for (const track of stream.getTracks()) track.stop();
-    video.srcObject = null;
-    ended.abort();
-  }, { signal: ended.signal });
+  element('camera-take').addEventListener(
+    'click',
+    () => {
+      void pictureOf(video).then((picture) => {
+        if (picture === undefined) return;
+        onPicture(picture);
+        element('camera-count').textContent = `${++taken} taken`;
+      });
+    },
+    { signal: ended.signal },
+  );
+  dialog.addEventListener(
+    'close',
+    () => {
+      // The camera's light goes out.
+      for (const track of stream.getTracks()) track.stop();
+      video.srcObject = null;
+      ended.abort();
+    },
+    { signal: ended.signal },
+  );
   dialog.showModal();
   await video.play();
 }

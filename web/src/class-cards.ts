@@ -28,7 +28,12 @@ export class ClassCards {
    * @param onChange hears of every change
    * @param tell says something to the visitor
    */
-  constructor(private readonly list: HTMLElement, private readonly sketch: () => Promise<Blob | undefined>, private readonly onChange: () => void, private readonly tell: (text: string) => void) {}
+  constructor(
+    private readonly list: HTMLElement,
+    private readonly sketch: () => Promise<Blob | undefined>,
+    private readonly onChange: () => void,
+    private readonly tell: (text: string) => void,
+  ) {}
 
   /** Classes with a sketch and a picture at least. */
   get complete(): Trainable[] {
@@ -72,7 +77,13 @@ export class ClassCards {
     const shown = document.createElement('div');
     shown.className = 'row thumbnails';
     const first = Math.max(0, pictures.length - SHOWN);
-    shown.append(...pictures.slice(first).map((picture, index) => this.thumbnail(each, key, picture, `Remove ${one} ${first + index + 1} of ${each.name}`)));
+    shown.append(
+      ...pictures
+        .slice(first)
+        .map((picture, index) =>
+          this.thumbnail(each, key, picture, `Remove ${one} ${first + index + 1} of ${each.name}`),
+        ),
+    );
     const row = document.createElement('div');
     row.className = 'row';
     if (key === 'sketches') row.append(this.drawnButton(each));

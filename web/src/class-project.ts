@@ -1,4 +1,7 @@
-/** Classes of one's own as a file, to go on with them another day or on another device: JSON, with each picture as a data URL. */
+/**
+ * Classes of one's own as a file, to go on with them another day or on another device: JSON, with each picture as a
+ * data URL.
+ */
 import type { Trainable } from './class-cards.ts';
 
 const FORMAT = 'sketchgrad classes 1';
@@ -13,7 +16,16 @@ export class ProjectError extends Error {
 /** The classes as a file's bytes. */
 export async function saveProject(classes: readonly Trainable[]): Promise<Uint8Array> {
   const encoded = (pictures: readonly Blob[]): Promise<string[]> => Promise.all(pictures.map(dataUrl));
-  const project = { format: FORMAT, classes: await Promise.all(classes.map(async ({ name, sketches, photos }) => ({ name, sketches: await encoded(sketches), photos: await encoded(photos) }))) };
+  const project = {
+    format: FORMAT,
+    classes: await Promise.all(
+      classes.map(async ({ name, sketches, photos }) => ({
+        name,
+        sketches: await encoded(sketches),
+        photos: await encoded(photos),
+      })),
+    ),
+  };
   return new TextEncoder().encode(JSON.stringify(project));
 }
 
@@ -28,14 +40,19 @@ export function readProject(text: string): Trainable[] {
   } catch {
     return fail('it is not JSON');
   }
-  if (!isObject(project) || project.format !== FORMAT || !Array.isArray(project.classes)) return fail(`it does not say "format": "${FORMAT}" and give a list of classes`);
+  if (!isObject(project) || project.format !== FORMAT || !Array.isArray(project.classes))
+    return fail(`it does not say "format": "${FORMAT}" and give a list of classes`);
   return project.classes.map((each: unknown, index): Trainable => {
-    if (!isObject(each) || typeof each.name !== 'string' || each.name.trim() === '') return fail(`class ${index + 1} has no name`);
+    if (!isObject(each) || typeof each.name !== 'string' || each.name.trim() === '')
+      return fail(`class ${index + 1} has no name`);
     const { name } = each;
     const pictures = (key: 'sketches' | 'photos'): Blob[] => {
       const list = each[key];
       if (!Array.isArray(list)) return fail(`class ${index + 1} has no list of ${key}`);
-      return list.map((url: unknown, place) => pictureIn(url) ?? fail(`number ${place + 1} of the ${key} of class ${index + 1} is no picture`));
+      return list.map(
+        (url: unknown, place) =>
+          pictureIn(url) ?? fail(`number ${place + 1} of the ${key} of class ${index + 1} is no picture`),
+      );
     };
     return { name, sketches: pictures('sketches'), photos: pictures('photos') };
   });
@@ -55,4 +72,5 @@ async function dataUrl(picture: Blob): Promise<string> {
   return `data:${picture.type};base64,${btoa(characters)}`;
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

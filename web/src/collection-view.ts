@@ -39,7 +39,14 @@ function neighbour(list: HTMLElement, key: string): HTMLButtonElement | undefine
   const firstRow = (buttons[0].parentElement as HTMLElement).offsetTop;
   const below = buttons.findIndex((button) => (button.parentElement as HTMLElement).offsetTop > firstRow);
   const columns = below < 0 ? buttons.length : below;
-  const moves: Readonly<Record<string, number>> = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns, Home: 0, End: buttons.length - 1 };
+  const moves: Readonly<Record<string, number>> = {
+    ArrowLeft: at - 1,
+    ArrowRight: at + 1,
+    ArrowUp: at - columns,
+    ArrowDown: at + columns,
+    Home: 0,
+    End: buttons.length - 1,
+  };
   const next = buttons[moves[key]] as HTMLButtonElement | undefined;
   if (next === undefined) return undefined;
   buttons[at].tabIndex = -1;

@@ -55,7 +55,11 @@ export class EmojiCollection implements PictureCollection {
   readonly names: readonly string[];
   readonly keys: readonly string[];
 
-  private constructor(private readonly sheet: Blob, private readonly url: string, private readonly layout: SheetLayout) {
+  private constructor(
+    private readonly sheet: Blob,
+    private readonly url: string,
+    private readonly layout: SheetLayout,
+  ) {
     this.names = layout.names;
     this.keys = layout.names.map((name, index) => `${index} ${name}`);
     this.title = `${layout.names.length} emoji it never saw`;
@@ -66,7 +70,11 @@ export class EmojiCollection implements PictureCollection {
   static async load(downloads: Downloads): Promise<EmojiCollection> {
     const [layout, sheet] = await Promise.all(EmojiCollection.files.map((path) => downloads.fetch(path)));
     const blob = new Blob([sheet]);
-    return new EmojiCollection(blob, URL.createObjectURL(blob), JSON.parse(new TextDecoder().decode(layout)) as SheetLayout);
+    return new EmojiCollection(
+      blob,
+      URL.createObjectURL(blob),
+      JSON.parse(new TextDecoder().decode(layout)) as SheetLayout,
+    );
   }
 
   keptKeys(): Promise<ReadonlySet<string>> {

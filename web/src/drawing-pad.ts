@@ -1,6 +1,15 @@
 import type { DecodedPicture } from '../../src/data/resample.ts';
 import { MOST_SKETCHES } from '../../src/retrieval/mean-embedding.ts';
-import { drawStrokes, fileOf, LINE, NOTHING, pictureOf, smallBitmap, type Content, type OtherSketch } from './pad-content.ts';
+import {
+  drawStrokes,
+  fileOf,
+  LINE,
+  NOTHING,
+  pictureOf,
+  smallBitmap,
+  type Content,
+  type OtherSketch,
+} from './pad-content.ts';
 import { touches, type Point, type Stroke } from './strokes.ts';
 
 /** A stroke is erased from this distance on, as a share of the side: a finger hits a thin line. */
@@ -38,14 +47,20 @@ export class DrawingPad {
   private laidUnder: ImageBitmap | undefined;
 
   /**
-   * @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to search by
+   * @param onChange hears when a stroke ends, is taken back, or a picture comes: whenever there is something new to
+   * search by
    * @param onMove hears of each movement of a pointer that draws or erases; `onChange` follows when it ends
    */
-  constructor(readonly canvas: HTMLCanvasElement, private readonly onChange: () => void, private readonly onMove: () => void = () => undefined) {
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    private readonly onChange: () => void,
+    private readonly onMove: () => void = () => undefined,
+  ) {
     this.context = canvas.getContext('2d') as CanvasRenderingContext2D;
     canvas.addEventListener('pointerdown', (event) => this.begin(event));
     canvas.addEventListener('pointermove', (event) => this.extend(event));
-    for (const type of ['pointerup', 'pointercancel'] as const) canvas.addEventListener(type, (event) => this.end(event));
+    for (const type of ['pointerup', 'pointercancel'] as const)
+      canvas.addEventListener(type, (event) => this.end(event));
     new ResizeObserver(() => this.paint()).observe(canvas);
   }
 
@@ -61,7 +76,10 @@ export class DrawingPad {
 
   /** What is there, in words. */
   get description(): string {
-    const { strokes: { length }, backdrop } = this.content;
+    const {
+      strokes: { length },
+      backdrop,
+    } = this.content;
     const strokes = length === 0 ? [] : [`${length} ${length === 1 ? 'stroke' : 'strokes'}`];
     return [...(backdrop === undefined ? [] : ['a picture']), ...strokes].join(' and ') || 'empty';
   }
@@ -104,7 +122,16 @@ export class DrawingPad {
   putAside(): void {
     if (!this.canPutAside) return;
     this.gesture = undefined;
-    this.change({ ...NOTHING, others: [...this.others, { picture: pictureOf(this.content), bitmap: this.content.strokes.length === 0 ? this.content.backdrop?.bitmap : undefined }] });
+    this.change({
+      ...NOTHING,
+      others: [
+        ...this.others,
+        {
+          picture: pictureOf(this.content),
+          bitmap: this.content.strokes.length === 0 ? this.content.backdrop?.bitmap : undefined,
+        },
+      ],
+    });
     this.changed();
   }
 
@@ -123,7 +150,10 @@ export class DrawingPad {
     this.changed();
   }
 
-  /** Draws strokes in place of what is there, one after the other as a hand does; where the visitor wants no motion, at once. Any other change ends it. */
+  /**
+   * Draws strokes in place of what is there, one after the other as a hand does; where the visitor wants no motion, at
+   * once. Any other change ends it.
+   */
   async draw(strokes: readonly Stroke[]): Promise<void> {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     const points = strokes.reduce((sum, { length }) => sum + length, 0);
@@ -148,7 +178,10 @@ export class DrawingPad {
     }
   }
 
-  /** Takes a picture in place of what is there, unless something else comes first. @throws DOMException where it cannot be decoded */
+  /**
+   * Takes a picture in place of what is there, unless something else comes first. @throws DOMException where it cannot
+   * be decoded
+   */
   async show(picture: Blob): Promise<void> {
     const change = ++this.changes;
     try {
@@ -162,7 +195,10 @@ export class DrawingPad {
     }
   }
 
-  /** What to search by: the sketches that were put aside, and what is there (`pictureOf`). Undefined where there is neither. */
+  /**
+   * What to search by: the sketches that were put aside, and what is there (`pictureOf`). Undefined where there is
+   * neither.
+   */
   query(): (Blob | DecodedPicture)[] | undefined {
     const sketches = [...this.others.map(({ picture }) => picture), ...(this.empty ? [] : [pictureOf(this.content)])];
     return sketches.length === 0 ? undefined : sketches;
@@ -271,7 +307,13 @@ export class DrawingPad {
     const { width, height } = this.laidUnder;
     const scale = side / Math.max(width, height);
     this.context.globalAlpha = UNDERLAY_ALPHA;
-    this.context.drawImage(this.laidUnder, (side - scale * width) / 2, (side - scale * height) / 2, scale * width, scale * height);
+    this.context.drawImage(
+      this.laidUnder,
+      (side - scale * width) / 2,
+      (side - scale * height) / 2,
+      scale * width,
+      scale * height,
+    );
     this.context.globalAlpha = 1;
   }
 }
@@ -283,7 +325,13 @@ export class DrawingPad {
 export function offerPictures(pad: DrawingPad, input: HTMLInputElement, onUnreadable: (error: Error) => void): void {
   const show = (picture: Blob | undefined): void => {
     if (picture === undefined) return;
-    pad.show(picture).catch((cause: unknown) => onUnreadable(new Error(`This picture cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })));
+    pad.show(picture).catch((cause: unknown) =>
+      onUnreadable(
+        new Error(`This picture cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        }),
+      ),
+    );
   };
   input.addEventListener('change', () => {
     show(input.files?.[0]);
@@ -294,7 +342,9 @@ export function offerPictures(pad: DrawingPad, input: HTMLInputElement, onUnread
     event.preventDefault();
     show(event.dataTransfer?.files[0]);
   });
-  document.addEventListener('paste', (event) => show([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))));
+  document.addEventListener('paste', (event) =>
+    show([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))),
+  );
 }
 
 const nextFrame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));

@@ -9,7 +9,14 @@ import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
 import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
-import { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
+import {
+  modelEmbeddings,
+  openRetrievalModel,
+  readModelDescription,
+  similarityCutOff,
+  type ImageRows,
+  type RetrievalModel,
+} from '../../src/training/model.ts';
 import { trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
 import type { IconListing, IconSearch } from './icon-search.ts';
 import { keep } from './kept-files.ts';
@@ -32,7 +39,10 @@ export interface ModelSummary {
   readonly sketches: SketchFraming | undefined;
   readonly dimension: number;
   readonly parameters: number;
-  /** The similarity to a sketch below which the best picture means nothing; undefined where the model was not calibrated. */
+  /**
+   * The similarity to a sketch below which the best picture means nothing; undefined where the model was not
+   * calibrated.
+   */
   readonly nothing: number | undefined;
 }
 
@@ -85,7 +95,9 @@ interface Training {
   checkpoint?: ModelFile;
 }
 
-/** One device, the models that were opened, and a training that may be under way. Models are named by their checksums. */
+/**
+ * One device, the models that were opened, and a training that may be under way. Models are named by their checksums.
+ */
 export class Engine {
   private device: Promise<Device> | undefined;
   private readonly models = new Map<string, OpenModel>();
@@ -126,7 +138,10 @@ export class Engine {
     return this.icons.listing;
   }
 
-  /** Searches the icons by a sketch, or by several together, fitted to their ink as the icons are. The model of the index must be open. */
+  /**
+   * Searches the icons by a sketch, or by several together, fitted to their ink as the icons are. The model of the
+   * index must be open.
+   */
   searchIcons(query: Query, top: number, filter: IconFilter): Promise<Found> {
     const { listing, ranking } = this.openedIcons();
     return this.find(listing.modelChecksum, query, 'icon', (row) => ranking.rank(row, top, filter));
@@ -142,7 +157,9 @@ export class Engine {
     return rankGallery(row, embeddings, this.model(checksum).summary.dimension, top);
   }
 
-  /** A small copy of a picture, upright, for showing and embedding later. @throws ImageError where it cannot be decoded */
+  /**
+   * A small copy of a picture, upright, for showing and embedding later. @throws ImageError where it cannot be decoded
+   */
   async shrink(picture: Blob, name: string): Promise<Blob> {
     const { width, height, data } = await decodePicture(picture, name);
     const scale = Math.min(1, COPY_SIDE / Math.max(width, height));
@@ -159,7 +176,15 @@ export class Engine {
    * The embeddings of pictures. A picture that cannot be decoded is left out and named.
    * @returns embeddings [rows.length, dimension], of the pictures of these indices
    */
-  embed(checksum: string, pictures: readonly { readonly name: string; readonly picture: Picture }[], onProgress?: Progress): Promise<{ readonly embeddings: Float32Array; readonly rows: readonly number[]; readonly unreadable: readonly string[] }> {
+  embed(
+    checksum: string,
+    pictures: readonly { readonly name: string; readonly picture: Picture }[],
+    onProgress?: Progress,
+  ): Promise<{
+    readonly embeddings: Float32Array;
+    readonly rows: readonly number[];
+    readonly unreadable: readonly string[];
+  }> {
     return this.onDevice(checksum, async ({ onDevice, summary }) => {
       onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH, this.onCompiled);
       const unreadable: string[] = [];
@@ -173,7 +198,10 @@ export class Engine {
           continue;
         }
         rows.push(index);
-        readable.push({ sample: { ...QUERY, domain: 'photo', name: String(readable.length) }, picture: { width: summary.imageSize, height: summary.imageSize, data: withAlpha(pixels) } });
+        readable.push({
+          sample: { ...QUERY, domain: 'photo', name: String(readable.length) },
+          picture: { width: summary.imageSize, height: summary.imageSize, data: withAlpha(pixels) },
+        });
       }
       const embeddings = await onDevice.many.compute(
         readable.map(({ sample }) => sample),
@@ -186,18 +214,33 @@ export class Engine {
 
   /** An index file, as `sketchgrad embed` writes it. */
   saveIndex(checksum: string, embeddings: Float32Array, paths: readonly string[]): Uint8Array {
-    return serializeIndex({ embeddings, dimension: this.model(checksum).summary.dimension, paths, modelChecksum: checksum });
+    return serializeIndex({
+      embeddings,
+      dimension: this.model(checksum).summary.dimension,
+      paths,
+      modelChecksum: checksum,
+    });
   }
 
   /** Reads an index of this model. @throws where another model made it */
-  openIndex(checksum: string, bytes: Uint8Array, name: string): { readonly embeddings: Float32Array; readonly paths: readonly string[] } {
+  openIndex(
+    checksum: string,
+    bytes: Uint8Array,
+    name: string,
+  ): { readonly embeddings: Float32Array; readonly paths: readonly string[] } {
     const index = openIndex(bytes, name);
     assertSameModel(index, checksum);
     return index;
   }
 
   /** Fine-tunes a model on classes of one's own, until the last step or `pause`. */
-  async train(checksum: string, classes: readonly OwnClass[], { steps, learningRate }: { readonly steps: number; readonly learningRate: number }, onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
+  async train(
+    checksum: string,
+    classes: readonly OwnClass[],
+    { steps, learningRate }: { readonly steps: number; readonly learningRate: number },
+    onReport: (report: TrainingReport) => void,
+    onNote: (note: string) => void,
+  ): Promise<TrainingOutcome> {
     const { file, summary } = this.model(checksum);
     this.training = undefined;
     this.pausing = new AbortController();
@@ -208,17 +251,24 @@ export class Engine {
   }
 
   /**
-   * Goes on with the training that was paused, as if it had not been. A lost device is opened again, and the training then
-   * goes on from its last checkpoint. After any other error it can go on from there when it is asked to.
+   * Goes on with the training that was paused, as if it had not been. A lost device is opened again, and the training
+   * then goes on from its last checkpoint. After any other error it can go on from there when it is asked to.
    * @throws DeviceLostError where the device was lost twice without a checkpoint in between
    */
-  async continueTraining(onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
+  async continueTraining(
+    onReport: (report: TrainingReport) => void,
+    onNote: (note: string) => void,
+  ): Promise<TrainingOutcome> {
     if (this.training === undefined) throw new Error('there is no training to go on with');
     this.pausing = new AbortController();
     return this.runTraining(this.training, onReport, onNote);
   }
 
-  private async runTraining(running: Training, onReport: (report: TrainingReport) => void, onNote: (note: string) => void): Promise<TrainingOutcome> {
+  private async runTraining(
+    running: Training,
+    onReport: (report: TrainingReport) => void,
+    onNote: (note: string) => void,
+  ): Promise<TrainingOutcome> {
     const { dataset, settings, start, losses } = running;
     const onLog = (entry: LogEntry): void => {
       if (entry.event !== 'step') return;
@@ -290,15 +340,28 @@ export class Engine {
   }
 
   /** @param rank by the embedding of the query: of several sketches, their mean */
-  private find(checksum: string, query: Query, framing: SketchFraming | undefined, rank: (embedding: Float32Array) => Found['results']): Promise<Found> {
+  private find(
+    checksum: string,
+    query: Query,
+    framing: SketchFraming | undefined,
+    rank: (embedding: Float32Array) => Found['results'],
+  ): Promise<Found> {
     return this.onDevice(checksum, async ({ onDevice, summary: { imageSize, dimension } }) => {
       const start = performance.now();
-      const pixels = await Promise.all(sketchesOf(query).map((sketch) => squareOf(sketch, imageSize, 'the query', framing)));
+      const pixels = await Promise.all(
+        sketchesOf(query).map((sketch) => squareOf(sketch, imageSize, 'the query', framing)),
+      );
       const decoded = performance.now();
-      const rows = await onDevice.one.compute(pixels.map((_, place) => ({ ...QUERY, name: String(place) })), { read: ({ name }) => Promise.resolve(pixels[Number(name)]) });
+      const rows = await onDevice.one.compute(
+        pixels.map((_, place) => ({ ...QUERY, name: String(place) })),
+        { read: ({ name }) => Promise.resolve(pixels[Number(name)]) },
+      );
       const embedded = performance.now();
       const results = rank(meanEmbedding(rows, dimension));
-      return { results, times: { decode: decoded - start, embed: embedded - decoded, rank: performance.now() - embedded } };
+      return {
+        results,
+        times: { decode: decoded - start, embed: embedded - decoded, rank: performance.now() - embedded },
+      };
     });
   }
 
@@ -316,13 +379,27 @@ export class Engine {
   private outcome({ start, losses, unreadable }: Training, file: ModelFile, stopped: boolean): TrainingOutcome {
     // What has the same weights keeps its name.
     if (!this.models.has(file.checksum)) this.keep(file, `${start.name}, trained here for ${file.step} steps`);
-    return { stopped, stepsDone: file.step, checksum: file.checksum, unreadable, useless: whyUseless(file, losses.slice(0, file.step)) };
+    return {
+      stopped,
+      stepsDone: file.step,
+      checksum: file.checksum,
+      unreadable,
+      useless: whyUseless(file, losses.slice(0, file.step)),
+    };
   }
 
   private keep(file: ModelFile, name: string): ModelSummary {
     const { settings, imageSize, sketches } = readModelDescription(file, name);
     const parameters = [...file.state.values()].reduce((sum, { values }) => sum + values.length, 0);
-    const summary = { name, checksum: file.checksum, imageSize, sketches, dimension: settings.embedding, parameters, nothing: similarityCutOff(file, name) };
+    const summary = {
+      name,
+      checksum: file.checksum,
+      imageSize,
+      sketches,
+      dimension: settings.embedding,
+      parameters,
+      nothing: similarityCutOff(file, name),
+    };
     this.models.set(file.checksum, { file, summary, onDevice: this.models.get(file.checksum)?.onDevice });
     return summary;
   }
@@ -335,7 +412,10 @@ export class Engine {
   }
 
   /** Runs with a model on the device, alone; once more on a new device where that was lost. */
-  private onDevice<Result>(checksum: string, work: (model: OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> }) => Promise<Result>): Promise<Result> {
+  private onDevice<Result>(
+    checksum: string,
+    work: (model: OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> }) => Promise<Result>,
+  ): Promise<Result> {
     const attempt = (): Promise<Result> =>
       this.exclusively(async () => {
         const entry = this.model(checksum);

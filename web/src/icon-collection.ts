@@ -21,17 +21,29 @@ export class IconCollection implements IndexedCollection {
   /** The SVG documents of each file that was asked for, by its path. */
   private readonly files = new Map<string, Promise<readonly string[]>>();
 
-  private constructor(private readonly engine: Remote<Engine>, private readonly listing: IconListing, title: string) {
+  private constructor(
+    private readonly engine: Remote<Engine>,
+    private readonly listing: IconListing,
+    title: string,
+  ) {
     this.title = title;
     this.names = listing.names.map((_, row) => iconId(listing, row));
     this.modelChecksum = listing.modelChecksum;
   }
 
   /** Fetches the index. @param onFilter hears when another filter is chosen */
-  static async load(engine: Remote<Engine>, title: string, onProgress: DownloadProgress, onFilter: () => void): Promise<IconCollection> {
+  static async load(
+    engine: Remote<Engine>,
+    title: string,
+    onProgress: DownloadProgress,
+    onFilter: () => void,
+  ): Promise<IconCollection> {
     const bytes = await new Downloads([ICON_INDEX], onProgress).fetch(ICON_INDEX);
     const listing = await engine.openIcons(transfer(bytes, [bytes.buffer]), ICON_INDEX);
-    offerFilters({ sets: listing.sets, styles: ICON_STYLES.filter((_, style) => listing.styles.includes(style)) }, onFilter);
+    offerFilters(
+      { sets: listing.sets, styles: ICON_STYLES.filter((_, style) => listing.styles.includes(style)) },
+      onFilter,
+    );
     return new IconCollection(engine, listing, title);
   }
 
@@ -69,8 +81,16 @@ export class IconCollection implements IndexedCollection {
 
 function filter(): IconFilter {
   const chosen = chosenFilters();
-  const [set, style, licence] = [chosen.get('set'), chosen.get('style') as IconStyle | undefined, chosen.get('licence')];
-  return { sets: set === undefined ? [] : [set], styles: style === undefined ? [] : [style], licences: licence === undefined ? [] : [licence] };
+  const [set, style, licence] = [
+    chosen.get('set'),
+    chosen.get('style') as IconStyle | undefined,
+    chosen.get('licence'),
+  ];
+  return {
+    sets: set === undefined ? [] : [set],
+    styles: style === undefined ? [] : [style],
+    licences: licence === undefined ? [] : [licence],
+  };
 }
 
 /** @throws Error with the path, where the server has no such file or the connection ends */

@@ -1,4 +1,7 @@
-/** Where the drawings of the page's icons are: files of some icons each, next to the index, which are fetched when one of their icons is shown. */
+/**
+ * Where the drawings of the page's icons are: files of some icons each, next to the index, which are fetched when one
+ * of their icons is shown.
+ */
 import type { IndexedIconSet } from '../../src/retrieval/icon-index.ts';
 
 /** The folder of index and drawings, relative to the page. */
@@ -21,7 +24,11 @@ export const iconFile = (prefix: string, number: number): string => `${ICON_FOLD
 export function placeOfIcon(sets: readonly IndexedIconSet[], row: number): IconPlace {
   let first = 0;
   for (const { prefix, count } of sets) {
-    if (row < first + count) return { path: iconFile(prefix, Math.floor((row - first) / ICONS_PER_FILE)), place: (row - first) % ICONS_PER_FILE };
+    if (row < first + count)
+      return {
+        path: iconFile(prefix, Math.floor((row - first) / ICONS_PER_FILE)),
+        place: (row - first) % ICONS_PER_FILE,
+      };
     first += count;
   }
   throw new RangeError(`the icon index has no row ${row}`);

@@ -1,4 +1,6 @@
-/** The choices of set, style and licence above the results: of the page, and of the page of `sketchgrad serve --icons`. */
+/**
+ * The choices of set, style and licence above the results: of the page, and of the page of `sketchgrad serve --icons`.
+ */
 import type { IndexedIconSet } from '../../src/retrieval/icon-index.ts';
 import { element } from './page.ts';
 
@@ -30,5 +32,7 @@ export function offerFilters({ sets, styles }: IconChoices, onChange: () => void
 
 /** What is chosen; a filter that lets all through is absent. */
 export function chosenFilters(): ReadonlyMap<FilterName, string> {
-  return new Map(FILTERS.map((name) => [name, element<HTMLSelectElement>(name).value] as const).filter(([, value]) => value !== ''));
+  return new Map(
+    FILTERS.map((name) => [name, element<HTMLSelectElement>(name).value] as const).filter(([, value]) => value !== ''),
+  );
 }

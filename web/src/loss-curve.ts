@@ -23,10 +23,16 @@ export class LossCurve {
     }
     steps.push(step);
     losses.push(loss);
-    holder.setAttribute('aria-label', `Loss by step: ${losses[0].toFixed(3)} at step ${steps[0]}, ${loss.toFixed(3)} at step ${step}`);
+    holder.setAttribute(
+      'aria-label',
+      `Loss by step: ${losses[0].toFixed(3)} at step ${steps[0]}, ${loss.toFixed(3)} at step ${step}`,
+    );
     this.chart ??= this.create();
     // A browser that cannot draw the curve still says the losses.
-    this.chart.then((chart) => chart.setData([steps, losses]), () => undefined);
+    this.chart.then(
+      (chart) => chart.setData([steps, losses]),
+      () => undefined,
+    );
   }
 
   private async create(): Promise<uPlot> {
@@ -35,7 +41,11 @@ export class LossCurve {
     const colours = getComputedStyle(document.documentElement);
     const axis = { stroke: colours.getPropertyValue('--ink'), grid: { stroke: colours.getPropertyValue('--line') } };
     const series = [{ label: 'step' }, { label: 'loss', stroke: colours.getPropertyValue('--accent'), width: 2 }];
-    const chart = new Plot({ width: holder.clientWidth, height: HEIGHT, scales: { x: { time: false } }, axes: [axis, axis], series }, [this.steps, this.losses], holder);
+    const chart = new Plot(
+      { width: holder.clientWidth, height: HEIGHT, scales: { x: { time: false } }, axes: [axis, axis], series },
+      [this.steps, this.losses],
+      holder,
+    );
     new ResizeObserver(() => chart.setSize({ width: holder.clientWidth, height: HEIGHT })).observe(holder);
     return chart;
   }

@@ -35,7 +35,10 @@ const engine = wrap<Engine>(worker);
 Object.assign(globalThis, { sketchgrad: engine });
 
 const embeddings = new Embeddings(engine);
-const pictures = new PictureDialog((collection, index) => searching.searchLike(collection, index), (collection, index) => void trace(collection, index));
+const pictures = new PictureDialog(
+  (collection, index) => searching.searchLike(collection, index),
+  (collection, index) => void trace(collection, index),
+);
 const searching = new Searching(engine, embeddings, pictures, status);
 const models: ModelSummary[] = [];
 const collections: (Collection | AbsentCollection)[] = [];
@@ -50,7 +53,8 @@ function useSelected(): void {
   const present = collection?.kind === 'absent' ? undefined : collection;
   element('filters').hidden = present?.kind !== 'indexed';
   // Twenty thousand drawings are no list to look through.
-  for (const id of ['browse', 'browse-invited']) element(id).hidden = collection !== undefined && collection.kind !== 'pictures';
+  for (const id of ['browse', 'browse-invited'])
+    element(id).hidden = collection !== undefined && collection.kind !== 'pictures';
   searching.use(inUse(), present);
   if (collection?.kind === 'absent') void fetchSelected(collection);
 }
@@ -70,7 +74,10 @@ async function fetchSelected(absent: AbsentCollection): Promise<void> {
     useSelected();
   }
 }
-/** Counts the choices of a model: a file that was chosen earlier and takes longer to open is offered, and not taken into use. */
+/**
+ * Counts the choices of a model: a file that was chosen earlier and takes longer to open is offered, and not taken into
+ * use.
+ */
 let modelChoices = 0;
 modelSelect.addEventListener('change', () => {
   modelChoices++;
@@ -83,7 +90,9 @@ function offer(model: ModelSummary, use = true): void {
   let place = models.findIndex(({ checksum }) => checksum === model.checksum);
   if (place < 0) {
     place = models.push(model) - 1;
-    modelSelect.add(new Option(`${isolated(model.name)} (${(model.parameters / 1e6).toFixed(1)} M weights, ${model.imageSize} px)`));
+    modelSelect.add(
+      new Option(`${isolated(model.name)} (${(model.parameters / 1e6).toFixed(1)} M weights, ${model.imageSize} px)`),
+    );
   }
   modelSelect.disabled = false;
   if (!use) return;
@@ -123,7 +132,11 @@ function absentIcons(): AbsentCollection {
 }
 
 const query = (): Query | undefined => pad.query();
-const pad = sketchPad(PICTURE_TYPES, () => searching.search(query()), () => searching.preview(query));
+const pad = sketchPad(
+  PICTURE_TYPES,
+  () => searching.search(query()),
+  () => searching.preview(query),
+);
 const trace = offerTracing(pad);
 invite(pad);
 // For tests, which compare what the pad holds.
@@ -156,7 +169,9 @@ function step(text: string, done?: number, total?: number): void {
 async function start(): Promise<void> {
   status('Loading …');
   let compiling: (text: string, done: number, total: number) => void = () => undefined;
-  const downloads = new Downloads([...EmojiCollection.files, MODEL, INDEX], (bytes, total) => step(`Loading … ${describeDownload(bytes, total)}`, bytes, total));
+  const downloads = new Downloads([...EmojiCollection.files, MODEL, INDEX], (bytes, total) =>
+    step(`Loading … ${describeDownload(bytes, total)}`, bytes, total),
+  );
   const files = Promise.all([EmojiCollection.load(downloads), downloads.fetch(MODEL), downloads.fetch(INDEX)]);
   // Without an adapter they are not needed, whatever becomes of them.
   files.catch(() => undefined);
@@ -165,13 +180,20 @@ async function start(): Promise<void> {
     throw error;
   });
   const [emoji, model, index] = await files;
-  await engine.watchCompiling(proxy((done, total) => compiling(`Compiling: ${done} of ${total} pipelines`, done, total)));
+  await engine.watchCompiling(
+    proxy((done, total) => compiling(`Compiling: ${done} of ${total} pipelines`, done, total)),
+  );
   const summary = await engine.openModel(model, 'Emoji');
   embeddings.provide(emoji, summary.checksum, (await engine.openIndex(summary.checksum, index, INDEX)).embeddings);
   step('Getting ready …');
   compiling = step;
   // Compiles now what the first stroke will need.
-  await engine.search(summary.checksum, { width: 1, height: 1, data: new Uint8Array(4).fill(255) }, new Float32Array(summary.dimension), 1);
+  await engine.search(
+    summary.checksum,
+    { width: 1, height: 1, data: new Uint8Array(4).fill(255) },
+    new Float32Array(summary.dimension),
+    1,
+  );
 
   const own = await OwnPictures.open(engine, embeddings, inUse, (collection, use) => {
     collections[1] = collection;
@@ -181,7 +203,13 @@ async function start(): Promise<void> {
   });
   collections.push(emoji, own.collection, absentIcons());
   showCollections();
-  const training = new TrainingView(engine, inUse, () => pad.file(), offer, (busy) => searching.wait(busy ? 'The search waits until the training is paused or done.' : undefined));
+  const training = new TrainingView(
+    engine,
+    inUse,
+    () => pad.file(),
+    offer,
+    (busy) => searching.wait(busy ? 'The search waits until the training is paused or done.' : undefined),
+  );
   compiling = (text) => [searching, own, training].forEach((view) => view.tell(text));
   offerCollection(() => selected() as PictureCollection, pictures);
   offer(summary);

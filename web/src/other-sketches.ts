@@ -3,8 +3,8 @@ import { element } from './page.ts';
 import { SIDE, type OtherSketch } from './pad-content.ts';
 
 /**
- * Several sketches for one query. A button puts the drawing aside and clears the pad for another one. A list shows the sketches that were put aside, as
- * thumbnails; a click on one removes it.
+ * Several sketches for one query. A button puts the drawing aside and clears the pad for another one. A list shows the
+ * sketches that were put aside, as thumbnails; a click on one removes it.
  * @param say tells screen readers what was done
  * @returns shows what the pad has put aside now; to be called at each change of it
  */
@@ -20,7 +20,9 @@ export function offerOtherSketches(pad: DrawingPad, say: (done: string) => void)
     pad.removeOther(index);
     say(`Sketch ${index + 1} is removed; ${pad.others.length} kept`);
     // The button that had the focus is gone.
-    (list.querySelectorAll('button')[Math.min(index, pad.others.length - 1)] ?? pad.canvas).focus({ preventScroll: true });
+    (list.querySelectorAll('button')[Math.min(index, pad.others.length - 1)] ?? pad.canvas).focus({
+      preventScroll: true,
+    });
   };
   return () => {
     add.disabled = !pad.canPutAside;
@@ -35,8 +37,13 @@ function entry({ picture, bitmap }: OtherSketch, index: number, onRemove: () => 
   const canvas = Object.assign(document.createElement('canvas'), { width: SIDE, height: SIDE });
   const context = canvas.getContext('2d');
   if (bitmap !== undefined) context?.drawImage(bitmap, 0, 0, SIDE, SIDE);
-  else if (!(picture instanceof Blob)) context?.putImageData(new ImageData(picture.data as Uint8ClampedArray<ArrayBuffer>, picture.width), 0, 0);
-  const button = Object.assign(document.createElement('button'), { type: 'button', ariaLabel: `Remove sketch ${index + 1}`, title: 'Remove this sketch' });
+  else if (!(picture instanceof Blob))
+    context?.putImageData(new ImageData(picture.data as Uint8ClampedArray<ArrayBuffer>, picture.width), 0, 0);
+  const button = Object.assign(document.createElement('button'), {
+    type: 'button',
+    ariaLabel: `Remove sketch ${index + 1}`,
+    title: 'Remove this sketch',
+  });
   button.append(canvas, '×');
   button.addEventListener('click', onRemove);
   const item = document.createElement('li');

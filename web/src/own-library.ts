@@ -51,7 +51,10 @@ export class OwnCollection implements PictureCollection {
   }
 }
 
-/** The visitor's own pictures, kept for the next visit and shared by all tabs: whichever tab changes the list reads it first, under a lock. */
+/**
+ * The visitor's own pictures, kept for the next visit and shared by all tabs: whichever tab changes the list reads it
+ * first, under a lock.
+ */
 export class OwnLibrary {
   private kept: readonly Entry[] = [];
   /** What the browser did not keep: this tab alone has it. */
@@ -75,8 +78,13 @@ export class OwnLibrary {
       const kept = await this.readEntries();
       const stored: Entry[] = [];
       for (const entry of added) if (await keep(`${LIBRARY}/${entry.id}`, entry.copy)) stored.push(entry);
-      const listed = stored.length > 0 && (await keep(LIST, JSON.stringify([...kept, ...stored].map(({ id, name }) => ({ id, name })))));
-      this.take(listed ? [...kept, ...stored] : kept, [...this.unkept, ...added.filter((entry) => !listed || !stored.includes(entry))]);
+      const listed =
+        stored.length > 0 &&
+        (await keep(LIST, JSON.stringify([...kept, ...stored].map(({ id, name }) => ({ id, name })))));
+      this.take(listed ? [...kept, ...stored] : kept, [
+        ...this.unkept,
+        ...added.filter((entry) => !listed || !stored.includes(entry)),
+      ]);
       tellTabs('pictures');
       return listed && stored.length === added.length;
     });

@@ -6,7 +6,10 @@ import { OwnLibrary, type OwnCollection } from './own-library.ts';
 import { element, explain, nameElement, nameList, PICTURE_TYPES, picturesOf, trouble } from './page.ts';
 import { hearTabs } from './tabs.ts';
 
-/** The view of the visitor's own pictures: takes them, makes small copies, embeds them, and tells when there is another collection. */
+/**
+ * The view of the visitor's own pictures: takes them, makes small copies, embeds them, and tells when there is another
+ * collection.
+ */
 export class OwnPictures {
   private readonly library = new OwnLibrary();
   private readonly progress = element<HTMLProgressElement>('own-progress');
@@ -15,13 +18,23 @@ export class OwnPictures {
   /** Counts how often all was forgotten: what was begun before is not finished. */
   private forgotten = 0;
 
-  private constructor(private readonly engine: Remote<Engine>, private readonly embeddings: Embeddings, private readonly model: () => ModelSummary | undefined, private readonly onChange: (collection: OwnCollection, use: boolean) => void) {}
+  private constructor(
+    private readonly engine: Remote<Engine>,
+    private readonly embeddings: Embeddings,
+    private readonly model: () => ModelSummary | undefined,
+    private readonly onChange: (collection: OwnCollection, use: boolean) => void,
+  ) {}
 
   /**
    * @param model the model in use
    * @param onChange hears of a new collection, and whether the visitor wants to search it now
    */
-  static async open(engine: Remote<Engine>, embeddings: Embeddings, model: () => ModelSummary | undefined, onChange: (collection: OwnCollection, use: boolean) => void): Promise<OwnPictures> {
+  static async open(
+    engine: Remote<Engine>,
+    embeddings: Embeddings,
+    model: () => ModelSummary | undefined,
+    onChange: (collection: OwnCollection, use: boolean) => void,
+  ): Promise<OwnPictures> {
     const view = new OwnPictures(engine, embeddings, model, onChange);
     await view.library.refresh();
     view.listen();
@@ -85,7 +98,8 @@ export class OwnPictures {
       await embedding;
       if (!goesOn()) return;
       this.show();
-      if (!kept) this.status(`${this.collection.names.length} pictures. This browser does not keep them for the next visit.`);
+      if (!kept)
+        this.status(`${this.collection.names.length} pictures. This browser does not keep them for the next visit.`);
       if (unreadable.length > 0) element('own-status').append(' Not readable: ', ...nameList(unreadable), '.');
     } catch (error) {
       this.show();
@@ -95,7 +109,10 @@ export class OwnPictures {
     }
   }
 
-  private async store(files: readonly File[], goesOn: () => boolean): Promise<{ readonly kept: boolean; readonly unreadable: readonly string[] }> {
+  private async store(
+    files: readonly File[],
+    goesOn: () => boolean,
+  ): Promise<{ readonly kept: boolean; readonly unreadable: readonly string[] }> {
     const copies: { name: string; copy: Blob }[] = [];
     const unreadable: string[] = [];
     this.progress.max = files.length;
@@ -112,16 +129,21 @@ export class OwnPictures {
 
   /** Embeds what is new, again where another tab changes the pictures meanwhile. */
   private async embed(goesOn: () => boolean): Promise<void> {
-    for (let embedded: OwnCollection | undefined; embedded !== this.collection && goesOn(); ) {
+    for (let embedded: OwnCollection | undefined; embedded !== this.collection && goesOn();) {
       const [collection, model] = [this.collection, this.model()];
       embedded = collection;
       if (model === undefined || collection.names.length === 0) continue;
-      await this.embeddings.of(collection, model, () => goesOn() && collection === this.collection, (done, total) => {
-        if (!goesOn()) return;
-        this.progress.max = total;
-        this.progress.value = done;
-        this.status(`Embedding ${done} of ${total}`);
-      });
+      await this.embeddings.of(
+        collection,
+        model,
+        () => goesOn() && collection === this.collection,
+        (done, total) => {
+          if (!goesOn()) return;
+          this.progress.max = total;
+          this.progress.value = done;
+          this.status(`Embedding ${done} of ${total}`);
+        },
+      );
     }
   }
 
@@ -153,7 +175,8 @@ export class OwnPictures {
 async function filesIn(items: readonly DataTransferItem[]): Promise<File[]> {
   const entries = items.map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   const open = async (entry: FileSystemEntry): Promise<File[]> => {
-    if (entry.isFile) return [await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))];
+    if (entry.isFile)
+      return [await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))];
     const reader = (entry as FileSystemDirectoryEntry).createReader();
     const files: File[] = [];
     // A reader gives its entries in portions, an empty one at the end.

@@ -32,8 +32,8 @@ export interface Content {
 export const NOTHING: Content = { strokes: [], backdrop: undefined, others: [] };
 
 /**
- * What was drawn. A picture is handed over as it came, so that its numbers are those of any other runtime; a drawing is cut
- * to its bounds: networks have seen sketches that fill their square.
+ * What was drawn. A picture is handed over as it came, so that its numbers are those of any other runtime; a drawing is
+ * cut to its bounds: networks have seen sketches that fill their square.
  */
 export function pictureOf({ strokes, backdrop }: Content): Blob | DecodedPicture {
   if (backdrop !== undefined && strokes.length === 0) return backdrop.picture;
@@ -46,7 +46,10 @@ export function pictureOf({ strokes, backdrop }: Content): Blob | DecodedPicture
     const extent = Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top, 0.05);
     const scale = (SIDE * (1 - 2 * MARGIN)) / extent;
     const centre = { x: (bounds.left + bounds.right) / 2, y: (bounds.top + bounds.bottom) / 2 };
-    const place = ({ x, y }: Point): Point => ({ x: SIDE / 2 + (x - centre.x) * scale, y: SIDE / 2 + (y - centre.y) * scale });
+    const place = ({ x, y }: Point): Point => ({
+      x: SIDE / 2 + (x - centre.x) * scale,
+      y: SIDE / 2 + (y - centre.y) * scale,
+    });
     // What the pad does not show is not in the picture either.
     const corner = place({ x: 0, y: 0 });
     context.beginPath();
@@ -73,13 +76,21 @@ export async function smallBitmap(picture: Blob): Promise<ImageBitmap> {
   const bitmap = await createImageBitmap(picture, { imageOrientation: 'from-image' });
   const scale = SHOWN_SIDE / Math.max(bitmap.width, bitmap.height);
   if (scale >= 1) return bitmap;
-  const size = { resizeWidth: Math.max(1, Math.round(bitmap.width * scale)), resizeHeight: Math.max(1, Math.round(bitmap.height * scale)) };
+  const size = {
+    resizeWidth: Math.max(1, Math.round(bitmap.width * scale)),
+    resizeHeight: Math.max(1, Math.round(bitmap.height * scale)),
+  };
   const small = await createImageBitmap(bitmap, { ...size, resizeQuality: 'high' });
   bitmap.close();
   return small;
 }
 
-export function drawStrokes(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, strokes: readonly Stroke[], place: (point: Point) => Point, width: number): void {
+export function drawStrokes(
+  context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
+  strokes: readonly Stroke[],
+  place: (point: Point) => Point,
+  width: number,
+): void {
   context.lineWidth = width;
   context.lineCap = context.lineJoin = 'round';
   context.strokeStyle = '#000';

@@ -1,4 +1,7 @@
-/** The files of the page in the browser's cache. A file is named by its path and its content: one that two versions share is kept once. */
+/**
+ * The files of the page in the browser's cache. A file is named by its path and its content: one that two versions
+ * share is kept once.
+ */
 
 export const CACHE = 'sketchgrad page';
 
@@ -17,7 +20,9 @@ export function keyOf({ path, digest }: PageFile, base: string): string {
 }
 
 export async function digest(bytes: BufferSource): Promise<string> {
-  return [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
 }
 
 /**
@@ -33,7 +38,12 @@ export async function keepPage(fetched: ReadonlyMap<string, Uint8Array<ArrayBuff
       const cache = await caches.open(CACHE);
       for (const [path, bytes] of fetched) {
         const key = keyOf({ path, digest: await digest(bytes) }, base);
-        await cache.put(key, new Response(bytes, { headers: { 'content-type': 'application/octet-stream', 'content-length': String(bytes.length) } }));
+        await cache.put(
+          key,
+          new Response(bytes, {
+            headers: { 'content-type': 'application/octet-stream', 'content-length': String(bytes.length) },
+          }),
+        );
       }
     }
     await navigator.serviceWorker.register('./service-worker.js');

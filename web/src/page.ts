@@ -23,7 +23,9 @@ export const isolated = (name: string): string => `\u2068${name}\u2069`;
 
 /** Names with commas between them, the first few of many. */
 export function nameList(names: readonly string[]): (string | Node)[] {
-  const shown = names.slice(0, NAMES_SHOWN).flatMap((name, index) => (index === 0 ? [nameElement(name)] : [', ', nameElement(name)]));
+  const shown = names
+    .slice(0, NAMES_SHOWN)
+    .flatMap((name, index) => (index === 0 ? [nameElement(name)] : [', ', nameElement(name)]));
   return names.length > NAMES_SHOWN ? [...shown, ` and ${names.length - NAMES_SHOWN} more`] : shown;
 }
 
@@ -37,7 +39,8 @@ export function trouble(message?: string): void {
 /** What went wrong, for people. */
 export function explain(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  if (/out of memory|no room|allocation/i.test(message)) return `There is not enough memory: ${message} Close other pages, or use fewer or smaller pictures.`;
+  if (/out of memory|no room|allocation/i.test(message))
+    return `There is not enough memory: ${message} Close other pages, or use fewer or smaller pictures.`;
   return message;
 }
 

@@ -2,7 +2,9 @@ import type { Collection } from './collections.ts';
 import { element, explain, nameElement } from './page.ts';
 import { bitmapOf, type Tile } from './pictures.ts';
 
-/** A dialog with one picture, large: its name, its similarity, copies for the clipboard, and a search for more like it. */
+/**
+ * A dialog with one picture, large: its name, its similarity, copies for the clipboard, and a search for more like it.
+ */
 export class PictureDialog {
   private readonly dialog = element<HTMLDialogElement>('picture');
   private shown: { readonly collection: Collection; readonly index: number } | undefined;
@@ -11,12 +13,18 @@ export class PictureDialog {
    * @param onLike hears that pictures like this one are wanted
    * @param onTrace hears that this one is to be drawn over
    */
-  constructor(onLike: (collection: Collection, index: number) => void, onTrace: (collection: Collection, index: number) => void) {
+  constructor(
+    onLike: (collection: Collection, index: number) => void,
+    onTrace: (collection: Collection, index: number) => void,
+  ) {
     const on = (id: string, action: (collection: Collection, index: number) => unknown): void =>
       element(id).addEventListener('click', () => {
         if (this.shown !== undefined) void action(this.shown.collection, this.shown.index);
       });
-    for (const [id, use] of [['picture-like', onLike], ['picture-trace', onTrace]] as const) {
+    for (const [id, use] of [
+      ['picture-like', onLike],
+      ['picture-trace', onTrace],
+    ] as const) {
       on(id, (collection, index) => {
         // Also the dialog from which this one was opened.
         for (const dialog of document.querySelectorAll<HTMLDialogElement>('dialog[open]')) dialog.close();
@@ -25,8 +33,15 @@ export class PictureDialog {
     }
     on('copy-name', ({ names }, index) => this.copy('The name', navigator.clipboard.writeText(names[index])));
     on('copy-picture', (collection, index) => {
-      if (collection.kind === 'indexed') return this.copy('The SVG', collection.svg(index).then((svg) => navigator.clipboard.writeText(svg)));
-      return this.copy('The picture', navigator.clipboard.write([new ClipboardItem({ 'image/png': pngOf(collection.picture(index)) })]));
+      if (collection.kind === 'indexed')
+        return this.copy(
+          'The SVG',
+          collection.svg(index).then((svg) => navigator.clipboard.writeText(svg)),
+        );
+      return this.copy(
+        'The picture',
+        navigator.clipboard.write([new ClipboardItem({ 'image/png': pngOf(collection.picture(index)) })]),
+      );
     });
     // Pages without https have no clipboard; some browsers take texts only.
     element('copy-name').hidden = !('clipboard' in navigator);
@@ -42,8 +57,17 @@ export class PictureDialog {
     // Its name is beside it.
     thumbnail.ariaHidden = 'true';
     button.append(thumbnail, nameElement(collection.names[index]));
-    if (collection.kind === 'indexed') button.append(Object.assign(document.createElement('span'), { className: 'score about', textContent: collection.about(index) }));
-    if (similarity !== undefined) button.append(Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}` }));
+    if (collection.kind === 'indexed')
+      button.append(
+        Object.assign(document.createElement('span'), {
+          className: 'score about',
+          textContent: collection.about(index),
+        }),
+      );
+    if (similarity !== undefined)
+      button.append(
+        Object.assign(document.createElement('span'), { className: 'score', textContent: ` ${similarity.toFixed(2)}` }),
+      );
     button.addEventListener('click', () => this.show(collection, index, similarity));
     const entry = document.createElement('li');
     entry.append(button);
@@ -65,7 +89,10 @@ export class PictureDialog {
   }
 
   private async copy(what: string, copying: Promise<void>): Promise<void> {
-    const said = await copying.then(() => `${what} is copied.`, (error: unknown) => `${what} cannot be copied: ${explain(error)}`);
+    const said = await copying.then(
+      () => `${what} is copied.`,
+      (error: unknown) => `${what} cannot be copied: ${explain(error)}`,
+    );
     element('picture-said').textContent = said;
   }
 }

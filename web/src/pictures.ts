@@ -19,15 +19,25 @@ export type Query = Picture | readonly Picture[];
 
 export const sketchesOf = (query: Query): readonly Picture[] => (query instanceof Array ? query : [query]);
 
-/** A picture for a network. @param framing how a sketch is laid out; a photo is `whole` @returns RGB u8, row-major [size, size, 3] @throws ImageError where it cannot be decoded */
-export async function squareOf(picture: Picture, size: number, name: string, framing?: SketchFraming): Promise<Uint8Array> {
+/**
+ * A picture for a network. @param framing how a sketch is laid out; a photo is `whole` @returns RGB u8, row-major
+ * [size, size, 3] @throws ImageError where it cannot be decoded
+ */
+export async function squareOf(
+  picture: Picture,
+  size: number,
+  name: string,
+  framing?: SketchFraming,
+): Promise<Uint8Array> {
   if (picture instanceof Blob) return sketchSquare(await decodePicture(picture, name), size, framing);
   return sketchSquare('sheet' in picture ? await cutTile(picture, name) : picture, size, framing);
 }
 
 /** A picture for a canvas. @throws DOMException where it cannot be decoded */
 export function bitmapOf(picture: Blob | Tile): Promise<ImageBitmap> {
-  return picture instanceof Blob ? createImageBitmap(picture) : createImageBitmap(picture.sheet, picture.left, picture.top, picture.side, picture.side);
+  return picture instanceof Blob
+    ? createImageBitmap(picture)
+    : createImageBitmap(picture.sheet, picture.left, picture.top, picture.side, picture.side);
 }
 
 /** Sheets are decoded once a call: tiles that came in one message share one of them. */
@@ -38,7 +48,8 @@ async function cutTile({ sheet, left, top, side }: Tile, name: string): Promise<
   sheets.set(sheet, decoding);
   const { width, data } = await decoding;
   const tile = new Uint8Array(4 * side * side);
-  for (let y = 0; y < side; y++) tile.set(data.subarray(4 * ((top + y) * width + left), 4 * ((top + y) * width + left + side)), 4 * side * y);
+  for (let y = 0; y < side; y++)
+    tile.set(data.subarray(4 * ((top + y) * width + left), 4 * ((top + y) * width + left + side)), 4 * side * y);
   return { width: side, height: side, data: tile };
 }
 

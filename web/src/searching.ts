@@ -22,7 +22,10 @@ interface Ranked {
   readonly similarity: number;
 }
 
-/** Shows the nearest pictures for what is on the pad, or for one of the pictures. The answer is always that of the latest query, model and collection. */
+/**
+ * Shows the nearest pictures for what is on the pad, or for one of the pictures. The answer is always that of the
+ * latest query, model and collection.
+ */
 export class Searching {
   private model: ModelSummary | undefined;
   private collection: Collection | undefined;
@@ -39,7 +42,12 @@ export class Searching {
   /** Whether the pen moves: what is found is shown, and only the answer after it is announced. */
   private previewing = false;
 
-  constructor(private readonly engine: Remote<Engine>, private readonly embeddings: Embeddings, private readonly pictures: PictureDialog, private readonly status: (...parts: (string | Node)[]) => void) {
+  constructor(
+    private readonly engine: Remote<Engine>,
+    private readonly embeddings: Embeddings,
+    private readonly pictures: PictureDialog,
+    private readonly status: (...parts: (string | Node)[]) => void,
+  ) {
     element('back').addEventListener('click', () => this.search(this.query));
   }
 
@@ -60,7 +68,8 @@ export class Searching {
   }
 
   /**
-   * Searches while the pen moves, now and then: what is on the pad is taken when a search begins, none begins while another one is under way, and `search` ends it.
+   * Searches while the pen moves, now and then: what is on the pad is taken when a search begins, none begins while
+   * another one is under way, and `search` ends it.
    * @param query gives what is on the pad at that moment
    */
   preview(query: () => Query | undefined): void {
@@ -110,7 +119,7 @@ export class Searching {
     if (this.running) return;
     this.running = true;
     element('results').ariaBusy = 'true';
-    for (let answered = 0; answered !== this.changes; ) {
+    for (let answered = 0; answered !== this.changes;) {
       answered = this.changes;
       const latest = (): boolean => this.changes === answered;
       await this.searchOnce(latest).catch((error: unknown) => {
@@ -130,27 +139,42 @@ export class Searching {
     if (model === undefined || collection === undefined) return element('results').replaceChildren();
     if (query === undefined && example === undefined) return this.show([], 'Draw something.');
     if (collection.names.length === 0) return this.show([], 'There are no pictures of your own yet.');
-    if (collection.kind === 'indexed' && collection.modelChecksum !== model.checksum) return this.show([], 'Only the model that comes with the page finds these icons. Choose it above.');
+    if (collection.kind === 'indexed' && collection.modelChecksum !== model.checksum)
+      return this.show([], 'Only the model that comes with the page finds these icons. Choose it above.');
     if (!this.previewing) this.status(this.waiting ?? 'Searching …');
     const embedded = collection.kind === 'indexed' ? undefined : await this.embedded(collection, model, latest);
     if (!latest()) return;
     if (embedded?.pictures.length === 0) return this.show([], 'None of these pictures can be read.');
     if (example !== undefined) return this.showLike(example, model, embedded, latest);
-    const { results, times } = collection.kind === 'indexed' ? await collection.search(query as Query, SHOWN) : await this.findEmbedded(model, query as Query, embedded as Embedded);
+    const { results, times } =
+      collection.kind === 'indexed'
+        ? await collection.search(query as Query, SHOWN)
+        : await this.findEmbedded(model, query as Query, embedded as Embedded);
     if (!latest()) return;
     if (results.length === 0) return this.show([], 'The filters let nothing through.');
-    const { nothingLike, results: marked } = markBelow(results.map(({ index, score }) => ({ index, similarity: score })), model.nothing);
+    const { nothingLike, results: marked } = markBelow(
+      results.map(({ index, score }) => ({ index, similarity: score })),
+      model.nothing,
+    );
     const status = nothingLike
-      ? [`There is nothing like this here. These are the nearest${collection.kind === 'indexed' ? '.' : ', and you can look through the collection.'}`]
+      ? [
+          `There is nothing like this here. These are the nearest${collection.kind === 'indexed' ? '.' : ', and you can look through the collection.'}`,
+        ]
       : [`Nearest of ${collection.names.length}: `, nameElement(collection.names[marked[0].index])];
     this.show(this.entries(collection, marked), ...status);
     element('results').classList.toggle('unlike', nothingLike);
-    element('times').textContent = `Times: ${Object.entries(times).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`).join(', ')}`;
+    element('times').textContent = `Times: ${Object.entries(times)
+      .map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`)
+      .join(', ')}`;
     trouble();
   }
 
   /** The embeddings of a collection; undefined where they are no longer wanted. */
-  private embedded(collection: PictureCollection, model: ModelSummary, latest: () => boolean): Promise<Embedded | undefined> {
+  private embedded(
+    collection: PictureCollection,
+    model: ModelSummary,
+    latest: () => boolean,
+  ): Promise<Embedded | undefined> {
     return this.embeddings.of(collection, model, latest, (done, total) => {
       if (latest()) this.status(`Embedding the pictures by this model: ${done} of ${total}`);
     });
@@ -162,17 +186,31 @@ export class Searching {
   }
 
   /** By the embedding of the picture itself, which is no result. @param embedded of a collection of pictures */
-  private async showLike({ collection, index }: Example, model: ModelSummary, embedded: Embedded | undefined, latest: () => boolean): Promise<void> {
-    const results = collection.kind === 'indexed' ? await collection.searchLike(index, SHOWN + 1) : await this.rankLike(index, model, embedded as Embedded);
+  private async showLike(
+    { collection, index }: Example,
+    model: ModelSummary,
+    embedded: Embedded | undefined,
+    latest: () => boolean,
+  ): Promise<void> {
+    const results =
+      collection.kind === 'indexed'
+        ? await collection.searchLike(index, SHOWN + 1)
+        : await this.rankLike(index, model, embedded as Embedded);
     if (results === undefined) return this.show([], nameElement(collection.names[index]), ' cannot be read.');
     if (!latest()) return;
-    const others = results.map(({ index: found, score }) => ({ index: found, similarity: score })).filter(({ index: found }) => found !== index);
+    const others = results
+      .map(({ index: found, score }) => ({ index: found, similarity: score }))
+      .filter(({ index: found }) => found !== index);
     this.show(this.entries(collection, others.slice(0, SHOWN)), 'More like ', nameElement(collection.names[index]));
     trouble();
   }
 
   /** Undefined for a picture that has no embedding. */
-  private async rankLike(index: number, model: ModelSummary, { values, pictures }: Embedded): Promise<Found['results'] | undefined> {
+  private async rankLike(
+    index: number,
+    model: ModelSummary,
+    { values, pictures }: Embedded,
+  ): Promise<Found['results'] | undefined> {
     const place = pictures.indexOf(index);
     if (place < 0) return undefined;
     const row = values.slice(place * model.dimension, (place + 1) * model.dimension);
@@ -180,7 +218,10 @@ export class Searching {
     return results.map(({ index: found, score }) => ({ index: pictures[found], score }));
   }
 
-  private entries(collection: Collection, results: readonly (Ranked & { readonly belowCutOff?: boolean })[]): HTMLLIElement[] {
+  private entries(
+    collection: Collection,
+    results: readonly (Ranked & { readonly belowCutOff?: boolean })[],
+  ): HTMLLIElement[] {
     return results.map(({ index, similarity, belowCutOff = false }) => {
       const entry = this.pictures.entry(collection, index, similarity);
       entry.classList.toggle('below', belowCutOff);

@@ -19,13 +19,17 @@ const worker = globalThis as unknown as {
 const { scope } = worker.registration;
 const files = new Map(PAGE_FILES.map((file) => [new URL(file.path, scope).href, file]));
 
-// A version is installed when all its files are there, and takes over when no tab has the version before it: no page has files of two versions.
-worker.addEventListener('install', (event) => event.waitUntil(Promise.all(PAGE_FILES.filter(({ onDemand }) => onDemand !== true).map(fetchMissing))));
+// A version is installed when all its files are there, and takes over when no tab has the version before it: no page
+// has files of two versions.
+worker.addEventListener('install', (event) =>
+  event.waitUntil(Promise.all(PAGE_FILES.filter(({ onDemand }) => onDemand !== true).map(fetchMissing))),
+);
 worker.addEventListener('activate', (event) => event.waitUntil(deleteOthers()));
 worker.addEventListener('fetch', (event) => {
   const { origin, pathname } = new URL(event.request.url);
   const file = event.request.method === 'GET' ? files.get(origin + pathname) : undefined;
-  if (file !== undefined) event.respondWith(caches.match(keyOf(file, scope)).then((kept) => kept ?? fetchOnce(file, event)));
+  if (file !== undefined)
+    event.respondWith(caches.match(keyOf(file, scope)).then((kept) => kept ?? fetchOnce(file, event)));
 });
 
 /** Answers with a file that is not kept, and keeps one that comes on demand. */
@@ -44,13 +48,19 @@ async function fetchMissing(file: PageFile): Promise<void> {
 async function keepFile(file: PageFile, response: Response): Promise<void> {
   const bytes = await response.arrayBuffer();
   // The server may have gone on to the next version meanwhile: its service worker is the one to be installed.
-  if (!response.ok || (await digest(bytes)) !== file.digest) throw new Error(`${file.path} is not the file of this version`);
-  const headers = { 'content-type': response.headers.get('content-type') ?? '', 'content-length': String(bytes.byteLength) };
+  if (!response.ok || (await digest(bytes)) !== file.digest)
+    throw new Error(`${file.path} is not the file of this version`);
+  const headers = {
+    'content-type': response.headers.get('content-type') ?? '',
+    'content-length': String(bytes.byteLength),
+  };
   await (await caches.open(CACHE)).put(keyOf(file, scope), new Response(bytes, { headers }));
 }
 
 async function deleteOthers(): Promise<void> {
   const cache = await caches.open(CACHE);
   const current = new Set(PAGE_FILES.map((file) => keyOf(file, scope)));
-  await Promise.all((await cache.keys()).filter(({ url }) => !current.has(url)).map((request) => cache.delete(request)));
+  await Promise.all(
+    (await cache.keys()).filter(({ url }) => !current.has(url)).map((request) => cache.delete(request)),
+  );
 }

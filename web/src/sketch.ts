@@ -26,22 +26,28 @@ export function sketchPad(pictures: string, onChange: () => void, onMove?: () =>
   const section = element('sketch');
   section.insertAdjacentHTML('beforeend', markup(pictures));
   const [eraser, undo, redo, clear] = ['eraser', 'undo', 'redo', 'clear'].map((id) => element<HTMLButtonElement>(id));
-  const pad = new DrawingPad(element<HTMLCanvasElement>('pad'), () => {
-    keepFocus(() => {
-      undo.disabled = !pad.canUndo;
-      redo.disabled = !pad.canRedo;
-      clear.disabled = pad.empty;
-      showOthers();
-    });
-    onChange();
-  }, onMove);
+  const pad = new DrawingPad(
+    element<HTMLCanvasElement>('pad'),
+    () => {
+      keepFocus(() => {
+        undo.disabled = !pad.canUndo;
+        redo.disabled = !pad.canRedo;
+        clear.disabled = pad.empty;
+        showOthers();
+      });
+      onChange();
+    },
+    onMove,
+  );
   /** A browser takes the focus from a button that it disables: it goes to the pad, so that the keys go on to work. */
   const keepFocus = (change: () => void): void => {
     const focused = document.activeElement;
     change();
-    if (focused instanceof HTMLButtonElement && focused.disabled && section.contains(focused)) pad.canvas.focus({ preventScroll: true });
+    if (focused instanceof HTMLButtonElement && focused.disabled && section.contains(focused))
+      pad.canvas.focus({ preventScroll: true });
   };
-  const say = (done: string): void => void (element('pad-said').textContent = `${done}. On the pad: ${pad.description}.`);
+  const say = (done: string): void =>
+    void (element('pad-said').textContent = `${done}. On the pad: ${pad.description}.`);
   const actions = {
     eraser: () => {
       pad.erasing = !pad.erasing;
@@ -76,7 +82,13 @@ export function sketchPad(pictures: string, onChange: () => void, onMove?: () =>
   return pad;
 }
 
-function shortcut({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyboardEvent): 'eraser' | 'undo' | 'redo' | 'clear' | undefined {
+function shortcut({
+  key,
+  ctrlKey,
+  metaKey,
+  altKey,
+  shiftKey,
+}: KeyboardEvent): 'eraser' | 'undo' | 'redo' | 'clear' | undefined {
   const letter = key.toLowerCase();
   if (altKey) return undefined;
   if (ctrlKey || metaKey) {

@@ -21,7 +21,10 @@ export interface Bounds {
   readonly bottom: number;
 }
 
-/** The bounds of what can be seen of strokes: a pointer that leaves the pad goes on with its stroke, but what is off the pad does not count. Undefined for nothing. */
+/**
+ * The bounds of what can be seen of strokes: a pointer that leaves the pad goes on with its stroke, but what is off the
+ * pad does not count. Undefined for nothing.
+ */
 export function visibleBounds(strokes: readonly Stroke[]): Bounds | undefined {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const stroke of strokes) {
@@ -39,7 +42,14 @@ export function touches(stroke: Stroke, from: Point, to: Point, radius: number):
   return stroke.some((end, index) => {
     const start = stroke[Math.max(0, index - 1)];
     if (crosses(start, end, from, to)) return true;
-    return Math.min(distance(start, from, to), distance(end, from, to), distance(from, start, end), distance(to, start, end)) <= radius;
+    return (
+      Math.min(
+        distance(start, from, to),
+        distance(end, from, to),
+        distance(from, start, end),
+        distance(to, start, end),
+      ) <= radius
+    );
   });
 }
 
@@ -47,13 +57,15 @@ export function touches(stroke: Stroke, from: Point, to: Point, radius: number):
 function distance(point: Point, from: Point, to: Point): number {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const square = dx * dx + dy * dy;
-  const share = square === 0 ? 0 : Math.min(1, Math.max(0, ((point.x - from.x) * dx + (point.y - from.y) * dy) / square));
+  const share =
+    square === 0 ? 0 : Math.min(1, Math.max(0, ((point.x - from.x) * dx + (point.y - from.y) * dy) / square));
   return Math.hypot(point.x - from.x - share * dx, point.y - from.y - share * dy);
 }
 
 /** Whether the inner parts of two lines cross: the ends of each are on different sides of the other. */
 function crosses(a: Point, b: Point, c: Point, d: Point): boolean {
-  const side = (from: Point, to: Point, { x, y }: Point): number => Math.sign((to.x - from.x) * (y - from.y) - (to.y - from.y) * (x - from.x));
+  const side = (from: Point, to: Point, { x, y }: Point): number =>
+    Math.sign((to.x - from.x) * (y - from.y) - (to.y - from.y) * (x - from.x));
   return side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0;
 }
 
@@ -61,7 +73,12 @@ function crosses(a: Point, b: Point, c: Point, d: Point): boolean {
 function visiblePart(from: Point, to: Point): Point[] {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   let [enter, leave] = [0, 1];
-  for (const [step, distance] of [[-dx, from.x], [dx, 1 - from.x], [-dy, from.y], [dy, 1 - from.y]]) {
+  for (const [step, distance] of [
+    [-dx, from.x],
+    [dx, 1 - from.x],
+    [-dy, from.y],
+    [dy, 1 - from.y],
+  ]) {
     if (step === 0 && distance < 0) return [];
     if (step < 0) enter = Math.max(enter, distance / step);
     if (step > 0) leave = Math.min(leave, distance / step);

@@ -1,4 +1,6 @@
-/** What a training changed: sketches that it did not see search the pictures that it saw, by the model before and after. */
+/**
+ * What a training changed: sketches that it did not see search the pictures that it saw, by the model before and after.
+ */
 import type { Remote } from 'comlink';
 import { small, type Trainable } from './class-cards.ts';
 import type { Engine, TrainingOutcome } from './engine.ts';
@@ -18,9 +20,14 @@ export interface SplitClasses {
 
 /** The last sketches of each class are kept out, so that the same ones are when the training is repeated. */
 export function keepOut(classes: readonly Trainable[]): SplitClasses {
-  const count = ({ sketches: { length } }: Trainable): number => (length < 2 ? 0 : Math.max(1, Math.floor(length / KEPT_OUT_OF)));
+  const count = ({ sketches: { length } }: Trainable): number =>
+    length < 2 ? 0 : Math.max(1, Math.floor(length / KEPT_OUT_OF));
   return {
-    training: classes.map((each) => ({ name: each.name, sketches: each.sketches.slice(0, each.sketches.length - count(each)), photos: [...each.photos] })),
+    training: classes.map((each) => ({
+      name: each.name,
+      sketches: each.sketches.slice(0, each.sketches.length - count(each)),
+      photos: [...each.photos],
+    })),
     keptOut: classes.map((each) => each.sketches.slice(each.sketches.length - count(each))),
   };
 }
@@ -38,16 +45,27 @@ interface Query {
  * @param before checksum of the model that the training began with
  * @returns names of sketches that were kept out and cannot be decoded
  */
-export async function showComparison(engine: Remote<Engine>, before: string, { training, keptOut }: SplitClasses, { checksum, unreadable }: TrainingOutcome): Promise<string[]> {
+export async function showComparison(
+  engine: Remote<Engine>,
+  before: string,
+  { training, keptOut }: SplitClasses,
+  { checksum, unreadable }: TrainingOutcome,
+): Promise<string[]> {
   const readable = (className: string, domain: UnreadablePicture['domain'], pictures: readonly Blob[]): Blob[] =>
-    pictures.filter((_, index) => !unreadable.some((each) => each.className === className && each.domain === domain && each.index === index));
-  const photos = training.flatMap(({ name, photos: pictures }) => readable(name, 'photo', pictures).map((picture) => ({ name, picture })));
+    pictures.filter(
+      (_, index) =>
+        !unreadable.some((each) => each.className === className && each.domain === domain && each.index === index),
+    );
+  const photos = training.flatMap(({ name, photos: pictures }) =>
+    readable(name, 'photo', pictures).map((picture) => ({ name, picture })),
+  );
   const models = [before, checksum];
   const embedded: Float32Array[] = [];
   for (const model of models) embedded.push((await engine.embed(model, photos)).embeddings);
   const nearestOf = async (picture: Blob): Promise<number[][]> => {
     const nearest: number[][] = [];
-    for (const [place, model] of models.entries()) nearest.push((await engine.search(model, picture, embedded[place], NEAREST)).results.map(({ index }) => index));
+    for (const [place, model] of models.entries())
+      nearest.push((await engine.search(model, picture, embedded[place], NEAREST)).results.map(({ index }) => index));
     return nearest;
   };
 
@@ -70,7 +88,8 @@ export async function showComparison(engine: Remote<Engine>, before: string, { t
     rows.push(own.at(-1) ?? { name, picture: last, keptOut: false, nearest: await nearestOf(last) });
   }
 
-  const right = (place: number): number => scored.filter(({ name, nearest }) => photos[nearest[place][0]].name === name).length;
+  const right = (place: number): number =>
+    scored.filter(({ name, nearest }) => photos[nearest[place][0]].name === name).length;
   element('comparison-score').textContent =
     scored.length === 0
       ? 'No class has two sketches, so none was kept out of the training, and there is no score. Add a second sketch to the classes.'
@@ -80,7 +99,10 @@ export async function showComparison(engine: Remote<Engine>, before: string, { t
   return broken;
 }
 
-function rowOf({ name, picture, keptOut, nearest }: Query, photos: readonly { readonly name: string; readonly picture: Blob }[]): HTMLTableRowElement {
+function rowOf(
+  { name, picture, keptOut, nearest }: Query,
+  photos: readonly { readonly name: string; readonly picture: Blob }[],
+): HTMLTableRowElement {
   const row = document.createElement('tr');
   const head = document.createElement('th');
   head.scope = 'row';

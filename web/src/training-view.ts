@@ -13,7 +13,11 @@ import { keepOut, showComparison, type SplitClasses } from './training-compariso
 const TRAINED_MODEL = 'trained/model.safetensors';
 
 /** Steps and learning rate, by the presets' names; any others are the visitor's own. */
-const PRESETS: Readonly<Record<string, readonly [steps: number, rate: number]>> = { quick: [60, 1e-3], thorough: [240, 1e-3], gentle: [120, 2e-4] };
+const PRESETS: Readonly<Record<string, readonly [steps: number, rate: number]>> = {
+  quick: [60, 1e-3],
+  thorough: [240, 1e-3],
+  gentle: [120, 2e-4],
+};
 
 /** What a training began with. */
 interface Started {
@@ -39,8 +43,19 @@ export class TrainingView {
    * @param onTrained hears of the trained model
    * @param onBusy hears when the device is taken, and when it is free again
    */
-  constructor(private readonly engine: Remote<Engine>, private readonly model: () => ModelSummary | undefined, sketch: () => Promise<Blob | undefined>, private readonly onTrained: (model: ModelSummary) => void, private readonly onBusy: (busy: boolean) => void) {
-    this.cards = new ClassCards(element('classes'), sketch, () => this.allow(), (text) => this.status(text));
+  constructor(
+    private readonly engine: Remote<Engine>,
+    private readonly model: () => ModelSummary | undefined,
+    sketch: () => Promise<Blob | undefined>,
+    private readonly onTrained: (model: ModelSummary) => void,
+    private readonly onBusy: (busy: boolean) => void,
+  ) {
+    this.cards = new ClassCards(
+      element('classes'),
+      sketch,
+      () => this.allow(),
+      (text) => this.status(text),
+    );
     element('class-form').addEventListener('submit', (event) => {
       event.preventDefault();
       const input = element<HTMLInputElement>('class-name');
@@ -60,14 +75,20 @@ export class TrainingView {
       project.value = '';
       if (file !== undefined) void this.openProject(file);
     });
-    element('project-save').addEventListener('click', () => void saveProject(this.cards.classes).then((bytes) => download(bytes, 'sketchgrad-classes.json')));
+    element('project-save').addEventListener(
+      'click',
+      () => void saveProject(this.cards.classes).then((bytes) => download(bytes, 'sketchgrad-classes.json')),
+    );
     this.listenToPresets();
     element('train-start').addEventListener('click', () => void this.start());
     element('train-pause').addEventListener('click', () => {
       this.status('Pausing after the steps that are under way …');
       void this.engine.pause();
     });
-    element('train-resume').addEventListener('click', () => void this.run((report, note) => this.engine.continueTraining(report, note)));
+    element('train-resume').addEventListener(
+      'click',
+      () => void this.run((report, note) => this.engine.continueTraining(report, note)),
+    );
     element('train-save').addEventListener('click', () => void this.save());
     element('kept-use').addEventListener('click', () => void this.useKept());
     element('kept-forget').addEventListener('click', () => {
@@ -95,7 +116,11 @@ export class TrainingView {
       taken++;
     }
     this.cards.show();
-    this.status(taken > 0 ? `${taken} pictures of ${this.cards.classes.length} classes.` : 'No picture there lies in sketch/<class>/ or photo/<class>/.');
+    this.status(
+      taken > 0
+        ? `${taken} pictures of ${this.cards.classes.length} classes.`
+        : 'No picture there lies in sketch/<class>/ or photo/<class>/.',
+    );
   }
 
   /** A preset fills in both numbers, and numbers that are typed are a preset of one's own. */
@@ -104,7 +129,8 @@ export class TrainingView {
     const inputs = ['train-steps', 'train-rate'].map((id) => element<HTMLInputElement>(id));
     const show = (): void => {
       element('train-numbers').hidden = preset.value in PRESETS;
-      if (preset.value in PRESETS) inputs.forEach((input, index) => (input.value = String(PRESETS[preset.value][index])));
+      if (preset.value in PRESETS)
+        inputs.forEach((input, index) => (input.value = String(PRESETS[preset.value][index])));
     };
     preset.addEventListener('change', show);
     show();
@@ -140,7 +166,9 @@ export class TrainingView {
     const inputs = ['train-steps', 'train-rate'].map((id) => element<HTMLInputElement>(id));
     const wrong = inputs.find((input) => !input.validity.valid || Number.isNaN(input.valueAsNumber));
     if (wrong !== undefined) {
-      this.status(`${wrong.id === 'train-steps' ? 'Steps must be a whole number' : 'The learning rate must be a number'} from ${wrong.min} to ${wrong.max}.`);
+      this.status(
+        `${wrong.id === 'train-steps' ? 'Steps must be a whole number' : 'The learning rate must be a number'} from ${wrong.min} to ${wrong.max}.`,
+      );
       wrong.focus();
       return;
     }
@@ -149,10 +177,17 @@ export class TrainingView {
     this.started = { model, classes };
     this.checkpoint = undefined;
     this.curve.clear();
-    await this.run((report, note) => this.engine.train(model.checksum, [...classes.training], { steps, learningRate }, report, note));
+    await this.run((report, note) =>
+      this.engine.train(model.checksum, [...classes.training], { steps, learningRate }, report, note),
+    );
   }
 
-  private async run(work: (report: (report: { step: number; steps: number; loss: number }) => void, note: (text: string) => void) => Promise<TrainingOutcome>): Promise<void> {
+  private async run(
+    work: (
+      report: (report: { step: number; steps: number; loss: number }) => void,
+      note: (text: string) => void,
+    ) => Promise<TrainingOutcome>,
+  ): Promise<void> {
     this.buttons('running');
     element('comparison').hidden = true;
     this.phase = '';
@@ -178,22 +213,37 @@ export class TrainingView {
       if (outcome.stepsDone > 0) {
         this.phase = `${ending} Comparing before and after … `;
         this.status(this.phase);
-        if (this.started !== undefined) unreadable.push(...(await showComparison(this.engine, this.started.model.checksum, this.started.classes, outcome).catch((error: unknown) => (trouble(explain(error)), []))));
+        if (this.started !== undefined)
+          unreadable.push(
+            ...(await showComparison(this.engine, this.started.model.checksum, this.started.classes, outcome).catch(
+              (error: unknown) => (trouble(explain(error)), []),
+            )),
+          );
       }
       this.phase = undefined;
-      this.status(ending, ...(unreadable.length > 0 ? [' Not readable, and passed over: ', ...nameList(unreadable), '.'] : []));
+      this.status(
+        ending,
+        ...(unreadable.length > 0 ? [' Not readable, and passed over: ', ...nameList(unreadable), '.'] : []),
+      );
     } catch (error) {
       const left = await this.engine.interrupted();
       this.checkpoint = left?.checksum ?? this.checkpoint;
       this.buttons(left === undefined ? 'done' : 'paused');
-      this.status(left === undefined ? 'The training ended with an error.' : `The training was ended by an error. It can be resumed from step ${left.stepsDone}.`);
+      this.status(
+        left === undefined
+          ? 'The training ended with an error.'
+          : `The training was ended by an error. It can be resumed from step ${left.stepsDone}.`,
+      );
       trouble(explain(error));
     } finally {
       this.phase = undefined;
     }
   }
 
-  /** Keeps the trained model for the next visit and takes it into use, unless it is no better than what it came from. @returns what became of it */
+  /**
+   * Keeps the trained model for the next visit and takes it into use, unless it is no better than what it came from.
+   * @returns what became of it
+   */
   private async keep({ checksum, useless }: TrainingOutcome): Promise<string> {
     if (useless !== undefined) return `The model is neither used nor kept: ${useless}.`;
     const kept = await storing(() => this.engine.keepModel(checksum, TRAINED_MODEL));
@@ -216,7 +266,10 @@ export class TrainingView {
     if (file === undefined) return;
     trouble();
     try {
-      const model = await this.engine.openModel(new Uint8Array(await file.arrayBuffer()), `Trained here on ${timeOf(file)}`);
+      const model = await this.engine.openModel(
+        new Uint8Array(await file.arrayBuffer()),
+        `Trained here on ${timeOf(file)}`,
+      );
       this.offerKept(undefined);
       this.checkpoint = model.checksum;
       element('train-save').hidden = false;
@@ -237,7 +290,8 @@ export class TrainingView {
   }
 
   private async save(): Promise<void> {
-    if (this.checkpoint !== undefined) download(await this.engine.saveModel(this.checkpoint), `sketchgrad-${this.checkpoint.slice(0, 12)}.safetensors`);
+    if (this.checkpoint !== undefined)
+      download(await this.engine.saveModel(this.checkpoint), `sketchgrad-${this.checkpoint.slice(0, 12)}.safetensors`);
   }
 
   private status(...parts: (string | Node)[]): void {
@@ -245,4 +299,5 @@ export class TrainingView {
   }
 }
 
-const timeOf = ({ lastModified }: File): string => new Date(lastModified).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const timeOf = ({ lastModified }: File): string =>
+  new Date(lastModified).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });

@@ -15,7 +15,10 @@ const op: Op<null> = {
   gradient: (_, [dsum]) => [dsum, dsum],
 };
 
-/** a + b, of the same shape; f32 where one of them is. Accuracy: the float32 sum, rounded once, within 2^-24 of itself; stored as f16, within 2^-11. */
+/**
+ * a + b, of the same shape; f32 where one of them is. Accuracy: the float32 sum, rounded once, within 2^-24 of itself;
+ * stored as f16, within 2^-11.
+ */
 export function add(a: Tensor, b: Tensor): Tensor {
   const type = a.type === 'f16' && b.type === 'f16' ? 'f16' : 'f32';
   return apply(op, [cast(a, type), cast(b, type)], null)[0];

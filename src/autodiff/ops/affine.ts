@@ -14,12 +14,20 @@ const op: Op<{ readonly relu: boolean }> = {
     return [{ shape: x.shape, type: x.type, name: scale.name }];
   },
   lower: ({ attributes: { relu }, inputs: [x, scale, shift, residual], outputs: [y] }) => [
-    use(affineKernel, { ...rowsOf(x, scale), relu, residual: residual !== undefined }, { x, scale, shift, ...(residual && { residual }), y }),
+    use(
+      affineKernel,
+      { ...rowsOf(x, scale), relu, residual: residual !== undefined },
+      { x, scale, shift, ...(residual && { residual }), y },
+    ),
   ],
   gradient: 'affineGradient',
 };
 
-export const affineGradient: GradientRule<{ readonly relu: boolean }> = ({ attributes: { relu }, inputs: [x, scale, , residual], outputs: [y] }, [dy], [, needScale, needShift]) => {
+export const affineGradient: GradientRule<{ readonly relu: boolean }> = (
+  { attributes: { relu }, inputs: [x, scale, , residual], outputs: [y] },
+  [dy],
+  [, needScale, needShift],
+) => {
   if (dy === undefined) return [];
   const parameterGradients = needScale || needShift;
   const inputs = [dy, scale, ...(relu ? [y] : []), ...(parameterGradients ? [x] : [])];
@@ -53,7 +61,14 @@ const gradientOp: Op<GradientAttributes> = {
       use(
         affineGradientKernel,
         { ...rowsOf(dy, scale), ...attributes },
-        { dy, scale, dx, ...(y && { y }), ...(dresidual && { dresidual }), ...(parameterGradients && { x, dscale, dshift }) },
+        {
+          dy,
+          scale,
+          dx,
+          ...(y && { y }),
+          ...(dresidual && { dresidual }),
+          ...(parameterGradients && { x, dscale, dshift }),
+        },
       ),
     ];
   },
@@ -65,8 +80,15 @@ const rowsOf = (x: Tensor, scale: Tensor) => ({ rows: x.length / scale.length, c
  * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalisation with fixed statistics.
  * Accuracy: within 3 * 2^-24 of |x * scale| + |shift| + |residual|.
  */
-export function affine(x: Tensor, scale: Tensor, shift: Tensor, options: { readonly residual?: Tensor; readonly relu?: boolean } = {}): Tensor {
+export function affine(
+  x: Tensor,
+  scale: Tensor,
+  shift: Tensor,
+  options: { readonly residual?: Tensor; readonly relu?: boolean } = {},
+): Tensor {
   checkOptions('affine', options, ['residual', 'relu']);
   const { residual, relu = false } = options;
-  return apply(op, residual === undefined ? [x, scale, shift] : [x, scale, shift, cast(residual, floatType(x))], { relu })[0];
+  return apply(op, residual === undefined ? [x, scale, shift] : [x, scale, shift, cast(residual, floatType(x))], {
+    relu,
+  })[0];
 }

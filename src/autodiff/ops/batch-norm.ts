@@ -60,7 +60,11 @@ const forward: Op<Attributes> = {
       { shape: [channels], name: `${gamma.name} variance` },
     ];
   },
-  lower: ({ attributes: { epsilon, relu }, inputs: [x, gamma, beta, residual], outputs: [y, mean, inverseDeviation, variance] }) => [
+  lower: ({
+    attributes: { epsilon, relu },
+    inputs: [x, gamma, beta, residual],
+    outputs: [y, mean, inverseDeviation, variance],
+  }) => [
     use(
       forwardKernel,
       { ...rowsOf(x), epsilon, residual: residual !== undefined, relu },
@@ -87,7 +91,11 @@ const normalizeForward: Op<{ readonly relu: boolean }> = {
     return [{ shape: x.shape, type: x.type, name: gamma.name }];
   },
   lower: ({ attributes: { relu }, inputs: [x, gamma, beta, mean, inverseDeviation, residual], outputs: [y] }) => [
-    use(normalizeKernel, { ...rowsOf(x), residual: residual !== undefined, relu }, { x, gamma, beta, mean, inverseDeviation, ...(residual && { residual }), y }),
+    use(
+      normalizeKernel,
+      { ...rowsOf(x), residual: residual !== undefined, relu },
+      { x, gamma, beta, mean, inverseDeviation, ...(residual && { residual }), y },
+    ),
   ],
   gradient: 'normalizeGradient',
 };
@@ -100,7 +108,9 @@ export const normalizeGradient: GradientRule<{ readonly relu: boolean }> = (
   // The kernel's dx has the share of the statistics in it, which is right only where they are the statistics of x.
   const maker = x.origin.kind === 'node' ? x.origin.node : undefined;
   if (maker?.outputs[0] !== x || maker.outputs[1] !== mean || maker.outputs[2] !== inverseDeviation) {
-    throw new GradientError(`normalize has no gradient with ${describe(mean)} and ${describe(inverseDeviation)}: they are not what convolutionWithStatistics gave along with ${describe(x)}`);
+    throw new GradientError(
+      `normalize has no gradient with ${describe(mean)} and ${describe(inverseDeviation)}: they are not what convolutionWithStatistics gave along with ${describe(x)}`,
+    );
   }
   const { dx, dgamma, dbeta, dresidual } = gradients(relu, { x, gamma, mean, inverseDeviation, residual, y, dy });
   return [dx, dgamma, dbeta, COUNTED_ELSEWHERE, COUNTED_ELSEWHERE, dresidual];
@@ -109,10 +119,23 @@ export const normalizeGradient: GradientRule<{ readonly relu: boolean }> = (
 /** Of both ops: dx contains what comes through the statistics. */
 function gradients(
   relu: boolean,
-  { x, gamma, mean, inverseDeviation, residual, y, dy }: Record<'x' | 'gamma' | 'mean' | 'inverseDeviation' | 'y' | 'dy', Tensor> & { readonly residual: Tensor | undefined },
+  {
+    x,
+    gamma,
+    mean,
+    inverseDeviation,
+    residual,
+    y,
+    dy,
+  }: Record<'x' | 'gamma' | 'mean' | 'inverseDeviation' | 'y' | 'dy', Tensor> & {
+    readonly residual: Tensor | undefined;
+  },
 ): { dx: Tensor; dgamma: Tensor; dbeta: Tensor; dresidual: Tensor | undefined } {
   const inputs = [x, gamma, mean, inverseDeviation, dy];
-  const [dx, dgamma, dbeta, dresidual] = apply(backward, relu ? [...inputs, y] : inputs, { relu, residual: residual !== undefined });
+  const [dx, dgamma, dbeta, dresidual] = apply(backward, relu ? [...inputs, y] : inputs, {
+    relu,
+    residual: residual !== undefined,
+  });
   // Without a ReLU, the residual's gradient is dy itself.
   return { dx, dgamma, dbeta, dresidual: residual === undefined ? undefined : (dresidual ?? dy) };
 }
@@ -126,7 +149,11 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
     { shape: gamma.shape },
     ...(relu && residual ? [{ shape: x.shape, type: x.type, name: `${gamma.name} residual` }] : []),
   ],
-  lower: ({ attributes, inputs: [x, gamma, mean, inverseDeviation, dy, y], outputs: [dx, dgamma, dbeta, dresidual] }) => [
+  lower: ({
+    attributes,
+    inputs: [x, gamma, mean, inverseDeviation, dy, y],
+    outputs: [dx, dgamma, dbeta, dresidual],
+  }) => [
     use(
       gradientKernel,
       { ...rowsOf(x), ...attributes },
@@ -136,26 +163,30 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
 };
 
 /**
- * Batch normalisation in training mode over all but the last dimension, with what usually follows it:
- * y = relu?(gamma * (x - mean) / sqrt(variance + epsilon) + beta + residual?).
- * Ioffe and Szegedy, ICML 2015. Only y is differentiable: a gradient of the statistics is a GradientError.
- * Accuracy, with eps = 2^-24 and n elements a channel: the variance within eps * (4 sqrt(96 + 3 sqrt(n)) + 18) of itself (7e-6 at n = 40,000), the mean
- * within 2 eps of itself and the same factor of the mean distance from it, whatever outliers and means there are. A channel with a
- * NaN, an infinity, or squares beyond float32 becomes NaN.
+ * Batch normalisation in training mode over all but the last dimension, with what usually follows it: y = relu?(gamma *
+ * (x - mean) / sqrt(variance + epsilon) + beta + residual?). Ioffe and Szegedy, ICML 2015. Only y is differentiable: a
+ * gradient of the statistics is a GradientError. Accuracy, with eps = 2^-24 and n elements a channel: the variance
+ * within eps * (4 sqrt(96 + 3 sqrt(n)) + 18) of itself (7e-6 at n = 40,000), the mean within 2 eps of itself and the
+ * same factor of the mean distance from it, whatever outliers and means there are. A channel with a NaN, an infinity,
+ * or squares beyond float32 becomes NaN.
  * @param x [..., channels]
  * @param gamma [channels]
  */
 export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: BatchNormOptions): BatchNormOutputs {
   checkOptions('batchNorm', options, ['epsilon', 'residual', 'relu']);
   const { epsilon, residual, relu = false } = options;
-  const [y, mean, , variance] = apply(forward, residual === undefined ? [x, gamma, beta] : [x, gamma, beta, residual], { epsilon, relu });
+  const [y, mean, , variance] = apply(forward, residual === undefined ? [x, gamma, beta] : [x, gamma, beta, residual], {
+    epsilon,
+    relu,
+  });
   return { y, mean, variance };
 }
 
 /**
- * The last pass of batch normalisation: y = relu?(gamma * (x - mean) * inverseDeviation + beta + residual?).
- * Contract: the statistics are those of x itself, over all but its last dimension, such as `convolutionWithStatistics` gives
- * with it. The gradient for x then contains their share, and they get none. With other statistics `gradient` throws a GradientError.
+ * The last pass of batch normalisation: y = relu?(gamma * (x - mean) * inverseDeviation + beta + residual?). Contract:
+ * the statistics are those of x itself, over all but its last dimension, such as `convolutionWithStatistics` gives with
+ * it. The gradient for x then contains their share, and they get none. With other statistics `gradient` throws a
+ * GradientError.
  * @param x [..., channels]
  * @param gamma [channels]
  */
@@ -169,5 +200,7 @@ export function normalize(
   checkOptions('normalize', options, ['residual', 'relu']);
   const { residual, relu = false } = options;
   const inputs = [x, gamma, beta, mean, inverseDeviation];
-  return apply(normalizeForward, residual === undefined ? inputs : [...inputs, cast(residual, floatType(x))], { relu })[0];
+  return apply(normalizeForward, residual === undefined ? inputs : [...inputs, cast(residual, floatType(x))], {
+    relu,
+  })[0];
 }

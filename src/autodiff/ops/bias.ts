@@ -10,19 +10,29 @@ const op: Op<null> = {
     checkShape('bias', x.shape.slice(-1), b);
     return [{ shape: x.shape }];
   },
-  lower: ({ inputs: [x, b], outputs: [y] }) => [use(biasKernel, { rows: x.length / b.length, channels: b.length }, { x, bias: b, y })],
+  lower: ({ inputs: [x, b], outputs: [y] }) => [
+    use(biasKernel, { rows: x.length / b.length, channels: b.length }, { x, bias: b, y }),
+  ],
   gradient: 'biasGradient',
 };
 
-export const biasGradient: GradientRule<null> = ({ inputs: [, b] }, [dy], [, needBias]) => [dy, dy && needBias ? apply(columnSumOp, [dy], { channels: b.length })[0] : undefined];
+export const biasGradient: GradientRule<null> = ({ inputs: [, b] }, [dy], [, needBias]) => [
+  dy,
+  dy && needBias ? apply(columnSumOp, [dy], { channels: b.length })[0] : undefined,
+];
 
 const columnSumOp: Op<{ readonly channels: number }> = {
   name: 'columnSum',
   infer: (_, { channels }) => [{ shape: [channels] }],
-  lower: ({ attributes: { channels }, inputs: [x], outputs: [sums] }) => [use(columnSumKernel, { rows: x.length / channels, channels }, { x, sums })],
+  lower: ({ attributes: { channels }, inputs: [x], outputs: [sums] }) => [
+    use(columnSumKernel, { rows: x.length / channels, channels }, { x, sums }),
+  ],
 };
 
-/** x + b, with b [channels] added to each row of x [..., channels]. Accuracy: the float32 sum, rounded once, within 2^-24 of itself. */
+/**
+ * x + b, with b [channels] added to each row of x [..., channels]. Accuracy: the float32 sum, rounded once, within
+ * 2^-24 of itself.
+ */
 export function bias(x: Tensor, b: Tensor): Tensor {
   return apply(op, [x, b], null)[0];
 }

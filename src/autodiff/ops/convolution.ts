@@ -1,7 +1,16 @@
 import { convolution as forwardKernel, outputSize, type ConvolutionShape } from '../../../kernels/convolution.ts';
 import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution_data_gradient.ts';
-import { convolutionDataGradientF16, convolutionF16, convolutionStatisticsF16, convolutionWeightGradientF16, hasHalfForm } from '../../../kernels/convolution_f16.ts';
-import { convolutionStatistics as statisticsKernel, type ConvolutionStatisticsProblem } from '../../../kernels/convolution_statistics.ts';
+import {
+  convolutionDataGradientF16,
+  convolutionF16,
+  convolutionStatisticsF16,
+  convolutionWeightGradientF16,
+  hasHalfForm,
+} from '../../../kernels/convolution_f16.ts';
+import {
+  convolutionStatistics as statisticsKernel,
+  type ConvolutionStatisticsProblem,
+} from '../../../kernels/convolution_statistics.ts';
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution_weight_gradient.ts';
 import type { Kernel } from '../../../kernels/kernel.ts';
 import { checkNumber, checkOptions, checkShape, pairOf } from '../attributes.ts';
@@ -19,7 +28,9 @@ export interface ConvolutionOptions {
   readonly padding?: number | Pair;
 }
 
-/** What an inference network does with a convolution's sums in the same pass: relu?(sum * scale + shift + residual?). */
+/**
+ * What an inference network does with a convolution's sums in the same pass: relu?(sum * scale + shift + residual?).
+ */
 export interface ConvolutionEpilogue {
   readonly scale: Tensor;
   readonly shift: Tensor;
@@ -28,10 +39,15 @@ export interface ConvolutionEpilogue {
 }
 
 /**
- * A kernel at work, in its form for the type of the activations. Weights are f32, and stay so: where the activations are f16 they
- * are narrowed right before each pass that reads them, into memory that is free again after it.
+ * A kernel at work, in its form for the type of the activations. Weights are f32, and stay so: where the activations
+ * are f16 they are narrowed right before each pass that reads them, into memory that is free again after it.
  */
-function useOf<Problem>(kernels: Readonly<Record<'f32' | 'f16', Kernel<Problem>>>, activations: Tensor, problem: Problem, operands: Readonly<Record<string, Tensor>>): readonly KernelUse[] {
+function useOf<Problem>(
+  kernels: Readonly<Record<'f32' | 'f16', Kernel<Problem>>>,
+  activations: Tensor,
+  problem: Problem,
+  operands: Readonly<Record<string, Tensor>>,
+): readonly KernelUse[] {
   const type = floatType(activations);
   const { w } = operands;
   if (w === undefined || w.type === type) return [use(kernels[type], problem, operands)];
@@ -48,7 +64,9 @@ const WEIGHT_GRADIENT = { f32: weightGradientKernel, f16: convolutionWeightGradi
 const forward: Op<ConvolutionShape> = {
   name: 'convolution',
   takesHalves: true,
-  infer: ([x, w], shape) => [{ shape: [shape.batch, ...outputSize(shape), shape.outputChannels], type: x.type, name: w.name }],
+  infer: ([x, w], shape) => [
+    { shape: [shape.batch, ...outputSize(shape), shape.outputChannels], type: x.type, name: w.name },
+  ],
   lower: ({ attributes, inputs: [x, w], outputs: [y] }) => useOf(FORWARD, x, attributes, { x, w, y }),
   gradient: 'convolutionGradient',
 };
@@ -60,8 +78,12 @@ export const convolutionGradient: GradientRule<ConvolutionShape> = (
   [needX, needW],
 ) => {
   const shape = { batch, height, width, inputChannels, outputChannels, kernel, stride, padding };
-  const [ofData, ofWeights] = x.shape.length === 2 ? [linearDataGradient, linearWeightGradient] : [dataGradient, weightGradient];
-  return [dy && needX ? apply(ofData, [dy, w], shape)[0] : undefined, dy && needW ? apply(ofWeights, [x, dy], shape)[0] : undefined];
+  const [ofData, ofWeights] =
+    x.shape.length === 2 ? [linearDataGradient, linearWeightGradient] : [dataGradient, weightGradient];
+  return [
+    dy && needX ? apply(ofData, [dy, w], shape)[0] : undefined,
+    dy && needW ? apply(ofWeights, [x, dy], shape)[0] : undefined,
+  ];
 };
 
 const withStatistics: Op<ConvolutionStatisticsProblem> = {
@@ -73,14 +95,17 @@ const withStatistics: Op<ConvolutionStatisticsProblem> = {
     { shape: [outputChannels], name: `${w.name} inverse deviation` },
     { shape: [outputChannels], name: `${w.name} variance` },
   ],
-  lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) => useOf(STATISTICS, x, attributes, { x, w, y, mean, inverseDeviation, variance }),
+  lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) =>
+    useOf(STATISTICS, x, attributes, { x, w, y, mean, inverseDeviation, variance }),
   gradient: 'convolutionGradient',
 };
 
 const dataGradient: Op<ConvolutionShape> = {
   name: 'convolutionDataGradient',
   takesHalves: true,
-  infer: ([dy, w], { batch, height, width, inputChannels }) => [{ shape: [batch, height, width, inputChannels], type: dy.type, name: w.name }],
+  infer: ([dy, w], { batch, height, width, inputChannels }) => [
+    { shape: [batch, height, width, inputChannels], type: dy.type, name: w.name },
+  ],
   lower: ({ attributes, inputs: [dy, w], outputs: [dx] }) => useOf(DATA_GRADIENT, dy, attributes, { dy, w, dx }),
 };
 
@@ -120,9 +145,10 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
 /**
  * y = x * w (cross-correlation, as everywhere in deep learning).
  * @param x [batch, height, width, input channels]
- * @param w [kernel height, kernel width, input channels, output channels]
- * Accuracy: within 2^-24 * (4 sqrt(K) + 2) of the sum of magnitudes of its K products; see docs/kernels/winograd.md for 3x3 by Winograd.
- * @returns [batch, output height, output width, output channels]; f16 where x is, unless channels are no multiples of four
+ * @param w [kernel height, kernel width, input channels, output channels] Accuracy: within 2^-24 * (4 sqrt(K) + 2) of
+ * the sum of magnitudes of its K products; see docs/kernels/winograd.md for 3x3 by Winograd.
+ * @returns [batch, output height, output width, output channels]; f16 where x is, unless channels are no multiples of
+ * four
  */
 export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = {}): Tensor {
   const shape = shapeOf('convolution', x, w, options);
@@ -130,10 +156,15 @@ export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = 
 }
 
 /**
- * A convolution that also gives the statistics of each channel of its y, for `normalize`, whose gradient contains their share.
- * Any other loss that depends on them is a GradientError. Accuracy: that of `batchNorm`, of the y that is computed.
+ * A convolution that also gives the statistics of each channel of its y, for `normalize`, whose gradient contains their
+ * share. Any other loss that depends on them is a GradientError. Accuracy: that of `batchNorm`, of the y that is
+ * computed.
  */
-export function convolutionWithStatistics(x: Tensor, w: Tensor, { epsilon, ...options }: ConvolutionOptions & { readonly epsilon: number }): Statistics & { readonly y: Tensor } {
+export function convolutionWithStatistics(
+  x: Tensor,
+  w: Tensor,
+  { epsilon, ...options }: ConvolutionOptions & { readonly epsilon: number },
+): Statistics & { readonly y: Tensor } {
   const shape = shapeOf('convolutionWithStatistics', x, w, options);
   checkNumber('convolutionWithStatistics', 'epsilon', epsilon, 0);
   const [y, mean, inverseDeviation, variance] = apply(withStatistics, [storable(x, shape), w], { ...shape, epsilon });
@@ -141,7 +172,12 @@ export function convolutionWithStatistics(x: Tensor, w: Tensor, { epsilon, ...op
 }
 
 /** A convolution whose epilogue scales, shifts, adds and clips in the same pass. For inference: it has no gradient. */
-export function convolutionWithEpilogue(x: Tensor, w: Tensor, epilogue: ConvolutionEpilogue, options: ConvolutionOptions = {}): Tensor {
+export function convolutionWithEpilogue(
+  x: Tensor,
+  w: Tensor,
+  epilogue: ConvolutionEpilogue,
+  options: ConvolutionOptions = {},
+): Tensor {
   const op = 'convolutionWithEpilogue';
   checkOptions(op, epilogue, ['scale', 'shift', 'residual', 'relu']);
   const { scale, shift, residual, relu = false } = epilogue;
@@ -150,7 +186,10 @@ export function convolutionWithEpilogue(x: Tensor, w: Tensor, epilogue: Convolut
   checkShape(op, [shape.batch, ...outputSize(shape), shape.outputChannels], residual);
   const source = storable(x, shape);
   const inputs = [source, w, scale, shift];
-  return apply(withEpilogue, residual === undefined ? inputs : [...inputs, cast(residual, floatType(source))], { ...shape, relu })[0];
+  return apply(withEpilogue, residual === undefined ? inputs : [...inputs, cast(residual, floatType(source))], {
+    ...shape,
+    relu,
+  })[0];
 }
 
 /**
@@ -160,10 +199,21 @@ export function convolutionWithEpilogue(x: Tensor, w: Tensor, epilogue: Convolut
  */
 export function linear(x: Tensor, w: Tensor): Tensor {
   if (x.shape.length !== 2 || w.shape.length !== 2 || x.shape[1] !== w.shape[0]) {
-    throw new ShapeError(`linear: ${describe(x)} times ${describe(w)}; [batch, features] and [features, outputs] were expected`);
+    throw new ShapeError(
+      `linear: ${describe(x)} times ${describe(w)}; [batch, features] and [features, outputs] were expected`,
+    );
   }
   const [batch, inputChannels] = x.shape;
-  const shape: ConvolutionShape = { batch, height: 1, width: 1, inputChannels, outputChannels: w.shape[1], kernel: [1, 1], stride: [1, 1], padding: [0, 0] };
+  const shape: ConvolutionShape = {
+    batch,
+    height: 1,
+    width: 1,
+    inputChannels,
+    outputChannels: w.shape[1],
+    kernel: [1, 1],
+    stride: [1, 1],
+    padding: [0, 0],
+  };
   return apply(linearOp, [storable(x, shape), w], shape)[0];
 }
 
@@ -180,10 +230,22 @@ function shapeOf(op: string, x: Tensor, w: Tensor, options: ConvolutionOptions):
   checkOptions(op, options, ['stride', 'padding']);
   const { stride = 1, padding = 0 } = options;
   if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[3] !== w.shape[2]) {
-    throw new ShapeError(`${op}: ${describe(x)} with weights ${describe(w)}; [batch, height, width, channels] and [height, width, channels, outputs] were expected`);
+    throw new ShapeError(
+      `${op}: ${describe(x)} with weights ${describe(w)}; [batch, height, width, channels] and [height, width, channels, outputs] were expected`,
+    );
   }
   const [batch, height, width, inputChannels] = x.shape;
-  const shape = { batch, height, width, inputChannels, outputChannels: w.shape[3], kernel: [w.shape[0], w.shape[1]] as const, stride: pairOf(op, 'stride', stride, 1), padding: pairOf(op, 'padding', padding, 0) };
-  if (outputSize(shape).some((size) => size < 1)) throw new ShapeError(`${op}: ${describe(x)} is smaller than the kernel of ${describe(w)}`);
+  const shape = {
+    batch,
+    height,
+    width,
+    inputChannels,
+    outputChannels: w.shape[3],
+    kernel: [w.shape[0], w.shape[1]] as const,
+    stride: pairOf(op, 'stride', stride, 1),
+    padding: pairOf(op, 'padding', padding, 0),
+  };
+  if (outputSize(shape).some((size) => size < 1))
+    throw new ShapeError(`${op}: ${describe(x)} is smaller than the kernel of ${describe(w)}`);
   return shape;
 }

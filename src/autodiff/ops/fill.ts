@@ -9,7 +9,9 @@ const op: Op<{ readonly shape: Shape; readonly value: number }> = {
     checkNumber('fill', 'value', value);
     return [{ shape }];
   },
-  lower: ({ attributes: { value }, outputs: [values] }) => [use(fillKernel, { count: values.length, value }, { values })],
+  lower: ({ attributes: { value }, outputs: [values] }) => [
+    use(fillKernel, { count: values.length, value }, { values }),
+  ],
 };
 
 /** A tensor whose elements are all `value`. */

@@ -19,7 +19,11 @@ const op: Op<Attributes> = {
       { shape: gamma.shape, name: `${gamma.name} shift` },
     ];
   },
-  lower: ({ attributes: { epsilon }, inputs: [gamma, beta, runningMean, runningVariance], outputs: [scale, shift] }) => [
+  lower: ({
+    attributes: { epsilon },
+    inputs: [gamma, beta, runningMean, runningVariance],
+    outputs: [scale, shift],
+  }) => [
     use(foldKernel, { channels: gamma.length, epsilon }, { gamma, beta, runningMean, runningVariance, scale, shift }),
   ],
   gradient: 'foldBatchNormGradient',
@@ -27,22 +31,43 @@ const op: Op<Attributes> = {
 };
 
 /** None for the running statistics: training never changes them by gradient. */
-export const foldBatchNormGradient: GradientRule<{ readonly epsilon: number }> = ({ attributes, inputs: [gamma, , runningMean, runningVariance] }, [dscale, dshift]) =>
-  apply(gradientOp, [dscale ?? fill(gamma.shape, 0), dshift ?? fill(gamma.shape, 0), runningMean, runningVariance], attributes);
+export const foldBatchNormGradient: GradientRule<{ readonly epsilon: number }> = (
+  { attributes, inputs: [gamma, , runningMean, runningVariance] },
+  [dscale, dshift],
+) =>
+  apply(
+    gradientOp,
+    [dscale ?? fill(gamma.shape, 0), dshift ?? fill(gamma.shape, 0), runningMean, runningVariance],
+    attributes,
+  );
 
 const gradientOp: Op<Attributes> = {
   name: 'foldBatchNormGradient',
   infer: ([dscale]) => [{ shape: dscale.shape }, { shape: dscale.shape }],
-  lower: ({ attributes: { epsilon }, inputs: [dscale, dshift, runningMean, runningVariance], outputs: [dgamma, dbeta] }) => [
-    use(foldGradientKernel, { channels: dscale.length, epsilon }, { dscale, dshift, runningMean, runningVariance, dgamma, dbeta }),
+  lower: ({
+    attributes: { epsilon },
+    inputs: [dscale, dshift, runningMean, runningVariance],
+    outputs: [dgamma, dbeta],
+  }) => [
+    use(
+      foldGradientKernel,
+      { channels: dscale.length, epsilon },
+      { dscale, dshift, runningMean, runningVariance, dgamma, dbeta },
+    ),
   ],
 };
 
 /**
- * Batch normalisation with running statistics as one affine map: scale = gamma / sqrt(variance + epsilon), shift = beta - mean * scale.
- * Differentiable in gamma and beta; a gradient of the running statistics is a GradientError.
+ * Batch normalisation with running statistics as one affine map: scale = gamma / sqrt(variance + epsilon), shift = beta
+ * - mean * scale. Differentiable in gamma and beta; a gradient of the running statistics is a GradientError.
  */
-export function foldBatchNorm(gamma: Tensor, beta: Tensor, runningMean: Tensor, runningVariance: Tensor, epsilon: number): { readonly scale: Tensor; readonly shift: Tensor } {
+export function foldBatchNorm(
+  gamma: Tensor,
+  beta: Tensor,
+  runningMean: Tensor,
+  runningVariance: Tensor,
+  epsilon: number,
+): { readonly scale: Tensor; readonly shift: Tensor } {
   const [scale, shift] = apply(op, [gamma, beta, runningMean, runningVariance], { epsilon });
   return { scale, shift };
 }

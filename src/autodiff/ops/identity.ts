@@ -8,7 +8,20 @@ const op: Op<null> = {
   infer: ([x]) => [{ shape: x.shape, type: x.type, name: x.name }],
   lower: ({ inputs: [source], outputs: [destination] }) => {
     const count = source.length;
-    return [use(copyKernel, { count, sourceLength: count, sourceOffset: 0, destinationLength: count, destinationOffset: 0, ...(source.type !== 'f32' && { type: source.type }) }, { source, destination })];
+    return [
+      use(
+        copyKernel,
+        {
+          count,
+          sourceLength: count,
+          sourceOffset: 0,
+          destinationLength: count,
+          destinationOffset: 0,
+          ...(source.type !== 'f32' && { type: source.type }),
+        },
+        { source, destination },
+      ),
+    ];
   },
   gradient: (_, [dy]) => [dy],
 };

@@ -15,7 +15,9 @@ const op: Op<null> = {
   gradient: 'l2NormalizeGradient',
 };
 
-export const l2NormalizeGradient: GradientRule<null> = ({ outputs: [f, norm] }, [dy]) => [dy && apply(gradientOp, [f, norm, dy], null)[0]];
+export const l2NormalizeGradient: GradientRule<null> = ({ outputs: [f, norm] }, [dy]) => [
+  dy && apply(gradientOp, [f, norm, dy], null)[0],
+];
 
 const gradientOp: Op<null> = {
   name: 'l2NormalizeGradient',
@@ -24,8 +26,9 @@ const gradientOp: Op<null> = {
 };
 
 /**
- * Each row divided by its Euclidean length. Accuracy, with eps = 2^-24: each element within eps * (2 sqrt(width) + 16) of itself, since the error of a length is half that of
- * the sum of squares. Squares above 3.4e38 overflow: a row whose elements are near 1e20 or larger has the length infinity and becomes 0.
+ * Each row divided by its Euclidean length. Accuracy, with eps = 2^-24: each element within eps * (2 sqrt(width) + 16)
+ * of itself, since the error of a length is half that of the sum of squares. Squares above 3.4e38 overflow: a row whose
+ * elements are near 1e20 or larger has the length infinity and becomes 0.
  * @param x [rows, width]
  */
 export function l2Normalize(x: Tensor): Tensor {

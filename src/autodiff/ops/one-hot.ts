@@ -12,12 +12,15 @@ interface OneHot {
 const op: Op<OneHot> = {
   name: 'oneHot',
   infer([labels], { classes, on, off }) {
-    if (labels.type !== 'u32' || labels.shape.length !== 1) throw new ShapeError(`oneHot: ${describe(labels)}; u32 [rows] was expected`);
+    if (labels.type !== 'u32' || labels.shape.length !== 1)
+      throw new ShapeError(`oneHot: ${describe(labels)}; u32 [rows] was expected`);
     checkInteger('oneHot', 'classes', classes, 1);
     for (const [name, value] of Object.entries({ on, off })) checkNumber('oneHot', name, value);
     return [{ shape: [labels.length, classes] }];
   },
-  lower: ({ attributes, inputs: [labels], outputs: [values] }) => [use(kernel, { rows: labels.length, ...attributes }, { labels, values })],
+  lower: ({ attributes, inputs: [labels], outputs: [values] }) => [
+    use(kernel, { rows: labels.length, ...attributes }, { labels, values }),
+  ],
   indices: ({ attributes: { classes }, inputs: [labels] }) => [{ indices: labels, end: classes }],
 };
 
@@ -27,6 +30,10 @@ const op: Op<OneHot> = {
  * @param classes up to 65535
  * @returns [rows, classes]
  */
-export function oneHot(labels: Tensor, classes: number, { on = 1, off = 0 }: { readonly on?: number; readonly off?: number } = {}): Tensor {
+export function oneHot(
+  labels: Tensor,
+  classes: number,
+  { on = 1, off = 0 }: { readonly on?: number; readonly off?: number } = {},
+): Tensor {
   return apply(op, [labels], { classes, on, off })[0];
 }

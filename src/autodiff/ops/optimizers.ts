@@ -10,12 +10,17 @@ import { apply, applyNode, use, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Node, Tensor } from '../tensor.ts';
 
-/** Effects: nodes that change stored tensors at the end of a run. What changes parameters or statistics takes a `gate`, see `nonFinite`. */
+/**
+ * Effects: nodes that change stored tensors at the end of a run. What changes parameters or statistics takes a `gate`,
+ * see `nonFinite`.
+ */
 
 const nonFiniteOp: Op<null> = {
   name: 'nonFinite',
   infer: () => [{ shape: [2], type: 'u32' }],
-  lower: ({ inputs: [values], outputs: [report] }) => [use(nonFiniteKernel, { count: values.length }, { values, report })],
+  lower: ({ inputs: [values], outputs: [report] }) => [
+    use(nonFiniteKernel, { count: values.length }, { values, report }),
+  ],
 };
 
 /**
@@ -31,17 +36,25 @@ const lossScaleOp: Op<{ readonly scale: Tensor; readonly steps: Tensor; readonly
   effect: true,
   infer: ([, groupSettings]) => [{ shape: groupSettings.shape, name: groupSettings.name }],
   lower: ({ attributes: { scale, steps, interval }, inputs: [report, groupSettings], outputs: [scaledSettings] }) => [
-    use(lossScaleKernel, { groups: groupSettings.length / 4, interval }, { report, scale, steps, groupSettings, scaledSettings }),
+    use(
+      lossScaleKernel,
+      { groups: groupSettings.length / 4, interval },
+      { report, scale, steps, groupSettings, scaledSettings },
+    ),
   ],
 };
 
 /**
- * Lets a loss scale follow from what `nonFinite` reports of a step's gradients, see kernels/loss_scale.ts. Call it once the whole
- * gradient is built: whatever reads the scale was computed before.
+ * Lets a loss scale follow from what `nonFinite` reports of a step's gradients, see kernels/loss_scale.ts. Call it once
+ * the whole gradient is built: whatever reads the scale was computed before.
  * @param scale, steps stored [1] and [2], changed in place
  * @returns the group settings by which an update undoes the scale of this step
  */
-export function lossScaleUpdate(report: Tensor, groupSettings: Tensor, state: { readonly scale: Tensor; readonly steps: Tensor; readonly interval: number }): Tensor {
+export function lossScaleUpdate(
+  report: Tensor,
+  groupSettings: Tensor,
+  state: { readonly scale: Tensor; readonly steps: Tensor; readonly interval: number },
+): Tensor {
   return apply(lossScaleOp, [report, groupSettings], state)[0];
 }
 
@@ -63,7 +76,10 @@ const adamOp: Op<{ readonly decoupled: boolean }> = {
   effect: true,
   infer: () => [],
   indices: ({ inputs: [, , , , group, groupSettings] }) => [{ indices: group, end: groupSettings.length / 4 }],
-  lower: ({ attributes, inputs: [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate] }) => [
+  lower: ({
+    attributes,
+    inputs: [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate],
+  }) => [
     use(
       adamKernel,
       { count: parameters.length, groups: groupSettings.length / 4, ...attributes },
@@ -73,9 +89,14 @@ const adamOp: Op<{ readonly decoupled: boolean }> = {
 };
 
 /** One step of Adam, or of AdamW where `decoupled`, in place. `hyper` is adamHyper's. */
-export function adamUpdate(operands: UpdateOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor }, decoupled: boolean): Node {
+export function adamUpdate(
+  operands: UpdateOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
+  decoupled: boolean,
+): Node {
   const { parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate } = operands;
-  return applyNode(adamOp, [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate], { decoupled });
+  return applyNode(adamOp, [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate], {
+    decoupled,
+  });
 }
 
 const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
@@ -102,7 +123,9 @@ const interpolateOp: Op<{ readonly momentum: number }> = {
   name: 'interpolate',
   effect: true,
   infer: () => [],
-  lower: ({ attributes: { momentum }, inputs: [running, batch, gate] }) => [use(interpolateKernel, { count: running.length, momentum }, { running, batch, gate })],
+  lower: ({ attributes: { momentum }, inputs: [running, batch, gate] }) => [
+    use(interpolateKernel, { count: running.length, momentum }, { running, batch, gate }),
+  ],
 };
 
 /** running += momentum * (batch - running), in place: running statistics of batch normalisation. */
@@ -118,10 +141,14 @@ const movingAverageOp: Op<null> = {
     checkShape('movingAverage', [1], share);
     return [];
   },
-  lower: ({ inputs: [average, values, share, gate] }) => [use(movingAverageKernel, { count: average.length }, { average, values, share, gate })],
+  lower: ({ inputs: [average, values, share, gate] }) => [
+    use(movingAverageKernel, { count: average.length }, { average, values, share, gate }),
+  ],
 };
 
-/** average += share * (values - average), in place: an average of weights over the steps of a training. @param share [1] */
+/**
+ * average += share * (values - average), in place: an average of weights over the steps of a training. @param share [1]
+ */
 export function movingAverageUpdate(average: Tensor, values: Tensor, share: Tensor, gate: Tensor): Node {
   return applyNode(movingAverageOp, [average, values, share, gate], null);
 }
@@ -135,7 +162,12 @@ const accumulateOp: Op<{ readonly total: Tensor }> = {
     return [{ shape: total.shape, name: total.name }];
   },
   // The output is the stored tensor itself, so that whoever takes it sees the sum.
-  pins: ({ attributes: { total: { origin } }, outputs: [sum] }) => (origin.kind === 'stored' ? [{ tensor: sum, store: origin.store, offset: origin.offset }] : []),
+  pins: ({
+    attributes: {
+      total: { origin },
+    },
+    outputs: [sum],
+  }) => (origin.kind === 'stored' ? [{ tensor: sum, store: origin.store, offset: origin.offset }] : []),
   lower: ({ inputs: [part], outputs: [total] }) => [use(accumulateKernel, { count: part.length }, { total, part })],
 };
 

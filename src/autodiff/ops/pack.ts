@@ -30,13 +30,25 @@ const op: Op<Attributes> = {
       // A tensor may belong in several places, such as the gradient of a sum; it was computed into one of them.
       const pin = granted.get(tensor);
       if (pin?.store === store && pin.offset === offsetOf(store, names[index])) return [];
-      return [use(copyKernel, { sourceLength: tensor.length, destinationLength: target.length, sourceOffset: 0, destinationOffset: 0, count: tensor.length }, { source: tensor, destination: target })];
+      return [
+        use(
+          copyKernel,
+          {
+            sourceLength: tensor.length,
+            destinationLength: target.length,
+            sourceOffset: 0,
+            destinationOffset: 0,
+            count: tensor.length,
+          },
+          { source: tensor, destination: target },
+        ),
+      ];
     }),
 };
 
 /**
- * The tensors as one flat store: gradients in the layout of their parameters, so that an optimiser updates all of them in
- * one dispatch. Tensors that the graph computes are computed right into the store.
+ * The tensors as one flat store: gradients in the layout of their parameters, so that an optimiser updates all of them
+ * in one dispatch. Tensors that the graph computes are computed right into the store.
  * @param tensors by the names of the store's entries
  * @returns the whole store [store.length]
  */

@@ -13,13 +13,17 @@ const reluOp: Op<null> = {
   gradient: 'reluGradient',
 };
 
-export const reluGradient: GradientRule<null> = ({ outputs: [y] }, [dy]) => [dy && apply(reluGradientOp, [y, dy], null)[0]];
+export const reluGradient: GradientRule<null> = ({ outputs: [y] }, [dy]) => [
+  dy && apply(reluGradientOp, [y, dy], null)[0],
+];
 
 const reluGradientOp: Op<null> = {
   name: 'reluGradient',
   takesHalves: true,
   infer: ([y]) => [{ shape: y.shape, type: y.type }],
-  lower: ({ inputs: [y, dy], outputs: [dx] }) => [use(reluGradientKernel, { count: y.length, ...stored(y) }, { y, dy, dx })],
+  lower: ({ inputs: [y, dy], outputs: [dx] }) => [
+    use(reluGradientKernel, { count: y.length, ...stored(y) }, { y, dy, dx }),
+  ],
 };
 
 /** max(x, 0), exact; NaN stays NaN. Its gradient at 0 is 0. */
@@ -34,10 +38,15 @@ const multiplyOp: Op<null> = {
     return [{ shape: a.shape }];
   },
   lower: ({ inputs: [a, b], outputs: [product] }) => [use(multiplyKernel, { count: a.length }, { a, b, product })],
-  gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [dy && needA ? multiply(dy, b) : undefined, dy && needB ? multiply(dy, a) : undefined],
+  gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [
+    dy && needA ? multiply(dy, b) : undefined,
+    dy && needB ? multiply(dy, a) : undefined,
+  ],
 };
 
-/** a * b, element by element, of the same shape. Accuracy: the float32 product, rounded once, within 2^-24 of itself. */
+/**
+ * a * b, element by element, of the same shape. Accuracy: the float32 product, rounded once, within 2^-24 of itself.
+ */
 export function multiply(a: Tensor, b: Tensor): Tensor {
   return apply(multiplyOp, [a, b], null)[0];
 }

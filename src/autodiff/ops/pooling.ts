@@ -10,26 +10,39 @@ const maxPoolOp: Op<MaxPoolProblem> = {
   name: 'maxPool',
   takesHalves: true,
   infer([x], problem) {
-    const shape = [problem.batch, pooledSize(problem, problem.height), pooledSize(problem, problem.width), problem.channels];
-    return [{ shape, type: x.type }, { shape, type: 'u32', name: 'position' }];
+    const shape = [
+      problem.batch,
+      pooledSize(problem, problem.height),
+      pooledSize(problem, problem.width),
+      problem.channels,
+    ];
+    return [
+      { shape, type: x.type },
+      { shape, type: 'u32', name: 'position' },
+    ];
   },
   lower: ({ attributes, inputs: [x], outputs: [y, position] }) => [use(maxPoolKernel, attributes, { x, y, position })],
   gradient: 'maxPoolGradient',
 };
 
-export const maxPoolGradient: GradientRule<MaxPoolProblem> = ({ attributes, outputs: [, position] }, [dy]) => [dy && apply(maxPoolGradientOp, [dy, position], attributes)[0]];
+export const maxPoolGradient: GradientRule<MaxPoolProblem> = ({ attributes, outputs: [, position] }, [dy]) => [
+  dy && apply(maxPoolGradientOp, [dy, position], attributes)[0],
+];
 
 const maxPoolGradientOp: Op<MaxPoolProblem> = {
   name: 'maxPoolGradient',
   takesHalves: true,
   infer: ([dy], { batch, height, width, channels }) => [{ shape: [batch, height, width, channels], type: dy.type }],
-  lower: ({ attributes, inputs: [dy, position], outputs: [dx] }) => [use(maxPoolGradientKernel, attributes, { dy, position, dx })],
+  lower: ({ attributes, inputs: [dy, position], outputs: [dx] }) => [
+    use(maxPoolGradientKernel, attributes, { dy, position, dx }),
+  ],
 };
 
 /**
  * The maximum of each window, exact; NaN where one is in the window.
  * @param x [batch, height, width, channels]
- * @param options in pixels, the same for both axes: side of the window and stride, 1 or more; padding, at most half the window
+ * @param options in pixels, the same for both axes: side of the window and stride, 1 or more; padding, at most half the
+ * window
  */
 export function maxPool(x: Tensor, options: Pick<MaxPoolProblem, 'window' | 'stride' | 'padding'>): Tensor {
   checkOptions('maxPool', options, ['window', 'stride', 'padding']);
@@ -49,12 +62,16 @@ const globalAverageOp: Op<null> = {
   gradient: 'globalAveragePoolGradient',
 };
 
-export const globalAveragePoolGradient: GradientRule<null> = ({ inputs: [x] }, [dy]) => [dy && apply(globalAverageGradientOp, [dy], { x })[0]];
+export const globalAveragePoolGradient: GradientRule<null> = ({ inputs: [x] }, [dy]) => [
+  dy && apply(globalAverageGradientOp, [dy], { x })[0],
+];
 
 const globalAverageGradientOp: Op<{ readonly x: Tensor }> = {
   name: 'globalAveragePoolGradient',
   infer: (_, { x }) => [{ shape: x.shape, type: x.type }],
-  lower: ({ attributes: { x }, inputs: [dy], outputs: [dx] }) => [use(globalAverageGradientKernel, averageProblem(x), { dy, dx })],
+  lower: ({ attributes: { x }, inputs: [dy], outputs: [dx] }) => [
+    use(globalAverageGradientKernel, averageProblem(x), { dy, dx }),
+  ],
 };
 
 const averageProblem = (x: Tensor) => {
@@ -63,7 +80,8 @@ const averageProblem = (x: Tensor) => {
 };
 
 /**
- * The mean over all pixels. Accuracy: within 2^-24 * (4 sqrt(3 b) + 7) of the mean magnitude, b the cube root of the number of pixels: 3e-6 at 400 x 400.
+ * The mean over all pixels. Accuracy: within 2^-24 * (4 sqrt(3 b) + 7) of the mean magnitude, b the cube root of the
+ * number of pixels: 3e-6 at 400 x 400.
  * @param x [batch, height, width, channels]
  * @returns [batch, channels], f32
  */
@@ -73,6 +91,7 @@ export function globalAveragePool(x: Tensor): Tensor {
 }
 
 function imageShape(op: string, x: Tensor): readonly number[] {
-  if (x.shape.length !== 4) throw new ShapeError(`${op}: ${describe(x)}; [batch, height, width, channels] was expected`);
+  if (x.shape.length !== 4)
+    throw new ShapeError(`${op}: ${describe(x)}; [batch, height, width, channels] was expected`);
   return x.shape;
 }

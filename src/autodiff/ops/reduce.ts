@@ -7,11 +7,16 @@ import { scaleBy } from './scale.ts';
 const op: Op<{ readonly factor: number }> = {
   name: 'sum',
   infer: () => [{ shape: [1] }],
-  lower: ({ attributes: { factor }, inputs: [values], outputs: [sum] }) => [use(reduceSumKernel, { count: values.length, factor }, { values, sum })],
+  lower: ({ attributes: { factor }, inputs: [values], outputs: [sum] }) => [
+    use(reduceSumKernel, { count: values.length, factor }, { values, sum }),
+  ],
   gradient: ({ attributes: { factor }, inputs: [x] }, [dy]) => [dy && scaleBy(fill(x.shape, factor), dy)],
 };
 
-/** The sum of all elements, [1]. Accuracy: within 2^-24 * (4 sqrt(n) + 4) of the sum of magnitudes; the additions are blocked, so that the error is far less. */
+/**
+ * The sum of all elements, [1]. Accuracy: within 2^-24 * (4 sqrt(n) + 4) of the sum of magnitudes; the additions are
+ * blocked, so that the error is far less.
+ */
 export function sum(x: Tensor): Tensor {
   return apply(op, [x], { factor: 1 })[0];
 }

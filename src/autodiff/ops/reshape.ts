@@ -6,7 +6,8 @@ const op: Op<{ readonly shape: Shape }> = {
   takesHalves: true,
   view: true,
   infer([x], { shape }) {
-    if (elementCount(shape) !== x.length) throw new ShapeError(`reshape: ${describe(x)} does not fit [${shape.join(', ')}]`);
+    if (elementCount(shape) !== x.length)
+      throw new ShapeError(`reshape: ${describe(x)} does not fit [${shape.join(', ')}]`);
     return [{ shape, type: x.type, name: x.name }];
   },
   lower: () => [],

@@ -10,7 +10,9 @@ const byConstant: Op<{ readonly factor: number }> = {
     checkNumber('scale', 'factor', factor);
     return [{ shape: values.shape }];
   },
-  lower: ({ attributes: { factor }, inputs: [values], outputs: [scaled] }) => [use(scaleByConstantKernel, { count: values.length, factor }, { values, scaled })],
+  lower: ({ attributes: { factor }, inputs: [values], outputs: [scaled] }) => [
+    use(scaleByConstantKernel, { count: values.length, factor }, { values, scaled }),
+  ],
   gradient: ({ attributes: { factor } }, [dy]) => [dy && scale(dy, factor)],
 };
 
@@ -22,10 +24,13 @@ export function scale(x: Tensor, factor: number): Tensor {
 const byTensor: Op<null> = {
   name: 'scaleBy',
   infer([values, factor]) {
-    if (factor.length !== 1) throw new ShapeError(`scaleBy: the factor is ${describe(factor)}; one element was expected`);
+    if (factor.length !== 1)
+      throw new ShapeError(`scaleBy: the factor is ${describe(factor)}; one element was expected`);
     return [{ shape: values.shape }];
   },
-  lower: ({ inputs: [values, factor], outputs: [scaled] }) => [use(scaleKernel, { count: values.length }, { values, factor, scaled })],
+  lower: ({ inputs: [values, factor], outputs: [scaled] }) => [
+    use(scaleKernel, { count: values.length }, { values, factor, scaled }),
+  ],
   gradient: 'scaleByGradient',
 };
 
@@ -46,7 +51,10 @@ const dotOp: Op<null> = {
     return [{ shape: [1] }];
   },
   lower: ({ inputs: [a, b], outputs: [product] }) => [use(dotKernel, { count: a.length }, { a, b, product })],
-  gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [dy && needA ? scaleBy(b, dy) : undefined, dy && needB ? scaleBy(a, dy) : undefined],
+  gradient: ({ inputs: [a, b] }, [dy], [needA, needB]) => [
+    dy && needA ? scaleBy(b, dy) : undefined,
+    dy && needB ? scaleBy(a, dy) : undefined,
+  ],
 };
 
 /** The sum of a * b over all n elements, [1]. Accuracy: within 2^-24 * (4 sqrt(n) + 5) of the sum of |a * b|. */

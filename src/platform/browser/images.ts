@@ -7,7 +7,10 @@ import { BoundedError } from '../../formats/untrusted.ts';
 export class ImageError extends BoundedError {
   override readonly name = 'ImageError';
 
-  constructor(readonly source: string, cause: unknown) {
+  constructor(
+    readonly source: string,
+    cause: unknown,
+  ) {
     super(`${source} cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
@@ -37,11 +40,19 @@ export async function decodePicture(picture: Blob, name: string): Promise<Decode
  * @returns as decodeImage; white where there is no ink
  * @throws ImageError
  */
-export async function decodeSketch(picture: Blob, size: number, framing?: SketchFraming, name = 'the sketch'): Promise<Uint8Array> {
+export async function decodeSketch(
+  picture: Blob,
+  size: number,
+  framing?: SketchFraming,
+  name = 'the sketch',
+): Promise<Uint8Array> {
   return sketchSquare(await decodePicture(picture, name), size, framing);
 }
 
-/** Decodes a picture and stretches it to a square on white. @returns RGB u8, row-major [size, size, 3] @throws ImageError */
+/**
+ * Decodes a picture and stretches it to a square on white. @returns RGB u8, row-major [size, size, 3] @throws
+ * ImageError
+ */
 export async function decodeImage(picture: Blob, size: number, name = 'the picture'): Promise<Uint8Array> {
   return stretchToSquare(await decodePicture(picture, name), size);
 }

@@ -15,21 +15,25 @@ export async function openDevice(choice: AdapterChoice = 'auto'): Promise<Device
   const adapter = await findAdapter();
   if (adapter === null) throw new AdapterError(noAdapterMessage());
   if (choice === 'gpu' && isSoftware(adapter.info)) {
-    throw new AdapterError(`--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`);
+    throw new AdapterError(
+      `--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
+    );
   }
   return Device.open(adapter);
 }
 
 /**
- * Makes sure that this process sees the adapter that was chosen. Deno loads the Vulkan loader at the first request for an
- * adapter, and the loader reads the variables then; so unlike in Node nothing has to be started again.
+ * Makes sure that this process sees the adapter that was chosen. Deno loads the Vulkan loader at the first request for
+ * an adapter, and the loader reads the variables then; so unlike in Node nothing has to be started again.
  */
 export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<void> {
   const variables = await adapterEnvironment(choice);
   if (variables === null) return;
-  for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES']) if (variables[name] !== undefined) Deno.env.set(name, variables[name]);
+  for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'])
+    if (variables[name] !== undefined) Deno.env.set(name, variables[name]);
   // LD_LIBRARY_PATH is read when a process starts; a loader that is in memory is found without it.
-  if (variables.LD_LIBRARY_PATH !== undefined) Deno.dlopen(path.join(variables.LD_LIBRARY_PATH.split(path.delimiter)[0], 'libvulkan.so.1'), {});
+  if (variables.LD_LIBRARY_PATH !== undefined)
+    Deno.dlopen(path.join(variables.LD_LIBRARY_PATH.split(path.delimiter)[0], 'libvulkan.so.1'), {});
 }
 
 /** The variables under which a process sees the chosen adapter; null where this one sees it already. */

@@ -18,23 +18,29 @@ const UNCLAMPED = 'disable_robustness';
 const EXPERIMENTAL = 'allow_unsafe_apis';
 
 /**
- * Dawn holds 16-bit floats back on NVIDIA's Vulkan drivers, which lack them between the stages of a drawing. Computing has no such
- * stages; like all else, what they compute is put to the test on the device before it is used.
+ * Dawn holds 16-bit floats back on NVIDIA's Vulkan drivers, which lack them between the stages of a drawing. Computing
+ * has no such stages; like all else, what they compute is put to the test on the device before it is used.
  */
 const HALVES_ON_NVIDIA = 'vulkan_enable_f16_on_nvidia';
 
 /**
- * Workgroup memory starts as zeros. Left to Vulkan's extension, SwiftShader needs 3.5 s to compile a kernel with 16 KiB of it;
- * with the loop that Dawn writes instead, 0.15 s.
+ * Workgroup memory starts as zeros. Left to Vulkan's extension, SwiftShader needs 3.5 s to compile a kernel with 16 KiB
+ * of it; with the loop that Dawn writes instead, 0.15 s.
  */
 const ZEROS_BY_DRIVER = 'use_vulkan_zero_initialize_workgroup_memory_extension';
 
-/** Dawn rounds timestamps to 65.536 us, which keeps pages from timing attacks. Natively there are no pages, and profiles need the clock as it is. */
+/**
+ * Dawn rounds timestamps to 65.536 us, which keeps pages from timing attacks. Natively there are no pages, and profiles
+ * need the clock as it is.
+ */
 const ROUNDED_TIMES = 'timestamp_quantization';
 
 const WITHOUT = `disable-dawn-features=${ZEROS_BY_DRIVER},${ROUNDED_TIMES}`;
 
-/** Dawn's instance, with the requests and devices that use it. Collected while one of its objects is in use, it takes the process along. */
+/**
+ * Dawn's instance, with the requests and devices that use it. Collected while one of its objects is in use, it takes
+ * the process along.
+ */
 interface Instance {
   readonly gpu: GPU;
   users: number;
@@ -49,11 +55,21 @@ const inUse = new Set<Instance>();
 async function acquire(): Promise<Instance> {
   // Not at import: a program that only renders pages on a server may have neither the package nor a driver.
   const { create, globals } = await import('webgpu').catch((cause: unknown) => {
-    throw new AdapterError(`WebGPU in Node comes from the npm package webgpu, which cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}. Run \`npm install webgpu\`.`, { cause });
+    throw new AdapterError(
+      `WebGPU in Node comes from the npm package webgpu, which cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}. Run \`npm install webgpu\`.`,
+      { cause },
+    );
   });
   if (current === undefined) {
     Object.assign(globalThis, globals);
-    current = { users: 0, gpu: create(process.env.SKETCHGRAD_ROBUST === undefined ? [`enable-dawn-features=${UNCLAMPED},${EXPERIMENTAL},${HALVES_ON_NVIDIA}`, WITHOUT] : [WITHOUT]) };
+    current = {
+      users: 0,
+      gpu: create(
+        process.env.SKETCHGRAD_ROBUST === undefined
+          ? [`enable-dawn-features=${UNCLAMPED},${EXPERIMENTAL},${HALVES_ON_NVIDIA}`, WITHOUT]
+          : [WITHOUT],
+      ),
+    };
   }
   current.users++;
   inUse.add(current);
@@ -65,7 +81,9 @@ function release(instance: Instance): void {
 }
 
 /** Does something with the adapter that this process sees, whose instance stays meanwhile. */
-async function withAdapter<Result>(use: (adapter: GPUAdapter | null, instance: Instance) => Result): Promise<Awaited<Result>> {
+async function withAdapter<Result>(
+  use: (adapter: GPUAdapter | null, instance: Instance) => Result,
+): Promise<Awaited<Result>> {
   const instance = await acquire();
   try {
     const adapter = await quietly(() => instance.gpu.requestAdapter({ powerPreference: 'high-performance' }));
@@ -80,27 +98,33 @@ export function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
   return withAdapter(async (adapter, instance) => {
     if (adapter === null) throw new AdapterError(noAdapterMessage());
     if (choice === 'gpu' && isSoftware(adapter.info)) {
-      throw new AdapterError(`--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`);
+      throw new AdapterError(
+        `--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
+      );
     }
     const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
     instance.users++;
-    // It is lost when it is disposed of, at the latest. Dawn tells of it from within a call of its own, and crashes where the instance goes before that call returns.
+    // It is lost when it is disposed of, at the latest. Dawn tells of it from within a call of its own, and crashes
+    // where the instance goes before that call returns.
     void device.gpu.lost.then(() => void setTimeout(() => release(instance), 0));
     return device;
   });
 }
 
-/** Drops this module's reference to Dawn. Open devices and requests under way keep theirs, so that Dawn goes when the last of them ends. */
+/**
+ * Drops this module's reference to Dawn. Open devices and requests under way keep theirs, so that Dawn goes when the
+ * last of them ends.
+ */
 export function releaseGpu(): void {
   current = undefined;
 }
 
 /**
- * Makes this process see the chosen adapter, for every `openDevice` that follows. `auto` selects SwiftShader where the machine has no driver.
- * It sets VK_DRIVER_FILES and VK_ICD_FILENAMES of this process; no other process is started.
+ * Makes this process see the chosen adapter, for every `openDevice` that follows. `auto` selects SwiftShader where the
+ * machine has no driver. It sets VK_DRIVER_FILES and VK_ICD_FILENAMES of this process; no other process is started.
  *
- * In a worker thread call it with `env: SHARE_ENV`, or call it in the main thread before the worker starts: the driver loader reads
- * the environment of the process, and a worker's `process.env` is a copy.
+ * In a worker thread call it with `env: SHARE_ENV`, or call it in the main thread before the worker starts: the driver
+ * loader reads the environment of the process, and a worker's `process.env` is a copy.
  * @throws AdapterError where the choice cannot be met, with what to install or which variables to set
  */
 export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<void> {
@@ -116,7 +140,8 @@ export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<voi
     return found;
   };
   if (await isSelected()) return;
-  // SwiftShader brings the Vulkan loader, for machines that have none. Where the system has one, two loaders in a process would crash it.
+  // SwiftShader brings the Vulkan loader, for machines that have none. Where the system has one, two loaders in a
+  // process would crash it.
   if (variables.LD_LIBRARY_PATH !== undefined && isMainThread) {
     loadVulkanLoader(variables.VK_DRIVER_FILES);
     if (await isSelected()) return;
@@ -125,7 +150,9 @@ export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<voi
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
   }
-  const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`).join(' ');
+  const settings = Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
   throw new AdapterError(
     isMainThread
       ? `the driver ${variables.VK_DRIVER_FILES} offers no adapter here`
@@ -138,19 +165,21 @@ const STAYS_LOADED = 0x1000;
 
 /** Points the Vulkan loader at a driver. */
 function selectDriver(variables: Readonly<Record<string, string>>): void {
-  for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES']) if (variables[name] !== undefined) process.env[name] = variables[name];
+  for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'])
+    if (variables[name] !== undefined) process.env[name] = variables[name];
 }
 
 /**
- * Loads the Vulkan loader that lies beside a driver. LD_LIBRARY_PATH is read when a process starts, and only then; but a library that is in memory already
- * is found by its name.
+ * Loads the Vulkan loader that lies beside a driver. LD_LIBRARY_PATH is read when a process starts, and only then; but
+ * a library that is in memory already is found by its name.
  */
 function loadVulkanLoader(driverFile: string): void {
   const loader = path.join(path.dirname(driverFile), 'libvulkan.so.1');
   try {
     process.dlopen({ exports: {} }, loader, constants.dlopen.RTLD_NOW | STAYS_LOADED);
   } catch (error) {
-    if (!String(error).includes('did not self-register')) throw new AdapterError(`${loader} cannot be loaded: ${String(error)}`, { cause: error });
+    if (!String(error).includes('did not self-register'))
+      throw new AdapterError(`${loader} cannot be loaded: ${String(error)}`, { cause: error });
   }
 }
 

@@ -6,8 +6,9 @@ import path from 'node:path';
 const substitutes = new Map<string, string>();
 
 /**
- * Where sketchgrad keeps what it can make again: $XDG_CACHE_HOME/sketchgrad, or ~/.cache/sketchgrad. It may be deleted at any time.
- * Where there is no home, or the folder cannot be written, it is a folder of this user's below the system's temporary one.
+ * Where sketchgrad keeps what it can make again: $XDG_CACHE_HOME/sketchgrad, or ~/.cache/sketchgrad. It may be deleted
+ * at any time. Where there is no home, or the folder cannot be written, it is a folder of this user's below the
+ * system's temporary one.
  */
 export function cacheFolder(): string {
   const wanted = wantedFolder();

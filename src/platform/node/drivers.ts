@@ -26,7 +26,10 @@ export function lavapipeDriver(): string | null {
 /** The variables that select lavapipe. @throws AdapterError where it is not installed */
 export function lavapipeEnvironment(): Record<string, string> {
   const driver = lavapipeDriver();
-  if (driver === null) throw new AdapterError('lavapipe is not installed: no lvp_icd*.json in ' + DRIVER_FOLDERS.join(', ') + '. ' + LAVAPIPE_HINT);
+  if (driver === null)
+    throw new AdapterError(
+      'lavapipe is not installed: no lvp_icd*.json in ' + DRIVER_FOLDERS.join(', ') + '. ' + LAVAPIPE_HINT,
+    );
   return { VK_DRIVER_FILES: driver };
 }
 
@@ -50,13 +53,19 @@ export function swiftShaderEnvironment(): Record<string, string> {
       if (!existsSync(driver)) throw error;
     }
   }
-  const libraries = (process.env.LD_LIBRARY_PATH ?? '').split(path.delimiter).filter((name) => name !== '' && name !== folder);
-  return { LD_LIBRARY_PATH: [folder, ...libraries].join(path.delimiter), VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
+  const libraries = (process.env.LD_LIBRARY_PATH ?? '')
+    .split(path.delimiter)
+    .filter((name) => name !== '' && name !== folder);
+  return {
+    LD_LIBRARY_PATH: [folder, ...libraries].join(path.delimiter),
+    VK_DRIVER_FILES: driver,
+    VK_ICD_FILENAMES: driver,
+  };
 }
 
 /**
- * The folder of an installed package, or null. It is looked for from this module; a bundle has no module of ours (and as CommonJS no
- * `import.meta.url`), so then from the program and from the working directory.
+ * The folder of an installed package, or null. It is looked for from this module; a bundle has no module of ours (and
+ * as CommonJS no `import.meta.url`), so then from the program and from the working directory.
  */
 function packageRoot(name: string): string | null {
   const origins = [import.meta.url as string | undefined, process.argv[1], path.join(process.cwd(), 'index.js')];
@@ -74,14 +83,15 @@ function packageRoot(name: string): string | null {
   return null;
 }
 
-const LAVAPIPE_HINT = 'On Debian 12: add bookworm-backports and `apt-get install -t bookworm-backports mesa-vulkan-drivers`; Ubuntu 24.04 or newer: `apt-get install mesa-vulkan-drivers`; Fedora: `dnf install mesa-vulkan-drivers`.';
+const LAVAPIPE_HINT =
+  'On Debian 12: add bookworm-backports and `apt-get install -t bookworm-backports mesa-vulkan-drivers`; Ubuntu 24.04 or newer: `apt-get install mesa-vulkan-drivers`; Fedora: `dnf install mesa-vulkan-drivers`.';
 
 /** What to say where there is no adapter at all, with the driver to install. */
 export function noAdapterMessage(): string {
   const bySystem: Record<string, string> = {
     linux: `Install your GPU's Vulkan driver (NVIDIA: the proprietary driver; AMD and Intel: mesa-vulkan-drivers), or a software driver. ${LAVAPIPE_HINT} Or let npm bring SwiftShader: \`npm install --include=dev @sparticuz/chromium\`.`,
     darwin: 'Metal is part of macOS; this machine offers no Metal device (a virtual machine without one?).',
-    win32: 'Install your GPU\'s current driver (Direct3D 12).',
+    win32: "Install your GPU's current driver (Direct3D 12).",
   };
   return `no WebGPU adapter was found. ${bySystem[process.platform] ?? 'Install a Vulkan driver.'}`;
 }

@@ -9,9 +9,14 @@ export class FileWriteError extends BoundedError {
   /** Of the system's error, such as ENOSPC. */
   readonly code: string | undefined;
 
-  constructor(readonly path: string, cause: unknown) {
+  constructor(
+    readonly path: string,
+    cause: unknown,
+  ) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    super(`${path} cannot be written: ${REASONS[code ?? ''] ?? (cause instanceof Error ? message : String(cause))}`, { cause });
+    super(`${path} cannot be written: ${REASONS[code ?? ''] ?? (cause instanceof Error ? message : String(cause))}`, {
+      cause,
+    });
     this.code = code;
   }
 }
@@ -41,7 +46,10 @@ const inProgress = new Set<string>();
  */
 export async function writeFileAtomically(target: string, bytes: Uint8Array): Promise<void> {
   const folder = path.dirname(target);
-  const temporary = path.join(folder, `.${path.basename(target)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`);
+  const temporary = path.join(
+    folder,
+    `.${path.basename(target)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`,
+  );
   inProgress.add(path.resolve(temporary));
   try {
     const file = await open(temporary, 'wx');

@@ -1,6 +1,7 @@
 /**
- * A lock file, by which a folder has one writer at a time. It says who holds it; the lock of a process that is gone is stale and taken
- * over. Whether another machine's process is gone cannot be seen from here, so that its lock stays until a person deletes it.
+ * A lock file, by which a folder has one writer at a time. It says who holds it; the lock of a process that is gone is
+ * stale and taken over. Whether another machine's process is gone cannot be seen from here, so that its lock stays
+ * until a person deletes it.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -19,7 +20,10 @@ export class LockError extends BoundedError {
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** Of the machine's start, and of the process's after that: numbers of processes come again. Empty where the system does not say. */
+  /**
+   * Of the machine's start, and of the process's after that: numbers of processes come again. Empty where the system
+   * does not say.
+   */
   readonly boot: string;
   readonly started: string;
   readonly since: string;
@@ -46,7 +50,14 @@ export class Lock {
    */
   static async take(file: string, what = path.dirname(file)): Promise<Lock> {
     const token = randomBytes(8).toString('hex');
-    const holder: Holder = { pid: process.pid, host: hostname(), boot: bootId(), started: startOf(process.pid), since: new Date().toISOString(), token };
+    const holder: Holder = {
+      pid: process.pid,
+      host: hostname(),
+      boot: bootId(),
+      started: startOf(process.pid),
+      since: new Date().toISOString(),
+      token,
+    };
     const content = `${JSON.stringify(holder)}\n`;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await create(file, content)) {
@@ -58,17 +69,24 @@ export class Lock {
       if (found === undefined) continue;
       const other = parseHolder(found);
       if (other !== undefined && isAlive(other)) {
-        throw new LockError(`${what} is in use by process ${other.pid}${other.host === hostname() ? '' : ` on ${other.host}`}, since ${other.since}. Wait until it ends, or write elsewhere (--out); if it is gone, delete ${file}`);
+        throw new LockError(
+          `${what} is in use by process ${other.pid}${other.host === hostname() ? '' : ` on ${other.host}`}, since ${other.since}. Wait until it ends, or write elsewhere (--out); if it is gone, delete ${file}`,
+        );
       }
       await putAside(file, found);
     }
-    throw new LockError(`${file} changes all the time: several processes want ${what}. Let each write elsewhere (--out)`);
+    throw new LockError(
+      `${file} changes all the time: several processes want ${what}. Let each write elsewhere (--out)`,
+    );
   }
 
   /** @throws LockError where somebody deleted the lock or took it over */
   async assertHeld(): Promise<void> {
     const found = await readFile(this.file, 'utf8').catch(() => '');
-    if (found !== this.content) throw new LockError(`${this.file} is not this process's any more: somebody deleted it, or another process writes there now. This one stops, so that the two do not mix`);
+    if (found !== this.content)
+      throw new LockError(
+        `${this.file} is not this process's any more: somebody deleted it, or another process writes there now. This one stops, so that the two do not mix`,
+      );
   }
 
   async release(): Promise<void> {
@@ -80,7 +98,10 @@ export class Lock {
 
 /** Makes the file with its content at once, so that half of it is never read. @returns false if the file exists */
 async function create(file: string, content: string): Promise<boolean> {
-  const whole = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`);
+  const whole = path.join(
+    path.dirname(file),
+    `.${path.basename(file)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`,
+  );
   try {
     await writeFile(whole, content, { flag: 'wx' });
     try {
@@ -101,7 +122,10 @@ async function create(file: string, content: string): Promise<boolean> {
 
 /** Takes a stale lock away, unless another process has taken it over in the meantime. */
 async function putAside(file: string, stale: string): Promise<void> {
-  const aside = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`);
+  const aside = path.join(
+    path.dirname(file),
+    `.${path.basename(file)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`,
+  );
   try {
     await rename(file, aside);
   } catch {
@@ -115,7 +139,9 @@ async function putAside(file: string, stale: string): Promise<void> {
 function parseHolder(content: string): Holder | undefined {
   try {
     const holder: unknown = JSON.parse(content);
-    return isJsonObject(holder) && Number.isSafeInteger(holder.pid) && typeof holder.host === 'string' ? (holder as unknown as Holder) : undefined;
+    return isJsonObject(holder) && Number.isSafeInteger(holder.pid) && typeof holder.host === 'string'
+      ? (holder as unknown as Holder)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /**
  * Dawn's Node binding asks for finished work in every turn of the event loop, and the loop turns without a pause while
- * there is some to come. That takes a whole core: nothing to a GPU, but half of what a software adapter has on two cores
- * (docs/performance.md has figures). So while the host waits for such an adapter, each turn sleeps a little.
+ * there is some to come. That takes a whole core: nothing to a GPU, but half of what a software adapter has on two
+ * cores (docs/performance.md has figures). So while the host waits for such an adapter, each turn sleeps a little.
  */
 
 /** Milliseconds: short against a step, long against a look at the queue. */

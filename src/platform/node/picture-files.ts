@@ -19,9 +19,9 @@ export interface PictureListing {
 }
 
 /**
- * The pictures in a folder and, if `deep`, in the folders in it. Links are followed, and each folder is listed once, by its own name rather than by a link's.
- * Hidden files and folders and those that systems keep are passed over, under their names and where links lead. What cannot be read, leads nowhere
- * or is no file is skipped, and told.
+ * The pictures in a folder and, if `deep`, in the folders in it. Links are followed, and each folder is listed once, by
+ * its own name rather than by a link's. Hidden files and folders and those that systems keep are passed over, under
+ * their names and where links lead. What cannot be read, leads nowhere or is no file is skipped, and told.
  * @throws the system's error where the folder itself cannot be read
  */
 export async function listPictures(folder: string, { deep = true } = {}): Promise<PictureListing> {
@@ -31,8 +31,13 @@ export async function listPictures(folder: string, { deep = true } = {}): Promis
   return { names: walk.pictures.sort(), skipped: walk.skipped, unread: walk.unread };
 }
 
-/** Names of the folders in a folder, sorted, by the rules of `listPictures`. @throws the system's error where the folder itself cannot be read */
-export async function listFolders(folder: string): Promise<{ readonly names: readonly string[]; readonly skipped: readonly SkippedEntry[] }> {
+/**
+ * Names of the folders in a folder, sorted, by the rules of `listPictures`. @throws the system's error where the folder
+ * itself cannot be read
+ */
+export async function listFolders(
+  folder: string,
+): Promise<{ readonly names: readonly string[]; readonly skipped: readonly SkippedEntry[] }> {
   const walk = new Walk(folder, await realpath(folder));
   await walk.enter('');
   return { names: walk.folders.concat(walk.links).sort(), skipped: walk.skipped };
@@ -106,7 +111,14 @@ class Walk {
 
   private skip(name: string, error: unknown): void {
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? (name.includes('\uFFFD') ? 'its name is not UTF-8; rename it' : 'the link leads nowhere') : code === 'ELOOP' ? 'the link leads to itself' : `it cannot be read: ${message}`;
+    const reason =
+      code === 'ENOENT'
+        ? name.includes('\uFFFD')
+          ? 'its name is not UTF-8; rename it'
+          : 'the link leads nowhere'
+        : code === 'ELOOP'
+          ? 'the link leads to itself'
+          : `it cannot be read: ${message}`;
     this.skipped.push({ path: path.join(this.root, name), reason });
   }
 }

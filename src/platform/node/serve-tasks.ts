@@ -11,7 +11,8 @@ export interface Moved {
 export function serveTasks(functions: Readonly<Record<string, (input: never) => Moved | Promise<Moved>>>): void {
   parentPort?.on('message', ({ id, name, input }: ThreadTask) => {
     void (async () => {
-      const send = (report: ThreadReport, transfer: readonly TransferListItem[] = []): void => parentPort?.postMessage(report, transfer);
+      const send = (report: ThreadReport, transfer: readonly TransferListItem[] = []): void =>
+        parentPort?.postMessage(report, transfer);
       try {
         const { output, transfer } = await functions[name](input as never);
         send({ id, output }, transfer);

@@ -1,25 +1,46 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { adapterIdentity, emptyRecords, parseRecords, serializeRecords, type TuningRecords } from '../../tuning/records.ts';
+import {
+  adapterIdentity,
+  emptyRecords,
+  parseRecords,
+  serializeRecords,
+  type TuningRecords,
+} from '../../tuning/records.ts';
 import type { Device } from '../../gpu/device.ts';
 import { cacheFolder } from './cache-folder.ts';
 import { writeFileAtomically } from './files.ts';
 
 /** The file in which everything that is known of a device's adapter, with its driver, is kept. */
 export function tuningFile({ description }: Device): string {
-  const name = adapterIdentity(description).toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 180);
+  const name = adapterIdentity(description)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 180);
   // Index clamps change both the speed and what goes unnoticed.
-  return path.join(cacheFolder(), 'tuning', `${name}${process.env.SKETCHGRAD_ROBUST === undefined ? '' : '-robust'}.json`);
+  return path.join(
+    cacheFolder(),
+    'tuning',
+    `${name}${process.env.SKETCHGRAD_ROBUST === undefined ? '' : '-robust'}.json`,
+  );
 }
 
-/** What is known of a device's adapter. A file that cannot be used is left aside with a note: all in it can be found out again. */
-export async function readTuningRecords(device: Device, onNote: (note: string) => void, file = tuningFile(device)): Promise<TuningRecords> {
+/**
+ * What is known of a device's adapter. A file that cannot be used is left aside with a note: all in it can be found out
+ * again.
+ */
+export async function readTuningRecords(
+  device: Device,
+  onNote: (note: string) => void,
+  file = tuningFile(device),
+): Promise<TuningRecords> {
   const adapter = adapterIdentity(device.description);
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onNote(`${file} cannot be read, and is left aside: ${(error as Error).message}`);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      onNote(`${file} cannot be read, and is left aside: ${(error as Error).message}`);
     return emptyRecords(adapter);
   }
   const { records, note } = parseRecords(text, adapter);
@@ -28,7 +49,12 @@ export async function readTuningRecords(device: Device, onNote: (note: string) =
 }
 
 /** Keeps what is known for the next start. Where it cannot be written, the next start finds it out again. */
-export async function writeTuningRecords(device: Device, records: TuningRecords, onNote: (note: string) => void, file = tuningFile(device)): Promise<void> {
+export async function writeTuningRecords(
+  device: Device,
+  records: TuningRecords,
+  onNote: (note: string) => void,
+  file = tuningFile(device),
+): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true });
     // Another process may have found out something meanwhile; the first reading told of what is wrong with the file.

@@ -8,7 +8,9 @@ export interface ThreadTask {
 }
 
 /** What a thread says. */
-export type ThreadReport = { readonly id: number; readonly output: unknown } | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };
+export type ThreadReport =
+  | { readonly id: number; readonly output: unknown }
+  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };
 
 interface Waiting {
   readonly task: ThreadTask;
@@ -18,8 +20,9 @@ interface Waiting {
 }
 
 /**
- * Threads that run the functions of one module, so that the event loop stays free. A module is written for `serveTasks`. Tasks start in the order in which they
- * come, one in each thread at a time. Threads that have nothing to do do not keep the process from ending.
+ * Threads that run the functions of one module, so that the event loop stays free. A module is written for
+ * `serveTasks`. Tasks start in the order in which they come, one in each thread at a time. Threads that have nothing to
+ * do do not keep the process from ending.
  */
 export class WorkerThreads {
   private readonly waiting: Waiting[] = [];
@@ -40,13 +43,23 @@ export class WorkerThreads {
 
   /**
    * @param signal of one who goes away: a task that waits is then dropped, and the result of one that runs
-   * @throws Error with the name and message of what the function threw; the signal's reason; an error where the thread itself ends
+   * @throws Error with the name and message of what the function threw; the signal's reason; an error where the thread
+   * itself ends
    */
-  run<Output>(name: string, input: unknown, { signal, transfer = [] }: { readonly signal?: AbortSignal; readonly transfer?: readonly TransferListItem[] } = {}): Promise<Output> {
+  run<Output>(
+    name: string,
+    input: unknown,
+    { signal, transfer = [] }: { readonly signal?: AbortSignal; readonly transfer?: readonly TransferListItem[] } = {},
+  ): Promise<Output> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (this.closed) throw new Error('the threads are closed');
-      const entry: Waiting = { task: { id: ++this.lastId, name, input }, transfer, resolve: resolve as (output: unknown) => void, reject };
+      const entry: Waiting = {
+        task: { id: ++this.lastId, name, input },
+        transfer,
+        resolve: resolve as (output: unknown) => void,
+        reject,
+      };
       signal?.addEventListener(
         'abort',
         () => {
@@ -71,7 +84,9 @@ export class WorkerThreads {
 
   private start(): void {
     while (this.waiting.length > 0) {
-      const thread = [...this.threads].find((candidate) => !this.running.has(candidate)) ?? (this.threads.size < this.count ? this.open() : undefined);
+      const thread =
+        [...this.threads].find((candidate) => !this.running.has(candidate)) ??
+        (this.threads.size < this.count ? this.open() : undefined);
       if (thread === undefined) return;
       const entry = this.waiting.shift() as Waiting;
       this.running.set(thread, entry);
@@ -103,7 +118,10 @@ export class WorkerThreads {
   }
 }
 
-/** Node runs the sources through tsx, which a thread has to register for itself, from the place of this file: a name would be looked for from the working folder. Deno runs them as they are. */
+/**
+ * Node runs the sources through tsx, which a thread has to register for itself, from the place of this file: a name
+ * would be looked for from the working folder. Deno runs them as they are.
+ */
 function newThread(module: URL, data: unknown): Worker {
   if (!module.pathname.endsWith('.ts') || 'Deno' in globalThis) return new Worker(module, { workerData: data });
   const program = `import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}).then(({ register }) => { register(); return import(${JSON.stringify(module.href)}); })`;
