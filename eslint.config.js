@@ -8,7 +8,7 @@ export default tseslint.config(
       'dist-web/',
       'docs-api/',
       'runs/',
-      'src/gpu/generated/',
+      'shaders/generated/',
       'bench/peers/',
       '.cache/',
     ],

@@ -17,7 +17,7 @@ import { digits, failureList, figures } from './support/tables.ts';
 
 const folder = new URL('./ladder/', import.meta.url);
 const LADDERS = readdirSync(folder)
-  .map((file) => file.replace('.ts', ''))
+  .map((file) => file.replace('.ts', '').replaceAll('-', '_'))
   .filter((name) => name !== 'ladder' && name !== 'shader')
   .sort();
 
@@ -51,7 +51,9 @@ await mistakesByName(async () => {
   const entries = [];
   for (const name of positionals) {
     if (!LADDERS.includes(name)) throw new RangeError(`no ladder is called ${name}; there are ${LADDERS.join(', ')}`);
-    const { default: ladder } = (await import(new URL(`${name}.ts`, folder).href)) as { default: Ladder<unknown> };
+    const { default: ladder } = (await import(new URL(`${name.replaceAll('_', '-')}.ts`, folder).href)) as {
+      default: Ladder<unknown>;
+    };
     entries.push(...entriesOf(name, ladder, values.shape ?? ladder.shapes, work));
   }
   if (entries.length === 0) throw new RangeError(`no shape's name contains ${values.shape?.join(' or ')}`);

@@ -1,4 +1,4 @@
-import { ASSUMED_COMPUTE_UNITS, invocations, tileName, type TiledProduct } from './tiles.ts';
+import { ASSUMED_COMPUTE_UNITS, invocations, tileName, type TiledProduct } from './contract/tiles.ts';
 import type { Cost, KernelCall } from './kernel.ts';
 
 /** A GPU by the figures of its data sheet; where the vendor gives none, `assumptions` says whose estimate it is. */

@@ -1,5 +1,5 @@
-import type { AdapterTraits, Dispatch, ElementType } from '../src/gpu/dispatch.ts';
-import type { TiledProduct } from './tiles.ts';
+import type { AdapterTraits, Dispatch, ElementType } from './contract/dispatch.ts';
+import type { TiledProduct } from './contract/tiles.ts';
 
 /** `inout` is updated in place; `scratch` lives only while the kernel runs. */
 export type Role = 'input' | 'output' | 'inout' | 'scratch';
@@ -81,6 +81,12 @@ export interface Kernel<Problem> {
   /** Inputs for a case where uniform numbers in [-1, 1) will not do (labels, indices, probabilities). */
   sampleInputs?(problem: Problem, uniform: () => number): Values;
 }
+
+/** A kernel of any problem type, for whoever passes on problems that the kernel's own module made. */
+export type AnyKernel = Omit<Kernel<never>, 'cases' | 'miniature'> & {
+  readonly cases: readonly unknown[];
+  miniature?(problem: never): unknown;
+};
 
 /** Half the distance from 1 to the next float32: the relative error of one rounding. */
 export const EPSILON = 2 ** -24;

@@ -1,6 +1,6 @@
 // The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has
 // measured.
-import { gatherCalls, type ConvolutionShape, type Direction } from '../kernels/convolution.ts';
+import { gatherCalls, type ConvolutionShape, type Direction } from '../kernels/convolution/forward.ts';
 import {
   GPUS,
   peakMatrixTeraflops,
@@ -10,21 +10,20 @@ import {
   type GpuDescription,
   type Prediction,
 } from '../kernels/cost-model.ts';
-import { convolutionWeightGradientF16 } from '../kernels/convolution_f16.ts';
-import { convolutionWeightGradient } from '../kernels/convolution_weight_gradient.ts';
-import type { Cost, KernelCall } from '../kernels/kernel.ts';
-import { benchNames } from '../bench/support/catalogue.ts';
-import { problemsOf, type KernelBench } from '../bench/support/kernel-bench.ts';
-import type { AnyKernel } from '../src/autodiff/op.ts';
+import { convolutionWeightGradientF16 } from '../kernels/convolution/half-precision.ts';
+import { convolutionWeightGradient } from '../kernels/convolution/weight-gradient.ts';
+import type { AnyKernel, Cost, KernelCall } from '../kernels/kernel.ts';
+import { benchNames, loadBench } from '../bench/support/catalogue.ts';
+import { problemsOf } from '../bench/support/kernel-bench.ts';
 import { softmaxCrossEntropy } from '../src/autodiff/ops/losses.ts';
 import { plan, type PlannedCall } from '../src/autodiff/plan.ts';
 import { input } from '../src/autodiff/tensor.ts';
-import type { AdapterTraits, MatrixUnits } from '../src/gpu/dispatch.ts';
+import type { AdapterTraits, MatrixUnits } from '../kernels/contract/dispatch.ts';
 import { adamSettings, sgdSettings, trainingUpdate } from '../src/nn/optimizers.ts';
 import { Classifier, RetrievalNetwork } from '../src/nn/retrieval-network.ts';
 import { DEFAULT_LOSSES, retrievalObjective } from '../src/training/objectives.ts';
 import { PAPER_RECIPE } from '../src/training/run.ts';
-import { ALL_KERNELS } from '../src/tuning/kernels.ts';
+import { ALL_KERNELS } from '../kernels/index.ts';
 import { resourcesOf } from './shader-resources.ts';
 
 const SIZE = 224;
@@ -236,9 +235,7 @@ async function examples(): Promise<readonly Example[]> {
   );
   const inBenches: Example[] = [];
   for (const name of benchNames()) {
-    const { default: bench } = (await import(new URL(`../bench/kernels/${name}.bench.ts`, import.meta.url).href)) as {
-      default: KernelBench<unknown>;
-    };
+    const bench = await loadBench(name);
     for (const problem of Object.values(problemsOf(bench, { batch: 32, size: SIZE }))) {
       const [call] = bench.kernel.calls(problem, { ...TRAITS, f16: true });
       if (call !== undefined)
@@ -477,7 +474,7 @@ ${everyKernelTable(await examples())}
 ${sections().join('\n')}
 ## Matrix units: the training step's convolutions
 
-The shortest prediction of \`convolution_matrix.wgsl\` beside the shortest of the tiles that multiply by lanes, both without statistics. Numbers of 16 bits with float32
+The shortest prediction of \`convolution-matrix-units.wgsl\` beside the shortest of the tiles that multiply by lanes, both without statistics. Numbers of 16 bits with float32
 sums on NVIDIA and Intel, as in \`convolution_f16\` (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and 8x16x16); float32 on Apple (8x8x8), whose 16-bit units sum in 16 bits. A step's clocks are the longer of the units'
 multiplication and the subgroups' loads from workgroup memory (128 bytes a clock), plus staging as above; a workgroup's sums pass through workgroup memory once
 more at the end. The weight gradient's patches of x are written as a matrix before, which is in its time. Rates: ${GPUS.map(

@@ -1,5 +1,5 @@
 // What a dispatch asks of a compute unit, read from the declarations of its WGSL.
-import type { Dispatch } from '../src/gpu/dispatch.ts';
+import type { Dispatch } from '../kernels/contract/dispatch.ts';
 
 export interface ShaderResources {
   /** Of a workgroup. */

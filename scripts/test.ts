@@ -28,7 +28,7 @@ const IN_A_BROWSER = /^test\/(web|package)\//;
  * not what emulates matrix units, which is written for subgroups.
  */
 const DENO_SUITES =
-  /^test\/(kernels\/(?!convolution-matrix|matrix_units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback|upload))/;
+  /^test\/(kernels\/(?!convolution\/matrix-units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback|upload))/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
 /**

@@ -1,6 +1,6 @@
-import { adam, type AdamProblem } from '../../kernels/adam.ts';
-import { ceilDivide, foldGrid } from '../../src/gpu/dispatch.ts';
-import bench from '../kernels/adam.bench.ts';
+import { adam, type AdamProblem } from '../../kernels/optimizer/adam.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/dispatch.ts';
+import bench from '../kernels/optimizer/adam.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
 
@@ -23,7 +23,7 @@ const naive: Rung<AdamProblem> = {
       operands,
       dispatches: [
         {
-          shader: ladderShader('adam_1_naive'),
+          shader: ladderShader('adam-1-naive'),
           constants: { DECOUPLED: problem.decoupled },
           parameters: [problem.count],
           operands: bound,

@@ -1,7 +1,12 @@
-import { operandSizes, outputSize, type ConvolutionProblem, type ConvolutionShape } from '../../kernels/convolution.ts';
+import {
+  operandSizes,
+  outputSize,
+  type ConvolutionProblem,
+  type ConvolutionShape,
+} from '../../kernels/convolution/forward.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../../src/gpu/dispatch.ts';
-import bench from '../kernels/convolution.bench.ts';
+import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../../kernels/contract/dispatch.ts';
+import bench from '../kernels/convolution/forward.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
 
@@ -35,7 +40,7 @@ const naive: Rung<ConvolutionProblem> = {
   name: 'naive',
   call: (problem) =>
     forward(problem, {
-      shader: ladderShader('convolution_1_naive'),
+      shader: ladderShader('convolution-1-naive'),
       workgroups: foldGrid(ceilDivide(operandSizes(problem).y, WORKGROUP_SIZE)),
     }),
 };
@@ -45,7 +50,7 @@ const vectors: Rung<ConvolutionProblem> = {
   call: (problem) =>
     problem.outputChannels % 4 === 0
       ? forward(problem, {
-          shader: ladderShader('convolution_2_vectors'),
+          shader: ladderShader('convolution-2-vectors'),
           workgroups: foldGrid(ceilDivide(operandSizes(problem).y / 4, WORKGROUP_SIZE)),
         })
       : undefined,
@@ -57,7 +62,7 @@ const tile: Rung<ConvolutionProblem> = {
     if (SIDE * SIDE > traits.maxWorkgroupInvocations) return undefined;
     const pixels = operandSizes(problem).y / problem.outputChannels;
     return forward(problem, {
-      shader: ladderShader('convolution_3_tile'),
+      shader: ladderShader('convolution-3-tile'),
       constants: { SIDE },
       workgroups: [ceilDivide(pixels, SIDE), ceilDivide(problem.outputChannels, SIDE), 1],
     });

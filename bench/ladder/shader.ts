@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Shader } from '../../src/gpu/dispatch.ts';
+import type { Shader } from '../../kernels/contract/dispatch.ts';
 
 /** A shader of shaders/ladder/: an earlier version of a kernel, which the package does not carry. */
 export function ladderShader(name: string): Shader {

@@ -1,8 +1,8 @@
-import { convolution, operandSizes, outputSize, type ConvolutionProblem } from '../../kernels/convolution.ts';
+import { convolution, operandSizes, outputSize, type ConvolutionProblem } from '../../kernels/convolution/forward.ts';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
-import { isWinograd } from '../../kernels/winograd.ts';
-import { ceilDivide, foldGrid, type AdapterTraits } from '../../src/gpu/dispatch.ts';
-import convolutionBench from '../kernels/convolution.bench.ts';
+import { isWinograd } from '../../kernels/convolution/winograd.ts';
+import { ceilDivide, foldGrid, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import convolutionBench from '../kernels/convolution/forward.bench.ts';
 import { problemsOf } from '../support/kernel-bench.ts';
 import convolutionLadder, { sizeParameters } from './convolution.ts';
 import { ladder, type Rung } from './ladder.ts';
@@ -53,7 +53,7 @@ const naive: Rung<ConvolutionProblem> = {
       },
       dispatches: [
         {
-          shader: ladderShader('winograd_1_naive'),
+          shader: ladderShader('winograd-1-naive'),
           parameters: sizeParameters(problem),
           operands: ['x', 'w', 'y'],
           workgroups: foldGrid(ceilDivide(results, WORKGROUP_SIZE)),
@@ -76,7 +76,7 @@ const product: Rung<ConvolutionProblem> = {
     const dispatches = plain.dispatches.map((dispatch, index) =>
       index === PRODUCT
         ? {
-            shader: ladderShader('winograd_2_product'),
+            shader: ladderShader('winograd-2-product'),
             parameters: [rows, depth, columns],
             operands: operands.slice(0, 3),
             workgroups: [x, y, workgroups[2]] as const,

@@ -1,17 +1,25 @@
-import { readdirSync } from 'node:fs';
+import { KERNEL_MODULES } from '../../kernels/index.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { chosenCall, questionKey, type Choices, type Question } from '../../src/autodiff/choices.ts';
-import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 
-const folder = new URL('../kernels/', import.meta.url);
+/** The files of benchmarks by name: that of the first kernel of their module, and of its form in 16-bit floats. */
+const FILES: ReadonlyMap<string, string> = new Map(
+  KERNEL_MODULES.flatMap(({ family, module, kernels }) =>
+    kernels
+      .filter(({ name }, index) => index === 0 || name.endsWith('_f16'))
+      .map(({ name }, index) => [name, `${family}/${module}${index === 0 ? '' : '-f16'}.bench.ts`] as const),
+  ),
+);
 
-/** The kernels that have a bench, by name. */
-export function benchNames(): string[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.bench.ts'))
-    .map((file) => file.replace('.bench.ts', ''))
-    .sort();
+/** Names of all benchmarks. */
+export const benchNames = (): string[] => [...FILES.keys()].sort();
+
+/** The benchmark of a name of `benchNames`. */
+export async function loadBench(name: string): Promise<KernelBench<unknown>> {
+  const file = new URL(`../kernels/${FILES.get(name)}`, import.meta.url);
+  return ((await import(file.href)) as { default: KernelBench<unknown> }).default;
 }
 
 /** One kernel on one of its problems. */
@@ -38,10 +46,7 @@ export async function catalogue({ kernels, shapes }: Selection, work: Work): Pro
   const entries: Entry[] = [];
   // The measuring kernels give the ceilings at the start of each run.
   for (const name of kernels.length > 0 ? kernels : names.filter((name) => !name.startsWith('measure_'))) {
-    const { default: bench } = (await import(new URL(`${name}.bench.ts`, folder).href)) as {
-      default: KernelBench<unknown>;
-    };
-    entries.push(...entriesOf(name, bench, shapes, work));
+    entries.push(...entriesOf(name, await loadBench(name), shapes, work));
   }
   if (entries.length === 0) throw new RangeError(`no shape's name contains ${shapes.join(' or ')}`);
   return entries;

@@ -1,10 +1,10 @@
 import type { Kernel } from '../../kernels/kernel.ts';
-import { fill } from '../../kernels/fill.ts';
-import { workgroupMemoryBytes } from '../../kernels/measure_workgroup_memory.ts';
+import { fill } from '../../kernels/elementwise/fill.ts';
+import { workgroupMemoryBytes } from '../../kernels/measure/measure-workgroup-memory.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import copyBench from '../kernels/measure_copy.bench.ts';
-import fmaBench from '../kernels/measure_fma.bench.ts';
-import workgroupMemoryBench from '../kernels/measure_workgroup_memory.bench.ts';
+import copyBench from '../kernels/measure/measure-copy.bench.ts';
+import fmaBench from '../kernels/measure/measure-fma.bench.ts';
+import workgroupMemoryBench from '../kernels/measure/measure-workgroup-memory.bench.ts';
 import { prepareProblem, problemsOf, type KernelBench } from './kernel-bench.ts';
 import { sampleAlternating, type Contender, type SamplingOptions } from './sampling.ts';
 import { median } from './statistics.ts';

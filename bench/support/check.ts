@@ -7,7 +7,7 @@ import {
   type Operand,
   type Values,
 } from '../../kernels/kernel.ts';
-import { float16ToFloat32Bits, widen } from '../../src/formats/half.ts';
+import { float16ToFloat32Bits, widen } from '../../kernels/contract/half.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { readBuffer } from '../../src/gpu/run-kernel.ts';
 import { worstDeviation } from '../../src/tuning/comparison.ts';

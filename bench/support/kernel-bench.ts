@@ -1,8 +1,8 @@
 import type { Kernel, KernelCall, Operand, Values } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { elementBytes, type FloatType } from '../../src/gpu/dispatch.ts';
+import { elementBytes, type FloatType } from '../../kernels/contract/dispatch.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
-import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../src/formats/half.ts';
+import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 import { checkOf, resultsOf } from './check.ts';
 import type { Product } from './matrix-products.ts';

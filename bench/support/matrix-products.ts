@@ -1,6 +1,6 @@
-import type { ConvolutionShape } from '../../kernels/convolution.ts';
-import { isPointwise } from '../../kernels/convolution-tiles.ts';
-import type { FloatType } from '../../src/gpu/dispatch.ts';
+import type { ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import { isPointwise } from '../../kernels/convolution/gpu/tiles.ts';
+import type { FloatType } from '../../kernels/contract/dispatch.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';
 import { byProblem, shown } from './results.ts';

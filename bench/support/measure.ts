@@ -1,6 +1,6 @@
 import type { Choices } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import type { FloatType } from '../../src/gpu/dispatch.ts';
+import type { FloatType } from '../../kernels/contract/dispatch.ts';
 import { chosenVariant, questionOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
 import type { Product } from './matrix-products.ts';

@@ -1,5 +1,4 @@
-import type { KernelCall } from '../../kernels/kernel.ts';
-import type { AnyKernel } from './op.ts';
+import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
 
 /** What a plan has to decide: by which of a kernel's variants a problem is solved. */
 export interface Question {

@@ -1,4 +1,4 @@
-import { initialize } from '../../kernels/initialize.ts';
+import { initialize } from '../../kernels/random/initialize.ts';
 import { Sequence, type BoundDispatch } from '../gpu/sequence.ts';
 import { STREAM } from '../random/philox.ts';
 import { withinLimits } from './slicing.ts';

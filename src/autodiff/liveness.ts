@@ -1,4 +1,4 @@
-import { storageBytes } from '../gpu/dispatch.ts';
+import { storageBytes } from '../../kernels/contract/dispatch.ts';
 import type { Lifetime } from './arena.ts';
 import type { PlannedCall } from './planning.ts';
 import type { Tensor } from './tensor.ts';

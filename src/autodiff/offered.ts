@@ -1,7 +1,6 @@
-import type { KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits } from '../gpu/dispatch.ts';
+import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
+import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { problemText } from './choices.ts';
-import type { AnyKernel } from './op.ts';
 
 const byTraits = new WeakMap<AdapterTraits, WeakMap<AnyKernel, Map<string, readonly KernelCall[]>>>();
 

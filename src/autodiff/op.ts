@@ -1,16 +1,10 @@
-import type { Kernel } from '../../kernels/kernel.ts';
-import type { StorageType } from '../../kernels/storage-type.ts';
-import type { ElementType } from '../gpu/dispatch.ts';
+import type { AnyKernel, Kernel } from '../../kernels/kernel.ts';
+import type { StorageType } from '../../kernels/contract/storage-type.ts';
+import type { ElementType } from '../../kernels/contract/dispatch.ts';
 import type { gradientRules } from './gradient-rules.ts';
 import { cast } from './ops/cast.ts';
 import type { Store } from './store.ts';
 import { Tensor, type Node, type Shape } from './tensor.ts';
-
-/** A kernel of any problem type, for whoever passes on problems that the kernel's own module made. */
-export type AnyKernel = Omit<Kernel<never>, 'cases' | 'miniature'> & {
-  readonly cases: readonly unknown[];
-  miniature?(problem: never): unknown;
-};
 
 /** A kernel at work: which, on what problem, and which tensor each of its operands is. */
 export interface KernelUse {

@@ -1,5 +1,5 @@
-import type { Cost, KernelCall } from '../../kernels/kernel.ts';
-import { storageBytes, type AdapterTraits } from '../gpu/dispatch.ts';
+import type { AnyKernel, Cost, KernelCall } from '../../kernels/kernel.ts';
+import { storageBytes, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
 import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
@@ -8,7 +8,7 @@ import { indexChecks, type IndexCheck } from './indices.ts';
 import { nodesBefore } from './gradient.ts';
 import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
 import { offeredCalls } from './offered.ts';
-import type { AnyKernel, KernelUse, Pin } from './op.ts';
+import type { KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
 import type { recompute } from './recompute.ts';
 import { withinLimits } from './slicing.ts';

@@ -1,5 +1,5 @@
 import { callAgain } from '../../kernels/kernel.ts';
-import { storageBytes } from '../gpu/dispatch.ts';
+import { storageBytes } from '../../kernels/contract/dispatch.ts';
 import type { ScheduledCall } from './liveness.ts';
 import type { Store } from './store.ts';
 import type { Node, Tensor } from './tensor.ts';

@@ -1,5 +1,11 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
-import { BINDING_ALIGNMENT, elementBytes, storageBytes, type Dispatch, type Slices } from '../gpu/dispatch.ts';
+import {
+  BINDING_ALIGNMENT,
+  elementBytes,
+  storageBytes,
+  type Dispatch,
+  type Slices,
+} from '../../kernels/contract/dispatch.ts';
 import { LimitError } from '../gpu/errors.ts';
 
 /** What one dispatch may bind and launch. */

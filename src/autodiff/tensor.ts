@@ -1,4 +1,4 @@
-import { storageBytes, type ElementType, type FloatType } from '../gpu/dispatch.ts';
+import { storageBytes, type ElementType, type FloatType } from '../../kernels/contract/dispatch.ts';
 import { hostValues, typeOfValues, type HostValues } from '../gpu/host-values.ts';
 import type { Op } from './op.ts';
 import type { Store } from './store.ts';

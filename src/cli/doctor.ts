@@ -1,11 +1,11 @@
+import type { AnyKernel } from '../../kernels/kernel.ts';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { packageVersion } from '../platform/node/package-files.ts';
-import type { AnyKernel } from '../autodiff/op.ts';
 import type { Device } from '../gpu/device.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
 import { lavapipeDriver, swiftShaderEnvironment } from '../platform/adapter.ts';
-import { ALL_KERNELS } from '../tuning/kernels.ts';
+import { ALL_KERNELS } from '../../kernels/index.ts';
 import { Qualification, type Verdict } from '../tuning/qualification.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';

@@ -66,8 +66,8 @@ export { concatenate, scatterRows, selectRows } from '../autodiff/ops/rows.ts';
 export { scale, scaleBy } from '../autodiff/ops/scale.ts';
 export { softmax } from '../autodiff/ops/softmax.ts';
 export { transpose } from '../autodiff/ops/transpose.ts';
-export type { MaxPoolProblem } from '../../kernels/max_pool.ts';
-export type { PrepareImagesProblem } from '../../kernels/prepare_images.ts';
+export type { MaxPoolProblem } from '../../kernels/pooling/max-pool.ts';
+export type { PrepareImagesProblem } from '../../kernels/image/prepare-images.ts';
 
 // What an op of one's own is made of, with kernels of one's own.
 export {
@@ -75,7 +75,6 @@ export {
   applyNode,
   COUNTED_ELSEWHERE,
   use,
-  type AnyKernel,
   type GradientRule,
   type IndexUse,
   type KernelUse,
@@ -86,6 +85,7 @@ export {
 export {
   exact,
   sumError,
+  type AnyKernel,
   type Cost,
   type Expected,
   type Kernel,
@@ -111,7 +111,7 @@ export {
   type Window,
   type Windows,
   type Word,
-} from '../gpu/dispatch.ts';
+} from '../../kernels/contract/dispatch.ts';
 
 // Files.
 export { BoundedError } from '../formats/untrusted.ts';

@@ -17,7 +17,7 @@ import {
   float32ToFloat16Bits,
   narrow,
   widen,
-} from './half.ts';
+} from '../../kernels/contract/half.ts';
 import { BoundedError, quote } from './untrusted.ts';
 
 /** Bytes an element, by the format's names of the types. */

@@ -1,5 +1,5 @@
 import type { Wait } from './device.ts';
-import type { Dispatch } from './dispatch.ts';
+import type { Dispatch } from '../../kernels/contract/dispatch.ts';
 import { ShaderError } from './errors.ts';
 
 const LINES_AROUND_AN_ERROR = 2;

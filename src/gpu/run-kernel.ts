@@ -1,6 +1,6 @@
 import type { Device } from './device.ts';
-import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../formats/half.ts';
-import { storageBytes, type Dispatch, type ElementType } from './dispatch.ts';
+import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
+import { storageBytes, type Dispatch, type ElementType } from '../../kernels/contract/dispatch.ts';
 import { Sequence } from './sequence.ts';
 
 /** What `runKernel` needs of a kernel call; kernels/kernel.ts adds meaning to it. */

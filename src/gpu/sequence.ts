@@ -1,5 +1,5 @@
 import type { Device } from './device.ts';
-import type { Dispatch, Word } from './dispatch.ts';
+import type { Dispatch, Word } from '../../kernels/contract/dispatch.ts';
 import { LimitError } from './errors.ts';
 
 /** A part of a buffer, in bytes. */

@@ -1,4 +1,4 @@
-import { ARENA_BLOCK, adamHyper } from '../../kernels/adam.ts';
+import { ARENA_BLOCK, adamHyper } from '../../kernels/optimizer/adam.ts';
 import {
   accumulate,
   adamUpdate,

@@ -1,4 +1,4 @@
-import { LEAST_NORM } from '../../kernels/l2_normalize.ts';
+import { LEAST_NORM } from '../../kernels/normalization/l2-normalize.ts';
 import type { OnnxAttribute, OnnxConstant, OnnxModel, OnnxNode } from '../formats/onnx.ts';
 import type { PixelNormalization } from './pixels.ts';
 import { STEM_POOLING, type ConvolutionLayer } from './resnet.ts';

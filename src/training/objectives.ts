@@ -1,4 +1,4 @@
-import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels/quadruplet_loss.ts';
+import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels/loss/quadruplet-loss.ts';
 import { add } from '../autodiff/ops/add.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
@@ -84,7 +84,7 @@ export interface RetrievalLosses {
   readonly quadrupletStart: number;
   /** Steps over which its weight then rises. */
   readonly quadrupletRamp: number;
-  /** Of the quadruplet loss: see shaders/quadruplet_loss_mining.wgsl for its forms. */
+  /** Of the quadruplet loss: see shaders/loss/quadruplet-loss-mining.wgsl for its forms. */
   readonly form: NonNullable<QuadrupletLossProblem['form']>;
   readonly margin: number;
   /** Of the second hinge of two pairs. */

@@ -1,11 +1,10 @@
-import type { Expected, Kernel, KernelCall, Values } from '../../kernels/kernel.ts';
+import type { AnyKernel, Expected, Kernel, KernelCall, Values } from '../../kernels/kernel.ts';
 import { problemText, type Question } from '../autodiff/choices.ts';
-import type { AnyKernel } from '../autodiff/op.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { runKernel } from '../gpu/run-kernel.ts';
 import { RandomStream } from '../random/philox.ts';
-import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../formats/half.ts';
+import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
 import { worstDeviation } from './comparison.ts';
 import { Digests } from './digests.ts';
 import { Trials, type Trial } from './trials.ts';

@@ -1,8 +1,8 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
 import type { Question } from '../autodiff/choices.ts';
-import { float32ToFloat16Bits, narrow } from '../formats/half.ts';
+import { float32ToFloat16Bits, narrow } from '../../kernels/contract/half.ts';
 import type { Device } from '../gpu/device.ts';
-import { elementBytes, type ElementType } from '../gpu/dispatch.ts';
+import { elementBytes, type ElementType } from '../../kernels/contract/dispatch.ts';
 import { Sequence } from '../gpu/sequence.ts';
 import { RandomStream } from '../random/philox.ts';
 import { sampleInputs } from './qualification.ts';

@@ -1,8 +1,7 @@
-import type { KernelCall } from '../../kernels/kernel.ts';
+import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
 import type { Question } from '../autodiff/choices.ts';
 import { offeredCalls } from '../autodiff/offered.ts';
-import type { AnyKernel } from '../autodiff/op.ts';
-import type { AdapterTraits } from '../gpu/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
 
 /** A small problem on which code is put to the test. */

@@ -31,7 +31,7 @@ import type { ProgramOptions } from '../../src/autodiff/program.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { input, ShapeError, type Tensor } from '../../src/autodiff/tensor.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
-import { fill as fillKernel } from '../../kernels/fill.ts';
+import { fill as fillKernel } from '../../kernels/elementwise/fill.ts';
 
 const I = input;
 const image = I('x', [1, 5, 5, 4]);

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EPSILON } from '../../kernels/kernel.ts';
-import { softmaxCrossEntropy } from '../../kernels/softmax_cross_entropy.ts';
+import { softmaxCrossEntropy } from '../../kernels/loss/softmax-cross-entropy.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../../src/autodiff/ops/contrastive-loss.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';

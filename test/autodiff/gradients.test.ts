@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scaleByConstant } from '../../kernels/scale.ts';
+import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
 import { gradient, nodesBefore } from '../../src/autodiff/gradient.ts';
 import { gradientRules } from '../../src/autodiff/gradient-rules.ts';
 import { apply, applyNode, use, type Op } from '../../src/autodiff/op.ts';

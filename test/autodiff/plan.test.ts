@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scaleByConstant } from '../../kernels/scale.ts';
+import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
 import { apply, use, type Op } from '../../src/autodiff/op.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { convolution } from '../../src/autodiff/ops/convolution.ts';

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { QUADRUPLET_STATISTICS } from '../../kernels/quadruplet_loss.ts';
+import { QUADRUPLET_STATISTICS } from '../../kernels/loss/quadruplet-loss.ts';
 import { quadrupletLoss } from '../../src/autodiff/ops/losses.ts';
 import { relu, multiply } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';

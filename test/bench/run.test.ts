@@ -1,12 +1,12 @@
 // The whole bench on one small kernel, with as few samples as it takes: that figures come out, not which.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { catalogue, benchNames } from '../../bench/support/catalogue.ts';
+import { benchNames, catalogue, loadBench } from '../../bench/support/catalogue.ts';
 import { measureCeilings } from '../../bench/support/ceilings.ts';
 import { measure } from '../../bench/support/measure.ts';
 import { problemsOf, type KernelBench } from '../../bench/support/kernel-bench.ts';
 import { kernelTables } from '../../bench/support/tables.ts';
-import { fill } from '../../kernels/fill.ts';
+import { fill } from '../../kernels/elementwise/fill.ts';
 import { testDevice } from '../support/device.ts';
 
 const WORK = { batch: 2, size: 32 };
@@ -115,9 +115,7 @@ test('a filter that leaves nothing is a mistake, not an empty table', async () =
 test('every bench has problems for any batch and size, and the device takes what they need', async () => {
   const device = await testDevice();
   for (const name of benchNames()) {
-    const { default: bench } = (await import(`../../bench/kernels/${name}.bench.ts`)) as {
-      default: KernelBench<unknown>;
-    };
+    const bench = await loadBench(name);
     for (const work of [WORK, { batch: 1, size: 97 }]) {
       for (const [problemName, problem] of Object.entries(problemsOf(bench, work))) {
         // 16-bit floats are the one thing that an adapter may lack.

@@ -8,7 +8,7 @@ import {
   float32ToFloat16Bits,
   narrow,
   widen,
-} from '../../src/formats/half.ts';
+} from '../../kernels/contract/half.ts';
 
 const single = new DataView(new ArrayBuffer(4));
 const bitsOf = (value: number): number => (single.setFloat32(0, value), single.getUint32(0));

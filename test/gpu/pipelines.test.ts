@@ -1,9 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Dispatch } from '../../src/gpu/dispatch.ts';
+import type { Dispatch } from '../../kernels/contract/dispatch.ts';
 import { DeviceLostError, ShaderError } from '../../src/gpu/errors.ts';
 import { composeShader, PipelineCache } from '../../src/gpu/pipelines.ts';
-import * as shaders from '../../src/gpu/generated/shaders.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
 import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
 

@@ -4,7 +4,7 @@ import type { Device } from '../../src/gpu/device.ts';
 import { Profiler } from '../../src/gpu/profiler.ts';
 import { readBuffer } from '../../src/gpu/run-kernel.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
-import { scaleByConstant } from '../../kernels/scale.ts';
+import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
 import { testDevice } from '../support/device.ts';
 
 /** More dispatches than one query set has room for. */

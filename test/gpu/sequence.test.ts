@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { f32, type Dispatch } from '../../src/gpu/dispatch.ts';
+import { f32, type Dispatch } from '../../kernels/contract/dispatch.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
 import { readBuffer } from '../../src/gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch } from '../../src/gpu/sequence.ts';
-import { scaleByConstant } from '../../kernels/scale.ts';
+import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
 import { testDevice } from '../support/device.ts';
 
 const COUNT = 4;

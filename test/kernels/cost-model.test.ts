@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolution, gatherCalls, type ConvolutionShape } from '../../kernels/convolution.ts';
-import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
+import { convolution, gatherCalls, type ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
 import {
   fastestFirst,
   GPUS,
@@ -13,9 +13,9 @@ import {
   type GpuDescription,
 } from '../../kernels/cost-model.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { chooseSplits, type Tile, type TiledProduct } from '../../kernels/tiles.ts';
-import type { AdapterTraits } from '../../src/gpu/dispatch.ts';
-import * as shaders from '../../src/gpu/generated/shaders.ts';
+import { chooseSplits, type Tile, type TiledProduct } from '../../kernels/contract/tiles.ts';
+import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
 
 /** Ten units of 64 lanes at 1 GHz: a microsecond is a thousand clocks. */
 const GPU: GpuDescription = {
@@ -58,7 +58,7 @@ const product = (changes: Partial<TiledProduct>): TiledProduct => ({
 const callOf = (changes: Partial<TiledProduct>): KernelCall => ({
   variant: 'x',
   operands: {},
-  dispatches: [{ shader: shaders.convolution_tiled, operands: [], workgroups: [1, 1, 1] }],
+  dispatches: [{ shader: shaders.convolutionTiled, operands: [], workgroups: [1, 1, 1] }],
   product: product(changes),
 });
 const FREE = { flop: 0, bytes: 0 };

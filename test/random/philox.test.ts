@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { multiplyHigh, philox4x32, RandomStream } from '../../src/random/philox.ts';
+import { multiplyHigh, philox4x32 } from '../../kernels/random/philox.ts';
+import { RandomStream } from '../../src/random/philox.ts';
 
 const hex = (words: readonly number[]) => words.map((word) => word.toString(16).padStart(8, '0')).join(' ');
 

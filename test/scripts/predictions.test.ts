@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolution } from '../../kernels/convolution.ts';
-import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
+import { convolution } from '../../kernels/convolution/forward.ts';
+import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
 import { predictionsPage } from '../../scripts/predictions.ts';
 import { resourcesOf } from '../../scripts/shader-resources.ts';
-import { ALL_KERNELS } from '../../src/tuning/kernels.ts';
+import { ALL_KERNELS } from '../../kernels/index.ts';
 
 const TRAITS = {
   kind: 'gpu',

@@ -1,10 +1,10 @@
 // Kernels in the browser: all variants that its adapter offers, of all cases, against the references in float64.
+import type { AnyKernel } from '../../kernels/kernel.ts';
 import * as assert from 'uvu/assert';
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
-import type { StorageType } from '../../kernels/storage-type.ts';
-import type { AnyKernel } from '../../src/autodiff/op.ts';
-import { ALL_KERNELS } from '../../src/tuning/kernels.ts';
+import type { StorageType } from '../../kernels/contract/storage-type.ts';
+import { ALL_KERNELS } from '../../kernels/index.ts';
 import { launchChromium } from './chromium.ts';
 import { serve } from './web-page.ts';
 import type { KernelFindings } from './kernels.worker.ts';

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits, Dispatch, Shader, MatrixProduct } from '../../src/gpu/dispatch.ts';
-import * as shaders from '../../src/gpu/generated/shaders.ts';
+import type { AdapterTraits, Dispatch, Shader, MatrixProduct } from '../../kernels/contract/dispatch.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
 
 export const EMULATION: Shader = {
-  name: 'emulated_matrix_units.wgsl',
-  source: readFileSync(new URL('emulated_matrix_units.wgsl', import.meta.url), 'utf8'),
+  name: 'emulated-matrix-units.wgsl',
+  source: readFileSync(new URL('emulated-matrix-units.wgsl', import.meta.url), 'utf8'),
 };
 
 /** An adapter as if it had matrix units for these products, and subgroups of this size. */
@@ -29,11 +29,11 @@ export function emulated(call: KernelCall, { subgroupSize }: AdapterTraits, libr
       return {
         ...dispatch,
         features,
-        libraries: dispatch.libraries?.map((each) => (each === shaders.matrix_units ? library : each)),
+        libraries: dispatch.libraries?.map((each) => (each === shaders.matrixUnits ? library : each)),
         constants: { ...dispatch.constants, LANES: subgroupSize },
       };
     }),
   };
 }
 
-export const isByMatrixUnits = ({ libraries }: Dispatch): boolean => libraries?.includes(shaders.matrix_units) ?? false;
+export const isByMatrixUnits = ({ libraries }: Dispatch): boolean => libraries?.includes(shaders.matrixUnits) ?? false;

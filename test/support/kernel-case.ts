@@ -1,6 +1,5 @@
 import * as assert from 'uvu/assert';
-import { callAgain, type KernelCall } from '../../kernels/kernel.ts';
-import type { AnyKernel } from '../../src/autodiff/op.ts';
+import { type AnyKernel, callAgain, type KernelCall } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { worstDeviation } from '../../src/tuning/comparison.ts';

@@ -1,7 +1,7 @@
-import type { AnyKernel } from '../../src/autodiff/op.ts';
+import type { AnyKernel } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
-import { ALL_KERNELS } from '../../src/tuning/kernels.ts';
+import { ALL_KERNELS } from '../../kernels/index.ts';
 import { expectedOf, sampleInputs } from '../../src/tuning/qualification.ts';
 import { uniformNumbers } from './uniform-numbers.ts';
 

@@ -1,7 +1,7 @@
 // Runs in the browser, in a worker: a share of the kernels' cases, by the same checks as in Node.
-import type { AnyKernel } from '../../src/autodiff/op.ts';
+import type { AnyKernel } from '../../kernels/kernel.ts';
 import { openDevice } from '../../src/platform/browser/adapter.ts';
-import { ALL_KERNELS } from '../../src/tuning/kernels.ts';
+import { ALL_KERNELS } from '../../kernels/index.ts';
 import { checkKernelCase } from './kernel-case.ts';
 
 /** Of the cases of these kernels, those whose number leaves this remainder are checked here. */

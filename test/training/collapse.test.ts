@@ -1,7 +1,7 @@
 // Collapses planted in embeddings, seen through the loss's own statistics from the device.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { QUADRUPLET_STATISTICS, quadrupletLoss } from '../../kernels/quadruplet_loss.ts';
+import { QUADRUPLET_STATISTICS, quadrupletLoss } from '../../kernels/loss/quadruplet-loss.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { RetrievalNetwork } from '../../src/nn/retrieval-network.ts';

@@ -1,8 +1,8 @@
 // A loss over the whole batch whose network sees the batch in micro-batches (docs/memory.md, Third choice).
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolutionWeightGradient } from '../../kernels/convolution_weight_gradient.ts';
-import type { ConvolutionShape } from '../../kernels/convolution.ts';
+import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
+import type { ConvolutionShape } from '../../kernels/convolution/forward.ts';
 import { sumError } from '../../kernels/kernel.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { MemoryBudgetError } from '../../src/autodiff/memory.ts';

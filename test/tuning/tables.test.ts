@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scale } from '../../kernels/scale.ts';
+import { scale } from '../../kernels/elementwise/scale.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { questionKey, type Question } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';

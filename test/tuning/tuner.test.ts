@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { questionKey, RecordedChoices, type Choices, type Question } from '../../src/autodiff/choices.ts';
-import { ceilDivide, type Shader } from '../../src/gpu/dispatch.ts';
+import { ceilDivide, type Shader } from '../../kernels/contract/dispatch.ts';
 import { emptyRecords } from '../../src/tuning/records.ts';
 import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
 import { testDevice } from '../support/device.ts';

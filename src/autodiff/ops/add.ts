@@ -1,4 +1,4 @@
-import { add as addKernel } from '../../../kernels/add.ts';
+import { add as addKernel } from '../../../kernels/elementwise/add.ts';
 import { apply, stored, use, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Tensor } from '../tensor.ts';

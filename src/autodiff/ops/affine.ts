@@ -1,5 +1,5 @@
-import { affine as affineKernel } from '../../../kernels/affine.ts';
-import { affineGradient as affineGradientKernel } from '../../../kernels/affine_gradient.ts';
+import { affine as affineKernel } from '../../../kernels/elementwise/affine.ts';
+import { affineGradient as affineGradientKernel } from '../../../kernels/elementwise/affine-gradient.ts';
 import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
 import { checkOptions, checkShape } from '../attributes.ts';
 import { floatType, type Tensor } from '../tensor.ts';

@@ -1,7 +1,7 @@
-import { batchNorm as forwardKernel } from '../../../kernels/batch_norm.ts';
-import { batchNormGradient as gradientKernel } from '../../../kernels/batch_norm_gradient.ts';
-import { normalize as normalizeKernel } from '../../../kernels/normalize.ts';
-import type { StorageType } from '../../../kernels/storage-type.ts';
+import { batchNorm as forwardKernel } from '../../../kernels/normalization/batch-norm.ts';
+import { batchNormGradient as gradientKernel } from '../../../kernels/normalization/batch-norm-gradient.ts';
+import { normalize as normalizeKernel } from '../../../kernels/normalization/normalize.ts';
+import type { StorageType } from '../../../kernels/contract/storage-type.ts';
 import { checkNumber, checkOptions, checkShape } from '../attributes.ts';
 import { apply, COUNTED_ELSEWHERE, stored, use, type GradientRule, type Op } from '../op.ts';
 import { describe, floatType, GradientError, type Tensor } from '../tensor.ts';

@@ -1,5 +1,5 @@
-import { bias as biasKernel } from '../../../kernels/bias.ts';
-import { columnSum as columnSumKernel } from '../../../kernels/column_sum.ts';
+import { bias as biasKernel } from '../../../kernels/elementwise/bias.ts';
+import { columnSum as columnSumKernel } from '../../../kernels/reduction/column-sum.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Tensor } from '../tensor.ts';

@@ -1,5 +1,5 @@
-import { cast as castKernel } from '../../../kernels/cast.ts';
-import type { FloatType } from '../../gpu/dispatch.ts';
+import { cast as castKernel } from '../../../kernels/elementwise/cast.ts';
+import type { FloatType } from '../../../kernels/contract/dispatch.ts';
 import { apply, use, type Op } from '../op.ts';
 import { floatType, type Tensor } from '../tensor.ts';
 

@@ -1,7 +1,7 @@
 import {
   contrastiveTargets as targetsKernel,
   type ContrastiveTargetsProblem,
-} from '../../../kernels/contrastive_targets.ts';
+} from '../../../kernels/loss/contrastive-targets.ts';
 import { checkOptions, checkShape } from '../attributes.ts';
 import { apply, use, type Op } from '../op.ts';
 import { constant, describe, ShapeError, type Tensor } from '../tensor.ts';

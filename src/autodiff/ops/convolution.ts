@@ -1,17 +1,21 @@
-import { convolution as forwardKernel, outputSize, type ConvolutionShape } from '../../../kernels/convolution.ts';
-import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution_data_gradient.ts';
+import {
+  convolution as forwardKernel,
+  outputSize,
+  type ConvolutionShape,
+} from '../../../kernels/convolution/forward.ts';
+import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution/data-gradient.ts';
 import {
   convolutionDataGradientF16,
   convolutionF16,
   convolutionStatisticsF16,
   convolutionWeightGradientF16,
   hasHalfForm,
-} from '../../../kernels/convolution_f16.ts';
+} from '../../../kernels/convolution/half-precision.ts';
 import {
   convolutionStatistics as statisticsKernel,
   type ConvolutionStatisticsProblem,
-} from '../../../kernels/convolution_statistics.ts';
-import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution_weight_gradient.ts';
+} from '../../../kernels/convolution/statistics.ts';
+import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution/weight-gradient.ts';
 import type { Kernel } from '../../../kernels/kernel.ts';
 import { checkNumber, checkOptions, checkShape, pairOf } from '../attributes.ts';
 import { apply, use, type GradientRule, type KernelUse, type Op } from '../op.ts';
@@ -146,7 +150,7 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
  * y = x * w (cross-correlation, as everywhere in deep learning).
  * @param x [batch, height, width, input channels]
  * @param w [kernel height, kernel width, input channels, output channels] Accuracy: within 2^-24 * (4 sqrt(K) + 2) of
- * the sum of magnitudes of its K products; see docs/kernels/winograd.md for 3x3 by Winograd.
+ * the sum of magnitudes of its K products; see docs/kernels/convolution/winograd.md for 3x3 by Winograd.
  * @returns [batch, output height, output width, output channels]; f16 where x is, unless channels are no multiples of
  * four
  */

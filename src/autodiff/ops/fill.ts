@@ -1,4 +1,4 @@
-import { fill as fillKernel } from '../../../kernels/fill.ts';
+import { fill as fillKernel } from '../../../kernels/elementwise/fill.ts';
 import { apply, use, type Op } from '../op.ts';
 import { checkNumber } from '../attributes.ts';
 import type { Shape, Tensor } from '../tensor.ts';

@@ -1,5 +1,5 @@
-import { foldBatchNorm as foldKernel } from '../../../kernels/fold_batch_norm.ts';
-import { foldBatchNormGradient as foldGradientKernel } from '../../../kernels/fold_batch_norm_gradient.ts';
+import { foldBatchNorm as foldKernel } from '../../../kernels/normalization/fold-batch-norm.ts';
+import { foldBatchNormGradient as foldGradientKernel } from '../../../kernels/normalization/fold-batch-norm-gradient.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { checkNumber, checkShape } from '../attributes.ts';
 import type { Tensor } from '../tensor.ts';

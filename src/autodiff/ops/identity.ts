@@ -1,4 +1,4 @@
-import { copy as copyKernel } from '../../../kernels/copy.ts';
+import { copy as copyKernel } from '../../../kernels/layout/copy.ts';
 import { apply, use, type Op } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 

@@ -1,5 +1,5 @@
-import { l2Normalize as forwardKernel } from '../../../kernels/l2_normalize.ts';
-import { l2NormalizeGradient as gradientKernel } from '../../../kernels/l2_normalize_gradient.ts';
+import { l2Normalize as forwardKernel } from '../../../kernels/normalization/l2-normalize.ts';
+import { l2NormalizeGradient as gradientKernel } from '../../../kernels/normalization/l2-normalize-gradient.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 

@@ -2,8 +2,8 @@ import {
   quadrupletLoss as quadrupletKernel,
   QUADRUPLET_STATISTICS,
   type QuadrupletLossProblem,
-} from '../../../kernels/quadruplet_loss.ts';
-import { softmaxCrossEntropy as crossEntropyKernel } from '../../../kernels/softmax_cross_entropy.ts';
+} from '../../../kernels/loss/quadruplet-loss.ts';
+import { softmaxCrossEntropy as crossEntropyKernel } from '../../../kernels/loss/softmax-cross-entropy.ts';
 import { checkNumber, checkOptions, checkShape } from '../attributes.ts';
 import { apply, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';

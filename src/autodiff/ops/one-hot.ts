@@ -1,4 +1,4 @@
-import { oneHot as kernel } from '../../../kernels/one_hot.ts';
+import { oneHot as kernel } from '../../../kernels/layout/one-hot.ts';
 import { checkInteger, checkNumber } from '../attributes.ts';
 import { apply, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';

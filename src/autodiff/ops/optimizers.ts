@@ -1,11 +1,11 @@
-import { accumulate as accumulateKernel } from '../../../kernels/accumulate.ts';
-import { adam as adamKernel } from '../../../kernels/adam.ts';
-import { fill as fillKernel } from '../../../kernels/fill.ts';
-import { momentumSgd as momentumSgdKernel } from '../../../kernels/momentum_sgd.ts';
-import { nonFinite as nonFiniteKernel } from '../../../kernels/non_finite.ts';
-import { interpolate as interpolateKernel } from '../../../kernels/interpolate.ts';
-import { lossScale as lossScaleKernel } from '../../../kernels/loss_scale.ts';
-import { movingAverage as movingAverageKernel } from '../../../kernels/moving_average.ts';
+import { accumulate as accumulateKernel } from '../../../kernels/elementwise/accumulate.ts';
+import { adam as adamKernel } from '../../../kernels/optimizer/adam.ts';
+import { fill as fillKernel } from '../../../kernels/elementwise/fill.ts';
+import { momentumSgd as momentumSgdKernel } from '../../../kernels/optimizer/momentum-sgd.ts';
+import { nonFinite as nonFiniteKernel } from '../../../kernels/reduction/non-finite.ts';
+import { interpolate as interpolateKernel } from '../../../kernels/elementwise/interpolate.ts';
+import { lossScale as lossScaleKernel } from '../../../kernels/optimizer/loss-scale.ts';
+import { movingAverage as movingAverageKernel } from '../../../kernels/normalization/moving-average.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Node, Tensor } from '../tensor.ts';
@@ -45,7 +45,7 @@ const lossScaleOp: Op<{ readonly scale: Tensor; readonly steps: Tensor; readonly
 };
 
 /**
- * Lets a loss scale follow from what `nonFinite` reports of a step's gradients, see kernels/loss_scale.ts. Call it once
+ * Lets a loss scale follow from what `nonFinite` reports of a step's gradients, see kernels/optimizer/loss-scale.ts. Call it once
  * the whole gradient is built: whatever reads the scale was computed before.
  * @param scale, steps stored [1] and [2], changed in place
  * @returns the group settings by which an update undoes the scale of this step

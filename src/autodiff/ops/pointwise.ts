@@ -1,6 +1,6 @@
-import { multiply as multiplyKernel } from '../../../kernels/multiply.ts';
-import { relu as reluKernel } from '../../../kernels/relu.ts';
-import { reluGradient as reluGradientKernel } from '../../../kernels/relu_gradient.ts';
+import { multiply as multiplyKernel } from '../../../kernels/elementwise/multiply.ts';
+import { relu as reluKernel } from '../../../kernels/elementwise/relu.ts';
+import { reluGradient as reluGradientKernel } from '../../../kernels/elementwise/relu-gradient.ts';
 import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Tensor } from '../tensor.ts';

@@ -1,7 +1,7 @@
-import { globalAveragePool as globalAverageKernel } from '../../../kernels/global_average_pool.ts';
-import { globalAveragePoolGradient as globalAverageGradientKernel } from '../../../kernels/global_average_pool_gradient.ts';
-import { maxPool as maxPoolKernel, pooledSize, type MaxPoolProblem } from '../../../kernels/max_pool.ts';
-import { maxPoolGradient as maxPoolGradientKernel } from '../../../kernels/max_pool_gradient.ts';
+import { globalAveragePool as globalAverageKernel } from '../../../kernels/pooling/global-average-pool.ts';
+import { globalAveragePoolGradient as globalAverageGradientKernel } from '../../../kernels/pooling/global-average-pool-gradient.ts';
+import { maxPool as maxPoolKernel, pooledSize, type MaxPoolProblem } from '../../../kernels/pooling/max-pool.ts';
+import { maxPoolGradient as maxPoolGradientKernel } from '../../../kernels/pooling/max-pool-gradient.ts';
 import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
 import { checkInteger, checkOptions } from '../attributes.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';

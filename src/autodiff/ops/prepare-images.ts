@@ -2,7 +2,7 @@ import {
   prepareImages as prepareKernel,
   TRANSFORM_LENGTH,
   type PrepareImagesProblem,
-} from '../../../kernels/prepare_images.ts';
+} from '../../../kernels/image/prepare-images.ts';
 import { checkInteger, checkOptions } from '../attributes.ts';
 import { apply, use, type Op } from '../op.ts';
 import { input, type Tensor } from '../tensor.ts';

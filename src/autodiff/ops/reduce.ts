@@ -1,4 +1,4 @@
-import { reduceSum as reduceSumKernel } from '../../../kernels/reduce_sum.ts';
+import { reduceSum as reduceSumKernel } from '../../../kernels/reduction/reduce-sum.ts';
 import { apply, use, type Op } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { fill } from './fill.ts';

@@ -1,6 +1,6 @@
-import { concatenate as concatenateKernel, copy as copyKernel } from '../../../kernels/copy.ts';
-import { selectRows as selectRowsKernel } from '../../../kernels/select_rows.ts';
-import { selectRowsGradient as selectRowsGradientKernel } from '../../../kernels/select_rows_gradient.ts';
+import { concatenate as concatenateKernel, copy as copyKernel } from '../../../kernels/layout/copy.ts';
+import { selectRows as selectRowsKernel } from '../../../kernels/layout/select-rows.ts';
+import { selectRowsGradient as selectRowsGradientKernel } from '../../../kernels/layout/select-rows-gradient.ts';
 import { sameShape } from '../attributes.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';

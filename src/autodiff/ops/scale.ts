@@ -1,5 +1,5 @@
-import { dot as dotKernel } from '../../../kernels/dot.ts';
-import { scale as scaleKernel, scaleByConstant as scaleByConstantKernel } from '../../../kernels/scale.ts';
+import { dot as dotKernel } from '../../../kernels/reduction/dot.ts';
+import { scale as scaleKernel, scaleByConstant as scaleByConstantKernel } from '../../../kernels/elementwise/scale.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
 import { checkNumber, checkShape } from '../attributes.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';

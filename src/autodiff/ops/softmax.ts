@@ -1,4 +1,4 @@
-import { softmax as kernel } from '../../../kernels/softmax.ts';
+import { softmax as kernel } from '../../../kernels/loss/softmax.ts';
 import { apply, use, type Op } from '../op.ts';
 import { checkNumber } from '../attributes.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';

@@ -1,4 +1,4 @@
-import { transpose as kernel } from '../../../kernels/transpose.ts';
+import { transpose as kernel } from '../../../kernels/layout/transpose.ts';
 import { apply, use, type Op } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 import { reshape } from './reshape.ts';

@@ -1,9 +1,0 @@
-import { affine, type AffineProblem } from '../../kernels/affine.ts';
-import type { KernelBench } from '../support/kernel-bench.ts';
-import { atResNet50Shapes } from '../support/resnet-shapes.ts';
-
-const bench: KernelBench<AffineProblem> = {
-  kernel: affine,
-  problems: atResNet50Shapes({ residual: true, relu: true }),
-};
-export default bench;

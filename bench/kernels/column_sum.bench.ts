@@ -1,9 +1,0 @@
-import { columnSum, type ColumnSumProblem } from '../../kernels/column_sum.ts';
-import type { KernelBench } from '../support/kernel-bench.ts';
-import { atResNet50Shapes } from '../support/resnet-shapes.ts';
-
-const bench: KernelBench<ColumnSumProblem> = {
-  kernel: columnSum,
-  problems: atResNet50Shapes({}),
-};
-export default bench;

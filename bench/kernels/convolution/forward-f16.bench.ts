@@ -1,0 +1,14 @@
+import type { ConvolutionProblem } from '../../../kernels/convolution/forward.ts';
+import { convolutionF16 } from '../../../kernels/convolution/half-precision.ts';
+import type { KernelBench } from '../../support/kernel-bench.ts';
+import { productOf } from '../../support/matrix-products.ts';
+import { resnet50Convolutions } from '../../support/resnet50-convolutions.ts';
+
+/** Nothing on an adapter without 16-bit floats. */
+const bench: KernelBench<ConvolutionProblem> = {
+  kernel: convolutionF16,
+  problems: resnet50Convolutions,
+  product: productOf,
+  type: 'f16',
+};
+export default bench;

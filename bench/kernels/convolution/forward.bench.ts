@@ -1,0 +1,11 @@
+import { convolution, type ConvolutionProblem } from '../../../kernels/convolution/forward.ts';
+import type { KernelBench } from '../../support/kernel-bench.ts';
+import { productOf } from '../../support/matrix-products.ts';
+import { resnet50Convolutions } from '../../support/resnet50-convolutions.ts';
+
+const bench: KernelBench<ConvolutionProblem> = {
+  kernel: convolution,
+  problems: resnet50Convolutions,
+  product: productOf,
+};
+export default bench;

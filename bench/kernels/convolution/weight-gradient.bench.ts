@@ -1,0 +1,12 @@
+import type { ConvolutionShape } from '../../../kernels/convolution/forward.ts';
+import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
+import type { KernelBench } from '../../support/kernel-bench.ts';
+import { productOf } from '../../support/matrix-products.ts';
+import { resnet50Convolutions } from '../../support/resnet50-convolutions.ts';
+
+const bench: KernelBench<ConvolutionShape> = {
+  kernel: convolutionWeightGradient,
+  problems: resnet50Convolutions,
+  product: productOf,
+};
+export default bench;

@@ -1,8 +1,0 @@
-import { foldBatchNorm, type FoldBatchNormProblem } from '../../kernels/fold_batch_norm.ts';
-import type { KernelBench } from '../support/kernel-bench.ts';
-
-const bench: KernelBench<FoldBatchNormProblem> = {
-  kernel: foldBatchNorm,
-  problems: { 'layer4 2048': { channels: 2048, epsilon: 1e-5 } },
-};
-export default bench;

@@ -1,8 +1,0 @@
-import { softmax, type SoftmaxProblem } from '../../kernels/softmax.ts';
-import type { KernelBench } from '../support/kernel-bench.ts';
-
-const bench: KernelBench<SoftmaxProblem> = {
-  kernel: softmax,
-  problems: { 'online teacher 48x1000': { rows: 48, classes: 1000 } },
-};
-export default bench;

@@ -1,0 +1,92 @@
+import { operandSizes, type ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import type { Operand } from '../../kernels/kernel.ts';
+import { ceilDivide, foldGrid, widestElement } from '../../kernels/contract/dispatch.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
+import bench from '../kernels/convolution/weight-gradient.bench.ts';
+import { sizeParameters } from './convolution.ts';
+import { ladder, type Rung } from './ladder.ts';
+import { ladderShader } from './shader.ts';
+
+const WORKGROUP_SIZE = 64;
+/** Parts of at least this many pixels: shorter ones cost more in the second dispatch than they give. */
+const LEAST_PIXELS = 256;
+const MOST_PARTS = 16;
+
+const operandsOf = (shape: ConvolutionShape): Record<'x' | 'dy' | 'dw', Operand> => {
+  const { x, w, y } = operandSizes(shape);
+  return {
+    x: { role: 'input', type: 'f32', length: x },
+    dy: { role: 'input', type: 'f32', length: y },
+    dw: { role: 'output', type: 'f32', length: w },
+  };
+};
+
+const naive: Rung<ConvolutionShape> = {
+  name: 'naive',
+  call: (shape) => ({
+    operands: operandsOf(shape),
+    dispatches: [
+      {
+        shader: ladderShader('weight-gradient-1-naive'),
+        parameters: sizeParameters(shape),
+        operands: ['x', 'dy', 'dw'],
+        workgroups: foldGrid(ceilDivide(operandSizes(shape).w, WORKGROUP_SIZE)),
+      },
+    ],
+  }),
+};
+
+const split: Rung<ConvolutionShape> = {
+  name: 'split pixels',
+  call: (shape) => {
+    const { w, y } = operandSizes(shape);
+    const pixels = y / shape.outputChannels;
+    const pixelsPerPart = ceilDivide(pixels, Math.min(MOST_PARTS, Math.max(1, Math.floor(pixels / LEAST_PIXELS))));
+    const parts = ceilDivide(pixels, pixelsPerPart);
+    const { Element, elements } = widestElement(w);
+    return {
+      operands: { ...operandsOf(shape), parts: { role: 'scratch', type: 'f32', length: parts * w } },
+      dispatches: [
+        {
+          shader: ladderShader('weight-gradient-2-split'),
+          parameters: [...sizeParameters(shape), pixelsPerPart],
+          operands: ['x', 'dy', 'parts'],
+          workgroups: [ceilDivide(w, WORKGROUP_SIZE), parts, 1],
+        },
+        {
+          shader: shaders.sumPartials,
+          constants: { Element, WORKGROUP_SIZE },
+          parameters: [elements, parts],
+          operands: ['parts', 'dw'],
+          workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
+        },
+      ],
+    };
+  },
+};
+
+const ROWS = 32;
+/** Where the uniform block of the tiles has their rows. */
+const ROWS_PARAMETER = 14;
+
+/** The stationary tiles of today, whose loads all looked at their bounds. */
+const bounds: Rung<ConvolutionShape> = {
+  name: 'tile of sums',
+  call: (shape, traits) => {
+    const call = bench.kernel.calls(shape, traits).find(({ variant }) => variant.startsWith('stationary'));
+    if (call === undefined) return undefined;
+    const [{ features, constants, parameters = [], operands, workgroups }, ...rest] = call.dispatches;
+    // Its tiles had 32 rows even where a run is shorter.
+    const product = {
+      shader: ladderShader('weight-gradient-3-bounds'),
+      features,
+      constants: { ...constants, ROWS },
+      parameters: parameters.with(ROWS_PARAMETER, ROWS),
+      operands,
+      workgroups,
+    };
+    return { operands: call.operands, dispatches: [product, ...rest] };
+  },
+};
+
+export default ladder(bench, [naive, split, bounds], ['stem', 'layer1 3x3', 'layer3 1x1 in']);

@@ -1,0 +1,272 @@
+import {
+  ceilDivide,
+  elementBytes,
+  foldGrid,
+  type AdapterTraits,
+  type Dispatch,
+  type FloatType,
+  type Shader,
+  type ShaderFeature,
+  type Word,
+} from '../../contract/dispatch.ts';
+import * as shaders from '../../../shaders/generated/shaders.ts';
+import type { ConvolutionShape, Epilogue } from '../forward.ts';
+import type { KernelCall, Operand } from '../../kernel.ts';
+import { sumsOfRows } from './register-sums.ts';
+import {
+  ASSUMED_COMPUTE_UNITS,
+  chooseSplits,
+  fits,
+  invocations,
+  tileConstants,
+  tileName,
+  type Tile,
+  type TiledProduct,
+} from '../../contract/tiles.ts';
+
+export const LARGE_TILE: Tile = { rows: 128, columns: 128, depth: 16, rowsEach: 16, columnsEach: 8 };
+export const MIDDLE_TILE: Tile = { rows: 128, columns: 64, depth: 16, rowsEach: 8, columnsEach: 8 };
+export const SMALL_TILE: Tile = { rows: 64, columns: 64, depth: 16, rowsEach: 8, columnsEach: 4 };
+
+/** Tiles for a gather convolution: what is large enough to reuse much, down to what still fills a GPU at batch 1. */
+const TILES: readonly Tile[] = [
+  LARGE_TILE,
+  { ...LARGE_TILE, rowsEach: 8 },
+  MIDDLE_TILE,
+  SMALL_TILE,
+  { rows: 64, columns: 32, depth: 16, rowsEach: 4, columnsEach: 4 },
+  { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4 },
+];
+
+/** A step is one row of the stem's taps: 7 pixels of 4 channels, a vector a tap, and nothing wasted. */
+const STEM_TILE: Tile = { rows: 128, columns: 64, depth: 28, rowsEach: 8, columnsEach: 8 };
+
+/** Workgroups that keep a GPU busy; where a grid has fewer, its reduction is split. */
+const WANTED_WORKGROUPS = 2 * ASSUMED_COMPUTE_UNITS;
+/** Fewer steps a part are not worth the second pass. */
+const FEWEST_STEPS = 8;
+const SUM_WORKGROUP_SIZE = 64;
+
+/** A gather convolution as its shaders see it. */
+export interface Gather {
+  readonly shape: ConvolutionShape;
+  readonly forward: boolean;
+  readonly epilogue: Epilogue | undefined;
+  readonly sourceChannels: number;
+  readonly destinationChannels: number;
+  /** Vertical and horizontal phases, and the destination pixels of the largest one. */
+  readonly phases: readonly [number, number];
+  readonly pixels: number;
+  readonly flags: Readonly<Record<string, boolean>>;
+  /**
+   * The dispatch that can be cut between images, given the uniform block of a slice of them and the pixels of its
+   * largest phase.
+   */
+  byImages(launch: (parameters: readonly Word[], pixels: number) => Dispatch): Dispatch;
+  readonly operands: Readonly<Record<string, Operand>>;
+  /** Type of source, weights and residual. */
+  readonly element: FloatType;
+  /** Type of the destination. */
+  readonly target: FloatType;
+  /** Names of source, weights, destination, scale, shift and residual. */
+  readonly order: readonly string[];
+}
+
+/** A 1x1 convolution that touches every pixel is a plain matrix product. */
+export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): boolean =>
+  [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
+
+/** Taps of a kernel that meet each phase along one axis; see convolution-axis.wgsl. */
+export function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
+  if (phases === 1) return [kernel[axis]];
+  return Array.from({ length: phases }, (_, phase) => {
+    const rest = (phase + padding[axis]) % stride[axis];
+    return rest < kernel[axis] ? Math.floor((kernel[axis] - 1 - rest) / stride[axis]) + 1 : 0;
+  });
+}
+
+/** The variants by tiles, where four channels can be loaded at once. */
+export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
+  const { sourceChannels, destinationChannels, shape, forward } = gather;
+  if (sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
+  const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
+  const calls = [...stem, ...tilesFor(TILES, traits)].map((tile) => tiledCall(gather, tile, traits));
+  if (traits.subgroupSize >= 4 && gather.element === 'f32')
+    calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
+  return calls.filter(({ product }) => product !== undefined && fits(product, traits));
+}
+
+/**
+ * A processor that calculates in software is offered the smaller ones alone: it is fast with none, and takes seconds to
+ * compile a large one.
+ */
+export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): readonly Tile[] =>
+  kind === 'cpu' ? tiles.filter(({ rows }) => rows <= 64) : tiles;
+
+/** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
+const subgroupTile = (lanes: number): Tile => ({
+  rows: Math.max(8, lanes / 4),
+  columns: 4 * lanes,
+  depth: 16,
+  rowsEach: Math.max(8, lanes / 4),
+  columnsEach: 4,
+});
+
+/** What convolution-tiled.wgsl is composed with. */
+export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [
+  shaders.convolutionAxis,
+  sumsOfRows(rowsEach, columnsEach / 4, ['storeRow', 'addRow', 'countRow']),
+];
+
+/**
+ * What bringing a step into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded
+ * by a vector.
+ */
+function staging(
+  tile: Tile,
+  pointwise: boolean,
+  forward: boolean,
+): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> {
+  const { rows, columns, depth } = tile;
+  const vectors = (rows * depth) / 4 / invocations(tile);
+  const blocks = (depth * columns) / 16 / invocations(tile);
+  return {
+    stagingOperations: vectors * (pointwise ? 6 : 14) + blocks * (forward || pointwise ? 10 : 30),
+    workgroupBytes: 4 * (rows * (depth + 4) + depth * (columns + (forward ? 0 : 4))),
+  };
+}
+
+/** The same of a plain product of matrices. */
+export const pointwiseStaging = (tile: Tile): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> =>
+  staging(tile, true, true);
+
+/** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
+function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
+  const { shape, forward, element, target } = gather;
+  const pointwise = isPointwise(shape);
+  // Of each phase, the taps of a row are a run of so many numbers.
+  const isWhole = tapsOfPhases(shape, 1, gather.phases[1]).every(
+    (taps) => (taps * gather.sourceChannels) % tile.depth === 0,
+  );
+  const isInside = pointwise || (forward && shape.padding.every((size) => size === 0));
+  return productCall(gather, tile, traits, {
+    name: lanes > 0 ? 'subgroup' : 'tiled',
+    shader: (whole): Code => {
+      const UNROLLED = traits.kind === 'gpu';
+      if (lanes > 0)
+        return {
+          shader: shaders.convolutionSubgroup,
+          libraries: [shaders.convolutionAxis],
+          features: ['subgroups'],
+          constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED },
+        };
+      const constants = {
+        WHOLE: isWhole,
+        INSIDE: isInside,
+        Scalar: element,
+        Target: whole ? target : 'f32',
+        BATCHED: false,
+        ...tileConstants(tile),
+        UNROLLED,
+      };
+      return {
+        shader: shaders.convolutionTiled,
+        libraries: tileLibraries(tile),
+        features: element === 'f16' ? ['f16'] : [],
+        constants,
+      };
+    },
+    ...staging(tile, pointwise, forward),
+    ...(lanes > 0 && { workgroupBytes: 0 }),
+  });
+}
+
+/** A shader with its own constants. */
+type Code = Pick<Dispatch, 'shader' | 'libraries' | 'features' | 'constants'>;
+
+/** How the products of a tile are done, whatever it is a tile of. */
+export interface Multiplication extends Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes' | 'matrix'> {
+  readonly name: string;
+  /** What runs where the destination is `whole`, or one of the parts of a sum. */
+  shader(whole: boolean): Code;
+}
+
+/** A gather by tiles, its reduction split where the grid would leave a GPU idle. */
+export function productCall(
+  { shape, epilogue, ...gather }: Gather,
+  tile: Tile,
+  traits: AdapterTraits,
+  { name, shader, ...multiplication }: Multiplication,
+): KernelCall {
+  const { sourceChannels, destinationChannels, phases, pixels, operands, order, element, target } = gather;
+  const phaseCount = phases[0] * phases[1];
+  const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
+    tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * ceilDivide(tapsX * sourceChannels, tile.depth)),
+  );
+  const mostSteps = Math.max(...stepsOfPhases);
+  const tilesOfPhase = ceilDivide(pixels, tile.rows) * ceilDivide(destinationChannels, tile.columns);
+  const wanted = chooseSplits(tilesOfPhase * phaseCount, mostSteps, WANTED_WORKGROUPS, FEWEST_STEPS);
+  const stepsPerSplit = ceilDivide(mostSteps, wanted);
+  const splits = ceilDivide(mostSteps, stepsPerSplit);
+
+  const [source, weights, destination, scale, shift, residual] = order;
+  const results = operands[destination].length;
+  const whole = splits === 1;
+  const features: readonly ShaderFeature[] = target === 'f16' ? ['f16'] : [];
+  const { constants, ...code } = shader(whole);
+  const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
+    ...code,
+    constants: {
+      ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
+      POINTWISE: isPointwise(shape),
+      ...constants,
+    },
+    parameters: [...parameters, stepsPerSplit, tile.depth / 4],
+    // What an unused binding is bound to must not be bound a second time.
+    operands: [source, weights, whole ? destination : 'parts', scale, shift, residual],
+    workgroups: [
+      ...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits),
+      phaseCount * splits,
+    ],
+  });
+  // The parts lie one behind the other, each of all images: only few images are split, and they need no slices.
+  const sliced = gather.byImages(launch);
+  const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
+  const addParts: Dispatch = {
+    ...(epilogue === undefined && target === 'f32'
+      ? {
+          shader: shaders.sumPartials,
+          constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
+          parameters: [results / 4, splits],
+          operands: ['parts', destination],
+        }
+      : {
+          shader: shaders.sumPartialsEpilogue,
+          features,
+          constants: { Scalar: target, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
+          parameters: [results / 4, splits, destinationChannels / 4],
+          operands: ['parts', destination, scale, shift, residual],
+        }),
+    workgroups: foldGrid(ceilDivide(results / 4, SUM_WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
+  };
+  return {
+    variant: `${name} ${tileName(tile)}${whole ? '' : `, ${splits} parts`}`,
+    operands: whole ? operands : { ...operands, parts: { role: 'scratch', type: 'f32', length: splits * results } },
+    dispatches: whole ? [multiply] : [multiply, addParts],
+    product: {
+      tile,
+      tiles: tilesOfPhase * phaseCount,
+      splits,
+      steps: stepsOfPhases.reduce((sum, steps) => sum + steps, 0) / phaseCount / splits,
+      ...multiplication,
+      results,
+      elementBytes: elementBytes(element),
+    },
+  };
+}
+
+/** x and y of a grid that the shader reads as one number. */
+function gridOf(count: number, traits: AdapterTraits): [number, number] {
+  const [x, y] = foldGrid(count, traits.maxWorkgroupsPerDimension);
+  return [x, y];
+}

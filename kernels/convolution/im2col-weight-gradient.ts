@@ -1,0 +1,153 @@
+import {
+  ALWAYS_BOUND,
+  ceilDivide,
+  elementBytes,
+  type AdapterTraits,
+  type Dispatch,
+  type FloatType,
+} from '../contract/dispatch.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
+import { operandSizes, outputSize, type ConvolutionShape } from './forward.ts';
+import { bestStationaryCall, leastWork } from './software/weight-stationary.ts';
+import { matrixTiles } from './gpu/matrix-units.ts';
+import { isPointwise, type Gather } from './gpu/tiles.ts';
+import type { KernelCall } from '../kernel.ts';
+
+/**
+ * Turning 16 numbers a lane, four loads and four stores that wait for memory where two cores turn much, in
+ * multiply-adds of all lanes. docs/kernels/convolution/weight-gradient.md has the account.
+ */
+const TURNING = { 4: 240, 8: 650 } as const;
+
+const WORKGROUP_SIZE = 8;
+/** Vectors of channels that an invocation turns: enough to repay the divisions that tell where its pixels are. */
+const VECTORS_PER_GROUP = 32;
+
+/**
+ * The most that the matrix of patches may take on a processor beside all activations; a 3x3 kernel's has nine times the
+ * size of x.
+ */
+const MOST_BYTES = 32 * 2 ** 20;
+
+/**
+ * The weight gradient in two steps: the patches of x become a matrix whose rows are those of the result
+ * (`im2col.wgsl`), then dw = turned * dy is the product that the forward pass computes, with a block of dy held
+ * still while rows stream past it.
+ */
+export function turnedWeightGradient(shape: ConvolutionShape, lanes: 4 | 8): KernelCall[] {
+  const gather = turnedGather(shape, 'f32', MOST_BYTES);
+  if (gather === undefined) return [];
+  const product = bestStationaryCall(gather, lanes);
+  return [afterPatches(shape, gather, { ...product, variant: product.variant.replace('stationary', 'turned') })];
+}
+
+/**
+ * The same product by matrix units: in every variant that they have for a forward pass. @param element type of x and
+ * dy; dw is f32
+ */
+export function matrixWeightGradient(
+  shape: ConvolutionShape,
+  traits: AdapterTraits,
+  element: FloatType = 'f32',
+): KernelCall[] {
+  const gather = turnedGather(shape, element, ALWAYS_BOUND);
+  if (gather === undefined || shape.inputChannels % 4 !== 0) return [];
+  const bytes = (operand: string): number => elementBytes(element) * gather.operands[operand].length;
+  const laidOut = { from: bytes('x'), to: bytes('turned') };
+  return matrixTiles(gather, traits).map((call) =>
+    afterPatches(shape, gather, {
+      ...call,
+      variant: `turned ${call.variant}`,
+      product: call.product && { ...call.product, laidOut },
+    }),
+  );
+}
+
+/**
+ * dw = turned * dy as a plain forward product; undefined where the patches do not become a matrix of at most these
+ * bytes.
+ */
+function turnedGather(shape: ConvolutionShape, element: FloatType, mostBytes: number): Gather | undefined {
+  const sizes = operandSizes(shape);
+  const { inputChannels, outputChannels, kernel } = shape;
+  const pixels = sizes.y / outputChannels;
+  const rows = kernel[0] * kernel[1] * inputChannels;
+  const size = elementBytes(element);
+  // It cannot be sliced, so it is offered only where no adapter has to: what runs must not depend on limits.
+  if (
+    pixels % 4 !== 0 ||
+    size * rows * pixels > mostBytes ||
+    Math.max(size * sizes.x, size * sizes.y, 4 * sizes.w) > ALWAYS_BOUND
+  )
+    return undefined;
+  const unused = { role: 'scratch', type: 'f32', length: 8 } as const;
+  return {
+    shape: {
+      batch: 1,
+      height: 1,
+      width: rows,
+      inputChannels: pixels,
+      outputChannels,
+      kernel: [1, 1],
+      stride: [1, 1],
+      padding: [0, 0],
+    },
+    forward: true,
+    epilogue: undefined,
+    sourceChannels: pixels,
+    destinationChannels: outputChannels,
+    phases: [1, 1],
+    pixels: rows,
+    flags: { DATA_GRADIENT: false, AFFINE: false, RESIDUAL: false, RELU: false },
+    byImages: (launch) => launch([1, 1, rows, pixels, 1, rows, outputChannels, 1, 1, 1, 1, 0, 0], rows),
+    operands: {
+      x: { role: 'input', type: element, length: sizes.x },
+      dy: { role: 'input', type: element, length: sizes.y },
+      dw: { role: 'output', type: 'f32', length: sizes.w },
+      turned: { role: 'scratch', type: element, length: rows * pixels },
+      scale: unused,
+      shift: unused,
+      residual: unused,
+    },
+    element,
+    target: 'f32',
+    order: ['turned', 'dy', 'dw', 'scale', 'shift', 'residual'],
+  };
+}
+
+/** The product's call behind the dispatch that makes its matrix. */
+function afterPatches(
+  shape: ConvolutionShape,
+  { element, sourceChannels: pixels }: Gather,
+  product: KernelCall,
+): KernelCall {
+  const { height, width, inputChannels, kernel, stride, padding } = shape;
+  const taps = kernel[0] * kernel[1];
+  const inside = taps === 1 && padding.every((size) => size === 0);
+  const turn: Dispatch = {
+    shader: shaders.im2col,
+    features: element === 'f16' ? ['f16'] : [],
+    constants: { Scalar: element, WORKGROUP_SIZE, INSIDE: inside, POINTWISE: isPointwise(shape) },
+    parameters: [
+      pixels,
+      inputChannels,
+      height,
+      width,
+      ...outputSize(shape),
+      kernel[1],
+      ...stride,
+      ...padding,
+      VECTORS_PER_GROUP,
+    ],
+    operands: ['x', 'turned'],
+    workgroups: [ceilDivide(pixels / 4, WORKGROUP_SIZE), ceilDivide(inputChannels / 4, VECTORS_PER_GROUP), taps],
+  };
+  return { ...product, dispatches: [turn, ...product.dispatches] };
+}
+
+/** Its work in multiply-adds of all lanes, where it is possible: turning the patches, and their product. */
+export function turnedWork(shape: ConvolutionShape, lanes: 4 | 8): number {
+  const gather = turnedGather(shape, 'f32', MOST_BYTES);
+  if (gather === undefined) return Infinity;
+  return leastWork(gather, lanes) + (TURNING[lanes] * gather.operands.turned.length) / (16 * lanes);
+}

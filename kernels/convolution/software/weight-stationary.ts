@@ -1,0 +1,224 @@
+import { ceilDivide, type AdapterTraits } from '../../contract/dispatch.ts';
+import * as shaders from '../../../shaders/generated/shaders.ts';
+import { isPointwise, tapsOfPhases, type Gather } from '../gpu/tiles.ts';
+import type { KernelCall } from '../../kernel.ts';
+
+/**
+ * A block of weights that stays while pixels stream past: rows, and columns of a lane. `kept`: the sums of the pixels
+ * stay with the workgroup too, which a group of at most `MOST_KEPT` allows.
+ */
+interface Block {
+  readonly depth: number;
+  readonly columns: number;
+  readonly kept?: true;
+}
+
+/** Pixels of a group whose sums are kept: the arrays of the shader have so many places. */
+const MOST_KEPT = 64;
+
+/**
+ * Blocks of `convolution_stationary`. All fit the first-level cache beside the pixels; 100 is half of the stem's
+ * products, 2 * 98.
+ */
+const BLOCKS: readonly Block[] = [
+  { depth: 64, columns: 8 },
+  { depth: 64, columns: 8, kept: true },
+  { depth: 96, columns: 8 },
+  { depth: 100, columns: 8 },
+  { depth: 32, columns: 8 },
+  { depth: 16, columns: 8 },
+  { depth: 64, columns: 4 },
+  { depth: 32, columns: 4 },
+];
+
+/**
+ * What things cost a processor in software, in multiply-adds of all lanes: an access to a vector of a buffer; bringing
+ * a vector of weights to its place in the block; looking at the end of a chunk. docs/kernels/convolution/weight-stationary.md
+ * has the account.
+ */
+export const COSTS = {
+  4: { access: 30, filling: 58, end: 15 },
+  8: { access: 50, filling: 135, end: 20 },
+} as const;
+
+/**
+ * The variants for processors that execute a subgroup of 4 or 8 invocations as one vector, the one that should be
+ * fastest first.
+ */
+export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelCall[] {
+  const lanes = traits.subgroupSize;
+  if (lanes === 8) return worthwhileBlocks(gather, lanes).map((block) => stationaryCall(gather, block, lanes));
+  // SwiftShader's compiler takes minutes over the scalar form: other numbers of channels are left to tiles.
+  if (lanes === 4 && hasVectors(gather)) return [stationaryCall(gather, narrowBlock(gather), lanes)];
+  return [];
+}
+
+/**
+ * The one that should be fastest, of a product whose channels are multiples of four, and its work in multiply-adds of
+ * all lanes.
+ */
+const bestBlock = (gather: Gather, lanes: 4 | 8): Block =>
+  lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather);
+export const leastWork = (gather: Gather, lanes: 4 | 8): number => work(gather, bestBlock(gather, lanes), lanes);
+export const bestStationaryCall = (gather: Gather, lanes: 4 | 8): KernelCall =>
+  stationaryCall(gather, bestBlock(gather, lanes), lanes);
+
+export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean =>
+  sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
+
+/** For four lanes: as deep as the reduction, up to 64. */
+const narrowBlock = ({ shape: { kernel }, sourceChannels, destinationChannels }: Gather): Block => ({
+  depth: [16, 32].find((depth) => kernel[0] * kernel[1] * sourceChannels <= depth) ?? 64,
+  columns: destinationChannels > 16 ? 8 : 4,
+});
+
+/** A 1x1 kernel without padding, whatever its stride. */
+export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean =>
+  kernel.every((size) => size === 1) && padding.every((size) => size === 0);
+
+/** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
+const isWhole = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
+
+function stationaryCall(gather: Gather, block: Block, lanes: number): KernelCall {
+  const { shape, destinationChannels, phases, byImages, flags, operands, order } = gather;
+  const { depth, columns, kept = false } = block;
+  const columnGroups = ceilDivide(destinationChannels, lanes * columns);
+  const phaseCount = phases[0] * phases[1];
+  const pixelsPerGroup = groupOf(gather, block, lanes);
+  const byVectors = hasVectors(gather);
+  return {
+    variant: `stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}${kept ? ', sums kept' : ''}`,
+    operands,
+    dispatches: [
+      byImages((parameters, pixelsOfSlice) => ({
+        ...(byVectors
+          ? {
+              shader: shaders.convolutionWeightStationary,
+              constants: {
+                ...flags,
+                LANES: lanes,
+                DEPTH: depth,
+                WIDE: columns > 4,
+                KEPT: kept,
+                INSIDE: hasOneTap(gather),
+                WHOLE: isWhole(gather, depth),
+                POINTWISE: isPointwise(shape),
+              },
+              parameters: [...parameters, pixelsPerGroup, depth],
+            }
+          : {
+              shader: shaders.convolutionWeightStationaryScalar,
+              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 },
+              parameters: [...parameters, pixelsPerGroup, depth, columns],
+            }),
+        libraries: [shaders.convolutionAxis],
+        features: ['subgroups'],
+        operands: order,
+        workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
+      })),
+    ],
+  };
+}
+
+/** The blocks worth trying, the one with the least work first. */
+function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
+  const chunks = (block: Block): number => sum(chunksOfPhases(gather, block));
+  const isPossible = (block: Block): boolean => {
+    const { depth, kept } = block;
+    if (!kept && depth <= 64) return true;
+    // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no
+    // rest.
+    return (
+      hasVectors(gather) &&
+      (kept
+        ? gather.pixels <= 4 * MOST_KEPT && chunks(block) > 1
+        : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth))
+    );
+  };
+  const possible = BLOCKS.filter(isPossible);
+  // A deeper block must save a chunk.
+  const useful = possible.filter(
+    (block) =>
+      !possible.some(
+        (other) =>
+          other.columns === block.columns &&
+          other.kept === block.kept &&
+          other.depth < block.depth &&
+          chunks(other) <= chunks(block),
+      ),
+  );
+  const ranked = useful.map((block) => ({ block, cost: work(gather, block, lanes) })).sort((a, b) => a.cost - b.cost);
+  return ranked.filter(({ cost }) => cost <= 1.4 * ranked[0].cost).map(({ block }) => block);
+}
+
+/** Of the reduction of each phase. Phases without taps only store zeros, which costs all blocks the same. */
+const chunksOfPhases = ({ shape, phases, sourceChannels }: Gather, { depth }: Block): number[] =>
+  tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
+    tapsOfPhases(shape, 1, phases[1]).map((tapsX) => ceilDivide(tapsY * tapsX * sourceChannels, depth)),
+  );
+
+/**
+ * Each group fills its blocks; each pixel loads its share of a chunk of the reduction, multiplies, then loads and
+ * stores its columns.
+ */
+function work(gather: Gather, block: Block, lanes: 4 | 8): number {
+  /** Of a single number, and of looking at all bounds. */
+  const NUMBER_ACCESS = 36;
+  const BOUNDS = 120;
+  /** Where sums are kept, weights find their place sooner, and so do a visit's sums. */
+  const KEPT_FILLING = 95;
+  const KEPT_SUMS = 78;
+  const { depth, columns, kept } = block;
+  const { access, filling, end } = COSTS[lanes];
+  const { pixels, destinationChannels } = gather;
+  const byVectors = hasVectors(gather);
+  const vectors = columns / 4;
+  const stores = byVectors ? access * vectors : NUMBER_ACCESS * columns;
+  const multiplying =
+    depth * columns +
+    (byVectors ? access * ceilDivide(depth, 4 * lanes) : (NUMBER_ACCESS * depth) / lanes) +
+    (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? end : BOUNDS);
+  const fillings =
+    ceilDivide(pixels, groupOf(gather, block, lanes)) * depth * vectors * (kept ? KEPT_FILLING : filling);
+  const ofPhase = (chunks: number): number =>
+    chunks * (pixels * multiplying + fillings) +
+    pixels * (kept ? chunks * KEPT_SUMS + 2 * stores : chunks * stores * (chunks > 1 ? 2 : 1));
+  return ceilDivide(destinationChannels, lanes * columns) * sum(chunksOfPhases(gather, block).map(ofPhase));
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** Pixels of a workgroup. */
+function groupOf(
+  { shape, destinationChannels, phases, pixels }: Gather,
+  { columns, kept }: Block,
+  lanes: number,
+): number {
+  if (!kept)
+    return ceilDivide(
+      pixels,
+      evenGroups(pixels, ceilDivide(destinationChannels, lanes * columns) * phases[0] * phases[1]),
+    );
+  // Whole images, if one is small enough: of these only the pixels are visited that a tap meets.
+  const unit = pixels <= MOST_KEPT * shape.batch ? pixels / shape.batch : 1;
+  const units = pixels / unit;
+  return ceilDivide(units, ceilDivide(units, Math.floor(MOST_KEPT / unit))) * unit;
+}
+
+/**
+ * As few groups of pixels as a second-level cache allows, but in a grid that processors can share evenly: four, where
+ * that leaves a group enough pixels to repay filling its blocks, or else two.
+ */
+function evenGroups(pixels: number, blocksPerGroup: number): number {
+  const MOST = 512;
+  const fewest = ceilDivide(pixels, MOST);
+  for (const [processors, least] of [
+    [4, 256],
+    [2, 64],
+  ]) {
+    for (let groups = fewest; groups === fewest || pixels >= groups * least; groups++) {
+      if ((groups * blocksPerGroup) % processors === 0) return groups;
+    }
+  }
+  return fewest;
+}

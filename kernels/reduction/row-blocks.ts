@@ -1,0 +1,133 @@
+import { ceilDivide, widestElement, type AdapterTraits, type Word } from '../contract/dispatch.ts';
+
+/**
+ * How invocations reduce or visit the rows of a matrix [rows, channels] column by column.
+ *
+ * A workgroup is a rectangle of `rowLanes` x `columnLanes` invocations over a block of rows. On a GPU the row lanes
+ * share the block: they take its rows in turn, and a reduction meets in workgroup memory. A CPU emulates workgroup
+ * memory and barriers slowly, so there each row lane has a block of its own and walks it alone.
+ */
+export interface BlockStyle {
+  readonly name: string;
+  readonly sharedRows: boolean;
+  readonly workgroupSize: number;
+  /** Neighbouring invocations read neighbouring columns, up to this many. */
+  readonly columnLanes: number;
+  /**
+   * The same for the second pass, whose rows are the blocks of the first: few columns, so that more lanes share them.
+   */
+  readonly combiningColumnLanes: number;
+  /** Rows that a lane visits in an element-wise pass: it loads the column's parameters once for all of them. */
+  readonly visitedRows: number;
+}
+
+const WORKGROUP_BLOCKS: BlockStyle = {
+  name: 'workgroup blocks',
+  sharedRows: true,
+  workgroupSize: 128,
+  columnLanes: 16,
+  combiningColumnLanes: 4,
+  visitedRows: 8,
+};
+
+const INVOCATION_BLOCKS: BlockStyle = {
+  name: 'invocation blocks',
+  sharedRows: false,
+  workgroupSize: 64,
+  columnLanes: 64,
+  combiningColumnLanes: 64,
+  visitedRows: 32,
+};
+
+/** Both styles, the one that suits the adapter first. */
+export function blockStyles(traits: AdapterTraits): readonly BlockStyle[] {
+  const styles = [WORKGROUP_BLOCKS, INVOCATION_BLOCKS];
+  return traits.kind === 'gpu' ? styles : styles.reverse();
+}
+
+/** A launch over a matrix. */
+interface RowBlockLaunch {
+  /** rows, columns, columnLanes, rowLanes, rowsPerBlock, blocks: the head of the shader's `Parameters`. */
+  readonly parameters: readonly Word[];
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** A grid over a matrix: what a shader of this kind gets as `Parameters`, and its launch. */
+export interface RowBlocks extends RowBlockLaunch {
+  readonly blocks: number;
+  readonly rowsPerBlock: number;
+  /** Elements of the matrix in a block. */
+  readonly blockLength: number;
+  /** The launch of `count` blocks, as a matrix of their rows alone that begins at block `first`. */
+  slice(count: number, first: number): RowBlockLaunch;
+}
+
+/** Enough workgroups to fill a large GPU, and few enough for their partial results to be read quickly. */
+const REDUCING_WORKGROUPS = 1024;
+/** Rows that a lane should at least reduce for its partial result to be worth writing and reading. */
+const SHARED_ROWS_A_LANE = 4;
+const OWN_ROWS_A_LANE = 128;
+const LARGEST_GRID = 65535;
+
+/** Blocks of rows whose partial results, one row for each block, a second pass combines with `combiningBlocks`. */
+export function reducingBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
+  const lanes = rectangle(channels, style.columnLanes, style.workgroupSize);
+  if (style.sharedRows) {
+    const most = ceilDivide(REDUCING_WORKGROUPS, lanes.tiles);
+    const blocks = Math.min(most, ceilDivide(rows, SHARED_ROWS_A_LANE * lanes.rowLanes));
+    return grid(lanes, rows, ceilDivide(rows, blocks), 1);
+  }
+  // The square root balances the two levels of the sum, for speed and for its rounding error.
+  return grid(lanes, rows, Math.min(rows, Math.max(OWN_ROWS_A_LANE, Math.ceil(Math.sqrt(rows)))), lanes.rowLanes);
+}
+
+/** One block of all rows: the pass that reduces a column completely. */
+export function combiningBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
+  const lanes = rectangle(channels, style.combiningColumnLanes, style.workgroupSize);
+  return grid(style.sharedRows ? lanes : { ...lanes, rowLanes: 1 }, rows, rows, 1);
+}
+
+/** Blocks for an element-wise pass, whose row lanes always take the rows of their block in turn. */
+export function visitingBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
+  const lanes = rectangle(channels, style.columnLanes, style.workgroupSize);
+  const rowsPerBlock = Math.max(style.visitedRows * lanes.rowLanes, ceilDivide(rows, LARGEST_GRID));
+  return grid(lanes, rows, rowsPerBlock, 1);
+}
+
+interface Rectangle {
+  readonly channels: number;
+  readonly columns: number;
+  readonly tiles: number;
+  readonly columnLanes: number;
+  readonly rowLanes: number;
+}
+
+/** Tiles of equal width over the columns, and as many row lanes as the workgroup has room for. */
+function rectangle(channels: number, mostColumnLanes: number, workgroupSize: number): Rectangle {
+  const columns = widestElement(channels).elements;
+  const columnLanes = ceilDivide(columns, ceilDivide(columns, mostColumnLanes));
+  return {
+    channels,
+    columns,
+    tiles: ceilDivide(columns, columnLanes),
+    columnLanes,
+    rowLanes: Math.floor(workgroupSize / columnLanes),
+  };
+}
+
+function grid(lanes: Rectangle, rows: number, rowsPerBlock: number, blocksAWorkgroup: number): RowBlocks {
+  const { channels, columns, tiles, columnLanes, rowLanes } = lanes;
+  const slice = (count: number, first: number): RowBlockLaunch => ({
+    parameters: [
+      Math.min(count * rowsPerBlock, rows - first * rowsPerBlock),
+      columns,
+      columnLanes,
+      rowLanes,
+      rowsPerBlock,
+      count,
+    ],
+    workgroups: [tiles, ceilDivide(count, blocksAWorkgroup), 1],
+  });
+  const blocks = ceilDivide(rows, rowsPerBlock);
+  return { blocks, rowsPerBlock, blockLength: rowsPerBlock * channels, slice, ...slice(blocks, 0) };
+}

@@ -1,0 +1,96 @@
+// Weight gradient of a convolution by tiles in workgroup memory. For the mathematics and the merged rows of taps see
+// convolution-weight-gradient-output-stationary.wgsl; operands and sizes are the same.
+//
+// Made for GPUs, for channels that are not multiples of four; where they are, convolution-weight-gradient-tiled.wgsl loads
+// four at once. A workgroup of SIDE x SIDE invocations computes a tile of 4*SIDE (tap, input channel) pairs x 4*SIDE output
+// channels of one part of the pixels, 4 x 4 an invocation; SIDE pixels are staged at a time.
+//
+// Dispatch: [splits, ceil(outputChannels / (4*SIDE)), kernelHeight * ceil(kernelWidth * inputChannels / (4*SIDE))].
+// Limits: SIDE*SIDE invocations (256 for SIDE 16), 32*SIDE*SIDE bytes of workgroup memory.
+// Constants: SIDE 8 or 16.
+
+struct Parameters {
+  batch: u32,
+  height: u32,
+  width: u32,
+  inputChannels: u32,
+  outputHeight: u32,
+  outputWidth: u32,
+  outputChannels: u32,
+  kernelHeight: u32,
+  kernelWidth: u32,
+  strideY: u32,
+  strideX: u32,
+  paddingY: u32,
+  paddingX: u32,
+  pixelsPerSplit: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
+
+// [pixel][group of four (tap, input channel) pairs] and [pixel][group of four output channels].
+var<workgroup> xTile: array<vec4f, SIDE * SIDE>;
+var<workgroup> dyTile: array<vec4f, SIDE * SIDE>;
+
+@compute @workgroup_size(SIDE, SIDE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let p = parameters;
+  let runLength = p.kernelWidth * p.inputChannels;
+  let rowTiles = (runLength + 4u * SIDE - 1u) / (4u * SIDE);
+  let kernelRow = group.z / rowTiles;
+  let firstRow = (group.z % rowTiles) * 4u * SIDE;
+  let firstColumn = group.y * 4u * SIDE;
+  let pixels = p.batch * p.outputHeight * p.outputWidth;
+  let firstPixel = group.x * p.pixelsPerSplit;
+  let lastPixel = min(firstPixel + p.pixelsPerSplit, pixels);
+  let channels = i32(p.inputChannels);
+
+  var sums: array<vec4f, 4>;
+  for (var start = firstPixel; start < lastPixel; start += SIDE) {
+    let pixel = start + local.y;
+    let image = pixel / (p.outputWidth * p.outputHeight);
+    let sourceY = i32(((pixel / p.outputWidth) % p.outputHeight) * p.strideY + kernelRow) - i32(p.paddingY);
+    let sourceX = i32((pixel % p.outputWidth) * p.strideX) - i32(p.paddingX);
+    let inRow = pixel < lastPixel && sourceY >= 0 && sourceY < i32(p.height);
+    let base = ((i32(image * p.height) + sourceY) * i32(p.width) + sourceX) * channels;
+    let first = -sourceX * channels;
+    let last = min(i32(runLength), (i32(p.width) - sourceX) * channels);
+    var value: vec4f;
+    var gradient: vec4f;
+    for (var i = 0u; i < 4u; i++) {
+      let offset = i32(firstRow + local.x * 4u + i);
+      let inside = inRow && offset >= first && offset < last;
+      value[i] = select(0.0, x[u32(select(0, base + offset, inside))], inside);
+      let column = firstColumn + local.x * 4u + i;
+      let valid = pixel < lastPixel && column < p.outputChannels;
+      gradient[i] = select(0.0, dy[select(0u, pixel * p.outputChannels + column, valid)], valid);
+    }
+    workgroupBarrier();
+    xTile[local.y * SIDE + local.x] = value;
+    dyTile[local.y * SIDE + local.x] = gradient;
+    workgroupBarrier();
+    for (var k = 0u; k < SIDE; k++) {
+      let a = xTile[k * SIDE + local.y];
+      let b = dyTile[k * SIDE + local.x];
+      sums[0] = fma(vec4f(a.x), b, sums[0]);
+      sums[1] = fma(vec4f(a.y), b, sums[1]);
+      sums[2] = fma(vec4f(a.z), b, sums[2]);
+      sums[3] = fma(vec4f(a.w), b, sums[3]);
+    }
+  }
+
+  let partSize = p.kernelHeight * runLength * p.outputChannels;
+  for (var i = 0u; i < 4u; i++) {
+    let offset = firstRow + local.y * 4u + i;
+    let place = group.x * partSize + (kernelRow * runLength + offset) * p.outputChannels;
+    for (var c = 0u; c < 4u; c++) {
+      let column = firstColumn + local.x * 4u + c;
+      if (offset < runLength && column < p.outputChannels) {
+        parts[place + column] = sums[i][c];
+      }
+    }
+  }
+}

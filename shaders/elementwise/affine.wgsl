@@ -1,0 +1,51 @@
+// y = activation(x * scale + shift (+ residual)), column by column; activation is ReLU or nothing.
+//
+// x, residual, y   [rows, columns] Stored
+// scale, shift     [columns] Element
+// Entry points: main, and with_residual for a y that a residual is added to.
+// Dispatch: kernels/reduction/row-blocks.ts, visitingBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE, RELU.
+
+struct Parameters {
+  rows: u32,
+  columns: u32,
+  columnLanes: u32,
+  rowLanes: u32,
+  rowsPerBlock: u32,
+  blocks: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> scale: array<Element>;
+@group(0) @binding(3) var<storage, read_write> shift: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> residual: array<Stored>;
+
+// Not max(): that may swallow a NaN, which the training loop must get to see.
+fn activation(value: Element) -> Element {
+  if (RELU) {
+    return select(value, Element(), value < Element());
+  }
+  return value;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let factor = scale[walk.column];
+  let offset = shift[walk.column];
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    y[i] = Stored(activation(Element(x[i]) * factor + offset));
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn with_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let walk = walkOf(group, lane);
+  let factor = scale[walk.column];
+  let offset = shift[walk.column];
+  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+    y[i] = Stored(activation(Element(x[i]) * factor + offset + Element(residual[i])));
+  }
+}

@@ -1,0 +1,34 @@
+// One step of SGD with momentum, as shaders/optimizer/momentum-sgd.wgsl defines it; operands are the same.
+//
+// Rung 1: one invocation a parameter, numbers one at a time. Each reads the settings of its group for itself.
+//
+// parameters, gradients, velocity [count]   group [count / 64]   groupSettings [groups, 4]   hyper [2]   gate [2]
+// Dispatch: foldGrid(ceil(count / 64)).
+// Constants: NESTEROV.
+
+struct Parameters {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(2) var<storage, read_write> gradients: array<f32>;
+@group(0) @binding(3) var<storage, read_write> velocity: array<f32>;
+@group(0) @binding(4) var<storage, read_write> group: array<u32>;
+@group(0) @binding(5) var<storage, read_write> groupSettings: array<f32>;
+@group(0) @binding(6) var<storage, read_write> hyper: array<f32, 2>;
+@group(0) @binding(7) var<storage, read_write> gate: array<u32, 2>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (id.x + id.y * grid.x) * 64u + lane;
+  if (i >= parameters.count || gate[0] > 0) {
+    return;
+  }
+  let settings = 4u * group[i / 64u];
+  let learningRate = hyper[0] * groupSettings[settings];
+  let g = gradients[i] * groupSettings[settings + 2u] + groupSettings[settings + 1u] * weights[i];
+  let b = hyper[1] * velocity[i] + g;
+  velocity[i] = b;
+  weights[i] -= learningRate * select(b, g + hyper[1] * b, NESTEROV);
+}
