@@ -26,7 +26,7 @@ import { identityTransforms } from '../src/data/augmentation.ts';
 import { serializeOnnx } from '../src/formats/onnx.ts';
 import { DEFAULT_NETWORK_SETTINGS, Pass } from '../src/nn/layers.ts';
 import { IMAGENET_PIXELS } from '../src/nn/pixels.ts';
-import { DEFAULT_RESNET50 } from '../src/nn/resnet.ts';
+import { DEFAULT_BACKBONE_SHAPE, type BackboneSettings } from '../src/nn/backbones/index.ts';
 import { retrievalOnnx } from '../src/nn/retrieval-onnx.ts';
 import { RetrievalNetwork } from '../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, writeState } from '../src/nn/state.ts';
@@ -64,9 +64,9 @@ const {
   file: { state, about },
   pretrained,
 } = await readWeightsFile(options.weights, '--weights', {});
-const said = about.network as Partial<typeof DEFAULT_RESNET50 & typeof DEFAULT_NETWORK_SETTINGS>;
+const said = about.network as Partial<BackboneSettings & typeof DEFAULT_NETWORK_SETTINGS>;
 const settings = {
-  ...DEFAULT_RESNET50,
+  ...DEFAULT_BACKBONE_SHAPE,
   ...DEFAULT_NETWORK_SETTINGS,
   ...said,
   embedding: 512,
@@ -125,7 +125,7 @@ async function checkActivations(): Promise<number> {
   const expected = JSON.parse(answer) as { name: string; shape: number[]; float32Error: number }[];
 
   const outputs: Record<string, Tensor> = {};
-  network.trunk.apply(new Pass(network, 'eval'), prepared, {
+  network.backbone.apply(new Pass(network, 'eval'), prepared, {
     observe: (name, output) => {
       if (!name.startsWith('layer4')) outputs[name] = output;
     },

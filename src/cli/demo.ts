@@ -7,6 +7,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../nn/state.ts';
+import { backboneDefinition } from '../nn/backbones/index.ts';
 import { ensureAdapter } from '../platform/adapter.ts';
 import { packageFile } from '../platform/node/package-files.ts';
 import type { RetrievalMetrics } from '../retrieval/metrics.ts';
@@ -26,7 +27,7 @@ import { openData } from './data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from './demo-recipe.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
 import { mapTask } from './embedding-map.ts';
-import { readModelFile, requireWidth } from './model-file.ts';
+import { readModelFile, requireBackbone, requireWidth } from './model-file.ts';
 import { integer, optionName, resolveOptions, text, toggle, type OptionValues } from './options.ts';
 import { formatSeconds, note, printText, Progress } from './progress.ts';
 import { renderReport, type ReportChart, type ReportEvaluation, type ReportFact } from './report.ts';
@@ -78,7 +79,10 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   );
   const weights = options.weights ?? (options.full ? undefined : fileURLToPath(packageFile(DEMO_START)));
   const start = weights === undefined ? undefined : { file: await readModelFile(weights, '--weights'), name: weights };
-  if (start !== undefined) requireWidth(start.file, start.name, recipe.width);
+  if (start !== undefined) {
+    requireBackbone(start.file, start.name, recipe.backbone);
+    requireWidth(start.file, start.name, recipe.width);
+  }
   const folder = await RunFolder.open(options.out ?? path.join('runs', `demo-${timestamp()}`), {
     keep: 1,
     fresh: true,
@@ -173,7 +177,7 @@ export async function demonstrate({
     const minutes = formatSeconds((performance.now() - began) / 1000);
     const html = await renderReport({
       title: 'Search by sketch, for things never seen in training',
-      summary: `A ResNet50 of width ${training.network.width} learned from ${dataset.seenClasses.length} kinds of emoji, ${training.steps} steps in ${minutes}, and is asked for ${dataset.unseenClasses.length} other kinds.`,
+      summary: `A ${backboneDefinition(training.network.backbone).title} of width ${training.network.width} learned from ${dataset.seenClasses.length} kinds of emoji, ${training.steps} steps in ${minutes}, and is asked for ${dataset.unseenClasses.length} other kinds.`,
       facts: [
         ...deviceFacts(device),
         ...times.map(([name, value]): ReportFact => ({ name, value: formatSeconds(value) })),

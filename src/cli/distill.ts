@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ensureAdapter } from '../platform/adapter.ts';
+import { DEFAULT_BACKBONE } from '../nn/backbones/index.ts';
 import { removeLeftovers, writeFileAtomically } from '../platform/node/files.ts';
 import { Lock } from '../platform/node/lock.ts';
 import { distill } from '../training/distillation.ts';
@@ -23,7 +24,8 @@ import { note, printText, Progress } from './progress.ts';
 import { asTeacher, pixelsOf, readStart, saidBy, TRAIN_OPTIONS } from './train.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
-const { seed, size, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } = TRAIN_OPTIONS;
+const { seed, size, backbone, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } =
+  TRAIN_OPTIONS;
 
 export const DISTILL_OPTIONS = {
   weights: text({
@@ -43,6 +45,7 @@ export const DISTILL_OPTIONS = {
   teacherTemperature,
   teacherPhotos,
   size,
+  backbone,
   width,
   stride,
   batchNormEpsilon,
@@ -82,6 +85,7 @@ export const distillCommand = defineCommand({
         teacher,
         network: {
           ...PAPER_RECIPE.network,
+          ...(options.backbone !== DEFAULT_BACKBONE && { backbone: options.backbone }),
           width: options.width,
           stride: options.stride,
           batchNormEpsilon: options.batchNormEpsilon,

@@ -7,11 +7,13 @@ import {
   parseInputConvention,
   type InputConvention,
 } from '../nn/pixels.ts';
-import { nonFiniteTensors, type State } from '../nn/state.ts';
+import { buildBackbone, DEFAULT_BACKBONE, type BackboneName } from '../nn/backbones/index.ts';
+import { Network } from '../nn/layers.ts';
+import { nonFiniteTensors } from '../nn/state.ts';
 import { isJsonObject, parseJson } from '../formats/untrusted.ts';
 import { packageFile } from '../platform/node/package-files.ts';
 import { parseModel, type ModelFile } from '../training/checkpoint.ts';
-import { pixelsIn } from '../training/model.ts';
+import { backboneIn, pixelsIn } from '../training/model.ts';
 import { parseWeights, type StartingWeights } from '../training/weights.ts';
 import { number, OptionError, text } from './options.ts';
 import { note } from './progress.ts';
@@ -78,11 +80,16 @@ export const WEIGHTS_OPTIONS = {
 export async function readWeightsFile(
   file: string,
   flag: string,
-  { weightsPrefix, input }: { readonly weightsPrefix?: string; readonly input?: string },
+  {
+    weightsPrefix,
+    input,
+    backbone,
+  }: { readonly weightsPrefix?: string; readonly input?: string; readonly backbone?: BackboneName },
 ): Promise<StartingWeights> {
   const convention = input === undefined ? undefined : parseInputOption(input);
   const readShard = (name: string): Promise<Uint8Array> => readGivenFile(path.join(path.dirname(file), name), flag);
   const weights = await parseWeights(await readGivenFile(file, flag), file, {
+    backbone,
     prefix: weightsPrefix,
     input: convention,
     metadata: await metadataBeside(file),
@@ -105,14 +112,17 @@ export function parseInputOption(input: string): InputConvention {
  * What weights say of the network that they are for, as options of a training. The width is that of the first
  * convolution where the description has none.
  */
-export function optionsOfWeights({ about, state }: ModelFile, fileName: string): Record<string, unknown> {
+export function optionsOfWeights(file: ModelFile, fileName: string): Record<string, unknown> {
+  const { about } = file;
   const network =
     typeof about.network === 'object' && about.network !== null
       ? (about.network as Readonly<Record<string, unknown>>)
       : {};
   const pixels = pixelsIn(about, fileName);
-  const { width = widthOf(state), stride, batchNormEpsilon, batchNormDomains, embedding } = network;
+  const { width = widthOf(file, fileName), stride, batchNormEpsilon, batchNormDomains, embedding } = network;
+  const backbone = backboneIn(about, fileName);
   return {
+    ...(backbone && { backbone }),
     width,
     stride,
     batchNormEpsilon,
@@ -123,21 +133,33 @@ export function optionsOfWeights({ about, state }: ModelFile, fileName: string):
   };
 }
 
-/** ResNet50 begins with 64 channels. */
-const STEM_CHANNELS = 64;
-
 /** The width of a network by its first convolution; undefined where there is none. */
-export function widthOf(state: State): number | undefined {
-  const channels = state.get('conv1.weight')?.shape[0];
-  return channels === undefined ? undefined : channels / STEM_CHANNELS;
+export function widthOf({ about, state }: ModelFile, fileName: string): number | undefined {
+  const [{ weight }] = buildBackbone(new Network(), { backbone: backboneIn(about, fileName) }).layers;
+  const [usual, found] = [weight.shape[3], state.get(weight.name)?.shape[0]];
+  return found === undefined ? undefined : found / usual;
+}
+
+/**
+ * Before any picture is read, since all tensors of another backbone would be listed as mismatches after it.
+ * @throws OptionError where the weights are of another backbone than the training
+ */
+export function requireBackbone({ about, state }: ModelFile, fileName: string, backbone: BackboneName): void {
+  // Weights alone, without a description, may be of any.
+  if (about.network === undefined || state.size === 0) return;
+  const found = backboneIn(about, fileName) ?? DEFAULT_BACKBONE;
+  if (found !== backbone)
+    throw new OptionError(
+      `--backbone ${backbone}: ${fileName} holds a ${found}; give --backbone ${found}, or leave --backbone out`,
+    );
 }
 
 /**
  * Before any picture is read, since all tensors of another width would be listed as mismatches after it.
  * @throws OptionError where the weights are of another width than the training
  */
-export function requireWidth({ state }: ModelFile, fileName: string, width: number, flag = '--weights'): void {
-  const found = widthOf(state);
+export function requireWidth(file: ModelFile, fileName: string, width: number, flag = '--weights'): void {
+  const found = widthOf(file, fileName);
   if (found === undefined || found === width) return;
   throw new OptionError(
     flag === '--weights'

@@ -163,11 +163,16 @@ export function bytes(declared: Common): Option<number | undefined> {
   };
 }
 
-/** One of a few words. */
+/** One of a few words. Without a default it may be left out. */
 export function choice<const Word extends string>(
   words: readonly Word[],
   declared: Common & { readonly default: Word },
-): Option<Word> {
+): Option<Word>;
+export function choice<const Word extends string>(words: readonly Word[], declared: Common): Option<Word | undefined>;
+export function choice<const Word extends string>(
+  words: readonly Word[],
+  declared: Common & { readonly default?: Word },
+): Option<Word | undefined> {
   const check = (value: unknown, where: string): Word => {
     const found = words.find((word) => word === value);
     if (found === undefined) throw new OptionError(`${where}: ${quoteValue(value)} is none of ${words.join(', ')}`);
@@ -179,6 +184,7 @@ export function choice<const Word extends string>(
     changeable: false,
     remembered: false,
     ...declared,
+    default: declared.default,
     check,
     parse: check,
   };

@@ -5,6 +5,7 @@ import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { ensureAdapter } from '../platform/adapter.ts';
+import { BACKBONE_NAMES, DEFAULT_BACKBONE, type BackboneName } from '../nn/backbones/index.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { classifierOf } from '../training/knowledge.ts';
@@ -29,6 +30,7 @@ import {
   parseInputOption,
   readGivenFile,
   readWeightsFile,
+  requireBackbone,
   requireWidth,
   WEIGHTS_OPTIONS,
 } from './model-file.ts';
@@ -216,7 +218,7 @@ export const TRAIN_OPTIONS = {
   trunkRate: number({
     minimum: 0,
     default: recipe.optimizer.trunkRate,
-    help: "Times the learning rate, for ResNet50's own parameters; 0 keeps them as they are",
+    help: "Times the learning rate, for the backbone's own parameters; 0 keeps them as they are",
   }),
   momentum: number({ minimum: 0, maximum: 1, default: recipe.optimizer.momentum, help: 'Momentum of sgd' }),
   schedule: choice(['constant', 'exponential', 'cosine', 'linear'], {
@@ -290,14 +292,18 @@ export const TRAIN_OPTIONS = {
     minimum: 0,
     maximum: 4,
     default: recipe.frozenStages,
-    help: 'Stages of ResNet50, the stem with the first, whose weights and running statistics stay as they begin; no gradient goes through them',
+    help: 'Stages of the backbone, the stem with the first, whose weights and running statistics stay as they begin; no gradient goes through them',
   }),
   size: integer({ minimum: 32, maximum: 1024, default: recipe.imageSize, help: 'Side of the images, in pixels' }),
+  backbone: choice(BACKBONE_NAMES, {
+    default: DEFAULT_BACKBONE,
+    help: 'The network that computes features of an image; weights say their own',
+  }),
   width: number({
     above: 0,
     maximum: 4,
     default: recipe.network.width,
-    help: "Multiplies ResNet50's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own",
+    help: "Multiplies the backbone's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own",
   }),
   embedding: integer({
     minimum: 1,
@@ -311,7 +317,7 @@ export const TRAIN_OPTIONS = {
   }),
   stride: choice(['v1.5', 'v1'], {
     default: recipe.network.stride,
-    help: "Where ResNet50 halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it; weights may say it themselves",
+    help: "Where a bottleneck block halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it; weights may say it themselves",
   }),
   batchNormEpsilon: number({
     above: 0,
@@ -326,7 +332,7 @@ export const TRAIN_OPTIONS = {
   precision: PRECISION_OPTION,
   weights: text({
     placeholder: 'file',
-    help: "Starting weights: a model of ours, or a ResNet50 of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it",
+    help: "Starting weights: a model of ours, or a ResNet of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it",
   }),
   ...WEIGHTS_OPTIONS,
   resume: text({
@@ -480,13 +486,17 @@ export async function readTeacher(
     teacherMode,
     weights,
     width,
-    ...given
+    weightsPrefix,
+    input,
   }: Pick<TrainValues, 'teacher' | 'teacherMode' | 'weights' | 'width' | 'weightsPrefix' | 'input'>,
   resumed = false,
 ): Promise<{ readonly file: ModelFile; readonly name: string } | undefined> {
   const name = teacher ?? (resumed && teacherMode === 'online' ? weights : undefined);
   if (name === undefined) return undefined;
-  const { file } = await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', given);
+  const { file } = await readWeightsFile(name, teacher === undefined ? '--weights' : '--teacher', {
+    weightsPrefix,
+    input,
+  });
   if (teacher !== undefined) requireWidth(file, name, width, '--teacher');
   return { file: asTeacher(file), name };
 }
@@ -501,13 +511,14 @@ export async function readStart(given: Readonly<Record<string, unknown>>): Promi
 }
 
 /**
- * What starting weights say of the network that they are for, as options that a flag overrules; the width of the
- * network cannot be overruled.
+ * What starting weights say of the network that they are for, as options that a flag overrules; the backbone and its
+ * width cannot be overruled.
  */
 export function saidBy(
   { file }: StartingWeights,
-  { weights, width }: Readonly<Record<string, unknown>>,
+  { weights, backbone, width }: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
+  if (backbone !== undefined) requireBackbone(file, weights as string, backbone as BackboneName);
   if (width !== undefined) requireWidth(file, weights as string, width as number);
   return checkedOptions(optionsOfWeights(file, weights as string), weights as string);
 }
@@ -570,6 +581,7 @@ export function trainingOf(
     ...(options.sketches === 'fitted' && { sketches: options.sketches }),
     network: {
       ...recipe.network,
+      ...(options.backbone !== DEFAULT_BACKBONE && { backbone: options.backbone }),
       width: options.width,
       embedding: options.embedding,
       stride: options.stride,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { questionKey, type Question } from '../autodiff/choices.ts';
+import { BACKBONE_NAMES, DEFAULT_BACKBONE } from '../nn/backbones/index.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { tuningFile } from '../platform/node/tuning-records.ts';
 import type { TuningRecords } from '../tuning/records.ts';
@@ -11,16 +12,24 @@ import { choice, integer, number, OptionError, text } from './options.ts';
 import { note, printText } from './progress.ts';
 import { textTable } from './text-table.ts';
 import { openTuner } from './tuning.ts';
-import { classifierInference, classifierTraining, demoWorkloads, questionsOfAll, type Workload } from './workloads.ts';
+import {
+  classifierInference,
+  classifierTraining,
+  demoWorkloads,
+  questionsOfAll,
+  type ImageShape,
+  type Workload,
+} from './workloads.ts';
 
 export const TUNE_OPTIONS = {
   workload: choice(['training', 'inference', 'demo', 'known'], {
     default: 'training',
-    help: 'What to tune for: a training step or inference of ResNet50 at the sizes given, the demo, or all that the shipped tables are made for',
+    help: 'What to tune for: a training step or inference of a network at the sizes given, the demo, or all that the shipped tables are made for',
   }),
   batch: integer({ minimum: 1, default: 16, help: 'Images in a batch' }),
   size: integer({ minimum: 32, maximum: 1024, default: 64, help: 'Side of the images, in pixels' }),
-  width: number({ above: 0, maximum: 4, default: 1, help: "Multiplies ResNet50's numbers of channels" }),
+  backbone: choice(BACKBONE_NAMES, { default: DEFAULT_BACKBONE, help: 'The network' }),
+  width: number({ above: 0, maximum: 4, default: 1, help: "Multiplies the backbone's numbers of channels" }),
   effort: choice(['quick', 'full'], { default: 'full', help: 'quick takes 20 s at most, full 15 minutes' }),
   limit: integer({ minimum: 1, help: "Seconds that the measuring may take, in place of the effort's own" }),
   writeTable: text({
@@ -73,7 +82,7 @@ export const tuneCommand = defineCommand({
 
 async function workloadsFor(
   name: 'training' | 'inference' | 'demo' | 'known',
-  shape: { readonly batch: number; readonly size: number; readonly width: number },
+  shape: ImageShape,
   { kind }: Pick<AdapterTraits, 'kind'>,
 ): Promise<readonly Workload[]> {
   if (name === 'training') return [classifierTraining(shape)];

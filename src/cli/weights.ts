@@ -1,17 +1,19 @@
 import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS } from '../nn/pixels.ts';
-import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
-import { Classifier } from '../nn/retrieval-network.ts';
-import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
+import { backboneDefinition, BACKBONE_NAMES, buildBackbone, DEFAULT_BACKBONE_SHAPE } from '../nn/backbones/index.ts';
+import { DEFAULT_NETWORK_SETTINGS, Network } from '../nn/layers.ts';
 import { describeInitial, nonFiniteTensors } from '../nn/state.ts';
 import { pixelsIn } from '../training/model.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { readWeightsFile, WEIGHTS_OPTIONS } from './model-file.ts';
-import { toggle } from './options.ts';
+import { choice, toggle } from './options.ts';
 import { printText } from './progress.ts';
 import { groupNames } from './weights-report.ts';
 
 export const WEIGHTS_COMMAND_OPTIONS = {
+  backbone: choice(BACKBONE_NAMES, {
+    help: 'The backbone that a file of others holds; left out, resnet50, or another one that is whole in it',
+  }),
   ...WEIGHTS_OPTIONS,
   json: toggle({ help: 'Print JSON instead of text' }),
   debug: SHARED_OPTIONS.debug,
@@ -45,10 +47,12 @@ function summaryOf({ file, pretrained }: StartingWeights, name: string) {
       checksum: file.checksum,
       tensors: [...file.state].map(([tensor, { shape }]) => ({ name: tensor, shape })),
     };
-  const { state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
-  const network = new Classifier({ width, classes: 1 });
+  const { backbone, state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
+  const network = new Network();
+  buildBackbone(network, { backbone, width });
   return {
     format,
+    backbone,
     names,
     nonFinite: nonFiniteTensors(state),
     checksum: file.checksum,
@@ -83,16 +87,17 @@ function describeFile(weights: StartingWeights, name: string): string {
       ...(facts.length > 0 ? [`  trained on   ${facts.join(', ')}`] : []),
     ].join('\n');
   }
-  const { state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
-  const network = new Classifier({ width, classes: 1 });
+  const { backbone, state, absent, unused, format, prefix, names, width, stride, batchNormEpsilon, input } = pretrained;
+  const network = new Network();
+  buildBackbone(network, { backbone, width });
   const byDefault = (value: string): string => `${value} (the file does not say; assumed)`;
   const classifier = state.get('fc.weight')?.shape;
   const nonFinite = nonFiniteTensors(state);
   return [
-    `${name}: ResNet50, ${format}`,
+    `${name}: ${backboneDefinition(backbone).title}, ${format}`,
     `  names        ${names}${prefix === '' ? '' : `, after ${JSON.stringify(prefix)}`}`,
     `  channels     ${width === 1 ? "the paper's" : `${width} times the paper's`}`,
-    `  strides      ${stride ?? byDefault(DEFAULT_RESNET50.stride)}`,
+    `  strides      ${stride ?? byDefault(DEFAULT_BACKBONE_SHAPE.stride)}`,
     `  epsilon      ${batchNormEpsilon ?? byDefault(String(DEFAULT_NETWORK_SETTINGS.batchNormEpsilon))}`,
     `  input        ${input === undefined ? byDefault(describeInputConvention(INPUT_CONVENTIONS.imagenet)) : describeInputConvention(input)}`,
     `  classifier   ${classifier === undefined ? 'none, so there is no teacher' : `${classifier[0]} classes on ${classifier[1]} features`}`,

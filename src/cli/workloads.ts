@@ -6,6 +6,7 @@ import { plan, questionsOf } from '../autodiff/plan.ts';
 import { input, type Node, type Tensor } from '../autodiff/tensor.ts';
 import type { Device } from '../gpu/device.ts';
 import { adamSettings, sgdSettings, trainingUpdate } from '../nn/optimizers.ts';
+import type { BackboneName } from '../nn/backbones/index.ts';
 import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { EMBEDDING_BATCH } from '../training/model.ts';
 import { imageInput, type Precision } from '../training/batch-input.ts';
@@ -28,23 +29,25 @@ export interface ImageShape {
   readonly batch: number;
   readonly size: number;
   readonly width: number;
+  /** resnet50 if left out. */
+  readonly backbone?: BackboneName;
   /** f32 if left out. */
   readonly precision?: Precision;
 }
 
 const CLASSES = 1000;
 
-/** A step of ResNet50 as a classifier: forward, loss, backward, SGD with momentum. */
-export function classifierTraining({ batch, size, width, precision = 'f32' }: ImageShape): Workload {
-  const network = new Classifier({ classes: CLASSES, width });
+/** A step of a classifier: forward, loss, backward, SGD with momentum. */
+export function classifierTraining({ batch, size, width, backbone, precision = 'f32' }: ImageShape): Workload {
+  const network = new Classifier({ classes: CLASSES, backbone, width });
   const { logits, batchStatistics } = network.apply(cast(input('images', [batch, size, size, 4]), precision), 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
   return { outputs: [loss], updates: trainingUpdate(network, loss, batchStatistics, sgdSettings(1e-4, 0.9)).updates };
 }
 
-/** ResNet50 as a classifier, with its batch norm folded into the convolutions. */
-export function classifierInference({ batch, size, width, precision = 'f32' }: ImageShape): Workload {
-  const { logits } = new Classifier({ classes: CLASSES, width }).apply(
+/** A classifier, with its batch norm folded into the convolutions. */
+export function classifierInference({ batch, size, width, backbone, precision = 'f32' }: ImageShape): Workload {
+  const { logits } = new Classifier({ classes: CLASSES, backbone, width }).apply(
     cast(input('images', [batch, size, size, 4]), precision),
     'eval',
   );

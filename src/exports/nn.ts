@@ -23,12 +23,24 @@ export {
   type TrainingUpdate,
 } from '../nn/optimizers.ts';
 export {
-  ResNet50,
-  type Bottleneck,
+  Backbone,
+  type BackboneDefinition,
+  type BackboneOptions,
+  type BackboneShape,
   type ConvolutionLayer,
-  type ResNet50Settings,
-  type TrunkOptions,
-} from '../nn/resnet.ts';
+  type LayerEnd,
+  type LayerOperations,
+  type PoolingWindow,
+  type TensorNaming,
+} from '../nn/backbones/backbone.ts';
+export {
+  BACKBONES,
+  buildBackbone,
+  DEFAULT_BACKBONE,
+  DEFAULT_BACKBONE_SHAPE,
+  type BackboneName,
+  type BackboneSettings,
+} from '../nn/backbones/index.ts';
 export {
   Classifier,
   RetrievalNetwork,
@@ -58,6 +70,6 @@ export {
   type InputConvention,
   type PixelNormalization,
 } from '../nn/pixels.ts';
-export { readPretrainedResNet50, type PretrainedOptions, type PretrainedResNet50 } from '../nn/pretrained.ts';
+export { readPretrainedWeights, type PretrainedOptions, type PretrainedWeights } from '../nn/pretrained.ts';
 export { retrievalOnnx, type RetrievalOnnxOptions } from '../nn/retrieval-onnx.ts';
 export { averageDecay, beginAverage, withWeightAverage, type WeightAverage } from '../nn/weight-average.ts';

@@ -1,117 +1,62 @@
 /**
- * ResNet50's weights out of files that others wrote. torchvision and timm call its tensors alike, Hugging Face's
- * transformers otherwise; what differs besides is what stands before the names (`state_dict.`, `module.` of
- * DataParallel, `backbone.`, `encoder_q.` of MoCo), where the strides are, what is added to the variances, and how
- * pixels come in.
+ * A backbone's weights out of files that others wrote. torchvision and timm use one set of names, Hugging Face's
+ * transformers another (`BackboneDefinition.namings`). Files also differ in what precedes the names (`state_dict.`,
+ * `module.` of DataParallel, `backbone.`, `encoder_q.` of MoCo), in where the strides are, in what is added to the
+ * variances, and in how pixels are normalised.
  */
 import { floatsOf, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
 import { quote } from '../formats/untrusted.ts';
+import type { Backbone, BackboneShape, TensorNaming } from './backbones/backbone.ts';
+import {
+  BACKBONE_NAMES,
+  backboneDefinition,
+  buildBackbone,
+  DEFAULT_BACKBONE,
+  type BackboneName,
+} from './backbones/index.ts';
+import { Network } from './layers.ts';
 import { InputConventionError, parseInputConvention, type InputConvention } from './pixels.ts';
-import type { ResNet50Settings } from './resnet.ts';
-import { Classifier } from './retrieval-network.ts';
 import { StateMismatchError, type State, type StateTensor } from './state.ts';
 
-/** What a file holds of a ResNet50, under torchvision's names. */
-export interface PretrainedResNet50 {
+/** What a file holds of a backbone, under torchvision's names. */
+export interface PretrainedWeights {
+  readonly backbone: BackboneName;
   /**
-   * Trunk and, where the trunk is whole and the file has one, the classifier `fc`; for images whose channels are red,
+   * The backbone and, where it is whole and the file has one, the classifier `fc`; for images whose channels are red,
    * green and blue.
    */
   readonly state: State;
-  /** What stands before the names in the file. */
+  /** What precedes the names in the file. */
   readonly prefix: string;
   /** Whose names they are, in words. */
   readonly names: string;
   /** Of the channels; 1 is the network of the paper. */
   readonly width: number;
   /**
-   * Tensors of the trunk that are drawn anew: those that the file does not have, and the batch norms after convolutions
-   * that it does not have.
+   * Tensors of the backbone that are drawn anew: those that the file does not have, and the batch norms after
+   * convolutions that it does not have.
    */
   readonly absent: readonly string[];
   /**
-   * Tensors of the file that have no use here, as the file calls them: none of a ResNet50's, or of a batch norm whose
+   * Tensors of the file that have no use here, as the file calls them: none of the backbone's, or of a batch norm whose
    * convolution is absent.
    */
   readonly unused: readonly string[];
   /** What the file says of itself; undefined where it says nothing. */
-  readonly stride: ResNet50Settings['stride'] | undefined;
+  readonly stride: BackboneShape['stride'] | undefined;
   readonly batchNormEpsilon: number | undefined;
   readonly input: InputConvention | undefined;
 }
 
-/** The batch norm after a convolution, by the name of its weight; undefined for another tensor. */
-function normAfter(name: string): string | undefined {
-  const found = /^(.*?)(?:conv(\d)|downsample\.0)\.weight$/.exec(name);
-  return found === null ? undefined : `${found[1]}${found[2] === undefined ? 'downsample.1' : `bn${found[2]}`}`;
-}
-
 export interface PretrainedOptions {
-  /** What stands before the names of the network that is meant, where the file holds several. Default: found. */
+  /** The backbone that the file holds. Default: resnet50, whole or in part, or the other one that is whole in the file. */
+  readonly backbone?: BackboneName;
+  /** What precedes the names of the wanted network, where the file holds several. Default: found. */
   readonly prefix?: string;
-  /** How pixels come in, where the file does not say it, or says it wrongly. */
+  /** How pixels are normalised, where the file does not say it, or says it wrongly. */
   readonly input?: InputConvention;
 }
 
-/** How a kind of file calls a trunk's tensors. */
-interface Naming {
-  /** For messages. */
-  readonly title: string;
-  /** The name in such a file of a tensor that torchvision calls `name`. */
-  inFile(name: string): string;
-  /** First parts of all names of a trunk. */
-  readonly firstParts: readonly string[];
-  /** What the classifier is called, beside the trunk or one level above. */
-  readonly classifiers: readonly string[];
-}
-
-const CHILDREN: Readonly<Record<string, string>> = {
-  conv1: '0',
-  bn1: '1',
-  layer1: '4',
-  layer2: '5',
-  layer3: '6',
-  layer4: '7',
-};
-
-const NAMINGS: readonly Naming[] = [
-  {
-    title: "torchvision's and timm's",
-    inFile: (name) => name,
-    firstParts: Object.keys(CHILDREN),
-    classifiers: ['fc', 'head.fc'],
-  },
-  {
-    title: "torchvision's, its children numbered",
-    // As nn.Sequential(*resnet.children()) does.
-    inFile(name) {
-      const [first, ...rest] = name.split('.');
-      return [CHILDREN[first], ...rest].join('.');
-    },
-    firstParts: Object.values(CHILDREN),
-    classifiers: ['fc', 'head.fc'],
-  },
-  {
-    title: "Hugging Face's",
-    inFile: (name) =>
-      name
-        .replace(/^conv1\./, 'embedder.embedder.convolution.')
-        .replace(/^bn1\./, 'embedder.embedder.normalization.')
-        .replace(
-          /^layer(\d)\.(\d+)\./,
-          (_, stage: string, block: string) => `encoder.stages.${Number(stage) - 1}.layers.${block}.`,
-        )
-        .replace(/\.downsample\.0\./, '.shortcut.convolution.')
-        .replace(/\.downsample\.1\./, '.shortcut.normalization.')
-        .replace(
-          /\.(conv|bn)(\d)\./,
-          (_, kind: string, place: string) =>
-            `.layer.${Number(place) - 1}.${kind === 'conv' ? 'convolution' : 'normalization'}.`,
-        ),
-    firstParts: ['embedder', 'encoder'],
-    classifiers: ['classifier.1'],
-  },
-];
 /** Longer names are none of a network's, and are not looked into. */
 const LONGEST_NAME = 512;
 const LARGEST_WIDTH = 64;
@@ -119,71 +64,26 @@ const LARGEST_WIDTH = 64;
 const IGNORED = /(^|\.)num_batches_tracked$/;
 
 /**
- * Finds a ResNet50 in a file of tensors. The file may lack tensors, but what it has must fit, and of the trunk it must
- * have nothing that a ResNet50 has not: a ResNet101 or a ResNet50-D is none.
+ * Finds a backbone in a file of tensors. The file may lack tensors, but those that it has must fit, and under the
+ * backbone's names it must have no others: a ResNet50-D or a ResNeXt is refused.
  * @throws StateMismatchError that names the tensors, InputConventionError where what the file says of its input is not
  * understood
  */
-export function readPretrainedResNet50(
+export function readPretrainedWeights(
   file: TensorFile,
   fileName: string,
   options: PretrainedOptions = {},
-): PretrainedResNet50 {
-  const fail = (problem: string): never => {
+): PretrainedWeights {
+  const fail: Fail = (problem) => {
     throw new StateMismatchError(`${fileName}: ${problem}`);
   };
-  const names = [...file.tensors.keys()].filter((name) => !IGNORED.test(name));
-  const { prefix, naming } = findTrunk(file.tensors, names, options.prefix, fail);
-  const nameInFile = (name: string): string => prefix + naming.inFile(name);
-  const width = widthOf(file, nameInFile);
-  const shapes = trunkShapes(width, fail);
-
-  const state = new Map<string, StateTensor>();
-  const used = new Set<string>();
-  const misshapen: string[] = [];
-  const take = (name: string, called: string, expected: readonly number[] | undefined): void => {
-    const tensor = file.tensors.get(called);
-    if (tensor === undefined) return;
-    used.add(called);
-    const { shape } = tensor;
-    if (expected !== undefined && !sameShape(shape, expected))
-      misshapen.push(
-        `${called}: the file has [${shape.join(', ')}], a ResNet50 of width ${width} has [${expected.join(', ')}]`,
-      );
-    else state.set(name, { shape, values: floatsOf(tensor, called) });
-  };
-  // What a batch norm learned of a convolution that is not there says nothing of the one that is drawn in its place:
-  // pretrained shifts after random weights leave most of their channels below 0 (docs/method.md has the figures).
-  const withoutConvolution = [...shapes.keys()]
-    .filter((name) => !file.tensors.has(nameInFile(name)))
-    .flatMap((name) => normAfter(name) ?? []);
-  for (const [name, shape] of shapes)
-    if (!withoutConvolution.some((norm) => name.startsWith(`${norm}.`))) take(name, nameInFile(name), shape);
-  const absent = [...shapes.keys()].filter((name) => !state.has(name));
-  // A classifier means something on the features that it was trained on, and a trunk with new tensors has others.
-  const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix, naming.classifiers);
-  if (classifier !== undefined) {
-    const classes = file.tensors.get(`${classifier}.weight`)?.shape[0] ?? 0;
-    take('fc.weight', `${classifier}.weight`, [classes, FEATURES * width]);
-    take('fc.bias', `${classifier}.bias`, [classes]);
-  }
-
-  const unused = names.filter((name) => !used.has(name));
-  const known = new Set([...shapes.keys()].map(nameInFile));
-  const foreign = unused.filter(
-    (name) =>
-      !known.has(name) &&
-      name.startsWith(prefix) &&
-      naming.firstParts.includes(name.slice(prefix.length).split('.', 1)[0]),
-  );
-  if (misshapen.length > 0 || foreign.length > 0) {
-    fail(
-      `it is of another network than a ResNet50${listed('different shapes', misshapen)}${listed('tensors that a ResNet50 does not have', foreign)}`,
-    );
-  }
+  const found = options.backbone === undefined ? bestMatch(file, options) : matchOf(file, options.backbone, options);
+  if ('problem' in found) return fail(found.problem);
+  const { backbone, width, prefix, naming, state, absent, unused } = found;
   const input = options.input ?? inputOf(file.metadata, fileName);
-  if (input?.order === 'BGR') turnColours(state);
+  if (input?.order === 'BGR') reverseColours(state, found.firstWeight);
   return {
+    backbone,
     state,
     prefix,
     names: naming.title,
@@ -196,21 +96,121 @@ export function readPretrainedResNet50(
   };
 }
 
+type Fail = (problem: string) => never;
+
+/** A file read as a backbone's. */
+interface Match extends Pick<PretrainedWeights, 'backbone' | 'width' | 'prefix' | 'absent' | 'unused'> {
+  readonly naming: TensorNaming;
+  readonly state: Map<string, StateTensor>;
+  /** The name of the convolution that reads the images. */
+  readonly firstWeight: string;
+}
+
+/** Why a file is not a backbone's. */
+interface Mismatch {
+  readonly problem: string;
+}
+
+/** The default backbone, of which tensors may be absent, or the other one that the file holds all of. */
+function bestMatch(file: TensorFile, options: PretrainedOptions): Match | Mismatch {
+  const usual = matchOf(file, DEFAULT_BACKBONE, options);
+  if (!('problem' in usual)) return usual;
+  for (const name of BACKBONE_NAMES) {
+    const other = name === DEFAULT_BACKBONE ? usual : matchOf(file, name, options);
+    if (!('problem' in other) && other.absent.length === 0) return other;
+  }
+  return usual;
+}
+
+class NoMatch extends Error {}
+
+/** Reads a file as that of one backbone. */
+function matchOf(file: TensorFile, backbone: BackboneName, options: PretrainedOptions): Match | Mismatch {
+  try {
+    return readAs(file, backbone, options, (problem) => {
+      throw new NoMatch(problem);
+    });
+  } catch (error) {
+    if (error instanceof NoMatch) return { problem: error.message };
+    throw error;
+  }
+}
+
+function readAs(file: TensorFile, backbone: BackboneName, options: PretrainedOptions, fail: Fail): Match {
+  const { title, namings } = backboneDefinition(backbone);
+  const usual = tensorsOf(backbone, 1);
+  const names = [...file.tensors.keys()].filter((name) => !IGNORED.test(name));
+  const { prefix, naming } = findBackbone(file.tensors, names, { title, namings, shapes: usual.shapes }, options, fail);
+  const nameInFile = (name: string): string => prefix + naming.inFile(name);
+  const width = widthOf(file, usual.shapes, nameInFile);
+  if (!Number.isInteger(4 * width) || width <= 0 || width > LARGEST_WIDTH)
+    return fail(`its width of ${width} times ${title}'s is no multiple of a quarter up to ${LARGEST_WIDTH}`);
+  const { shapes, features, layers } = tensorsOf(backbone, width);
+
+  const state = new Map<string, StateTensor>();
+  const used = new Set<string>();
+  const misshapen: string[] = [];
+  const take = (name: string, called: string, expected: readonly number[]): void => {
+    const tensor = file.tensors.get(called);
+    if (tensor === undefined) return;
+    used.add(called);
+    const { shape } = tensor;
+    if (!sameShape(shape, expected))
+      misshapen.push(
+        `${called}: the file has [${shape.join(', ')}], a ${title} of width ${width} has [${expected.join(', ')}]`,
+      );
+    else state.set(name, { shape, values: floatsOf(tensor, called) });
+  };
+  // What a batch norm learned of a convolution that is not there says nothing of the one that is drawn in its place:
+  // pretrained shifts after random weights leave most of their channels below 0 (docs/method.md has the figures).
+  const withoutConvolution = layers
+    .filter(({ weight }) => !file.tensors.has(nameInFile(weight.name)))
+    .map(({ norm }) => `${norm.name}.`);
+  for (const [name, shape] of shapes)
+    if (!withoutConvolution.some((norm) => name.startsWith(norm))) take(name, nameInFile(name), shape);
+  const absent = [...shapes.keys()].filter((name) => !state.has(name));
+  // A classifier means something on the features that it was trained on, and a backbone with new tensors has others.
+  const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix, naming.classifiers);
+  if (classifier !== undefined) {
+    const classes = file.tensors.get(`${classifier}.weight`)?.shape[0] ?? 0;
+    take('fc.weight', `${classifier}.weight`, [classes, features]);
+    take('fc.bias', `${classifier}.bias`, [classes]);
+  }
+
+  const unused = names.filter((name) => !used.has(name));
+  const known = new Set([...shapes.keys()].map(nameInFile));
+  const modules = new Set([...shapes.keys()].map((name) => naming.inFile(name).split('.', 1)[0]));
+  const foreign = unused.filter(
+    (name) => !known.has(name) && name.startsWith(prefix) && modules.has(name.slice(prefix.length).split('.', 1)[0]),
+  );
+  if (misshapen.length > 0 || foreign.length > 0)
+    return fail(
+      `it is of another network than a ${title}${options.backbone === undefined ? ', and no other known backbone is whole in it (name the one that is there in part: --backbone)' : ''}${listed('different shapes', misshapen)}${listed(`tensors that a ${title} does not have`, foreign)}`,
+    );
+  return { backbone, width, prefix, naming, state, absent, unused, firstWeight: layers[0].weight.name };
+}
+
 // Names.
 
-/** The prefix under which most of a trunk's names are, and how they are called. */
-function findTrunk(
+/** The prefix under which most of a backbone's names are, and their naming. */
+function findBackbone(
   tensors: ReadonlyMap<string, FileTensor>,
   names: readonly string[],
-  wanted: string | undefined,
-  fail: (problem: string) => never,
-): { readonly prefix: string; readonly naming: Naming } {
+  {
+    title,
+    namings,
+    shapes,
+  }: { readonly title: string; readonly namings: readonly TensorNaming[]; readonly shapes: Shapes },
+  { prefix: wanted, backbone }: PretrainedOptions,
+  fail: Fail,
+): { readonly prefix: string; readonly naming: TensorNaming } {
   const known = new Map(
-    NAMINGS.flatMap((naming) =>
-      [...trunkShapes(1, fail)].map(([name, shape]) => [naming.inFile(name), { naming, shape }] as const),
-    ),
+    namings.flatMap((naming) => [...shapes].map(([name, shape]) => [naming.inFile(name), { naming, shape }] as const)),
   );
-  const found = new Map<string, { readonly prefix: string; readonly naming: Naming; count: number; fitting: number }>();
+  const found = new Map<
+    string,
+    { readonly prefix: string; readonly naming: TensorNaming; count: number; fitting: number }
+  >();
   // A number is a short name, which others have as well (`classifier.1.bias`); there the shape tells.
   const fits = (name: string, expected: readonly number[]): boolean => {
     const shape = tensors.get(name)?.shape ?? [];
@@ -236,10 +236,10 @@ function findTrunk(
   if (best === undefined) {
     const some = names.slice(0, 4).map(quote).join(', ');
     return fail(
-      `it holds nothing of a ResNet50${wanted === undefined ? '' : ` under the prefix "${wanted}"`}: its tensors are ${some}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`,
+      `it holds nothing of ${backbone === undefined ? `a known backbone (${BACKBONE_NAMES.join(', ')})` : `a ${title}`}${wanted === undefined ? '' : ` under the prefix "${wanted}"`}: its tensors are ${some}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`,
     );
   }
-  // A block within the trunk has some of its names too, and a second network most of them.
+  // A block within the backbone has some of its names too, and a second network most of them.
   const rivals = others.filter(({ fitting, count }) =>
     best.fitting > 0 ? 2 * fitting > best.fitting : 2 * count > best.count,
   );
@@ -250,7 +250,7 @@ function findTrunk(
   return best;
 }
 
-/** The name of the layer whose weight and bias classify, under the trunk's prefix or beside the trunk. */
+/** The name of the layer whose weight and bias classify, under the backbone's prefix or beside the backbone. */
 function findClassifier(
   tensors: ReadonlyMap<string, FileTensor>,
   prefix: string,
@@ -269,24 +269,23 @@ function findClassifier(
 
 // Shapes.
 
-/** Components of the features at width 1. */
-const FEATURES = 2048;
+type Shapes = ReadonlyMap<string, readonly number[]>;
 
-function trunkShapes(width: number, fail: (problem: string) => never): Map<string, readonly number[]> {
-  if (!Number.isInteger(4 * width) || width <= 0 || width > LARGEST_WIDTH)
-    fail(`its width of ${width} times ResNet50's is no multiple of a quarter up to ${LARGEST_WIDTH}`);
-  const { layouts } = new Classifier({ width, classes: 1 });
-  return new Map(
-    [...layouts].filter(([name]) => !name.startsWith('fc.')).map(([name, { fileShape }]) => [name, fileShape]),
-  );
+/** The shapes of a backbone's tensors in files, under our names. */
+function tensorsOf(
+  name: BackboneName,
+  width: number,
+): { readonly shapes: Shapes } & Pick<Backbone, 'features' | 'layers'> {
+  const network = new Network();
+  const { features, layers } = buildBackbone(network, { backbone: name, width });
+  return { features, layers, shapes: new Map([...network.layouts].map(([key, { fileShape }]) => [key, fileShape])) };
 }
 
 /** From the first tensor that is there: outputs over those at width 1. */
-function widthOf(file: TensorFile, nameInFile: (name: string) => string): number {
-  for (const [name, shape] of new Classifier({ classes: 1 }).layouts) {
+function widthOf(file: TensorFile, shapes: Shapes, nameInFile: (name: string) => string): number {
+  for (const [name, expected] of shapes) {
     const found = file.tensors.get(nameInFile(name))?.shape;
-    if (found !== undefined && found.length === shape.fileShape.length && !name.startsWith('fc.'))
-      return found[0] / shape.fileShape[0];
+    if (found !== undefined && found.length === expected.length) return found[0] / expected[0];
   }
   return 1;
 }
@@ -303,7 +302,7 @@ function listed(title: string, lines: readonly string[]): string {
 
 // What the file says of itself.
 
-function strideOf(metadata: ReadonlyMap<string, string>): ResNet50Settings['stride'] | undefined {
+function strideOf(metadata: ReadonlyMap<string, string>): BackboneShape['stride'] | undefined {
   const text = metadata.get('stride') ?? metadata.get('architecture') ?? '';
   if (/\bv1(\.5|_5|b)\b/i.test(text)) return 'v1.5';
   return /\bv1\b/i.test(text) ? 'v1' : undefined;
@@ -339,9 +338,9 @@ function inputOf(metadata: ReadonlyMap<string, string>, fileName: string): Input
   }
 }
 
-/** Turns the first convolution's blue, green, red into red, green, blue, so that every model of ours is fed alike. */
-function turnColours(state: Map<string, StateTensor>): void {
-  const first = state.get('conv1.weight');
+/** Reorders the first convolution's blue, green, red to red, green, blue, so that every model of ours has one input. */
+function reverseColours(state: Map<string, StateTensor>, firstWeight: string): void {
+  const first = state.get(firstWeight);
   if (first === undefined) return;
   const [outputs, colours, height, width] = first.shape;
   const plane = height * width;
@@ -352,5 +351,5 @@ function turnColours(state: Map<string, StateTensor>): void {
       values.set(first.values.subarray(from, from + plane), (output * colours + colours - 1 - colour) * plane);
     }
   }
-  state.set('conv1.weight', { shape: first.shape, values });
+  state.set(firstWeight, { shape: first.shape, values });
 }

@@ -10,10 +10,11 @@ import {
   type Linear,
   type NetworkSettings,
 } from './layers.ts';
-import { ResNet50, type ResNet50Settings } from './resnet.ts';
+import type { Backbone } from './backbones/backbone.ts';
+import { buildBackbone, type BackboneSettings } from './backbones/index.ts';
 import type { State, StateTensor } from './state.ts';
 
-export interface RetrievalNetworkSettings extends ResNet50Settings, NetworkSettings {
+export interface RetrievalNetworkSettings extends BackboneSettings, NetworkSettings {
   /** Components of an embedding. */
   readonly embedding: number;
   /** Classes that are trained on. */
@@ -64,9 +65,6 @@ export function withStatisticsFor(settings: Pick<RetrievalNetworkSettings, 'batc
   return new Map([...begun, ...state]);
 }
 
-/** Names of ResNet50's own parameters, the rest being heads. */
-export const TRUNK_PARAMETER = /^(conv1|bn1|layer\d)\./;
-
 /** What one pass over a batch gives. */
 export interface RetrievalOutputs {
   /** [batch, features], after the global average pool. */
@@ -81,13 +79,13 @@ export interface RetrievalOutputs {
 }
 
 /**
- * The network of Tursun et al. (2022), shared by sketches and photos: ResNet50, a linear embedding, and on the
+ * The network of Tursun et al. (2022), shared by sketches and photos: a backbone, a linear embedding, and on the
  * embedding two linear heads, one for the classes that are trained on, one for the teacher's (method.md, Network).
- * Parameters: torchvision's names for the trunk, then embedding, classifier, teacher.
+ * Parameters: torchvision's names for the backbone, then embedding, classifier, teacher.
  */
 export class RetrievalNetwork extends Network {
   readonly retrieval: RetrievalNetworkSettings;
-  readonly trunk: ResNet50;
+  readonly backbone: Backbone;
   private readonly embedding: Linear;
   private readonly classifier: (encoded: Tensor, embeddings: Tensor) => Tensor;
   private readonly teacher: Linear | undefined;
@@ -95,8 +93,8 @@ export class RetrievalNetwork extends Network {
   constructor(settings: RetrievalNetworkSettings) {
     super(settings, separatesDomains(settings) ? [DOMAIN_OF_ITS_OWN] : []);
     this.retrieval = settings;
-    this.trunk = new ResNet50(this, settings);
-    this.embedding = this.linear('embedding', this.trunk.features, settings.embedding);
+    this.backbone = buildBackbone(this, settings);
+    this.embedding = this.linear('embedding', this.backbone.features, settings.embedding);
     this.classifier = settings.classifier === 'cosine' ? this.cosineClassifier() : this.linearClassifier();
     this.teacher =
       settings.teacherClasses > 0 ? this.linear('teacher', settings.embedding, settings.teacherClasses) : undefined;
@@ -125,7 +123,7 @@ export class RetrievalNetwork extends Network {
 
   /**
    * The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation.
-   * @param options frozenStages: as TrunkOptions has it; domain: that of all images, which a network needs to know that
+   * @param options frozenStages: as BackboneOptions has it; domain: that of all images, which a network needs to know that
    * normalises sketches and photos apart
    * @returns encoded [batch, embedding]
    * @throws RangeError where the domain is needed and not given
@@ -140,7 +138,7 @@ export class RetrievalNetwork extends Network {
         'the network normalises sketches and photos apart, and the domain of these images was not given; encode the images of each domain in a call of their own',
       );
     const pass = new Pass(this, mode, domain);
-    const features = this.trunk.apply(pass, images, { frozenStages });
+    const features = this.backbone.apply(pass, images, { frozenStages });
     return { features, encoded: this.embedding.apply(features), batchStatistics: pass.batchStatistics };
   }
 
@@ -155,19 +153,19 @@ export class RetrievalNetwork extends Network {
   }
 }
 
-/** ResNet50 with torchvision's classifier `fc` on its features: for pre-training, and as a teacher. */
+/** A backbone with torchvision's classifier `fc` on its features: for pre-training, and as a teacher. */
 export class Classifier extends Network {
-  private readonly trunk: ResNet50;
+  readonly backbone: Backbone;
   private readonly fc: Linear;
 
-  constructor(settings: Partial<ResNet50Settings & NetworkSettings> & { readonly classes: number }) {
+  constructor(settings: Partial<BackboneSettings & NetworkSettings> & { readonly classes: number }) {
     super(settings);
-    this.trunk = new ResNet50(this, settings);
-    this.fc = this.linear('fc', this.trunk.features, settings.classes);
+    this.backbone = buildBackbone(this, settings);
+    this.fc = this.linear('fc', this.backbone.features, settings.classes);
   }
 
   get features(): number {
-    return this.trunk.features;
+    return this.backbone.features;
   }
 
   /** @returns logits [batch, classes] and the batch's statistics */
@@ -176,7 +174,7 @@ export class Classifier extends Network {
     mode: BatchNormMode,
   ): { readonly logits: Tensor; readonly features: Tensor; readonly batchStatistics: BatchStatistics } {
     const pass = new Pass(this, mode);
-    const features = this.trunk.apply(pass, images);
+    const features = this.backbone.apply(pass, images);
     return { features, logits: this.fc.apply(features), batchStatistics: pass.batchStatistics };
   }
 }

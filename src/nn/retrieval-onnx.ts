@@ -1,7 +1,8 @@
 import { LEAST_NORM } from '../../kernels/normalization/l2-normalize.ts';
 import type { OnnxAttribute, OnnxConstant, OnnxModel, OnnxNode } from '../formats/onnx.ts';
 import type { PixelNormalization } from './pixels.ts';
-import { STEM_POOLING, type ConvolutionLayer } from './resnet.ts';
+import type { ConvolutionLayer, LayerOperations } from './backbones/backbone.ts';
+import { backboneDefinition } from './backbones/index.ts';
 import {
   RetrievalNetwork,
   separatesDomains,
@@ -41,7 +42,6 @@ export function retrievalOnnx(
   { imageSize, pixels, preprocessing, domain = 'photo', metadata = new Map(), version }: RetrievalOnnxOptions,
 ): OnnxModel {
   const network = new RetrievalNetwork(settings);
-  const { trunk } = network;
   const nodes: OnnxNode[] = [];
   const constants: OnnxConstant[] = [];
   const apply: Apply = (name, operator, inputs, attributes = {}) => {
@@ -87,22 +87,21 @@ export function retrievalOnnx(
       window(shape[2], stride, padding),
     );
   };
-  const relu = (name: string, x: string): string => apply(name, 'Relu', [x]);
+  const operations: LayerOperations<string> = {
+    convolution(x, layer, { residual, relu } = {}) {
+      let y = convolve(x, layer);
+      if (residual !== undefined) y = apply(residual.name, 'Add', [y, residual.value]);
+      return relu === undefined ? y : apply(relu, 'Relu', [y]);
+    },
+    maxPool: (name, x, pooling) => apply(name, 'MaxPool', [x], window(pooling.window, pooling.stride, pooling.padding)),
+    globalAveragePool: (name, x) => apply('flatten', 'Flatten', [apply(name, 'GlobalAveragePool', [x])]),
+  };
 
   const images = 'images';
-  let x = preprocessing === 'inside' ? normalise(images, pixels, apply, constant) : images;
-  x = apply(
-    'maxpool',
-    'MaxPool',
-    [relu('relu', convolve(x, trunk.stem))],
-    window(STEM_POOLING.window, STEM_POOLING.stride, STEM_POOLING.padding),
+  const features = network.backbone.forward(
+    operations,
+    preprocessing === 'inside' ? normalise(images, pixels, apply, constant) : images,
   );
-  for (const { name, layers, shortcut } of trunk.blocks) {
-    const around = shortcut === undefined ? x : convolve(x, shortcut);
-    const inner = relu(`${name}.relu2`, convolve(relu(`${name}.relu1`, convolve(x, layers[0])), layers[1]));
-    x = relu(`${name}.relu3`, apply(`${name}.add`, 'Add', [convolve(inner, layers[2]), around]));
-  }
-  const features = apply('flatten', 'Flatten', [apply('avgpool', 'GlobalAveragePool', [x])]);
   const [weight, bias] = [tensor('embedding.weight'), tensor('embedding.bias')];
   // y = features weight^T + bias
   const embedded = apply(
@@ -127,7 +126,7 @@ export function retrievalOnnx(
     : `float32 [batch, 3, ${imageSize}, ${imageSize}]: red, green, blue of the image stretched to ${imageSize} x ${imageSize}, each (value / 255 - mean) / std with mean ${pixels.mean.join(' ')}, std ${pixels.deviation.join(' ')}`;
   return {
     name: 'sketchgrad retrieval network',
-    description: `ResNet50, ${settings.embedding} components. Input: ${described}. Output: embeddings of length 1; a sketch and a photo are as alike as their dot product says.`,
+    description: `${backboneDefinition(settings.backbone).title}, ${settings.embedding} components. Input: ${described}. Output: embeddings of length 1; a sketch and a photo are as alike as their dot product says.`,
     opset: OPSET,
     nodes,
     constants,

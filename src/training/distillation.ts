@@ -16,7 +16,7 @@ import {
   type PartialKnowledge,
   type TeacherNetwork,
 } from './knowledge-file.ts';
-import { imageRows, loadState, type ImageRows } from './model.ts';
+import { backboneIn, imageRows, loadState, type ImageRows } from './model.ts';
 
 export interface DistillationOptions {
   readonly device: Device;
@@ -60,11 +60,11 @@ export async function distill({
 }: DistillationOptions): Promise<Knowledge> {
   const { seenClasses: classes, images } = dataset;
   const { reading, batchSize } = settings;
-  const { width, stride, batchNormEpsilon, batchNormMomentum } = network;
+  const { backbone, width, stride, batchNormEpsilon, batchNormMomentum } = network;
   const photos = distilledPhotos(dataset, settings);
   const origin: KnowledgeOrigin = {
     ...settings,
-    network: { width, stride, batchNormEpsilon, batchNormMomentum },
+    network: { ...(backbone && { backbone }), width, stride, batchNormEpsilon, batchNormMomentum },
     teacher: file.checksum,
     photos: [await fingerprint(photos), await contentsFingerprint(photos, images)].filter(Boolean).join(' '),
   };
@@ -119,6 +119,15 @@ export async function distill({
     rows?.destroy();
     storage.destroy();
   }
+}
+
+/** A teacher's network: the student's, but with the backbone that the teacher's file names. */
+export function teacherNetwork<Settings extends TeacherNetwork>(
+  student: Settings,
+  { file: { about }, name }: DistillationOptions['teacher'],
+): Settings {
+  // Weights without a description are those that the training itself starts from.
+  return about.network === undefined ? student : { ...student, backbone: backboneIn(about, name) };
 }
 
 /** The number of classes that a classifier's weights know. @throws DatasetError where they are no classifier's */

@@ -3,7 +3,7 @@ import { toFloat32, type Dtype, type StoredTensor } from '../formats/safetensors
 import { checkVersion, parseSealedNow, serializeSealedNow } from '../formats/sealed.ts';
 import type { NetworkSettings } from '../nn/layers.ts';
 import type { PixelNormalization } from '../nn/pixels.ts';
-import type { ResNet50Settings } from '../nn/resnet.ts';
+import type { BackboneSettings } from '../nn/backbones/index.ts';
 import type { StateTensor } from '../nn/state.ts';
 import { canonicalJson } from '../autodiff/choices.ts';
 import type { ClassKnowledge, KnowledgeReading } from './knowledge.ts';
@@ -15,7 +15,7 @@ export class KnowledgeError extends BoundedError {
 }
 
 /** The teacher's network but for its number of classes. */
-export type TeacherNetwork = ResNet50Settings & NetworkSettings;
+export type TeacherNetwork = BackboneSettings & NetworkSettings;
 
 /** Which photos a teacher sees, and how it is read. */
 export interface DistillationSettings {

@@ -15,6 +15,7 @@ import {
   type RetrievalNetworkSettings,
   type RetrievalOutputs,
 } from '../nn/retrieval-network.ts';
+import { BACKBONE_NAMES, type BackboneName } from '../nn/backbones/index.ts';
 import { IMAGENET_PIXELS, type Colour, type PixelNormalization } from '../nn/pixels.ts';
 import { StateMismatchError, writeState, type LoadReport, type State } from '../nn/state.ts';
 import { Embedder } from '../retrieval/embedder.ts';
@@ -99,6 +100,7 @@ export function readModelDescription(
   const word = <const Words extends readonly string[]>(value: unknown, name: string, ...words: Words): Words[number] =>
     said(value ?? words[0], name, value === undefined || words.includes(value as string), words.join(' or '));
   const settings: RetrievalNetworkSettings = {
+    ...(network.backbone !== undefined && { backbone: backboneIn(about, fileName) }),
     width: count(typeof network.width === 'number' ? 4 * network.width : network.width, '4 x width') / 4,
     stride: word(network.stride, 'stride', 'v1.5', 'v1'),
     batchNormEpsilon: number(network.batchNormEpsilon, 'batchNormEpsilon', LEAST_EPSILON),
@@ -134,6 +136,20 @@ export function similarityCutOff(
   if (typeof nothing === 'number' && nothing >= -1 && nothing <= 1) return nothing;
   throw new CheckpointError(
     `${fileName}: its description gives ${quoteValue(similarity)} for similarity, where { "nothing": a number from -1 to 1 } is needed; the file is damaged`,
+  );
+}
+
+/**
+ * The backbone that a file's description names; undefined where it names none, which then is the default one.
+ * @throws CheckpointError where there is no such backbone
+ */
+export function backboneIn({ network }: ModelFile['about'], fileName: string): BackboneName | undefined {
+  const said = isObject(network) ? network.backbone : undefined;
+  if (said === undefined) return undefined;
+  const found = BACKBONE_NAMES.find((name) => name === said);
+  if (found !== undefined) return found;
+  throw new CheckpointError(
+    `${fileName}: its description gives ${quoteValue(said)} for backbone, where ${BACKBONE_NAMES.join(', ')} are known; it is of a newer version, or damaged`,
   );
 }
 

@@ -15,12 +15,10 @@ import type { Span } from '../gpu/profiler.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
 import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup } from '../nn/optimizers.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
-import { DEFAULT_RESNET50 } from '../nn/resnet.ts';
-import { inFirstStages } from '../nn/resnet.ts';
+import { DEFAULT_BACKBONE_SHAPE } from '../nn/backbones/index.ts';
 import {
   Classifier,
   RetrievalNetwork,
-  TRUNK_PARAMETER,
   withStatisticsFor,
   type RetrievalNetworkSettings,
 } from '../nn/retrieval-network.ts';
@@ -37,7 +35,7 @@ import {
 import { captureCheckpoint, CheckpointError, restoreCheckpoint, type Json, type ModelFile } from './checkpoint.ts';
 import { knownRows } from './class-rows.ts';
 import { CollapseWatch, type CollapseWarning } from './collapse.ts';
-import { distill, teacherClassesOf } from './distillation.ts';
+import { distill, teacherClassesOf, teacherNetwork } from './distillation.ts';
 import { atCutoff, evaluateNetwork, validationTask } from './evaluation.ts';
 import { contentsFingerprint, fingerprint } from './fingerprint.ts';
 import { DEFAULT_READING, retrievalStateFrom, teacherRows, type KnowledgeReading } from './knowledge.ts';
@@ -73,7 +71,7 @@ export interface RetrievalTraining {
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
   /**
-   * Stages of ResNet50 whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the
+   * Stages of the backbone whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the
    * first.
    */
   readonly frozenStages: number;
@@ -100,7 +98,7 @@ export interface RetrievalTraining {
     readonly weightDecay: number;
     /** Parameters that the weight decay acts on: all, or weights alone, not biases and batch normalisation's. */
     readonly decayed: 'all' | 'weights';
-    /** Times the learning rate, for ResNet50's own parameters; 0 keeps them as they are. */
+    /** Times the learning rate, for the backbone's parameters; 0 keeps them as they are. */
     readonly trunkRate: number;
     /** Of SGD. */
     readonly momentum: number;
@@ -137,7 +135,7 @@ export const PAPER_RECIPE: Omit<RetrievalTraining, 'steps'> = {
   seed: 0,
   imageSize: 224,
   pixels: IMAGENET_PIXELS,
-  network: { ...DEFAULT_RESNET50, ...DEFAULT_NETWORK_SETTINGS, embedding: 512, classifier: 'linear' },
+  network: { ...DEFAULT_BACKBONE_SHAPE, ...DEFAULT_NETWORK_SETTINGS, embedding: 512, classifier: 'linear' },
   batchNorm: 'train',
   frozenStages: 0,
   classesPerBatch: 12,
@@ -679,7 +677,7 @@ async function classOrientedSignal(
       chooser,
       dataset,
       teacher: asked,
-      network,
+      network: teacherNetwork(network, asked),
       settings,
       onProgress: (done, total) => onProgress?.('teacher', done, total),
     });
@@ -722,7 +720,10 @@ async function onlineTeacher(
       `${name} has the checksum ${file.checksum.slice(0, 16)}, and the run was begun with the teacher ${String(checksum).slice(0, 16)}; give those weights (--teacher)`,
     );
   }
-  const network = new Classifier({ ...settings, classes: teacherClassesOf(file, name) });
+  const network = new Classifier({
+    ...teacherNetwork(settings, { file, name }),
+    classes: teacherClassesOf(file, name),
+  });
   loadState(network, storage, file.state, name);
   return { kind: 'online', network, temperature: reading.temperature };
 }
@@ -758,17 +759,18 @@ function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier
 /** The optimiser with its groups of parameters. */
 export function optimizerOf(
   { frozenStages, optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining,
-  { layouts }: RetrievalNetwork,
+  { layouts, backbone }: RetrievalNetwork,
 ): OptimizerSettings {
   const settings = kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
-  const isTrunk = (name: string): boolean => TRUNK_PARAMETER.test(name);
+  const isTrunk = (name: string): boolean => backbone.stageOf(name) !== undefined;
   const isWeight = (name: string): boolean => (layouts.get(name)?.fileShape.length ?? 0) > 1;
   const groups = [isTrunk, () => true].flatMap((ofPart, part): ParameterGroup[] => {
     const learningRate = part === 0 ? trunkRate : 1;
     const undecayed = { matches: (name: string) => ofPart(name) && !isWeight(name), learningRate, weightDecay: 0 };
     return [...(decayed === 'weights' ? [undecayed] : []), { matches: ofPart, learningRate, weightDecay }];
   });
-  const frozen = { matches: (name: string) => inFirstStages(name, frozenStages), learningRate: 0, weightDecay: 0 };
+  const isFrozen = (name: string): boolean => (backbone.stageOf(name) ?? Infinity) <= frozenStages;
+  const frozen = { matches: isFrozen, learningRate: 0, weightDecay: 0 };
   return { ...settings, groups: frozenStages > 0 ? [frozen, ...groups] : groups };
 }
 

@@ -1,14 +1,15 @@
 import { isLoneShard, isShardIndex, parseShards } from '../formats/sharded.ts';
 import { parseTensorFile, TensorFileError } from '../formats/tensor-file.ts';
+import { DEFAULT_BACKBONE } from '../nn/backbones/index.ts';
 import { pixelNormalization } from '../nn/pixels.ts';
-import { readPretrainedResNet50, type PretrainedOptions, type PretrainedResNet50 } from '../nn/pretrained.ts';
+import { readPretrainedWeights, type PretrainedOptions, type PretrainedWeights } from '../nn/pretrained.ts';
 import { CheckpointError, isModelFile, modelChecksum, parseModel, type Json, type ModelFile } from './checkpoint.ts';
 
-/** Weights to start a training from: a model of ours, or what a file of others holds of a ResNet50. */
+/** Weights to start a training from: a model of ours, or what a file of others holds of a backbone. */
 export interface StartingWeights {
   readonly file: ModelFile;
   /** Given for a file of others. */
-  readonly pretrained?: PretrainedResNet50 & { readonly format: string };
+  readonly pretrained?: PretrainedWeights & { readonly format: string };
 }
 
 /** What `about.kind` says of weights that others trained; they may lack tensors, which then are drawn anew. */
@@ -22,7 +23,7 @@ export interface WeightsOptions extends PretrainedOptions {
 }
 
 /**
- * Reads starting weights: a model or checkpoint of ours, or a ResNet50 of others as safetensors or by torch.save, also
+ * Reads starting weights: a model or checkpoint of ours, or a backbone of others as safetensors or by torch.save, also
  * in shards, by their index (docs/weights.md).
  * @param options for a file of others
  * @throws SafetensorsError, PyTorchFileError, TensorFileError, StateMismatchError, InputConventionError,
@@ -54,15 +55,16 @@ export async function parseWeights(
       );
     return { file: await parseModel(bytes, fileName) };
   }
-  const found = readPretrainedResNet50(
+  const found = readPretrainedWeights(
     { ...tensors, metadata: new Map([...(options.metadata ?? []), ...tensors.metadata]) },
     fileName,
     options,
   );
-  const { state, width, stride, batchNormEpsilon, input } = found;
+  const { backbone, state, width, stride, batchNormEpsilon, input } = found;
   const about: Record<string, Json> = {
     kind: PRETRAINED,
     network: {
+      ...(backbone !== DEFAULT_BACKBONE && { backbone }),
       width,
       ...(stride !== undefined && { stride }),
       ...(batchNormEpsilon !== undefined && { batchNormEpsilon }),

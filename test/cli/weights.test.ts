@@ -155,7 +155,7 @@ test('train: what cannot be loaded is said', async () => {
     'photos',
   );
   await refused(
-    /nothing of a ResNet50 under the prefix "model."/,
+    /nothing of a known backbone .* under the prefix "model."/,
     '--weights',
     CHECKPOINT,
     '--weights-prefix',

@@ -9,7 +9,7 @@ import type { Tensor } from '../../src/autodiff/tensor.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';
 import { serializeSafetensors } from '../../src/formats/safetensors.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
-import { ResNet50, type ResNet50Settings } from '../../src/nn/resnet.ts';
+import { buildBackbone, type BackboneSettings } from '../../src/nn/backbones/index.ts';
 import { writeState } from '../../src/nn/state.ts';
 import { pixelsIn } from '../../src/training/model.ts';
 import { imageInput } from '../../src/training/batch-input.ts';
@@ -32,7 +32,7 @@ interface Fixture {
   }[];
 }
 
-/** Our error against float64 may be this many times that of PyTorch's own float32, as in resnet50.test.ts. */
+/** Our error against float64 may be this many times that of PyTorch's own float32, as in network-suite.ts. */
 const ALLOWED_RATIO = 4;
 
 const fixture = JSON.parse(readFileSync(new URL('./weights/activations.json', import.meta.url), 'utf8')) as Fixture;
@@ -77,11 +77,11 @@ test('v1 strides, epsilon, blue first, 0..255: every block as close to float64 a
   const {
     file: { state, about },
   } = await parseWeights(weights, 'caffe.safetensors');
-  const said = about.network as unknown as ResNet50Settings & { batchNormEpsilon: number };
+  const said = about.network as unknown as BackboneSettings & { batchNormEpsilon: number };
   const network = new Network(said);
-  const trunk = new ResNet50(network, said);
+  const backbone = buildBackbone(network, said);
   const outputs: Record<string, Tensor> = {};
-  trunk.apply(
+  backbone.apply(
     new Pass(network, 'eval'),
     imageInput({ count: batch, sourceSize: size, size, pixels: pixelsIn(about, 'caffe.safetensors') }),
     { observe: (name, output) => (outputs[name] = output) },

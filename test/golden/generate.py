@@ -1,7 +1,8 @@
 """Writes the PyTorch golden values that sketchgrad's tests are measured against.
 
-    /usr/bin/python3 test/golden/generate.py            # both fixtures, about ten minutes of one core
+    /usr/bin/python3 test/golden/generate.py            # all fixtures, about a quarter of an hour of one core
     /usr/bin/python3 test/golden/generate.py ops        # ops.json alone
+    /usr/bin/python3 test/golden/generate.py resnet18   # the fixture of one network alone
 
 Weights, images, labels and the vectors of the random projections come from an integer generator that
 integer-weights.ts repeats bit for bit, so the fixtures hold results only. README.md says what they mean.
@@ -24,8 +25,7 @@ STEPS = 10
 KEPT_LOGITS = 64
 LOGIT_PROJECTIONS, GRADIENT_PROJECTIONS, STATISTIC_PROJECTIONS = 16, 4, 2
 
-# Of streams 1000 to 1023, the images whose ReLU inputs stay farthest from 0: at least 3.6 times float32's rms error.
-IMAGE_STREAM, LABEL_STREAM = 1006, 1001
+LABEL_STREAM = 1001
 GRADIENT_STREAM, LOGIT_STREAM, STATISTIC_STREAM = 2000, 4000, 5000
 
 SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}
@@ -51,7 +51,23 @@ def values(stream, shape):
     return (hash32(index + start) / 2.0**32 * 2 - 1).reshape(shape)
 
 
-def initial_parameter(position, name, shape):
+class Architecture:
+    def __init__(self, name, last_norm, image_stream):
+        self.name = name
+        # The batch norm that ends the residual branch of a block.
+        self.last_norm = last_norm
+        # Of streams 1000 to 1023, the images whose ReLU inputs stay farthest from 0, in units of float32's rms error.
+        self.image_stream = image_stream
+
+    @property
+    def images(self):
+        return (1.5 * values(self.image_stream, (BATCH, 3, SIZE, SIZE))).astype(np.float32)
+
+    def create(self):
+        return getattr(torchvision.models, self.name)(weights=None)
+
+
+def initial_parameter(position, name, shape, last_norm):
     """Weights that keep float32 comparable with float64.
 
     A ReLU input whose sign float32 gets wrong moves the gradients by about 1e-3, a hundred times all other rounding.
@@ -63,20 +79,20 @@ def initial_parameter(position, name, shape):
         v = v / np.sqrt(shape[1])
     elif len(shape) == 4:
         v = v * np.sqrt(6 / (shape[0] * shape[2] * shape[3]))
-    elif name.endswith("bn3.weight"):
+    elif name.startswith("layer") and name.endswith(f"{last_norm}.weight"):
         v = 0.25 * (1 + 0.2 * v)
     elif name.endswith("weight"):
         v = 1 + 0.2 * v
     elif name == "bn1.bias":
         v = -1 + 0.1 * v
-    elif name == "fc.bias" or name.endswith("bn3.bias"):
+    elif name == "fc.bias" or name.startswith("layer") and name.endswith(f"{last_norm}.bias"):
         v = 0.1 * v
     else:
         v = 2 + 0.1 * v
     return v.astype(np.float32)
 
 
-IMAGES = (1.5 * values(IMAGE_STREAM, (BATCH, 3, SIZE, SIZE))).astype(np.float32)
+ARCHITECTURES = [Architecture("resnet50", "bn3", 1006), Architecture("resnet18", "bn2", 1008)]
 LABELS = np.floor((values(LABEL_STREAM, (BATCH,)) + 1) / 2 * CLASSES).astype(np.int64)
 
 
@@ -98,13 +114,13 @@ def row_summaries(matrix):
 
 # The runs.
 
-def build(dtype, channels_last):
-    model = torchvision.models.resnet50(weights=None)
+def build(architecture, dtype, channels_last):
+    model = architecture.create()
     with torch.no_grad():
         for position, (name, parameter) in enumerate(model.named_parameters()):
-            parameter.copy_(torch.from_numpy(initial_parameter(position, name, tuple(parameter.shape))))
+            parameter.copy_(torch.from_numpy(initial_parameter(position, name, tuple(parameter.shape), architecture.last_norm)))
     model = model.to(dtype)
-    images = torch.from_numpy(IMAGES).to(dtype)
+    images = torch.from_numpy(architecture.images).to(dtype)
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         images = images.contiguous(memory_format=torch.channels_last)
@@ -115,8 +131,8 @@ def statistics_of(model):
     return [(name, buffer) for name, buffer in model.named_buffers() if not name.endswith("num_batches_tracked")]
 
 
-def train(dtype, channels_last, optimiser_class, options):
-    model, images, labels = build(dtype, channels_last)
+def train(architecture, dtype, channels_last, optimiser_class, options):
+    model, images, labels = build(architecture, dtype, channels_last)
     optimiser = optimiser_class(model.parameters(), **options)
     losses = []
     for _ in range(STEPS):
@@ -130,8 +146,8 @@ def train(dtype, channels_last, optimiser_class, options):
     return losses, logits
 
 
-def run(dtype, channels_last=False):
-    model, images, labels = build(dtype, channels_last)
+def run(architecture, dtype, channels_last=False):
+    model, images, labels = build(architecture, dtype, channels_last)
     logits = model(images)
     loss = F.cross_entropy(logits, labels)
     loss.backward()
@@ -146,8 +162,8 @@ def run(dtype, channels_last=False):
         for position, (name, buffer) in enumerate(statistics_of(model))
     ]
     del model
-    sgd_losses, eval_logits = train(dtype, channels_last, torch.optim.SGD, SGD)
-    adam_losses, _ = train(dtype, channels_last, torch.optim.Adam, ADAM)
+    sgd_losses, eval_logits = train(architecture, dtype, channels_last, torch.optim.SGD, SGD)
+    adam_losses, _ = train(architecture, dtype, channels_last, torch.optim.Adam, ADAM)
     return {
         "logits": logits[:, :KEPT_LOGITS].tolist(),
         "logitRows": row_summaries(logits),
@@ -216,14 +232,14 @@ def measure(found, reference):
     }
 
 
-def float32_runs():
+def float32_runs(architecture):
     for threads, mkldnn, channels_last in [
         (1, True, False), (2, True, False), (1, False, False), (2, False, False), (1, True, True), (2, True, True),
     ]:
         torch.set_num_threads(threads)
         with torch.backends.mkldnn.flags(enabled=mkldnn):
             name = f"{threads} thread{'s' * (threads > 1)}, {'oneDNN' if mkldnn else 'native'}, {'NHWC' if channels_last else 'NCHW'}"
-            yield name, run(torch.float32, channels_last)
+            yield name, run(architecture, torch.float32, channels_last)
 
 
 def checksum(array):
@@ -248,20 +264,20 @@ def write(name, fixture):
     print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB")
 
 
-def generate_resnet50():
-    reference = run(torch.float64)
+def generate_network(architecture):
+    reference = run(architecture, torch.float64)
     errors = {}
-    for name, found in float32_runs():
+    for name, found in float32_runs(architecture):
         errors[name] = measure(found, reference)
         print(name, {key: f"{error:.2e}" for key, error in errors[name].items()}, flush=True)
     median = {key: statistics.median(run_errors[key] for run_errors in errors.values()) for key in next(iter(errors.values()))}
     print("median", {key: f"{error:.2e}" for key, error in median.items()})
-    model, _, _ = build(torch.float32, False)
-    write("resnet50.json", {
+    model, _, _ = build(architecture, torch.float32, False)
+    write(f"{architecture.name}.json", {
         "made": f"generate.py, PyTorch {torch.__version__}, torchvision {torchvision.__version__}, CPU",
         "batch": BATCH, "size": SIZE, "classes": CLASSES, "labels": LABELS.tolist(),
         "checksums": {
-            "images": checksum(IMAGES),
+            "images": checksum(architecture.images),
             "parameters": sum(checksum(p.detach().numpy()) for p in model.parameters()) % 2**32,
         },
         "sgd": {"learningRate": SGD["lr"], "momentum": SGD["momentum"], "weightDecay": SGD["weight_decay"]},
@@ -331,6 +347,9 @@ def generate_ops():
 
 
 if __name__ == "__main__":
-    generate_ops()
-    if sys.argv[1:] != ["ops"]:
-        generate_resnet50()
+    wanted = sys.argv[1:]
+    if not wanted or "ops" in wanted:
+        generate_ops()
+    for architecture in ARCHITECTURES:
+        if not wanted or architecture.name in wanted:
+            generate_network(architecture)

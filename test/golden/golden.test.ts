@@ -1,15 +1,16 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bitChecksum, integerImages, integerStream, integerWeights } from './integer-weights.ts';
-import { measureLosses, projectedError, readResNet50Fixture } from './measures.ts';
+import { measureLosses, projectedError, readResNetFixture } from './measures.ts';
 
-const fixture = readResNet50Fixture();
+const fixture = readResNetFixture('resnet50');
 
-test('both languages draw the same weights and images', () => {
-  const weights = integerWeights(fixture.parameters);
-  assert.is(bitChecksum(weights.values()), fixture.checksums.parameters);
-  assert.is(bitChecksum([integerImages(fixture.batch, fixture.size)]), fixture.checksums.images);
-});
+for (const architecture of ['resnet18', 'resnet50'] as const)
+  test(`${architecture}: both languages draw the same weights and images`, () => {
+    const { parameters, checksums, batch, size } = readResNetFixture(architecture);
+    assert.is(bitChecksum(integerWeights(architecture, parameters).values()), checksums.parameters);
+    assert.is(bitChecksum([integerImages(architecture, batch, size)]), checksums.images);
+  });
 
 test('a projected error estimates the relative L2 error', () => {
   const length = 20_000;

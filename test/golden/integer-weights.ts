@@ -33,35 +33,47 @@ export interface NamedShape {
   readonly shape: readonly number[];
 }
 
+/** What the golden runs of the networks differ in. */
+export const ARCHITECTURES = {
+  resnet18: { lastNorm: 'bn2', imageStream: 1008 },
+  resnet50: { lastNorm: 'bn3', imageStream: 1006 },
+} as const;
+
+export type Architecture = keyof typeof ARCHITECTURES;
+
 /**
  * Initial weights of the golden runs, in torchvision's names and layout.
  * @param parameters every parameter in torchvision's `named_parameters()` order; the position is the stream.
  */
-export function integerWeights(parameters: readonly NamedShape[]): Map<string, Float32Array> {
+export function integerWeights(
+  architecture: Architecture,
+  parameters: readonly NamedShape[],
+): Map<string, Float32Array> {
   return new Map(
     parameters.map(({ name, shape }, position) => {
       const length = shape.reduce((product, size) => product * size, 1);
-      return [name, integerValues(position, length, initialisation(name, shape))];
+      return [name, integerValues(position, length, initialisation(architecture, name, shape))];
     }),
   );
 }
 
-function initialisation(name: string, shape: readonly number[]): (value: number) => number {
+function initialisation(architecture: Architecture, name: string, shape: readonly number[]): (value: number) => number {
+  const lastNorm = new RegExp(`^layer.*\\.${ARCHITECTURES[architecture].lastNorm}\\.(weight|bias)$`).exec(name)?.[1];
   if (name === 'fc.weight') return (value) => value / Math.sqrt(shape[1]);
   if (shape.length === 4) {
     const bound = Math.sqrt(6 / (shape[0] * shape[2] * shape[3]));
     return (value) => value * bound;
   }
-  if (name.endsWith('bn3.weight')) return (value) => 0.25 * (1 + 0.2 * value);
+  if (lastNorm === 'weight') return (value) => 0.25 * (1 + 0.2 * value);
   if (name.endsWith('weight')) return (value) => 1 + 0.2 * value;
   if (name === 'bn1.bias') return (value) => -1 + 0.1 * value;
-  if (name === 'fc.bias' || name.endsWith('bn3.bias')) return (value) => 0.1 * value;
+  if (name === 'fc.bias' || lastNorm === 'bias') return (value) => 0.1 * value;
   return (value) => 2 + 0.1 * value;
 }
 
 /** Input of the golden runs: [batch, 3, size, size], channels first. */
-export function integerImages(batch: number, size: number): Float32Array {
-  return integerValues(1006, batch * 3 * size * size, (value) => 1.5 * value);
+export function integerImages(architecture: Architecture, batch: number, size: number): Float32Array {
+  return integerValues(ARCHITECTURES[architecture].imageStream, batch * 3 * size * size, (value) => 1.5 * value);
 }
 
 /** Sum of the float32 bit patterns modulo 2^32, as the fixture records it for images and parameters. */

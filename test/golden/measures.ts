@@ -1,5 +1,5 @@
 /**
- * How far a ResNet50 run is from PyTorch's float64 result, beside how far PyTorch's own float32 runs are.
+ * How far a ResNet's run is from PyTorch's float64 result, beside how far PyTorch's own float32 runs are.
  *
  * The fixture keeps of each tensor its norm and its projections on seeded vectors. For an error e and a random vector
  * v, E[(v.e)^2] = |e|^2 rms(v)^2, so |v.x - v.x64| / (|x64| rms(v)) estimates the relative L2 error; the root mean
@@ -7,7 +7,7 @@
  * same formulas.
  */
 import { readFileSync } from 'node:fs';
-import { integerStream, type NamedShape } from './integer-weights.ts';
+import { integerStream, type Architecture, type NamedShape } from './integer-weights.ts';
 
 interface Summary {
   readonly norm: number;
@@ -30,8 +30,8 @@ export type Quantity =
 
 type Errors = Readonly<Record<Quantity, number>>;
 
-/** resnet50.json. */
-export interface ResNet50Fixture {
+/** resnet18.json and resnet50.json. */
+export interface ResNetFixture {
   readonly batch: number;
   readonly size: number;
   readonly classes: number;
@@ -66,12 +66,12 @@ export interface Comparison {
 }
 
 /** Reads the committed fixture. */
-export function readResNet50Fixture(): ResNet50Fixture {
-  return JSON.parse(readFileSync(new URL('./resnet50.json', import.meta.url), 'utf8'));
+export function readResNetFixture(architecture: Architecture): ResNetFixture {
+  return JSON.parse(readFileSync(new URL(`./${architecture}.json`, import.meta.url), 'utf8'));
 }
 
 /** Logits of the first training-mode forward pass, [batch, classes]. */
-export function measureLogits(logits: Float32Array, fixture: ResNet50Fixture): Comparison[] {
+export function measureLogits(logits: Float32Array, fixture: ResNetFixture): Comparison[] {
   let error = 0;
   let norm = 0;
   fixture.logits.forEach((row, n) =>
@@ -87,19 +87,19 @@ export function measureLogits(logits: Float32Array, fixture: ResNet50Fixture): C
 }
 
 /** Mean cross-entropy of the first step. */
-export function measureLoss(loss: number, fixture: ResNet50Fixture): Comparison[] {
+export function measureLoss(loss: number, fixture: ResNetFixture): Comparison[] {
   return [comparison('loss', largestRelative([loss], [fixture.loss]), fixture)];
 }
 
 /** Error of every parameter's gradient, in the fixture's order. */
-export function gradientErrors(gradients: ReadonlyMap<string, Float32Array>, fixture: ResNet50Fixture): number[] {
+export function gradientErrors(gradients: ReadonlyMap<string, Float32Array>, fixture: ResNetFixture): number[] {
   return fixture.parameters.map((reference, position) =>
     projectedError(tensorNamed(gradients, reference.name), reference, 2000 + 8 * position),
   );
 }
 
 /** Gradients of the first step by torchvision name, in torchvision's layout (OIHW). */
-export function measureGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: ResNet50Fixture): Comparison[] {
+export function measureGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: ResNetFixture): Comparison[] {
   const errors = gradientErrors(gradients, fixture);
   return [
     comparison('gradients, median parameter', median(errors), fixture),
@@ -111,7 +111,7 @@ export function measureGradients(gradients: ReadonlyMap<string, Float32Array>, f
 /** Every `running_mean` and `running_var` after the first training-mode forward pass, by torchvision name. */
 export function measureRunningStatistics(
   statistics: ReadonlyMap<string, Float32Array>,
-  fixture: ResNet50Fixture,
+  fixture: ResNetFixture,
 ): Comparison[] {
   const errors = fixture.statistics.map((reference, position) =>
     projectedError(tensorNamed(statistics, reference.name), reference, 5000 + 8 * position),
@@ -126,14 +126,14 @@ export function measureRunningStatistics(
 export function measureLosses(
   losses: readonly number[],
   optimiser: 'SGD' | 'Adam',
-  fixture: ResNet50Fixture,
+  fixture: ResNetFixture,
 ): Comparison[] {
   const reference = optimiser === 'SGD' ? fixture.sgdLosses : fixture.adamLosses;
   return [comparison(`${optimiser} losses`, largestRelative(losses, reference), fixture)];
 }
 
 /** Evaluation-mode logits of the batch after the ten SGD updates, [batch, classes]. */
-export function measureEvaluationLogits(logits: Float32Array, fixture: ResNet50Fixture): Comparison[] {
+export function measureEvaluationLogits(logits: Float32Array, fixture: ResNetFixture): Comparison[] {
   return [comparison('evaluation logits after SGD', rowError(logits, fixture.evalLogitRows), fixture)];
 }
 
@@ -164,7 +164,7 @@ function rowError(matrix: Float32Array, rows: readonly Summary[]): number {
   return rootMeanSquare(rows.map((row, n) => projectedError(matrix.subarray(n * width, (n + 1) * width), row, 4000)));
 }
 
-function comparison(quantity: Quantity, ours: number, fixture: ResNet50Fixture): Comparison {
+function comparison(quantity: Quantity, ours: number, fixture: ResNetFixture): Comparison {
   return { quantity, ours, pytorchFloat32: fixture.float32Errors.median[quantity] };
 }
 

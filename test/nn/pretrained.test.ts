@@ -4,7 +4,7 @@ import { parseTensorFile, TensorFileError, type TensorFile } from '../../src/for
 import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { InputConventionError } from '../../src/nn/pixels.ts';
-import { readPretrainedResNet50 } from '../../src/nn/pretrained.ts';
+import { readPretrainedWeights } from '../../src/nn/pretrained.ts';
 import { StateMismatchError } from '../../src/nn/state.ts';
 import { CheckpointError, serializeModel } from '../../src/training/checkpoint.ts';
 import { parseWeights } from '../../src/training/weights.ts';
@@ -32,7 +32,7 @@ const read = async (
   tensors: readonly (readonly [string, TensorToStore])[],
   options = {},
   metadata: readonly (readonly [string, string])[] = [],
-) => readPretrainedResNet50(await fileOf(tensors, metadata), 'w.safetensors', options);
+) => readPretrainedWeights(await fileOf(tensors, metadata), 'w.safetensors', options);
 async function refused(message: RegExp, ...args: Parameters<typeof read>): Promise<void> {
   const error = await read(...args).then(
     () => undefined,
@@ -175,7 +175,9 @@ test('two networks in a file (MoCo, EMA, student and teacher): the user says whi
   const found = await read(both, { prefix: 'state_dict.module.encoder_k.' });
   assert.is(found.state.size, narrow.length);
   assert.is(found.unused.length, narrow.length);
-  await refused(/nothing of a ResNet50 under the prefix "encoder_k."/, both, { prefix: 'encoder_k.' });
+  await refused(/nothing of a known backbone \(resnet18, .*\) under the prefix "encoder_k."/, both, {
+    prefix: 'encoder_k.',
+  });
 });
 
 test('what is absent and what is not used is listed, and batch counters are neither', async () => {
@@ -210,7 +212,7 @@ test('another network is refused, with the tensors that tell', async () => {
     /layer1.0.conv2.weight: the file has \[32, 1, 3, 3\], a ResNet50 of width 0.25 has \[16, 16, 3, 3\]/,
     narrow.map(([name, value]) => [name, name === 'layer1.0.conv2.weight' ? tensor([32, 1, 3, 3]) : value] as const),
   );
-  await refused(/nothing of a ResNet50: its tensors are "vit.blocks.0.attn.qkv.weight"/, [
+  await refused(/nothing of a known backbone \(.*\): its tensors are "vit.blocks.0.attn.qkv.weight"/, [
     ['vit.blocks.0.attn.qkv.weight', tensor([2])],
   ]);
   await refused(/width of 0.3125 times/, [['conv1.weight', tensor([20, 3, 7, 7])]]);

@@ -115,7 +115,7 @@ export function ownRecipe(
 ): RetrievalTraining {
   const {
     sketches,
-    settings: { width, stride, batchNormEpsilon, batchNormMomentum, batchNormDomains, embedding },
+    settings: { backbone, width, stride, batchNormEpsilon, batchNormMomentum, batchNormDomains, embedding },
   } = readModelDescription(file, 'the model');
   return {
     ...PAPER_RECIPE,
@@ -123,6 +123,7 @@ export function ownRecipe(
     imageSize,
     ...(sketches === 'fitted' && { sketches }),
     network: {
+      ...(backbone && { backbone }),
       width,
       stride,
       batchNormEpsilon,

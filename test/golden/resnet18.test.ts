@@ -1,0 +1,4 @@
+// ResNet18 against PyTorch's golden values (README.md).
+import { networkSuite } from './network-suite.ts';
+
+await networkSuite('resnet18');
