@@ -31,6 +31,10 @@ export const DATA_OPTIONS = {
     changeable: true,
     help: 'Of search: train on pictures and on sketches simulated of them alone',
   }),
+  glyphs: toggle({
+    changeable: true,
+    help: 'Of search: train on icons whose names name no noun as well, such as arrows and signs of interfaces',
+  }),
   pixelCache: bytes({
     changeable: true,
     remembered: true,
@@ -66,6 +70,7 @@ interface PublishedRequest {
   readonly drawings?: number;
   readonly quickdraw?: string;
   readonly picturesOnly?: boolean;
+  readonly glyphs?: boolean;
   readonly pixelCache?: number;
   readonly unseen?: string;
   /**
@@ -144,6 +149,7 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
         drawings: request.quickdraw,
         drawingsPerWord: request.drawings,
         picturesOnly: request.picturesOnly,
+        glyphs: request.glyphs,
         measureOn: data === 'search' ? 'unseen' : 'settings',
         onProgress: (done, total) => progress.update(done, total),
       });
