@@ -29,6 +29,7 @@ export {
 } from '../retrieval/evaluate.ts';
 export type { Embeddings } from '../retrieval/cosine.ts';
 export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
+export { ExactSearch, type ExactSearchOptions, type RowFilter } from '../retrieval/exact/exact-search.ts';
 export { BestItems, type RankedItem } from '../retrieval/ranking.ts';
 export { fitToInk, INK_MARGIN } from '../data/fit-to-ink.ts';
 export { fitSketch, sketchSquare, type SketchFraming } from '../data/sketch-framing.ts';

@@ -26,11 +26,55 @@ export function* cosineRows({ queries, gallery, dimension }: Embeddings): Genera
   const norms = rowNorms('gallery', gallery, dimension);
   const block = new Float64Array(QUERY_BLOCK * dimension);
   const rows = Array.from({ length: QUERY_BLOCK }, () => new Float32Array(norms.length));
-  for (let first = 0; first < queryNorms.length; first += QUERY_BLOCK) {
-    block.fill(0).set(queries.subarray(first * dimension, (first + QUERY_BLOCK) * dimension));
+  let first = 0;
+  for (; first + QUERY_BLOCK <= queryNorms.length; first += QUERY_BLOCK) {
+    block.set(queries.subarray(first * dimension, (first + QUERY_BLOCK) * dimension));
     const lengths = rows.map((_, i) => queryNorms[first + i] || 1);
     scoreBlock(block, lengths, gallery, norms, rows);
-    yield* rows.slice(0, queryNorms.length - first);
+    yield* rows;
+  }
+  for (; first < queryNorms.length; first++) {
+    const query = Float64Array.from(queries.subarray(first * dimension, (first + 1) * dimension));
+    scoreOne(query, queryNorms[first] || 1, gallery, norms, rows[0]);
+    yield rows[0];
+  }
+}
+
+/** Four items at once: a sum waits for its last addition, and four sums do not wait for each other. */
+function scoreOne(
+  query: Float64Array,
+  length: number,
+  gallery: Float32Array,
+  norms: Float64Array,
+  row: Float32Array,
+): void {
+  const dimension = query.length;
+  const fours = norms.length - (norms.length % 4);
+  for (let item = 0; item < fours; item += 4) {
+    const at0 = item * dimension;
+    const at1 = at0 + dimension;
+    const at2 = at1 + dimension;
+    const at3 = at2 + dimension;
+    let sum0 = 0;
+    let sum1 = 0;
+    let sum2 = 0;
+    let sum3 = 0;
+    for (let i = 0; i < dimension; i++) {
+      const value = query[i];
+      sum0 += value * gallery[at0 + i];
+      sum1 += value * gallery[at1 + i];
+      sum2 += value * gallery[at2 + i];
+      sum3 += value * gallery[at3 + i];
+    }
+    row[item] = sum0 / ((norms[item] || 1) * length);
+    row[item + 1] = sum1 / ((norms[item + 1] || 1) * length);
+    row[item + 2] = sum2 / ((norms[item + 2] || 1) * length);
+    row[item + 3] = sum3 / ((norms[item + 3] || 1) * length);
+  }
+  for (let item = fours; item < norms.length; item++) {
+    let sum = 0;
+    for (let i = 0, at = item * dimension; i < dimension; i++, at++) sum += query[i] * gallery[at];
+    row[item] = sum / ((norms[item] || 1) * length);
   }
 }
 

@@ -2,17 +2,14 @@
  * Embeddings in one byte a value, for galleries of hundreds of thousands: a quarter of float32's memory, and whole
  * numbers, whose sums are exact and the same in every runtime.
  *
- * A vector is first rotated by signs and a Walsh-Hadamard transform (Ailon and Chazelle, STOC 2006), which spreads it
- * evenly over its values: networks put much of a vector into a few of them, and the others would get few of the 127
- * steps. Then it is scaled by its largest value. Its length is lost, which a cosine does not need.
+ * A vector is first rotated (rotation.ts), then scaled by its largest value. Its length is lost, which a cosine does not
+ * need.
  */
-import { RandomStream, STREAM } from '../random/philox.ts';
+import { rotation } from './rotation.ts';
 import { requireCount, RetrievalError, rowNorms } from './vectors.ts';
 
 const LARGEST = 127;
 const LARGEST_SUM = 2 ** 31 - 1;
-/** Of the signs; part of the file format. */
-const SIGN_SEED = 1;
 
 /**
  * @param embeddings [n, dimension]; their lengths do not matter
@@ -36,7 +33,7 @@ export function toInt8Vectors(embeddings: Float32Array, dimension: number): Int8
 export class Int8Cosine {
   /** The length of each row; 1 for a row of zeros, whose cosine is 0 with all others. */
   private readonly norms: Float64Array;
-  private readonly rotate: (vector: Float32Array) => Float64Array;
+  private readonly rotate: ReturnType<typeof rotation>;
   private readonly query: Int32Array;
   private queryNorm = 1;
 
@@ -124,27 +121,4 @@ export class Int8Cosine {
     }
     for (; row < end; row++) use(row, this.at(row));
   }
-}
-
-/**
- * The rotation of vectors of a dimension, which keeps their lengths: in blocks as long as the largest power of 2 that
- * divides it.
- */
-function rotation(dimension: number): (vector: Float32Array) => Float64Array {
-  requireCount('the dimension', dimension);
-  const random = new RandomStream(SIGN_SEED, STREAM.initialisation);
-  const signs = Float64Array.from({ length: dimension }, () => (random.uniform() < 0.5 ? -1 : 1));
-  const block = dimension & -dimension;
-  // Each step of the transform makes a vector longer by the square root of 2.
-  const scale = 1 / Math.sqrt(block);
-  return (vector) => {
-    const values = signs.map((sign, i) => scale * sign * vector[i]);
-    for (let half = 1; half < block; half *= 2) {
-      for (let first = 0; first < dimension; first += 2 * half) {
-        for (let i = first; i < first + half; i++)
-          [values[i], values[i + half]] = [values[i] + values[i + half], values[i] - values[i + half]];
-      }
-    }
-    return values;
-  };
 }

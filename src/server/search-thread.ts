@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { decodeSketch } from '../platform/node/images.ts';
 import type { SketchFraming } from '../data/sketch-framing.ts';
-import { rankGallery } from '../retrieval/evaluate.ts';
+import { ExactSearch } from '../retrieval/exact/exact-search.ts';
 import { IconRanking, type IconFilter, type RankedIcons } from '../retrieval/icon-ranking.ts';
 import type { RankedItem } from '../retrieval/ranking.ts';
 import { serveTasks } from '../platform/node/serve-tasks.ts';
@@ -34,7 +34,10 @@ const gallery = workerData as GalleryData;
 const rank = ranker(gallery);
 
 function ranker(from: GalleryData): (input: RankInput) => RankOutput {
-  if (from.kind === 'pictures') return ({ embedding, k }) => rankGallery(embedding, from.embeddings, from.dimension, k);
+  if (from.kind === 'pictures') {
+    const search = new ExactSearch(from.embeddings, from.dimension);
+    return ({ embedding, k }) => search.search(embedding, k);
+  }
   const ranking = new IconRanking(from);
   return ({ embedding, k, filter }) => ranking.rank(embedding, k, filter);
 }
