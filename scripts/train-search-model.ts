@@ -14,8 +14,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** In order: all sources alike from random weights, then more of people's drawings, with the contrastive loss. */
-const STAGES = ['base', 'people'] as const;
+/**
+ * In order: all sources alike from random weights; more of people's drawings, with the contrastive loss; larger images
+ * whose colours and parts are changed.
+ */
+const STAGES = ['base', 'people', 'shapes'] as const;
 
 const { values } = parseArgs({
   options: {

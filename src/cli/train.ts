@@ -258,6 +258,18 @@ export const TRAIN_OPTIONS = {
     default: recipe.augmentation.partProbability,
     help: 'Probability of each of the four, where an image is augmented',
   }),
+  augmentationRecolouring: number({
+    minimum: 0,
+    maximum: 1,
+    default: 0,
+    help: 'Probability that a photo becomes grey or has its colour channels permuted, so that it is told by its shape',
+  }),
+  augmentationErasing: number({
+    minimum: 0,
+    maximum: 1,
+    default: 0,
+    help: 'Probability that a rectangle of an image becomes white',
+  }),
   augmentationScale: number({
     minimum: 0,
     maximum: 0.9,
@@ -577,6 +589,9 @@ export function trainingOf(
       shift: options.augmentationShift,
       photoFill: PHOTO_FILLS[options.photoFill],
     },
+    ...((options.augmentationRecolouring > 0 || options.augmentationErasing > 0) && {
+      appearance: { recolouring: options.augmentationRecolouring, erasing: options.augmentationErasing },
+    }),
     pixels: pixelsOf(options),
     ...(options.sketches === 'fitted' && { sketches: options.sketches }),
     network: {

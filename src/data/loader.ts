@@ -1,4 +1,5 @@
 /** Batches ready for the GPU, read ahead of their use so that the GPU need not wait for decoding. */
+import { changeAppearance, type AppearanceAugmentation } from './appearance.ts';
 import { identityTransforms } from './augmentation.ts';
 import { DOMAIN_INDEX, type ImageDraw, type ImageSource, type Sample } from './dataset.ts';
 import type { Sampler } from './sampler.ts';
@@ -39,6 +40,8 @@ export interface BatchOptions {
   readonly ahead?: number;
   /** Of images that are made anew for each use (`ImageDraw`), u32. Default: each sample has one image. */
   readonly seed?: number;
+  /** Changes of what images look like; they need a seed. Default: none. */
+  readonly appearance?: AppearanceAugmentation;
 }
 
 /**
@@ -46,12 +49,17 @@ export interface BatchOptions {
  * it belongs to throw, when that batch's turn comes. Leaving the loop stops the reading.
  */
 export function batches(options: BatchOptions): AsyncGenerator<TrainingBatch, void, undefined> {
-  const { sampler, images, sourceSize, transforms, from = 0, to = Infinity, ahead = 3, seed } = options;
+  const { sampler, images, sourceSize, transforms, from = 0, to = Infinity, ahead = 3, seed, appearance } = options;
+  if (appearance !== undefined && seed === undefined)
+    throw new RangeError('batches: the appearance of images is changed by a seed; give one');
   return readAhead(from, to, ahead, async (step) => {
     const { samples, labels, domains } = sampler.batch(step);
+    const read = await readImages(samples, images, sourceSize, { step, seed });
+    if (appearance !== undefined && seed !== undefined)
+      changeAppearance(read, domains, { size: sourceSize, seed, step, ...appearance });
     return {
       step,
-      images: await readImages(samples, images, sourceSize, { step, seed }),
+      images: read,
       transforms: transforms(domains, step),
       labels,
       domains,

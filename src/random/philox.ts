@@ -8,6 +8,7 @@ export const STREAM = {
   split: 3,
   distillation: 4,
   simulation: 5,
+  appearance: 6,
 } as const;
 
 /** Everything a stream is made of: plain numbers, so that JSON keeps it exactly. */

@@ -1,6 +1,7 @@
 import { canonicalJson, RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
 import { MemoryBudgetError, type MemoryReport } from '../autodiff/memory.ts';
 import { Storage } from '../autodiff/storage.ts';
+import type { AppearanceAugmentation } from '../data/appearance.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
 import { classKey } from '../data/class-names.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -110,6 +111,8 @@ export interface RetrievalTraining {
    */
   readonly emaDecay?: number;
   readonly augmentation: Augmentation;
+  /** Changes of colours, and parts erased; none where nothing is said. */
+  readonly appearance?: AppearanceAugmentation;
   /** How activations and their gradients are stored; f32 if left out. f16 needs an adapter with `shader-f16`. */
   readonly precision?: Precision;
 }
@@ -456,6 +459,7 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
       from: trainer.step,
       to: steps,
       seed,
+      appearance: training.appearance,
     });
     let file: ModelFile | undefined;
     while (trainer.step < steps && !stopping()) {
