@@ -9,6 +9,7 @@ import {
 } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { stationaryBlocks } from './software/weight-stationary.ts';
+import { directLoops } from './direct.ts';
 import { matrixTiles, withUnits } from './gpu/matrix-units.ts';
 import { vectorTiles, type Gather } from './gpu/tiles.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from '../kernel.ts';
@@ -222,10 +223,11 @@ export function gatherCalls(
   const blocks = [...ofDirection(gather, traits), ...stationaryBlocks(gather, traits)];
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
-  if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return direct;
+  const loops = directLoops(gather);
+  if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return [...direct, ...loops];
   // The gradient of a convolution is one with turned weights, whose padding makes the sizes fit.
   const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
-  return withWinograd(
+  const variants = withWinograd(
     direct,
     {
       batch: shape.batch,
@@ -241,6 +243,7 @@ export function gatherCalls(
     operands,
     traits,
   );
+  return [...variants, ...loops];
 
   /** Where channels are not multiples of four. */
   function scalarTiles(): KernelCall[] {

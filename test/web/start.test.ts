@@ -97,6 +97,7 @@ test('loading tells of bytes, and of pipelines as they are compiled', async () =
   );
   assert.ok(compiled.length > 1, said.join('; '));
   assert.is(compiled[compiled.length - 1][0], compiled[0][1]);
+  assert.ok(compiled[0][1] <= 8, `a search by one sketch compiles ${compiled[0][1]} pipelines`);
   assert.not.ok(await bar.isVisible());
   assert.is(await page.innerText('#status'), 'Draw something.');
   await assertAccessible(page);

@@ -1,3 +1,4 @@
+import { fewestPipelines } from '../../src/autodiff/fewest-pipelines.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
 import type { SketchFraming } from '../../src/data/sketch-framing.ts';
 import type { Device } from '../../src/gpu/device.ts';
@@ -25,6 +26,8 @@ import { sketchesOf, squareOf, withAlpha, type Picture, type Query } from './pic
 
 /** Images that are embedded at once where there are many. */
 const BATCH = 16;
+/** Pictures that are embedded one by one: compiling the program for many takes longer. */
+const FEW = 64;
 /** The longer side of a small copy, in pixels. */
 const COPY_SIDE = 256;
 /** Steps between the checkpoints to which a lost device falls back. */
@@ -81,7 +84,13 @@ interface OpenModel {
   readonly file: ModelFile;
   readonly summary: ModelSummary;
   /** On the device, while it is the one in use. */
-  onDevice?: { readonly model: RetrievalModel; readonly one: ImageRows; many?: ImageRows };
+  onDevice?: {
+    readonly model: RetrievalModel;
+    readonly one: ImageRows;
+    many?: ImageRows;
+    /** Pictures that `one` has embedded. */
+    embedded: number;
+  };
 }
 
 /** A training that is under way, paused, or ended by an error; one that is done is forgotten. */
@@ -186,7 +195,10 @@ export class Engine {
     readonly unreadable: readonly string[];
   }> {
     return this.onDevice(checksum, async ({ onDevice, summary }) => {
-      onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH, this.onCompiled);
+      const areFew = onDevice.many === undefined && onDevice.embedded + pictures.length <= FEW;
+      if (areFew) onDevice.embedded += pictures.length;
+      else onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH, this.onCompiled);
+      const rowsOf = onDevice.many ?? onDevice.one;
       const unreadable: string[] = [];
       const rows: number[] = [];
       const readable: { sample: Sample; picture: Picture }[] = [];
@@ -203,7 +215,7 @@ export class Engine {
           picture: { width: summary.imageSize, height: summary.imageSize, data: withAlpha(pixels) },
         });
       }
-      const embeddings = await onDevice.many.compute(
+      const embeddings = await rowsOf.compute(
         readable.map(({ sample }) => sample),
         { read: ({ name }, size) => squareOf(readable[Number(name)].picture, size, name) },
         (done) => onProgress?.(done, readable.length),
@@ -421,8 +433,8 @@ export class Engine {
         const entry = this.model(checksum);
         if (entry.onDevice === undefined) {
           this.letGo();
-          const model = openRetrievalModel(await this.open(), entry.file, entry.summary.name);
-          entry.onDevice = { model, one: await modelEmbeddings(model, 1, this.onCompiled) };
+          const model = openRetrievalModel(await this.open(), entry.file, entry.summary.name, fewestPipelines);
+          entry.onDevice = { model, one: await modelEmbeddings(model, 1, this.onCompiled), embedded: 0 };
         }
         return work(entry as OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> });
       });

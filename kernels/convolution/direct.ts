@@ -1,0 +1,31 @@
+import { ceilDivide } from '../contract/dispatch.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
+import { hasVectors } from './software/weight-stationary.ts';
+import type { Gather } from './gpu/tiles.ts';
+import type { KernelCall } from '../kernel.ts';
+
+/** Destination pixels, and channels, of a workgroup. */
+const [PIXELS, CHANNELS] = [32, 32];
+
+/**
+ * The forward convolution by plain loops: one pipeline for all shapes and epilogues, which compiles quickly. Slower
+ * than the other variants once these are compiled.
+ */
+export function directLoops(gather: Gather): KernelCall[] {
+  const { forward, element, flags, operands, order, destinationChannels, byImages } = gather;
+  if (!forward || element !== 'f32' || !hasVectors(gather)) return [];
+  return [
+    {
+      variant: 'direct loops',
+      operands,
+      dispatches: [
+        byImages((parameters, pixels) => ({
+          shader: shaders.convolutionDirect,
+          parameters: [...parameters, Number(flags.AFFINE), Number(flags.RESIDUAL), Number(flags.RELU)],
+          operands: order,
+          workgroups: [ceilDivide(destinationChannels, CHANNELS), ceilDivide(pixels, PIXELS), 1],
+        })),
+      ],
+    },
+  ];
+}
