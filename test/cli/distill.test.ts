@@ -6,18 +6,17 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import { parseKnowledge } from '../../src/training/knowledge-file.ts';
+import { builtCommand } from '../support/built-command.ts';
 import { useTestCache } from '../support/cache-home.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
-const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
 /** So many that a process is sure to be met in the middle of them. */
 const COPIES = 15;
 
@@ -115,7 +114,7 @@ test('distill: a table of all seen classes, which train takes', async () => {
 });
 
 test('distill: killed in the middle and started again, the file has the same bytes', async () => {
-  const child = spawn(process.execPath, [BIN, ...distilling('killed')], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [await builtCommand(), ...distilling('killed')], { stdio: 'ignore' });
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
   while (!existsSync(at('killed.partial')) && child.exitCode === null) await delay(2);
   child.kill('SIGKILL');

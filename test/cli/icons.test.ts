@@ -6,18 +6,16 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { adapterEnvironment } from '../../src/platform/adapter.ts';
 import { iconId, openIconIndex } from '../../src/retrieval/icon-index.ts';
 import { ICON_STYLES } from '../../src/retrieval/icon-style.ts';
 import type { FoundIcon } from '../../src/server/icon-search-service.ts';
 import { serializeModel } from '../../src/training/checkpoint.ts';
+import { builtCommand } from '../support/built-command.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { installSet, removeSet, SHAPES } from '../support/icon-sets.ts';
 import { readPageModel } from '../support/page-model.ts';
-
-const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
 
 const PLAIN = {
   'star-5': SHAPES['star-5'],
@@ -270,7 +268,10 @@ test('after kill -9 the next run goes on where the parts end, to the same bytes'
     (await readdir(`${out}.parts`).catch(() => [])).filter((name) => name.endsWith('.part')).sort();
   let written: string[] = [];
   for (const wanted of [1, 4]) {
-    const child = spawn(process.execPath, [BIN, 'icons', ...words, '--out', out], { env, stdio: 'ignore' });
+    const child = spawn(process.execPath, [await builtCommand(), 'icons', ...words, '--out', out], {
+      env,
+      stdio: 'ignore',
+    });
     const ended = once(child, 'exit');
     while ((written = await parts()).length < wanted && child.exitCode === null)
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -16,7 +16,7 @@ test.before(async () => {
 test.after(() => tiny.remove());
 
 test('train: killed at a random step and resumed, the weights are those of a run that was not', async () => {
-  const killed = start(
+  const killed = await start(
     'train',
     ...tiny.options,
     '--steps',
@@ -92,7 +92,7 @@ test('train: pictures that were changed under their names are noticed', async ()
 });
 
 test('train: Ctrl-C saves and says how to go on', async () => {
-  const stopped = start('train', ...tiny.options, '--steps', String(STEPS), '--out', at('stopped'));
+  const stopped = await start('train', ...tiny.options, '--steps', String(STEPS), '--out', at('stopped'));
   await tiny.stepsIn('stopped', 3, stopped.child);
   stopped.child.kill('SIGINT');
   const { code, stdout, stderr } = await stopped.ended;

@@ -1,6 +1,7 @@
 // Searches, in Node or in Deno, the page's icons by files of drawings, by the library's own functions: MODEL INDEX
 // DRAWING ... Prints the names of each drawing's first icons as JSON.
 import { readFile } from 'node:fs/promises';
+import { fewestPipelines } from '../../src/autodiff/fewest-pipelines.ts';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { decodeSketch } from '../../src/platform/node/images.ts';
 import { iconId, openIconIndex } from '../../src/retrieval/icon-index.ts';
@@ -14,9 +15,9 @@ const [modelFile, indexFile, ...drawings] = process.argv.slice(2);
 const index = await openIconIndex(await readFile(indexFile), indexFile);
 const ranking = new IconRanking(index);
 const device = await openDevice();
-// One at a time, as the page does.
+// One at a time and by the same variants, as the page does.
 const rows = await modelEmbeddings(
-  openRetrievalModel(device, await parseModel(await readFile(modelFile), modelFile), modelFile),
+  openRetrievalModel(device, await parseModel(await readFile(modelFile), modelFile), modelFile, fewestPipelines),
   1,
 );
 const samples = drawings.map((name) => ({ domain: 'sketch' as const, className: '', name }));

@@ -1,6 +1,7 @@
 // Searches, in Node or in Deno, the page's index by sketches in files: MODEL INDEX PICTURE ... Prints, as JSON, each
 // one's embedding as a picture, and the names of the ten best for it as a sketch.
 import { readFile } from 'node:fs/promises';
+import { fewestPipelines } from '../../src/autodiff/fewest-pipelines.ts';
 import { decodeImage, decodeSketch } from '../../src/platform/node/images.ts';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
@@ -13,14 +14,17 @@ export interface Answer {
   readonly tenBest: readonly string[];
 }
 
-/** As many at once as the page embeds. */
-const BATCH = 16;
-
 const [modelFile, indexFile, ...pictures] = process.argv.slice(2);
 const index = openIndex(await readFile(indexFile), indexFile);
 const device = await openDevice();
-const model = openRetrievalModel(device, await parseModel(await readFile(modelFile), modelFile), modelFile);
-const rows = await modelEmbeddings(model, BATCH);
+// One at a time and by the same variants, as the page does.
+const model = openRetrievalModel(
+  device,
+  await parseModel(await readFile(modelFile), modelFile),
+  modelFile,
+  fewestPipelines,
+);
+const rows = await modelEmbeddings(model, 1);
 const samples = pictures.map((name) => ({ domain: 'sketch' as const, className: '', name }));
 const embeddings = await rows.compute(samples, { read: ({ name }, size) => decodeImage(name, size) });
 const queries = await rows.compute(samples, { read: ({ name }, size) => decodeSketch(name, size, model.sketches) });

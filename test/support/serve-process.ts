@@ -1,9 +1,7 @@
 // sketchgrad serve in a process of its own, at a free port.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { adapterEnvironment } from '../../src/platform/adapter.ts';
-
-const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
+import { builtCommand } from './built-command.ts';
 
 export interface ServeProcess {
   /** With a slash at its end. */
@@ -18,7 +16,7 @@ const running = new Set<ChildProcess>();
 export async function startServe(...words: string[]): Promise<ServeProcess> {
   // With its adapter's variables from the start it need not run itself again, and hears signals itself.
   const env = { ...process.env, ...(await adapterEnvironment('auto')) };
-  const child = spawn(process.execPath, [BIN, 'serve', ...words, '--port', '0'], {
+  const child = spawn(process.execPath, [await builtCommand(), 'serve', ...words, '--port', '0'], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -5,24 +5,22 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseModel } from '../../src/training/checkpoint.ts';
+import { builtCommand } from './built-command.ts';
 import { useTestCache } from './cache-home.ts';
 import { runOnTestDevice } from './device-command.ts';
 import type { CommandResult } from './command-output.ts';
 import { writeShapes } from './shapes-folder.ts';
 
-const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
-
 /** Runs the command on the device under test. */
 export const run = (...words: string[]): Promise<CommandResult> => runOnTestDevice(words);
 
 /** Runs the command in a process of its own. */
-export function start(...words: string[]): {
+export async function start(...words: string[]): Promise<{
   readonly child: ChildProcess;
   readonly ended: Promise<CommandResult & { readonly signal: NodeJS.Signals | null }>;
-} {
-  const child = spawn(process.execPath, [BIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+}> {
+  const child = spawn(process.execPath, [await builtCommand(), ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   const printed = { stdout: '', stderr: '' };
   child.stdout.on('data', (text: Buffer) => (printed.stdout += text.toString()));
   child.stderr.on('data', (text: Buffer) => (printed.stderr += text.toString()));

@@ -64,7 +64,7 @@ test('one model, index and query: the same ten best, and the same embeddings, in
     tenBest.push((await found(page)).slice(0, 10));
     await page.click('#clear');
   }
-  const embeddings = await page.evaluate(
+  const { embeddings, ofMany } = await page.evaluate(
     async (pictures) => {
       const { sketchgrad } = globalThis as unknown as { sketchgrad: Remote<Engine> };
       const model = await sketchgrad.openModel(
@@ -74,7 +74,11 @@ test('one model, index and query: the same ten best, and the same embeddings, in
       const blobs = await Promise.all(
         pictures.map(async (address, index) => ({ name: String(index), picture: await (await fetch(address)).blob() })),
       );
-      return [...(await sketchgrad.embed(model.checksum, blobs)).embeddings];
+      const few = [...(await sketchgrad.embed(model.checksum, blobs)).embeddings];
+      // With these the page has embedded more than 64 pictures: the program for many is another one.
+      const copies = Array.from({ length: 16 }, () => blobs).flat();
+      const many = [...(await sketchgrad.embed(model.checksum, copies)).embeddings];
+      return { embeddings: few, ofMany: many };
     },
     await Promise.all(
       sketches.map(async (sketch) => `data:image/png;base64,${(await readFile(sketch)).toString('base64')}`),
@@ -94,6 +98,10 @@ test('one model, index and query: the same ten best, and the same embeddings, in
     );
   assert.is(apart(node), 0, 'both are Dawn on SwiftShader');
   assert.ok(apart(deno) < DENO_BOUND);
+  const fromFew = ofMany.map((value, i) => Math.abs(value - embeddings[i % embeddings.length]));
+  assert.is(fromFew.length, 16 * embeddings.length);
+  assert.ok(Math.max(...fromFew) < 1e-5, 'other variants sum in another order');
+  assert.ok(Math.max(...fromFew) > 0, 'it is the program for many');
   assert.equal(errors, []);
   await page.context().close();
 });
