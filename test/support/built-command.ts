@@ -8,7 +8,7 @@ import { onceInARun } from './run-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What `npm run build` translates, and what the package has beside it. */
-const SOURCES = ['src', 'kernels', 'datasets'];
+const SOURCES = ['src', 'kernels', 'shaders', 'datasets'];
 const BESIDE = ['datasets', 'models', 'web', 'node_modules'];
 
 /** The path of the command's program, translated once in a run of the tests. */

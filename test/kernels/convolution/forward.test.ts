@@ -31,6 +31,7 @@ test('a ReLU behind a convolution lets NaN through, in every variant and either 
     }
   }
   for (const shader of [
+    'convolution-direct.wgsl',
     'convolution-tiled.wgsl',
     'convolution-tiled-scalar.wgsl',
     'sum-partials-epilogue.wgsl',
@@ -39,7 +40,7 @@ test('a ReLU behind a convolution lets NaN through, in every variant and either 
     assert.ok(met.has(shader), shader);
   // Without subgroups, as in Deno, it is offered to no one.
   assert.is(
-    [...met].some((shader) => shader.startsWith('convolution_stationary')),
+    [...met].some((shader) => shader.startsWith('convolution-weight-stationary')),
     device.traits.subgroupSize > 0,
   );
 });
