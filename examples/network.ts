@@ -7,9 +7,9 @@ import {
   input,
   Network,
   Pass,
-  Program,
   softmaxCrossEntropy,
   Storage,
+  TrainingStep,
   trainingUpdate,
 } from '../src/index.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
@@ -27,9 +27,9 @@ const features = globalAveragePool(
   pass.convolutionBatchNorm(input('images', [32, 16, 16, 4]), weight, norm, { padding: 1, relu: true }),
 );
 const loss = softmaxCrossEntropy(head.apply(features), input('labels', [32], 'u32'));
-const { updates, hyper } = trainingUpdate(network, loss, pass.batchStatistics, adamSettings(0));
+const update = trainingUpdate(network, loss, pass.batchStatistics, adamSettings(0));
 await initializeNetwork(network, storage, 0);
-const program = await Program.compile(storage, { outputs: { loss }, updates });
+const training = await TrainingStep.compile(storage, update, { outputs: { loss } });
 
 const labels = Uint32Array.from({ length: 32 }, (_, image) => image % 10);
 const images = Float32Array.from(
@@ -37,9 +37,10 @@ const images = Float32Array.from(
   (_, i) => labels[Math.floor(i / 1024)] / 10 + 0.1 * Math.sin(i),
 );
 for (let step = 1; step <= 200; step++) {
-  const result = await program.run({ images, labels, optimizer: hyper(0.02, step) });
+  const result = await training.run({ images, labels }, 0.02);
   if (step === 1 || step % 50 === 0) console.log(`step ${step}: loss ${result.loss[0].toFixed(4)}`);
 }
-console.log(`${program.size.dispatches} dispatches a step, ${program.memory.total} bytes on the device`);
+const { size, memory } = training.program;
+console.log(`${size.dispatches} dispatches a step, ${memory.total} bytes on the device`);
 device.dispose();
 releaseGpu();

@@ -47,6 +47,8 @@ import { quadrupletLoss } from './loss/quadruplet-loss.ts';
 import { softmax } from './loss/softmax.ts';
 import { softmaxCrossEntropy } from './loss/softmax-cross-entropy.ts';
 import { adam } from './optimizer/adam.ts';
+import { lamb } from './optimizer/lamb.ts';
+import { lars } from './optimizer/lars.ts';
 import { lossScale } from './optimizer/loss-scale.ts';
 import { momentumSgd } from './optimizer/momentum-sgd.ts';
 import { copy, concatenate } from './layout/copy.ts';
@@ -112,6 +114,8 @@ export const KERNEL_FAMILIES = {
   },
   optimizer: {
     adam: [adam],
+    lamb: [lamb],
+    lars: [lars],
     'loss-scale': [lossScale],
     'momentum-sgd': [momentumSgd],
   },

@@ -11,7 +11,7 @@ import { Storage } from '../src/autodiff/storage.ts';
 import { augmentationTransforms } from '../src/data/augmentation.ts';
 import { batches } from '../src/data/loader.ts';
 import { shuffledSampler } from '../src/data/sampler.ts';
-import { adamSettings } from '../src/nn/optimizers.ts';
+import { adamSettings } from '../src/nn/optimizers/index.ts';
 import { Classifier } from '../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../src/nn/state.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';

@@ -7,7 +7,8 @@ import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
-import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
+import { sgdSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, writeState } from '../../src/nn/state.ts';
 import { openDevice } from '../../src/platform/adapter.ts';
@@ -34,7 +35,7 @@ await serve(
 async function trainer(): Promise<() => Promise<{ loss: number }>> {
   const { logits, batchStatistics } = network.apply(images, 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
-  const { updates, hyper } = trainingUpdate(
+  const { updates, feeds: updateFeeds } = trainingUpdate(
     network,
     loss,
     batchStatistics,
@@ -44,7 +45,7 @@ async function trainer(): Promise<() => Promise<{ loss: number }>> {
   const stepFeeds = {
     ...feeds,
     labels: Uint32Array.from(resnet50.labels(batch) as number[]),
-    optimizer: hyper(resnet50.LEARNING_RATE, 1),
+    ...updateFeeds(resnet50.LEARNING_RATE, 1),
   };
   return async () => ({ loss: (await program.run(stepFeeds)).loss[0] });
 }

@@ -5,7 +5,9 @@ import type { Chooser } from '../../src/autodiff/choices.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { DEFAULT_LOSS_SCALING, sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
+import { DEFAULT_LOSS_SCALING } from '../../src/nn/loss-scaling.ts';
+import { sgdSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { RandomStream } from '../../src/random/philox.ts';
@@ -54,7 +56,7 @@ export async function resnet50Program(
   }
   const { logits, batchStatistics } = network.apply(images, 'train');
   const loss = softmaxCrossEntropy(logits, input('labels', [batch], 'u32'));
-  const { updates, hyper } = trainingUpdate(
+  const { updates, feeds } = trainingUpdate(
     network,
     loss,
     batchStatistics,
@@ -64,7 +66,7 @@ export async function resnet50Program(
   const labels = Uint32Array.from({ length: batch }, () => random.integer(CLASSES));
   return {
     storage,
-    feeds: { images: pixels, labels, optimizer: hyper(0.01, 1) },
+    feeds: { images: pixels, labels, ...feeds(0.01, 1) },
     compile: () => Program.compile(storage, { outputs: { loss }, updates }),
   };
 }

@@ -6,6 +6,7 @@ import type { Span } from '../gpu/profiler.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { ensureAdapter } from '../platform/adapter.ts';
 import { BACKBONE_NAMES, DEFAULT_BACKBONE, type BackboneName } from '../nn/backbones/index.ts';
+import { OPTIMIZER_KINDS } from '../nn/optimizers/index.ts';
 import { IMAGENET_PIXELS, pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { classifierOf } from '../training/knowledge.ts';
@@ -201,9 +202,9 @@ export const TRAIN_OPTIONS = {
     default: recipe.teacher.photosPerClass,
     help: 'Photos of each class that the teacher sees, drawn by the seed; 0 for all',
   }),
-  optimizer: choice(['adam', 'adamw', 'sgd'], {
+  optimizer: choice(OPTIMIZER_KINDS, {
     default: recipe.optimizer.kind,
-    help: 'adam adds the weight decay to the gradient, adamw takes it off the weights',
+    help: 'adam adds the weight decay to the gradient, adamw takes it off the weights; lamb and lars scale the step of each tensor to its norm, for large batches',
   }),
   learningRate: number({
     above: 0,
@@ -220,7 +221,7 @@ export const TRAIN_OPTIONS = {
     default: recipe.optimizer.trunkRate,
     help: "Times the learning rate, for the backbone's own parameters; 0 keeps them as they are",
   }),
-  momentum: number({ minimum: 0, maximum: 1, default: recipe.optimizer.momentum, help: 'Momentum of sgd' }),
+  momentum: number({ minimum: 0, maximum: 1, default: recipe.optimizer.momentum, help: 'Momentum of sgd and lars' }),
   schedule: choice(['constant', 'exponential', 'cosine', 'linear'], {
     default: recipe.schedule.decay,
     help: 'How the learning rate falls',

@@ -11,17 +11,18 @@ export {
   type NetworkSettings,
   type RunningStatistics,
 } from '../nn/layers.ts';
+export { DEFAULT_LOSS_SCALING, type LossScale, type LossScaling } from '../nn/loss-scaling.ts';
 export {
   adamSettings,
-  DEFAULT_LOSS_SCALING,
+  OPTIMIZERS,
+  optimizerSettings,
   sgdSettings,
-  trainingUpdate,
-  type LossScale,
-  type LossScaling,
+  type OptimizerKind,
   type OptimizerSettings,
-  type ParameterGroup,
-  type TrainingUpdate,
-} from '../nn/optimizers.ts';
+} from '../nn/optimizers/index.ts';
+export type { Optimizer, ParameterGroup, UpdateRange } from '../nn/optimizers/optimizer.ts';
+export { TrainingStep } from '../nn/training-step.ts';
+export { trainingUpdate, type TrainingUpdate } from '../nn/training-update.ts';
 export {
   Backbone,
   type BackboneDefinition,

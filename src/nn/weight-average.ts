@@ -2,7 +2,7 @@ import { movingAverageUpdate } from '../autodiff/ops/optimizers.ts';
 import type { Storage } from '../autodiff/storage.ts';
 import { input } from '../autodiff/tensor.ts';
 import type { Network } from './layers.ts';
-import type { TrainingUpdate } from './optimizers.ts';
+import type { TrainingUpdate } from './training-update.ts';
 
 /**
  * An exponential moving average of a network's parameters and running statistics, kept on the device while it trains.

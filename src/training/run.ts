@@ -14,7 +14,8 @@ import type { Device } from '../gpu/device.ts';
 import { Occupancy } from '../gpu/occupancy.ts';
 import type { Span } from '../gpu/profiler.ts';
 import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
-import { adamSettings, sgdSettings, type OptimizerSettings, type ParameterGroup } from '../nn/optimizers.ts';
+import { optimizerSettings, type OptimizerKind, type OptimizerSettings } from '../nn/optimizers/index.ts';
+import type { ParameterGroup } from '../nn/optimizers/optimizer.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { DEFAULT_BACKBONE_SHAPE } from '../nn/backbones/index.ts';
 import {
@@ -95,13 +96,13 @@ export interface RetrievalTraining {
    */
   readonly embeddingStart: 'svd' | 'random';
   readonly optimizer: {
-    readonly kind: OptimizerSettings['kind'];
+    readonly kind: OptimizerKind;
     readonly weightDecay: number;
     /** Parameters that the weight decay acts on: all, or weights alone, not biases and batch normalisation's. */
     readonly decayed: 'all' | 'weights';
     /** Times the learning rate, for the backbone's parameters; 0 keeps them as they are. */
     readonly trunkRate: number;
-    /** Of SGD. */
+    /** Of the optimizers that have one: SGD and LARS. */
     readonly momentum: number;
   };
   readonly schedule: Schedule;
@@ -765,7 +766,7 @@ export function optimizerOf(
   { frozenStages, optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining,
   { layouts, backbone }: RetrievalNetwork,
 ): OptimizerSettings {
-  const settings = kind === 'sgd' ? sgdSettings(weightDecay, momentum) : adamSettings(weightDecay, kind);
+  const settings = optimizerSettings(kind, weightDecay, { momentum });
   const isTrunk = (name: string): boolean => backbone.stageOf(name) !== undefined;
   const isWeight = (name: string): boolean => (layouts.get(name)?.fileShape.length ?? 0) > 1;
   const groups = [isTrunk, () => true].flatMap((ofPart, part): ParameterGroup[] => {

@@ -12,15 +12,9 @@ import type { Storage } from '../autodiff/storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
-import {
-  cachedUpdate,
-  DEFAULT_LOSS_SCALING,
-  microBatchUpdate,
-  trainingUpdate,
-  type LossScaling,
-  type OptimizerSettings,
-  type TrainingUpdate,
-} from '../nn/optimizers.ts';
+import { DEFAULT_LOSS_SCALING, type LossScaling } from '../nn/loss-scaling.ts';
+import type { OptimizerSettings } from '../nn/optimizers/index.ts';
+import { cachedUpdate, microBatchUpdate, trainingUpdate, type TrainingUpdate } from '../nn/training-update.ts';
 import { withWeightAverage, type WeightAverage } from '../nn/weight-average.ts';
 import type { EncodedObjective, Objective } from './objectives.ts';
 

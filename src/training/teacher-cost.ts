@@ -5,7 +5,7 @@ import { identityTransforms } from '../data/augmentation.ts';
 import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Device } from '../gpu/device.ts';
-import { trainingUpdate } from '../nn/optimizers.ts';
+import { trainingUpdate } from '../nn/training-update.ts';
 import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork } from '../nn/state.ts';
 import { EMBEDDING_BATCH } from './model.ts';
@@ -140,7 +140,7 @@ async function stepProgram(
     outputs: { loss: objective.loss, gate: update.gate },
     updates: update.updates,
   });
-  const feeds = { ...objective.feeds(batch), optimizer: update.hyper(1e-9, 1) };
+  const feeds = { ...objective.feeds(batch), ...update.feeds(1e-9, 1) };
   return {
     teacher: kind,
     flop: program.plan.calls.reduce((sum, { cost }) => sum + cost.flop, 0),

@@ -2,7 +2,7 @@ import type { MemoryReport } from '../autodiff/memory.ts';
 import type { Feeds } from '../autodiff/program.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
-import type { TrainingUpdate } from '../nn/optimizers.ts';
+import type { TrainingUpdate } from '../nn/training-update.ts';
 import { learningRateAt, type Schedule } from './schedule.ts';
 import { stepRunner, type StepOptions, type StepResults, type StepRunner } from './step-runner.ts';
 

@@ -11,7 +11,7 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { constant, input, ShapeError } from '../../src/autodiff/tensor.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
-import { adamSettings } from '../../src/nn/optimizers.ts';
+import { adamSettings } from '../../src/nn/optimizers/index.ts';
 import { openDevice } from '../../src/platform/adapter.ts';
 import { countBuffers } from '../support/counted-buffers.ts';
 import { testDevice } from '../support/device.ts';

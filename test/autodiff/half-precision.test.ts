@@ -21,7 +21,8 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { constant, input, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';
 import { FeatureError } from '../../src/gpu/errors.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
-import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
+import { sgdSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { countBuffers } from '../support/counted-buffers.ts';
@@ -157,19 +158,19 @@ async function smallNetwork(chooser?: Chooser): Promise<Network16> {
     loss,
     names.map((name) => network.parameters.get(name)),
   );
-  const { updates, hyper } = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0));
+  const update = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0));
   const storage = new Storage(device, chooser);
   await initializeNetwork(network, storage, 1);
   return {
     storage,
     options: {
       outputs: { loss, block, ...Object.fromEntries(names.map((name, index) => [name, computed[index]])) },
-      updates,
+      updates: update.updates,
     },
     feeds: {
       images: Float32Array.from({ length: 8 * 8 * 8 * 4 }, uniformNumbers(5)),
       labels: Uint32Array.of(0, 1, 2, 0, 1, 2, 0, 1),
-      optimizer: hyper(0.1, 1),
+      ...update.feeds(0.1, 1),
     },
   };
 }

@@ -13,7 +13,8 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { Store } from '../../src/autodiff/store.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
+import { sgdSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, type StateTensor } from '../../src/nn/state.ts';
 import { modelChecksum } from '../../src/training/checkpoint.ts';
@@ -212,7 +213,7 @@ async function train(device: Device, memoryBudget?: number): Promise<Trained> {
     const labels = Uint32Array.from({ length: BATCH }, (_, index) => index % CLASSES);
     const losses: number[] = [];
     for (let step = 1; step <= 3; step++)
-      losses.push((await program.run({ images, labels, optimizer: update.hyper(0.05, step) })).loss[0]);
+      losses.push((await program.run({ images, labels, ...update.feeds(0.05, step) })).loss[0]);
     const stores = [network.parameters, network.statistics, ...update.moments];
     const state = new Map(
       await Promise.all(

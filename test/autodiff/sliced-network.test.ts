@@ -9,7 +9,8 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
-import { sgdSettings, trainingUpdate, type TrainingUpdate } from '../../src/nn/optimizers.ts';
+import { sgdSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate, type TrainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
@@ -97,7 +98,7 @@ async function train({ maxBindingBytes, maxWorkgroupsPerDimension }: Partial<Dis
   const labels = Uint32Array.from({ length: BATCH }, (_, index) => index % CLASSES);
   const losses: number[] = [];
   for (let step = 1; step <= STEPS; step++)
-    losses.push((await program.run({ images, labels, optimizer: update.hyper(0.05, step) })).loss[0]);
+    losses.push((await program.run({ images, labels, ...update.feeds(0.05, step) })).loss[0]);
   const bits = new Map<string, Uint32Array>();
   for (const store of [network.parameters, network.statistics, update.gradients, ...update.moments]) {
     for (const [name, { tensor }] of store.entries) {

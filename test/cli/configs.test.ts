@@ -7,7 +7,7 @@ import { ABLATE_OPTIONS } from '../../src/cli/ablate.ts';
 import { DISTILL_OPTIONS } from '../../src/cli/distill.ts';
 import { besideFlags, readConfiguration, resolveOptions } from '../../src/cli/options.ts';
 import { TRAIN_OPTIONS, trainingOf } from '../../src/cli/train.ts';
-import { trainingUpdate } from '../../src/nn/optimizers.ts';
+import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
 import { retrievalObjective } from '../../src/training/objectives.ts';
 import { PAPER_EPOCHS, PAPER_RECIPE } from '../../src/training/run.ts';

@@ -4,13 +4,8 @@ import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { Storage } from '../../src/autodiff/storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
-import {
-  adamSettings,
-  sgdSettings,
-  trainingUpdate,
-  type OptimizerSettings,
-  type TrainingUpdate,
-} from '../../src/nn/optimizers.ts';
+import { adamSettings, sgdSettings, type OptimizerSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate, type TrainingUpdate } from '../../src/nn/training-update.ts';
 import { backboneDefinition } from '../../src/nn/backbones/index.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { readStore, writeState, type State } from '../../src/nn/state.ts';
@@ -122,7 +117,7 @@ export async function networkSuite(architecture: Architecture): Promise<void> {
     return {
       program,
       update,
-      step: (learningRate) => program.run({ images, labels, optimizer: update.hyper(learningRate, ++steps) }),
+      step: (learningRate) => program.run({ images, labels, ...update.feeds(learningRate, ++steps) }),
     };
   }
 

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Network } from '../../src/nn/layers.ts';
-import { adamSettings } from '../../src/nn/optimizers.ts';
+import { adamSettings } from '../../src/nn/optimizers/index.ts';
 import { averageDecay } from '../../src/nn/weight-average.ts';
 import { testDevice } from '../support/device.ts';
 import { smallTraining, type SmallTraining } from '../support/small-network.ts';

@@ -24,7 +24,7 @@ test('in Node it trains; dispose gives everything back, and a new engine can fol
   await writeFile(
     at('train.js'),
     `
-    import { Device, globalAveragePool, initializeNetwork, input, Network, Pass, Program, sgdSettings, softmaxCrossEntropy, Storage, trainingUpdate } from 'sketchgrad';
+    import { Device, globalAveragePool, initializeNetwork, input, Network, Pass, sgdSettings, softmaxCrossEntropy, Storage, TrainingStep, trainingUpdate } from 'sketchgrad';
     import { openDevice, releaseGpu } from 'sketchgrad/node';
     const train = async (device) => {
       const storage = new Storage(device);
@@ -33,13 +33,13 @@ test('in Node it trains; dispose gives everything back, and a new engine can fol
       const pass = new Pass(network, 'train');
       const x = pass.convolutionBatchNorm(input('images', [8, 8, 8, 4]), network.convolutionWeight('conv.weight', 3, 4, 16), network.batchNorm('bn', 16), { padding: 1, relu: true });
       const loss = softmaxCrossEntropy(head.apply(globalAveragePool(x)), input('labels', [8], 'u32'));
-      const { updates, hyper } = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0, 0.9));
+      const update = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0, 0.9));
       await initializeNetwork(network, storage, 0);
-      const program = await Program.compile(storage, { outputs: { loss }, updates });
+      const training = await TrainingStep.compile(storage, update, { outputs: { loss } });
       const labels = Uint32Array.from({ length: 8 }, (_, i) => i % 4);
       const images = Float32Array.from({ length: 2048 }, (_, i) => Math.sin(i * labels[i >> 8]));
       const losses = [];
-      for (let step = 1; step <= 20; step++) losses.push((await program.run({ images, labels, optimizer: hyper(0.1, step) })).loss[0]);
+      for (let step = 1; step <= 20; step++) losses.push((await training.run({ images, labels }, 0.1)).loss[0]);
       return losses;
     };
     const first = await openDevice();

@@ -17,7 +17,7 @@ import { Storage } from '../../src/autodiff/storage.ts';
 import { constant, input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Network, Pass, type BatchNormMode } from '../../src/nn/layers.ts';
-import { sgdSettings } from '../../src/nn/optimizers.ts';
+import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { CheckpointError } from '../../src/training/checkpoint.ts';
 import type { EncodedObjective, Objective } from '../../src/training/objectives.ts';

@@ -8,13 +8,9 @@ import { input } from '../../src/autodiff/tensor.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
-import {
-  adamSettings,
-  sgdSettings,
-  trainingUpdate,
-  type LossScaling,
-  type OptimizerSettings,
-} from '../../src/nn/optimizers.ts';
+import type { LossScaling } from '../../src/nn/loss-scaling.ts';
+import { adamSettings, sgdSettings, type OptimizerSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { captureCheckpoint, parseModel, restoreCheckpoint, serializeModel } from '../../src/training/checkpoint.ts';
 import { imageInput, type Precision } from '../../src/training/batch-input.ts';

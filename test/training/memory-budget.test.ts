@@ -9,7 +9,8 @@ import { input } from '../../src/autodiff/tensor.ts';
 import { identityTransforms, TRANSFORM_FLOATS } from '../../src/data/augmentation.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Network, Pass } from '../../src/nn/layers.ts';
-import { sgdSettings, trainingUpdate } from '../../src/nn/optimizers.ts';
+import { sgdSettings } from '../../src/nn/optimizers/index.ts';
+import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { imageInput } from '../../src/training/batch-input.ts';
 import type { Objective } from '../../src/training/objectives.ts';
@@ -107,7 +108,7 @@ async function halves(
   const losses: number[] = [];
   const gradients: Float32Array[] = [];
   for (const piece of splitBatch(batch, 2)) {
-    losses.push((await program.run({ ...half.feeds(piece), optimizer: update.hyper(0, 1) })).loss[0]);
+    losses.push((await program.run({ ...half.feeds(piece), ...update.feeds(0, 1) })).loss[0]);
     gradients.push(await storage.read(update.gradients.flat));
   }
   const statistics = await storage.read(network.statistics.flat);

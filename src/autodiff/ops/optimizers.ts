@@ -6,6 +6,9 @@ import { nonFinite as nonFiniteKernel } from '../../../kernels/reduction/non-fin
 import { interpolate as interpolateKernel } from '../../../kernels/elementwise/interpolate.ts';
 import { lossScale as lossScaleKernel } from '../../../kernels/optimizer/loss-scale.ts';
 import { movingAverage as movingAverageKernel } from '../../../kernels/normalization/moving-average.ts';
+import { lamb as lambKernel } from '../../../kernels/optimizer/lamb.ts';
+import { lars as larsKernel } from '../../../kernels/optimizer/lars.ts';
+import { SEGMENT_FIELDS, type SegmentedProblem } from '../../../kernels/optimizer/tensor-norms.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Node, Tensor } from '../tensor.ts';
@@ -117,6 +120,76 @@ const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
 export function momentumSgdUpdate(operands: UpdateOperands & { readonly velocity: Tensor }, nesterov: boolean): Node {
   const { parameters, gradients, velocity, group, groupSettings, hyper, gate } = operands;
   return applyNode(momentumSgdOp, [parameters, gradients, velocity, group, groupSettings, hyper, gate], { nesterov });
+}
+
+/** What an update with norms of whole tensors needs; all but segments, group settings, hyper and gate are [n]. */
+export interface SegmentedOperands {
+  readonly parameters: Tensor;
+  readonly gradients: Tensor;
+  /** u32, the table of the tensors: see kernels/optimizer/tensor-norms.ts. */
+  readonly segments: Tensor;
+  readonly groupSettings: Tensor;
+  readonly hyper: Tensor;
+  readonly gate: Tensor;
+}
+
+const segmentedProblem = (parameters: Tensor, segments: Tensor, groupSettings: Tensor): SegmentedProblem => ({
+  count: parameters.length,
+  groups: groupSettings.length / 4,
+  segments: segments.length / SEGMENT_FIELDS,
+});
+
+const lambOp: Op<null> = {
+  name: 'lamb',
+  effect: true,
+  infer: () => [],
+  lower: ({ inputs: [parameters, gradients, firstMoment, secondMoment, segments, groupSettings, hyper, gate] }) => [
+    use(lambKernel, segmentedProblem(parameters, segments, groupSettings), {
+      parameters,
+      gradients,
+      firstMoment,
+      secondMoment,
+      segments,
+      groupSettings,
+      hyper,
+      gate,
+    }),
+  ],
+};
+
+/** One step of LAMB, in place. `hyper` is adamHyper's. */
+export function lambUpdate(
+  operands: SegmentedOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
+): Node {
+  const { parameters, gradients, firstMoment, secondMoment, segments, groupSettings, hyper, gate } = operands;
+  return applyNode(
+    lambOp,
+    [parameters, gradients, firstMoment, secondMoment, segments, groupSettings, hyper, gate],
+    null,
+  );
+}
+
+const larsOp: Op<null> = {
+  name: 'lars',
+  effect: true,
+  infer: () => [],
+  lower: ({ inputs: [parameters, gradients, velocity, segments, groupSettings, hyper, gate] }) => [
+    use(larsKernel, segmentedProblem(parameters, segments, groupSettings), {
+      parameters,
+      gradients,
+      velocity,
+      segments,
+      groupSettings,
+      hyper,
+      gate,
+    }),
+  ],
+};
+
+/** One step of LARS, in place. `hyper` is [learning rate, momentum, trust coefficient, epsilon]. */
+export function larsUpdate(operands: SegmentedOperands & { readonly velocity: Tensor }): Node {
+  const { parameters, gradients, velocity, segments, groupSettings, hyper, gate } = operands;
+  return applyNode(larsOp, [parameters, gradients, velocity, segments, groupSettings, hyper, gate], null);
 }
 
 const interpolateOp: Op<{ readonly momentum: number }> = {

@@ -1,12 +1,11 @@
-import { ARENA_BLOCK, adamHyper } from '../../kernels/optimizer/adam.ts';
+import { ARENA_BLOCK } from '../../kernels/optimizer/adam.ts';
+import type { ArenaTensor } from '../../kernels/optimizer/tensor-norms.ts';
 import {
   accumulate,
-  adamUpdate,
   clear,
   demand,
   interpolateUpdate,
   lossScaleUpdate,
-  momentumSgdUpdate,
   nonFinite,
 } from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
@@ -17,87 +16,9 @@ import type { Feeds } from '../autodiff/program.ts';
 import { Store } from '../autodiff/store.ts';
 import { constant, input, type Node, type Tensor } from '../autodiff/tensor.ts';
 import type { BatchStatistics, Network } from './layers.ts';
-
-/** Parameters that are treated alike. */
-export interface ParameterGroup {
-  /** Which parameters, by name; the first group that matches wins. */
-  readonly matches: (name: string) => boolean;
-  /**
-   * Times the learning rate; 0 keeps the group and its moments as they are: it has no gradients, and no update passes
-   * over it.
-   */
-  readonly learningRate: number;
-  readonly weightDecay: number;
-}
-
-export type OptimizerSettings =
-  | {
-      readonly kind: 'adam' | 'adamw';
-      readonly beta1: number;
-      readonly beta2: number;
-      readonly epsilon: number;
-      readonly groups: readonly ParameterGroup[];
-    }
-  | {
-      readonly kind: 'sgd';
-      readonly momentum: number;
-      readonly nesterov: boolean;
-      readonly groups: readonly ParameterGroup[];
-    };
-
-/** PyTorch's defaults, with one group for all parameters. */
-export function adamSettings(weightDecay: number, kind: 'adam' | 'adamw' = 'adam'): OptimizerSettings {
-  return {
-    kind,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    groups: [{ matches: () => true, learningRate: 1, weightDecay }],
-  };
-}
-
-/** Stochastic gradient descent with momentum, one group for all parameters. */
-export function sgdSettings(weightDecay: number, momentum = 0.9): OptimizerSettings {
-  return { kind: 'sgd', momentum, nesterov: false, groups: [{ matches: () => true, learningRate: 1, weightDecay }] };
-}
-
-/**
- * Dynamic loss scaling (Micikevicius et al., ICLR 2018), for gradients that are stored as 16-bit floats: the loss is
- * multiplied by a power of two, the update divides by it. A step whose gradients overflow is skipped and halves it.
- */
-export interface LossScaling {
-  /** A power of two. */
-  readonly initial: number;
-  /** Good steps after which it is doubled. */
-  readonly interval: number;
-}
-
-export const DEFAULT_LOSS_SCALING: LossScaling = { initial: 2 ** 16, interval: 2000 };
-
-/** A loss scale as it stands on the device. */
-export interface LossScale {
-  /** Stored, [1]. */
-  readonly scale: Tensor;
-  /** Stored, [2]: good steps since the scale last changed, and steps that were skipped in all. */
-  readonly steps: Tensor;
-  readonly interval: number;
-  readonly store: Store;
-}
-
-/** @throws RangeError unless the scale is a power of two, which multiplies without rounding */
-function lossScaleOf({ initial, interval }: LossScaling): LossScale {
-  if (!Number.isInteger(Math.log2(initial)))
-    throw new RangeError(
-      `a loss scale of ${initial} is no power of two, and would round every gradient; use one such as 65536`,
-    );
-  const store = new Store('loss scale');
-  return {
-    scale: store.add('scale', [1], { kind: 'constant', value: initial }),
-    steps: store.add('steps', [2]),
-    interval,
-    store,
-  };
-}
+import { lossScaleOf, type LossScale, type LossScaling } from './loss-scaling.ts';
+import { optimizerOfSettings, type OptimizerSettings } from './optimizers/index.ts';
+import type { ParameterGroup } from './optimizers/optimizer.ts';
 
 /**
  * The end of a training step: gradients of the parameters that learn, the optimiser's update, the running statistics'
@@ -113,11 +34,9 @@ export interface TrainingUpdate {
   /** The optimiser's moments and the loss scale, to be saved with the parameters. */
   readonly moments: readonly Store[];
   readonly lossScale: LossScale | undefined;
-  /** The program's input `optimizer` for a step, counted from 1. */
-  hyper(learningRate: number, step: number): Float32Array;
   /**
-   * All of the program's inputs for a step, counted from 1, that are no data: `hyper`, and what an average of the
-   * weights needs (weight-average.ts).
+   * All of the program's inputs for a step, counted from 1, that are no data: the optimizer's numbers, and those of an
+   * average of the weights (weight-average.ts). `TrainingStep` passes them on.
    */
   feeds(learningRate: number, step: number): Feeds;
 }
@@ -138,14 +57,10 @@ export function trainingUpdate(
   const gradients = gradientStore(network, settings);
   const lossScale = lossScaling && lossScaleOf(lossScaling);
   const gate = nonFinite(pack(parameterGradients(network, scaled(loss, lossScale), settings), gradients));
-  const { updates, moments, hyper } = optimizerUpdate(network.parameters, gradients, gate, settings, lossScale);
+  const { updates, moments, feeds } = optimizerUpdate(network.parameters, gradients, gate, settings, lossScale);
   if (batchStatistics.size > 0) updates.push(statisticsUpdate(network, network.statistics, batchStatistics, gate));
-  return { updates, gate, gradients, moments, lossScale, hyper, feeds: feedsOf(hyper) };
+  return { updates, gate, gradients, moments, lossScale, feeds };
 }
-
-const feedsOf =
-  (hyper: TrainingUpdate['hyper']): TrainingUpdate['feeds'] =>
-  (learningRate, step) => ({ optimizer: hyper(learningRate, step) });
 
 const scaled = (loss: Tensor, lossScale: LossScale | undefined): Tensor =>
   lossScale === undefined ? loss : scaleBy(loss, lossScale.scale);
@@ -281,7 +196,7 @@ function aroundParts(
   const begin = [clear(gradients.flat)];
   const part = [accumulation];
   const gate = nonFinite(gradients.flat);
-  const { updates, moments, hyper } = optimizerUpdate(parameters, gradients, gate, settings, lossScale);
+  const { updates, moments, feeds } = optimizerUpdate(parameters, gradients, gate, settings, lossScale);
   if (batchStatistics.size > 0) {
     const pending = statistics.like('pending statistics');
     const open = constant('open gate', [2], new Uint32Array(2));
@@ -289,7 +204,7 @@ function aroundParts(
     part.push(statisticsUpdate(network, pending, batchStatistics, open));
     updates.push(interpolateUpdate(statistics.flat, pending.flat, 1, gate));
   }
-  return { begin, part, end: { updates, gate, gradients, moments, lossScale, hyper, feeds: feedsOf(hyper) } };
+  return { begin, part, end: { updates, gate, gradients, moments, lossScale, feeds } };
 }
 
 /** d loss / d parameter by the parameter's name, of those that learn. */
@@ -323,49 +238,34 @@ function optimizerUpdate(
   gate: Tensor,
   settings: OptimizerSettings,
   lossScale: LossScale | undefined,
-): { readonly updates: Node[]; readonly moments: readonly Store[]; readonly hyper: TrainingUpdate['hyper'] } {
+): { readonly updates: Node[]; readonly moments: readonly Store[]; readonly feeds: TrainingUpdate['feeds'] } {
   const unscaled = groupSettingsOf(settings.groups);
   const groupSettings = lossScale === undefined ? unscaled : lossScaleUpdate(gate, unscaled, lossScale);
   const ofScale = lossScale === undefined ? [] : [lossScale.store];
   const ranges = learningRanges(parameters, gradients, settings.groups).map(
-    ({ first, firstGradient, length, group }) => ({
+    ({ first, firstGradient, length, group, tensors }) => ({
       of: (store: Store) => store.range(first, length),
       shared: {
         parameters: parameters.range(first, length),
         gradients: gradients.range(firstGradient, length),
         group,
+        tensors,
         groupSettings,
         gate,
       },
     }),
   );
-  if (settings.kind === 'sgd') {
-    const velocity = parameters.like('velocity');
-    const hyper = input('optimizer', [2]);
-    return {
-      updates: ranges.map(({ of, shared }) =>
-        momentumSgdUpdate({ ...shared, velocity: of(velocity), hyper }, settings.nesterov),
-      ),
-      moments: [velocity, ...ofScale],
-      hyper: (learningRate) => Float32Array.of(learningRate, settings.momentum),
-    };
-  }
-  const firstMoment = parameters.like('first moment');
-  const secondMoment = parameters.like('second moment');
-  const hyper = input('optimizer', [8]);
+  const optimizer = optimizerOfSettings(settings);
+  const state = optimizer.state.map((name) => parameters.like(name));
+  const hyper = input('optimizer', [optimizer.hyperLength]);
   return {
-    updates: ranges.map(({ of, shared }) =>
-      adamUpdate(
-        { ...shared, firstMoment: of(firstMoment), secondMoment: of(secondMoment), hyper },
-        settings.kind === 'adamw',
-      ),
-    ),
-    moments: [firstMoment, secondMoment, ...ofScale],
-    hyper: (learningRate, step) => Float32Array.from(adamHyper({ ...settings, learningRate }, step)),
+    updates: ranges.map(({ of, shared }) => optimizer.update({ ...shared, hyper }, state.map(of), settings)),
+    moments: [...state, ...ofScale],
+    feeds: (learningRate, step) => ({ optimizer: Float32Array.from(optimizer.hyper(settings, learningRate, step)) }),
   };
 }
 
-/** Parameters that learn and lie one after the other: what one dispatch updates. */
+/** Parameters that learn and follow one another: what one dispatch updates. */
 interface LearningRange {
   /** Where it begins in the parameters, and in the gradients. */
   readonly first: number;
@@ -373,25 +273,32 @@ interface LearningRange {
   readonly length: number;
   /** u32 [length / ARENA_BLOCK] */
   readonly group: Tensor;
+  readonly tensors: readonly ArenaTensor[];
 }
 
 /** One range where all parameters learn, or the last stages of a network. */
 function learningRanges(parameters: Store, gradients: Store, groups: readonly ParameterGroup[]): LearningRange[] {
-  const ranges: { first: number; firstGradient: number; blocks: number[] }[] = [];
+  const ranges: { first: number; firstGradient: number; tensors: ArenaTensor[] }[] = [];
   for (const [name, { offset: first, tensor }] of parameters.entries) {
     const firstGradient = gradients.entries.get(name)?.offset;
     if (firstGradient === undefined) continue;
     let range = ranges.at(-1);
     if (range === undefined || first - range.first !== firstGradient - range.firstGradient)
-      ranges.push((range = { first, firstGradient, blocks: [] }));
-    const group = groups.indexOf(groupOf(name, groups));
-    for (let block = 0; block * ARENA_BLOCK < tensor.length; block++) range.blocks.push(group);
+      ranges.push((range = { first, firstGradient, tensors: [] }));
+    range.tensors.push({
+      length: Math.ceil(tensor.length / ARENA_BLOCK) * ARENA_BLOCK,
+      group: groups.indexOf(groupOf(name, groups)),
+      adapted: tensor.shape.length > 1,
+    });
   }
-  return ranges.map(({ blocks, ...range }) => ({
-    ...range,
-    length: blocks.length * ARENA_BLOCK,
-    group: constant('parameter groups', [blocks.length], Uint32Array.from(blocks)),
-  }));
+  return ranges.map((range) => {
+    const blocks = range.tensors.flatMap(({ length, group }) => new Array<number>(length / ARENA_BLOCK).fill(group));
+    return {
+      ...range,
+      length: blocks.length * ARENA_BLOCK,
+      group: constant('parameter groups', [blocks.length], Uint32Array.from(blocks)),
+    };
+  });
 }
 
 function groupSettingsOf(groups: readonly ParameterGroup[]): Tensor {

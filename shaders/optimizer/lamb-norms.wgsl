@@ -1,0 +1,39 @@
+// Second dispatch of LAMB: the sums of squares of the weights and of the direction, for each segment.
+//
+// weights, firstMoment, secondMoment   [count] vec4f
+// segments, groupSettings, hyper       as in lamb-moments.wgsl
+// norms           [segments] vec2f, written
+// Dispatch: foldGrid(segments), a workgroup for each. Libraries: tensor-norms, lamb-direction. Constants: WORKGROUP_SIZE.
+
+struct Parameters {
+  segments: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> firstMoment: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> secondMoment: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> segments: array<Segment>;
+@group(0) @binding(5) var<storage, read_write> groupSettings: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> hyper: array<vec4f, 2>;
+@group(0) @binding(7) var<storage, read_write> norms: array<vec2f>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let index = id.x + id.y * grid.x;
+  if (index >= parameters.segments) {
+    return;
+  }
+  let segment = segments[index];
+  let decay = groupSettings[segment.group].y;
+  var squares = vec2f();
+  for (var i = segment.firstBlock * VECTORS_IN_A_BLOCK + invocation; i < segment.endBlock * VECTORS_IN_A_BLOCK; i += WORKGROUP_SIZE) {
+    let w = weights[i];
+    let u = direction(w, firstMoment[i], secondMoment[i], decay, hyper[0], hyper[1]);
+    squares += vec2f(dot(w, w), dot(u, u));
+  }
+  let sum = sumOfWorkgroup(squares, invocation);
+  if (invocation == 0) {
+    norms[index] = sum;
+  }
+}

@@ -1,0 +1,23 @@
+import { adamHyper } from '../../../kernels/optimizer/adam.ts';
+import { adamUpdate } from '../../autodiff/ops/optimizers.ts';
+import type { Optimizer } from './optimizer.ts';
+
+export interface AdamHyperparameters {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/** @param decoupled whether the weight decay is taken off the weights (AdamW) instead of being added to the gradient */
+const adamOf = (decoupled: boolean): Optimizer<AdamHyperparameters> => ({
+  defaults: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  state: ['first moment', 'second moment'],
+  hyperLength: 8,
+  hyper: (hyperparameters, learningRate, step) => adamHyper({ ...hyperparameters, learningRate }, step),
+  update: (range, [firstMoment, secondMoment]) => adamUpdate({ ...range, firstMoment, secondMoment }, decoupled),
+});
+
+/** Adam (Kingma and Ba, ICLR 2015), with PyTorch's defaults. */
+export const adam = adamOf(false);
+/** AdamW (Loshchilov and Hutter, ICLR 2019), with PyTorch's defaults. */
+export const adamw = adamOf(true);

@@ -1,0 +1,16 @@
+import { momentumSgdUpdate } from '../../autodiff/ops/optimizers.ts';
+import type { Optimizer } from './optimizer.ts';
+
+export interface SgdHyperparameters {
+  readonly momentum: number;
+  readonly nesterov: boolean;
+}
+
+/** Stochastic gradient descent with momentum, as PyTorch has it. */
+export const sgd: Optimizer<SgdHyperparameters> = {
+  defaults: { momentum: 0.9, nesterov: false },
+  state: ['velocity'],
+  hyperLength: 2,
+  hyper: ({ momentum }, learningRate) => [learningRate, momentum],
+  update: (range, [velocity], { nesterov }) => momentumSgdUpdate({ ...range, velocity }, nesterov),
+};
