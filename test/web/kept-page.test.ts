@@ -16,6 +16,12 @@ let folder: string;
 let browser: Browser;
 let site: Site;
 let requests: string[] = [];
+/** Beside what `search` draws. */
+const OTHER_STROKE = [
+  { x: 0.1, y: 0.8 },
+  { x: 0.3, y: 0.2 },
+  { x: 0.9, y: 0.1 },
+];
 const version = (): string => path.join(folder, 'site');
 
 test.before(async () => {
@@ -46,6 +52,11 @@ test('the next visit needs no server: it searches, and has the visitor’s own p
     assert.is(requests.filter((each) => each === name).length, 1, `${name} is downloaded once`);
   const expected = await search(page);
   await addOwn(page);
+  // What comes on demand is kept when it was asked for, in the first visit by the page itself.
+  const icons = await searchIcons(page);
+  const asked = requests.filter((name) => name.startsWith('icons/'));
+  assert.ok(asked.includes('icons/index.safetensors') && asked.length < 25, asked.join());
+  await keptIcons(page, asked.length);
   await page.close();
 
   requests = [];
@@ -56,22 +67,25 @@ test('the next visit needs no server: it searches, and has the visitor’s own p
     requests.filter((name) => name !== 'service-worker.js'),
     [],
   );
-  // What comes on demand is kept when it was asked for.
-  const icons = await searchIcons(second);
-  const asked = requests.filter((name) => name.startsWith('icons/'));
-  assert.ok(asked.includes('icons/index.safetensors') && asked.length < 25, asked.join());
-  await second.waitForFunction(
-    async (count) =>
-      (await (await caches.open('sketchgrad page')).keys()).filter(({ url }) => url.includes('/icons/')).length ===
-      count,
-    asked.length,
+  assert.equal(await searchIcons(second), icons);
+  assert.equal(
+    requests.filter((name) => name.startsWith('icons/')),
+    [],
   );
+  // Other icons in the second visit: by the service worker.
+  await draw(second, [OTHER_STROKE]);
+  const others = await searchIcons(second);
+  const more = requests.filter((name) => name.startsWith('icons/'));
+  assert.ok(more.length > 0 && !more.includes('icons/index.safetensors'), more.join());
+  await keptIcons(second, asked.length + more.length);
   await second.close();
 
   await site.close();
   const offline = await open(page.context());
   assert.equal(await search(offline), expected);
   assert.equal(await searchIcons(offline), icons);
+  await draw(offline, [OTHER_STROKE]);
+  assert.equal(await searchIcons(offline), others);
   assert.is(await offline.innerText('#own-status'), '1 pictures, kept on this device.');
   assert.equal(errors, []);
   await page.context().close();
@@ -152,6 +166,16 @@ async function search(page: Page): Promise<string[]> {
   const names = await found(page);
   assert.is(names.length, 20);
   return names;
+}
+
+/** Waits until so many files of icons are kept. */
+async function keptIcons(page: Page, count: number): Promise<void> {
+  await page.waitForFunction(
+    async (files) =>
+      (await (await caches.open('sketchgrad page')).keys()).filter(({ url }) => url.includes('/icons/')).length ===
+      files,
+    count,
+  );
 }
 
 /** Searches the icons by what is on the pad, and waits until all are shown. */

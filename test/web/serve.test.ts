@@ -134,13 +134,10 @@ test('only the answer to the latest sketch is shown, and only the latest waits w
   });
   const everShown = async (): Promise<string> =>
     (await page.evaluate(() => (globalThis as unknown as { shown: string[] }).shown)).join('\n');
-  const stroke = (y: number): Promise<void> =>
-    draw(page, [
-      [
-        { x: 0.2, y },
-        { x: 0.8, y },
-      ],
-    ]);
+  const box = await page.locator('#pad').boundingBox();
+  assert.ok(box !== null);
+  // A dot: while a pen moves, the page searches as well.
+  const stroke = (y: number): Promise<void> => page.mouse.click(box.x + 0.5 * box.width, box.y + y * box.height);
 
   for (const [first, ends] of [
     [1, 'well'],
@@ -182,6 +179,65 @@ test('only the answer to the latest sketch is shown, and only the latest waits w
     errors.every((message) => message.includes('500')),
     errors.join('\n'),
   );
+  await page.context().close();
+});
+
+test('results follow the pen, one search at a time, and the last answer is that of the whole drawing', async () => {
+  const { page, errors } = await openPage(browser, server.address);
+  const box = await page.locator('#pad').boundingBox();
+  assert.ok(box !== null);
+  let [begun, ended] = [0, 0];
+  let isHeld = false;
+  let release = (): void => undefined;
+  await page.route('**/search?*', async (route) => {
+    begun++;
+    assert.is(begun - ended, 1, 'one at a time');
+    if (isHeld) await new Promise<void>((resolve) => (release = resolve));
+    const response = await route.fetch();
+    ended++;
+    await route.fulfill({ response });
+  });
+  const move = async (from: number, to: number): Promise<void> => {
+    for (let step = from; step <= to; step++) {
+      const [x, y] = [0.5 + 0.3 * Math.cos(step / 5), 0.5 + 0.3 * Math.sin(step / 5)];
+      await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+    }
+  };
+  const shown = (): Promise<string> => page.locator('#results').innerHTML();
+  await move(0, 0);
+  await page.mouse.down();
+  await move(1, 8);
+  await page.waitForSelector('#results li:nth-child(20)');
+  await answered(page);
+  // The pen is still down.
+  assert.is(await page.getAttribute('#status', 'aria-live'), 'off');
+  const early = await shown();
+
+  // An answer that takes long: the pen moves on, and is lifted, before it comes.
+  isHeld = true;
+  const held = begun + 1;
+  await move(9, 12);
+  while (begun < held) await new Promise((resolve) => setTimeout(resolve, 10));
+  isHeld = false;
+  await move(13, 28);
+  await page.mouse.up();
+  assert.is(await page.getAttribute('#results', 'aria-busy'), 'true');
+  assert.is(await shown(), early, 'nothing new meanwhile');
+  release();
+  await answered(page);
+  assert.is(begun, held + 1, 'the whole drawing, once');
+  assert.is(await page.getAttribute('#status', 'aria-live'), 'polite');
+  const whole = await shown();
+  assert.is.not(whole, early);
+  assert.ok(begun < 28, `${begun} searches for 28 places`);
+
+  // Without any movement: the same drawing, taken back and drawn again.
+  await page.click('#undo');
+  await answered(page);
+  await page.click('#redo');
+  await answered(page);
+  assert.is(await shown(), whole);
+  assert.equal(errors, []);
   await page.context().close();
 });
 

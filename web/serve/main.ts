@@ -3,6 +3,7 @@ import type { FoundIcon, IconSearchAnswer } from '../../src/server/icon-search-s
 import type { Neighbour, SearchAnswer } from '../../src/server/search-service.ts';
 import { offerFilters } from '../src/icon-filters.ts';
 import { element, explain, nameElement, trouble } from '../src/page.ts';
+import { PenPreview } from '../src/pen-preview.ts';
 import { sketchPad } from '../src/sketch.ts';
 import { filterParameters, iconItem, type AboutIcons } from './icons.ts';
 
@@ -11,14 +12,33 @@ const SHOWN = 20;
 const status = (...parts: (string | Node)[]): void => element('status').replaceChildren(...parts);
 const results = element('results');
 
-const pad = sketchPad('image/png,image/jpeg,image/webp', () => void searchLatest());
-
 let changes = 0;
 let searching = false;
+/** Whether the pen moves: what is found is shown, and only the answer after it is announced. */
+let previewing = false;
+
+const penPreview = new PenPreview(
+  () => {
+    previewing = true;
+    void searchLatest();
+  },
+  () => searching,
+);
+const pad = sketchPad(
+  'image/png,image/jpeg,image/webp',
+  () => {
+    penPreview.end();
+    previewing = false;
+    void searchLatest();
+  },
+  () => penPreview.move(),
+);
 
 /** Shows the nearest pictures; while one search is under way, only the latest sketch waits. */
 async function searchLatest(): Promise<void> {
   changes++;
+  // Several answers a second would be no use to those who hear them.
+  element('status').ariaLive = previewing ? 'off' : 'polite';
   if (searching) return;
   searching = true;
   results.ariaBusy = 'true';
@@ -34,6 +54,7 @@ async function searchLatest(): Promise<void> {
   }
   searching = false;
   results.ariaBusy = 'false';
+  penPreview.resume();
 }
 
 /** @param latest whether the answer is still to what is on the pad: another one is not shown */
@@ -46,7 +67,7 @@ async function showNearest(latest: () => boolean): Promise<void> {
     status('Draw something.');
     return;
   }
-  status('Searching …');
+  if (!previewing) status('Searching …');
   const { nothingLike, neighbours, times } = await search(sketches);
   if (!latest()) return;
   trouble();

@@ -9,6 +9,7 @@ import { Downloads, type DownloadProgress } from './fetching.ts';
 import { ICON_INDEX, placeOfIcon } from './icon-files.ts';
 import { chosenFilters, licenceText, offerFilters } from './icon-filters.ts';
 import type { IconListing } from './icon-search.ts';
+import { keepOnDemand } from './page-files.ts';
 import { explain, trouble } from './page.ts';
 import type { Query } from './pictures.ts';
 
@@ -39,6 +40,7 @@ export class IconCollection implements IndexedCollection {
     onFilter: () => void,
   ): Promise<IconCollection> {
     const bytes = await new Downloads([ICON_INDEX], onProgress).fetch(ICON_INDEX);
+    keepOnDemand(ICON_INDEX, bytes);
     const listing = await engine.openIcons(transfer(bytes, [bytes.buffer]), ICON_INDEX);
     offerFilters(
       { sets: listing.sets, styles: ICON_STYLES.filter((_, style) => listing.styles.includes(style)) },
@@ -97,8 +99,11 @@ function filter(): IconFilter {
 async function fetchDrawings(path: string): Promise<readonly string[]> {
   try {
     const response = await fetch(`./${path}`);
-    if (!response.ok || response.body === null) throw new Error(`${response.status} ${response.statusText}`.trim());
-    return (await new Response(response.body.pipeThrough(new DecompressionStream('gzip'))).json()) as readonly string[];
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    keepOnDemand(path, bytes);
+    const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+    return (await new Response(unpacked).json()) as readonly string[];
   } catch (cause) {
     throw new Error(`./${path} cannot be loaded: ${explain(cause)}`, { cause });
   }

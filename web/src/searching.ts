@@ -4,12 +4,11 @@ import type { Collection, PictureCollection } from './collections.ts';
 import type { Embedded, Embeddings } from './embeddings.ts';
 import type { Engine, Found, ModelSummary } from './engine.ts';
 import { element, explain, nameElement, trouble } from './page.ts';
+import { PenPreview } from './pen-preview.ts';
 import type { PictureDialog } from './picture-dialog.ts';
 import type { Query } from './pictures.ts';
 
 const SHOWN = 20;
-/** Milliseconds at least from one search to the next while the pen moves. */
-const PREVIEW_INTERVAL = 120;
 
 /** A picture of the collection that is the query in place of a sketch. */
 interface Example {
@@ -35,10 +34,17 @@ export class Searching {
   private changes = 0;
   private running = false;
   private waiting: string | undefined;
-  /** Gives the drawing that the pen has changed since the last search began. */
-  private moving: (() => Query | undefined) | undefined;
-  private previewTimer: ReturnType<typeof setTimeout> | undefined;
-  private nextPreview = 0;
+  /** Gives the drawing that the pen changes. */
+  private moving: () => Query | undefined = () => undefined;
+  private readonly penPreview = new PenPreview(
+    () => {
+      this.query = this.moving();
+      this.example = undefined;
+      this.previewing = true;
+      void this.answer();
+    },
+    () => this.running,
+  );
   /** Whether the pen moves: what is found is shown, and only the answer after it is announced. */
   private previewing = false;
 
@@ -60,7 +66,7 @@ export class Searching {
   }
 
   search(query: Query | undefined): void {
-    this.moving = undefined;
+    this.penPreview.end();
     this.previewing = false;
     this.query = query;
     this.example = undefined;
@@ -74,21 +80,7 @@ export class Searching {
    */
   preview(query: () => Query | undefined): void {
     this.moving = query;
-    this.schedulePreview();
-  }
-
-  private schedulePreview(): void {
-    if (this.moving === undefined || this.running || this.previewTimer !== undefined) return;
-    this.previewTimer = setTimeout(() => {
-      this.previewTimer = undefined;
-      if (this.moving === undefined || this.running) return;
-      this.nextPreview = performance.now() + PREVIEW_INTERVAL;
-      this.query = this.moving();
-      this.example = undefined;
-      this.moving = undefined;
-      this.previewing = true;
-      void this.answer();
-    }, this.nextPreview - performance.now());
+    this.penPreview.move();
   }
 
   /** Searches by a picture of the collection, until there is another query. */
@@ -130,7 +122,7 @@ export class Searching {
     }
     this.running = false;
     element('results').ariaBusy = 'false';
-    this.schedulePreview();
+    this.penPreview.resume();
   }
 
   private async searchOnce(latest: () => boolean): Promise<void> {
