@@ -6,7 +6,7 @@ import { openTuner } from '../src/cli/tuning.ts';
 import type { Device } from '../src/gpu/device.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import { compareCheckouts } from './against.ts';
-import { catalogue, questionOf, type Entry } from './support/catalogue.ts';
+import { catalogue, tuningProblemOf, type Entry } from './support/catalogue.ts';
 import { measureCeilings } from './support/ceilings.ts';
 import { changesTable, checkComparable, compareResults, drift, driftWarning, summary } from './support/compare.ts';
 import { productSummary } from './support/matrix-products.ts';
@@ -93,7 +93,9 @@ async function profile(
 /** What a program would run after `sketchgrad tune`: verified here, measured before. */
 async function tunedChoices(device: Device, entries: readonly Entry[]): Promise<Choices> {
   const tuner = await openTuner(device, { tune: 'off', deterministic: false });
-  return tuner.answer(
-    entries.map((entry) => questionOf(entry, device.traits)).filter((question) => question !== undefined),
+  return tuner.select(
+    entries
+      .map((entry) => tuningProblemOf(entry, device.traits))
+      .filter((tuningProblem) => tuningProblem !== undefined),
   );
 }

@@ -1,7 +1,7 @@
 // The half of `bench --against` that runs in each checkout: prepares problems and runs variants as it is told to. Only
 // messages of this kind pass between checkouts, so that they may differ in everything else.
 import { openDevice, releaseGpu } from '../src/platform/adapter.ts';
-import { catalogue, chosenVariant, questionOf, type Selection } from './support/catalogue.ts';
+import { catalogue, chosenVariant, tuningProblemOf, type Selection } from './support/catalogue.ts';
 import { prepareProblem, type PreparedProblem, type Work } from './support/kernel-bench.ts';
 
 export type Request =
@@ -24,16 +24,17 @@ let prepared: PreparedProblem | undefined;
 async function answer(request: Request): Promise<Reply> {
   if (request.kind === 'list') {
     for (const entry of await catalogue(request.selection, request.work)) {
-      if (questionOf(entry, device.traits) !== undefined) entries.set(`${entry.name}: ${entry.problemName}`, entry);
+      if (tuningProblemOf(entry, device.traits) !== undefined)
+        entries.set(`${entry.name}: ${entry.problemName}`, entry);
     }
     return { kind: 'problems', keys: [...entries.keys()] };
   }
   if (request.kind === 'open') {
     const entry = entries.get(request.key);
     if (entry === undefined) throw new RangeError(`no problem is called ${request.key}`);
-    const question = questionOf(entry, device.traits);
-    if (question === undefined) throw new RangeError(`${request.key}: this adapter has no variant`);
-    const call = chosenVariant(question, undefined);
+    const tuningProblem = tuningProblemOf(entry, device.traits);
+    if (tuningProblem === undefined) throw new RangeError(`${request.key}: this adapter has no variant`);
+    const call = chosenVariant(tuningProblem, undefined);
     prepared?.destroy();
     prepared = await prepareProblem(device, entry.bench.kernel, entry.problem, [call]);
     if (prepared.failures.length > 0) throw new Error(prepared.failures[0].message);

@@ -9,7 +9,7 @@ import { holdOutSketches, HOLD_OUT_SEED, HOLD_OUT_SHARE } from './hold-out.ts';
 import { foldersAndSkipped, type Archive } from './layouts.ts';
 import type { Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';
-import type { ResolvedSplit, ResolveOptions } from './resolve.ts';
+import type { ResolvedSplit, ResolveOptions } from './resolved-split.ts';
 import type { Split } from './splits.ts';
 
 /**

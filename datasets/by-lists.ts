@@ -9,7 +9,7 @@ import type { Archive } from './layouts.ts';
 import { readList, type List, type ListEntry } from './list-file.ts';
 import type { Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';
-import type { ResolvedSplit, ResolveOptions } from './resolve.ts';
+import type { ResolvedSplit, ResolveOptions } from './resolved-split.ts';
 import type { SetName, Split } from './splits.ts';
 
 /** What stands before `_filelist_<part>.txt`. */

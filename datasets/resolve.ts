@@ -3,32 +3,11 @@ import { join } from 'node:path';
 import { resolveByFolders } from './by-folders.ts';
 import { hasLists, resolveByLists } from './by-lists.ts';
 import type { Archive } from './layouts.ts';
-import type { Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';
+import type { ResolvedSplit, ResolveOptions } from './resolved-split.ts';
 import type { Split } from './splits.ts';
 
-export interface ResolvedSplit {
-  readonly split: Split;
-  /** Where the parts come from, such as "the lists in zeroshot1". */
-  readonly evidence: string;
-  /** In the order of the labels. */
-  readonly seenClasses: readonly string[];
-  readonly unseenClasses: readonly string[];
-  readonly train: readonly Picture[];
-  readonly validation: readonly Picture[];
-  readonly queries: readonly Picture[];
-  readonly gallery: readonly Picture[];
-  /** Class folders and files of drawings that the split has nothing to do with. */
-  readonly leftOut: readonly string[];
-  readonly problems: readonly Problem[];
-}
-
-export interface ResolveOptions {
-  /** Share of the seen sketches that is held out where no list says which. Default HOLD_OUT_SHARE. */
-  readonly validationFraction?: number;
-  /** Drawings that are taken of each file of drawings. Default 3000. */
-  readonly drawingsPerClass?: number;
-}
+export type { ResolvedSplit, ResolveOptions };
 
 /**
  * By the archive's lists where it has those of this split, else by its class folders and the split's names. What is

@@ -6,9 +6,9 @@ import {
   initializeNetwork,
   input,
   Network,
-  Pass,
+  ForwardContext,
   softmaxCrossEntropy,
-  Storage,
+  DeviceStorage,
   TrainingStep,
   trainingUpdate,
 } from '../src/index.ts';
@@ -16,18 +16,18 @@ import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.t
 
 await ensureAdapter();
 const device = await openDevice();
-const storage = new Storage(device);
+const storage = new DeviceStorage(device);
 const network = new Network();
 const weight = network.convolutionWeight('conv.weight', 3, 4, 16);
 const norm = network.batchNorm('bn', 16);
 const head = network.linear('head', 16, 10);
 
-const pass = new Pass(network, 'train');
+const context = new ForwardContext(network, 'train');
 const features = globalAveragePool(
-  pass.convolutionBatchNorm(input('images', [32, 16, 16, 4]), weight, norm, { padding: 1, relu: true }),
+  context.convolutionBatchNorm(input('images', [32, 16, 16, 4]), weight, norm, { padding: 1, relu: true }),
 );
 const loss = softmaxCrossEntropy(head.apply(features), input('labels', [32], 'u32'));
-const update = trainingUpdate(network, loss, pass.batchStatistics, adamSettings(0));
+const update = trainingUpdate(network, loss, context.batchStatistics, adamSettings(0));
 await initializeNetwork(network, storage, 0);
 const training = await TrainingStep.compile(storage, update, { outputs: { loss } });
 

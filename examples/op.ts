@@ -8,7 +8,7 @@ import {
   multiply,
   Program,
   sliceable,
-  Storage,
+  DeviceStorage,
   sum,
   Tuner,
   use,
@@ -73,7 +73,7 @@ const device = await openDevice();
 const x = input('x', [1000]);
 const y = exponential(x);
 const [dx] = gradient(sum(multiply(y, y)), [x]);
-const program = await Program.compile(new Storage(device, new Tuner(device)), { outputs: { y, dx } });
+const program = await Program.compile(new DeviceStorage(device, new Tuner(device)), { outputs: { y, dx } });
 
 const values = Float32Array.from({ length: 1000 }, (_, i) => i / 250 - 2);
 const results = await program.run({ x: values });

@@ -24,7 +24,7 @@ export interface KernelCall {
    * others read. Whoever knows that the weights stay as they are may keep that scratch and leave these dispatches out;
    * all others run the whole list.
    */
-  readonly preparation?: number;
+  readonly prepacking?: number;
   /**
    * Where the variant's error differs in kind from the direct sum's: bounds for its outputs, element by element, that
    * take the place of the reference's.

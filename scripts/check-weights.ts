@@ -17,14 +17,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web';
 import { Program } from '../src/autodiff/program.ts';
-import { Storage } from '../src/autodiff/storage.ts';
+import { DeviceStorage } from '../src/autodiff/device-storage.ts';
 import type { Tensor } from '../src/autodiff/tensor.ts';
 import { findImages } from '../src/cli/image-files.ts';
 import { readWeightsFile } from '../src/cli/model-file.ts';
 import { textTable } from '../src/cli/text-table.ts';
 import { identityTransforms } from '../src/data/augmentation.ts';
 import { serializeOnnx } from '../src/formats/onnx.ts';
-import { DEFAULT_NETWORK_SETTINGS, Pass } from '../src/nn/layers.ts';
+import { DEFAULT_NETWORK_SETTINGS, ForwardContext } from '../src/nn/layers.ts';
 import { IMAGENET_PIXELS } from '../src/nn/pixels.ts';
 import { DEFAULT_BACKBONE_SHAPE, type BackboneSettings } from '../src/nn/backbones/index.ts';
 import { retrievalOnnx } from '../src/nn/retrieval-onnx.ts';
@@ -76,7 +76,7 @@ const settings = {
 const pixels = pixelsIn(about, options.weights) ?? IMAGENET_PIXELS;
 
 const device = await openDevice(options.adapter as AdapterChoice);
-const storage = new Storage(device);
+const storage = new DeviceStorage(device);
 const network = new RetrievalNetwork(settings);
 await initializeNetwork(network, storage, 0);
 const { loaded, missing } = writeState(
@@ -125,7 +125,7 @@ async function checkActivations(): Promise<number> {
   const expected = JSON.parse(answer) as { name: string; shape: number[]; float32Error: number }[];
 
   const outputs: Record<string, Tensor> = {};
-  network.backbone.apply(new Pass(network, 'eval'), prepared, {
+  network.backbone.apply(new ForwardContext(network, 'eval'), prepared, {
     observe: (name, output) => {
       if (!name.startsWith('layer4')) outputs[name] = output;
     },

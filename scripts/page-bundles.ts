@@ -29,10 +29,10 @@ export const PAGES: readonly Page[] = [
   {
     title: 'the engine alone',
     source: `
-      import { input, multiply, Program, relu, Storage, sum } from 'sketchgrad/engine';
+      import { input, multiply, Program, relu, DeviceStorage, sum } from 'sketchgrad/engine';
       import { openDevice } from 'sketchgrad/browser';
       const x = input('x', [8]);
-      const program = await Program.compile(new Storage(await openDevice()), { outputs: { y: sum(multiply(relu(x), x)) } });
+      const program = await Program.compile(new DeviceStorage(await openDevice()), { outputs: { y: sum(multiply(relu(x), x)) } });
       console.log(await program.run({ x: new Float32Array(8) }));`,
     differentiates: false,
     limit: 21_000,
@@ -47,7 +47,7 @@ export const PAGES: readonly Page[] = [
   {
     title: 'the engine with gradients',
     source:
-      "import { gradient, input, Program, relu, Storage, sum } from 'sketchgrad/engine'; console.log(gradient, input, Program, relu, Storage, sum);",
+      "import { gradient, input, Program, relu, DeviceStorage, sum } from 'sketchgrad/engine'; console.log(gradient, input, Program, relu, DeviceStorage, sum);",
     differentiates: true,
   },
   {

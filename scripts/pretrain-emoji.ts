@@ -7,7 +7,7 @@ import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadEmoji } from '../datasets/emoji.ts';
-import { Storage } from '../src/autodiff/storage.ts';
+import { DeviceStorage } from '../src/autodiff/device-storage.ts';
 import { augmentationTransforms } from '../src/data/augmentation.ts';
 import { batches } from '../src/data/loader.ts';
 import { shuffledSampler } from '../src/data/sampler.ts';
@@ -44,7 +44,7 @@ console.log(
   `${device.description.device}: ${photos.length} pictures of ${classes} seen classes, ${size} px, ${steps} steps of ${BATCH}`,
 );
 
-const storage = new Storage(device);
+const storage = new DeviceStorage(device);
 const network = new Classifier({ width: WIDTH, classes });
 await initializeNetwork(network, storage, SEED);
 const trainer = await Trainer.create({

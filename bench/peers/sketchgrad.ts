@@ -5,7 +5,7 @@
  */
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
@@ -19,7 +19,7 @@ import { readOptions, serve } from './worker.mjs';
 
 const { work, batch, size } = readOptions() as { work: 'train' | 'infer'; batch: number; size: number };
 const device = await openDevice();
-const storage = new Storage(device);
+const storage = new DeviceStorage(device);
 const network = new Classifier({ classes: resnet50.CLASSES });
 await initializeNetwork(network, storage, 0);
 const parameters = resnet50.initialParameters() as { name: string; shape: number[]; values: Float32Array }[];

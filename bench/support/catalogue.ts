@@ -1,6 +1,6 @@
 import { KERNEL_MODULES } from '../../kernels/index.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { chosenCall, questionKey, type Choices, type Question } from '../../src/autodiff/choices.ts';
+import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../../src/autodiff/choices.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 
@@ -59,12 +59,15 @@ export function entriesOf(name: string, bench: KernelBench<unknown>, shapes: rea
 }
 
 /** What a plan has to decide about an entry; undefined where this adapter has no variant, as without 16-bit floats. */
-export function questionOf({ bench: { kernel }, problem }: Entry, traits: AdapterTraits): Question | undefined {
+export function tuningProblemOf(
+  { bench: { kernel }, problem }: Entry,
+  traits: AdapterTraits,
+): TuningProblem | undefined {
   const calls = kernel.calls(problem, traits);
   return calls.length === 0 ? undefined : { kernel, problem, calls, uses: 1 };
 }
 
 /** The variant that a program would run: the one that was chosen, or else the one that the kernel prefers. */
-export function chosenVariant(question: Question, choices: Choices | undefined): KernelCall {
-  return chosenCall(question.calls, choices?.get(questionKey(question))) as KernelCall;
+export function chosenVariant(tuningProblem: TuningProblem, choices: Choices | undefined): KernelCall {
+  return selectedCall(tuningProblem.calls, choices?.get(tuningKey(tuningProblem))) as KernelCall;
 }

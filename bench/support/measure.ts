@@ -1,7 +1,7 @@
 import type { Choices } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { FloatType } from '../../kernels/contract/dispatch.ts';
-import { chosenVariant, questionOf, type Entry } from './catalogue.ts';
+import { chosenVariant, tuningProblemOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
 import type { Product } from './matrix-products.ts';
 import { sampleAlternating, type Clock } from './sampling.ts';
@@ -62,10 +62,10 @@ export async function measure(
       bench: { kernel, product, type },
       problem,
     } = entry;
-    const question = questionOf(entry, device.traits);
-    if (question === undefined) continue;
-    const chosen = chosenVariant(question, choices).variant;
-    const calls = question.calls.filter(({ variant }) => part === undefined || variant.includes(part));
+    const tuningProblem = tuningProblemOf(entry, device.traits);
+    if (tuningProblem === undefined) continue;
+    const chosen = chosenVariant(tuningProblem, choices).variant;
+    const calls = tuningProblem.calls.filter(({ variant }) => part === undefined || variant.includes(part));
     if (calls.length === 0) continue;
     const { flop, bytes } = kernel.cost(problem);
     const about = (

@@ -1,8 +1,8 @@
-import { cast } from '../../src/autodiff/ops/cast.ts';
+import { cast } from '../../src/autodiff/op.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program, type Feeds } from '../../src/autodiff/program.ts';
-import type { Chooser } from '../../src/autodiff/choices.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import type { VariantSelector } from '../../src/autodiff/choices.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { DEFAULT_LOSS_SCALING } from '../../src/nn/loss-scaling.ts';
@@ -16,7 +16,7 @@ import type { Work } from './kernel-bench.ts';
 
 /** A program, still to be compiled, and what it is fed. */
 export interface BenchProgram {
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
   readonly feeds: Feeds;
   compile(): Promise<Program>;
 }
@@ -35,9 +35,9 @@ export async function resnet50Program(
   pass: Pass,
   { batch, size }: Work,
   precision: Precision = 'f32',
-  chooser?: Chooser,
+  selector?: VariantSelector,
 ): Promise<BenchProgram> {
-  const storage = new Storage(device, chooser);
+  const storage = new DeviceStorage(device, selector);
   const network = new Classifier({ classes: CLASSES });
   await initializeNetwork(network, storage, 0);
   const random = new RandomStream(1, 0);

@@ -54,12 +54,12 @@ export interface Dispatch {
 }
 
 /** A part of an operand, in elements. */
-export interface Window {
+export interface SliceWindow {
   readonly offset: number;
   readonly length: number;
 }
 
-export type Windows = Readonly<Record<string, Window>>;
+export type SliceWindows = Readonly<Record<string, SliceWindow>>;
 
 /** Bytes that every WebGPU adapter can bind as storage. */
 export const ALWAYS_BOUND = 128 * 2 ** 20;
@@ -79,7 +79,7 @@ export interface Slices {
    * Where units [first, first + count) lie. May reach beyond an operand's end; operands without a window are bound
    * whole.
    */
-  windows(first: number, count: number): Windows;
+  windows(first: number, count: number): SliceWindows;
   launch(count: number, first: number): Dispatch;
 }
 
@@ -98,7 +98,7 @@ export function sliceable(
 ): Dispatch {
   const whole = launch(units, 0);
   const cut = Object.entries(elements).filter(([name]) => whole.operands.includes(name));
-  const windows = (first: number, count: number): Windows =>
+  const windows = (first: number, count: number): SliceWindows =>
     Object.fromEntries(cut.map(([name, each]) => [name, { offset: first * each, length: Math.ceil(count * each) }]));
   return { ...whole, slices: { units, windows, launch } };
 }

@@ -14,19 +14,10 @@ import { matrixTiles, withUnits } from './gpu/matrix-units.ts';
 import { vectorTiles, type Gather } from './gpu/tiles.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from '../kernel.ts';
 import { widened } from './upcast.ts';
+import type { ConvolutionShape, Epilogue } from './problem.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
 
-/** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
-export interface ConvolutionShape {
-  readonly batch: number;
-  readonly height: number;
-  readonly width: number;
-  readonly inputChannels: number;
-  readonly outputChannels: number;
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-}
+export type { ConvolutionShape, Epilogue };
 
 /**
  * A shape in a line: kernel, stride and padding by one number where both axes have the same.
@@ -56,12 +47,6 @@ export function sized<Rest = unknown>(
     padding: both(padding),
     ...(rest as Rest),
   };
-}
-
-/** What is done to a sum before it is stored: y = relu?(sum * scale[o] + shift[o] + residual?). */
-export interface Epilogue {
-  readonly residual: boolean;
-  readonly relu: boolean;
 }
 
 export interface ConvolutionProblem extends ConvolutionShape {

@@ -1,4 +1,4 @@
-import type { AdapterTraits, Dispatch, Windows } from '../contract/dispatch.ts';
+import type { AdapterTraits, Dispatch, SliceWindows } from '../contract/dispatch.ts';
 import { cast } from '../elementwise/cast.ts';
 import type { KernelCall, Operand } from '../kernel.ts';
 
@@ -47,7 +47,7 @@ export function widened(
 
 function renamed(dispatch: Dispatch, rename: (operand: string) => string): Dispatch {
   const { operands, slices } = dispatch;
-  const ofWindows = (windows: Windows): Windows =>
+  const ofWindows = (windows: SliceWindows): SliceWindows =>
     Object.fromEntries(Object.entries(windows).map(([name, window]) => [rename(name), window]));
   return {
     ...dispatch,

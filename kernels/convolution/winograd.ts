@@ -385,7 +385,7 @@ function winogradCall(
   return {
     variant: `winograd ${tile}x${tile} ${scheme.name}`,
     operands: { ...operands, ...transformed },
-    preparation: 1,
+    prepacking: 1,
     dispatches: [
       {
         shader: shaders.winogradWeights,

@@ -6,7 +6,7 @@ import {
   widestElement,
   type Dispatch,
   type ElementType,
-  type Window,
+  type SliceWindow,
 } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel, type Values } from '../kernel.ts';
@@ -51,7 +51,7 @@ function copying(
   });
   // A window begins at an aligned place before what it is for; the rest of the way is the slice's offset.
   const excess = (start: number): number => start % (BINDING_ALIGNMENT / elementBytes(type));
-  const windowAt = (start: number, length: number): Window => ({
+  const windowAt = (start: number, length: number): SliceWindow => ({
     offset: start - excess(start),
     length: excess(start) + length,
   });

@@ -1,45 +1,45 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
 
 /** What a plan has to decide: by which of a kernel's variants a problem is solved. */
-export interface Question {
+export interface TuningProblem {
   readonly kernel: AnyKernel;
   readonly problem: unknown;
   /** The variants that the adapter can run, the one that the kernel prefers first. */
   readonly calls: readonly KernelCall[];
   /** How often a run of the graph asks it. */
   readonly uses: number;
-  /** Whether preparations of weights (see KernelCall) are made apart from the runs, and so cost them nothing. */
-  readonly prepared?: boolean;
+  /** Whether weights are prepacked (see KernelCall) apart from the runs, at no cost to them. */
+  readonly prepacked?: boolean;
 }
 
 /**
- * Names of variants by the question that they answer, see `questionKey`. Plain data: checkpoints and caches keep it.
+ * Names of variants by the tuning problem that they answer, see `tuningKey`. Plain data: checkpoints and caches keep it.
  */
 export type Choices = ReadonlyMap<string, string>;
 
 /**
- * Answers the distinct questions of a plan before its program is compiled, which is when there is time to verify and
+ * Answers the distinct tuning problems of a plan before its program is compiled, which is when there is time to verify and
  * measure.
  */
-export interface Chooser {
-  /** @param wanted what should be chosen wherever it can be, before all that the chooser itself would prefer */
-  answer(questions: readonly Question[], wanted?: Choices): Promise<Choices>;
+export interface VariantSelector {
+  /** @param wanted what should be chosen wherever it can be, before all that the selector itself would prefer */
+  select(tuningProblems: readonly TuningProblem[], wanted?: Choices): Promise<Choices>;
 }
 
 /**
- * The kernel's name and its problem as JSON with its keys in order, so that equal questions have equal keys; what is
- * fastest may depend on preparations.
+ * The kernel's name and its problem as JSON with its keys in order, so that equal tuning problems have equal keys. The
+ * fastest variant may depend on prepacking.
  */
-export function questionKey({
+export function tuningKey({
   kernel,
   problem,
-  prepared = false,
-}: Pick<Question, 'kernel' | 'problem' | 'prepared'>): string {
-  return `${kernel.name} ${problemText(problem)}${prepared ? ' prepared' : ''}`;
+  prepacked = false,
+}: Pick<TuningProblem, 'kernel' | 'problem' | 'prepacked'>): string {
+  return `${kernel.name} ${problemText(problem)}${prepacked ? ' prepared' : ''}`;
 }
 
 /** The call that was chosen; the one that the kernel prefers where nothing was, or where it is not offered any more. */
-export function chosenCall(calls: readonly KernelCall[], variant: string | undefined): KernelCall | undefined {
+export function selectedCall(calls: readonly KernelCall[], variant: string | undefined): KernelCall | undefined {
   return calls.find((call) => call.variant === variant) ?? calls[0];
 }
 
@@ -65,17 +65,17 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Keeps to the choices of an earlier run, leaves the rest to another chooser, and knows all that was chosen: with its
+ * Keeps to the choices of an earlier run, leaves the rest to another selector, and knows all that was chosen: with its
  * record a resumed training runs the very kernels that it began with, whatever a tuner has found out meanwhile.
  */
-export class RecordedChoices implements Chooser {
+export class RecordedSelection implements VariantSelector {
   /** What was chosen, the choices of the earlier run included. */
   readonly record: ReadonlyMap<string, string>;
   private readonly made: Map<string, string>;
-  private readonly rest: Chooser | undefined;
+  private readonly rest: VariantSelector | undefined;
   private replacements = 0;
 
-  constructor(rest: Chooser | undefined, earlier: Choices = new Map()) {
+  constructor(rest: VariantSelector | undefined, earlier: Choices = new Map()) {
     this.rest = rest;
     this.made = new Map(earlier);
     this.record = this.made;
@@ -86,12 +86,12 @@ export class RecordedChoices implements Chooser {
     return this.replacements;
   }
 
-  async answer(questions: readonly Question[]): Promise<Choices> {
-    const answers = await this.rest?.answer(questions, this.made);
-    for (const question of questions) {
-      const key = questionKey(question);
+  async select(tuningProblems: readonly TuningProblem[]): Promise<Choices> {
+    const answers = await this.rest?.select(tuningProblems, this.made);
+    for (const tuningProblem of tuningProblems) {
+      const key = tuningKey(tuningProblem);
       const earlier = this.made.get(key);
-      const call = chosenCall(question.calls, answers === undefined ? earlier : answers.get(key));
+      const call = selectedCall(tuningProblem.calls, answers === undefined ? earlier : answers.get(key));
       if (call === undefined) continue;
       if (earlier !== undefined && earlier !== call.variant) this.replacements++;
       this.made.set(key, call.variant);

@@ -1,7 +1,7 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { Dispatch } from '../../kernels/contract/dispatch.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
-import { questionKey, type Chooser, type Choices, type Question } from './choices.ts';
+import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from './choices.ts';
 
 /**
  * Floating-point operations of a run above which its speed counts for more than the time to compile it. The search
@@ -14,18 +14,18 @@ const MOST_FLOP = 100e6;
  * page's search model compiles 7 pipelines in place of 21. A program of more than `MOST_FLOP` a run gets the variants
  * that its kernels prefer.
  */
-export const fewestPipelines: Chooser = {
-  answer(questions) {
-    const flop = questions.reduce(
+export const fewestPipelines: VariantSelector = {
+  select(tuningProblems) {
+    const flop = tuningProblems.reduce(
       (sum, { kernel, problem, uses }) => sum + uses * kernel.cost(problem as never).flop,
       0,
     );
-    return Promise.resolve(flop > MOST_FLOP ? new Map() : fewest(questions));
+    return Promise.resolve(flop > MOST_FLOP ? new Map() : fewest(tuningProblems));
   },
 };
 
 /** A minimum set cover is NP-hard; this is the usual greedy approximation. */
-function fewest(questions: readonly Question[]): Choices {
+function fewest(tuningProblems: readonly TuningProblem[]): Choices {
   const choices = new Map<string, string>();
   // Pipelines by number: their keys are their sources, and comparing these takes long.
   const numbers = new Map<string, number>();
@@ -37,7 +37,7 @@ function fewest(questions: readonly Question[]): Choices {
   };
   const pipelinesOf = ({ dispatches }: KernelCall): readonly number[] => [...new Set(dispatches.map(numberOf))];
   const taken = new Set<number>();
-  const open = new Map(questions.map((question) => [question, question.calls.map(pipelinesOf)]));
+  const open = new Map(tuningProblems.map((tuningProblem) => [tuningProblem, tuningProblem.calls.map(pipelinesOf)]));
   const isCovered = (pipelines: readonly number[], more: readonly number[] = []): boolean =>
     pipelines.every((number) => taken.has(number) || more.includes(number));
 
@@ -52,11 +52,11 @@ function fewest(questions: readonly Question[]): Choices {
       if (best === undefined || gain > best.gain) best = { pipelines, gain };
     }
     for (const number of best?.pipelines ?? []) taken.add(number);
-    for (const [question, offers] of open) {
+    for (const [tuningProblem, offers] of open) {
       const place = offers.findIndex((pipelines) => isCovered(pipelines));
       if (place < 0) continue;
-      choices.set(questionKey(question), question.calls[place].variant);
-      open.delete(question);
+      choices.set(tuningKey(tuningProblem), tuningProblem.calls[place].variant);
+      open.delete(tuningProblem);
     }
   }
   return choices;

@@ -1,10 +1,9 @@
 import { sameShape } from './attributes.ts';
 import { gradientRules } from './gradient-rules.ts';
-import { COUNTED_ELSEWHERE, type GradientRule } from './op.ts';
+import { cast, COUNTED_ELSEWHERE, type GradientRule } from './op.ts';
 import { add } from './ops/add.ts';
-import { cast } from './ops/cast.ts';
 import { fill } from './ops/fill.ts';
-import { describe, floatType, GradientError, ShapeError, type Node, type Tensor } from './tensor.ts';
+import { describe, floatType, GradientError, ShapeError, type GraphNode, type Tensor } from './tensor.ts';
 
 /**
  * The graph of d loss / d each of `withRespectTo`, in reverse accumulation: gradients of a tensor with several
@@ -77,7 +76,7 @@ export function vectorJacobianProduct(
 
 /** @throws GradientError where the op has no rule, or none for an output at which a gradient arrives */
 function ruleOf(
-  { op: { name, gradient: rule, differentiableOutputs = [0] }, outputs }: Node,
+  { op: { name, gradient: rule, differentiableOutputs = [0] }, outputs }: GraphNode,
   outputGradients: readonly (Tensor | undefined)[],
 ): GradientRule<unknown> {
   if (rule === undefined) throw new GradientError(`${name} has no gradient, but the loss depends on it`);
@@ -85,12 +84,15 @@ function ruleOf(
     if (outputGradients[index] === undefined || differentiableOutputs.includes(index)) return;
     throw new GradientError(`${name} has no gradient for its output ${describe(output)}, but the loss depends on it`);
   });
-  return typeof rule === 'string' ? (gradientRules[rule] as GradientRule<unknown>) : rule;
+  if (typeof rule !== 'string') return rule;
+  const rules = gradientRules as Readonly<Record<string, unknown>>;
+  if (!Object.hasOwn(rules, rule)) throw new GradientError(`gradient-rules.ts has no rule called ${rule}`);
+  return rules[rule] as GradientRule<unknown>;
 }
 
 /** All nodes that the tensors depend on, each after those it depends on itself. */
-export function nodesBefore(tensors: readonly Tensor[]): Node[] {
-  const found = new Map<Node, number>();
+export function nodesBefore(tensors: readonly Tensor[]): GraphNode[] {
+  const found = new Map<GraphNode, number>();
   const pending = [...tensors];
   for (let tensor = pending.pop(); tensor !== undefined; tensor = pending.pop()) {
     if (tensor.origin.kind !== 'node' || found.has(tensor.origin.node)) continue;

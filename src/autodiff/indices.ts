@@ -1,6 +1,6 @@
 import { root } from './liveness.ts';
-import type { IndexUse } from './op.ts';
-import { describe, IndexError, type Node } from './tensor.ts';
+import { describe, IndexError, type GraphNode } from './tensor.ts';
+import type { IndexCheck } from './plan-types.ts';
 
 /**
  * The driver's own bounds checks are off where that makes kernels faster, and a clamped index would be a silent mistake
@@ -9,13 +9,8 @@ import { describe, IndexError, type Node } from './tensor.ts';
  * and value.
  */
 
-/** Where the values of the indices come from, and the op that takes them. */
-export interface IndexCheck extends IndexUse {
-  readonly op: string;
-}
-
 /** What there is to check of these nodes, each tensor once against each bound. */
-export function indexChecks(nodes: Iterable<Node>): readonly IndexCheck[] {
+export function indexChecks(nodes: Iterable<GraphNode>): readonly IndexCheck[] {
   const checks = new Map<string, IndexCheck>();
   for (const node of nodes) {
     for (const { indices, end } of node.op.indices?.(node) ?? []) {

@@ -2,8 +2,8 @@ import { initialize } from '../../kernels/random/initialize.ts';
 import { Sequence, type BoundDispatch } from '../gpu/sequence.ts';
 import { STREAM } from '../random/philox.ts';
 import { withinLimits } from './slicing.ts';
-import type { Storage } from './storage.ts';
-import type { Store } from './store.ts';
+import type { DeviceStorage } from './device-storage.ts';
+import type { ParameterStore } from './tensor.ts';
 
 const BYTES = 4;
 
@@ -11,7 +11,7 @@ const BYTES = 4;
  * Fills every tensor of a store as its `initial` says, with random numbers that depend on the seed and its name alone.
  * Not a method of the storage: weights that come from a file are never drawn, nor should their bundle hold what draws.
  */
-export async function initializeStore(storage: Storage, store: Store, seed: number): Promise<void> {
+export async function initializeStore(storage: DeviceStorage, store: ParameterStore, seed: number): Promise<void> {
   const { gpu, traits } = storage.device;
   const buffer = storage.buffer(store);
   const bound: BoundDispatch[] = [];

@@ -1,13 +1,7 @@
 import { storageBytes } from '../../kernels/contract/dispatch.ts';
 import type { Lifetime } from './arena.ts';
-import type { PlannedCall } from './planning.ts';
+import type { ScheduledCall } from './plan-types.ts';
 import type { Tensor } from './tensor.ts';
-
-/** A kernel call in its turn, its operands not yet placed. */
-export interface ScheduledCall {
-  readonly planned: Omit<PlannedCall, 'places'>;
-  readonly operands: Readonly<Record<string, Tensor>>;
-}
 
 export interface Liveness {
   readonly lifetimes: readonly Lifetime[];

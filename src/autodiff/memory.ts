@@ -1,9 +1,8 @@
 import { slotBytes } from '../gpu/readback.ts';
 import { uniformLayout } from '../gpu/sequence.ts';
 import { planGraph, type Plan, type PlanOptions } from './planning.ts';
-import { storeBytes } from './storage.ts';
-import type { Store } from './store.ts';
-import type { Tensor } from './tensor.ts';
+import { storeBytes } from './device-storage.ts';
+import type { ParameterStore, Tensor } from './tensor.ts';
 
 /** Steps whose results may be on their way at once: enough that the device never waits for the host. */
 export const RUNS_IN_FLIGHT = 3;
@@ -49,7 +48,7 @@ export function deviceMemory(arenas: readonly ArenaUsers[], uniformAlignment: nu
   const sum = <T>(items: readonly T[], bytes: (item: T) => number): number =>
     items.reduce((total, item) => total + bytes(item), 0);
   const plans = arenas.flat();
-  const stores = new Set<Store>(plans.flatMap((one) => one.stores));
+  const stores = new Set<ParameterStore>(plans.flatMap((one) => one.stores));
   const parts = {
     arena: sum(arenas, (users) => largestArena([users].flat())),
     given: sum(plans, ({ given }) => sum(given, givenBytes)),

@@ -1,89 +1,22 @@
-import type { AnyKernel, Cost, KernelCall } from '../../kernels/kernel.ts';
+import type { KernelCall } from '../../kernels/kernel.ts';
 import { storageBytes, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
-import { chosenCall, questionKey, type Chooser, type Choices, type Question } from './choices.ts';
-import { frozenFirst } from './frozen.ts';
-import { indexChecks, type IndexCheck } from './indices.ts';
+import { selectedCall, tuningKey, type VariantSelector, type Choices, type TuningProblem } from './choices.ts';
+import { hoistConstants } from './constant-hoisting.ts';
+import { indexChecks } from './indices.ts';
 import { nodesBefore } from './gradient.ts';
-import { livenessOf, root, scratchKey, type ScheduledCall } from './liveness.ts';
+import { livenessOf, root, scratchKey } from './liveness.ts';
 import { offeredCalls } from './offered.ts';
 import type { KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
 import type { recompute } from './recompute.ts';
 import { withinLimits } from './slicing.ts';
 import { stagedInputs } from './staging.ts';
-import type { Recomputed } from './schedule-model.ts';
-import type { Store } from './store.ts';
-import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
+import { describe, type GraphNode, ShapeError, type ParameterStore, type Tensor } from './tensor.ts';
+import type { PlannedCall, Place, Plan, PlanOptions, ScheduledCall } from './plan-types.ts';
 
-/** Where an operand's values are; offsets and sizes in bytes. */
-export type Place =
-  | { readonly kind: 'given'; readonly tensor: Tensor; readonly bytes: number }
-  | { readonly kind: 'stored'; readonly store: Store; readonly offset: number; readonly bytes: number }
-  | { readonly kind: 'arena'; readonly offset: number; readonly bytes: number };
-
-/** A kernel call with a place for each operand. */
-export interface PlannedCall {
-  readonly kernel: AnyKernel;
-  readonly problem: unknown;
-  readonly label: string;
-  readonly call: KernelCall;
-  /** The variants that it was chosen from. */
-  readonly offered: readonly KernelCall[];
-  readonly cost: Cost;
-  readonly places: Readonly<Record<string, Place>>;
-  readonly node: Node;
-}
-
-/** All that a program does, decided before anything runs. */
-export interface Plan {
-  readonly calls: readonly PlannedCall[];
-  /** Whether stored tensors were taken for unchanged between runs. */
-  readonly frozen: boolean;
-  /**
-   * How many of the calls, the first ones, depend on stores and constants alone: their results hold for all runs. None
-   * unless frozen.
-   */
-  readonly frozenCalls: number;
-  /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
-  readonly given: readonly Tensor[];
-  /** Of the inputs, those that reach the device through staging buffers. */
-  readonly staged: readonly Tensor[];
-  readonly stores: readonly Store[];
-  /** Of each tensor that the program gives back. */
-  readonly outputs: ReadonlyMap<Tensor, Place>;
-  /** Indices that the graph computes. They are outputs beside those asked for, so that the host sees them. */
-  readonly computedIndices: readonly IndexCheck[];
-  /** Bytes that a run gives back. */
-  readonly resultBytes: number;
-  /** Bytes of the arena: the peak of all intermediates and scratch. */
-  readonly arenaBytes: number;
-  /** The lower bound of any arena for this order of calls. */
-  readonly liveBytes: number;
-  /** What is computed twice so that the arena is smaller; undefined where nothing had to be. */
-  readonly recomputed: Recomputed | undefined;
-}
-
-export interface PlanOptions {
-  readonly outputs: readonly Tensor[];
-  readonly updates: readonly Node[];
-  readonly traits: AdapterTraits;
-  readonly maxBufferBytes: number;
-  /** The largest storage binding; dispatches over more are cut into slices. Left out, there is no limit. */
-  readonly maxBindingBytes?: number;
-  /** Bytes from which an input is staged. Left out, what suits the adapter. */
-  readonly stagedFrom?: number;
-  /**
-   * Bytes that the arena should fit into, by recomputation; where even the least that it finds is larger, the plan has
-   * that.
-   */
-  readonly arenaBudget?: number;
-  /** Variants to take; where it says nothing, the kernel's own preference. */
-  readonly choices?: Choices;
-  /** What is stored does not change between runs, so that what depends on it alone is computed apart from them. */
-  readonly frozen?: boolean;
-}
+export type { IndexCheck, PlannedCall, Place, Plan, PlanOptions, Recomputed, ScheduledCall } from './plan-types.ts';
 
 /**
  * Decides the order of kernel calls, the variant of each, and the place of every tensor.
@@ -116,7 +49,7 @@ export function planGraph(
     for (const use of node.op.lower(node, pinned).flatMap(separateOperands)) {
       const problem = use.problem as never;
       const offered = offeredCalls(use.kernel, problem, traits, frozen);
-      const chosen = chosenCall(offered, choices?.get(questionKey({ ...use, prepared: frozen })));
+      const chosen = selectedCall(offered, choices?.get(tuningKey({ ...use, prepacked: frozen })));
       const call = chosen && withinLimits([chosen, ...offered], limits, (operand) => describeOperand(use, operand));
       if (call === undefined) throw noVariant(use, traits);
       const label =
@@ -131,7 +64,7 @@ export function planGraph(
     }
   }
   const { scheduled, frozenCalls, kept } = frozen
-    ? frozenFirst(inOrder)
+    ? hoistConstants(inOrder)
     : { scheduled: inOrder, frozenCalls: 0, kept: [] };
 
   const alive = [...outputs, ...kept];
@@ -149,7 +82,7 @@ export function planGraph(
   const layout = layOutArena(lifetimes, maxBufferBytes);
 
   const given = new Set<Tensor>();
-  const stores = new Set<Store>();
+  const stores = new Set<ParameterStore>();
   const placeOf = (tensor: Tensor): Place => {
     const base = root(tensor);
     const pin = storedAt(base, pinned);
@@ -193,19 +126,19 @@ export function planGraph(
 }
 
 /**
- * A chooser's answers for a plan. What a plan asks may depend on the answers before, so it is planned until nothing is
+ * A selector's answers for a plan. What a plan asks may depend on the answers before, so it is planned until nothing is
  * open.
  */
-export async function choicesFor(chooser: Chooser, options: Omit<PlanOptions, 'choices'>): Promise<Choices> {
+export async function choicesFor(selector: VariantSelector, options: Omit<PlanOptions, 'choices'>): Promise<Choices> {
   const choices = new Map<string, string>();
   const asked = new Set<string>();
   for (;;) {
-    const open = questionsOf(planGraph({ ...options, choices })).filter(
-      (question) => !asked.has(questionKey(question)),
+    const open = tuningProblemsOf(planGraph({ ...options, choices })).filter(
+      (tuningProblem) => !asked.has(tuningKey(tuningProblem)),
     );
     if (open.length === 0) return choices;
-    const answers = await chooser.answer(open);
-    for (const key of open.map(questionKey)) {
+    const answers = await selector.select(open);
+    for (const key of open.map(tuningKey)) {
       asked.add(key);
       const variant = answers.get(key);
       if (variant !== undefined) choices.set(key, variant);
@@ -213,15 +146,15 @@ export async function choicesFor(chooser: Chooser, options: Omit<PlanOptions, 'c
   }
 }
 
-/** The distinct questions that a plan had to decide. */
-export function questionsOf({ calls, frozen, frozenCalls }: Plan): readonly Question[] {
-  const questions = new Map<string, Question>();
+/** The distinct tuning problems that a plan had to decide. */
+export function tuningProblemsOf({ calls, frozen, frozenCalls }: Plan): readonly TuningProblem[] {
+  const tuningProblems = new Map<string, TuningProblem>();
   for (const [index, { kernel, problem, offered }] of calls.entries()) {
-    const key = questionKey({ kernel, problem, prepared: frozen });
-    const uses = (questions.get(key)?.uses ?? 0) + (index < frozenCalls ? 0 : 1);
-    questions.set(key, { kernel, problem, calls: offered, uses, prepared: frozen });
+    const key = tuningKey({ kernel, problem, prepacked: frozen });
+    const uses = (tuningProblems.get(key)?.uses ?? 0) + (index < frozenCalls ? 0 : 1);
+    tuningProblems.set(key, { kernel, problem, calls: offered, uses, prepacked: frozen });
   }
-  return [...questions.values()];
+  return [...tuningProblems.values()];
 }
 
 /**
@@ -247,11 +180,11 @@ function separateOperands(use: KernelUse): readonly KernelUse[] {
 function storedAt(
   tensor: Tensor,
   pinned: ReadonlyMap<Tensor, Pin>,
-): { readonly store: Store; readonly offset: number } | undefined {
+): { readonly store: ParameterStore; readonly offset: number } | undefined {
   return pinned.get(tensor) ?? (tensor.origin.kind === 'stored' ? tensor.origin : undefined);
 }
 
-function grantPins(nodes: readonly Node[]): Map<Tensor, Pin> {
+function grantPins(nodes: readonly GraphNode[]): Map<Tensor, Pin> {
   const pinned = new Map<Tensor, Pin>();
   for (const node of nodes) {
     for (const pin of node.op.pins?.(node) ?? []) {

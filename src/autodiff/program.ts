@@ -10,11 +10,12 @@ import { Sequence, type BoundDispatch, type BufferRange } from '../gpu/sequence.
 import { UploadRing } from '../gpu/upload.ts';
 import { checkOptions } from './attributes.ts';
 import { deviceMemory, givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT, type DeviceMemory } from './memory.ts';
-import { checkIndices, indexChecks, type IndexCheck } from './indices.ts';
+import { checkIndices, indexChecks } from './indices.ts';
+import type { IndexCheck } from './plan-types.ts';
 import { choicesFor, type Place, type Plan } from './planning.ts';
-import type { Storage } from './storage.ts';
+import type { DeviceStorage } from './device-storage.ts';
 import { submissionsOf } from './submissions.ts';
-import { describe, ShapeError, type Node, type Tensor } from './tensor.ts';
+import { describe, ShapeError, type GraphNode, type Tensor } from './tensor.ts';
 
 /**
  * Values of a program's inputs, by name. Their types are those of the inputs, or are converted by value (see
@@ -28,9 +29,9 @@ export interface ProgramOptions<Name extends string> {
   /** Tensors to give back after each run, by name. */
   readonly outputs: Readonly<Record<Name, Tensor>>;
   /** Nodes with effects (optimiser, running statistics), in the order in which they are to run, after all else. */
-  readonly updates?: readonly Node[];
+  readonly updates?: readonly GraphNode[];
   /**
-   * Bytes of device memory that may be held, stores included; what does not fit is computed again instead of stored.
+   * Bytes of device memory that may be held, stores included; what does not fit is recomputed instead of stored.
    */
   readonly memoryBudget?: number;
   /** Plans of programs on the same storage whose memory counts into the budget. */
@@ -81,7 +82,7 @@ export type Arena = readonly GPUBuffer[];
 export class Program<Name extends string = string> {
   readonly plan: Plan;
   readonly arena: Arena;
-  private readonly storage: Storage;
+  private readonly storage: DeviceStorage;
   private readonly device: Device;
   private destroyed = false;
   private readonly results: readonly { readonly name: Name; readonly type: ElementType; readonly length: number }[];
@@ -100,7 +101,7 @@ export class Program<Name extends string = string> {
   private constructor(parts: {
     plan: Plan;
     arena: Arena;
-    storage: Storage;
+    storage: DeviceStorage;
     results: Program<Name>['results'];
     inputs: ReadonlyMap<string, { readonly tensor: Tensor; readonly buffer: GPUBuffer }>;
     buffers: readonly GPUBuffer[];
@@ -137,7 +138,10 @@ export class Program<Name extends string = string> {
    * @throws ShapeError for a graph or options that do not fit
    * @throws IndexError for constant indices that are out of range
    */
-  static async compile<Name extends string>(storage: Storage, options: ProgramOptions<Name>): Promise<Program<Name>> {
+  static async compile<Name extends string>(
+    storage: DeviceStorage,
+    options: ProgramOptions<Name>,
+  ): Promise<Program<Name>> {
     checkOptions('Program.compile', options, OPTIONS);
     storage.check();
     storage.device.check();
@@ -473,7 +477,7 @@ export class Program<Name extends string = string> {
 
 /** The plan that a program will have. @throws MemoryBudgetError where no recomputation fits it into the budget */
 export async function planProgram(
-  { device: { gpu, traits }, chooser }: Storage,
+  { device: { gpu, traits }, selector }: DeviceStorage,
   {
     outputs,
     updates = [],
@@ -494,7 +498,7 @@ export async function planProgram(
     maxBindingBytes,
     stagedFrom,
   };
-  const choices = chooser && (await choicesFor(chooser, graph));
+  const choices = selector && (await choicesFor(selector, graph));
   return planWithin(
     { ...graph, choices },
     { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment },
@@ -504,7 +508,7 @@ export async function planProgram(
 /** Chunks of an arena that needs several begin at multiples of the strictest alignment. */
 const largestBuffer = ({ limits }: GPUDevice): number => Math.floor(limits.maxBufferSize / 256) * 256;
 
-/** Results as the host has them: 16-bit floats widened, integers as the bits of floats. */
+/** Results as the host has them: 16-bit floats upcast, integers as the bits of floats. */
 function floatsOf(bytes: ArrayBuffer, type: ElementType, length: number): Float32Array {
   return type === 'f16' ? widen(new Uint16Array(bytes, 0, length), float16ToFloat32Bits) : new Float32Array(bytes);
 }

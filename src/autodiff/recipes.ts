@@ -1,11 +1,10 @@
 import { callAgain } from '../../kernels/kernel.ts';
 import { storageBytes } from '../../kernels/contract/dispatch.ts';
-import type { ScheduledCall } from './liveness.ts';
-import type { Store } from './store.ts';
-import type { Node, Tensor } from './tensor.ts';
+import type { ScheduledCall } from './plan-types.ts';
+import type { GraphNode, ParameterStore, Tensor } from './tensor.ts';
 
 /** The store in which a tensor has its place, if it has. */
-export type StoreOf = (tensor: Tensor) => Store | undefined;
+export type StoreOf = (tensor: Tensor) => ParameterStore | undefined;
 
 /** A call or a part of one: the tensors that it touches by number, and which of them it writes. */
 export interface Step {
@@ -45,7 +44,7 @@ export function recipesFor(
   turn: number,
 ): Map<number, Recipe> {
   const { steps, tensors, bytes, storeOf } = schedule;
-  const makers = new Map<Node, Step[]>();
+  const makers = new Map<GraphNode, Step[]>();
   for (const step of steps.slice(0, turn)) {
     const { node } = step.call.planned;
     makers.set(node, [...(makers.get(node) ?? []), step]);
@@ -65,8 +64,8 @@ export function recipesFor(
 }
 
 /** The first call that changes a store, or a tensor in place. */
-function firstChanges({ steps, tensors, storeOf }: NumberedSchedule): Map<Store | number, number> {
-  const changes = new Map<Store | number, number>();
+function firstChanges({ steps, tensors, storeOf }: NumberedSchedule): Map<ParameterStore | number, number> {
+  const changes = new Map<ParameterStore | number, number>();
   steps.forEach(({ call, touches, names }, index) => {
     names.forEach((name, operand) => {
       const { role } = call.planned.call.operands[name];

@@ -1,5 +1,6 @@
 import { layOutArena } from './arena.ts';
-import { livenessOf, type ScheduledCall } from './liveness.ts';
+import { livenessOf } from './liveness.ts';
+import type { ScheduledCall } from './plan-types.ts';
 import type { StoreOf } from './recipes.ts';
 import { ScheduleModel, type Recomputation } from './schedule-model.ts';
 import type { Tensor } from './tensor.ts';

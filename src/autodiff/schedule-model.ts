@@ -1,15 +1,8 @@
 import type { Cost } from '../../kernels/kernel.ts';
-import { root, type ScheduledCall } from './liveness.ts';
+import { root } from './liveness.ts';
 import { arenaBytes, recipesFor, stepOf, type Recipe, type Step, type StoreOf } from './recipes.ts';
 import { Tensor } from './tensor.ts';
-
-/** What is computed twice. */
-export interface Recomputed {
-  readonly tensors: number;
-  readonly cost: Cost;
-  /** Work of recomputing over the work of the rest, by `work`. */
-  readonly share: number;
-}
+import type { Recomputed, ScheduledCall } from './plan-types.ts';
 
 export interface Recomputation {
   readonly calls: readonly ScheduledCall[];
@@ -191,7 +184,7 @@ export class ScheduleModel {
     return sum((this.recipes.get(number) as Recipe).steps.map(({ call }) => work(call.planned.cost)));
   }
 
-  /** The steps in order; in the backward pass, what was given up is computed again as soon as it is asked for. */
+  /** The steps in order; in the backward pass, what was given up is recomputed as soon as it is requested. */
   private emit(dropped: Dropped): readonly Emitted[] {
     const count = this.tensors.length;
     const emitted: Emitted[] = [];

@@ -49,7 +49,7 @@ function slicedCall(call: KernelCall, limits: DispatchLimits, describeOperand: (
   const sliced = call.dispatches.map((dispatch) => slicedDispatch(dispatch, call.operands, limits, describeOperand));
   // What else the call says of its dispatches by their places is true of all their slices.
   const firsts = sliced.map((_, index) => sliced.slice(0, index).flat().length);
-  const preparation = call.preparation && firsts[call.preparation];
+  const prepacking = call.prepacking && firsts[call.prepacking];
   const again =
     call.again &&
     Object.fromEntries(
@@ -61,7 +61,7 @@ function slicedCall(call: KernelCall, limits: DispatchLimits, describeOperand: (
         },
       ]),
     );
-  return { ...call, again, preparation, dispatches: sliced.flat() };
+  return { ...call, again, prepacking, dispatches: sliced.flat() };
 }
 
 /** The dispatch, or slices of it that do the same one after the other: each as large as the limits allow. */

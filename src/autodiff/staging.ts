@@ -1,4 +1,4 @@
-import type { PlanOptions } from './planning.ts';
+import type { PlanOptions } from './plan-types.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Bytes from which an input is staged on a GPU. */

@@ -1,7 +1,10 @@
+/**
+ * The graph: tensors, the nodes and ops that they come from, and the stores that hold some of them. They are declared in
+ * terms of one another, hence in one file.
+ */
+import type { AnyKernel } from '../../kernels/kernel.ts';
 import { storageBytes, type ElementType, type FloatType } from '../../kernels/contract/dispatch.ts';
 import { hostValues, typeOfValues, type HostValues } from '../gpu/host-values.ts';
-import type { Op } from './op.ts';
-import type { Store } from './store.ts';
 
 export type Shape = readonly number[];
 
@@ -11,8 +14,8 @@ export const elementCount = (shape: Shape): number => shape.reduce((product, siz
 export type Origin =
   | { readonly kind: 'input' }
   | { readonly kind: 'constant'; readonly values: ArrayBufferView<ArrayBuffer> }
-  | { readonly kind: 'stored'; readonly store: Store; readonly offset: number }
-  | { readonly kind: 'node'; readonly node: Node };
+  | { readonly kind: 'stored'; readonly store: ParameterStore; readonly offset: number }
+  | { readonly kind: 'node'; readonly node: GraphNode };
 
 let created = 0;
 
@@ -51,15 +54,177 @@ export class Tensor {
 }
 
 /** One application of an op to tensors. */
-export interface Node<Attributes = unknown> {
+export interface GraphNode<Attributes = unknown> {
   readonly op: Op<Attributes>;
   readonly attributes: Attributes;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
 }
 
+/** A kernel at work: which, on what problem, and which tensor each of its operands is. */
+export interface KernelUse {
+  readonly kernel: AnyKernel;
+  readonly problem: unknown;
+  readonly operands: Readonly<Record<string, Tensor>>;
+}
+
+/** A place in a store that a tensor should be computed into. */
+export interface Pin {
+  readonly tensor: Tensor;
+  readonly store: ParameterStore;
+  readonly offset: number;
+}
+
+/** Indices that an op takes from data. */
+export interface IndexUse {
+  /** u32, of any shape. */
+  readonly indices: Tensor;
+  /** Each must be below it. */
+  readonly end: number;
+}
+
+export interface TensorType {
+  readonly shape: Shape;
+  readonly type?: ElementType;
+  readonly name?: string;
+}
+
 /**
- * A tensor that the caller gives with each run. The host has no 16-bit floats: `cast` narrows what should be stored in
+ * What a rule returns for an input whose share of the gradient is part of another input's, so that nothing is missing.
+ */
+export const COUNTED_ELSEWHERE = 'counted elsewhere';
+
+/**
+ * The gradient of an op. It receives the gradient of the loss with respect to each output (undefined where the loss
+ * does not depend on it) and returns, for each input, the gradient with respect to it. Undefined means that the rule
+ * has none: `gradient` then throws where a float input needed one, so that no share of a gradient is dropped silently.
+ * It must use what it receives: an op is rarely the last of its graph.
+ * @param outputGradients defined only for outputs in the op's `differentiableOutputs`
+ * @param needed which inputs' gradients are needed
+ */
+export type GradientRule<Attributes> = (
+  node: GraphNode<Attributes>,
+  outputGradients: readonly (Tensor | undefined)[],
+  needed: readonly boolean[],
+) => readonly (Tensor | typeof COUNTED_ELSEWHERE | undefined)[];
+
+/** An operation: its shape rule, its lowering to kernels, and its gradient rule, side by side. */
+export interface Op<Attributes> {
+  readonly name: string;
+  infer(inputs: readonly Tensor[], attributes: Attributes): readonly TensorType[];
+  lower(node: GraphNode<Attributes>, granted: ReadonlyMap<Tensor, Pin>): readonly KernelUse[];
+  /**
+   * The rule; or, where it brings kernels along that inference has no use for, its name in gradient-rules.ts. The name is
+   * a plain string here, so that this file knows nothing of the rules; test/autodiff/gradients.test.ts checks it.
+   */
+  readonly gradient?: GradientRule<Attributes> | string;
+  /**
+   * The outputs, by index, whose gradient the rule takes; the first alone if left out. A loss that depends on any other
+   * output, such as statistics or a gradient that was computed in advance, has no gradient through this op: `gradient`
+   * throws.
+   */
+  readonly differentiableOutputs?: readonly number[];
+  /**
+   * Tensors that should be computed right into a place of a store, so that nothing has to be moved there. The plan
+   * grants it to a tensor that a node computes and that has no other fixed place; `lower` hears which pins it granted.
+   */
+  pins?(node: GraphNode<Attributes>): readonly Pin[];
+  /**
+   * Whether it has a 16-bit form, and takes f16 inputs as they are. All other ops get them upcast to f32, so that what
+   * has no such form is right, if not small.
+   */
+  readonly takesHalves?: boolean;
+  /** The output is the input's memory under another shape. */
+  readonly view?: boolean;
+  /**
+   * Indices that it takes from data: a program checks them (indices.ts), and the kernel must not read outside its
+   * operands whatever they are.
+   */
+  indices?(node: GraphNode<Attributes>): readonly IndexUse[];
+  /** Changes stored tensors in place; runs after all else, in the order given to the program, unless it is eager. */
+  readonly effect?: boolean;
+  /** Runs as soon as its inputs are there, since nothing else needs their memory any longer. */
+  readonly eager?: boolean;
+}
+
+/** Tensors of a store begin at multiples of this many elements: 256 bytes, the strictest alignment of a binding. */
+export const STORE_ALIGNMENT = 64;
+
+/** What a stored tensor holds before training: drawn by the counter-based generator, equal on all adapters. */
+export type Initial =
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'uniform'; readonly bound: number }
+  | { readonly kind: 'normal'; readonly deviation: number };
+
+export interface StoredTensor {
+  readonly tensor: Tensor;
+  readonly offset: number;
+  readonly initial: Initial;
+}
+
+/**
+ * Named tensors that outlive a run, one after the other in one flat buffer: parameters, their gradients, an optimiser's
+ * moments, running statistics. Flat, so that one dispatch updates all of them; gaps between tensors stay zero.
+ */
+export class ParameterStore {
+  readonly name: string;
+  readonly entries = new Map<string, StoredTensor>();
+  private end = 0;
+  private closed = false;
+  private whole: Tensor | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Elements of the flat buffer, a multiple of STORE_ALIGNMENT. */
+  get length(): number {
+    return this.end;
+  }
+
+  add(name: string, shape: Shape, initial: Initial = { kind: 'constant', value: 0 }): Tensor {
+    if (this.entries.has(name)) throw new ShapeError(`${this.name}: there is a tensor called ${name} already`);
+    if (this.closed) throw new ShapeError(`${this.name}: ${name} comes too late, the store is in use as a whole`);
+    const tensor = new Tensor(shape, 'f32', { kind: 'stored', store: this, offset: this.end }, name);
+    this.entries.set(name, { tensor, offset: this.end, initial });
+    this.end += Math.ceil(elementCount(shape) / STORE_ALIGNMENT) * STORE_ALIGNMENT;
+    return tensor;
+  }
+
+  get(name: string): Tensor {
+    const entry = this.entries.get(name);
+    if (entry === undefined) throw new ShapeError(`${this.name} has no tensor called ${name}`);
+    return entry.tensor;
+  }
+
+  /** All of the store as one tensor [length]; nothing can be added any more. */
+  get flat(): Tensor {
+    this.whole ??= this.range(0, this.end);
+    return this.whole;
+  }
+
+  /**
+   * Part of the flat buffer as a tensor [length]; nothing can be added any more. @param first a multiple of
+   * STORE_ALIGNMENT
+   */
+  range(first: number, length: number): Tensor {
+    this.closed = true;
+    return new Tensor([length], 'f32', { kind: 'stored', store: this, offset: first }, this.name);
+  }
+
+  /**
+   * A store of the same tensors, in their order: moments of parameters; or of some of them: gradients of those that
+   * learn.
+   */
+  like(name: string, has: (entry: string) => boolean = () => true): ParameterStore {
+    const store = new ParameterStore(name);
+    for (const [entry, { tensor }] of this.entries) if (has(entry)) store.add(entry, tensor.shape);
+    return store;
+  }
+}
+
+/**
+ * A tensor that the caller gives with each run. The host has no 16-bit floats: `cast` downcasts what should be stored in
  * them.
  */
 export function input(name: string, shape: Shape, type: Exclude<ElementType, 'f16'> = 'f32'): Tensor {

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Chooser } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/choices.ts';
 import { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
@@ -131,7 +131,7 @@ export const ablateCommand = defineCommand({
       lock = await Lock.take(path.join(folder, 'ablation.lock'));
       const work: Work = {
         device,
-        chooser: await openTuner(device, options),
+        selector: await openTuner(device, options),
         dataset,
         training,
         start,
@@ -180,7 +180,7 @@ export const ablateCommand = defineCommand({
 
 interface Work {
   readonly device: Device;
-  readonly chooser: Chooser;
+  readonly selector: VariantSelector;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   readonly start: { readonly file: ModelFile; readonly name: string } | undefined;
@@ -226,7 +226,7 @@ function pairsOf(
 /** The teacher is asked once, for all seeds; its table stays in the folder. */
 async function knowledgeFor({
   device,
-  chooser,
+  selector,
   dataset,
   training,
   start,
@@ -252,7 +252,7 @@ async function knowledgeFor({
   const progress = new Progress('teacher');
   const file = await distill({
     device,
-    chooser,
+    selector,
     dataset,
     teacher: asked,
     network,
@@ -285,7 +285,7 @@ async function trainedMetrics(
 
 async function trainedIn(
   run: RunFolder,
-  { device, chooser, dataset, start, teacher, options, signal }: Work,
+  { device, selector, dataset, start, teacher, options, signal }: Work,
   training: RetrievalTraining,
   knowledge: Awaited<ReturnType<typeof knowledgeFor>>,
 ): Promise<Metrics | undefined> {
@@ -294,7 +294,7 @@ async function trainedIn(
   const display = new TrainingDisplay(training);
   const trained = await trainRetrieval({
     device,
-    chooser,
+    selector,
     dataset,
     training,
     start,
@@ -318,7 +318,7 @@ async function trainedIn(
     .finally(() => display.stop());
   try {
     if (trained.stopped) return undefined;
-    const metrics = await withBest(run, trained.model, options.select, device, chooser, (model) =>
+    const metrics = await withBest(run, trained.model, options.select, device, selector, (model) =>
       measure(model, dataset),
     );
     for (const name of await readdir(run.path)) if (name.startsWith('checkpoint-')) await rm(run.file(name));
@@ -334,13 +334,13 @@ async function withBest<T>(
   last: RetrievalModel,
   select: 'best' | 'last',
   device: Device,
-  chooser: Chooser,
+  selector: VariantSelector,
   use: (model: RetrievalModel) => Promise<T>,
 ): Promise<T> {
   const bytes = select === 'last' ? undefined : await readFile(run.file('best.safetensors')).catch(() => undefined);
   if (bytes === undefined) return use(last);
   const name = run.file('best.safetensors');
-  const best = openRetrievalModel(device, await readModelFile(name, '--out'), name, chooser);
+  const best = openRetrievalModel(device, await readModelFile(name, '--out'), name, selector);
   try {
     return await use(best);
   } finally {
@@ -349,14 +349,14 @@ async function withBest<T>(
 }
 
 async function untrainedMetrics(
-  { device, chooser, dataset, training, start }: Work,
+  { device, selector, dataset, training, start }: Work,
   step: AblationStep,
   seed: number,
 ): Promise<Metrics> {
   // No step of a training is its beginning.
   const { model } = await trainRetrieval({
     device,
-    chooser,
+    selector,
     dataset,
     start,
     training: { ...ablatedTraining(training, step, seed), steps: 0 },

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Chooser } from '../autodiff/choices.ts';
-import { Storage } from '../autodiff/storage.ts';
+import type { VariantSelector } from '../autodiff/choices.ts';
+import { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { RetrievalNetwork } from '../nn/retrieval-network.ts';
@@ -94,7 +94,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
   try {
     await demonstrate({
       device,
-      chooser: await openTuner(device, options),
+      selector: await openTuner(device, options),
       dataset,
       training,
       start,
@@ -112,7 +112,7 @@ export async function demo(options: OptionValues<typeof DEMO_OPTIONS>): Promise<
 export interface Demonstration {
   readonly device: Device;
   /** Of the variants of kernels. */
-  readonly chooser?: Chooser;
+  readonly selector?: VariantSelector;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /** A classifier's weights or a model's; without them the training starts from random ones. */
@@ -127,7 +127,7 @@ export interface Demonstration {
 /** The demo on any data and recipe. Prints as it goes; the report is `report.html` in the folder. */
 export async function demonstrate({
   device,
-  chooser,
+  selector,
   dataset,
   training,
   start,
@@ -151,12 +151,12 @@ export async function demonstrate({
   );
 
   const evaluations: ReportEvaluation[] = await stage('Searching before training', () =>
-    evaluateUntrained(device, chooser, dataset, training, start?.file),
+    evaluateUntrained(device, selector, dataset, training, start?.file),
   );
 
   const log: LogEntry[] = [];
   const trained = await stage(`Training: ${training.steps} steps with all three losses`, () =>
-    train({ device, chooser, dataset, training, start, folder, about }, log),
+    train({ device, selector, dataset, training, start, folder, about }, log),
   );
   if (trained.stopped) {
     note(`stopped after ${trained.stepsDone} steps; go on with: sketchgrad train --resume ${folder.path}`);
@@ -177,7 +177,7 @@ export async function demonstrate({
     const minutes = formatSeconds((performance.now() - began) / 1000);
     const html = await renderReport({
       title: 'Search by sketch, for things never seen in training',
-      summary: `A ${backboneDefinition(training.network.backbone).title} of width ${training.network.width} learned from ${dataset.seenClasses.length} kinds of emoji, ${training.steps} steps in ${minutes}, and is asked for ${dataset.unseenClasses.length} other kinds.`,
+      summary: `A ${backboneDefinition(training.network.backbone).title} of width ${training.network.width} learned from ${dataset.seenClasses.length} kinds of emoji, ${training.steps} steps in ${minutes}, and is requested ${dataset.unseenClasses.length} other kinds.`,
       facts: [
         ...deviceFacts(device),
         ...times.map(([name, value]): ReportFact => ({ name, value: formatSeconds(value) })),
@@ -210,12 +210,12 @@ export async function demonstrate({
  */
 async function evaluateUntrained(
   device: Device,
-  chooser: Chooser | undefined,
+  selector: VariantSelector | undefined,
   dataset: Dataset,
   { seed, network: settings, imageSize, pixels }: RetrievalTraining,
   start: ModelFile | undefined,
 ): Promise<ReportEvaluation[]> {
-  const storage = new Storage(device, chooser);
+  const storage = new DeviceStorage(device, selector);
   const network = new RetrievalNetwork({ ...settings, classes: dataset.seenClasses.length, teacherClasses: 0 });
   await initializeNetwork(network, storage, seed);
   const embeddings = await modelEmbeddings({ network, storage, imageSize, pixels });

@@ -80,7 +80,7 @@ export const distillCommand = defineCommand({
       const begun = await readState(state);
       const knowledge = await distill({
         device,
-        chooser: await openTuner(device, options),
+        selector: await openTuner(device, options),
         dataset,
         teacher,
         network: {

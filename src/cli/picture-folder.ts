@@ -9,7 +9,7 @@ import type { RetrievalIndex } from '../retrieval/index-file.ts';
 const THUMBNAIL = 256;
 
 /**
- * Pictures of an index that lie in a folder. They are asked for by their rows in `index`, never by a path, so that
+ * Pictures of an index that lie in a folder. They are requested by their rows in `index`, never by a path, so that
  * nobody can ask for another file; a link counts for where it leads.
  */
 export class PictureFolder {

@@ -258,7 +258,7 @@ async function close(server: Server, patience: number): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, 'close');
   server.close();
-  // A connection that a browser keeps is idle once what it asked for is answered.
+  // A connection that a browser keeps is idle once what it requested is answered.
   const sweep = setInterval(() => server.closeIdleConnections(), 100);
   const end = setTimeout(() => server.closeAllConnections(), 1000 * patience);
   await closed;

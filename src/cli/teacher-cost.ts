@@ -36,7 +36,7 @@ export const teacherCostCommand = defineCommand({
     try {
       const costs = await measureTeacherCost({
         device,
-        chooser: await openTuner(device, options),
+        selector: await openTuner(device, options),
         training,
         classes: dataset.seenClasses.length,
         teacherClasses: options.teacherClasses,

@@ -377,7 +377,7 @@ export const TRAIN_OPTIONS = {
   memoryBudget: bytes({
     changeable: true,
     remembered: true,
-    help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is computed again, at no change of any number; below what that needs, the batch comes in micro-batches',
+    help: 'Device memory that the training may hold, such as 900M or 2G, weights and moments included; what does not fit is recomputed, at no change of any number; below what that needs, the batch comes in micro-batches',
   }),
   accumulate: integer({
     minimum: 1,
@@ -456,7 +456,7 @@ export const trainCommand = defineCommand({
         note('no sketch is held out for validation (--validation), so there will be no best checkpoint');
       const trained = await trainRetrieval({
         device,
-        chooser: await openTuner(device, options),
+        selector: await openTuner(device, options),
         dataset,
         training,
         start,
@@ -541,7 +541,7 @@ export async function readKnowledge(file: string): Promise<Knowledge> {
   return parseKnowledge(await readGivenFile(file, '--knowledge'), file);
 }
 
-/** The options with what the knowledge's file says of its reading, unless another one was asked for. */
+/** The options with what the knowledge's file says of its reading, unless another one was requested. */
 export function readAs<Values extends Pick<TrainValues, 'teacherMean' | 'teacherTemperature' | 'teacherPhotos'>>(
   options: Values,
   knowledge: Knowledge | undefined,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
-import { questionKey, type Question } from '../autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../autodiff/choices.ts';
 import { BACKBONE_NAMES, DEFAULT_BACKBONE } from '../nn/backbones/index.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { tuningFile } from '../platform/node/tuning-records.ts';
@@ -16,7 +16,7 @@ import {
   classifierInference,
   classifierTraining,
   demoWorkloads,
-  questionsOfAll,
+  tuningProblemsOfAll,
   type ImageShape,
   type Workload,
 } from './workloads.ts';
@@ -50,9 +50,9 @@ export const tuneCommand = defineCommand({
     const tables = writeTable === undefined ? [] : await readTables(writeTable);
     const device = await openCommandDevice(adapter);
     try {
-      const questions = questionsOfAll(device, await workloadsFor(workload, shape, device.traits));
+      const tuningProblems = tuningProblemsOfAll(device, await workloadsFor(workload, shape, device.traits));
       note(
-        `${device.description.device}: ${questions.length} problems, ${questions.filter(({ calls }) => calls.length > 1).length} with a choice of variants`,
+        `${device.description.device}: ${tuningProblems.length} problems, ${tuningProblems.filter(({ calls }) => calls.length > 1).length} with a choice of variants`,
       );
       // What was shipped must not stand in for what is found here.
       const tuner = await openTuner(
@@ -60,15 +60,15 @@ export const tuneCommand = defineCommand({
         { tune: effort, deterministic: false },
         { tables: [], ...(limit !== undefined && { limit: 1000 * limit }) },
       );
-      await tuner.answer(questions);
-      printText(`${summary(questions, tuner.records)}\nkept in ${tuningFile(device)}\n`);
+      await tuner.select(tuningProblems);
+      printText(`${summary(tuningProblems, tuner.records)}\nkept in ${tuningFile(device)}\n`);
       if (writeTable !== undefined) {
         await writeFileAtomically(
           writeTable,
           new TextEncoder().encode(
             serializeTables([
               ...tables.filter((table) => table !== tableFor(device, tables)),
-              tableOf(device, questions, tuner.records, new Date().toISOString().slice(0, 10)),
+              tableOf(device, tuningProblems, tuner.records, new Date().toISOString().slice(0, 10)),
             ]),
           ),
         );
@@ -103,41 +103,41 @@ async function workloadsFor(
 }
 
 /** What tuning changes, the largest gains first. */
-function summary(questions: readonly Question[], { choices }: TuningRecords): string {
+function summary(tuningProblems: readonly TuningProblem[], { choices }: TuningRecords): string {
   let measured = 0;
-  const gains = questions.flatMap((question) => {
-    const record = choices.get(questionKey(question));
+  const gains = tuningProblems.flatMap((tuningProblem) => {
+    const record = choices.get(tuningKey(tuningProblem));
     const time = record?.milliseconds[record.variant];
     // Where nothing else was left to choose, nothing was timed.
     if (record === undefined || time === undefined) return [];
     measured++;
-    const [preferred] = question.calls;
+    const [preferred] = tuningProblem.calls;
     const before = record.milliseconds[preferred.variant];
     return record.variant === preferred.variant
       ? []
       : [
           {
-            question,
+            tuningProblem,
             variant: record.variant,
             preferred: preferred.variant,
             time,
             before,
-            gain: before === undefined ? Infinity : (before - time) * question.uses,
+            gain: before === undefined ? Infinity : (before - time) * tuningProblem.uses,
           },
         ];
   });
   gains.sort((a, b) => b.gain - a.gain);
   const rows = gains
     .slice(0, SHOWN)
-    .map(({ question, variant, preferred, time, before }) => [
-      questionKey(question).slice(0, 90),
+    .map(({ tuningProblem, variant, preferred, time, before }) => [
+      tuningKey(tuningProblem).slice(0, 90),
       preferred,
       variant,
       before?.toFixed(3) ?? 'hopeless',
       time.toFixed(3),
-      String(question.uses),
+      String(tuningProblem.uses),
     ]);
-  const head = `${measured} of ${questions.filter(({ calls }) => calls.length > 1).length} problems are measured; in ${gains.length} of them another variant is faster than the one that its kernel prefers`;
+  const head = `${measured} of ${tuningProblems.filter(({ calls }) => calls.length > 1).length} problems are measured; in ${gains.length} of them another variant is faster than the one that its kernel prefers`;
   return rows.length === 0
     ? head
     : `${head}\n\n${textTable(['problem', 'preferred', 'chosen', 'ms', 'ms', 'uses'], rows, { left: 3 })}`;

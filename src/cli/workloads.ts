@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { questionKey, type Question } from '../autodiff/choices.ts';
-import { cast } from '../autodiff/ops/cast.ts';
+import { tuningKey, type TuningProblem } from '../autodiff/choices.ts';
+import { cast } from '../autodiff/op.ts';
 import { softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
-import { plan, questionsOf } from '../autodiff/plan.ts';
-import { input, type Node, type Tensor } from '../autodiff/tensor.ts';
+import { plan, tuningProblemsOf } from '../autodiff/plan.ts';
+import { input, type GraphNode, type Tensor } from '../autodiff/tensor.ts';
 import type { Device } from '../gpu/device.ts';
 import { adamSettings, sgdSettings } from '../nn/optimizers/index.ts';
 import { trainingUpdate } from '../nn/training-update.ts';
@@ -21,7 +21,7 @@ import { TRAIN_OPTIONS, trainingOf } from './train.ts';
 /** A graph as a program would be compiled from it, without a device. */
 export interface Workload {
   readonly outputs: readonly Tensor[];
-  readonly updates: readonly Node[];
+  readonly updates: readonly GraphNode[];
   /** See ProgramOptions. */
   readonly frozen?: boolean;
 }
@@ -89,15 +89,15 @@ export async function demoWorkloads(): Promise<readonly Workload[]> {
   ];
 }
 
-/** The distinct questions of several workloads on a device. */
-export function questionsOfAll(device: Device, workloads: readonly Workload[]): readonly Question[] {
-  const questions = new Map<string, Question>();
+/** The distinct tuning problems of several workloads on a device. */
+export function tuningProblemsOfAll(device: Device, workloads: readonly Workload[]): readonly TuningProblem[] {
+  const tuningProblems = new Map<string, TuningProblem>();
   for (const workload of workloads) {
     const planned = plan({ ...workload, traits: device.traits, maxBufferBytes: Number.MAX_SAFE_INTEGER });
-    for (const question of questionsOf(planned)) {
-      const key = questionKey(question);
-      questions.set(key, { ...question, uses: question.uses + (questions.get(key)?.uses ?? 0) });
+    for (const tuningProblem of tuningProblemsOf(planned)) {
+      const key = tuningKey(tuningProblem);
+      tuningProblems.set(key, { ...tuningProblem, uses: tuningProblem.uses + (tuningProblems.get(key)?.uses ?? 0) });
     }
   }
-  return [...questions.values()];
+  return [...tuningProblems.values()];
 }

@@ -143,7 +143,7 @@ export function balancedSampler(
 /** The second part of the random stream's address; far from those of the draws. */
 const PAIRS = 2 ** 31;
 
-/** The simulated sketch of each picture that has one. @throws DatasetError where none has, and pairs are asked for */
+/** The simulated sketch of each picture that has one. @throws DatasetError where none has, and pairs are requested */
 function sketchesByPicture(name: string, train: readonly Sample[], probability: number): ReadonlyMap<string, Sample> {
   if (!(probability >= 0 && probability <= 1))
     throw new DatasetError(`the probability of paired sketches must be from 0 to 1, and it is ${probability}`);

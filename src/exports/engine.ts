@@ -4,7 +4,8 @@
  */
 
 // The engine: a device, symbolic tensors, gradients, programs.
-export { Device, type AdapterDescription, type Wait } from '../gpu/device.ts';
+export { Device, type AdapterDescription } from '../gpu/device.ts';
+export type { Wait } from '../gpu/wait.ts';
 export {
   AdapterError,
   DeviceLostError,
@@ -21,21 +22,21 @@ export {
   IndexError,
   input,
   ShapeError,
-  type Node,
+  type GraphNode,
   type Origin,
   type Shape,
   type Tensor,
 } from '../autodiff/tensor.ts';
-export { Store, type Initial, type StoredTensor } from '../autodiff/store.ts';
-export { Storage } from '../autodiff/storage.ts';
+export { ParameterStore, type Initial, type StoredTensor } from '../autodiff/tensor.ts';
+export { DeviceStorage } from '../autodiff/device-storage.ts';
 export { initializeStore } from '../autodiff/initialize.ts';
 export { gradient } from '../autodiff/gradient.ts';
 export { describeMemory, MemoryBudgetError, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
-export type { Recomputed } from '../autodiff/schedule-model.ts';
+export type { Recomputed } from '../autodiff/plan-types.ts';
 export { Program, type Arena, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 
 // Variants of kernels: which are right here, and which is fastest.
-export type { Chooser, Choices, Question } from '../autodiff/choices.ts';
+export type { VariantSelector, Choices, TuningProblem } from '../autodiff/choices.ts';
 export {
   parseRecords,
   serializeRecords,
@@ -51,7 +52,7 @@ export { QualificationError, Tuner, type TunerOptions } from '../tuning/tuner.ts
 export { add } from '../autodiff/ops/add.ts';
 export { batchNorm, type BatchNormOptions, type BatchNormOutputs } from '../autodiff/ops/batch-norm.ts';
 export { bias } from '../autodiff/ops/bias.ts';
-export { cast } from '../autodiff/ops/cast.ts';
+export { cast } from '../autodiff/op.ts';
 export { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';
 export { convolution, linear, type ConvolutionOptions } from '../autodiff/ops/convolution.ts';
 export { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
@@ -108,8 +109,8 @@ export {
   type Shader,
   type ShaderFeature,
   type Slices,
-  type Window,
-  type Windows,
+  type SliceWindow,
+  type SliceWindows,
   type Word,
 } from '../../kernels/contract/dispatch.ts';
 

@@ -2,7 +2,7 @@
 
 export {
   Network,
-  Pass,
+  ForwardContext,
   type BatchNorm,
   type BatchNormMode,
   type BatchStatistics,

@@ -16,7 +16,7 @@
 import { Constructor, readPickle, Skipped, Tuple } from './pickle.ts';
 import type { Dtype } from './safetensors.ts';
 import { isTar, readTar } from './tar.ts';
-import type { FileTensor, TensorFile } from './tensor-file.ts';
+import type { FileTensor, TensorFile } from './file-tensor.ts';
 import { BoundedError, printable } from './untrusted.ts';
 import { isZip, readZipDirectory, readZipEntry, type Fail } from './zip.ts';
 

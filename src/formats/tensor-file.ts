@@ -1,23 +1,9 @@
+import type { FileTensor, TensorFile } from './file-tensor.ts';
 import { isPyTorchFile, parsePyTorchFile } from './pytorch.ts';
-import { parseSafetensors, toFloat32, type Dtype, type StoredTensor } from './safetensors.ts';
+import { parseSafetensors, toFloat32, type StoredTensor } from './safetensors.ts';
 import { BoundedError } from './untrusted.ts';
 
-/** A tensor of a file. Its bytes are not copied or converted before someone asks for them. */
-export interface FileTensor {
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  /** The elements in row-major order, little-endian. */
-  bytes(): Uint8Array;
-}
-
-/** A file of tensors, in whichever format. */
-export interface TensorFile {
-  /** The format's name, for messages. */
-  readonly format: string;
-  /** By name; in nested containers the names are paths with dots, as `state_dict.conv1.weight`. */
-  readonly tensors: ReadonlyMap<string, FileTensor>;
-  readonly metadata: ReadonlyMap<string, string>;
-}
+export type { FileTensor, TensorFile };
 
 /** A file of no known format. */
 export class TensorFileError extends BoundedError {
@@ -29,7 +15,7 @@ const HEADER_START = 8;
 
 /**
  * Reads a file of weights: safetensors, or what `torch.save` wrote (zip, the stream before it, and the tar before
- * that). Nothing in it is executed, and no tensor is copied before it is asked for.
+ * that). Nothing in it is executed, and no tensor is copied before it is requested.
  * @param bytes the whole file; tensors stay views of it
  * @param fileName for error messages
  * @throws SafetensorsError or PyTorchFileError where the file is unsound, TensorFileError where it is of neither kind

@@ -2,6 +2,7 @@ export type * from './names.ts';
 import type { AdapterTraits, MatrixProduct, MatrixUnits } from '../../kernels/contract/dispatch.ts';
 import { AdapterError, DeviceLostError, DisposedError, LimitError, ValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
+import type { Wait } from './wait.ts';
 
 const SOFTWARE_ADAPTERS = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
 
@@ -15,9 +16,6 @@ export interface AdapterDescription {
 
 /** Milliseconds. */
 const LOSS_ANNOUNCED_WITHIN = 100;
-
-/** How the host waits for the device's work: passes the promise on, and may do something for its sake meanwhile. */
-export type Wait = <Result>(work: Promise<Result>) => Promise<Result>;
 
 /**
  * A GPUDevice with what the engine needs around it: traits for the choice of kernels, the pipeline cache, and the first

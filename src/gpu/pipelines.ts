@@ -1,4 +1,4 @@
-import type { Wait } from './device.ts';
+import type { Wait } from './wait.ts';
 import type { Dispatch } from '../../kernels/contract/dispatch.ts';
 import { ShaderError } from './errors.ts';
 

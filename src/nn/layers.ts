@@ -9,8 +9,7 @@ import {
   linear,
 } from '../autodiff/ops/convolution.ts';
 import { foldBatchNorm } from '../autodiff/ops/fold-batch-norm.ts';
-import { Store, type Initial } from '../autodiff/store.ts';
-import { elementCount, type Shape, type Tensor } from '../autodiff/tensor.ts';
+import { elementCount, type Initial, type Shape, ParameterStore, type Tensor } from '../autodiff/tensor.ts';
 
 /**
  * How batch normalisation acts: `train` normalises by the batch and reports its statistics, `frozen` normalises by the
@@ -44,8 +43,8 @@ export type BatchStatistics = ReadonlyMap<string, Tensor>;
  * declares its layers once; applying them to tensors builds a graph, as often as there are programs.
  */
 export class Network {
-  readonly parameters: Store;
-  readonly statistics: Store;
+  readonly parameters: ParameterStore;
+  readonly statistics: ParameterStore;
   readonly settings: NetworkSettings;
   readonly layouts = new Map<string, Layout>();
   /** Kinds of images that have running statistics of their own, beside those of all others. */
@@ -54,8 +53,8 @@ export class Network {
   /** @param domains kinds of images for which batch normalisation keeps running statistics of their own */
   constructor(settings: Partial<NetworkSettings> = {}, domains: readonly string[] = []) {
     this.domains = domains;
-    this.parameters = new Store('parameters');
-    this.statistics = new Store('running statistics');
+    this.parameters = new ParameterStore('parameters');
+    this.statistics = new ParameterStore('running statistics');
     this.settings = { ...DEFAULT_NETWORK_SETTINGS, ...settings };
   }
 
@@ -137,7 +136,7 @@ export class Linear {
 /**
  * One use of a network's layers: the mode of its batch normalisation, and the statistics that it gathers on the way.
  */
-export class Pass {
+export class ForwardContext {
   readonly mode: BatchNormMode;
   readonly epsilon: number;
   readonly batchStatistics = new Map<string, Tensor>();

@@ -1,5 +1,4 @@
-import { Store } from '../autodiff/store.ts';
-import type { Tensor } from '../autodiff/tensor.ts';
+import { ParameterStore, type Tensor } from '../autodiff/tensor.ts';
 
 /**
  * Dynamic loss scaling (Micikevicius et al., ICLR 2018), for gradients that are stored as 16-bit floats: the loss is
@@ -21,7 +20,7 @@ export interface LossScale {
   /** Stored, [2]: good steps since the scale last changed, and steps that were skipped in all. */
   readonly steps: Tensor;
   readonly interval: number;
-  readonly store: Store;
+  readonly store: ParameterStore;
 }
 
 /** @throws RangeError unless the scale is a power of two, which multiplies without rounding */
@@ -30,7 +29,7 @@ export function lossScaleOf({ initial, interval }: LossScaling): LossScale {
     throw new RangeError(
       `a loss scale of ${initial} is no power of two, and would round every gradient; use one such as 65536`,
     );
-  const store = new Store('loss scale');
+  const store = new ParameterStore('loss scale');
   return {
     scale: store.add('scale', [1], { kind: 'constant', value: initial }),
     steps: store.add('steps', [2]),

@@ -4,7 +4,7 @@ import { transpose } from '../autodiff/ops/transpose.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import {
   Network,
-  Pass,
+  ForwardContext,
   type BatchNormMode,
   type BatchStatistics,
   type Linear,
@@ -137,7 +137,7 @@ export class RetrievalNetwork extends Network {
       throw new RangeError(
         'the network normalises sketches and photos apart, and the domain of these images was not given; encode the images of each domain in a call of their own',
       );
-    const pass = new Pass(this, mode, domain);
+    const pass = new ForwardContext(this, mode, domain);
     const features = this.backbone.apply(pass, images, { frozenStages });
     return { features, encoded: this.embedding.apply(features), batchStatistics: pass.batchStatistics };
   }
@@ -173,7 +173,7 @@ export class Classifier extends Network {
     images: Tensor,
     mode: BatchNormMode,
   ): { readonly logits: Tensor; readonly features: Tensor; readonly batchStatistics: BatchStatistics } {
-    const pass = new Pass(this, mode);
+    const pass = new ForwardContext(this, mode);
     const features = this.backbone.apply(pass, images);
     return { features, logits: this.fc.apply(features), batchStatistics: pass.batchStatistics };
   }

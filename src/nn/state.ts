@@ -1,7 +1,6 @@
 import { initializeStore } from '../autodiff/initialize.ts';
-import type { Storage } from '../autodiff/storage.ts';
-import type { Store } from '../autodiff/store.ts';
-import { elementCount, type Shape } from '../autodiff/tensor.ts';
+import type { DeviceStorage } from '../autodiff/device-storage.ts';
+import { elementCount, type Shape, type ParameterStore } from '../autodiff/tensor.ts';
 import { hostValues } from '../gpu/host-values.ts';
 import { toDevice, toFile, type Layout, type Network } from './layers.ts';
 import { BoundedError } from '../formats/untrusted.ts';
@@ -20,7 +19,7 @@ export class StateMismatchError extends BoundedError {
 }
 
 /** Draws all parameters from their initial distributions: equal bits on all adapters for equal seeds. */
-export async function initializeNetwork(network: Network, storage: Storage, seed: number): Promise<void> {
+export async function initializeNetwork(network: Network, storage: DeviceStorage, seed: number): Promise<void> {
   await initializeStore(storage, network.parameters, seed);
   await initializeStore(storage, network.statistics, seed);
   // Weights of padding channels were drawn too; they multiply zeros, and are zero from here on.
@@ -33,7 +32,7 @@ export async function initializeNetwork(network: Network, storage: Storage, seed
 }
 
 /** Parameters and running statistics as files hold them, in the order of declaration. */
-export async function readState(network: Network, storage: Storage): Promise<Map<string, StateTensor>> {
+export async function readState(network: Network, storage: DeviceStorage): Promise<Map<string, StateTensor>> {
   return new Map([
     ...(await readStore(network.parameters, network.layouts, storage)),
     ...(await readStore(network.statistics, network.layouts, storage)),
@@ -42,9 +41,9 @@ export async function readState(network: Network, storage: Storage): Promise<Map
 
 /** The tensors of one store in file layout; for parameters, and for moments, which are laid out like them. */
 export async function readStore(
-  store: Store,
+  store: ParameterStore,
   layouts: ReadonlyMap<string, Layout>,
-  storage: Storage,
+  storage: DeviceStorage,
 ): Promise<Map<string, StateTensor>> {
   const flat = await storage.read(store.flat);
   const state = new Map<string, StateTensor>();
@@ -56,7 +55,11 @@ export async function readStore(
 }
 
 /** The first tensor in which a state is not exactly a store's; undefined where there is none. */
-export function storeMismatch(store: Store, layouts: ReadonlyMap<string, Layout>, state: State): string | undefined {
+export function storeMismatch(
+  store: ParameterStore,
+  layouts: ReadonlyMap<string, Layout>,
+  state: State,
+): string | undefined {
   for (const [name, { tensor }] of store.entries) {
     const { fileShape } = layouts.get(name) ?? { fileShape: tensor.shape };
     const found = state.get(name);
@@ -77,7 +80,12 @@ export const nonFiniteTensors = (state: State): string[] =>
  * at the call.
  * @throws StateMismatchError where a tensor has other values than its shape says
  */
-export function writeStore(store: Store, layouts: ReadonlyMap<string, Layout>, storage: Storage, state: State): void {
+export function writeStore(
+  store: ParameterStore,
+  layouts: ReadonlyMap<string, Layout>,
+  storage: DeviceStorage,
+  state: State,
+): void {
   for (const [name, { tensor }] of store.entries) {
     const layout = layouts.get(name) ?? { kind: 'vector', fileShape: tensor.shape };
     const found = state.get(name);
@@ -110,7 +118,7 @@ export interface LoadReport {
  */
 export function writeState(
   network: Network,
-  storage: Storage,
+  storage: DeviceStorage,
   state: State,
   { partial = false }: { readonly partial?: boolean | ((name: string) => boolean) } = {},
 ): LoadReport {

@@ -1,5 +1,5 @@
 import { Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
-import type { Storage } from '../autodiff/storage.ts';
+import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { TrainingUpdate } from './training-update.ts';
 
 /** A compiled training step: forward, backward and update. It counts its runs, which Adam and LAMB depend on. */
@@ -18,7 +18,7 @@ export class TrainingStep<Name extends string> {
    * @param options as of a program; `outputs` are returned by each run
    */
   static async compile<Name extends string>(
-    storage: Storage,
+    storage: DeviceStorage,
     update: TrainingUpdate,
     options: Omit<ProgramOptions<Name>, 'updates' | 'frozen'>,
   ): Promise<TrainingStep<Name>> {

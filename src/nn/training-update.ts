@@ -13,8 +13,7 @@ import { scale, scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
 import { scatterRows, selectRows } from '../autodiff/ops/rows.ts';
 import type { Feeds } from '../autodiff/program.ts';
-import { Store } from '../autodiff/store.ts';
-import { constant, input, type Node, type Tensor } from '../autodiff/tensor.ts';
+import { constant, input, type GraphNode, ParameterStore, type Tensor } from '../autodiff/tensor.ts';
 import type { BatchStatistics, Network } from './layers.ts';
 import { lossScaleOf, type LossScale, type LossScaling } from './loss-scaling.ts';
 import { optimizerOfSettings, type OptimizerSettings } from './optimizers/index.ts';
@@ -26,13 +25,13 @@ import type { ParameterGroup } from './optimizers/optimizer.ts';
  */
 export interface TrainingUpdate {
   /** For Program.compile. */
-  readonly updates: readonly Node[];
+  readonly updates: readonly GraphNode[];
   /** u32 [2] as bits: count of non-finite gradient elements, and the first of them in the flat gradient store. */
   readonly gate: Tensor;
   /** Those of the parameters that learn, in their order. */
-  readonly gradients: Store;
+  readonly gradients: ParameterStore;
   /** The optimiser's moments and the loss scale, to be saved with the parameters. */
-  readonly moments: readonly Store[];
+  readonly moments: readonly ParameterStore[];
   readonly lossScale: LossScale | undefined;
   /**
    * All of the program's inputs for a step, counted from 1, that are no data: the optimizer's numbers, and those of an
@@ -68,9 +67,9 @@ const scaled = (loss: Tensor, lossScale: LossScale | undefined): Tensor =>
 /** A training step whose batch comes in parts, each a run of its own. */
 export interface MicroBatchUpdate {
   /** Updates of a run before the parts. */
-  readonly begin: readonly Node[];
+  readonly begin: readonly GraphNode[];
   /** Updates of the run of each part. */
-  readonly part: readonly Node[];
+  readonly part: readonly GraphNode[];
   /** Those of a run after the parts. */
   readonly end: TrainingUpdate;
 }
@@ -101,9 +100,9 @@ export interface CachedUpdate<Loss> extends MicroBatchUpdate {
    * Updates of the first run of each part, after `begin`: it keeps what the network makes of its images. Both runs of a
    * part have an input `rows`, u32 [its count]: which images of the batch they are.
    */
-  readonly encode: readonly Node[];
+  readonly encode: readonly GraphNode[];
   /** Updates of the run of the loss, on the whole batch as it was kept, before the runs of `part`. */
-  readonly loss: readonly Node[];
+  readonly loss: readonly GraphNode[];
   readonly lossOfBatch: Loss;
 }
 
@@ -125,7 +124,7 @@ export function cachedUpdate<Loss extends { readonly loss: Tensor }>(
   lossScaling?: LossScaling,
 ): CachedUpdate<Loss> {
   const [count, width] = encoded.shape;
-  const keep = (name: string): Tensor => new Store(name).add(name, [parts * count, width]);
+  const keep = (name: string): Tensor => new ParameterStore(name).add(name, [parts * count, width]);
   const kept = keep('encoded batch');
   const keptGradient = keep('gradient of the encoded batch');
   const gradients = gradientStore(network, settings);
@@ -171,7 +170,7 @@ function learning({ parameters }: Network, { groups }: OptimizerSettings): Map<s
 }
 
 /** @throws RangeError where no parameter learns */
-function gradientStore(network: Network, settings: OptimizerSettings): Store {
+function gradientStore(network: Network, settings: OptimizerSettings): ParameterStore {
   const learns = learning(network, settings);
   if (learns.size === 0)
     throw new RangeError(
@@ -180,14 +179,14 @@ function gradientStore(network: Network, settings: OptimizerSettings): Store {
   return network.parameters.like('gradients', (name) => learns.has(name));
 }
 
-const accumulateAll = (gradients: Store, computed: ReadonlyMap<string, Tensor>): Node =>
+const accumulateAll = (gradients: ParameterStore, computed: ReadonlyMap<string, Tensor>): GraphNode =>
   demand([...computed].map(([name, one]) => accumulate(gradients.get(name), one)));
 
 /** What happens before, in and after the parts of a batch whose gradients `accumulation` adds up. */
 function aroundParts(
   network: Network,
-  gradients: Store,
-  accumulation: Node,
+  gradients: ParameterStore,
+  accumulation: GraphNode,
   batchStatistics: BatchStatistics,
   settings: OptimizerSettings,
   lossScale: LossScale | undefined,
@@ -215,10 +214,10 @@ function parameterGradients(network: Network, loss: Tensor, settings: OptimizerS
 
 function statisticsUpdate(
   { statistics, settings }: Network,
-  running: Store,
+  running: ParameterStore,
   batchStatistics: BatchStatistics,
   gate: Tensor,
-): Node {
+): GraphNode {
   // What normalises by its running statistics leaves them: they follow themselves.
   const followed = new Map(
     [...running.entries].map(([name, { tensor }]) => [name, batchStatistics.get(name) ?? tensor]),
@@ -233,18 +232,22 @@ function statisticsUpdate(
 
 /** @param gate computed from all of the gradients, so that what obeys it comes after them */
 function optimizerUpdate(
-  parameters: Store,
-  gradients: Store,
+  parameters: ParameterStore,
+  gradients: ParameterStore,
   gate: Tensor,
   settings: OptimizerSettings,
   lossScale: LossScale | undefined,
-): { readonly updates: Node[]; readonly moments: readonly Store[]; readonly feeds: TrainingUpdate['feeds'] } {
+): {
+  readonly updates: GraphNode[];
+  readonly moments: readonly ParameterStore[];
+  readonly feeds: TrainingUpdate['feeds'];
+} {
   const unscaled = groupSettingsOf(settings.groups);
   const groupSettings = lossScale === undefined ? unscaled : lossScaleUpdate(gate, unscaled, lossScale);
   const ofScale = lossScale === undefined ? [] : [lossScale.store];
   const ranges = learningRanges(parameters, gradients, settings.groups).map(
     ({ first, firstGradient, length, group, tensors }) => ({
-      of: (store: Store) => store.range(first, length),
+      of: (store: ParameterStore) => store.range(first, length),
       shared: {
         parameters: parameters.range(first, length),
         gradients: gradients.range(firstGradient, length),
@@ -277,7 +280,11 @@ interface LearningRange {
 }
 
 /** One range where all parameters learn, or the last stages of a network. */
-function learningRanges(parameters: Store, gradients: Store, groups: readonly ParameterGroup[]): LearningRange[] {
+function learningRanges(
+  parameters: ParameterStore,
+  gradients: ParameterStore,
+  groups: readonly ParameterGroup[],
+): LearningRange[] {
   const ranges: { first: number; firstGradient: number; tensors: ArenaTensor[] }[] = [];
   for (const [name, { offset: first, tensor }] of parameters.entries) {
     const firstGradient = gradients.entries.get(name)?.offset;

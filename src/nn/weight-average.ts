@@ -1,5 +1,5 @@
 import { movingAverageUpdate } from '../autodiff/ops/optimizers.ts';
-import type { Storage } from '../autodiff/storage.ts';
+import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import { input } from '../autodiff/tensor.ts';
 import type { Network } from './layers.ts';
 import type { TrainingUpdate } from './training-update.ts';
@@ -64,7 +64,7 @@ export function withWeightAverage(
 export async function beginAverage(
   { network: average }: WeightAverage,
   network: Network,
-  storage: Storage,
+  storage: DeviceStorage,
 ): Promise<void> {
   storage.write(average.parameters.flat, await storage.read(network.parameters.flat));
   if (network.statistics.length > 0)

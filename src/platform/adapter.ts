@@ -1,8 +1,8 @@
 /**
- * The door that the runtime has: Deno comes with WebGPU, Node takes Dawn from npm. The names are the same behind both.
+ * The platform backend of the runtime: Deno comes with WebGPU, Node takes Dawn from npm. The names are the same behind both.
  */
 export { ADAPTER_CHOICES, lavapipeDriver, swiftShaderEnvironment, type AdapterChoice } from './node/drivers.ts';
 
-const door = 'Deno' in globalThis ? await import('./deno/adapter.ts') : await import('./node/adapter.ts');
+const backend = 'Deno' in globalThis ? await import('./deno/adapter.ts') : await import('./node/adapter.ts');
 
-export const { openDevice, ensureAdapter, adapterEnvironment, releaseGpu } = door;
+export const { openDevice, ensureAdapter, adapterEnvironment, releaseGpu } = backend;

@@ -223,7 +223,7 @@ export function differingBits(a: number, b: number): number {
 
 /**
  * The Hamming distances of each query's code to every code of the gallery, query by query: rows [n] that are valid
- * until the next one is asked for.
+ * until the next one is requested.
  * @param queries [queries, words]
  * @param gallery [n, words]
  * @throws RetrievalError where the codes do not make whole rows

@@ -17,7 +17,7 @@ export interface Embeddings {
 }
 
 /**
- * The cosines of each query with every item, query by query: rows [n] that are valid until the next one is asked for.
+ * The cosines of each query with every item, query by query: rows [n] that are valid until the next one is requested.
  * A vector of length 0 has cosine 0 with all others.
  * @throws RetrievalError where sizes disagree or a value is not finite
  */

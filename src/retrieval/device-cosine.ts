@@ -3,12 +3,11 @@
  * product, the next block under way while the host ranks the last.
  */
 
-import type { Chooser } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/choices.ts';
 import { linear } from '../autodiff/ops/convolution.ts';
 import { Program } from '../autodiff/program.ts';
-import { Storage } from '../autodiff/storage.ts';
-import { Store } from '../autodiff/store.ts';
-import { input, type Tensor } from '../autodiff/tensor.ts';
+import { DeviceStorage } from '../autodiff/device-storage.ts';
+import { input, ParameterStore, type Tensor } from '../autodiff/tensor.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Embeddings } from './cosine.ts';
 import { rowNorms } from './vectors.ts';
@@ -30,7 +29,7 @@ const ITEM_MULTIPLE = 64;
 
 export interface DeviceCosineOptions {
   /** Of the variants of kernels. */
-  readonly chooser?: Chooser;
+  readonly selector?: VariantSelector;
   /** Queries of a block, for tests. */
   readonly queryBlock?: number;
   /** Most values of a part of the gallery, for tests. */
@@ -53,18 +52,18 @@ interface Part {
 export async function* deviceCosineRows(
   device: Device,
   { queries, gallery, dimension }: Embeddings,
-  { chooser, queryBlock = QUERY_BLOCK, partValues = PART_VALUES }: DeviceCosineOptions = {},
+  { selector, queryBlock = QUERY_BLOCK, partValues = PART_VALUES }: DeviceCosineOptions = {},
 ): AsyncGenerator<Float32Array, void, undefined> {
   const queryNorms = rowNorms('query', queries, dimension);
   const norms = rowNorms('gallery', gallery, dimension);
   if (norms.length === 0) return void (yield* Array.from(queryNorms, () => new Float32Array(0)));
-  const store = new Store('gallery');
+  const store = new ParameterStore('gallery');
   const parts = partsOf(norms.length, dimension, partValues).map(({ first, items }): Part => ({
     first,
     items,
     weight: store.add(`items from ${first}`, [dimension, roundUp(items)]),
   }));
-  const storage = new Storage(device, chooser);
+  const storage = new DeviceStorage(device, selector);
   const block = input('queries', [queryBlock, dimension]);
   const outputs = Object.fromEntries(parts.map(({ weight }) => [weight.name, linear(block, weight)]));
   let program: Program | undefined;

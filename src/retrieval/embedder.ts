@@ -1,6 +1,6 @@
 import type { Plan } from '../autodiff/planning.ts';
 import { planProgram, Program } from '../autodiff/program.ts';
-import type { Storage } from '../autodiff/storage.ts';
+import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageBatch, OrderedBatch } from '../data/loader.ts';
 
@@ -21,7 +21,7 @@ export class Embedder {
    * @param onCompiled hears of each compiled pipeline
    */
   static async create(
-    storage: Storage,
+    storage: DeviceStorage,
     rows: Tensor,
     onCompiled?: (done: number, total: number) => void,
   ): Promise<Embedder> {
@@ -34,7 +34,7 @@ export class Embedder {
   }
 
   /** The plan that an embedder of these rows will have, for whoever counts its memory. */
-  static plan(storage: Storage, rows: Tensor): Promise<Plan> {
+  static plan(storage: DeviceStorage, rows: Tensor): Promise<Plan> {
     return planProgram(storage, programOf(rows));
   }
 

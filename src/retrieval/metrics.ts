@@ -48,7 +48,7 @@ export interface Labels {
 export interface MeanMetrics {
   /** mAP@all. */
   readonly mapAll: number;
-  /** mAP@k and P@k, in the order of the cutoffs asked for. */
+  /** mAP@k and P@k, in the order of the cutoffs requested. */
   readonly atCutoff: readonly { readonly k: number; readonly map: number; readonly precision: number }[];
 }
 

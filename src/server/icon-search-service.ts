@@ -95,7 +95,7 @@ export class IconSearchService {
     return { nothingLike, neighbours: results, times };
   }
 
-  /** Finishes what was asked for and gives the programs back; the model stays. */
+  /** Finishes what was requested and gives the programs back; the model stays. */
   close(): Promise<void> {
     return this.embedder.close();
   }

@@ -20,7 +20,7 @@ interface KeptSet {
 }
 
 const { files, mostKept } = workerData as IconSourcesData;
-/** By prefix, the one that was asked for last at the end. */
+/** By prefix, the one that was requested last at the end. */
 const kept = new Map<string, KeptSet>();
 
 async function setOf(prefix: string): Promise<KeptSet | undefined> {

@@ -11,7 +11,7 @@ const THREAD_MODULE = new URL(
 );
 
 /**
- * The drawings of an index's icons, out of the sets that are installed. They are asked for by set and name, of which
+ * The drawings of an index's icons, out of the sets that are installed. They are requested by set and name, of which
  * none is taken that the index does not have, and no name comes to stand in a path.
  */
 export class IconSources {

@@ -90,7 +90,7 @@ export class QueryEmbedder {
     };
   }
 
-  /** Finishes what was asked for and gives the programs back; the model stays. */
+  /** Finishes what was requested and gives the programs back; the model stays. */
   async close(): Promise<void> {
     await this.queue.idle();
     await this.threads.close();

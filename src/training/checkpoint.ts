@@ -1,4 +1,4 @@
-import type { Storage } from '../autodiff/storage.ts';
+import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import { toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
 import { checkVersion, DIGEST, hex, parseSealed, serializeSealed } from '../formats/sealed.ts';
 import type { Network } from '../nn/layers.ts';
@@ -91,7 +91,7 @@ export interface TrainedNetworks {
 export async function captureCheckpoint(
   trainer: Trainer,
   { network, average }: TrainedNetworks,
-  storage: Storage,
+  storage: DeviceStorage,
   about: Readonly<Record<string, Json>>,
   tables: State = new Map(),
 ): Promise<ModelFile> {
@@ -195,7 +195,7 @@ export function restoreCheckpoint(
   file: ModelFile,
   trainer: Trainer,
   { network, average }: TrainedNetworks,
-  storage: Storage,
+  storage: DeviceStorage,
 ): void {
   for (const store of trainer.update.moments) {
     const moments = file.moments.get(store.name);
@@ -217,7 +217,7 @@ export function restoreCheckpoint(
 }
 
 /** The weights that learn, of a training whose state is their average. @throws CheckpointError */
-function restoreLearning(file: ModelFile, network: Network, storage: Storage): void {
+function restoreLearning(file: ModelFile, network: Network, storage: DeviceStorage): void {
   const weights = file.moments.get(LEARNING_WEIGHTS);
   if (weights === undefined)
     throw new CheckpointError(

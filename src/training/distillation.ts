@@ -1,5 +1,5 @@
-import { RecordedChoices, type Chooser } from '../autodiff/choices.ts';
-import { Storage } from '../autodiff/storage.ts';
+import { RecordedSelection, type VariantSelector } from '../autodiff/choices.ts';
+import { DeviceStorage } from '../autodiff/device-storage.ts';
 import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
@@ -20,7 +20,7 @@ import { backboneIn, imageRows, loadState, type ImageRows } from './model.ts';
 
 export interface DistillationOptions {
   readonly device: Device;
-  readonly chooser?: Chooser;
+  readonly selector?: VariantSelector;
   readonly dataset: Pick<Dataset, 'name' | 'seenClasses' | 'train' | 'images'>;
   /** A classifier's weights; all but its number of classes is in `network`. */
   readonly teacher: { readonly file: ModelFile; readonly name: string };
@@ -47,7 +47,7 @@ export interface DistillationOptions {
  */
 export async function distill({
   device,
-  chooser,
+  selector,
   dataset,
   teacher: { file, name },
   network,
@@ -75,8 +75,8 @@ export async function distill({
     begun.photosDone <= photos.length;
   const goesOn = isSame ? begun : undefined;
 
-  const choices = new RecordedChoices(chooser, new Map(Object.entries(goesOn?.variants ?? {})));
-  const storage = new Storage(device, choices);
+  const choices = new RecordedSelection(selector, new Map(Object.entries(goesOn?.variants ?? {})));
+  const storage = new DeviceStorage(device, choices);
   let rows: ImageRows | undefined;
   try {
     const teacherClasses = teacherClassesOf(file, name);

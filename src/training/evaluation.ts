@@ -1,4 +1,4 @@
-import type { Storage } from '../autodiff/storage.ts';
+import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import { sharedClasses } from '../data/class-names.ts';
 import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
 import { RandomStream, STREAM } from '../random/philox.ts';
@@ -129,7 +129,7 @@ export function validationTask({ name, validation, train, seenClasses }: Dataset
 
 export interface EvaluationOptions extends Protocol {
   /** What computes the cosines of large tasks; where it is left out, the host does, which takes minutes for them. */
-  readonly on?: Pick<Storage, 'device' | 'chooser'>;
+  readonly on?: Pick<DeviceStorage, 'device' | 'selector'>;
   /** Hears of images embedded, of queries and gallery together. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -163,7 +163,7 @@ export async function evaluateNetwork(
   const metrics =
     on === undefined || small
       ? evaluateRetrieval(options)
-      : await evaluateRetrievalOnDevice(on.device, options, { chooser: on.chooser });
+      : await evaluateRetrievalOnDevice(on.device, options, { selector: on.selector });
   return { metrics, queries, gallery, labels };
 }
 

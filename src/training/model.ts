@@ -1,6 +1,6 @@
-import type { Chooser } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/choices.ts';
 import type { Plan } from '../autodiff/planning.ts';
-import { Storage } from '../autodiff/storage.ts';
+import { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';
 import { inOrder } from '../data/loader.ts';
@@ -37,7 +37,7 @@ export interface NetworkInput {
 /** A retrieval network with its weights on a device, and the input that it was trained on. */
 export interface RetrievalModel extends NetworkInput {
   readonly network: RetrievalNetwork;
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
 }
 
 /** Far above any network's numbers of classes, components and pixels; from there on a device's memory is the limit. */
@@ -176,7 +176,7 @@ export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): Pixe
 /**
  * Puts a retrieval model on a device.
  * @param fileName for error messages
- * @param chooser of the variants of kernels
+ * @param selector of the variants of kernels
  * @param precision in which it will be run; the weights on the device are f32 either way
  * @throws CheckpointError where the file holds none, StateMismatchError where its weights are not those of its network
  */
@@ -184,12 +184,12 @@ export function openRetrievalModel(
   device: Device,
   file: ModelFile,
   fileName: string,
-  chooser?: Chooser,
+  selector?: VariantSelector,
   precision?: Precision,
 ): RetrievalModel {
   const { settings, ...input } = readModelDescription(file, fileName);
   const network = new RetrievalNetwork(settings);
-  const storage = new Storage(device, chooser);
+  const storage = new DeviceStorage(device, selector);
   loadState(network, storage, file.state, fileName);
   return { network, storage, ...input, precision };
 }
@@ -197,7 +197,7 @@ export function openRetrievalModel(
 /** writeState with the file's name in its error. */
 export function loadState(
   network: Network,
-  storage: Storage,
+  storage: DeviceStorage,
   state: State,
   fileName: string,
   options?: Parameters<typeof writeState>[3],
@@ -226,7 +226,7 @@ export interface ImageRows {
  * @param onCompiled hears of each compiled pipeline
  */
 export async function imageRows(
-  storage: Storage,
+  storage: DeviceStorage,
   input: NetworkInput,
   rows: (images: Tensor) => Tensor,
   batchSize = EMBEDDING_BATCH,

@@ -1,6 +1,6 @@
-import { canonicalJson, RecordedChoices, type Chooser, type Choices } from '../autodiff/choices.ts';
+import { canonicalJson, RecordedSelection, type VariantSelector, type Choices } from '../autodiff/choices.ts';
 import { MemoryBudgetError, type MemoryReport } from '../autodiff/memory.ts';
-import { Storage } from '../autodiff/storage.ts';
+import { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { AppearanceAugmentation } from '../data/appearance.ts';
 import { augmentationTransforms, DEFAULT_AUGMENTATION, type Augmentation } from '../data/augmentation.ts';
 import { classKey } from '../data/class-names.ts';
@@ -231,7 +231,7 @@ export interface TrainRetrievalOptions {
    * Chooses the variants of kernels; a resumed run keeps to those that it began with. Default: what each kernel
    * prefers.
    */
-  readonly chooser?: Chooser;
+  readonly selector?: VariantSelector;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;
   /**
@@ -335,8 +335,8 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     requireSameParts(resume, options.microBatches);
   }
 
-  const choices = new RecordedChoices(options.chooser, choicesIn(resume?.file));
-  const storage = new Storage(device, choices);
+  const choices = new RecordedSelection(options.selector, choicesIn(resume?.file));
+  const storage = new DeviceStorage(device, choices);
   let trainer: Trainer | undefined;
   let validation: ImageRows | undefined;
   let stream: AsyncGenerator<TrainingBatch, void, undefined> | undefined;
@@ -554,7 +554,7 @@ interface PreparedNetwork {
 }
 
 /** The network with its starting weights, and the teacher's signal where there is a teacher. */
-async function prepareNetwork(options: TrainRetrievalOptions, storage: Storage): Promise<PreparedNetwork> {
+async function prepareNetwork(options: TrainRetrievalOptions, storage: DeviceStorage): Promise<PreparedNetwork> {
   const { dataset, training, start, resume } = options;
   const classes = dataset.seenClasses.length;
   const build = (teacherClasses: number): RetrievalNetwork =>
@@ -644,7 +644,7 @@ const trunkOf = (state: State): State => new Map([...state].filter(([name]) => !
 
 /** Knowledge from its file, from a teacher that is asked now, or from a model that was trained with it. */
 async function classOrientedSignal(
-  { device, chooser, dataset, training, start, teacher, knowledge: given, onProgress }: TrainRetrievalOptions,
+  { device, selector, dataset, training, start, teacher, knowledge: given, onProgress }: TrainRetrievalOptions,
   sameClasses: boolean,
 ): Promise<PreparedSignal> {
   const {
@@ -679,7 +679,7 @@ async function classOrientedSignal(
     const settings = { reading, photosPerClass, seed, imageSize, pixels, batchSize: EMBEDDING_BATCH };
     const { table } = await distill({
       device,
-      chooser,
+      selector,
       dataset,
       teacher: asked,
       network: teacherNetwork(network, asked),
@@ -696,7 +696,7 @@ async function classOrientedSignal(
     : prepared(kept, null);
 }
 
-async function onlineSignal(options: TrainRetrievalOptions, storage: Storage): Promise<PreparedSignal> {
+async function onlineSignal(options: TrainRetrievalOptions, storage: DeviceStorage): Promise<PreparedSignal> {
   const signal = await onlineTeacher(options, storage);
   const { file } = teacherOf(options);
   return {
@@ -710,7 +710,7 @@ async function onlineSignal(options: TrainRetrievalOptions, storage: Storage): P
 /** The teacher on the device, for its part in every step. @param checksum that it must have */
 async function onlineTeacher(
   options: TrainRetrievalOptions,
-  storage: Storage,
+  storage: DeviceStorage,
   checksum?: Json,
 ): Promise<TeacherSignal> {
   const {
@@ -738,7 +738,7 @@ function teacherOf({ teacher, start }: TrainRetrievalOptions): NonNullable<Train
   const found = teacher ?? (start?.file.state.has('fc.weight') === true ? start : undefined);
   if (found === undefined)
     throw new KnowledgeError(
-      "an online teacher is asked for, and there is none: give a classifier's weights (--teacher), or leave the preservation loss out (--loss-preservation 0)",
+      "an online teacher is requested, and there is none: give a classifier's weights (--teacher), or leave the preservation loss out (--loss-preservation 0)",
     );
   return found;
 }

@@ -8,7 +8,7 @@ import {
 import { planProgram, Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 import type { Plan } from '../autodiff/planning.ts';
 import { work } from '../autodiff/schedule-model.ts';
-import type { Storage } from '../autodiff/storage.ts';
+import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
@@ -19,7 +19,7 @@ import { withWeightAverage, type WeightAverage } from '../nn/weight-average.ts';
 import type { EncodedObjective, Objective } from './objectives.ts';
 
 export interface StepOptions {
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
   readonly objective: Objective;
   readonly optimizer: OptimizerSettings;
   /** Of an objective in f16; one in f32 has none. */
@@ -90,7 +90,7 @@ export async function stepRunner(options: StepOptions): Promise<StepRunner> {
   throw new MemoryBudgetError(options.memoryBudget ?? 0, Math.min(...refusals.map(({ minimum }) => minimum)), reason);
 }
 
-const memoryOf = ({ device }: Storage, arenas: readonly ArenaUsers[]): DeviceMemory =>
+const memoryOf = ({ device }: DeviceStorage, arenas: readonly ArenaUsers[]): DeviceMemory =>
   deviceMemory(arenas, device.gpu.limits.minUniformBufferOffsetAlignment);
 
 const divisors = (count: number): number[] =>

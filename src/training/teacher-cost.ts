@@ -1,6 +1,6 @@
-import type { Chooser } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/choices.ts';
 import { Program } from '../autodiff/program.ts';
-import { Storage } from '../autodiff/storage.ts';
+import { DeviceStorage } from '../autodiff/device-storage.ts';
 import { identityTransforms } from '../data/augmentation.ts';
 import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
@@ -37,7 +37,7 @@ export interface TeacherCosts {
 
 export interface TeacherCostOptions {
   readonly device: Device;
-  readonly chooser?: Chooser;
+  readonly selector?: VariantSelector;
   readonly training: RetrievalTraining;
   readonly classes: number;
   readonly teacherClasses: number;
@@ -102,10 +102,10 @@ const batchOf = ({ classesPerBatch, imagesPerDomain }: RetrievalTraining): numbe
   2 * classesPerBatch * imagesPerDomain;
 
 async function stepProgram(
-  { device, chooser, training, classes, teacherClasses }: TeacherCostOptions,
+  { device, selector, training, classes, teacherClasses }: TeacherCostOptions,
   kind: TeacherCost['teacher'],
 ) {
-  const storage = new Storage(device, chooser);
+  const storage = new DeviceStorage(device, selector);
   const network = new RetrievalNetwork({
     ...training.network,
     classes,
@@ -156,11 +156,11 @@ async function stepProgram(
 /** The teacher alone, as a distillation runs it. */
 async function forwardProgram({
   device,
-  chooser,
+  selector,
   training: { network, imageSize },
   teacherClasses,
 }: TeacherCostOptions) {
-  const storage = new Storage(device, chooser);
+  const storage = new DeviceStorage(device, selector);
   const teacher = new Classifier({ ...network, classes: teacherClasses });
   await initializeNetwork(teacher, storage, 1);
   const shape = { count: EMBEDDING_BATCH, sourceSize: imageSize, size: imageSize };

@@ -1,5 +1,5 @@
 import type { AnyKernel, Expected, Kernel, KernelCall, Values } from '../../kernels/kernel.ts';
-import { problemText, type Question } from '../autodiff/choices.ts';
+import { problemText, type TuningProblem } from '../autodiff/choices.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { runKernel } from '../gpu/run-kernel.ts';
@@ -46,7 +46,7 @@ export class Qualification {
   }
 
   /** Puts a variant to the test, unless it has been; the same code is tested once. */
-  async verdict(question: Question, call: KernelCall): Promise<Verdict> {
+  async verdict(question: TuningProblem, call: KernelCall): Promise<Verdict> {
     const trials = this.trials.of(question, call);
     if (trials === null) return { standing: 'unproven' };
     const digest = await this.digest(question.kernel, trials);

@@ -1,4 +1,4 @@
-import { questionKey, type Question } from '../autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../autodiff/choices.ts';
 import type { Device } from '../gpu/device.ts';
 import type { TuningRecords } from './records.ts';
 import known from './known-adapters.json' with { type: 'json' };
@@ -44,12 +44,12 @@ export function tableFor(
 /** The table of a device, of what was measured for these questions. @param date as in 2026-11-25 */
 export function tableOf(
   { description, traits }: Pick<Device, 'description' | 'traits'>,
-  questions: readonly Question[],
+  questions: readonly TuningProblem[],
   { choices }: TuningRecords,
   date: string,
 ): TuningTable {
   const measured = questions.flatMap((question) => {
-    const key = questionKey(question);
+    const key = tuningKey(question);
     const record = choices.get(key);
     // With one right variant there was nothing to measure.
     return record === undefined || record.milliseconds[record.variant] === undefined

@@ -1,5 +1,5 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
-import type { Question } from '../autodiff/choices.ts';
+import type { TuningProblem } from '../autodiff/choices.ts';
 import { float32ToFloat16Bits, narrow } from '../../kernels/contract/half.ts';
 import type { Device } from '../gpu/device.ts';
 import { elementBytes, type ElementType } from '../../kernels/contract/dispatch.ts';
@@ -45,7 +45,7 @@ const PATTERN = 1 << 16;
  */
 export async function timeCalls(
   device: Device,
-  question: Question,
+  question: TuningProblem,
   calls: readonly KernelCall[],
   { rounds, deadline, clock }: TimingOptions,
 ): Promise<readonly (Timing | undefined)[] | null> {
@@ -142,10 +142,10 @@ export function median(values: readonly number[]): number {
 
 /** What a call costs in each run of its graph. */
 function dispatchesOfRun(
-  { prepared = false }: Question,
-  { dispatches, preparation = 0 }: KernelCall,
+  { prepacked = false }: TuningProblem,
+  { dispatches, prepacking = 0 }: KernelCall,
 ): KernelCall['dispatches'] {
-  return prepared ? dispatches.slice(preparation) : dispatches;
+  return prepacked ? dispatches.slice(prepacking) : dispatches;
 }
 
 const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
@@ -172,7 +172,7 @@ class KernelBuffers {
 
   static async create(
     device: Device,
-    { kernel, problem }: Question,
+    { kernel, problem }: TuningProblem,
     calls: readonly KernelCall[],
   ): Promise<KernelBuffers> {
     const operands = new Map<string, Operand>();

@@ -1,5 +1,5 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
-import type { Question } from '../autodiff/choices.ts';
+import type { TuningProblem } from '../autodiff/choices.ts';
 import { offeredCalls } from '../autodiff/offered.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
@@ -33,13 +33,16 @@ export class Trials {
    * looked for in the problem's miniature, then in cases that run other code besides, at last in the problem itself.
    * @returns null where some pipeline is in none of them
    */
-  of(question: Pick<Question, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
+  of(question: Pick<TuningProblem, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
     let trials = this.ofCalls.get(call);
     if (trials === undefined) this.ofCalls.set(call, (trials = this.find(question, call)));
     return trials;
   }
 
-  private find({ kernel, problem }: Pick<Question, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
+  private find(
+    { kernel, problem }: Pick<TuningProblem, 'kernel' | 'problem'>,
+    call: KernelCall,
+  ): readonly Trial[] | null {
     const wanted = new Set(call.dispatches.map(pipelineKey));
     const runsNothingElse = ({ pipelines }: Trial): boolean => pipelines.every((pipeline) => wanted.has(pipeline));
     const cases = this.casesOf(kernel);

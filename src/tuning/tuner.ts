@@ -1,5 +1,5 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { questionKey, type Chooser, type Choices, type Question } from '../autodiff/choices.ts';
+import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from '../autodiff/choices.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
@@ -57,7 +57,7 @@ const GIVEN_UP_AFTER = 2;
  * Chooses variants on one device. None is chosen before it has reproduced its reference there; one that fails is
  * dropped and reported. On demand it measures which is fastest, the most expensive problems first, in a bounded time.
  */
-export class Tuner implements Chooser {
+export class Tuner implements VariantSelector {
   readonly records: TuningRecords;
   private readonly device: Device;
   private readonly effort: TuningEffort;
@@ -86,16 +86,16 @@ export class Tuner implements Chooser {
     this.clock = options.clock ?? (() => performance.now());
   }
 
-  async answer(questions: readonly Question[], wanted: Choices = new Map()): Promise<Choices> {
+  async select(questions: readonly TuningProblem[], wanted: Choices = new Map()): Promise<Choices> {
     const before = { proven: this.records.proven.size, measured: this.measured, tests: this.qualification.tests };
     if (this.effort !== 'off')
       await this.tune(
-        questions.filter((question) => !wanted.has(questionKey(question))),
+        questions.filter((question) => !wanted.has(tuningKey(question))),
         this.effort,
       );
     const choices = new Map<string, string>();
     for (const [index, question] of questions.entries()) {
-      const key = questionKey(question);
+      const key = tuningKey(question);
       choices.set(
         key,
         (await this.firstRight(question, inOrder(question.calls, wanted.get(key) ?? (await this.known(question)))))
@@ -110,16 +110,16 @@ export class Tuner implements Chooser {
   }
 
   /** The variant to prefer by what was measured here, or before this version was shipped. */
-  private async known(question: Question): Promise<string | undefined> {
+  private async known(question: TuningProblem): Promise<string | undefined> {
     if (this.deterministic || question.calls.length === 1) return undefined;
-    const key = questionKey(question);
+    const key = tuningKey(question);
     const found = [this.records.choices.get(key), this.shipped.get(key)].filter((choice) => choice !== undefined);
     if (found.length === 0) return undefined;
     const code = await this.codeOf(question);
     return found.find((choice) => choice.code === code)?.variant;
   }
 
-  private async firstRight(question: Question, calls: readonly KernelCall[]): Promise<KernelCall> {
+  private async firstRight(question: TuningProblem, calls: readonly KernelCall[]): Promise<KernelCall> {
     let unproven: KernelCall | undefined;
     const reasons: string[] = [];
     for (const call of calls) {
@@ -139,7 +139,7 @@ export class Tuner implements Chooser {
     );
   }
 
-  private async judge(question: Question, call: KernelCall): Promise<Verdict> {
+  private async judge(question: TuningProblem, call: KernelCall): Promise<Verdict> {
     const verdict = await this.qualification.verdict(question, call);
     if (verdict.standing === 'wrong')
       this.note(`${question.kernel.name}, ${call.variant}: dropped, for ${verdict.reason}`);
@@ -147,12 +147,12 @@ export class Tuner implements Chooser {
   }
 
   /** Measures the questions of which no record knows enough, the most expensive first, until the time is over. */
-  private async tune(questions: readonly Question[], effort: Exclude<TuningEffort, 'off'>): Promise<void> {
+  private async tune(questions: readonly TuningProblem[], effort: Exclude<TuningEffort, 'off'>): Promise<void> {
     const { rounds } = EFFORTS[effort];
     const { limit = EFFORTS[effort].limit } = this.options;
     const start = this.clock();
     const deadline = start + limit - this.spent;
-    const open: Question[] = [];
+    const open: TuningProblem[] = [];
     for (const question of questions)
       if (question.calls.length > 1 && !(await this.isKnown(question, effort))) open.push(question);
     open.sort((a, b) => expense(b) - expense(a));
@@ -166,7 +166,7 @@ export class Tuner implements Chooser {
       }
       const record = await this.measure(question, effort, { rounds, deadline, clock: this.clock });
       if (record !== undefined) {
-        this.records.choices.set(questionKey(question), record);
+        this.records.choices.set(tuningKey(question), record);
         this.measured++;
       }
       this.options.onProgress?.('tuning', index + 1, open.length);
@@ -174,8 +174,8 @@ export class Tuner implements Chooser {
     this.spent += this.clock() - start;
   }
 
-  private async isKnown(question: Question, effort: TuningEffort): Promise<boolean> {
-    const record = this.records.choices.get(questionKey(question));
+  private async isKnown(question: TuningProblem, effort: TuningEffort): Promise<boolean> {
+    const record = this.records.choices.get(tuningKey(question));
     return (
       record !== undefined &&
       (record.effort === 'full' || effort === 'quick') &&
@@ -185,7 +185,7 @@ export class Tuner implements Chooser {
 
   /** @returns undefined where the time was too short, or there was no room */
   private async measure(
-    question: Question,
+    question: TuningProblem,
     effort: Exclude<TuningEffort, 'off'>,
     timing: Parameters<typeof timeCalls>[3],
   ): Promise<ChoiceRecord | undefined> {
@@ -218,7 +218,7 @@ export class Tuner implements Chooser {
   }
 
   /** Of all that there is to choose from. */
-  private async codeOf({ calls }: Question): Promise<string> {
+  private async codeOf({ calls }: TuningProblem): Promise<string> {
     return this.digests.of(
       JSON.stringify(await Promise.all(calls.map(async (call) => [call.variant, await this.digests.ofCall(call)]))),
     );
@@ -231,7 +231,7 @@ export class Tuner implements Chooser {
   }
 }
 
-const codeKey = ({ kernel }: Question, { dispatches }: KernelCall): string =>
+const codeKey = ({ kernel }: TuningProblem, { dispatches }: KernelCall): string =>
   [kernel.name, ...dispatches.map(pipelineKey)].join('\n');
 
 /** The calls with the preferred one first, where it is among them. */
@@ -259,7 +259,7 @@ export function fastest(times: readonly (Timing | undefined)[]): number {
 /**
  * Grows with the time that a graph spends on a question; a byte weighs as much as a few operations on every adapter.
  */
-function expense({ kernel, problem, uses }: Question): number {
+function expense({ kernel, problem, uses }: TuningProblem): number {
   const OPERATIONS_PER_BYTE = 8;
   const { flop, bytes } = kernel.cost(problem as never);
   return uses * (flop + OPERATIONS_PER_BYTE * bytes);

@@ -28,9 +28,8 @@ import { dot, scale } from '../../src/autodiff/ops/scale.ts';
 import { softmax } from '../../src/autodiff/ops/softmax.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import type { ProgramOptions } from '../../src/autodiff/program.ts';
-import { Store } from '../../src/autodiff/store.ts';
-import { input, ShapeError, type Tensor } from '../../src/autodiff/tensor.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { input, ShapeError, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
+import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import { fill as fillKernel } from '../../kernels/elementwise/fill.ts';
 
 const I = input;
@@ -99,7 +98,7 @@ test('shapes are compared axis by axis, not by their number of elements', () => 
   refused(() => quadrupletLoss(I('e', [4, 8]), I('l', [2, 2], 'u32'), I('d', [4], 'u32')), /quadrupletLoss: l/);
   refused(() => selectRows(I('t', [6, 2]), I('i', [2, 2], 'u32')), /selectRows/);
   refused(() => scatterRows(I('r', [2, 4]), I('i', [4], 'u32'), I('t', [6, 2])), /scatterRows/);
-  const store = new Store('s');
+  const store = new ParameterStore('s');
   store.add('w', [2, 3]);
   refused(() => pack(new Map([['w', relu(I('x', [3, 2]))]]), store), /pack: w of s: .*\[2, 3\]/);
   refused(() => accumulate(store.get('w'), relu(I('x', [6]))), /accumulate/);
@@ -209,7 +208,7 @@ test('an option that an op does not have is refused by name', () => {
   const layers = [network.convolutionWeight('w', 3, 4, 8), network.batchNorm('n', 8)] as const;
   for (const mode of ['train', 'frozen', 'eval'] as const)
     refused(
-      () => new Pass(network, mode).convolutionBatchNorm(image, ...layers, untyped({ dilation: 2 })),
+      () => new ForwardContext(network, mode).convolutionBatchNorm(image, ...layers, untyped({ dilation: 2 })),
       /no option dilation/,
     );
 });
@@ -228,7 +227,7 @@ test('ranks and types are checked where an op is applied', () => {
 
 test('a gradient has the shape of its tensor; a rule that gives another is an error', () => {
   const x = I('x', [3, 4]);
-  const w = new Store('p').add('w', [4, 5]);
+  const w = new ParameterStore('p').add('w', [4, 5]);
   assert.equal(
     gradient(sum(linear(x, w)), [x, w]).map(({ shape }) => shape),
     [
@@ -258,7 +257,7 @@ test('what applyNode gives is an update, whatever the attributes are', () => {
     ],
     gradient: ({ attributes: { value } }, [dy]) => [dy && scale(dy, value)],
   };
-  const target: Tensor = new Store('s').add('t', [4]);
+  const target: Tensor = new ParameterStore('s').add('t', [4]);
   const options: ProgramOptions<string> = { outputs: {}, updates: [applyNode(op, [target], { value: 7 })] };
   assert.is(options.updates?.[0].op.name, 'reset');
 });

@@ -5,7 +5,7 @@ import { EPSILON } from '../../kernels/kernel.ts';
 import { softmaxCrossEntropy } from '../../kernels/loss/softmax-cross-entropy.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../../src/autodiff/ops/contrastive-loss.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, ShapeError } from '../../src/autodiff/tensor.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
@@ -80,7 +80,7 @@ const cases: readonly (readonly [number, number, number, ContrastiveOptions])[] 
 
 for (const [count, width, classes, options] of cases) {
   test(`contrastiveLoss of ${count} embeddings of ${width}, ${JSON.stringify(options)}`, async () => {
-    const storage = new Storage(await testDevice());
+    const storage = new DeviceStorage(await testDevice());
     const batch = batchOf(count, width, classes);
     const loss = contrastiveLoss(
       input('embeddings', [count, width]),

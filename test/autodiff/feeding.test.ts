@@ -7,7 +7,7 @@ import { relu } from '../../src/autodiff/ops/pointwise.ts';
 import { scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { plan } from '../../src/autodiff/plan.ts';
 import { Program, type Results } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, input, ShapeError } from '../../src/autodiff/tensor.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
@@ -65,7 +65,7 @@ test('runs in flight find each its own values, whatever their sizes and however 
     { stagedFrom: Infinity, expected: [] },
   ];
   for (const { stagedFrom, expected } of ways) {
-    const program = await Program.compile(new Storage(await testDevice()), { outputs: graph, stagedFrom });
+    const program = await Program.compile(new DeviceStorage(await testDevice()), { outputs: graph, stagedFrom });
     assert.equal(
       program.plan.staged.map(({ name }) => name),
       expected,
@@ -105,7 +105,7 @@ test('runs in flight find each its own values, whatever their sizes and however 
 });
 
 test('runs that are asked for all at once take their turns', async () => {
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { y: scale(input('x', [3]), 2) },
     ...EVERYTHING,
   });
@@ -139,7 +139,7 @@ test('what staging takes is in the predicted memory and is given back; a run mak
   const device = await testDevice();
   const outputs = { y: scale(input('x', [1001]), 2), words: input('labels', [3], 'u32') };
   const { made, alive } = await countBuffers(device, async (count) => {
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     const plain = await Program.compile(storage, { outputs });
     assert.is(plain.memory.total, count.made);
     const staged = await Program.compile(storage, { outputs, ...EVERYTHING });
@@ -174,7 +174,7 @@ test('what staging takes is in the predicted memory and is given back; a run mak
 });
 
 test('a refused feed takes no slot', async () => {
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { y: scale(input('x', [3]), 2) },
     ...EVERYTHING,
   });
@@ -186,7 +186,7 @@ test('a refused feed takes no slot', async () => {
 
 test('profiles and the search for what is not finite are fed between runs that are staged', async () => {
   const x = input('x', [8]);
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { y: scale(x, 2) },
     ...EVERYTHING,
   });
@@ -209,7 +209,7 @@ test('the loss of the device while slots are on their way is a DeviceLostError, 
   let lost = 0;
   for (let trial = 0; trial < 10; trial++) {
     const device = await openDevice();
-    const program = await Program.compile(new Storage(device), {
+    const program = await Program.compile(new DeviceStorage(device), {
       outputs: { y: scale(input('x', [5000]), 2) },
       ...EVERYTHING,
     });

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fewestPipelines } from '../../src/autodiff/fewest-pipelines.ts';
 import { planProgram, Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import { RetrievalNetwork, type RetrievalNetworkSettings } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
@@ -24,11 +24,11 @@ const settings = (width: number): RetrievalNetworkSettings => ({
 
 /** @returns its embedding of some image, and how many pipelines it compiled */
 async function embed(
-  chooser: typeof fewestPipelines | undefined,
+  selector: typeof fewestPipelines | undefined,
   side = SIDE,
 ): Promise<{ readonly row: Float32Array; readonly pipelines: number }> {
   const network = new RetrievalNetwork(settings(0.25));
-  const storage = new Storage(await testDevice(), chooser);
+  const storage = new DeviceStorage(await testDevice(), selector);
   await initializeNetwork(network, storage, 1);
   let pipelines = 0;
   const images: Tensor = input('images', [1, side, side, 4]);
@@ -58,7 +58,7 @@ test('a small network compiles one pipeline for all its convolutions, and comput
 
 test('a large program gets what its kernels prefer', async () => {
   const network = new RetrievalNetwork(settings(1));
-  const storage = new Storage(await testDevice(), fewestPipelines);
+  const storage = new DeviceStorage(await testDevice(), fewestPipelines);
   const row = network.apply(input('images', [1, 64, 64, 4]), 'eval').embeddings;
   const chosen = (await planProgram(storage, { outputs: { row }, frozen: true })).calls.map(({ call }) => call.variant);
   storage.destroy();

@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { questionKey, type Choices, type Chooser } from '../../src/autodiff/choices.ts';
+import { tuningKey, type Choices, type VariantSelector } from '../../src/autodiff/choices.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';
 import { normalize } from '../../src/autodiff/ops/batch-norm.ts';
-import { cast } from '../../src/autodiff/ops/cast.ts';
+import { cast } from '../../src/autodiff/op.ts';
 import { convolution, convolutionWithEpilogue, convolutionWithStatistics } from '../../src/autodiff/ops/convolution.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
@@ -17,10 +17,10 @@ import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { plan, type PlanOptions } from '../../src/autodiff/plan.ts';
 import { Program, type ProgramOptions } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, input, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';
 import { FeatureError } from '../../src/gpu/errors.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
@@ -106,7 +106,7 @@ async function differentiate(
   );
   for (const [index, name] of names.entries())
     assert.is(gradients[index].type, 'f32', `the gradient of ${name}, which is f32`);
-  const program: Program = await Program.compile<string>(new Storage(device), {
+  const program: Program = await Program.compile<string>(new DeviceStorage(device), {
     outputs: { y, ...Object.fromEntries(names.map((name, index) => [`d${name}`, gradients[index]])) },
   });
   try {
@@ -120,13 +120,13 @@ const distance = (a: Float32Array, b: Float32Array): number =>
   Math.hypot(...a.map((value, i) => value - b[i])) / Math.hypot(...b);
 
 interface Network16 {
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
   readonly options: ProgramOptions<string>;
   readonly feeds: Readonly<Record<string, Float32Array | Uint32Array>>;
 }
 
 /** Residual blocks in f16 between a cast and a loss, all its gradients and its update. */
-async function smallNetwork(chooser?: Chooser): Promise<Network16> {
+async function smallNetwork(selector?: VariantSelector): Promise<Network16> {
   const network = new Network();
   const layer = (name: string, kernel: number, inputs: number, outputs: number) => ({
     w: network.convolutionWeight(`${name}.weight`, kernel, inputs, outputs),
@@ -136,7 +136,7 @@ async function smallNetwork(chooser?: Chooser): Promise<Network16> {
   // Activations enough that giving some up makes a difference.
   const deeper = [0, 1, 2, 3].map((index) => [layer(`${index} narrow`, 1, 32, 8), layer(`${index} wide`, 1, 8, 32)]);
   const linear = network.linear('linear', 32, 3);
-  const pass = new Pass(network, 'train');
+  const pass = new ForwardContext(network, 'train');
   const hidden = pass.convolutionBatchNorm(cast(input('images', [8, 8, 8, 4]), 'f16'), first.w, first.norm, {
     padding: 1,
     relu: true,
@@ -159,7 +159,7 @@ async function smallNetwork(chooser?: Chooser): Promise<Network16> {
     names.map((name) => network.parameters.get(name)),
   );
   const update = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0));
-  const storage = new Storage(device, chooser);
+  const storage = new DeviceStorage(device, selector);
   await initializeNetwork(network, storage, 1);
   return {
     storage,
@@ -206,7 +206,7 @@ if (traits.f16 === true) {
         { padding: 1 },
       );
     };
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     await initializeNetwork(network, storage, 1);
     const results = [];
     for (const type of ['f16', 'f32'] as const) {
@@ -237,12 +237,12 @@ if (traits.f16 === true) {
 
   test('recomputed, and cut into slices, a training step in f16 has the bits of the plain one', async () => {
     let variants: Choices = new Map();
-    const { storage, options, feeds } = await smallNetwork({ answer: () => Promise.resolve(variants) });
+    const { storage, options, feeds } = await smallNetwork({ select: () => Promise.resolve(variants) });
     // Less than the activations of 32 channels, 32768 bytes.
     const sliced = await Program.compile(storage, { outputs: options.outputs, maxBindingBytes: 16384 });
     // What so small a limit rules out, the others do without, too.
     variants = new Map(
-      sliced.plan.calls.map(({ kernel, problem, call }) => [questionKey({ kernel, problem }), call.variant]),
+      sliced.plan.calls.map(({ kernel, problem, call }) => [tuningKey({ kernel, problem }), call.variant]),
     );
     const plain = await Program.compile(storage, { outputs: options.outputs });
     const least = await Program.compile(storage, { outputs: options.outputs, memoryBudget: 0.95 * plain.memory.total });
@@ -257,7 +257,7 @@ if (traits.f16 === true) {
 
   test('what is not finite in f16 is found and named', async () => {
     const y = relu(cast(input('x', [3]), 'f16'));
-    const program = await Program.compile(new Storage(device), { outputs: { y } });
+    const program = await Program.compile(new DeviceStorage(device), { outputs: { y } });
     assert.equal(await program.findNonFinite({ x: Float32Array.of(1, 2, 1e5) }), {
       label: 'cast x',
       operand: 'cast',
@@ -271,7 +271,7 @@ if (traits.f16 === true) {
   test('an adapter without 16-bit floats refuses, and names the kernel and the tensor', async () => {
     const y = relu(cast(input('x', [4]), 'f16'));
     let caught: unknown;
-    await Program.compile(new Storage(device), { outputs: { y } }).catch((error: unknown) => (caught = error));
+    await Program.compile(new DeviceStorage(device), { outputs: { y } }).catch((error: unknown) => (caught = error));
     assert.instance(caught, FeatureError);
     assert.match(String(caught), /relu: x \[4\] f16 .*shader-f16/);
   });

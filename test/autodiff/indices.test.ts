@@ -12,9 +12,8 @@ import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
 import { Program, type Feeds } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
-import { Store } from '../../src/autodiff/store.ts';
-import { constant, IndexError, input, type Tensor } from '../../src/autodiff/tensor.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
+import { constant, IndexError, input, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
 import { testDevice } from '../support/device.ts';
 
 const FAR = 300_000_000;
@@ -97,7 +96,7 @@ async function refused(run: () => Promise<unknown>): Promise<Error> {
 for (const [title, { end, op, build }] of Object.entries(takers)) {
   for (const [way, through] of Object.entries(ways)) {
     test(`${title}, indices ${way}: the last row is right, the one behind it ends the run and no other`, async () => {
-      const storage = new Storage(await testDevice());
+      const storage = new DeviceStorage(await testDevice());
       const shape = way === 'under another shape' ? [2, 2] : [4];
       const result = build(input('x', [4, 4]), through(input('ids', shape, 'u32')));
       const program = await Program.compile(storage, { outputs: { result } });
@@ -122,7 +121,7 @@ for (const [title, { end, op, build }] of Object.entries(takers)) {
   }
 
   test(`${title}, constant indices: refused when it is compiled`, async () => {
-    const storage = new Storage(await testDevice());
+    const storage = new DeviceStorage(await testDevice());
     const result = build(input('x', [4, 4]), constant('ids', [4], Uint32Array.of(0, 1, 1, end)));
     const error = await refused(() => Program.compile(storage, { outputs: { result } }));
     assert.instance(error, IndexError);
@@ -131,7 +130,7 @@ for (const [title, { end, op, build }] of Object.entries(takers)) {
 }
 
 test('bytes that begin between words are checked as the words that they are', async () => {
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { rows: selectRows(input('x', [4, 4]), input('ids', [1], 'u32')) },
   });
   const bytes = new Uint8Array(8);
@@ -144,7 +143,7 @@ test('bytes that begin between words are checked as the words that they are', as
 
 test('no parameter beside a table is read, also where a kernel is run without the check', async () => {
   const device = await testDevice();
-  const store = new Store('parameters');
+  const store = new ParameterStore('parameters');
   const table = store.add('embedding', [64, 1], { kind: 'constant', value: 1 });
   store.add('secret', [64], { kind: 'constant', value: 42 });
   // An op that takes the same kernel, but declares no indices.
@@ -157,7 +156,7 @@ test('no parameter beside a table is read, also where a kernel is run without th
       return [{ kernel, problem, operands: { table: node.inputs[0], indices: node.inputs[1], rows: node.outputs[0] } }];
     },
   };
-  const program = await Program.compile(new Storage(device), {
+  const program = await Program.compile(new DeviceStorage(device), {
     outputs: { rows: apply(unchecked, [table, input('ids', [4], 'u32')], null)[0] },
   });
   const { rows } = await program.run({ ids: Uint32Array.of(63, 64, FAR, 0xffffffff) });
@@ -167,7 +166,7 @@ test('no parameter beside a table is read, also where a kernel is run without th
 
 test("an op of one's own declares its indices and is checked", async () => {
   const own: Op<null> = { ...copyOp, name: 'own', indices: ({ inputs: [ids] }) => [{ indices: ids, end: 7 }] };
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { own: apply(own, [input('ids', [1], 'u32')], null)[0], other: copied(input('more', [1], 'u32')) },
   });
   await program.run({ ids: [6], more: [9] });

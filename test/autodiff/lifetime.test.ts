@@ -5,9 +5,8 @@ import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
-import { Store } from '../../src/autodiff/store.ts';
-import { constant, input, ShapeError, type Tensor } from '../../src/autodiff/tensor.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
+import { constant, input, ShapeError, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { DisposedError, LimitError, ValidationError } from '../../src/gpu/errors.ts';
 import { Network } from '../../src/nn/layers.ts';
@@ -37,7 +36,7 @@ async function openScopes({ gpu }: Device): Promise<number> {
 
 test('an array of feeds may be written again as soon as the call has returned, also where the run must wait for its turn', async () => {
   for (const stagedFrom of [0, Infinity]) {
-    const program = await Program.compile(new Storage(await testDevice()), {
+    const program = await Program.compile(new DeviceStorage(await testDevice()), {
       outputs: { ...doubled('x', 300), words: input('bytes', [2], 'u32') },
       stagedFrom,
     });
@@ -64,8 +63,8 @@ test('an array of feeds may be written again as soon as the call has returned, a
 });
 
 test('feeds, constants and stored tensors take shared memory and arrays of other kinds', async () => {
-  const storage = new Storage(await testDevice());
-  const store = new Store('s');
+  const storage = new DeviceStorage(await testDevice());
+  const store = new ParameterStore('s');
   const [w, next] = [store.add('w', [64]), store.add('next', [64], { kind: 'constant', value: 7 })];
   const shared = new Float32Array(new SharedArrayBuffer(256)).fill(3);
   const program = await Program.compile(storage, {
@@ -93,7 +92,7 @@ test('feeds, constants and stored tensors take shared memory and arrays of other
 });
 
 test('a state is converted likewise, and refused where a tensor has other values than its shape says', async () => {
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const network = new Network();
   const weight = network.convolutionWeight('w', 1, 4, 2);
   const write = (values: unknown): unknown =>
@@ -110,8 +109,8 @@ test('a state is converted likewise, and refused where a tensor has other values
 
 test('what was destroyed says so, to reads, writes and runs alike', async () => {
   const device = await testDevice();
-  const storage = new Storage(device);
-  const w = new Store('s').add('w', [4]);
+  const storage = new DeviceStorage(device);
+  const w = new ParameterStore('s').add('w', [4]);
   storage.write(w, Float32Array.of(1, 2, 3, 4));
   const program = await Program.compile(storage, { outputs: { y: scale(w, 2) } });
   const reading = storage.read(w).then(
@@ -146,7 +145,7 @@ test('what was destroyed says so, to reads, writes and runs alike', async () => 
 test('runs in flight when their program is destroyed reject with that, and the device is well', async () => {
   const device = await testDevice();
   for (const stagedFrom of [0, Infinity]) {
-    const program = await Program.compile(new Storage(device), { outputs: doubled('x', 1000), stagedFrom });
+    const program = await Program.compile(new DeviceStorage(device), { outputs: doubled('x', 1000), stagedFrom });
     const runs = [1, 2, 3, 4, 5].map((value) =>
       program.run({ x: new Float32Array(1000).fill(value) }).then(
         ({ y }) => y[0],
@@ -168,7 +167,7 @@ test('runs in flight when their program is destroyed reject with that, and the d
 test('a guest on a GPUDevice gives back only what is its own; its owner hears nothing of it', async () => {
   const owner = await openDevice();
   const guest = new Device(owner.gpu);
-  const program = await Program.compile(new Storage(guest), { outputs: doubled('x', 1000) });
+  const program = await Program.compile(new DeviceStorage(guest), { outputs: doubled('x', 1000) });
   const runs = [1, 2, 3, 4, 5, 6].map((value) =>
     program.run({ x: new Float32Array(1000).fill(value) }).then(
       ({ y }) => y[0],
@@ -182,7 +181,7 @@ test('a guest on a GPUDevice gives back only what is its own; its owner hears no
   assert.instance(await failureOf(program.run({ x: new Float32Array(1000) })), DisposedError);
   assert.instance(await failureOf(guest.idle()), DisposedError);
   await owner.idle();
-  const other = await Program.compile(new Storage(owner), { outputs: doubled('x', 4) });
+  const other = await Program.compile(new DeviceStorage(owner), { outputs: doubled('x', 4) });
   const last = other.run({ x: [1, 2, 3, 4] }).then(
     ({ y }) => y[3],
     (error: unknown) => error,
@@ -198,8 +197,8 @@ test('errors are told to whose calls they are of: neither those of others nor ou
   const owner = await openDevice();
   const { gpu } = owner;
   const guest = new Device(gpu);
-  const storage = new Storage(guest);
-  const w = new Store('p').add('w', [4], { kind: 'constant', value: 10 });
+  const storage = new DeviceStorage(guest);
+  const w = new ParameterStore('p').add('w', [4], { kind: 'constant', value: 10 });
   const program = await Program.compile(storage, { outputs: { y: sum(multiply(relu(input('x', [4])), w)) } });
   const run = (): Promise<unknown> =>
     program.run({ x: [1, 2, 3, 4] }).then(
@@ -216,7 +215,7 @@ test('errors are told to whose calls they are of: neither those of others nor ou
   assert.instance(await failureOf(owner.idle()), ValidationError);
   // A mistake of ours, while the page has a scope open.
   gpu.pushErrorScope('validation');
-  storage.buffer((w.origin as { store: Store }).store).destroy();
+  storage.buffer((w.origin as { store: ParameterStore }).store).destroy();
   for (let attempt = 0; attempt < 3; attempt++) assert.instance(await run(), ValidationError);
   storage.write(w, [1, 2, 3, 4]);
   assert.instance(await failureOf(guest.idle()), ValidationError);
@@ -231,7 +230,7 @@ test('a listener that throws rejects the compile with its error, and the process
   const device = await testDevice();
   const thrown = new Error('of the caller');
   const { alive } = await countBuffers(device, async () => {
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     assert.is(
       await failureOf(
         Program.compile(storage, {
@@ -246,7 +245,7 @@ test('a listener that throws rejects the compile with its error, and the process
     await turn();
   });
   assert.is(alive, 0);
-  const program = await Program.compile(new Storage(device), { outputs: doubled('x', 4) });
+  const program = await Program.compile(new DeviceStorage(device), { outputs: doubled('x', 4) });
   assert.equal([...(await program.run({ x: [1, 2, 3, 4] })).y], [2, 4, 6, 8]);
   program.destroy();
 });
@@ -255,7 +254,7 @@ test('a refused compile leaves neither buffers nor error scopes behind', async (
   const device = await openDevice();
   const { maxBufferSize } = device.gpu.limits;
   const { alive } = await countBuffers(device, async () => {
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     const x = input('x', [1000]);
     assert.instance(
       await failureOf(Program.compile(storage, { outputs: { y: multiply(x, input('x', [1000])) } })),
@@ -277,7 +276,7 @@ test('a refused compile leaves neither buffers nor error scopes behind', async (
       ),
       LimitError,
     );
-    const store = new Store('weights');
+    const store = new ParameterStore('weights');
     const weights = Array.from({ length: 9 }, (_, index) => store.add(`w${index}`, [Math.floor(maxBufferSize / 32)]));
     const error = await failureOf(
       Program.compile(storage, { outputs: { y: scale(weights[8], 2) }, maxBindingBytes: maxBufferSize }),

@@ -12,10 +12,9 @@ import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
-import { questionKey } from '../../src/autodiff/choices.ts';
-import { plan, questionsOf, type Plan } from '../../src/autodiff/plan.ts';
-import { Store } from '../../src/autodiff/store.ts';
-import { input, ShapeError, type Node, type Tensor } from '../../src/autodiff/tensor.ts';
+import { tuningKey } from '../../src/autodiff/choices.ts';
+import { plan, tuningProblemsOf, type Plan } from '../../src/autodiff/plan.ts';
+import { input, type GraphNode, ShapeError, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
 
 const traits = {
   kind: 'gpu',
@@ -24,7 +23,7 @@ const traits = {
   maxWorkgroupStorageBytes: 16384,
   maxWorkgroupsPerDimension: 65535,
 } as const;
-const planOf = (outputs: readonly Tensor[], updates: readonly Node[] = []): Plan =>
+const planOf = (outputs: readonly Tensor[], updates: readonly GraphNode[] = []): Plan =>
   plan({ outputs, updates, traits, maxBufferBytes: 2 ** 20 });
 const kernelsOf = ({ calls }: Plan): string[] => calls.map(({ kernel }) => kernel.name);
 
@@ -105,8 +104,8 @@ test('no two operands of a call share memory', () => {
   }
 });
 
-function twoEntries(): Store {
-  const store = new Store('packed');
+function twoEntries(): ParameterStore {
+  const store = new ParameterStore('packed');
   store.add('a', [10]);
   store.add('b', [70]);
   return store;
@@ -136,7 +135,7 @@ test('packed tensors are computed right into their store', () => {
 });
 
 test('what cannot be computed there is copied there: an input, a view, a tensor with two places', () => {
-  const store = new Store('packed');
+  const store = new ParameterStore('packed');
   for (const name of ['given', 'view', 'first', 'second']) store.add(name, name === 'view' ? [2, 4] : [8]);
   const given = input('given', [8]);
   const viewed = relu(given);
@@ -213,7 +212,7 @@ test('a lowering that forgets, invents or misshapes an operand is an error that 
 });
 
 test('frozen, calls on stored tensors alone come first, and keep their results clear of all others', () => {
-  const store = new Store('weights');
+  const store = new ParameterStore('weights');
   const x = input('x', [64]);
   const kept = scale(relu(store.add('w', [64])), 2);
   let y = multiply(x, kept);
@@ -229,9 +228,9 @@ test('frozen, calls on stored tensors alone come first, and keep their results c
   }
 });
 
-test('frozen, a preparation is a call of its own if its operands are stored, and stays with its call if they are not', () => {
+test('frozen, prepacking is a call of its own if its operands are stored, and stays with its call if they are not', () => {
   const cpu = { ...traits, kind: 'cpu', subgroupSize: 8 } as const;
-  const store = new Store('weights');
+  const store = new ParameterStore('weights');
   const stored = store.add('w', [3, 3, 64, 64]);
   const x = input('x', [4, 16, 16, 64]);
   const given = input('given', [3, 3, 64, 64]);
@@ -252,7 +251,7 @@ test('frozen, a preparation is a call of its own if its operands are stored, and
 
 test('frozen, Winograd is chosen where only the transforms of its weights spoke against it; measurements are kept apart', () => {
   const cpu = { ...traits, kind: 'cpu', subgroupSize: 8 } as const;
-  const w = new Store('weights').add('w', [3, 3, 256, 256]);
+  const w = new ParameterStore('weights').add('w', [3, 3, 256, 256]);
   const graph = {
     outputs: [convolution(input('x', [16, 4, 4, 256]), w, { padding: 1 })],
     updates: [],
@@ -265,7 +264,7 @@ test('frozen, Winograd is chosen where only the transforms of its weights spoke 
     frozen.calls.map(({ call }) => call.variant),
     ['winograd 2x2 stationary 64x64', 'winograd 2x2 stationary 64x64'],
   );
-  const [ofPlain, ofFrozen] = [plain, frozen].map((planned) => questionsOf(planned).map(questionKey));
+  const [ofPlain, ofFrozen] = [plain, frozen].map((planned) => tuningProblemsOf(planned).map(tuningKey));
   assert.equal(
     ofFrozen,
     ofPlain.map((key) => `${key} prepared`),

@@ -7,11 +7,10 @@ import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { Program, type Feeds, type Results } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
-import { Store } from '../../src/autodiff/store.ts';
-import { constant, input, ShapeError } from '../../src/autodiff/tensor.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
+import { constant, input, ShapeError, ParameterStore } from '../../src/autodiff/tensor.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';
@@ -96,7 +95,7 @@ test('two runs from one seed are equal to the last bit, results and state', asyn
 
 test('runs in flight give their own results, in order, whether or not the caller waits for its turn', async () => {
   const factor = input('factor', [1]);
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { scaled: scaleBy(constant('two', [3], Float32Array.of(2, 4, 8)), factor) },
   });
   const pending: Promise<Results<'scaled'>>[] = [];
@@ -114,7 +113,7 @@ test('one tensor for two operands, views as inputs and as outputs', async () => 
   const x = input('x', [2, 3]);
   const view = reshape(x, [6]);
   const squares = multiply(x, x);
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { squares, flat: reshape(squares, [6]), total: sum(multiply(view, reshape(x, [6]))), given: view },
   });
   const { squares: found, flat, total, given } = await program.run({ x: Float32Array.of(1, -2, 3, -4, 5, -6) });
@@ -129,7 +128,7 @@ test('one tensor of integers for two operands gives the bits of two tensors of t
   const [count, width] = [7, 5];
   const x = input('x', [count, width]);
   const [both, labels, domains] = ['both', 'labels', 'domains'].map((name) => input(name, [count], 'u32'));
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { one: quadrupletLoss(x, both, both).statistics, two: quadrupletLoss(x, labels, domains).statistics },
   });
   const values = Uint32Array.from([0, 1, 1, 0, 1, 0, 0]);
@@ -170,7 +169,9 @@ test('feeds that do not fit are refused before anything runs, by the name of the
 
 test('two inputs of one name are refused', async () => {
   const error = await rejection(
-    Program.compile(new Storage(await testDevice()), { outputs: { y: multiply(input('x', [2]), input('x', [2])) } }),
+    Program.compile(new DeviceStorage(await testDevice()), {
+      outputs: { y: multiply(input('x', [2]), input('x', [2])) },
+    }),
   );
   assert.instance(error, ShapeError);
   assert.match(error.message, 'two inputs are called x');
@@ -178,7 +179,7 @@ test('two inputs of one name are refused', async () => {
 
 test('findNonFinite names the first call, its operand and the element', async () => {
   const x = input('x', [8]);
-  const program = await Program.compile(new Storage(await testDevice()), {
+  const program = await Program.compile(new DeviceStorage(await testDevice()), {
     outputs: { y: sum(relu(scale(scale(x, 2), 2 ** 126))) },
   });
   const small = new Float32Array(8).fill(1 / 16);
@@ -278,12 +279,12 @@ test('the loss of the device in the middle of steps is a DeviceLostError, never 
 });
 
 test('the graph outlives the device: a program is compiled anew on the next one', async () => {
-  const store = new Store('kept');
+  const store = new ParameterStore('kept');
   const y = scale(store.add('x', [2]), 3);
   const results: number[][] = [];
   for (let attempt = 0; attempt < 2; attempt++) {
     const device = await openDevice();
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     const program = await Program.compile(storage, { outputs: { y } });
     storage.write(store.get('x'), Float32Array.of(1, attempt));
     results.push([...(await program.run({})).y]);
@@ -297,13 +298,13 @@ test('the graph outlives the device: a program is compiled anew on the next one'
 
 test('a frozen program keeps what depends on stored tensors alone, until it is refreshed', async () => {
   const device = await testDevice();
-  const storage = new Storage(device);
+  const storage = new DeviceStorage(device);
   const network = new Network();
   // As many pixels as make the same of Winograd's variants the first on both software adapters, whether its weights are
   // prepared or not.
   const weight = network.convolutionWeight('weight', 3, 64, 64);
   const norm = network.batchNorm('norm', 64);
-  const pass = new Pass(network, 'eval');
+  const pass = new ForwardContext(network, 'eval');
   const hidden = pass.convolutionBatchNorm(input('images', [6, 16, 16, 64]), weight, norm, { padding: 1, relu: true });
   const outputs = { y: pass.convolutionBatchNorm(hidden, weight, norm, { padding: 1 }), scaled: scale(weight, 2) };
   await initializeNetwork(network, storage, 1);

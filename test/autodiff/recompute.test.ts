@@ -9,9 +9,8 @@ import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { plan, type Plan, type PlanOptions } from '../../src/autodiff/plan.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
-import { Store } from '../../src/autodiff/store.ts';
-import { input, type Tensor } from '../../src/autodiff/tensor.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
+import { input, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
@@ -169,7 +168,7 @@ test('where nothing waits for a backward pass, nothing can be given up', () => {
 
 test('what comes out of a store that changes in between is not computed again', () => {
   const again = (changes: boolean): string[] => {
-    const store = new Store('weights');
+    const store = new ParameterStore('weights');
     store.add('w', [4096]);
     const other = store.like('other');
     let y: Tensor = scale(store.get('w'), 3);
@@ -202,7 +201,7 @@ interface Trained {
 /** Three steps from one seed. */
 async function train(device: Device, memoryBudget?: number): Promise<Trained> {
   const { network, loss, update } = resnet();
-  const storage = new Storage(device);
+  const storage = new DeviceStorage(device);
   try {
     const { made: bytes, result: program } = await countBuffers(device, () =>
       Program.compile(storage, { outputs: { loss, gate: update.gate }, updates: update.updates, memoryBudget }),

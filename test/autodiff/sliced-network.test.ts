@@ -1,14 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { questionKey, type Chooser } from '../../src/autodiff/choices.ts';
+import { tuningKey, type VariantSelector } from '../../src/autodiff/choices.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import type { DispatchLimits } from '../../src/autodiff/slicing.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate, type TrainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
@@ -63,7 +63,7 @@ class SmallResNet extends Network {
 
   /** @param images [batch, size, size, 4] */
   training(images: Tensor, labels: Tensor): { readonly loss: Tensor; readonly update: TrainingUpdate } {
-    const pass = new Pass(this, 'train');
+    const pass = new ForwardContext(this, 'train');
     const run = (
       x: Tensor,
       { weight, norm, padding }: SmallResNet['stem'],
@@ -81,12 +81,15 @@ class SmallResNet extends Network {
 }
 
 /** What `STEPS` steps from one seed leave behind, as bits; and what the plan did about the limit. */
-async function train({ maxBindingBytes, maxWorkgroupsPerDimension }: Partial<DispatchLimits>, chooser?: Chooser) {
+async function train(
+  { maxBindingBytes, maxWorkgroupsPerDimension }: Partial<DispatchLimits>,
+  selector?: VariantSelector,
+) {
   const network = new SmallResNet();
   const { loss, update } = network.training(input('images', [BATCH, SIZE, SIZE, 4]), input('labels', [BATCH], 'u32'));
   const device = await testDevice();
   const traits = { ...device.traits, ...(maxWorkgroupsPerDimension !== undefined && { maxWorkgroupsPerDimension }) };
-  const storage = new Storage(Object.create(device, { traits: { value: traits } }) as Device, chooser);
+  const storage = new DeviceStorage(Object.create(device, { traits: { value: traits } }) as Device, selector);
   await initializeNetwork(network, storage, 1);
   const program = await Program.compile(storage, {
     outputs: { loss, gate: update.gate },
@@ -116,7 +119,7 @@ async function train({ maxBindingBytes, maxWorkgroupsPerDimension }: Partial<Dis
   return {
     losses,
     bits,
-    variants: new Map(calls.map(({ kernel, problem, call }) => [questionKey({ kernel, problem }), call.variant])),
+    variants: new Map(calls.map(({ kernel, problem, call }) => [tuningKey({ kernel, problem }), call.variant])),
     cut: new Set(
       calls
         .filter(({ call }) => call.dispatches.some(({ windows }) => windows !== undefined))
@@ -141,7 +144,7 @@ for (const [title, limits, alsoCut] of [
     for (const kernel of [...CUT, ...alsoCut])
       assert.ok(sliced.cut.has(kernel), `${kernel} was not cut, but ${[...sliced.cut].join(', ')}`);
     // What a limit rules out (Winograd's scratch, splits that end within an image) the unsliced run does without, too.
-    const whole = await train({}, { answer: () => Promise.resolve(sliced.variants) });
+    const whole = await train({}, { select: () => Promise.resolve(sliced.variants) });
     assert.is(whole.cut.size, 0);
     assert.equal(whole.variants, sliced.variants);
     assert.equal(sliced.losses, whole.losses);

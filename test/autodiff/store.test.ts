@@ -5,9 +5,8 @@ import { pack } from '../../src/autodiff/ops/pack.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { initializeStore } from '../../src/autodiff/initialize.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
-import { Store, STORE_ALIGNMENT } from '../../src/autodiff/store.ts';
-import { constant, input, ShapeError, Tensor } from '../../src/autodiff/tensor.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
+import { constant, input, ShapeError, ParameterStore, STORE_ALIGNMENT, Tensor } from '../../src/autodiff/tensor.ts';
 import { testDevice } from '../support/device.ts';
 import { smallTraining } from '../support/small-network.ts';
 
@@ -15,8 +14,8 @@ const refuses = (action: () => unknown, message: RegExp): void => {
   assert.throws(action, (error: Error) => error instanceof ShapeError && message.test(error.message));
 };
 
-function threeEntries(): Store {
-  const store = new Store('weights');
+function threeEntries(): ParameterStore {
+  const store = new ParameterStore('weights');
   store.add('scalar', [1], { kind: 'constant', value: 7 });
   store.add('matrix', [10, 13], { kind: 'normal', deviation: 2 });
   store.add('vector', [64], { kind: 'uniform', bound: 0.5 });
@@ -58,7 +57,7 @@ test('wrong names, shapes and late additions are refused by name', () => {
 
 test('what is written is read, and neighbours are left alone', async () => {
   const store = threeEntries();
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const matrix = Float32Array.from({ length: 130 }, (_, i) => i + 1);
   storage.write(store.get('matrix'), matrix);
   const flat = await storage.read(store.flat);
@@ -73,7 +72,7 @@ test('what is written is read, and neighbours are left alone', async () => {
 });
 
 test('initial values depend on the seed and the name alone, and gaps stay zero', async () => {
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const store = threeEntries();
   await initializeStore(storage, store, 11);
   const flat = await storage.read(store.flat);
@@ -82,7 +81,7 @@ test('initial values depend on the seed and the name alone, and gaps stay zero',
   assert.equal(flat.slice(194, 256), new Float32Array(62));
   assert.ok((await storage.read(store.get('vector'))).every((value) => Math.abs(value) <= 0.5));
 
-  const other = new Store('another layout');
+  const other = new ParameterStore('another layout');
   other.add('vector', [64], { kind: 'uniform', bound: 0.5 });
   other.add('renamed', [10, 13], { kind: 'normal', deviation: 2 });
   await initializeStore(storage, other, 11);
@@ -95,11 +94,11 @@ test('initial values depend on the seed and the name alone, and gaps stay zero',
 });
 
 test('a packed store holds the tensors in their places: computed there, given, viewed, and one in two places', async () => {
-  const store = new Store('packed');
+  const store = new ParameterStore('packed');
   for (const name of ['computed', 'given', 'first', 'second']) store.add(name, [5]);
   const x = input('x', [5]);
   const twice = scale(x, 2);
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const packed = pack(
     new Map([
       ['computed', relu(x)],

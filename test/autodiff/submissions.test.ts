@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { submissionsOf } from '../../src/autodiff/submissions.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
@@ -30,7 +30,7 @@ test('runs of several submissions, in flight together, compute what they would a
   const steps = 260;
   let chain = input('x', [5]);
   for (let step = 0; step < steps; step++) chain = scale(chain, step % 2 === 0 ? 1.25 : -0.75);
-  const program = await Program.compile(new Storage(gpu), { outputs: { chain } });
+  const program = await Program.compile(new DeviceStorage(gpu), { outputs: { chain } });
   assert.is(program.size.dispatches, steps);
   const expected = (values: Float32Array): Float32Array =>
     values.map((value) =>

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { serializeModel } from '../../src/training/checkpoint.ts';
@@ -52,7 +52,7 @@ test.before(async () => {
   restoreCache = useTestCache();
   await writeShapes(at('shapes'));
   await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const network = new Classifier({ width: 0.25, classes: 5 });
   await initializeNetwork(network, storage, 9);
   await writeFile(

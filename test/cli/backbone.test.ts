@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { rm, readFile, writeFile } from 'node:fs/promises';
 import * as ort from 'onnxruntime-web';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { serializeSafetensors } from '../../src/formats/safetensors.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, type State } from '../../src/nn/state.ts';
@@ -24,7 +24,7 @@ const at = (...names: string[]): string => tiny.at(...names);
 
 test.before(async () => {
   tiny = await TinyTraining.make();
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const network = new Classifier({ backbone: BACKBONE, width: 0.25, classes: 7 });
   await initializeNetwork(network, storage, 5);
   teacher = await readState(network, storage);

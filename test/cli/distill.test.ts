@@ -6,7 +6,7 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
@@ -61,7 +61,7 @@ test.before(async () => {
       );
   }
   await writeFile(at('unseen.txt'), 'shape e\nshape f\n');
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const network = new Classifier({ width: 0.25, classes: 5 });
   await initializeNetwork(network, storage, 9);
   await writeFile(

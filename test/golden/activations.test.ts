@@ -4,11 +4,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFileSync } from 'node:fs';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import type { Tensor } from '../../src/autodiff/tensor.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';
 import { serializeSafetensors } from '../../src/formats/safetensors.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import { buildBackbone, type BackboneSettings } from '../../src/nn/backbones/index.ts';
 import { writeState } from '../../src/nn/state.ts';
 import { pixelsIn } from '../../src/training/model.ts';
@@ -82,11 +82,11 @@ test('v1 strides, epsilon, blue first, 0..255: every block as close to float64 a
   const backbone = buildBackbone(network, said);
   const outputs: Record<string, Tensor> = {};
   backbone.apply(
-    new Pass(network, 'eval'),
+    new ForwardContext(network, 'eval'),
     imageInput({ count: batch, sourceSize: size, size, pixels: pixelsIn(about, 'caffe.safetensors') }),
     { observe: (name, output) => (outputs[name] = output) },
   );
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const program = await Program.compile(storage, { outputs });
   writeState(network, storage, state);
   const results = await program.run({

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import { adamSettings, sgdSettings, type OptimizerSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate, type TrainingUpdate } from '../../src/nn/training-update.ts';
@@ -58,7 +58,7 @@ export async function networkSuite(architecture: Architecture): Promise<void> {
 
   test(`${title}: first step, ${steps} losses of SGD with momentum${all ? ', and evaluation after them' : ''}, as close to float64 as PyTorch in float32`, async () => {
     const network = new Classifier({ backbone: architecture, classes });
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     const { sgd } = fixture;
     const training = await compileTraining(network, storage, sgdSettings(sgd.weightDecay, sgd.momentum));
     try {
@@ -82,7 +82,7 @@ export async function networkSuite(architecture: Architecture): Promise<void> {
 
   test(`${title}: ${steps} losses of Adam, as close to float64 as PyTorch in float32`, async () => {
     const network = new Classifier({ backbone: architecture, classes });
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     const { learningRate, beta1, beta2, epsilon, weightDecay } = fixture.adam;
     const training = await compileTraining(network, storage, {
       ...adamSettings(weightDecay),
@@ -105,7 +105,7 @@ export async function networkSuite(architecture: Architecture): Promise<void> {
   /** A training step from the fixture's initial weights, on its one batch. */
   async function compileTraining(
     network: Classifier,
-    storage: Storage,
+    storage: DeviceStorage,
     settings: OptimizerSettings,
   ): Promise<Training> {
     const { logits, batchStatistics } = network.apply(imageInput(), 'train');
@@ -122,7 +122,7 @@ export async function networkSuite(architecture: Architecture): Promise<void> {
   }
 
   /** Logits of the batch with running statistics. */
-  async function evaluate(network: Classifier, storage: Storage): Promise<Float32Array> {
+  async function evaluate(network: Classifier, storage: DeviceStorage): Promise<Float32Array> {
     const program = await Program.compile(storage, { outputs: { logits: network.apply(imageInput(), 'eval').logits } });
     const { logits } = await program.run({ images });
     program.destroy();
@@ -140,7 +140,7 @@ interface Training {
 
 async function valuesOf(
   network: Classifier,
-  storage: Storage,
+  storage: DeviceStorage,
   store: TrainingUpdate['gradients'],
 ): Promise<Map<string, Float32Array>> {
   const state = await readStore(store, network.layouts, storage);

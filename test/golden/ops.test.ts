@@ -10,7 +10,7 @@ import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { dot } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, input, type Tensor } from '../../src/autodiff/tensor.ts';
 import { testDevice } from '../support/device.ts';
 import { assertWithin } from '../support/kernel-test.ts';
@@ -68,7 +68,7 @@ for (const { name, op, options, inputs, output, gradients } of fixture.cases) {
     );
     const loss = dot(y, constant('output gradient', y.shape, Float32Array.from(seed)));
     const computed = Object.fromEntries(gradient(loss, given).map((tensor, index) => [given[index].name, tensor]));
-    const program: Program = await Program.compile<string>(new Storage(await testDevice()), {
+    const program: Program = await Program.compile<string>(new DeviceStorage(await testDevice()), {
       outputs: { output: y, ...computed },
     });
     try {

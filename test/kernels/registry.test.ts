@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { classifierInference, classifierTraining, demoWorkloads } from '../../src/cli/workloads.ts';
-import { plan, questionsOf } from '../../src/autodiff/plan.ts';
+import { plan, tuningProblemsOf } from '../../src/autodiff/plan.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { ALL_KERNELS, KERNEL_MODULES } from '../../kernels/index.ts';
 import { Trials } from '../../src/tuning/trials.ts';
@@ -79,7 +79,7 @@ for (const [name, traits] of Object.entries(ADAPTERS)) {
     const trials = new Trials(traits);
     const unproven = new Set<string>();
     for (const workload of workloads) {
-      for (const question of questionsOf(plan({ ...workload, traits, maxBufferBytes: Number.MAX_SAFE_INTEGER }))) {
+      for (const question of tuningProblemsOf(plan({ ...workload, traits, maxBufferBytes: Number.MAX_SAFE_INTEGER }))) {
         for (const call of question.calls)
           if (trials.of(question, call) === null)
             unproven.add(`${question.kernel.name}, ${call.variant}, for ${JSON.stringify(question.problem)}`);

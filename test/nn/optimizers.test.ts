@@ -1,12 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Store } from '../../src/autodiff/store.ts';
+import { input, type ParameterStore } from '../../src/autodiff/tensor.ts';
 import { EPSILON } from '../../kernels/kernel.ts';
 import { multiply } from '../../src/autodiff/ops/pointwise.ts';
 import { add } from '../../src/autodiff/ops/add.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
-import { input } from '../../src/autodiff/tensor.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Network } from '../../src/nn/layers.ts';
 import {
   adamSettings,
@@ -67,7 +66,7 @@ async function afterStep(
   return { before, after: await entries() };
 }
 
-async function bitsByName(store: Store, { storage }: SmallTraining): Promise<[string, string][]> {
+async function bitsByName(store: ParameterStore, { storage }: SmallTraining): Promise<[string, string][]> {
   return Promise.all(
     [...store.entries].map(async ([name, { tensor }]): Promise<[string, string]> => [
       `${store.name}: ${name}`,
@@ -158,7 +157,7 @@ for (const kind of ['lamb', 'lars'] as const)
   test(`${kind}: 50 steps follow the published algorithm in float64, with its own learning rate in each`, async () => {
     const STEPS = 50;
     const device = await testDevice();
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     const network = new Network();
     // Several segments, one that is not full, and a vector, which is not adapted.
     const shapes = { large: [90, 101], small: [7, 9], vector: [70] } as const;
@@ -231,7 +230,7 @@ for (const kind of ['lamb', 'lars'] as const)
   });
 
 test('a learning rate that is no rate is refused', async () => {
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const network = new Network();
   const loss = sum(network.vector('weights', 3, { kind: 'constant', value: 1 }));
   const update = trainingUpdate(network, loss, new Map(), KINDS.sgd);

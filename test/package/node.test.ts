@@ -24,16 +24,16 @@ test('in Node it trains; dispose gives everything back, and a new engine can fol
   await writeFile(
     at('train.js'),
     `
-    import { Device, globalAveragePool, initializeNetwork, input, Network, Pass, sgdSettings, softmaxCrossEntropy, Storage, TrainingStep, trainingUpdate } from 'sketchgrad';
+    import { Device, globalAveragePool, initializeNetwork, input, Network, ForwardContext, sgdSettings, softmaxCrossEntropy, DeviceStorage, TrainingStep, trainingUpdate } from 'sketchgrad';
     import { openDevice, releaseGpu } from 'sketchgrad/node';
     const train = async (device) => {
-      const storage = new Storage(device);
+      const storage = new DeviceStorage(device);
       const network = new Network();
       const head = network.linear('head', 16, 4);
-      const pass = new Pass(network, 'train');
-      const x = pass.convolutionBatchNorm(input('images', [8, 8, 8, 4]), network.convolutionWeight('conv.weight', 3, 4, 16), network.batchNorm('bn', 16), { padding: 1, relu: true });
+      const context = new ForwardContext(network, 'train');
+      const x = context.convolutionBatchNorm(input('images', [8, 8, 8, 4]), network.convolutionWeight('conv.weight', 3, 4, 16), network.batchNorm('bn', 16), { padding: 1, relu: true });
       const loss = softmaxCrossEntropy(head.apply(globalAveragePool(x)), input('labels', [8], 'u32'));
-      const update = trainingUpdate(network, loss, pass.batchStatistics, sgdSettings(0, 0.9));
+      const update = trainingUpdate(network, loss, context.batchStatistics, sgdSettings(0, 0.9));
       await initializeNetwork(network, storage, 0);
       const training = await TrainingStep.compile(storage, update, { outputs: { loss } });
       const labels = Uint32Array.from({ length: 8 }, (_, i) => i % 4);

@@ -26,7 +26,7 @@ test('its types hold, for bundlers and for Node', async () => {
   await writeFile(
     at('use.ts'),
     [
-      "import { Device, Program, Storage } from 'sketchgrad/engine';",
+      "import { Device, Program, DeviceStorage } from 'sketchgrad/engine';",
       "import { RetrievalNetwork } from 'sketchgrad/nn';",
       "import { modelEmbeddings, type RetrievalModel } from 'sketchgrad/retrieval';",
       "import { trainRetrieval } from 'sketchgrad/training';",
@@ -35,7 +35,7 @@ test('its types hold, for bundlers and for Node', async () => {
       'export const use = (gpu: GPUDevice): Device => new everything.Device(gpu);',
       'export const rows = (model: RetrievalModel): Promise<unknown> => modelEmbeddings(model, 1);',
       'export const open: () => Promise<Device> = () => openDevice();',
-      'export { Program, Storage, RetrievalNetwork, trainRetrieval };',
+      'export { Program, DeviceStorage, RetrievalNetwork, trainRetrieval };',
     ].join('\n'),
   );
   // TypeScript's own DOM has WebGPU's types since version 6. Without it, as with all older versions, the names must

@@ -288,7 +288,7 @@ test('--adapter gpu refuses a software adapter by its name', () => {
     `await adapter.openDevice('gpu').then(() => console.log('opened'), (error) => console.log(error.name, error.message)); adapter.releaseGpu();`,
     swiftShaderEnvironment(),
   );
-  assert.match(stdout, /^AdapterError --adapter gpu was asked for, but the only adapter is .*SwiftShader/);
+  assert.match(stdout, /^AdapterError --adapter gpu was requested, but the only adapter is .*SwiftShader/);
 });
 
 test.run();

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { DisposedError } from '../../src/gpu/errors.ts';
@@ -16,7 +16,7 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 async function use(device: Device, rounds: number): Promise<number> {
-  const program = await Program.compile(new Storage(device), { outputs: { y: scale(input('x', [1000]), 2) } });
+  const program = await Program.compile(new DeviceStorage(device), { outputs: { y: scale(input('x', [1000]), 2) } });
   for (let round = 0; round < rounds; round++) {
     assert.is((await program.run({ x: new Float32Array(1000).fill(round) })).y[999], 2 * round);
     collect();
@@ -46,7 +46,7 @@ test('devices that are disposed of with work in flight, and collected at once', 
   const outcomes: Promise<string>[] = [];
   for (let round = 0; round < 4; round++) {
     const device = await openDevice();
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     const program = await Program.compile(storage, { outputs: { y: scale(input('x', [1000 + round]), 2) } });
     const told = (work: Promise<unknown>): Promise<string> =>
       work.then(

@@ -5,7 +5,7 @@ import { add } from '../../src/autodiff/ops/add.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, elementCount, input, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { uniformNumbers } from './kernel-test.ts';
@@ -68,7 +68,7 @@ export async function checkGradient(
 
   const named = (prefix: string, tensors: readonly Tensor[]): Record<string, Tensor> =>
     Object.fromEntries(tensors.map((tensor, index) => [`${prefix}${index}`, tensor]));
-  const program: Program = await Program.compile<string>(new Storage(device), {
+  const program: Program = await Program.compile<string>(new DeviceStorage(device), {
     outputs: { loss, ...named('gradient', gradients), ...named('term', terms) },
   });
   try {

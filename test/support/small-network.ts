@@ -1,10 +1,10 @@
 import { globalAveragePool } from '../../src/autodiff/ops/pooling.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program, type Feeds, type ProgramOptions } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { Network, Pass, type BatchNorm, type Linear } from '../../src/nn/layers.ts';
+import { Network, ForwardContext, type BatchNorm, type Linear } from '../../src/nn/layers.ts';
 import { adamSettings, type OptimizerSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate, type TrainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
@@ -20,7 +20,7 @@ export interface SmallTraining {
   readonly network: Network;
   /** The average of its weights, where there is one. */
   readonly average: Network | undefined;
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
   readonly update: TrainingUpdate;
   readonly program: Program<'loss' | 'logits' | 'gate'>;
   readonly images: Float32Array;
@@ -42,7 +42,7 @@ export async function smallTraining(
   } = {},
 ): Promise<SmallTraining> {
   const { network, weight, norm, linear } = smallNetwork();
-  const pass = new Pass(network, 'train');
+  const pass = new ForwardContext(network, 'train');
   const hidden = pass.convolutionBatchNorm(input('images', [BATCH, SIZE, SIZE, 4]), weight, norm, {
     padding: 1,
     relu: true,
@@ -53,7 +53,7 @@ export async function smallTraining(
   const own = trainingUpdate(network, loss, pass.batchStatistics, optimizer);
   const update = average === undefined ? own : withWeightAverage(own, network, average);
 
-  const storage = new Storage(device);
+  const storage = new DeviceStorage(device);
   await initializeNetwork(network, storage, seed);
   if (average !== undefined) await beginAverage(average, network, storage);
   const program = await Program.compile(storage, {

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { QUADRUPLET_STATISTICS, quadrupletLoss } from '../../kernels/loss/quadruplet-loss.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
@@ -81,7 +81,7 @@ test('a collapse must last, and is told again only after it was over', async () 
 
 test('a training whose embeddings are one point from the start warns in its log, and one that leaves the loss out does not', async () => {
   const device = await testDevice();
-  const storage = new Storage(device);
+  const storage = new DeviceStorage(device);
   const network = new RetrievalNetwork({ ...TINY_TRAINING.network, classes: 4, teacherClasses: 0 });
   await initializeNetwork(network, storage, 0);
   const state = await readState(network, storage);

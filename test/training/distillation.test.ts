@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
@@ -21,7 +21,7 @@ const dataset = shapesDataset();
 const STEPS = 2;
 
 async function classifier(seed: number): Promise<{ readonly file: ModelFile; readonly name: string }> {
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const network = new Classifier({ width: 0.25, classes: 5 });
   await initializeNetwork(network, storage, seed);
   const file = await parseModel(
@@ -194,7 +194,7 @@ test('an online teacher goes on with a resumed run, and must be the same', async
   );
   assert.match(
     await refusal({ training: online }),
-    /KnowledgeError: an online teacher is asked for, and there is none/,
+    /KnowledgeError: an online teacher is requested, and there is none/,
   );
 });
 

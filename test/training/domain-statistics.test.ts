@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';
 import type { Sample } from '../../src/data/dataset.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
@@ -47,7 +47,7 @@ function ofDomain(state: State, domain: ImageDomain): State {
 }
 
 test('in training each domain is encoded as in a batch of its own, and its statistics are followed by its own', async () => {
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   const network = new RetrievalNetwork(separate);
   await initializeNetwork(network, storage, 1);
   const { encoded, batchStatistics, feeds } = encodeBatch(network, shape, { batchNorm: 'train', frozenStages: 0 });

@@ -13,10 +13,10 @@ import { quadrupletLoss, softmaxCrossEntropy } from '../../src/autodiff/ops/loss
 import { globalAveragePool } from '../../src/autodiff/ops/pooling.ts';
 import { concatenate, selectRows } from '../../src/autodiff/ops/rows.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
-import { Network, Pass, type BatchNormMode } from '../../src/nn/layers.ts';
+import { Network, ForwardContext, type BatchNormMode } from '../../src/nn/layers.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { CheckpointError } from '../../src/training/checkpoint.ts';
@@ -51,7 +51,7 @@ class SmallEncoder extends Network {
 
   /** @param pixels [count, size, size, 4] @returns also what enters each layer with weights, and what leaves it */
   encode(pixels: Tensor, mode: BatchNormMode) {
-    const pass = new Pass(this, mode);
+    const pass = new ForwardContext(this, mode);
     const entering: Tensor[] = [];
     let x = pixels;
     for (const { weight, norm } of this.layers) {
@@ -119,13 +119,13 @@ function batchOf(step: number): TrainingBatch {
 
 interface Setting {
   readonly network: SmallEncoder;
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
   readonly objective: Objective;
 }
 
 async function setting(mode: BatchNormMode): Promise<Setting> {
   const network = new SmallEncoder();
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   await initializeNetwork(network, storage, 1);
   return { network, storage, objective: network.objective(mode) };
 }
@@ -329,20 +329,20 @@ test('the predicted memory is what is allocated, and less than the whole batch n
   const { objective } = await setting('train');
   const device = await testDevice();
   const options = { optimizer: settings, objective };
-  const least = await minimumOf(stepRunner({ ...options, storage: new Storage(device), memoryBudget: 0 }));
+  const least = await minimumOf(stepRunner({ ...options, storage: new DeviceStorage(device), memoryBudget: 0 }));
   assert.ok(
     least <
       (await minimumOf(
         stepRunner({
           ...options,
           objective: { ...objective, encoded: undefined },
-          storage: new Storage(device),
+          storage: new DeviceStorage(device),
           memoryBudget: 0,
         }),
       )),
   );
   const { made: bytes, result: runner } = await countBuffers(device, async () =>
-    stepRunner({ ...options, storage: new Storage(device), memoryBudget: least }),
+    stepRunner({ ...options, storage: new DeviceStorage(device), memoryBudget: least }),
   );
   assert.is(runner.report.microBatches, BATCH);
   assert.is(bytes, runner.report.memory.total);

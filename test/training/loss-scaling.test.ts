@@ -3,11 +3,11 @@ import * as assert from 'uvu/assert';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { scale } from '../../src/autodiff/ops/scale.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import type { LossScaling } from '../../src/nn/loss-scaling.ts';
 import { adamSettings, sgdSettings, type OptimizerSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
@@ -41,7 +41,7 @@ class SmallClassifier extends Network {
   private readonly head = this.linear('head', 16, CLASSES);
 
   objective(precision: Precision, { count = BATCH, loudness = 1 } = {}): Objective {
-    const pass = new Pass(this, 'train');
+    const pass = new ForwardContext(this, 'train');
     const images = imageInput({ count, sourceSize: SIZE, size: SIZE, precision });
     let x = maxPool(
       pass.convolutionBatchNorm(images, this.stem.weight, this.stem.norm, { padding: 1, stride: 2, relu: true }),
@@ -84,7 +84,7 @@ function batchOf(step: number): TrainingBatch {
 
 interface Run {
   readonly network: SmallClassifier;
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
   readonly trainer: Trainer;
   /** Trains from the trainer's step on. */
   train(to: number): Promise<StepReport[]>;
@@ -102,7 +102,7 @@ async function start(
   }: { lossScaling?: LossScaling; loudness?: number; optimizer?: OptimizerSettings } = {},
 ): Promise<Run> {
   const network = new SmallClassifier();
-  const storage = new Storage(device);
+  const storage = new DeviceStorage(device);
   await initializeNetwork(network, storage, 1);
   const trainer = await Trainer.create({
     storage,
@@ -143,7 +143,7 @@ test('a loss scale changes no bit of a training in f32: powers of two are exact 
     const parameters = [];
     for (const lossScaling of [undefined, { initial: 2 ** 10, interval: 2 }]) {
       const network = new SmallClassifier();
-      const storage = new Storage(device);
+      const storage = new DeviceStorage(device);
       await initializeNetwork(network, storage, 1);
       // The runner scales in f16 alone: here an objective says that it is f16 and is not.
       const runner = await stepRunner({
@@ -262,7 +262,7 @@ if (device.traits.f16 === true) {
 
   test('micro-batches share a scale: one that overflows skips the whole step', async () => {
     const network = new SmallClassifier();
-    const storage = new Storage(device);
+    const storage = new DeviceStorage(device);
     await initializeNetwork(network, storage, 1);
     const objective = network.objective('f16', { loudness: 2 ** 8 });
     const options = { storage, optimizer: sgdSettings(0), lossScaling: { initial: 2 ** 16, interval: 2000 } };

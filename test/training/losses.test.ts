@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Classifier, RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
@@ -101,7 +101,7 @@ const cases: Readonly<Record<string, Case>> = {
 
 for (const [title, { losses = {}, classifier = 'linear', online = false }] of Object.entries(cases)) {
   test(`${title}: the reported losses are those of the network's logits`, async () => {
-    const storage = new Storage(await testDevice());
+    const storage = new DeviceStorage(await testDevice());
     const network = new RetrievalNetwork({
       ...TINY_TRAINING.network,
       classifier,

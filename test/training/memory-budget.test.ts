@@ -4,11 +4,11 @@ import { describeMemory, MemoryBudgetError, type MemoryReport } from '../../src/
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool } from '../../src/autodiff/ops/pooling.ts';
 import { Program } from '../../src/autodiff/program.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import { identityTransforms, TRANSFORM_FLOATS } from '../../src/data/augmentation.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
-import { Network, Pass } from '../../src/nn/layers.ts';
+import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
@@ -36,7 +36,7 @@ class SmallClassifier extends Network {
   private readonly head = this.linear('head', 8, CLASSES);
 
   objective(count: number): Objective {
-    const pass = new Pass(this, 'train');
+    const pass = new ForwardContext(this, 'train');
     const convolved = this.layers.reduce(
       (x, { weight, norm }) => pass.convolutionBatchNorm(x, weight, norm, { padding: 1, relu: true }),
       imageInput({ count, sourceSize: SIZE, size: SIZE }),
@@ -55,14 +55,14 @@ class SmallClassifier extends Network {
 
 interface Setting {
   readonly network: SmallClassifier;
-  readonly storage: Storage;
+  readonly storage: DeviceStorage;
   readonly objective: Objective;
 }
 
 /** A small classifier with weights from a seed. */
 async function setting(): Promise<Setting> {
   const network = new SmallClassifier();
-  const storage = new Storage(await testDevice());
+  const storage = new DeviceStorage(await testDevice());
   await initializeNetwork(network, storage, 1);
   return { network, storage, objective: network.objective(BATCH) };
 }
@@ -155,7 +155,7 @@ test('as few micro-batches as fit; the predicted memory is what is allocated', a
   ] as const) {
     const { network, objective } = await setting();
     const { made: bytes, result: runner } = await countBuffers(device, async () =>
-      stepRunner({ storage: new Storage(device), objective, optimizer: settings, memoryBudget }),
+      stepRunner({ storage: new DeviceStorage(device), objective, optimizer: settings, memoryBudget }),
     );
     assert.is(runner.report.microBatches, microBatches);
     assert.is(bytes, runner.report.memory.total);

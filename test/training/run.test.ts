@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { questionKey, type Chooser } from '../../src/autodiff/choices.ts';
-import { Storage } from '../../src/autodiff/storage.ts';
+import { tuningKey, type VariantSelector } from '../../src/autodiff/choices.ts';
+import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, StateMismatchError, type StateTensor } from '../../src/nn/state.ts';
 import { CheckpointError, parseModel, serializeModel } from '../../src/training/checkpoint.ts';
@@ -63,17 +63,17 @@ test('resumed from any checkpoint, a run ends with the very weights of an unbrok
 });
 
 /** Takes the variant that each kernel likes least; not of the convolutions, where that would take minutes. */
-const contrary: Chooser = {
-  answer: async (questions) =>
+const contrary: VariantSelector = {
+  select: async (questions) =>
     new Map(
       questions
         .filter(({ kernel }) => !kernel.name.startsWith('convolution'))
-        .map((question) => [questionKey(question), question.calls[question.calls.length - 1].variant]),
+        .map((question) => [tuningKey(question), question.calls[question.calls.length - 1].variant]),
     ),
 };
 
 test('a resumed run keeps to the kernel variants that it was begun with, whatever is preferred by then', async () => {
-  const begun = await train({ chooser: contrary, checkpointEvery: 3 });
+  const begun = await train({ selector: contrary, checkpointEvery: 3 });
   assert.is.not(begun.checksum, unbroken.checksum, 'other variants round otherwise');
   const [first] = begun.checkpoints;
   assert.ok(Object.keys(first.file.about.variants as object).length > 10);
@@ -188,7 +188,7 @@ test('a learning rate that explodes stops with the op and the step, after the la
 
 test('a classifier to start from is the teacher too; its knowledge is in the checkpoint', async () => {
   const device = await testDevice();
-  const storage = new Storage(device);
+  const storage = new DeviceStorage(device);
   const classifier = new Classifier({ width: 0.25, classes: 5 });
   await initializeNetwork(classifier, storage, 9);
   const file = await parseModel(

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scale } from '../../kernels/elementwise/scale.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { questionKey, type Question } from '../../src/autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { emptyRecords, type ChoiceRecord } from '../../src/tuning/records.ts';
 import { KNOWN_ADAPTERS, serializeTables, tableFor, tableOf } from '../../src/tuning/tables.ts';
@@ -11,7 +11,7 @@ const device = {
   description: { vendor: 'v', architecture: 'a', device: 'llvmpipe-llvm-15-0-6-256-bits-', description: 'driver 1' },
   traits: { subgroupSize: 8 },
 } as Device;
-const question = (count: number): Question => ({
+const question = (count: number): TuningProblem => ({
   kernel: scale,
   problem: { count },
   calls: ['preferred', 'other', 'third'].map((variant) => ({ variant }) as KernelCall),
@@ -28,10 +28,10 @@ const questions = [question(3), question(1), question(2), question(4)];
 const records = {
   ...emptyRecords('here'),
   choices: new Map([
-    [questionKey(questions[0]), record('preferred', { preferred: 1.23456, third: 5, other: 2 })],
-    [questionKey(questions[1]), record('other', { preferred: 3, other: 2 })],
+    [tuningKey(questions[0]), record('preferred', { preferred: 1.23456, third: 5, other: 2 })],
+    [tuningKey(questions[1]), record('other', { preferred: 3, other: 2 })],
     // Of a single right variant nothing was measured.
-    [questionKey(questions[2]), record('preferred', {})],
+    [tuningKey(questions[2]), record('preferred', {})],
     ['of another workload', record('other', { other: 1 })],
   ]),
 };

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
-import { questionKey, RecordedChoices, type Choices, type Question } from '../../src/autodiff/choices.ts';
+import { tuningKey, RecordedSelection, type Choices, type TuningProblem } from '../../src/autodiff/choices.ts';
 import { ceilDivide, type Shader } from '../../kernels/contract/dispatch.ts';
 import { emptyRecords } from '../../src/tuning/records.ts';
 import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
@@ -75,13 +75,13 @@ function addition(
   return kernel;
 }
 
-function ask(kernel: Kernel<Problem>, count = 3000): Question {
+function ask(kernel: Kernel<Problem>, count = 3000): TuningProblem {
   const problem = { count };
   return { kernel, problem, calls: kernel.calls(problem, undefined as never), uses: 1 };
 }
 
 async function answer(
-  questions: readonly Question[],
+  questions: readonly TuningProblem[],
   options: TunerOptions = {},
   wanted?: Choices,
 ): Promise<{
@@ -91,8 +91,8 @@ async function answer(
 }> {
   const notes: string[] = [];
   const tuner = new Tuner(await testDevice(), { tables: [], onNote: (note) => notes.push(note), ...options });
-  const choices = await tuner.answer(questions, wanted);
-  return { variants: questions.map((question) => choices.get(questionKey(question))), notes, tuner };
+  const choices = await tuner.select(questions, wanted);
+  return { variants: questions.map((question) => choices.get(tuningKey(question))), notes, tuner };
 }
 
 test('a variant that computes something else is dropped and reported, whoever prefers it', async () => {
@@ -148,7 +148,7 @@ test('a measured choice is the fast variant, not the preferred slow one; it is k
   assert.equal((await answer([question])).variants, ['slow'], 'off measures nothing');
   const { variants, tuner } = await answer([question], { effort: 'quick' });
   assert.equal(variants, ['fast']);
-  const record = tuner.records.choices.get(questionKey(question));
+  const record = tuner.records.choices.get(tuningKey(question));
   assert.is(record?.variant, 'fast');
   assert.ok((record?.milliseconds.fast ?? 0) > 0);
 });
@@ -187,7 +187,7 @@ test('a tuning keeps to its time: the most expensive problems come first, the ot
   const questions = Array.from({ length: 12 }, (_, index) => ask(kernel, 100 * (index + 1)));
   const { variants, notes, tuner } = await answer(questions, { effort: 'quick', clock });
   assert.ok(now <= EFFORTS.quick.limit + 3000, `${now} ms`);
-  const measured = questions.map((question) => tuner.records.choices.has(questionKey(question)));
+  const measured = questions.map((question) => tuner.records.choices.has(tuningKey(question)));
   assert.ok(measured[11] && !measured[0]);
   assert.equal(
     measured,
@@ -196,14 +196,14 @@ test('a tuning keeps to its time: the most expensive problems come first, the ot
   assert.match(notes.at(-1) ?? '', /took its 20 s; \d+ of 12 problems are left/);
   assert.ok(variants.every((variant) => variant !== undefined));
   const before = now;
-  await tuner.answer([ask(kernel, 5000)]);
+  await tuner.select([ask(kernel, 5000)]);
   assert.ok(now - before <= 3000, 'the time is that of the tuner, not of each program');
 });
 
 test('records, shipped tables, preferences: in this order, and only for the very code they are about', async () => {
   const device = await testDevice();
   const question = ask(addition({ first: 'right', second: 'right', third: 'right' }));
-  const key = questionKey(question);
+  const key = tuningKey(question);
   const { tuner } = await answer([question], { effort: 'quick' });
   const code = tuner.records.choices.get(key)?.code ?? '';
   const records = (variant: string, of = code): TunerOptions['records'] => ({
@@ -250,26 +250,26 @@ test('a changed shader makes records void', async () => {
 
 test('what is wanted comes first, and is put to the test all the same', async () => {
   const question = ask(addition({ first: 'right', second: 'right', product: 'wrong' }));
-  const wanted = (variant: string): Choices => new Map([[questionKey(question), variant]]);
+  const wanted = (variant: string): Choices => new Map([[tuningKey(question), variant]]);
   assert.equal((await answer([question], { deterministic: true }, wanted('second'))).variants, ['second']);
   assert.equal((await answer([question], {}, wanted('product'))).variants, ['first']);
 });
 
 test('a record of choices holds against what a tuner would choose now, and counts what it cannot hold', async () => {
   const question = ask(addition({ first: 'right', second: 'right', product: 'wrong' }));
-  const key = questionKey(question);
+  const key = tuningKey(question);
   const tuner = new Tuner(await testDevice(), { tables: [] });
   for (const rest of [tuner, undefined]) {
-    const kept = new RecordedChoices(rest, new Map([[key, 'second']]));
-    assert.is((await kept.answer([question])).get(key), 'second');
+    const kept = new RecordedSelection(rest, new Map([[key, 'second']]));
+    assert.is((await kept.select([question])).get(key), 'second');
     assert.is(kept.replaced, 0);
-    const gone = new RecordedChoices(rest, new Map([[key, 'of another adapter']]));
-    assert.is((await gone.answer([question])).get(key), 'first');
+    const gone = new RecordedSelection(rest, new Map([[key, 'of another adapter']]));
+    assert.is((await gone.select([question])).get(key), 'first');
     assert.is(gone.replaced, 1);
     assert.is(gone.record.get(key), 'first');
   }
-  const refused = new RecordedChoices(tuner, new Map([[key, 'product']]));
-  assert.is((await refused.answer([question])).get(key), 'first');
+  const refused = new RecordedSelection(tuner, new Map([[key, 'product']]));
+  assert.is((await refused.select([question])).get(key), 'first');
   assert.is(refused.replaced, 1);
 });
 

@@ -10,7 +10,7 @@ import {
   type Word,
 } from '../../contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import type { ConvolutionShape, Epilogue } from '../forward.ts';
+import type { ConvolutionShape, Epilogue } from '../problem.ts';
 import type { KernelCall, Operand } from '../../kernel.ts';
 import { sumsOfRows } from './register-sums.ts';
 import {

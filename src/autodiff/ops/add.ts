@@ -1,8 +1,7 @@
 import { add as addKernel } from '../../../kernels/elementwise/add.ts';
-import { apply, stored, use, type Op } from '../op.ts';
+import { apply, cast, type Op, stored, use } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Tensor } from '../tensor.ts';
-import { cast } from './cast.ts';
 
 const op: Op<null> = {
   name: 'add',

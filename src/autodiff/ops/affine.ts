@@ -1,9 +1,8 @@
 import { affine as affineKernel } from '../../../kernels/elementwise/affine.ts';
 import { affineGradient as affineGradientKernel } from '../../../kernels/elementwise/affine-gradient.ts';
-import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
+import { apply, cast, type GradientRule, type Op, stored, use } from '../op.ts';
 import { checkOptions, checkShape } from '../attributes.ts';
 import { floatType, type Tensor } from '../tensor.ts';
-import { cast } from './cast.ts';
 
 const op: Op<{ readonly relu: boolean }> = {
   name: 'affine',

@@ -3,9 +3,8 @@ import { batchNormGradient as gradientKernel } from '../../../kernels/normalizat
 import { normalize as normalizeKernel } from '../../../kernels/normalization/normalize.ts';
 import type { StorageType } from '../../../kernels/contract/storage-type.ts';
 import { checkNumber, checkOptions, checkShape } from '../attributes.ts';
-import { apply, COUNTED_ELSEWHERE, stored, use, type GradientRule, type Op } from '../op.ts';
+import { apply, cast, COUNTED_ELSEWHERE, type GradientRule, type Op, stored, use } from '../op.ts';
 import { describe, floatType, GradientError, type Tensor } from '../tensor.ts';
-import { cast } from './cast.ts';
 
 export interface BatchNormOptions {
   readonly epsilon: number;

@@ -3,10 +3,9 @@ import {
   type ContrastiveTargetsProblem,
 } from '../../../kernels/loss/contrastive-targets.ts';
 import { checkOptions, checkShape } from '../attributes.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, cast, type Op, use } from '../op.ts';
 import { constant, describe, ShapeError, type Tensor } from '../tensor.ts';
 import { add } from './add.ts';
-import { cast } from './cast.ts';
 import { linear } from './convolution.ts';
 import { softmaxCrossEntropy } from './losses.ts';
 import { transpose } from './transpose.ts';

@@ -18,10 +18,9 @@ import {
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution/weight-gradient.ts';
 import type { Kernel } from '../../../kernels/kernel.ts';
 import { checkNumber, checkOptions, checkShape, pairOf } from '../attributes.ts';
-import { apply, use, type GradientRule, type KernelUse, type Op } from '../op.ts';
+import { apply, cast, type GradientRule, type KernelUse, type Op, use } from '../op.ts';
 import type { Statistics } from './batch-norm.ts';
 import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
-import { cast } from './cast.ts';
 
 type Pair = readonly [number, number];
 
@@ -44,7 +43,7 @@ export interface ConvolutionEpilogue {
 
 /**
  * A kernel at work, in its form for the type of the activations. Weights are f32, and stay so: where the activations
- * are f16 they are narrowed right before each pass that reads them, into memory that is free again after it.
+ * are f16 they are downcast right before each pass that reads them, into memory that is free again after it.
  */
 function useOf<Problem>(
   kernels: Readonly<Record<'f32' | 'f16', Kernel<Problem>>>,
@@ -55,9 +54,9 @@ function useOf<Problem>(
   const type = floatType(activations);
   const { w } = operands;
   if (w === undefined || w.type === type) return [use(kernels[type], problem, operands)];
-  const narrowed = cast(w, type);
-  const before = narrowed.origin.kind === 'node' ? narrowed.origin.node.op.lower(narrowed.origin.node, new Map()) : [];
-  return [...before, use(kernels[type], problem, { ...operands, w: narrowed })];
+  const downcast = cast(w, type);
+  const before = downcast.origin.kind === 'node' ? downcast.origin.node.op.lower(downcast.origin.node, new Map()) : [];
+  return [...before, use(kernels[type], problem, { ...operands, w: downcast })];
 }
 
 const FORWARD = { f32: forwardKernel, f16: convolutionF16 };
@@ -227,7 +226,7 @@ const linearOp: Op<ConvolutionShape> = {
   infer: ([x, w], { batch, outputChannels }) => [{ shape: [batch, outputChannels], type: x.type, name: w.name }],
 };
 
-/** x as a convolution can take it: widened where there is no 16-bit form. */
+/** x as a convolution can take it: upcast where there is no 16-bit form. */
 const storable = (x: Tensor, shape: ConvolutionShape): Tensor => (hasHalfForm(shape) ? x : cast(x, 'f32'));
 
 function shapeOf(op: string, x: Tensor, w: Tensor, options: ConvolutionOptions): ConvolutionShape {

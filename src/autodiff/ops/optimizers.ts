@@ -11,7 +11,7 @@ import { lars as larsKernel } from '../../../kernels/optimizer/lars.ts';
 import { SEGMENT_FIELDS, type SegmentedProblem } from '../../../kernels/optimizer/tensor-norms.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
-import type { Node, Tensor } from '../tensor.ts';
+import type { GraphNode, Tensor } from '../tensor.ts';
 
 /**
  * Effects: nodes that change stored tensors at the end of a run. What changes parameters or statistics takes a `gate`,
@@ -95,7 +95,7 @@ const adamOp: Op<{ readonly decoupled: boolean }> = {
 export function adamUpdate(
   operands: UpdateOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
   decoupled: boolean,
-): Node {
+): GraphNode {
   const { parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate } = operands;
   return applyNode(adamOp, [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate], {
     decoupled,
@@ -117,7 +117,10 @@ const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
 };
 
 /** One step of stochastic gradient descent with momentum, in place. `hyper` is [learning rate, momentum]. */
-export function momentumSgdUpdate(operands: UpdateOperands & { readonly velocity: Tensor }, nesterov: boolean): Node {
+export function momentumSgdUpdate(
+  operands: UpdateOperands & { readonly velocity: Tensor },
+  nesterov: boolean,
+): GraphNode {
   const { parameters, gradients, velocity, group, groupSettings, hyper, gate } = operands;
   return applyNode(momentumSgdOp, [parameters, gradients, velocity, group, groupSettings, hyper, gate], { nesterov });
 }
@@ -160,7 +163,7 @@ const lambOp: Op<null> = {
 /** One step of LAMB, in place. `hyper` is adamHyper's. */
 export function lambUpdate(
   operands: SegmentedOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
-): Node {
+): GraphNode {
   const { parameters, gradients, firstMoment, secondMoment, segments, groupSettings, hyper, gate } = operands;
   return applyNode(
     lambOp,
@@ -187,7 +190,7 @@ const larsOp: Op<null> = {
 };
 
 /** One step of LARS, in place. `hyper` is [learning rate, momentum, trust coefficient, epsilon]. */
-export function larsUpdate(operands: SegmentedOperands & { readonly velocity: Tensor }): Node {
+export function larsUpdate(operands: SegmentedOperands & { readonly velocity: Tensor }): GraphNode {
   const { parameters, gradients, velocity, segments, groupSettings, hyper, gate } = operands;
   return applyNode(larsOp, [parameters, gradients, velocity, segments, groupSettings, hyper, gate], null);
 }
@@ -202,7 +205,7 @@ const interpolateOp: Op<{ readonly momentum: number }> = {
 };
 
 /** running += momentum * (batch - running), in place: running statistics of batch normalisation. */
-export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): Node {
+export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): GraphNode {
   return applyNode(interpolateOp, [running, batch, gate], { momentum });
 }
 
@@ -222,7 +225,7 @@ const movingAverageOp: Op<null> = {
 /**
  * average += share * (values - average), in place: an average of weights over the steps of a training. @param share [1]
  */
-export function movingAverageUpdate(average: Tensor, values: Tensor, share: Tensor, gate: Tensor): Node {
+export function movingAverageUpdate(average: Tensor, values: Tensor, share: Tensor, gate: Tensor): GraphNode {
   return applyNode(movingAverageOp, [average, values, share, gate], null);
 }
 
@@ -257,7 +260,7 @@ const clearOp: Op<null> = {
 };
 
 /** Makes a stored tensor zero. */
-export function clear(values: Tensor): Node {
+export function clear(values: Tensor): GraphNode {
   return applyNode(clearOp, [values], null);
 }
 
@@ -269,6 +272,6 @@ const demandOp: Op<null> = {
 };
 
 /** An update that does nothing but have its inputs computed, for the sake of their own effects. */
-export function demand(tensors: readonly Tensor[]): Node {
+export function demand(tensors: readonly Tensor[]): GraphNode {
   return applyNode(demandOp, tensors, null);
 }

@@ -1,11 +1,10 @@
 import { copy as copyKernel } from '../../../kernels/layout/copy.ts';
 import { apply, use, type Op } from '../op.ts';
-import type { Store } from '../store.ts';
+import type { ParameterStore, Tensor } from '../tensor.ts';
 import { checkShape } from '../attributes.ts';
-import type { Tensor } from '../tensor.ts';
 
 interface Attributes {
-  readonly store: Store;
+  readonly store: ParameterStore;
   /** Entry names, one for each input. */
   readonly names: readonly string[];
 }
@@ -52,11 +51,11 @@ const op: Op<Attributes> = {
  * @param tensors by the names of the store's entries
  * @returns the whole store [store.length]
  */
-export function pack(tensors: ReadonlyMap<string, Tensor>, store: Store): Tensor {
+export function pack(tensors: ReadonlyMap<string, Tensor>, store: ParameterStore): Tensor {
   return apply(op, [...tensors.values()], { store, names: [...tensors.keys()] })[0];
 }
 
-function offsetOf(store: Store, name: string): number {
+function offsetOf(store: ParameterStore, name: string): number {
   const { origin } = store.get(name);
   return origin.kind === 'stored' ? origin.offset : 0;
 }

@@ -1,6 +1,6 @@
 import { globalAveragePool, maxPool } from '../../autodiff/ops/pooling.ts';
 import type { Tensor } from '../../autodiff/tensor.ts';
-import type { BatchNorm, Network, Pass } from '../layers.ts';
+import type { BatchNorm, Network, ForwardContext } from '../layers.ts';
 
 /** What every backbone can be built with. */
 export interface BackboneShape {
@@ -81,7 +81,7 @@ export abstract class Backbone {
    * @param images [batch, height, width, 4]
    * @returns [batch, features]
    */
-  apply(context: Pass, images: Tensor, { frozenStages = 0, observe }: BackboneOptions = {}): Tensor {
+  apply(context: ForwardContext, images: Tensor, { frozenStages = 0, observe }: BackboneOptions = {}): Tensor {
     const operations: LayerOperations<Tensor> = {
       convolution: (x, { weight, norm, stride, padding, stage }, { residual, relu } = {}) =>
         context.convolutionBatchNorm(

@@ -1,6 +1,6 @@
 import type { ArenaTensor } from '../../../kernels/optimizer/tensor-norms.ts';
 import type { UpdateOperands } from '../../autodiff/ops/optimizers.ts';
-import type { Node, Tensor } from '../../autodiff/tensor.ts';
+import type { GraphNode, Tensor } from '../../autodiff/tensor.ts';
 
 /** Parameters that are treated alike. */
 export interface ParameterGroup {
@@ -30,5 +30,5 @@ export interface Optimizer<Hyperparameters extends object> {
   /** The numbers that the update reads in a step. @param step counted from 1 */
   hyper(hyperparameters: Hyperparameters, learningRate: number, step: number): ArrayLike<number>;
   /** An effect that updates a range in place. @param state the same range of each store of `state` */
-  update(range: UpdateRange, state: readonly Tensor[], hyperparameters: Hyperparameters): Node;
+  update(range: UpdateRange, state: readonly Tensor[], hyperparameters: Hyperparameters): GraphNode;
 }

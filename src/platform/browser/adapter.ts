@@ -2,7 +2,7 @@
 import { Device } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
 
-/** Milliseconds until an adapter is asked for once more. */
+/** Milliseconds until an adapter is requested once more. */
 const AGAIN_AFTER = 250;
 
 /**

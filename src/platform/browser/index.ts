@@ -1,4 +1,4 @@
-/** The door for browsers, pages and workers alike. @module sketchgrad/browser */
+/** The platform backend for browsers, pages and workers alike. @module sketchgrad/browser */
 export { openDevice } from './adapter.ts';
 export { decodeImage, decodePicture, decodeSketch, ImageError } from './images.ts';
 export { stretchToSquare, type DecodedPicture } from '../../data/resample.ts';

@@ -4,7 +4,7 @@ import { Device, isSoftware } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
 import { lavapipeEnvironment, noAdapterMessage, swiftShaderEnvironment, type AdapterChoice } from '../node/drivers.ts';
 
-/** What this door needs of Deno. */
+/** What this backend needs of Deno. */
 declare const Deno: {
   readonly env: { set(name: string, value: string): void };
   dlopen(file: string, symbols: Record<string, never>): unknown;
@@ -16,7 +16,7 @@ export async function openDevice(choice: AdapterChoice = 'auto'): Promise<Device
   if (adapter === null) throw new AdapterError(noAdapterMessage());
   if (choice === 'gpu' && isSoftware(adapter.info)) {
     throw new AdapterError(
-      `--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
+      `--adapter gpu was requested, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
     );
   }
   return Device.open(adapter);

@@ -1,4 +1,4 @@
-/** The door for Deno: its own WebGPU, pictures by npm's sharp. @module sketchgrad/deno */
+/** The platform backend for Deno: its own WebGPU, pictures by npm's sharp. @module sketchgrad/deno */
 export { ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
 export { ADAPTER_CHOICES, type AdapterChoice } from '../node/drivers.ts';
 export { writeFileAtomically } from '../node/files.ts';

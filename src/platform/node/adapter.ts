@@ -19,7 +19,7 @@ const EXPERIMENTAL = 'allow_unsafe_apis';
 
 /**
  * Dawn holds 16-bit floats back on NVIDIA's Vulkan drivers, which lack them between the stages of a drawing. Computing
- * has no such stages; like all else, what they compute is put to the test on the device before it is used.
+ * has no such stages; like all else, what they compute is verified on the device before it is used.
  */
 const HALVES_ON_NVIDIA = 'vulkan_enable_f16_on_nvidia';
 
@@ -99,7 +99,7 @@ export function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
     if (adapter === null) throw new AdapterError(noAdapterMessage());
     if (choice === 'gpu' && isSoftware(adapter.info)) {
       throw new AdapterError(
-        `--adapter gpu was asked for, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
+        `--adapter gpu was requested, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
       );
     }
     const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
@@ -132,7 +132,7 @@ export async function ensureAdapter(choice: AdapterChoice = 'auto'): Promise<voi
   if (variables === null || variables.VK_DRIVER_FILES === process.env.VK_DRIVER_FILES) return;
   const before = { VK_DRIVER_FILES: process.env.VK_DRIVER_FILES, VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES };
   selectDriver(variables);
-  // An instance knows only the drivers of the time when it was first asked for an adapter.
+  // An instance knows only the drivers that were present when its first adapter was requested.
   releaseGpu();
   const isSelected = async (): Promise<boolean> => {
     const found = await withAdapter((adapter) => adapter !== null && isFrom(adapter.info, variables.VK_DRIVER_FILES));

@@ -1,4 +1,4 @@
-/** The door for Node: Dawn from npm `webgpu`, pictures by sharp. @module sketchgrad/node */
+/** The platform backend for Node: Dawn from npm `webgpu`, pictures by sharp. @module sketchgrad/node */
 export { adapterEnvironment, ensureAdapter, openDevice, releaseGpu } from './adapter.ts';
 export { ADAPTER_CHOICES, type AdapterChoice } from './drivers.ts';
 export { writeFileAtomically } from './files.ts';

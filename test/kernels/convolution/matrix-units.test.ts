@@ -16,7 +16,7 @@ import { convolutionF16, convolutionWeightGradientF16 } from '../../../kernels/c
 import type { Kernel, KernelCall } from '../../../kernels/kernel.ts';
 import type { AdapterTraits, MatrixProduct } from '../../../kernels/contract/dispatch.ts';
 import { runKernel } from '../../../src/gpu/run-kernel.ts';
-import { questionKey, type Question } from '../../../src/autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../../../src/autodiff/choices.ts';
 import { sampleInputs } from '../../../src/tuning/qualification.ts';
 import { Tuner } from '../../../src/tuning/tuner.ts';
 import { testDevice } from '../../support/device.ts';
@@ -208,16 +208,16 @@ test('a unit that computes something else is dropped, and the next variant taken
     library: typeof forgetful,
   ): Promise<{ readonly variant: string | undefined; readonly notes: readonly string[] }> => {
     const notes: string[] = [];
-    const question: Question = {
+    const question: TuningProblem = {
       kernel: kernel(library),
       problem,
       calls: kernel(library).calls(problem, traits),
       uses: 1,
     };
-    const choices = await new Tuner(await testDevice(), { tables: [], onNote: (note) => notes.push(note) }).answer([
+    const choices = await new Tuner(await testDevice(), { tables: [], onNote: (note) => notes.push(note) }).select([
       question,
     ]);
-    return { variant: choices.get(questionKey(question)), notes };
+    return { variant: choices.get(tuningKey(question)), notes };
   };
   const wrong = await answer(forgetful);
   assert.not.match(wrong.variant ?? 'matrix', /^matrix/);

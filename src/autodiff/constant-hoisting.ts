@@ -1,12 +1,14 @@
 import type { Operand } from '../../kernels/kernel.ts';
-import { root, type ScheduledCall } from './liveness.ts';
+import { root } from './liveness.ts';
+import type { ScheduledCall } from './plan-types.ts';
 import { Tensor } from './tensor.ts';
 
 /**
- * Brings to the front what depends on stores and constants alone: whole calls, and the preparations of others.
+ * Constant hoisting: moves to the front what depends on stores and constants alone, which are whole calls and the
+ * prepacking of others.
  * @returns also the results that later calls read, which must outlive every run
  */
-export function frozenFirst(inOrder: readonly ScheduledCall[]): {
+export function hoistConstants(inOrder: readonly ScheduledCall[]): {
   readonly scheduled: readonly ScheduledCall[];
   readonly frozenCalls: number;
   readonly kept: readonly Tensor[];
@@ -15,7 +17,7 @@ export function frozenFirst(inOrder: readonly ScheduledCall[]): {
   const holds = (tensor: Tensor): boolean =>
     isFrozen.has(root(tensor)) || ['stored', 'constant'].includes(root(tensor).origin.kind);
   const [first, rest]: [ScheduledCall[], ScheduledCall[]] = [[], []];
-  for (const call of inOrder.flatMap(separatePreparation)) {
+  for (const call of inOrder.flatMap(separatePrepacking)) {
     const entries = Object.entries(call.planned.call.operands);
     const still = entries.every(
       ([name, { role }]) => role === 'output' || role === 'scratch' || (role === 'input' && holds(call.operands[name])),
@@ -33,11 +35,11 @@ export function frozenFirst(inOrder: readonly ScheduledCall[]): {
   };
 }
 
-/** A call with a preparation as two calls; the scratch by which they hang together becomes tensors. */
-function separatePreparation({ planned, operands }: ScheduledCall): readonly ScheduledCall[] {
+/** Splits a call that prepacks weights into two calls; the scratch that both use becomes tensors. */
+function separatePrepacking({ planned, operands }: ScheduledCall): readonly ScheduledCall[] {
   const { call, node, label } = planned;
-  if (call.preparation === undefined) return [{ planned, operands }];
-  const halves = [call.dispatches.slice(0, call.preparation), call.dispatches.slice(call.preparation)];
+  if (call.prepacking === undefined) return [{ planned, operands }];
+  const halves = [call.dispatches.slice(0, call.prepacking), call.dispatches.slice(call.prepacking)];
   const [prepares, uses] = halves.map((dispatches) => new Set(dispatches.flatMap((dispatch) => dispatch.operands)));
   const prepared = Object.entries(call.operands).filter(
     ([name, { role }]) => role === 'scratch' && prepares.has(name) && uses.has(name),
@@ -57,7 +59,7 @@ function separatePreparation({ planned, operands }: ScheduledCall): readonly Sch
     return {
       planned: {
         ...planned,
-        label: index === 0 ? `${label} preparation` : label,
+        label: index === 0 ? `${label} prepacking` : label,
         call: { variant: call.variant, operands: Object.fromEntries(roles), dispatches: halves[index] },
       },
       operands: { ...Object.fromEntries(Object.entries(operands).filter(([name]) => names.has(name))), ...tensors },

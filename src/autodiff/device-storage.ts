@@ -2,26 +2,25 @@ import type { Device } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { hostValues, type HostValues } from '../gpu/host-values.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
-import type { Chooser } from './choices.ts';
-import type { Store } from './store.ts';
-import { describe, ShapeError, type Tensor } from './tensor.ts';
+import type { VariantSelector } from './choices.ts';
+import { describe, ShapeError, type ParameterStore, type Tensor } from './tensor.ts';
 
 const BYTES = 4;
 
 /** The size of a store's buffer. */
-export const storeBytes = (store: Store): number => Math.max(BYTES * store.length, 256);
+export const storeBytes = (store: ParameterStore): number => Math.max(BYTES * store.length, 256);
 
 /** The buffers of stores on one device; programs that share a storage share parameters and state. */
-export class Storage {
+export class DeviceStorage {
   readonly device: Device;
   /** Chooses the variants of the programs over this storage; without one, kernels run as they prefer. */
-  readonly chooser: Chooser | undefined;
-  private readonly buffers = new Map<Store, GPUBuffer>();
+  readonly selector: VariantSelector | undefined;
+  private readonly buffers = new Map<ParameterStore, GPUBuffer>();
   private destroyed = false;
 
-  constructor(device: Device, chooser?: Chooser) {
+  constructor(device: Device, selector?: VariantSelector) {
     this.device = device;
-    this.chooser = chooser;
+    this.selector = selector;
   }
 
   /**
@@ -29,7 +28,7 @@ export class Storage {
    * @throws DisposedError after `destroy`
    * @throws LimitError where the adapter has no buffer as large as the store
    */
-  buffer(store: Store): GPUBuffer {
+  buffer(store: ParameterStore): GPUBuffer {
     this.check();
     let buffer = this.buffers.get(store);
     if (buffer === undefined) {
@@ -101,7 +100,7 @@ export class Storage {
   }
 }
 
-function stored(tensor: Tensor): { readonly store: Store; readonly offset: number } {
+function stored(tensor: Tensor): { readonly store: ParameterStore; readonly offset: number } {
   if (tensor.origin.kind !== 'stored') throw new ShapeError(`${describe(tensor)} is not kept in a store`);
   return tensor.origin;
 }
