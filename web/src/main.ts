@@ -172,18 +172,22 @@ async function start(): Promise<void> {
   const downloads = new Downloads([...EmojiCollection.files, MODEL, INDEX], (bytes, total) =>
     step(`Loading … ${describeDownload(bytes, total)}`, bytes, total),
   );
-  const files = Promise.all([EmojiCollection.load(downloads), downloads.fetch(MODEL), downloads.fetch(INDEX)]);
+  // The model is read while the adapter starts: both take a good part of a visit that downloads nothing.
+  const files = Promise.all([
+    EmojiCollection.load(downloads),
+    downloads.fetch(MODEL).then((bytes) => engine.openModel(bytes, 'Emoji')),
+    downloads.fetch(INDEX),
+  ]);
   // Without an adapter they are not needed, whatever becomes of them.
   files.catch(() => undefined);
   element('adapter').textContent = await engine.adapter().catch((error: unknown) => {
     element('adapter').textContent = 'no graphics adapter';
     throw error;
   });
-  const [emoji, model, index] = await files;
+  const [emoji, summary, index] = await files;
   await engine.watchCompiling(
     proxy((done, total) => compiling(`Compiling: ${done} of ${total} pipelines`, done, total)),
   );
-  const summary = await engine.openModel(model, 'Emoji');
   embeddings.provide(emoji, summary.checksum, (await engine.openIndex(summary.checksum, index, INDEX)).embeddings);
   step('Getting ready …');
   compiling = step;
