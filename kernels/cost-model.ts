@@ -38,7 +38,7 @@ export interface Prediction {
    * holds at once, and rounds in which the compute units take them all. */
   readonly tiled?: {
     readonly tile: string;
-    readonly splits: number;
+    readonly splitK: number;
     readonly registers: number;
     readonly workgroupBytes: number;
     readonly resident: number;
@@ -179,7 +179,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const {
     tile,
     tiles,
-    splits,
+    splitK,
     steps,
     results,
     elementBytes,
@@ -187,7 +187,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
     finished = { from: 0, to: 0 },
   } = product;
   const resident = residentWorkgroups(product, gpu);
-  const groups = tiles * splits;
+  const groups = tiles * splitK;
   const issue = clocksOfStep(product, gpu);
   // The unit works on `together` workgroups in turn; one step of each lasts at least as long as its loads take.
   const clocksOfRound = (together: number): number =>
@@ -199,7 +199,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const arithmetic = clocks / (1e3 * gpu.gigahertz);
   const hidden = (fullRounds > 0 ? resident : rest) * issue >= LOAD_CLOCKS;
 
-  const parts = splits > 1 ? 2 * 4 * splits * results : 0;
+  const parts = splitK > 1 ? 2 * 4 * splitK * results : 0;
   const transfer = (bytes: number): number => bytes / (1e3 * gpu.memoryBandwidth * MEMORY_EFFICIENCY);
   const ownBytes = cost.bytes - laidOut.from + laidOut.to + finished.from - finished.to + parts;
   const memory = transfer(ownBytes);
@@ -227,7 +227,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
     workgroups,
     tiled: {
       tile: tileName(tile),
-      splits,
+      splitK,
       registers: registersOf(product),
       workgroupBytes: product.workgroupBytes,
       resident,

@@ -158,7 +158,7 @@ function convolutionTable(calls: readonly PlannedCall[]): string {
         kernel.name,
         describeShape(node.attributes as ConvolutionShape),
         String(count),
-        `${tiled.tile}${tiled.splits > 1 ? `, ${tiled.splits}` : ''}`,
+        `${tiled.tile}${tiled.splitK > 1 ? `, ${tiled.splitK}` : ''}`,
         figure(flop / 1e9),
         figure(bytes / 1e6),
         String(workgroups),
@@ -385,7 +385,7 @@ function unitsTable(calls: readonly PlannedCall[]): string {
       if (units === undefined) return `by lanes alone: ${figure(lanes.time)}`;
       const share =
         (100 * planned.cost.flop) / (units.time * 1e6 * peakMatrixTeraflops(gpu, UNITS[index].products[0].component));
-      return `${units.tiled?.tile}${units.tiled?.splits === 1 ? '' : `, ${units.tiled?.splits}`}: ${figure(units.time)}${SHORT_BOUND[units.bound]}, ${Math.round(share)}, ${figure(lanes.time)}`;
+      return `${units.tiled?.tile}${units.tiled?.splitK === 1 ? '' : `, ${units.tiled?.splitK}`}: ${figure(units.time)}${SHORT_BOUND[units.bound]}, ${Math.round(share)}, ${figure(lanes.time)}`;
     }),
   ]);
   return table(

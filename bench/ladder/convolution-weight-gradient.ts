@@ -10,7 +10,7 @@ import { ladderShader } from './shader.ts';
 const WORKGROUP_SIZE = 64;
 /** Parts of at least this many pixels: shorter ones cost more in the second dispatch than they give. */
 const LEAST_PIXELS = 256;
-const MOST_PARTS = 16;
+const MOST_PARTIALS = 16;
 
 const operandsOf = (shape: ConvolutionShape): Record<'x' | 'dy' | 'dw', Operand> => {
   const { x, w, y } = operandSizes(shape);
@@ -41,23 +41,26 @@ const split: Rung<ConvolutionShape> = {
   call: (shape) => {
     const { w, y } = operandSizes(shape);
     const pixels = y / shape.outputChannels;
-    const pixelsPerPart = ceilDivide(pixels, Math.min(MOST_PARTS, Math.max(1, Math.floor(pixels / LEAST_PIXELS))));
-    const parts = ceilDivide(pixels, pixelsPerPart);
+    const pixelsPerPartial = ceilDivide(
+      pixels,
+      Math.min(MOST_PARTIALS, Math.max(1, Math.floor(pixels / LEAST_PIXELS))),
+    );
+    const partialSums = ceilDivide(pixels, pixelsPerPartial);
     const { Element, elements } = widestElement(w);
     return {
-      operands: { ...operandsOf(shape), parts: { role: 'scratch', type: 'f32', length: parts * w } },
+      operands: { ...operandsOf(shape), partialSums: { role: 'scratch', type: 'f32', length: partialSums * w } },
       dispatches: [
         {
           shader: ladderShader('weight-gradient-2-split'),
-          parameters: [...sizeParameters(shape), pixelsPerPart],
-          operands: ['x', 'dy', 'parts'],
-          workgroups: [ceilDivide(w, WORKGROUP_SIZE), parts, 1],
+          parameters: [...sizeParameters(shape), pixelsPerPartial],
+          operands: ['x', 'dy', 'partialSums'],
+          workgroups: [ceilDivide(w, WORKGROUP_SIZE), partialSums, 1],
         },
         {
           shader: shaders.sumPartials,
           constants: { Element, WORKGROUP_SIZE },
-          parameters: [elements, parts],
-          operands: ['parts', 'dw'],
+          parameters: [elements, partialSums],
+          operands: ['partialSums', 'dw'],
           workgroups: foldGrid(ceilDivide(elements, WORKGROUP_SIZE)),
         },
       ],
@@ -69,11 +72,11 @@ const ROWS = 32;
 /** Where the uniform block of the tiles has their rows. */
 const ROWS_PARAMETER = 14;
 
-/** The stationary tiles of today, whose loads all looked at their bounds. */
+/** The output-stationary tiles of today, whose loads all looked at their bounds. */
 const bounds: Rung<ConvolutionShape> = {
   name: 'tile of sums',
   call: (shape, traits) => {
-    const call = bench.kernel.calls(shape, traits).find(({ variant }) => variant.startsWith('stationary'));
+    const call = bench.kernel.calls(shape, traits).find(({ variant }) => variant.startsWith('output-stationary'));
     if (call === undefined) return undefined;
     const [{ features, constants, parameters = [], operands, workgroups }, ...rest] = call.dispatches;
     // Its tiles had 32 rows even where a run is shorter.

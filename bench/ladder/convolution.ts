@@ -69,15 +69,15 @@ const tile: Rung<ConvolutionProblem> = {
   },
 };
 
-/** Blocks of 64 that stay, whose sums go to the destination after each chunk. */
+/** Blocks of 64 that stay, whose sums go to the destination after each K-tile. */
 const block = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall | undefined =>
   bench.kernel
     .calls(problem, traits)
-    .find(({ variant }) => variant.startsWith('stationary 64x') && !variant.endsWith('kept'));
+    .find(({ variant }) => variant.startsWith('weight-stationary 64x') && !variant.endsWith('resident accumulators'));
 
 /** Before it was known that a kernel of one tap needs to look at no bounds, and before blocks went deeper than 64. */
 const bounded: Rung<ConvolutionProblem> = {
-  name: 'stationary, bounds looked at',
+  name: 'weight-stationary, bounds looked at',
   call: (problem, traits) => {
     const call = block(problem, traits);
     return (
@@ -93,10 +93,10 @@ const bounded: Rung<ConvolutionProblem> = {
   },
 };
 
-const stationary: Rung<ConvolutionProblem> = { name: 'stationary', call: block };
+const weightStationary: Rung<ConvolutionProblem> = { name: 'weight-stationary', call: block };
 
 export default ladder(
   bench,
-  [naive, vectors, tile, bounded, stationary],
+  [naive, vectors, tile, bounded, weightStationary],
   ['stem', 'layer1 3x3', 'layer3 1x1 in', 'layer4 1x1 in'],
 );

@@ -6,7 +6,7 @@ import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
 
 const WORKGROUP_SIZE = 64;
-const MOST_LANES = 1024;
+const MOST_INVOCATIONS = 1024;
 
 const operandsOf = ({ count }: ReduceSumProblem): Record<'values' | 'sum', Operand> => ({
   values: { role: 'input', type: 'f32', length: count },
@@ -29,21 +29,21 @@ const naive: Rung<ReduceSumProblem> = {
 };
 
 const spans: Rung<ReduceSumProblem> = {
-  name: 'many lanes, then one',
+  name: 'many invocations, then one',
   call: (problem) => {
     const { count, factor } = problem;
-    const lanes = Math.min(MOST_LANES, count);
+    const invocations = Math.min(MOST_INVOCATIONS, count);
     const shader = ladderShader('reduce-sum-2-spans');
     return {
-      operands: { ...operandsOf(problem), partials: { role: 'scratch', type: 'f32', length: lanes } },
+      operands: { ...operandsOf(problem), partials: { role: 'scratch', type: 'f32', length: invocations } },
       dispatches: [
         {
           shader,
-          parameters: [count, lanes, f32(1)],
+          parameters: [count, invocations, f32(1)],
           operands: ['values', 'partials'],
-          workgroups: [ceilDivide(lanes, WORKGROUP_SIZE), 1, 1],
+          workgroups: [ceilDivide(invocations, WORKGROUP_SIZE), 1, 1],
         },
-        { shader, parameters: [lanes, 1, f32(factor)], operands: ['partials', 'sum'], workgroups: [1, 1, 1] },
+        { shader, parameters: [invocations, 1, f32(factor)], operands: ['partials', 'sum'], workgroups: [1, 1, 1] },
       ],
     };
   },

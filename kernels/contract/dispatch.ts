@@ -138,7 +138,7 @@ export interface AdapterTraits {
    * Of the program, not the adapter: weights stay as they are, so that preparations of them (KernelCall) cost its runs
    * nothing.
    */
-  readonly preparedWeights?: boolean;
+  readonly prepackedWeights?: boolean;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
   readonly maxWorkgroupsPerDimension: number;

@@ -18,7 +18,7 @@ export interface TiledProduct {
   /** Workgroups of one part of the reduction. */
   readonly tiles: number;
   /** Parts that the reduction is split into, each done by workgroups of its own. */
-  readonly splits: number;
+  readonly splitK: number;
   /** Steps of `depth` that each workgroup takes, the phases of a data gradient averaged. */
   readonly steps: number;
   readonly workgroupBytes: number;
@@ -78,8 +78,8 @@ export const ASSUMED_COMPUTE_UNITS = 96;
  * Parts to split a reduction of `steps` into, so that at least `wanted` workgroups run, each with `fewestSteps` or
  * more. A power of two, so that problems of similar sizes are cut alike.
  */
-export function chooseSplits(tiles: number, steps: number, wanted: number, fewestSteps: number): number {
-  let splits = 1;
-  while (tiles * splits < wanted && steps / (2 * splits) >= fewestSteps) splits *= 2;
-  return splits;
+export function chooseSplitK(tiles: number, steps: number, wanted: number, fewestSteps: number): number {
+  let splitK = 1;
+  while (tiles * splitK < wanted && steps / (2 * splitK) >= fewestSteps) splitK *= 2;
+  return splitK;
 }

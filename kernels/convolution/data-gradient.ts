@@ -9,12 +9,20 @@ import {
   sized,
   type ConvolutionShape,
 } from './forward.ts';
-import { turnedProducts } from './software/transposed-data-gradient.ts';
+import { transposedProducts } from './software/transposed-data-gradient.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
 
 /** @param element type of dy, w and dx */
 export const dataGradientCalls = (shape: ConvolutionShape, traits: AdapterTraits, element: FloatType): KernelCall[] =>
-  gatherCalls(shape, 'dataGradient', undefined, traits, { source: 'dy', destination: 'dx' }, element, turnedProducts);
+  gatherCalls(
+    shape,
+    'dataGradient',
+    undefined,
+    traits,
+    { source: 'dy', destination: 'dx' },
+    element,
+    transposedProducts,
+  );
 
 /** dx of y = x * w: operands dy, w to dx. The gather of convolution.ts with source and destination exchanged. */
 export const convolutionDataGradient: Kernel<ConvolutionShape> = {

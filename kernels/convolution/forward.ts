@@ -8,12 +8,12 @@ import {
   type Word,
 } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
-import { stationaryBlocks } from './software/weight-stationary.ts';
+import { weightStationaryCalls } from './software/weight-stationary.ts';
 import { directLoops } from './direct.ts';
 import { matrixTiles, withUnits } from './gpu/matrix-units.ts';
 import { vectorTiles, type Gather } from './gpu/tiles.ts';
 import { sumError, EPSILON, type Kernel, type KernelCall, type Operand } from '../kernel.ts';
-import { widened } from './upcast.ts';
+import { upcast } from './upcast.ts';
 import type { ConvolutionShape, Epilogue } from './problem.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
 
@@ -189,12 +189,12 @@ export function gatherCalls(
     element,
     target: element,
   };
-  const byLanes = vectorTiles(gather, traits);
+  const byInvocations = vectorTiles(gather, traits);
   const byUnits = matrixTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
-  const byVectors = withUnits(byLanes, byUnits, cost, traits);
+  const byVectors = withUnits(byInvocations, byUnits, cost, traits);
   if (element === 'f16') {
-    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better widened than done
+    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better upcast than done
     // without.
     const direct =
       traits.kind === 'cpu' && byVectors.length > 0
@@ -202,15 +202,15 @@ export function gatherCalls(
             ({ errorBound }) => errorBound === undefined,
           )[0]
         : undefined;
-    return [...(direct === undefined ? [] : [widened(direct, operands, traits)]), ...byVectors];
+    return [...(direct === undefined ? [] : [upcast(direct, operands, traits)]), ...byVectors];
   }
   const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
-  const blocks = [...ofDirection(gather, traits), ...stationaryBlocks(gather, traits)];
+  const blocks = [...ofDirection(gather, traits), ...weightStationaryCalls(gather, traits)];
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
   const loops = directLoops(gather);
   if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return [...direct, ...loops];
-  // The gradient of a convolution is one with turned weights, whose padding makes the sizes fit.
+  // The gradient of a convolution is one with flipped weights, whose padding makes the sizes fit.
   const padding = forward ? shape.padding : ([2 - shape.padding[0], 2 - shape.padding[1]] as const);
   const variants = withWinograd(
     direct,
@@ -279,7 +279,7 @@ export function miniature<Problem extends ConvolutionShape>(problem: Problem): P
 }
 
 /**
- * Few pixels, whose sums are kept from chunk to chunk: plain, strided and under 3x3 taps, with the epilogues of
+ * Few pixels, whose accumulators are resident from K-tile to K-tile: plain, strided and under 3x3 taps, with the epilogues of
  * inference.
  */
 export const FEW_PIXELS: readonly ConvolutionProblem[] = [
@@ -345,7 +345,7 @@ export const convolution: Kernel<ConvolutionProblem> = {
     sized(2, [6, 5], [64, 64], 3, 2, 1),
     sized(67, [1, 1], [301, 130]),
     // One tap, all of whose numbers are there: blocks of each depth that divides the channels, columns that end within
-    // a vector's lanes, strides; of few pixels, whose data gradient is turned round.
+    // a vector's invocations, strides; of few pixels, whose data gradient is a transposed product.
     sized(2, [3, 5], [64, 132]),
     sized(2, [5, 4], [192, 20], 1, [2, 1]),
     sized(1, [4, 5], [200, 36]),
@@ -374,10 +374,10 @@ export const convolution: Kernel<ConvolutionProblem> = {
     sized(5, [2, 1], [65, 3], 3, 1, 1),
     sized(1, [6, 11], [130, 9], 3, 1, [2, 0], { epilogue: { residual: false, relu: true } }),
     sized(2, [5, 6], [70, 24], 1, 2, 0, { epilogue: { residual: false, relu: false } }),
-    // Matrix products whose depth is one chunk or several of a stationary block; columns that end within a block.
+    // Matrix products whose depth is one K-tile or several of a weight-stationary block; columns that end within a block.
     sized(3, [5, 7], [128, 192]),
     sized(1, [3, 5], [64, 96], 1, 1, 0, { epilogue: { residual: true, relu: true } }),
-    // Small images, of which a chunk of taps meets few pixels: chunks of one tap, of parts of several, with a stride.
+    // Small images, of which a K-tile of taps meets few pixels: K-tiles of one tap, of parts of several, with a stride.
     sized(5, [2, 2], [64, 72], 3, 1, 1),
     sized(3, [2, 3], [40, 36], [3, 5], 1, [1, 2], { epilogue: { residual: false, relu: true } }),
     sized(2, [4, 3], [64, 64], 3, 2, 1),

@@ -20,11 +20,11 @@ import { convolutionWeightGradient, vectorTiles } from './weight-gradient.ts';
 import type { Cost, Kernel } from '../kernel.ts';
 import { whenStored } from '../contract/storage-type.ts';
 import { matrixWeightGradient } from './im2col-weight-gradient.ts';
-import { widened } from './upcast.ts';
+import { upcast } from './upcast.ts';
 
 /**
  * The convolutions with activations, their gradients and weights stored as 16-bit floats: the same shaders by tiles, in
- * which sums, scale, shift and statistics are f32; and for processors in software their own variant, widened. What is
+ * which sums, scale, shift and statistics are f32; and for processors in software their own variant, upcast. What is
  * stored is rounded once; the weight gradient is f32. Where the adapter has no 16-bit floats, or channels are not
  * multiples of four, there is no variant.
  */
@@ -32,7 +32,7 @@ import { widened } from './upcast.ts';
 const HALF = { type: 'f16' } as const;
 
 /** Reductions long enough for every tile to split them. */
-const POINTWISE_PARTS: ConvolutionShape = {
+const POINTWISE_SPLIT_K: ConvolutionShape = {
   batch: 1,
   height: 5,
   width: 7,
@@ -42,7 +42,7 @@ const POINTWISE_PARTS: ConvolutionShape = {
   stride: [1, 1],
   padding: [0, 0],
 };
-const STRIDED_PARTS: ConvolutionShape = {
+const STRIDED_SPLIT_K: ConvolutionShape = {
   batch: 1,
   height: 9,
   width: 15,
@@ -71,8 +71,8 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
   },
   // Each path of the shader, once: parts by every tile, plain and strided; the stem's; an epilogue; those after parts.
   cases: [
-    POINTWISE_PARTS,
-    STRIDED_PARTS,
+    POINTWISE_SPLIT_K,
+    STRIDED_SPLIT_K,
     {
       batch: 1,
       height: 17,
@@ -94,9 +94,9 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
       padding: [1, 1],
       epilogue: { residual: false, relu: true },
     },
-    { ...STRIDED_PARTS, epilogue: { residual: true, relu: true } },
-    { ...STRIDED_PARTS, epilogue: { residual: false, relu: false } },
-    { ...POINTWISE_PARTS, epilogue: { residual: false, relu: true } },
+    { ...STRIDED_SPLIT_K, epilogue: { residual: true, relu: true } },
+    { ...STRIDED_SPLIT_K, epilogue: { residual: false, relu: false } },
+    { ...POINTWISE_SPLIT_K, epilogue: { residual: false, relu: true } },
     // Whole steps, in which no end is looked for.
     {
       batch: 1,
@@ -109,7 +109,7 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
       padding: [1, 1],
       epilogue: { residual: false, relu: true },
     },
-    { ...POINTWISE_PARTS, inputChannels: 512 },
+    { ...POINTWISE_SPLIT_K, inputChannels: 512 },
     {
       batch: 1,
       height: 5,
@@ -121,9 +121,9 @@ export const convolutionF16: Kernel<ConvolutionProblem> = {
       padding: [0, 0],
     },
     // Channels that end within a block of 96.
-    { ...POINTWISE_PARTS, batch: 8, outputChannels: 64, epilogue: { residual: false, relu: true } },
-    { ...POINTWISE_PARTS, batch: 24, outputChannels: 64, stride: [2, 2], epilogue: { residual: false, relu: false } },
-    // Widened, with sums that are kept.
+    { ...POINTWISE_SPLIT_K, batch: 8, outputChannels: 64, epilogue: { residual: false, relu: true } },
+    { ...POINTWISE_SPLIT_K, batch: 24, outputChannels: 64, stride: [2, 2], epilogue: { residual: false, relu: false } },
+    // Upcast, with resident accumulators.
     ...FEW_PIXELS,
   ],
   miniature,
@@ -155,10 +155,10 @@ export const convolutionStatisticsF16: Kernel<ConvolutionStatisticsProblem> = {
       padding: [1, 1],
       epsilon: 1e-3,
     },
-    { ...POINTWISE_PARTS, epsilon: 1e-5 },
-    { ...STRIDED_PARTS, epsilon: 1e-5 },
-    { ...POINTWISE_PARTS, batch: 8, outputChannels: 64, epsilon: 1e-5 },
-    { ...POINTWISE_PARTS, batch: 24, outputChannels: 64, stride: [2, 2], epsilon: 1e-5 },
+    { ...POINTWISE_SPLIT_K, epsilon: 1e-5 },
+    { ...STRIDED_SPLIT_K, epsilon: 1e-5 },
+    { ...POINTWISE_SPLIT_K, batch: 8, outputChannels: 64, epsilon: 1e-5 },
+    { ...POINTWISE_SPLIT_K, batch: 24, outputChannels: 64, stride: [2, 2], epsilon: 1e-5 },
     ...WHOLE_STEPS,
   ],
   miniature,
@@ -216,7 +216,7 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
       stride: [1, 1],
       padding: [0, 0],
     },
-    // Widened, of many pixels: phases of taps, channels that end within a block of 96.
+    // Upcast, of many pixels: phases of taps, channels that end within a block of 96.
     {
       batch: 8,
       height: 9,
@@ -247,7 +247,7 @@ export const convolutionDataGradientF16: Kernel<ConvolutionShape> = {
       stride: [1, 1],
       padding: [0, 0],
     },
-    // Widened, in blocks that divide the channels and look at no bounds.
+    // Upcast, in blocks that divide the channels and look at no bounds.
     {
       batch: 1,
       height: 5,
@@ -285,7 +285,7 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
     );
     if (traits.kind === 'gpu' || tiles.length === 0) return tiles;
     const [direct] = convolutionWeightGradient.calls(shape, traits);
-    return [widened(direct, tiles[0].operands, traits), ...tiles];
+    return [upcast(direct, tiles[0].operands, traits), ...tiles];
   },
   reference: (shape, inputs) => convolutionWeightGradient.reference(shape, inputs),
   cost: (shape): Cost => {
@@ -346,7 +346,7 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
       stride: [1, 1],
       padding: [1, 1],
     },
-    // Widened, in tiles that look at no bounds: an odd number of pixels and even ones, in splits too.
+    // Upcast, in tiles that look at no bounds: an odd number of pixels and even ones, in splits too.
     {
       batch: 1,
       height: 9,
@@ -377,7 +377,7 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
       stride: [1, 1],
       padding: [0, 0],
     },
-    // Widened and turned: blocks of 64 and 96 pixels, with a stride, with padding and without.
+    // Upcast, by im2col: blocks of 64 and 96 pixels, with a stride, with padding and without.
     {
       batch: 5,
       height: 13,
@@ -448,7 +448,7 @@ export const convolutionWeightGradientF16: Kernel<ConvolutionShape> = {
       stride: [2, 2],
       padding: [0, 0],
     },
-    // Turned, with sums that are kept of few rows.
+    // By im2col, with resident accumulators of few rows.
     {
       batch: 1,
       height: 16,

@@ -8,19 +8,19 @@ import {
 } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { operandSizes, outputSize, type ConvolutionShape } from './forward.ts';
-import { bestStationaryCall, leastWork } from './software/weight-stationary.ts';
+import { bestWeightStationaryCall, leastWork } from './software/weight-stationary.ts';
 import { matrixTiles } from './gpu/matrix-units.ts';
 import { isPointwise, type Gather } from './gpu/tiles.ts';
 import type { KernelCall } from '../kernel.ts';
 
 /**
- * Turning 16 numbers a lane, four loads and four stores that wait for memory where two cores turn much, in
+ * Transposing 16 numbers a lane, four loads and four stores that wait for memory where two cores transpose much, in
  * multiply-adds of all lanes. docs/kernels/convolution/weight-gradient.md has the account.
  */
-const TURNING = { 4: 240, 8: 650 } as const;
+const IM2COL_COSTS = { 4: 240, 8: 650 } as const;
 
 const WORKGROUP_SIZE = 8;
-/** Vectors of channels that an invocation turns: enough to repay the divisions that tell where its pixels are. */
+/** Vectors of channels that an invocation transposes: enough to repay the divisions that tell where its pixels are. */
 const VECTORS_PER_GROUP = 32;
 
 /**
@@ -31,14 +31,14 @@ const MOST_BYTES = 32 * 2 ** 20;
 
 /**
  * The weight gradient in two steps: the patches of x become a matrix whose rows are those of the result
- * (`im2col.wgsl`), then dw = turned * dy is the product that the forward pass computes, with a block of dy held
+ * (`im2col.wgsl`), then dw = patches * dy is the product that the forward pass computes, with a block of dy held
  * still while rows stream past it.
  */
-export function turnedWeightGradient(shape: ConvolutionShape, lanes: 4 | 8): KernelCall[] {
-  const gather = turnedGather(shape, 'f32', MOST_BYTES);
+export function im2colWeightGradient(shape: ConvolutionShape, lanes: 4 | 8): KernelCall[] {
+  const gather = im2colGather(shape, 'f32', MOST_BYTES);
   if (gather === undefined) return [];
-  const product = bestStationaryCall(gather, lanes);
-  return [afterPatches(shape, gather, { ...product, variant: product.variant.replace('stationary', 'turned') })];
+  const product = bestWeightStationaryCall(gather, lanes);
+  return [afterPatches(shape, gather, { ...product, variant: product.variant.replace('weight-stationary', 'im2col') })];
 }
 
 /**
@@ -50,24 +50,24 @@ export function matrixWeightGradient(
   traits: AdapterTraits,
   element: FloatType = 'f32',
 ): KernelCall[] {
-  const gather = turnedGather(shape, element, ALWAYS_BOUND);
+  const gather = im2colGather(shape, element, ALWAYS_BOUND);
   if (gather === undefined || shape.inputChannels % 4 !== 0) return [];
   const bytes = (operand: string): number => elementBytes(element) * gather.operands[operand].length;
-  const laidOut = { from: bytes('x'), to: bytes('turned') };
+  const laidOut = { from: bytes('x'), to: bytes('patches') };
   return matrixTiles(gather, traits).map((call) =>
     afterPatches(shape, gather, {
       ...call,
-      variant: `turned ${call.variant}`,
+      variant: `im2col ${call.variant}`,
       product: call.product && { ...call.product, laidOut },
     }),
   );
 }
 
 /**
- * dw = turned * dy as a plain forward product; undefined where the patches do not become a matrix of at most these
+ * dw = patches * dy as a plain forward product; undefined where the patches do not become a matrix of at most these
  * bytes.
  */
-function turnedGather(shape: ConvolutionShape, element: FloatType, mostBytes: number): Gather | undefined {
+function im2colGather(shape: ConvolutionShape, element: FloatType, mostBytes: number): Gather | undefined {
   const sizes = operandSizes(shape);
   const { inputChannels, outputChannels, kernel } = shape;
   const pixels = sizes.y / outputChannels;
@@ -104,14 +104,14 @@ function turnedGather(shape: ConvolutionShape, element: FloatType, mostBytes: nu
       x: { role: 'input', type: element, length: sizes.x },
       dy: { role: 'input', type: element, length: sizes.y },
       dw: { role: 'output', type: 'f32', length: sizes.w },
-      turned: { role: 'scratch', type: element, length: rows * pixels },
+      patches: { role: 'scratch', type: element, length: rows * pixels },
       scale: unused,
       shift: unused,
       residual: unused,
     },
     element,
     target: 'f32',
-    order: ['turned', 'dy', 'dw', 'scale', 'shift', 'residual'],
+    order: ['patches', 'dy', 'dw', 'scale', 'shift', 'residual'],
   };
 }
 
@@ -139,15 +139,15 @@ function afterPatches(
       ...padding,
       VECTORS_PER_GROUP,
     ],
-    operands: ['x', 'turned'],
+    operands: ['x', 'patches'],
     workgroups: [ceilDivide(pixels / 4, WORKGROUP_SIZE), ceilDivide(inputChannels / 4, VECTORS_PER_GROUP), taps],
   };
   return { ...product, dispatches: [turn, ...product.dispatches] };
 }
 
-/** Its work in multiply-adds of all lanes, where it is possible: turning the patches, and their product. */
-export function turnedWork(shape: ConvolutionShape, lanes: 4 | 8): number {
-  const gather = turnedGather(shape, 'f32', MOST_BYTES);
+/** Its work in multiply-adds of all lanes, where it is possible: im2col, and their product. */
+export function im2colWork(shape: ConvolutionShape, lanes: 4 | 8): number {
+  const gather = im2colGather(shape, 'f32', MOST_BYTES);
   if (gather === undefined) return Infinity;
-  return leastWork(gather, lanes) + (TURNING[lanes] * gather.operands.turned.length) / (16 * lanes);
+  return leastWork(gather, lanes) + (IM2COL_COSTS[lanes] * gather.operands.patches.length) / (16 * lanes);
 }

@@ -5,7 +5,7 @@ import {
   expectedStatistics,
   partialsLength,
   partialsOf,
-  partsStatisticsDispatches,
+  partialSumsStatisticsDispatches,
   statisticsDispatches,
   type StatisticsProblem,
 } from '../normalization/batch-norm-statistics.ts';
@@ -75,20 +75,22 @@ function inheritedBound(
  * A convolution whose statistics cost no reading of y: where it is last in somebody's registers, it is reduced as well.
  */
 function fused(call: KernelCall, problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall | undefined {
-  return fusedTiles(call, problem, traits) ?? fusedParts(call, problem, traits) ?? fusedWinograd(call, problem, traits);
+  return (
+    fusedTiles(call, problem, traits) ?? fusedPartials(call, problem, traits) ?? fusedWinograd(call, problem, traits)
+  );
 }
 
 /** Where a reduction was split, the pass that adds the parts also reduces the columns of their sum. */
-function fusedParts(
+function fusedPartials(
   call: KernelCall,
   problem: ConvolutionStatisticsProblem,
   traits: AdapterTraits,
 ): KernelCall | undefined {
-  const [multiply, addParts] = call.dispatches;
-  if (call.product === undefined || addParts?.shader !== shaders.sumPartials) return undefined;
+  const [multiply, addPartials] = call.dispatches;
+  if (call.product === undefined || addPartials?.shader !== shaders.sumPartials) return undefined;
   const matrix = matrixOf(problem);
   const [style] = blockStyles(traits);
-  const { x, w, y, parts } = call.operands;
+  const { x, w, y, partialSums } = call.operands;
   // What the multiplication binds for an epilogue that it has not.
   const unused = Object.fromEntries(multiply.operands.slice(3).map((name) => [name, call.operands[name]]));
   return {
@@ -98,11 +100,11 @@ function fusedParts(
       w,
       y,
       ...unused,
-      parts,
+      partialSums,
       ...statisticsOf(matrix),
       partials: { role: 'scratch', type: 'f32', length: partialsLength(style, matrix.rows, matrix.channels) },
     },
-    dispatches: [multiply, ...partsStatisticsDispatches(style, matrix, 'parts', call.product.splits, 'y')],
+    dispatches: [multiply, ...partialSumsStatisticsDispatches(style, matrix, 'partialSums', call.product.splitK, 'y')],
     again: againFor(2, convolution.cost(problem)),
     product: call.product,
   };
@@ -227,7 +229,7 @@ export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
     // A block of 32 channels, and many pixels whose channels end within one of 96.
     sized(1, [5, 7], [32, 32], 1, 1, 0, { epsilon: 1e-5 }),
     sized(24, [5, 7], [332, 64], 1, 2, 0, { epsilon: 1e-5 }),
-    // Few pixels, whose sums are kept from chunk to chunk.
+    // Few pixels, whose accumulators are resident from K-tile to K-tile.
     sized(1, [5, 7], [128, 124], 1, 1, 0, { epsilon: 1e-5 }),
     sized(2, [5, 7], [128, 124], 1, 2, 0, { epsilon: 1e-5 }),
     sized(1, [5, 7], [64, 124], 3, 1, 1, { epsilon: 1e-5 }),

@@ -3,12 +3,12 @@ import { cast } from '../elementwise/cast.ts';
 import type { KernelCall, Operand } from '../kernel.ts';
 
 /**
- * A call for f32 made to take and give f16: what it reads is widened into scratch before, what it writes narrowed after
+ * A call for f32 made to take and give f16: what it reads is upcast into scratch before, what it writes downcast after
  * it. Costs memory for the time of the call, and two passes over each operand; it pays where a processor in software
  * has a fast variant for f32 alone.
  * @param operands of the call that comes out; those of them that are f16 and no scratch are converted
  */
-export function widened(
+export function upcast(
   call: KernelCall,
   operands: Readonly<Record<string, Operand>>,
   traits: AdapterTraits,
@@ -26,7 +26,7 @@ export function widened(
   };
   const of = (role: 'input' | 'output'): string[] => [...halves].filter((name) => operands[name].role === role);
   return {
-    variant: `${call.variant}, widened`,
+    variant: `${call.variant}, upcast`,
     operands: Object.fromEntries(
       Object.entries(call.operands).flatMap(([name, operand]): [string, Operand][] =>
         halves.has(name)

@@ -29,14 +29,14 @@ import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
 import { sumsOfRowVectors } from './gpu/register-sums.ts';
 import {
   ASSUMED_COMPUTE_UNITS,
-  chooseSplits,
+  chooseSplitK,
   fits,
   invocations,
   tileConstants,
   tileName,
   type Tile,
 } from '../contract/tiles.ts';
-import { matrixWeightGradient, turnedWeightGradient, turnedWork } from './im2col-weight-gradient.ts';
+import { matrixWeightGradient, im2colWeightGradient, im2colWork } from './im2col-weight-gradient.ts';
 
 const SUM_WORKGROUP_SIZE = 64;
 
@@ -96,7 +96,7 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     // Products with few pixels, and with a stride.
     sized(2, [3, 4], [20, 36]),
     sized(3, [4, 5], [72, 136], 1, [2, 3]),
-    // Turned, with blocks of each depth: 16, 32 and 64 pixels; several chunks of 64; of 96 and 100, whole and with a
+    // By im2col, with blocks of each depth: 16, 32 and 64 pixels; several K-tiles of 64; of 96 and 100, whole and with a
     // rest. Tiles of a plain product.
     sized(1, [4, 4], [96, 68]),
     sized(2, [7, 7], [36, 72], 3, 2, 1),
@@ -123,9 +123,9 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
   if (shape.inputChannels % 4 !== 0 || shape.outputChannels % 4 !== 0) return [streamingCall(shape, lanes)];
-  const tile = stationaryCall(shape, lanes);
-  const turned = turnedWeightGradient(shape, lanes);
-  return turnedWork(shape, lanes) < tileWork(shape, lanes) ? [...turned, tile] : [tile, ...turned];
+  const tile = weightStationaryCall(shape, lanes);
+  const im2col = im2colWeightGradient(shape, lanes);
+  return im2colWork(shape, lanes) < tileWork(shape, lanes) ? [...im2col, tile] : [tile, ...im2col];
 }
 
 /** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
@@ -156,7 +156,7 @@ const tilesOf = (
   columnGroups: ceilDivide(shape.outputChannels, columns),
 });
 
-function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
+function weightStationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const rows = tileRows(shape);
   const vectors = tileVectors(shape, lanes);
   const columns = 4 * lanes * vectors;
@@ -166,8 +166,8 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
   const visits = pointwise ? shape.height * shape.width : 1;
   const tiles = columnGroups * rowGroups;
   // Adding parts takes a dispatch more, which few pixels do not repay; but two processors should have work.
-  const splits = Math.max(splitsFor(shape, tiles, 2, 64), splitsFor(shape, tiles, 16, 4096));
-  return splitCall(shape, `stationary ${rows}x${columns}`, splits, (share) => ({
+  const splitK = Math.max(splitKFor(shape, tiles, 2, 64), splitKFor(shape, tiles, 16, 4096));
+  return splitCall(shape, `output-stationary ${rows}x${columns}`, splitK, (share) => ({
     shader: shaders.convolutionWeightGradientOutputStationary,
     features: ['subgroups'],
     constants: {
@@ -179,20 +179,20 @@ function stationaryCall(shape: ConvolutionShape, lanes: number): KernelCall {
       POINTWISE: pointwise,
       EVEN: share.imagesPerSplit > 0 && (share.imagesPerSplit * visits) % 2 === 0 && (shape.batch * visits) % 2 === 0,
     },
-    parameters: [...sizeParameters(shape, share.images), share.splits, rows, share.imagesPerSplit],
-    operands: ['x', 'dy', share.parts],
-    workgroups: [columnGroups, rowGroups, share.splits],
+    parameters: [...sizeParameters(shape, share.images), share.splitK, rows, share.imagesPerSplit],
+    operands: ['x', 'dy', share.partialSums],
+    workgroups: [columnGroups, rowGroups, share.splitK],
   }));
 }
 
 /**
- * The work of `convolution_weight_gradient_stationary` in multiply-adds of all lanes: turns of two pixels, and a tile
+ * The work of `convolution_weight_gradient_stationary` in multiply-adds of all lanes: iterations of two pixels, and a tile
  * to write.
  */
 function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   /** Turns that writing a tile takes. */
   const WRITING = 14;
-  /** A multiply-add whose sum outlives a turn of the loop. */
+  /** A multiply-add whose sum outlives an iteration. */
   const outlivingSum = lanes === 8 ? 1.28 : 1.75;
   const { access } = COSTS[lanes];
   const vectors = tileVectors(shape, lanes);
@@ -230,14 +230,14 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
   return splitCall(
     shape,
     `streaming ${depth}x${lanes * columns}`,
-    splitsFor(shape, columnGroups * rowGroups, 16, 64),
-    ({ parts, splits, images }, pixelsPerSplit) => ({
+    splitKFor(shape, columnGroups * rowGroups, 16, 64),
+    ({ partialSums, splitK, images }, pixelsPerSplit) => ({
       shader: shaders.convolutionWeightGradientStreaming,
       features: ['subgroups'],
       constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
       parameters: [...sizeParameters(shape, images), pixelsPerSplit, rowsPerGroup, depth],
-      operands: ['x', 'dy', parts],
-      workgroups: [splits, columnGroups, rowGroups],
+      operands: ['x', 'dy', partialSums],
+      workgroups: [splitK, columnGroups, rowGroups],
     }),
   );
 }
@@ -277,13 +277,13 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
       const fewestSteps = 64 / tile.depth;
       const cheapSplits = (SMALL_SHARE * elementBytes(element) * (sizes.x + sizes.y)) / (2 * 4 * sizes.w);
       const wantedWorkgroups = Math.min(MANY_WORKGROUPS, Math.max(WANTED_WORKGROUPS, (tiles * cheapSplits) / 2));
-      const wanted = ceilDivide(steps, chooseSplits(tiles, steps, wantedWorkgroups, fewestSteps)) * tile.depth;
+      const wanted = ceilDivide(steps, chooseSplitK(tiles, steps, wantedWorkgroups, fewestSteps)) * tile.depth;
       const pixelsPerSplit = splitPixels(shape, wanted, element);
-      const splits = ceilDivide(pixels, pixelsPerSplit);
+      const splitK = ceilDivide(pixels, pixelsPerSplit);
       const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
       const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
       return {
-        ...withParts(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
+        ...withPartials(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
           shader: shaders.convolutionWeightGradientTiled,
           libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4, ['storeRow'])],
           features: element === 'f16' ? ['f16'] : [],
@@ -296,14 +296,14 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
             UNROLLED: traits.kind === 'gpu',
           },
           parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
-          operands: ['x', 'dy', share.parts],
-          workgroups: [columnTiles, rowTiles, share.splits],
+          operands: ['x', 'dy', share.partialSums],
+          workgroups: [columnTiles, rowTiles, share.splitK],
         })),
         product: {
           tile,
           tiles,
-          splits,
-          steps: steps / splits,
+          splitK,
+          steps: steps / splitK,
           stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
           workgroupBytes: 4 * tile.depth * (tile.rows + tile.columns),
           results: sizes.w,
@@ -321,13 +321,13 @@ function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
   return splitCall(
     shape,
     `tiled scalar ${4 * side}x${4 * side}x${side}`,
-    splitsFor(shape, columnGroups * rowGroups, 512, 64),
-    ({ parts, splits, images }, pixelsPerSplit) => ({
+    splitKFor(shape, columnGroups * rowGroups, 512, 64),
+    ({ partialSums, splitK, images }, pixelsPerSplit) => ({
       shader: shaders.convolutionWeightGradientTiledScalar,
       constants: { SIDE: side },
       parameters: [...sizeParameters(shape, images), pixelsPerSplit],
-      operands: ['x', 'dy', parts],
-      workgroups: [splits, columnGroups, rowGroups],
+      operands: ['x', 'dy', partialSums],
+      workgroups: [splitK, columnGroups, rowGroups],
     }),
   );
 }
@@ -358,15 +358,15 @@ function splitPixels(shape: ConvolutionShape, wanted: number, element: FloatType
  * sums.
  */
 interface Share {
-  readonly splits: number;
+  readonly splitK: number;
   readonly images: number;
   /** 0 where splits end within images. */
   readonly imagesPerSplit: number;
-  readonly parts: 'parts' | 'dw';
+  readonly partialSums: 'partialSums' | 'dw';
 }
 
 /** Splits that give at least `groups` workgroups, but no part of fewer pixels than `leastPixels`. */
-function splitsFor(shape: ConvolutionShape, tiles: number, groups: number, leastPixels: number): number {
+function splitKFor(shape: ConvolutionShape, tiles: number, groups: number, leastPixels: number): number {
   const pixels = operandSizes(shape).y / shape.outputChannels;
   return Math.min(ceilDivide(groups, tiles), Math.max(1, Math.floor(pixels / leastPixels)));
 }
@@ -379,11 +379,11 @@ function splitCall(
   multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
 ): KernelCall {
   const pixels = operandSizes(shape).y / shape.outputChannels;
-  return withParts(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), 'f32', multiply);
+  return withPartials(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), 'f32', multiply);
 }
 
 /** The call that multiplies and, where the pixels are split, the one that adds the parts. */
-function withParts(
+function withPartials(
   shape: ConvolutionShape,
   variant: string,
   pixelsPerSplit: number,
@@ -392,42 +392,46 @@ function withParts(
 ): KernelCall {
   const sizes = operandSizes(shape);
   const imagePixels = sizes.y / shape.outputChannels / shape.batch;
-  const splits = ceilDivide(imagePixels * shape.batch, pixelsPerSplit);
-  const parts = splits > 1 ? 'parts' : 'dw';
+  const splitK = ceilDivide(imagePixels * shape.batch, pixelsPerSplit);
+  const partialSums = splitK > 1 ? 'partialSums' : 'dw';
   const imagesPerSplit = pixelsPerSplit / imagePixels;
   // Splits of whole images can be cut between splits.
   const product = Number.isInteger(imagesPerSplit)
     ? sliceable(
-        splits,
-        { x: (sizes.x / shape.batch) * imagesPerSplit, dy: (sizes.y / shape.batch) * imagesPerSplit, parts: sizes.w },
+        splitK,
+        {
+          x: (sizes.x / shape.batch) * imagesPerSplit,
+          dy: (sizes.y / shape.batch) * imagesPerSplit,
+          partialSums: sizes.w,
+        },
         (count, first) =>
           multiply(
             {
-              parts,
-              splits: count,
+              partialSums,
+              splitK: count,
               images: Math.min(count * imagesPerSplit, shape.batch - first * imagesPerSplit),
               imagesPerSplit,
             },
             pixelsPerSplit,
           ),
       )
-    : multiply({ parts, splits, images: shape.batch, imagesPerSplit: 0 }, pixelsPerSplit);
+    : multiply({ partialSums, splitK, images: shape.batch, imagesPerSplit: 0 }, pixelsPerSplit);
   const { Element, elements } = widestElement(sizes.w);
-  const addParts: Dispatch = {
+  const addPartials: Dispatch = {
     shader: shaders.sumPartials,
     constants: { Element, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
-    parameters: [elements, splits],
-    operands: ['parts', 'dw'],
+    parameters: [elements, splitK],
+    operands: ['partialSums', 'dw'],
     workgroups: foldGrid(ceilDivide(elements, SUM_WORKGROUP_SIZE)),
   };
   return {
-    variant: `${variant} splits ${splits}`,
+    variant: `${variant} split-K ${splitK}`,
     operands: {
       x: { role: 'input', type: element, length: sizes.x },
       dy: { role: 'input', type: element, length: sizes.y },
       dw: { role: 'output', type: 'f32', length: sizes.w },
-      ...(splits > 1 && { parts: { role: 'scratch', type: 'f32', length: splits * sizes.w } as const }),
+      ...(splitK > 1 && { partialSums: { role: 'scratch', type: 'f32', length: splitK * sizes.w } as const }),
     },
-    dispatches: splits > 1 ? [product, addParts] : [product],
+    dispatches: splitK > 1 ? [product, addPartials] : [product],
   };
 }

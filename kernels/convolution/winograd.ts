@@ -16,7 +16,7 @@ export interface WinogradProblem {
   readonly destination: Image;
   /** Zero pixels around the source. */
   readonly padding: readonly [number, number];
-  /** The weights are turned by 180 degrees and their channels exchanged. */
+  /** The weights are flipped in both axes and their channels exchanged. */
   readonly dataGradient: boolean;
   readonly affine: boolean;
   readonly residual: boolean;
@@ -107,7 +107,7 @@ export function isWinograd(kernel: readonly number[], stride: readonly number[],
 }
 
 /**
- * The variants by Winograd's minimal filtering: transform weights (the preparation) and tiles of the source, multiply
+ * The variants by Winograd's minimal filtering: transform weights (the prepacking) and tiles of the source, multiply
  * them as (TILE + 2)^2 matrix products, transform back. Put before or behind the direct variants, as this adapter
  * prefers.
  * @param operands of the direct variants: source, w, destination, scale, shift, residual
@@ -139,7 +139,7 @@ function waysOfProcessors(
   traits: AdapterTraits,
 ): Way[] {
   const times = timesOf(traits);
-  const prepared = traits.preparedWeights === true;
+  const prepared = traits.prepackedWeights === true;
   return [
     { time: directTime(problem, times), calls: direct },
     ...([4, 2] as const).map((tile) => ({ time: winogradTime(problem, tile, times, prepared), calls: calls(tile) })),
@@ -172,15 +172,15 @@ function costOf({ batch, source, destination }: WinogradProblem): Cost {
 
 /**
  * Estimates for processors that calculate in software, by the lanes of a vector; the unit is a vector's multiply-add in
- * a stationary product. Fitted to SwiftShader (4 lanes) and lavapipe (8), see docs/kernels/convolution/winograd.md. Both prefer the
- * stationary blocks for a direct convolution, where channels are multiples of four.
+ * a weight-stationary product. Fitted to SwiftShader (4 lanes) and lavapipe (8), see docs/kernels/convolution/winograd.md. Both prefer the
+ * weight-stationary blocks for a direct convolution, where channels are multiples of four.
  */
 interface Times {
   /** A multiply-add of the direct convolution, which looks at the bounds of what it loads. */
   readonly direct: number;
   /** A load or store of the transforms. */
   readonly memory: number;
-  /** To bring a vector of weights into a stationary block. */
+  /** To bring a vector of weights into a weight-stationary block. */
   readonly block: number;
 }
 const LAVAPIPE: Times = { direct: 1.15, memory: 32, block: 33 };
@@ -188,7 +188,7 @@ const SWIFTSHADER: Times = { direct: 1.4, memory: 12, block: 16 };
 const timesOf = ({ subgroupSize }: AdapterTraits): Times => (subgroupSize === 4 ? SWIFTSHADER : LAVAPIPE);
 
 const BLOCK_ROWS = 512;
-const stationaryTime = (rows: number, { block }: Times): number => rows + block * ceilDivide(rows, BLOCK_ROWS);
+const weightStationaryTime = (rows: number, { block }: Times): number => rows + block * ceilDivide(rows, BLOCK_ROWS);
 
 /** Each tap is a product over the pixels that it meets; padding is left out. */
 function directTime({ batch, source, destination, padding }: WinogradProblem, times: Times): number {
@@ -216,7 +216,7 @@ function winogradTime(
   const transforms =
     (prepared ? 0 : (9 + frequencies) * weights) +
     tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
-  return frequencies * weights * stationaryTime(tiles, times) + times.memory * transforms;
+  return frequencies * weights * weightStationaryTime(tiles, times) + times.memory * transforms;
 }
 
 /** One way to multiply the transformed matrices, and what it asks of their sizes and of the layout of the weights. */
@@ -243,22 +243,23 @@ interface ProductSizes {
 
 function productSchemes({ source, destination }: WinogradProblem, traits: AdapterTraits): ProductScheme[] {
   const lanes = traits.subgroupSize;
-  const stationary = lanes === 4 || lanes === 8 ? [stationaryScheme(lanes, source.channels, destination.channels)] : [];
+  const weightStationary =
+    lanes === 4 || lanes === 8 ? [weightStationaryScheme(lanes, source.channels, destination.channels)] : [];
   const tiled = PRODUCT_TILES.filter((tile) => fits({ tile, ...pointwiseStaging(tile) }, traits)).map((tile) =>
     tiledScheme(tile, traits),
   );
   // A processor that calculates in software prefers its stack; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...stationary, ...tiled.slice(-1)] : tiled;
+  return traits.kind === 'cpu' ? [...weightStationary, ...tiled.slice(-1)] : tiled;
 }
 
 /** As many as a tuner has time for. */
 const PRODUCT_TILES = [LARGE_TILE, MIDDLE_TILE, SMALL_TILE];
 
-function stationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
+function weightStationaryScheme(lanes: number, depth: number, columns: number): ProductScheme {
   const blockDepth = depth > 32 ? 64 : depth > 16 ? 32 : 4 * lanes;
   const laneColumns = columnsOfLane(lanes, columns);
   return {
-    name: `stationary ${blockDepth}x${lanes * laneColumns}`,
+    name: `weight-stationary ${blockDepth}x${lanes * laneColumns}`,
     depthMultiple: blockDepth,
     columnMultiple: lanes * laneColumns,
     blocked: true,
@@ -331,7 +332,7 @@ function tiledScheme(tile: ConvolutionTile, traits: AdapterTraits): ProductSchem
     product: (sizes) => ({
       tile,
       tiles: sizes.batch * grid(sizes),
-      splits: 1,
+      splitK: 1,
       steps: steps(sizes.depth),
       ...pointwiseStaging(tile),
       results: sizes.batch * sizes.rows * sizes.columns,
@@ -368,13 +369,14 @@ function winogradCall(
 
   const sizes = { TILE: tile, SIDE: side };
   const sizesOfProduct = { batch: frequencies, rows: tiles, depth, columns };
-  const bytesOf = (...parts: readonly Operand[]): number => 4 * parts.reduce((sum, { length }) => sum + length, 0);
+  const bytesOf = (...partialSums: readonly Operand[]): number =>
+    4 * partialSums.reduce((sum, { length }) => sum + length, 0);
   const product = scheme.product && {
     ...scheme.product(sizesOfProduct),
     laidOut: {
       from: bytesOf(operands[names.source], operands.w),
       to: bytesOf(transformed.transformedSource, transformed.transformedWeights),
-      before: traits.preparedWeights === true ? bytesOf(operands.w, transformed.transformedWeights) : 0,
+      before: traits.prepackedWeights === true ? bytesOf(operands.w, transformed.transformedWeights) : 0,
     },
     finished: { from: bytesOf(transformed.product), to: bytesOf(operands[names.destination]) },
   };
@@ -450,7 +452,7 @@ const WITHOUT_STATISTICS: Shader = { name: 'no statistics', source: 'fn takeIn(c
 
 /** Invocations of a workgroup of winograd-output.wgsl. */
 const OUTPUT_WORKGROUP_SIZE = 64;
-/** Tiles that an invocation reduces before others put its result together, and pixels where it walks alone. */
+/** Tiles that an invocation reduces before others put its result together, and pixels where it works alone. */
 const SHARED_TILES_A_LANE = 2;
 const OWN_PIXELS_A_LANE = 128;
 
@@ -466,14 +468,14 @@ interface TileBlocks {
  */
 export function withStatistics(
   { dispatches }: KernelCall,
-  { sharedRows, columnLanes: mostColumnLanes }: BlockStyle,
+  { sharedRows, columnInvocations: mostColumnLanes }: BlockStyle,
 ): { readonly blocks: TileBlocks; readonly dispatches: readonly Dispatch[] } | undefined {
   const output = dispatches[dispatches.length - 1];
   if (output.shader !== shaders.winogradOutput) return undefined;
   const tile = Number(output.constants?.TILE);
   const [tiles, tilesY, tilesX, height, width, channels] = (output.parameters ?? []).map(Number);
-  const columnLanes = Math.min(channels, mostColumnLanes);
-  const tileLanes = Math.floor(OUTPUT_WORKGROUP_SIZE / columnLanes);
+  const columnInvocations = Math.min(channels, mostColumnLanes);
+  const tileLanes = Math.floor(OUTPUT_WORKGROUP_SIZE / columnInvocations);
   // Whole rows of tiles have as many pixels wherever they are, unless the image ends within one; whole images always
   // have.
   const unit =
@@ -487,9 +489,9 @@ export function withStatistics(
     entryPoint: 'with_statistics',
     libraries: [shaders.moments, shaders.winogradStatistics],
     constants: { ...output.constants, Element: 'f32', SHARED_ROWS: sharedRows },
-    parameters: [...(output.parameters ?? []).slice(0, -3), columnLanes, units * unit.tiles, blocks],
+    parameters: [...(output.parameters ?? []).slice(0, -3), columnInvocations, units * unit.tiles, blocks],
     operands: [...output.operands, 'partials'],
-    workgroups: [ceilDivide(channels, columnLanes), ceilDivide(blocks, sharedRows ? 1 : tileLanes), 1],
+    workgroups: [ceilDivide(channels, columnInvocations), ceilDivide(blocks, sharedRows ? 1 : tileLanes), 1],
   };
   return {
     blocks: { blocks, rowsPerBlock: units * unit.pixels },

@@ -1,7 +1,7 @@
 import { sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel } from '../kernel.ts';
-import { walksThrough } from './grid-stride.ts';
+import { gridStrideLoops } from './grid-stride.ts';
 
 export interface AccumulateProblem {
   readonly count: number;
@@ -11,7 +11,7 @@ export interface AccumulateProblem {
 export const accumulate: Kernel<AccumulateProblem> = {
   name: 'accumulate',
   calls: ({ count }, traits) =>
-    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+    gridStrideLoops(count, traits).map(({ variant, constants, elements, components, launch }) => ({
       variant,
       operands: {
         total: { role: 'inout', type: 'f32', length: count },

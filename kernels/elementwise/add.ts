@@ -2,7 +2,7 @@ import { elementBytes, sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel } from '../kernel.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
-import { walksThrough } from './grid-stride.ts';
+import { gridStrideLoops } from './grid-stride.ts';
 
 export interface AddProblem extends StorageType {
   readonly count: number;
@@ -14,7 +14,7 @@ export const add: Kernel<AddProblem> = {
   calls: (problem, traits) => {
     const { count, type = 'f32' } = problem;
     if (!canStore(problem, traits)) return [];
-    return walksThrough(count, traits, type).map(
+    return gridStrideLoops(count, traits, type).map(
       ({ variant, constants, Stored, components, elements, features, launch }) => ({
         variant,
         operands: {

@@ -2,7 +2,7 @@ import { elementBytes, sliceable, widestElement, type Dispatch } from '../contra
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { addBlocks } from '../reduction/column-sum.ts';
 import { EPSILON, exact, sumError, type Expected, type Kernel, type Operand } from '../kernel.ts';
-import { blockStyles, reducingBlocks, visitingBlocks } from '../reduction/row-blocks.ts';
+import { blockStyles, reducingBlocks, elementwiseBlocks } from '../reduction/row-blocks.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
 
 export interface AffineGradientProblem extends StorageType {
@@ -33,7 +33,7 @@ export const affineGradient: Kernel<AffineGradientProblem> = {
     return blockStyles(traits).map((style) => {
       const visiting = { Element, Stored, WORKGROUP_SIZE: style.workgroupSize };
       const blocks = reducingBlocks(style, rows, channels);
-      const visit = visitingBlocks(style, rows, channels);
+      const visit = elementwiseBlocks(style, rows, channels);
       const matrix = { type, length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const partials = { role: 'scratch', type: 'f32', length: blocks.blocks * channels } as const;

@@ -2,7 +2,7 @@ import { elementBytes, sliceable, widestElement } from '../contract/dispatch.ts'
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, type Kernel, type Operand } from '../kernel.ts';
-import { blockStyles, visitingBlocks } from '../reduction/row-blocks.ts';
+import { blockStyles, elementwiseBlocks } from '../reduction/row-blocks.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
 
 export interface AffineProblem extends StorageType {
@@ -25,7 +25,7 @@ export const affine: Kernel<AffineProblem> = {
     if (!canStore(problem, traits)) return [];
     const { Element, Stored, features } = widestElement(channels, type);
     return blockStyles(traits).map((style) => {
-      const { blocks, blockLength, slice } = visitingBlocks(style, rows, channels);
+      const { blocks, blockLength, slice } = elementwiseBlocks(style, rows, channels);
       const matrix = { type, length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const residualInput: Record<string, Operand> = residual ? { residual: { role: 'input', ...matrix } } : {};

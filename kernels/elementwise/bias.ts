@@ -1,7 +1,7 @@
 import { sliceable, widestElement } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel } from '../kernel.ts';
-import { blockStyles, visitingBlocks } from '../reduction/row-blocks.ts';
+import { blockStyles, elementwiseBlocks } from '../reduction/row-blocks.ts';
 
 export interface BiasProblem {
   readonly rows: number;
@@ -14,7 +14,7 @@ export const bias: Kernel<BiasProblem> = {
   calls: ({ rows, channels }, traits) =>
     blockStyles(traits).map((style) => {
       const { Element } = widestElement(channels);
-      const { blocks, blockLength, slice } = visitingBlocks(style, rows, channels);
+      const { blocks, blockLength, slice } = elementwiseBlocks(style, rows, channels);
       return {
         variant: `${style.name}, ${Element}`,
         operands: {

@@ -33,7 +33,7 @@ export const cast: Kernel<CastProblem> = {
           workgroups: foldGrid(ceilDivide(words, WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
         })),
       ],
-      // Weights are narrowed by the node that convolves with them: to do that again takes no convolution.
+      // Weights are downcast by the node that convolves with them: to do that again takes no convolution.
       again: { cast: { dispatches: [0], cost: cast.cost({ count, to }) } },
     },
   ],

@@ -1,7 +1,7 @@
 import { f32, sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel } from '../kernel.ts';
-import { walksThrough } from './grid-stride.ts';
+import { gridStrideLoops } from './grid-stride.ts';
 
 export interface FillProblem {
   readonly count: number;
@@ -12,7 +12,7 @@ export interface FillProblem {
 export const fill: Kernel<FillProblem> = {
   name: 'fill',
   calls: ({ count, value }, traits) =>
-    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+    gridStrideLoops(count, traits).map(({ variant, constants, elements, components, launch }) => ({
       variant,
       operands: { values: { role: 'output', type: 'f32', length: count } },
       dispatches: [

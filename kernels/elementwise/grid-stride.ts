@@ -10,8 +10,8 @@ import {
 } from '../contract/dispatch.ts';
 
 /**
- * Lanes of a workgroup, and elements that each visits. On a CPU a workgroup is one vector that walks through memory: to
- * start it is dear, and several vectors that take turns would each leave gaps, which the processor's prefetching does
+ * Invocations of a workgroup, and elements that each visits. On a CPU a workgroup is one vector that runs through memory: to
+ * start it is dear, and several vectors that alternate would each leave gaps, which the processor's prefetching does
  * not like.
  */
 const GPU_SHAPE = { workgroupSize: 64, steps: 1 } as const;
@@ -20,18 +20,22 @@ const CPU_SHAPE = { workgroupSize: 8, steps: 64 } as const;
 /**
  * A way through numbers in a row. The shader's parameters begin with the elements of a launch and those of a workgroup.
  */
-export interface Walk extends Pick<WidestElement, 'Stored' | 'components' | 'elements' | 'features'> {
+export interface GridStrideLoop extends Pick<WidestElement, 'Stored' | 'components' | 'elements' | 'features'> {
   readonly variant: string;
   readonly constants: NonNullable<Dispatch['constants']>;
   launch(elements: number, ...others: readonly Word[]): Pick<Dispatch, 'parameters' | 'workgroups'>;
 }
 
 /** The ways of an element-wise kernel through `count` numbers, what suits the adapter first. */
-export function walksThrough(count: number, traits: AdapterTraits, type: FloatType = 'f32'): readonly Walk[] {
+export function gridStrideLoops(
+  count: number,
+  traits: AdapterTraits,
+  type: FloatType = 'f32',
+): readonly GridStrideLoop[] {
   const { Element, ...widest } = widestElement(count, type);
   return (traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE]).map(({ workgroupSize, steps }) => ({
     ...widest,
-    variant: `${workgroupSize} lanes of ${steps} ${widest.Stored}`,
+    variant: `${workgroupSize} invocations of ${steps} ${widest.Stored}`,
     constants: { Element, WORKGROUP_SIZE: workgroupSize },
     launch: (launched, ...others) => ({
       parameters: [launched, steps * workgroupSize, ...others],

@@ -1,7 +1,7 @@
 import { f32, sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
-import { walksThrough } from './grid-stride.ts';
+import { gridStrideLoops } from './grid-stride.ts';
 
 export interface InterpolateProblem {
   readonly count: number;
@@ -16,7 +16,7 @@ export interface InterpolateProblem {
 export const interpolate: Kernel<InterpolateProblem> = {
   name: 'interpolate',
   calls: ({ count, momentum }, traits) =>
-    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+    gridStrideLoops(count, traits).map(({ variant, constants, elements, components, launch }) => ({
       variant,
       operands: {
         running: { role: 'inout', type: 'f32', length: count },

@@ -1,7 +1,7 @@
 import { f32, sliceable, type AdapterTraits, type Word } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type KernelCall, type Operand } from '../kernel.ts';
-import { walksThrough } from './grid-stride.ts';
+import { gridStrideLoops } from './grid-stride.ts';
 
 export interface ScaleProblem {
   readonly count: number;
@@ -20,7 +20,7 @@ function callsOf(
   parameter: readonly Word[],
   traits: AdapterTraits,
 ): KernelCall[] {
-  return walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+  return gridStrideLoops(count, traits).map(({ variant, constants, elements, components, launch }) => ({
     variant,
     operands: {
       values: { role: 'input', type: 'f32', length: count },

@@ -83,7 +83,7 @@ export const prepareImages: Kernel<PrepareImagesProblem> = {
   ],
   sampleInputs: ({ count, source, size }, uniform): Values => {
     const ratio = source / size;
-    // Turned, stretched, sheared, moved: partly outside, and sometimes whole images are.
+    // Rotated, stretched, sheared, moved: partly outside, and sometimes whole images are.
     const transform = (): number[] => [
       ratio * (1 + 0.5 * uniform()),
       0.5 * uniform(),

@@ -41,11 +41,11 @@ export const measureWorkgroupMemory: Kernel<MeasureWorkgroupMemoryProblem> = {
     const y = blankExpected(x.length);
     x.forEach((_, i) => {
       const component = i % width;
-      const lane = Math.floor(i / width) % TILE;
-      const tile = i - lane * width - component;
+      const invocation = Math.floor(i / width) % TILE;
+      const tile = i - invocation * width - component;
       let magnitude = 0;
       for (let r = 0; r < rounds; r++) {
-        const value = x[tile + ((lane + r) % TILE) * width + component];
+        const value = x[tile + ((invocation + r) % TILE) * width + component];
         y.value[i] += value;
         magnitude += Math.abs(value);
       }

@@ -2,7 +2,7 @@ import { elementBytes, sliceable, widestElement } from '../contract/dispatch.ts'
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, exact, sumError, type Kernel, type Operand } from '../kernel.ts';
-import { blockStyles, combiningBlocks, reducingBlocks, visitingBlocks } from '../reduction/row-blocks.ts';
+import { blockStyles, combiningBlocks, reducingBlocks, elementwiseBlocks } from '../reduction/row-blocks.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
 
 export interface BatchNormGradientProblem extends StorageType {
@@ -35,7 +35,7 @@ export const batchNormGradient: Kernel<BatchNormGradientProblem> = {
       const reducing = { ...visiting, SHARED_ROWS: style.sharedRows };
       const blocks = reducingBlocks(style, rows, channels);
       const combination = combiningBlocks(style, blocks.blocks, channels);
-      const visit = visitingBlocks(style, rows, channels);
+      const visit = elementwiseBlocks(style, rows, channels);
       const matrix = { type, length: rows * channels } as const;
       const vector = { type: 'f32', length: channels } as const;
       const stored = relu && residual;

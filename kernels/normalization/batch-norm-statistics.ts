@@ -60,10 +60,10 @@ export function statisticsDispatches(
 }
 
 /** Both passes over the sum of `count` matrices that lie behind each other in `parts`; the sum goes to `matrix`. */
-export function partsStatisticsDispatches(
+export function partialSumsStatisticsDispatches(
   style: BlockStyle,
   problem: StatisticsProblem,
-  parts: string,
+  partialSums: string,
   count: number,
   matrix: string,
 ): readonly [Dispatch, Dispatch] {
@@ -72,10 +72,10 @@ export function partsStatisticsDispatches(
   const reduce: Dispatch = {
     shader: shaders.batchNormStatistics,
     libraries: [shaders.moments, shaders.rowBlocks],
-    entryPoint: 'parts_statistics',
+    entryPoint: 'partial_sums_statistics',
     constants: constantsOf(style, channels),
     parameters: [...blocks.parameters, 0, 0, f32(0), count],
-    operands: [parts, matrix, 'partials'],
+    operands: [partialSums, matrix, 'partials'],
     workgroups: blocks.workgroups,
   };
   return [reduce, combineDispatch(style, problem, blocks)];
@@ -99,15 +99,15 @@ export function combineDispatch(
   };
 }
 
-/** Row lanes of a workgroup, whose results are put together one after the other. */
-const MOST_ROW_LANES = 32;
+/** Row invocations of a workgroup, whose results are put together one after the other. */
+const MOST_ROW_INVOCATIONS = 32;
 
 /**
- * How many rounding errors of a result's size its error may be: a lane, the lanes of a workgroup and the blocks put
+ * How many rounding errors of a result's size its error may be: an invocation, the invocations of a workgroup and the blocks put
  * moments together one after the other, three roundings each. All terms are positive, so that the error grows as the
  * square root of their number (4 standard deviations).
  */
-const roundings = (rows: number): number => 4 * Math.sqrt(3 * (MOST_ROW_LANES + Math.sqrt(rows))) + 8;
+const roundings = (rows: number): number => 4 * Math.sqrt(3 * (MOST_ROW_INVOCATIONS + Math.sqrt(rows))) + 8;
 
 /**
  * The statistics of each column of x, given how far the x that the device sees may be from the exact one. The bounds

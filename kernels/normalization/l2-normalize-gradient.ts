@@ -11,7 +11,7 @@ import { LEAST_NORM, l2Normalize, rowsOfAllLengths, rowStyles, type L2NormalizeP
 export const l2NormalizeGradient: Kernel<L2NormalizeProblem> = {
   name: 'l2_normalize_gradient',
   calls: ({ rows, width }, traits) =>
-    rowStyles(traits).map(({ name, workgroupSize, lanes }) => ({
+    rowStyles(traits).map(({ name, workgroupSize, invocations }) => ({
       variant: name,
       operands: {
         f: { role: 'input', type: 'f32', length: rows * width },
@@ -23,10 +23,10 @@ export const l2NormalizeGradient: Kernel<L2NormalizeProblem> = {
         sliceable(rows, { f: width, norm: 1, dy: width, dx: width }, (count) => ({
           shader: shaders.l2NormalizeGradient,
           libraries: [shaders.rowReduction],
-          constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
+          constants: { WORKGROUP_SIZE: workgroupSize, INVOCATIONS: invocations },
           parameters: [count, width],
           operands: ['f', 'norm', 'dy', 'dx'],
-          workgroups: foldGrid(ceilDivide(count, workgroupSize / lanes)),
+          workgroups: foldGrid(ceilDivide(count, workgroupSize / invocations)),
         })),
       ],
     })),

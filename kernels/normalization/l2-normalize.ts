@@ -16,15 +16,15 @@ interface RowStyle {
   readonly name: string;
   readonly workgroupSize: number;
   /** Invocations that share a row. */
-  readonly lanes: number;
+  readonly invocations: number;
 }
 
 /**
- * A subgroup's worth of lanes reads a row together on a GPU; a CPU, which emulates workgroup memory, walks it alone.
+ * A subgroup's worth of invocations reads a row together on a GPU; a CPU, which emulates workgroup memory, reduces it alone.
  */
 const STYLES: readonly RowStyle[] = [
-  { name: '32 lanes a row', workgroupSize: 128, lanes: 32 },
-  { name: 'one lane a row', workgroupSize: 8, lanes: 1 },
+  { name: '32 invocations a row', workgroupSize: 128, invocations: 32 },
+  { name: 'one invocation a row', workgroupSize: 8, invocations: 1 },
 ];
 
 /** The ways to share rows among invocations, the one that suits the adapter first. */
@@ -39,7 +39,7 @@ export function rowStyles(traits: AdapterTraits): readonly RowStyle[] {
 export const l2Normalize: Kernel<L2NormalizeProblem> = {
   name: 'l2_normalize',
   calls: ({ rows, width }, traits) =>
-    rowStyles(traits).map(({ name, workgroupSize, lanes }) => ({
+    rowStyles(traits).map(({ name, workgroupSize, invocations }) => ({
       variant: name,
       operands: {
         x: { role: 'input', type: 'f32', length: rows * width },
@@ -50,10 +50,10 @@ export const l2Normalize: Kernel<L2NormalizeProblem> = {
         sliceable(rows, { x: width, f: width, norm: 1 }, (count) => ({
           shader: shaders.l2Normalize,
           libraries: [shaders.rowReduction],
-          constants: { WORKGROUP_SIZE: workgroupSize, LANES: lanes },
+          constants: { WORKGROUP_SIZE: workgroupSize, INVOCATIONS: invocations },
           parameters: [count, width],
           operands: ['x', 'f', 'norm'],
-          workgroups: foldGrid(ceilDivide(count, workgroupSize / lanes)),
+          workgroups: foldGrid(ceilDivide(count, workgroupSize / invocations)),
         })),
       ],
     })),

@@ -1,7 +1,7 @@
 import { sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
-import { walksThrough } from '../elementwise/grid-stride.ts';
+import { gridStrideLoops } from '../elementwise/grid-stride.ts';
 
 export interface MovingAverageProblem {
   readonly count: number;
@@ -15,7 +15,7 @@ export interface MovingAverageProblem {
 export const movingAverage: Kernel<MovingAverageProblem> = {
   name: 'moving_average',
   calls: ({ count }, traits) =>
-    walksThrough(count, traits).map(({ variant, constants, elements, components, launch }) => ({
+    gridStrideLoops(count, traits).map(({ variant, constants, elements, components, launch }) => ({
       variant,
       operands: {
         average: { role: 'inout', type: 'f32', length: count },

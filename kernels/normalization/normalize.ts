@@ -2,7 +2,7 @@ import { elementBytes, sliceable, widestElement, type Dispatch } from '../contra
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, type Kernel, type Operand } from '../kernel.ts';
-import { blockStyles, visitingBlocks, type BlockStyle } from '../reduction/row-blocks.ts';
+import { blockStyles, elementwiseBlocks, type BlockStyle } from '../reduction/row-blocks.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
 
 export interface NormalizeProblem extends StorageType {
@@ -20,7 +20,7 @@ export function normalizeDispatch(
   { rows, channels, residual, relu, type }: NormalizeProblem,
 ): Dispatch {
   const { Element, Stored, features } = widestElement(channels, type);
-  const visit = visitingBlocks(style, rows, channels);
+  const visit = elementwiseBlocks(style, rows, channels);
   return sliceable(
     visit.blocks,
     { x: visit.blockLength, residual: visit.blockLength, y: visit.blockLength },

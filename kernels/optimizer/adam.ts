@@ -21,7 +21,7 @@ export const ARENA_WORKGROUP_SIZE = 64;
  */
 const STEPS = { gpu: [1, 8], cpu: [8, 1] } as const;
 
-/** How an optimiser walks an arena of `count` elements, four to a vector, what suits the adapter first. */
+/** How an optimiser iterates over an arena of `count` elements, four to a vector, what suits the adapter first. */
 export function arenaLaunches(
   kernel: string,
   count: number,

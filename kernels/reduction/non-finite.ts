@@ -10,7 +10,7 @@ export interface NonFiniteProblem {
 export const ALL_FINITE = 0xffffffff;
 
 /**
- * Lanes of a workgroup, and elements that each looks at; on the CPU a workgroup is one vector, as barriers are dear
+ * Invocations of a workgroup, and elements that each looks at; on the CPU a workgroup is one vector, as barriers are dear
  * there.
  */
 const GPU_SHAPE = { workgroupSize: 256, steps: 16 } as const;
@@ -31,7 +31,7 @@ export const nonFinite: Kernel<NonFiniteProblem> = {
       const groups = ceilDivide(elements, span);
       const constants = { Element: vectors ? 'vec4u' : 'u32', COMPONENTS: components, WORKGROUP_SIZE: workgroupSize };
       return {
-        variant: `${workgroupSize} lanes of ${constants.Element}`,
+        variant: `${workgroupSize} invocations of ${constants.Element}`,
         operands: {
           values: { role: 'input', type: 'f32', length },
           report: { role: 'output', type: 'u32', length: 2 },

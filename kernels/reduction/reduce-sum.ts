@@ -14,7 +14,7 @@ interface Summation {
   readonly dispatches: readonly Dispatch[];
 }
 
-/** Lanes of a workgroup, and how many elements each adds one after the other; by what suits a kind of adapter. */
+/** Invocations of a workgroup, and how many elements each adds one after the other; by what suits a kind of adapter. */
 const SHAPES = {
   gpu: { workgroupSize: 256, steps: 16 },
   // A workgroup is one vector there, since each barrier costs as much as many loads.
@@ -28,12 +28,13 @@ export const kindsOfSum = (own: AdapterKind): readonly AdapterKind[] =>
   own === 'cpu' ? ['cpu', 'gpu'] : ['gpu', 'cpu'];
 
 /** What the variant for a kind is called. */
-export const nameOfSum = (kind: AdapterKind): string => `${SHAPES[kind].workgroupSize} lanes x ${SHAPES[kind].steps}`;
+export const nameOfSum = (kind: AdapterKind): string =>
+  `${SHAPES[kind].workgroupSize} invocations x ${SHAPES[kind].steps}`;
 
 /**
  * The dispatches that sum an operand, or the products of two, in a fixed order.
  *
- * Each lane adds a few values and each level multiplies the reach, so that rounding errors grow with the logarithm of
+ * Each invocation adds a few values and each level multiplies the reach, so that rounding errors grow with the logarithm of
  * the length, as in a pairwise sum.
  * @param sources one operand of `count` elements to sum, or two to multiply first
  * @param target the operand of one element that gets factor * sum

@@ -3,40 +3,40 @@ import { ceilDivide, widestElement, type AdapterTraits, type Word } from '../con
 /**
  * How invocations reduce or visit the rows of a matrix [rows, channels] column by column.
  *
- * A workgroup is a rectangle of `rowLanes` x `columnLanes` invocations over a block of rows. On a GPU the row lanes
- * share the block: they take its rows in turn, and a reduction meets in workgroup memory. A CPU emulates workgroup
- * memory and barriers slowly, so there each row lane has a block of its own and walks it alone.
+ * A workgroup is a rectangle of `rowInvocations` x `columnInvocations` invocations over a block of rows. On a GPU the row invocations
+ * share the block: they take its rows alternately, and a reduction meets in workgroup memory. A CPU emulates workgroup
+ * memory and barriers slowly, so there each row invocation has a block of its own and reduces it alone.
  */
 export interface BlockStyle {
   readonly name: string;
   readonly sharedRows: boolean;
   readonly workgroupSize: number;
   /** Neighbouring invocations read neighbouring columns, up to this many. */
-  readonly columnLanes: number;
+  readonly columnInvocations: number;
   /**
-   * The same for the second pass, whose rows are the blocks of the first: few columns, so that more lanes share them.
+   * The same for the second pass, whose rows are the blocks of the first: few columns, so that more invocations share them.
    */
-  readonly combiningColumnLanes: number;
-  /** Rows that a lane visits in an element-wise pass: it loads the column's parameters once for all of them. */
-  readonly visitedRows: number;
+  readonly combiningColumnInvocations: number;
+  /** Rows that an invocation visits in an element-wise pass: it loads the column's parameters once for all of them. */
+  readonly rowsPerInvocation: number;
 }
 
 const WORKGROUP_BLOCKS: BlockStyle = {
   name: 'workgroup blocks',
   sharedRows: true,
   workgroupSize: 128,
-  columnLanes: 16,
-  combiningColumnLanes: 4,
-  visitedRows: 8,
+  columnInvocations: 16,
+  combiningColumnInvocations: 4,
+  rowsPerInvocation: 8,
 };
 
 const INVOCATION_BLOCKS: BlockStyle = {
   name: 'invocation blocks',
   sharedRows: false,
   workgroupSize: 64,
-  columnLanes: 64,
-  combiningColumnLanes: 64,
-  visitedRows: 32,
+  columnInvocations: 64,
+  combiningColumnInvocations: 64,
+  rowsPerInvocation: 32,
 };
 
 /** Both styles, the one that suits the adapter first. */
@@ -47,7 +47,7 @@ export function blockStyles(traits: AdapterTraits): readonly BlockStyle[] {
 
 /** A launch over a matrix. */
 interface RowBlockLaunch {
-  /** rows, columns, columnLanes, rowLanes, rowsPerBlock, blocks: the head of the shader's `Parameters`. */
+  /** rows, columns, columnInvocations, rowInvocations, rowsPerBlock, blocks: the head of the shader's `Parameters`. */
   readonly parameters: readonly Word[];
   readonly workgroups: readonly [number, number, number];
 }
@@ -64,65 +64,70 @@ export interface RowBlocks extends RowBlockLaunch {
 
 /** Enough workgroups to fill a large GPU, and few enough for their partial results to be read quickly. */
 const REDUCING_WORKGROUPS = 1024;
-/** Rows that a lane should at least reduce for its partial result to be worth writing and reading. */
-const SHARED_ROWS_A_LANE = 4;
-const OWN_ROWS_A_LANE = 128;
+/** Rows that an invocation should at least reduce for its partial result to be worth writing and reading. */
+const SHARED_ROWS_PER_INVOCATION = 4;
+const OWN_ROWS_PER_INVOCATION = 128;
 const LARGEST_GRID = 65535;
 
 /** Blocks of rows whose partial results, one row for each block, a second pass combines with `combiningBlocks`. */
 export function reducingBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
-  const lanes = rectangle(channels, style.columnLanes, style.workgroupSize);
+  const invocations = rectangle(channels, style.columnInvocations, style.workgroupSize);
   if (style.sharedRows) {
-    const most = ceilDivide(REDUCING_WORKGROUPS, lanes.tiles);
-    const blocks = Math.min(most, ceilDivide(rows, SHARED_ROWS_A_LANE * lanes.rowLanes));
-    return grid(lanes, rows, ceilDivide(rows, blocks), 1);
+    const most = ceilDivide(REDUCING_WORKGROUPS, invocations.tiles);
+    const blocks = Math.min(most, ceilDivide(rows, SHARED_ROWS_PER_INVOCATION * invocations.rowInvocations));
+    return grid(invocations, rows, ceilDivide(rows, blocks), 1);
   }
   // The square root balances the two levels of the sum, for speed and for its rounding error.
-  return grid(lanes, rows, Math.min(rows, Math.max(OWN_ROWS_A_LANE, Math.ceil(Math.sqrt(rows)))), lanes.rowLanes);
+  return grid(
+    invocations,
+    rows,
+    Math.min(rows, Math.max(OWN_ROWS_PER_INVOCATION, Math.ceil(Math.sqrt(rows)))),
+    invocations.rowInvocations,
+  );
 }
 
 /** One block of all rows: the pass that reduces a column completely. */
 export function combiningBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
-  const lanes = rectangle(channels, style.combiningColumnLanes, style.workgroupSize);
-  return grid(style.sharedRows ? lanes : { ...lanes, rowLanes: 1 }, rows, rows, 1);
+  const invocations = rectangle(channels, style.combiningColumnInvocations, style.workgroupSize);
+  return grid(style.sharedRows ? invocations : { ...invocations, rowInvocations: 1 }, rows, rows, 1);
 }
 
-/** Blocks for an element-wise pass, whose row lanes always take the rows of their block in turn. */
-export function visitingBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
-  const lanes = rectangle(channels, style.columnLanes, style.workgroupSize);
-  const rowsPerBlock = Math.max(style.visitedRows * lanes.rowLanes, ceilDivide(rows, LARGEST_GRID));
-  return grid(lanes, rows, rowsPerBlock, 1);
+/** Blocks for an element-wise pass, whose row invocations always take the rows of their block alternately. */
+export function elementwiseBlocks(style: BlockStyle, rows: number, channels: number): RowBlocks {
+  const invocations = rectangle(channels, style.columnInvocations, style.workgroupSize);
+  const rowsPerBlock = Math.max(style.rowsPerInvocation * invocations.rowInvocations, ceilDivide(rows, LARGEST_GRID));
+  return grid(invocations, rows, rowsPerBlock, 1);
 }
 
 interface Rectangle {
   readonly channels: number;
   readonly columns: number;
   readonly tiles: number;
-  readonly columnLanes: number;
-  readonly rowLanes: number;
+  readonly columnInvocations: number;
+  readonly rowInvocations: number;
 }
 
-/** Tiles of equal width over the columns, and as many row lanes as the workgroup has room for. */
-function rectangle(channels: number, mostColumnLanes: number, workgroupSize: number): Rectangle {
+/** Tiles of equal width over the columns, and as many row invocations as the workgroup has room for. */
+function rectangle(channels: number, mostColumnInvocations: number, workgroupSize: number): Rectangle {
   const columns = widestElement(channels).elements;
-  const columnLanes = ceilDivide(columns, ceilDivide(columns, mostColumnLanes));
+  const columnInvocations = ceilDivide(columns, ceilDivide(columns, mostColumnInvocations));
   return {
     channels,
     columns,
-    tiles: ceilDivide(columns, columnLanes),
-    columnLanes,
-    rowLanes: Math.floor(workgroupSize / columnLanes),
+    tiles: ceilDivide(columns, columnInvocations),
+    columnInvocations,
+    rowInvocations: Math.floor(workgroupSize / columnInvocations),
   };
 }
 
-function grid(lanes: Rectangle, rows: number, rowsPerBlock: number, blocksAWorkgroup: number): RowBlocks {
-  const { channels, columns, tiles, columnLanes, rowLanes } = lanes;
+function grid(invocations: Rectangle, rows: number, rowsPerBlock: number, blocksAWorkgroup: number): RowBlocks {
+  const { channels, columns, tiles, columnInvocations, rowInvocations } = invocations;
   const slice = (count: number, first: number): RowBlockLaunch => ({
     parameters: [
       Math.min(count * rowsPerBlock, rows - first * rowsPerBlock),
       columns,
-      columnLanes,
-      rowLanes,
+      columnInvocations,
+      rowInvocations,
       rowsPerBlock,
       count,
     ],

@@ -1,14 +1,14 @@
 // The patches of a convolution as a matrix whose rows are the weights' rows: what each of them is multiplied by, pixel after pixel.
 //
-//   turned[(kh * kernelWidth + kw) * inputChannels + i, p] = x[n, u * stride - padding + kh, v * stride - padding + kw, i]
+//   patches[(kh * kernelWidth + kw) * inputChannels + i, p] = x[n, u * stride - padding + kh, v * stride - padding + kw, i]
 //     with p = (n * outputHeight + u) * outputWidth + v; zero where that lies outside x
 //
-// So the weight gradient is a plain product, turned [rows, pixels] times dy [pixels, outputChannels], whose sums run along the memory
+// So the weight gradient is a plain product, patches [rows, pixels] times dy [pixels, outputChannels], whose sums run along the memory
 // of both: see kernels/convolution/im2col-weight-gradient.ts.
 //
 // x       [batch, height, width, inputChannels] Scalar
-// turned  [kernelHeight * kernelWidth * inputChannels, pixels] Scalar, pixels = batch * outputHeight * outputWidth
-// Limits: pixels and inputChannels are multiples of four. An invocation turns four pixels by four channels at a time in its registers.
+// patches  [kernelHeight * kernelWidth * inputChannels, pixels] Scalar, pixels = batch * outputHeight * outputWidth
+// Limits: pixels and inputChannels are multiples of four. An invocation transposes four pixels by four channels at a time in its registers.
 // Dispatch: [ceil(pixels / 4 / WORKGROUP_SIZE), ceil(inputChannels / 4 / vectorsPerGroup), kernelHeight * kernelWidth].
 // Constants: Scalar (f32 or f16); WORKGROUP_SIZE; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; POINTWISE: INSIDE, and without a stride.
 
@@ -29,7 +29,7 @@ struct Parameters {
 
 @group(0) @binding(0) var<uniform> p: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;
-@group(0) @binding(2) var<storage, read_write> turned: array<vec4<Scalar>>;
+@group(0) @binding(2) var<storage, read_write> patches: array<vec4<Scalar>>;
 
 // Where a tap meets x at an output pixel: its first vector, and whether it is there.
 struct Place {
@@ -71,9 +71,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var vector = id.y * p.vectorsPerGroup; vector < end; vector++) {
     let rows = transpose(mat4x4<Scalar>(load(a, vector), load(b, vector), load(c, vector), load(d, vector)));
     let place = 4u * (id.z * channels + vector) * row + id.x;
-    turned[place] = rows[0];
-    turned[place + row] = rows[1];
-    turned[place + 2u * row] = rows[2];
-    turned[place + 3u * row] = rows[3];
+    patches[place] = rows[0];
+    patches[place + row] = rows[1];
+    patches[place + 2u * row] = rows[2];
+    patches[place + 3u * row] = rows[3];
   }
 }

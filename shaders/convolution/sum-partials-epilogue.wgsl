@@ -1,4 +1,4 @@
-// y[r, c] = relu?((parts[0][r, c] + parts[1][r, c] + ...) * scale[c] + shift[c] + residual[r, c]), the parts in this order: the second
+// y[r, c] = relu?((partialSums[0][r, c] + partialSums[1][r, c] + ...) * scale[c] + shift[c] + residual[r, c]), the parts in this order: the second
 // pass of a convolution whose reduction was split over workgroups, with the epilogue of convolution-tiled.wgsl.
 //
 // parts            [count of parts, rows, channels] f32, channels a multiple of four
@@ -9,24 +9,24 @@
 
 struct Parameters {
   length: u32,
-  parts: u32,
+  partialSums: u32,
   channels: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> parts: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> partialSums: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Scalar>>;
 @group(0) @binding(3) var<storage, read_write> scale: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> shift: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> residual: array<vec4<Scalar>>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i < parameters.length) {
-    var total = parts[i];
-    for (var part = 1u; part < parameters.parts; part++) {
-      total += parts[part * parameters.length + i];
+    var total = partialSums[i];
+    for (var partial = 1u; partial < parameters.partialSums; partial++) {
+      total += partialSums[partial * parameters.length + i];
     }
     let channel = i % parameters.channels;
     if (AFFINE) {

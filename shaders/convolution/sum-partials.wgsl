@@ -1,4 +1,4 @@
-// sum[i] = parts[0][i] + parts[1][i] + ... , in this order: the second pass of a reduction that was split over workgroups.
+// sum[i] = partialSums[0][i] + partialSums[1][i] + ... , in this order: the second pass of a reduction that was split over workgroups.
 //
 // parts  [count of parts, length] Element
 // sum    [length] Element
@@ -7,20 +7,20 @@
 
 struct Parameters {
   length: u32,
-  parts: u32,
+  partialSums: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> parts: array<Element>;
+@group(0) @binding(1) var<storage, read_write> partialSums: array<Element>;
 @group(0) @binding(2) var<storage, read_write> sum: array<Element>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i < parameters.length) {
-    var total = parts[i];
-    for (var part = 1u; part < parameters.parts; part++) {
-      total += parts[part * parameters.length + i];
+    var total = partialSums[i];
+    for (var partial = 1u; partial < parameters.partialSums; partial++) {
+      total += partialSums[partial * parameters.length + i];
     }
     sum[i] = total;
   }

@@ -22,7 +22,7 @@ struct Parameters {
   columns: u32,
   gridWidth: u32,
   // Of winograd-statistics.wgsl alone.
-  columnLanes: u32,
+  columnInvocations: u32,
   tilesPerBlock: u32,
   blocks: u32,
 }

@@ -3,7 +3,7 @@
 //   U[a, b, k, o] = sum over i, j of  G[a, i] * g[i, j, k, o] * G[b, j]
 //
 //   forward         g[i, j, k, o] = w[i, j, k, o]
-//   data gradient   g[i, j, k, o] = w[2 - i, 2 - j, o, k]: the gradient of a convolution is one with turned weights
+//   data gradient   g[i, j, k, o] = w[2 - i, 2 - j, o, k]: the gradient of a convolution is one with flipped weights
 //
 // Depends on weights alone. For G see docs/kernels/convolution/winograd.md; rows scaled so that B and the other matrices stay short.
 // One invocation transforms one pair of channels.

@@ -12,8 +12,8 @@
 struct Parameters {
   rows: u32,
   columns: u32,
-  columnLanes: u32,
-  rowLanes: u32,
+  columnInvocations: u32,
+  rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
 }
@@ -34,36 +34,36 @@ fn plus(a: Sums, b: Sums) -> Sums {
   return Sums(a.scale + b.scale, a.shift + b.shift);
 }
 
-fn storeBlock(own: Sums, walk: Walk, lane: u32) {
-  let sums = reduceRowLanes(own, walk, lane);
-  if (hasSums(walk)) {
-    let place = walk.block * parameters.columns + walk.column;
+fn storeBlock(own: Sums, range: RowRange, invocation: u32) {
+  let sums = reduceRowInvocations(own, range, invocation);
+  if (hasSums(range)) {
+    let place = range.block * parameters.columns + range.column;
     scaleSums[place] = sums.scale;
     shiftSums[place] = sums.shift;
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
   var sums: Sums;
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+  for (var i = range.begin; i < range.end; i += range.stride) {
     let gradient = Element(dy[i]);
     sums.scale += gradient * Element(x[i]);
     sums.shift += gradient;
   }
-  storeBlock(sums, walk, lane);
+  storeBlock(sums, range, invocation);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
+fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
   var sums: Sums;
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+  for (var i = range.begin; i < range.end; i += range.stride) {
     // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
     let gradient = Element(select(dy[i], Stored(), Element(y[i]) <= Element()));
     sums.scale += gradient * Element(x[i]);
     sums.shift += gradient;
   }
-  storeBlock(sums, walk, lane);
+  storeBlock(sums, range, invocation);
 }

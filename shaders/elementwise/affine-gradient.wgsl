@@ -5,14 +5,14 @@
 // dy, y, dx, dresidual   [rows, columns] Stored
 // scale                  [columns] Element
 // Entry points: plain; masked, with ReLU; masked_residual, which stores dresidual too.
-// Dispatch: kernels/reduction/row-blocks.ts, visitingBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
+// Dispatch: kernels/reduction/row-blocks.ts, elementwiseBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
   rows: u32,
   columns: u32,
-  columnLanes: u32,
-  rowLanes: u32,
+  columnInvocations: u32,
+  rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
 }
@@ -30,28 +30,28 @@ fn maskedGradient(i: u32) -> Stored {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let factor = scale[walk.column];
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let factor = scale[range.column];
+  for (var i = range.begin; i < range.end; i += range.stride) {
     dx[i] = Stored(Element(dy[i]) * factor);
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let factor = scale[walk.column];
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let factor = scale[range.column];
+  for (var i = range.begin; i < range.end; i += range.stride) {
     dx[i] = Stored(Element(maskedGradient(i)) * factor);
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn masked_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let factor = scale[walk.column];
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn masked_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let factor = scale[range.column];
+  for (var i = range.begin; i < range.end; i += range.stride) {
     let gradient = maskedGradient(i);
     dresidual[i] = gradient;
     dx[i] = Stored(Element(gradient) * factor);

@@ -2,14 +2,14 @@
 //
 // x, y    [rows, columns] Element
 // bias    [columns] Element
-// Dispatch: kernels/reduction/row-blocks.ts, visitingBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
+// Dispatch: kernels/reduction/row-blocks.ts, elementwiseBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {
   rows: u32,
   columns: u32,
-  columnLanes: u32,
-  rowLanes: u32,
+  columnInvocations: u32,
+  rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
 }
@@ -20,10 +20,10 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> y: array<Element>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let offset = bias[walk.column];
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let offset = bias[range.column];
+  for (var i = range.begin; i < range.end; i += range.stride) {
     y[i] = x[i] + offset;
   }
 }

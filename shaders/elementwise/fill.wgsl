@@ -14,10 +14,10 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> values: array<Element>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let start = (group.x + group.y * grid.x) * parameters.span;
   let end = min(start + parameters.span, parameters.count);
-  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
+  for (var i = start + invocation; i < end; i += WORKGROUP_SIZE) {
     values[i] = Element(parameters.value);
   }
 }

@@ -17,13 +17,13 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> gate: array<u32, 2>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let start = (group.x + group.y * grid.x) * parameters.span;
   let end = min(start + parameters.span, parameters.count);
   if (gate[0] > 0) {
     return;
   }
-  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
+  for (var i = start + invocation; i < end; i += WORKGROUP_SIZE) {
     // A momentum of 1 gives the batch itself, which the sum would round.
     running[i] = select(running[i] + parameters.momentum * (batch[i] - running[i]), batch[i], parameters.momentum == 1);
   }

@@ -14,8 +14,8 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> dx: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i < parameters.count) {
     // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
     dx[i] = select(dy[i], Stored(), Element(y[i]) <= Element());

@@ -47,8 +47,8 @@ fn pixel(image: u32, x: i32, y: i32, fill: vec3f) -> vec3f {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + invocation;
   let pixels = parameters.size * parameters.size;
   if (i >= parameters.count * pixels) {
     return;

@@ -1,7 +1,7 @@
 // y = activation(gamma * (x - mean) / sqrt(variance + epsilon) + beta (+ residual)), with mean and variance of each column of x
 // (Ioffe and Szegedy 2015, algorithm 1); activation is ReLU or nothing.
 //
-// Rung 1: as the definition reads. `statistics`, one invocation a column, walks all rows for the mean and again for the squares;
+// Rung 1: as the definition reads. `statistics`, one invocation a column, iterates over all rows for the mean and again for the squares;
 // `normalise` and `normalise_residual`, one invocation an output, load four numbers of the column for each.
 //
 // x, residual, y [rows, columns]   gamma, beta, mean, inverseDeviation, variance [columns]; variance is the unbiased one
@@ -26,8 +26,8 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> residual: array<f32>;
 
 @compute @workgroup_size(64)
-fn statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = (group.x + group.y * grid.x) * 64u + lane;
+fn statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let column = (group.x + group.y * grid.x) * 64u + invocation;
   if (column >= parameters.columns) {
     return;
   }
@@ -58,16 +58,16 @@ fn activation(value: f32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn normalise(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+fn normalise(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i < parameters.rows * parameters.columns) {
     y[i] = activation(normalised(i));
   }
 }
 
 @compute @workgroup_size(64)
-fn normalise_residual(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+fn normalise_residual(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i < parameters.rows * parameters.columns) {
     y[i] = activation(normalised(i) + residual[i]);
   }

@@ -23,9 +23,9 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> variance: array<f32>;
 
 @compute @workgroup_size(64)
-fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let columns = parameters.columns;
-  let column = group.x * 64u + lane;
+  let column = group.x * 64u + invocation;
   if (column >= columns) {
     return;
   }
@@ -46,9 +46,9 @@ fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
 }
 
 @compute @workgroup_size(64)
-fn combine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn combine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let columns = parameters.columns;
-  let column = (group.x + group.y * grid.x) * 64u + lane;
+  let column = (group.x + group.y * grid.x) * 64u + invocation;
   if (column >= columns) {
     return;
   }

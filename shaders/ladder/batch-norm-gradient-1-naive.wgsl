@@ -2,7 +2,7 @@
 //   dbeta = sum g,   dgamma = sum g xhat,   dx = gamma * inverseDeviation * (g - dbeta / n - xhat * dgamma / n),
 //   xhat = (x - mean) * inverseDeviation.
 //
-// Rung 1: as the definition reads. `sums`, one invocation a column, walks all rows; `main`, one invocation an element, loads five numbers
+// Rung 1: as the definition reads. `sums`, one invocation a column, iterates over all rows; `main`, one invocation an element, loads five numbers
 // of the column for each. `sums_masked` keeps g, which is the residual's gradient, where that is wanted, and otherwise puts it into dx,
 // from where `in_place` goes on.
 //
@@ -33,8 +33,8 @@ fn xhat(i: u32, column: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = (group.x + group.y * grid.x) * 64u + lane;
+fn sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let column = (group.x + group.y * grid.x) * 64u + invocation;
   if (column >= parameters.columns) {
     return;
   }
@@ -49,8 +49,8 @@ fn sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
 }
 
 @compute @workgroup_size(64)
-fn sums_masked(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = (group.x + group.y * grid.x) * 64u + lane;
+fn sums_masked(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let column = (group.x + group.y * grid.x) * 64u + invocation;
   if (column >= parameters.columns) {
     return;
   }
@@ -74,16 +74,16 @@ fn inputGradient(i: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i < parameters.rows * parameters.columns) {
     dx[i] = inputGradient(i);
   }
 }
 
 @compute @workgroup_size(64)
-fn in_place(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+fn in_place(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i < parameters.rows * parameters.columns) {
     dy[i] = inputGradient(i);
   }

@@ -31,8 +31,8 @@ fn store(block: u32, column: u32, gradients: f32, products: f32) {
 }
 
 @compute @workgroup_size(64)
-fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = group.x * 64u + lane;
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let column = group.x * 64u + invocation;
   if (column >= parameters.columns) {
     return;
   }
@@ -50,8 +50,8 @@ fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
 }
 
 @compute @workgroup_size(64)
-fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = group.x * 64u + lane;
+fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let column = group.x * 64u + invocation;
   if (column >= parameters.columns) {
     return;
   }
@@ -71,8 +71,8 @@ fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 }
 
 @compute @workgroup_size(64)
-fn combine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = (group.x + group.y * grid.x) * 64u + lane;
+fn combine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let column = (group.x + group.y * grid.x) * 64u + invocation;
   if (column >= parameters.columns) {
     return;
   }

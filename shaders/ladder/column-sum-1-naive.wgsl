@@ -1,6 +1,6 @@
 // sums[c] = sum over r of x[r, c].
 //
-// Rung 1: one invocation a column, which walks all rows. A layer of 64 channels keeps 64 invocations busy.
+// Rung 1: one invocation a column, which iterates over all rows. A layer of 64 channels keeps 64 invocations busy.
 //
 // x [rows, columns]   sums [columns]
 // Dispatch: foldGrid(ceil(columns / 64)).
@@ -15,8 +15,8 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = (group.x + group.y * grid.x) * 64u + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let column = (group.x + group.y * grid.x) * 64u + invocation;
   if (column >= parameters.columns) {
     return;
   }

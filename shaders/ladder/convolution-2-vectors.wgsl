@@ -29,10 +29,10 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
   let columns = p.outputs / 4u;
-  let place = (group.x + group.y * grid.x) * 64u + lane;
+  let place = (group.x + group.y * grid.x) * 64u + invocation;
   if (place >= p.batch * p.outputHeight * p.outputWidth * columns) {
     return;
   }

@@ -24,9 +24,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i >= p.count) {
     return;
   }

@@ -30,9 +30,9 @@ fn firstWindow(place: u32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i >= p.count) {
     return;
   }

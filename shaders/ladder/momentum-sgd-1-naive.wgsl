@@ -20,8 +20,8 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> gate: array<u32, 2>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (id.x + id.y * grid.x) * 64u + lane;
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (id.x + id.y * grid.x) * 64u + invocation;
   if (i >= parameters.count || gate[0] > 0) {
     return;
   }

@@ -1,7 +1,7 @@
 // The domain-balanced quadruplet loss with hardest mining and its gradient; shaders/quadruplet_loss_*.wgsl define both, and say what
 // records and scale hold. Hinges are summarised by quadruplet-loss-mining.wgsl.
 //
-// Rung 1: every distance is computed where it is asked for. `mine`, one invocation an anchor, walks all items and all their components; `gradient`,
+// Rung 1: every distance is computed where it is asked for. `mine`, one invocation an anchor, iterates over all items and all their components; `gradient`,
 // one invocation a component, looks at all items for those that have a part in it, and measures their distances once more.
 //
 // embeddings, dembeddings [count, width]   labels, domains [count]   records [count, 12]   scale [1]
@@ -37,8 +37,8 @@ fn squaredDistance(a: u32, b: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn mine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let anchor = (group.x + group.y * grid.x) * 64u + lane;
+fn mine(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let anchor = (group.x + group.y * grid.x) * 64u + invocation;
   if (anchor >= parameters.count) {
     return;
   }
@@ -91,8 +91,8 @@ fn pull(anchor: vec4u, item: u32) -> i32 {
 }
 
 @compute @workgroup_size(64)
-fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i >= parameters.count * parameters.width) {
     return;
   }

@@ -1,14 +1,14 @@
-// One level of the sum of reduce-sum-1-naive.wgsl: sums[i] = factor * (the sum of values[j] over j = i, i + lanes, i + 2 lanes, ...).
+// One level of the sum of reduce-sum-1-naive.wgsl: sums[i] = factor * (the sum of values[j] over j = i, i + invocations, i + 2 invocations, ...).
 //
 // Rung 2: many invocations, neighbours of which read neighbouring numbers, a few hundred numbers each. A second dispatch adds what they
 // have found, in one invocation.
 //
-// values [count]   sums [lanes]
-// Dispatch: [ceil(lanes / 64)].
+// values [count]   sums [invocations]
+// Dispatch: [ceil(invocations / 64)].
 
 struct Parameters {
   count: u32,
-  lanes: u32,
+  invocations: u32,
   factor: f32,
 }
 
@@ -18,11 +18,11 @@ struct Parameters {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= parameters.lanes) {
+  if (id.x >= parameters.invocations) {
     return;
   }
   var total = 0.0;
-  for (var i = id.x; i < parameters.count; i += parameters.lanes) {
+  for (var i = id.x; i < parameters.count; i += parameters.invocations) {
     total += values[i];
   }
   sums[id.x] = total * parameters.factor;

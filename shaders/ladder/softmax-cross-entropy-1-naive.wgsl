@@ -41,8 +41,8 @@ fn highest(row: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i >= parameters.rows * parameters.classes) {
     return;
   }

@@ -33,8 +33,8 @@ fn probability(row: u32, class_: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = (group.x + group.y * grid.x) * 64u + lane;
+fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let row = (group.x + group.y * grid.x) * 64u + invocation;
   if (row >= parameters.rows) {
     return;
   }
@@ -56,8 +56,8 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
 }
 
 @compute @workgroup_size(64)
-fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * 64u + lane;
+fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * 64u + invocation;
   if (i >= parameters.rows * parameters.classes) {
     return;
   }

@@ -1,6 +1,6 @@
 // dw[kh, kw, i, o] = sum over n, u, v of x[n, u sy - py + kh, v sx - px + kw, i] dy[n, u, v, o], zero outside x.
 //
-// Rung 1: one invocation a weight, which walks all pixels of all images. ResNet50's stem has 12,544 weights and 50,176
+// Rung 1: one invocation a weight, which iterates over all pixels of all images. ResNet50's stem has 12,544 weights and 50,176
 // pixels at batch 4 and 224x224: few invocations, each of them long.
 //
 // x [batch, height, width, inputs]   dy [batch, outputHeight, outputWidth, outputs]   dw [kernelHeight, kernelWidth, inputs, outputs]
@@ -28,9 +28,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let place = (group.x + group.y * grid.x) * 64u + lane;
+  let place = (group.x + group.y * grid.x) * 64u + invocation;
   if (place >= p.kernelHeight * p.kernelWidth * p.inputs * p.outputs) {
     return;
   }

@@ -3,7 +3,7 @@
 // Rung 2: the pixels are split into parts, and one invocation sums one part for one weight: `parts` times as many
 // invocations, each as much shorter. A second dispatch (sum-partials.wgsl) adds the parts in a fixed order.
 //
-// partial [parts, length of dw]; a part has pixelsPerPart output pixels, counted over all images
+// partial [parts, length of dw]; a part has pixelsPerPartial output pixels, counted over all images
 // Dispatch: [ceil(length of dw / 64), parts].
 
 struct Parameters {
@@ -20,7 +20,7 @@ struct Parameters {
   strideX: u32,
   paddingY: u32,
   paddingX: u32,
-  pixelsPerPart: u32,
+  pixelsPerPartial: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -29,9 +29,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let place = group.x * 64u + lane;
+  let place = group.x * 64u + invocation;
   let length = p.kernelHeight * p.kernelWidth * p.inputs * p.outputs;
   if (place >= length) {
     return;
@@ -41,8 +41,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let tap = place / (p.outputs * p.inputs);
   let kh = tap / p.kernelWidth;
   let kw = tap % p.kernelWidth;
-  let first = group.y * p.pixelsPerPart;
-  let last = min(first + p.pixelsPerPart, p.batch * p.outputHeight * p.outputWidth);
+  let first = group.y * p.pixelsPerPartial;
+  let last = min(first + p.pixelsPerPartial, p.batch * p.outputHeight * p.outputWidth);
   var sum = 0.0;
   for (var pixel = first; pixel < last; pixel++) {
     let h = i32(pixel / p.outputWidth % p.outputHeight * p.strideY + kh) - i32(p.paddingY);

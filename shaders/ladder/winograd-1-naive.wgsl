@@ -52,11 +52,11 @@ fn pixel(image: u32, h: i32, c: i32, channel: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
   let tilesY = (p.outputHeight + 1u) / 2u;
   let tilesX = (p.outputWidth + 1u) / 2u;
-  let place = (group.x + group.y * grid.x) * 64u + lane;
+  let place = (group.x + group.y * grid.x) * 64u + invocation;
   if (place >= p.batch * tilesY * tilesX * p.outputs) {
     return;
   }

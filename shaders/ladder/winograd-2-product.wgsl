@@ -18,9 +18,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> product: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let place = (group.x + group.y * grid.x) * 64u + lane;
+  let place = (group.x + group.y * grid.x) * 64u + invocation;
   if (place >= p.rows * p.columns) {
     return;
   }

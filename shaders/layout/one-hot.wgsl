@@ -16,8 +16,8 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> values: array<f32>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i < parameters.rows * parameters.classes) {
     let label = labels[i / parameters.classes];
     let value = select(parameters.off, parameters.on, label == i % parameters.classes);

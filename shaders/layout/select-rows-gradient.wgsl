@@ -2,9 +2,9 @@
 // order of i. A row that is never selected gets 0. An index outside the table is ignored.
 //
 //   clear    heads[t] = NONE
-//   link     the selections of each row as a list: heads[t] is the first of them, next[i] the one after i. One invocation walks the
+//   link     the selections of each row as a list: heads[t] is the first of them, next[i] the one after i. One invocation follows the
 //            indices from the last to the first, so that the work grows as their number, and the order is always the same
-//   gather   each element of dtable walks the list of its row
+//   gather   each element of dtable follows the list of its row
 //
 // indices   [count] u32;  heads [tableRows] u32;  next [count] u32
 // drows     [count, width] Element
@@ -31,8 +31,8 @@ struct Parameters {
 const NONE = 0xffffffffu;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn clear(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn clear(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let row = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (row < parameters.tableRows) {
     heads[row] = NONE;
   }
@@ -51,8 +51,8 @@ fn link() {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i >= parameters.tableRows * parameters.width) {
     return;
   }

@@ -22,8 +22,8 @@ fn isPositive(i: u32, j: u32) -> bool {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let row = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (row >= parameters.rows) {
     return;
   }

@@ -52,8 +52,8 @@ fn meet(row: u32, item: u32, a: u32, b: u32, pull: f32) {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn gatherPartners(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let place = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
+fn gatherPartners(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let place = (id.x + id.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (place >= parameters.items) {
     return;
   }
@@ -90,8 +90,8 @@ fn gatherPartners(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) gri
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn gradient(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
+fn gradient(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (id.x + id.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i >= parameters.items * parameters.width) {
     return;
   }

@@ -90,7 +90,7 @@ fn roleOf(item: u32, label: u32, domain: u32) -> u32 {
   return select(select(OTHER_NEGATIVE, OWN_NEGATIVE, sameDomain), select(POSITIVE, NOTHING, sameDomain), sameClass);
 }
 
-/// Read in columns where all of the matrix is bound: the lanes are neighbouring anchors, so that they load neighbouring words.
+/// Read in columns where all of the matrix is bound: the invocations are neighbouring anchors, so that they load neighbouring words.
 fn squaredDistance(anchor: u32, item: u32) -> f32 {
   if (BY_ROWS) {
     return squaredDistances[(anchor - parameters.firstAnchor) * parameters.count + item];
@@ -103,8 +103,8 @@ struct Anchor {
   exists: bool,
 }
 
-fn anchorOf(group: vec3u, grid: vec3u, lane: u32) -> Anchor {
-  let place = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn anchorOf(group: vec3u, grid: vec3u, invocation: u32) -> Anchor {
+  let place = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   return Anchor(parameters.firstAnchor + place, place < parameters.anchors);
 }
 
@@ -250,16 +250,16 @@ fn record(anchor: u32, chosenItems: Quadruplet, choice: u32, word: u32) {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn mineHardest(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let anchor = anchorOf(id, grid, lane);
+fn mineHardest(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let anchor = anchorOf(id, grid, invocation);
   if (anchor.exists) {
     record(anchor.number, hardest(anchor.number), NEAREST, 0);
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn mineSemiHard(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let own = anchorOf(id, grid, lane);
+fn mineSemiHard(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let own = anchorOf(id, grid, invocation);
   if (!own.exists) {
     return;
   }
@@ -297,8 +297,8 @@ fn hash(key: vec3u) -> vec3u {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn mineRandom(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let own = anchorOf(id, grid, lane);
+fn mineRandom(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let own = anchorOf(id, grid, invocation);
   if (!own.exists) {
     return;
   }
@@ -325,20 +325,20 @@ fn mineRandom(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: v
 
 var<workgroup> sums: array<f32, COLUMNS>;
 
-fn ratio(part: f32, whole: f32) -> f32 {
-  return select(0.0, part / max(whole, 1.0), whole > 0.0);
+fn ratio(partial: f32, whole: f32) -> f32 {
+  return select(0.0, partial / max(whole, 1.0), whole > 0.0);
 }
 
-/// One lane sums one column, in the order of the anchors.
+/// One invocation sums one column, in the order of the anchors.
 @compute @workgroup_size(COLUMNS)
-fn summarise(@builtin(local_invocation_index) lane: u32) {
+fn summarise(@builtin(local_invocation_index) invocation: u32) {
   var sum = 0.0;
   for (var anchor = 0u; anchor < parameters.count; anchor++) {
-    sum += allRecords[anchor * COLUMNS + lane];
+    sum += allRecords[anchor * COLUMNS + invocation];
   }
-  sums[lane] = sum;
+  sums[invocation] = sum;
   workgroupBarrier();
-  if (lane == 0) {
+  if (invocation == 0) {
     // One hinge was counted with both negatives.
     let once = select(1.0, 0.5, FORM == ONE_HINGE);
     let validHinges = once * (sums[OWN_VALID] + sums[OTHER_VALID]);

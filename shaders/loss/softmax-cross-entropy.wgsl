@@ -39,14 +39,14 @@ fn sumsOf(row: u32, highest: f32, first: u32, stride: u32) -> Sums {
   var sums = Sums();
   for (var begin = first; begin < parameters.classes; begin += parameters.block * stride) {
     let end = min(begin + parameters.block * stride, parameters.classes);
-    var part = Sums();
+    var partial = Sums();
     for (var c = begin; c < end; c += stride) {
       let shifted = logit(row, c) - highest;
       let t = probability(row, c);
       // Without the test, a class that the target excludes could bring 0 * -inf.
-      part += Sums(exp(shifted), t, select(0.0, t * shifted, t != 0.0));
+      partial += Sums(exp(shifted), t, select(0.0, t * shifted, t != 0.0));
     }
-    sums += part;
+    sums += partial;
   }
   return sums;
 }

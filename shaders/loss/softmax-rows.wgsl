@@ -9,7 +9,7 @@
 //   sumsOf(row, m, first, stride) -> Sums    over classes first, first + stride, ... of a row
 //   writeClasses(row, m, sums, first, stride)   for the same classes, from the sums over all
 //   writeRow(row, sums)                      once a row
-// Entry points: rowPerWorkgroup, for GPUs: the lanes of a workgroup share a row; dispatch foldGrid(rows).
+// Entry points: rowPerWorkgroup, for GPUs: the invocations of a workgroup share a row; dispatch foldGrid(rows).
 //   rowPerInvocation, where barriers are dear: dispatch foldGrid(ceil(rows / WORKGROUP_SIZE)).
 // Constants: WORKGROUP_SIZE (a power of two).
 
@@ -35,41 +35,41 @@ fn checked(sums: Sums) -> Sums {
   return select(Sums(bitcast<f32>(bits | 0x7fc00000u)), sums, isSum);
 }
 
-var<workgroup> highestOfLanes: array<f32, WORKGROUP_SIZE>;
-var<workgroup> sumsOfLanes: array<Sums, WORKGROUP_SIZE>;
+var<workgroup> highestOfInvocations: array<f32, WORKGROUP_SIZE>;
+var<workgroup> sumsOfInvocations: array<Sums, WORKGROUP_SIZE>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn rowPerWorkgroup(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn rowPerWorkgroup(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   // A folded grid may have workgroups beyond the last row: they repeat it, since a barrier suffers no early return.
   let row = min(id.x + id.y * grid.x, parameters.rows - 1);
-  highestOfLanes[lane] = highestOf(row, lane, WORKGROUP_SIZE);
+  highestOfInvocations[invocation] = highestOf(row, invocation, WORKGROUP_SIZE);
   for (var width = WORKGROUP_SIZE / 2; width > 0; width /= 2) {
     workgroupBarrier();
-    if (lane < width) {
-      highestOfLanes[lane] = max(highestOfLanes[lane], highestOfLanes[lane + width]);
+    if (invocation < width) {
+      highestOfInvocations[invocation] = max(highestOfInvocations[invocation], highestOfInvocations[invocation + width]);
     }
   }
   workgroupBarrier();
-  let highest = highestOfLanes[0];
+  let highest = highestOfInvocations[0];
 
-  sumsOfLanes[lane] = sumsOf(row, highest, lane, WORKGROUP_SIZE);
+  sumsOfInvocations[invocation] = sumsOf(row, highest, invocation, WORKGROUP_SIZE);
   for (var width = WORKGROUP_SIZE / 2; width > 0; width /= 2) {
     workgroupBarrier();
-    if (lane < width) {
-      sumsOfLanes[lane] += sumsOfLanes[lane + width];
+    if (invocation < width) {
+      sumsOfInvocations[invocation] += sumsOfInvocations[invocation + width];
     }
   }
   workgroupBarrier();
-  let sums = checked(sumsOfLanes[0]);
-  writeClasses(row, highest, sums, lane, WORKGROUP_SIZE);
-  if (lane == 0) {
+  let sums = checked(sumsOfInvocations[0]);
+  writeClasses(row, highest, sums, invocation, WORKGROUP_SIZE);
+  if (invocation == 0) {
     writeRow(row, sums);
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn rowPerInvocation(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
+fn rowPerInvocation(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let row = (id.x + id.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (row >= parameters.rows) {
     return;
   }

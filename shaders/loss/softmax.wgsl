@@ -28,14 +28,14 @@ fn sumsOf(row: u32, highest: f32, first: u32, stride: u32) -> Sums {
   var sums = Sums();
   for (var begin = first; begin < parameters.classes; begin += parameters.block * stride) {
     let end = min(begin + parameters.block * stride, parameters.classes);
-    var part = Sums();
+    var partial = Sums();
     for (var c = begin; c < end; c += stride) {
       let shifted = logit(row, c) - highest;
       let power = exp(shifted);
       // Without the test, a class of probability 0 could bring 0 * -inf: x log x is 0 there.
-      part += Sums(power, select(power * shifted, 0.0, power == 0.0));
+      partial += Sums(power, select(power * shifted, 0.0, power == 0.0));
     }
-    sums += part;
+    sums += partial;
   }
   return sums;
 }

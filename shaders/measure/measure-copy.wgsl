@@ -14,8 +14,8 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> destination: array<Element>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = (group.x + group.y * grid.x) * WORKGROUP_SIZE * EACH + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let first = (group.x + group.y * grid.x) * WORKGROUP_SIZE * EACH + invocation;
   for (var e = 0u; e < EACH; e++) {
     let place = first + e * WORKGROUP_SIZE;
     if (place < parameters.count) {

@@ -33,8 +33,8 @@ fn write(place: u32, value: Element) {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = (group.x + group.y * grid.x) * WORKGROUP_SIZE * CHAINS + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let first = (group.x + group.y * grid.x) * WORKGROUP_SIZE * CHAINS + invocation;
   let factor = Element(parameters.factor);
   let summand = Element(parameters.summand);
   var v0 = read(first);

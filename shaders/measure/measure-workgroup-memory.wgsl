@@ -21,17 +21,17 @@ struct Parameters {
 var<workgroup> elements: array<Element, WORKGROUP_SIZE>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let place = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let place = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   let inside = place < parameters.tiles * TILE;
   if (inside) {
-    elements[lane] = x[place];
+    elements[invocation] = x[place];
   }
   workgroupBarrier();
-  let tile = lane & ~(TILE - 1u);
+  let tile = invocation & ~(TILE - 1u);
   var sum: Element;
   for (var r = 0u; r < parameters.rounds; r++) {
-    sum += elements[tile + ((lane + r) & (TILE - 1u))];
+    sum += elements[tile + ((invocation + r) & (TILE - 1u))];
   }
   if (inside) {
     y[place] = sum;

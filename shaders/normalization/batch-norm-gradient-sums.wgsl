@@ -18,8 +18,8 @@
 struct Parameters {
   rows: u32,
   columns: u32,
-  columnLanes: u32,
-  rowLanes: u32,
+  columnInvocations: u32,
+  rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
   // Of combine alone, whose rows are the blocks of the first pass: the rows of x.
@@ -50,10 +50,10 @@ fn plus(a: Sums, b: Sums) -> Sums {
   return Sums(a.gradient + b.gradient, a.product + b.product);
 }
 
-fn storeBlock(own: Sums, walk: Walk, lane: u32) {
-  let sums = reduceRowLanes(own, walk, lane);
-  if (hasSums(walk)) {
-    let place = 2u * walk.block * parameters.columns + walk.column;
+fn storeBlock(own: Sums, range: RowRange, invocation: u32) {
+  let sums = reduceRowInvocations(own, range, invocation);
+  if (hasSums(range)) {
+    let place = 2u * range.block * parameters.columns + range.column;
     blockPartials[place] = sums.gradient;
     blockPartials[place + parameters.columns] = sums.product;
   }
@@ -65,59 +65,59 @@ fn maskedGradient(i: u32) -> Stored {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let center = mean[walk.column];
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let center = mean[range.column];
   var sums: Sums;
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+  for (var i = range.begin; i < range.end; i += range.stride) {
     let gradient = Element(dy[i]);
     sums.gradient += gradient;
     sums.product += gradient * (Element(x[i]) - center);
   }
-  storeBlock(sums, walk, lane);
+  storeBlock(sums, range, invocation);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let center = mean[walk.column];
+fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let center = mean[range.column];
   var sums: Sums;
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+  for (var i = range.begin; i < range.end; i += range.stride) {
     let gradient = Element(maskedGradient(i));
     sums.gradient += gradient;
     sums.product += gradient * (Element(x[i]) - center);
   }
-  storeBlock(sums, walk, lane);
+  storeBlock(sums, range, invocation);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn masked_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let center = mean[walk.column];
+fn masked_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let center = mean[range.column];
   var sums: Sums;
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+  for (var i = range.begin; i < range.end; i += range.stride) {
     let stored = maskedGradient(i);
     dresidual[i] = stored;
     let gradient = Element(stored);
     sums.gradient += gradient;
     sums.product += gradient * (Element(x[i]) - center);
   }
-  storeBlock(sums, walk, lane);
+  storeBlock(sums, range, invocation);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
+fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
   var sums: Sums;
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+  for (var i = range.begin; i < range.end; i += range.stride) {
     // A block has two rows of partials.
-    let place = 2u * i - walk.column;
+    let place = 2u * i - range.column;
     sums.gradient += partials[place];
     sums.product += partials[place + parameters.columns];
   }
-  sums = reduceRowLanes(sums, walk, lane);
-  if (hasSums(walk)) {
-    let column = walk.column;
+  sums = reduceRowInvocations(sums, range, invocation);
+  if (hasSums(range)) {
+    let column = range.column;
     let inverse = inverseDeviation[column];
     let gammaGradient = inverse * sums.product;
     dgamma[column] = gammaGradient;

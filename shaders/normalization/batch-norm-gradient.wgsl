@@ -6,14 +6,14 @@
 // x, y, dy, dx    [rows, columns] Stored
 // coefficients    [4, columns] Element: scale, offset, slope, mean, as batch-norm-gradient-sums.wgsl makes them
 // Entry points: plain, masked.
-// Dispatch: kernels/reduction/row-blocks.ts, visitingBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
+// Dispatch: kernels/reduction/row-blocks.ts, elementwiseBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {
   rows: u32,
   columns: u32,
-  columnLanes: u32,
-  rowLanes: u32,
+  columnInvocations: u32,
+  rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
 }
@@ -42,19 +42,19 @@ fn inputGradient(by: Coefficients, value: Stored, gradient: Stored) -> Stored {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let by = coefficientsOf(walk.column);
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let by = coefficientsOf(range.column);
+  for (var i = range.begin; i < range.end; i += range.stride) {
     dx[i] = inputGradient(by, x[i], dy[i]);
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let by = coefficientsOf(walk.column);
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn masked(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let by = coefficientsOf(range.column);
+  for (var i = range.begin; i < range.end; i += range.stride) {
     // Not y > 0: where y is NaN, the gradient must not become an innocent zero.
     dx[i] = inputGradient(by, x[i], select(dy[i], Stored(), Element(y[i]) <= Element()));
   }

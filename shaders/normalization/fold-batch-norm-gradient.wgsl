@@ -21,8 +21,8 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read_write> dbeta: array<f32>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let channel = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let channel = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (channel < parameters.channels) {
     let inverseDeviation = inverseSqrt(runningVariance[channel] + parameters.epsilon);
     dgamma[channel] = (dscale[channel] - runningMean[channel] * dshift[channel]) * inverseDeviation;

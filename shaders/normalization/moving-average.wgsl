@@ -18,14 +18,14 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> gate: array<u32, 2>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let start = (group.x + group.y * grid.x) * parameters.span;
   let end = min(start + parameters.span, parameters.count);
   if (gate[0] > 0) {
     return;
   }
   let taken = share[0];
-  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
+  for (var i = start + invocation; i < end; i += WORKGROUP_SIZE) {
     average[i] += taken * (values[i] - average[i]);
   }
 }

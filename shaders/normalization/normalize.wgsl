@@ -3,14 +3,14 @@
 // x, residual, y                         [rows, columns] Stored
 // gamma, beta, mean, inverseDeviation    [columns] Element
 // Entry points: main, and with_residual for a y that a residual is added to.
-// Dispatch: kernels/reduction/row-blocks.ts, visitingBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
+// Dispatch: kernels/reduction/row-blocks.ts, elementwiseBlocks, with row-iteration.wgsl put before. An invocation visits several rows of one column.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE, RELU.
 
 struct Parameters {
   rows: u32,
   columns: u32,
-  columnLanes: u32,
-  rowLanes: u32,
+  columnInvocations: u32,
+  rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
 }
@@ -44,19 +44,19 @@ fn activation(value: Element) -> Element {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let normalisation = normalisationOf(walk.column);
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let normalisation = normalisationOf(range.column);
+  for (var i = range.begin; i < range.end; i += range.stride) {
     y[i] = Stored(activation((Element(x[i]) - normalisation.mean) * normalisation.scale + normalisation.shift));
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn with_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
-  let normalisation = normalisationOf(walk.column);
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+fn with_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
+  let normalisation = normalisationOf(range.column);
+  for (var i = range.begin; i < range.end; i += range.stride) {
     y[i] = Stored(activation((Element(x[i]) - normalisation.mean) * normalisation.scale + normalisation.shift + Element(residual[i])));
   }
 }

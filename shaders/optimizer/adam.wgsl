@@ -36,8 +36,8 @@ struct Parameters {
 const ELEMENTS_IN_A_BLOCK = 16u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = ((id.x + id.y * grid.x) * WORKGROUP_SIZE + lane) * parameters.steps;
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let first = ((id.x + id.y * grid.x) * WORKGROUP_SIZE + invocation) * parameters.steps;
   if (first >= parameters.count || gate[0] > 0) {
     return;
   }

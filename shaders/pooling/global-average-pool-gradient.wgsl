@@ -16,8 +16,8 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> dx: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i < parameters.count) {
     let begin = i / parameters.columns * parameters.pixels * parameters.columns + i % parameters.columns;
     let gradient = Stored(dy[i] / f32(parameters.pixels));

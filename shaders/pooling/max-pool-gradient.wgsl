@@ -29,8 +29,8 @@ fn firstWindow(place: u32) -> u32 {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = group.x * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let i = group.x * WORKGROUP_SIZE + invocation;
   let row = group.y + group.z * grid.y;
   if (i >= parameters.width * parameters.columns || row >= parameters.rows) {
     return;

@@ -76,8 +76,8 @@ fn fourElements(group: u32) -> vec4f {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let group = (id.x + id.y * grid.x) * WORKGROUP_SIZE + lane;
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let group = (id.x + id.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (4 * group >= parameters.count) {
     return;
   }

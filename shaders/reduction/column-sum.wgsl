@@ -10,8 +10,8 @@
 struct Parameters {
   rows: u32,
   columns: u32,
-  columnLanes: u32,
-  rowLanes: u32,
+  columnInvocations: u32,
+  rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
 }
@@ -27,14 +27,14 @@ fn plus(a: Sums, b: Sums) -> Sums {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let walk = walkOf(group, lane);
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let range = rowRangeOf(group, invocation);
   var sum: Sums;
-  for (var i = walk.begin; i < walk.end; i += walk.stride) {
+  for (var i = range.begin; i < range.end; i += range.stride) {
     sum += x[i];
   }
-  sum = reduceRowLanes(sum, walk, lane);
-  if (hasSums(walk)) {
-    sums[walk.block * parameters.columns + walk.column] = sum;
+  sum = reduceRowInvocations(sum, range, invocation);
+  if (hasSums(range)) {
+    sums[range.block * parameters.columns + range.column] = sum;
   }
 }

@@ -30,35 +30,35 @@ const NONE = 0xffffffffu;
 const EXPONENT = 0x7f800000u;
 const LOWEST_EXPONENT_BIT = 0x00800000u;
 
-var<workgroup> countOfLanes: array<Element, WORKGROUP_SIZE>;
-var<workgroup> firstOfLanes: array<Element, WORKGROUP_SIZE>;
+var<workgroup> countOfInvocations: array<Element, WORKGROUP_SIZE>;
+var<workgroup> firstOfInvocations: array<Element, WORKGROUP_SIZE>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn scan(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn scan(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let group = id.x + id.y * grid.x;
   let start = group * parameters.span;
   let end = min(start + parameters.span, parameters.count);
   var count = Element();
   var first = Element(NONE);
-  for (var i = start + lane; i < end; i += WORKGROUP_SIZE) {
+  for (var i = start + invocation; i < end; i += WORKGROUP_SIZE) {
     // An exponent of ones, and no other, carries into bit 31: special is 1 for NaN and infinity, 0 for a number.
     let special = ((values[i] & Element(EXPONENT)) + Element(LOWEST_EXPONENT_BIT)) >> Element(31u);
     count += special;
     first = min(first, Element(parameters.offset + i) | (special - Element(1u)));
   }
-  countOfLanes[lane] = count;
-  firstOfLanes[lane] = first;
+  countOfInvocations[invocation] = count;
+  firstOfInvocations[invocation] = first;
   for (var width = WORKGROUP_SIZE / 2; width > 0; width /= 2) {
     workgroupBarrier();
-    if (lane < width) {
-      countOfLanes[lane] += countOfLanes[lane + width];
-      firstOfLanes[lane] = min(firstOfLanes[lane], firstOfLanes[lane + width]);
+    if (invocation < width) {
+      countOfInvocations[invocation] += countOfInvocations[invocation + width];
+      firstOfInvocations[invocation] = min(firstOfInvocations[invocation], firstOfInvocations[invocation + width]);
     }
   }
   // A folded grid may have workgroups beyond the last span.
-  if (lane == 0 && start < parameters.count) {
-    counts[group] = countOfLanes[0];
-    firsts[group] = firstOfLanes[0];
+  if (invocation == 0 && start < parameters.count) {
+    counts[group] = countOfInvocations[0];
+    firsts[group] = firstOfInvocations[0];
   }
 }
 
@@ -66,25 +66,25 @@ var<workgroup> scalarCounts: array<u32, WORKGROUP_SIZE>;
 var<workgroup> scalarFirsts: array<u32, WORKGROUP_SIZE>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn combine(@builtin(local_invocation_index) lane: u32) {
+fn combine(@builtin(local_invocation_index) invocation: u32) {
   var count = 0u;
   var first = NONE;
-  for (var i = lane; i < parameters.count; i += WORKGROUP_SIZE) {
+  for (var i = invocation; i < parameters.count; i += WORKGROUP_SIZE) {
     count += allCounts[i];
     if (allFirsts[i] != NONE) {
       first = min(first, allFirsts[i] * COMPONENTS + i % COMPONENTS);
     }
   }
-  scalarCounts[lane] = count;
-  scalarFirsts[lane] = first;
+  scalarCounts[invocation] = count;
+  scalarFirsts[invocation] = first;
   for (var width = WORKGROUP_SIZE / 2; width > 0; width /= 2) {
     workgroupBarrier();
-    if (lane < width) {
-      scalarCounts[lane] += scalarCounts[lane + width];
-      scalarFirsts[lane] = min(scalarFirsts[lane], scalarFirsts[lane + width]);
+    if (invocation < width) {
+      scalarCounts[invocation] += scalarCounts[invocation + width];
+      scalarFirsts[invocation] = min(scalarFirsts[invocation], scalarFirsts[invocation + width]);
     }
   }
-  if (lane == 0) {
+  if (invocation == 0) {
     report[0] = scalarCounts[0];
     report[1] = scalarFirsts[0];
   }

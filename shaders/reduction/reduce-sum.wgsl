@@ -22,47 +22,47 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> b: array<Element>;
 @group(0) @binding(3) var<storage, read_write> productSums: array<Element>;
 
-var<workgroup> parts: array<Element, WORKGROUP_SIZE>;
+var<workgroup> partialSums: array<Element, WORKGROUP_SIZE>;
 
-/// The sum over the workgroup of what each lane brings; valid in lane 0.
-fn sumOfLanes(part: Element, lane: u32) -> Element {
-  parts[lane] = part;
+/// The sum over the workgroup of what each invocation brings; valid in invocation 0.
+fn sumOfInvocations(partial: Element, invocation: u32) -> Element {
+  partialSums[invocation] = partial;
   for (var width = WORKGROUP_SIZE / 2; width > 0; width /= 2) {
     workgroupBarrier();
-    if (lane < width) {
-      parts[lane] += parts[lane + width];
+    if (invocation < width) {
+      partialSums[invocation] += partialSums[invocation + width];
     }
   }
-  return parts[0];
+  return partialSums[0];
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn sumValues(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn sumValues(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let group = id.x + id.y * grid.x;
   let first = group * parameters.span;
   let end = min(first + parameters.span, parameters.count);
-  var part = Element();
-  for (var i = first + lane; i < end; i += WORKGROUP_SIZE) {
-    part += values[i];
+  var partial = Element();
+  for (var i = first + invocation; i < end; i += WORKGROUP_SIZE) {
+    partial += values[i];
   }
-  let sum = sumOfLanes(part, lane);
+  let sum = sumOfInvocations(partial, invocation);
   // A folded grid may have workgroups beyond the last span.
-  if (lane == 0 && first < parameters.count) {
+  if (invocation == 0 && first < parameters.count) {
     sums[group] = sum * parameters.factor;
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn sumProducts(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn sumProducts(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let group = id.x + id.y * grid.x;
   let first = group * parameters.span;
   let end = min(first + parameters.span, parameters.count);
-  var part = Element();
-  for (var i = first + lane; i < end; i += WORKGROUP_SIZE) {
-    part += a[i] * b[i];
+  var partial = Element();
+  for (var i = first + invocation; i < end; i += WORKGROUP_SIZE) {
+    partial += a[i] * b[i];
   }
-  let sum = sumOfLanes(part, lane);
-  if (lane == 0 && first < parameters.count) {
+  let sum = sumOfInvocations(partial, invocation);
+  if (invocation == 0 && first < parameters.count) {
     productSums[group] = sum * parameters.factor;
   }
 }

@@ -1,20 +1,20 @@
-// The sum over the LANES invocations that share a row.
+// The sum over the INVOCATIONS invocations that share a row.
 //
-// A library, no shader: put before those that reduce rows. Constants: WORKGROUP_SIZE; LANES (1 needs no workgroup memory).
+// A library, no shader: put before those that reduce rows. Constants: WORKGROUP_SIZE; INVOCATIONS (1 needs no workgroup memory).
 
-var<workgroup> laneSums: array<f32, WORKGROUP_SIZE>;
+var<workgroup> invocationSums: array<f32, WORKGROUP_SIZE>;
 
-// In the order of the lanes; every lane gets it.
-fn reduceLanes(own: f32, lane: u32) -> f32 {
-  if (LANES == 1u) {
+// In the order of the invocations; every invocation gets it.
+fn reduceInvocations(own: f32, invocation: u32) -> f32 {
+  if (INVOCATIONS == 1u) {
     return own;
   }
-  laneSums[lane] = own;
+  invocationSums[invocation] = own;
   workgroupBarrier();
-  let first = lane / LANES * LANES;
+  let first = invocation / INVOCATIONS * INVOCATIONS;
   var total = 0.0;
-  for (var other = 0u; other < LANES; other++) {
-    total += laneSums[first + other];
+  for (var other = 0u; other < INVOCATIONS; other++) {
+    total += invocationSums[first + other];
   }
   return total;
 }

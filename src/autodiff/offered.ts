@@ -9,13 +9,13 @@ const byTraits = new WeakMap<AdapterTraits, WeakMap<AnyKernel, Map<string, reado
  * is planned several times, its layers repeat, and the texts of some shaders are made for each call.
  *
  * @param traits of a device; the object itself is what tells adapters apart
- * @param prepared whether the program prepares weights apart from its runs, see `AdapterTraits.preparedWeights`
+ * @param prepared whether the program prepares weights apart from its runs, see `AdapterTraits.prepackedWeights`
  */
 export function offeredCalls(
   kernel: AnyKernel,
   problem: unknown,
   traits: AdapterTraits,
-  prepared = traits.preparedWeights ?? false,
+  prepared = traits.prepackedWeights ?? false,
 ): readonly KernelCall[] {
   let ofTraits = byTraits.get(traits);
   if (ofTraits === undefined) byTraits.set(traits, (ofTraits = new WeakMap()));
@@ -24,6 +24,6 @@ export function offeredCalls(
   const key = `${problemText(problem)}${prepared ? ' prepared' : ''}`;
   let calls = ofKernel.get(key);
   if (calls === undefined)
-    ofKernel.set(key, (calls = kernel.calls(problem as never, { ...traits, preparedWeights: prepared })));
+    ofKernel.set(key, (calls = kernel.calls(problem as never, { ...traits, prepackedWeights: prepared })));
   return calls;
 }

@@ -3,7 +3,7 @@ import { tuningKey, type VariantSelector, type Choices, type TuningProblem } fro
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
-import { Digests } from './digests.ts';
+import { codeDigest, Digests } from './digests.ts';
 import { Qualification, type Verdict } from './qualification.ts';
 import { adapterIdentity, emptyRecords, type ChoiceRecord, type TuningEffort, type TuningRecords } from './records.ts';
 import { tableFor, type TuningTable } from './tables.ts';
@@ -218,10 +218,8 @@ export class Tuner implements VariantSelector {
   }
 
   /** Of all that there is to choose from. */
-  private async codeOf({ calls }: TuningProblem): Promise<string> {
-    return this.digests.of(
-      JSON.stringify(await Promise.all(calls.map(async (call) => [call.variant, await this.digests.ofCall(call)]))),
-    );
+  private codeOf({ calls }: TuningProblem): Promise<string> {
+    return codeDigest(calls, this.digests);
   }
 
   private note(note: string): void {

@@ -259,10 +259,10 @@ test('frozen, Winograd is chosen where only the transforms of its weights spoke 
     maxBufferBytes: 2 ** 24,
   };
   const [plain, frozen] = [plan(graph), plan({ ...graph, frozen: true })];
-  assert.match(plain.calls[0].call.variant, /^stationary/);
+  assert.match(plain.calls[0].call.variant, /^weight-stationary/);
   assert.equal(
     frozen.calls.map(({ call }) => call.variant),
-    ['winograd 2x2 stationary 64x64', 'winograd 2x2 stationary 64x64'],
+    ['winograd 2x2 weight-stationary 64x64', 'winograd 2x2 weight-stationary 64x64'],
   );
   const [ofPlain, ofFrozen] = [plain, frozen].map((planned) => tuningProblemsOf(planned).map(tuningKey));
   assert.equal(
@@ -270,11 +270,16 @@ test('frozen, Winograd is chosen where only the transforms of its weights spoke 
     ofPlain.map((key) => `${key} prepared`),
   );
   // A choice made for one is none for the other.
-  const chosen = plan({ ...graph, frozen: true, choices: new Map([[ofPlain[0], 'winograd 4x4 stationary 64x64']]) });
-  assert.is(chosen.calls[0].call.variant, 'winograd 2x2 stationary 64x64');
+  const chosen = plan({
+    ...graph,
+    frozen: true,
+    choices: new Map([[ofPlain[0], 'winograd 4x4 weight-stationary 64x64']]),
+  });
+  assert.is(chosen.calls[0].call.variant, 'winograd 2x2 weight-stationary 64x64');
   assert.match(
-    plan({ ...graph, frozen: true, choices: new Map([[ofFrozen[0], 'stationary 64x64']]) }).calls[0].call.variant,
-    /^stationary/,
+    plan({ ...graph, frozen: true, choices: new Map([[ofFrozen[0], 'weight-stationary 64x64']]) }).calls[0].call
+      .variant,
+    /^weight-stationary/,
   );
 });
 

@@ -13,7 +13,7 @@ import {
   type GpuDescription,
 } from '../../kernels/cost-model.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { chooseSplits, type Tile, type TiledProduct } from '../../kernels/contract/tiles.ts';
+import { chooseSplitK, type Tile, type TiledProduct } from '../../kernels/contract/tiles.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 
@@ -47,7 +47,7 @@ const TRAITS: AdapterTraits = {
 const product = (changes: Partial<TiledProduct>): TiledProduct => ({
   tile: TILE,
   tiles: 10,
-  splits: 1,
+  splitK: 1,
   steps: 100,
   workgroupBytes: 8192,
   stagingOperations: 10,
@@ -122,7 +122,7 @@ test('memory, cache and launch bound a product too, and its parts are written an
   assert.is(predict(callOf({}), { flop: 0, bytes: 1e9 }, GPU).bound, 'memory');
   assert.is(predict(callOf({}), FREE, { ...GPU, cacheBandwidth: 1 }).bound, 'cache');
   assert.is(predict(callOf({ tile: SMALL_TILE, steps: 1 }), FREE, GPU).bound, 'launch');
-  assert.is(predict(callOf({ splits: 4 }), { flop: 0, bytes: 100 }, GPU).bytes, 100 + 2 * 4 * 4 * 1000);
+  assert.is(predict(callOf({ splitK: 4 }), { flop: 0, bytes: 100 }, GPU).bytes, 100 + 2 * 4 * 4 * 1000);
 });
 
 test('a call without tiles is a roofline', () => {
@@ -180,11 +180,11 @@ test('the data sheets give the peaks that the vendors state', () => {
 });
 
 test('reductions are split until a GPU is busy, but not into crumbs', () => {
-  assert.is(chooseSplits(1000, 1000, 192, 8), 1);
-  assert.is(chooseSplits(100, 1000, 192, 8), 2);
-  assert.is(chooseSplits(1, 1000, 192, 8), 64);
-  assert.is(chooseSplits(1, 20, 192, 8), 2);
-  assert.is(chooseSplits(1, 15, 192, 8), 1);
+  assert.is(chooseSplitK(1000, 1000, 192, 8), 1);
+  assert.is(chooseSplitK(100, 1000, 192, 8), 2);
+  assert.is(chooseSplitK(1, 1000, 192, 8), 64);
+  assert.is(chooseSplitK(1, 20, 192, 8), 2);
+  assert.is(chooseSplitK(1, 15, 192, 8), 1);
 });
 
 test('many pixels choose large tiles, few pixels small ones or parts', () => {
@@ -192,8 +192,8 @@ test('many pixels choose large tiles, few pixels small ones or parts', () => {
     (shape) => convolution.calls(shape, TRAITS)[0].product as TiledProduct,
   );
   assert.ok(large.tile.rows * large.tile.columns >= 128 * 64, JSON.stringify(large));
-  assert.is(large.splits, 1);
-  assert.ok(small.tiles * small.splits >= 96, JSON.stringify(small));
+  assert.is(large.splitK, 1);
+  assert.ok(small.tiles * small.splitK >= 96, JSON.stringify(small));
   const cost = convolution.cost(SHAPES[0]);
   const times = fastestFirst(convolution.calls(SHAPES[0], TRAITS), cost).map(
     (call) => predict(call, cost, GPUS[0]).time,
@@ -203,7 +203,7 @@ test('many pixels choose large tiles, few pixels small ones or parts', () => {
 
 test('workgroups of every tiled weight gradient come to four a compute unit where the pixels allow it', () => {
   for (const { product } of convolutionWeightGradient.calls(SHAPES[2], TRAITS)) {
-    if (product !== undefined) assert.ok(product.tiles * product.splits >= 4 * 96 * 0.9, JSON.stringify(product));
+    if (product !== undefined) assert.ok(product.tiles * product.splitK >= 4 * 96 * 0.9, JSON.stringify(product));
   }
 });
 

@@ -3,7 +3,7 @@ import type { KernelBench } from '../../support/kernel-bench.ts';
 
 /**
  * So much arithmetic for each byte that memory does not count; numbers for a processor or a small GPU, and for each
- * lane of a large one several.
+ * invocation of a large one several.
  */
 const bench: KernelBench<MeasureFmaProblem> = {
   kernel: measureFma,

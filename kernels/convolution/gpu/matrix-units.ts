@@ -31,7 +31,7 @@ const ALIGNMENT = 16;
 
 /**
  * The variants by matrix units, where the adapter has some for numbers of this type. Numbers of 32 bits are never
- * narrowed for their sake: what a convolution of float32 may use is a unit of float32.
+ * downcast for their sake: what a convolution of float32 may use is a unit of float32.
  */
 export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const { sourceChannels, destinationChannels, element } = gather;
@@ -53,7 +53,7 @@ export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
 }
 
 /**
- * The variants by lanes and by units in one order: the fastest first, but a processor that offers units calculates what
+ * The variants by plain arithmetic and by units in one order: the fastest first, but a processor that offers units calculates what
  * they do as well.
  */
 export const withUnits = (

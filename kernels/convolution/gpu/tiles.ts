@@ -15,7 +15,7 @@ import type { KernelCall, Operand } from '../../kernel.ts';
 import { sumsOfRows } from './register-sums.ts';
 import {
   ASSUMED_COMPUTE_UNITS,
-  chooseSplits,
+  chooseSplitK,
   fits,
   invocations,
   tileConstants,
@@ -205,13 +205,13 @@ export function productCall(
   );
   const mostSteps = Math.max(...stepsOfPhases);
   const tilesOfPhase = ceilDivide(pixels, tile.rows) * ceilDivide(destinationChannels, tile.columns);
-  const wanted = chooseSplits(tilesOfPhase * phaseCount, mostSteps, WANTED_WORKGROUPS, FEWEST_STEPS);
+  const wanted = chooseSplitK(tilesOfPhase * phaseCount, mostSteps, WANTED_WORKGROUPS, FEWEST_STEPS);
   const stepsPerSplit = ceilDivide(mostSteps, wanted);
-  const splits = ceilDivide(mostSteps, stepsPerSplit);
+  const splitK = ceilDivide(mostSteps, stepsPerSplit);
 
   const [source, weights, destination, scale, shift, residual] = order;
   const results = operands[destination].length;
-  const whole = splits === 1;
+  const whole = splitK === 1;
   const features: readonly ShaderFeature[] = target === 'f16' ? ['f16'] : [];
   const { constants, ...code } = shader(whole);
   const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
@@ -223,41 +223,43 @@ export function productCall(
     },
     parameters: [...parameters, stepsPerSplit, tile.depth / 4],
     // What an unused binding is bound to must not be bound a second time.
-    operands: [source, weights, whole ? destination : 'parts', scale, shift, residual],
+    operands: [source, weights, whole ? destination : 'partialSums', scale, shift, residual],
     workgroups: [
       ...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits),
-      phaseCount * splits,
+      phaseCount * splitK,
     ],
   });
   // The parts lie one behind the other, each of all images: only few images are split, and they need no slices.
   const sliced = gather.byImages(launch);
   const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
-  const addParts: Dispatch = {
+  const addPartials: Dispatch = {
     ...(epilogue === undefined && target === 'f32'
       ? {
           shader: shaders.sumPartials,
           constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
-          parameters: [results / 4, splits],
-          operands: ['parts', destination],
+          parameters: [results / 4, splitK],
+          operands: ['partialSums', destination],
         }
       : {
           shader: shaders.sumPartialsEpilogue,
           features,
           constants: { Scalar: target, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
-          parameters: [results / 4, splits, destinationChannels / 4],
-          operands: ['parts', destination, scale, shift, residual],
+          parameters: [results / 4, splitK, destinationChannels / 4],
+          operands: ['partialSums', destination, scale, shift, residual],
         }),
     workgroups: foldGrid(ceilDivide(results / 4, SUM_WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
   };
   return {
-    variant: `${name} ${tileName(tile)}${whole ? '' : `, ${splits} parts`}`,
-    operands: whole ? operands : { ...operands, parts: { role: 'scratch', type: 'f32', length: splits * results } },
-    dispatches: whole ? [multiply] : [multiply, addParts],
+    variant: `${name} ${tileName(tile)}${whole ? '' : `, split-K ${splitK}`}`,
+    operands: whole
+      ? operands
+      : { ...operands, partialSums: { role: 'scratch', type: 'f32', length: splitK * results } },
+    dispatches: whole ? [multiply] : [multiply, addPartials],
     product: {
       tile,
       tiles: tilesOfPhase * phaseCount,
-      splits,
-      steps: stepsOfPhases.reduce((sum, steps) => sum + steps, 0) / phaseCount / splits,
+      splitK,
+      steps: stepsOfPhases.reduce((sum, steps) => sum + steps, 0) / phaseCount / splitK,
       ...multiplication,
       results,
       elementBytes: elementBytes(element),

@@ -1,11 +1,11 @@
 import { ceilDivide, type AdapterTraits } from '../../contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { bestStationaryCall, hasOneTap, hasVectors } from './weight-stationary.ts';
+import { bestWeightStationaryCall, hasOneTap, hasVectors } from './weight-stationary.ts';
 import type { Gather } from '../gpu/tiles.ts';
 import type { KernelCall } from '../../kernel.ts';
 
 /**
- * Pixels for which a product is turned: a block of columns for them to fill, but too few to repay filling blocks of
+ * Pixels for which a product is transposed: a block of columns for them to fill, but too few to repay filling blocks of
  * weights.
  */
 const LEAST_PIXELS = 32;
@@ -17,10 +17,10 @@ const WORKGROUP_SIZE = 8;
 /**
  * For processors in software whose vectors have four lanes, the data gradient of a 1x1 convolution of few pixels, the
  * other way round: pixels are the block that stays, and rows of weights stream past it. That is the same product with
- * its factors exchanged; its result, [channels, pixels], is turned back by a second dispatch. Not for the forward pass,
- * whose weights lie in the wrong order for it; and with eight lanes sums that are kept are faster.
+ * its factors exchanged; its result, [channels, pixels], is transposed by a second dispatch. Not for the forward pass,
+ * whose weights lie in the wrong order for it; and with eight lanes resident accumulators are faster.
  */
-export function turnedProducts(gather: Gather, traits: AdapterTraits): KernelCall[] {
+export function transposedProducts(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const { shape, sourceChannels, destinationChannels: channels, operands, order } = gather;
   const [source, weights, destination, ...epilogue] = order;
   const lanes = traits.subgroupSize;
@@ -28,7 +28,7 @@ export function turnedProducts(gather: Gather, traits: AdapterTraits): KernelCal
   const pixels = operands[source].length / sourceChannels;
   if (pixels % 4 !== 0 || pixels < LEAST_PIXELS || pixels > MOST_PIXELS || channels < LEAST_CHANNELS * pixels)
     return [];
-  const call = bestStationaryCall(
+  const call = bestWeightStationaryCall(
     {
       ...gather,
       shape: {
@@ -45,8 +45,8 @@ export function turnedProducts(gather: Gather, traits: AdapterTraits): KernelCal
       phases: [1, 1],
       pixels: channels,
       byImages: (launch) => launch([1, 1, channels, sourceChannels, 1, channels, pixels, 1, 1, 1, 1, 0, 0], channels),
-      operands: { ...operands, turned: { role: 'scratch', type: 'f32', length: channels * pixels } },
-      order: [weights, source, 'turned', ...epilogue],
+      operands: { ...operands, transposed: { role: 'scratch', type: 'f32', length: channels * pixels } },
+      order: [weights, source, 'transposed', ...epilogue],
     },
     lanes,
   );
@@ -54,7 +54,7 @@ export function turnedProducts(gather: Gather, traits: AdapterTraits): KernelCal
   return [
     {
       ...call,
-      variant: call.variant.replace('stationary', 'turned'),
+      variant: call.variant.replace('weight-stationary', 'transposed'),
       dispatches: [
         ...call.dispatches,
         {
@@ -69,7 +69,7 @@ export function turnedProducts(gather: Gather, traits: AdapterTraits): KernelCal
             width,
             ...stride,
           ],
-          operands: ['turned', destination],
+          operands: ['transposed', destination],
           workgroups: [ceilDivide(channels / 4, WORKGROUP_SIZE), pixels / 4, 1],
         },
       ],

@@ -4,17 +4,17 @@ import { isPointwise, tapsOfPhases, type Gather } from '../gpu/tiles.ts';
 import type { KernelCall } from '../../kernel.ts';
 
 /**
- * A block of weights that stays while pixels stream past: rows, and columns of a lane. `kept`: the sums of the pixels
- * stay with the workgroup too, which a group of at most `MOST_KEPT` allows.
+ * A block of weights that stays while pixels stream past: rows, and columns of a lane. `resident`: the sums of the pixels
+ * stay with the workgroup too, which a group of at most `MOST_RESIDENT` allows.
  */
 interface Block {
   readonly depth: number;
   readonly columns: number;
-  readonly kept?: true;
+  readonly resident?: true;
 }
 
-/** Pixels of a group whose sums are kept: the arrays of the shader have so many places. */
-const MOST_KEPT = 64;
+/** Pixels of a group whose accumulators are resident: the arrays of the shader have so many places. */
+const MOST_RESIDENT = 64;
 
 /**
  * Blocks of `convolution_stationary`. All fit the first-level cache beside the pixels; 100 is half of the stem's
@@ -22,7 +22,7 @@ const MOST_KEPT = 64;
  */
 const BLOCKS: readonly Block[] = [
   { depth: 64, columns: 8 },
-  { depth: 64, columns: 8, kept: true },
+  { depth: 64, columns: 8, resident: true },
   { depth: 96, columns: 8 },
   { depth: 100, columns: 8 },
   { depth: 32, columns: 8 },
@@ -33,7 +33,7 @@ const BLOCKS: readonly Block[] = [
 
 /**
  * What things cost a processor in software, in multiply-adds of all lanes: an access to a vector of a buffer; bringing
- * a vector of weights to its place in the block; looking at the end of a chunk. docs/kernels/convolution/weight-stationary.md
+ * a vector of weights to its place in the block; looking at the end of a K-tile. docs/kernels/convolution/weight-stationary.md
  * has the account.
  */
 export const COSTS = {
@@ -45,11 +45,11 @@ export const COSTS = {
  * The variants for processors that execute a subgroup of 4 or 8 invocations as one vector, the one that should be
  * fastest first.
  */
-export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelCall[] {
+export function weightStationaryCalls(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const lanes = traits.subgroupSize;
-  if (lanes === 8) return worthwhileBlocks(gather, lanes).map((block) => stationaryCall(gather, block, lanes));
+  if (lanes === 8) return worthwhileBlocks(gather, lanes).map((block) => weightStationaryCall(gather, block, lanes));
   // SwiftShader's compiler takes minutes over the scalar form: other numbers of channels are left to tiles.
-  if (lanes === 4 && hasVectors(gather)) return [stationaryCall(gather, narrowBlock(gather), lanes)];
+  if (lanes === 4 && hasVectors(gather)) return [weightStationaryCall(gather, narrowBlock(gather), lanes)];
   return [];
 }
 
@@ -60,8 +60,8 @@ export function stationaryBlocks(gather: Gather, traits: AdapterTraits): KernelC
 const bestBlock = (gather: Gather, lanes: 4 | 8): Block =>
   lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather);
 export const leastWork = (gather: Gather, lanes: 4 | 8): number => work(gather, bestBlock(gather, lanes), lanes);
-export const bestStationaryCall = (gather: Gather, lanes: 4 | 8): KernelCall =>
-  stationaryCall(gather, bestBlock(gather, lanes), lanes);
+export const bestWeightStationaryCall = (gather: Gather, lanes: 4 | 8): KernelCall =>
+  weightStationaryCall(gather, bestBlock(gather, lanes), lanes);
 
 export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean =>
   sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
@@ -79,15 +79,15 @@ export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean =>
 /** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
 const isWhole = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
 
-function stationaryCall(gather: Gather, block: Block, lanes: number): KernelCall {
+function weightStationaryCall(gather: Gather, block: Block, lanes: number): KernelCall {
   const { shape, destinationChannels, phases, byImages, flags, operands, order } = gather;
-  const { depth, columns, kept = false } = block;
+  const { depth, columns, resident = false } = block;
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
   const pixelsPerGroup = groupOf(gather, block, lanes);
   const byVectors = hasVectors(gather);
   return {
-    variant: `stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}${kept ? ', sums kept' : ''}`,
+    variant: `weight-stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}${resident ? ', resident accumulators' : ''}`,
     operands,
     dispatches: [
       byImages((parameters, pixelsOfSlice) => ({
@@ -99,7 +99,7 @@ function stationaryCall(gather: Gather, block: Block, lanes: number): KernelCall
                 LANES: lanes,
                 DEPTH: depth,
                 WIDE: columns > 4,
-                KEPT: kept,
+                RESIDENT: resident,
                 INSIDE: hasOneTap(gather),
                 WHOLE: isWhole(gather, depth),
                 POINTWISE: isPointwise(shape),
@@ -122,29 +122,29 @@ function stationaryCall(gather: Gather, block: Block, lanes: number): KernelCall
 
 /** The blocks worth trying, the one with the least work first. */
 function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
-  const chunks = (block: Block): number => sum(chunksOfPhases(gather, block));
+  const kTiles = (block: Block): number => sum(kTilesOfPhases(gather, block));
   const isPossible = (block: Block): boolean => {
-    const { depth, kept } = block;
-    if (!kept && depth <= 64) return true;
+    const { depth, resident } = block;
+    if (!resident && depth <= 64) return true;
     // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no
     // rest.
     return (
       hasVectors(gather) &&
-      (kept
-        ? gather.pixels <= 4 * MOST_KEPT && chunks(block) > 1
+      (resident
+        ? gather.pixels <= 4 * MOST_RESIDENT && kTiles(block) > 1
         : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth))
     );
   };
   const possible = BLOCKS.filter(isPossible);
-  // A deeper block must save a chunk.
+  // A deeper block must save a K-tile.
   const useful = possible.filter(
     (block) =>
       !possible.some(
         (other) =>
           other.columns === block.columns &&
-          other.kept === block.kept &&
+          other.resident === block.resident &&
           other.depth < block.depth &&
-          chunks(other) <= chunks(block),
+          kTiles(other) <= kTiles(block),
       ),
   );
   const ranked = useful.map((block) => ({ block, cost: work(gather, block, lanes) })).sort((a, b) => a.cost - b.cost);
@@ -152,23 +152,23 @@ function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
 }
 
 /** Of the reduction of each phase. Phases without taps only store zeros, which costs all blocks the same. */
-const chunksOfPhases = ({ shape, phases, sourceChannels }: Gather, { depth }: Block): number[] =>
+const kTilesOfPhases = ({ shape, phases, sourceChannels }: Gather, { depth }: Block): number[] =>
   tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
     tapsOfPhases(shape, 1, phases[1]).map((tapsX) => ceilDivide(tapsY * tapsX * sourceChannels, depth)),
   );
 
 /**
- * Each group fills its blocks; each pixel loads its share of a chunk of the reduction, multiplies, then loads and
+ * Each group fills its blocks; each pixel loads its share of a K-tile of the reduction, multiplies, then loads and
  * stores its columns.
  */
 function work(gather: Gather, block: Block, lanes: 4 | 8): number {
   /** Of a single number, and of looking at all bounds. */
   const NUMBER_ACCESS = 36;
   const BOUNDS = 120;
-  /** Where sums are kept, weights find their place sooner, and so do a visit's sums. */
-  const KEPT_FILLING = 95;
-  const KEPT_SUMS = 78;
-  const { depth, columns, kept } = block;
+  /** Where accumulators are resident, weights find their place sooner, and so do the sums of an iteration. */
+  const RESIDENT_FILLING = 95;
+  const RESIDENT_SUMS = 78;
+  const { depth, columns, resident } = block;
   const { access, filling, end } = COSTS[lanes];
   const { pixels, destinationChannels } = gather;
   const byVectors = hasVectors(gather);
@@ -179,11 +179,11 @@ function work(gather: Gather, block: Block, lanes: 4 | 8): number {
     (byVectors ? access * ceilDivide(depth, 4 * lanes) : (NUMBER_ACCESS * depth) / lanes) +
     (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? end : BOUNDS);
   const fillings =
-    ceilDivide(pixels, groupOf(gather, block, lanes)) * depth * vectors * (kept ? KEPT_FILLING : filling);
-  const ofPhase = (chunks: number): number =>
-    chunks * (pixels * multiplying + fillings) +
-    pixels * (kept ? chunks * KEPT_SUMS + 2 * stores : chunks * stores * (chunks > 1 ? 2 : 1));
-  return ceilDivide(destinationChannels, lanes * columns) * sum(chunksOfPhases(gather, block).map(ofPhase));
+    ceilDivide(pixels, groupOf(gather, block, lanes)) * depth * vectors * (resident ? RESIDENT_FILLING : filling);
+  const ofPhase = (kTiles: number): number =>
+    kTiles * (pixels * multiplying + fillings) +
+    pixels * (resident ? kTiles * RESIDENT_SUMS + 2 * stores : kTiles * stores * (kTiles > 1 ? 2 : 1));
+  return ceilDivide(destinationChannels, lanes * columns) * sum(kTilesOfPhases(gather, block).map(ofPhase));
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -191,18 +191,18 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 /** Pixels of a workgroup. */
 function groupOf(
   { shape, destinationChannels, phases, pixels }: Gather,
-  { columns, kept }: Block,
+  { columns, resident }: Block,
   lanes: number,
 ): number {
-  if (!kept)
+  if (!resident)
     return ceilDivide(
       pixels,
       evenGroups(pixels, ceilDivide(destinationChannels, lanes * columns) * phases[0] * phases[1]),
     );
   // Whole images, if one is small enough: of these only the pixels are visited that a tap meets.
-  const unit = pixels <= MOST_KEPT * shape.batch ? pixels / shape.batch : 1;
+  const unit = pixels <= MOST_RESIDENT * shape.batch ? pixels / shape.batch : 1;
   const units = pixels / unit;
-  return ceilDivide(units, ceilDivide(units, Math.floor(MOST_KEPT / unit))) * unit;
+  return ceilDivide(units, ceilDivide(units, Math.floor(MOST_RESIDENT / unit))) * unit;
 }
 
 /**

@@ -226,7 +226,7 @@ fn destinationPixelOf(pixel: u32, y: Axis, x: Axis) -> u32 {
 fn finish(tile: Tile, firstBlock: u32, endBlock: u32, fragment: u32, lane: u32) {
   let p = parameters;
   let columnVectors = p.destinationChannels / 4u;
-  let part = tile.split * p.batch * p.destinationHeight * p.destinationWidth;
+  let partial = tile.split * p.batch * p.destinationHeight * p.destinationWidth;
   for (var vector = lane; vector < (endBlock - firstBlock) * SUM_VECTORS; vector += INVOCATIONS) {
     let block = firstBlock + vector / SUM_VECTORS;
     let row = block / BLOCKS_ACROSS * BLOCK_ROWS + fragment / FRAGMENT_COLUMNS * MATRIX_ROWS + vector % SUM_VECTORS / MATRIX_COLUMN_VECTORS;
@@ -234,7 +234,7 @@ fn finish(tile: Tile, firstBlock: u32, endBlock: u32, fragment: u32, lane: u32) 
     let pixel = tile.firstPixel + row;
     let column = (tile.firstColumn + firstColumn) / 4u + vector % MATRIX_COLUMN_VECTORS;
     if (pixel < tile.pixels && column < columnVectors) {
-      let index = (part + destinationPixelOf(pixel, tile.y, tile.x)) * columnVectors + column;
+      let index = (partial + destinationPixelOf(pixel, tile.y, tile.x)) * columnVectors + column;
       var value = sumTile[vector];
       if (AFFINE) {
         value = fma(value, scale[column], shift[column]);

@@ -177,7 +177,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
 
   let columnVectors = p.destinationChannels / 4u;
-  let part = split * p.batch * p.destinationHeight * p.destinationWidth;
+  let partial = split * p.batch * p.destinationHeight * p.destinationWidth;
   var factor: vec4f;
   var offset: vec4f;
   if (AFFINE) {
@@ -194,7 +194,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       destinationPixel = (image * p.destinationHeight + placeY) * p.destinationWidth + placeX;
     }
     if (pixel < pixels && column < columnVectors) {
-      let index = (part + destinationPixel) * columnVectors + column;
+      let index = (partial + destinationPixel) * columnVectors + column;
       var value = sums[r];
       if (AFFINE) {
         value = fma(value, factor, offset);

@@ -19,7 +19,7 @@
 //   while it has them in registers; `combine` of batch-norm-statistics.wgsl reads them with TILE_ROWS rows a block. It needs
 //   TILE_ROWS / ROWS <= DEPTH, and as many vectors for the source.
 // With BATCHED it is as many plain products as there are splits, one behind the other in all three operands, and nothing is added:
-// source [splits, pixels, sourceChannels], weights [splits, sourceChannels, destinationChannels], destination [splits, pixels, destinationChannels].
+// source [splitK, pixels, sourceChannels], weights [splitK, sourceChannels, destinationChannels], destination [splitK, pixels, destinationChannels].
 //
 // Dispatch: [.., .., phases * splits], x * y folded from ceil(destinationChannels / TILE_COLUMNS) * ceil(pixels of the largest
 //   phase / TILE_ROWS), channels first: workgroups that run together read the same pixels.
@@ -64,9 +64,9 @@ struct Parameters {
 const DEPTH_VECTORS = DEPTH / 4u;
 const TILE_COLUMN_VECTORS = TILE_COLUMNS / 4u;
 const COLUMN_VECTORS = COLUMNS / 4u;
-const ROW_LANES = TILE_ROWS / ROWS;
-const COLUMN_LANES = TILE_COLUMNS / COLUMNS;
-const INVOCATIONS = ROW_LANES * COLUMN_LANES;
+const ROW_INVOCATIONS = TILE_ROWS / ROWS;
+const COLUMN_INVOCATIONS = TILE_COLUMNS / COLUMNS;
+const INVOCATIONS = ROW_INVOCATIONS * COLUMN_INVOCATIONS;
 
 // Vectors of the source tile, blocks of 4 x 4 of the weight tile, and how many of them an invocation stages at most.
 const SOURCE_VECTORS = TILE_ROWS * DEPTH_VECTORS;
@@ -91,12 +91,12 @@ struct Run {
 
 // Invocations that find no vector of a step left stage the last one again, and what lies behind the last pixel or column is read as these:
 // their sums are not stored. So only what a step must count as zero is looked for, and where all is there nothing is.
-fn sourceVectorOf(slot: u32, lane: u32) -> u32 {
-  return select(min(lane + slot * INVOCATIONS, SOURCE_VECTORS - 1u), lane + slot * INVOCATIONS, SOURCE_VECTORS % INVOCATIONS == 0u);
+fn sourceVectorOf(slot: u32, invocation: u32) -> u32 {
+  return select(min(invocation + slot * INVOCATIONS, SOURCE_VECTORS - 1u), invocation + slot * INVOCATIONS, SOURCE_VECTORS % INVOCATIONS == 0u);
 }
 
-fn weightBlockOf(slot: u32, lane: u32) -> u32 {
-  return select(min(lane + slot * INVOCATIONS, WEIGHT_BLOCKS - 1u), lane + slot * INVOCATIONS, WEIGHT_BLOCKS % INVOCATIONS == 0u);
+fn weightBlockOf(slot: u32, invocation: u32) -> u32 {
+  return select(min(invocation + slot * INVOCATIONS, WEIGHT_BLOCKS - 1u), invocation + slot * INVOCATIONS, WEIGHT_BLOCKS % INVOCATIONS == 0u);
 }
 
 var<private> runs: array<Run, SOURCE_SLOTS>;
@@ -104,14 +104,14 @@ var<private> stagedSource: array<vec4<Scalar>, SOURCE_SLOTS>;
 var<private> stagedWeights: array<vec4<Scalar>, 4u * WEIGHT_SLOTS>;
 
 // Global memory to registers: the step at `start` (in vectors) of the runs of a tap row.
-fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
+fn load(tapRow: u32, start: u32, tile: Tile, invocation: u32) {
   let y = tile.y;
   let x = tile.x;
   let channelVectors = parameters.sourceChannels / 4u;
   let columnVectors = parameters.destinationChannels / 4u;
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
     let run = runs[slot];
-    let offset = i32(start + sourceVectorOf(slot, lane) % DEPTH_VECTORS);
+    let offset = i32(start + sourceVectorOf(slot, invocation) % DEPTH_VECTORS);
     let index = u32(run.base + offset + select(i32(tapRow * parameters.sourceWidth * channelVectors), 0, POINTWISE));
     if (WHOLE && INSIDE) {
       stagedSource[slot] = source[index];
@@ -124,7 +124,7 @@ fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
   let kernelRow = y.firstTap + i32(tapRow) * y.tapStep;
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
     // Neighbouring invocations follow the weights in memory.
-    let block = weightBlockOf(slot, lane);
+    let block = weightBlockOf(slot, invocation);
     let offset = start + select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
     let column = min(tile.firstColumnVector + select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT), columnVectors - 1u);
     var index: u32;
@@ -150,44 +150,44 @@ fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
   }
 }
 
-// Registers to workgroup memory, which holds f32: a 16-bit number is widened once, not each time it is read.
-fn stage(lane: u32) {
+// Registers to workgroup memory, which holds f32: a 16-bit number is upcast once, not each time it is read.
+fn stage(invocation: u32) {
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
-    let vector = lane + slot * INVOCATIONS;
+    let vector = invocation + slot * INVOCATIONS;
     if (vector < SOURCE_VECTORS) {
       sourceTile[vector / DEPTH_VECTORS * SOURCE_STRIDE + vector % DEPTH_VECTORS] = vec4f(stagedSource[slot]);
     }
   }
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
-    let block = lane + slot * INVOCATIONS;
+    let block = invocation + slot * INVOCATIONS;
     if (block < WEIGHT_BLOCKS) {
-      var turned = mat4x4<Scalar>(stagedWeights[4u * slot], stagedWeights[4u * slot + 1u], stagedWeights[4u * slot + 2u], stagedWeights[4u * slot + 3u]);
+      var block = mat4x4<Scalar>(stagedWeights[4u * slot], stagedWeights[4u * slot + 1u], stagedWeights[4u * slot + 2u], stagedWeights[4u * slot + 3u]);
       if (DATA_GRADIENT) {
-        turned = transpose(turned);
+        block = transpose(block);
       }
       let depth = 4u * select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
       let column = select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
       let first = depth * WEIGHT_STRIDE + column;
-      weightTile[first] = vec4f(turned[0]);
-      weightTile[first + WEIGHT_STRIDE] = vec4f(turned[1]);
-      weightTile[first + 2u * WEIGHT_STRIDE] = vec4f(turned[2]);
-      weightTile[first + 3u * WEIGHT_STRIDE] = vec4f(turned[3]);
+      weightTile[first] = vec4f(block[0]);
+      weightTile[first + WEIGHT_STRIDE] = vec4f(block[1]);
+      weightTile[first + 2u * WEIGHT_STRIDE] = vec4f(block[2]);
+      weightTile[first + 3u * WEIGHT_STRIDE] = vec4f(block[3]);
     }
   }
 }
 
 // What the sums are made of: a row's next four depths, and the columns' weights of each of them.
 fn leftVector(place: u32, row: u32) -> vec4f {
-  return sourceTile[place + row * ROW_LANES * SOURCE_STRIDE];
+  return sourceTile[place + row * ROW_INVOCATIONS * SOURCE_STRIDE];
 }
 
 fn rightVector(place: u32, depth: u32, columnVector: u32) -> vec4f {
-  return weightTile[place + depth * WEIGHT_STRIDE + columnVector * COLUMN_LANES];
+  return weightTile[place + depth * WEIGHT_STRIDE + columnVector * COLUMN_INVOCATIONS];
 }
 
-fn multiply(rowLane: u32, columnLane: u32) {
+fn multiply(rowInvocation: u32, columnInvocation: u32) {
   for (var k = 0u; k < select(parameters.depthVectors, DEPTH_VECTORS, UNROLLED); k++) {
-    addProducts(rowLane * SOURCE_STRIDE + k, 4u * k * WEIGHT_STRIDE + columnLane);
+    addProducts(rowInvocation * SOURCE_STRIDE + k, 4u * k * WEIGHT_STRIDE + columnInvocation);
   }
 }
 
@@ -218,7 +218,7 @@ fn firstBatchedPixel(tile: Tile) -> u32 {
 }
 
 // The products of a tile, into the sums.
-fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
+fn sumTile(tile: Tile, rowInvocation: u32, columnInvocation: u32, invocation: u32) {
   let p = parameters;
   let y = tile.y;
   let x = tile.x;
@@ -226,7 +226,7 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
   let runVectors = x.taps * p.sourceChannels / 4u;
 
   for (var slot = 0u; slot < SOURCE_SLOTS; slot++) {
-    let pixel = min(tile.firstPixel + sourceVectorOf(slot, lane) / DEPTH_VECTORS, tile.pixels - 1u);
+    let pixel = min(tile.firstPixel + sourceVectorOf(slot, invocation) / DEPTH_VECTORS, tile.pixels - 1u);
     var run: Run;
     if (POINTWISE) {
       run = Run(i32(pixel + firstBatchedPixel(tile)) * channelVectors, 0, 0, channelVectors);
@@ -247,7 +247,7 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
   var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
   for (var step = firstStep; step <= lastStep; step++) {
     if (step < lastStep) {
-      load(tapRow, start, tile, lane);
+      load(tapRow, start, tile, invocation);
       start += DEPTH_VECTORS;
       if (start >= runVectors) {
         start = 0u;
@@ -255,11 +255,11 @@ fn sumTile(tile: Tile, rowLane: u32, columnLane: u32, lane: u32) {
       }
     }
     if (step > firstStep) {
-      multiply(rowLane, columnLane);
+      multiply(rowInvocation, columnInvocation);
     }
     if (step < lastStep) {
       workgroupBarrier();
-      stage(lane);
+      stage(invocation);
       workgroupBarrier();
     }
   }
@@ -278,16 +278,16 @@ fn destinationPixelOf(pixel: u32, y: Axis, x: Axis) -> u32 {
 // An invocation's part of a tile.
 struct Place {
   tile: Tile,
-  rowLane: u32,
-  columnLane: u32,
+  rowInvocation: u32,
+  columnInvocation: u32,
 }
 
 fn pixelOf(row: u32, place: Place) -> u32 {
-  return place.tile.firstPixel + place.rowLane + row * ROW_LANES;
+  return place.tile.firstPixel + place.rowInvocation + row * ROW_INVOCATIONS;
 }
 
 fn columnOf(columnVector: u32, place: Place) -> u32 {
-  return place.tile.firstColumnVector + place.columnLane + columnVector * COLUMN_LANES;
+  return place.tile.firstColumnVector + place.columnInvocation + columnVector * COLUMN_INVOCATIONS;
 }
 
 var<private> factors: array<vec4f, COLUMN_VECTORS>;
@@ -300,8 +300,8 @@ fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
     return;
   }
   let columnVectors = p.destinationChannels / 4u;
-  let part = place.tile.split * p.batch * p.destinationHeight * p.destinationWidth;
-  let first = (part + destinationPixelOf(pixel, place.tile.y, place.tile.x)) * columnVectors;
+  let partial = place.tile.split * p.batch * p.destinationHeight * p.destinationWidth;
+  let first = (partial + destinationPixelOf(pixel, place.tile.y, place.tile.x)) * columnVectors;
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
     let column = columnOf(j, place);
     if (column < columnVectors) {
@@ -322,13 +322,13 @@ fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let tile = tileOf(group, grid.x);
   if (tile.firstPixel >= tile.pixels) {
     return;
   }
-  let place = Place(tile, lane / COLUMN_LANES, lane % COLUMN_LANES);
-  sumTile(tile, place.rowLane, place.columnLane, lane);
+  let place = Place(tile, invocation / COLUMN_INVOCATIONS, invocation % COLUMN_INVOCATIONS);
+  sumTile(tile, place.rowInvocation, place.columnInvocation, invocation);
   if (AFFINE) {
     for (var j = 0u; j < COLUMN_VECTORS; j++) {
       let column = min(columnOf(j, place), parameters.destinationChannels / 4u - 1u);
@@ -371,31 +371,31 @@ fn countRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
   }
 }
 
-// Where the lanes of a column put their sums: in the tiles' workgroup memory, which the products no longer need.
-fn summandOf(rowLane: u32, place: Place, j: u32) -> u32 {
-  return rowLane * TILE_COLUMN_VECTORS + place.columnLane + j * COLUMN_LANES;
+// Where the invocations of a column put their sums: in the tiles' workgroup memory, which the products no longer need.
+fn summandOf(rowInvocation: u32, place: Place, j: u32) -> u32 {
+  return rowInvocation * TILE_COLUMN_VECTORS + place.columnInvocation + j * COLUMN_INVOCATIONS;
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let tile = tileOf(group, grid.x);
   if (tile.firstPixel >= tile.pixels) {
     return;
   }
-  let place = Place(tile, lane / COLUMN_LANES, lane % COLUMN_LANES);
-  sumTile(tile, place.rowLane, place.columnLane, lane);
+  let place = Place(tile, invocation / COLUMN_INVOCATIONS, invocation % COLUMN_INVOCATIONS);
+  sumTile(tile, place.rowInvocation, place.columnInvocation, invocation);
   let count = f32(min(TILE_ROWS, tile.pixels - tile.firstPixel));
 
   addRows(place);
   workgroupBarrier();
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
-    sourceTile[summandOf(place.rowLane, place, j)] = totals[j];
+    sourceTile[summandOf(place.rowInvocation, place, j)] = totals[j];
   }
   workgroupBarrier();
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
     var total = vec4f();
-    for (var rowLane = 0u; rowLane < ROW_LANES; rowLane++) {
-      total += sourceTile[summandOf(rowLane, place, j)];
+    for (var rowInvocation = 0u; rowInvocation < ROW_INVOCATIONS; rowInvocation++) {
+      total += sourceTile[summandOf(rowInvocation, place, j)];
     }
     shifts[j] = total / count;
     totals[j] = vec4f();
@@ -404,7 +404,7 @@ fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
 
   workgroupBarrier();
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
-    let summand = summandOf(place.rowLane, place, j);
+    let summand = summandOf(place.rowInvocation, place, j);
     sourceTile[summand] = totals[j];
     weightTile[summand] = squares[j];
   }
@@ -412,11 +412,11 @@ fn with_statistics(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
   let columnVectors = parameters.destinationChannels / 4u;
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
     let column = columnOf(j, place);
-    if (place.rowLane == 0u && column < columnVectors) {
+    if (place.rowInvocation == 0u && column < columnVectors) {
       var total = totals[j];
       var squared = squares[j];
-      for (var rowLane = 1u; rowLane < ROW_LANES; rowLane++) {
-        let summand = summandOf(rowLane, place, j);
+      for (var rowInvocation = 1u; rowInvocation < ROW_INVOCATIONS; rowInvocation++) {
+        let summand = summandOf(rowInvocation, place, j);
         total += sourceTile[summand];
         squared += weightTile[summand];
       }

@@ -5,7 +5,7 @@
 // four at once. A workgroup of SIDE x SIDE invocations computes a tile of 4*SIDE (tap, input channel) pairs x 4*SIDE output
 // channels of one part of the pixels, 4 x 4 an invocation; SIDE pixels are staged at a time.
 //
-// Dispatch: [splits, ceil(outputChannels / (4*SIDE)), kernelHeight * ceil(kernelWidth * inputChannels / (4*SIDE))].
+// Dispatch: [splitK, ceil(outputChannels / (4*SIDE)), kernelHeight * ceil(kernelWidth * inputChannels / (4*SIDE))].
 // Limits: SIDE*SIDE invocations (256 for SIDE 16), 32*SIDE*SIDE bytes of workgroup memory.
 // Constants: SIDE 8 or 16.
 
@@ -29,7 +29,7 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partialSums: array<f32>;
 
 // [pixel][group of four (tap, input channel) pairs] and [pixel][group of four output channels].
 var<workgroup> xTile: array<vec4f, SIDE * SIDE>;
@@ -82,14 +82,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     }
   }
 
-  let partSize = p.kernelHeight * runLength * p.outputChannels;
+  let partialSize = p.kernelHeight * runLength * p.outputChannels;
   for (var i = 0u; i < 4u; i++) {
     let offset = firstRow + local.y * 4u + i;
-    let place = group.x * partSize + (kernelRow * runLength + offset) * p.outputChannels;
+    let place = group.x * partialSize + (kernelRow * runLength + offset) * p.outputChannels;
     for (var c = 0u; c < 4u; c++) {
       let column = firstColumn + local.x * 4u + c;
       if (offset < runLength && column < p.outputChannels) {
-        parts[place + column] = sums[i][c];
+        partialSums[place + column] = sums[i][c];
       }
     }
   }

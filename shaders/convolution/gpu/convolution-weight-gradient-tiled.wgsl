@@ -37,15 +37,15 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> dy: array<vec4<Scalar>>;
-@group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> partialSums: array<vec4f>;
 
 const TILE_ROW_VECTORS = TILE_ROWS / 4u;
 const TILE_COLUMN_VECTORS = TILE_COLUMNS / 4u;
 const ROW_VECTORS = ROWS / 4u;
 const COLUMN_VECTORS = COLUMNS / 4u;
-const ROW_LANES = TILE_ROWS / ROWS;
-const COLUMN_LANES = TILE_COLUMNS / COLUMNS;
-const INVOCATIONS = ROW_LANES * COLUMN_LANES;
+const ROW_INVOCATIONS = TILE_ROWS / ROWS;
+const COLUMN_INVOCATIONS = TILE_COLUMNS / COLUMNS;
+const INVOCATIONS = ROW_INVOCATIONS * COLUMN_INVOCATIONS;
 
 // Vectors of the tiles, and how many of them an invocation stages at most.
 const X_VECTORS = DEPTH * TILE_ROW_VECTORS;
@@ -69,21 +69,21 @@ var<private> places: array<PixelPlace, X_SLOTS>;
 
 // Invocations that find no vector of a step left stage the last one again, and what lies behind the last row or column is read as these: their
 // sums are not stored. So only what a step must count as zero is looked for, and where all is there nothing is.
-fn xVectorOf(slot: u32, lane: u32) -> u32 {
-  return select(min(lane + slot * INVOCATIONS, X_VECTORS - 1u), lane + slot * INVOCATIONS, X_VECTORS % INVOCATIONS == 0u);
+fn xVectorOf(slot: u32, invocation: u32) -> u32 {
+  return select(min(invocation + slot * INVOCATIONS, X_VECTORS - 1u), invocation + slot * INVOCATIONS, X_VECTORS % INVOCATIONS == 0u);
 }
 
-fn dyVectorOf(slot: u32, lane: u32) -> u32 {
-  return select(min(lane + slot * INVOCATIONS, DY_VECTORS - 1u), lane + slot * INVOCATIONS, DY_VECTORS % INVOCATIONS == 0u);
+fn dyVectorOf(slot: u32, invocation: u32) -> u32 {
+  return select(min(invocation + slot * INVOCATIONS, DY_VECTORS - 1u), invocation + slot * INVOCATIONS, DY_VECTORS % INVOCATIONS == 0u);
 }
 
 // Global memory to registers: DEPTH pixels from `start` on; then the places move on by DEPTH pixels.
-fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstColumnVector: u32, advance: PixelPlace, lane: u32) {
+fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstColumnVector: u32, advance: PixelPlace, invocation: u32) {
   let p = parameters;
   let channelVectors = i32(p.inputChannels / 4u);
   let runVectors = i32(p.kernelWidth) * channelVectors;
   for (var slot = 0u; slot < X_SLOTS; slot++) {
-    let vector = xVectorOf(slot, lane);
+    let vector = xVectorOf(slot, invocation);
     let pixel = start + vector / TILE_ROW_VECTORS;
     let offset = min(i32(firstRowVector + vector % TILE_ROW_VECTORS), runVectors - 1);
     var inside = EVEN || pixel < lastPixel;
@@ -112,7 +112,7 @@ fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstCo
   }
   let columnVectors = p.outputChannels / 4u;
   for (var slot = 0u; slot < DY_SLOTS; slot++) {
-    let vector = dyVectorOf(slot, lane);
+    let vector = dyVectorOf(slot, invocation);
     let pixel = start + vector / TILE_COLUMN_VECTORS;
     let column = min(firstColumnVector + vector % TILE_COLUMN_VECTORS, columnVectors - 1u);
     let index = pixel * columnVectors + column;
@@ -125,16 +125,16 @@ fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstCo
   }
 }
 
-// Registers to workgroup memory, which holds f32: a 16-bit number is widened once, not each time it is read.
-fn stage(lane: u32) {
+// Registers to workgroup memory, which holds f32: a 16-bit number is upcast once, not each time it is read.
+fn stage(invocation: u32) {
   for (var slot = 0u; slot < X_SLOTS; slot++) {
-    let vector = lane + slot * INVOCATIONS;
+    let vector = invocation + slot * INVOCATIONS;
     if (vector < X_VECTORS) {
       xTile[vector] = vec4f(stagedX[slot]);
     }
   }
   for (var slot = 0u; slot < DY_SLOTS; slot++) {
-    let vector = lane + slot * INVOCATIONS;
+    let vector = invocation + slot * INVOCATIONS;
     if (vector < DY_VECTORS) {
       dyTile[vector] = vec4f(stagedDy[slot]);
     }
@@ -143,16 +143,16 @@ fn stage(lane: u32) {
 
 // What the sums are made of: rows and columns of a pixel.
 fn leftVector(place: u32, rowVector: u32) -> vec4f {
-  return xTile[place + rowVector * ROW_LANES];
+  return xTile[place + rowVector * ROW_INVOCATIONS];
 }
 
 fn rightVector(place: u32, columnVector: u32) -> vec4f {
-  return dyTile[place + columnVector * COLUMN_LANES];
+  return dyTile[place + columnVector * COLUMN_INVOCATIONS];
 }
 
-fn multiply(rowLane: u32, columnLane: u32) {
+fn multiply(rowInvocation: u32, columnInvocation: u32) {
   for (var k = 0u; k < select(parameters.depth, DEPTH, UNROLLED); k++) {
-    addProducts(k * TILE_ROW_VECTORS + rowLane, k * TILE_COLUMN_VECTORS + columnLane);
+    addProducts(k * TILE_ROW_VECTORS + rowInvocation, k * TILE_COLUMN_VECTORS + columnInvocation);
   }
 }
 
@@ -166,21 +166,21 @@ struct Place {
 fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
   let runVectors = parameters.kernelWidth * parameters.inputChannels / 4u;
   let columnVectors = parameters.outputChannels / 4u;
-  let rowVector = place.rowVector + row / 4u * ROW_LANES;
+  let rowVector = place.rowVector + row / 4u * ROW_INVOCATIONS;
   if (rowVector >= runVectors) {
     return;
   }
   let first = (4u * (place.kernelRow * runVectors + rowVector) + row % 4u) * columnVectors;
   for (var j = 0u; j < COLUMN_VECTORS; j++) {
-    let column = place.columnVector + j * COLUMN_LANES;
+    let column = place.columnVector + j * COLUMN_INVOCATIONS;
     if (column < columnVectors) {
-      parts[first + column] = values[j];
+      partialSums[first + column] = values[j];
     }
   }
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
   let runVectors = p.kernelWidth * p.inputChannels / 4u;
   let rowTiles = (runVectors + TILE_ROW_VECTORS - 1u) / TILE_ROW_VECTORS;
@@ -192,27 +192,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let lastPixel = min(firstPixel + p.pixelsPerSplit, p.batch * imagePixels);
 
   for (var slot = 0u; slot < X_SLOTS; slot++) {
-    let pixel = firstPixel + xVectorOf(slot, lane) / TILE_ROW_VECTORS;
+    let pixel = firstPixel + xVectorOf(slot, invocation) / TILE_ROW_VECTORS;
     places[slot] = PixelPlace(pixel / imagePixels, (pixel / p.outputWidth) % p.outputHeight, pixel % p.outputWidth);
   }
   let advance = PixelPlace(DEPTH / imagePixels, (DEPTH / p.outputWidth) % p.outputHeight, DEPTH % p.outputWidth);
 
-  let rowLane = lane / COLUMN_LANES;
-  let columnLane = lane % COLUMN_LANES;
+  let rowInvocation = invocation / COLUMN_INVOCATIONS;
+  let columnInvocation = invocation % COLUMN_INVOCATIONS;
   let steps = (lastPixel - firstPixel + DEPTH - 1u) / DEPTH;
   for (var step = 0u; step <= steps; step++) {
     if (step < steps) {
-      load(firstPixel + step * DEPTH, lastPixel, kernelRow, firstRowVector, firstColumnVector, advance, lane);
+      load(firstPixel + step * DEPTH, lastPixel, kernelRow, firstRowVector, firstColumnVector, advance, invocation);
     }
     if (step > 0u) {
-      multiply(rowLane, columnLane);
+      multiply(rowInvocation, columnInvocation);
     }
     if (step < steps) {
       workgroupBarrier();
-      stage(lane);
+      stage(invocation);
       workgroupBarrier();
     }
   }
 
-  storeRows(Place(firstRowVector + rowLane, firstColumnVector + columnLane, group.z * p.kernelHeight + kernelRow));
+  storeRows(Place(firstRowVector + rowInvocation, firstColumnVector + columnInvocation, group.z * p.kernelHeight + kernelRow));
 }

@@ -28,7 +28,7 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> right: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> product: array<vec4f>;
 
-// The block, in rows of two vectors: where WIDE, row k holds those that meet element k of a chunk, of the first half of the
+// The block, in rows of two vectors: where WIDE, row k holds those that meet element k of a K-tile, of the first half of the
 // columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last is for the sums of a
 // row of the product: passed through memory, they are complete before the first store.
 const ROWS = select(DEPTH / 2u, DEPTH, WIDE);
@@ -36,7 +36,7 @@ var<private> low: array<vec4f, ROWS + 1u>;
 var<private> high: array<vec4f, ROWS + 1u>;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
-// Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
+// Of the finished quarters of a K-tile: one sum of 64 products would have twice the error of four sums of 16.
 var<private> lowTotal: vec4f;
 var<private> highTotal: vec4f;
 
@@ -45,7 +45,7 @@ fn multiplyAdd(lowValue: f32, highValue: f32, row: u32) {
   highSum = fma(vec4f(highValue), high[row], highSum);
 }
 
-// The products of four elements of a chunk, from `element` on.
+// The products of four elements of a K-tile, from `element` on.
 fn multiplyAddVector(values: vec4f, element: u32) {
   if (WIDE) {
     multiplyAdd(values.x, values.x, element);
@@ -59,7 +59,7 @@ fn multiplyAddVector(values: vec4f, element: u32) {
 }
 
 const LOADS = DEPTH / 4u / LANES;
-// This lane's share of a chunk of a row. All are loaded before the first is used: a load ends a basic block.
+// This lane's share of a K-tile of a row. All are loaded before the first is used: a load ends a basic block.
 var<private> values: array<vec4f, LOADS>;
 var<private> leftPlace: u32;
 
@@ -96,7 +96,7 @@ fn accumulate(i: u32) {
   }
 }
 
-// Adds a sum to what earlier chunks have left.
+// Adds a sum to what earlier K-tiles have left.
 fn store(sum: vec4f, place: u32, isFirst: bool) {
   var value = sum;
   if (!isFirst) {

@@ -10,7 +10,7 @@
 //   loads, each a loop over the lanes: they take vec4f, and serve a whole tile. A workgroup is one subgroup and has
 //     ROWS x (LANES * 4 * VECTORS) sums; of a pixel each lane loads four of the rows' numbers, which all share by
 //     broadcasts, and four numbers of dy for each of its vectors;
-//   sums that outlive a turn of the loop, which are loaded, blended with the mask of active lanes and stored: a turn takes
+//   sums that outlive an iteration, which are loaded, blended with the mask of active lanes and stored: an iteration takes
 //     two pixels;
 //   padding: only pixels are visited for which some tap of the tile meets the image. A 3x3 kernel over a 2 x 2 image has 36
 //     pairs of tap and pixel, of which 16 do;
@@ -20,7 +20,7 @@
 //
 // x     [batch, height, width, inputChannels] f32
 // dy    [batch, outputHeight, outputWidth, outputChannels] f32
-// parts [splits, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
+// parts [splitK, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
 // Limits: both numbers of channels are multiples of four; others take convolution-weight-gradient-streaming.wgsl.
 // Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
 // Constants: LANES = subgroup size (4 or 8); ROWS, a multiple of four up to 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS is 32 and divides
@@ -41,7 +41,7 @@ struct Parameters {
   strideX: i32,
   paddingY: i32,
   paddingX: i32,
-  splits: i32,
+  splitK: i32,
   // ROWS once more, unknown to the compiler, so that it does not unroll the loop that stores.
   rows: i32,
   // Where splits are of whole images, else 0: then each has an equal share of the pixels that meet its taps.
@@ -51,7 +51,7 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> p: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> partialSums: array<vec4f>;
 
 // Output places [first, end) along an axis at which some of the taps [firstTap, lastTap] meets the image.
 struct Range {
@@ -120,7 +120,7 @@ fn loadGradient(visit: Visit, offset: i32, columns: i32) -> vec4f {
 }
 
 var<private> sums: array<vec4f, ROWS * VECTORS>;
-// dy of the two pixels of a turn.
+// dy of the two pixels of an iteration.
 var<private> gradientsA: array<vec4f, 2>;
 var<private> gradientsB: array<vec4f, 2>;
 
@@ -174,7 +174,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
   let width = horizontal.end - horizontal.first;
   let height = vertical.end - vertical.first;
   let pixels = p.batch * height * width;
-  let share = select((pixels + p.splits - 1) / p.splits, p.imagesPerSplit * height * width, p.imagesPerSplit > 0);
+  let share = select((pixels + p.splitK - 1) / p.splitK, p.imagesPerSplit * height * width, p.imagesPerSplit > 0);
   let first = group.z * share;
   let end = min(first + share, pixels);
 
@@ -225,12 +225,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
     }
   }
 
-  let part = 4 * ((group.z * p.kernelHeight + kernelRow) * runLength + firstRow);
+  let partial = 4 * ((group.z * p.kernelHeight + kernelRow) * runLength + firstRow);
   for (var i = 0; i < min(p.rows, 4 * (runLength - firstRow)); i++) {
     for (var vector = 0; vector < i32(VECTORS); vector++) {
       let place = column + vector * i32(LANES);
       if (place < columns) {
-        parts[(part + i) * columns + place] = sums[i * i32(VECTORS) + vector];
+        partialSums[(partial + i) * columns + place] = sums[i * i32(VECTORS) + vector];
       }
     }
   }

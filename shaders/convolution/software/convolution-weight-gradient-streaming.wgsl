@@ -1,13 +1,13 @@
-// Weight gradient of a convolution, with a block of dy held still in each invocation's registers and rows of x streaming past.
+// Weight gradient of a convolution, with a block of dy stationary in each invocation's registers and rows of x streaming past.
 // For the mathematics and the merged rows of taps see convolution-weight-gradient-output-stationary.wgsl; operands and sizes are the
 // same, and so are the parts that sum-partials.wgsl adds.
 //
 // For processors that execute a subgroup as one vector, and numbers of channels that are no multiples of four, so that the
-// stationary kernel's vec4f loads do not fit. Four sums are alive at a time: a workgroup, one subgroup, keeps DEPTH pixels x
+// output-stationary kernel's vec4f loads do not fit. Four sums are alive at a time: a workgroup, one subgroup, keeps DEPTH pixels x
 // (LANES * COLUMNS) channels of dy; for each (tap, input channel) pair its lanes gather that number from LANES pixels at a
 // time, share it by broadcasts, and add the result to the part.
 //
-// Dispatch: [splits, ceil(outputChannels / (LANES * COLUMNS)), kernelHeight * ceil(kernelWidth * inputChannels / rowsPerGroup)].
+// Dispatch: [splitK, ceil(outputChannels / (LANES * COLUMNS)), kernelHeight * ceil(kernelWidth * inputChannels / rowsPerGroup)].
 // Constants: LANES = subgroup size (4 or 8); DEPTH 32 or 64; COLUMNS 2 or 4, Columns = vecCOLUMNSf.
 
 struct Parameters {
@@ -33,7 +33,7 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partialSums: array<f32>;
 
 var<private> block: array<Columns, DEPTH>;
 // Of the pixels that this lane gathers from, one in LANES: where the run of x begins, and between which offsets it is inside
@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   let firstPixel = group.x * p.pixelsPerSplit;
   let lastPixel = min(firstPixel + p.pixelsPerSplit, pixels);
   let channels = i32(p.inputChannels);
-  let part = (group.x * p.kernelHeight + kernelRow) * runLength * p.outputChannels + firstColumn;
+  let partial = (group.x * p.kernelHeight + kernelRow) * runLength * p.outputChannels + firstColumn;
 
   for (var start = firstPixel; start < lastPixel; start += DEPTH) {
     for (var k = 0u; k < p.depth; k++) {
@@ -124,14 +124,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       step(14u * LANES, offset);
       step(15u * LANES, offset);
       let sum = (sum0 + sum1) + (sum2 + sum3);
-      let place = part + row * p.outputChannels;
+      let place = partial + row * p.outputChannels;
       for (var c = 0u; c < COLUMNS; c++) {
         if (firstColumn + c * LANES < p.outputChannels) {
           var value = sum[c];
           if (start > firstPixel) {
-            value += parts[place + c * LANES];
+            value += partialSums[place + c * LANES];
           }
-          parts[place + c * LANES] = value;
+          partialSums[place + c * LANES] = value;
         }
       }
     }

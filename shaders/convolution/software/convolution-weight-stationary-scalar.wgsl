@@ -1,6 +1,6 @@
 // Convolution like convolution-weight-stationary.wgsl, number by number: for channels that are no multiples of four. Mathematics, operands
 // and epilogue are the same, and so is the structure, but for two things: each run of taps is filled up to a multiple of LANES, and
-// every chunk visits all pixels.
+// every K-tile visits all pixels.
 //
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / (LANES * columns))]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass.
@@ -36,7 +36,7 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read_write> shift: array<f32>;
 @group(0) @binding(6) var<storage, read_write> residual: array<f32>;
 
-// The block of weights, in rows of two: where WIDE, row k holds the weights that meet element k of a chunk, of the first half
+// The block of weights, in rows of two: where WIDE, row k holds the weights that meet element k of a K-tile, of the first half
 // of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last is for the
 // sums of a pixel: passed through memory, they are complete before the first lane of the first store looks at its bounds.
 const ROWS = select(DEPTH / 2u, DEPTH, WIDE);
@@ -44,7 +44,7 @@ var<private> low: array<vec4f, ROWS + 1u>;
 var<private> high: array<vec4f, ROWS + 1u>;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
-// Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
+// Of the finished quarters of a K-tile: one sum of 64 products would have twice the error of four sums of 16.
 var<private> lowTotal: vec4f;
 var<private> highTotal: vec4f;
 
@@ -54,7 +54,7 @@ fn multiplyAdd(lowValue: f32, highValue: f32, row: u32) {
 }
 
 const LOADS = DEPTH / LANES;
-// This lane's share of a chunk of source values. All are loaded before the first is used: a load ends a basic block.
+// This lane's share of a K-tile of source values. All are loaded before the first is used: a load ends a basic block.
 var<private> values: array<f32, LOADS>;
 
 fn accumulateQuarter() {
@@ -64,7 +64,7 @@ fn accumulateQuarter() {
   highSum = vec4f();
 }
 
-// Of a pair of elements of a chunk.
+// Of a pair of elements of a K-tile.
 fn multiplyAddPair(first: f32, second: f32, element: u32) {
   if (WIDE) {
     multiplyAdd(first, first, element);
@@ -117,7 +117,7 @@ fn weight(index: u32, inside: bool) -> f32 {
   return select(0.0, weights[select(0u, index, inside)], inside);
 }
 
-// Adds a sum to what earlier chunks have left; the last chunk applies the epilogue.
+// Adds a sum to what earlier K-tiles have left; the last K-tile applies the epilogue.
 fn store(sum: f32, place: u32, column: u32, isFirst: bool, isLast: bool) {
   var value = sum;
   if (!isFirst) {
@@ -152,16 +152,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
   let firstColumn = group.y * LANES * p.columns + invocation;
   let channels = i32(p.sourceChannels);
   let run = x.taps * p.sourceChannels;
-  // Where no tap meets the phase there is nothing to load, and one chunk without loads stores its zeros.
+  // Where no tap meets the phase there is nothing to load, and one K-tile without loads stores its zeros.
   let runLoads = (run + LANES - 1u) / LANES;
   let loads = y.taps * runLoads;
-  let chunks = max((loads + LOADS - 1u) / LOADS, 1u);
+  let kTiles = max((loads + LOADS - 1u) / LOADS, 1u);
   runLength = i32(run);
   nextRun = i32(p.sourceWidth) * channels - (i32(runLoads) - 1) * i32(LANES);
 
-  for (var chunk = 0u; chunk < chunks; chunk++) {
-    let firstTapY = chunk * LOADS / max(runLoads, 1u);
-    let firstK = chunk * LOADS % max(runLoads, 1u) * LANES;
+  for (var kTile = 0u; kTile < kTiles; kTile++) {
+    let firstTapY = kTile * LOADS / max(runLoads, 1u);
+    let firstK = kTile * LOADS % max(runLoads, 1u) * LANES;
     var tapY = firstTapY;
     var offsetInRun = firstK;
     var tapX = firstK / p.sourceChannels;
@@ -207,8 +207,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) in
       }
     }
 
-    let isFirst = chunk == 0u;
-    let isLast = chunk + 1u == chunks;
+    let isFirst = kTile == 0u;
+    let isLast = kTile + 1u == kTiles;
     // Pixels are visited in row-major order; counting on is cheaper than dividing at each.
     var pixelX = firstPixel % x.pixels;
     var pixelY = (firstPixel / x.pixels) % y.pixels;

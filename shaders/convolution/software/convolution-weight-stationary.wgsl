@@ -1,4 +1,4 @@
-// Convolution, forward or data gradient, with a block of weights held still in each invocation's registers.
+// Convolution, forward or data gradient, with a block of weights stationary in each invocation's registers.
 //
 //   forward         y[n, u, v, o]  = sum over kh, kw, i of  x[n, u*stride - padding + kh, v*stride - padding + kw, i] * w[kh, kw, i, o]
 //   data gradient  dx[n, h, w, i]  = sum over kh, kw, o of dy[n, (h + padding - kh) / stride, (w + padding - kw) / stride, o] * w[kh, kw, i, o]
@@ -8,7 +8,7 @@
 // the source pixels of one destination pixel are consecutive in the data gradient too, so that one kernel serves both:
 // see convolution-axis.wgsl. The taps of a kernel row lie one after the other in NHWC memory: a run of taps x source channels. The
 // runs of all kernel rows, one behind the other, are the reduction of a matrix product whose rows are destination pixels; it
-// is cut into chunks of DEPTH.
+// is cut into K-tiles of DEPTH.
 //
 // Made for processors that execute a subgroup as one vector (SwiftShader, lavapipe): arithmetic is cheap there, every access to a
 // buffer is a loop over the lanes, which four numbers share if they are one vector, and workgroup memory is no faster than the
@@ -26,7 +26,7 @@
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of four up to 16 * LANES;
-//   WIDE: a lane has two vectors of columns, not one; KEPT: WIDE, and a group has at most 64 pixels, whose sums stay with it; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; WHOLE:
+//   WIDE: a lane has two vectors of columns, not one; RESIDENT: WIDE, and a group has at most 64 pixels, whose sums stay with it; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; WHOLE:
 //   INSIDE, and DEPTH divides sourceChannels; POINTWISE: INSIDE, and the kernel touches every pixel.
 
 struct Parameters {
@@ -70,7 +70,7 @@ fn meeting(along: Axis, sourceSize: u32, firstTap: u32, lastTap: u32) -> Range {
   return Range(u32(first), min(u32(end), along.pixels));
 }
 
-// The block of weights, in rows of two vectors: where WIDE, row k holds the weights that meet element k of a chunk, of the
+// The block of weights, in rows of two vectors: where WIDE, row k holds the weights that meet element k of a K-tile, of the
 // first half of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last
 // is for the sums of a pixel: passed through memory, they are complete before a store looks at its bounds.
 const ROWS = select(DEPTH / 2u, DEPTH, WIDE);
@@ -78,12 +78,12 @@ var<private> low: array<vec4f, ROWS + 1u>;
 var<private> high: array<vec4f, ROWS + 1u>;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
-// Where KEPT, the sums of all chunks but the last, of each pixel of the group. In four arrays each, of which only a place in one is
+// Where RESIDENT, the sums of all K-tiles but the last, of each pixel of the group. In four arrays each, of which only a place in one is
 // computed: LLVM takes time by the square of what is done to an array.
-var<private> keptLow: array<array<vec4f, 16>, 4>;
-var<private> keptHigh: array<array<vec4f, 16>, 4>;
+var<private> residentLow: array<array<vec4f, 16>, 4>;
+var<private> residentHigh: array<array<vec4f, 16>, 4>;
 var<private> ends: bool;
-// Of the finished quarters of a chunk: one sum of 64 products would have twice the error of four sums of 16.
+// Of the finished quarters of a K-tile: one sum of 64 products would have twice the error of four sums of 16.
 var<private> lowTotal: vec4f;
 var<private> highTotal: vec4f;
 
@@ -92,7 +92,7 @@ fn multiplyAdd(lowValue: f32, highValue: f32, row: u32) {
   highSum = fma(vec4f(highValue), high[row], highSum);
 }
 
-// The products of four elements of a chunk, from `element` on.
+// The products of four elements of a K-tile, from `element` on.
 fn multiplyAddVector(values: vec4f, element: u32) {
   if (element < DEPTH) {
     if (WIDE) {
@@ -107,12 +107,12 @@ fn multiplyAddVector(values: vec4f, element: u32) {
   }
 }
 
-// Elements of a chunk whose weights are brought into the block at a time.
+// Elements of a K-tile whose weights are brought into the block at a time.
 const FILLED = select(select(2u, 1u, WIDE), 4u, DATA_GRADIENT);
 
 const VECTORS = DEPTH / 4u;
 const LOADS = (VECTORS + LANES - 1u) / LANES;
-// This lane's share of a chunk of source values. All are loaded before the first is used: a load ends a basic block.
+// This lane's share of a K-tile of source values. All are loaded before the first is used: a load ends a basic block.
 var<private> values: array<vec4f, LOADS>;
 // Of each of them: the number of its run, and its vector in that.
 var<private> runs: array<i32, LOADS>;
@@ -174,7 +174,7 @@ fn rowsOf(place: u32, stride: u32, inside: bool) -> Rows {
   return transpose(Rows(weight(place, inside), weight(place + stride, inside), weight(place + 2u * stride, inside), weight(place + 3u * stride, inside)));
 }
 
-// The rows that a turn of filling brings to the block.
+// The rows that an iteration of filling brings to the block.
 const NEW_ROWS = FILLED / (DEPTH / ROWS);
 alias Rows = mat4x4f;
 var<private> newLow: Rows;
@@ -195,14 +195,14 @@ fn putRows(row: u32) {
   }
 }
 
-// What is written to place `index` of an array: new rows of the block, or a visit's sums to those that are kept. Where KEPT, the
+// What is written to place `index` of an array: new rows of the block, or the sums of an iteration to the resident accumulators. Where RESIDENT, the
 // place is found by halving, for it to be a literal: lavapipe writes to a computed place lane by lane and number by number, which
-// takes three times as long as these branches, of which it jumps over those that no lane takes. In the last chunk kept sums are
-// added to the visit's, for it to be stored.
+// takes three times as long as these branches, of which it jumps over those that no lane takes. In the last K-tile resident accumulators are
+// added to those of the iteration, for it to be stored.
 fn put(index: u32, sums: bool) {
   if (sums) {
-    keptLow[index / 16u][index % 16u] += low[ROWS];
-    keptHigh[index / 16u][index % 16u] += high[ROWS];
+    residentLow[index / 16u][index % 16u] += low[ROWS];
+    residentHigh[index / 16u][index % 16u] += high[ROWS];
   } else if (index * NEW_ROWS < ROWS) {
     putRows(index * NEW_ROWS);
   }
@@ -234,8 +234,8 @@ fn put8(index: u32, first: u32, sums: bool) {
 
 fn put16(index: u32, first: u32, sums: bool) {
   if (sums && ends) {
-    low[ROWS] += keptLow[first / 16u][index % 16u];
-    high[ROWS] += keptHigh[first / 16u][index % 16u];
+    low[ROWS] += residentLow[first / 16u][index % 16u];
+    high[ROWS] += residentHigh[first / 16u][index % 16u];
   } else if ((index & 8u) == 0u) {
     put8(index, first, sums);
   } else {
@@ -259,7 +259,7 @@ fn put64(index: u32, sums: bool) {
   }
 }
 
-// Brings the weights of FILLED elements of a chunk into the block, from `element` on: a lane's two vectors of each lie at these places,
+// Brings the weights of FILLED elements of a K-tile into the block, from `element` on: a lane's two vectors of each lie at these places,
 // if they are there. All loads come before the first write: see docs/kernels/convolution/weight-stationary.md.
 fn fill(element: u32, lowPlace: u32, highPlace: u32, inLow: bool, inHigh: bool, rowStep: u32) {
   if (DATA_GRADIENT) {
@@ -274,17 +274,17 @@ fn fill(element: u32, lowPlace: u32, highPlace: u32, inLow: bool, inHigh: bool, 
     newLow[0] = weight(lowPlace, inLow);
     newHigh[0] = weight(select(lowPlace + rowStep, highPlace, WIDE), select(inLow, inHigh, WIDE));
   }
-  if (KEPT) {
+  if (RESIDENT) {
     put64(element / FILLED, false);
   } else {
     putRows(element / (DEPTH / ROWS));
   }
 }
 
-// Adds a sum to what earlier chunks have left; the last chunk applies the epilogue.
+// Adds a sum to what earlier K-tiles have left; the last K-tile applies the epilogue.
 fn store(sum: vec4f, place: i32, column: u32, isFirst: bool, isLast: bool) {
   var value = sum;
-  if (!KEPT && !isFirst) {
+  if (!RESIDENT && !isFirst) {
     value += destination[place];
   }
   if (isLast) {
@@ -322,12 +322,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   let column = group.y * BLOCK + lane;
   let run = x.taps * channels;
   let reduction = y.taps * run;
-  // Where no tap meets the phase there is nothing to load, and one chunk without loads stores its zeros.
-  let chunks = max((reduction + VECTORS - 1u) / VECTORS, 1u);
+  // Where no tap meets the phase there is nothing to load, and one K-tile without loads stores its zeros.
+  let kTiles = max((reduction + VECTORS - 1u) / VECTORS, 1u);
   rowVectors = i32(p.sourceWidth * channels);
 
-  for (var chunk = 0u; chunk < chunks; chunk++) {
-    let first = chunk * VECTORS;
+  for (var kTile = 0u; kTile < kTiles; kTile++) {
+    let first = kTile * VECTORS;
     if (reduction > 0u) {
       for (var i = 0u; i < LOADS; i++) {
         let vector = first + i * LANES + lane;
@@ -375,10 +375,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       }
     }
 
-    let isFirst = chunk == 0u;
-    let isLast = chunk + 1u == chunks;
+    let isFirst = kTile == 0u;
+    let isLast = kTile + 1u == kTiles;
     ends = isLast;
-    // Between the first chunk and the last, only pixels are visited of which some tap of the chunk meets the source: of a
+    // Between the first K-tile and the last, only pixels are visited of which some tap of the K-tile meets the source: of a
     // 3x3 kernel over 2x2 pixels, 16 pairs of 36.
     var across = Range(0u, x.pixels);
     var down = Range(0u, y.pixels);
@@ -435,10 +435,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
       high[ROWS] = highTotal;
 
-      if (KEPT) {
+      if (RESIDENT) {
         put64(u32(place.z), true);
       }
-      if (!KEPT || isLast) {
+      if (!RESIDENT || isLast) {
         if ((group.y + 1u) * BLOCK <= columns) {
           store(low[ROWS], place.y, column, isFirst, isLast);
           if (WIDE) {

@@ -1,10 +1,10 @@
-// Puts the pixels of a data gradient where they belong, from a product that was computed the other way round.
+// Puts the pixels of a data gradient where they belong, from a product that was computed transposed.
 //
-//   destination[n, u * stride, v * stride, c] = turned[c, p]   with p = (n * sourceHeight + u) * sourceWidth + v; zero elsewhere
+//   destination[n, u * stride, v * stride, c] = transposed[c, p]   with p = (n * sourceHeight + u) * sourceWidth + v; zero elsewhere
 //
-// turned       [channels, pixels] f32, pixels = batch * sourceHeight * sourceWidth
+// transposed       [channels, pixels] f32, pixels = batch * sourceHeight * sourceWidth
 // destination  [batch, height, width, channels] f32, height and width up to stride times the source's
-// Limits: pixels and channels are multiples of four. An invocation turns four pixels by four channels in its registers.
+// Limits: pixels and channels are multiples of four. An invocation transposes four pixels by four channels in its registers.
 // Dispatch: [ceil(channels / 4 / WORKGROUP_SIZE), pixels / 4].
 // Constants: WORKGROUP_SIZE.
 
@@ -20,7 +20,7 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> turned: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> transposed: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> destination: array<vec4f>;
 
 // The pixel, and zeros up to the next one below and to the right.
@@ -44,7 +44,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   let row = parameters.pixels / 4u;
   let place = 4u * vector * row + id.y;
-  let values = transpose(mat4x4f(turned[place], turned[place + row], turned[place + 2u * row], turned[place + 3u * row]));
+  let values = transpose(mat4x4f(transposed[place], transposed[place + row], transposed[place + 2u * row], transposed[place + 3u * row]));
   store(4u * id.y, vector, values[0]);
   store(4u * id.y + 1u, vector, values[1]);
   store(4u * id.y + 2u, vector, values[2]);

@@ -151,7 +151,7 @@ test('a weight gradient by units turns its patches first and gives float32', () 
     { ...SHAPE, batch: 32 },
     traitsOf(UNITS.NVIDIA),
   );
-  assert.match(variant, /^turned matrix 16x\d+x\d+ \d+x\d+x32, \d+ parts$/);
+  assert.match(variant, /^im2col matrix 16x\d+x\d+ \d+x\d+x32, \d+ partialSums$/);
   assert.equal(
     dispatches.map(({ shader }) => shader),
     [shaders.im2col, shaders.convolutionMatrixUnits, shaders.sumPartials],

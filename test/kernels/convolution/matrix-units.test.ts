@@ -81,7 +81,7 @@ test('convolution_weight_gradient: the smallest tile reproduces the reference on
   const cases = kernel.cases.filter((shape) => hasVectors(shape) && hasPatches(shape));
   const calls = cases.map((problem) => callsOf(kernel, problem, wide(FLOAT32), '32x32'));
   assert.ok(
-    calls.flat().some(({ variant }) => variant.startsWith('turned matrix 8x8x8 32x32x16, 2 parts')),
+    calls.flat().some(({ variant }) => variant.startsWith('im2col matrix 8x8x8 32x32x16, 2 parts')),
     'no case is split',
   );
   for (const [index, problem] of cases.entries()) await check(kernel, problem, calls[index], index);
@@ -131,19 +131,19 @@ test('fewer subgroups than blocks take several passes', async () => {
 
 if (traits.f16 === true) {
   test('numbers of 16 bits, square and flat units', async () => {
-    const [, strided, , , inParts] = convolutionF16.cases;
+    const [, strided, , , inPartials] = convolutionF16.cases;
     await check(convolutionF16, strided, callsOf(convolutionF16, strided, wide(SQUARE), '32x32'));
-    await check(convolutionF16, inParts, callsOf(convolutionF16, inParts, wide(FLAT), '32x32'));
+    await check(convolutionF16, inPartials, callsOf(convolutionF16, inPartials, wide(FLAT), '32x32'));
   });
 
-  test('a weight gradient of 16-bit factors is float32, whole and in parts, by square and flat units', async () => {
+  test('a weight gradient of 16-bit factors is float32, whole and in partialSums, by square and flat units', async () => {
     const kernel = convolutionWeightGradientF16;
     for (const unit of [SQUARE, FLAT]) {
       const offered = kernel.cases
         .filter(hasPatches)
         .map((shape) => ({ shape, calls: callsOf(kernel, shape, wide(unit), '32x32') }));
       for (const isSplit of [true, false]) {
-        const { shape, calls } = offered.find((each) => each.calls[0].variant.includes('parts') === isSplit) ?? {
+        const { shape, calls } = offered.find((each) => each.calls[0].variant.includes('partialSums') === isSplit) ?? {
           shape: kernel.cases[0],
           calls: [],
         };
