@@ -118,7 +118,7 @@ test('where little is calculated in a step, its loads decide', () => {
   assert.is(crowded.bound, 'arithmetic');
 });
 
-test('memory, cache and launch bound a product too, and its parts are written and read', () => {
+test('memory, cache and launch bound a product too, and its partial sums are written and read', () => {
   assert.is(predict(callOf({}), { flop: 0, bytes: 1e9 }, GPU).bound, 'memory');
   assert.is(predict(callOf({}), FREE, { ...GPU, cacheBandwidth: 1 }).bound, 'cache');
   assert.is(predict(callOf({ tile: SMALL_TILE, steps: 1 }), FREE, GPU).bound, 'launch');
@@ -187,7 +187,7 @@ test('reductions are split until a GPU is busy, but not into crumbs', () => {
   assert.is(chooseSplitK(1, 15, 192, 8), 1);
 });
 
-test('many pixels choose large tiles, few pixels small ones or parts', () => {
+test('many pixels choose large tiles, few pixels small ones or split-K', () => {
   const [large, small] = [SHAPES[0], SHAPES[1]].map(
     (shape) => convolution.calls(shape, TRAITS)[0].product as TiledProduct,
   );

@@ -161,17 +161,17 @@ fn stage(invocation: u32) {
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
     let block = invocation + slot * INVOCATIONS;
     if (block < WEIGHT_BLOCKS) {
-      var block = mat4x4<Scalar>(stagedWeights[4u * slot], stagedWeights[4u * slot + 1u], stagedWeights[4u * slot + 2u], stagedWeights[4u * slot + 3u]);
+      var weights4x4 = mat4x4<Scalar>(stagedWeights[4u * slot], stagedWeights[4u * slot + 1u], stagedWeights[4u * slot + 2u], stagedWeights[4u * slot + 3u]);
       if (DATA_GRADIENT) {
-        block = transpose(block);
+        weights4x4 = transpose(weights4x4);
       }
       let depth = 4u * select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
       let column = select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT);
       let first = depth * WEIGHT_STRIDE + column;
-      weightTile[first] = vec4f(block[0]);
-      weightTile[first + WEIGHT_STRIDE] = vec4f(block[1]);
-      weightTile[first + 2u * WEIGHT_STRIDE] = vec4f(block[2]);
-      weightTile[first + 3u * WEIGHT_STRIDE] = vec4f(block[3]);
+      weightTile[first] = vec4f(weights4x4[0]);
+      weightTile[first + WEIGHT_STRIDE] = vec4f(weights4x4[1]);
+      weightTile[first + 2u * WEIGHT_STRIDE] = vec4f(weights4x4[2]);
+      weightTile[first + 3u * WEIGHT_STRIDE] = vec4f(weights4x4[3]);
     }
   }
 }

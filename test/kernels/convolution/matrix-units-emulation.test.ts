@@ -130,7 +130,7 @@ test('convolutions of float32 use units of float32 alone, those of 16 bits units
   for (const kernel of [convolution, convolutionDataGradient, convolutionWeightGradient]) {
     assert.not(kernel.calls(SHAPE, traitsOf(UNITS.NVIDIA)).some(isByUnits));
     const [first] = kernel.calls(SHAPE, traitsOf(UNITS.Apple)).filter(isByUnits);
-    assert.match(first.variant, /^(turned )?matrix 8x8x8 /);
+    assert.match(first.variant, /^(im2col )?matrix 8x8x8 /);
   }
   const sixteen = gatherCalls(
     SHAPE,
@@ -146,18 +146,18 @@ test('convolutions of float32 use units of float32 alone, those of 16 bits units
   );
 });
 
-test('a weight gradient by units turns its patches first and gives float32', () => {
+test('a weight gradient by units computes im2col first and gives float32', () => {
   const [{ variant, operands, dispatches }] = convolutionWeightGradientF16.calls(
     { ...SHAPE, batch: 32 },
     traitsOf(UNITS.NVIDIA),
   );
-  assert.match(variant, /^im2col matrix 16x\d+x\d+ \d+x\d+x32, \d+ partialSums$/);
+  assert.match(variant, /^im2col matrix 16x\d+x\d+ \d+x\d+x32, split-K \d+$/);
   assert.equal(
     dispatches.map(({ shader }) => shader),
     [shaders.im2col, shaders.convolutionMatrixUnits, shaders.sumPartials],
   );
   assert.equal(
-    [operands.turned, operands.dw].map(({ type }) => type),
+    [operands.patches, operands.dw].map(({ type }) => type),
     ['f16', 'f32'],
   );
 });

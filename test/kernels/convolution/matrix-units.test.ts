@@ -76,12 +76,12 @@ for (const kernel of [convolution, convolutionDataGradient] as readonly Kernel<C
 const hasPatches = (shape: ConvolutionShape): boolean =>
   (shape.batch * outputSize(shape)[0] * outputSize(shape)[1]) % 4 === 0;
 
-test('convolution_weight_gradient: the smallest tile reproduces the reference on every case that can be turned', async () => {
+test('convolution_weight_gradient: the smallest tile reproduces the reference on every case that has an im2col form', async () => {
   const kernel = convolutionWeightGradient;
   const cases = kernel.cases.filter((shape) => hasVectors(shape) && hasPatches(shape));
   const calls = cases.map((problem) => callsOf(kernel, problem, wide(FLOAT32), '32x32'));
   assert.ok(
-    calls.flat().some(({ variant }) => variant.startsWith('im2col matrix 8x8x8 32x32x16, 2 parts')),
+    calls.flat().some(({ variant }) => variant.startsWith('im2col matrix 8x8x8 32x32x16, split-K 2')),
     'no case is split',
   );
   for (const [index, problem] of cases.entries()) await check(kernel, problem, calls[index], index);
@@ -100,7 +100,7 @@ const RAGGED = {
   stride: [2, 2],
   padding: [1, 1],
 } as const;
-/** The same with 288 pixels in two parts, and 324 rows. */
+/** The same with 288 pixels by split-K 2, and 324 rows. */
 const RAGGED_PATCHES = { ...RAGGED, batch: 4 } as const;
 
 // lavapipe would compile each for a minute: their blocks are 16 to 32 fragments, all of them written out.
@@ -136,14 +136,14 @@ if (traits.f16 === true) {
     await check(convolutionF16, inPartials, callsOf(convolutionF16, inPartials, wide(FLAT), '32x32'));
   });
 
-  test('a weight gradient of 16-bit factors is float32, whole and in partialSums, by square and flat units', async () => {
+  test('a weight gradient of 16-bit factors is float32, whole and by split-K, by square and flat units', async () => {
     const kernel = convolutionWeightGradientF16;
     for (const unit of [SQUARE, FLAT]) {
       const offered = kernel.cases
         .filter(hasPatches)
         .map((shape) => ({ shape, calls: callsOf(kernel, shape, wide(unit), '32x32') }));
       for (const isSplit of [true, false]) {
-        const { shape, calls } = offered.find((each) => each.calls[0].variant.includes('partialSums') === isSplit) ?? {
+        const { shape, calls } = offered.find((each) => each.calls[0].variant.includes('split-K') === isSplit) ?? {
           shape: kernel.cases[0],
           calls: [],
         };

@@ -45,7 +45,7 @@ test('on a GPU each tile with statistics stands before the same without, which c
   }
 });
 
-test("reduced as a GPU does, by row invocations that share a block: after partialSums, and by both of Winograd's transforms, also over whole images", async () => {
+test("reduced as a GPU does, by row invocations that share a block: after split-K, and by both of Winograd's transforms, also over whole images", async () => {
   const device = await testDevice();
   const gpu = { ...device.traits, kind: 'gpu' } as const;
   const problems = [
@@ -86,7 +86,7 @@ test("reduced as a GPU does, by row invocations that share a block: after partia
   for (const [index, problem] of problems.entries()) {
     const calls = convolutionStatistics
       .calls(problem, gpu)
-      .filter((call) => isFused(call) && /^winograd|^tiled 64x32.* partialSums/.test(call.variant));
+      .filter((call) => isFused(call) && /^winograd|^tiled 64x32.* split-K/.test(call.variant));
     assert.ok(calls.length >= (index === 0 ? 1 : 2), `${calls.length} variants`);
     const inputs = sampleInputs(convolutionStatistics, problem, calls[0], uniformNumbers(index));
     const expected = convolutionStatistics.reference(problem, inputs);
