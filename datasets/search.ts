@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { classKey } from '../src/data/class-names.ts';
 import { checkDataset, DatasetError, type Dataset, type ImageDraw, type Sample } from '../src/data/dataset.ts';
 import { cacheFolder } from '../src/platform/node/cache-folder.ts';
 import { ImageError } from '../src/platform/node/images.ts';
@@ -47,11 +46,6 @@ export interface SearchDataOptions {
   /** Sketches, and pictures, that are taken of each noun among the icons. Default 24. */
   readonly iconsPerDomain?: number;
   /**
-   * Whether icons whose names name no noun are trained on as well, such as arrows and signs of interfaces. Default
-   * false.
-   */
-  readonly glyphs?: boolean;
-  /**
    * Which classes count as unseen; see `loadEmoji`. With `settings` they are left out of the training as the unseen
    * ones are.
    */
@@ -65,7 +59,7 @@ export interface SearchDataOptions {
 /**
  * Sources of samples, for their weights in the draw: `drawings` are people's, `simulated` ones are made of pictures.
  */
-export type SearchSource = 'emoji' | 'icons' | 'glyphs' | 'simulated' | 'drawings';
+export type SearchSource = 'emoji' | 'icons' | 'simulated' | 'drawings';
 
 /** Raise this when the same source is to give other pixels or strokes than before. */
 const RENDERING_VERSION = 2;
@@ -103,23 +97,18 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   const icons = trainingIcons(await installedIcons(options), {
     mostPerDomain: options.iconsPerDomain ?? 24,
     seed: SEED,
-    glyphs: options.glyphs,
     heldOut: heldOutClass,
   });
   if (icons.length === 0)
     throw new DatasetError('search: no icon set is installed; npm install --no-save @iconify/json brings all of them');
-  const rendered = await renderedIcons(icons.filter(({ glyph }) => !glyph).map(sampleOf), options);
-  const glyphs = await renderedIcons(icons.filter(({ glyph }) => glyph).map(sampleOf), options);
+  const rendered = await renderedIcons(icons.map(sampleOf), options);
   const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, options);
 
-  const images = new Map<string, (size: number, draw?: ImageDraw) => Promise<Uint8Array>>([
-    ...rendered.read,
-    ...glyphs.read,
-  ]);
+  const images = new Map<string, (size: number, draw?: ImageDraw) => Promise<Uint8Array>>(rendered.read);
   for (const sample of [...emoji.train, ...emoji.validation, ...emoji.queries, ...emoji.gallery])
     images.set(sample.name, (requested) => emoji.images.read(sample, requested));
   const photosOf = (samples: readonly Sample[]): Sample[] => samples.filter(({ domain }) => domain === 'photo');
-  const photos = [...photosOf(fromEmoji), ...photosOf(rendered.samples), ...photosOf(glyphs.samples)];
+  const photos = [...photosOf(fromEmoji), ...photosOf(rendered.samples)];
   const readEdges = (sample: Sample): Promise<Uint8Array> =>
     (images.get(sample.name) as (size: number) => Promise<Uint8Array>)(EDGE_SIDE);
   const simulated = simulation
@@ -133,16 +122,13 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   for (const sketch of drawn) images.set(sketch.sample.name, (requested, draw) => drawer.draw(sketch, requested, draw));
 
   // The icons are rendered whatever is set aside, so that both ways share what is kept on disk.
-  const samples = underOneSpelling([
-    ...(picturesOnly ? photos : [...fromEmoji, ...rendered.samples, ...glyphs.samples]),
+  const samples = [
+    ...(picturesOnly ? photos : [...fromEmoji, ...rendered.samples]),
     ...drawn.map(({ sample }) => sample),
-  ]).filter(
-    ({ className, source }) => !setAside.has(className) && !(source === 'glyphs' && namesOneOf(setAside, className)),
-  );
+  ].filter(({ className }) => !setAside.has(className));
   const classes = classesOfBothDomains(samples);
   const digests = new Map([
     ...rendered.digests,
-    ...glyphs.digests,
     ...drawn.map(({ sample, strokes }): [string, string] => [sample.name, digest(strokes)]),
   ]);
   return checkDataset({
@@ -172,21 +158,6 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   });
 }
 
-/** Samples whose classes differ in spelling alone become one class, which has a noun's spelling where one of them is a noun. */
-function underOneSpelling(samples: readonly Sample[]): Sample[] {
-  const isGlyph = ({ source }: Sample): boolean => source === 'glyphs';
-  const spelling = new Map<string, string>();
-  for (const { className } of [...samples.filter((sample) => !isGlyph(sample)), ...samples.filter(isGlyph)])
-    if (!spelling.has(classKey(className))) spelling.set(classKey(className), className);
-  return samples.map((sample) => ({ ...sample, className: spelling.get(classKey(sample.className)) as string }));
-}
-
-/** Whether a glyph's name has one of some nouns in it, as the rule for held-out nouns has it. */
-function namesOneOf(nouns: ReadonlySet<string>, name: string): boolean {
-  const words = name.split(' ');
-  return words.some((_, start) => words.some((_, end) => nouns.has(words.slice(start, end + 1).join(' '))));
-}
-
 const digest = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
 async function installedIcons({
@@ -203,13 +174,8 @@ async function installedIcons({
   return sets;
 }
 
-const sampleOf = ({ set, domain, noun, glyph, icon }: TrainingIcon): IconSample => ({
-  sample: {
-    domain,
-    className: noun,
-    name: `icons/${domain}/${set}:${icon.name}`,
-    source: glyph ? 'glyphs' : 'icons',
-  },
+const sampleOf = ({ set, domain, noun, icon }: TrainingIcon): IconSample => ({
+  sample: { domain, className: noun, name: `icons/${domain}/${set}:${icon.name}`, source: 'icons' },
   icon,
 });
 
@@ -340,7 +306,6 @@ async function renderedIcons(
   icons: readonly IconSample[],
   { size, cacheFolder: folder = cacheFolder(), onProgress }: SearchDataOptions,
 ): Promise<RenderedIcons> {
-  if (icons.length === 0) return { samples: [], read: new Map(), digests: new Map() };
   const digests = new Map(icons.map(({ sample, icon }) => [sample.name, digest(iconDigest(icon))]));
   const bytesPerImage = 3 * size * size;
   const render = async ({ sample, icon }: IconSample, side: number): Promise<Uint8Array> => {

@@ -15,10 +15,8 @@ import { nounWords } from './nouns.ts';
 export interface TrainingIcon {
   readonly set: string;
   readonly domain: Domain;
-  /** The class: its noun, or the noun's main synonym; of a glyph the words of its name. */
+  /** The class: its noun, or the noun's main synonym. */
   readonly noun: string;
-  /** Whether its name names no noun, such as "arrow left" or "cloud upload". */
-  readonly glyph: boolean;
   readonly icon: Icon;
 }
 
@@ -84,49 +82,28 @@ export const mainNoun = (noun: string): string => SYNONYMS.get(noun) ?? noun;
  *
  * @param sets the icons of each set, by Iconify's prefix; sets that icon-artists.ts does not have are passed over
  * @param mostPerDomain of a noun's sketches, and of its pictures, drawn by the seed among the sets
- * @param glyphs whether glyphs are taken as well: icons whose names name no noun. Icons of the same words are a class of
- * its own; one without sketches or without pictures is left out.
  */
 export function trainingIcons(
   sets: ReadonlyMap<string, readonly Icon[]>,
   {
     mostPerDomain,
     seed,
-    glyphs = false,
     heldOut = heldOutClass,
-  }: { mostPerDomain: number; seed: number; glyphs?: boolean; heldOut?: (name: string) => string | undefined },
+  }: { mostPerDomain: number; seed: number; heldOut?: (name: string) => string | undefined },
 ): TrainingIcon[] {
-  const nouns = new Map<string, TrainingIcon[]>();
-  const others = new Map<string, TrainingIcon[]>();
+  const byClass = new Map<string, TrainingIcon[]>();
   for (const choice of ICON_SETS) {
     for (const icon of sets.get(choice.set) ?? []) {
       if (!takesIcon(choice, icon.name)) continue;
-      const named = iconNoun(icon.name);
-      const noun = named ?? glyphName(icon.name);
+      const noun = iconNoun(icon.name);
       // A synonym may be held out where the name is not, and the other way round.
       if (noun === undefined || heldOut(icon.name) !== undefined || heldOut(noun) !== undefined) continue;
-      const byClass = named === undefined ? others : nouns;
       const key = `${choice.domain}/${noun}`;
-      byClass.set(key, [
-        ...(byClass.get(key) ?? []),
-        { set: choice.set, domain: choice.domain, noun, glyph: named === undefined, icon },
-      ]);
+      byClass.set(key, [...(byClass.get(key) ?? []), { set: choice.set, domain: choice.domain, noun, icon }]);
     }
   }
   const stream = new RandomStream(seed, STREAM.split, [2, 0]);
-  const drawn = (icons: readonly TrainingIcon[]): readonly TrainingIcon[] =>
-    icons.length <= mostPerDomain ? icons : stream.shuffle([...icons]).slice(0, mostPerDomain);
-  const ofNouns = [...nouns.values()].flatMap(drawn);
-  if (!glyphs) return ofNouns;
-  const inBoth = ([key]: [string, unknown]): boolean => {
-    const name = key.slice(key.indexOf('/') + 1);
-    return others.has(`sketch/${name}`) && others.has(`photo/${name}`);
-  };
-  return [...ofNouns, ...[...others].filter(inBoth).flatMap(([, icons]) => drawn(icons))];
-}
-
-/** The words of a glyph's name, its class; undefined for a name of too many words, which no other artist will share. */
-function glyphName(name: string): string | undefined {
-  const words = nounWords(name);
-  return words.length === 0 || words.length > LONGEST_NAME ? undefined : words.join(' ');
+  return [...byClass.values()].flatMap((icons) =>
+    icons.length <= mostPerDomain ? icons : stream.shuffle([...icons]).slice(0, mostPerDomain),
+  );
 }

@@ -31,10 +31,6 @@ export const DATA_OPTIONS = {
     changeable: true,
     help: 'Of search: train on pictures and on sketches simulated of them alone',
   }),
-  glyphs: toggle({
-    changeable: true,
-    help: 'Of search: train on icons whose names name no noun as well, such as arrows and signs of interfaces',
-  }),
   pixelCache: bytes({
     changeable: true,
     remembered: true,
@@ -70,7 +66,6 @@ interface PublishedRequest {
   readonly drawings?: number;
   readonly quickdraw?: string;
   readonly picturesOnly?: boolean;
-  readonly glyphs?: boolean;
   readonly pixelCache?: number;
   readonly unseen?: string;
   /**
@@ -149,7 +144,6 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
         drawings: request.quickdraw,
         drawingsPerWord: request.drawings,
         picturesOnly: request.picturesOnly,
-        glyphs: request.glyphs,
         measureOn: data === 'search' ? 'unseen' : 'settings',
         onProgress: (done, total) => progress.update(done, total),
       });
