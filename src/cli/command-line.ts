@@ -11,6 +11,10 @@ import { embedCommand } from './embed.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { iconsCommand } from './icons.ts';
+import { indexExportCommand } from './index-export.ts';
+import { indexInfoCommand } from './index-info.ts';
+import { indexMergeCommand } from './index-merge.ts';
+import { indexVerifyCommand } from './index-verify.ts';
 import { besideFlags, describeOption, optionName, readConfiguration, resolveOptions } from './options.ts';
 import { printableLines } from './printable.ts';
 import { searchCommand } from './search.ts';
@@ -25,6 +29,10 @@ export const COMMANDS = [
   trainCommand,
   evaluateCommand,
   embedCommand,
+  indexInfoCommand,
+  indexVerifyCommand,
+  indexMergeCommand,
+  indexExportCommand,
   iconsCommand,
   searchCommand,
   serveCommand,
@@ -121,6 +129,7 @@ function register(
 /** What commands of two words begin with; it does nothing by itself. */
 const SUBJECTS: Readonly<Record<string, string>> = {
   data: 'Data sets: check one, or see how to get and lay out the published ones',
+  index: 'Index folders: what they hold, whether they are whole, merge those of shards, write them for other programs',
 };
 
 function parent(parser: Parser, words: readonly string[]): Parser {

@@ -1,22 +1,21 @@
 import type { Dataset } from '../data/dataset.ts';
+import { IndexFolder, isIndexFolder } from '../platform/node/index-folder.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 import { encode, fitBinaryCoder } from '../retrieval/binary-codes.ts';
-import {
-  assertSameModel,
-  openIndex,
-  serializeIndex,
-  type IndexedCodes,
-  type RetrievalIndex,
-} from '../retrieval/index-file.ts';
+import { assertSameModel, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../retrieval/index-file.ts';
+import { rowsOf } from '../retrieval/index-folder/manifest.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../training/model.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openPublished, reportSkipped } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';
+import { embedFolder, type EmbedFolderOptions } from './embed-folder.ts';
 import { embedFiles, findImages, type EmbeddedFiles } from './image-files.ts';
-import { namesIn, readGivenFile, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from './model-file.ts';
+import { readGivenIndex } from './given-index.ts';
+import { namesIn, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from './model-file.ts';
 import { choice, integer, OptionError, text, toggle } from './options.ts';
 import { checkPrecision, PRECISION_OPTION } from './precision.ts';
 import { printText, Progress } from './progress.ts';
+import { inShard, parseShard } from './shard.ts';
 import { checkTuning, openTuner, TUNING_OPTIONS } from './tuning.ts';
 
 export const EMBED_OPTIONS = {
@@ -30,7 +29,19 @@ export const EMBED_OPTIONS = {
   }),
   drawings: DATA_OPTIONS.drawings,
   pixelCache: DATA_OPTIONS.pixelCache,
-  out: text({ placeholder: 'file', default: 'index.safetensors', help: 'The index that is written' }),
+  out: text({
+    placeholder: 'file|folder',
+    default: 'index.safetensors',
+    help: 'The index that is written: one file, .safetensors, or a folder, which can be brought up to date and whose making goes on where it was interrupted',
+  }),
+  update: toggle({
+    help: 'Bring the index folder up to date: embed new and changed pictures, take the others over, leave out those that are gone',
+  }),
+  shard: text({
+    placeholder: 'i/n',
+    help: 'Embed one of n shares of the pictures, 0/n to (n - 1)/n, into an index folder of its own; auto/n takes i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, auto also n from Slurm. sketchgrad index merge makes one index of all',
+  }),
+  vectors: choice(['F32', 'F16'], { default: 'F32', help: 'How an index folder stores numbers' }),
   codes: integer({
     minimum: 1,
     maximum: 4095,
@@ -59,6 +70,9 @@ export const embedCommand = defineCommand({
     drawings,
     pixelCache,
     out,
+    update,
+    shard,
+    vectors: type,
     codes: bits,
     codesFit,
     strict,
@@ -70,7 +84,20 @@ export const embedCommand = defineCommand({
     const path = searchModelPath(givenModel);
     if ((images === undefined) === (data === undefined))
       throw new OptionError('--images or --data is needed, and not both: a folder of pictures, or a published set');
-    const files = images === undefined ? [] : await findImages(images, '--images');
+    const toFolder = isIndexFolder(out);
+    if (toFolder && (data !== undefined || bits !== undefined))
+      throw new OptionError(
+        `--out: ${out} is an index folder, which is of --images and has no codes; for --data and --codes give a file, index.safetensors`,
+      );
+    if (!toFolder && (update || shard !== undefined || type !== 'F32'))
+      throw new OptionError(
+        `--update, --shard and --vectors are of index folders, and ${out} is a file; give a name without .safetensors`,
+      );
+    const share = shard === undefined ? undefined : parseShard(shard);
+    const found = images === undefined ? [] : await findImages(images, '--images');
+    const files = share === undefined ? found : found.filter((name) => inShard(name, share));
+    if (toFolder && !update && (await IndexFolder.openIfThere(out)) !== undefined)
+      throw new OptionError(`--out: ${out} is an index already; --update brings it up to date`);
     const file = await readModelFile(path, '--model');
     const { imageSize, sketches } = readModelDescription(file, path);
     const fitOn = await readFitIndex(codesFit, bits, file.checksum);
@@ -80,6 +107,18 @@ export const embedCommand = defineCommand({
       checkPrecision(device, precision);
       const model = openRetrievalModel(device, file, path, await openTuner(device, tuning), precision);
       const rows = await modelEmbeddings(model);
+      if (toFolder) {
+        await embedIntoFolder(out, files, rows, {
+          modelChecksum: file.checksum,
+          type,
+          circumstances: JSON.stringify([device.description, precision]),
+          strict,
+          onProgress: (done, total) => progress.update(done, total),
+        }).finally(() => progress.stop());
+        rows.destroy();
+        model.storage.destroy();
+        return;
+      }
       const { paths, embeddings, skipped } =
         data === undefined
           ? await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) })
@@ -130,6 +169,25 @@ export const embedCommand = defineCommand({
   },
 });
 
+/** Makes an index folder or brings it up to date, and says what was done. */
+async function embedIntoFolder(
+  out: string,
+  files: readonly string[],
+  rows: ImageRows,
+  options: EmbedFolderOptions,
+): Promise<void> {
+  const { manifest, kept, moved, embedded, removed, skipped } = await embedFolder(out, files, rows, options);
+  reportSkipped(skipped);
+  const changes = [
+    `${embedded} embedded`,
+    ...(kept > 0 ? [`${kept} taken over${moved > 0 ? ` (${moved} of them moved or touched)` : ''}`] : []),
+    ...(removed > 0 ? [`${removed} are gone`] : []),
+  ];
+  printText(
+    `${out}: ${rowsOf(manifest)} pictures, ${manifest.dimension} components each, of the model ${manifest.modelChecksum.slice(0, 16)}: ${changes.join(', ')}\n`,
+  );
+}
+
 /** Embeds a part of a data set. @throws ImageError for the first image that cannot be decoded */
 async function embedPart(
   rows: ImageRows,
@@ -156,7 +214,7 @@ async function readFitIndex(
     throw new OptionError(
       '--codes-fit says what codes are fitted on, and there are none; give their length as well, such as --codes 64',
     );
-  const index = openIndex(await readGivenFile(file, '--codes-fit'), file);
+  const index = await readGivenIndex(file, '--codes-fit');
   assertSameModel(index, modelChecksum);
   return index;
 }

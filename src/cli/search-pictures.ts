@@ -3,9 +3,9 @@ import { decodeImage, ImageError } from '../platform/node/images.ts';
 import { encode } from '../retrieval/binary-codes.ts';
 import { markBelow } from '../retrieval/cut-off.ts';
 import { rankCodes, rankGallery } from '../retrieval/evaluate.ts';
-import { assertSameModel, openIndex } from '../retrieval/index-file.ts';
+import { assertSameModel } from '../retrieval/index-file.ts';
 import type { ContactSheetRow } from './contact-sheet.ts';
-import { readGivenFile } from './model-file.ts';
+import { readGivenIndex } from './given-index.ts';
 import { OptionError } from './options.ts';
 import { note } from './progress.ts';
 import { GONE, sheetQuery, SHEET_IMAGE, type FoundBySketch, type SearchedIndex } from './searched-index.ts';
@@ -29,7 +29,7 @@ export async function openSearchedPictures(
   by: 'cosine' | 'codes',
   cutOff: number | undefined,
 ): Promise<SearchedIndex<FoundPicture>> {
-  const index = openIndex(await readGivenFile(file, '--index'), file);
+  const index = await readGivenIndex(file, '--index');
   assertSameModel(index, checksum);
   const { codes, paths, embeddings, dimension } = index;
   if (by === 'codes' && codes === undefined)

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { writeFileAtomically } from '../platform/node/files.ts';
-import { assertSameModel, openIndex, serializeIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
+import { assertSameModel, serializeIndex, type RetrievalIndex } from '../retrieval/index-file.ts';
 import { SearchService } from '../server/search-service.ts';
 import { modelEmbeddings, type RetrievalModel } from '../training/model.ts';
 import { reportSkipped } from './data.ts';
 import { embedFiles, findImages } from './image-files.ts';
-import { readGivenFile } from './model-file.ts';
+import { readGivenIndex } from './given-index.ts';
 import { OptionError } from './options.ts';
 import { PictureFolder } from './picture-folder.ts';
 import { note, Progress } from './progress.ts';
@@ -50,7 +50,7 @@ async function indexOf(
   stop: AbortSignal,
 ): Promise<RetrievalIndex> {
   if (indexPath !== undefined && existsSync(indexPath)) {
-    const index = openIndex(await readGivenFile(indexPath, '--index'), indexPath);
+    const index = await readGivenIndex(indexPath, '--index');
     assertSameModel(index, checksum);
     return index;
   }

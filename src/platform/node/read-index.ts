@@ -1,0 +1,24 @@
+/** Indexes of pictures, files and folders alike, as one index in memory. */
+import { readFile, stat } from 'node:fs/promises';
+import { openIndex, type RetrievalIndex } from '../../retrieval/index-file.ts';
+import { IndexFolder } from './index-folder.ts';
+
+/**
+ * Reads a whole index. Memory: 4 bytes a component, and the paths.
+ * @param file an index file, or an index folder
+ * @throws IndexFileError, IndexFolderError, SafetensorsError where it is no sound index; the system's error where the
+ * file cannot be read
+ */
+export async function readIndex(file: string): Promise<RetrievalIndex> {
+  const isFolder = (await stat(file)).isDirectory();
+  if (!isFolder) return openIndex(await readFile(file), file);
+  const index = await IndexFolder.open(file);
+  const { dimension, modelChecksum, parts } = index.manifest;
+  const embeddings = new Float32Array(index.count * dimension);
+  const paths: string[] = [];
+  for (const part of parts) {
+    embeddings.set(await index.vectors(part), paths.length * dimension);
+    for (const { path } of await index.pictures(part)) paths.push(path);
+  }
+  return { embeddings, dimension, paths, modelChecksum };
+}

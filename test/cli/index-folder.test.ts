@@ -1,0 +1,215 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { IndexFolder } from '../../src/platform/node/index-folder.ts';
+import { renameHooks } from '../../src/platform/node/files.ts';
+import { openIndex } from '../../src/retrieval/index-file.ts';
+import { writeShapes } from '../support/shapes-folder.ts';
+import { run, TinyTraining } from '../support/tiny-training.ts';
+
+let tiny: TinyTraining;
+const at = (...names: string[]): string => tiny.at(...names);
+const embed = (out: string, ...more: string[]): ReturnType<typeof run> =>
+  run('embed', '--model', at('unbroken', 'model.safetensors'), '--images', at('pictures'), '--out', at(out), ...more);
+
+/** Names and contents of a folder's files. */
+async function contentOf(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(at(folder))).sort();
+  const digest = async (name: string): Promise<string> =>
+    createHash('sha256')
+      .update(await readFile(at(folder, name)))
+      .digest('hex');
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await digest(name)] as const)));
+}
+
+test.before(async () => {
+  tiny = await TinyTraining.make();
+  await tiny.train('unbroken');
+  await mkdir(at('pictures'));
+  await writeShapes(at('pictures', 'inner'));
+  await rm(at('pictures', 'inner', 'sketch'), { recursive: true });
+  await writeFile(at('pictures', 'damaged.png'), 'no picture');
+});
+test.after(() => tiny.remove());
+test.after.each(() => {
+  renameHooks.before = undefined;
+});
+
+test('an index folder holds what an index file holds, and search takes either', async () => {
+  const made = await embed('whole');
+  assert.is(made.code, 0, made.stderr);
+  assert.match(made.stdout, /18 pictures, 16 components each, of the model [0-9a-f]{16}: 18 embedded/);
+  assert.match(made.stderr, /skipped: .*damaged.png cannot be decoded/);
+  assert.is((await embed('file.safetensors')).code, 0);
+  assert.is((await run('index', 'export', at('whole'), '--out', at('exported.safetensors'))).code, 0);
+  const [file, exported] = await Promise.all(
+    ['file.safetensors', 'exported.safetensors'].map(async (name) => openIndex(await readFile(at(name)))),
+  );
+  assert.equal(exported.paths, file.paths);
+  assert.equal(exported.embeddings, file.embeddings);
+  const search = async (index: string): Promise<string> =>
+    (
+      await run(
+        'search',
+        '--model',
+        at('unbroken', 'model.safetensors'),
+        '--index',
+        at(index),
+        file.paths[3],
+        '--top',
+        '5',
+      )
+    ).stdout;
+  assert.match(await search('whole'), /1\.0000/);
+  assert.is(await search('whole'), await search('file.safetensors'));
+});
+
+test('an interrupted run goes on, and the index is the same to the byte, wherever it was interrupted', async () => {
+  let interrupted = 0;
+  for (let renames = 0; ; renames++) {
+    await rm(at('broken-off'), { recursive: true, force: true });
+    let left = renames;
+    renameHooks.before = () => {
+      if (left-- === 0) throw new Error('interrupted');
+    };
+    const first = await embed('broken-off');
+    renameHooks.before = undefined;
+    if (first.code === 0) break;
+    interrupted++;
+    assert.is((await embed('broken-off')).code, 0);
+    assert.equal(await contentOf('broken-off'), await contentOf('whole'), `after ${renames} files`);
+  }
+  // The chunk's three files, the part's two, and the manifest.
+  assert.is(interrupted, 6);
+});
+
+test('an update equals an index made anew: new, changed, moved, touched and removed pictures', async () => {
+  const refused = await embed('whole');
+  assert.is(refused.code, 1);
+  assert.match(refused.stderr, /--out: .*whole is an index already; --update brings it up to date/);
+  await cp(at('whole'), at('updated'), { recursive: true });
+  const pictures = (await readdir(at('pictures'), { recursive: true })).filter((name) => /photo.*\.png$/.test(name));
+  const [changed, moved, touched, removed, copied] = pictures.sort().map((name) => at('pictures', name));
+  await copyFile(copied, changed);
+  await rename(moved, at('pictures', 'moved.png'));
+  await utimes(touched, new Date(), new Date(2001, 1, 1));
+  await rm(removed);
+  const fresh = at('pictures', 'added.png');
+  await writeFile(fresh, await readFile(copied));
+  const update = await embed('updated', '--update');
+  assert.is(update.code, 0, update.stderr);
+  // Of the changed and the added picture the content is not that of one that is gone, so both are embedded.
+  assert.match(update.stdout, /18 pictures, .*: 2 embedded, 16 taken over \(2 of them moved or touched\), 2 are gone/);
+  assert.is((await embed('anew')).code, 0);
+  assert.equal(await contentOf('updated'), await contentOf('anew'));
+  assert.match((await embed('updated', '--update')).stdout, /: 0 embedded, 18 taken over/);
+});
+
+test('merged shards equal the index of all pictures to the byte, for 1, 3 and 7 shards', async () => {
+  for (const count of [1, 3, 7]) {
+    const names = Array.from({ length: count }, (_, index) => `shard-${index}-of-${count}`);
+    const made: string[] = [];
+    for (const [index, name] of names.entries()) {
+      const one = await embed(name, '--shard', `${index}/${count}`);
+      // Eighteen pictures may leave one of seven shards empty.
+      if (one.code === 0) made.push(at(name));
+      else assert.match(one.stderr, /none of the pictures can be decoded|no picture is in the shard/);
+    }
+    const merged = await run('index', 'merge', ...made, '--out', at(`merged-${count}`));
+    assert.is(merged.code, 0, merged.stderr);
+    assert.equal(await contentOf(`merged-${count}`), await contentOf('anew'));
+  }
+  const twice = await run('index', 'merge', at('anew'), at('updated'), '--out', at('twice'));
+  assert.match(twice.stderr, /is in .* and in another of the indexes/);
+  assert.not.ok(existsSync(at('twice', 'manifest.json')));
+});
+
+test('16-bit vectors take half the bytes and are merged and updated as they are', async () => {
+  assert.is((await embed('half', '--vectors', 'F16')).code, 0);
+  assert.match((await run('index', 'info', at('half'))).stdout, /18 pictures, 16 components each \(F16\), in 1 part/);
+  const before = await contentOf('half');
+  assert.is((await embed('half', '--update', '--vectors', 'F16')).code, 0);
+  assert.equal(await contentOf('half'), before);
+  const [half, whole] = await Promise.all(['half', 'anew'].map((name) => IndexFolder.open(at(name))));
+  const [a, b] = await Promise.all([half, whole].map((index) => index.vectors(index.manifest.parts[0])));
+  // Components are at most 1, and a 16-bit float has 11 digits.
+  assert.ok(a.every((value, index) => Math.abs(value - b[index]) <= 2 ** -12));
+  const mixed = await run('index', 'merge', at('half'), at('anew'), '--out', at('mixed'));
+  assert.match(mixed.stderr, /holds F32, and .*half F16/);
+});
+
+test('verify finds a changed byte in any file, and says which', async () => {
+  assert.match((await run('index', 'verify', at('anew'))).stdout, /18 pictures in 1 parts are as they were written/);
+  for (const name of await readdir(at('anew'))) {
+    await rm(at('damaged'), { recursive: true, force: true });
+    await cp(at('anew'), at('damaged'), { recursive: true });
+    const bytes = await readFile(at('damaged', name));
+    bytes[bytes.length - 5] ^= 1;
+    await writeFile(at('damaged', name), bytes);
+    const verified = await run('index', 'verify', at('damaged'));
+    assert.is(verified.code, 1);
+    assert.ok(verified.stderr.includes(name), `${name}: ${verified.stderr}`);
+  }
+  await rm(at('damaged', 'manifest.json'));
+  assert.match((await run('index', 'verify', at('damaged'))).stderr, /damaged is no index: it has no manifest.json/);
+});
+
+test('exports can be read: NumPy by its format, Parquet by another package', async () => {
+  const index = await IndexFolder.open(at('anew'));
+  const [part] = index.manifest.parts;
+  const [vectors, pictures] = [await index.vectors(part), await index.pictures(part)];
+  assert.is((await run('index', 'export', at('anew'), '--out', at('all.npy'))).code, 0);
+  const npy = await readFile(at('all.npy'));
+  assert.is(npy.toString('latin1', 1, 6), 'NUMPY');
+  const start = 10 + npy.readUInt16LE(8);
+  assert.is(start % 64, 0);
+  assert.match(
+    npy.toString('latin1', 10, start),
+    /^\{'descr': '<f4', 'fortran_order': False, 'shape': \(18, 16\), \} *\n$/,
+  );
+  assert.equal(new Float32Array(new Uint8Array(npy.subarray(start)).buffer), vectors);
+  assert.equal(
+    (await readFile(at('all.paths.txt'), 'utf8')).trim().split('\n'),
+    pictures.map(({ path }) => path),
+  );
+  assert.is((await run('index', 'export', at('anew'), '--out', at('all.parquet'))).code, 0);
+  const rows = await parquetReadObjects({ file: await asyncBufferFromFile(at('all.parquet')) });
+  assert.equal(
+    rows.map(({ path, size, digest }) => ({ path: String(path), size: Number(size), digest: String(digest) })),
+    pictures.map(({ path, size, digest }) => ({ path, size, digest })),
+  );
+  assert.equal(Float32Array.from(rows.flatMap(({ vector }) => vector as number[])), vectors);
+  assert.match(
+    (await run('index', 'export', at('anew'), '--out', at('all.csv'))).stderr,
+    /\.npy, \.parquet, \.safetensors/,
+  );
+});
+
+test('flags that do not go together are refused before any picture is read', async () => {
+  const refusals: [args: string[], message: RegExp][] = [
+    [[at('x.safetensors'), '--update'], /--update, --shard and --vectors are of index folders/],
+    [[at('x'), '--codes', '8'], /is an index folder, which is of --images and has no codes/],
+    [[at('x'), '--shard', '3/3'], /--shard: 3\/3 is no shard; they count from 0/],
+    [[at('x'), '--shard', 'third'], /third is no shard; write 0\/8 to 7\/8/],
+  ];
+  for (const [[out, ...flags], message] of refusals) {
+    const refused = await run(
+      'embed',
+      '--model',
+      at('unbroken', 'model.safetensors'),
+      '--images',
+      at('pictures'),
+      '--out',
+      out,
+      ...flags,
+    );
+    assert.is(refused.code, 1);
+    assert.match(refused.stderr, message);
+  }
+  assert.not.ok(existsSync(at('x')));
+});
+
+test.run();
