@@ -24,7 +24,7 @@ export const PAGES: readonly Page[] = [
       const rows = await modelEmbeddings(model, 1);
       console.log(await rows.compute([{ domain: 'photo', className: '', name: '' }], { read: (_, size) => decodeImage(new Blob(), size) }));`,
     differentiates: false,
-    limit: 64_000,
+    limit: 66_000,
   },
   {
     title: 'the engine alone',
