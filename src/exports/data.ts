@@ -1,5 +1,6 @@
 /** What a data set is, batches, augmentation. @module sketchgrad/data */
 
+export type { AppearanceAugmentation } from '../data/appearance.ts';
 export { DEFAULT_AUGMENTATION, type Augmentation, type Rgb } from '../data/augmentation.ts';
 export {
   checkDataset,

@@ -17,9 +17,14 @@ export {
   OPTIMIZERS,
   optimizerSettings,
   sgdSettings,
+  type Hyperparameters,
   type OptimizerKind,
   type OptimizerSettings,
 } from '../nn/optimizers/index.ts';
+export type { ArenaTensor } from '../../kernels/optimizer/tensor-norms.ts';
+export type { AdamHyperparameters } from '../nn/optimizers/adam.ts';
+export type { LarsHyperparameters } from '../nn/optimizers/lars.ts';
+export type { SgdHyperparameters } from '../nn/optimizers/sgd.ts';
 export type { Optimizer, ParameterGroup, UpdateRange } from '../nn/optimizers/optimizer.ts';
 export { TrainingStep } from '../nn/training-step.ts';
 export { trainingUpdate, type TrainingUpdate } from '../nn/training-update.ts';

@@ -220,7 +220,7 @@ test('convolution_weight_gradient: splits of whole images are cut between splits
   }));
   const calls = shapes
     .flatMap((shape) => convolutionWeightGradient.calls(shape, traits))
-    .filter(({ dispatches, operands }) => dispatches[0].slices !== undefined && 'parts' in operands);
+    .filter(({ dispatches, operands }) => dispatches[0].slices !== undefined && 'partialSums' in operands);
   assert.ok(calls.length > 0, 'no variant has splits of whole images');
   for (const call of calls) {
     const inputs = sampleInputs({}, null, call, uniformNumbers(3));
@@ -229,14 +229,14 @@ test('convolution_weight_gradient: splits of whole images are cut between splits
       inputs,
       strictest({ ...call, dispatches: call.dispatches.slice(0, 1) }, 256, (maxBindingBytes) => ({
         ...NO_LIMITS,
-        maxBindingBytes: Math.max(maxBindingBytes, partsBytes(call)),
+        maxBindingBytes: Math.max(maxBindingBytes, partialSumsBytes(call)),
       })),
     );
   }
 });
 
-/** The second pass adds all parts at once. */
-const partsBytes = ({ operands }: KernelCall): number => 4 * operands.parts.length;
+/** The second pass adds all partial sums at once. */
+const partialSumsBytes = ({ operands }: KernelCall): number => 4 * operands.partialSums.length;
 
 test('convolution_weight_gradient: what no adapter need bind at once is split between images, whatever its limits', async () => {
   const { traits } = await testDevice();

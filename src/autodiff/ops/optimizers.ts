@@ -67,7 +67,7 @@ export interface UpdateOperands {
   readonly gradients: Tensor;
   /** u32 [n / 64]: the parameter group of each block of 64 elements. */
   readonly group: Tensor;
-  /** [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. */
+  /** f32 [groups * 4]: the multiplier of the learning rate, weight decay, factor of the gradients, 0. */
   readonly groupSettings: Tensor;
   /** Learning rate and the rest, written by the host each step. */
   readonly hyper: Tensor;

@@ -11,7 +11,7 @@ export type OptimizerKind = keyof typeof OPTIMIZERS;
 
 export const OPTIMIZER_KINDS = Object.keys(OPTIMIZERS) as OptimizerKind[];
 
-type Hyperparameters<Kind extends OptimizerKind> =
+export type Hyperparameters<Kind extends OptimizerKind> =
   (typeof OPTIMIZERS)[Kind] extends Optimizer<infer Values> ? Values : never;
 
 /** An optimizer with its hyperparameters and groups of parameters. The learning rate is given at each step. */
