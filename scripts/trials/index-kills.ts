@@ -89,6 +89,7 @@ try {
     for (let left = 1 + random.integer(MOST_KILLS_OF_AN_UPDATE); left > 0; left--) {
       if (!(await update(at('index'), random.integer(Math.ceil(longest))))) break;
       kills++;
+      process.stderr.write(`\r${kills} kills, ${updates} updates `);
     }
     await update(at('index'));
     updates++;
