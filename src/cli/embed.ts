@@ -96,6 +96,10 @@ export const embedCommand = defineCommand({
     const share = shard === undefined ? undefined : parseShard(shard);
     const found = images === undefined ? [] : await findImages(images, '--images');
     const files = share === undefined ? found : found.filter((name) => inShard(name, share));
+    if (share !== undefined && files.length === 0)
+      throw new OptionError(
+        `--shard: no picture is in the shard ${share.index}/${share.count}; leave it out when merging`,
+      );
     if (toFolder && !update && (await IndexFolder.openIfThere(out)) !== undefined)
       throw new OptionError(`--out: ${out} is an index already; --update brings it up to date`);
     const file = await readModelFile(path, '--model');
