@@ -23,7 +23,7 @@ import { adamSettings, sgdSettings } from '../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../src/nn/training-update.ts';
 import { Classifier, RetrievalNetwork } from '../src/nn/retrieval-network.ts';
 import { DEFAULT_LOSSES, retrievalObjective } from '../src/training/objectives.ts';
-import { PAPER_RECIPE } from '../src/training/run.ts';
+import { PAPER_RECIPE } from '../src/training/recipe.ts';
 import { ALL_KERNELS } from '../kernels/index.ts';
 import { resourcesOf } from './shader-resources.ts';
 

@@ -22,7 +22,7 @@ import { parseModel, serializeModel, type Json, type ModelFile } from '../src/tr
 import { ClassKnowledge, DEFAULT_READING } from '../src/training/knowledge.ts';
 import { describeModel, modelEmbeddings, openRetrievalModel, readModelDescription } from '../src/training/model.ts';
 import { COSINE_TEMPERATURE } from '../src/training/objectives.ts';
-import { KNOWLEDGE } from '../src/training/run.ts';
+import { KNOWLEDGE } from '../src/training/teacher-signal.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = join(root, 'models/emoji-start.safetensors');

@@ -15,7 +15,8 @@ import { DOMAIN_INDEX } from '../../src/data/dataset.ts';
 import { balancedSampler } from '../../src/data/sampler.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { serializeModel } from '../../src/training/checkpoint.ts';
-import { stepsPerEpoch, trainRetrieval } from '../../src/training/run.ts';
+import { stepsPerEpoch } from '../../src/training/recipe.ts';
+import { trainRetrieval } from '../../src/training/run.ts';
 import { learningRateAt, ramp } from '../../src/training/schedule.ts';
 
 const DECODED_AT_A_TIME = 64;

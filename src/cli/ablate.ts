@@ -35,7 +35,9 @@ import {
   type ImageRows,
   type RetrievalModel,
 } from '../training/model.ts';
-import { differences, stepsPerEpoch, trainRetrieval, type RetrievalTraining } from '../training/run.ts';
+import { stepsPerEpoch, type RetrievalTraining } from '../training/recipe.ts';
+import { differences } from '../training/resume.ts';
+import { trainRetrieval } from '../training/run.ts';
 import { defineCommand } from './command.ts';
 import { openData } from './data.ts';
 import { closeCommandDevice, openCommandDevice } from './device.ts';

@@ -15,13 +15,10 @@ import type { ModelFile } from '../training/checkpoint.ts';
 import { atCutoff, evaluateNetwork, unseenTask, type Evaluation } from '../training/evaluation.ts';
 import { retrievalStateFrom } from '../training/knowledge.ts';
 import { modelEmbeddings, type ImageRows } from '../training/model.ts';
-import {
-  stepsPerEpoch,
-  trainRetrieval,
-  type LogEntry,
-  type RetrievalTraining,
-  type TrainedRetrieval,
-} from '../training/run.ts';
+import type { LogEntry } from '../training/log.ts';
+import { stepsPerEpoch, type RetrievalTraining } from '../training/recipe.ts';
+import { trainRetrieval } from '../training/run.ts';
+import type { TrainedRetrieval } from '../training/run-options.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { openData } from './data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from './demo-recipe.ts';

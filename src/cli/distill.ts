@@ -13,7 +13,7 @@ import {
   type PartialKnowledge,
 } from '../training/knowledge-file.ts';
 import { EMBEDDING_BATCH } from '../training/model.ts';
-import { PAPER_RECIPE } from '../training/run.ts';
+import { PAPER_RECIPE } from '../training/recipe.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';
 import { DATA_OPTIONS, openData, VALIDATION_OPTION } from './data.ts';

@@ -7,7 +7,8 @@ import { isJsonObject } from '../formats/untrusted.ts';
 import { FileWriteError, removeLeftovers, writeFileAtomically } from '../platform/node/files.ts';
 import { Lock } from '../platform/node/lock.ts';
 import { parseModel, serializeModel, type Json, type ModelFile } from '../training/checkpoint.ts';
-import type { Checkpoint, LogEntry } from '../training/run.ts';
+import type { LogEntry } from '../training/log.ts';
+import type { Checkpoint } from '../training/run-options.ts';
 import { readModelFile } from './model-file.ts';
 import { OptionError } from './options.ts';
 

@@ -1,7 +1,7 @@
 import { formatBytes } from '../autodiff/memory.ts';
 import { ensureAdapter } from '../platform/adapter.ts';
 import { distilledPhotos } from '../training/distillation.ts';
-import { stepsPerEpoch } from '../training/run.ts';
+import { stepsPerEpoch } from '../training/recipe.ts';
 import { measureTeacherCost, type TeacherCost, type TeacherCosts } from '../training/teacher-cost.ts';
 import { defineCommand } from './command.ts';
 import { openData } from './data.ts';

@@ -12,15 +12,10 @@ import type { Json, ModelFile } from '../training/checkpoint.ts';
 import { classifierOf } from '../training/knowledge.ts';
 import { parseKnowledge, type Knowledge } from '../training/knowledge-file.ts';
 import { COSINE_TEMPERATURE } from '../training/objectives.ts';
-import {
-  PAPER_EPOCHS,
-  PAPER_RECIPE,
-  stepsPerEpoch,
-  trainRetrieval,
-  type LogEntry,
-  type RetrievalTraining,
-  type TrainedRetrieval,
-} from '../training/run.ts';
+import type { LogEntry } from '../training/log.ts';
+import { PAPER_EPOCHS, PAPER_RECIPE, stepsPerEpoch, type RetrievalTraining } from '../training/recipe.ts';
+import { trainRetrieval } from '../training/run.ts';
+import type { TrainedRetrieval } from '../training/run-options.ts';
 import { MicroBatchError } from '../training/step-runner.ts';
 import type { StartingWeights } from '../training/weights.ts';
 import { defineCommand, SHARED_OPTIONS } from './command.ts';

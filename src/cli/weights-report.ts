@@ -1,4 +1,4 @@
-import type { LogEntry } from '../training/run.ts';
+import type { LogEntry } from '../training/log.ts';
 
 /** What became of a file of weights: which tensors were loaded, which drawn and how, which have no place. */
 export function describeWeights({

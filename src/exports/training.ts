@@ -1,17 +1,9 @@
 /** Training, from a whole run down to its parts. @module sketchgrad/training */
 
-export {
-  PAPER_RECIPE,
-  stepsPerEpoch,
-  trainRetrieval,
-  type Checkpoint,
-  type LogEntry,
-  type RetrievalTraining,
-  type RunTimes,
-  type TeacherSettings,
-  type TrainedRetrieval,
-  type TrainRetrievalOptions,
-} from '../training/run.ts';
+export type { LogEntry, RunTimes } from '../training/log.ts';
+export { PAPER_RECIPE, stepsPerEpoch, type RetrievalTraining, type TeacherSettings } from '../training/recipe.ts';
+export { trainRetrieval } from '../training/run.ts';
+export type { Checkpoint, TrainedRetrieval, TrainRetrievalOptions } from '../training/run-options.ts';
 export {
   CheckpointError,
   modelChecksum,

@@ -1,4 +1,4 @@
-import type { RetrievalTraining } from './run.ts';
+import type { RetrievalTraining } from './recipe.ts';
 
 /** The steps of the ablation, each with one thing more than the one before it. */
 export const ABLATION = [

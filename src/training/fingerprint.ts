@@ -1,5 +1,26 @@
-import type { ImageSource, Sample } from '../data/dataset.ts';
+import type { Dataset, ImageSource, Sample } from '../data/dataset.ts';
 import { hex } from '../formats/sealed.ts';
+import type { Json } from './checkpoint.ts';
+
+/** What identifies the training data, wherever it lies: counts, and digests over its samples' names and contents. */
+export async function describeData({
+  name,
+  seenClasses,
+  train,
+  validation,
+  images,
+}: Dataset): Promise<{ readonly [name: string]: Json }> {
+  const samples = [...train, ...validation];
+  const contents = await contentsFingerprint(samples, images);
+  return {
+    name,
+    classes: seenClasses.length,
+    images: train.length,
+    validationSketches: validation.length,
+    fingerprint: await fingerprint(samples),
+    ...(contents !== undefined && { contents }),
+  };
+}
 
 /**
  * What identifies a list of samples, wherever their files lie: a digest over domain, class, last part of each name, and

@@ -11,7 +11,8 @@ import { initializeNetwork } from '../nn/state.ts';
 import { EMBEDDING_BATCH } from './model.ts';
 import { imageInput } from './batch-input.ts';
 import { retrievalObjective, type TeacherSignal } from './objectives.ts';
-import { optimizerOf, type RetrievalTraining } from './run.ts';
+import { optimizerOf } from './parameter-groups.ts';
+import type { RetrievalTraining } from './recipe.ts';
 
 /** What a kind of teacher costs, or none at all. */
 export interface TeacherCost {

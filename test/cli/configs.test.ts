@@ -10,7 +10,7 @@ import { TRAIN_OPTIONS, trainingOf } from '../../src/cli/train.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
 import { retrievalObjective } from '../../src/training/objectives.ts';
-import { PAPER_EPOCHS, PAPER_RECIPE } from '../../src/training/run.ts';
+import { PAPER_EPOCHS, PAPER_RECIPE } from '../../src/training/recipe.ts';
 
 const folder = new URL('../../configs/', import.meta.url);
 const names = ['quickdraw', 'sketchy1', 'sketchy2', 'tuberlin'];

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { readdir, readFile } from 'node:fs/promises';
 import { stopOnSignal } from '../../src/cli/train.ts';
 import { parseModel } from '../../src/training/checkpoint.ts';
-import type { RetrievalTraining } from '../../src/training/run.ts';
+import type { RetrievalTraining } from '../../src/training/recipe.ts';
 import { testDevice } from '../support/device.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 

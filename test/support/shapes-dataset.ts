@@ -2,7 +2,7 @@
 // photos.
 import type { Dataset, Domain, Sample } from '../../src/data/dataset.ts';
 import { RandomStream } from '../../src/random/philox.ts';
-import { PAPER_RECIPE, type RetrievalTraining } from '../../src/training/run.ts';
+import { PAPER_RECIPE, type RetrievalTraining } from '../../src/training/recipe.ts';
 
 export const TINY_SIZE = 32;
 

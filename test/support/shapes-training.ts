@@ -1,6 +1,8 @@
 // Trainings of a tiny network on shapes, for suites of whole runs.
 import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
-import { trainRetrieval, type Checkpoint, type LogEntry, type TrainRetrievalOptions } from '../../src/training/run.ts';
+import type { LogEntry } from '../../src/training/log.ts';
+import { trainRetrieval } from '../../src/training/run.ts';
+import type { Checkpoint, TrainRetrievalOptions } from '../../src/training/run-options.ts';
 import { testDevice } from './device.ts';
 import { shapesDataset, TINY_TRAINING } from './shapes-dataset.ts';
 

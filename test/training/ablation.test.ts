@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ABLATION, ablatedTraining, meanAndDeviation, summarise } from '../../src/training/ablation.ts';
-import { PAPER_RECIPE } from '../../src/training/run.ts';
+import { PAPER_RECIPE } from '../../src/training/recipe.ts';
 
 test('each step differs from the whole method in its seed and in the weights of the losses that it lacks', () => {
   const training = {

@@ -13,7 +13,8 @@ import {
   type Knowledge,
   type PartialKnowledge,
 } from '../../src/training/knowledge-file.ts';
-import { trainRetrieval, type TrainRetrievalOptions } from '../../src/training/run.ts';
+import { trainRetrieval } from '../../src/training/run.ts';
+import type { TrainRetrievalOptions } from '../../src/training/run-options.ts';
 import { testDevice } from '../support/device.ts';
 import { shapesDataset, TINY_SIZE, TINY_TRAINING } from '../support/shapes-dataset.ts';
 

@@ -7,7 +7,7 @@ import { initializeNetwork, readState, StateMismatchError, type StateTensor } fr
 import { CheckpointError, parseModel, serializeModel } from '../../src/training/checkpoint.ts';
 import { evaluateNetwork, unseenTask } from '../../src/training/evaluation.ts';
 import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
-import type { Checkpoint, TrainRetrievalOptions } from '../../src/training/run.ts';
+import type { Checkpoint, TrainRetrievalOptions } from '../../src/training/run-options.ts';
 import { NonFiniteError } from '../../src/training/trainer.ts';
 import { testDevice } from '../support/device.ts';
 import { shapesDataset, TINY_TRAINING } from '../support/shapes-dataset.ts';

@@ -18,7 +18,9 @@ import {
   type ImageRows,
   type RetrievalModel,
 } from '../../src/training/model.ts';
-import { trainRetrieval, type LogEntry, type RetrievalTraining } from '../../src/training/run.ts';
+import type { LogEntry } from '../../src/training/log.ts';
+import type { RetrievalTraining } from '../../src/training/recipe.ts';
+import { trainRetrieval } from '../../src/training/run.ts';
 import type { IconListing, IconSearch } from './icon-search.ts';
 import { keep } from './kept-files.ts';
 import { ownDataset, ownRecipe, whyUseless, type OwnClass, type UnreadablePicture } from './own-training.ts';

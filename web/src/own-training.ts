@@ -7,7 +7,7 @@ import type { Dataset, Sample } from '../../src/data/dataset.ts';
 import type { ModelFile } from '../../src/training/checkpoint.ts';
 import { readModelDescription, type NetworkInput } from '../../src/training/model.ts';
 import { DEFAULT_LOSSES } from '../../src/training/objectives.ts';
-import { PAPER_RECIPE, type RetrievalTraining } from '../../src/training/run.ts';
+import { PAPER_RECIPE, type RetrievalTraining } from '../../src/training/recipe.ts';
 import { squareOf, type Picture } from './pictures.ts';
 
 /** A class of one's own. */
