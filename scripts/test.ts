@@ -29,6 +29,12 @@ const IN_A_BROWSER = /^test\/(web|package)\//;
  */
 const DENO_SUITES =
   /^test\/(kernels\/(?!convolution\/matrix-units)|autodiff\/(?!sliced-network)|training\/run|gpu\/(pipelines|sequence|readback|upload))/;
+/**
+ * What these check is the same on every adapter: files, servers and what commands print. What they compute is checked
+ * by other suites. They run on lavapipe, which is faster, or on SwiftShader where there is no lavapipe.
+ */
+const ON_ONE_ADAPTER =
+  /^test\/(cli\/(ablate|distill|embed|evaluate|icons|index-folder|serve|serve-icons|weights)|server\/|web\/serve-icons)/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
 /**
@@ -133,7 +139,9 @@ async function makeGroups(): Promise<Group[]> {
     }
     // SwiftShader comes with npm: where it is missing, this throws.
     const environment = { ...shared, ...(await adapterEnvironment(adapter)) };
-    made.push({ name: adapter, device: DEVICE_NAMES[adapter], environment, pending: [...onDevice], idle: [] });
+    const alsoOnLavapipe = adapter === 'swiftshader' && values.adapter === undefined && lavapipeDriver() !== null;
+    const pending = onDevice.filter((suite) => !alsoOnLavapipe || !ON_ONE_ADAPTER.test(suite));
+    made.push({ name: adapter, device: DEVICE_NAMES[adapter], environment, pending, idle: [] });
   }
   made.push({ name: 'no device', device: undefined, environment: shared, pending: elsewhere, idle: [] });
   return made;

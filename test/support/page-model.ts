@@ -9,6 +9,15 @@ export const PAGE_MODEL = fileURLToPath(new URL('../../web/public/model.safetens
 
 export const readPageModel = async (): Promise<ModelFile> => parseModel(await readFile(PAGE_MODEL), PAGE_MODEL);
 
+/** Pixels of the model's images where only what the page does with a model is of interest. */
+export const SMALL_SIZE = 32;
+
+/** The page's model for smaller images: the same weights, so that indexes belong to it, and a quarter of the work. */
+export async function smallPageModel(): Promise<Uint8Array> {
+  const { state, about } = await readPageModel();
+  return serializeModel({ state, about: { ...about, imageSize: SMALL_SIZE } }, 'F16');
+}
+
 /** Writes the page's model with one weight changed: another model of the same sizes. */
 export async function writeOtherModel(file: string): Promise<void> {
   const { state, about } = await readPageModel();

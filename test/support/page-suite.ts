@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { test } from 'uvu';
 import { launchChromium } from './chromium.ts';
+import { smallPageModel } from './page-model.ts';
 import { openPage, ready, servePage, type Answering, type Site } from './web-page.ts';
 
 export interface PageSuite {
@@ -26,10 +27,12 @@ export interface PageSuiteOptions {
   readonly prepare?: (at: PageSuite['at']) => Promise<void>;
   /** Answers requests in place of the page's files. */
   readonly answers?: Answering;
+  /** Whether the page gets `smallPageModel` in place of its own: for suites that train in it. */
+  readonly smallModel?: boolean;
 }
 
 /** Makes ready before the first test of the file that calls it, and tidies up behind the last. */
-export function pageSuite({ prepare, answers }: PageSuiteOptions = {}): PageSuite {
+export function pageSuite({ prepare, answers, smallModel = false }: PageSuiteOptions = {}): PageSuite {
   let folder: string;
   let site: Site;
   let browser: Browser;
@@ -38,7 +41,12 @@ export function pageSuite({ prepare, answers }: PageSuiteOptions = {}): PageSuit
   test.before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-page-'));
     await prepare?.(at);
-    site = await servePage(answers);
+    const model = smallModel ? await smallPageModel() : undefined;
+    site = await servePage((name, response) => {
+      if (model === undefined || name !== 'model.safetensors') return answers?.(name, response) ?? false;
+      response.end(model);
+      return true;
+    });
     browser = await launchChromium();
   });
   test.after(async () => {

@@ -14,6 +14,7 @@ import { ready } from '../support/web-page.ts';
 const HUGE = 3000;
 
 const suite = pageSuite({
+  smallModel: true,
   prepare: async (at) => {
     const classes = at('classes');
     await writeEmojiFolder(classes, ['spoon', 'wrench', 'house']);

@@ -9,9 +9,10 @@ import { writeEmojiFolder } from '../support/emoji-folder.ts';
 import { beginTraining, ended, outcome, TRAINED_CLASSES, undisturbedChecksum } from '../support/page-training.ts';
 import { pageSuite } from '../support/page-suite.ts';
 import { ready } from '../support/web-page.ts';
-import { readPageModel } from '../support/page-model.ts';
+import { SMALL_SIZE } from '../support/page-model.ts';
 
 const suite = pageSuite({
+  smallModel: true,
   prepare: async (at) => {
     await writeEmojiFolder(at('classes'), TRAINED_CLASSES);
   },
@@ -76,7 +77,7 @@ test('a training that loses the GPU process, and that an error ends, reaches the
   await second.waitForSelector('#kept', { state: 'hidden' });
   assert.match(
     await second.$eval('#model', (select: HTMLSelectElement) => select.selectedOptions[0].text),
-    new RegExp(`^\u2068Trained here on .* weights, ${String((await readPageModel()).about.imageSize)} px`),
+    new RegExp(`^\u2068Trained here on .* weights, ${SMALL_SIZE} px`),
   );
   const again = await second.evaluate(
     (trained) => (globalThis as unknown as { sketchgrad: Remote<Engine> }).sketchgrad.summary(trained),

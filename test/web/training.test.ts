@@ -22,6 +22,7 @@ import { pageSuite } from '../support/page-suite.ts';
 const LONGEST_TASK = 50;
 
 const suite = pageSuite({
+  smallModel: true,
   prepare: async (at) => {
     await writeEmojiFolder(at('classes'), TRAINED_CLASSES);
   },
