@@ -1,7 +1,7 @@
 // npm run bench:ladder: a kernel's versions, from the naive one to those that ship, each against the one below it.
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { textTable } from '../src/cli/text-table.ts';
+import { textTable } from '../src/cli/display/text-table.ts';
 import { ADAPTER_CHOICES, ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import type { Ladder } from './ladder/ladder.ts';
 import { entriesOf } from './support/catalogue.ts';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { textTable } from '../src/cli/text-table.ts';
+import { textTable } from '../src/cli/display/text-table.ts';
 import { ADAPTER_CHOICES, adapterEnvironment } from '../src/platform/adapter.ts';
 import type { Configuration, Limits, ModelResult } from './model-worker.ts';
 import { mistakesByName } from './support/mistakes.ts';

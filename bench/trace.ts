@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { PlannedCall } from '../src/autodiff/plan.ts';
 import type { Feeds, Program } from '../src/autodiff/program.ts';
-import { textTable } from '../src/cli/text-table.ts';
+import { textTable } from '../src/cli/display/text-table.ts';
 import type { Device } from '../src/gpu/device.ts';
 import type { Span } from '../src/gpu/profiler.ts';
 import { measureCeilings, type Ceilings } from './support/ceilings.ts';

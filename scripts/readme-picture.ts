@@ -1,13 +1,13 @@
 // npx tsx scripts/readme-picture.ts [--adapter lavapipe] Writes docs/contact-sheet.png, the picture of the README: what
 // the shipped model finds for sketches of classes that it never saw. The queries are chosen by the rule of
-// src/cli/retrieval-sheet.ts, not by hand.
+// src/cli/display/retrieval-sheet.ts, not by hand.
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadEmoji } from '../datasets/emoji.ts';
-import { renderContactSheet } from '../src/cli/contact-sheet.ts';
-import { readModelFile, searchModelPath } from '../src/cli/model-file.ts';
-import { PICTURE_SIZE, retrievalSheet } from '../src/cli/retrieval-sheet.ts';
+import { renderContactSheet } from '../src/cli/display/contact-sheet.ts';
+import { readModelFile, searchModelPath } from '../src/cli/files/model-file.ts';
+import { PICTURE_SIZE, retrievalSheet } from '../src/cli/display/retrieval-sheet.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { evaluateNetwork, unseenTask } from '../src/training/evaluation.ts';
 import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';

@@ -4,11 +4,11 @@
 //   npx tsx bench/reference/export.ts FOLDER --config FILE --data DIR ... (the flags of sketchgrad train)
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { openData } from '../../src/cli/data.ts';
+import { openData } from '../../src/cli/files/data.ts';
 import { defineCommand } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { resolveOptions } from '../../src/cli/options.ts';
-import { readAs, readKnowledge, readStart, saidBy, TRAIN_OPTIONS, trainingOf } from '../../src/cli/train.ts';
+import { resolveOptions } from '../../src/cli/options/option.ts';
+import { readAs, readKnowledge, readStart, saidBy, TRAIN_OPTIONS, trainingOf } from '../../src/cli/commands/train.ts';
 import { augmentationTransforms } from '../../src/data/augmentation.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
 import { DOMAIN_INDEX } from '../../src/data/dataset.ts';

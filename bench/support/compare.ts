@@ -1,4 +1,4 @@
-import { textTable } from '../../src/cli/text-table.ts';
+import { textTable } from '../../src/cli/display/text-table.ts';
 import type { Report } from './report.ts';
 import type { Result } from './measure.ts';
 import { median, ratioOf, type RatioEstimate } from './statistics.ts';

@@ -1,4 +1,4 @@
-import { textTable } from '../../src/cli/text-table.ts';
+import { textTable } from '../../src/cli/display/text-table.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';
 import { shareOfBest } from './matrix-products.ts';

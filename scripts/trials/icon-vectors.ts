@@ -3,7 +3,7 @@
 //   npx tsx scripts/trials/icon-vectors.ts FOLDER [every]    FOLDER has @iconify/json in its node_modules; one icon in `every` (19) is taken
 import { iconDigest, iconImage } from '../../datasets/icon-drawings.ts';
 import { findIconSets, readIconSet, type Icon } from '../../datasets/icon-sets.ts';
-import { readModelFile, searchModelPath } from '../../src/cli/model-file.ts';
+import { readModelFile, searchModelPath } from '../../src/cli/files/model-file.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { ImageError } from '../../src/platform/node/images.ts';
 import { RandomStream, STREAM } from '../../src/random/philox.ts';

@@ -3,7 +3,7 @@
 //   index-kills-child FOLDER PICTURES
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { embedFolder } from '../../src/cli/embed-folder.ts';
+import { embedFolder } from '../../src/cli/files/embed-folder.ts';
 
 const WIDTH = 16;
 const [folder, pictures] = process.argv.slice(2);

@@ -6,7 +6,7 @@
  *   node kills-child.js FOLDER [before|after N]
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { latestCheckpoint, RunFolder } from '../../src/cli/run-folder.ts';
+import { latestCheckpoint, RunFolder } from '../../src/cli/files/run-folder.ts';
 import { renameHooks } from '../../src/platform/node/files.ts';
 import { LockError } from '../../src/platform/node/lock.ts';
 import { modelChecksum, type ModelFile } from '../../src/training/checkpoint.ts';

@@ -10,8 +10,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readJsonText } from '../../src/cli/command.ts';
-import { readConfiguration } from '../../src/cli/options.ts';
-import { TRAIN_OPTIONS } from '../../src/cli/train.ts';
+import { readConfiguration } from '../../src/cli/options/option.ts';
+import { TRAIN_OPTIONS } from '../../src/cli/commands/train.ts';
 import {
   parseSafetensors,
   serializeSafetensors,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { decodeText } from '../formats/text.ts';
 import { parseJson } from '../formats/untrusted.ts';
 import { ADAPTER_CHOICES } from '../platform/adapter.ts';
-import { choice, OptionError, toggle, type Options, type OptionValues } from './options.ts';
+import { choice, OptionError, toggle, type Options, type OptionValues } from './options/option.ts';
 
 /** What a command is told besides its options. */
 export interface Invocation {

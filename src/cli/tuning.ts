@@ -4,8 +4,8 @@ import type { Device } from '../gpu/device.ts';
 import { readTuningRecords, writeTuningRecords } from '../platform/node/tuning-records.ts';
 import { TUNING_EFFORTS } from '../tuning/records.ts';
 import { Tuner, type TunerOptions } from '../tuning/tuner.ts';
-import { choice, OptionError, toggle, type OptionValues } from './options.ts';
-import { note, Progress } from './progress.ts';
+import { choice, OptionError, toggle, type OptionValues } from './options/option.ts';
+import { note, Progress } from './display/progress.ts';
 
 /** Options of every command that runs a network. */
 export const TUNING_OPTIONS = {

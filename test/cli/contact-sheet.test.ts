@@ -12,9 +12,9 @@ import {
   renderContactSheet,
   type ContactSheetRow,
   type SheetImage,
-} from '../../src/cli/contact-sheet.ts';
-import { escapeMarkup, shorten } from '../../src/cli/markup.ts';
-import { sheetQueries } from '../../src/cli/retrieval-sheet.ts';
+} from '../../src/cli/display/contact-sheet.ts';
+import { escapeMarkup, shorten } from '../../src/cli/display/markup.ts';
+import { sheetQueries } from '../../src/cli/display/retrieval-sheet.ts';
 import type { Sample } from '../../src/data/dataset.ts';
 
 const filled = (colour: readonly [number, number, number], size = 4): SheetImage => ({
@@ -82,7 +82,7 @@ test('a machine without any font gets a sheet without letters instead of boxes',
       path.join(folder, 'fonts.conf'),
       `<?xml version="1.0"?><fontconfig><dir>${folder}</dir><cachedir>${folder}</cachedir></fontconfig>`,
     );
-    const module = new URL('../../src/cli/contact-sheet.ts', import.meta.url).href;
+    const module = new URL('../../src/cli/display/contact-sheet.ts', import.meta.url).href;
     const script = `const { renderContactSheet } = await import(${JSON.stringify(module)});
       const image = { size: 1, pixels: new Uint8Array([9, 9, 9]) };
       process.stdout.write(await renderContactSheet([{ label: 'swan', query: image, results: [{ ...image, label: 'swan', hit: true, score: 1 }] }]));`;

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { drawMap, mapEmbeddings, mapTask } from '../../src/cli/embedding-map.ts';
+import { drawMap, mapEmbeddings, mapTask } from '../../src/cli/report/embedding-map.ts';
 import type { Sample } from '../../src/data/dataset.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COMMANDS } from '../../src/cli/command-line.ts';
 import type { Command } from '../../src/cli/command.ts';
-import { bytes, nearest, numbersByName, optionName, type Option } from '../../src/cli/options.ts';
+import { bytes, nearest, numbersByName, optionName, type Option } from '../../src/cli/options/option.ts';
 import { runCaptured } from '../support/command-output.ts';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { printable, printableLines } from '../../src/cli/printable.ts';
-import { textTable } from '../../src/cli/text-table.ts';
+import { printable, printableLines } from '../../src/cli/display/printable.ts';
+import { textTable } from '../../src/cli/display/text-table.ts';
 import { runCaptured } from './../support/command-output.ts';
 
 test('names cannot command a terminal', () => {

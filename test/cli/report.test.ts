@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Script } from 'node:vm';
-import { renderReport, type ReportInput } from '../../src/cli/report.ts';
+import { renderReport, type ReportInput } from '../../src/cli/report/report.ts';
 import type { RetrievalMetrics } from '../../src/retrieval/metrics.ts';
 
 const metrics = (map: number): RetrievalMetrics => {

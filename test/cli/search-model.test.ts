@@ -5,7 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { heldOutClass } from '../../datasets/held-out.ts';
-import { readModelFile, searchModelPath } from '../../src/cli/model-file.ts';
+import { readModelFile, searchModelPath } from '../../src/cli/files/model-file.ts';
 import { readModelDescription } from '../../src/training/model.ts';
 
 /** Bytes that a package may grow by for its model. */

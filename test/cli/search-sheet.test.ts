@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sheetRow } from '../../src/cli/search-pictures.ts';
+import { sheetRow } from '../../src/cli/search/pictures.ts';
 
 test('pictures of a sheet are found beside the index, labelled with their folder, and grey where they are gone', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-sheet-'));

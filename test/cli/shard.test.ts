@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { inShard, parseShard } from '../../src/cli/shard.ts';
+import { inShard, parseShard } from '../../src/cli/files/shard.ts';
 
 test('a shard is given, or taken from Slurm or Kubernetes', () => {
   assert.equal(parseShard('2/8', {}), { index: 2, count: 8 });

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { drawMap } from '../../src/cli/embedding-map.ts';
-import { textTable } from '../../src/cli/text-table.ts';
+import { drawMap } from '../../src/cli/report/embedding-map.ts';
+import { textTable } from '../../src/cli/display/text-table.ts';
 
 test('a table may have any number of rows', () => {
   const lines = textTable(

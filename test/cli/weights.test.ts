@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-web';
 import twemoji from '@iconify-json/twemoji/icons.json' with { type: 'json' };
-import { optionsOfWeights } from '../../src/cli/model-file.ts';
+import { optionsOfWeights } from '../../src/cli/files/model-file.ts';
 import { parseInputConvention, pixelNormalization } from '../../src/nn/pixels.ts';
 import { serializeSafetensors } from '../../src/formats/safetensors.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';

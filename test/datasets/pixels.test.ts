@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadFolder } from '../../datasets/folder.ts';
 import { openPictures } from '../../datasets/pictures.ts';
-import { embedFiles } from '../../src/cli/image-files.ts';
+import { embedFiles } from '../../src/cli/files/image-files.ts';
 import { stretchToSquare } from '../../src/data/resample.ts';
 import { decodeImage } from '../../src/platform/node/images.ts';
 

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { classifierInference, classifierTraining, demoWorkloads } from '../../src/cli/workloads.ts';
+import { classifierInference, classifierTraining, demoWorkloads } from '../../src/cli/training/workloads.ts';
 import { plan, tuningProblemsOf } from '../../src/autodiff/plan.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { ALL_KERNELS, KERNEL_MODULES } from '../../kernels/index.ts';

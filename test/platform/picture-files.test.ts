@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { PictureFolder } from '../../src/cli/picture-folder.ts';
+import { PictureFolder } from '../../src/cli/files/picture-folder.ts';
 import { describeUnread, listFolders, listPictures } from '../../src/platform/node/picture-files.ts';
 
 let root = '';

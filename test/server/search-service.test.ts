@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { embedFiles, findImages } from '../../src/cli/image-files.ts';
+import { embedFiles, findImages } from '../../src/cli/files/image-files.ts';
 import { decodeSketch, ImageError } from '../../src/platform/node/images.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import type { RetrievalIndex } from '../../src/retrieval/index-file.ts';

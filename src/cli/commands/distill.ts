@@ -1,0 +1,133 @@
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { ensureAdapter } from '../../platform/adapter.ts';
+import { DEFAULT_BACKBONE } from '../../nn/backbones/index.ts';
+import { removeLeftovers, writeFileAtomically } from '../../platform/node/files.ts';
+import { Lock } from '../../platform/node/lock.ts';
+import { distill } from '../../training/distillation.ts';
+import {
+  parsePartialKnowledge,
+  serializeKnowledge,
+  serializePartialKnowledge,
+  type Knowledge,
+  type PartialKnowledge,
+} from '../../training/knowledge-file.ts';
+import { EMBEDDING_BATCH } from '../../training/model.ts';
+import { PAPER_RECIPE } from '../../training/recipe.ts';
+import type { StartingWeights } from '../../training/weights.ts';
+import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { DATA_OPTIONS, openData, VALIDATION_OPTION } from '../files/data.ts';
+import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { WEIGHTS_OPTIONS } from '../files/model-file.ts';
+import { integer, resolveOptions, text } from '../options/option.ts';
+import { note, printText, Progress } from '../display/progress.ts';
+import { asTeacher, pixelsOf, readStart, saidBy, TRAIN_OPTIONS } from './train.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+
+const { seed, size, backbone, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } =
+  TRAIN_OPTIONS;
+
+export const DISTILL_OPTIONS = {
+  weights: text({
+    placeholder: 'file',
+    required: true,
+    help: "The teacher: weights with a classifier, such as torchvision's resnet50 (.safetensors, .pth, .pt, .bin)",
+  }),
+  out: text({
+    placeholder: 'file',
+    default: 'knowledge.safetensors',
+    help: 'The table that sketchgrad train --knowledge takes',
+  }),
+  ...DATA_OPTIONS,
+  validation: VALIDATION_OPTION,
+  seed,
+  teacherMean,
+  teacherTemperature,
+  teacherPhotos,
+  size,
+  backbone,
+  width,
+  stride,
+  batchNormEpsilon,
+  ...WEIGHTS_OPTIONS,
+  batch: integer({ minimum: 1, default: EMBEDDING_BATCH, help: 'Photos that the teacher sees at once' }),
+  saveEvery: integer({ minimum: 1, default: 16, help: 'Batches after which a killed run can go on' }),
+  ...TUNING_OPTIONS,
+  ...SHARED_OPTIONS,
+} as const;
+
+export const distillCommand = defineCommand({
+  name: 'distill',
+  summary: "Ask a teacher once what it sees in each class's photos; a killed run goes on where it was",
+  options: DISTILL_OPTIONS,
+  alsoConfigured: TRAIN_OPTIONS,
+  async run(_options, { given }) {
+    const weights = (await readStart(given)) as StartingWeights;
+    const options = resolveOptions(DISTILL_OPTIONS, given, saidBy(weights, given));
+    checkTuning(options);
+    await ensureAdapter(options.adapter);
+    const { out } = options;
+    const folder = path.dirname(path.resolve(out));
+    const teacher = { file: asTeacher(weights.file), name: options.weights };
+    const dataset = await openData({ ...options, imageSize: options.size });
+    const state = `${out}.partial`;
+    const device = await openCommandDevice(options.adapter);
+    const progress = new Progress('teacher');
+    let lock: Lock | undefined;
+    try {
+      lock = await Lock.take(`${path.resolve(out)}.lock`, out);
+      await removeLeftovers(folder);
+      const begun = await readState(state);
+      const knowledge = await distill({
+        device,
+        selector: await openTuner(device, options),
+        dataset,
+        teacher,
+        network: {
+          ...PAPER_RECIPE.network,
+          ...(options.backbone !== DEFAULT_BACKBONE && { backbone: options.backbone }),
+          width: options.width,
+          stride: options.stride,
+          batchNormEpsilon: options.batchNormEpsilon,
+        },
+        settings: {
+          reading: { mean: options.teacherMean, temperature: options.teacherTemperature },
+          photosPerClass: options.teacherPhotos,
+          seed: options.seed,
+          imageSize: options.size,
+          pixels: pixelsOf(options),
+          batchSize: options.batch,
+        },
+        begun,
+        stateEvery: options.saveEvery,
+        onStart: (done) => {
+          if (begun !== undefined)
+            note(done > 0 ? `going on after ${done} photos` : `${state} is of another distillation, and is begun anew`);
+        },
+        onPartial: (partial) => writeFileAtomically(state, serializePartialKnowledge(partial)),
+        onProgress: (done, total) => progress.update(done, total),
+      });
+      progress.stop();
+      await writeFileAtomically(out, serializeKnowledge(knowledge));
+      await rm(state, { force: true });
+      printText(`${describeKnowledge(knowledge, out)}\n`);
+    } finally {
+      progress.stop();
+      await lock?.release();
+      closeCommandDevice(device);
+    }
+  },
+});
+
+async function readState(file: string): Promise<PartialKnowledge | undefined> {
+  const bytes = await readFile(file).catch(() => undefined);
+  return bytes && parsePartialKnowledge(bytes, file);
+}
+
+function describeKnowledge({ classes, table, counts, origin: { teacher, reading } }: Knowledge, file: string): string {
+  const photos = counts.reduce((sum, count) => sum + count, 0);
+  return [
+    `${file}: ${classes.length} classes x ${table.shape[1]} of the teacher's, from ${photos} photos, each seen once`,
+    `read as the mean of its ${reading.mean === 'softmax' ? 'softmax outputs' : 'logits'} at temperature ${reading.temperature}; teacher ${teacher}`,
+  ].join('\n');
+}

@@ -1,0 +1,235 @@
+import type { Dataset } from '../../data/dataset.ts';
+import { IndexFolder, isIndexFolder } from '../../platform/node/index-folder.ts';
+import { writeFileAtomically } from '../../platform/node/files.ts';
+import { encode, fitBinaryCoder } from '../../retrieval/binary-codes.ts';
+import { assertSameModel, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../../retrieval/index-file.ts';
+import { rowsOf } from '../../retrieval/index-folder/manifest.ts';
+import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../../training/model.ts';
+import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { DATA_OPTIONS, openPublished, reportSkipped } from '../files/data.ts';
+import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { embedFolder, type EmbedFolderOptions } from '../files/embed-folder.ts';
+import { embedFiles, findImages, type EmbeddedFiles } from '../files/image-files.ts';
+import { readGivenIndex } from '../files/given-index.ts';
+import { namesIn, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from '../files/model-file.ts';
+import { choice, integer, OptionError, text, toggle } from '../options/option.ts';
+import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { printText, Progress } from '../display/progress.ts';
+import { inShard, parseShard } from '../files/shard.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+
+export const EMBED_OPTIONS = {
+  model: SEARCH_MODEL_OPTION,
+  images: text({ placeholder: 'folder', help: 'Pictures to be searched, in this folder and the folders in it' }),
+  data: text({ placeholder: 'folder', help: "In place of --images, a published set's folder (sketchgrad data how)" }),
+  split: DATA_OPTIONS.split,
+  part: choice(['gallery', 'queries', 'train', 'validation'], {
+    default: 'gallery',
+    help: 'Which part of the set: gallery and queries are the photos and sketches of unseen classes',
+  }),
+  drawings: DATA_OPTIONS.drawings,
+  pixelCache: DATA_OPTIONS.pixelCache,
+  out: text({
+    placeholder: 'file|folder',
+    default: 'index.safetensors',
+    help: 'The index that is written: one file, .safetensors, or a folder, which can be brought up to date and whose making goes on where it was interrupted',
+  }),
+  update: toggle({
+    help: 'Bring the index folder up to date: embed new and changed pictures, take the others over, leave out those that are gone',
+  }),
+  shard: text({
+    placeholder: 'i/n',
+    help: 'Embed one of n shares of the pictures, 0/n to (n - 1)/n, into an index folder of its own; auto/n takes i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, auto also n from Slurm. sketchgrad index merge makes one index of all',
+  }),
+  vectors: choice(['F32', 'F16'], { default: 'F32', help: 'How an index folder stores numbers' }),
+  codes: integer({
+    minimum: 1,
+    maximum: 4095,
+    help: 'Binary codes of so many bits as well (64 is usual), by which search can rank',
+  }),
+  codesFit: text({
+    placeholder: 'index',
+    help: 'The index of other pictures, of seen classes say, that the codes are fitted on; left out, the pictures themselves',
+  }),
+  strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
+  precision: PRECISION_OPTION,
+  ...TUNING_OPTIONS,
+  ...SHARED_OPTIONS,
+} as const;
+
+export const embedCommand = defineCommand({
+  name: 'embed',
+  summary: 'Make an index of a folder of pictures, to be searched by sketch',
+  options: EMBED_OPTIONS,
+  async run({
+    model: givenModel,
+    images,
+    data,
+    split,
+    part,
+    drawings,
+    pixelCache,
+    out,
+    update,
+    shard,
+    vectors: type,
+    codes: bits,
+    codesFit,
+    strict,
+    adapter,
+    precision,
+    ...tuning
+  }) {
+    checkTuning(tuning);
+    const path = searchModelPath(givenModel);
+    if ((images === undefined) === (data === undefined))
+      throw new OptionError('--images or --data is needed, and not both: a folder of pictures, or a published set');
+    const toFolder = isIndexFolder(out);
+    if (toFolder && (data !== undefined || bits !== undefined))
+      throw new OptionError(
+        `--out: ${out} is an index folder, which is of --images and has no codes; for --data and --codes give a file, index.safetensors`,
+      );
+    if (!toFolder && (update || shard !== undefined || type !== 'F32'))
+      throw new OptionError(
+        `--update, --shard and --vectors are of index folders, and ${out} is a file; give a name without .safetensors`,
+      );
+    const share = shard === undefined ? undefined : parseShard(shard);
+    const found = images === undefined ? [] : await findImages(images, '--images');
+    const files = share === undefined ? found : found.filter((name) => inShard(name, share));
+    if (share !== undefined && files.length === 0)
+      throw new OptionError(
+        `--shard: no picture is in the shard ${share.index}/${share.count}; leave it out when merging`,
+      );
+    if (toFolder && !update && (await IndexFolder.openIfThere(out)) !== undefined)
+      throw new OptionError(`--out: ${out} is an index already; --update brings it up to date`);
+    const file = await readModelFile(path, '--model');
+    const { imageSize, sketches } = readModelDescription(file, path);
+    const fitOn = await readFitIndex(codesFit, bits, file.checksum);
+    const device = await openCommandDevice(adapter);
+    const progress = new Progress('embedding');
+    try {
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, tuning), precision);
+      const rows = await modelEmbeddings(model);
+      if (toFolder) {
+        await embedIntoFolder(out, files, rows, {
+          modelChecksum: file.checksum,
+          type,
+          circumstances: JSON.stringify([device.description, precision]),
+          strict,
+          onProgress: (done, total) => progress.update(done, total),
+        }).finally(() => progress.stop());
+        rows.destroy();
+        model.storage.destroy();
+        return;
+      }
+      const { paths, embeddings, skipped } =
+        data === undefined
+          ? await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) })
+          : await embedPart(
+              rows,
+              await openPublished({
+                data,
+                split,
+                drawings,
+                pixelCache,
+                unseenClasses: namesIn(file, 'unseenClasses'),
+                imageSize,
+                sketches,
+              }),
+              part,
+              (done, total) => progress.update(done, total),
+            );
+      progress.stop();
+      reportSkipped(skipped);
+      if (paths.length === 0)
+        throw new OptionError(
+          `--images: none of the ${files.length} images in ${images} can be decoded, so there is no index`,
+        );
+      const codes =
+        bits === undefined
+          ? undefined
+          : codesOf(
+              embeddings,
+              rows.width,
+              bits,
+              fitOn?.embeddings ?? embeddings,
+              codesFit ?? 'the pictures themselves',
+            );
+      await writeFileAtomically(
+        out,
+        serializeIndex({ embeddings, dimension: rows.width, paths, modelChecksum: file.checksum, codes }),
+      );
+      const withCodes = codes === undefined ? '' : `, and codes of ${bits} bits fitted on ${codes.fittedOn}`;
+      printText(
+        `${out}: ${paths.length} pictures, ${rows.width} components each${withCodes}, of the model ${file.checksum.slice(0, 16)}\n`,
+      );
+      rows.destroy();
+      model.storage.destroy();
+    } finally {
+      progress.stop();
+      closeCommandDevice(device);
+    }
+  },
+});
+
+/** Makes an index folder or brings it up to date, and says what was done. */
+async function embedIntoFolder(
+  out: string,
+  files: readonly string[],
+  rows: ImageRows,
+  options: EmbedFolderOptions,
+): Promise<void> {
+  const { manifest, kept, moved, embedded, removed, skipped } = await embedFolder(out, files, rows, options);
+  reportSkipped(skipped);
+  const changes = [
+    `${embedded} embedded`,
+    ...(kept > 0 ? [`${kept} taken over${moved > 0 ? ` (${moved} of them moved or touched)` : ''}`] : []),
+    ...(removed > 0 ? [`${removed} are gone`] : []),
+  ];
+  printText(
+    `${out}: ${rowsOf(manifest)} pictures, ${manifest.dimension} components each, of the model ${manifest.modelChecksum.slice(0, 16)}: ${changes.join(', ')}\n`,
+  );
+}
+
+/** Embeds a part of a data set. @throws ImageError for the first image that cannot be decoded */
+async function embedPart(
+  rows: ImageRows,
+  dataset: Dataset,
+  part: 'gallery' | 'queries' | 'train' | 'validation',
+  onProgress: (done: number, total: number) => void,
+): Promise<EmbeddedFiles> {
+  const samples = dataset[part];
+  if (samples.length === 0) throw new OptionError(`--part: there is no image in the part ${part} of ${dataset.name}`);
+  return {
+    paths: samples.map(({ name }) => name),
+    embeddings: await rows.compute(samples, dataset.images, (done) => onProgress(done, samples.length)),
+    skipped: [],
+  };
+}
+
+async function readFitIndex(
+  file: string | undefined,
+  bits: number | undefined,
+  modelChecksum: string,
+): Promise<RetrievalIndex | undefined> {
+  if (file === undefined) return undefined;
+  if (bits === undefined)
+    throw new OptionError(
+      '--codes-fit says what codes are fitted on, and there are none; give their length as well, such as --codes 64',
+    );
+  const index = await readGivenIndex(file, '--codes-fit');
+  assertSameModel(index, modelChecksum);
+  return index;
+}
+
+function codesOf(
+  embeddings: Float32Array,
+  dimension: number,
+  bits: number,
+  fitOn: Float32Array,
+  fittedOn: string,
+): IndexedCodes {
+  const { coder } = fitBinaryCoder(fitOn, dimension, { bits });
+  return { coder, rows: encode(coder, embeddings), fittedOn };
+}

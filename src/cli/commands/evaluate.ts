@@ -1,0 +1,201 @@
+import { writeFileAtomically } from '../../platform/node/files.ts';
+import { ensureAdapter } from '../../platform/adapter.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { codeWords, encode, fitBinaryCoder } from '../../retrieval/binary-codes.ts';
+import { evaluateCodes } from '../../retrieval/evaluate.ts';
+import type { MeanMetrics, RetrievalMetrics } from '../../retrieval/metrics.ts';
+import {
+  atCutoff,
+  CUTOFFS,
+  evaluateNetwork,
+  requireUnseen,
+  taskOf,
+  TASKS,
+  type Evaluation,
+  type RetrievalTask,
+} from '../../training/evaluation.ts';
+import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../../training/model.ts';
+import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { DATA_OPTIONS, openData } from '../files/data.ts';
+import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { evaluationReport, type MeasuredCodes } from '../report/evaluation-report.ts';
+import { MODEL_OPTION, namesIn, readModelFile } from '../files/model-file.ts';
+import { choice, counts, integer, text, toggle, type OptionValues } from '../options/option.ts';
+import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { note, printText, Progress } from '../display/progress.ts';
+import { textTable } from '../display/text-table.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+
+export const EVALUATE_OPTIONS = {
+  model: MODEL_OPTION,
+  ...DATA_OPTIONS,
+  seed: integer({
+    minimum: 0,
+    maximum: 2 ** 32 - 1,
+    default: 0,
+    help: 'Seed of the split, where --unseen gives a share, of what a task draws and of the map',
+  }),
+  task: choice(TASKS, {
+    default: 'zero-shot',
+    help: 'What searches what: sketches photos of unseen classes; these photos one another; sketches the photos of all classes; or as SEM-PCYC, with a fifth of seen ones on both sides',
+  }),
+  cutoffs: counts({ default: CUTOFFS, help: 'The values of k for mAP@k and P@k' }),
+  perClass: toggle({ help: 'Show each class as well' }),
+  apDenominator: choice(['protocol', 'hits', 'relevant'], {
+    default: 'protocol',
+    help: 'What AP@k is divided by: min(k, relevant photos); the hits found, which flatters; or all relevant photos',
+  }),
+  apEnvelope: choice(['voc', 'none'], {
+    default: 'voc',
+    help: 'Which precision counts at a hit: the best at this or any later rank, as SAKE has it, or its own',
+  }),
+  codes: integer({ minimum: 1, maximum: 4095, help: 'Measure binary codes of so many bits as well (64 is usual)' }),
+  codesFit: choice(['seen', 'gallery'], {
+    default: 'seen',
+    help: 'What codes are fitted on: photos of seen classes, or the photos that are searched',
+  }),
+  report: text({
+    placeholder: 'file.html',
+    help: 'Write a page with the metrics, class by class, a map of the embeddings and what some queries find',
+  }),
+  json: toggle({ help: 'Print JSON instead of a table' }),
+  precision: PRECISION_OPTION,
+  ...TUNING_OPTIONS,
+  ...SHARED_OPTIONS,
+} as const;
+
+export const evaluateCommand = defineCommand({
+  name: 'evaluate',
+  summary: 'Measure how well a model finds photos of unseen classes by sketch',
+  options: EVALUATE_OPTIONS,
+  async run(options) {
+    const { model: path, seed, task: kind, perClass, report, json, adapter } = options;
+    checkTuning(options);
+    const file = await readModelFile(path, '--model');
+    const { imageSize, sketches } = readModelDescription(file, path);
+    await ensureAdapter(adapter);
+    const dataset = await openData({
+      ...options,
+      unseenClasses: namesIn(file, 'unseenClasses'),
+      trainedClasses: namesIn(file, 'classes') ?? [],
+      imageSize,
+      sketches,
+      validation: 0,
+    });
+    requireUnseen(dataset.unseenClasses, namesIn(file, 'classes') ?? [], path);
+
+    const device = await openCommandDevice(adapter);
+    const progress = new Progress('embedding');
+    try {
+      checkPrecision(device, options.precision);
+      const model = openRetrievalModel(device, file, path, await openTuner(device, options), options.precision);
+      const embeddings = await modelEmbeddings(model);
+      const task = taskOf(kind, dataset, seed);
+      const onProgress = (done: number, total: number): void => progress.update(done, total);
+      const evaluation = await evaluateNetwork(embeddings, task, dataset.images, {
+        ...options,
+        on: model.storage,
+        onProgress,
+      });
+      const codes =
+        options.codes === undefined
+          ? undefined
+          : await measureCodes(embeddings, dataset, task, evaluation, { ...options, bits: options.codes, onProgress });
+      progress.stop();
+      if (json) {
+        const about = { model: path, checksum: file.checksum, data: dataset.name, task: task.name };
+        printText(
+          `${JSON.stringify({ ...about, ...named(evaluation.metrics, task), ...(codes !== undefined && { codes: { bits: codes.bits, fittedOn: codes.fittedOn, ...named(codes.metrics, task) } }) }, null, 1)}\n`,
+        );
+      } else {
+        const classNames = perClass ? task.classNames : [];
+        printText(`${task.name}\n${metricsText(evaluation.metrics, classNames)}\n`);
+        if (codes !== undefined)
+          printText(
+            `\n${codes.bits}-bit codes, fitted on ${codes.fittedOn}, ranked by Hamming distance\n${metricsText(codes.metrics, classNames)}\n`,
+          );
+      }
+      if (report !== undefined) {
+        const page = {
+          modelPath: path,
+          checksum: file.checksum,
+          imageSize,
+          adapter: device.description,
+          dataset,
+          kind,
+          task,
+          evaluation,
+          codes,
+          seed,
+        };
+        await writeFileAtomically(report, new TextEncoder().encode(await evaluationReport(page)));
+        note(`report: ${report}`);
+      }
+      embeddings.destroy();
+      model.storage.destroy();
+    } finally {
+      progress.stop();
+      closeCommandDevice(device);
+    }
+  },
+});
+
+interface CodeRequest extends Pick<
+  OptionValues<typeof EVALUATE_OPTIONS>,
+  'codesFit' | 'seed' | 'cutoffs' | 'apDenominator' | 'apEnvelope'
+> {
+  readonly bits: number;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** The metrics of binary codes of images that are embedded already. */
+async function measureCodes(
+  embeddings: ImageRows,
+  { train, images }: Dataset,
+  { gallery: searched }: RetrievalTask,
+  { queries, gallery, labels }: Evaluation,
+  request: CodeRequest,
+): Promise<MeasuredCodes> {
+  const { bits, codesFit, seed, cutoffs, apDenominator, apEnvelope, onProgress } = request;
+  const photos = train.filter(({ domain }) => domain === 'photo');
+  const fitOn =
+    codesFit === 'gallery'
+      ? gallery
+      : await embeddings.compute(photos, images, (done) => onProgress(done, photos.length));
+  const { coder } = fitBinaryCoder(fitOn, embeddings.width, { bits, seed });
+  const codes = { queries: encode(coder, queries), gallery: encode(coder, gallery), words: codeWords(bits) };
+  const fittedOn =
+    codesFit === 'gallery'
+      ? `the ${searched.length} photos that are searched`
+      : `${photos.length} photos of seen classes`;
+  return { bits, fittedOn, metrics: evaluateCodes({ ...codes, ...labels, cutoffs, apDenominator, apEnvelope }) };
+}
+
+/** The metrics with names for labels. */
+function named({ perClass, ...rest }: RetrievalMetrics, { classNames }: RetrievalTask): object {
+  return { ...rest, perClass: perClass.map(({ label, ...one }) => ({ class: classNames[label], ...one })) };
+}
+
+/** The metrics as a table. @param classNames given, each class has a line of its own */
+export function metricsText(metrics: RetrievalMetrics, classNames: readonly string[] = []): string {
+  const cutoffs = metrics.atCutoff.map(({ k }) => k);
+  const head = ['', 'queries', 'mAP@all', ...cutoffs.map((k) => `mAP@${k}`), ...cutoffs.map((k) => `P@${k}`)];
+  const line = (name: string, queries: number, mean: MeanMetrics): string[] => [
+    name,
+    String(queries),
+    mean.mapAll.toFixed(4),
+    ...cutoffs.map((k) => atCutoff(mean, 'map', k).toFixed(4)),
+    ...cutoffs.map((k) => atCutoff(mean, 'precision', k).toFixed(4)),
+  ];
+  const rows = [
+    line('all queries', metrics.queries, metrics),
+    line('mean of classes', metrics.queries, metrics.classMean),
+  ];
+  if (classNames.length > 0)
+    for (const one of metrics.perClass) rows.push(line(classNames[one.label], one.queries, one));
+  const skipped =
+    metrics.skippedQueries === 0
+      ? 'none was skipped'
+      : `${metrics.skippedQueries} were skipped, as no photo is of their class`;
+  return `${textTable(head, rows)}\n${metrics.queries} queries against ${metrics.gallerySize} photos; ${skipped}. Protocol: ${metrics.protocol}.`;
+}

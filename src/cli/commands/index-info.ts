@@ -1,0 +1,36 @@
+import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { openGivenFolder } from '../files/given-index.ts';
+import { toggle } from '../options/option.ts';
+import { printText } from '../display/progress.ts';
+
+export const INDEX_INFO_OPTIONS = {
+  json: toggle({ help: 'Print JSON' }),
+  debug: SHARED_OPTIONS.debug,
+} as const;
+
+export const indexInfoCommand = defineCommand({
+  name: 'index info',
+  summary: 'Say what an index folder holds, without reading its parts',
+  options: INDEX_INFO_OPTIONS,
+  positionals: { name: 'folder', help: 'Index folders, which sketchgrad embed makes' },
+  async run({ json }, { positionals }) {
+    for (const folder of positionals) {
+      const index = await openGivenFolder(folder);
+      const { modelChecksum, dimension, type, parts } = index.manifest;
+      const about = {
+        folder,
+        pictures: index.count,
+        dimension,
+        type,
+        parts: parts.length,
+        bytes: await index.bytes(),
+        model: modelChecksum,
+      };
+      printText(
+        json
+          ? `${JSON.stringify(about)}\n`
+          : `${folder}: ${about.pictures} pictures, ${dimension} components each (${type}), in ${about.parts} ${about.parts === 1 ? 'part' : 'parts'}, ${(about.bytes / 1e6).toFixed(1)} MB, of the model ${modelChecksum.slice(0, 16)}\n`,
+      );
+    }
+  },
+});

@@ -1,0 +1,144 @@
+import { writeFileAtomically } from '../../platform/node/files.ts';
+import { decodeSketch } from '../../platform/node/images.ts';
+import { meanEmbedding } from '../../retrieval/mean-embedding.ts';
+import { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff } from '../../training/model.ts';
+import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { renderContactSheet } from '../display/contact-sheet.ts';
+import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { embedFiles } from '../files/image-files.ts';
+import { MIN_SIMILARITY_OPTION, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from '../files/model-file.ts';
+import { choice, integer, OptionError, text, toggle } from '../options/option.ts';
+import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { note, printText } from '../display/progress.ts';
+import { openSearchedIcons } from '../search/icons.ts';
+import { openSearchedPictures } from '../search/pictures.ts';
+import type { FoundBySketch, SearchedIndex } from '../search/searched-index.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+
+export const SEARCH_OPTIONS = {
+  model: SEARCH_MODEL_OPTION,
+  index: text({
+    placeholder: 'file',
+    default: 'index.safetensors',
+    help: 'The index that sketchgrad embed made with this model',
+  }),
+  by: choice(['cosine', 'codes'], {
+    default: 'cosine',
+    help: "Rank by cosine, or by the Hamming distance of the index's binary codes (sketchgrad embed --codes)",
+  }),
+  icons: text({
+    placeholder: 'file',
+    help: 'In place of --index, an index of icons that sketchgrad icons made with this model',
+  }),
+  set: text({ placeholder: 'names', help: 'Of the icons, those of these sets, with commas between' }),
+  style: text({ placeholder: 'names', help: 'Of the icons, those of these styles: outline, solid, duotone, colour' }),
+  licence: text({
+    placeholder: 'names',
+    help: 'Of the icons, those under these licences, by SPDX identifier, such as MIT,Apache-2.0',
+  }),
+  minSimilarity: MIN_SIMILARITY_OPTION,
+  together: toggle({ help: 'Search once by all the sketches, as several of the same thing, instead of once by each' }),
+  top: integer({ minimum: 1, default: 10, help: 'Pictures or icons to show for each search' }),
+  json: toggle({ help: 'Print JSON instead of tables' }),
+  sheet: text({ placeholder: 'file.png', help: 'Draw a contact sheet of the sketches and what they found' }),
+  root: text({
+    placeholder: 'folder',
+    default: '.',
+    help: "With --icons --sheet: their sets are looked for in this folder's node_modules and those of the folders above it",
+  }),
+  precision: PRECISION_OPTION,
+  ...TUNING_OPTIONS,
+  ...SHARED_OPTIONS,
+} as const;
+
+export const searchCommand = defineCommand({
+  name: 'search',
+  summary: 'Search an index of pictures or icons by one sketch or more',
+  options: SEARCH_OPTIONS,
+  positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
+  async run(
+    {
+      model: givenModel,
+      index: indexPath,
+      by,
+      icons,
+      set,
+      style,
+      licence,
+      minSimilarity,
+      together,
+      top,
+      json,
+      sheet,
+      root,
+      adapter,
+      precision,
+      ...tuning
+    },
+    { positionals: sketches, given },
+  ) {
+    checkTuning(tuning);
+    if (icons !== undefined && (given.index !== undefined || given.by !== undefined))
+      throw new OptionError('--index and --by are of pictures, and --icons of icons; give one of the two');
+    if (icons === undefined && [set, style, licence].some((word) => word !== undefined))
+      throw new OptionError('--set, --style and --licence choose among icons; give their index with --icons');
+    const modelPath = searchModelPath(givenModel);
+    const file = await readModelFile(modelPath, '--model');
+    readModelDescription(file, modelPath);
+    const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
+    const index: SearchedIndex<object> =
+      icons === undefined
+        ? await openSearchedPictures(indexPath, file.checksum, by, cutOff)
+        : await openSearchedIcons(icons, file.checksum, { set, style, licence }, cutOff, root);
+    const device = await openCommandDevice(adapter);
+    try {
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
+      const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
+      // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
+      const { embeddings } = await embedFiles(rows, sketches, {
+        strict: true,
+        domain: 'sketch',
+        decode: (sketch, size) => decodeSketch(sketch, size, index.sketches ?? model.sketches),
+      });
+      const queries = together
+        ? [{ sketches, embedding: meanEmbedding(embeddings, rows.width) }]
+        : sketches.map((sketch, row) => ({
+            sketches: [sketch],
+            embedding: embeddings.slice(row * rows.width, (row + 1) * rows.width),
+          }));
+      const found = queries.map(({ embedding, ...query }): FoundBySketch<object> => ({
+        ...query,
+        ...index.find(embedding, top),
+      }));
+      printText(
+        json
+          ? `${JSON.stringify(
+              found.map((each) => foundJson(each, together)),
+              null,
+              1,
+            )}\n`
+          : `${found.map((each) => foundText(each, index)).join('\n\n')}\n`,
+      );
+      if (sheet !== undefined) {
+        await writeFileAtomically(
+          sheet,
+          await renderContactSheet(await Promise.all(found.map((each) => index.sheetRow(each)))),
+        );
+        note(`contact sheet: ${sheet}`);
+      }
+      rows.destroy();
+      model.storage.destroy();
+    } finally {
+      closeCommandDevice(device);
+    }
+  },
+});
+
+function foundJson({ sketches, ...found }: FoundBySketch<object>, together: boolean): object {
+  return { ...(together ? { sketches } : { sketch: sketches[0] }), ...found };
+}
+
+function foundText({ sketches, nothingLike, results }: FoundBySketch<object>, index: SearchedIndex<object>): string {
+  return `${sketches.join(', ')}${nothingLike ? ': nothing like this here' : ''}\n${index.table(results)}`;
+}

@@ -1,0 +1,267 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DeviceLostError } from '../../gpu/errors.ts';
+import { RequestError } from '../../server/picture-body.ts';
+import { checkOrigin, isLoopbackAddress, requireLoopbackHost, type AllowedOrigins } from '../../server/access.ts';
+import {
+  addressOf,
+  answering,
+  DEFAULT_SEARCH_LIMITS,
+  requireMethod,
+  searchHandler,
+  type Handler,
+  type SearchLimits,
+} from '../../server/search-handler.ts';
+import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../training/model.ts';
+import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { MIN_SIMILARITY_OPTION, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from '../files/model-file.ts';
+import { integer, number, OptionError, text } from '../options/option.ts';
+import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { note, printText } from '../display/progress.ts';
+import type { ServedGallery } from '../serve/served-gallery.ts';
+import { serveIcons } from '../serve/icons.ts';
+import { servePictures } from '../serve/pictures.ts';
+import { readSearchPage, SECURITY_HEADERS } from '../serve/search-page.ts';
+import { stopOnSignal } from './train.ts';
+import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+
+export const SERVE_OPTIONS = {
+  model: SEARCH_MODEL_OPTION,
+  index: text({
+    placeholder: 'file',
+    help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start",
+  }),
+  icons: text({
+    placeholder: 'file',
+    help: 'In place of a folder, an index of icons that sketchgrad icons made with this model',
+  }),
+  root: text({
+    placeholder: 'folder',
+    default: '.',
+    help: "With --icons: their sets are looked for in this folder's node_modules and those of the folders above it",
+  }),
+  minSimilarity: MIN_SIMILARITY_OPTION,
+  host: text({
+    placeholder: 'address',
+    default: '127.0.0.1',
+    help: 'Where to listen; 0.0.0.0 lets others in, who then see the pictures',
+  }),
+  port: integer({ minimum: 0, maximum: 65535, default: 8080, help: 'The port; 0 takes a free one' }),
+  maxBytes: integer({
+    minimum: 1,
+    default: DEFAULT_SEARCH_LIMITS.mostBytes,
+    help: 'Most bytes of a picture that is sent',
+  }),
+  maxPixels: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostPixels, help: 'Most pixels of it' }),
+  maxSide: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostSide, help: 'Most pixels of its longer side' }),
+  queue: integer({
+    minimum: 1,
+    default: DEFAULT_SEARCH_LIMITS.mostRequests,
+    help: 'Most searches under way and waiting; more are told to come back',
+  }),
+  cors: text({
+    placeholder: 'origins',
+    help: "Let pages of these sites search here too: origins such as https://example.org with commas between, or * for all. Left out, only the server's own page",
+  }),
+  timeout: number({ above: 0, default: 30, help: 'Seconds in which a request must have come whole' }),
+  precision: PRECISION_OPTION,
+  ...TUNING_OPTIONS,
+  ...SHARED_OPTIONS,
+} as const;
+
+/**
+ * A connection that a client keeps for its next request is closed after so many milliseconds, later than clients' and
+ * proxies' own limits of a minute.
+ */
+const KEPT_ALIVE = 75_000;
+
+export const serveCommand = defineCommand({
+  name: 'serve',
+  summary: 'Serve a page, and an address, to search a folder of pictures or icon sets by sketch',
+  options: SERVE_OPTIONS,
+  positionals: { name: 'folder', help: 'The folder of pictures; none with --icons', optional: true },
+  async run(
+    {
+      model: givenModel,
+      index: indexPath,
+      icons,
+      root,
+      minSimilarity,
+      host,
+      port,
+      maxBytes,
+      maxPixels,
+      maxSide,
+      queue,
+      timeout,
+      cors,
+      adapter,
+      precision,
+      ...tuning
+    },
+    { positionals: [folder, ...others] },
+  ) {
+    checkTuning(tuning);
+    const modelPath = searchModelPath(givenModel);
+    if ((folder === undefined) === (icons === undefined))
+      throw new OptionError('a folder of pictures or --icons is needed, and not both');
+    if (icons !== undefined && indexPath !== undefined)
+      throw new OptionError('--index is of pictures, and --icons of icons; give one of the two');
+    if (others.length > 0)
+      throw new OptionError(
+        `one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`,
+      );
+    const origins = originsOf(cors);
+    // Embedding a folder can take hours; a port that is in use is found out before.
+    let handler: Handler = starting;
+    const server = createServer(
+      { requestTimeout: 1000 * timeout, connectionsCheckingInterval: 1000, keepAliveTimeout: KEPT_ALIVE },
+      (request, response) => void handler(request, response),
+    );
+    const bound = await listen(server, port, host);
+    const stop = stopOnSignal('searches under way are answered');
+    try {
+      const file = await readModelFile(modelPath, '--model');
+      readModelDescription(file, modelPath);
+      const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
+      const device = await openCommandDevice(adapter);
+      try {
+        checkPrecision(device, precision);
+        const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
+        const gallery =
+          icons === undefined
+            ? await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal)
+            : await serveIcons(icons, root, model, file.checksum, cutOff);
+        try {
+          const failed = new AbortController();
+          const onFailure = (error: unknown): void => {
+            note(`a request failed: ${error instanceof Error ? error.message : String(error)}`);
+            // A device that is lost stays lost: whoever started the command shall hear of it, and start it again.
+            if (error instanceof DeviceLostError) failed.abort(error);
+          };
+          const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostSide: maxSide, mostRequests: queue };
+          handler = await siteHandler({
+            gallery,
+            cutOff,
+            limits,
+            isLocal: isLoopbackAddress(bound.address),
+            origins,
+            onFailure,
+          });
+          printText(
+            `${gallery.title}: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`,
+          );
+          await aborted(AbortSignal.any([stop.signal, failed.signal]));
+          await close(server, timeout);
+          if (failed.signal.aborted) throw failed.signal.reason;
+        } finally {
+          await gallery.close();
+          model.storage.destroy();
+        }
+      } finally {
+        closeCommandDevice(device);
+      }
+    } catch (error) {
+      // Ctrl-C while the pictures are embedded.
+      if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    } finally {
+      await close(server, timeout);
+      stop.release();
+    }
+  },
+});
+
+/** @throws OptionError for what is no origin */
+function originsOf(cors: string | undefined): AllowedOrigins {
+  if (cors === undefined) return [];
+  if (cors.trim() === '*') return '*';
+  return cors.split(',').map((word) => {
+    const origin = word.trim();
+    if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+    throw new OptionError(
+      `--cors ${origin}: an origin is a scheme, a name and a port, without a path: https://example.org`,
+    );
+  });
+}
+
+/** Answers before there is anything to search. */
+const starting: Handler = answering(
+  () =>
+    Promise.reject(
+      new RequestError(503, 'the pictures are still being embedded; come back later', { 'retry-after': '5' }),
+    ),
+  () => undefined,
+);
+
+interface Site {
+  readonly gallery: ServedGallery;
+  readonly cutOff: number | undefined;
+  readonly limits: SearchLimits;
+  /** Whether only this machine reaches the server. */
+  readonly isLocal: boolean;
+  readonly origins: AllowedOrigins;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The page, what it shows, and the search. */
+async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
+  const search = searchHandler(gallery.searcher, limits, onFailure);
+  const page = await readSearchPage();
+  const about = {
+    type: 'application/json; charset=utf-8',
+    content: Buffer.from(`${JSON.stringify({ ...gallery.about, cutOff, ...limits })}\n`),
+  };
+  const files = new Map([...page, ['/about', about]]);
+  return answering(async (request, response) => {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    if (isLocal) requireLoopbackHost(request);
+    if (checkOrigin(request, response, origins)) return;
+    const { pathname } = addressOf(request);
+    if (pathname === '/search') return search(request, response);
+    const own = files.get(pathname);
+    if (own !== undefined) requireMethod(request, 'GET', 'HEAD');
+    const shown = own ?? (await gallery.file(pathname));
+    if (shown === undefined) throw new RequestError(404, 'there is nothing at this address');
+    requireMethod(request, 'GET', 'HEAD');
+    const { type, content, headers = {} } = { headers: {}, ...shown };
+    response
+      .writeHead(200, {
+        'content-type': type,
+        'content-length': content.length,
+        'cache-control': own === undefined ? 'private, max-age=600' : 'no-cache',
+        ...headers,
+      })
+      .end(content);
+  }, onFailure);
+}
+
+/** @throws OptionError where the port or the address cannot be had */
+async function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  server.listen(port, host);
+  await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
+    const reason =
+      cause.code === 'EADDRINUSE' ? `the port ${port} is in use; --port 0 takes a free one` : cause.message;
+    throw new OptionError(`${host} cannot be listened at: ${reason}`, { cause });
+  });
+  return server.address() as AddressInfo;
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+
+/** Takes no more requests, and waits for the answers of those under way, so many seconds at most. */
+async function close(server: Server, patience: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  // A connection that a browser keeps is idle once what it requested is answered.
+  const sweep = setInterval(() => server.closeIdleConnections(), 100);
+  const end = setTimeout(() => server.closeAllConnections(), 1000 * patience);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(end);
+}

