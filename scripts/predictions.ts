@@ -1,6 +1,8 @@
 // The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has
 // measured.
-import { gatherCalls, type ConvolutionShape, type Direction } from '../kernels/convolution/forward.ts';
+import type { Direction } from '../kernels/convolution/gather.ts';
+import type { ConvolutionShape } from '../kernels/convolution/problem.ts';
+import { gatherCalls } from '../kernels/convolution/variants.ts';
 import {
   GPUS,
   peakMatrixTeraflops,

@@ -1,9 +1,9 @@
-import { operandSizes, type ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import { operandSizes, type ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import type { Operand } from '../../kernels/kernel.ts';
 import { ceilDivide, foldGrid, widestElement } from '../../kernels/contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import bench from '../kernels/convolution/weight-gradient.bench.ts';
-import { sizeParameters } from './convolution.ts';
+import { FIELDS, sizesOf, withParameters } from '../../kernels/convolution/parameters.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
 
@@ -26,12 +26,11 @@ const naive: Rung<ConvolutionShape> = {
   call: (shape) => ({
     operands: operandsOf(shape),
     dispatches: [
-      {
+      withParameters(sizesOf(shape), {
         shader: ladderShader('weight-gradient-1-naive'),
-        parameters: sizeParameters(shape),
         operands: ['x', 'dy', 'dw'],
         workgroups: foldGrid(ceilDivide(operandSizes(shape).w, WORKGROUP_SIZE)),
-      },
+      }),
     ],
   }),
 };
@@ -50,12 +49,14 @@ const split: Rung<ConvolutionShape> = {
     return {
       operands: { ...operandsOf(shape), partialSums: { role: 'scratch', type: 'f32', length: partialSums * w } },
       dispatches: [
-        {
-          shader: ladderShader('weight-gradient-2-split'),
-          parameters: [...sizeParameters(shape), pixelsPerPartial],
-          operands: ['x', 'dy', 'partialSums'],
-          workgroups: [ceilDivide(w, WORKGROUP_SIZE), partialSums, 1],
-        },
+        withParameters(
+          { ...sizesOf(shape), pixelsPerSplit: pixelsPerPartial },
+          {
+            shader: ladderShader('weight-gradient-2-split'),
+            operands: ['x', 'dy', 'partialSums'],
+            workgroups: [ceilDivide(w, WORKGROUP_SIZE), partialSums, 1],
+          },
+        ),
         {
           shader: shaders.sumPartials,
           constants: { Element, WORKGROUP_SIZE },
@@ -69,8 +70,6 @@ const split: Rung<ConvolutionShape> = {
 };
 
 const ROWS = 32;
-/** Where the uniform block of the tiles has their rows. */
-const ROWS_PARAMETER = 14;
 
 /** The output-stationary tiles of today, whose loads all looked at their bounds. */
 const bounds: Rung<ConvolutionShape> = {
@@ -78,13 +77,14 @@ const bounds: Rung<ConvolutionShape> = {
   call: (shape, traits) => {
     const call = bench.kernel.calls(shape, traits).find(({ variant }) => variant.startsWith('output-stationary'));
     if (call === undefined) return undefined;
-    const [{ features, constants, parameters = [], operands, workgroups }, ...rest] = call.dispatches;
+    const [{ features, constants, libraries, parameters = [], operands, workgroups }, ...rest] = call.dispatches;
     // Its tiles had 32 rows even where a run is shorter.
     const product = {
       shader: ladderShader('weight-gradient-3-bounds'),
       features,
+      libraries,
       constants: { ...constants, ROWS },
-      parameters: parameters.with(ROWS_PARAMETER, ROWS),
+      parameters: parameters.with(FIELDS.indexOf('rows'), ROWS),
       operands,
       workgroups,
     };

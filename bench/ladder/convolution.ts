@@ -1,10 +1,6 @@
-import {
-  operandSizes,
-  outputSize,
-  type ConvolutionProblem,
-  type ConvolutionShape,
-} from '../../kernels/convolution/forward.ts';
+import { operandSizes, type ConvolutionProblem } from '../../kernels/convolution/problem.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
+import { sizesOf, withParameters } from '../../kernels/convolution/parameters.ts';
 import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../../kernels/contract/dispatch.ts';
 import bench from '../kernels/convolution/forward.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
@@ -12,12 +8,6 @@ import { ladderShader } from './shader.ts';
 
 const WORKGROUP_SIZE = 64;
 const SIDE = 16;
-
-/** The sizes in the order of the ladder's uniform blocks. */
-export function sizeParameters(shape: ConvolutionShape): number[] {
-  const { batch, height, width, inputChannels, outputChannels, kernel, stride, padding } = shape;
-  return [batch, height, width, inputChannels, ...outputSize(shape), outputChannels, ...kernel, ...stride, ...padding];
-}
 
 /** The earlier versions know no epilogue. */
 function forward(
@@ -32,7 +22,7 @@ function forward(
       w: { role: 'input', type: 'f32', length: w },
       y: { role: 'output', type: 'f32', length: y },
     },
-    dispatches: [{ ...dispatch, parameters: sizeParameters(problem), operands: ['x', 'w', 'y'] }],
+    dispatches: [withParameters(sizesOf(problem), { ...dispatch, operands: ['x', 'w', 'y'] })],
   };
 }
 

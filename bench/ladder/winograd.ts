@@ -1,10 +1,12 @@
-import { convolution, operandSizes, outputSize, type ConvolutionProblem } from '../../kernels/convolution/forward.ts';
+import { convolution } from '../../kernels/convolution/forward.ts';
+import { operandSizes, outputSize, type ConvolutionProblem } from '../../kernels/convolution/problem.ts';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
+import { sizesOf, withParameters } from '../../kernels/convolution/parameters.ts';
 import { isWinograd } from '../../kernels/convolution/winograd.ts';
 import { ceilDivide, foldGrid, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import convolutionBench from '../kernels/convolution/forward.bench.ts';
 import { problemsOf } from '../support/kernel-bench.ts';
-import convolutionLadder, { sizeParameters } from './convolution.ts';
+import convolutionLadder from './convolution.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
 
@@ -52,12 +54,11 @@ const naive: Rung<ConvolutionProblem> = {
         y: { role: 'output', type: 'f32', length: y },
       },
       dispatches: [
-        {
+        withParameters(sizesOf(problem), {
           shader: ladderShader('winograd-1-naive'),
-          parameters: sizeParameters(problem),
           operands: ['x', 'w', 'y'],
           workgroups: foldGrid(ceilDivide(results, WORKGROUP_SIZE)),
-        },
+        }),
       ],
       errorBound: plain.errorBound,
     };
@@ -69,9 +70,11 @@ const product: Rung<ConvolutionProblem> = {
   call: (problem, traits) => {
     const plain = plainCall(problem, traits);
     if (plain === undefined) return undefined;
-    // A 1x1 convolution of as many pixels as the product has rows.
-    const { parameters = [], operands, workgroups } = plain.dispatches[PRODUCT];
-    const [, rows, , depth, , , columns] = parameters as readonly number[];
+    // The product of each frequency: [tiles, channels] x [channels, columns].
+    const { operands, workgroups } = plain.dispatches[PRODUCT];
+    const length = (operand: number): number => plain.operands[operands[operand]].length / workgroups[2];
+    const rows = Math.sqrt((length(0) * length(2)) / length(1));
+    const [depth, columns] = [length(0) / rows, length(2) / rows];
     const [x, y] = foldGrid(ceilDivide(rows * columns, WORKGROUP_SIZE));
     const dispatches = plain.dispatches.map((dispatch, index) =>
       index === PRODUCT

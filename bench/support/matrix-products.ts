@@ -1,5 +1,5 @@
-import type { ConvolutionShape } from '../../kernels/convolution/forward.ts';
-import { isPointwise } from '../../kernels/convolution/gpu/tiles.ts';
+import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
+import { isPointwise } from '../../kernels/convolution/gather.ts';
 import type { FloatType } from '../../kernels/contract/dispatch.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';

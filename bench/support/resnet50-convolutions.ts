@@ -1,4 +1,4 @@
-import type { ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import type { Work } from './kernel-bench.ts';
 
 function shape(

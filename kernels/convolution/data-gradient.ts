@@ -1,16 +1,9 @@
 import type { AdapterTraits, FloatType } from '../contract/dispatch.ts';
-import {
-  convolution,
-  convolutionFlop,
-  forEachTap,
-  gatherCalls,
-  miniature,
-  operandSizes,
-  sized,
-  type ConvolutionShape,
-} from './forward.ts';
+import { convolution } from './forward.ts';
+import { convolutionFlop, forEachTap, miniature, operandSizes, sized, type ConvolutionShape } from './problem.ts';
 import { transposedProducts } from './software/transposed-data-gradient.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
+import { gatherCalls } from './variants.ts';
 
 /** @param element type of dy, w and dx */
 export const dataGradientCalls = (shape: ConvolutionShape, traits: AdapterTraits, element: FloatType): KernelCall[] =>

@@ -1,8 +1,8 @@
 import { ceilDivide } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
-import { hasVectors } from './software/weight-stationary.ts';
-import type { Gather } from './gpu/tiles.ts';
 import type { KernelCall } from '../kernel.ts';
+import { hasVectors, type Gather } from './gather.ts';
+import { withParameters } from './parameters.ts';
 
 /** Destination pixels, and channels, of a workgroup. */
 const [PIXELS, CHANNELS] = [32, 32];
@@ -19,12 +19,21 @@ export function directLoops(gather: Gather): KernelCall[] {
       variant: 'direct loops',
       operands,
       dispatches: [
-        byImages((parameters, pixels) => ({
-          shader: shaders.convolutionDirect,
-          parameters: [...parameters, Number(flags.AFFINE), Number(flags.RESIDUAL), Number(flags.RELU)],
-          operands: order,
-          workgroups: [ceilDivide(destinationChannels, CHANNELS), ceilDivide(pixels, PIXELS), 1],
-        })),
+        byImages((sizes, pixels) =>
+          withParameters(
+            {
+              ...sizes,
+              isAffine: Number(flags.AFFINE),
+              addsResidual: Number(flags.RESIDUAL),
+              appliesRelu: Number(flags.RELU),
+            },
+            {
+              shader: shaders.convolutionDirect,
+              operands: order,
+              workgroups: [ceilDivide(destinationChannels, CHANNELS), ceilDivide(pixels, PIXELS), 1],
+            },
+          ),
+        ),
       ],
     },
   ];

@@ -1,12 +1,6 @@
-import {
-  convolution,
-  FEW_PIXELS,
-  gatherCalls,
-  miniature,
-  operandSizes,
-  type ConvolutionProblem,
-  type ConvolutionShape,
-} from './forward.ts';
+import { convolution, FEW_PIXELS } from './forward.ts';
+import { miniature, operandSizes, type ConvolutionProblem, type ConvolutionShape } from './problem.ts';
+import { gatherCalls } from './variants.ts';
 import { withUnits } from './gpu/matrix-units.ts';
 import { convolutionDataGradient, dataGradientCalls } from './data-gradient.ts';
 import {

@@ -1,17 +1,11 @@
-import {
-  ALWAYS_BOUND,
-  ceilDivide,
-  elementBytes,
-  type AdapterTraits,
-  type Dispatch,
-  type FloatType,
-} from '../contract/dispatch.ts';
+import { ALWAYS_BOUND, ceilDivide, elementBytes, type AdapterTraits, type FloatType } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
-import { operandSizes, outputSize, type ConvolutionShape } from './forward.ts';
+import { operandSizes, type ConvolutionShape } from './problem.ts';
 import { bestWeightStationaryCall, leastWork } from './software/weight-stationary.ts';
 import { matrixTiles } from './gpu/matrix-units.ts';
-import { isPointwise, type Gather } from './gpu/tiles.ts';
+import { isPointwise, productGather, type Gather } from './gather.ts';
 import type { KernelCall } from '../kernel.ts';
+import { sizesOf, withParameters } from './parameters.ts';
 
 /**
  * Transposing 16 numbers a lane, four loads and four stores that wait for memory where two cores transpose much, in
@@ -81,25 +75,8 @@ function im2colGather(shape: ConvolutionShape, element: FloatType, mostBytes: nu
   )
     return undefined;
   const unused = { role: 'scratch', type: 'f32', length: 8 } as const;
-  return {
-    shape: {
-      batch: 1,
-      height: 1,
-      width: rows,
-      inputChannels: pixels,
-      outputChannels,
-      kernel: [1, 1],
-      stride: [1, 1],
-      padding: [0, 0],
-    },
-    forward: true,
-    epilogue: undefined,
-    sourceChannels: pixels,
-    destinationChannels: outputChannels,
-    phases: [1, 1],
-    pixels: rows,
+  return productGather([rows, pixels, outputChannels], {
     flags: { DATA_GRADIENT: false, AFFINE: false, RESIDUAL: false, RELU: false },
-    byImages: (launch) => launch([1, 1, rows, pixels, 1, rows, outputChannels, 1, 1, 1, 1, 0, 0], rows),
     operands: {
       x: { role: 'input', type: element, length: sizes.x },
       dy: { role: 'input', type: element, length: sizes.y },
@@ -112,7 +89,7 @@ function im2colGather(shape: ConvolutionShape, element: FloatType, mostBytes: nu
     element,
     target: 'f32',
     order: ['patches', 'dy', 'dw', 'scale', 'shift', 'residual'],
-  };
+  });
 }
 
 /** The product's call behind the dispatch that makes its matrix. */
@@ -121,28 +98,20 @@ function afterPatches(
   { element, sourceChannels: pixels }: Gather,
   product: KernelCall,
 ): KernelCall {
-  const { height, width, inputChannels, kernel, stride, padding } = shape;
+  const { inputChannels, kernel, padding } = shape;
   const taps = kernel[0] * kernel[1];
   const inside = taps === 1 && padding.every((size) => size === 0);
-  const turn: Dispatch = {
-    shader: shaders.im2col,
-    features: element === 'f16' ? ['f16'] : [],
-    constants: { Scalar: element, WORKGROUP_SIZE, INSIDE: inside, POINTWISE: isPointwise(shape) },
-    parameters: [
-      pixels,
-      inputChannels,
-      height,
-      width,
-      ...outputSize(shape),
-      kernel[1],
-      ...stride,
-      ...padding,
-      VECTORS_PER_GROUP,
-    ],
-    operands: ['x', 'patches'],
-    workgroups: [ceilDivide(pixels / 4, WORKGROUP_SIZE), ceilDivide(inputChannels / 4, VECTORS_PER_GROUP), taps],
-  };
-  return { ...product, dispatches: [turn, ...product.dispatches] };
+  const im2col = withParameters(
+    { ...sizesOf(shape), vectorsPerGroup: VECTORS_PER_GROUP },
+    {
+      shader: shaders.im2col,
+      features: element === 'f16' ? ['f16'] : [],
+      constants: { Scalar: element, WORKGROUP_SIZE, INSIDE: inside, POINTWISE: isPointwise(shape) },
+      operands: ['x', 'patches'],
+      workgroups: [ceilDivide(pixels / 4, WORKGROUP_SIZE), ceilDivide(inputChannels / 4, VECTORS_PER_GROUP), taps],
+    },
+  );
+  return { ...product, dispatches: [im2col, ...product.dispatches] };
 }
 
 /** Its work in multiply-adds of all lanes, where it is possible: im2col, and their product. */

@@ -9,7 +9,9 @@ import {
   statisticsDispatches,
   type StatisticsProblem,
 } from '../normalization/batch-norm-statistics.ts';
-import { convolution, gatherCalls, miniature, operandSizes, sized, type ConvolutionShape } from './forward.ts';
+import { convolution } from './forward.ts';
+import { miniature, operandSizes, sized, type ConvolutionShape } from './problem.ts';
+import { gatherCalls } from './variants.ts';
 import type { Cost, Expected, Kernel, KernelCall, Operand } from '../kernel.ts';
 import { blockStyles } from '../reduction/row-blocks.ts';
 import { withStatistics } from './winograd.ts';

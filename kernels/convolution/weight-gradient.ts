@@ -11,20 +11,21 @@ import {
   type FloatType,
 } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
+import { convolution } from './forward.ts';
+import { sizesOf, withParameters } from './parameters.ts';
 import {
-  convolution,
   convolutionFlop,
   forEachTap,
   miniature,
   operandSizes,
   outputSize,
   sized,
-  tileSides,
   type ConvolutionShape,
-} from './forward.ts';
+} from './problem.ts';
 import { COSTS } from './software/weight-stationary.ts';
 import { withUnits } from './gpu/matrix-units.ts';
-import { isPointwise, tilesFor } from './gpu/tiles.ts';
+import { isPointwise } from './gather.ts';
+import { tilesFor, tileSides } from './gpu/tiles.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
 import { sumsOfRowVectors } from './gpu/register-sums.ts';
 import {
@@ -128,21 +129,6 @@ function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCal
   return im2colWork(shape, lanes) < tileWork(shape, lanes) ? [...im2col, tile] : [tile, ...im2col];
 }
 
-/** Sizes every weight gradient kernel needs, in the order of their uniform blocks. */
-function sizeParameters(shape: ConvolutionShape, images: number): number[] {
-  return [
-    images,
-    shape.height,
-    shape.width,
-    shape.inputChannels,
-    ...outputSize(shape),
-    shape.outputChannels,
-    ...shape.kernel,
-    ...shape.stride,
-    ...shape.padding,
-  ];
-}
-
 /** Rows of a tile of `convolution_weight_gradient_stationary`: 28 for the stem, whose runs are 7 taps of 4 channels. */
 const tileRows = ({ kernel, inputChannels }: ConvolutionShape): number => Math.min(32, kernel[1] * inputChannels);
 /** Vectors of columns that each of its lanes has. */
@@ -167,22 +153,27 @@ function weightStationaryCall(shape: ConvolutionShape, lanes: number): KernelCal
   const tiles = columnGroups * rowGroups;
   // Adding parts takes a dispatch more, which few pixels do not repay; but two processors should have work.
   const splitK = Math.max(splitKFor(shape, tiles, 2, 64), splitKFor(shape, tiles, 16, 4096));
-  return splitCall(shape, `output-stationary ${rows}x${columns}`, splitK, (share) => ({
-    shader: shaders.convolutionWeightGradientOutputStationary,
-    features: ['subgroups'],
-    constants: {
-      LANES: lanes,
-      ROWS: rows,
-      VECTORS: vectors,
-      WHOLE_TAPS: shape.inputChannels % 32 === 0,
-      WHOLE_COLUMNS: shape.outputChannels % columns === 0,
-      POINTWISE: pointwise,
-      EVEN: share.imagesPerSplit > 0 && (share.imagesPerSplit * visits) % 2 === 0 && (shape.batch * visits) % 2 === 0,
-    },
-    parameters: [...sizeParameters(shape, share.images), share.splitK, rows, share.imagesPerSplit],
-    operands: ['x', 'dy', share.partialSums],
-    workgroups: [columnGroups, rowGroups, share.splitK],
-  }));
+  return splitCall(shape, `output-stationary ${rows}x${columns}`, splitK, (share) =>
+    withParameters(
+      { ...sizesOf(shape, share.images), splitK: share.splitK, rows, imagesPerSplit: share.imagesPerSplit },
+      {
+        shader: shaders.convolutionWeightGradientOutputStationary,
+        features: ['subgroups'],
+        constants: {
+          LANES: lanes,
+          ROWS: rows,
+          VECTORS: vectors,
+          WHOLE_TAPS: shape.inputChannels % 32 === 0,
+          WHOLE_COLUMNS: shape.outputChannels % columns === 0,
+          POINTWISE: pointwise,
+          EVEN:
+            share.imagesPerSplit > 0 && (share.imagesPerSplit * visits) % 2 === 0 && (shape.batch * visits) % 2 === 0,
+        },
+        operands: ['x', 'dy', share.partialSums],
+        workgroups: [columnGroups, rowGroups, share.splitK],
+      },
+    ),
+  );
 }
 
 /**
@@ -231,14 +222,17 @@ function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
     shape,
     `streaming ${depth}x${lanes * columns}`,
     splitKFor(shape, columnGroups * rowGroups, 16, 64),
-    ({ partialSums, splitK, images }, pixelsPerSplit) => ({
-      shader: shaders.convolutionWeightGradientStreaming,
-      features: ['subgroups'],
-      constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-      parameters: [...sizeParameters(shape, images), pixelsPerSplit, rowsPerGroup, depth],
-      operands: ['x', 'dy', partialSums],
-      workgroups: [splitK, columnGroups, rowGroups],
-    }),
+    ({ partialSums, splitK, images }, pixelsPerSplit) =>
+      withParameters(
+        { ...sizesOf(shape, images), pixelsPerSplit, rowsPerGroup, depth },
+        {
+          shader: shaders.convolutionWeightGradientStreaming,
+          features: ['subgroups'],
+          constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
+          operands: ['x', 'dy', partialSums],
+          workgroups: [splitK, columnGroups, rowGroups],
+        },
+      ),
   );
 }
 
@@ -283,22 +277,26 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
       const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
       const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
       return {
-        ...withPartials(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) => ({
-          shader: shaders.convolutionWeightGradientTiled,
-          libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4, ['storeRow'])],
-          features: element === 'f16' ? ['f16'] : [],
-          constants: {
-            EVEN: pixelsPerSplit % tile.depth === 0 && pixels % tile.depth === 0,
-            INSIDE: shape.padding.every((size) => size === 0),
-            Scalar: element,
-            POINTWISE: pointwise,
-            ...tileConstants(tile),
-            UNROLLED: traits.kind === 'gpu',
-          },
-          parameters: [...sizeParameters(shape, share.images), pixelsPerSplit, tile.depth],
-          operands: ['x', 'dy', share.partialSums],
-          workgroups: [columnTiles, rowTiles, share.splitK],
-        })),
+        ...withPartials(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) =>
+          withParameters(
+            { ...sizesOf(shape, share.images), pixelsPerSplit, depth: tile.depth },
+            {
+              shader: shaders.convolutionWeightGradientTiled,
+              libraries: [sumsOfRowVectors(tile.rowsEach, tile.columnsEach / 4, ['storeRow'])],
+              features: element === 'f16' ? ['f16'] : [],
+              constants: {
+                EVEN: pixelsPerSplit % tile.depth === 0 && pixels % tile.depth === 0,
+                INSIDE: shape.padding.every((size) => size === 0),
+                Scalar: element,
+                POINTWISE: pointwise,
+                ...tileConstants(tile),
+                UNROLLED: traits.kind === 'gpu',
+              },
+              operands: ['x', 'dy', share.partialSums],
+              workgroups: [columnTiles, rowTiles, share.splitK],
+            },
+          ),
+        ),
         product: {
           tile,
           tiles,
@@ -322,13 +320,16 @@ function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
     shape,
     `tiled scalar ${4 * side}x${4 * side}x${side}`,
     splitKFor(shape, columnGroups * rowGroups, 512, 64),
-    ({ partialSums, splitK, images }, pixelsPerSplit) => ({
-      shader: shaders.convolutionWeightGradientTiledScalar,
-      constants: { SIDE: side },
-      parameters: [...sizeParameters(shape, images), pixelsPerSplit],
-      operands: ['x', 'dy', partialSums],
-      workgroups: [splitK, columnGroups, rowGroups],
-    }),
+    ({ partialSums, splitK, images }, pixelsPerSplit) =>
+      withParameters(
+        { ...sizesOf(shape, images), pixelsPerSplit },
+        {
+          shader: shaders.convolutionWeightGradientTiledScalar,
+          constants: { SIDE: side },
+          operands: ['x', 'dy', partialSums],
+          workgroups: [splitK, columnGroups, rowGroups],
+        },
+      ),
   );
 }
 

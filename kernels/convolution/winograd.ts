@@ -1,6 +1,8 @@
 import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch, type Shader } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { LARGE_TILE, MIDDLE_TILE, pointwiseStaging, SMALL_TILE, tileLibraries } from './gpu/tiles.ts';
+import type { Gather } from './gather.ts';
+import { productShape, sizesOf, withParameters } from './parameters.ts';
 import { ASSUMED_GPU, fastestFirst, predict } from '../cost-model.ts';
 import { EPSILON, sumError, type Cost, type KernelCall, type Operand, type Values } from '../kernel.ts';
 import type { BlockStyle } from '../reduction/row-blocks.ts';
@@ -110,14 +112,10 @@ export function isWinograd(kernel: readonly number[], stride: readonly number[],
  * The variants by Winograd's minimal filtering: transform weights (the prepacking) and tiles of the source, multiply
  * them as (TILE + 2)^2 matrix products, transform back. Put before or behind the direct variants, as this adapter
  * prefers.
- * @param operands of the direct variants: source, w, destination, scale, shift, residual
  */
-export function withWinograd(
-  direct: readonly KernelCall[],
-  problem: WinogradProblem,
-  operands: Readonly<Record<string, Operand>>,
-  traits: AdapterTraits,
-): KernelCall[] {
+export function withWinograd(direct: readonly KernelCall[], gather: Gather, traits: AdapterTraits): KernelCall[] {
+  const problem = problemOf(gather);
+  const { operands } = gather;
   const calls = (tile: Tile): KernelCall[] =>
     productSchemes(problem, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands, traits) ?? []);
   const ways =
@@ -126,6 +124,26 @@ export function withWinograd(
   // The best of each way before the rest of any: whoever times but a few variants then times different algorithms.
   return [...ways.flatMap((way) => way.calls.slice(0, 1)), ...ways.flatMap((way) => way.calls.slice(1))];
 }
+
+const problemOf = ({ shape, forward, sizes, flags, order }: Gather): WinogradProblem => {
+  const image = (side: 'source' | 'destination'): Image => ({
+    height: sizes[`${side}Height`],
+    width: sizes[`${side}Width`],
+    channels: sizes[`${side}Channels`],
+  });
+  return {
+    batch: shape.batch,
+    source: image('source'),
+    destination: image('destination'),
+    // The gradient of a convolution is one with flipped weights, whose padding makes the sizes fit.
+    padding: forward ? shape.padding : [2 - shape.padding[0], 2 - shape.padding[1]],
+    dataGradient: !forward,
+    affine: flags.AFFINE,
+    residual: flags.RESIDUAL,
+    relu: flags.RELU,
+    names: { source: order[0], destination: order[2] },
+  };
+};
 
 interface Way {
   readonly time: number;
@@ -294,40 +312,30 @@ function tiledScheme(tile: ConvolutionTile, traits: AdapterTraits): ProductSchem
     dispatch: (sizes) => {
       const whole = sizes.depth % tile.depth === 0;
       const [x, y] = foldGrid(grid(sizes), traits.maxWorkgroupsPerDimension);
-      return {
-        shader: shaders.convolutionTiled,
-        libraries: tileLibraries(tile),
-        constants: {
-          ...NO_EPILOGUE,
-          POINTWISE: true,
-          WHOLE: whole,
-          INSIDE: true,
-          Scalar: 'f32',
-          Target: 'f32',
-          BATCHED: true,
-          ...tileConstants(tile),
-          UNROLLED: traits.kind === 'gpu',
+      return withParameters(
+        {
+          ...sizesOf(productShape(sizes.rows, sizes.depth, sizes.columns)),
+          stepsPerSplit: steps(sizes.depth),
+          depth: tile.depth,
         },
-        parameters: [
-          1,
-          sizes.rows,
-          1,
-          sizes.depth,
-          sizes.rows,
-          1,
-          sizes.columns,
-          1,
-          1,
-          1,
-          1,
-          0,
-          0,
-          steps(sizes.depth),
-          tile.depth / 4,
-        ],
-        operands: [...FACTORS, 'scale', 'shift', 'residual'],
-        workgroups: [x, y, sizes.batch],
-      };
+        {
+          shader: shaders.convolutionTiled,
+          libraries: tileLibraries(tile),
+          constants: {
+            ...NO_EPILOGUE,
+            POINTWISE: true,
+            WHOLE: whole,
+            INSIDE: true,
+            Scalar: 'f32',
+            Target: 'f32',
+            BATCHED: true,
+            ...tileConstants(tile),
+            UNROLLED: traits.kind === 'gpu',
+          },
+          operands: [...FACTORS, 'scale', 'shift', 'residual'],
+          workgroups: [x, y, sizes.batch],
+        },
+      );
     },
     product: (sizes) => ({
       tile,

@@ -14,29 +14,9 @@
 // destination  [batch, destinationHeight, destinationWidth, destinationChannels] f32
 // scale, shift [destinationChannels] f32 where the epilogue is affine; residual like destination where it has one
 // Limits: both numbers of channels are multiples of four.
+// Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(destinationChannels / 32), ceil(pixels / (8 * PIXELS))].
 
-struct Parameters {
-  batch: u32,
-  sourceHeight: u32,
-  sourceWidth: u32,
-  sourceChannels: u32,
-  destinationHeight: u32,
-  destinationWidth: u32,
-  destinationChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  // 1 where the condition holds, else 0.
-  isAffine: u32,
-  addsResidual: u32,
-  appliesRelu: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> source: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4f>;

@@ -9,25 +9,10 @@
 // x       [batch, height, width, inputChannels] Scalar
 // patches  [kernelHeight * kernelWidth * inputChannels, pixels] Scalar, pixels = batch * outputHeight * outputWidth
 // Limits: pixels and inputChannels are multiples of four. An invocation transposes four pixels by four channels at a time in its registers.
+// Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(pixels / 4 / WORKGROUP_SIZE), ceil(inputChannels / 4 / vectorsPerGroup), kernelHeight * kernelWidth].
 // Constants: Scalar (f32 or f16); WORKGROUP_SIZE; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; POINTWISE: INSIDE, and without a stride.
 
-struct Parameters {
-  pixels: u32,
-  inputChannels: u32,
-  height: u32,
-  width: u32,
-  outputHeight: u32,
-  outputWidth: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  vectorsPerGroup: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> patches: array<vec4<Scalar>>;
 
@@ -38,16 +23,17 @@ struct Place {
 }
 
 fn meeting(pixel: u32, tap: u32) -> Place {
-  let channels = p.inputChannels / 4u;
+  let channels = parameters.sourceChannels / 4u;
   if (POINTWISE) {
     return Place(pixel * channels, true);
   }
-  let image = pixel / (p.outputHeight * p.outputWidth);
+  let p = parameters;
+  let image = pixel / (p.destinationHeight * p.destinationWidth);
   // Before the first row or column these wrap around to numbers beyond any size.
-  let y = pixel / p.outputWidth % p.outputHeight * p.strideY + tap / p.kernelWidth - p.paddingY;
-  let column = pixel % p.outputWidth * p.strideX + tap % p.kernelWidth - p.paddingX;
-  let inside = INSIDE || (y < p.height && column < p.width);
-  return Place(select(0u, ((image * p.height + y) * p.width + column) * channels, inside), inside);
+  let y = pixel / p.destinationWidth % p.destinationHeight * p.strideY + tap / p.kernelWidth - p.paddingY;
+  let column = pixel % p.destinationWidth * p.strideX + tap % p.kernelWidth - p.paddingX;
+  let inside = INSIDE || (y < p.sourceHeight && column < p.sourceWidth);
+  return Place(select(0u, ((image * p.sourceHeight + y) * p.sourceWidth + column) * channels, inside), inside);
 }
 
 fn load(place: Place, vector: u32) -> vec4<Scalar> {
@@ -57,7 +43,7 @@ fn load(place: Place, vector: u32) -> vec4<Scalar> {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   // Vectors of pixels.
-  let row = p.pixels / 4u;
+  let row = parameters.batch * parameters.destinationHeight * parameters.destinationWidth / 4u;
   if (id.x >= row) {
     return;
   }
@@ -66,9 +52,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let b = meeting(4u * id.x + 1u, id.z);
   let c = meeting(4u * id.x + 2u, id.z);
   let d = meeting(4u * id.x + 3u, id.z);
-  let channels = p.inputChannels / 4u;
-  let end = min((id.y + 1u) * p.vectorsPerGroup, channels);
-  for (var vector = id.y * p.vectorsPerGroup; vector < end; vector++) {
+  let channels = parameters.sourceChannels / 4u;
+  let end = min((id.y + 1u) * parameters.vectorsPerGroup, channels);
+  for (var vector = id.y * parameters.vectorsPerGroup; vector < end; vector++) {
     let rows = transpose(mat4x4<Scalar>(load(a, vector), load(b, vector), load(c, vector), load(d, vector)));
     let place = 4u * (id.z * channels + vector) * row + id.x;
     patches[place] = rows[0];

@@ -5,25 +5,9 @@
 //
 // w [kernelHeight, kernelWidth, inputs, outputs / 4] and y [batch, outputHeight, outputWidth, outputs / 4] as vec4f;
 // `outputs` counts floats and is a multiple of four.
+// Library: convolution-parameters.wgsl.
 // Dispatch: foldGrid(ceil(length of y / 4 / 64)).
 
-struct Parameters {
-  batch: u32,
-  height: u32,
-  width: u32,
-  inputs: u32,
-  outputHeight: u32,
-  outputWidth: u32,
-  outputs: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> w: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
@@ -31,30 +15,30 @@ struct Parameters {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let columns = p.outputs / 4u;
+  let columns = p.destinationChannels / 4u;
   let place = (group.x + group.y * grid.x) * 64u + invocation;
-  if (place >= p.batch * p.outputHeight * p.outputWidth * columns) {
+  if (place >= p.batch * p.destinationHeight * p.destinationWidth * columns) {
     return;
   }
   let o = place % columns;
   let pixel = place / columns;
-  let v = pixel % p.outputWidth;
-  let u = (pixel / p.outputWidth) % p.outputHeight;
-  let n = pixel / (p.outputWidth * p.outputHeight);
+  let v = pixel % p.destinationWidth;
+  let u = (pixel / p.destinationWidth) % p.destinationHeight;
+  let n = pixel / (p.destinationWidth * p.destinationHeight);
   var sum: vec4f;
   for (var kh = 0u; kh < p.kernelHeight; kh++) {
     let h = i32(u * p.strideY + kh) - i32(p.paddingY);
-    if (h < 0 || h >= i32(p.height)) {
+    if (h < 0 || h >= i32(p.sourceHeight)) {
       continue;
     }
     for (var kw = 0u; kw < p.kernelWidth; kw++) {
       let c = i32(v * p.strideX + kw) - i32(p.paddingX);
-      if (c < 0 || c >= i32(p.width)) {
+      if (c < 0 || c >= i32(p.sourceWidth)) {
         continue;
       }
-      let source = ((n * p.height + u32(h)) * p.width + u32(c)) * p.inputs;
-      let weight = (kh * p.kernelWidth + kw) * p.inputs * columns + o;
-      for (var i = 0u; i < p.inputs; i++) {
+      let source = ((n * p.sourceHeight + u32(h)) * p.sourceWidth + u32(c)) * p.sourceChannels;
+      let weight = (kh * p.kernelWidth + kw) * p.sourceChannels * columns + o;
+      for (var i = 0u; i < p.sourceChannels; i++) {
         sum = fma(vec4f(x[source + i]), w[weight + i * columns], sum);
       }
     }

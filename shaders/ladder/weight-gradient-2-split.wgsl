@@ -4,26 +4,9 @@
 // invocations, each as much shorter. A second dispatch (sum-partials.wgsl) adds the parts in a fixed order.
 //
 // partial [parts, length of dw]; a part has pixelsPerPartial output pixels, counted over all images
+// Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(length of dw / 64), parts].
 
-struct Parameters {
-  batch: u32,
-  height: u32,
-  width: u32,
-  inputs: u32,
-  outputHeight: u32,
-  outputWidth: u32,
-  outputs: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  pixelsPerPartial: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
@@ -32,24 +15,24 @@ struct Parameters {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
   let place = group.x * 64u + invocation;
-  let length = p.kernelHeight * p.kernelWidth * p.inputs * p.outputs;
+  let length = p.kernelHeight * p.kernelWidth * p.sourceChannels * p.destinationChannels;
   if (place >= length) {
     return;
   }
-  let o = place % p.outputs;
-  let i = place / p.outputs % p.inputs;
-  let tap = place / (p.outputs * p.inputs);
+  let o = place % p.destinationChannels;
+  let i = place / p.destinationChannels % p.sourceChannels;
+  let tap = place / (p.destinationChannels * p.sourceChannels);
   let kh = tap / p.kernelWidth;
   let kw = tap % p.kernelWidth;
-  let first = group.y * p.pixelsPerPartial;
-  let last = min(first + p.pixelsPerPartial, p.batch * p.outputHeight * p.outputWidth);
+  let first = group.y * p.pixelsPerSplit;
+  let last = min(first + p.pixelsPerSplit, p.batch * p.destinationHeight * p.destinationWidth);
   var sum = 0.0;
   for (var pixel = first; pixel < last; pixel++) {
-    let h = i32(pixel / p.outputWidth % p.outputHeight * p.strideY + kh) - i32(p.paddingY);
-    let c = i32(pixel % p.outputWidth * p.strideX + kw) - i32(p.paddingX);
-    if (h >= 0 && h < i32(p.height) && c >= 0 && c < i32(p.width)) {
-      let image = pixel / (p.outputWidth * p.outputHeight);
-      sum = fma(x[((image * p.height + u32(h)) * p.width + u32(c)) * p.inputs + i], dy[pixel * p.outputs + o], sum);
+    let h = i32(pixel / p.destinationWidth % p.destinationHeight * p.strideY + kh) - i32(p.paddingY);
+    let c = i32(pixel % p.destinationWidth * p.strideX + kw) - i32(p.paddingX);
+    if (h >= 0 && h < i32(p.sourceHeight) && c >= 0 && c < i32(p.sourceWidth)) {
+      let image = pixel / (p.destinationWidth * p.destinationHeight);
+      sum = fma(x[((image * p.sourceHeight + u32(h)) * p.sourceWidth + u32(c)) * p.sourceChannels + i], dy[pixel * p.destinationChannels + o], sum);
     }
   }
   partial[group.y * length + place] = sum;

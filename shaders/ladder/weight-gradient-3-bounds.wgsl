@@ -23,31 +23,10 @@
 // dy    [batch, outputHeight, outputWidth, outputChannels] f32
 // parts [splitK, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
 // Limits: both numbers of channels are multiples of four; others take convolution-weight-gradient-streaming.wgsl.
+// Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
 // Constants: LANES = subgroup size (4 or 8); ROWS 32; VECTORS 1 or 2.
 
-struct Parameters {
-  batch: i32,
-  height: i32,
-  width: i32,
-  inputChannels: i32,
-  outputHeight: i32,
-  outputWidth: i32,
-  outputChannels: i32,
-  kernelHeight: i32,
-  kernelWidth: i32,
-  strideY: i32,
-  strideX: i32,
-  paddingY: i32,
-  paddingX: i32,
-  splitK: i32,
-  // ROWS once more, unknown to the compiler, so that it does not unroll the loop that stores.
-  rows: i32,
-  // Where splits are of whole images, else 0: then each has an equal share of the pixels that meet its taps.
-  imagesPerSplit: i32,
-}
-
-@group(0) @binding(0) var<uniform> p: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> partialSums: array<vec4f>;
@@ -90,14 +69,14 @@ struct Pixel {
 
 // The next pixel, or one with nothing inside. Pixels are visited in row-major order: counting on is cheaper than dividing.
 fn nextPixel(exists: bool) -> Pixel {
-  let sourceY = placeY * p.strideY + kernelRow - p.paddingY;
-  let sourceX = placeX * p.strideX - p.paddingX;
+  let sourceY = placeY * i32(parameters.strideY) + kernelRow - i32(parameters.paddingY);
+  let sourceX = placeX * i32(parameters.strideX) - i32(parameters.paddingX);
   var pixel: Pixel;
-  pixel.source = ((image * p.height + sourceY) * p.width + sourceX) * p.inputChannels + row;
-  pixel.firstRow = -sourceX * p.inputChannels;
-  pixel.endRow = select(pixel.firstRow, min(p.kernelWidth, p.width - sourceX) * p.inputChannels, exists);
-  pixel.gradient = ((image * p.outputHeight + placeY) * p.outputWidth + placeX) * p.outputChannels + column;
-  pixel.endColumn = select(0, p.outputChannels, exists);
+  pixel.source = ((image * i32(parameters.sourceHeight) + sourceY) * i32(parameters.sourceWidth) + sourceX) * i32(parameters.sourceChannels) + row;
+  pixel.firstRow = -sourceX * i32(parameters.sourceChannels);
+  pixel.endRow = select(pixel.firstRow, min(i32(parameters.kernelWidth), i32(parameters.sourceWidth) - sourceX) * i32(parameters.sourceChannels), exists);
+  pixel.gradient = ((image * i32(parameters.destinationHeight) + placeY) * i32(parameters.destinationWidth) + placeX) * i32(parameters.destinationChannels) + column;
+  pixel.endColumn = select(0, i32(parameters.destinationChannels), exists);
   placeX++;
   if (placeX == across.end) {
     placeX = across.first;
@@ -159,17 +138,17 @@ fn addLanes(tileRow: u32, a: vec4f, b: vec4f) {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
   let group = vec3i(id);
   let lane = i32(invocation);
-  let runLength = p.kernelWidth * p.inputChannels;
+  let runLength = i32(parameters.kernelWidth) * i32(parameters.sourceChannels);
   let rowTiles = (runLength + i32(ROWS) - 1) / i32(ROWS);
   let tileKernelRow = group.y / rowTiles;
   let firstRow = (group.y % rowTiles) * i32(ROWS);
-  let lastTap = (min(firstRow + i32(ROWS), runLength) - 1) / p.inputChannels;
-  let horizontal = meeting(p.width, p.outputWidth, p.strideX, p.paddingX, firstRow / p.inputChannels, lastTap);
-  let vertical = meeting(p.height, p.outputHeight, p.strideY, p.paddingY, tileKernelRow, tileKernelRow);
+  let lastTap = (min(firstRow + i32(ROWS), runLength) - 1) / i32(parameters.sourceChannels);
+  let horizontal = meeting(i32(parameters.sourceWidth), i32(parameters.destinationWidth), i32(parameters.strideX), i32(parameters.paddingX), firstRow / i32(parameters.sourceChannels), lastTap);
+  let vertical = meeting(i32(parameters.sourceHeight), i32(parameters.destinationHeight), i32(parameters.strideY), i32(parameters.paddingY), tileKernelRow, tileKernelRow);
   let width = horizontal.end - horizontal.first;
   let height = vertical.end - vertical.first;
-  let pixels = p.batch * height * width;
-  let share = select((pixels + p.splitK - 1) / p.splitK, p.imagesPerSplit * height * width, p.imagesPerSplit > 0);
+  let pixels = i32(parameters.batch) * height * width;
+  let share = select((pixels + i32(parameters.splitK) - 1) / i32(parameters.splitK), i32(parameters.imagesPerSplit) * height * width, i32(parameters.imagesPerSplit) > 0);
   let first = group.z * share;
   let end = min(first + share, pixels);
 
@@ -201,12 +180,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
     }
   }
 
-  let partial = (group.z * p.kernelHeight + tileKernelRow) * runLength;
-  for (var i = 0; i < min(p.rows, runLength - firstRow); i++) {
+  let partial = (group.z * i32(parameters.kernelHeight) + tileKernelRow) * runLength;
+  for (var i = 0; i < min(i32(parameters.rows), runLength - firstRow); i++) {
     for (var vector = 0; vector < i32(VECTORS); vector++) {
       let place = column + vector * LOADED;
-      if (place < p.outputChannels) {
-        partialSums[((partial + firstRow + i) * p.outputChannels + place) / 4] = sums[i * i32(VECTORS) + vector];
+      if (place < i32(parameters.destinationChannels)) {
+        partialSums[((partial + firstRow + i) * i32(parameters.destinationChannels) + place) / 4] = sums[i * i32(VECTORS) + vector];
       }
     }
   }

@@ -5,25 +5,9 @@
 // of 36, and twice as many additions for the transforms, since nobody shares them.
 //
 // x [batch, height, width, inputs]   w [3, 3, inputs, outputs]   y [batch, outputHeight, outputWidth, outputs]
+// Library: convolution-parameters.wgsl.
 // Dispatch: foldGrid(ceil(batch * ceil(outputHeight / 2) * ceil(outputWidth / 2) * outputs / 64)).
 
-struct Parameters {
-  batch: u32,
-  height: u32,
-  width: u32,
-  inputs: u32,
-  outputHeight: u32,
-  outputWidth: u32,
-  outputs: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
@@ -45,27 +29,27 @@ fn transformBack(m: vec4f) -> vec2f {
 
 fn pixel(image: u32, h: i32, c: i32, channel: u32) -> f32 {
   let p = parameters;
-  if (h < 0 || c < 0 || h >= i32(p.height) || c >= i32(p.width)) {
+  if (h < 0 || c < 0 || h >= i32(p.sourceHeight) || c >= i32(p.sourceWidth)) {
     return 0.0;
   }
-  return x[((image * p.height + u32(h)) * p.width + u32(c)) * p.inputs + channel];
+  return x[((image * p.sourceHeight + u32(h)) * p.sourceWidth + u32(c)) * p.sourceChannels + channel];
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let tilesY = (p.outputHeight + 1u) / 2u;
-  let tilesX = (p.outputWidth + 1u) / 2u;
+  let tilesY = (p.destinationHeight + 1u) / 2u;
+  let tilesX = (p.destinationWidth + 1u) / 2u;
   let place = (group.x + group.y * grid.x) * 64u + invocation;
-  if (place >= p.batch * tilesY * tilesX * p.outputs) {
+  if (place >= p.batch * tilesY * tilesX * p.destinationChannels) {
     return;
   }
-  let o = place % p.outputs;
-  let u = 2u * (place / (p.outputs * tilesX) % tilesY);
-  let v = 2u * (place / p.outputs % tilesX);
-  let image = place / (p.outputs * tilesX * tilesY);
+  let o = place % p.destinationChannels;
+  let u = 2u * (place / (p.destinationChannels * tilesX) % tilesY);
+  let v = 2u * (place / p.destinationChannels % tilesX);
+  let image = place / (p.destinationChannels * tilesX * tilesY);
   var sums = mat4x4f();
-  for (var i = 0u; i < p.inputs; i++) {
+  for (var i = 0u; i < p.sourceChannels; i++) {
     var rows: array<vec4f, 4>;
     var taps: array<vec4f, 3>;
     for (var r = 0; r < 4; r++) {
@@ -74,8 +58,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       rows[r] = transformSource(vec4f(pixel(image, h, c, i), pixel(image, h, c + 1, i), pixel(image, h, c + 2, i), pixel(image, h, c + 3, i)));
     }
     for (var r = 0u; r < 3u; r++) {
-      let tap = (3u * r * p.inputs + i) * p.outputs + o;
-      taps[r] = transformWeights(vec3f(w[tap], w[tap + p.inputs * p.outputs], w[tap + 2u * p.inputs * p.outputs]));
+      let tap = (3u * r * p.sourceChannels + i) * p.destinationChannels + o;
+      taps[r] = transformWeights(vec3f(w[tap], w[tap + p.sourceChannels * p.destinationChannels], w[tap + 2u * p.sourceChannels * p.destinationChannels]));
     }
     let source = mat4x4f(rows[0] - rows[2], rows[1] + rows[2], rows[2] - rows[1], rows[3] - rows[1]);
     let weights = mat4x4f(taps[0], 0.5 * (taps[0] + taps[1] + taps[2]), 0.5 * (taps[0] - taps[1] + taps[2]), taps[2]);
@@ -86,8 +70,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let results = array<vec2f, 2>(transformBack(sums[0] + sums[1] + sums[2]), transformBack(sums[1] - sums[2] + sums[3]));
   for (var r = 0u; r < 2u; r++) {
     for (var c = 0u; c < 2u; c++) {
-      if (u + r < p.outputHeight && v + c < p.outputWidth) {
-        y[((image * p.outputHeight + u + r) * p.outputWidth + v + c) * p.outputs + o] = results[r][c];
+      if (u + r < p.destinationHeight && v + c < p.destinationWidth) {
+        y[((image * p.destinationHeight + u + r) * p.destinationWidth + v + c) * p.destinationChannels + o] = results[r][c];
       }
     }
   }

@@ -10,7 +10,8 @@ import { batchNormGradient } from '../../kernels/normalization/batch-norm-gradie
 import { bias } from '../../kernels/elementwise/bias.ts';
 import { cast } from '../../kernels/elementwise/cast.ts';
 import { columnSum } from '../../kernels/reduction/column-sum.ts';
-import { convolution, type ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import { convolution } from '../../kernels/convolution/forward.ts';
+import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import { convolutionDataGradient } from '../../kernels/convolution/data-gradient.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
 import { contrastiveTargets } from '../../kernels/loss/contrastive-targets.ts';

@@ -1,6 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolution, gatherCalls, type ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import { convolution } from '../../kernels/convolution/forward.ts';
+import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
+import { gatherCalls } from '../../kernels/convolution/variants.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
 import {
   fastestFirst,

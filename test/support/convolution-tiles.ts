@@ -1,7 +1,7 @@
 // The convolution's tiles, tested against their references outside the cases that kernels declare.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ConvolutionProblem } from '../../kernels/convolution/forward.ts';
+import type { ConvolutionProblem } from '../../kernels/convolution/problem.ts';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { sampleInputs } from '../../src/tuning/qualification.ts';

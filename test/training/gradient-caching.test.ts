@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
-import type { ConvolutionShape } from '../../kernels/convolution/forward.ts';
+import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import { sumError } from '../../kernels/kernel.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { MemoryBudgetError } from '../../src/autodiff/memory.ts';

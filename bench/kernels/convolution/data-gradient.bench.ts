@@ -1,4 +1,4 @@
-import type { ConvolutionShape } from '../../../kernels/convolution/forward.ts';
+import type { ConvolutionShape } from '../../../kernels/convolution/problem.ts';
 import { convolutionDataGradient } from '../../../kernels/convolution/data-gradient.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 import { productOf } from '../../support/matrix-products.ts';

@@ -1,4 +1,4 @@
-import type { ConvolutionProblem } from '../../../kernels/convolution/forward.ts';
+import type { ConvolutionProblem } from '../../../kernels/convolution/problem.ts';
 import { convolutionF16 } from '../../../kernels/convolution/half-precision.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 import { productOf } from '../../support/matrix-products.ts';

@@ -1,4 +1,5 @@
-import { convolution, type ConvolutionProblem } from '../../../kernels/convolution/forward.ts';
+import { convolution } from '../../../kernels/convolution/forward.ts';
+import type { ConvolutionProblem } from '../../../kernels/convolution/problem.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 import { productOf } from '../../support/matrix-products.ts';
 import { resnet50Convolutions } from '../../support/resnet50-convolutions.ts';

@@ -1,4 +1,4 @@
-import type { ConvolutionShape } from '../../../kernels/convolution/forward.ts';
+import type { ConvolutionShape } from '../../../kernels/convolution/problem.ts';
 import { convolutionWeightGradientF16 } from '../../../kernels/convolution/half-precision.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 import { productOf } from '../../support/matrix-products.ts';

@@ -1,4 +1,4 @@
-import type { ConvolutionShape } from '../../../kernels/convolution/forward.ts';
+import type { ConvolutionShape } from '../../../kernels/convolution/problem.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 import { productOf } from '../../support/matrix-products.ts';

@@ -1,6 +1,7 @@
 import { elementBytes, type AdapterTraits, type MatrixProduct } from '../../contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { isPointwise, productCall, type Gather } from './tiles.ts';
+import { hasVectors, isPointwise, type Gather } from '../gather.ts';
+import { productCall } from './tiles.ts';
 import { fastestFirst } from '../../cost-model.ts';
 import type { Cost, KernelCall } from '../../kernel.ts';
 import { fits, type Tile } from '../../contract/tiles.ts';
@@ -34,14 +35,13 @@ const ALIGNMENT = 16;
  * downcast for their sake: what a convolution of float32 may use is a unit of float32.
  */
 export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
-  const { sourceChannels, destinationChannels, element } = gather;
   const { matrixUnits } = traits;
-  if (matrixUnits === undefined || sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
+  if (matrixUnits === undefined || !hasVectors(gather)) return [];
   const [fewest, most] = matrixUnits.subgroupSizes;
   // Where an adapter has several sizes it takes the one that its units want, mostly one of the largest two. Any works.
   const sizes = fewest === most ? [most] : [most, most / 2];
   return matrixUnits.products
-    .filter((product) => product.component === element)
+    .filter((product) => product.component === gather.element)
     .flatMap((product) =>
       TILES.filter((tile) => isCutBy(tile, product)).flatMap((tile) =>
         sizes.map((lanes) => ({ product, tile, lanes })),

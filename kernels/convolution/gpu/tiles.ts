@@ -4,14 +4,13 @@ import {
   foldGrid,
   type AdapterTraits,
   type Dispatch,
-  type FloatType,
   type Shader,
   type ShaderFeature,
-  type Word,
 } from '../../contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import type { ConvolutionShape, Epilogue } from '../problem.ts';
-import type { KernelCall, Operand } from '../../kernel.ts';
+import { hasVectors, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
+import type { KernelCall } from '../../kernel.ts';
+import { withParameters, type ConvolutionSizes } from '../parameters.ts';
 import { sumsOfRows } from './register-sums.ts';
 import {
   ASSUMED_COMPUTE_UNITS,
@@ -47,48 +46,10 @@ const WANTED_WORKGROUPS = 2 * ASSUMED_COMPUTE_UNITS;
 const FEWEST_STEPS = 8;
 const SUM_WORKGROUP_SIZE = 64;
 
-/** A gather convolution as its shaders see it. */
-export interface Gather {
-  readonly shape: ConvolutionShape;
-  readonly forward: boolean;
-  readonly epilogue: Epilogue | undefined;
-  readonly sourceChannels: number;
-  readonly destinationChannels: number;
-  /** Vertical and horizontal phases, and the destination pixels of the largest one. */
-  readonly phases: readonly [number, number];
-  readonly pixels: number;
-  readonly flags: Readonly<Record<string, boolean>>;
-  /**
-   * The dispatch that can be cut between images, given the uniform block of a slice of them and the pixels of its
-   * largest phase.
-   */
-  byImages(launch: (parameters: readonly Word[], pixels: number) => Dispatch): Dispatch;
-  readonly operands: Readonly<Record<string, Operand>>;
-  /** Type of source, weights and residual. */
-  readonly element: FloatType;
-  /** Type of the destination. */
-  readonly target: FloatType;
-  /** Names of source, weights, destination, scale, shift and residual. */
-  readonly order: readonly string[];
-}
-
-/** A 1x1 convolution that touches every pixel is a plain matrix product. */
-export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): boolean =>
-  [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
-
-/** Taps of a kernel that meet each phase along one axis; see convolution-axis.wgsl. */
-export function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
-  if (phases === 1) return [kernel[axis]];
-  return Array.from({ length: phases }, (_, phase) => {
-    const rest = (phase + padding[axis]) % stride[axis];
-    return rest < kernel[axis] ? Math.floor((kernel[axis] - 1 - rest) / stride[axis]) + 1 : 0;
-  });
-}
-
 /** The variants by tiles, where four channels can be loaded at once. */
 export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
-  const { sourceChannels, destinationChannels, shape, forward } = gather;
-  if (sourceChannels % 4 !== 0 || destinationChannels % 4 !== 0) return [];
+  const { sourceChannels, shape, forward } = gather;
+  if (!hasVectors(gather)) return [];
   const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
   const calls = [...stem, ...tilesFor(TILES, traits)].map((tile) => tiledCall(gather, tile, traits));
   if (traits.subgroupSize >= 4 && gather.element === 'f32')
@@ -102,6 +63,17 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
  */
 export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): readonly Tile[] =>
   kind === 'cpu' ? tiles.filter(({ rows }) => rows <= 64) : tiles;
+
+/**
+ * Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors
+ * idle.
+ */
+export function tileSides(rows: number, columns: number, traits: AdapterTraits): readonly number[] {
+  const BUSY_WORKGROUPS = 256;
+  const large = ceilDivide(rows, 64) * ceilDivide(columns, 64);
+  const sides = large >= BUSY_WORKGROUPS ? [16, 8] : [8, 16];
+  return sides.filter((side) => side * side <= traits.maxWorkgroupInvocations);
+}
 
 /** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
 const subgroupTile = (lanes: number): Tile => ({
@@ -214,21 +186,24 @@ export function productCall(
   const whole = splitK === 1;
   const features: readonly ShaderFeature[] = target === 'f16' ? ['f16'] : [];
   const { constants, ...code } = shader(whole);
-  const launch = (parameters: readonly Word[], pixelsOfSlice: number): Dispatch => ({
-    ...code,
-    constants: {
-      ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
-      POINTWISE: isPointwise(shape),
-      ...constants,
-    },
-    parameters: [...parameters, stepsPerSplit, tile.depth / 4],
-    // What an unused binding is bound to must not be bound a second time.
-    operands: [source, weights, whole ? destination : 'partialSums', scale, shift, residual],
-    workgroups: [
-      ...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits),
-      phaseCount * splitK,
-    ],
-  });
+  const launch = (sizes: ConvolutionSizes, pixelsOfSlice: number): Dispatch =>
+    withParameters(
+      { ...sizes, stepsPerSplit, depth: tile.depth },
+      {
+        ...code,
+        constants: {
+          ...(whole ? gather.flags : { ...gather.flags, AFFINE: false, RESIDUAL: false, RELU: false }),
+          POINTWISE: isPointwise(shape),
+          ...constants,
+        },
+        // What an unused binding is bound to must not be bound a second time.
+        operands: [source, weights, whole ? destination : 'partialSums', scale, shift, residual],
+        workgroups: [
+          ...gridOf(ceilDivide(pixelsOfSlice, tile.rows) * ceilDivide(destinationChannels, tile.columns), traits),
+          phaseCount * splitK,
+        ],
+      },
+    );
   // The parts lie one behind the other, each of all images: only few images are split, and they need no slices.
   const sliced = gather.byImages(launch);
   const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };

@@ -1,8 +1,9 @@
 import { ceilDivide, type AdapterTraits } from '../../contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { bestWeightStationaryCall, hasOneTap, hasVectors } from './weight-stationary.ts';
-import type { Gather } from '../gpu/tiles.ts';
+import { bestWeightStationaryCall } from './weight-stationary.ts';
+import { hasOneTap, hasVectors, productGather, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';
+import { withParameters } from '../parameters.ts';
 
 /**
  * Pixels for which a product is transposed: a block of columns for them to fill, but too few to repay filling blocks of
@@ -21,7 +22,7 @@ const WORKGROUP_SIZE = 8;
  * whose weights lie in the wrong order for it; and with eight lanes resident accumulators are faster.
  */
 export function transposedProducts(gather: Gather, traits: AdapterTraits): KernelCall[] {
-  const { shape, sourceChannels, destinationChannels: channels, operands, order } = gather;
+  const { sizes, sourceChannels, destinationChannels: channels, operands, order } = gather;
   const [source, weights, destination, ...epilogue] = order;
   const lanes = traits.subgroupSize;
   if (lanes !== 4 || !hasOneTap(gather) || !hasVectors(gather)) return [];
@@ -29,49 +30,25 @@ export function transposedProducts(gather: Gather, traits: AdapterTraits): Kerne
   if (pixels % 4 !== 0 || pixels < LEAST_PIXELS || pixels > MOST_PIXELS || channels < LEAST_CHANNELS * pixels)
     return [];
   const call = bestWeightStationaryCall(
-    {
+    productGather([channels, sourceChannels, pixels], {
       ...gather,
-      shape: {
-        batch: 1,
-        height: 1,
-        width: channels,
-        inputChannels: pixels,
-        outputChannels: sourceChannels,
-        kernel: [1, 1],
-        stride: [1, 1],
-        padding: [0, 0],
-      },
-      destinationChannels: pixels,
-      phases: [1, 1],
-      pixels: channels,
-      byImages: (launch) => launch([1, 1, channels, sourceChannels, 1, channels, pixels, 1, 1, 1, 1, 0, 0], channels),
       operands: { ...operands, transposed: { role: 'scratch', type: 'f32', length: channels * pixels } },
       order: [weights, source, 'transposed', ...epilogue],
-    },
+    }),
     lanes,
   );
-  const { height, width, stride } = shape;
   return [
     {
       ...call,
       variant: call.variant.replace('weight-stationary', 'transposed'),
       dispatches: [
         ...call.dispatches,
-        {
+        withParameters(sizes, {
           shader: shaders.transposePixels,
           constants: { WORKGROUP_SIZE },
-          parameters: [
-            pixels,
-            channels,
-            ceilDivide(height, stride[0]),
-            ceilDivide(width, stride[1]),
-            height,
-            width,
-            ...stride,
-          ],
           operands: ['transposed', destination],
           workgroups: [ceilDivide(channels / 4, WORKGROUP_SIZE), pixels / 4, 1],
-        },
+        }),
       ],
     },
   ];

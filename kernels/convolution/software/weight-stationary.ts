@@ -1,7 +1,8 @@
 import { ceilDivide, type AdapterTraits } from '../../contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { isPointwise, tapsOfPhases, type Gather } from '../gpu/tiles.ts';
+import { hasOneTap, hasVectors, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';
+import { withParameters } from '../parameters.ts';
 
 /**
  * A block of weights that stays while pixels stream past: rows, and columns of a lane. `resident`: the sums of the pixels
@@ -63,18 +64,11 @@ export const leastWork = (gather: Gather, lanes: 4 | 8): number => work(gather, 
 export const bestWeightStationaryCall = (gather: Gather, lanes: 4 | 8): KernelCall =>
   weightStationaryCall(gather, bestBlock(gather, lanes), lanes);
 
-export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean =>
-  sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
-
 /** For four lanes: as deep as the reduction, up to 64. */
 const narrowBlock = ({ shape: { kernel }, sourceChannels, destinationChannels }: Gather): Block => ({
   depth: [16, 32].find((depth) => kernel[0] * kernel[1] * sourceChannels <= depth) ?? 64,
   columns: destinationChannels > 16 ? 8 : 4,
 });
-
-/** A 1x1 kernel without padding, whatever its stride. */
-export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean =>
-  kernel.every((size) => size === 1) && padding.every((size) => size === 0);
 
 /** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
 const isWhole = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
@@ -90,32 +84,35 @@ function weightStationaryCall(gather: Gather, block: Block, lanes: number): Kern
     variant: `weight-stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}${resident ? ', resident accumulators' : ''}`,
     operands,
     dispatches: [
-      byImages((parameters, pixelsOfSlice) => ({
-        ...(byVectors
-          ? {
-              shader: shaders.convolutionWeightStationary,
-              constants: {
-                ...flags,
-                LANES: lanes,
-                DEPTH: depth,
-                WIDE: columns > 4,
-                RESIDENT: resident,
-                INSIDE: hasOneTap(gather),
-                WHOLE: isWhole(gather, depth),
-                POINTWISE: isPointwise(shape),
-              },
-              parameters: [...parameters, pixelsPerGroup, depth],
-            }
-          : {
-              shader: shaders.convolutionWeightStationaryScalar,
-              constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 },
-              parameters: [...parameters, pixelsPerGroup, depth, columns],
-            }),
-        libraries: [shaders.convolutionAxis],
-        features: ['subgroups'],
-        operands: order,
-        workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
-      })),
+      byImages((sizes, pixelsOfSlice) =>
+        withParameters(
+          { ...sizes, pixelsPerGroup, depth, columns },
+          {
+            ...(byVectors
+              ? {
+                  shader: shaders.convolutionWeightStationary,
+                  constants: {
+                    ...flags,
+                    LANES: lanes,
+                    DEPTH: depth,
+                    WIDE: columns > 4,
+                    RESIDENT: resident,
+                    INSIDE: hasOneTap(gather),
+                    WHOLE: isWhole(gather, depth),
+                    POINTWISE: isPointwise(shape),
+                  },
+                }
+              : {
+                  shader: shaders.convolutionWeightStationaryScalar,
+                  constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 },
+                }),
+            libraries: [shaders.convolutionAxis],
+            features: ['subgroups'],
+            operands: order,
+            workgroups: [ceilDivide(pixelsOfSlice, pixelsPerGroup) * phaseCount, columnGroups, 1],
+          },
+        ),
+      ),
     ],
   };
 }

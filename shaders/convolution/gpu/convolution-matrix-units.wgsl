@@ -13,6 +13,7 @@
 // Nothing depends on how many invocations a subgroup has: where it turns out that fewer subgroups run than there are blocks,
 // they take the rest in another pass; where there are more, some only help to load.
 //
+// Library: convolution-parameters.wgsl.
 // Dispatch: as convolution-tiled.wgsl with tiles of TILE_ROWS x TILE_COLUMNS.
 // Limits: INVOCATIONS, a multiple of the adapter's largest subgroup; see `workgroupBytes` in kernels/convolution/gpu/matrix-units.ts.
 // Needs: subgroups, and what the library needs; source and destination channels in multiples of four.
@@ -21,25 +22,6 @@
 //   PADDING, vectors behind each row of a tile: 16 bytes, which the unit's loads are aligned to, and rows begin in other banks;
 //   UNROLLED as in convolution-tiled.wgsl.
 
-struct Parameters {
-  batch: u32,
-  sourceHeight: u32,
-  sourceWidth: u32,
-  sourceChannels: u32,
-  destinationHeight: u32,
-  destinationWidth: u32,
-  destinationChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  stepsPerSplit: u32,
-  depthVectors: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> source: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4<Scalar>>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<Target>>;
@@ -196,7 +178,7 @@ fn stage(lane: u32) {
 fn multiply(block: u32, sums: ptr<function, array<Sum, FRAGMENTS>>) {
   let firstRow = block / BLOCKS_ACROSS * BLOCK_ROWS;
   let firstColumn = block % BLOCKS_ACROSS * BLOCK_COLUMNS;
-  for (var k = 0u; k < select(4u * parameters.depthVectors, DEPTH, UNROLLED); k += MATRIX_DEPTH) {
+  for (var k = 0u; k < select(parameters.depth, DEPTH, UNROLLED); k += MATRIX_DEPTH) {
     var right: array<Right, FRAGMENT_COLUMNS>;
     for (var j = 0u; j < FRAGMENT_COLUMNS; j++) {
       let column = firstColumn + j * MATRIX_COLUMNS;

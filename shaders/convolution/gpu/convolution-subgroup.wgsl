@@ -7,30 +7,12 @@
 // subgroup's registers, LANES vectors side by side, loaded a step ahead; each is shuffled to all lanes when its turn comes. Weights
 // go from global memory straight into the lanes that use them, neighbouring lanes reading neighbouring vectors. No barriers.
 //
+// Library: convolution-parameters.wgsl.
 // Dispatch: as convolution-tiled.wgsl with tiles of ROWS x 4 * LANES.
 // Needs: subgroups of exactly LANES invocations; source and destination channels in multiples of four.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU, POINTWISE; LANES = subgroup size; ROWS, DEPTH with ROWS * DEPTH a multiple of 4 * LANES;
 //   UNROLLED as in convolution-tiled.wgsl.
 
-struct Parameters {
-  batch: u32,
-  sourceHeight: u32,
-  sourceWidth: u32,
-  sourceChannels: u32,
-  destinationHeight: u32,
-  destinationWidth: u32,
-  destinationChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  stepsPerSplit: u32,
-  depthVectors: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> source: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4f>;
@@ -98,7 +80,7 @@ fn weightBlock(tapRow: u32, offset: u32, y: Axis, x: Axis, column: u32) -> mat4x
 
 // Every lane takes the source vectors of all rows from the lanes that hold them.
 fn multiply(tapRow: u32, start: u32, y: Axis, x: Axis, column: u32) {
-  for (var k = 0u; k < select(parameters.depthVectors, DEPTH_VECTORS, UNROLLED); k++) {
+  for (var k = 0u; k < select(parameters.depth / 4u, DEPTH_VECTORS, UNROLLED); k++) {
     var block = weightBlock(tapRow, start + k, y, x, column);
     if (DATA_GRADIENT) {
       block = transpose(block);

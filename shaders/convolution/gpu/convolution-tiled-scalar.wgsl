@@ -6,27 +6,11 @@
 // The reduction advances by SIDE: both factors' tiles are staged in workgroup memory as vectors of four pixels and of four
 // channels, so that an inner step is two vector reads and sixteen multiply-adds.
 //
+// Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(pixels of the largest phase / (4*SIDE)), ceil(destinationChannels / (4*SIDE)), phases].
 // Limits: SIDE*SIDE invocations (256 for SIDE 16), 32*SIDE*SIDE bytes of workgroup memory.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; SIDE 8 or 16.
 
-struct Parameters {
-  batch: u32,
-  sourceHeight: u32,
-  sourceWidth: u32,
-  sourceChannels: u32,
-  destinationHeight: u32,
-  destinationWidth: u32,
-  destinationChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> source: array<f32>;
 @group(0) @binding(2) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(3) var<storage, read_write> destination: array<f32>;

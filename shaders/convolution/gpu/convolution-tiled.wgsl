@@ -23,7 +23,7 @@
 //
 // Dispatch: [.., .., phases * splits], x * y folded from ceil(destinationChannels / TILE_COLUMNS) * ceil(pixels of the largest
 //   phase / TILE_ROWS), channels first: workgroups that run together read the same pixels.
-// Libraries: convolution-axis.wgsl, and the sums of `sumsOfRows` (kernels/convolution/gpu/register-sums.ts).
+// Libraries: convolution-parameters.wgsl, convolution-axis.wgsl and the sums of `sumsOfRows` (kernels/convolution/gpu/register-sums.ts).
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations; see `workgroupBytes` in kernels/contract/tiles.ts.
 // Needs: source and destination channels in multiples of four.
 // Constants: WHOLE, whether the taps of each row are a multiple of DEPTH numbers; INSIDE, whether no tap is outside the source; Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
@@ -32,25 +32,6 @@
 //   UNROLLED: whether the compiler may see the depth of the inner loop (on lavapipe that multiplies the time it takes).
 // Source: the register-tiled matrix product of V. Volkov and J. Demmel, Benchmarking GPUs to tune dense linear algebra (SC 2008).
 
-struct Parameters {
-  batch: u32,
-  sourceHeight: u32,
-  sourceWidth: u32,
-  sourceChannels: u32,
-  destinationHeight: u32,
-  destinationWidth: u32,
-  destinationChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  stepsPerSplit: u32,
-  depthVectors: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> source: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4<Scalar>>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<Target>>;
@@ -186,7 +167,7 @@ fn rightVector(place: u32, depth: u32, columnVector: u32) -> vec4f {
 }
 
 fn multiply(rowInvocation: u32, columnInvocation: u32) {
-  for (var k = 0u; k < select(parameters.depthVectors, DEPTH_VECTORS, UNROLLED); k++) {
+  for (var k = 0u; k < select(parameters.depth / 4u, DEPTH_VECTORS, UNROLLED); k++) {
     addProducts(rowInvocation * SOURCE_STRIDE + k, 4u * k * WEIGHT_STRIDE + columnInvocation);
   }
 }

@@ -5,28 +5,11 @@
 // four at once. A workgroup of SIDE x SIDE invocations computes a tile of 4*SIDE (tap, input channel) pairs x 4*SIDE output
 // channels of one part of the pixels, 4 x 4 an invocation; SIDE pixels are staged at a time.
 //
+// Library: convolution-parameters.wgsl.
 // Dispatch: [splitK, ceil(outputChannels / (4*SIDE)), kernelHeight * ceil(kernelWidth * inputChannels / (4*SIDE))].
 // Limits: SIDE*SIDE invocations (256 for SIDE 16), 32*SIDE*SIDE bytes of workgroup memory.
 // Constants: SIDE 8 or 16.
 
-struct Parameters {
-  batch: u32,
-  height: u32,
-  width: u32,
-  inputChannels: u32,
-  outputHeight: u32,
-  outputWidth: u32,
-  outputChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  pixelsPerSplit: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partialSums: array<f32>;
@@ -38,26 +21,26 @@ var<workgroup> dyTile: array<vec4f, SIDE * SIDE>;
 @compute @workgroup_size(SIDE, SIDE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let p = parameters;
-  let runLength = p.kernelWidth * p.inputChannels;
+  let runLength = p.kernelWidth * p.sourceChannels;
   let rowTiles = (runLength + 4u * SIDE - 1u) / (4u * SIDE);
   let kernelRow = group.z / rowTiles;
   let firstRow = (group.z % rowTiles) * 4u * SIDE;
   let firstColumn = group.y * 4u * SIDE;
-  let pixels = p.batch * p.outputHeight * p.outputWidth;
+  let pixels = p.batch * p.destinationHeight * p.destinationWidth;
   let firstPixel = group.x * p.pixelsPerSplit;
   let lastPixel = min(firstPixel + p.pixelsPerSplit, pixels);
-  let channels = i32(p.inputChannels);
+  let channels = i32(p.sourceChannels);
 
   var sums: array<vec4f, 4>;
   for (var start = firstPixel; start < lastPixel; start += SIDE) {
     let pixel = start + local.y;
-    let image = pixel / (p.outputWidth * p.outputHeight);
-    let sourceY = i32(((pixel / p.outputWidth) % p.outputHeight) * p.strideY + kernelRow) - i32(p.paddingY);
-    let sourceX = i32((pixel % p.outputWidth) * p.strideX) - i32(p.paddingX);
-    let inRow = pixel < lastPixel && sourceY >= 0 && sourceY < i32(p.height);
-    let base = ((i32(image * p.height) + sourceY) * i32(p.width) + sourceX) * channels;
+    let image = pixel / (p.destinationWidth * p.destinationHeight);
+    let sourceY = i32(((pixel / p.destinationWidth) % p.destinationHeight) * p.strideY + kernelRow) - i32(p.paddingY);
+    let sourceX = i32((pixel % p.destinationWidth) * p.strideX) - i32(p.paddingX);
+    let inRow = pixel < lastPixel && sourceY >= 0 && sourceY < i32(p.sourceHeight);
+    let base = ((i32(image * p.sourceHeight) + sourceY) * i32(p.sourceWidth) + sourceX) * channels;
     let first = -sourceX * channels;
-    let last = min(i32(runLength), (i32(p.width) - sourceX) * channels);
+    let last = min(i32(runLength), (i32(p.sourceWidth) - sourceX) * channels);
     var value: vec4f;
     var gradient: vec4f;
     for (var i = 0u; i < 4u; i++) {
@@ -65,8 +48,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       let inside = inRow && offset >= first && offset < last;
       value[i] = select(0.0, x[u32(select(0, base + offset, inside))], inside);
       let column = firstColumn + local.x * 4u + i;
-      let valid = pixel < lastPixel && column < p.outputChannels;
-      gradient[i] = select(0.0, dy[select(0u, pixel * p.outputChannels + column, valid)], valid);
+      let valid = pixel < lastPixel && column < p.destinationChannels;
+      gradient[i] = select(0.0, dy[select(0u, pixel * p.destinationChannels + column, valid)], valid);
     }
     workgroupBarrier();
     xTile[local.y * SIDE + local.x] = value;
@@ -82,13 +65,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     }
   }
 
-  let partialSize = p.kernelHeight * runLength * p.outputChannels;
+  let partialSize = p.kernelHeight * runLength * p.destinationChannels;
   for (var i = 0u; i < 4u; i++) {
     let offset = firstRow + local.y * 4u + i;
-    let place = group.x * partialSize + (kernelRow * runLength + offset) * p.outputChannels;
+    let place = group.x * partialSize + (kernelRow * runLength + offset) * p.destinationChannels;
     for (var c = 0u; c < 4u; c++) {
       let column = firstColumn + local.x * 4u + c;
-      if (offset < runLength && column < p.outputChannels) {
+      if (offset < runLength && column < p.destinationChannels) {
         partialSums[place + column] = sums[i][c];
       }
     }

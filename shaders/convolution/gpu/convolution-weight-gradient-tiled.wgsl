@@ -10,31 +10,12 @@
 //
 // Dispatch: [ceil(outputChannels / TILE_COLUMNS), kernelHeight * ceil(kernelWidth * inputChannels / TILE_ROWS), splits]: workgroups
 //   that run together read the same pixels.
-// Libraries: the sums of `sumsOfRowVectors` (kernels/convolution/gpu/register-sums.ts).
+// Libraries: convolution-parameters.wgsl and the sums of `sumsOfRowVectors` (kernels/convolution/gpu/register-sums.ts).
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations, 4 * DEPTH * (TILE_ROWS + TILE_COLUMNS) bytes.
 // Needs: input and output channels in multiples of four.
 // Constants: EVEN, whether all splits are of a multiple of DEPTH pixels; INSIDE, whether there is no padding; Scalar, the type of x and dy, f32 or f16 (sums and parts are f32 always); POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
 //   multiples of four), DEPTH; UNROLLED: whether the compiler may see the depth of the inner loop.
 
-struct Parameters {
-  batch: u32,
-  height: u32,
-  width: u32,
-  inputChannels: u32,
-  outputHeight: u32,
-  outputWidth: u32,
-  outputChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  pixelsPerSplit: u32,
-  depth: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> dy: array<vec4<Scalar>>;
 @group(0) @binding(3) var<storage, read_write> partialSums: array<vec4f>;
@@ -80,7 +61,7 @@ fn dyVectorOf(slot: u32, invocation: u32) -> u32 {
 // Global memory to registers: DEPTH pixels from `start` on; then the places move on by DEPTH pixels.
 fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstColumnVector: u32, advance: PixelPlace, invocation: u32) {
   let p = parameters;
-  let channelVectors = i32(p.inputChannels / 4u);
+  let channelVectors = i32(p.sourceChannels / 4u);
   let runVectors = i32(p.kernelWidth) * channelVectors;
   for (var slot = 0u; slot < X_SLOTS; slot++) {
     let vector = xVectorOf(slot, invocation);
@@ -93,16 +74,16 @@ fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstCo
       let sourceY = i32(place.y * p.strideY + kernelRow) - i32(p.paddingY);
       let sourceX = i32(place.x * p.strideX) - i32(p.paddingX);
       if (!INSIDE) {
-        inside = inside && sourceY >= 0 && sourceY < i32(p.height)
-          && offset >= -sourceX * channelVectors && offset < (i32(p.width) - sourceX) * channelVectors;
+        inside = inside && sourceY >= 0 && sourceY < i32(p.sourceHeight)
+          && offset >= -sourceX * channelVectors && offset < (i32(p.sourceWidth) - sourceX) * channelVectors;
       }
-      index = ((i32(place.image * p.height) + sourceY) * i32(p.width) + sourceX) * channelVectors + offset;
+      index = ((i32(place.image * p.sourceHeight) + sourceY) * i32(p.sourceWidth) + sourceX) * channelVectors + offset;
 
       let right = place.x + advance.x;
-      let carryX = u32(right >= p.outputWidth);
+      let carryX = u32(right >= p.destinationWidth);
       let down = place.y + advance.y + carryX;
-      let carryY = u32(down >= p.outputHeight);
-      places[slot] = PixelPlace(place.image + advance.image + carryY, down - carryY * p.outputHeight, right - carryX * p.outputWidth);
+      let carryY = u32(down >= p.destinationHeight);
+      places[slot] = PixelPlace(place.image + advance.image + carryY, down - carryY * p.destinationHeight, right - carryX * p.destinationWidth);
     }
     if (EVEN && INSIDE) {
       stagedX[slot] = x[u32(index)];
@@ -110,7 +91,7 @@ fn load(start: u32, lastPixel: u32, kernelRow: u32, firstRowVector: u32, firstCo
       stagedX[slot] = select(vec4<Scalar>(), x[u32(select(0, index, inside))], inside);
     }
   }
-  let columnVectors = p.outputChannels / 4u;
+  let columnVectors = p.destinationChannels / 4u;
   for (var slot = 0u; slot < DY_SLOTS; slot++) {
     let vector = dyVectorOf(slot, invocation);
     let pixel = start + vector / TILE_COLUMN_VECTORS;
@@ -164,8 +145,8 @@ struct Place {
 }
 
 fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
-  let runVectors = parameters.kernelWidth * parameters.inputChannels / 4u;
-  let columnVectors = parameters.outputChannels / 4u;
+  let runVectors = parameters.kernelWidth * parameters.sourceChannels / 4u;
+  let columnVectors = parameters.destinationChannels / 4u;
   let rowVector = place.rowVector + row / 4u * ROW_INVOCATIONS;
   if (rowVector >= runVectors) {
     return;
@@ -182,20 +163,20 @@ fn storeRow(row: u32, values: array<vec4f, COLUMN_VECTORS>, place: Place) {
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let p = parameters;
-  let runVectors = p.kernelWidth * p.inputChannels / 4u;
+  let runVectors = p.kernelWidth * p.sourceChannels / 4u;
   let rowTiles = (runVectors + TILE_ROW_VECTORS - 1u) / TILE_ROW_VECTORS;
   let kernelRow = group.y / rowTiles;
   let firstRowVector = (group.y % rowTiles) * TILE_ROW_VECTORS;
   let firstColumnVector = group.x * TILE_COLUMN_VECTORS;
-  let imagePixels = p.outputHeight * p.outputWidth;
+  let imagePixels = p.destinationHeight * p.destinationWidth;
   let firstPixel = group.z * p.pixelsPerSplit;
   let lastPixel = min(firstPixel + p.pixelsPerSplit, p.batch * imagePixels);
 
   for (var slot = 0u; slot < X_SLOTS; slot++) {
     let pixel = firstPixel + xVectorOf(slot, invocation) / TILE_ROW_VECTORS;
-    places[slot] = PixelPlace(pixel / imagePixels, (pixel / p.outputWidth) % p.outputHeight, pixel % p.outputWidth);
+    places[slot] = PixelPlace(pixel / imagePixels, (pixel / p.destinationWidth) % p.destinationHeight, pixel % p.destinationWidth);
   }
-  let advance = PixelPlace(DEPTH / imagePixels, (DEPTH / p.outputWidth) % p.outputHeight, DEPTH % p.outputWidth);
+  let advance = PixelPlace(DEPTH / imagePixels, (DEPTH / p.destinationWidth) % p.destinationHeight, DEPTH % p.destinationWidth);
 
   let rowInvocation = invocation / COLUMN_INVOCATIONS;
   let columnInvocation = invocation % COLUMN_INVOCATIONS;

@@ -22,33 +22,12 @@
 // dy    [batch, outputHeight, outputWidth, outputChannels] f32
 // parts [splitK, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
 // Limits: both numbers of channels are multiples of four; others take convolution-weight-gradient-streaming.wgsl.
+// Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
 // Constants: LANES = subgroup size (4 or 8); ROWS, a multiple of four up to 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS is 32 and divides
 //   inputChannels; WHOLE_COLUMNS: the columns of a workgroup divide outputChannels; POINTWISE: the kernel is 1x1 without padding and
 //   stride; EVEN: every split visits an even number of pixels.
 
-struct Parameters {
-  batch: i32,
-  height: i32,
-  width: i32,
-  inputChannels: i32,
-  outputHeight: i32,
-  outputWidth: i32,
-  outputChannels: i32,
-  kernelHeight: i32,
-  kernelWidth: i32,
-  strideY: i32,
-  strideX: i32,
-  paddingY: i32,
-  paddingX: i32,
-  splitK: i32,
-  // ROWS once more, unknown to the compiler, so that it does not unroll the loop that stores.
-  rows: i32,
-  // Where splits are of whole images, else 0: then each has an equal share of the pixels that meet its taps.
-  imagesPerSplit: i32,
-}
-
-@group(0) @binding(0) var<uniform> p: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> partialSums: array<vec4f>;
@@ -108,9 +87,9 @@ fn loadSource(visit: Visit, offset: i32, channels: i32) -> vec4f {
   if (WHOLE_TAPS) {
     return x[visit.source + offset];
   }
-  let sourceX = visit.x * p.strideX - p.paddingX;
+  let sourceX = visit.x * i32(parameters.strideX) - i32(parameters.paddingX);
   let place = row + offset;
-  let inside = place >= -sourceX * channels && place < min(p.kernelWidth, p.width - sourceX) * channels;
+  let inside = place >= -sourceX * channels && place < min(i32(parameters.kernelWidth), i32(parameters.sourceWidth) - sourceX) * channels;
   return select(vec4f(), x[select(0, visit.source + offset, inside)], inside);
 }
 
@@ -159,22 +138,22 @@ fn addLanes(tileRow: u32, a: vec4f, b: vec4f) {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
   let group = vec3i(id);
   let lane = i32(invocation);
-  let channels = p.inputChannels / 4;
-  let columns = p.outputChannels / 4;
+  let channels = i32(parameters.sourceChannels) / 4;
+  let columns = i32(parameters.destinationChannels) / 4;
   // Rows of the run and of a tile are counted in vectors too.
   const TILE = i32(ROWS) / 4;
-  let runLength = p.kernelWidth * channels;
+  let runLength = i32(parameters.kernelWidth) * channels;
   let rowTiles = (runLength + TILE - 1) / TILE;
   let kernelRow = group.y / rowTiles;
   let firstRow = (group.y % rowTiles) * TILE;
   let firstTap = firstRow / channels;
   let lastTap = (min(firstRow + TILE, runLength) - 1) / channels;
-  let horizontal = meeting(p.width, p.outputWidth, p.strideX, p.paddingX, firstTap, lastTap);
-  let vertical = meeting(p.height, p.outputHeight, p.strideY, p.paddingY, kernelRow, kernelRow);
+  let horizontal = meeting(i32(parameters.sourceWidth), i32(parameters.destinationWidth), i32(parameters.strideX), i32(parameters.paddingX), firstTap, lastTap);
+  let vertical = meeting(i32(parameters.sourceHeight), i32(parameters.destinationHeight), i32(parameters.strideY), i32(parameters.paddingY), kernelRow, kernelRow);
   let width = horizontal.end - horizontal.first;
   let height = vertical.end - vertical.first;
-  let pixels = p.batch * height * width;
-  let share = select((pixels + p.splitK - 1) / p.splitK, p.imagesPerSplit * height * width, p.imagesPerSplit > 0);
+  let pixels = i32(parameters.batch) * height * width;
+  let share = select((pixels + i32(parameters.splitK) - 1) / i32(parameters.splitK), i32(parameters.imagesPerSplit) * height * width, i32(parameters.imagesPerSplit) > 0);
   let first = group.z * share;
   let end = min(first + share, pixels);
 
@@ -182,23 +161,23 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
   down = vertical;
   row = firstRow + lane;
   column = group.x * i32(LANES * VECTORS) + lane;
-  let sourceRow = p.strideY * p.width * channels;
-  sourceSteps.place = p.strideX * channels;
+  let sourceRow = i32(parameters.strideY) * i32(parameters.sourceWidth) * channels;
+  sourceSteps.place = i32(parameters.strideX) * channels;
   sourceSteps.row = sourceRow - (width - 1) * sourceSteps.place;
-  sourceSteps.image = p.height * p.width * channels - (height - 1) * sourceRow - (width - 1) * sourceSteps.place;
-  let gradientRow = p.outputWidth * columns;
+  sourceSteps.image = i32(parameters.sourceHeight) * i32(parameters.sourceWidth) * channels - (height - 1) * sourceRow - (width - 1) * sourceSteps.place;
+  let gradientRow = i32(parameters.destinationWidth) * columns;
   gradientSteps.place = columns;
   gradientSteps.row = gradientRow - (width - 1) * columns;
-  gradientSteps.image = (p.outputHeight - height + 1) * gradientRow - (width - 1) * columns;
+  gradientSteps.image = (i32(parameters.destinationHeight) - height + 1) * gradientRow - (width - 1) * columns;
 
   var visit: Visit;
   if (first < end) {
     visit.x = across.first + first % width;
     visit.y = down.first + first / width % height;
     let image = first / (width * height);
-    let sourceY = image * p.height + visit.y * p.strideY + kernelRow - p.paddingY;
-    visit.source = (sourceY * p.width + visit.x * p.strideX - p.paddingX) * channels + row;
-    visit.gradient = ((image * p.outputHeight + visit.y) * p.outputWidth + visit.x) * columns + column;
+    let sourceY = image * i32(parameters.sourceHeight) + visit.y * i32(parameters.strideY) + kernelRow - i32(parameters.paddingY);
+    visit.source = (sourceY * i32(parameters.sourceWidth) + visit.x * i32(parameters.strideX) - i32(parameters.paddingX)) * channels + row;
+    visit.gradient = ((image * i32(parameters.destinationHeight) + visit.y) * i32(parameters.destinationWidth) + visit.x) * columns + column;
   }
 
   for (var pixel = first; pixel < end; pixel += 2) {
@@ -225,8 +204,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) invoc
     }
   }
 
-  let partial = 4 * ((group.z * p.kernelHeight + kernelRow) * runLength + firstRow);
-  for (var i = 0; i < min(p.rows, 4 * (runLength - firstRow)); i++) {
+  let partial = 4 * ((group.z * i32(parameters.kernelHeight) + kernelRow) * runLength + firstRow);
+  for (var i = 0; i < min(i32(parameters.rows), 4 * (runLength - firstRow)); i++) {
     for (var vector = 0; vector < i32(VECTORS); vector++) {
       let place = column + vector * i32(LANES);
       if (place < columns) {

@@ -7,30 +7,10 @@
 // (LANES * COLUMNS) channels of dy; for each (tap, input channel) pair its lanes gather that number from LANES pixels at a
 // time, share it by broadcasts, and add the result to the part.
 //
+// Library: convolution-parameters.wgsl.
 // Dispatch: [splitK, ceil(outputChannels / (LANES * COLUMNS)), kernelHeight * ceil(kernelWidth * inputChannels / rowsPerGroup)].
 // Constants: LANES = subgroup size (4 or 8); DEPTH 32 or 64; COLUMNS 2 or 4, Columns = vecCOLUMNSf.
 
-struct Parameters {
-  batch: u32,
-  height: u32,
-  width: u32,
-  inputChannels: u32,
-  outputHeight: u32,
-  outputWidth: u32,
-  outputChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  pixelsPerSplit: u32,
-  rowsPerGroup: u32,
-  // DEPTH once more, unknown to the compiler, so that it does not unroll the loop that fills the block.
-  depth: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partialSums: array<f32>;
@@ -70,35 +50,35 @@ fn step(k: u32, offset: i32) {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let p = parameters;
-  let runLength = p.kernelWidth * p.inputChannels;
+  let runLength = p.kernelWidth * p.sourceChannels;
   let rowGroups = (runLength + p.rowsPerGroup - 1u) / p.rowsPerGroup;
   let kernelRow = group.z / rowGroups;
   let firstRow = (group.z % rowGroups) * p.rowsPerGroup;
   let lastRow = min(firstRow + p.rowsPerGroup, runLength);
   let firstColumn = group.y * LANES * COLUMNS + lane;
-  let pixels = p.batch * p.outputHeight * p.outputWidth;
+  let pixels = p.batch * p.destinationHeight * p.destinationWidth;
   let firstPixel = group.x * p.pixelsPerSplit;
   let lastPixel = min(firstPixel + p.pixelsPerSplit, pixels);
-  let channels = i32(p.inputChannels);
-  let partial = (group.x * p.kernelHeight + kernelRow) * runLength * p.outputChannels + firstColumn;
+  let channels = i32(p.sourceChannels);
+  let partial = (group.x * p.kernelHeight + kernelRow) * runLength * p.destinationChannels + firstColumn;
 
   for (var start = firstPixel; start < lastPixel; start += DEPTH) {
     for (var k = 0u; k < p.depth; k++) {
       for (var c = 0u; c < COLUMNS; c++) {
-        let inside = start + k < lastPixel && firstColumn + c * LANES < p.outputChannels;
-        block[k][c] = select(0.0, dy[select(0u, (start + k) * p.outputChannels + firstColumn + c * LANES, inside)], inside);
+        let inside = start + k < lastPixel && firstColumn + c * LANES < p.destinationChannels;
+        block[k][c] = select(0.0, dy[select(0u, (start + k) * p.destinationChannels + firstColumn + c * LANES, inside)], inside);
       }
     }
     for (var i = 0u; i < p.depth / LANES; i++) {
       let pixel = start + i * LANES + lane;
-      let image = pixel / (p.outputWidth * p.outputHeight);
-      let sourceY = i32(((pixel / p.outputWidth) % p.outputHeight) * p.strideY + kernelRow) - i32(p.paddingY);
-      let sourceX = i32((pixel % p.outputWidth) * p.strideX) - i32(p.paddingX);
-      runBase[i] = ((i32(image * p.height) + sourceY) * i32(p.width) + sourceX) * channels;
+      let image = pixel / (p.destinationWidth * p.destinationHeight);
+      let sourceY = i32(((pixel / p.destinationWidth) % p.destinationHeight) * p.strideY + kernelRow) - i32(p.paddingY);
+      let sourceX = i32((pixel % p.destinationWidth) * p.strideX) - i32(p.paddingX);
+      runBase[i] = ((i32(image * p.sourceHeight) + sourceY) * i32(p.sourceWidth) + sourceX) * channels;
       runFirst[i] = -sourceX * channels;
       // Rows outside the image are padding, pixels behind the part's last one belong to another part: nothing is inside.
-      let outside = sourceY < 0 || sourceY >= i32(p.height) || pixel >= lastPixel;
-      runLast[i] = select((i32(p.width) - sourceX) * channels, runFirst[i], outside);
+      let outside = sourceY < 0 || sourceY >= i32(p.sourceHeight) || pixel >= lastPixel;
+      runLast[i] = select((i32(p.sourceWidth) - sourceX) * channels, runFirst[i], outside);
     }
 
     for (var row = firstRow; row < lastRow; row++) {
@@ -124,9 +104,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       step(14u * LANES, offset);
       step(15u * LANES, offset);
       let sum = (sum0 + sum1) + (sum2 + sum3);
-      let place = partial + row * p.outputChannels;
+      let place = partial + row * p.destinationChannels;
       for (var c = 0u; c < COLUMNS; c++) {
-        if (firstColumn + c * LANES < p.outputChannels) {
+        if (firstColumn + c * LANES < p.destinationChannels) {
           var value = sum[c];
           if (start > firstPixel) {
             value += partialSums[place + c * LANES];

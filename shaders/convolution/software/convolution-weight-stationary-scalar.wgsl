@@ -2,33 +2,12 @@
 // and epilogue are the same, and so is the structure, but for two things: each run of taps is filled up to a multiple of LANES, and
 // every K-tile visits all pixels.
 //
+// Library: convolution-parameters.wgsl.
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / (LANES * columns))]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass.
 // Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size, 8; DEPTH, a multiple of LANES up to
 //   8 * LANES; WIDE: a lane has eight columns, not four: `columns`.
 
-struct Parameters {
-  batch: u32,
-  sourceHeight: u32,
-  sourceWidth: u32,
-  sourceChannels: u32,
-  destinationHeight: u32,
-  destinationWidth: u32,
-  destinationChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  pixelsPerGroup: u32,
-  // DEPTH and the columns of a lane once more: where the compiler does not know how often a loop runs, it leaves it a loop.
-  // Unrolled, its loads make compilation on lavapipe six times longer.
-  depth: u32,
-  columns: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> source: array<f32>;
 @group(0) @binding(2) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(3) var<storage, read_write> destination: array<f32>;

@@ -22,6 +22,7 @@
 // scale, shift [destinationChannels] f32 where AFFINE; residual like destination where RESIDUAL
 // Epilogue: destination = relu?(sum * scale + shift + residual).
 // Limits: both numbers of channels are multiples of four; others take convolution-weight-stationary-scalar.wgsl.
+// Library: convolution-parameters.wgsl.
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / BLOCK)]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
@@ -29,27 +30,6 @@
 //   WIDE: a lane has two vectors of columns, not one; RESIDENT: WIDE, and a group has at most 64 pixels, whose sums stay with it; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; WHOLE:
 //   INSIDE, and DEPTH divides sourceChannels; POINTWISE: INSIDE, and the kernel touches every pixel.
 
-struct Parameters {
-  batch: u32,
-  sourceHeight: u32,
-  sourceWidth: u32,
-  sourceChannels: u32,
-  destinationHeight: u32,
-  destinationWidth: u32,
-  destinationChannels: u32,
-  kernelHeight: u32,
-  kernelWidth: u32,
-  strideY: u32,
-  strideX: u32,
-  paddingY: u32,
-  paddingX: u32,
-  pixelsPerGroup: u32,
-  // DEPTH once more: where the compiler does not know how often a loop runs, it leaves it a loop. Unrolled, its loads make
-  // compilation on lavapipe six times longer, or twenty.
-  depth: u32,
-}
-
-@group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> source: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4f>;

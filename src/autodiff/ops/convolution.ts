@@ -1,8 +1,5 @@
-import {
-  convolution as forwardKernel,
-  outputSize,
-  type ConvolutionShape,
-} from '../../../kernels/convolution/forward.ts';
+import { convolution as forwardKernel } from '../../../kernels/convolution/forward.ts';
+import { outputSize, type ConvolutionShape } from '../../../kernels/convolution/problem.ts';
 import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution/data-gradient.ts';
 import {
   convolutionDataGradientF16,

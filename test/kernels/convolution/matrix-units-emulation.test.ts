@@ -5,7 +5,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { create, globals } from 'webgpu';
-import { convolution, gatherCalls, type ConvolutionProblem } from '../../../kernels/convolution/forward.ts';
+import { convolution } from '../../../kernels/convolution/forward.ts';
+import type { ConvolutionProblem } from '../../../kernels/convolution/problem.ts';
+import { gatherCalls } from '../../../kernels/convolution/variants.ts';
 import { convolutionDataGradient } from '../../../kernels/convolution/data-gradient.ts';
 import { convolutionWeightGradientF16 } from '../../../kernels/convolution/half-precision.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';

@@ -3,13 +3,9 @@
 // other.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  convolution,
-  gatherCalls,
-  outputSize,
-  type ConvolutionProblem,
-  type ConvolutionShape,
-} from '../../../kernels/convolution/forward.ts';
+import { convolution } from '../../../kernels/convolution/forward.ts';
+import { outputSize, type ConvolutionProblem, type ConvolutionShape } from '../../../kernels/convolution/problem.ts';
+import { gatherCalls } from '../../../kernels/convolution/variants.ts';
 import { convolutionDataGradient } from '../../../kernels/convolution/data-gradient.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
 import { convolutionF16, convolutionWeightGradientF16 } from '../../../kernels/convolution/half-precision.ts';

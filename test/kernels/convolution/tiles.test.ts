@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { convolution, type ConvolutionProblem } from '../../../kernels/convolution/forward.ts';
+import { convolution } from '../../../kernels/convolution/forward.ts';
+import type { ConvolutionProblem } from '../../../kernels/convolution/problem.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
 import type { KernelCall } from '../../../kernels/kernel.ts';
 import type { AdapterTraits } from '../../../kernels/contract/dispatch.ts';

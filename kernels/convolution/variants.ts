@@ -1,0 +1,79 @@
+import { ceilDivide, elementBytes, type AdapterTraits, type FloatType } from '../contract/dispatch.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
+import { weightStationaryCalls } from './software/weight-stationary.ts';
+import { directLoops } from './direct.ts';
+import { gatherOf, type Direction, type Gather } from './gather.ts';
+import { matrixTiles, withUnits } from './gpu/matrix-units.ts';
+import { tileSides, vectorTiles } from './gpu/tiles.ts';
+import type { KernelCall } from '../kernel.ts';
+import { withParameters } from './parameters.ts';
+import { convolutionFlop, operandSizes, type ConvolutionShape, type Epilogue } from './problem.ts';
+import { upcast } from './upcast.ts';
+import { isWinograd, withWinograd } from './winograd.ts';
+
+/**
+ * The launches of a gather convolution over operands `source`, `weights`, `destination` (and scale, shift, residual for
+ * the epilogue), the variant to prefer on this adapter first. data-gradient.ts runs them the other way;
+ * half-precision.ts has all but scale and shift as 16-bit floats, and only the tiles can do that.
+ *
+ * @param ofDirection variants that one direction alone has, where a processor calculates in software
+ */
+export function gatherCalls(
+  shape: ConvolutionShape,
+  direction: Direction,
+  epilogue: Epilogue | undefined,
+  traits: AdapterTraits,
+  names: { readonly source: string; readonly destination: string },
+  element: FloatType = 'f32',
+  ofDirection: (gather: Gather, traits: AdapterTraits) => KernelCall[] = () => [],
+): KernelCall[] {
+  const gather = gatherOf(shape, direction, epilogue, names, element);
+  const { operands, order, flags, phases, pixels, destinationChannels, byImages } = gather;
+  const sizes = operandSizes(shape);
+  const byInvocations = vectorTiles(gather, traits);
+  const byUnits = matrixTiles(gather, traits);
+  const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
+  const byVectors = withUnits(byInvocations, byUnits, cost, traits);
+  if (element === 'f16') {
+    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better upcast than done
+    // without.
+    const direct =
+      traits.kind === 'cpu' && byVectors.length > 0
+        ? gatherCalls(shape, direction, epilogue, traits, names, 'f32', ofDirection).filter(
+            ({ errorBound }) => errorBound === undefined,
+          )[0]
+        : undefined;
+    return [...(direct === undefined ? [] : [upcast(direct, operands, traits)]), ...byVectors];
+  }
+  const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
+  const blocks = [...ofDirection(gather, traits), ...weightStationaryCalls(gather, traits)];
+  // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
+  const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
+  const loops = directLoops(gather);
+  if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return [...direct, ...loops];
+  const variants = withWinograd(direct, gather, traits);
+  return [...variants, ...loops];
+
+  /** Where channels are not multiples of four. */
+  function scalarTiles(): KernelCall[] {
+    return tileSides(pixels * phases[0] * phases[1], destinationChannels, traits).map((side) => ({
+      variant: `tiled scalar ${4 * side}x${4 * side}x${side}`,
+      operands,
+      dispatches: [
+        byImages((slice, pixelsOfSlice) =>
+          withParameters(slice, {
+            shader: shaders.convolutionTiledScalar,
+            libraries: [shaders.convolutionAxis],
+            constants: { ...flags, SIDE: side },
+            operands: order,
+            workgroups: [
+              ceilDivide(pixelsOfSlice, 4 * side),
+              ceilDivide(destinationChannels, 4 * side),
+              phases[0] * phases[1],
+            ],
+          }),
+        ),
+      ],
+    }));
+  }
+}
