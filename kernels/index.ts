@@ -6,12 +6,6 @@
 
 import { convolutionDataGradient } from './convolution/data-gradient.ts';
 import { convolution } from './convolution/forward.ts';
-import {
-  convolutionDataGradientF16,
-  convolutionF16,
-  convolutionStatisticsF16,
-  convolutionWeightGradientF16,
-} from './convolution/half-precision.ts';
 import { convolutionStatistics } from './convolution/statistics.ts';
 import { convolutionWeightGradient } from './convolution/weight-gradient.ts';
 import { batchNorm } from './normalization/batch-norm.ts';
@@ -65,10 +59,10 @@ import type { AnyKernel } from './kernel.ts';
 
 export const KERNEL_FAMILIES = {
   convolution: {
-    'data-gradient': [convolutionDataGradient, convolutionDataGradientF16],
-    forward: [convolution, convolutionF16],
-    statistics: [convolutionStatistics, convolutionStatisticsF16],
-    'weight-gradient': [convolutionWeightGradient, convolutionWeightGradientF16],
+    'data-gradient': [convolutionDataGradient],
+    forward: [convolution],
+    statistics: [convolutionStatistics],
+    'weight-gradient': [convolutionWeightGradient],
   },
   normalization: {
     'batch-norm': [batchNorm],

@@ -2,7 +2,8 @@
 // measured.
 import type { Direction } from '../kernels/convolution/gather.ts';
 import type { ConvolutionShape } from '../kernels/convolution/problem.ts';
-import { gatherCalls } from '../kernels/convolution/variants.ts';
+import { convolutionDataGradient } from '../kernels/convolution/data-gradient.ts';
+import { convolution } from '../kernels/convolution/forward.ts';
 import {
   GPUS,
   peakMatrixTeraflops,
@@ -12,7 +13,6 @@ import {
   type GpuDescription,
   type Prediction,
 } from '../kernels/cost-model.ts';
-import { convolutionWeightGradientF16 } from '../kernels/convolution/half-precision.ts';
 import { convolutionWeightGradient } from '../kernels/convolution/weight-gradient.ts';
 import type { AnyKernel, Cost, KernelCall } from '../kernels/kernel.ts';
 import { benchNames, loadBench } from '../bench/support/catalogue.ts';
@@ -339,16 +339,16 @@ function byUnits(
 ): { readonly units: Prediction | undefined; readonly lanes: Prediction } {
   const matrixUnits = UNITS[index];
   const { component } = matrixUnits.products[0];
-  const names = { source: 'source', destination: 'destination' };
   const traits = { ...TRAITS, f16: true, matrixUnits };
-  const shape = problem as ConvolutionShape;
-  const weightGradient = component === 'f16' ? convolutionWeightGradientF16 : convolutionWeightGradient;
-  const calls =
-    way === 'weightGradient'
-      ? weightGradient.calls(shape, traits)
-      : gatherCalls(shape, way, undefined, traits, names, component);
+  const kernel = {
+    forward: convolution,
+    dataGradient: convolutionDataGradient,
+    weightGradient: convolutionWeightGradient,
+  }[way];
+  const typed = { ...(problem as ConvolutionShape), type: component };
+  const calls = kernel.calls(typed, traits);
   const half = component === 'f16' ? { ...cost, bytes: cost.bytes / 2 } : cost;
-  const own = way === 'weightGradient' ? weightGradient.cost(shape) : half;
+  const own = way === 'weightGradient' ? kernel.cost(typed) : half;
   const sorted = (matrix: boolean): Prediction[] =>
     calls
       .filter(({ product }) => product !== undefined && (product.matrix !== undefined) === matrix)
@@ -478,7 +478,7 @@ ${sections().join('\n')}
 ## Matrix units: the training step's convolutions
 
 The shortest prediction of \`convolution-matrix-units.wgsl\` beside the shortest of the tiles that multiply by lanes, both without statistics. Numbers of 16 bits with float32
-sums on NVIDIA and Intel, as in \`convolution_f16\` (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and 8x16x16); float32 on Apple (8x8x8), whose 16-bit units sum in 16 bits. A step's clocks are the longer of the units'
+sums on NVIDIA and Intel, as convolutions in f16 have them (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and 8x16x16); float32 on Apple (8x8x8), whose 16-bit units sum in 16 bits. A step's clocks are the longer of the units'
 multiplication and the subgroups' loads from workgroup memory (128 bytes a clock), plus staging as above; a workgroup's sums pass through workgroup memory once
 more at the end. The weight gradient's patches of x are written as a matrix before, which is in its time. Rates: ${GPUS.map(
     ({ name, matrixTeraflops }) =>

@@ -4,13 +4,9 @@ import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../..
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 
-/** The files of benchmarks by name: that of the first kernel of their module, and of its form in 16-bit floats. */
+/** The files of benchmarks by the name of the first kernel of their module. */
 const FILES: ReadonlyMap<string, string> = new Map(
-  KERNEL_MODULES.flatMap(({ family, module, kernels }) =>
-    kernels
-      .filter(({ name }, index) => index === 0 || name.endsWith('_f16'))
-      .map(({ name }, index) => [name, `${family}/${module}${index === 0 ? '' : '-f16'}.bench.ts`] as const),
-  ),
+  KERNEL_MODULES.map(({ family, module, kernels: [{ name }] }) => [name, `${family}/${module}.bench.ts`]),
 );
 
 /** Names of all benchmarks. */

@@ -1,6 +1,6 @@
 import type { Kernel, KernelCall, Operand, Values } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { elementBytes, type FloatType } from '../../kernels/contract/dispatch.ts';
+import { elementBytes } from '../../kernels/contract/dispatch.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';
@@ -24,8 +24,6 @@ export interface KernelBench<Problem> {
   readonly problems: Problems<Problem> | ((work: Work) => Problems<Problem>);
   /** Of GEMM-shaped kernels: what kind of product a problem is, see matrix-products.ts. */
   product?(problem: Problem): Product;
-  /** As what products are stored; f32 where nothing is said. */
-  readonly type?: FloatType;
 }
 
 export function problemsOf<Problem>({ problems }: KernelBench<Problem>, work: Work): Problems<Problem> {

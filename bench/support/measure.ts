@@ -1,6 +1,7 @@
 import type { Choices } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { FloatType } from '../../kernels/contract/dispatch.ts';
+import type { StorageType } from '../../kernels/contract/storage-type.ts';
 import { chosenVariant, tuningProblemOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
 import type { Product } from './matrix-products.ts';
@@ -59,7 +60,7 @@ export async function measure(
   const results: Result[] = [];
   for (const [index, entry] of entries.entries()) {
     const {
-      bench: { kernel, product, type },
+      bench: { kernel, product },
       problem,
     } = entry;
     const tuningProblem = tuningProblemOf(entry, device.traits);
@@ -68,6 +69,7 @@ export async function measure(
     const calls = tuningProblem.calls.filter(({ variant }) => part === undefined || variant.includes(part));
     if (calls.length === 0) continue;
     const { flop, bytes } = kernel.cost(problem);
+    const { type } = problem as StorageType;
     const about = (
       variant: string,
     ): Pick<Result, 'kernel' | 'problem' | 'variant' | 'chosen' | 'flop' | 'bytes' | 'product' | 'type'> => ({

@@ -1,5 +1,15 @@
+import { elementBytes } from '../contract/dispatch.ts';
+import { whenStored } from '../contract/storage-type.ts';
 import { sumError, EPSILON, type Kernel } from '../kernel.ts';
-import { convolutionFlop, forEachTap, miniature, operandSizes, sized, type ConvolutionProblem } from './problem.ts';
+import {
+  convolutionFlop,
+  forEachTap,
+  HALF,
+  miniature,
+  operandSizes,
+  sized,
+  type ConvolutionProblem,
+} from './problem.ts';
 import { gatherCalls } from './variants.ts';
 
 /**
@@ -20,8 +30,7 @@ export const FEW_PIXELS: readonly ConvolutionProblem[] = [
  */
 export const convolution: Kernel<ConvolutionProblem> = {
   name: 'convolution',
-  calls: (problem, traits) =>
-    gatherCalls(problem, 'forward', problem.epilogue, traits, { source: 'x', destination: 'y' }),
+  calls: (problem, traits) => gatherCalls(problem, 'forward', traits),
   reference: (problem, { x, w, scale, shift, residual }) => {
     const { y: length } = operandSizes(problem);
     const value = new Float64Array(length);
@@ -49,11 +58,14 @@ export const convolution: Kernel<ConvolutionProblem> = {
         value[o] = relu ? Math.max(sum, 0) : sum;
       }
     }
-    return { y: { value, error } };
+    return { y: whenStored({ value, error }, problem) };
   },
   cost: (problem) => {
     const { x, w, y } = operandSizes(problem);
-    return { flop: convolutionFlop(problem), bytes: 4 * (x + w + y * (problem.epilogue?.residual === true ? 2 : 1)) };
+    return {
+      flop: convolutionFlop(problem),
+      bytes: elementBytes(problem.type ?? 'f32') * (x + w + y * (problem.epilogue?.residual === true ? 2 : 1)),
+    };
   },
   cases: [
     sized(1, [1, 1], [1, 1]),
@@ -109,6 +121,24 @@ export const convolution: Kernel<ConvolutionProblem> = {
     sized(1, [5, 7], [32, 32]),
     // More of Winograd's tiles than one workgroup takes.
     sized(3, [29, 31], [3, 5], 3, 1, 1),
+    // In 16-bit floats, each path of the shader once: split-K by every tile, plain and strided; the stem's; an epilogue;
+    // those after split-K.
+    sized(1, [5, 7], [520, 68], 1, 1, 0, HALF),
+    sized(1, [9, 15], [68, 36], 3, 2, 1, HALF),
+    sized(1, [17, 19], [4, 24], 7, 2, 3, HALF),
+    sized(3, [5, 6], [20, 36], 3, 1, 1, { ...HALF, epilogue: { residual: false, relu: true } }),
+    sized(1, [9, 15], [68, 36], 3, 2, 1, { ...HALF, epilogue: { residual: true, relu: true } }),
+    sized(1, [9, 15], [68, 36], 3, 2, 1, { ...HALF, epilogue: { residual: false, relu: false } }),
+    sized(1, [5, 7], [520, 68], 1, 1, 0, { ...HALF, epilogue: { residual: false, relu: true } }),
+    // Whole steps, in which no end is looked for.
+    sized(1, [5, 6], [32, 20], 3, 1, 1, { ...HALF, epilogue: { residual: false, relu: true } }),
+    sized(1, [5, 7], [512, 68], 1, 1, 0, HALF),
+    sized(1, [5, 7], [512, 36], 1, 2, 0, HALF),
+    // Channels that end within a block of 96.
+    sized(8, [5, 7], [520, 64], 1, 1, 0, { ...HALF, epilogue: { residual: false, relu: true } }),
+    sized(24, [5, 7], [520, 64], 1, 2, 0, { ...HALF, epilogue: { residual: false, relu: false } }),
+    // Upcast, with resident accumulators.
+    ...FEW_PIXELS.map((problem) => ({ ...problem, ...HALF })),
   ],
   miniature,
 };

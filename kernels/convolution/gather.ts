@@ -1,7 +1,7 @@
 import { ceilDivide, sliceable, type Dispatch, type ElementType, type FloatType } from '../contract/dispatch.ts';
 import type { Operand } from '../kernel.ts';
 import { productShape, reversed, sizesOf, type ConvolutionSizes } from './parameters.ts';
-import { operandSizes, outputSize, type ConvolutionShape, type Epilogue } from './problem.ts';
+import { operandSizes, outputSize, type ConvolutionProblem, type ConvolutionShape, type Epilogue } from './problem.ts';
 
 /** Which way the gather kernels run: x to y, or the gradient of y to the gradient of x. */
 export type Direction = 'forward' | 'dataGradient';
@@ -51,20 +51,16 @@ export function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis
   });
 }
 
-/** Operands source, w, destination, and scale, shift, residual of the epilogue. */
-export function gatherOf(
-  shape: ConvolutionShape,
-  direction: Direction,
-  epilogue: Epilogue | undefined,
-  names: { readonly source: string; readonly destination: string },
-  element: FloatType,
-): Gather {
+/** Operands x, w, y or dy, w, dx, and scale, shift, residual of the epilogue. */
+export function gatherOf({ epilogue, ...shape }: ConvolutionProblem, direction: Direction): Gather {
+  const element = shape.type ?? 'f32';
   const lengths = operandSizes(shape);
   const [outputHeight, outputWidth] = outputSize(shape);
   const forward = direction === 'forward';
   const x = { height: shape.height, width: shape.width, channels: shape.inputChannels };
   const y = { height: outputHeight, width: outputWidth, channels: shape.outputChannels };
   const [source, destination] = forward ? [x, y] : [y, x];
+  const names = forward ? { source: 'x', destination: 'y' } : { source: 'dy', destination: 'dx' };
   const phases = forward ? ([1, 1] as const) : shape.stride;
   const pixelsOf = (images: number): number =>
     images * ceilDivide(destination.height, phases[0]) * ceilDivide(destination.width, phases[1]);

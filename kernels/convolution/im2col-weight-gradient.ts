@@ -1,4 +1,4 @@
-import { ALWAYS_BOUND, ceilDivide, elementBytes, type AdapterTraits, type FloatType } from '../contract/dispatch.ts';
+import { ALWAYS_BOUND, ceilDivide, elementBytes, type AdapterTraits } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { operandSizes, type ConvolutionShape } from './problem.ts';
 import { bestWeightStationaryCall, leastWork } from './software/weight-stationary.ts';
@@ -29,22 +29,16 @@ const MOST_BYTES = 32 * 2 ** 20;
  * still while rows stream past it.
  */
 export function im2colWeightGradient(shape: ConvolutionShape, lanes: 4 | 8): KernelCall[] {
-  const gather = im2colGather(shape, 'f32', MOST_BYTES);
+  const gather = im2colGather(shape, MOST_BYTES);
   if (gather === undefined) return [];
   const product = bestWeightStationaryCall(gather, lanes);
   return [afterPatches(shape, gather, { ...product, variant: product.variant.replace('weight-stationary', 'im2col') })];
 }
 
-/**
- * The same product by matrix units: in every variant that they have for a forward pass. @param element type of x and
- * dy; dw is f32
- */
-export function matrixWeightGradient(
-  shape: ConvolutionShape,
-  traits: AdapterTraits,
-  element: FloatType = 'f32',
-): KernelCall[] {
-  const gather = im2colGather(shape, element, ALWAYS_BOUND);
+/** The same product by matrix units: in every variant that they have for a forward pass. */
+export function matrixWeightGradient(shape: ConvolutionShape, traits: AdapterTraits): KernelCall[] {
+  const element = shape.type ?? 'f32';
+  const gather = im2colGather(shape, ALWAYS_BOUND);
   if (gather === undefined || shape.inputChannels % 4 !== 0) return [];
   const bytes = (operand: string): number => elementBytes(element) * gather.operands[operand].length;
   const laidOut = { from: bytes('x'), to: bytes('patches') };
@@ -61,7 +55,8 @@ export function matrixWeightGradient(
  * dw = patches * dy as a plain forward product; undefined where the patches do not become a matrix of at most these
  * bytes.
  */
-function im2colGather(shape: ConvolutionShape, element: FloatType, mostBytes: number): Gather | undefined {
+function im2colGather(shape: ConvolutionShape, mostBytes: number): Gather | undefined {
+  const element = shape.type ?? 'f32';
   const sizes = operandSizes(shape);
   const { inputChannels, outputChannels, kernel } = shape;
   const pixels = sizes.y / outputChannels;
@@ -116,7 +111,7 @@ function afterPatches(
 
 /** Its work in multiply-adds of all lanes, where it is possible: im2col, and their product. */
 export function im2colWork(shape: ConvolutionShape, lanes: 4 | 8): number {
-  const gather = im2colGather(shape, 'f32', MOST_BYTES);
+  const gather = im2colGather(shape, MOST_BYTES);
   if (gather === undefined) return Infinity;
   return leastWork(gather, lanes) + (IM2COL_COSTS[lanes] * gather.operands.patches.length) / (16 * lanes);
 }

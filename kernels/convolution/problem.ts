@@ -1,5 +1,11 @@
-/** Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels]. */
-export interface ConvolutionShape {
+import type { StorageType } from '../contract/storage-type.ts';
+
+/**
+ * Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels], and
+ * the type in which x, w, y and the gradients of x and y are stored. Sums, scale and shift of an epilogue, statistics and
+ * the gradient of w are f32 always.
+ */
+export interface ConvolutionShape extends StorageType {
   readonly batch: number;
   readonly height: number;
   readonly width: number;
@@ -19,6 +25,13 @@ export interface Epilogue {
 export interface ConvolutionProblem extends ConvolutionShape {
   readonly epilogue?: Epilogue;
 }
+
+/** The type of a problem whose operands are 16-bit floats. */
+export const HALF = { type: 'f16' } as const;
+
+/** Whether a convolution can have 16-bit operands: its shaders load four channels at once. */
+export const hasHalfForm = ({ inputChannels, outputChannels }: ConvolutionShape): boolean =>
+  inputChannels % 4 === 0 && outputChannels % 4 === 0;
 
 /**
  * A shape in a line: kernel, stride and padding by one number where both axes have the same.

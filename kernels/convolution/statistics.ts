@@ -10,9 +10,9 @@ import {
   type StatisticsProblem,
 } from '../normalization/batch-norm-statistics.ts';
 import { convolution } from './forward.ts';
-import { miniature, operandSizes, sized, type ConvolutionShape } from './problem.ts';
+import { HALF, miniature, operandSizes, sized, type ConvolutionShape } from './problem.ts';
 import { gatherCalls } from './variants.ts';
-import type { Cost, Expected, Kernel, KernelCall, Operand } from '../kernel.ts';
+import type { Cost, Kernel, KernelCall, Operand } from '../kernel.ts';
 import { blockStyles } from '../reduction/row-blocks.ts';
 import { withStatistics } from './winograd.ts';
 
@@ -175,31 +175,18 @@ function fusedTiles(
   };
 }
 
-/** @param element type of x, w and y */
-export function callsWithStatistics(
-  problem: ConvolutionStatisticsProblem,
-  traits: AdapterTraits,
-  element: FloatType,
-): KernelCall[] {
-  return gatherCalls(problem, 'forward', undefined, traits, { source: 'x', destination: 'y' }, element).flatMap(
-    (call) => {
-      const apart = inThreePasses(call, problem, traits);
-      const together = fused(call, problem, traits);
-      if (together === undefined) return [apart];
-      // To meet in workgroup memory is dear where a processor has to pretend that it has some.
-      return traits.kind === 'gpu' ? [together, apart] : [apart, together];
-    },
-  );
+function callsWithStatistics(problem: ConvolutionStatisticsProblem, traits: AdapterTraits): KernelCall[] {
+  return gatherCalls(problem, 'forward', traits).flatMap((call) => {
+    const apart = inThreePasses(call, problem, traits);
+    const together = fused(call, problem, traits);
+    if (together === undefined) return [apart];
+    // To meet in workgroup memory is dear where a processor has to pretend that it has some.
+    return traits.kind === 'gpu' ? [together, apart] : [apart, together];
+  });
 }
 
-/** y, given how far the device's may be from it, and what its statistics must then be. */
-export const expectedWithStatistics = (
-  y: Expected,
-  problem: ConvolutionStatisticsProblem,
-): Readonly<Record<string, Expected>> => ({ y, ...expectedStatistics(y, matrixOf(problem)) });
-
 /** In tiles that look for no end of a step: whole, of each depth of a step, then in parts. */
-export const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
+const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
   sized(1, [5, 7], [16, 36], 3, 2, 1, { epsilon: 1e-5 }),
   sized(1, [5, 7], [32, 36], 3, 2, 1, { epsilon: 1e-5 }),
   sized(1, [3, 5], [512, 36], 1, 1, 0, { epsilon: 1e-5 }),
@@ -212,8 +199,12 @@ export const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
  */
 export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
   name: 'convolution_statistics',
-  calls: (problem, traits) => callsWithStatistics(problem, traits, 'f32'),
-  reference: (problem, inputs) => expectedWithStatistics(convolution.reference(problem, inputs).y, problem),
+  calls: callsWithStatistics,
+  // In 16-bit floats, of the sums themselves or of y as it is stored, by variant.
+  reference: (problem, inputs) => {
+    const { y } = convolution.reference(problem, inputs);
+    return { y, ...expectedStatistics(y, matrixOf(problem)) };
+  },
   // Three operations an element for the statistics. Each operand once, as where y is not read again.
   cost: (problem) => {
     const { flop, bytes } = convolution.cost(problem);
@@ -237,6 +228,13 @@ export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
     sized(1, [5, 7], [64, 124], 3, 1, 1, { epsilon: 1e-5 }),
     sized(7, [5, 7], [64, 124], 3, 2, 1, { epsilon: 1e-5 }),
     ...WHOLE_STEPS,
+    // In 16-bit floats: tiles that reduce their own columns; then split-K, which cannot.
+    sized(2, [9, 15], [8, 36], 3, 2, 1, { ...HALF, epsilon: 1e-3 }),
+    sized(1, [5, 7], [520, 68], 1, 1, 0, { ...HALF, epsilon: 1e-5 }),
+    sized(1, [9, 15], [68, 36], 3, 2, 1, { ...HALF, epsilon: 1e-5 }),
+    sized(8, [5, 7], [520, 64], 1, 1, 0, { ...HALF, epsilon: 1e-5 }),
+    sized(24, [5, 7], [520, 64], 1, 2, 0, { ...HALF, epsilon: 1e-5 }),
+    ...WHOLE_STEPS.map((problem) => ({ ...problem, ...HALF })),
   ],
   miniature,
 };

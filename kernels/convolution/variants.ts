@@ -1,34 +1,27 @@
-import { ceilDivide, elementBytes, type AdapterTraits, type FloatType } from '../contract/dispatch.ts';
+import { ceilDivide, elementBytes, type AdapterTraits } from '../contract/dispatch.ts';
+import { canStore } from '../contract/storage-type.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
+import { transposedProducts } from './software/transposed-data-gradient.ts';
 import { weightStationaryCalls } from './software/weight-stationary.ts';
 import { directLoops } from './direct.ts';
-import { gatherOf, type Direction, type Gather } from './gather.ts';
+import { gatherOf, type Direction } from './gather.ts';
 import { matrixTiles, withUnits } from './gpu/matrix-units.ts';
 import { tileSides, vectorTiles } from './gpu/tiles.ts';
 import type { KernelCall } from '../kernel.ts';
 import { withParameters } from './parameters.ts';
-import { convolutionFlop, operandSizes, type ConvolutionShape, type Epilogue } from './problem.ts';
+import { convolutionFlop, operandSizes, type ConvolutionProblem } from './problem.ts';
 import { upcast } from './upcast.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
 
 /**
- * The launches of a gather convolution over operands `source`, `weights`, `destination` (and scale, shift, residual for
- * the epilogue), the variant to prefer on this adapter first. data-gradient.ts runs them the other way;
- * half-precision.ts has all but scale and shift as 16-bit floats, and only the tiles can do that.
- *
- * @param ofDirection variants that one direction alone has, where a processor calculates in software
+ * The variants of a gather convolution over operands x, w, y or dy, w, dx (and scale, shift, residual for the
+ * epilogue), the one to prefer on this adapter first. None where the adapter has no 16-bit floats, or no shader takes
+ * the shape in them.
  */
-export function gatherCalls(
-  shape: ConvolutionShape,
-  direction: Direction,
-  epilogue: Epilogue | undefined,
-  traits: AdapterTraits,
-  names: { readonly source: string; readonly destination: string },
-  element: FloatType = 'f32',
-  ofDirection: (gather: Gather, traits: AdapterTraits) => KernelCall[] = () => [],
-): KernelCall[] {
-  const gather = gatherOf(shape, direction, epilogue, names, element);
-  const { operands, order, flags, phases, pixels, destinationChannels, byImages } = gather;
+export function gatherCalls(problem: ConvolutionProblem, direction: Direction, traits: AdapterTraits): KernelCall[] {
+  if (!canStore(problem, traits)) return [];
+  const gather = gatherOf(problem, direction);
+  const { shape, element, operands, order, flags, phases, pixels, destinationChannels, byImages } = gather;
   const sizes = operandSizes(shape);
   const byInvocations = vectorTiles(gather, traits);
   const byUnits = matrixTiles(gather, traits);
@@ -39,14 +32,14 @@ export function gatherCalls(
     // without.
     const direct =
       traits.kind === 'cpu' && byVectors.length > 0
-        ? gatherCalls(shape, direction, epilogue, traits, names, 'f32', ofDirection).filter(
+        ? gatherCalls({ ...problem, type: 'f32' }, direction, traits).filter(
             ({ errorBound }) => errorBound === undefined,
           )[0]
         : undefined;
     return [...(direct === undefined ? [] : [upcast(direct, operands, traits)]), ...byVectors];
   }
   const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
-  const blocks = [...ofDirection(gather, traits), ...weightStationaryCalls(gather, traits)];
+  const blocks = [...transposedProducts(gather, traits), ...weightStationaryCalls(gather, traits)];
   // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
   const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
   const loops = directLoops(gather);

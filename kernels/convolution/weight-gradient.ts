@@ -16,6 +16,8 @@ import { sizesOf, withParameters } from './parameters.ts';
 import {
   convolutionFlop,
   forEachTap,
+  HALF,
+  hasHalfForm,
   miniature,
   operandSizes,
   outputSize,
@@ -26,6 +28,8 @@ import { COSTS } from './software/weight-stationary.ts';
 import { withUnits } from './gpu/matrix-units.ts';
 import { isPointwise } from './gather.ts';
 import { tilesFor, tileSides } from './gpu/tiles.ts';
+import { canStore } from '../contract/storage-type.ts';
+import { upcast } from './upcast.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
 import { sumsOfRowVectors } from './gpu/register-sums.ts';
 import {
@@ -48,18 +52,24 @@ const SUM_WORKGROUP_SIZE = 64;
 export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient',
   calls: (shape, traits) => {
-    const forVectors = vectorCalls(shape, traits.subgroupSize);
-    const byVectors = shape.inputChannels % 4 === 0 && shape.outputChannels % 4 === 0;
+    if (!canStore(shape, traits)) return [];
+    const tiled = withUnits(
+      vectorTiles(shape, traits),
+      matrixWeightGradient(shape, traits),
+      convolutionWeightGradient.cost(shape),
+      traits,
+    );
+    if (shape.type === 'f16') {
+      if (traits.kind === 'gpu' || tiled.length === 0) return tiled;
+      const [direct] = convolutionWeightGradient.calls({ ...shape, type: 'f32' }, traits);
+      return [upcast(direct, tiled[0].operands, traits), ...tiled];
+    }
     const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
-    const tiled = byVectors
-      ? withUnits(
-          vectorTiles(shape, traits),
-          matrixWeightGradient(shape, traits),
-          convolutionWeightGradient.cost(shape),
-          traits,
-        )
+    const onGpus = hasHalfForm(shape)
+      ? tiled
       : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side));
-    return traits.kind === 'cpu' ? [...forVectors, ...tiled] : [...tiled, ...forVectors];
+    const forVectors = vectorCalls(shape, traits.subgroupSize);
+    return traits.kind === 'cpu' ? [...forVectors, ...onGpus] : [...onGpus, ...forVectors];
   },
   reference: (shape, { x, dy }) => {
     const { w: length } = operandSizes(shape);
@@ -80,10 +90,10 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   },
   cost: (shape) => {
     const { x, w, y } = operandSizes(shape);
-    return { flop: convolutionFlop(shape), bytes: 4 * (x + w + y) };
+    return { flop: convolutionFlop(shape), bytes: elementBytes(shape.type ?? 'f32') * (x + y) + 4 * w };
   },
   cases: [
-    ...convolution.cases.filter((problem) => problem.epilogue === undefined),
+    ...convolution.cases.filter(({ epilogue, type }) => epilogue === undefined && type === undefined),
     // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a
     // tap.
     sized(3, [2, 2], [64, 72], 3, 1, 1),
@@ -113,6 +123,28 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     // Even numbers of pixels in narrow tiles, plain and not, in splits.
     sized(2, [9, 7], [64, 32], 3, 1, 1),
     sized(4, [8, 12], [128, 32]),
+    // In 16-bit floats: split-K, and a plain matrix product that is whole, of few pixels and of more.
+    sized(2, [17, 19], [36, 20], 3, 2, 1, HALF),
+    sized(1, [5, 7], [36, 68], 1, 1, 0, HALF),
+    sized(1, [17, 19], [36, 68], 1, 1, 0, HALF),
+    // The stem, of a number of pixels that whole steps divide.
+    sized(4, [16, 16], [4, 64], 7, 2, 3, HALF),
+    // Split-K by matrix units: more than 512 pixels, a multiple of four.
+    sized(4, [12, 12], [20, 36], 3, 1, 1, HALF),
+    // Upcast, in tiles that look at no bounds: an odd number of pixels and even ones, in splits too.
+    sized(1, [9, 15], [64, 128], 1, 1, 0, HALF),
+    sized(2, [13, 19], [32, 128], 3, 1, 1, HALF),
+    sized(2, [13, 19], [128, 256], 1, 1, 0, HALF),
+    // Upcast, by im2col: blocks of 64 and 96 pixels, with a stride, with padding and without.
+    sized(5, [13, 15], [64, 256], 3, 2, 1, HALF),
+    sized(4, [8, 8], [256, 128], 1, 2, 0, HALF),
+    sized(1, [8, 8], [256, 256], 1, 1, 0, HALF),
+    sized(2, [9, 10], [256, 512], 1, 1, 0, HALF),
+    sized(5, [11, 11], [256, 512], 1, 2, 0, HALF),
+    sized(4, [7, 7], [256, 512], 1, 1, 0, HALF),
+    sized(4, [13, 13], [256, 512], 1, 2, 0, HALF),
+    // By im2col, with resident accumulators of few rows.
+    sized(1, [16, 16], [128, 512], 1, 1, 0, HALF),
   ],
   miniature,
 };
@@ -123,7 +155,7 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
  */
 function vectorCalls(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
-  if (shape.inputChannels % 4 !== 0 || shape.outputChannels % 4 !== 0) return [streamingCall(shape, lanes)];
+  if (!hasHalfForm(shape)) return [streamingCall(shape, lanes)];
   const tile = weightStationaryCall(shape, lanes);
   const im2col = im2colWeightGradient(shape, lanes);
   return im2colWork(shape, lanes) < tileWork(shape, lanes) ? [...im2col, tile] : [tile, ...im2col];
@@ -256,8 +288,10 @@ const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
 const MANY_WORKGROUPS = 16 * ASSUMED_COMPUTE_UNITS;
 const SMALL_SHARE = 1 / 5;
 
-/** The variants by tiles, where four channels can be loaded at once. @param element type of x and dy */
-export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, element: FloatType = 'f32'): KernelCall[] {
+/** The variants by tiles, where four channels can be loaded at once. */
+function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall[] {
+  if (!hasHalfForm(shape)) return [];
+  const element = shape.type ?? 'f32';
   const pointwise = isPointwise(shape);
   const sizes = operandSizes(shape);
   const pixels = sizes.y / shape.outputChannels;
@@ -272,12 +306,12 @@ export function vectorTiles(shape: ConvolutionShape, traits: AdapterTraits, elem
       const cheapSplits = (SMALL_SHARE * elementBytes(element) * (sizes.x + sizes.y)) / (2 * 4 * sizes.w);
       const wantedWorkgroups = Math.min(MANY_WORKGROUPS, Math.max(WANTED_WORKGROUPS, (tiles * cheapSplits) / 2));
       const wanted = ceilDivide(steps, chooseSplitK(tiles, steps, wantedWorkgroups, fewestSteps)) * tile.depth;
-      const pixelsPerSplit = splitPixels(shape, wanted, element);
+      const pixelsPerSplit = splitPixels(shape, wanted);
       const splitK = ceilDivide(pixels, pixelsPerSplit);
       const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
       const gradients = (tile.depth * tile.columns) / 4 / invocations(tile);
       return {
-        ...withPartials(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, element, (share) =>
+        ...withPartials(shape, `tiled ${tileName(tile)}`, pixelsPerSplit, (share) =>
           withParameters(
             { ...sizesOf(shape, share.images), pixelsPerSplit, depth: tile.depth },
             {
@@ -338,7 +372,8 @@ function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
  * so that on any adapter slices can end between splits. No split depends on the limits of the adapter at hand: all add
  * in one order.
  */
-function splitPixels(shape: ConvolutionShape, wanted: number, element: FloatType = 'f32'): number {
+function splitPixels(shape: ConvolutionShape, wanted: number): number {
+  const element = shape.type ?? 'f32';
   const sizes = operandSizes(shape);
   const imagePixels = sizes.y / shape.outputChannels / shape.batch;
   const largest = elementBytes(element) * Math.max(sizes.x, sizes.y);
@@ -380,7 +415,7 @@ function splitCall(
   multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
 ): KernelCall {
   const pixels = operandSizes(shape).y / shape.outputChannels;
-  return withPartials(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), 'f32', multiply);
+  return withPartials(shape, variant, splitPixels(shape, ceilDivide(pixels, wanted)), multiply);
 }
 
 /** The call that multiplies and, where the pixels are split, the one that adds the parts. */
@@ -388,7 +423,6 @@ function withPartials(
   shape: ConvolutionShape,
   variant: string,
   pixelsPerSplit: number,
-  element: FloatType,
   multiply: (share: Share, pixelsPerSplit: number) => Dispatch,
 ): KernelCall {
   const sizes = operandSizes(shape);
@@ -428,8 +462,8 @@ function withPartials(
   return {
     variant: `${variant} split-K ${splitK}`,
     operands: {
-      x: { role: 'input', type: element, length: sizes.x },
-      dy: { role: 'input', type: element, length: sizes.y },
+      x: { role: 'input', type: shape.type ?? 'f32', length: sizes.x },
+      dy: { role: 'input', type: shape.type ?? 'f32', length: sizes.y },
       dw: { role: 'output', type: 'f32', length: sizes.w },
       ...(splitK > 1 && { partialSums: { role: 'scratch', type: 'f32', length: splitK * sizes.w } as const }),
     },

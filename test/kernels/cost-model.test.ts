@@ -1,8 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { convolution } from '../../kernels/convolution/forward.ts';
-import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
-import { gatherCalls } from '../../kernels/convolution/variants.ts';
+import { HALF, type ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
 import {
   fastestFirst,
@@ -161,13 +160,14 @@ test('no prediction for matrix units beats their peak, and on one that has them 
     matrixUnits: { products: [{ component: 'f16', rows: 16, columns: 16, depth: 16 }], subgroupSizes: [32, 32] },
   };
   for (const shape of SHAPES) {
-    const { flop, bytes } = convolution.cost(shape);
-    const calls = gatherCalls(shape, 'forward', undefined, f16, { source: 'x', destination: 'y' }, 'f16');
+    const half = { ...shape, ...HALF };
+    const cost = convolution.cost(half);
+    const calls = convolution.calls(half, f16);
     assert.match(calls[0].variant, /^matrix/);
     for (const gpu of GPUS) {
       for (const call of calls.filter(({ product }) => product?.matrix !== undefined)) {
         assert.ok(
-          predict(call, { flop, bytes: bytes / 2 }, gpu).time > flop / (1e6 * peakMatrixTeraflops(gpu, 'f16')),
+          predict(call, cost, gpu).time > cost.flop / (1e6 * peakMatrixTeraflops(gpu, 'f16')),
           `${gpu.name}: ${call.variant}`,
         );
       }

@@ -65,7 +65,7 @@ export async function checkKernelsInChromium(family: keyof typeof FAMILIES): Pro
     const cases = kernels.flatMap((kernel) =>
       kernel.cases.map((problem) => ({
         kernel: kernel.name,
-        halves: kernel.name.endsWith('_f16') || (problem as StorageType).type === 'f16',
+        halves: (problem as StorageType).type === 'f16',
       })),
     );
     const named = (list: readonly { readonly kernel: string }[]): string[] => list.map(({ kernel }) => kernel).sort();

@@ -1,6 +1,7 @@
 // The convolution's tiles, tested against their references outside the cases that kernels declare.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { canStore } from '../../kernels/contract/storage-type.ts';
 import type { ConvolutionProblem } from '../../kernels/convolution/problem.ts';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
@@ -56,7 +57,7 @@ export function testUnrolled(
       const calls = kernel
         .calls(problem as never, { ...traits, kind: 'gpu' })
         .filter(({ variant }) => variant.startsWith('tiled 128x'));
-      if (kernel.name !== 'convolution_f16' || traits.f16 === true)
+      if (canStore(problem, traits))
         assert.ok(calls.length >= 2 && calls.some(({ variant }) => variant.includes('128x128x16 by 16x8')));
       assert.ok(calls.every(({ dispatches }) => dispatches[0].constants?.UNROLLED === true));
       if (calls.length > 0) await checkCalls(kernel as Kernel<unknown>, problem, calls);

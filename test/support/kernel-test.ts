@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AnyKernel, Kernel } from '../../kernels/kernel.ts';
 import { KERNEL_MODULES, type KERNEL_FAMILIES, type KernelFamily } from '../../kernels/index.ts';
-import type { StorageType } from '../../kernels/contract/storage-type.ts';
+import { canStore, type StorageType } from '../../kernels/contract/storage-type.ts';
 import { testDevice } from './device.ts';
 import { checkKernelCase } from './kernel-case.ts';
 import { uniformNumbers } from './uniform-numbers.ts';
@@ -15,7 +15,7 @@ export function testKernel<Problem>(kernel: Kernel<Problem>): void {
   kernel.cases.forEach((problem, index) => {
     test(`${kernel.name}: case ${index} ${JSON.stringify(problem)}`, async () => {
       const device = await testDevice();
-      if (device.traits.f16 !== true && ((problem as StorageType).type === 'f16' || kernel.name.endsWith('_f16')))
+      if (!canStore(problem as StorageType, device.traits))
         return assert.equal(
           kernel.calls(problem, device.traits),
           [],

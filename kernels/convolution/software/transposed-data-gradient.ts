@@ -25,7 +25,7 @@ export function transposedProducts(gather: Gather, traits: AdapterTraits): Kerne
   const { sizes, sourceChannels, destinationChannels: channels, operands, order } = gather;
   const [source, weights, destination, ...epilogue] = order;
   const lanes = traits.subgroupSize;
-  if (lanes !== 4 || !hasOneTap(gather) || !hasVectors(gather)) return [];
+  if (gather.forward || lanes !== 4 || !hasOneTap(gather) || !hasVectors(gather)) return [];
   const pixels = operands[source].length / sourceChannels;
   if (pixels % 4 !== 0 || pixels < LEAST_PIXELS || pixels > MOST_PIXELS || channels < LEAST_CHANNELS * pixels)
     return [];

@@ -1,13 +1,6 @@
 import { convolution as forwardKernel } from '../../../kernels/convolution/forward.ts';
-import { outputSize, type ConvolutionShape } from '../../../kernels/convolution/problem.ts';
+import { hasHalfForm, outputSize, type ConvolutionShape } from '../../../kernels/convolution/problem.ts';
 import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution/data-gradient.ts';
-import {
-  convolutionDataGradientF16,
-  convolutionF16,
-  convolutionStatisticsF16,
-  convolutionWeightGradientF16,
-  hasHalfForm,
-} from '../../../kernels/convolution/half-precision.ts';
 import {
   convolutionStatistics as statisticsKernel,
   type ConvolutionStatisticsProblem,
@@ -39,27 +32,23 @@ export interface ConvolutionEpilogue {
 }
 
 /**
- * A kernel at work, in its form for the type of the activations. Weights are f32, and stay so: where the activations
- * are f16 they are downcast right before each pass that reads them, into memory that is free again after it.
+ * A kernel at work, on operands of the type of the activations. Weights are f32, and stay so: where the activations are
+ * f16 they are downcast right before each pass that reads them, into memory that is free again after it.
  */
-function useOf<Problem>(
-  kernels: Readonly<Record<'f32' | 'f16', Kernel<Problem>>>,
+function useOf<Problem extends ConvolutionShape>(
+  kernel: Kernel<Problem>,
   activations: Tensor,
-  problem: Problem,
+  shape: Problem,
   operands: Readonly<Record<string, Tensor>>,
 ): readonly KernelUse[] {
   const type = floatType(activations);
+  const problem = type === 'f32' ? shape : { ...shape, type };
   const { w } = operands;
-  if (w === undefined || w.type === type) return [use(kernels[type], problem, operands)];
+  if (w === undefined || w.type === type) return [use(kernel, problem, operands)];
   const downcast = cast(w, type);
   const before = downcast.origin.kind === 'node' ? downcast.origin.node.op.lower(downcast.origin.node, new Map()) : [];
-  return [...before, use(kernels[type], problem, { ...operands, w: downcast })];
+  return [...before, use(kernel, problem, { ...operands, w: downcast })];
 }
-
-const FORWARD = { f32: forwardKernel, f16: convolutionF16 };
-const STATISTICS = { f32: statisticsKernel, f16: convolutionStatisticsF16 };
-const DATA_GRADIENT = { f32: dataGradientKernel, f16: convolutionDataGradientF16 };
-const WEIGHT_GRADIENT = { f32: weightGradientKernel, f16: convolutionWeightGradientF16 };
 
 const forward: Op<ConvolutionShape> = {
   name: 'convolution',
@@ -67,7 +56,7 @@ const forward: Op<ConvolutionShape> = {
   infer: ([x, w], shape) => [
     { shape: [shape.batch, ...outputSize(shape), shape.outputChannels], type: x.type, name: w.name },
   ],
-  lower: ({ attributes, inputs: [x, w], outputs: [y] }) => useOf(FORWARD, x, attributes, { x, w, y }),
+  lower: ({ attributes, inputs: [x, w], outputs: [y] }) => useOf(forwardKernel, x, attributes, { x, w, y }),
   gradient: 'convolutionGradient',
 };
 
@@ -96,7 +85,7 @@ const withStatistics: Op<ConvolutionStatisticsProblem> = {
     { shape: [outputChannels], name: `${w.name} variance` },
   ],
   lower: ({ attributes, inputs: [x, w], outputs: [y, mean, inverseDeviation, variance] }) =>
-    useOf(STATISTICS, x, attributes, { x, w, y, mean, inverseDeviation, variance }),
+    useOf(statisticsKernel, x, attributes, { x, w, y, mean, inverseDeviation, variance }),
   gradient: 'convolutionGradient',
 };
 
@@ -106,7 +95,7 @@ const dataGradient: Op<ConvolutionShape> = {
   infer: ([dy, w], { batch, height, width, inputChannels }) => [
     { shape: [batch, height, width, inputChannels], type: dy.type, name: w.name },
   ],
-  lower: ({ attributes, inputs: [dy, w], outputs: [dx] }) => useOf(DATA_GRADIENT, dy, attributes, { dy, w, dx }),
+  lower: ({ attributes, inputs: [dy, w], outputs: [dx] }) => useOf(dataGradientKernel, dy, attributes, { dy, w, dx }),
 };
 
 /** f32 whatever the activations are: it goes right into the gradients of the master weights. */
@@ -114,7 +103,7 @@ const weightGradient: Op<ConvolutionShape> = {
   name: 'convolutionWeightGradient',
   takesHalves: true,
   infer: (_, { kernel, inputChannels, outputChannels }) => [{ shape: [...kernel, inputChannels, outputChannels] }],
-  lower: ({ attributes, inputs: [x, dy], outputs: [dw] }) => useOf(WEIGHT_GRADIENT, x, attributes, { x, dy, dw }),
+  lower: ({ attributes, inputs: [x, dy], outputs: [dw] }) => useOf(weightGradientKernel, x, attributes, { x, dy, dw }),
 };
 
 // The same for matrices, whose shapes have two axes.
@@ -138,7 +127,7 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
   infer: forward.infer,
   lower: ({ attributes: { relu, ...shape }, inputs: [x, w, scale, shift, residual], outputs: [y] }) => {
     const epilogue = { relu, residual: residual !== undefined };
-    return useOf(FORWARD, x, { ...shape, epilogue }, { x, w, scale, shift, ...(residual && { residual }), y });
+    return useOf(forwardKernel, x, { ...shape, epilogue }, { x, w, scale, shift, ...(residual && { residual }), y });
   },
 };
 

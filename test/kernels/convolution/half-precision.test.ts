@@ -1,29 +1,21 @@
 import type { AnyKernel } from '../../../kernels/kernel.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  convolutionDataGradientF16,
-  convolutionF16,
-  convolutionStatisticsF16,
-  convolutionWeightGradientF16,
-} from '../../../kernels/convolution/half-precision.ts';
+import { KERNEL_FAMILIES } from '../../../kernels/index.ts';
+import { HALF } from '../../../kernels/convolution/problem.ts';
 import { testDevice } from '../../support/device.ts';
 
 // lavapipe has 16-bit floats, SwiftShader has none; the suites of the modules run the cases.
 const { traits, description } = await testDevice();
-const kernels: readonly AnyKernel[] = [
-  convolutionF16,
-  convolutionStatisticsF16,
-  convolutionDataGradientF16,
-  convolutionWeightGradientF16,
-];
+const kernels: readonly AnyKernel[] = Object.values(KERNEL_FAMILIES.convolution).flat();
 test('lavapipe has 16-bit floats: the cases of 16-bit floats run there', () => {
   assert.is(traits.f16, /llvmpipe/.test(`${description.device} ${description.description}`));
 });
 
 for (const kernel of kernels) {
-  test(`${kernel.name}: channels that are not multiples of four have no variant`, () => {
+  test(`${kernel.name}: 16-bit channels that are not multiples of four have no variant`, () => {
     const shape = {
+      ...HALF,
       batch: 1,
       height: 2,
       width: 2,

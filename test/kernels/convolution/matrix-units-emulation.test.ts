@@ -1,15 +1,13 @@
 // The text of convolution-matrix-units.wgsl with the native library, held against WGSL by Dawn's null backend: it has every
 // feature of the language and computes nothing. That is a test of syntax, types and uniformity. What the text computes
-// is shown elsewhere: by its emulation (convolution-matrix.test.ts), and natively by the suite of convolution_f16 on an
+// is shown elsewhere: by its emulation (convolution-matrix.test.ts), and natively by the suites of the convolutions on an
 // adapter with matrix units.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { create, globals } from 'webgpu';
 import { convolution } from '../../../kernels/convolution/forward.ts';
-import type { ConvolutionProblem } from '../../../kernels/convolution/problem.ts';
-import { gatherCalls } from '../../../kernels/convolution/variants.ts';
+import { HALF, type ConvolutionProblem } from '../../../kernels/convolution/problem.ts';
 import { convolutionDataGradient } from '../../../kernels/convolution/data-gradient.ts';
-import { convolutionWeightGradientF16 } from '../../../kernels/convolution/half-precision.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
 import type { KernelCall } from '../../../kernels/kernel.ts';
 import type { AdapterTraits, Dispatch, MatrixUnits } from '../../../kernels/contract/dispatch.ts';
@@ -73,18 +71,13 @@ const PROBLEMS: readonly ConvolutionProblem[] = [
 ];
 
 function callsFor(traits: AdapterTraits): KernelCall[] {
-  const names = { source: 'x', destination: 'y' };
-  const elements = ['f32', 'f16'] as const;
-  const gathers = PROBLEMS.flatMap((problem) =>
-    elements.flatMap((element) => [
-      ...gatherCalls(problem, 'forward', problem.epilogue, traits, names, element),
-      ...gatherCalls(problem, 'dataGradient', undefined, traits, names, element),
+  return PROBLEMS.flatMap(({ epilogue, ...shape }) =>
+    (['f32', 'f16'] as const).flatMap((type) => [
+      ...convolution.calls({ ...shape, epilogue, type }, traits),
+      ...convolutionDataGradient.calls({ ...shape, type }, traits),
+      ...convolutionWeightGradient.calls({ ...shape, type }, traits),
     ]),
-  );
-  const weightGradients = [convolutionWeightGradient, convolutionWeightGradientF16].flatMap((kernel) =>
-    PROBLEMS.flatMap((problem) => kernel.calls(problem, traits)),
-  );
-  return [...gathers, ...weightGradients].filter(({ dispatches }) => dispatches.some(isByMatrixUnits));
+  ).filter(({ dispatches }) => dispatches.some(isByMatrixUnits));
 }
 
 for (const [vendor, units] of Object.entries(UNITS)) {
@@ -134,14 +127,7 @@ test('convolutions of float32 use units of float32 alone, those of 16 bits units
     const [first] = kernel.calls(SHAPE, traitsOf(UNITS.Apple)).filter(isByUnits);
     assert.match(first.variant, /^(im2col )?matrix 8x8x8 /);
   }
-  const sixteen = gatherCalls(
-    SHAPE,
-    'forward',
-    undefined,
-    traitsOf(UNITS.NVIDIA),
-    { source: 'x', destination: 'y' },
-    'f16',
-  );
+  const sixteen = convolution.calls({ ...SHAPE, ...HALF }, traitsOf(UNITS.NVIDIA));
   assert.equal(
     new Set(sixteen.filter(isByUnits).map(({ variant }) => variant.split(' ')[1])),
     new Set(['16x16x16', '16x8x16', '16x8x8']),
@@ -149,8 +135,8 @@ test('convolutions of float32 use units of float32 alone, those of 16 bits units
 });
 
 test('a weight gradient by units computes im2col first and gives float32', () => {
-  const [{ variant, operands, dispatches }] = convolutionWeightGradientF16.calls(
-    { ...SHAPE, batch: 32 },
+  const [{ variant, operands, dispatches }] = convolutionWeightGradient.calls(
+    { ...SHAPE, ...HALF, batch: 32 },
     traitsOf(UNITS.NVIDIA),
   );
   assert.match(variant, /^im2col matrix 16x\d+x\d+ \d+x\d+x32, split-K \d+$/);
@@ -166,14 +152,9 @@ test('a weight gradient by units computes im2col first and gives float32', () =>
 
 test('a GPU prefers its units, a processor that calculates what they do takes them last', () => {
   const offered = (kind: AdapterTraits['kind'], units: MatrixUnits, element: 'f16' | 'f32'): KernelCall[] =>
-    gatherCalls(
-      SHAPE,
-      'forward',
-      undefined,
-      { ...traitsOf(units), kind },
-      { source: 'x', destination: 'y' },
-      element,
-    ).filter(({ product }) => product !== undefined);
+    convolution
+      .calls({ ...SHAPE, type: element }, { ...traitsOf(units), kind })
+      .filter(({ product }) => product !== undefined);
   for (const [units, element] of [
     [UNITS.NVIDIA, 'f16'],
     [UNITS.Intel, 'f16'],

@@ -1,14 +1,18 @@
 // Convolutions by matrix units where there are none: the units' library exchanged for its emulation, all else as it
-// ships. On an adapter that has units, they also run natively, as variants of convolution_f16 and others like any
+// ships. On an adapter that has units, they also run natively, as variants like any
 // other.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { convolution } from '../../../kernels/convolution/forward.ts';
-import { outputSize, type ConvolutionProblem, type ConvolutionShape } from '../../../kernels/convolution/problem.ts';
-import { gatherCalls } from '../../../kernels/convolution/variants.ts';
+import {
+  HALF,
+  hasHalfForm,
+  outputSize,
+  type ConvolutionProblem,
+  type ConvolutionShape,
+} from '../../../kernels/convolution/problem.ts';
 import { convolutionDataGradient } from '../../../kernels/convolution/data-gradient.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
-import { convolutionF16, convolutionWeightGradientF16 } from '../../../kernels/convolution/half-precision.ts';
 import type { Kernel, KernelCall } from '../../../kernels/kernel.ts';
 import type { AdapterTraits, MatrixProduct } from '../../../kernels/contract/dispatch.ts';
 import { runKernel } from '../../../src/gpu/run-kernel.ts';
@@ -56,8 +60,9 @@ async function check<Problem>(
   }
 }
 
-const hasVectors = ({ inputChannels, outputChannels }: ConvolutionShape): boolean =>
-  inputChannels % 4 === 0 && outputChannels % 4 === 0;
+/** Units of float32 take float32 alone. */
+const hasVectors = (shape: ConvolutionShape): boolean => shape.type === undefined && hasHalfForm(shape);
+const isHalf = ({ type }: ConvolutionShape): boolean => type === 'f16';
 
 for (const kernel of [convolution, convolutionDataGradient] as readonly Kernel<ConvolutionProblem>[]) {
   test(`${kernel.name}: the smallest tile reproduces the reference on every case of the kernel`, async () => {
@@ -127,20 +132,19 @@ test('fewer subgroups than blocks take several passes', async () => {
 
 if (traits.f16 === true) {
   test('numbers of 16 bits, square and flat units', async () => {
-    const [, strided, , , inPartials] = convolutionF16.cases;
-    await check(convolutionF16, strided, callsOf(convolutionF16, strided, wide(SQUARE), '32x32'));
-    await check(convolutionF16, inPartials, callsOf(convolutionF16, inPartials, wide(FLAT), '32x32'));
+    const [, strided, , , inPartials] = convolution.cases.filter(isHalf);
+    await check(convolution, strided, callsOf(convolution, strided, wide(SQUARE), '32x32'));
+    await check(convolution, inPartials, callsOf(convolution, inPartials, wide(FLAT), '32x32'));
   });
 
   test('a weight gradient of 16-bit factors is float32, whole and by split-K, by square and flat units', async () => {
-    const kernel = convolutionWeightGradientF16;
+    const kernel = convolutionWeightGradient;
+    const cases = kernel.cases.filter((shape) => isHalf(shape) && hasPatches(shape));
     for (const unit of [SQUARE, FLAT]) {
-      const offered = kernel.cases
-        .filter(hasPatches)
-        .map((shape) => ({ shape, calls: callsOf(kernel, shape, wide(unit), '32x32') }));
+      const offered = cases.map((shape) => ({ shape, calls: callsOf(kernel, shape, wide(unit), '32x32') }));
       for (const isSplit of [true, false]) {
         const { shape, calls } = offered.find((each) => each.calls[0].variant.includes('split-K') === isSplit) ?? {
-          shape: kernel.cases[0],
+          shape: cases[0],
           calls: [],
         };
         await check(kernel, shape, calls);
@@ -153,33 +157,13 @@ if (traits.f16 === true) {
 // suite there.
 if (traits.matrixUnits !== undefined) {
   test('the units of this adapter compute a data gradient of 16-bit numbers, by every tile', async () => {
-    const kernel = dataGradientF16();
-    const calls = kernel.calls(RAGGED, traits).filter(({ dispatches }) => isByMatrixUnits(dispatches[0]));
+    const problem = { ...RAGGED, ...HALF };
+    const calls = convolutionDataGradient
+      .calls(problem, traits)
+      .filter(({ dispatches }) => isByMatrixUnits(dispatches[0]));
     assert.ok(calls.length >= 3);
-    await check(kernel, RAGGED, calls);
+    await check(convolutionDataGradient, problem, calls);
   });
-}
-
-/** The data gradient with 16-bit floats: no family of its own yet. */
-function dataGradientF16(): Kernel<ConvolutionShape> {
-  return {
-    ...convolutionDataGradient,
-    calls: (shape, units) =>
-      gatherCalls(shape, 'dataGradient', undefined, units, { source: 'dy', destination: 'dx' }, 'f16'),
-    // One rounding to 16 bits more, of at most 2^-10 of the value or a subnormal's 2^-24.
-    reference: (shape, inputs) => {
-      const { value, error } = convolutionDataGradient.reference(shape, inputs).dx;
-      return {
-        dx: { value, error: error.map((bound, i) => bound + 2 ** -10 * (Math.abs(value[i]) + bound) + 2 ** -24) },
-      };
-    },
-    sampleInputs: (shape, uniform) => {
-      const { dy, w } = convolutionDataGradient.calls(shape, traits)[0].operands;
-      const halves = ({ length }: { readonly length: number }): Float64Array =>
-        Float64Array.from({ length }, () => Math.round(1024 * uniform()) / 1024);
-      return { dy: halves(dy), w: halves(w) };
-    },
-  };
 }
 
 test('a unit that computes something else is dropped, and the next variant taken: no program sees its numbers', async () => {

@@ -2,8 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { expectedStatistics } from '../../../kernels/normalization/batch-norm-statistics.ts';
 import { convolution } from '../../../kernels/convolution/forward.ts';
-import { convolutionStatisticsF16 } from '../../../kernels/convolution/half-precision.ts';
-import { convolutionStatistics } from '../../../kernels/convolution/statistics.ts';
+import { convolutionStatistics, type ConvolutionStatisticsProblem } from '../../../kernels/convolution/statistics.ts';
+import { canStore } from '../../../kernels/contract/storage-type.ts';
 import type { KernelCall } from '../../../kernels/kernel.ts';
 import type { AdapterTraits } from '../../../kernels/contract/dispatch.ts';
 import { runKernel } from '../../../src/gpu/run-kernel.ts';
@@ -130,25 +130,20 @@ const shapes = [
  * Every way to reduce a variant's y once, by the smallest tile: those of a processor and those of a GPU; large tiles
  * take seconds to compile.
  */
-function waysToReduce(
-  kernel: typeof convolutionStatistics,
-  shape: (typeof shapes)[number],
-  traits: AdapterTraits,
-): readonly KernelCall[] {
+function waysToReduce(shape: ConvolutionStatisticsProblem, traits: AdapterTraits): readonly KernelCall[] {
+  const { calls } = convolutionStatistics;
   const fused = [traits, { ...traits, kind: 'gpu' } as const].flatMap((kind) =>
-    kernel.calls(shape, kind).filter((call) => isFused(call) && /^winograd|^tiled 64x32/.test(call.variant)),
+    calls(shape, kind).filter((call) => isFused(call) && /^winograd|^tiled 64x32/.test(call.variant)),
   );
-  return [kernel.calls(shape, traits)[0], ...fused];
+  return [calls(shape, traits)[0], ...fused];
 }
 
-for (const [title, kernel] of [
-  ['32', convolutionStatistics],
-  ['16', convolutionStatisticsF16],
-] as const) {
-  test(`statistics in ${title} bits: neither an outlier nor a mean far from zero costs a digit, however y is reduced`, async () => {
+for (const type of ['f32', 'f16'] as const) {
+  test(`statistics in ${type}: neither an outlier nor a mean far from zero costs a digit, however y is reduced`, async () => {
     const device = await testDevice();
-    const isHalf = kernel === convolutionStatisticsF16;
-    if (isHalf && device.traits.f16 !== true) return assert.equal(kernel.calls(shapes[0], device.traits), []);
+    const isHalf = type === 'f16';
+    if (!canStore({ type }, device.traits))
+      return assert.equal(convolutionStatistics.calls({ ...shapes[0], type }, device.traits), []);
     for (const shape of shapes) {
       const {
         batch,
@@ -172,7 +167,7 @@ for (const [title, kernel] of [
       );
       const w = new Float64Array(side * side * channels * channels);
       for (let c = 0; c < channels; c++) w[Math.floor((side * side) / 2) * channels * channels + c * channels + c] = 1;
-      for (const call of waysToReduce(kernel, shape, device.traits)) {
+      for (const call of waysToReduce({ ...shape, type }, device.traits)) {
         const { y, ...actual } = await runKernel(device, call, { x, w });
         // Against the y that is stored, so that the error of the convolution is none of theirs; sums in registers are
         // not yet rounded to 16 bits.
@@ -205,7 +200,7 @@ test('a NaN among the pixels makes the statistics of its channel NaN, and of no 
       w[Math.floor((side * side) / 2) * channels * channels + c * channels + c] = c === 3 ? 3e38 : 1;
     // 3e38 times 100 is infinite, in channel 3 alone.
     for (let i = 3; i < x.length; i += channels) x[i] = 100;
-    for (const call of waysToReduce(convolutionStatistics, shape, device.traits)) {
+    for (const call of waysToReduce(shape, device.traits)) {
       const { inverseDeviation, variance } = await runKernel(device, call, { x, w });
       // Winograd's transforms mix what is infinite with what is not, so that its y is NaN.
       assert.equal(
