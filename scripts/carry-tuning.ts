@@ -1,11 +1,11 @@
-// npx tsx scripts/carry-tuning.ts ../other-checkout [--added 'NAME OF A VARIANT']
+// npx tsx scripts/carry-tuning.ts ../other-checkout [--added 'NAME OF A VARIANT'] [--removed 'BEGINNING OF NAMES']
 //
 // Carries the entries of src/tuning/known-adapters.json over to shaders that compute the same in other words. The other
 // checkout holds the code that was measured. An entry is carried over if its digest is that of the other checkout's
 // variants; it then gets the digest of this checkout's variants, and their names in the same order. The kernel tests must
 // show that the variants compute the same bits: this script compares numbers of variants only.
-// --added names a variant that the other checkout lacks and that is known to be slower than what was measured; it may be
-// given again.
+// --added names a variant that the other checkout lacks and that is known to be slower than what was measured; --removed
+// the beginning of the names of variants that this one lacks and that no entry chose. Both may be given again.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -38,7 +38,10 @@ function callsOf(kernels: readonly AnyKernel[], question: string, traits: Adapte
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { added: { type: 'string', multiple: true, default: [] } },
+  options: {
+    added: { type: 'string', multiple: true, default: [] },
+    removed: { type: 'string', multiple: true, default: [] },
+  },
 });
 const [other] = positionals;
 if (other === undefined) throw new Error("usage: npx tsx scripts/carry-tuning.ts ../other-checkout [--added 'NAME']");
@@ -54,10 +57,12 @@ for (const table of KNOWN_ADAPTERS) {
   const choices: TuningTable['choices'][number][] = [];
   for (const choice of table.choices) {
     const [question, code, variant, milliseconds] = choice;
-    const before = callsOf(otherKernels, question, traits);
+    const all = callsOf(otherKernels, question, traits);
+    const isKept = (name: string): boolean => !values.removed.some((start) => name.startsWith(start));
+    const before = all.filter((call) => isKept(call.variant));
     const now = callsOf(ALL_KERNELS, question, traits);
     const lasting = now.filter((call) => !values.added.includes(call.variant));
-    if (before.length !== lasting.length || (await codeDigest(before, digests)) !== code) {
+    if (!isKept(variant) || before.length !== lasting.length || (await codeDigest(all, digests)) !== code) {
       left.push(`${table.device}: ${question}`);
       choices.push(choice);
       continue;
@@ -67,7 +72,11 @@ for (const table of KNOWN_ADAPTERS) {
       question,
       await codeDigest(now, digests),
       rename(variant),
-      Object.fromEntries(Object.entries(milliseconds).map(([name, time]) => [rename(name), time])),
+      Object.fromEntries(
+        Object.entries(milliseconds)
+          .filter(([name]) => isKept(name))
+          .map(([name, time]) => [rename(name), time]),
+      ),
     ]);
   }
   carried.push({ ...table, choices });

@@ -1,6 +1,9 @@
 import { operandSizes, type ConvolutionProblem } from '../../kernels/convolution/problem.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
+import { gatherOf, hasVectors } from '../../kernels/convolution/gather.ts';
+import { pointwiseStaging, productCall } from '../../kernels/convolution/gpu/tiles.ts';
 import { sizesOf, withParameters } from '../../kernels/convolution/parameters.ts';
+import * as shaders from '../../shaders/generated/shaders.ts';
 import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch } from '../../kernels/contract/dispatch.ts';
 import bench from '../kernels/convolution/forward.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
@@ -59,6 +62,29 @@ const tile: Rung<ConvolutionProblem> = {
   },
 };
 
+/** Eight pixels x four channels a lane, by one subgroup: source values are shuffled, and no workgroup memory is used. */
+const subgroup: Rung<ConvolutionProblem> = {
+  name: 'subgroup registers',
+  call: (problem, traits) => {
+    const lanes = traits.subgroupSize;
+    const gather = gatherOf(problem, 'forward');
+    if (lanes < 4 || !hasVectors(gather)) return undefined;
+    const rows = Math.max(8, lanes / 4);
+    const tile = { rows, columns: 4 * lanes, depth: 16, rowsEach: rows, columnsEach: 4 };
+    return productCall(gather, tile, traits, {
+      ...pointwiseStaging(tile),
+      workgroupBytes: 0,
+      name: 'subgroup',
+      shader: () => ({
+        shader: ladderShader('convolution-4-subgroup'),
+        libraries: [shaders.convolutionAxis],
+        features: ['subgroups'],
+        constants: { LANES: lanes, ROWS: rows, DEPTH: tile.depth, UNROLLED: traits.kind === 'gpu' },
+      }),
+    });
+  },
+};
+
 /** Blocks of 64 that stay, whose sums go to the destination after each K-tile. */
 const block = (problem: ConvolutionProblem, traits: AdapterTraits): KernelCall | undefined =>
   bench.kernel
@@ -87,6 +113,6 @@ const weightStationary: Rung<ConvolutionProblem> = { name: 'weight-stationary', 
 
 export default ladder(
   bench,
-  [naive, vectors, tile, bounded, weightStationary],
+  [naive, vectors, tile, subgroup, bounded, weightStationary],
   ['stem', 'layer1 3x3', 'layer3 1x1 in', 'layer4 1x1 in'],
 );

@@ -31,7 +31,7 @@ const DEPTH_BYTES = 64;
 const ALIGNMENT = 16;
 
 /**
- * The variants by matrix units, where the adapter has some for numbers of this type. Numbers of 32 bits are never
+ * The variants by matrix units (experimental), where the adapter has some for numbers of this type. Numbers of 32 bits are never
  * downcast for their sake: what a convolution of float32 may use is a unit of float32.
  */
 export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {

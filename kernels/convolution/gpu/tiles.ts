@@ -52,8 +52,6 @@ export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
   if (!hasVectors(gather)) return [];
   const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
   const calls = [...stem, ...tilesFor(TILES, traits)].map((tile) => tiledCall(gather, tile, traits));
-  if (traits.subgroupSize >= 4 && gather.element === 'f32')
-    calls.push(tiledCall(gather, subgroupTile(traits.subgroupSize), traits, traits.subgroupSize));
   return calls.filter(({ product }) => product !== undefined && fits(product, traits));
 }
 
@@ -74,15 +72,6 @@ export function tileSides(rows: number, columns: number, traits: AdapterTraits):
   const sides = large >= BUSY_WORKGROUPS ? [16, 8] : [8, 16];
   return sides.filter((side) => side * side <= traits.maxWorkgroupInvocations);
 }
-
-/** What one subgroup computes: four channels a lane. Eight rows of 16 depths are a vector for each of 32 lanes. */
-const subgroupTile = (lanes: number): Tile => ({
-  rows: Math.max(8, lanes / 4),
-  columns: 4 * lanes,
-  depth: 16,
-  rowsEach: Math.max(8, lanes / 4),
-  columnsEach: 4,
-});
 
 /** What convolution-tiled.wgsl is composed with. */
 export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[] => [
@@ -112,8 +101,7 @@ function staging(
 export const pointwiseStaging = (tile: Tile): Pick<TiledProduct, 'stagingOperations' | 'workgroupBytes'> =>
   staging(tile, true, true);
 
-/** One variant: by workgroup memory or, where `lanes` are given, by a subgroup's registers. */
-function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0): KernelCall {
+function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits): KernelCall {
   const { shape, forward, element, target } = gather;
   const pointwise = isPointwise(shape);
   // Of each phase, the taps of a row are a run of so many numbers.
@@ -122,34 +110,22 @@ function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits, lanes = 0)
   );
   const isInside = pointwise || (forward && shape.padding.every((size) => size === 0));
   return productCall(gather, tile, traits, {
-    name: lanes > 0 ? 'subgroup' : 'tiled',
-    shader: (whole): Code => {
-      const UNROLLED = traits.kind === 'gpu';
-      if (lanes > 0)
-        return {
-          shader: shaders.convolutionSubgroup,
-          libraries: [shaders.convolutionAxis],
-          features: ['subgroups'],
-          constants: { LANES: lanes, ROWS: tile.rows, DEPTH: tile.depth, UNROLLED },
-        };
-      const constants = {
+    name: 'tiled',
+    shader: (whole): Code => ({
+      shader: shaders.convolutionTiled,
+      libraries: tileLibraries(tile),
+      features: element === 'f16' ? ['f16'] : [],
+      constants: {
         WHOLE: isWhole,
         INSIDE: isInside,
         Scalar: element,
         Target: whole ? target : 'f32',
         BATCHED: false,
         ...tileConstants(tile),
-        UNROLLED,
-      };
-      return {
-        shader: shaders.convolutionTiled,
-        libraries: tileLibraries(tile),
-        features: element === 'f16' ? ['f16'] : [],
-        constants,
-      };
-    },
+        UNROLLED: traits.kind === 'gpu',
+      },
+    }),
     ...staging(tile, pointwise, forward),
-    ...(lanes > 0 && { workgroupBytes: 0 }),
   });
 }
 
