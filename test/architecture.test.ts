@@ -26,13 +26,14 @@ const LAYERS = [
   'datasets',
   'src/server',
   'src/cli',
+  'bench',
 ];
 /** The only folders that may import of Node. */
-const NODE_FOLDERS = ['src/platform', 'src/server', 'src/cli', 'datasets'];
+const NODE_FOLDERS = ['src/platform', 'src/server', 'src/cli', 'datasets', 'bench'];
 
 const layerOf = (file: string): number => LAYERS.findIndex((layer) => file === layer || file.startsWith(`${layer}/`));
 
-const files = ['src', 'kernels', 'shaders', 'datasets'].flatMap((folder) =>
+const files = ['src', 'kernels', 'shaders', 'datasets', 'bench'].flatMap((folder) =>
   readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => path.posix.join(folder, name.split(path.sep).join('/'))),
@@ -77,7 +78,7 @@ test('kernels and shaders import nothing outside their folders', () => {
   assert.equal(out, []);
 });
 
-test('only the platform backends, the server, the command and data sets import of Node', () => {
+test('only the platform backends, the server, the command, data sets and benchmarks import of Node', () => {
   const leaks = files
     .filter((file) => !NODE_FOLDERS.some((folder) => file.startsWith(`${folder}/`)))
     .flatMap((file) =>

@@ -5,7 +5,7 @@ import { Sequence } from '../../src/gpu/sequence.ts';
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 import { checkOf, resultsOf } from './check.ts';
-import type { Product } from './matrix-products.ts';
+import type { Product } from './product.ts';
 
 /** The batch and the height and width of its images, on which the shapes of a network's layers depend. */
 export interface Work {

@@ -1,20 +1,9 @@
-import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
-import { isPointwise } from '../../kernels/convolution/gather.ts';
 import type { FloatType } from '../../kernels/contract/dispatch.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';
 import { byProblem, shown } from './results.ts';
 import { rooflineOf } from './roofline.ts';
 import { median } from './statistics.ts';
-
-/**
- * Of a problem that is a product of matrices: `plain` where the matrices lie in memory as they are and all counted
- * operations have to be done, `implicit` where one of them is gathered (a kernel larger than 1x1, a stride), and
- * padding is counted too.
- */
-export type Product = 'plain' | 'implicit';
-
-export const productOf = (shape: ConvolutionShape): Product => (isPointwise(shape) ? 'plain' : 'implicit');
 
 /** The share of the best product's rate from which a GEMM-shaped kernel counts as good. */
 export const WANTED_SHARE = 0.7;

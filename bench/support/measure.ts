@@ -4,7 +4,7 @@ import type { FloatType } from '../../kernels/contract/dispatch.ts';
 import type { StorageType } from '../../kernels/contract/storage-type.ts';
 import { chosenVariant, tuningProblemOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
-import type { Product } from './matrix-products.ts';
+import type { Product } from './product.ts';
 import { sampleAlternating, type Clock } from './sampling.ts';
 
 /** All that was measured of one variant on one problem; what tables show is derived from it. */

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import type { Ceilings } from '../../bench/support/ceilings.ts';
 import type { Result } from '../../bench/support/measure.ts';
 import { rooflineOf } from '../../bench/support/roofline.ts';
-import { productOf, productSummary } from '../../bench/support/matrix-products.ts';
+import { productSummary } from '../../bench/support/matrix-products.ts';
+import { productOf } from '../../bench/support/product.ts';
 import {
   ceilingsTable,
   digits,

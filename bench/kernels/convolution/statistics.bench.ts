@@ -1,6 +1,6 @@
 import { convolutionStatistics, type ConvolutionStatisticsProblem } from '../../../kernels/convolution/statistics.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
-import { productOf } from '../../support/matrix-products.ts';
+import { productOf } from '../../support/product.ts';
 import { inBothTypes } from '../../support/resnet-shapes.ts';
 import { resnet50Convolutions } from '../../support/resnet50-convolutions.ts';
 
