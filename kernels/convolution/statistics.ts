@@ -14,6 +14,7 @@ import { HALF, miniature, operandSizes, sized, type ConvolutionShape } from './p
 import { gatherCalls } from './variants.ts';
 import type { Cost, Kernel, KernelCall, Operand } from '../kernel.ts';
 import { blockStyles } from '../reduction/row-blocks.ts';
+import { ownKindFirst } from '../select.ts';
 import { withStatistics } from './winograd.ts';
 
 export interface ConvolutionStatisticsProblem extends ConvolutionShape {
@@ -181,7 +182,7 @@ function callsWithStatistics(problem: ConvolutionStatisticsProblem, traits: Adap
     const together = fused(call, problem, traits);
     if (together === undefined) return [apart];
     // To meet in workgroup memory is dear where a processor has to pretend that it has some.
-    return traits.kind === 'gpu' ? [together, apart] : [apart, together];
+    return ownKindFirst(traits, { gpu: [together], cpu: [apart] });
   });
 }
 

@@ -5,11 +5,12 @@ import { transposedProducts } from './software/transposed-data-gradient.ts';
 import { weightStationaryCalls } from './software/weight-stationary.ts';
 import { directLoops } from './direct.ts';
 import { gatherOf, type Direction } from './gather.ts';
-import { matrixTiles, withUnits } from './gpu/matrix-units.ts';
+import { matrixTiles } from './gpu/matrix-units.ts';
 import { tileSides, vectorTiles } from './gpu/tiles.ts';
 import type { KernelCall } from '../kernel.ts';
 import { withParameters } from './parameters.ts';
 import { convolutionFlop, operandSizes, type ConvolutionProblem } from './problem.ts';
+import { halvesInOrder, ownKindFirst, productsInOrder } from '../select.ts';
 import { upcast } from './upcast.ts';
 import { isWinograd, withWinograd } from './winograd.ts';
 
@@ -23,29 +24,22 @@ export function gatherCalls(problem: ConvolutionProblem, direction: Direction, t
   const gather = gatherOf(problem, direction);
   const { shape, element, operands, order, flags, phases, pixels, destinationChannels, byImages } = gather;
   const sizes = operandSizes(shape);
-  const byInvocations = vectorTiles(gather, traits);
-  const byUnits = matrixTiles(gather, traits);
   const cost = { flop: convolutionFlop(shape), bytes: elementBytes(element) * (sizes.x + sizes.w + sizes.y) };
-  const byVectors = withUnits(byInvocations, byUnits, cost, traits);
+  const byVectors = productsInOrder(vectorTiles(gather, traits), matrixTiles(gather, traits), cost, traits);
   if (element === 'f16') {
-    // Nothing but tiles has a 16-bit form. What a processor in software prefers to them is better upcast than done
-    // without.
-    const direct =
-      traits.kind === 'cpu' && byVectors.length > 0
-        ? gatherCalls({ ...problem, type: 'f32' }, direction, traits).filter(
-            ({ errorBound }) => errorBound === undefined,
-          )[0]
-        : undefined;
-    return [...(direct === undefined ? [] : [upcast(direct, operands, traits)]), ...byVectors];
+    // Nothing but tiles has a 16-bit form.
+    const direct = (): KernelCall =>
+      gatherCalls({ ...problem, type: 'f32' }, direction, traits).filter(
+        ({ errorBound }) => errorBound === undefined,
+      )[0];
+    return [...halvesInOrder(byVectors, () => upcast(direct(), operands, traits), traits)];
   }
-  const tiled = byVectors.length > 0 ? byVectors : scalarTiles();
-  const blocks = [...transposedProducts(gather, traits), ...weightStationaryCalls(gather, traits)];
-  // A processor that calculates in software prefers registers; a GPU prefers its workgroup memory.
-  const direct = traits.kind === 'cpu' ? [...blocks, ...tiled] : [...tiled, ...blocks];
-  const loops = directLoops(gather);
-  if (!isWinograd(shape.kernel, shape.stride, shape.padding)) return [...direct, ...loops];
-  const variants = withWinograd(direct, gather, traits);
-  return [...variants, ...loops];
+  const direct = ownKindFirst(traits, {
+    gpu: byVectors.length > 0 ? byVectors : scalarTiles(),
+    cpu: [...transposedProducts(gather, traits), ...weightStationaryCalls(gather, traits)],
+  });
+  const isThreeByThree = isWinograd(shape.kernel, shape.stride, shape.padding);
+  return [...(isThreeByThree ? withWinograd(direct, gather, traits) : direct), ...directLoops(gather)];
 
   /** Where channels are not multiples of four. */
   function scalarTiles(): KernelCall[] {

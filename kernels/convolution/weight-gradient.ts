@@ -25,10 +25,10 @@ import {
   type ConvolutionShape,
 } from './problem.ts';
 import { COSTS } from './software/weight-stationary.ts';
-import { withUnits } from './gpu/matrix-units.ts';
 import { isPointwise } from './gather.ts';
 import { tilesFor, tileSides } from './gpu/tiles.ts';
 import { canStore } from '../contract/storage-type.ts';
+import { halvesInOrder, ownKindFirst, productsInOrder } from '../select.ts';
 import { upcast } from './upcast.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
 import { sumsOfRowVectors } from './gpu/register-sums.ts';
@@ -53,23 +53,23 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient',
   calls: (shape, traits) => {
     if (!canStore(shape, traits)) return [];
-    const tiled = withUnits(
+    const tiled = productsInOrder(
       vectorTiles(shape, traits),
       matrixWeightGradient(shape, traits),
       convolutionWeightGradient.cost(shape),
       traits,
     );
     if (shape.type === 'f16') {
-      if (traits.kind === 'gpu' || tiled.length === 0) return tiled;
-      const [direct] = convolutionWeightGradient.calls({ ...shape, type: 'f32' }, traits);
-      return [upcast(direct, tiled[0].operands, traits), ...tiled];
+      const direct = (): KernelCall => convolutionWeightGradient.calls({ ...shape, type: 'f32' }, traits)[0];
+      return halvesInOrder(tiled, () => upcast(direct(), tiled[0].operands, traits), traits);
     }
     const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
-    const onGpus = hasHalfForm(shape)
-      ? tiled
-      : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side));
-    const forVectors = vectorCalls(shape, traits.subgroupSize);
-    return traits.kind === 'cpu' ? [...forVectors, ...onGpus] : [...onGpus, ...forVectors];
+    return ownKindFirst(traits, {
+      gpu: hasHalfForm(shape)
+        ? tiled
+        : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side)),
+      cpu: vectorCalls(shape, traits.subgroupSize),
+    });
   },
   reference: (shape, { x, dy }) => {
     const { w: length } = operandSizes(shape);

@@ -5,6 +5,7 @@ import type { Gather } from './gather.ts';
 import { productShape, sizesOf, withParameters } from './parameters.ts';
 import { ASSUMED_GPU, fastestFirst, predict } from '../cost-model.ts';
 import { EPSILON, sumError, type Cost, type KernelCall, type Operand, type Values } from '../kernel.ts';
+import { algorithmsInOrder, type Algorithm } from '../select.ts';
 import type { BlockStyle } from '../reduction/row-blocks.ts';
 import { fits, tileConstants, tileName, type Tile as ConvolutionTile, type TiledProduct } from '../contract/tiles.ts';
 
@@ -120,9 +121,7 @@ export function withWinograd(direct: readonly KernelCall[], gather: Gather, trai
     productSchemes(problem, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands, traits) ?? []);
   const ways =
     traits.kind === 'cpu' ? waysOfProcessors(direct, calls, problem, traits) : waysOfGpus(direct, calls, problem);
-  ways.sort((a, b) => a.time - b.time);
-  // The best of each way before the rest of any: whoever times but a few variants then times different algorithms.
-  return [...ways.flatMap((way) => way.calls.slice(0, 1)), ...ways.flatMap((way) => way.calls.slice(1))];
+  return algorithmsInOrder(ways);
 }
 
 const problemOf = ({ shape, forward, sizes, flags, order }: Gather): WinogradProblem => {
@@ -145,17 +144,12 @@ const problemOf = ({ shape, forward, sizes, flags, order }: Gather): WinogradPro
   };
 };
 
-interface Way {
-  readonly time: number;
-  readonly calls: readonly KernelCall[];
-}
-
 function waysOfProcessors(
   direct: readonly KernelCall[],
   calls: (tile: Tile) => readonly KernelCall[],
   problem: WinogradProblem,
   traits: AdapterTraits,
-): Way[] {
+): Algorithm[] {
   const times = timesOf(traits);
   const prepared = traits.prepackedWeights === true;
   return [
@@ -169,7 +163,7 @@ function waysOfGpus(
   direct: readonly KernelCall[],
   calls: (tile: Tile) => readonly KernelCall[],
   problem: WinogradProblem,
-): Way[] {
+): Algorithm[] {
   const cost = costOf(problem);
   const time = (ofWay: readonly KernelCall[]): number =>
     Math.min(...ofWay.map((call) => predict(call, cost, ASSUMED_GPU).time));

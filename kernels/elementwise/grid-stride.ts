@@ -8,6 +8,7 @@ import {
   type WidestElement,
   type Word,
 } from '../contract/dispatch.ts';
+import { ownKindFirst } from '../select.ts';
 
 /**
  * Invocations of a workgroup, and elements that each visits. On a CPU a workgroup is one vector that runs through memory: to
@@ -33,13 +34,15 @@ export function gridStrideLoops(
   type: FloatType = 'f32',
 ): readonly GridStrideLoop[] {
   const { Element, ...widest } = widestElement(count, type);
-  return (traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE]).map(({ workgroupSize, steps }) => ({
-    ...widest,
-    variant: `${workgroupSize} invocations of ${steps} ${widest.Stored}`,
-    constants: { Element, WORKGROUP_SIZE: workgroupSize },
-    launch: (launched, ...others) => ({
-      parameters: [launched, steps * workgroupSize, ...others],
-      workgroups: foldGrid(ceilDivide(launched, steps * workgroupSize)),
+  return ownKindFirst<typeof GPU_SHAPE | typeof CPU_SHAPE>(traits, { gpu: [GPU_SHAPE], cpu: [CPU_SHAPE] }).map(
+    ({ workgroupSize, steps }) => ({
+      ...widest,
+      variant: `${workgroupSize} invocations of ${steps} ${widest.Stored}`,
+      constants: { Element, WORKGROUP_SIZE: workgroupSize },
+      launch: (launched, ...others) => ({
+        parameters: [launched, steps * workgroupSize, ...others],
+        workgroups: foldGrid(ceilDivide(launched, steps * workgroupSize)),
+      }),
     }),
-  }));
+  );
 }

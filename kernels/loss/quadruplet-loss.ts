@@ -9,6 +9,7 @@ import {
   type Operand,
   type Values,
 } from '../kernel.ts';
+import { ownKindFirst } from '../select.ts';
 
 export interface QuadrupletLossProblem {
   /** Items in the batch, sketches and photos together; distances and lists of partners take count^2 words each. */
@@ -170,7 +171,7 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
       operands,
       dispatches: [distances('pairPerInvocation', 4, 1), ...afterDistances],
     };
-    return traits.kind === 'cpu' ? [tiles, pairs] : [pairs, tiles];
+    return ownKindFirst(traits, { gpu: [pairs], cpu: [tiles] });
   },
   reference,
   cost: ({ count, width }) => ({

@@ -2,6 +2,7 @@ import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../contract
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blockedSumError, blockLength, EPSILON, sumError, type Kernel, type Operand, type Values } from '../kernel.ts';
 import { summation } from '../reduction/reduce-sum.ts';
+import { ownKindFirst } from '../select.ts';
 
 export interface SoftmaxCrossEntropyProblem {
   readonly rows: number;
@@ -54,7 +55,7 @@ export const softmaxCrossEntropy: Kernel<SoftmaxCrossEntropyProblem> = {
       operands,
       dispatches: [pass('rowPerInvocation', 8, 8), ...mean.dispatches],
     };
-    return traits.kind === 'cpu' ? [ownRows, sharedRows] : [sharedRows, ownRows];
+    return ownKindFirst(traits, { gpu: [sharedRows], cpu: [ownRows] });
   },
   reference,
   cost: ({ rows, classes, targets }) => ({

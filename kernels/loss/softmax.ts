@@ -2,6 +2,7 @@ import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../contract
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { blockedSumError, blockLength, EPSILON, type Kernel, type Operand } from '../kernel.ts';
+import { ownKindFirst } from '../select.ts';
 
 export interface SoftmaxProblem {
   readonly rows: number;
@@ -34,7 +35,7 @@ export const softmax: Kernel<SoftmaxProblem> = {
       }));
     const sharedRows = { variant: 'row per workgroup', operands, dispatches: [pass('rowPerWorkgroup', 128, 1)] };
     const ownRows = { variant: 'row per invocation', operands, dispatches: [pass('rowPerInvocation', 8, 8)] };
-    return traits.kind === 'cpu' ? [ownRows, sharedRows] : [sharedRows, ownRows];
+    return ownKindFirst(traits, { gpu: [sharedRows], cpu: [ownRows] });
   },
   reference: ({ rows, classes, temperature = 1 }, { logits }) => {
     const probabilities = blankExpected(rows * classes);

@@ -2,6 +2,7 @@ import { ceilDivide, foldGrid, sliceable, type AdapterTraits } from '../contract
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, sumError, type Kernel } from '../kernel.ts';
+import { ownKindFirst } from '../select.ts';
 
 export interface L2NormalizeProblem {
   readonly rows: number;
@@ -22,15 +23,12 @@ interface RowStyle {
 /**
  * A subgroup's worth of invocations reads a row together on a GPU; a CPU, which emulates workgroup memory, reduces it alone.
  */
-const STYLES: readonly RowStyle[] = [
-  { name: '32 invocations a row', workgroupSize: 128, invocations: 32 },
-  { name: 'one invocation a row', workgroupSize: 8, invocations: 1 },
-];
+const SHARED_ROWS: RowStyle = { name: '32 invocations a row', workgroupSize: 128, invocations: 32 };
+const OWN_ROWS: RowStyle = { name: 'one invocation a row', workgroupSize: 8, invocations: 1 };
 
 /** The ways to share rows among invocations, the one that suits the adapter first. */
-export function rowStyles(traits: AdapterTraits): readonly RowStyle[] {
-  return traits.kind === 'gpu' ? STYLES : [...STYLES].reverse();
-}
+export const rowStyles = (traits: AdapterTraits): readonly RowStyle[] =>
+  ownKindFirst(traits, { gpu: [SHARED_ROWS], cpu: [OWN_ROWS] });
 
 /**
  * f = x / max(norm, 1e-12) row by row, norm = sqrt(sum x^2), not clamped. x, f [rows, width], norm [rows].

@@ -1,6 +1,7 @@
 import { ceilDivide, foldGrid, sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel, type KernelCall } from '../kernel.ts';
+import { ownKindFirst } from '../select.ts';
 
 export interface NonFiniteProblem {
   readonly count: number;
@@ -25,7 +26,7 @@ export const nonFinite: Kernel<NonFiniteProblem> = {
     const vectors = length % 4 === 0;
     const components = vectors ? 4 : 1;
     const elements = length / components;
-    const shapes = traits.kind === 'cpu' ? [CPU_SHAPE, GPU_SHAPE] : [GPU_SHAPE, CPU_SHAPE];
+    const shapes = ownKindFirst<typeof GPU_SHAPE | typeof CPU_SHAPE>(traits, { gpu: [GPU_SHAPE], cpu: [CPU_SHAPE] });
     return shapes.map(({ workgroupSize, steps }): KernelCall => {
       const span = workgroupSize * steps;
       const groups = ceilDivide(elements, span);

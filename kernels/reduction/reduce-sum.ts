@@ -1,6 +1,7 @@
 import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Dispatch } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, sumError, type Kernel, type Operand } from '../kernel.ts';
+import { ownKindFirst } from '../select.ts';
 
 export interface ReduceSumProblem {
   readonly count: number;
@@ -24,8 +25,8 @@ const SHAPES = {
 type AdapterKind = keyof typeof SHAPES;
 
 /** The adapter's own kind first: variants of a sum, all of which run anywhere. */
-export const kindsOfSum = (own: AdapterKind): readonly AdapterKind[] =>
-  own === 'cpu' ? ['cpu', 'gpu'] : ['gpu', 'cpu'];
+export const kindsOfSum = (kind: AdapterKind): readonly AdapterKind[] =>
+  ownKindFirst({ kind }, { gpu: ['gpu'], cpu: ['cpu'] });
 
 /** What the variant for a kind is called. */
 export const nameOfSum = (kind: AdapterKind): string =>

@@ -1,4 +1,5 @@
 import { ceilDivide, widestElement, type AdapterTraits, type Word } from '../contract/dispatch.ts';
+import { ownKindFirst } from '../select.ts';
 
 /**
  * How invocations reduce or visit the rows of a matrix [rows, channels] column by column.
@@ -40,10 +41,8 @@ const INVOCATION_BLOCKS: BlockStyle = {
 };
 
 /** Both styles, the one that suits the adapter first. */
-export function blockStyles(traits: AdapterTraits): readonly BlockStyle[] {
-  const styles = [WORKGROUP_BLOCKS, INVOCATION_BLOCKS];
-  return traits.kind === 'gpu' ? styles : styles.reverse();
-}
+export const blockStyles = (traits: AdapterTraits): readonly BlockStyle[] =>
+  ownKindFirst(traits, { gpu: [WORKGROUP_BLOCKS], cpu: [INVOCATION_BLOCKS] });
 
 /** A launch over a matrix. */
 interface RowBlockLaunch {

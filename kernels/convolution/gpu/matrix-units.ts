@@ -2,8 +2,7 @@ import { elementBytes, type AdapterTraits, type MatrixProduct } from '../../cont
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { hasVectors, isPointwise, type Gather } from '../gather.ts';
 import { productCall } from './tiles.ts';
-import { fastestFirst } from '../../cost-model.ts';
-import type { Cost, KernelCall } from '../../kernel.ts';
+import type { KernelCall } from '../../kernel.ts';
 import { fits, type Tile } from '../../contract/tiles.ts';
 
 /** A workgroup's tile, and the block of it that one subgroup computes. */
@@ -51,18 +50,6 @@ export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[]
     .map(({ product, tile, lanes }) => matrixCall(gather, product, tile, lanes, sizes.length > 1, traits))
     .filter((call) => call.product !== undefined && fits(call.product, traits));
 }
-
-/**
- * The variants by plain arithmetic and by units in one order: the fastest first, but a processor that offers units calculates what
- * they do as well.
- */
-export const withUnits = (
-  byLanes: readonly KernelCall[],
-  byUnits: readonly KernelCall[],
-  cost: Cost,
-  { kind }: AdapterTraits,
-): readonly KernelCall[] =>
-  kind === 'cpu' ? [...fastestFirst(byLanes, cost), ...byUnits] : fastestFirst([...byUnits, ...byLanes], cost);
 
 const blocksOf = ({ rows, columns, blockRows, blockColumns }: BlockedTile): number =>
   (rows / blockRows) * (columns / blockColumns);

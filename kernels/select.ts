@@ -1,0 +1,56 @@
+/**
+ * The order of variants, by adapter. A kernel makes its variants; what comes first of them on which adapter, before a
+ * tuner has measured anything, is decided here.
+ *
+ * There are two kinds of adapters. A GPU has workgroup memory and many invocations in flight. A processor that calculates
+ * in software has vectors for subgroups, registers, and neither cheap barriers nor cheap workgroup memory.
+ */
+import type { AdapterTraits } from './contract/dispatch.ts';
+import { fastestFirst } from './cost-model.ts';
+import type { Cost, KernelCall } from './kernel.ts';
+
+/** Variants that run anywhere, made for a GPU or for a processor in software: those of the adapter's own kind first. */
+export const ownKindFirst = <Variant>(
+  { kind }: Pick<AdapterTraits, 'kind'>,
+  { gpu, cpu }: { readonly gpu: readonly Variant[]; readonly cpu: readonly Variant[] },
+): Variant[] => (kind === 'gpu' ? [...gpu, ...cpu] : [...cpu, ...gpu]);
+
+/**
+ * Matrix products by the adapter's invocations and by its matrix units: by predicted time, but a processor that offers
+ * units calculates what they do as well, so that they come last there.
+ */
+export const productsInOrder = (
+  byInvocations: readonly KernelCall[],
+  byUnits: readonly KernelCall[],
+  cost: Cost,
+  { kind }: AdapterTraits,
+): readonly KernelCall[] =>
+  kind === 'gpu'
+    ? fastestFirst([...byUnits, ...byInvocations], cost)
+    : [...fastestFirst(byInvocations, cost), ...byUnits];
+
+/**
+ * Products with 16-bit operands. A processor in software prefers its own f32 variant between casts; a GPU has no use for
+ * it.
+ * @param upcast makes that variant, which is none of a GPU's code
+ */
+export const halvesInOrder = (
+  products: readonly KernelCall[],
+  upcast: () => KernelCall,
+  { kind }: AdapterTraits,
+): readonly KernelCall[] => (kind === 'gpu' || products.length === 0 ? products : [upcast(), ...products]);
+
+/** An algorithm: its variants in order, and its estimated time in a unit that all algorithms of the problem share. */
+export interface Algorithm {
+  readonly time: number;
+  readonly calls: readonly KernelCall[];
+}
+
+/**
+ * The best variant of each algorithm, fastest algorithm first, before the rest of any: whoever times but a few variants
+ * then times different algorithms.
+ */
+export function algorithmsInOrder(algorithms: readonly Algorithm[]): KernelCall[] {
+  const sorted = [...algorithms].sort((a, b) => a.time - b.time);
+  return [...sorted.flatMap(({ calls }) => calls.slice(0, 1)), ...sorted.flatMap(({ calls }) => calls.slice(1))];
+}
