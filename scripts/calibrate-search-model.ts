@@ -1,6 +1,6 @@
-// Writes a trained model as the shipped one: weights as 16-bit floats, without what only a training needs, and with the
-// similarity below which the best answer of a search means nothing. It says that sketches are to be cut to their ink,
-// as all drawings of the search data are.
+// Writes a trained model as the shipped one: its embedding whitened (src/retrieval/whitening.ts), weights as 16-bit
+// floats, without what only a training needs, and with the similarity below which the best answer of a search means
+// nothing. It says that sketches are to be cut to their ink, as all drawings of the search data are.
 //
 //   npx tsx scripts/calibrate-search-model.ts MODEL OUT --quickdraw DIR [--adapter lavapipe]
 //
@@ -10,10 +10,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { loadSearchData } from '../datasets/search.ts';
+import type { Sample } from '../src/data/dataset.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { cosineRows } from '../src/retrieval/cosine.ts';
+import { whitenEmbedding } from '../src/retrieval/whitening.ts';
 import { parseModel, serializeModel, type Json } from '../src/training/checkpoint.ts';
-import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
+import { modelEmbeddings, modelRows, openRetrievalModel, readModelDescription } from '../src/training/model.ts';
 
 const {
   values,
@@ -28,17 +30,19 @@ if (source === undefined || target === undefined || values.quickdraw === undefin
 const KEPT = 0.9;
 /** Drawings of each word. */
 const PER_WORD = 25;
+/** Images of each class, domain and source that the embedding is whitened by. */
+const PER_KIND = 6;
 
 await ensureAdapter(values.adapter as AdapterChoice);
 const device = await openDevice();
 const trained = await parseModel(await readFile(source), source);
-const model = openRetrievalModel(device, trained, source);
 const dataset = await loadSearchData({
-  size: model.imageSize,
+  size: readModelDescription(trained, source).imageSize,
   drawings: values.quickdraw,
   drawingsPerWord: PER_WORD,
-  simulation: false,
 });
+await whiten();
+const model = openRetrievalModel(device, trained, source);
 const queries = dataset.train.filter(({ source: from }) => from === 'drawings');
 const gallery = dataset.train.filter(({ domain }) => domain === 'photo');
 const rows = await modelEmbeddings(model);
@@ -65,6 +69,51 @@ rows.destroy();
 model.storage.destroy();
 device.dispose();
 releaseGpu();
+
+/**
+ * Whitens the embedding of `trained`, in place. The rows of a cosine classifier become the mean embeddings of their
+ * classes, since the components of an embedding are others then.
+ */
+async function whiten(): Promise<void> {
+  const samples = someOfEach(dataset.train.filter(({ source: from }) => from !== 'simulated'));
+  const classes = trained.about.classes as readonly string[];
+  const before = openRetrievalModel(device, trained, source);
+  const features = await modelRows(before, (outputs) => outputs.features);
+  const labels = samples.map(({ className }) => classes.indexOf(className));
+  const values = await features.compute(samples, dataset.images);
+  features.destroy();
+  before.storage.destroy();
+  const tensor = (name: string): Float32Array => {
+    const found = trained.state.get(name);
+    if (found === undefined) throw new Error(`${source} has no ${name}`);
+    return found.values;
+  };
+  const layer = whitenEmbedding({ weight: tensor('embedding.weight'), bias: tensor('embedding.bias') }, values, labels);
+  tensor('embedding.weight').set(layer.weight);
+  tensor('embedding.bias').set(layer.bias);
+
+  const whitened = openRetrievalModel(device, trained, source);
+  const rows = await modelEmbeddings(whitened);
+  const embeddings = await rows.compute(samples, dataset.images);
+  const means = new Float32Array(classes.length * rows.width);
+  labels.forEach((label, row) => {
+    for (let i = 0; i < rows.width; i++) means[label * rows.width + i] += embeddings[row * rows.width + i];
+  });
+  tensor('classifier.weight').set(means);
+  rows.destroy();
+  whitened.storage.destroy();
+}
+
+/** The first images of each class, domain and source. */
+function someOfEach(samples: readonly Sample[]): Sample[] {
+  const counts = new Map<string, number>();
+  return samples.filter(({ className, domain, source: from }) => {
+    const key = [className, domain, from].join();
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    return count <= PER_KIND;
+  });
+}
 
 /** The share of values that are at least this, of values in ascending order. */
 const share = (ascending: readonly number[], least: number): number => {

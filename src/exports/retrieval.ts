@@ -77,6 +77,7 @@ export {
   type Protocol,
   type RetrievalMetrics,
 } from '../retrieval/metrics.ts';
+export { WHITENING, whitenEmbedding, type EmbeddingLayer, type WhiteningSettings } from '../retrieval/whitening.ts';
 export { RetrievalError } from '../retrieval/vectors.ts';
 export {
   assertSameModel,
