@@ -8,7 +8,7 @@ type Recipe = Partial<OptionValues<typeof TRAIN_OPTIONS>>;
 
 /**
  * The demo's options of sketchgrad train: what learns most within minutes on two cores. How it was found, on classes
- * set aside for it among the seen ones, is told in docs/demo-recipe.md.
+ * set aside for it among the seen ones, is told in docs/lab/demo-recipe.md.
  */
 export const DEMO_RECIPE: Recipe = {
   data: 'emoji',

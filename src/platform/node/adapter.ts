@@ -10,7 +10,7 @@ import { quietly } from './native-warnings.ts';
 
 /**
  * Dawn clamps every index in a shader, which browsers cannot do without. Our kernels check their own, so natively the
- * clamps are left out: SwiftShader's convolutions run 1.4 times faster (docs/rejected.md has what did not help it).
+ * clamps are left out: SwiftShader's convolutions run 1.4 times faster (docs/lab/rejected.md has what did not help it).
  */
 const UNCLAMPED = 'disable_robustness';
 
