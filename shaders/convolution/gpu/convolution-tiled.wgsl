@@ -4,7 +4,7 @@
 // Made for GPUs. A workgroup computes TILE_ROWS destination pixels x TILE_COLUMNS channels, an invocation ROWS x COLUMNS of them
 // in registers. The reduction advances by DEPTH: while a step is multiplied out of workgroup memory, the next one is on its way
 // from global memory into registers. A second tile of workgroup memory to put it in would save one of the two barriers of a step, and
-// costs more than it saves (docs/rejected.md).
+// costs more than it saves (docs/lab/rejected.md).
 //
 // Source vectors run along the depth, as they lie in memory; weight vectors along the columns (the data gradient, whose
 // weights run along the depth, turns blocks of 4 x 4 in registers). Four depths of an inner step are ROWS + COLUMNS vector
