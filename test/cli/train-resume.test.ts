@@ -10,7 +10,7 @@ let tiny: TinyTraining;
 const at = (...names: string[]): string => tiny.at(...names);
 
 test.before(async () => {
-  tiny = await TinyTraining.make();
+  tiny = await TinyTraining.make({ backbone: 'resnet18' });
   await tiny.train('unbroken', STEPS);
 });
 test.after(() => tiny.remove());

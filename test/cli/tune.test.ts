@@ -12,7 +12,7 @@ let pinned: string;
 const at = (...names: string[]): string => tiny.at(...names);
 
 test.before(async () => {
-  tiny = await TinyTraining.make(`tune-${process.pid}`);
+  tiny = await TinyTraining.make({ cache: `tune-${process.pid}`, backbone: 'resnet18' });
   pinned = await train('pinned', '--deterministic');
 });
 test.after(() => tiny.remove());

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_BACKBONE, type BackboneName } from '../../src/nn/backbones/index.ts';
 import { parseModel } from '../../src/training/checkpoint.ts';
 import { builtCommand } from './built-command.ts';
 import { useTestCache } from './cache-home.ts';
@@ -36,12 +37,20 @@ export async function start(...words: string[]): Promise<{
 export class TinyTraining {
   private constructor(
     readonly folder: string,
+    private readonly backbone: BackboneName,
     private readonly restoreCache: () => void,
   ) {}
 
-  /** @param cache the name of a cache of the suite's own, for one that changes tuning records */
-  static async make(cache?: string): Promise<TinyTraining> {
-    const made = new TinyTraining(await mkdtemp(path.join(tmpdir(), 'sketchgrad-training-')), useTestCache(cache));
+  /**
+   * @param cache the name of a cache of the suite's own, for one that changes tuning records
+   * @param backbone ResNet18 has a third of ResNet50's pipelines, for suites that start many processes
+   */
+  static async make({
+    cache,
+    backbone = DEFAULT_BACKBONE,
+  }: { readonly cache?: string; readonly backbone?: BackboneName } = {}): Promise<TinyTraining> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-training-'));
+    const made = new TinyTraining(folder, backbone, useTestCache(cache));
     await writeShapes(made.at('shapes'));
     await writeFile(made.at('unseen.txt'), 'shape e\nshape f\n');
     return made;
@@ -72,6 +81,7 @@ export class TinyTraining {
       '1',
       '--learning-rate',
       '1e-3',
+      ...(this.backbone === DEFAULT_BACKBONE ? [] : ['--backbone', this.backbone]),
     ];
   }
 
