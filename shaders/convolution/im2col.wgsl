@@ -4,7 +4,7 @@
 //     with p = (n * outputHeight + u) * outputWidth + v; zero where that lies outside x
 //
 // So the weight gradient is a plain product, patches [rows, pixels] times dy [pixels, outputChannels], whose sums run along the memory
-// of both: see kernels/convolution/im2col-weight-gradient.ts.
+// of both: see kernels/convolution/im2col.ts.
 //
 // x       [batch, height, width, inputChannels] Scalar
 // patches  [kernelHeight * kernelWidth * inputChannels, pixels] Scalar, pixels = batch * outputHeight * outputWidth
