@@ -16,9 +16,9 @@ import { parseArgs } from 'node:util';
 
 /**
  * In order: all sources alike from random weights; more of people's drawings, with the contrastive loss; larger images
- * whose colours and parts are changed.
+ * whose colours and parts are changed; the same for twice as many steps.
  */
-const STAGES = ['base', 'people', 'shapes'] as const;
+const STAGES = ['base', 'people', 'shapes', 'longer'] as const;
 
 const { values } = parseArgs({
   options: {

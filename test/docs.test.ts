@@ -29,6 +29,30 @@ test('every relative link of a page is to a file that exists', () => {
   assert.equal(broken, []);
 });
 
+/** Anchors of a page's headings, as GitHub makes them. */
+const anchorsOf = (page: string): Set<string> =>
+  new Set(
+    [...textOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+
+test('every link into a page is to one of its headings', () => {
+  const broken = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)]
+      .map(([, target, anchor]) => ({
+        target: target === '' ? page : path.join(path.dirname(page), target),
+        anchor,
+      }))
+      .filter(({ target, anchor }) => target.endsWith('.md') && !anchorsOf(target).has(anchor))
+      .map(({ target, anchor }) => `${page}: ${target}#${anchor}`),
+  );
+  assert.equal(broken, []);
+});
+
 test('pages are short: 120 lines of README, 200 of any page outside the lab', () => {
   assert.ok(textOf('README.md').split('\n').length <= MOST_README_LINES);
   const long = pages
