@@ -8,10 +8,11 @@ import { openData } from '../../src/cli/files/data.ts';
 import { defineCommand } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { resolveOptions } from '../../src/cli/options/option.ts';
-import { readAs, readKnowledge, readStart, saidBy, TRAIN_OPTIONS, trainingOf } from '../../src/cli/commands/train.ts';
+import { TRAIN_OPTIONS } from '../../src/cli/options/training.ts';
+import { trainingOf } from '../../src/cli/training/settings.ts';
+import { readAs, readKnowledge, readStart, saidBy } from '../../src/cli/training/start.ts';
 import { augmentationTransforms } from '../../src/data/augmentation.ts';
-import type { Dataset, Sample } from '../../src/data/dataset.ts';
-import { DOMAIN_INDEX } from '../../src/data/dataset.ts';
+import { type Dataset, type Sample, DOMAIN_INDEX } from '../../src/data/dataset.ts';
 import { balancedSampler } from '../../src/data/sampler.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { serializeModel } from '../../src/training/checkpoint.ts';
@@ -41,7 +42,7 @@ const exportCommand = defineCommand({
     const training = trainingOf(options, options.steps ?? options.epochs * epoch, epoch);
     const start = weights && { file: weights.file, name: options.weights as string };
 
-    const device = await openDevice(options.adapter);
+    const device = await openDevice(options.adapter, { unsafe: true });
     // No step of a training is its beginning, the teacher's knowledge included.
     const { model, file } = await trainRetrieval({
       device,

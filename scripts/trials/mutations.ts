@@ -9,9 +9,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readJsonText } from '../../src/cli/command.ts';
-import { readConfiguration } from '../../src/cli/options/option.ts';
-import { TRAIN_OPTIONS } from '../../src/cli/commands/train.ts';
+import { readJsonText, readConfiguration } from '../../src/cli/options/configuration.ts';
+import { TRAIN_OPTIONS } from '../../src/cli/options/training.ts';
 import {
   parseSafetensors,
   serializeSafetensors,

@@ -1,7 +1,8 @@
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
 import { packageVersion } from '../platform/node/package-files.ts';
 import { ablateCommand } from './commands/ablate.ts';
-import { readJsonFile, type Command } from './command.ts';
+import type { Command } from './command.ts';
+import { readJsonFile, besideFlags, readConfiguration } from './options/configuration.ts';
 import { dataCheckCommand } from './commands/data-check.ts';
 import { dataHowCommand } from './commands/data-how.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -15,7 +16,7 @@ import { indexExportCommand } from './commands/index-export.ts';
 import { indexInfoCommand } from './commands/index-info.ts';
 import { indexMergeCommand } from './commands/index-merge.ts';
 import { indexVerifyCommand } from './commands/index-verify.ts';
-import { besideFlags, describeOption, optionName, readConfiguration, resolveOptions } from './options/option.ts';
+import { describeOption, optionName, resolveOptions } from './options/option.ts';
 import { printableLines } from './display/printable.ts';
 import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';

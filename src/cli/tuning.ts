@@ -2,22 +2,10 @@
 
 import type { Device } from '../gpu/device.ts';
 import { readTuningRecords, writeTuningRecords } from '../platform/node/tuning-records.ts';
-import { TUNING_EFFORTS } from '../tuning/records.ts';
 import { Tuner, type TunerOptions } from '../tuning/tuner.ts';
-import { choice, OptionError, toggle, type OptionValues } from './options/option.ts';
+import { OptionError, type OptionValues } from './options/option.ts';
 import { note, Progress } from './display/progress.ts';
-
-/** Options of every command that runs a network. */
-export const TUNING_OPTIONS = {
-  tune: choice(TUNING_EFFORTS, {
-    default: 'off',
-    changeable: true,
-    help: 'Measure which variant of each kernel is fastest on this adapter, in 20 s at most or in 15 minutes at most, and keep that for later; off goes by what is known',
-  }),
-  deterministic: toggle({
-    help: 'Take the variants that kernels prefer on this kind of adapter, whatever was measured: the same seed then gives the same weights before and after a tuning',
-  }),
-} as const;
+import { TUNING_OPTIONS } from './options/shared.ts';
 
 /** A tuner that goes by what the cache folder holds, adds to it, and shows what it does. */
 export async function openTuner(

@@ -2,11 +2,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readdirSync } from 'node:fs';
-import { readJsonFile } from '../../src/cli/command.ts';
+import { readJsonFile, besideFlags, readConfiguration } from '../../src/cli/options/configuration.ts';
 import { ABLATE_OPTIONS } from '../../src/cli/commands/ablate.ts';
 import { DISTILL_OPTIONS } from '../../src/cli/commands/distill.ts';
-import { besideFlags, readConfiguration, resolveOptions } from '../../src/cli/options/option.ts';
-import { TRAIN_OPTIONS, trainingOf } from '../../src/cli/commands/train.ts';
+import { resolveOptions } from '../../src/cli/options/option.ts';
+import { TRAIN_OPTIONS } from '../../src/cli/options/training.ts';
+import { trainingOf } from '../../src/cli/training/settings.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
 import { retrievalObjective } from '../../src/training/objectives.ts';

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COMMANDS } from '../../src/cli/command-line.ts';
 import type { Command } from '../../src/cli/command.ts';
-import { bytes, nearest, numbersByName, optionName, type Option } from '../../src/cli/options/option.ts';
+import { nearest } from '../../src/cli/options/configuration.ts';
+import { bytes, numbersByName } from '../../src/cli/options/kinds.ts';
+import { optionName, type Option } from '../../src/cli/options/option.ts';
 import { runCaptured } from '../support/command-output.ts';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readdir, readFile } from 'node:fs/promises';
-import { stopOnSignal } from '../../src/cli/commands/train.ts';
+import { stopOnSignal } from '../../src/cli/stop-signal.ts';
 import { parseModel } from '../../src/training/checkpoint.ts';
 import type { RetrievalTraining } from '../../src/training/recipe.ts';
 import { testDevice } from '../support/device.ts';

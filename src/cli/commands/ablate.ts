@@ -42,22 +42,16 @@ import { defineCommand } from '../command.ts';
 import { openData } from '../files/data.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
 import { readModelFile } from '../files/model-file.ts';
-import { choice, OptionError, resolveOptions, text } from '../options/option.ts';
+import { choice, text } from '../options/kinds.ts';
+import { OptionError, resolveOptions } from '../options/option.ts';
 import { note, printText, Progress } from '../display/progress.ts';
 import { latestCheckpoint, RunFolder } from '../files/run-folder.ts';
 import { textTable } from '../display/text-table.ts';
-import {
-  asOptionError,
-  readAs,
-  readKnowledge,
-  readStart,
-  readTeacher,
-  saidBy,
-  stopOnSignal,
-  TRAIN_OPTIONS,
-  TrainingDisplay,
-  trainingOf,
-} from './train.ts';
+import { TrainingDisplay } from '../display/training-display.ts';
+import { TRAIN_OPTIONS } from '../options/training.ts';
+import { stopOnSignal } from '../stop-signal.ts';
+import { asOptionError, trainingOf } from '../training/settings.ts';
+import { readAs, readKnowledge, readStart, readTeacher, saidBy } from '../training/start.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 
 const CUTOFFS = [1, 25, 100, 200] as const;

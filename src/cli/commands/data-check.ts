@@ -1,9 +1,11 @@
 import type { CheckReport, SplitReport } from '../../../datasets/check.ts';
 import type { Archive } from '../../../datasets/layouts.ts';
 import type { Split } from '../../../datasets/splits.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { DATA_OPTIONS } from '../files/data.ts';
-import { OptionError, toggle } from '../options/option.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
+import { DATA_OPTIONS } from '../options/data.ts';
+import { toggle } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { printText, Progress } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
 import { BoundedError } from '../../formats/untrusted.ts';

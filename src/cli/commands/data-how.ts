@@ -1,6 +1,7 @@
 import type { DataSource } from '../../../datasets/sources.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { toggle } from '../options/option.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
+import { toggle } from '../options/kinds.ts';
 import { printText } from '../display/progress.ts';
 
 export const DATA_HOW_OPTIONS = {

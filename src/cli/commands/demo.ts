@@ -19,20 +19,26 @@ import type { LogEntry } from '../../training/log.ts';
 import { stepsPerEpoch, type RetrievalTraining } from '../../training/recipe.ts';
 import { trainRetrieval } from '../../training/run.ts';
 import type { TrainedRetrieval } from '../../training/run-options.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
 import { openData } from '../files/data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from '../training/demo-recipe.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
 import { mapTask } from '../report/embedding-map.ts';
 import { readModelFile, requireBackbone, requireWidth } from '../files/model-file.ts';
-import { integer, optionName, resolveOptions, text, toggle, type OptionValues } from '../options/option.ts';
+import { integer, text, toggle } from '../options/kinds.ts';
+import { optionName, resolveOptions, type OptionValues } from '../options/option.ts';
 import { formatSeconds, note, printText, Progress } from '../display/progress.ts';
 import { renderReport, type ReportChart, type ReportEvaluation, type ReportFact } from '../report/report.ts';
 import { PICTURE_SIZE, retrievalSheet } from '../display/retrieval-sheet.ts';
-import { RunFolder } from '../files/run-folder.ts';
+import { RunFolder, timestamp } from '../files/run-folder.ts';
 import { textTable } from '../display/text-table.ts';
-import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
-import { stopOnSignal, storedOptions, timestamp, TRAIN_OPTIONS, TrainingDisplay, trainingOf } from './train.ts';
+import { checkTuning, openTuner } from '../tuning.ts';
+import { TrainingDisplay } from '../display/training-display.ts';
+import { TRAIN_OPTIONS } from '../options/training.ts';
+import { stopOnSignal } from '../stop-signal.ts';
+import { storedOptions } from '../training/resumed-options.ts';
+import { trainingOf } from '../training/settings.ts';
 
 export const DEMO_OPTIONS = {
   full: toggle({ help: 'Full width at 224 px, for who has a GPU' }),

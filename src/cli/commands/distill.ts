@@ -1,7 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ensureAdapter } from '../../platform/adapter.ts';
-import { DEFAULT_BACKBONE } from '../../nn/backbones/index.ts';
 import { removeLeftovers, writeFileAtomically } from '../../platform/node/files.ts';
 import { Lock } from '../../platform/node/lock.ts';
 import { distill } from '../../training/distillation.ts';
@@ -13,16 +12,21 @@ import {
   type PartialKnowledge,
 } from '../../training/knowledge-file.ts';
 import { EMBEDDING_BATCH } from '../../training/model.ts';
-import { PAPER_RECIPE } from '../../training/recipe.ts';
 import type { StartingWeights } from '../../training/weights.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { DATA_OPTIONS, openData, VALIDATION_OPTION } from '../files/data.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
+import { openData } from '../files/data.ts';
+import { DATA_OPTIONS, VALIDATION_OPTION } from '../options/data.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
-import { WEIGHTS_OPTIONS } from '../files/model-file.ts';
-import { integer, resolveOptions, text } from '../options/option.ts';
+import { WEIGHTS_OPTIONS } from '../options/model.ts';
+import { integer, text } from '../options/kinds.ts';
+import { resolveOptions } from '../options/option.ts';
 import { note, printText, Progress } from '../display/progress.ts';
-import { asTeacher, pixelsOf, readStart, saidBy, TRAIN_OPTIONS } from './train.ts';
-import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+import { recipeOf } from '../options/setting.ts';
+import { TRAIN_OPTIONS } from '../options/training.ts';
+import { pixelsOf } from '../training/settings.ts';
+import { asTeacher, readStart, saidBy } from '../training/start.ts';
+import { checkTuning, openTuner } from '../tuning.ts';
 
 const { seed, size, backbone, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } =
   TRAIN_OPTIONS;
@@ -67,6 +71,7 @@ export const distillCommand = defineCommand({
     checkTuning(options);
     await ensureAdapter(options.adapter);
     const { out } = options;
+    const recipe = recipeOf(DISTILL_OPTIONS, options);
     const folder = path.dirname(path.resolve(out));
     const teacher = { file: asTeacher(weights.file), name: options.weights };
     const dataset = await openData({ ...options, imageSize: options.size });
@@ -83,18 +88,12 @@ export const distillCommand = defineCommand({
         selector: await openTuner(device, options),
         dataset,
         teacher,
-        network: {
-          ...PAPER_RECIPE.network,
-          ...(options.backbone !== DEFAULT_BACKBONE && { backbone: options.backbone }),
-          width: options.width,
-          stride: options.stride,
-          batchNormEpsilon: options.batchNormEpsilon,
-        },
+        network: recipe.network,
         settings: {
-          reading: { mean: options.teacherMean, temperature: options.teacherTemperature },
-          photosPerClass: options.teacherPhotos,
-          seed: options.seed,
-          imageSize: options.size,
+          reading: recipe.teacher.reading,
+          photosPerClass: recipe.teacher.photosPerClass,
+          seed: recipe.seed,
+          imageSize: recipe.imageSize,
           pixels: pixelsOf(options),
           batchSize: options.batch,
         },

@@ -7,9 +7,12 @@ import { pipelineKey } from '../../gpu/pipelines.ts';
 import { lavapipeDriver, swiftShaderEnvironment } from '../../platform/adapter.ts';
 import { ALL_KERNELS } from '../../../kernels/index.ts';
 import { Qualification, type Verdict } from '../../tuning/qualification.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
-import { nearest, OptionError, text } from '../options/option.ts';
+import { nearest } from '../options/configuration.ts';
+import { text } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { printText, Progress } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
 

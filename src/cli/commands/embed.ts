@@ -5,18 +5,21 @@ import { encode, fitBinaryCoder } from '../../retrieval/binary-codes.ts';
 import { assertSameModel, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../../retrieval/index-file.ts';
 import { rowsOf } from '../../retrieval/index-folder/manifest.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../../training/model.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { DATA_OPTIONS, openPublished, reportSkipped } from '../files/data.ts';
-import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
+import { openPublished, reportSkipped } from '../files/data.ts';
+import { DATA_OPTIONS } from '../options/data.ts';
+import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { embedFolder, type EmbedFolderOptions } from '../files/embed-folder.ts';
 import { embedFiles, findImages, type EmbeddedFiles } from '../files/image-files.ts';
 import { readGivenIndex } from '../files/given-index.ts';
-import { namesIn, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from '../files/model-file.ts';
-import { choice, integer, OptionError, text, toggle } from '../options/option.ts';
-import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { namesIn, readModelFile, searchModelPath } from '../files/model-file.ts';
+import { SEARCH_MODEL_OPTION } from '../options/model.ts';
+import { choice, integer, text, toggle } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { printText, Progress } from '../display/progress.ts';
 import { inShard, parseShard } from '../files/shard.ts';
-import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+import { checkTuning, openTuner } from '../tuning.ts';
 
 export const EMBED_OPTIONS = {
   model: SEARCH_MODEL_OPTION,

@@ -15,16 +15,19 @@ import {
   type RetrievalTask,
 } from '../../training/evaluation.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../../training/model.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { DATA_OPTIONS, openData } from '../files/data.ts';
-import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
+import { openData } from '../files/data.ts';
+import { DATA_OPTIONS } from '../options/data.ts';
+import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { evaluationReport, type MeasuredCodes } from '../report/evaluation-report.ts';
-import { MODEL_OPTION, namesIn, readModelFile } from '../files/model-file.ts';
-import { choice, counts, integer, text, toggle, type OptionValues } from '../options/option.ts';
-import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { namesIn, readModelFile } from '../files/model-file.ts';
+import { MODEL_OPTION } from '../options/model.ts';
+import { choice, counts, integer, text, toggle } from '../options/kinds.ts';
+import type { OptionValues } from '../options/option.ts';
 import { note, printText, Progress } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
-import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+import { checkTuning, openTuner } from '../tuning.ts';
 
 export const EVALUATE_OPTIONS = {
   model: MODEL_OPTION,

@@ -3,9 +3,11 @@ import { retrievalOnnx } from '../../nn/retrieval-onnx.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { packageVersion } from '../../platform/node/package-files.ts';
 import { readModelDescription } from '../../training/model.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { MODEL_OPTION, readModelFile } from '../files/model-file.ts';
-import { choice, text } from '../options/option.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
+import { readModelFile } from '../files/model-file.ts';
+import { MODEL_OPTION } from '../options/model.ts';
+import { choice, text } from '../options/kinds.ts';
 import { printText } from '../display/progress.ts';
 
 export const EXPORT_OPTIONS = {

@@ -14,14 +14,17 @@ import {
   readModelDescription,
   type ImageRows,
 } from '../../training/model.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
+import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { IconParts, type Drawn, type PartsOrigin } from '../files/icon-parts.ts';
-import { readGivenFile, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from '../files/model-file.ts';
-import { integer, nearest, OptionError, text, toggle } from '../options/option.ts';
-import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { readGivenFile, readModelFile, searchModelPath } from '../files/model-file.ts';
+import { SEARCH_MODEL_OPTION } from '../options/model.ts';
+import { nearest } from '../options/configuration.ts';
+import { integer, text, toggle } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { note, printText, Progress } from '../display/progress.ts';
-import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+import { checkTuning, openTuner } from '../tuning.ts';
 
 export const ICONS_OPTIONS = {
   sets: text({

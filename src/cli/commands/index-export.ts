@@ -4,9 +4,11 @@ import { writeFileAtomically } from '../../platform/node/files.ts';
 import type { IndexFolder } from '../../platform/node/index-folder.ts';
 import { readIndex } from '../../platform/node/read-index.ts';
 import { serializeIndex } from '../../retrieval/index-file.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
 import { openGivenFolder } from '../files/given-index.ts';
-import { OptionError, text } from '../options/option.ts';
+import { text } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { printText } from '../display/progress.ts';
 
 export const INDEX_EXPORT_OPTIONS = {

@@ -1,6 +1,7 @@
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
 import { openGivenFolder } from '../files/given-index.ts';
-import { toggle } from '../options/option.ts';
+import { toggle } from '../options/kinds.ts';
 import { printText } from '../display/progress.ts';
 
 export const INDEX_INFO_OPTIONS = {

@@ -4,9 +4,11 @@ import { IndexFolderWriter, type IndexFolder } from '../../platform/node/index-f
 import { IndexModelMismatchError } from '../../retrieval/index-file.ts';
 import { MANIFEST } from '../../retrieval/index-folder/manifest.ts';
 import type { IndexedPicture } from '../../retrieval/index-folder/part.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
 import { openGivenFolder } from '../files/given-index.ts';
-import { OptionError, text } from '../options/option.ts';
+import { text } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { printText, Progress } from '../display/progress.ts';
 
 export const INDEX_MERGE_OPTIONS = {

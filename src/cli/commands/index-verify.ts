@@ -1,5 +1,6 @@
 import { IndexFolderError } from '../../retrieval/index-folder/part.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
 import { openGivenFolder } from '../files/given-index.ts';
 import { printText, Progress } from '../display/progress.ts';
 

@@ -2,18 +2,20 @@ import { writeFileAtomically } from '../../platform/node/files.ts';
 import { decodeSketch } from '../../platform/node/images.ts';
 import { meanEmbedding } from '../../retrieval/mean-embedding.ts';
 import { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff } from '../../training/model.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
 import { renderContactSheet } from '../display/contact-sheet.ts';
-import { closeCommandDevice, openCommandDevice } from '../device.ts';
+import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { embedFiles } from '../files/image-files.ts';
-import { MIN_SIMILARITY_OPTION, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from '../files/model-file.ts';
-import { choice, integer, OptionError, text, toggle } from '../options/option.ts';
-import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { readModelFile, searchModelPath } from '../files/model-file.ts';
+import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
+import { choice, integer, text, toggle } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import { openSearchedIcons } from '../search/icons.ts';
 import { openSearchedPictures } from '../search/pictures.ts';
 import type { FoundBySketch, SearchedIndex } from '../search/searched-index.ts';
-import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+import { checkTuning, openTuner } from '../tuning.ts';
 
 export const SEARCH_OPTIONS = {
   model: SEARCH_MODEL_OPTION,

@@ -14,18 +14,20 @@ import {
   type SearchLimits,
 } from '../../server/search-handler.ts';
 import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../training/model.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { closeCommandDevice, openCommandDevice } from '../device.ts';
-import { MIN_SIMILARITY_OPTION, readModelFile, SEARCH_MODEL_OPTION, searchModelPath } from '../files/model-file.ts';
-import { integer, number, OptionError, text } from '../options/option.ts';
-import { checkPrecision, PRECISION_OPTION } from '../options/precision.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
+import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
+import { readModelFile, searchModelPath } from '../files/model-file.ts';
+import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
+import { integer, number, text, toggle } from '../options/kinds.ts';
+import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import type { ServedGallery } from '../serve/served-gallery.ts';
 import { serveIcons } from '../serve/icons.ts';
 import { servePictures } from '../serve/pictures.ts';
 import { readSearchPage, SECURITY_HEADERS } from '../serve/search-page.ts';
-import { stopOnSignal } from './train.ts';
-import { checkTuning, openTuner, TUNING_OPTIONS } from '../tuning.ts';
+import { stopOnSignal } from '../stop-signal.ts';
+import { checkTuning, openTuner } from '../tuning.ts';
 
 export const SERVE_OPTIONS = {
   model: SEARCH_MODEL_OPTION,
@@ -67,6 +69,9 @@ export const SERVE_OPTIONS = {
   }),
   timeout: number({ above: 0, default: 30, help: 'Seconds in which a request must have come whole' }),
   precision: PRECISION_OPTION,
+  unsafe: toggle({
+    help: "Compute without the driver's index checks and with experimental features, as all other commands do: faster, for searches by people whom you trust",
+  }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
@@ -99,6 +104,7 @@ export const serveCommand = defineCommand({
       cors,
       adapter,
       precision,
+      unsafe,
       ...tuning
     },
     { positionals: [folder, ...others] },
@@ -126,7 +132,7 @@ export const serveCommand = defineCommand({
       const file = await readModelFile(modelPath, '--model');
       readModelDescription(file, modelPath);
       const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
-      const device = await openCommandDevice(adapter);
+      const device = await openCommandDevice(adapter, { unsafe });
       try {
         checkPrecision(device, precision);
         const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);

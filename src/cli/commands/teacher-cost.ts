@@ -6,10 +6,11 @@ import { measureTeacherCost, type TeacherCost, type TeacherCosts } from '../../t
 import { defineCommand } from '../command.ts';
 import { openData } from '../files/data.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
-import { integer, toggle } from '../options/option.ts';
+import { integer, toggle } from '../options/kinds.ts';
 import { formatSeconds, printText, Progress } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
-import { TRAIN_OPTIONS, trainingOf } from './train.ts';
+import { TRAIN_OPTIONS } from '../options/training.ts';
+import { trainingOf } from '../training/settings.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 
 export const TEACHER_COST_OPTIONS = {

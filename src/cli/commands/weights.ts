@@ -4,9 +4,11 @@ import { DEFAULT_NETWORK_SETTINGS, Network } from '../../nn/layers.ts';
 import { describeInitial, nonFiniteTensors } from '../../nn/state.ts';
 import { pixelsIn } from '../../training/model.ts';
 import type { StartingWeights } from '../../training/weights.ts';
-import { defineCommand, SHARED_OPTIONS } from '../command.ts';
-import { readWeightsFile, WEIGHTS_OPTIONS } from '../files/model-file.ts';
-import { choice, toggle } from '../options/option.ts';
+import { defineCommand } from '../command.ts';
+import { SHARED_OPTIONS } from '../options/shared.ts';
+import { readWeightsFile } from '../files/model-file.ts';
+import { WEIGHTS_OPTIONS } from '../options/model.ts';
+import { choice, toggle } from '../options/kinds.ts';
 import { printText } from '../display/progress.ts';
 import { groupNames } from '../display/weights-report.ts';
 

@@ -15,33 +15,14 @@ import { packageFile } from '../../platform/node/package-files.ts';
 import { parseModel, type ModelFile } from '../../training/checkpoint.ts';
 import { backboneIn, pixelsIn } from '../../training/model.ts';
 import { parseWeights, type StartingWeights } from '../../training/weights.ts';
-import { number, OptionError, text } from '../options/option.ts';
+import { OptionError } from '../options/option.ts';
 import { note } from '../display/progress.ts';
-
-export const MODEL_OPTION = text({
-  placeholder: 'file',
-  required: true,
-  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)',
-});
 
 /**
  * The model that comes with the package, by its path from the root. The commands that search take it where no other is
  * given.
  */
 const SEARCH_MODEL = 'models/search.safetensors';
-
-/** `--model` of the commands that search. */
-export const SEARCH_MODEL_OPTION = text({
-  placeholder: 'file',
-  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors); left out, the one that comes with sketchgrad',
-});
-
-/** `--min-similarity` of the commands that search. */
-export const MIN_SIMILARITY_OPTION = number({
-  minimum: -1,
-  maximum: 1,
-  help: 'The cosine below which a result is no answer; left out, what the model was calibrated to, if it was',
-});
 
 /** The file of the model to search with. @param given by `--model` */
 export const searchModelPath = (given: string | undefined): string => given ?? fileURLToPath(packageFile(SEARCH_MODEL));
@@ -63,18 +44,6 @@ function warnOfNonFinite({ state }: ModelFile, path: string): void {
       `warning: ${path} holds values that are not finite, in ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more tensors` : ''}; a training from it will stop, and what it computes means nothing`,
     );
 }
-
-/** Options of the commands that read weights of others. */
-export const WEIGHTS_OPTIONS = {
-  weightsPrefix: text({
-    placeholder: 'text',
-    help: 'What stands before the names of the network that is meant, where the file of weights holds several, such as module.encoder_q.',
-  }),
-  input: text({
-    placeholder: 'convention',
-    help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)',
-  }),
-} as const;
 
 /** Reads starting weights, and what a config.json beside them says. @throws OptionError where there is no such file */
 export async function readWeightsFile(

@@ -236,3 +236,8 @@ const stepOf = (name: string): number => Number(CHECKPOINT.exec(name)?.[1]);
 async function checkpointsIn(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => CHECKPOINT.test(name)).sort();
 }
+
+/** A name for a run by the time, such as "2026-11-23-224501". */
+export function timestamp(): string {
+  return new Date().toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '');
+}

@@ -1,5 +1,5 @@
 import type { OptionValues } from '../options/option.ts';
-import type { TRAIN_OPTIONS } from '../commands/train.ts';
+import type { TRAIN_OPTIONS } from '../options/training.ts';
 
 /** Where the demo starts from; scripts/train-demo-start.ts makes it from pictures alone. */
 export const DEMO_START = 'models/emoji-start.safetensors';

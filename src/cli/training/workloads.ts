@@ -16,7 +16,8 @@ import { DEMO_RECIPE, DEMO_START } from './demo-recipe.ts';
 import { packageFile } from '../../platform/node/package-files.ts';
 import { readModelFile } from '../files/model-file.ts';
 import { resolveOptions } from '../options/option.ts';
-import { TRAIN_OPTIONS, trainingOf } from '../commands/train.ts';
+import { TRAIN_OPTIONS } from '../options/training.ts';
+import { trainingOf } from './settings.ts';
 
 /** A graph as a program would be compiled from it, without a device. */
 export interface Workload {

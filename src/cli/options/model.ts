@@ -1,0 +1,34 @@
+/** Options that name a model or weights. */
+import { number, text } from './kinds.ts';
+
+/** `--model` of the commands that need a model of the user's. */
+export const MODEL_OPTION = text({
+  placeholder: 'file',
+  required: true,
+  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)',
+});
+
+/** `--model` of the commands that search. */
+export const SEARCH_MODEL_OPTION = text({
+  placeholder: 'file',
+  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors); left out, the one that comes with sketchgrad',
+});
+
+/** `--min-similarity` of the commands that search. */
+export const MIN_SIMILARITY_OPTION = number({
+  minimum: -1,
+  maximum: 1,
+  help: 'The cosine below which a result is no answer; left out, what the model was calibrated to, if it was',
+});
+
+/** Options of the commands that read weights of others. */
+export const WEIGHTS_OPTIONS = {
+  weightsPrefix: text({
+    placeholder: 'text',
+    help: 'What stands before the names of the network that is meant, where the file of weights holds several, such as module.encoder_q.',
+  }),
+  input: text({
+    placeholder: 'convention',
+    help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)',
+  }),
+} as const;
