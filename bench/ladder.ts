@@ -61,7 +61,7 @@ await mistakesByName(async () => {
   const adapter = adapterChoice(values.adapter);
   const clock = values['processor-time'] ? 'processor' : 'wall';
   await ensureAdapter(adapter);
-  const device = await openDevice(adapter);
+  const device = await openDevice(adapter, { unsafe: true });
   try {
     if (clock === 'processor' && device.traits.kind === 'gpu')
       throw new RangeError('--processor-time: this adapter does not compute on the processor');

@@ -49,7 +49,7 @@ const WARM_UP = 2;
 const GPU_WARM_UP = 600;
 
 const { pass, batch, size, precision, tuned, rounds, seconds } = JSON.parse(process.argv[2]) as Configuration & Limits;
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const { feeds, compile } = await resnet50Program(
   device,
   pass,

@@ -26,7 +26,7 @@ await mistakesByName(async () => {
   if (options.list) return entries.forEach(({ name, problemName }) => console.log(`${name}: ${problemName}`));
   if (options.against !== undefined) return compareCheckouts(options, options.against);
   await ensureAdapter(options.adapter);
-  const device = await openDevice(options.adapter);
+  const device = await openDevice(options.adapter, { unsafe: true });
   try {
     if (options.trace !== undefined) await traceTrainingStep(device, options.work, options.trace);
     else await profile(device, entries, options);

@@ -17,7 +17,7 @@ export type Reply =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string };
 
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const entries = new Map<string, Awaited<ReturnType<typeof catalogue>>[number]>();
 let prepared: PreparedProblem | undefined;
 

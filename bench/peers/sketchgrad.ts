@@ -18,7 +18,7 @@ import * as resnet50 from './resnet50.mjs';
 import { readOptions, serve } from './worker.mjs';
 
 const { work, batch, size } = readOptions() as { work: 'train' | 'infer'; batch: number; size: number };
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const storage = new DeviceStorage(device);
 const network = new Classifier({ classes: resnet50.CLASSES });
 await initializeNetwork(network, storage, 0);

@@ -1,7 +1,13 @@
 /**
  * The platform backend of the runtime: Deno comes with WebGPU, Node takes Dawn from npm. The names are the same behind both.
  */
-export { ADAPTER_CHOICES, lavapipeDriver, swiftShaderEnvironment, type AdapterChoice } from './node/drivers.ts';
+export {
+  ADAPTER_CHOICES,
+  lavapipeDriver,
+  swiftShaderEnvironment,
+  type AdapterChoice,
+  type DeviceAccess,
+} from './node/drivers.ts';
 
 const backend = 'Deno' in globalThis ? await import('./deno/adapter.ts') : await import('./node/adapter.ts');
 

@@ -281,6 +281,32 @@ test('without any adapter the error names the packages to install', () => {
   assert.match(stdout, new RegExp(`^${AdapterError.name} no WebGPU adapter was found`));
   if (process.platform === 'linux')
     assert.match(stdout, /mesa-vulkan-drivers.*npm install --include=dev @sparticuz\/chromium/s);
+  assert.match(stdout, /ensureAdapter\('swiftshader'\).*VK_DRIVER_FILES.*LD_LIBRARY_PATH/s);
+});
+
+test('openDevice is safe by default: an index out of range is clamped', () => {
+  const { stdout, stderr } = runModule(
+    `const device = await adapter.openDevice();
+    const { gpu } = device;
+    const code = '@group(0) @binding(0) var<storage, read_write> data: array<u32>; @compute @workgroup_size(1) fn main() { data[0] = data[data[1]]; }';
+    const buffer = gpu.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    const result = gpu.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    gpu.queue.writeBuffer(buffer, 0, Uint32Array.of(1, 1 << 28, 3, 7));
+    const pipeline = gpu.createComputePipeline({ layout: 'auto', compute: { module: gpu.createShaderModule({ code }) } });
+    const encoder = gpu.createCommandEncoder(), pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer } }] }));
+    pass.dispatchWorkgroups(1);
+    pass.end();
+    encoder.copyBufferToBuffer(buffer, 0, result, 0, 16);
+    gpu.queue.submit([encoder.finish()]);
+    await result.mapAsync(GPUMapMode.READ);
+    console.log(new Uint32Array(result.getMappedRange())[0]);
+    device.dispose();
+    adapter.releaseGpu();`,
+    swiftShaderEnvironment(),
+  );
+  assert.is(stdout, '7\n', stderr);
 });
 
 test('--adapter gpu refuses a software adapter by its name', () => {

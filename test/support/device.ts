@@ -6,7 +6,8 @@ let opened: Promise<Device> | undefined;
 
 /** One device for all suites of the process; a test that destroys a device opens its own. */
 export function testDevice(): Promise<Device> {
-  opened ??= openDevice();
+  // As the command and the benchmark open it.
+  opened ??= openDevice('auto', { unsafe: true });
   return opened;
 }
 

@@ -2,7 +2,14 @@
 import path from 'node:path';
 import { Device, isSoftware } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
-import { lavapipeEnvironment, noAdapterMessage, swiftShaderEnvironment, type AdapterChoice } from '../node/drivers.ts';
+import {
+  lavapipeEnvironment,
+  noAdapterMessage,
+  SELECT_IN_PROGRAM,
+  swiftShaderEnvironment,
+  type AdapterChoice,
+  type DeviceAccess,
+} from '../node/drivers.ts';
 
 /** What this backend needs of Deno. */
 declare const Deno: {
@@ -10,10 +17,15 @@ declare const Deno: {
   dlopen(file: string, symbols: Record<string, never>): unknown;
 };
 
-/** Opens the adapter that this process sees. Call `ensureAdapter` first where a software adapter may be needed. */
-export async function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
+/**
+ * Opens the adapter that this process sees. Call `ensureAdapter` first where a software adapter may be needed.
+ * @param _access has no effect in Deno, whose WebGPU always checks indices
+ * @returns a device of its own; give it back with `dispose`
+ * @throws AdapterError where there is no adapter, with the call or the variables that select one
+ */
+export async function openDevice(choice: AdapterChoice = 'auto', _access: DeviceAccess = {}): Promise<Device> {
   const adapter = await findAdapter();
-  if (adapter === null) throw new AdapterError(noAdapterMessage());
+  if (adapter === null) throw new AdapterError(`${noAdapterMessage()} ${SELECT_IN_PROGRAM}`);
   if (choice === 'gpu' && isSoftware(adapter.info)) {
     throw new AdapterError(
       `--adapter gpu was requested, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,

@@ -4,17 +4,25 @@ import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { Device, isSoftware } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
-import { lavapipeEnvironment, noAdapterMessage, swiftShaderEnvironment, type AdapterChoice } from './drivers.ts';
+import {
+  lavapipeEnvironment,
+  noAdapterMessage,
+  SELECT_IN_PROGRAM,
+  swiftShaderEnvironment,
+  type AdapterChoice,
+  type DeviceAccess,
+} from './drivers.ts';
 import { napUntil } from './napping.ts';
 import { quietly } from './native-warnings.ts';
+import { markUnsafe } from './unsafe-devices.ts';
 
 /**
- * Dawn clamps every index in a shader, which browsers cannot do without. Our kernels check their own, so natively the
- * clamps are left out: SwiftShader's convolutions run 1.4 times faster (docs/lab/rejected.md has what did not help it).
+ * Dawn clamps every index in a shader, which browsers cannot do without. Our kernels check their own, so a program may
+ * leave the clamps out (`DeviceAccess.unsafe`).
  */
 const UNCLAMPED = 'disable_robustness';
 
-/** What is experimental, such as the use of matrix units, Dawn offers only to those who ask for it so. */
+/** Experimental features, such as matrix units, have to be enabled explicitly. */
 const EXPERIMENTAL = 'allow_unsafe_apis';
 
 /**
@@ -43,16 +51,17 @@ const WITHOUT = `disable-dawn-features=${ZEROS_BY_DRIVER},${ROUNDED_TIMES}`;
  */
 interface Instance {
   readonly gpu: GPU;
+  readonly unsafe: boolean;
   users: number;
 }
 
-/** The instance for those who come next. */
-let current: Instance | undefined;
+/** The instances for the next requests, by whether they are unsafe: Dawn sets its toggles for a whole instance. */
+const current = new Map<boolean, Instance>();
 /** Those in use, which keeps them referenced, whether or not they are the current one. */
 const inUse = new Set<Instance>();
 
 /** Uses an instance; `release` says when it is used no longer. */
-async function acquire(): Promise<Instance> {
+async function acquire(unsafe: boolean): Promise<Instance> {
   // Not at import: a program that only renders pages on a server may have neither the package nor a driver.
   const { create, globals } = await import('webgpu').catch((cause: unknown) => {
     throw new AdapterError(
@@ -60,20 +69,16 @@ async function acquire(): Promise<Instance> {
       { cause },
     );
   });
-  if (current === undefined) {
+  let instance = current.get(unsafe);
+  if (instance === undefined) {
     Object.assign(globalThis, globals);
-    current = {
-      users: 0,
-      gpu: create(
-        process.env.SKETCHGRAD_ROBUST === undefined
-          ? [`enable-dawn-features=${UNCLAMPED},${EXPERIMENTAL},${HALVES_ON_NVIDIA}`, WITHOUT]
-          : [WITHOUT],
-      ),
-    };
+    const features = [...(unsafe ? [UNCLAMPED, EXPERIMENTAL] : []), HALVES_ON_NVIDIA];
+    instance = { users: 0, unsafe, gpu: create([`enable-dawn-features=${features.join(',')}`, WITHOUT]) };
+    current.set(unsafe, instance);
   }
-  current.users++;
-  inUse.add(current);
-  return current;
+  instance.users++;
+  inUse.add(instance);
+  return instance;
 }
 
 function release(instance: Instance): void {
@@ -83,8 +88,9 @@ function release(instance: Instance): void {
 /** Does something with the adapter that this process sees, whose instance stays meanwhile. */
 async function withAdapter<Result>(
   use: (adapter: GPUAdapter | null, instance: Instance) => Result,
+  unsafe = current.has(true) && !current.has(false),
 ): Promise<Awaited<Result>> {
-  const instance = await acquire();
+  const instance = await acquire(unsafe);
   try {
     const adapter = await quietly(() => instance.gpu.requestAdapter({ powerPreference: 'high-performance' }));
     return await use(adapter === null || /null/i.test(adapter.info.device) ? null : adapter, instance);
@@ -93,22 +99,31 @@ async function withAdapter<Result>(
   }
 }
 
-/** Opens the adapter that this process sees. Call `ensureAdapter` first where SwiftShader may be needed. */
-export function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
-  return withAdapter(async (adapter, instance) => {
-    if (adapter === null) throw new AdapterError(noAdapterMessage());
-    if (choice === 'gpu' && isSoftware(adapter.info)) {
-      throw new AdapterError(
-        `--adapter gpu was requested, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
-      );
-    }
-    const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
-    instance.users++;
-    // It is lost when it is disposed of, at the latest. Dawn tells of it from within a call of its own, and crashes
-    // where the instance goes before that call returns.
-    void device.gpu.lost.then(() => void setTimeout(() => release(instance), 0));
-    return device;
-  });
+/**
+ * Opens the adapter that this process sees. Call `ensureAdapter` first where SwiftShader may be needed.
+ * @param access whether to trade safety for speed; safe by default
+ * @returns a device of its own; give it back with `dispose`
+ * @throws AdapterError where there is no adapter, with the call or the variables that select one
+ */
+export function openDevice(choice: AdapterChoice = 'auto', { unsafe = false }: DeviceAccess = {}): Promise<Device> {
+  return withAdapter(
+    async (adapter, instance) => {
+      if (adapter === null) throw new AdapterError(`${noAdapterMessage()} ${SELECT_IN_PROGRAM}`);
+      if (choice === 'gpu' && isSoftware(adapter.info)) {
+        throw new AdapterError(
+          `--adapter gpu was requested, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
+        );
+      }
+      const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
+      if (instance.unsafe) markUnsafe(device);
+      instance.users++;
+      // It is lost when it is disposed of, at the latest. Dawn tells of it from within a call of its own, and crashes
+      // where the instance goes before that call returns.
+      void device.gpu.lost.then(() => void setTimeout(() => release(instance), 0));
+      return device;
+    },
+    unsafe && process.env.SKETCHGRAD_ROBUST === undefined,
+  );
 }
 
 /**
@@ -116,7 +131,7 @@ export function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
  * last of them ends.
  */
 export function releaseGpu(): void {
-  current = undefined;
+  current.clear();
 }
 
 /**

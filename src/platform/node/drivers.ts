@@ -11,6 +11,16 @@ import { unpackTar } from './tar.ts';
 export const ADAPTER_CHOICES = ['auto', 'gpu', 'lavapipe', 'swiftshader'] as const;
 export type AdapterChoice = (typeof ADAPTER_CHOICES)[number];
 
+/** How `openDevice` opens a device in Node. Deno and browsers are always safe. */
+export interface DeviceAccess {
+  /**
+   * Leaves out the checks of indices that Dawn adds to every shader, and enables experimental features (matrix units).
+   * Kernels run faster (docs/performance.md), and a fault in one can read or write memory of others. Default: false.
+   * The environment variable SKETCHGRAD_ROBUST overrules it.
+   */
+  readonly unsafe?: boolean;
+}
+
 const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
 
 /** The driver file of an installed lavapipe, or null. */
@@ -85,6 +95,10 @@ function packageRoot(name: string): string | null {
 
 const LAVAPIPE_HINT =
   'On Debian 12: add bookworm-backports and `apt-get install -t bookworm-backports mesa-vulkan-drivers`; Ubuntu 24.04 or newer: `apt-get install mesa-vulkan-drivers`; Fedora: `dnf install mesa-vulkan-drivers`.';
+
+/** How a program that uses the library selects a software driver. */
+export const SELECT_IN_PROGRAM =
+  "In a program, `await ensureAdapter('swiftshader')` before openDevice() selects it; or start the process with two variables: VK_DRIVER_FILES, the driver's .json file, and LD_LIBRARY_PATH, the folder of its libvulkan.so.1 (adapterEnvironment('swiftshader') returns both).";
 
 /** What to say where there is no adapter at all, with the driver to install. */
 export function noAdapterMessage(): string {

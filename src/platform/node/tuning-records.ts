@@ -10,19 +10,16 @@ import {
 import type { Device } from '../../gpu/device.ts';
 import { cacheFolder } from './cache-folder.ts';
 import { writeFileAtomically } from './files.ts';
+import { isUnsafe } from './unsafe-devices.ts';
 
 /** The file in which everything that is known of a device's adapter, with its driver, is kept. */
-export function tuningFile({ description }: Device): string {
-  const name = adapterIdentity(description)
+export function tuningFile(device: Device): string {
+  const name = adapterIdentity(device.description)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, 180);
-  // Index clamps change both the speed and what goes unnoticed.
-  return path.join(
-    cacheFolder(),
-    'tuning',
-    `${name}${process.env.SKETCHGRAD_ROBUST === undefined ? '' : '-robust'}.json`,
-  );
+  // Checks of indices change both the speed and what goes unnoticed.
+  return path.join(cacheFolder(), 'tuning', `${name}${isUnsafe(device) ? '' : '-robust'}.json`);
 }
 
 /**
