@@ -34,7 +34,7 @@ const PER_WORD = 25;
 const PER_KIND = 6;
 
 await ensureAdapter(values.adapter as AdapterChoice);
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const trained = await parseModel(await readFile(source), source);
 const dataset = await loadSearchData({
   size: readModelDescription(trained, source).imageSize,

@@ -75,7 +75,7 @@ const settings = {
 };
 const pixels = pixelsIn(about, options.weights) ?? IMAGENET_PIXELS;
 
-const device = await openDevice(options.adapter as AdapterChoice);
+const device = await openDevice(options.adapter as AdapterChoice, { unsafe: true });
 const storage = new DeviceStorage(device);
 const network = new RetrievalNetwork(settings);
 await initializeNetwork(network, storage, 0);

@@ -52,7 +52,7 @@ interface Measured {
 }
 
 await ensureAdapter(values.adapter as AdapterChoice);
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const path = searchModelPath(values.model);
 const file = await readModelFile(path, '--model');
 const model = openRetrievalModel(device, file, path);

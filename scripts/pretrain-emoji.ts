@@ -36,7 +36,7 @@ const size = Number(values.size);
 const steps = Number(values.steps);
 
 await ensureAdapter(values.adapter as AdapterChoice);
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const dataset = await loadEmoji({ size, measureOn: values.split === 'settings' ? 'settings' : 'unseen' });
 const photos = dataset.train.filter(({ domain }) => domain === 'photo');
 const classes = dataset.seenClasses.length;

@@ -14,7 +14,7 @@ import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
 
 const { values } = parseArgs({ options: { adapter: { type: 'string', default: 'auto' } } });
 await ensureAdapter(values.adapter as AdapterChoice);
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const path = searchModelPath(undefined);
 const model = openRetrievalModel(device, await readModelFile(path, '--model'), path);
 const dataset = await loadEmoji({ size: model.imageSize });

@@ -1,5 +1,5 @@
-// npm test -- [part of a path ...] [--adapter swiftshader|lavapipe|deno] [--root folder with a test folder in it]
-// [--record] Runs every suite below test/, those that need a device once for each software adapter, and those of
+// npm test -- [part of a path ...] [-t part of a test's name] [--adapter swiftshader|lavapipe|deno]
+// [--root folder with a test folder in it] [--record] Runs every suite below test/, those that need a device once for each software adapter, and those of
 // DENO_SUITES in Deno as well. The longest suites start first, by the seconds in scripts/test-durations.json; --record
 // measures these anew. Ends with `N passed, N failed`.
 import { fork, type ChildProcess } from 'node:child_process';
@@ -82,6 +82,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     adapter: { type: 'string' },
+    name: { type: 'string', short: 't' },
     root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) },
     record: { type: 'boolean', default: false },
   },
@@ -102,10 +103,13 @@ async function makeGroups(): Promise<Group[]> {
   if (values.adapter !== undefined && !ADAPTERS.includes(values.adapter as (typeof ADAPTERS)[number])) {
     throw new RangeError(`--adapter ${values.adapter}: choose one of ${ADAPTERS.join(', ')}`);
   }
-  const suites = findSuites(root).filter(
+  if (values.name !== undefined && values.adapter === 'deno')
+    throw new RangeError('-t: tests are selected by name in Node alone; leave -t or --adapter deno out');
+  const inPath = findSuites(root).filter(
     (suite) => positionals.length === 0 || positionals.some((part) => suite.includes(part)),
   );
-  if (suites.length === 0) throw new RangeError(`no suite's path contains ${positionals.join(' or ')}`);
+  if (inPath.length === 0) throw new RangeError(`no suite's path contains ${positionals.join(' or ')}`);
+  const suites = withName(inPath);
   const onDevice = suites.filter((suite) => needsDevice(root, suite));
   const elsewhere = suites.filter((suite) => !onDevice.includes(suite));
 
@@ -113,12 +117,14 @@ async function makeGroups(): Promise<Group[]> {
   const shared = {
     ...process.env,
     SKETCHGRAD_TEST_RUN: runFolder,
+    ...(values.name !== undefined && { SKETCHGRAD_TEST_NAME: values.name }),
     // Suites have caches of their own for what commands find out; Mesa's compiled shaders are the same in all of them.
     MESA_SHADER_CACHE_DIR:
       process.env.MESA_SHADER_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
   };
   for (const adapter of ADAPTERS) {
     if (onDevice.length === 0 || (values.adapter ?? adapter) !== adapter) continue;
+    if (adapter === 'deno' && values.name !== undefined) continue;
     if (adapter === 'lavapipe' && values.adapter === undefined && lavapipeDriver() === null) {
       console.log(`\n*** lavapipe is not installed: ${onDevice.length} suites run on SwiftShader ALONE. ***\n`);
       continue;
@@ -145,6 +151,14 @@ async function makeGroups(): Promise<Group[]> {
   }
   made.push({ name: 'no device', device: undefined, environment: shared, pending: elsewhere, idle: [] });
   return made;
+}
+
+/** The suites that have the wanted name in their text; all of them where none has, since a name may be computed. */
+function withName(suites: readonly string[]): readonly string[] {
+  const { name } = values;
+  if (name === undefined) return suites;
+  const found = suites.filter((suite) => readFileSync(path.join(root, suite), 'utf8').includes(name));
+  return found.length > 0 ? found : suites;
 }
 
 const titleOf = (group: Group, suite: string): string =>
@@ -329,6 +343,9 @@ function summarise(): void {
     `\n${(performance.now() / 1000).toFixed(0)} s in all, ${(sum('cpuMilliseconds') / 1000).toFixed(0)} s of CPU\n${sum('passed')} passed, ${sum('failed')} failed`,
   );
   process.exitCode = sum('failed') > 0 ? 1 : 0;
+  if (values.name === undefined || sum('passed') + sum('failed') > 0) return;
+  console.log(`no test's name contains "${values.name}"`);
+  process.exitCode = 1;
 }
 
 const groups = await makeGroups();

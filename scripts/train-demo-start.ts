@@ -66,7 +66,7 @@ function trainedModel(out: string, adapter: string): string {
  * length; the teacher says the same of an embedding, so that the demo begins with knowledge that it can preserve.
  */
 async function withEmojiHeads(file: ModelFile, name: string): Promise<Pick<ModelFile, 'state' | 'about' | 'tables'>> {
-  const device = await openDevice();
+  const device = await openDevice('auto', { unsafe: true });
   const model = openRetrievalModel(device, file, name);
   const { settings, ...input } = readModelDescription(file, name);
   const dataset = await loadEmoji({ size: model.imageSize });

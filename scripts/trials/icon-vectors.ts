@@ -36,7 +36,7 @@ for (const files of (await findIconSets(folder)).values()) {
 }
 
 await ensureAdapter();
-const device = await openDevice();
+const device = await openDevice('auto', { unsafe: true });
 const modelFile = searchModelPath(undefined);
 const model = openRetrievalModel(device, await readModelFile(modelFile, '--model'), modelFile);
 const rows = await modelEmbeddings(model);

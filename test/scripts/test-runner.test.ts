@@ -10,7 +10,10 @@ import { findSuites, needsDevice } from '../../scripts/test-suites.ts';
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs the runner on a tree of its own that holds just these suites. */
-function runSuites(suites: Readonly<Record<string, string>>): {
+function runSuites(
+  suites: Readonly<Record<string, string>>,
+  ...options: readonly string[]
+): {
   readonly code: number | null;
   readonly lines: string[];
   readonly text: string;
@@ -28,7 +31,7 @@ function runSuites(suites: Readonly<Record<string, string>>): {
     }
     const { status, stdout } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', path.join(project, 'scripts/test.ts'), '--root', root],
+      ['--import', 'tsx', path.join(project, 'scripts/test.ts'), '--root', root, ...options],
       { cwd: project, encoding: 'utf8' },
     );
     return { code: status, lines: stdout.trimEnd().split('\n'), text: stdout };
@@ -43,6 +46,16 @@ test('counts passing tests, and says so last', () => {
   const { code, lines } = runSuites({ one: passing, two: passing });
   assert.is(code, 0);
   assert.is(lines.at(-1), '4 passed, 0 failed');
+});
+
+test('-t runs the tests whose name contains it, and fails where there are none', () => {
+  const other = `test('a b', () => assert.ok(true)); test.run();`;
+  const { code, lines } = runSuites({ one: passing, two: other, three: `throw new Error('not loaded');` }, '-t', 'b');
+  assert.is(code, 0);
+  assert.is(lines.at(-1), '2 passed, 0 failed');
+  const none = runSuites({ one: passing }, '-t', 'no such test');
+  assert.is(none.code, 1);
+  assert.match(none.text, 'no test\'s name contains "no such test"');
 });
 
 test('a failing test is shown with its suite and message, and the others still run', () => {
