@@ -12,8 +12,10 @@ export interface OnnxConstant {
   readonly values: Float32Array;
 }
 
+/** The value of an attribute: an integer or float, or a list of integers. */
 export type OnnxAttribute = number | readonly number[];
 
+/** A node of an ONNX graph. */
 export interface OnnxNode {
   /** Unique in its model; shown by viewers. */
   readonly name: string;
@@ -30,6 +32,7 @@ export interface OnnxValue {
   readonly shape: readonly (number | string)[];
 }
 
+/** A model to be written as ONNX. */
 export interface OnnxModel {
   readonly name: string;
   readonly description: string;

@@ -37,6 +37,7 @@ const ELEMENT_BYTES = {
   I64: 8,
 } as const;
 
+/** Element types of safetensors files. */
 export type Dtype = keyof typeof ELEMENT_BYTES;
 
 /** A tensor as it lies in a file: little-endian, row-major. `bytes` is a view and may be unaligned. */
@@ -56,6 +57,7 @@ export interface TensorToStore {
   readonly data: ArrayBufferView;
 }
 
+/** The tensors of a file by name, and its metadata. */
 export interface SafetensorsFile {
   readonly tensors: Map<string, StoredTensor>;
   readonly metadata: Map<string, string>;
