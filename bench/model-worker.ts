@@ -1,7 +1,7 @@
 // One configuration of `npm run bench:model`, in a process of its own: prints one JSON line.
 import { openTuner } from '../src/cli/tuning.ts';
 import { openDevice, releaseGpu } from '../src/platform/adapter.ts';
-import type { Precision } from '../src/training/batch-input.ts';
+import type { Precision } from '../src/models/image-input.ts';
 import { circumstances, type Circumstances } from './support/report.ts';
 import { resnet50Program, type Pass } from './support/resnet50-programs.ts';
 

@@ -24,6 +24,7 @@ export type UnseenChoice =
   | { readonly allBut: readonly string[] }
   | { readonly fraction: number };
 
+/** Which folder is read, and how. */
 export interface FolderOptions {
   readonly root: string;
   /** Side in pixels at which images are decoded and kept. Reading at another size decodes again. */
@@ -48,6 +49,7 @@ export interface FolderOptions {
   readonly pseudoSketches?: boolean;
   /** Decoded images stay in memory if all of them together need no more bytes than this. Default 2 GiB. */
   readonly memoryBudget?: number;
+  /** Receives the number of images read, and of all. */
   readonly onProgress?: (done: number, total: number) => void;
   /** Hears of entries of the folders that are skipped, and why. */
   readonly onNotice?: (notice: string) => void;

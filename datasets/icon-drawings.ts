@@ -13,6 +13,7 @@ const DRAWING_VERSION = 1;
 /** Bytes of an SVG; the largest icon of @iconify/json has 0.9 MB. */
 const LARGEST_SVG = 2 ** 22;
 
+/** An icon as an image. */
 export interface IconImage {
   /** RGB u8, [size, size, 3]: black, or the icon's own colours, on white. */
   readonly pixels: Uint8Array;

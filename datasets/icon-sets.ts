@@ -36,6 +36,7 @@ export interface Icon {
   readonly height: number;
 }
 
+/** An icon set as its package gives it. */
 export interface IconSet {
   readonly prefix: string;
   readonly title: string;

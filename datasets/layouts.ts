@@ -11,6 +11,7 @@ import { isHidden } from '../src/platform/node/hidden-files.ts';
 import { listFolders } from '../src/platform/node/picture-files.ts';
 import { publishedSplits, type SetName } from './splits.ts';
 
+/** The ways in which published data sets are laid out on disk. */
 export type Layout =
   | 'SAKE archive'
   | 'official archive'

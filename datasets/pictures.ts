@@ -48,6 +48,7 @@ export async function encodedPicture({ name, drawing }: Picture): Promise<string
   }
 }
 
+/** A source of images that keeps decoded pictures in a file. */
 export interface PictureSource extends ImageSource {
   /** Closes the file of decoded pictures, after which nothing can be read. The end of the process does so too. */
   close(): void;

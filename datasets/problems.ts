@@ -3,6 +3,7 @@
  */
 import { DatasetError } from '../src/data/dataset.ts';
 
+/** What can be wrong in a data set. */
 export type ProblemKind =
   | 'missing'
   | 'unreadable'
@@ -19,6 +20,7 @@ export type ProblemKind =
   /** Another number of images than was published. */
   | 'count';
 
+/** Something wrong in a data set. */
 export interface Problem {
   readonly kind: ProblemKind;
   /** With an error the data cannot be used; a warning changes what figures can be compared with. */

@@ -7,6 +7,7 @@ import { describeProblem, requireUsable, type Problem } from './problems.ts';
 import { resolveSplit, type ResolveOptions } from './resolve.ts';
 import { publishedSplits, readSplit, SET_TITLES, type Split } from './splits.ts';
 
+/** Which published data set is read, and how. */
 export interface PublishedOptions extends PictureOptions, ResolveOptions {
   /** The archive's folder, or the one above or below it. */
   readonly root: string;

@@ -5,6 +5,7 @@ import { decodeText } from '../src/formats/text.ts';
 import { packageFile } from '../src/platform/node/package-files.ts';
 import { classKey } from '../src/data/class-names.ts';
 
+/** The published data sets. */
 export type SetName = 'sketchy' | 'tuberlin' | 'quickdraw';
 
 export const SET_TITLES: Readonly<Record<SetName, string>> = {
@@ -13,6 +14,7 @@ export const SET_TITLES: Readonly<Record<SetName, string>> = {
   quickdraw: 'QuickDraw Extended',
 };
 
+/** Seen and unseen classes of a data set. */
 export interface Split {
   /** A published split's name, or the file's. */
   readonly name: string;

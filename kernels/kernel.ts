@@ -4,6 +4,7 @@ import type { TiledProduct } from './contract/tiles.ts';
 /** `inout` is updated in place; `scratch` lives only while the kernel runs. */
 export type Role = 'input' | 'output' | 'inout' | 'scratch';
 
+/** What a kernel says of an operand. */
 export interface Operand {
   readonly role: Role;
   readonly type: ElementType;
@@ -37,6 +38,7 @@ export interface KernelCall {
 /** Some dispatches of a call, by their indices, and what they cost. */
 export interface PartialCall {
   readonly dispatches: readonly number[];
+  /** Operations and bytes of a problem. */
   readonly cost: Cost;
 }
 
@@ -69,6 +71,7 @@ export interface Kernel<Problem> {
    * `inout` ones.
    */
   reference(problem: Problem, inputs: Values): Readonly<Record<string, Expected>>;
+  /** Operations and bytes of a problem. */
   cost(problem: Problem): Cost;
   /** Ragged problems on which every variant must agree with the reference before it is trusted. */
   readonly cases: readonly Problem[];
@@ -85,6 +88,7 @@ export interface Kernel<Problem> {
 /** A kernel of any problem type, for whoever passes on problems that the kernel's own module made. */
 export type AnyKernel = Omit<Kernel<never>, 'cases' | 'miniature'> & {
   readonly cases: readonly unknown[];
+  /** A smaller problem that runs the same code, on which a variant is verified. */
   miniature?(problem: never): unknown;
 };
 

@@ -9,8 +9,9 @@ import sharp from 'sharp';
 import { loadEmoji } from '../datasets/emoji.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { serializeIndex } from '../src/retrieval/index-file.ts';
-import { parseModel, serializeModel } from '../src/training/checkpoint.ts';
-import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
+import { parseModel, serializeModel } from '../src/models/model-file.ts';
+import { modelEmbeddings } from '../src/models/image-rows.ts';
+import { openRetrievalModel } from '../src/models/retrieval-model.ts';
 
 /** Side of a picture on the sheet, in pixels, and pictures in a row of it. */
 const TILE = 64;

@@ -13,9 +13,10 @@ import { loadSearchData } from '../datasets/search.ts';
 import type { Sample } from '../src/data/dataset.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { cosineRows } from '../src/retrieval/cosine.ts';
+import { modelEmbeddings, modelRows } from '../src/models/image-rows.ts';
+import { parseModel, serializeModel, type Json } from '../src/models/model-file.ts';
+import { openRetrievalModel, readModelDescription } from '../src/models/retrieval-model.ts';
 import { whitenEmbedding } from '../src/retrieval/whitening.ts';
-import { parseModel, serializeModel, type Json } from '../src/training/checkpoint.ts';
-import { modelEmbeddings, modelRows, openRetrievalModel, readModelDescription } from '../src/training/model.ts';
 
 const {
   values,

@@ -32,8 +32,8 @@ import { RetrievalNetwork } from '../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, writeState } from '../src/nn/state.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { decodeImage } from '../src/platform/node/images.ts';
-import { pixelsIn } from '../src/training/model.ts';
-import { imageInput } from '../src/training/batch-input.ts';
+import { pixelsIn } from '../src/models/retrieval-model.ts';
+import { imageInput } from '../src/models/image-input.ts';
 
 const { values: options } = parseArgs({
   options: {

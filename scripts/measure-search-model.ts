@@ -22,7 +22,8 @@ import { decodeSketch } from '../src/platform/node/images.ts';
 import { cosineRows } from '../src/retrieval/cosine.ts';
 import { averagePrecision } from '../src/retrieval/metrics.ts';
 import { Ranker } from '../src/retrieval/ranking.ts';
-import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
+import { modelEmbeddings } from '../src/models/image-rows.ts';
+import { openRetrievalModel } from '../src/models/retrieval-model.ts';
 
 const { values } = parseArgs({
   options: {

@@ -16,7 +16,7 @@ import { Classifier } from '../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../src/nn/state.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { writeFileAtomically } from '../src/platform/node/files.ts';
-import { modelChecksum, serializeModel } from '../src/training/checkpoint.ts';
+import { modelChecksum, serializeModel } from '../src/models/model-file.ts';
 import { classificationObjective } from '../src/training/objectives.ts';
 import { Trainer } from '../src/training/trainer.ts';
 

@@ -9,8 +9,9 @@ import { renderContactSheet } from '../src/cli/display/contact-sheet.ts';
 import { readModelFile, searchModelPath } from '../src/cli/files/model-file.ts';
 import { PICTURE_SIZE, retrievalSheet } from '../src/cli/display/retrieval-sheet.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
-import { evaluateNetwork, unseenTask } from '../src/training/evaluation.ts';
-import { modelEmbeddings, openRetrievalModel } from '../src/training/model.ts';
+import { evaluateNetwork, unseenTask } from '../src/models/evaluation.ts';
+import { modelEmbeddings } from '../src/models/image-rows.ts';
+import { openRetrievalModel } from '../src/models/retrieval-model.ts';
 
 const { values } = parseArgs({ options: { adapter: { type: 'string', default: 'auto' } } });
 await ensureAdapter(values.adapter as AdapterChoice);

@@ -18,9 +18,10 @@ import { loadEmoji } from '../datasets/emoji.ts';
 import type { StateTensor } from '../src/nn/state.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { writeFileAtomically } from '../src/platform/node/files.ts';
-import { parseModel, serializeModel, type Json, type ModelFile } from '../src/training/checkpoint.ts';
+import { parseModel, serializeModel, type Json, type ModelFile } from '../src/models/model-file.ts';
 import { ClassKnowledge, DEFAULT_READING } from '../src/training/knowledge.ts';
-import { describeModel, modelEmbeddings, openRetrievalModel, readModelDescription } from '../src/training/model.ts';
+import { modelEmbeddings } from '../src/models/image-rows.ts';
+import { describeModel, openRetrievalModel, readModelDescription } from '../src/models/retrieval-model.ts';
 import { COSINE_TEMPERATURE } from '../src/training/objectives.ts';
 import { KNOWLEDGE } from '../src/training/teacher-signal.ts';
 

@@ -19,6 +19,7 @@ const LAYERS = [
   'src/nn',
   'src/data',
   'src/retrieval',
+  'src/models',
   'src/training',
   'src/exports',
   'src/index.ts',
@@ -39,8 +40,10 @@ const files = ['src', 'kernels', 'shaders', 'datasets', 'bench'].flatMap((folder
     .map((name) => path.posix.join(folder, name.split(path.sep).join('/'))),
 );
 
-function importsOf(file: string): string[] {
-  const source = readFileSync(path.join(root, file), 'utf8');
+/** @param kind of values: without what TypeScript takes away again, imports of types alone */
+function importsOf(file: string, kind: 'all' | 'of values' = 'all'): string[] {
+  const all = readFileSync(path.join(root, file), 'utf8');
+  const source = kind === 'all' ? all : all.replace(/^(import|export) type\b[^;]*;/gm, '');
   return [
     ...source.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^']+)'/gm),
     ...source.matchAll(/\bimport\('([^']+)'\)/g),
@@ -76,6 +79,29 @@ test('kernels and shaders import nothing outside their folders', () => {
         .map((target) => `${file} imports ${target}`),
     );
   assert.equal(out, []);
+});
+
+/** Inference runs without these. */
+const TRAINING = [
+  /^src\/training\//,
+  /^src\/nn\/(optimizers\/|training-)/,
+  /^src\/autodiff\/(gradient|ops\/optimizers)/,
+  /^kernels\/optimizer\//,
+];
+
+test('inference imports nothing of training', () => {
+  const reached = new Map([['src/exports/retrieval.ts', 'the program']]);
+  for (const [file] of reached)
+    for (const name of importsOf(file, 'of values').filter((name) => name.startsWith('.'))) {
+      const target = path.posix.join(path.posix.dirname(file), name);
+      if (!reached.has(target)) reached.set(target, file);
+    }
+  assert.ok(reached.size > 100);
+  const training = [...reached].filter(([file]) => TRAINING.some((pattern) => pattern.test(file)));
+  assert.equal(
+    training.map(([file, from]) => `${from} imports ${file}`),
+    [],
+  );
 });
 
 test('only the platform backends, the server, the command, data sets and benchmarks import of Node', () => {

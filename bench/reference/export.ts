@@ -15,7 +15,7 @@ import { augmentationTransforms } from '../../src/data/augmentation.ts';
 import { type Dataset, type Sample, DOMAIN_INDEX } from '../../src/data/dataset.ts';
 import { balancedSampler } from '../../src/data/sampler.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../../src/platform/adapter.ts';
-import { serializeModel } from '../../src/training/checkpoint.ts';
+import { serializeModel } from '../../src/models/model-file.ts';
 import { stepsPerEpoch } from '../../src/training/recipe.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import { learningRateAt, ramp } from '../../src/training/schedule.ts';

@@ -11,7 +11,7 @@ import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { RandomStream } from '../../src/random/philox.ts';
-import type { Precision } from '../../src/training/batch-input.ts';
+import type { Precision } from '../../src/models/image-input.ts';
 import type { Work } from './kernel-bench.ts';
 
 /** A program, still to be compiled, and what it is fed. */

@@ -2,6 +2,7 @@ import type { Shader } from '../../shaders/shader.ts';
 
 export type { Shader };
 
+/** Types that tensors are stored in. */
 export type ElementType = 'f32' | 'u32' | 'f16';
 
 /** Floating-point types that tensors are stored in; all arithmetic is in f32. */
@@ -24,6 +25,7 @@ export type ShaderFeature = 'subgroups' | 'f16' | 'chromium_experimental_subgrou
 /** A word of the uniform block: an integer, or a float marked as such. */
 export type Word = number | { readonly f32: number };
 
+/** A float32 number for a uniform block. */
 export const f32 = (value: number): Word => ({ f32: value });
 
 /**
@@ -59,6 +61,7 @@ export interface SliceWindow {
   readonly length: number;
 }
 
+/** The window of each operand that a slice uses, by name. */
 export type SliceWindows = Readonly<Record<string, SliceWindow>>;
 
 /** Bytes that every WebGPU adapter can bind as storage. */
@@ -80,6 +83,11 @@ export interface Slices {
    * whole.
    */
   windows(first: number, count: number): SliceWindows;
+  /**
+   * The dispatch of one slice.
+   * @param count units in it
+   * @param first its first unit
+   */
   launch(count: number, first: number): Dispatch;
 }
 
@@ -114,6 +122,7 @@ export interface MatrixProduct {
   readonly depth: number;
 }
 
+/** The products of matrices that an adapter's matrix units compute. */
 export interface MatrixUnits {
   /** As the adapter lists them, the ones that it prefers first. */
   readonly products: readonly MatrixProduct[];

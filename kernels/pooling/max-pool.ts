@@ -3,6 +3,7 @@ import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel } from '../kernel.ts';
 import { canStore, type StorageType } from '../contract/storage-type.ts';
 
+/** The sizes of a max pooling over [batch, height, width, channels]. */
 export interface MaxPoolProblem extends StorageType {
   readonly batch: number;
   readonly height: number;

@@ -13,7 +13,8 @@ import { IconRanking } from '../../src/retrieval/icon-ranking.ts';
 import { declaredStyle, SOLID_INK, type IconStyle } from '../../src/retrieval/icon-style.ts';
 import { Int8Cosine, toInt8Vectors } from '../../src/retrieval/int8-vectors.ts';
 import { bestItems } from '../../src/retrieval/ranking.ts';
-import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
+import { modelEmbeddings } from '../../src/models/image-rows.ts';
+import { openRetrievalModel } from '../../src/models/retrieval-model.ts';
 
 const QUERIES = 500;
 const BEST = 10;

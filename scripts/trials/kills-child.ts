@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { latestCheckpoint, RunFolder } from '../../src/cli/files/run-folder.ts';
 import { renameHooks } from '../../src/platform/node/files.ts';
 import { LockError } from '../../src/platform/node/lock.ts';
-import { modelChecksum, type ModelFile } from '../../src/training/checkpoint.ts';
+import { modelChecksum, type ModelFile } from '../../src/models/model-file.ts';
 
 const STEPS = 12;
 const CHECKPOINT_EVERY = 2;

@@ -15,7 +15,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { openIndex } from '../../src/retrieval/index-file.ts';
-import { serializeModel } from '../../src/training/checkpoint.ts';
+import { serializeModel } from '../../src/models/model-file.ts';
 import { readPageModel } from '../../test/support/page-model.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));

@@ -23,9 +23,9 @@ import { parseTensorFile } from '../../src/formats/tensor-file.ts';
 import { LONGEST_MESSAGE } from '../../src/formats/untrusted.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
-import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel } from '../../src/models/model-file.ts';
 import { parseKnowledge, parsePartialKnowledge } from '../../src/training/knowledge-file.ts';
-import { readModelDescription } from '../../src/training/model.ts';
+import { readModelDescription } from '../../src/models/retrieval-model.ts';
 import { parseWeights } from '../../src/training/weights.ts';
 import { sampleFiles } from './sample-files.ts';
 

@@ -1,6 +1,6 @@
 /** A small sound file of each kind that sketchgrad writes or reads, for trials that damage them. */
 import { serializeIndex } from '../../src/retrieval/index-file.ts';
-import { modelChecksum, serializeModel } from '../../src/training/checkpoint.ts';
+import { modelChecksum, serializeModel } from '../../src/models/model-file.ts';
 import {
   serializeKnowledge,
   serializePartialKnowledge,

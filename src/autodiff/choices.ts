@@ -22,7 +22,10 @@ export type Choices = ReadonlyMap<string, string>;
  * measure.
  */
 export interface VariantSelector {
-  /** @param wanted what should be chosen wherever it can be, before all that the selector itself would prefer */
+  /**
+   * The variant for each problem, by the key of the problem.
+   * @param wanted what should be chosen wherever it can be, before all that the selector itself would prefer
+   */
   select(tuningProblems: readonly TuningProblem[], wanted?: Choices): Promise<Choices>;
 }
 

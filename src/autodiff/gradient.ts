@@ -1,3 +1,4 @@
+import { nodesBefore } from './nodes-before.ts';
 import { sameShape } from './attributes.ts';
 import { gradientRules } from './gradient-rules.ts';
 import { cast, COUNTED_ELSEWHERE, type GradientRule } from './op.ts';
@@ -88,17 +89,4 @@ function ruleOf(
   const rules = gradientRules as Readonly<Record<string, unknown>>;
   if (!Object.hasOwn(rules, rule)) throw new GradientError(`gradient-rules.ts has no rule called ${rule}`);
   return rules[rule] as GradientRule<unknown>;
-}
-
-/** All nodes that the tensors depend on, each after those it depends on itself. */
-export function nodesBefore(tensors: readonly Tensor[]): GraphNode[] {
-  const found = new Map<GraphNode, number>();
-  const pending = [...tensors];
-  for (let tensor = pending.pop(); tensor !== undefined; tensor = pending.pop()) {
-    if (tensor.origin.kind !== 'node' || found.has(tensor.origin.node)) continue;
-    const { node } = tensor.origin;
-    found.set(node, node.op.eager === true ? Math.max(...node.inputs.map(({ id }) => id)) + 0.5 : node.outputs[0].id);
-    pending.push(...node.inputs);
-  }
-  return [...found].sort(([, a], [, b]) => a - b).map(([node]) => node);
 }

@@ -20,6 +20,10 @@ export {
  */
 export const stored = ({ type }: Tensor): StorageType => (type === 'f16' ? { type } : {});
 
+/**
+ * A kernel call in the lowering of an op.
+ * @param operands tensors by the names of the operands of the kernel
+ */
 export function use<Problem>(
   kernel: Kernel<Problem>,
   problem: Problem,

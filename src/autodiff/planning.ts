@@ -5,7 +5,7 @@ import { layOutArena } from './arena.ts';
 import { selectedCall, tuningKey, type VariantSelector, type Choices, type TuningProblem } from './choices.ts';
 import { hoistConstants } from './constant-hoisting.ts';
 import { indexChecks } from './indices.ts';
-import { nodesBefore } from './gradient.ts';
+import { nodesBefore } from './nodes-before.ts';
 import { livenessOf, root, scratchKey } from './liveness.ts';
 import { offeredCalls } from './offered.ts';
 import type { KernelUse, Pin } from './op.ts';

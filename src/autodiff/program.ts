@@ -23,8 +23,10 @@ import { describe, ShapeError, type GraphNode, type Tensor } from './tensor.ts';
  * caller may write the arrays again.
  */
 export type Feeds = Readonly<Record<string, HostValues>>;
+/** The outputs of a run by name, each row-major in float32. */
 export type Results<Name extends string> = Readonly<Record<Name, Float32Array>>;
 
+/** What a program computes, and how it is compiled. */
 export interface ProgramOptions<Name extends string> {
   /** Tensors to give back after each run, by name. */
   readonly outputs: Readonly<Record<Name, Tensor>>;

@@ -6,6 +6,7 @@ import type { AnyKernel } from '../../kernels/kernel.ts';
 import { storageBytes, type ElementType, type FloatType } from '../../kernels/contract/dispatch.ts';
 import { hostValues, typeOfValues, type HostValues } from '../gpu/host-values.ts';
 
+/** The sizes of a tensor, the slowest axis first; empty for a scalar. */
 export type Shape = readonly number[];
 
 export const elementCount = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
@@ -83,6 +84,7 @@ export interface IndexUse {
   readonly end: number;
 }
 
+/** What an op says of an output: shape, element type (f32 if left out) and a name for messages. */
 export interface TensorType {
   readonly shape: Shape;
   readonly type?: ElementType;
@@ -111,7 +113,15 @@ export type GradientRule<Attributes> = (
 /** An operation: its shape rule, its lowering to kernels, and its gradient rule, side by side. */
 export interface Op<Attributes> {
   readonly name: string;
+  /**
+   * The types of the outputs.
+   * @throws ShapeError where inputs or attributes do not fit
+   */
   infer(inputs: readonly Tensor[], attributes: Attributes): readonly TensorType[];
+  /**
+   * The kernel calls that compute a node.
+   * @param granted places that the plan gives outputs in advance
+   */
   lower(node: GraphNode<Attributes>, granted: ReadonlyMap<Tensor, Pin>): readonly KernelUse[];
   /**
    * The rule; or, where it brings kernels along that inference has no use for, its name in gradient-rules.ts. The name is
@@ -156,6 +166,7 @@ export type Initial =
   | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'normal'; readonly deviation: number };
 
+/** A tensor of a store: its place in the store's flat buffer, in elements, and how it is drawn. */
 export interface StoredTensor {
   readonly tensor: Tensor;
   readonly offset: number;
@@ -182,6 +193,11 @@ export class ParameterStore {
     return this.end;
   }
 
+  /**
+   * Declares a tensor of the store.
+   * @param initial how it is drawn; zeros by default
+   * @returns the symbolic tensor
+   */
   add(name: string, shape: Shape, initial: Initial = { kind: 'constant', value: 0 }): Tensor {
     if (this.entries.has(name)) throw new ShapeError(`${this.name}: there is a tensor called ${name} already`);
     if (this.closed) throw new ShapeError(`${this.name}: ${name} comes too late, the store is in use as a whole`);
@@ -191,6 +207,10 @@ export class ParameterStore {
     return tensor;
   }
 
+  /**
+   * The tensor of a name.
+   * @throws ShapeError where the store has none
+   */
   get(name: string): Tensor {
     const entry = this.entries.get(name);
     if (entry === undefined) throw new ShapeError(`${this.name} has no tensor called ${name}`);

@@ -1,7 +1,7 @@
 import { ensureAdapter, openDevice, type AdapterChoice, type DeviceAccess } from '../platform/adapter.ts';
 import type { Device } from '../gpu/device.ts';
 import { OptionError } from './options/option.ts';
-import type { Precision } from '../training/batch-input.ts';
+import type { Precision } from '../models/image-input.ts';
 
 let lent: Device | undefined;
 

@@ -5,7 +5,7 @@ import { readTuningRecords, writeTuningRecords } from '../platform/node/tuning-r
 import { Tuner, type TunerOptions } from '../tuning/tuner.ts';
 import { OptionError, type OptionValues } from './options/option.ts';
 import { note, Progress } from './display/progress.ts';
-import { TUNING_OPTIONS } from './options/shared.ts';
+import type { TUNING_OPTIONS } from './options/shared.ts';
 
 /** A tuner that goes by what the cache folder holds, adds to it, and shows what it does. */
 export async function openTuner(

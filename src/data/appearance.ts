@@ -8,6 +8,7 @@
 import { RandomStream, STREAM } from '../random/philox.ts';
 import { DOMAIN_INDEX } from './dataset.ts';
 
+/** Random changes of colours, and erased parts. */
 export interface AppearanceAugmentation {
   /** The probability that a photo becomes grey or has its colour channels permuted, one as often as the other. */
   readonly recolouring: number;

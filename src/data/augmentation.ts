@@ -16,6 +16,7 @@ import { DOMAIN_INDEX } from './dataset.ts';
  */
 export const TRANSFORM_FLOATS = 12;
 
+/** Red, green and blue, 0 to 255. */
 export type Rgb = readonly [number, number, number];
 export const WHITE: Rgb = [255, 255, 255];
 
@@ -41,6 +42,7 @@ export interface Augmentation {
   readonly photoFill: Rgb;
 }
 
+/** The augmentation of method.md. */
 export const DEFAULT_AUGMENTATION: Augmentation = {
   probability: 0.7,
   partProbability: 0.5,

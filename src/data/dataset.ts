@@ -2,11 +2,13 @@
 import { classKey, sharedClasses } from './class-names.ts';
 import { BoundedError } from '../formats/untrusted.ts';
 
+/** Whether an image is a sketch or a photo. */
 export type Domain = 'sketch' | 'photo';
 
 /** The number that stands for a domain in a batch. */
 export const DOMAIN_INDEX: Readonly<Record<Domain, number>> = { sketch: 0, photo: 1 };
 
+/** An image of a data set, by name. */
 export interface Sample {
   readonly domain: Domain;
   readonly className: string;
@@ -28,6 +30,7 @@ export interface ImageDraw {
   readonly address: readonly [number, number];
 }
 
+/** Where the images of samples come from. */
 export interface ImageSource {
   /**
    * The sample's picture, stretched to `size` x `size`.

@@ -25,6 +25,7 @@ export interface OrderedBatch extends ImageBatch {
   readonly count: number;
 }
 
+/** Which batches are read, and how. */
 export interface BatchOptions {
   readonly sampler: Sampler;
   readonly images: ImageSource;

@@ -6,6 +6,7 @@ import { RandomStream, STREAM } from '../random/philox.ts';
 import { DatasetError, DOMAIN_INDEX, type Dataset, type Domain, type Sample } from './dataset.ts';
 import { drawFrom, requireKnownSources, sourcesOf, type Source, type SourceWeights } from './sources.ts';
 
+/** The samples of a batch, N of them. */
 export interface SampledBatch {
   readonly samples: readonly Sample[];
   /** Indices into the seen classes, [N]. */
@@ -14,13 +15,16 @@ export interface SampledBatch {
   readonly domains: Uint32Array;
 }
 
+/** Chooses the samples of each step. */
 export interface Sampler {
   readonly batchSize: number;
   /** Steps in which every class (balanced) or every sample (shuffled) comes at least once. */
   readonly stepsPerPass: number;
+  /** The batch of a step; it depends on the step and the seed alone. */
   batch(step: number): SampledBatch;
 }
 
+/** Settings of `balancedSampler`. */
 export interface BalancedBatches {
   /** P. */
   readonly classesPerBatch: number;

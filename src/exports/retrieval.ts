@@ -1,14 +1,13 @@
 /** Models that embed, search, indexes, metrics. @module sketchgrad/retrieval */
 
+export { modelEmbeddings, type ImageRows } from '../models/image-rows.ts';
 export {
-  modelEmbeddings,
   openRetrievalModel,
   readModelDescription,
   similarityCutOff,
-  type ImageRows,
   type NetworkInput,
   type RetrievalModel,
-} from '../training/model.ts';
+} from '../models/retrieval-model.ts';
 export {
   evaluateNetwork,
   taskOf,
@@ -17,7 +16,7 @@ export {
   type Evaluation,
   type EvaluationOptions,
   type RetrievalTask,
-} from '../training/evaluation.ts';
+} from '../models/evaluation.ts';
 export {
   evaluateCodes,
   evaluateRetrieval,
@@ -88,4 +87,4 @@ export {
   type IndexedCodes,
   type RetrievalIndex,
 } from '../retrieval/index-file.ts';
-export { CheckpointError, parseModel, type ModelFile } from '../training/checkpoint.ts';
+export { CheckpointError, parseModel, type ModelFile } from '../models/model-file.ts';

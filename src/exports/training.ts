@@ -11,9 +11,9 @@ export {
   serializeModel,
   type Json,
   type ModelFile,
-} from '../training/checkpoint.ts';
+} from '../models/model-file.ts';
 export { parseWeights, type StartingWeights, type WeightsOptions } from '../training/weights.ts';
-export { imageInput, type BatchShape, type Precision } from '../training/batch-input.ts';
+export { imageInput, type BatchShape, type Precision } from '../models/image-input.ts';
 export {
   classificationObjective,
   retrievalObjective,

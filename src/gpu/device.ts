@@ -224,6 +224,7 @@ export class Device {
     }
   }
 
+  /** Destroys a buffer that `createBuffer` made. */
   freeBuffer(buffer: GPUBuffer): void {
     this.buffers.delete(buffer);
     buffer.destroy();

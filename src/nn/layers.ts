@@ -26,6 +26,7 @@ export type Layout =
   /** The same in files and on the device: vectors, and tables whose rows are used one by one. */
   | { readonly kind: 'vector'; readonly fileShape: Shape };
 
+/** Settings of all batch normalizations of a network. */
 export interface NetworkSettings {
   /** Added to the variance; 1e-5 as in PyTorch. */
   readonly batchNormEpsilon: number;
@@ -77,6 +78,7 @@ export class Network {
     return this.parameters.add(name, [kernel, kernel, paddedChannels(inputs), outputs], { kind: 'normal', deviation });
   }
 
+  /** A linear layer [inputs] to [outputs], initialised as in PyTorch. */
   linear(name: string, inputs: number, outputs: number, { bias = true } = {}): Linear {
     this.layouts.set(`${name}.weight`, { kind: 'linear', fileShape: [outputs, inputs] });
     const bound = 1 / Math.sqrt(inputs);
@@ -84,6 +86,7 @@ export class Network {
     return new Linear(weight, bias ? this.vector(`${name}.bias`, outputs, { kind: 'uniform', bound }) : undefined);
   }
 
+  /** Batch normalization of [batch, height, width, channels]: weight, bias and running statistics. */
   batchNorm(name: string, channels: number): BatchNorm {
     const statistic = (statisticName: string, value: number): Tensor => {
       this.layouts.set(statisticName, { kind: 'vector', fileShape: [channels] });
@@ -117,6 +120,7 @@ export interface BatchNorm extends RunningStatistics {
   readonly ofDomain: ReadonlyMap<string, RunningStatistics>;
 }
 
+/** A linear layer, applied to [batch, inputs]. */
 export class Linear {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;

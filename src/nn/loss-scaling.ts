@@ -11,6 +11,7 @@ export interface LossScaling {
   readonly interval: number;
 }
 
+/** The loss scaling that trainings in f16 use. */
 export const DEFAULT_LOSS_SCALING: LossScaling = { initial: 2 ** 16, interval: 2000 };
 
 /** A loss scale as it is stored on the device. */

@@ -48,6 +48,7 @@ export interface PretrainedWeights {
   readonly input: InputConvention | undefined;
 }
 
+/** How a file of others' weights is read. */
 export interface PretrainedOptions {
   /** The backbone that the file holds. Default: resnet50, whole or in part, or the other one that is whole in the file. */
   readonly backbone?: BackboneName;

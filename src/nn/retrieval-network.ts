@@ -115,7 +115,10 @@ export class RetrievalNetwork extends Network {
     return (_, embeddings) => linear(embeddings, transpose(l2Normalize(weight)));
   }
 
-  /** @param images [batch, size, size, 4], as prepareImages makes them @param domain of all of them, as in `encode` */
+  /**
+   * Embeddings and logits of images [batch, size, size, 4].
+   * @param images [batch, size, size, 4], as prepareImages makes them @param domain of all of them, as in `encode`
+   */
   apply(images: Tensor, mode: BatchNormMode, domain?: ImageDomain): RetrievalOutputs {
     const { features, encoded, batchStatistics } = this.encode(images, mode, { domain });
     return { features, batchStatistics, ...this.heads(encoded) };

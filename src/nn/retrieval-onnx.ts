@@ -11,6 +11,7 @@ import {
 } from './retrieval-network.ts';
 import { StateMismatchError, type State, type StateTensor } from './state.ts';
 
+/** How images are fed to the exported model. */
 export interface RetrievalOnnxOptions {
   /** Side of the images in pixels. */
   readonly imageSize: number;

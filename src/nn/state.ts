@@ -11,6 +11,7 @@ export interface StateTensor {
   readonly values: Float32Array;
 }
 
+/** Tensors by PyTorch's names, in PyTorch's layout. */
 export type State = ReadonlyMap<string, StateTensor>;
 
 /** Names or shapes that do not fit the network; the message lists both sides. */
@@ -101,6 +102,7 @@ export function writeStore(
   }
 }
 
+/** What was loaded out of a state, and what it lacks. */
 export interface LoadReport {
   readonly loaded: readonly string[];
   /** Tensors of the network that the state does not have; they keep their values. */

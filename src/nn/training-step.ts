@@ -14,6 +14,7 @@ export class TrainingStep<Name extends string> {
   }
 
   /**
+   * Plans and compiles a step: forward, backward and update.
    * @param update of `trainingUpdate`
    * @param options as of a program; `outputs` are returned by each run
    */

@@ -10,7 +10,8 @@ import {
 } from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
 import { scale, scaleBy } from '../autodiff/ops/scale.ts';
-import { gradient, nodesBefore, vectorJacobianProduct } from '../autodiff/gradient.ts';
+import { gradient, vectorJacobianProduct } from '../autodiff/gradient.ts';
+import { nodesBefore } from '../autodiff/nodes-before.ts';
 import { scatterRows, selectRows } from '../autodiff/ops/rows.ts';
 import type { Feeds } from '../autodiff/program.ts';
 import { constant, input, type GraphNode, ParameterStore, type Tensor } from '../autodiff/tensor.ts';

@@ -27,12 +27,14 @@ export interface BinaryCoder {
   readonly projection: Float32Array;
 }
 
+/** A coder, and how the fit went. */
 export interface FittedCoder {
   readonly coder: BinaryCoder;
   /** Q divided by n and bits: before each new rotation, and after the last. */
   readonly objective: readonly number[];
 }
 
+/** How binary codes are fitted. */
 export interface FitOptions {
   readonly bits?: number;
   readonly iterations?: number;

@@ -8,6 +8,7 @@ import { rowNorms } from './vectors.ts';
 /** Queries scored at once: each gallery element that is loaded serves this many products. */
 const QUERY_BLOCK = 4;
 
+/** What searches what, row by row. */
 export interface Embeddings {
   /** Embeddings of the queries, row by row: [queries, dimension]. */
   readonly queries: Float32Array;

@@ -27,6 +27,7 @@ const MOST_PART_ITEMS = 2 ** 16;
 /** Items of a part are filled up to a multiple of this, so that no kernel treats the last of them in another way. */
 const ITEM_MULTIPLE = 64;
 
+/** How cosines are computed on a device. */
 export interface DeviceCosineOptions {
   /** Of the variants of kernels. */
   readonly selector?: VariantSelector;

@@ -6,6 +6,7 @@ import { RetrievalMeter, type Labels, type Protocol, type RetrievalMetrics } fro
 import { bestItems, type RankedItem } from './ranking.ts';
 import { requireCount, requireLabels, RetrievalError } from './vectors.ts';
 
+/** Embeddings, labels and protocol of an evaluation by cosine. */
 export type RetrievalOptions = Embeddings & Labels & Protocol;
 
 /**
@@ -36,6 +37,7 @@ export async function evaluateRetrievalOnDevice(
   return meter.metrics();
 }
 
+/** Codes, labels and protocol of an evaluation by Hamming distance. */
 export type CodeRetrievalOptions = Labels &
   Protocol & {
     /** Codes of the queries, [queries, words], and of the gallery, [n, words]. */

@@ -17,6 +17,7 @@ import { isJsonObject, parseCount, parseJson, quote, quoteValue } from '../forma
 import { ICON_STYLES } from './icon-style.ts';
 import { IndexFileError } from './index-file.ts';
 
+/** The licence of an icon set. */
 export interface IconLicence {
   /** Such as "Apache 2.0"; "unknown" where the set gives none. */
   readonly title: string;
@@ -26,6 +27,7 @@ export interface IconLicence {
   readonly url: string;
 }
 
+/** An icon set of an index. */
 export interface IndexedIconSet {
   readonly prefix: string;
   readonly title: string;
@@ -44,6 +46,7 @@ export interface IconSources {
   readonly renderer: string;
 }
 
+/** An index of the icons of several sets. */
 export interface IconIndex {
   readonly sets: readonly IndexedIconSet[];
   /** Without the sets' prefixes; the icons of the first set come first. */

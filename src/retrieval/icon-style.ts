@@ -11,6 +11,7 @@
  */
 
 export const ICON_STYLES = ['outline', 'solid', 'duotone', 'colour'] as const;
+/** A style by which icons are filtered. */
 export type IconStyle = (typeof ICON_STYLES)[number];
 
 /** What a set says of the styles of its icons. */
@@ -83,6 +84,7 @@ const LAST_WORDS: ReadonlyMap<string, IconStyle> = new Map([
 ]);
 
 /**
+ * The style of an icon: what its set declares, else by its ink.
  * @param name without the set's prefix
  * @param takesTextColour whether the drawing uses `currentColor`
  * @param thick `thickInk` of the drawing

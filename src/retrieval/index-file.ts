@@ -11,6 +11,7 @@ import { parseSealedNow, serializeSealedNow } from '../formats/sealed.ts';
 import { codeWords, type BinaryCoder } from './binary-codes.ts';
 import { BoundedError, parseCount, parseJson, quote, quoteValue } from '../formats/untrusted.ts';
 
+/** The embeddings of a gallery, and what identifies them. */
 export interface RetrievalIndex {
   /** [n, dimension], each row of length 1. */
   readonly embeddings: Float32Array;
@@ -22,6 +23,7 @@ export interface RetrievalIndex {
   readonly codes?: IndexedCodes;
 }
 
+/** The binary codes of an index. */
 export interface IndexedCodes {
   readonly coder: BinaryCoder;
   /** [n, codeWords(bits)]. */

@@ -138,6 +138,7 @@ const bucketOf = (score: number, least: number, scale: number, last: number): nu
   return place < last ? place | 0 : last;
 };
 
+/** An item of a ranking. */
 export interface RankedItem {
   /** The item's place in the gallery. */
   readonly index: number;
@@ -156,6 +157,7 @@ export class BestItems {
 
   constructor(private readonly k: number) {}
 
+  /** Keeps an item if it is among the best so far. */
   offer(index: number, score: number): void {
     if (score <= this.least) return;
     this.kept.push({ index, score });

@@ -3,7 +3,7 @@ import { iconId, setOfRow, type IconIndex, type IconLicence } from '../retrieval
 import { checkFilter, type IconFilter } from '../retrieval/icon-ranking.ts';
 import { ICON_STYLES, type IconStyle } from '../retrieval/icon-style.ts';
 import { RetrievalError } from '../retrieval/vectors.ts';
-import type { RetrievalModel } from '../training/model.ts';
+import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { RequestError } from './picture-body.ts';
 import { QueryEmbedder, shared, type SearchTimes } from './query-embedder.ts';
 import type { SearchServiceOptions } from './search-service.ts';
@@ -26,6 +26,7 @@ export interface FoundIcon {
   readonly belowCutOff?: boolean;
 }
 
+/** The answer to a search among icons. */
 export interface IconSearchAnswer {
   /** Whether there is nothing like the query: even the best icon is below the cut-off. */
   readonly nothingLike: boolean;
@@ -43,7 +44,10 @@ export class IconSearchService {
     private readonly cutOff: number | undefined,
   ) {}
 
-  /** @param index that was made by this model (`assertSameModel`) */
+  /**
+   * Opens a service on an index of icons.
+   * @param index that was made by this model (`assertSameModel`)
+   */
   static async open(
     model: RetrievalModel,
     index: IconIndex,

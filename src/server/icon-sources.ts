@@ -34,6 +34,7 @@ export class IconSources {
     return this.thread.run<string | undefined>('svg', { prefix, name } satisfies SvgInput);
   }
 
+  /** Ends its work. */
   close(): Promise<void> {
     return this.thread.close();
   }

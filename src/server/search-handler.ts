@@ -7,6 +7,7 @@ export interface SearchLimits extends PictureLimits {
   readonly mostRequests: number;
 }
 
+/** The limits of a server where none are given. */
 export const DEFAULT_SEARCH_LIMITS = {
   mostBytes: 8e6,
   mostPixels: 5e7,
@@ -30,10 +31,14 @@ const MOST_NEIGHBOURS = 1000;
 
 /** What answers; a `SearchService` or an `IconSearchService`. */
 export interface Searcher {
-  /** @param sketches the pictures of the request, which search together @param parameters of the request's address */
+  /**
+   * Searches by sketches of one thing.
+   * @param sketches the pictures of the request, which search together @param parameters of the request's address
+   */
   search(sketches: readonly Uint8Array[], k: number, signal: AbortSignal, parameters: URLSearchParams): Promise<object>;
 }
 
+/** Answers a request of `node:http`. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**

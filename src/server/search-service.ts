@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { markBelow } from '../retrieval/cut-off.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
-import type { RetrievalModel } from '../training/model.ts';
+import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { QueryEmbedder, shared, type SearchTimes } from './query-embedder.ts';
 import type { RankInput, RankOutput } from './search-thread.ts';
 
+/** A picture that was found. */
 export interface Neighbour {
   readonly rank: number;
   /** Its row in the index. */
@@ -18,6 +19,7 @@ export interface Neighbour {
   readonly belowCutOff?: boolean;
 }
 
+/** The answer to a search among pictures. */
 export interface SearchAnswer {
   /** Whether there is nothing like the query: even the best neighbour is below the cut-off. */
   readonly nothingLike: boolean;
@@ -26,6 +28,7 @@ export interface SearchAnswer {
   readonly times: SearchTimes;
 }
 
+/** Settings of a search service. */
 export interface SearchServiceOptions {
   /** The similarity below which an answer means nothing (`similarityCutOff`); left out, all answers count. */
   readonly cutOff?: number;
@@ -39,7 +42,10 @@ export class SearchService {
     private readonly cutOff: number | undefined,
   ) {}
 
-  /** @param index that was made by this model (`assertSameModel`) */
+  /**
+   * Opens a service on an index.
+   * @param index that was made by this model (`assertSameModel`)
+   */
   static async open(
     model: RetrievalModel,
     index: RetrievalIndex,

@@ -49,6 +49,7 @@ export interface AblationResult {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** The metrics of a step of the ablation over its seeds. */
 export interface Summary {
   readonly step: AblationStep['name'];
   readonly seeds: readonly number[];

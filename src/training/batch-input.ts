@@ -1,51 +1,12 @@
 import { concatenate } from '../autodiff/ops/rows.ts';
-import { prepareImages, type ImageInputs } from '../autodiff/ops/prepare-images.ts';
+import { type ImageInputs } from '../autodiff/ops/prepare-images.ts';
 import type { Feeds } from '../autodiff/program.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
-import type { FloatType } from '../../kernels/contract/dispatch.ts';
 import type { BatchStatistics } from '../nn/layers.ts';
-import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import { separatesDomains, type ImageDomain, type RetrievalNetwork } from '../nn/retrieval-network.ts';
-
-/**
- * How activations and their gradients are stored; all arithmetic, parameters and losses are f32
- * (docs/mixed-precision.md).
- */
-export type Precision = FloatType;
-
-export interface BatchShape {
-  /** Images in a batch. */
-  readonly count: number;
-  /** Side of the decoded images and of the network's input, in pixels. */
-  readonly sourceSize: number;
-  readonly size: number;
-  readonly pixels?: PixelNormalization;
-  /** f32 if left out. The images are stored so, and everything that a network computes of them follows. */
-  readonly precision?: Precision;
-}
-
-/**
- * Images of a batch as the network wants them; adds the inputs `images` and `transforms` to the graph, or two of other
- * names.
- */
-export function imageInput(
-  { count, sourceSize, size, pixels = IMAGENET_PIXELS, precision }: BatchShape,
-  names?: ImageInputs,
-): Tensor {
-  return prepareImages(
-    {
-      count,
-      source: sourceSize,
-      size,
-      mean: pixels.mean,
-      deviation: pixels.deviation,
-      ...(precision === 'f16' && { type: precision }),
-    },
-    names,
-  );
-}
+import { imageInput, type BatchShape } from '../models/image-input.ts';
 
 /** A batch in a graph, and what the network makes of it. */
 export interface EncodedBatch {

@@ -3,6 +3,7 @@ import type { StepReport } from './trainer.ts';
 /** How an embedding can be lost while its losses still look like numbers. */
 export type Collapse = 'point' | 'domains' | 'hinges';
 
+/** A collapse of the embeddings, with a message that says what to do. */
 export interface CollapseWarning {
   readonly collapse: Collapse;
   readonly message: string;
@@ -50,7 +51,10 @@ const SIGNALS: readonly Signal[] = [
 export class CollapseWatch {
   private readonly states = SIGNALS.map((signal) => ({ signal, lasted: 0, over: PATIENCE, warned: false }));
 
-  /** @param values of a step, with the quadruplet loss's statistics; no warning is given without them */
+  /**
+   * Takes the values of a step.
+   * @param values of a step, with the quadruplet loss's statistics; no warning is given without them
+   */
   see(values: StepReport['values']): CollapseWarning[] {
     if (values.spread === undefined) return [];
     const warnings: CollapseWarning[] = [];

@@ -4,7 +4,7 @@ import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
 import { RandomStream, STREAM } from '../random/philox.ts';
-import type { ModelFile } from './checkpoint.ts';
+import type { ModelFile } from '../models/model-file.ts';
 import { contentsFingerprint, fingerprint } from './fingerprint.ts';
 import { ClassKnowledge } from './knowledge.ts';
 import {
@@ -16,8 +16,10 @@ import {
   type PartialKnowledge,
   type TeacherNetwork,
 } from './knowledge-file.ts';
-import { backboneIn, imageRows, loadState, type ImageRows } from './model.ts';
+import { imageRows, type ImageRows } from '../models/image-rows.ts';
+import { backboneIn, loadState } from '../models/retrieval-model.ts';
 
+/** What a distillation needs: a device, data, a teacher, and how it is read. */
 export interface DistillationOptions {
   readonly device: Device;
   readonly selector?: VariantSelector;
@@ -37,6 +39,7 @@ export interface DistillationOptions {
   readonly onPartial?: (partial: PartialKnowledge) => Promise<void>;
   /** Hears how many photos were seen before. */
   readonly onStart?: (photosDone: number) => void;
+  /** Receives the number of photos done, and of all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 

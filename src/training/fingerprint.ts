@@ -1,6 +1,6 @@
 import type { Dataset, ImageSource, Sample } from '../data/dataset.ts';
 import { hex } from '../formats/sealed.ts';
-import type { Json } from './checkpoint.ts';
+import type { Json } from '../models/model-file.ts';
 
 /** What identifies the training data, wherever it lies: counts, and digests over its samples' names and contents. */
 export async function describeData({

@@ -67,6 +67,7 @@ const PARTIAL_FORMAT = 'sketchgrad knowledge under way';
 /** How far from 1 the sum of a class's distribution may be: far above the rounding of its float32 values. */
 const SUM_TOLERANCE = 1e-3;
 
+/** The bytes of a knowledge file, which `parseKnowledge` reads. */
 export function serializeKnowledge({ classes, table, counts, origin }: Knowledge): Uint8Array {
   return serializeSealedNow(
     [
@@ -103,6 +104,7 @@ export function parseKnowledge(bytes: Uint8Array, fileName: string): Knowledge {
   return { classes, table: { shape: table.shape, values }, counts, origin };
 }
 
+/** The bytes of a distillation under way, which `parsePartialKnowledge` reads. */
 export function serializePartialKnowledge({
   classes,
   origin,

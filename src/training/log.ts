@@ -1,5 +1,5 @@
 import type { MemoryReport } from '../autodiff/memory.ts';
-import type { Json } from './checkpoint.ts';
+import type { Json } from '../models/model-file.ts';
 import type { CollapseWarning } from './collapse.ts';
 import type { StepReport } from './trainer.ts';
 

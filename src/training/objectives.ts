@@ -14,7 +14,8 @@ import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import type { BatchStatistics, Network } from '../nn/layers.ts';
 import { separatesDomains, type Classifier, type RetrievalNetwork } from '../nn/retrieval-network.ts';
-import { encodeBatch, imageInput, type BatchShape, type Precision } from './batch-input.ts';
+import { imageInput, type BatchShape, type Precision } from '../models/image-input.ts';
+import { encodeBatch } from './batch-input.ts';
 import { ramp } from './schedule.ts';
 
 /** A loss on a network: what a trainer minimises, and what it reports. */
@@ -49,9 +50,11 @@ export interface EncodedObjective {
   encode(count: number): {
     readonly encoded: Tensor;
     readonly batchStatistics: BatchStatistics;
+    /** The inputs of the program for a batch. */
     feeds(batch: TrainingBatch): Feeds;
   };
   /** @param encoded the whole batch, [batch, width] */
+  /** The loss of what the network makes of a batch. */
   loss(encoded: Tensor): Pick<Objective, 'loss' | 'reported' | 'feeds'>;
 }
 

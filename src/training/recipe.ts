@@ -8,7 +8,7 @@ import { DEFAULT_NETWORK_SETTINGS } from '../nn/layers.ts';
 import type { OptimizerKind } from '../nn/optimizers/index.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import type { RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
-import type { Precision } from './batch-input.ts';
+import type { Precision } from '../models/image-input.ts';
 import { DEFAULT_READING, type KnowledgeReading } from './knowledge.ts';
 import { DEFAULT_LOSSES, type RetrievalLosses, type TeacherSignal } from './objectives.ts';
 import type { Schedule } from './schedule.ts';

@@ -1,7 +1,7 @@
 /** What a checkpoint says of the run that wrote it, and whether that run can go on. */
 import type { Choices } from '../autodiff/choices.ts';
 import { isJsonObject } from '../formats/untrusted.ts';
-import { CheckpointError, type Json, type ModelFile } from './checkpoint.ts';
+import { CheckpointError, type Json, type ModelFile } from '../models/model-file.ts';
 
 /**
  * @throws CheckpointError that lists every setting in which a checkpoint differs from the run that is to go on from it

@@ -3,10 +3,10 @@ import type { VariantSelector } from '../autodiff/choices.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';
-import type { Json, ModelFile } from './checkpoint.ts';
+import type { Json, ModelFile } from '../models/model-file.ts';
 import type { Knowledge } from './knowledge-file.ts';
 import type { LogEntry, RunTimes } from './log.ts';
-import type { RetrievalModel } from './model.ts';
+import type { RetrievalModel } from '../models/retrieval-model.ts';
 import type { RetrievalTraining } from './recipe.ts';
 
 /** A state to keep. */
@@ -18,6 +18,7 @@ export interface Checkpoint {
   readonly last: boolean;
 }
 
+/** What a training run needs: a device, data, settings, and what it starts from. */
 export interface TrainRetrievalOptions {
   readonly device: Device;
   /**
@@ -53,6 +54,7 @@ export interface TrainRetrievalOptions {
   readonly checkpointEvery?: number;
   /** Kept in the description of every checkpoint. */
   readonly about?: Readonly<Record<string, Json>>;
+  /** Receives each line of the log. */
   readonly onLog?: (entry: LogEntry) => void;
   /** Must have stored the checkpoint when its promise resolves. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void>;
@@ -74,6 +76,7 @@ export interface TrainRetrievalOptions {
   readonly profile?: boolean;
 }
 
+/** What a training run returns. */
 export interface TrainedRetrieval {
   /** On the device, until its storage is destroyed. */
   readonly model: RetrievalModel;

@@ -5,7 +5,7 @@ import { describeInitial, initializeNetwork, readState, type LoadReport, type St
 import { knownRows } from './class-rows.ts';
 import { retrievalStateFrom, teacherRows } from './knowledge.ts';
 import type { LogEntry } from './log.ts';
-import { loadState } from './model.ts';
+import { loadState } from '../models/retrieval-model.ts';
 import type { TrainRetrievalOptions } from './run-options.ts';
 import {
   classOrientedSignal,

@@ -32,6 +32,7 @@ export interface StepOptions {
   readonly average?: WeightAverage;
   /** Plans of other programs on the storage, such as validation's, whose memory counts too. */
   readonly beside?: readonly Plan[];
+  /** Receives the number of compiled pipelines, and of all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 

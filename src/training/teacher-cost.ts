@@ -8,8 +8,8 @@ import type { Device } from '../gpu/device.ts';
 import { trainingUpdate } from '../nn/training-update.ts';
 import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork } from '../nn/state.ts';
-import { EMBEDDING_BATCH } from './model.ts';
-import { imageInput } from './batch-input.ts';
+import { EMBEDDING_BATCH } from '../models/image-rows.ts';
+import { imageInput } from '../models/image-input.ts';
 import { retrievalObjective, type TeacherSignal } from './objectives.ts';
 import { optimizerOf } from './parameter-groups.ts';
 import type { RetrievalTraining } from './recipe.ts';
@@ -29,6 +29,7 @@ export interface TeacherCost {
   readonly processor: readonly number[];
 }
 
+/** The costs of steps without a teacher, with its table, and with the teacher online. */
 export interface TeacherCosts {
   readonly steps: readonly TeacherCost[];
   /** Milliseconds that a forward pass of an image through the teacher takes in each round, alone, in batches. */
@@ -36,6 +37,7 @@ export interface TeacherCosts {
   readonly forwardProcessor: readonly number[];
 }
 
+/** What is measured, and how often. */
 export interface TeacherCostOptions {
   readonly device: Device;
   readonly selector?: VariantSelector;
@@ -48,6 +50,7 @@ export interface TeacherCostOptions {
   readonly stepsPerRound: number;
   /** Milliseconds of processor time of this process so far; 0 where nobody knows. */
   readonly processorTime: () => number;
+  /** Receives the number of rounds done, and of all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 

@@ -3,11 +3,12 @@ import { canonicalJson } from '../autodiff/choices.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
 import type { StateTensor } from '../nn/state.ts';
-import { CheckpointError, type Json } from './checkpoint.ts';
+import { CheckpointError, type Json } from '../models/model-file.ts';
 import { distill, teacherClassesOf, teacherNetwork } from './distillation.ts';
 import { KnowledgeError, knowledgeOf } from './knowledge-file.ts';
 import type { KnowledgeReading } from './knowledge.ts';
-import { EMBEDDING_BATCH, loadState } from './model.ts';
+import { EMBEDDING_BATCH } from '../models/image-rows.ts';
+import { loadState } from '../models/retrieval-model.ts';
 import type { TeacherSignal } from './objectives.ts';
 import type { TrainRetrievalOptions } from './run-options.ts';
 

@@ -41,6 +41,7 @@ export class NonFiniteError extends Error {
   }
 }
 
+/** What a trainer needs: an objective, an optimizer and a schedule. */
 export interface TrainerOptions extends StepOptions {
   readonly schedule: Schedule;
   /** Steps of the whole training, which the schedule spans. */
@@ -155,6 +156,7 @@ export class Trainer {
     return { step, learningRate, loss, ...scaling, values };
   }
 
+  /** Frees the programs and their buffers. The weights stay in their storage. */
   destroy(): void {
     this.runner.destroy();
   }

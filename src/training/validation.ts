@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/dataset.ts';
-import { atCutoff, evaluateNetwork, validationTask, type RetrievalTask } from './evaluation.ts';
-import { EMBEDDING_BATCH, modelEmbeddings, planEmbeddings, type ImageRows, type RetrievalModel } from './model.ts';
+import { atCutoff, evaluateNetwork, validationTask, type RetrievalTask } from '../models/evaluation.ts';
+import { EMBEDDING_BATCH, modelEmbeddings, planEmbeddings, type ImageRows } from '../models/image-rows.ts';
+import type { RetrievalModel } from '../models/retrieval-model.ts';
 import type { BestValidation } from './resume.ts';
 import type { TrainRetrievalOptions } from './run-options.ts';
 

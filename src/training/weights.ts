@@ -3,7 +3,14 @@ import { parseTensorFile, TensorFileError } from '../formats/tensor-file.ts';
 import { DEFAULT_BACKBONE } from '../nn/backbones/index.ts';
 import { pixelNormalization } from '../nn/pixels.ts';
 import { readPretrainedWeights, type PretrainedOptions, type PretrainedWeights } from '../nn/pretrained.ts';
-import { CheckpointError, isModelFile, modelChecksum, parseModel, type Json, type ModelFile } from './checkpoint.ts';
+import {
+  CheckpointError,
+  isModelFile,
+  modelChecksum,
+  parseModel,
+  type Json,
+  type ModelFile,
+} from '../models/model-file.ts';
 
 /** Weights to start a training from: a model of ours, or what a file of others holds of a backbone. */
 export interface StartingWeights {
@@ -15,6 +22,7 @@ export interface StartingWeights {
 /** What `about.kind` says of weights that others trained; they may lack tensors, which then are drawn anew. */
 export const PRETRAINED = 'pretrained';
 
+/** How a file of starting weights is read. */
 export interface WeightsOptions extends PretrainedOptions {
   /** What others say of the file beside it. */
   readonly metadata?: ReadonlyMap<string, string>;

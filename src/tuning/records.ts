@@ -4,6 +4,7 @@ const FORMAT = 'sketchgrad tuning 1';
 
 /** How much time a tuning may take. */
 export const TUNING_EFFORTS = ['quick', 'full', 'off'] as const;
+/** How much time a tuner may take: see `TunerOptions`. */
 export type TuningEffort = (typeof TUNING_EFFORTS)[number];
 
 /** Which variant won a problem, and on which code it ran. */
@@ -39,6 +40,7 @@ export function adapterIdentity({ vendor, architecture, device, description }: A
   return [vendor, architecture, device, description].join(' | ');
 }
 
+/** The records as JSON text, which `parseRecords` reads. */
 export function serializeRecords({ adapter, proven, choices }: TuningRecords): string {
   return `${JSON.stringify({ format: FORMAT, adapter, proven: [...proven].sort(), choices: Object.fromEntries([...choices].sort(([a], [b]) => (a < b ? -1 : 1))) }, null, 1)}\n`;
 }

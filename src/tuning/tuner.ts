@@ -14,6 +14,7 @@ export class QualificationError extends Error {
   override readonly name = 'QualificationError';
 }
 
+/** How a tuner chooses, and what it remembers. */
 export interface TunerOptions {
   /**
    * `off` measures nothing, and goes by what is known: records, then the shipped table, then the kernels' own
@@ -86,6 +87,10 @@ export class Tuner implements VariantSelector {
     this.clock = options.clock ?? (() => performance.now());
   }
 
+  /**
+   * The variant for each problem: verified on the device, and the fastest as far as measured.
+   * @param wanted variants to take where they can run
+   */
   async select(questions: readonly TuningProblem[], wanted: Choices = new Map()): Promise<Choices> {
     const before = { proven: this.records.proven.size, measured: this.measured, tests: this.qualification.tests };
     if (this.effort !== 'off')

@@ -16,7 +16,7 @@ import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, type StateTensor } from '../../src/nn/state.ts';
-import { modelChecksum } from '../../src/training/checkpoint.ts';
+import { modelChecksum } from '../../src/models/model-file.ts';
 import { countBuffers } from '../support/counted-buffers.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
-import { serializeModel } from '../../src/training/checkpoint.ts';
+import { serializeModel } from '../../src/models/model-file.ts';
 import type { CommandResult } from '../support/command-output.ts';
 import { useTestCache } from '../support/cache-home.ts';
 import { runOnTestDevice } from '../support/device-command.ts';

@@ -7,9 +7,10 @@ import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { serializeSafetensors } from '../../src/formats/safetensors.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, type State } from '../../src/nn/state.ts';
-import { parseModel } from '../../src/training/checkpoint.ts';
+import { parseModel } from '../../src/models/model-file.ts';
 import { parseKnowledge } from '../../src/training/knowledge-file.ts';
-import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
+import { modelEmbeddings } from '../../src/models/image-rows.ts';
+import { openRetrievalModel } from '../../src/models/retrieval-model.ts';
 import { testDevice } from '../support/device.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
-import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel } from '../../src/models/model-file.ts';
 import { parseKnowledge } from '../../src/training/knowledge-file.ts';
 import { builtCommand } from '../support/built-command.ts';
 import { useTestCache } from '../support/cache-home.ts';

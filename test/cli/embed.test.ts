@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import sharp from 'sharp';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
-import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel } from '../../src/models/model-file.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel } from '../../src/models/model-file.ts';
 import * as archives from '../support/archives.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';

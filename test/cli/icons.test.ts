@@ -10,7 +10,7 @@ import { adapterEnvironment } from '../../src/platform/adapter.ts';
 import { iconId, openIconIndex } from '../../src/retrieval/icon-index.ts';
 import { ICON_STYLES } from '../../src/retrieval/icon-style.ts';
 import type { FoundIcon } from '../../src/server/icon-search-service.ts';
-import { serializeModel } from '../../src/training/checkpoint.ts';
+import { serializeModel } from '../../src/models/model-file.ts';
 import { builtCommand } from '../support/built-command.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';

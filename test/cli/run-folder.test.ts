@@ -10,7 +10,7 @@ import { findResumable, latestCheckpoint, RunFolder } from '../../src/cli/files/
 import { OptionError } from '../../src/cli/options/option.ts';
 import { FileWriteError, renameHooks, writeFileAtomically } from '../../src/platform/node/files.ts';
 import { Lock, LockError } from '../../src/platform/node/lock.ts';
-import { modelChecksum, type ModelFile } from '../../src/training/checkpoint.ts';
+import { modelChecksum, type ModelFile } from '../../src/models/model-file.ts';
 import { runKills } from '../../scripts/trials/kills.ts';
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { heldOutClass } from '../../datasets/held-out.ts';
 import { readModelFile, searchModelPath } from '../../src/cli/files/model-file.ts';
-import { readModelDescription } from '../../src/training/model.ts';
+import { readModelDescription } from '../../src/models/retrieval-model.ts';
 
 /** Bytes that a package may grow by for its model. */
 const MOST_BYTES = 8e6;

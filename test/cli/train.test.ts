@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readdir, readFile } from 'node:fs/promises';
 import { stopOnSignal } from '../../src/cli/stop-signal.ts';
-import { parseModel } from '../../src/training/checkpoint.ts';
+import { parseModel } from '../../src/models/model-file.ts';
 import type { RetrievalTraining } from '../../src/training/recipe.ts';
 import { testDevice } from '../support/device.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';

@@ -13,8 +13,9 @@ import { parseInputConvention, pixelNormalization } from '../../src/nn/pixels.ts
 import { serializeSafetensors } from '../../src/formats/safetensors.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { decodeImage } from '../../src/platform/node/images.ts';
-import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
-import { parseModel } from '../../src/training/checkpoint.ts';
+import { modelEmbeddings } from '../../src/models/image-rows.ts';
+import { openRetrievalModel } from '../../src/models/retrieval-model.ts';
+import { parseModel } from '../../src/models/model-file.ts';
 import { useTestCache } from '../support/cache-home.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';

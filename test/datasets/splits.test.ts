@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { classKey } from '../../src/data/class-names.ts';
 import { PUBLISHED_SPLITS, publishedSplits, readSplit } from '../../datasets/splits.ts';
 import { DatasetError } from '../../src/data/dataset.ts';
-import { requireUnseen } from '../../src/training/evaluation.ts';
+import { requireUnseen } from '../../src/models/evaluation.ts';
 import { put } from '../support/archives.ts';
 
 const test = suite('splits');

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseModel } from '../../src/training/checkpoint.ts';
+import { parseModel } from '../../src/models/model-file.ts';
 import { testDevice } from '../support/device.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 

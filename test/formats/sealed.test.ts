@@ -6,7 +6,7 @@ import { parseSafetensors, SafetensorsError, serializeSafetensors } from '../../
 import { parseSealed, parseSealedNow, serializeSealed, serializeSealedNow } from '../../src/formats/sealed.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
 import { IndexFileError, openIndex } from '../../src/retrieval/index-file.ts';
-import { CheckpointError, parseModel } from '../../src/training/checkpoint.ts';
+import { CheckpointError, parseModel } from '../../src/models/model-file.ts';
 import { KnowledgeError, parseKnowledge, parsePartialKnowledge } from '../../src/training/knowledge-file.ts';
 import { sampleFiles } from '../../scripts/trials/sample-files.ts';
 

@@ -6,7 +6,7 @@ import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { InputConventionError } from '../../src/nn/pixels.ts';
 import { readPretrainedWeights } from '../../src/nn/pretrained.ts';
 import { StateMismatchError } from '../../src/nn/state.ts';
-import { CheckpointError, serializeModel } from '../../src/training/checkpoint.ts';
+import { CheckpointError, serializeModel } from '../../src/models/model-file.ts';
 import { parseWeights } from '../../src/training/weights.ts';
 
 const CLASSES = 5;

@@ -12,7 +12,7 @@ import { denoExecutable } from '../../scripts/deno.ts';
 import { parseSafetensors, type StoredTensor } from '../../src/formats/safetensors.ts';
 import { adapterEnvironment, lavapipeDriver } from '../../src/platform/adapter.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
-import { parseModel } from '../../src/training/checkpoint.ts';
+import { parseModel } from '../../src/models/model-file.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

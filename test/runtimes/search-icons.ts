@@ -6,8 +6,9 @@ import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { decodeSketch } from '../../src/platform/node/images.ts';
 import { iconId, openIconIndex } from '../../src/retrieval/icon-index.ts';
 import { IconRanking } from '../../src/retrieval/icon-ranking.ts';
-import { parseModel } from '../../src/training/checkpoint.ts';
-import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
+import { parseModel } from '../../src/models/model-file.ts';
+import { modelEmbeddings } from '../../src/models/image-rows.ts';
+import { openRetrievalModel } from '../../src/models/retrieval-model.ts';
 
 const TOP = 10;
 

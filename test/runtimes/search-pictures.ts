@@ -6,8 +6,9 @@ import { decodeImage, decodeSketch } from '../../src/platform/node/images.ts';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
-import { parseModel } from '../../src/training/checkpoint.ts';
-import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
+import { parseModel } from '../../src/models/model-file.ts';
+import { modelEmbeddings } from '../../src/models/image-rows.ts';
+import { openRetrievalModel } from '../../src/models/retrieval-model.ts';
 
 export interface Answer {
   readonly embedding: readonly number[];

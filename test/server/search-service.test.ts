@@ -10,7 +10,8 @@ import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import type { RetrievalIndex } from '../../src/retrieval/index-file.ts';
 import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
 import { SearchService, type Neighbour } from '../../src/server/search-service.ts';
-import { modelEmbeddings, openRetrievalModel, type ImageRows, type RetrievalModel } from '../../src/training/model.ts';
+import { modelEmbeddings, type ImageRows } from '../../src/models/image-rows.ts';
+import { openRetrievalModel, type RetrievalModel } from '../../src/models/retrieval-model.ts';
 import { testDevice } from '../support/device.ts';
 import { PAGE_MODEL, readPageModel, writePictures } from '../support/page-model.ts';
 

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { emojiClasses } from '../../datasets/emoji.ts';
-import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel, type ModelFile } from '../../src/models/model-file.ts';
 import { writeEmoji } from './emoji-folder.ts';
 
 export const PAGE_MODEL = fileURLToPath(new URL('../../web/public/model.safetensors', import.meta.url));

@@ -1,5 +1,5 @@
 // Trainings of a tiny network on shapes, for suites of whole runs.
-import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel, type ModelFile } from '../../src/models/model-file.ts';
 import type { LogEntry } from '../../src/training/log.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import type { Checkpoint, TrainRetrievalOptions } from '../../src/training/run-options.ts';

@@ -1,8 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CheckpointError, modelChecksum, type ModelFile } from '../../src/training/checkpoint.ts';
-import { evaluateNetwork, validationTask } from '../../src/training/evaluation.ts';
-import { modelEmbeddings, openRetrievalModel } from '../../src/training/model.ts';
+import { CheckpointError, modelChecksum, type ModelFile } from '../../src/models/model-file.ts';
+import { evaluateNetwork, validationTask } from '../../src/models/evaluation.ts';
+import { modelEmbeddings } from '../../src/models/image-rows.ts';
+import { openRetrievalModel } from '../../src/models/retrieval-model.ts';
 import { testDevice } from '../support/device.ts';
 import { shapesDataset, TINY_TRAINING } from '../support/shapes-dataset.ts';
 import { steps, stored, train } from '../support/shapes-training.ts';

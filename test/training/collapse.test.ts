@@ -6,7 +6,7 @@ import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { runKernel } from '../../src/gpu/run-kernel.ts';
 import { RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
-import { parseModel, serializeModel } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel } from '../../src/models/model-file.ts';
 import { CollapseWatch, PATIENCE } from '../../src/training/collapse.ts';
 import type { LogEntry } from '../../src/training/log.ts';
 import { trainRetrieval } from '../../src/training/run.ts';

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState } from '../../src/nn/state.ts';
-import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel, type ModelFile } from '../../src/models/model-file.ts';
 import { distill, distilledPhotos, type DistillationOptions } from '../../src/training/distillation.ts';
 import {
   parseKnowledge,

@@ -11,8 +11,8 @@ import {
   TASKS,
   unseenTask,
   type RetrievalTask,
-} from '../../src/training/evaluation.ts';
-import type { ImageRows } from '../../src/training/model.ts';
+} from '../../src/models/evaluation.ts';
+import type { ImageRows } from '../../src/models/image-rows.ts';
 
 const samples = (domain: Sample['domain'], className: string, count: number): Sample[] =>
   Array.from({ length: count }, (_, i) => ({ domain, className, name: `${domain}/${className}/${i}` }));

@@ -19,7 +19,7 @@ import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Network, ForwardContext, type BatchNormMode } from '../../src/nn/layers.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
-import { CheckpointError } from '../../src/training/checkpoint.ts';
+import { CheckpointError } from '../../src/models/model-file.ts';
 import type { EncodedObjective, Objective } from '../../src/training/objectives.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import { interleaved, MicroBatchError, stepRunner, type StepRunner } from '../../src/training/step-runner.ts';

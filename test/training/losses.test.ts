@@ -7,7 +7,7 @@ import { identityTransforms } from '../../src/data/augmentation.ts';
 import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Classifier, RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
-import { imageInput } from '../../src/training/batch-input.ts';
+import { imageInput } from '../../src/models/image-input.ts';
 import {
   DEFAULT_LOSSES,
   retrievalObjective,

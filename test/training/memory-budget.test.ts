@@ -12,7 +12,7 @@ import { Network, ForwardContext } from '../../src/nn/layers.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
-import { imageInput } from '../../src/training/batch-input.ts';
+import { imageInput } from '../../src/models/image-input.ts';
 import type { Objective } from '../../src/training/objectives.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import { splitBatch, stepRunner } from '../../src/training/step-runner.ts';

@@ -1,7 +1,7 @@
 // A result enlarged, copied, searched with and drawn over; what is said where nothing is like the drawing.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { serializeModel } from '../../src/training/checkpoint.ts';
+import { serializeModel } from '../../src/models/model-file.ts';
 import { assertAccessible } from '../support/accessibility.ts';
 import { draw } from '../support/emoji-strokes.ts';
 import { readPageModel } from '../support/page-model.ts';

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFile } from 'node:fs/promises';
 import type { Remote } from 'comlink';
-import { modelChecksum, parseModel } from '../../src/training/checkpoint.ts';
+import { modelChecksum, parseModel } from '../../src/models/model-file.ts';
 import type { Engine } from '../../web/src/engine.ts';
 import { longestTask } from '../support/main-thread.ts';
 import { writeEmojiFolder } from '../support/emoji-folder.ts';

@@ -9,15 +9,14 @@ import type { IconFilter } from '../../src/retrieval/icon-ranking.ts';
 import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
-import { parseModel, serializeModel, type ModelFile } from '../../src/training/checkpoint.ts';
+import { parseModel, serializeModel, type ModelFile } from '../../src/models/model-file.ts';
+import { modelEmbeddings, type ImageRows } from '../../src/models/image-rows.ts';
 import {
-  modelEmbeddings,
   openRetrievalModel,
   readModelDescription,
   similarityCutOff,
-  type ImageRows,
   type RetrievalModel,
-} from '../../src/training/model.ts';
+} from '../../src/models/retrieval-model.ts';
 import type { LogEntry } from '../../src/training/log.ts';
 import type { RetrievalTraining } from '../../src/training/recipe.ts';
 import { trainRetrieval } from '../../src/training/run.ts';

@@ -6,6 +6,7 @@ import { checkNumber, checkOptions, checkShape } from '../attributes.ts';
 import { apply, cast, COUNTED_ELSEWHERE, type GradientRule, type Op, stored, use } from '../op.ts';
 import { describe, floatType, GradientError, type Tensor } from '../tensor.ts';
 
+/** Settings of batch normalization. */
 export interface BatchNormOptions {
   readonly epsilon: number;
   /** Added after the normalisation, in the same pass. */

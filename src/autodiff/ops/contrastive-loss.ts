@@ -27,6 +27,7 @@ const targetsOp: Op<TargetAttributes> = {
   ],
 };
 
+/** Settings of the supervised contrastive loss. */
 export interface ContrastiveOptions {
   /** Divides the cosines; above 0, and 0.1 if left out. */
   readonly temperature?: number;

@@ -14,6 +14,7 @@ import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
 
 type Pair = readonly [number, number];
 
+/** Settings of a convolution. */
 export interface ConvolutionOptions {
   /** Pixels between neighbouring outputs, [vertical, horizontal] or one number for both; 1 if left out. */
   readonly stride?: number | Pair;

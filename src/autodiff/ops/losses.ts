@@ -79,6 +79,7 @@ const quadrupletOp: Op<QuadrupletAttributes> = {
   gradient: ({ outputs: [, dembeddings] }, [dloss]) => [dloss && scaleBy(dembeddings, dloss)],
 };
 
+/** Settings of the quadruplet loss. */
 export interface QuadrupletOptions extends QuadrupletAttributes {
   /** For random mining: u32 [1], another one each step. */
   readonly seed?: Tensor;

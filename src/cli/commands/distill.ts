@@ -11,7 +11,7 @@ import {
   type Knowledge,
   type PartialKnowledge,
 } from '../../training/knowledge-file.ts';
-import { EMBEDDING_BATCH } from '../../training/model.ts';
+import { EMBEDDING_BATCH } from '../../models/image-rows.ts';
 import type { StartingWeights } from '../../training/weights.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';

@@ -13,8 +13,9 @@ import {
   TASKS,
   type Evaluation,
   type RetrievalTask,
-} from '../../training/evaluation.ts';
-import { modelEmbeddings, openRetrievalModel, readModelDescription, type ImageRows } from '../../training/model.ts';
+} from '../../models/evaluation.ts';
+import { modelEmbeddings, type ImageRows } from '../../models/image-rows.ts';
+import { openRetrievalModel, readModelDescription } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
 import { openData } from '../files/data.ts';

@@ -2,7 +2,7 @@ import { serializeOnnx } from '../../formats/onnx.ts';
 import { retrievalOnnx } from '../../nn/retrieval-onnx.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { packageVersion } from '../../platform/node/package-files.ts';
-import { readModelDescription } from '../../training/model.ts';
+import { readModelDescription } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS } from '../options/shared.ts';
 import { readModelFile } from '../files/model-file.ts';

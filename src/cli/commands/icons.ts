@@ -7,13 +7,8 @@ import { ICONS_COMMAND, openIconIndex, serializeIconIndex, type IconIndex } from
 import { ICON_STYLES, iconStyle } from '../../retrieval/icon-style.ts';
 import { IndexFileError } from '../../retrieval/index-file.ts';
 import { toInt8Vectors } from '../../retrieval/int8-vectors.ts';
-import {
-  EMBEDDING_BATCH,
-  modelEmbeddings,
-  openRetrievalModel,
-  readModelDescription,
-  type ImageRows,
-} from '../../training/model.ts';
+import { EMBEDDING_BATCH, modelEmbeddings, type ImageRows } from '../../models/image-rows.ts';
+import { openRetrievalModel, readModelDescription } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';

@@ -1,7 +1,8 @@
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { decodeSketch } from '../../platform/node/images.ts';
 import { meanEmbedding } from '../../retrieval/mean-embedding.ts';
-import { modelEmbeddings, openRetrievalModel, readModelDescription, similarityCutOff } from '../../training/model.ts';
+import { modelEmbeddings } from '../../models/image-rows.ts';
+import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
 import { renderContactSheet } from '../display/contact-sheet.ts';

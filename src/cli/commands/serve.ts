@@ -13,7 +13,7 @@ import {
   type Handler,
   type SearchLimits,
 } from '../../server/search-handler.ts';
-import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../training/model.ts';
+import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';

@@ -2,7 +2,7 @@ import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS } from '../
 import { backboneDefinition, BACKBONE_NAMES, buildBackbone, DEFAULT_BACKBONE_SHAPE } from '../../nn/backbones/index.ts';
 import { DEFAULT_NETWORK_SETTINGS, Network } from '../../nn/layers.ts';
 import { describeInitial, nonFiniteTensors } from '../../nn/state.ts';
-import { pixelsIn } from '../../training/model.ts';
+import { pixelsIn } from '../../models/retrieval-model.ts';
 import type { StartingWeights } from '../../training/weights.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS } from '../options/shared.ts';

@@ -1,6 +1,6 @@
 import type { ImageSource, Sample } from '../../data/dataset.ts';
 import { rankGallery } from '../../retrieval/evaluate.ts';
-import type { Evaluation, RetrievalTask } from '../../training/evaluation.ts';
+import type { Evaluation, RetrievalTask } from '../../models/evaluation.ts';
 import type { ContactSheetRow, SheetImage } from './contact-sheet.ts';
 
 /** Classes on the sheet, and pictures for the query of each. */

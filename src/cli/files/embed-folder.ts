@@ -21,7 +21,7 @@ import {
   type IndexedPicture,
   type VectorType,
 } from '../../retrieval/index-folder/part.ts';
-import type { ImageRows } from '../../training/model.ts';
+import type { ImageRows } from '../../models/image-rows.ts';
 import { embedFiles } from './image-files.ts';
 
 export interface EmbedFolderOptions {

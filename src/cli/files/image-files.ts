@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { ImageSource, Sample } from '../../data/dataset.ts';
 import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../../platform/node/images.ts';
 import { describeUnread, listPictures, type PictureListing } from '../../platform/node/picture-files.ts';
-import type { ImageRows } from '../../training/model.ts';
+import type { ImageRows } from '../../models/image-rows.ts';
 import { OptionError } from '../options/option.ts';
 import { note } from '../display/progress.ts';
 

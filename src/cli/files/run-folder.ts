@@ -6,7 +6,7 @@ import path from 'node:path';
 import { isJsonObject } from '../../formats/untrusted.ts';
 import { FileWriteError, removeLeftovers, writeFileAtomically } from '../../platform/node/files.ts';
 import { Lock } from '../../platform/node/lock.ts';
-import { parseModel, serializeModel, type Json, type ModelFile } from '../../training/checkpoint.ts';
+import { parseModel, serializeModel, type Json, type ModelFile } from '../../models/model-file.ts';
 import type { LogEntry } from '../../training/log.ts';
 import type { Checkpoint } from '../../training/run-options.ts';
 import { readModelFile } from './model-file.ts';

@@ -6,7 +6,7 @@
 import { UMAP } from 'umap-js';
 import type { Domain } from '../../data/dataset.ts';
 import { RandomStream } from '../../random/philox.ts';
-import type { Evaluation, RetrievalTask } from '../../training/evaluation.ts';
+import type { Evaluation, RetrievalTask } from '../../models/evaluation.ts';
 import { escapeMarkup } from '../display/markup.ts';
 
 export interface MapPoint {

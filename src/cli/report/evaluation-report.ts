@@ -1,7 +1,7 @@
 import type { Dataset } from '../../data/dataset.ts';
 import type { AdapterDescription } from '../../gpu/device.ts';
 import type { RetrievalMetrics } from '../../retrieval/metrics.ts';
-import type { Evaluation, RetrievalTask, TaskKind } from '../../training/evaluation.ts';
+import type { Evaluation, RetrievalTask, TaskKind } from '../../models/evaluation.ts';
 import { mapTask } from './embedding-map.ts';
 import { renderReport, type ReportEvaluation } from './report.ts';
 import { retrievalSheet } from '../display/retrieval-sheet.ts';

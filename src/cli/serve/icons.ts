@@ -5,7 +5,7 @@ import { ICON_STYLES } from '../../retrieval/icon-style.ts';
 import { assertSameModel } from '../../retrieval/index-file.ts';
 import { IconSearchService } from '../../server/icon-search-service.ts';
 import { IconSources } from '../../server/icon-sources.ts';
-import type { RetrievalModel } from '../../training/model.ts';
+import type { RetrievalModel } from '../../models/retrieval-model.ts';
 import { readGivenFile } from '../files/model-file.ts';
 import { OptionError } from '../options/option.ts';
 import { note } from '../display/progress.ts';

@@ -1,5 +1,5 @@
 /** What a resumed run keeps of the options that it was begun with. */
-import type { Json } from '../../training/checkpoint.ts';
+import type { Json } from '../../models/model-file.ts';
 import { OptionError, optionName, resolveOptions } from '../options/option.ts';
 import { TRAIN_OPTIONS, type TrainValues } from '../options/training.ts';
 

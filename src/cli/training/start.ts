@@ -1,6 +1,6 @@
 /** The files that a training starts from: weights, a teacher, its knowledge. */
 import type { BackboneName } from '../../nn/backbones/index.ts';
-import type { ModelFile } from '../../training/checkpoint.ts';
+import type { ModelFile } from '../../models/model-file.ts';
 import { parseKnowledge, type Knowledge } from '../../training/knowledge-file.ts';
 import { classifierOf } from '../../training/knowledge.ts';
 import type { StartingWeights } from '../../training/weights.ts';

@@ -23,6 +23,7 @@ export interface ConvolutionLayer {
   readonly stage: number;
 }
 
+/** Side, stride and padding of a pooling window, in pixels. */
 export interface PoolingWindow {
   readonly window: number;
   readonly stride: number;
@@ -44,11 +45,13 @@ export interface LayerEnd<Value> {
 export interface LayerOperations<Value> {
   /** relu?(batchNorm(convolution(x)) + residual?) */
   convolution(x: Value, layer: ConvolutionLayer, end?: LayerEnd<Value>): Value;
+  /** Max pooling of [batch, height, width, channels]. */
   maxPool(name: string, x: Value, window: PoolingWindow): Value;
   /** From [batch, height, width, channels] to [batch, channels]. */
   globalAveragePool(name: string, x: Value): Value;
 }
 
+/** How a backbone is applied. */
 export interface BackboneOptions {
   /** So many stages act as at inference and let no gradient through; 0 for none. */
   readonly frozenStages?: number;

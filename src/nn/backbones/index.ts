@@ -4,6 +4,7 @@ import type { Network } from '../layers.ts';
 import type { Backbone, BackboneDefinition, BackboneShape } from './backbone.ts';
 import { resnet } from './resnet.ts';
 
+/** The registry of backbones, by the name that `--backbone` takes. */
 export const BACKBONES = {
   resnet18: resnet({ title: 'ResNet18', block: 'basic', blocks: [2, 2, 2, 2] }),
   resnet34: resnet({ title: 'ResNet34', block: 'basic', blocks: [3, 4, 6, 3] }),
@@ -12,6 +13,7 @@ export const BACKBONES = {
   resnet152: resnet({ title: 'ResNet152', block: 'bottleneck', blocks: [3, 8, 36, 3] }),
 } as const satisfies Readonly<Record<string, BackboneDefinition>>;
 
+/** The name of a backbone of the registry. */
 export type BackboneName = keyof typeof BACKBONES;
 
 export const BACKBONE_NAMES = Object.keys(BACKBONES) as BackboneName[];

@@ -2,6 +2,7 @@ import { adamHyper } from '../../../kernels/optimizer/adam.ts';
 import { adamUpdate } from '../../autodiff/ops/optimizers.ts';
 import type { Optimizer } from './optimizer.ts';
 
+/** Hyperparameters of Adam and AdamW (Kingma and Ba, 2015; Loshchilov and Hutter, 2019). */
 export interface AdamHyperparameters {
   readonly beta1: number;
   readonly beta2: number;

@@ -5,12 +5,15 @@ import { lars } from './lars.ts';
 import type { Optimizer, ParameterGroup } from './optimizer.ts';
 import { sgd } from './sgd.ts';
 
+/** The registry of optimizers, by the name that `--optimizer` takes. */
 export const OPTIMIZERS = { adam, adamw, sgd, lamb, lars } as const;
 
+/** The name of an optimizer of the registry. */
 export type OptimizerKind = keyof typeof OPTIMIZERS;
 
 export const OPTIMIZER_KINDS = Object.keys(OPTIMIZERS) as OptimizerKind[];
 
+/** The hyperparameters of an optimizer. */
 export type Hyperparameters<Kind extends OptimizerKind> =
   (typeof OPTIMIZERS)[Kind] extends Optimizer<infer Values> ? Values : never;
 

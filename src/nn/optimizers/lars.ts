@@ -3,6 +3,7 @@ import { larsUpdate } from '../../autodiff/ops/optimizers.ts';
 import { constant } from '../../autodiff/tensor.ts';
 import type { Optimizer } from './optimizer.ts';
 
+/** Hyperparameters of LARS (You et al., 2017). */
 export interface LarsHyperparameters {
   readonly momentum: number;
   /** The share of its weights' norm by which a tensor's gradient moves it at a learning rate of 1. */

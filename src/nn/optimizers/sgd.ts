@@ -1,6 +1,7 @@
 import { momentumSgdUpdate } from '../../autodiff/ops/optimizers.ts';
 import type { Optimizer } from './optimizer.ts';
 
+/** Hyperparameters of SGD with momentum, as in PyTorch. */
 export interface SgdHyperparameters {
   readonly momentum: number;
   readonly nesterov: boolean;

@@ -8,7 +8,6 @@ import {
   SELECT_IN_PROGRAM,
   swiftShaderEnvironment,
   type AdapterChoice,
-  type DeviceAccess,
 } from '../node/drivers.ts';
 
 /** What this backend needs of Deno. */
@@ -19,11 +18,10 @@ declare const Deno: {
 
 /**
  * Opens the adapter that this process sees. Call `ensureAdapter` first where a software adapter may be needed.
- * @param _access has no effect in Deno, whose WebGPU always checks indices
  * @returns a device of its own; give it back with `dispose`
  * @throws AdapterError where there is no adapter, with the call or the variables that select one
  */
-export async function openDevice(choice: AdapterChoice = 'auto', _access: DeviceAccess = {}): Promise<Device> {
+export async function openDevice(choice: AdapterChoice = 'auto'): Promise<Device> {
   const adapter = await findAdapter();
   if (adapter === null) throw new AdapterError(`${noAdapterMessage()} ${SELECT_IN_PROGRAM}`);
   if (choice === 'gpu' && isSoftware(adapter.info)) {

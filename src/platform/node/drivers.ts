@@ -9,6 +9,7 @@ import { unpackTar } from './tar.ts';
 
 /** `auto` takes a hardware GPU, else any installed software driver, else SwiftShader out of @sparticuz/chromium. */
 export const ADAPTER_CHOICES = ['auto', 'gpu', 'lavapipe', 'swiftshader'] as const;
+/** What computes; see `ADAPTER_CHOICES`. */
 export type AdapterChoice = (typeof ADAPTER_CHOICES)[number];
 
 /** How `openDevice` opens a device in Node. Deno and browsers are always safe. */

@@ -20,6 +20,7 @@ const LARGEST_SUM = 2 ** 31 - 1;
 /** Covers the rounding of scores to float32, and of bounds and scales, whose numbers are at most 2. */
 const ROUNDING = 2 ** -21;
 
+/** How `ExactSearch` is set up. */
 export interface ExactSearchOptions {
   /** Whether WebAssembly's vectors are used where the runtime has them. Default true. */
   readonly simd?: boolean;

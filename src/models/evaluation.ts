@@ -4,7 +4,7 @@ import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
 import { RandomStream, STREAM } from '../random/philox.ts';
 import { evaluateRetrieval, evaluateRetrievalOnDevice } from '../retrieval/evaluate.ts';
 import type { Labels, Protocol, RetrievalMetrics } from '../retrieval/metrics.ts';
-import type { ImageRows } from './model.ts';
+import type { ImageRows } from './image-rows.ts';
 
 /** The values of k for mAP@k and P@k that are reported where nothing is said. */
 export const CUTOFFS: readonly number[] = [1, 10, 100, 200];
@@ -107,7 +107,10 @@ export function requireUnseen(unseen: readonly string[], trained: readonly strin
 export const TASKS = ['zero-shot', 'photo-to-photo', 'generalised', 'generalised-sem-pcyc'] as const;
 export type TaskKind = (typeof TASKS)[number];
 
-/** @param seed of what is drawn, where the task draws something */
+/**
+ * The task of a kind on a data set.
+ * @param seed of what is drawn, where the task draws something
+ */
 export function taskOf(kind: TaskKind, dataset: Dataset, seed: number): RetrievalTask {
   if (kind === 'photo-to-photo') return photoTask(dataset);
   if (kind === 'generalised') return generalisedTask(dataset);

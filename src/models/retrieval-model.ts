@@ -1,26 +1,15 @@
 import type { VariantSelector } from '../autodiff/choices.ts';
-import type { Plan } from '../autodiff/planning.ts';
 import { DeviceStorage } from '../autodiff/device-storage.ts';
-import type { Tensor } from '../autodiff/tensor.ts';
-import type { ImageSource, Sample } from '../data/dataset.ts';
-import { inOrder } from '../data/loader.ts';
 import type { SketchFraming } from '../data/sketch-framing.ts';
 import { quoteValue } from '../formats/untrusted.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Network } from '../nn/layers.ts';
-import {
-  RetrievalNetwork,
-  separatesDomains,
-  type ImageDomain,
-  type RetrievalNetworkSettings,
-  type RetrievalOutputs,
-} from '../nn/retrieval-network.ts';
+import { RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import { BACKBONE_NAMES, type BackboneName } from '../nn/backbones/index.ts';
 import { IMAGENET_PIXELS, type Colour, type PixelNormalization } from '../nn/pixels.ts';
 import { StateMismatchError, writeState, type LoadReport, type State } from '../nn/state.ts';
-import { Embedder } from '../retrieval/embedder.ts';
-import { CheckpointError, type Json, type ModelFile } from './checkpoint.ts';
-import { imageInput, type Precision } from './batch-input.ts';
+import { CheckpointError, type Json, type ModelFile } from './model-file.ts';
+import { type Precision } from './image-input.ts';
 
 /**
  * How images are fed to a network: their side in pixels, what becomes of the pixels, and the type they are stored in.
@@ -44,9 +33,6 @@ export interface RetrievalModel extends NetworkInput {
 const LARGEST_COUNT = 2 ** 20;
 /** What is below is no number that a float32 variance would notice. */
 const LEAST_EPSILON = 1e-30;
-
-/** Images that a network sees at once where nothing is learned. */
-export const EMBEDDING_BATCH = 32;
 
 /**
  * The description by which a file is known for a retrieval model: what `describeModel` writes and `openRetrievalModel`
@@ -210,110 +196,6 @@ export function loadState(
     throw error;
   }
 }
-
-/** Computes something of each image of a list. */
-export interface ImageRows {
-  /** Values for each image. */
-  readonly width: number;
-  /** @returns [samples, width] */
-  compute(samples: readonly Sample[], images: ImageSource, onProgress?: (done: number) => void): Promise<Float32Array>;
-  destroy(): void;
-}
-
-/**
- * @param rows from images [batch, size, size, 4] to what is wanted of them, [batch, width]
- * @param input how the network is fed
- * @param onCompiled hears of each compiled pipeline
- */
-export async function imageRows(
-  storage: DeviceStorage,
-  input: NetworkInput,
-  rows: (images: Tensor) => Tensor,
-  batchSize = EMBEDDING_BATCH,
-  onCompiled?: (done: number, total: number) => void,
-): Promise<ImageRows> {
-  const { imageSize } = input;
-  const embedder = await Embedder.create(storage, rows(imagesOf(input, batchSize)), onCompiled);
-  return {
-    width: embedder.width,
-    compute: (samples, images, onProgress) =>
-      embedder.embed(
-        inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }),
-        samples.length,
-        onProgress,
-      ),
-    destroy: () => embedder.destroy(),
-  };
-}
-
-/**
- * The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these
- * change. @param onCompiled hears of each compiled pipeline
- */
-export function modelEmbeddings(
-  model: RetrievalModel,
-  batchSize = EMBEDDING_BATCH,
-  onCompiled?: (done: number, total: number) => void,
-): Promise<ImageRows> {
-  return modelRows(model, ({ embeddings }) => embeddings, batchSize, onCompiled);
-}
-
-/**
- * What a model makes of images, each as an image of its sample's domain.
- * @param rows the part of the network's outputs that is wanted, [batch, width]
- */
-export async function modelRows(
-  { network, storage, ...input }: RetrievalModel,
-  rows: (outputs: RetrievalOutputs) => Tensor,
-  batchSize = EMBEDDING_BATCH,
-  onCompiled?: (done: number, total: number) => void,
-): Promise<ImageRows> {
-  const ofDomain = (domain?: ImageDomain): Promise<ImageRows> =>
-    imageRows(storage, input, (images) => rows(network.apply(images, 'eval', domain)), batchSize, onCompiled);
-  if (!separatesDomains(network.retrieval)) return ofDomain();
-  const sketch = await ofDomain('sketch');
-  return rowsByDomain({ sketch, photo: await ofDomain('photo') });
-}
-
-/** Computes the rows of each sample by what is made for its domain. */
-function rowsByDomain(parts: Readonly<Record<ImageDomain, ImageRows>>): ImageRows {
-  const { width } = parts.sketch;
-  return {
-    width,
-    async compute(samples, images, onProgress) {
-      const result = new Float32Array(samples.length * width);
-      let before = 0;
-      for (const domain of ['sketch', 'photo'] as const) {
-        const places = [...samples.keys()].filter((place) => samples[place].domain === domain);
-        const found = await parts[domain].compute(
-          places.map((place) => samples[place]),
-          images,
-          (done) => onProgress?.(before + done),
-        );
-        places.forEach((place, row) => result.set(found.subarray(row * width, (row + 1) * width), place * width));
-        before += places.length;
-      }
-      return result;
-    },
-    destroy() {
-      parts.sketch.destroy();
-      parts.photo.destroy();
-    },
-  };
-}
-
-/** The plans of `modelEmbeddings`, for whoever counts its memory. */
-export async function planEmbeddings(
-  { network, storage, ...input }: RetrievalModel,
-  batchSize: number,
-): Promise<readonly Plan[]> {
-  const plan = (domain?: ImageDomain): Promise<Plan> =>
-    Embedder.plan(storage, network.apply(imagesOf(input, batchSize), 'eval', domain).embeddings);
-  return separatesDomains(network.retrieval) ? [await plan('sketch'), await plan('photo')] : [await plan()];
-}
-
-const imagesOf = ({ imageSize, pixels, precision }: NetworkInput, count: number): Tensor =>
-  imageInput({ count, sourceSize: imageSize, size: imageSize, pixels, precision });
 
 const isObject = (value: Json | undefined): value is { readonly [name: string]: Json } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
