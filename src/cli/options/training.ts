@@ -393,6 +393,10 @@ export const TRAIN_OPTIONS = {
       help: 'What batch normalisation adds to the variance; weights may say it themselves',
     }),
   ),
+  batchNormMomentum: setting(
+    'network.batchNormMomentum',
+    number({ minimum: 0, maximum: 1, help: 'Share of the batch in the running statistics of batch normalisation' }),
+  ),
   sketches: setting(
     'sketches',
     choice(['whole', 'fitted'], {
