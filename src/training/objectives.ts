@@ -53,8 +53,10 @@ export interface EncodedObjective {
     /** The inputs of the program for a batch. */
     feeds(batch: TrainingBatch): Feeds;
   };
-  /** @param encoded the whole batch, [batch, width] */
-  /** The loss of what the network makes of a batch. */
+  /**
+   * The loss of what the network makes of a batch.
+   * @param encoded the whole batch, [batch, width]
+   */
   loss(encoded: Tensor): Pick<Objective, 'loss' | 'reported' | 'feeds'>;
 }
 
