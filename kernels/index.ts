@@ -17,17 +17,15 @@ import { l2NormalizeGradient } from './normalization/l2-normalize-gradient.ts';
 import { movingAverage } from './normalization/moving-average.ts';
 import { normalize } from './normalization/normalize.ts';
 import { accumulate } from './elementwise/accumulate.ts';
-import { add } from './elementwise/add.ts';
 import { affine } from './elementwise/affine.ts';
 import { affineGradient } from './elementwise/affine-gradient.ts';
 import { bias } from './elementwise/bias.ts';
 import { cast } from './elementwise/cast.ts';
 import { fill } from './elementwise/fill.ts';
+import * as functions from './elementwise/functions.ts';
 import { interpolate } from './elementwise/interpolate.ts';
-import { multiply } from './elementwise/multiply.ts';
-import { relu } from './elementwise/relu.ts';
-import { reluGradient } from './elementwise/relu-gradient.ts';
-import { scale, scaleByConstant } from './elementwise/scale.ts';
+import { pointwiseKernel, withDerivatives } from './elementwise/pointwise.ts';
+import { axisSum } from './reduction/axis-sum.ts';
 import { columnSum } from './reduction/column-sum.ts';
 import { dot } from './reduction/dot.ts';
 import { nonFinite } from './reduction/non-finite.ts';
@@ -76,19 +74,16 @@ export const KERNEL_FAMILIES = {
   },
   elementwise: {
     accumulate: [accumulate],
-    add: [add],
     affine: [affine],
     'affine-gradient': [affineGradient],
     bias: [bias],
     cast: [cast],
     fill: [fill],
     interpolate: [interpolate],
-    multiply: [multiply],
-    relu: [relu],
-    'relu-gradient': [reluGradient],
-    scale: [scale, scaleByConstant],
+    pointwise: withDerivatives(Object.values(functions)).map(pointwiseKernel),
   },
   reduction: {
+    'axis-sum': [axisSum],
     'column-sum': [columnSum],
     dot: [dot],
     'non-finite': [nonFinite],

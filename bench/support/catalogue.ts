@@ -4,9 +4,16 @@ import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../..
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 
+/** The module whose kernels are made from a table, each with a benchmark in the list that its one file exports. */
+const TABLE = 'pointwise';
+
 /** The files of benchmarks by the name of the first kernel of their module. */
 const FILES: ReadonlyMap<string, string> = new Map(
-  KERNEL_MODULES.map(({ family, module, kernels: [{ name }] }) => [name, `${family}/${module}.bench.ts`]),
+  KERNEL_MODULES.flatMap(({ family, module, kernels }) =>
+    kernels
+      .slice(0, module === TABLE ? kernels.length : 1)
+      .map(({ name }): [string, string] => [name, `${family}/${module}.bench.ts`]),
+  ),
 );
 
 /** Names of all benchmarks. */
@@ -15,7 +22,11 @@ export const benchNames = (): string[] => [...FILES.keys()].sort();
 /** The benchmark of a name of `benchNames`. */
 export async function loadBench(name: string): Promise<KernelBench<unknown>> {
   const file = new URL(`../kernels/${FILES.get(name)}`, import.meta.url);
-  return ((await import(file.href)) as { default: KernelBench<unknown> }).default;
+  type Benches = KernelBench<unknown> | readonly KernelBench<unknown>[];
+  const benches = ((await import(file.href)) as { default: Benches }).default;
+  return [benches]
+    .flat()
+    .find(({ kernel }, _, { length }) => length === 1 || kernel.name === name) as KernelBench<unknown>;
 }
 
 /** One kernel on one of its problems. */

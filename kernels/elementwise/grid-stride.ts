@@ -27,13 +27,18 @@ export interface GridStrideLoop extends Pick<WidestElement, 'Stored' | 'componen
   launch(elements: number, ...others: readonly Word[]): Pick<Dispatch, 'parameters' | 'workgroups'>;
 }
 
-/** The ways of an element-wise kernel through `count` numbers, what suits the adapter first. */
+/**
+ * The ways of an element-wise kernel through `count` numbers, what suits the adapter first.
+ * @param row a divisor of `count`: no vector reaches from one row into the next
+ */
 export function gridStrideLoops(
   count: number,
   traits: AdapterTraits,
   type: FloatType = 'f32',
+  row = count,
 ): readonly GridStrideLoop[] {
-  const { Element, ...widest } = widestElement(count, type);
+  const { Element, ...ofRow } = widestElement(row, type);
+  const widest = { ...ofRow, elements: count / ofRow.components };
   return ownKindFirst<typeof GPU_SHAPE | typeof CPU_SHAPE>(traits, { gpu: [GPU_SHAPE], cpu: [CPU_SHAPE] }).map(
     ({ workgroupSize, steps }) => ({
       ...widest,

@@ -1,10 +1,10 @@
 import { affineGradient } from './ops/affine.ts';
 import { batchNormGradient, normalizeGradient } from './ops/batch-norm.ts';
 import { biasGradient } from './ops/bias.ts';
+import { pointwiseGradient } from './ops/broadcast.ts';
 import { convolutionGradient } from './ops/convolution.ts';
 import { foldBatchNormGradient } from './ops/fold-batch-norm.ts';
 import { l2NormalizeGradient } from './ops/l2-normalize.ts';
-import { reluGradient } from './ops/pointwise.ts';
 import { globalAveragePoolGradient, maxPoolGradient } from './ops/pooling.ts';
 import { selectRowsGradient } from './ops/rows.ts';
 import { scaleByGradient } from './ops/scale.ts';
@@ -24,7 +24,7 @@ export const gradientRules = {
   l2NormalizeGradient,
   maxPoolGradient,
   normalizeGradient,
-  reluGradient,
+  pointwiseGradient,
   scaleByGradient,
   selectRowsGradient,
 };

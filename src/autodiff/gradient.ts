@@ -2,7 +2,7 @@ import { nodesBefore } from './nodes-before.ts';
 import { sameShape } from './attributes.ts';
 import { gradientRules } from './gradient-rules.ts';
 import { cast, COUNTED_ELSEWHERE, type GradientRule } from './op.ts';
-import { add } from './ops/add.ts';
+import { add } from './ops/pointwise.ts';
 import { fill } from './ops/fill.ts';
 import { describe, floatType, GradientError, ShapeError, type GraphNode, type Tensor } from './tensor.ts';
 

@@ -9,7 +9,8 @@ import {
   nonFinite,
 } from '../autodiff/ops/optimizers.ts';
 import { pack } from '../autodiff/ops/pack.ts';
-import { scale, scaleBy } from '../autodiff/ops/scale.ts';
+import { scale } from '../autodiff/ops/pointwise.ts';
+import { scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient, vectorJacobianProduct } from '../autodiff/gradient.ts';
 import { nodesBefore } from '../autodiff/nodes-before.ts';
 import { scatterRows, selectRows } from '../autodiff/ops/rows.ts';

@@ -1,12 +1,12 @@
 import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels/loss/quadruplet-loss.ts';
-import { add } from '../autodiff/ops/add.ts';
+import { add, scale } from '../autodiff/ops/pointwise.ts';
+import { scaleBy } from '../autodiff/ops/scale.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../autodiff/ops/losses.ts';
 import { oneHot } from '../autodiff/ops/one-hot.ts';
 import { mean } from '../autodiff/ops/reduce.ts';
 import { reshape } from '../autodiff/ops/reshape.ts';
 import { selectRows } from '../autodiff/ops/rows.ts';
-import { scale, scaleBy } from '../autodiff/ops/scale.ts';
 import { softmax } from '../autodiff/ops/softmax.ts';
 import type { Feeds } from '../autodiff/program.ts';
 import { constant, input, type Tensor } from '../autodiff/tensor.ts';

@@ -3,7 +3,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { applyNode, apply, use, type Op } from '../../src/autodiff/op.ts';
-import { add } from '../../src/autodiff/ops/add.ts';
+import { add, clamp, gelu, leakyRelu, multiply, power, relu, scale } from '../../src/autodiff/ops/pointwise.ts';
+import { broadcastTo, sumTo } from '../../src/autodiff/ops/broadcast.ts';
+import { dot } from '../../src/autodiff/ops/scale.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';
 import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
 import { bias } from '../../src/autodiff/ops/bias.ts';
@@ -18,13 +20,11 @@ import { quadrupletLoss, softmaxCrossEntropy } from '../../src/autodiff/ops/loss
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { accumulate } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
-import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { prepareImages } from '../../src/autodiff/ops/prepare-images.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { concatenate, scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
-import { dot, scale } from '../../src/autodiff/ops/scale.ts';
 import { softmax } from '../../src/autodiff/ops/softmax.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import type { ProgramOptions } from '../../src/autodiff/program.ts';
@@ -54,22 +54,26 @@ test('shapes are compared axis by axis, not by their number of elements', () => 
       [2, 3],
       [3, 2],
     ],
-    [
-      [1, 4],
-      [4, 1],
-    ],
     [[6], [2, 3]],
     [
       [2, 2, 3],
       [2, 3, 2],
     ],
   ]) {
-    for (const op of [add, multiply, dot])
+    refused(
+      () => dot(I('a', a), I('b', b)),
+      new RegExp(`dot: b \\[${b.join(', ')}\\] was given where \\[${a.join(', ')}\\] was expected`),
+    );
+    for (const op of [add, multiply, power])
       refused(
         () => op(I('a', a), I('b', b)),
-        new RegExp(`${op.name}: b \\[${b.join(', ')}\\] was given where \\[${a.join(', ')}\\] was expected`),
+        new RegExp(
+          `^${op.name}: a \\[${a.join(', ')}\\] and b \\[${b.join(', ')}\\] cannot be broadcast: counted from the last axis, sizes must be equal or 1$`,
+        ),
       );
   }
+  refused(() => broadcastTo(I('x', [2, 3]), [3]), /^broadcastTo: \[2, 3\] cannot be broadcast to \[3\]: counted/);
+  refused(() => sumTo(I('x', [2, 3]), [3, 3]), /^sumTo: \[3, 3\] cannot be broadcast to \[2, 3\]: counted/);
   refused(() => affine(image, I('scale', [2, 2]), vector), /affine: scale \[2, 2\]/);
   refused(() => affine(image, vector, vector, { residual: I('r', [5, 5, 4, 1]) }), /affine: r/);
   refused(() => bias(I('x', [3, 4]), I('b', [1, 4])), /bias: b/);
@@ -151,8 +155,11 @@ test('strides, paddings and windows are integers in range, for one axis or for b
 });
 
 test('factors, temperatures and epsilons are finite numbers in range', () => {
-  for (const factor of [NaN, Infinity, '2', undefined])
+  for (const factor of [NaN, Infinity, '2', null]) {
     refused(() => scale(image, untyped(factor)), /scale: factor is/);
+    refused(() => leakyRelu(image, untyped(factor)), /leakyRelu: slope is/);
+    refused(() => clamp(image, untyped(factor), 1), /clamp: low is/);
+  }
   for (const temperature of [0, -1, NaN, Infinity])
     refused(() => softmax(I('l', [2, 3]), temperature), /softmax: temperature is/);
   for (const temperature of [0, -1, NaN])
@@ -173,6 +180,13 @@ test('factors, temperatures and epsilons are finite numbers in range', () => {
       /convolutionWithStatistics: epsilon is/,
     );
   }
+  refused(() => clamp(image, 2, 1), /^clamp: low is 2, above high, which is 1$/);
+  refused(
+    () => gelu(image, untyped({ approximate: 'erf' })),
+    /^gelu: approximate is erf; 'none' or 'tanh' was expected$/,
+  );
+  refused(() => gelu(image, untyped({ exact: true })), /^gelu has no option exact/);
+  refused(() => relu(I('x', [2], 'u32')), /^x \[2\] u32 holds integers; floats were expected$/);
 });
 
 test('an option that an op does not have is refused by name', () => {

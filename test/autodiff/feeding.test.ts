@@ -3,8 +3,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RUNS_IN_FLIGHT } from '../../src/autodiff/memory.ts';
-import { relu } from '../../src/autodiff/ops/pointwise.ts';
-import { scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
+import { relu, scale } from '../../src/autodiff/ops/pointwise.ts';
+import { scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { plan } from '../../src/autodiff/plan.ts';
 import { Program, type Results } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';

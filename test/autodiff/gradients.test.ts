@@ -1,14 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
+import * as functions from '../../kernels/elementwise/functions.ts';
+import { pointwiseKernel, withDerivatives, type PointwiseFunction } from '../../kernels/elementwise/pointwise.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { nodesBefore } from '../../src/autodiff/nodes-before.ts';
 import { gradientRules } from '../../src/autodiff/gradient-rules.ts';
 import { apply, applyNode, cast, type Op, use } from '../../src/autodiff/op.ts';
-import { add } from '../../src/autodiff/ops/add.ts';
+import * as pointwiseOps from '../../src/autodiff/ops/pointwise.ts';
+import { add, divide, maximum, multiply, relu, scale, subtract } from '../../src/autodiff/ops/pointwise.ts';
+import { pointwise } from '../../src/autodiff/ops/pointwise-function.ts';
+import { dot, scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';
 import { batchNorm, normalize } from '../../src/autodiff/ops/batch-norm.ts';
+import { broadcastTo, sumTo } from '../../src/autodiff/ops/broadcast.ts';
 import { bias } from '../../src/autodiff/ops/bias.ts';
 import {
   convolution,
@@ -39,13 +44,11 @@ import {
   type UpdateOperands,
 } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
-import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { prepareImages } from '../../src/autodiff/ops/prepare-images.ts';
 import { mean, sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { concatenate, scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
-import { dot, scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { softmax } from '../../src/autodiff/ops/softmax.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import {
@@ -65,6 +68,7 @@ import {
   samples,
   type GradientCase,
 } from '../support/gradient-check.ts';
+import { uniformNumbers } from '../support/kernel-test.ts';
 
 const vector = (name: string, values: readonly number[]): Tensor =>
   constant(name, [values.length], Float32Array.from(values));
@@ -170,11 +174,120 @@ const separated = (shape: Shape): GradientCase['inputs'][string] => {
   return { values, ...rest };
 };
 
+const rows = Object.values(functions) as PointwiseFunction[];
+
+/** Points of a pointwise function between its kinks, from the ranges that it declares. */
+function pointwiseCase(of: PointwiseFunction): GradientCase {
+  const parameters = of.parameters ?? {};
+  const step = 2 ** -6;
+  const uniform = uniformNumbers(11);
+  // `checkGradient` moves inputs by two steps at most, and multiplies them by 1.3.
+  const distance = 2 * 1.3 * step;
+  const drawn: number[][] = [];
+  while (drawn.length < 30) {
+    const point = of.operands.map((_, operand) => {
+      const [low, high] = of.ranges?.[operand] ?? [-4, 4];
+      const [from, to] = [Math.max(low, -2.5), Math.min(high, 2.5)];
+      return Math.round((((from + to) / 2 + ((to - from) / 2) * uniform()) / 1.3) * 1024) / 1024;
+    });
+    const isSmooth = of.operands.every((_, operand) => {
+      const [behind, here, ahead] = [-distance, 0, distance].map((moved) =>
+        of.value(
+          ...point.map((value, index) => 1.3 * value + (index === operand ? moved : 0)),
+          ...Object.values(parameters),
+        ),
+      );
+      const bend = Math.abs(ahead - 2 * here + behind);
+      return bend <= 0.1 * (distance + Math.abs(ahead - behind));
+    });
+    if (isSmooth) drawn.push(point);
+  }
+  return {
+    inputs: Object.fromEntries(
+      of.operands.map((name, operand) => [
+        name,
+        { shape: [5, 6], values: Float32Array.from(drawn, (point) => point[operand]) },
+      ]),
+    ),
+    apply: (inputs) => [
+      pointwise(
+        of,
+        of.operands.map((name) => inputs[name]),
+        parameters,
+      ),
+    ],
+    // The functions have some roundings of their own.
+    reduction: 12,
+    step,
+  };
+}
+
+/** A function that is declared outside of the table. */
+const cube: PointwiseFunction = {
+  name: 'cube',
+  operands: ['x'],
+  wgsl: 'x * x * x',
+  value: (x) => x ** 3,
+  error: (value) => 2 ** -22 * Math.abs(value),
+  derivatives: [
+    {
+      function: {
+        name: 'cubeGradient',
+        operands: ['dy', 'x'],
+        wgsl: '3.0 * dy * x * x',
+        value: (dy, x) => 3 * dy * x * x,
+        error: (value) => 2 ** -22 * Math.abs(value),
+      },
+      of: ['dy', 'x'],
+    },
+  ],
+};
+
 /** By the name of the exported function, one or more points at which its gradient is checked. */
 const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> = {
-  add: {
-    'two tensors': { inputs: { a: samples([3, 5], 1), b: samples([3, 5], 2) }, apply: ({ a, b }) => [add(a, b)] },
-    'one tensor twice': { inputs: { a: samples([7], 1) }, apply: ({ a }) => [add(a, a)] },
+  ...Object.fromEntries(rows.map((row) => [row.name, { 'by its declaration': pointwiseCase(row) }])),
+  pointwise: {
+    "a function of one's own": {
+      inputs: { x: samples([11], 1, awayFromZero) },
+      apply: ({ x }) => [pointwise(cube, [x])],
+    },
+    'one tensor twice': {
+      inputs: { a: samples([7], 1) },
+      apply: ({ a }) => [add(a, a), multiply(a, a)],
+    },
+    'one number for each channel': {
+      inputs: { a: samples([2, 3, 2, 4], 1), b: samples([4], 2) },
+      apply: ({ a, b }) => [add(a, b)],
+      reduction: 12,
+    },
+    'channels of each image': {
+      inputs: { a: samples([2, 3, 2, 5], 1), b: samples([2, 1, 1, 5], 2) },
+      apply: ({ a, b }) => [multiply(a, b)],
+      reduction: 6,
+    },
+    'one number for all': {
+      inputs: { a: samples([3, 5], 1), b: samples([1], 2, awayFromZero) },
+      apply: ({ a, b }) => [divide(a, b)],
+      reduction: 15,
+      step: 2 ** -8,
+    },
+    'both operands': {
+      inputs: { a: samples([3, 1, 4], 1), b: samples([5, 1], 2, (value) => value / 4 + 3) },
+      apply: ({ a, b }) => [subtract(a, b), maximum(a, b)],
+      reduction: 5,
+    },
+  },
+  broadcastTo: {
+    'new and unit axes': { inputs: { x: samples([3, 1, 2], 1) }, apply: ({ x }) => [broadcastTo(x, [2, 3, 4, 2])] },
+  },
+  sumTo: {
+    'outer and inner axes': {
+      inputs: { x: samples([3, 5, 2, 4], 1) },
+      apply: ({ x }) => [sumTo(x, [5, 1, 4])],
+      reduction: 6,
+    },
+    'all axes but one': { inputs: { x: samples([3, 5, 4], 1) }, apply: ({ x }) => [sumTo(x, [5, 1])], reduction: 12 },
+    'all axes': { inputs: { x: samples([3, 7], 1) }, apply: ({ x }) => [sumTo(x, [1])], reduction: 21 },
   },
   affine: {
     plain: affineCase(false, false),
@@ -308,11 +421,6 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
     'positives of either domain': contrastiveCase({ temperature: 1, positives: 'any' }),
     'a low temperature': contrastiveCase({ temperature: 0.25, positives: 'any' }, 5),
   },
-  relu: { 'both signs': { inputs: { x: samples([40], 1, awayFromZero) }, apply: ({ x }) => [relu(x)] } },
-  multiply: {
-    'two tensors': { inputs: { a: samples([3, 5], 1), b: samples([3, 5], 2) }, apply: ({ a, b }) => [multiply(a, b)] },
-    'one tensor twice': { inputs: { a: samples([7], 1) }, apply: ({ a }) => [multiply(a, a)] },
-  },
   maxPool: {
     'overlapping windows': {
       inputs: { x: separated([2, 5, 6, 4]) },
@@ -342,7 +450,6 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
       apply: ({ rows }) => [scatterRows(rows, indices('indices', [3, 0, 3, 3, 1]), fill([6, 4], 0))],
     },
   },
-  scale: { 'a number': { inputs: { x: samples([11], 1) }, apply: ({ x }) => [scale(x, -2.5)] } },
   scaleBy: {
     'a tensor': {
       inputs: { x: samples([11], 1), factor: samples([1], 2, awayFromZero) },
@@ -402,13 +509,20 @@ test('every op of src/autodiff/ops is checked, or is known to have no gradient',
       ...Object.keys(module).filter((name) => typeof module[name] === 'function' && !(name in gradientRules)),
     );
   }
-  assert.equal(exported.sort(), [...Object.keys(checks), ...Object.keys(withoutGradient), ...ends].sort());
+  const unnamed = rows.map(({ name }) => name).filter((name) => !(name in pointwiseOps));
+  assert.equal(unnamed.sort(), ['broadcast', 'geluTanh'], 'rows without a public name of their own');
+  assert.equal(
+    [...exported, ...unnamed].sort(),
+    [...Object.keys(checks), ...Object.keys(withoutGradient), ...ends].sort(),
+  );
 });
 
 test('every gradient rule that an op names is in the table, and every rule of the table is named', () => {
   const folder = new URL('../../src/autodiff/ops/', import.meta.url);
   const named = readdirSync(folder).flatMap((file) =>
-    [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\bgradient: '(\w+)'/g)].map(([, name]) => name),
+    [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\bgradient: (?:\w+ && )?'(\w+)'/g)].map(
+      ([, name]) => name,
+    ),
   );
   assert.equal([...new Set(named)].sort(), Object.keys(gradientRules).sort());
 });
@@ -437,13 +551,19 @@ for (const [op, build] of Object.entries(withoutGradient)) {
  * for each of its outputs.
  */
 const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>> = {
+  ...Object.fromEntries(
+    withDerivatives([...rows, cube]).map(({ name, derivatives }): [string, readonly ('yes' | 'no')[]] => [
+      name,
+      [derivatives === undefined ? 'no' : 'yes'],
+    ]),
+  ),
   accumulate: ['no'],
   adam: [],
   lamb: [],
   lars: [],
-  add: ['yes'],
   affine: ['yes'],
   affineGradient: ['no', 'no', 'no', 'no'],
+  axisSum: ['yes'],
   batchNorm: ['yes', 'no', 'no', 'no'],
   batchNormGradient: ['no', 'no', 'no', 'no'],
   bias: ['yes'],
@@ -476,17 +596,13 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   maxPoolGradient: ['no'],
   momentumSgd: [],
   movingAverage: [],
-  multiply: ['yes'],
   nonFinite: ['integer'],
   normalize: ['yes'],
   oneHot: ['no'],
   pack: ['no'],
   prepareImages: ['no'],
   quadrupletLoss: ['yes', 'no', 'no'],
-  relu: ['yes'],
-  reluGradient: ['no'],
   reshape: ['yes'],
-  scale: ['yes'],
   scaleBy: ['yes'],
   scatterRows: ['yes'],
   selectRows: ['yes'],
@@ -509,14 +625,18 @@ const inputsWithout: Readonly<Record<string, readonly number[]>> = {
 
 /** Ops whose gradient is built of differentiable ops, so that second derivatives are right; all others refuse them. */
 const twiceDifferentiable = [
-  'add',
+  ...rows
+    .filter(({ derivatives = [] }) =>
+      derivatives.every((one) => one === 'dy' || one.function.derivatives !== undefined),
+    )
+    .map(({ name }) => name),
+  'broadcastTo',
+  'sumTo',
   'cast',
   'dot',
   'identity',
   'mean',
-  'multiply',
   'reshape',
-  'scale',
   'scaleBy',
   'scatterRows',
   'selectRows',
@@ -592,7 +712,8 @@ test('every output of every op is differentiable, or is refused with an error th
   const declared = sources.flatMap((source) => [...source.matchAll(/: Op<.*> = \{$/gm)]).length;
   const names = sources.flatMap((source) => [...source.matchAll(/^ {2}name: '(\w+)',$/gm)].map(([, name]) => name));
   assert.is(names.length, declared, 'each op says its name on a line of its own');
-  assert.equal(names.sort(), Object.keys(outputsOf).sort());
+  const ofTheTable = withDerivatives([...rows, cube]).map(({ name }) => name);
+  assert.equal([...names, ...ofTheTable].sort(), Object.keys(outputsOf).sort());
 
   const met = new Set<string>();
   for (const node of allNodes()) {
@@ -643,14 +764,6 @@ test('each differentiable output is one that finite differences reach', () => {
     claimed.filter((output) => !reached.has(output)),
     [],
   );
-});
-
-test('every gradient rule that an op names is in the table, and every rule of the table is named', () => {
-  const folder = new URL('../../src/autodiff/ops/', import.meta.url);
-  const named = readdirSync(folder).flatMap((file) =>
-    [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\bgradient: '(\w+)'/g)].map(([, name]) => name),
-  );
-  assert.equal([...new Set(named)].sort(), Object.keys(gradientRules).sort());
 });
 
 for (const [op, cases] of Object.entries(checks)) {
@@ -730,7 +843,11 @@ function doubling(gradientRule: (dy: Tensor) => Tensor): (x: Tensor) => Tensor {
     name: 'doubling',
     infer: ([x]) => [{ shape: x.shape }],
     lower: ({ inputs: [values], outputs: [scaled] }) => [
-      use(scaleByConstant, { count: values.length, factor: 2 }, { values, scaled }),
+      use(
+        pointwiseKernel(functions.scale),
+        { count: values.length, parameters: { factor: 2 } },
+        { x: values, result: scaled },
+      ),
     ],
     gradient: (_, [dy]) => [dy && gradientRule(dy)],
   };

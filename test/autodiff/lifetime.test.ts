@@ -1,9 +1,8 @@
 // What lives how long: values that callers hand in, programs, storages and devices, and whose errors are whose.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
+import { multiply, relu, scale } from '../../src/autodiff/ops/pointwise.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
-import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, input, ShapeError, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';

@@ -1,16 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
+import { scale as scaleFunction } from '../../kernels/elementwise/functions.ts';
+import { pointwiseKernel } from '../../kernels/elementwise/pointwise.ts';
 import { apply, use, type Op } from '../../src/autodiff/op.ts';
-import { add } from '../../src/autodiff/ops/add.ts';
+import { add, multiply, relu, scale } from '../../src/autodiff/ops/pointwise.ts';
 import { convolution } from '../../src/autodiff/ops/convolution.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
 import { quadrupletLoss } from '../../src/autodiff/ops/losses.ts';
 import { accumulate, demand, interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
-import { multiply, relu } from '../../src/autodiff/ops/pointwise.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
-import { scale } from '../../src/autodiff/ops/scale.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
 import { tuningKey } from '../../src/autodiff/choices.ts';
 import { plan, tuningProblemsOf, type Plan } from '../../src/autodiff/plan.ts';
@@ -32,7 +31,7 @@ test('only what the outputs need is computed, each tensor before its users and o
   const shared = relu(x);
   relu(shared);
   const planned = planOf([add(scale(shared, 2), shared)]);
-  assert.equal(kernelsOf(planned), ['relu', 'scale_by_constant', 'add']);
+  assert.equal(kernelsOf(planned), ['relu', 'scale', 'add']);
   assert.equal(planned.given, [x]);
 });
 
@@ -128,7 +127,7 @@ test('packed tensors are computed right into their store', () => {
     ['relu', 'relu'],
   );
   const offsets = calls
-    .map(({ places: { y } }) => (y.kind === 'stored' && y.store === store ? y.offset : NaN))
+    .map(({ places: { result: y } }) => (y.kind === 'stored' && y.store === store ? y.offset : NaN))
     .sort((p, q) => p - q);
   assert.equal(offsets, [0, 256]);
   assert.is([...outputs.values()][0].kind, 'stored');
@@ -147,7 +146,7 @@ test('what cannot be computed there is copied there: an input, a view, a tensor 
     ['second', twice],
   ]);
   const { calls } = planOf([pack(tensors, store)]);
-  assert.equal(calls.map(({ kernel }) => kernel.name).sort(), ['copy', 'copy', 'copy', 'relu', 'scale_by_constant']);
+  assert.equal(calls.map(({ kernel }) => kernel.name).sort(), ['copy', 'copy', 'copy', 'relu', 'scale']);
 });
 
 test('updates come last, in the order given', () => {
@@ -187,7 +186,9 @@ test('a lowering that forgets, invents or misshapes an operand is an error that 
     const op: Op<null> = {
       name: 'broken',
       infer: ([x]) => [{ shape: x.shape }],
-      lower: ({ inputs: [x], outputs: [y] }) => [use(scaleByConstant, { count: x.length, factor: 1 }, operands(x, y))],
+      lower: ({ inputs: [x], outputs: [y] }) => [
+        use(pointwiseKernel(scaleFunction), { count: x.length, parameters: { factor: 1 } }, operands(x, y)),
+      ],
     };
     return apply(op, [input('x', [8])], null)[0];
   };
@@ -196,18 +197,15 @@ test('a lowering that forgets, invents or misshapes an operand is an error that 
       () => planOf([lowering(operands)]),
       (error: Error) => error instanceof ShapeError && message.test(error.message),
     );
-  fails((_, scaled) => ({ scaled }), /scale_by_constant: no tensor was given for operand values/);
+  fails((_, result) => ({ result }), /scale: no tensor was given for operand x/);
+  fails((x, result) => ({ x, result, extra: identity(x) }), /scale has no operand called extra/);
   fails(
-    (values, scaled) => ({ values, scaled, extra: identity(values) }),
-    /scale_by_constant has no operand called extra/,
+    (_, result) => ({ x: input('short', [7]), result }),
+    /operand x has 8 elements of f32, but was given short \[7\]/,
   );
   fails(
-    (_, scaled) => ({ values: input('short', [7]), scaled }),
-    /operand values has 8 elements of f32, but was given short \[7\]/,
-  );
-  fails(
-    (_, scaled) => ({ values: input('whole', [8], 'u32'), scaled }),
-    /operand values has 8 elements of f32, but was given whole \[8\] u32/,
+    (_, result) => ({ x: input('whole', [8], 'u32'), result }),
+    /operand x has 8 elements of f32, but was given whole \[8\] u32/,
   );
 });
 
@@ -219,8 +217,8 @@ test('frozen, calls on stored tensors alone come first, and keep their results c
   for (let i = 0; i < 5; i++) y = add(relu(y), kept);
   const planned = plan({ outputs: [relu(y)], updates: [], traits, maxBufferBytes: 2 ** 20, frozen: true });
   assert.is(planned.frozenCalls, 2);
-  assert.equal(kernelsOf(planned).slice(0, 3), ['relu', 'scale_by_constant', 'multiply']);
-  const place = planned.calls[1].places.scaled;
+  assert.equal(kernelsOf(planned).slice(0, 3), ['relu', 'scale', 'multiply']);
+  const place = planned.calls[1].places.result;
   assert.equal(planned.calls[2].places.b, place);
   for (const { call, places } of planned.calls.slice(2)) {
     for (const [name, { role }] of Object.entries(call.operands))

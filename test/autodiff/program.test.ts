@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { QUADRUPLET_STATISTICS } from '../../kernels/loss/quadruplet-loss.ts';
 import { quadrupletLoss } from '../../src/autodiff/ops/losses.ts';
-import { relu, multiply } from '../../src/autodiff/ops/pointwise.ts';
+import { multiply, relu, scale } from '../../src/autodiff/ops/pointwise.ts';
+import { scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
-import { scale, scaleBy } from '../../src/autodiff/ops/scale.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { Program, type Feeds, type Results } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
@@ -187,8 +187,8 @@ test('findNonFinite names the first call, its operand and the element', async ()
   const large = small.slice();
   large[5] = 2;
   assert.equal(await program.findNonFinite({ x: large }), {
-    label: 'scale_by_constant',
-    operand: 'scaled',
+    label: 'scale',
+    operand: 'result',
     element: 5,
     value: Infinity,
   });

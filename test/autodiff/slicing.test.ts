@@ -2,13 +2,15 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adam } from '../../kernels/optimizer/adam.ts';
-import { add } from '../../kernels/elementwise/add.ts';
+import { add, maximum, multiply, relu, scale } from '../../kernels/elementwise/functions.ts';
+import { pointwiseKernel } from '../../kernels/elementwise/pointwise.ts';
 import { affine } from '../../kernels/elementwise/affine.ts';
 import { affineGradient } from '../../kernels/elementwise/affine-gradient.ts';
 import { batchNorm } from '../../kernels/normalization/batch-norm.ts';
 import { batchNormGradient } from '../../kernels/normalization/batch-norm-gradient.ts';
 import { bias } from '../../kernels/elementwise/bias.ts';
 import { cast } from '../../kernels/elementwise/cast.ts';
+import { axisSum } from '../../kernels/reduction/axis-sum.ts';
 import { columnSum } from '../../kernels/reduction/column-sum.ts';
 import { convolution } from '../../kernels/convolution/forward.ts';
 import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
@@ -29,15 +31,11 @@ import { maxPool } from '../../kernels/pooling/max-pool.ts';
 import { maxPoolGradient } from '../../kernels/pooling/max-pool-gradient.ts';
 import { momentumSgd } from '../../kernels/optimizer/momentum-sgd.ts';
 import { movingAverage } from '../../kernels/normalization/moving-average.ts';
-import { multiply } from '../../kernels/elementwise/multiply.ts';
 import { nonFinite } from '../../kernels/reduction/non-finite.ts';
 import { prepareImages } from '../../kernels/image/prepare-images.ts';
 import { oneHot } from '../../kernels/layout/one-hot.ts';
 import { quadrupletLoss } from '../../kernels/loss/quadruplet-loss.ts';
 import { reduceSum } from '../../kernels/reduction/reduce-sum.ts';
-import { relu } from '../../kernels/elementwise/relu.ts';
-import { reluGradient } from '../../kernels/elementwise/relu-gradient.ts';
-import { scale, scaleByConstant } from '../../kernels/elementwise/scale.ts';
 import { selectRows } from '../../kernels/layout/select-rows.ts';
 import { selectRowsGradient } from '../../kernels/layout/select-rows-gradient.ts';
 import { softmaxCrossEntropy } from '../../kernels/loss/softmax-cross-entropy.ts';
@@ -108,12 +106,8 @@ const square = { kernel: [3, 3], stride: [1, 1], padding: [1, 1] } as const;
 const strided = { kernel: [3, 3], stride: [2, 2], padding: [1, 1] } as const;
 
 for (const count of [4099, 20480]) {
-  testSlicing(add, { count });
-  testSlicing(multiply, { count });
-  testSlicing(relu, { count });
-  testSlicing(reluGradient, { count });
-  testSlicing(scale, { count });
-  testSlicing(scaleByConstant, { count, factor: 0.3 });
+  for (const one of [add, relu]) testSlicing(pointwiseKernel(one), { count });
+  testSlicing(pointwiseKernel(scale), { count, parameters: { factor: 0.3 } });
   testSlicing(fill, { count, value: 0.1 });
   testSlicing(interpolate, { count, momentum: 0.1 });
   testSlicing(movingAverage, { count });
@@ -121,6 +115,11 @@ for (const count of [4099, 20480]) {
   testSlicing(cast, { count, to: 'f32' });
   testSlicing(initialize, { count, distribution: { kind: 'normal', deviation: 2 }, key: [1, 2], address: [3, 4] });
 }
+// What is broadcast is bound whole, and found from where the slice begins.
+testSlicing(pointwiseKernel(multiply), { count: 20480, axes: [[20480, 1, 0]] });
+testSlicing(pointwiseKernel(add), { count: 7 * 13 * 5 * 9, axes: [[7, 0, 1], [13, 1, 1], [5, 0, 1], [9, 1, 1]] }); // prettier-ignore
+testSlicing(pointwiseKernel(maximum), { count: 60 * 9 * 12, axes: [[60, 1, 1], [9, 0, 1], [12, 1, 1]] }); // prettier-ignore
+testSlicing(axisSum, { outer: 128, rows: 131, inner: 3 });
 testSlicing(reduceSum, { count: 300001, factor: 0.5 });
 testSlicing(reduceSum, { count: 300000, factor: 0.5 });
 testSlicing(dot, { count: 300000 });
@@ -298,7 +297,7 @@ test('random convolutions in random slices have the bits of the whole', async ()
 /** A call of one dispatch that reads `each` elements of a and writes one of b a unit. */
 function callOf(units: number, each: number): KernelCall {
   const launch = (count: number, first: number): Dispatch => ({
-    shader: shaders.add,
+    shader: shaders.fill,
     parameters: [first, count],
     operands: ['a', 'b', 'factor'],
     workgroups: [Math.ceil(count / 4), 1, 1],

@@ -1,8 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { relu } from '../../src/autodiff/ops/pointwise.ts';
+import { relu, scale } from '../../src/autodiff/ops/pointwise.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
-import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { initializeStore } from '../../src/autodiff/initialize.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';

@@ -1,7 +1,7 @@
 // A run in several submissions, as a GPU gets it.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scale } from '../../src/autodiff/ops/scale.ts';
+import { scale } from '../../src/autodiff/ops/pointwise.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { submissionsOf } from '../../src/autodiff/submissions.ts';

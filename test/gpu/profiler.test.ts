@@ -4,7 +4,8 @@ import type { Device } from '../../src/gpu/device.ts';
 import { Profiler } from '../../src/gpu/profiler.ts';
 import { readBuffer } from '../../src/gpu/run-kernel.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
-import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
+import { scale } from '../../kernels/elementwise/functions.ts';
+import { pointwiseKernel } from '../../kernels/elementwise/pointwise.ts';
 import { testDevice } from '../support/device.ts';
 
 /** More dispatches than one query set has room for. */
@@ -23,11 +24,12 @@ async function doublings(
   const sequence = await Sequence.prepare(
     device,
     Array.from({ length: DISPATCHES }, (_, i) => {
-      const [dispatch] = scaleByConstant.calls({ count: 1, factor: -1 }, device.traits)[0].dispatches;
+      const [dispatch] = pointwiseKernel(scale).calls({ count: 1, parameters: { factor: -1 } }, device.traits)[0]
+        .dispatches;
       return {
         dispatch,
         label: `dispatch ${i}`,
-        ranges: [buffers[i % 2], buffers[(i + 1) % 2]].map((buffer) => ({ buffer, offset: 0, size: 4 })),
+        ranges: [buffers[(i + 1) % 2], buffers[i % 2]].map((buffer) => ({ buffer, offset: 0, size: 4 })),
       };
     }),
   );

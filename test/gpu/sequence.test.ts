@@ -5,7 +5,8 @@ import type { Device } from '../../src/gpu/device.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
 import { readBuffer } from '../../src/gpu/run-kernel.ts';
 import { Sequence, type BoundDispatch } from '../../src/gpu/sequence.ts';
-import { scaleByConstant } from '../../kernels/elementwise/scale.ts';
+import { scale } from '../../kernels/elementwise/functions.ts';
+import { pointwiseKernel } from '../../kernels/elementwise/pointwise.ts';
 import { testDevice } from '../support/device.ts';
 
 const COUNT = 4;
@@ -22,11 +23,12 @@ function storageBuffer(device: Device, values: readonly number[]): GPUBuffer {
 
 /** target = source * factor. */
 function scaling(device: Device, source: GPUBuffer, target: GPUBuffer, factor: number): BoundDispatch {
-  const [dispatch] = scaleByConstant.calls({ count: COUNT, factor }, device.traits)[0].dispatches;
+  const [dispatch] = pointwiseKernel(scale).calls({ count: COUNT, parameters: { factor } }, device.traits)[0]
+    .dispatches;
   return {
     dispatch,
     label: `times ${factor}`,
-    ranges: [source, target].map((buffer) => ({ buffer, offset: 0, size: 4 * COUNT })),
+    ranges: [target, source].map((buffer) => ({ buffer, offset: 0, size: 4 * COUNT })),
   };
 }
 
@@ -80,7 +82,7 @@ test('a grid and a binding above the limits are errors that name label, operand,
   const size = device.gpu.limits.maxStorageBufferBindingSize + 4;
   assert.match(
     await refused({ ranges: [{ buffer, offset: 0, size }, bound.ranges[1]] }),
-    new RegExp(`times 2: operand values has ${size} bytes.*maxStorageBufferBindingSize`),
+    new RegExp(`times 2: operand result has ${size} bytes.*maxStorageBufferBindingSize`),
   );
 });
 
@@ -100,7 +102,10 @@ test('words of the uniform block are integers unless marked as floats', async ()
   const sequence = await Sequence.prepare(device, [
     {
       ...bound,
-      dispatch: { ...bound.dispatch, parameters: [...(bound.dispatch.parameters ?? []).slice(0, -1), f32(0.1)] },
+      dispatch: {
+        ...bound.dispatch,
+        parameters: bound.dispatch.parameters?.map((word, i) => (i === 4 ? f32(0.1) : word)),
+      },
     },
   ]);
   run(device, sequence);

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scale } from '../../src/autodiff/ops/scale.ts';
+import { scale } from '../../src/autodiff/ops/pointwise.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';

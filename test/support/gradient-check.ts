@@ -1,9 +1,7 @@
 import { EPSILON } from '../../kernels/kernel.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
-import { multiply } from '../../src/autodiff/ops/pointwise.ts';
-import { add } from '../../src/autodiff/ops/add.ts';
+import { add, multiply, scale } from '../../src/autodiff/ops/pointwise.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
-import { scale } from '../../src/autodiff/ops/scale.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, elementCount, input, type Shape, type Tensor } from '../../src/autodiff/tensor.ts';

@@ -6,7 +6,7 @@ import type { ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import { sumError } from '../../kernels/kernel.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { MemoryBudgetError } from '../../src/autodiff/memory.ts';
-import { add } from '../../src/autodiff/ops/add.ts';
+import { add } from '../../src/autodiff/ops/pointwise.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
 import { contrastiveLoss } from '../../src/autodiff/ops/contrastive-loss.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';

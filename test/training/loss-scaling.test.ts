@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
-import { scale } from '../../src/autodiff/ops/scale.ts';
+import { scale } from '../../src/autodiff/ops/pointwise.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';

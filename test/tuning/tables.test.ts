@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scale } from '../../kernels/elementwise/scale.ts';
+import { scale } from '../../kernels/elementwise/functions.ts';
+import { pointwiseKernel } from '../../kernels/elementwise/pointwise.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { tuningKey, type TuningProblem } from '../../src/autodiff/choices.ts';
 import type { Device } from '../../src/gpu/device.ts';
@@ -12,7 +13,7 @@ const device = {
   traits: { subgroupSize: 8 },
 } as Device;
 const question = (count: number): TuningProblem => ({
-  kernel: scale,
+  kernel: pointwiseKernel(scale),
   problem: { count },
   calls: ['preferred', 'other', 'third'].map((variant) => ({ variant }) as KernelCall),
   uses: 1,

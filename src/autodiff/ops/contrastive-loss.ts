@@ -5,7 +5,7 @@ import {
 import { checkOptions, checkShape } from '../attributes.ts';
 import { apply, cast, type Op, use } from '../op.ts';
 import { constant, describe, ShapeError, type Tensor } from '../tensor.ts';
-import { add } from './add.ts';
+import { add } from './pointwise.ts';
 import { linear } from './convolution.ts';
 import { softmaxCrossEntropy } from './losses.ts';
 import { transpose } from './transpose.ts';

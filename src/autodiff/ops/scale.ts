@@ -1,25 +1,10 @@
 import { dot as dotKernel } from '../../../kernels/reduction/dot.ts';
-import { scale as scaleKernel, scaleByConstant as scaleByConstantKernel } from '../../../kernels/elementwise/scale.ts';
+import { multiply } from '../../../kernels/elementwise/functions.ts';
+import { pointwiseKernel } from '../../../kernels/elementwise/pointwise.ts';
 import { apply, use, type GradientRule, type Op } from '../op.ts';
-import { checkNumber, checkShape } from '../attributes.ts';
+import { checkShape } from '../attributes.ts';
+import { broadcastProblem } from '../broadcasting.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
-
-const byConstant: Op<{ readonly factor: number }> = {
-  name: 'scale',
-  infer([values], { factor }) {
-    checkNumber('scale', 'factor', factor);
-    return [{ shape: values.shape }];
-  },
-  lower: ({ attributes: { factor }, inputs: [values], outputs: [scaled] }) => [
-    use(scaleByConstantKernel, { count: values.length, factor }, { values, scaled }),
-  ],
-  gradient: ({ attributes: { factor } }, [dy]) => [dy && scale(dy, factor)],
-};
-
-/** x times a finite number. Accuracy: the float32 product, rounded once, within 2^-24 of itself. */
-export function scale(x: Tensor, factor: number): Tensor {
-  return apply(byConstant, [x], { factor })[0];
-}
 
 const byTensor: Op<null> = {
   name: 'scaleBy',
@@ -29,7 +14,11 @@ const byTensor: Op<null> = {
     return [{ shape: values.shape }];
   },
   lower: ({ inputs: [values, factor], outputs: [scaled] }) => [
-    use(scaleKernel, { count: values.length }, { values, factor, scaled }),
+    use(pointwiseKernel(multiply), broadcastProblem([values.length], [[values.length], [1]]), {
+      a: values,
+      b: factor,
+      result: scaled,
+    }),
   ],
   gradient: 'scaleByGradient',
 };
