@@ -35,7 +35,7 @@ export const PAGES: readonly Page[] = [
       const program = await Program.compile(new DeviceStorage(await openDevice()), { outputs: { y: sum(multiply(relu(x), x)) } });
       console.log(await program.run({ x: new Float32Array(8) }));`,
     differentiates: false,
-    limit: 21_000,
+    limit: 21_500,
   },
   {
     title: 'the search of an icon index, which a page can load on demand beside the engine',

@@ -2,7 +2,7 @@
  * One kernel for each pointwise function, made from its declaration. The functions themselves are the rows of
  * functions.ts.
  */
-import { elementBytes, f32, sliceable, type FloatType } from '../contract/dispatch.ts';
+import { elementBytes, f32, sliceable } from '../contract/dispatch.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
 import type { Shader } from '../../shaders/shader.ts';
@@ -63,9 +63,6 @@ export interface PointwiseProblem extends StorageType {
   readonly axes?: readonly (readonly number[])[];
 }
 
-const LETTERS = ['A', 'B', 'C'] as const;
-const ENTRY_POINTS = ['unary', 'binary', 'ternary'] as const;
-
 const kernels = new WeakMap<PointwiseFunction, Kernel<PointwiseProblem>>();
 
 /** The kernel of a function: its operands, and `result`. The same function gives the same kernel. */
@@ -91,74 +88,65 @@ function makeKernel(of: PointwiseFunction): Kernel<PointwiseProblem> {
   const { operands: names, ranges, flop = 1 } = of;
   const parameterNames = Object.keys(of.parameters ?? {});
   const numbersOf = ({ parameters = {} }: PointwiseProblem): number[] => parameterNames.map((name) => parameters[name]);
-  const entryPoint = ENTRY_POINTS[names.length - 1];
-  const library = libraryOf(of, parameterNames);
   return {
     name: of.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
     calls: (problem, traits) => {
-      const { count, axes, type = 'f32' } = problem;
+      const { count, type = 'f32' } = problem;
       if (!canStore(problem, traits)) return [];
-      const innermost = axes?.at(-1);
+      const axes = axesOf(problem);
+      const innermost = axes[axes.length - 1];
       const lengths = names.map((_, index) => lengthOf(problem, index));
-      // An operand as long as the result is read in the order of the result, also where launches are slices.
-      const broadcast = lengths.map((length) => length !== count);
       // Only the loop that suits the adapter: the other has never been faster by more than the noise of a measurement.
-      return gridStrideLoops(count, traits, type, innermost?.[0])
-        .slice(0, 1)
-        .map(({ variant, constants, Stored, components, elements, features, launch }) => {
-          const scalar: FloatType = type;
-          const types = LETTERS.flatMap((letter, index): [string, string][] => {
-            const isScalar = components === 1 || innermost?.[index + 1] === 0;
-            return [
-              [`Stored${letter}`, isScalar ? scalar : Stored],
-              [`Loaded${letter}`, isScalar ? 'f32' : 'vec4f'],
-            ];
-          });
-          const words = axisWords(axes ?? [], components);
-          const values = [...numbersOf(problem), 0, 0, 0, 0].slice(0, 4).map(f32);
-          const whole = names.filter((_, index) => !broadcast[index]);
-          return {
-            variant,
-            operands: {
-              ...Object.fromEntries(
-                names.map((name, index) => [name, { role: 'input', type, length: lengths[index] }]),
-              ),
-              result: { role: 'output', type, length: count },
-            },
-            dispatches: [
-              sliceable(
-                elements,
-                Object.fromEntries([...whole, 'result'].map((name) => [name, components])),
-                (launched, first) => ({
-                  shader: shaders.pointwise,
-                  libraries: [...(of.libraries ?? []), library],
-                  entryPoint,
-                  features,
-                  constants: {
-                    ...constants,
-                    Stored,
-                    ...Object.fromEntries(types),
-                    Index: components === 4 ? 'vec4u' : 'u32',
-                    BROADCAST: axes !== undefined,
-                    ...Object.fromEntries(
-                      LETTERS.map((letter, index) => [`BROADCAST_${letter}`, broadcast[index] ?? false]),
-                    ),
-                    AXES: words.length / 4,
-                  },
-                  operands: ['result', ...names],
-                  ...launch(launched, first, 0, ...values, ...words),
-                }),
-              ),
-            ],
-          };
-        });
+      const [loop] = gridStrideLoops(count, traits, type, innermost[0]);
+      const { components, Stored } = loop;
+      const words = axisWords(axes, components);
+      const values = [...numbersOf(problem), 0, 0, 0, 0].slice(0, 4).map(f32);
+      const reads = names.map((_, index) => {
+        const isScalar = components === 1 || innermost[index + 1] === 0;
+        return {
+          stored: isScalar ? type : Stored,
+          loaded: isScalar ? 'f32' : 'vec4f',
+          // As long as the result: read in the order of the result, also where launches are slices.
+          whole: lengths[index] === count,
+        };
+      });
+      const whole = names.filter((_, index) => reads[index].whole);
+      return [
+        {
+          variant: loop.variant,
+          operands: {
+            ...Object.fromEntries(names.map((name, index) => [name, { role: 'input', type, length: lengths[index] }])),
+            result: { role: 'output', type, length: count },
+          },
+          dispatches: [
+            sliceable(
+              loop.elements,
+              Object.fromEntries([...whole, 'result'].map((name) => [name, components])),
+              (launched, first) => ({
+                shader: shaders.pointwise,
+                libraries: [...(of.libraries ?? []), functionOf(of, parameterNames, reads)],
+                features: loop.features,
+                constants: {
+                  ...loop.constants,
+                  Index: components === 4 ? 'vec4u' : 'u32',
+                  Stored,
+                  AXES: words.length / 4,
+                },
+                operands: ['result', ...names],
+                ...loop.launch(launched, first, 0, ...values, ...words),
+              }),
+            ),
+          ],
+        },
+      ];
     },
     reference: (problem, inputs) => {
       const numbers = numbersOf(problem).map(Math.fround);
       const result = blankExpected(problem.count);
       const operands = names.map((name) => inputs[name]);
+      const words = axisWords(axesOf(problem), 1);
       for (let i = 0; i < problem.count; i++) {
-        const given = operands.map((values, index) => values[indexOf(problem, index, i)]);
+        const given = operands.map((values, index) => values[indexOf(words, index, i)]);
         result.value[i] = of.value(...given, ...numbers);
         result.error[i] = of.error(result.value[i], ...given, ...numbers);
       }
@@ -176,44 +164,55 @@ function makeKernel(of: PointwiseFunction): Kernel<PointwiseProblem> {
       Object.fromEntries(
         names.map((name, index) => {
           const [low, high] = ranges?.[index] ?? [-4, 4];
-          return [
-            name,
-            Float64Array.from({ length: lengthOf(problem, index) }, () =>
-              Math.fround((low + high) / 2 + ((high - low) / 2) * uniform()),
-            ),
-          ];
+          const length = lengthOf(problem, index);
+          return [name, Float64Array.from({ length }, () => Math.fround(low + ((high - low) * (uniform() + 1)) / 2))];
         }),
       ),
   };
 }
 
-/** `compute` of the shader, with the function's own names. */
-function libraryOf({ name, operands, wgsl }: PointwiseFunction, parameters: readonly string[]): Shader {
-  const inputs = LETTERS.map((letter, index) => `${operands[index] ?? `unused${letter}`}: Element`);
-  const lets = parameters.map((parameter, index) => `let ${parameter} = Element(parameters.values[${index}]);\n`);
-  return {
-    name: `${name}.wgsl`,
-    source: `fn compute(${inputs.join(', ')}) -> Element {\n${lets.join('')}return ${wgsl};\n}\n`,
-  };
+/** How the shader reads an operand. */
+interface OperandRead {
+  readonly stored: string;
+  readonly loaded: string;
+  readonly whole: boolean;
 }
 
+/** The bindings of the operands, and `compute` of the shader with the function's own names. */
+const functionOf = (
+  { name, operands, wgsl }: PointwiseFunction,
+  parameters: readonly string[],
+  reads: readonly OperandRead[],
+): Shader => ({
+  name,
+  source: [
+    ...reads.map(
+      ({ stored }, i) => `@group(0) @binding(${i + 2}) var<storage, read_write> operand${i}: array<${stored}>;`,
+    ),
+    'fn compute(i: u32) -> Element {',
+    ...(reads.every(({ whole }) => whole) ? [] : ['let indices = indicesOf(i);']),
+    ...reads.map(
+      ({ loaded, whole }, i) =>
+        `let ${operands[i]} = Element(${loaded}(operand${i}[${whole ? 'i' : `indices[${i}]`}]));`,
+    ),
+    ...parameters.map((parameter, i) => `let ${parameter} = Element(parameters.values[${i}]);`),
+    `return ${wgsl};\n}\n`,
+  ].join('\n'),
+});
+
+/** The axes of a problem; one that all operands share if it names none. */
+const axesOf = ({ axes, count }: PointwiseProblem): readonly (readonly number[])[] => axes ?? [[count, 1, 1, 1]];
+
 /** Elements of an operand: the product of the axes along which it is not constant. */
-const lengthOf = ({ count, axes }: PointwiseProblem, operand: number): number =>
-  axes?.reduce((product, axis) => product * (axis[operand + 1] === 0 ? 1 : axis[0]), 1) ?? count;
+const lengthOf = (problem: PointwiseProblem, operand: number): number =>
+  axesOf(problem).reduce((product, axis) => product * (axis[operand + 1] === 0 ? 1 : axis[0]), 1);
 
 /** The element of an operand that element i of the result is computed from. */
-function indexOf({ axes }: PointwiseProblem, operand: number, i: number): number {
-  if (axes === undefined) return i;
-  let rest = i;
-  let index = 0;
-  let stride = 1;
-  for (const axis of [...axes].reverse()) {
-    const [size] = axis;
-    if (axis[operand + 1] === 1) {
-      index += (rest % size) * stride;
-      stride *= size;
-    }
-    rest = Math.floor(rest / size);
+function indexOf(words: readonly number[], operand: number, i: number): number {
+  let [rest, index] = [i, 0];
+  for (let axis = words.length - 4; axis >= 0; axis -= 4) {
+    index += (rest % words[axis]) * words[axis + 1 + operand];
+    rest = Math.floor(rest / words[axis]);
   }
   return index;
 }
@@ -227,13 +226,13 @@ function axisWords(axes: readonly (readonly number[])[], components: number): nu
     words.unshift(elements, ...strides.map((stride, operand) => (varies[operand] === 1 ? stride : 0)));
     for (const operand of strides.keys()) if (varies[operand] === 1) strides[operand] *= elements;
   }
-  return words.length > 0 ? words : [0, 0, 0, 0];
+  return words;
 }
 
 /** A problem of few elements that runs the same code: rows stay multiples of four, or not. */
 function miniature(problem: PointwiseProblem): PointwiseProblem {
   const axes = problem.axes?.map(([size, ...varies], index, { length }) => [
-    index < length - 1 ? Math.min(size, 3) : size % 4 === 0 ? 8 : Math.min(size, 5),
+    index < length - 1 ? Math.min(size, 3) : size % 4 === 0 ? 8 : 5,
     ...varies,
   ]);
   return {
@@ -244,8 +243,8 @@ function miniature(problem: PointwiseProblem): PointwiseProblem {
 }
 
 /** Vectors and scalars, and f16. What is broadcast has the trials of its miniature. */
-function casesOf({ parameters, halves }: PointwiseFunction): readonly PointwiseProblem[] {
-  const problems: PointwiseProblem[] = [{ count: 1311 }, { count: 4096 }];
-  if (halves) problems.push({ count: 3000, type: 'f16' });
-  return problems.map((problem) => (parameters === undefined ? problem : { ...problem, parameters }));
-}
+const casesOf = ({ parameters, halves }: PointwiseFunction): readonly PointwiseProblem[] => [
+  { count: 1311, parameters },
+  { count: 4096, parameters },
+  ...(halves === true ? [{ count: 3000, type: 'f16', parameters } as const] : []),
+];

@@ -1,12 +1,9 @@
-// result = f(a, b, c), element by element; operands are broadcast as NumPy does.
+// result = f(operands), element by element; operands are broadcast as NumPy does.
 //
-// result        [count] Stored
-// a, b, c       StoredA, StoredB, StoredC; the result's length, or less where it is broadcast
-// Entry points: unary, binary, ternary, by the number of operands.
-// Dispatch: kernels/elementwise/pointwise.ts, which puts the function's library before: compute(a, b, c) -> Element. A workgroup visits `span` elements, its
-//   invocations one vector after the other.
-// Constants: Element (vec4f, or f32 where vectors would cross rows), Stored and StoredA ... (the same, of f32 or f16; a scalar where the operand is constant along the
-//   innermost axis), LoadedA ... (StoredA in f32), WORKGROUP_SIZE, BROADCAST (whether any operand is broadcast) and BROADCAST_A ..., AXES.
+// result   [count] Stored
+// Dispatch: kernels/elementwise/pointwise.ts, which puts before it the bindings of the operands, from 2 on, and the function: compute(i) -> Element, for element i of
+//   the launch. A workgroup visits `span` elements, its invocations one vector after the other.
+// Constants: Element (vec4f, or f32 where vectors would cross rows), Index (the same of u32), Stored (Element, or the same of f16), WORKGROUP_SIZE, AXES.
 
 struct Parameters {
   count: u32,
@@ -14,57 +11,29 @@ struct Parameters {
   first: u32, // the element of the whole result at which this launch begins
   unused: u32,
   values: vec4f, // the function's parameters
-  axes: array<vec4u, AXES>, // for each axis, outermost first: size, and the strides of a, b, c
+  axes: array<vec4u, AXES>, // for each axis, outermost first: size, and the strides of the operands
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> result: array<Stored>;
-@group(0) @binding(2) var<storage, read_write> a: array<StoredA>;
-@group(0) @binding(3) var<storage, read_write> b: array<StoredB>;
-@group(0) @binding(4) var<storage, read_write> c: array<StoredC>;
 
-// Where the operands' elements for an element of the result are stored.
+// Where the elements of broadcast operands for element i of the launch are stored.
 fn indicesOf(i: u32) -> vec3u {
-  if (!BROADCAST) {
-    return vec3u(i);
-  }
   var rest = parameters.first + i;
-  var strided = vec3u();
-  for (var axis = AXES - 1u; axis > 0u; axis--) {
-    let size = parameters.axes[axis].x;
-    strided += rest % size * parameters.axes[axis].yzw;
-    rest /= size;
+  var indices = vec3u();
+  for (var inner = AXES; inner > 0u; inner--) {
+    let axis = parameters.axes[inner - 1u];
+    indices += rest % axis.x * axis.yzw;
+    rest /= axis.x;
   }
-  strided += rest * parameters.axes[0].yzw;
-  return select(vec3u(i), strided, vec3<bool>(BROADCAST_A, BROADCAST_B, BROADCAST_C));
+  return indices;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn unary(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let start = (group.x + group.y * grid.x) * parameters.span;
   let end = min(start + parameters.span, parameters.count);
   for (var i = start + invocation; i < end; i += WORKGROUP_SIZE) {
-    let at = indicesOf(i);
-    result[i] = Stored(compute(Element(LoadedA(a[at.x])), Element(), Element()));
-  }
-}
-
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn binary(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
-  let start = (group.x + group.y * grid.x) * parameters.span;
-  let end = min(start + parameters.span, parameters.count);
-  for (var i = start + invocation; i < end; i += WORKGROUP_SIZE) {
-    let at = indicesOf(i);
-    result[i] = Stored(compute(Element(LoadedA(a[at.x])), Element(LoadedB(b[at.y])), Element()));
-  }
-}
-
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn ternary(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
-  let start = (group.x + group.y * grid.x) * parameters.span;
-  let end = min(start + parameters.span, parameters.count);
-  for (var i = start + invocation; i < end; i += WORKGROUP_SIZE) {
-    let at = indicesOf(i);
-    result[i] = Stored(compute(Element(LoadedA(a[at.x])), Element(LoadedB(b[at.y])), Element(LoadedC(c[at.z]))));
+    result[i] = Stored(compute(i));
   }
 }

@@ -60,9 +60,7 @@ export function pointwise(
   shape: Shape = broadcastShape(of.name, inputs),
 ): Tensor {
   if (inputs.length !== of.operands.length)
-    throw new ShapeError(
-      `${of.name}: ${inputs.length} tensors were given; ${of.operands.length} were expected: ${of.operands.join(', ')}`,
-    );
+    throw new ShapeError(`${of.name}: ${of.operands.join(', ')} were expected, not ${inputs.length} tensors`);
   for (const name of Object.keys(of.parameters ?? {})) checkNumber(of.name, name, parameters[name]);
   const type = of.halves === true && inputs.every((tensor) => floatType(tensor) === 'f16') ? 'f16' : 'f32';
   const attributes = { function: of, parameters, shape };

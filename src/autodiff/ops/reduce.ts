@@ -1,8 +1,8 @@
 import { reduceSum as reduceSumKernel } from '../../../kernels/reduction/reduce-sum.ts';
 import { apply, use, type Op } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
-import { fill } from './fill.ts';
-import { scaleBy } from './scale.ts';
+import { broadcastTo } from './broadcast.ts';
+import { scale } from './pointwise.ts';
 
 const op: Op<{ readonly factor: number }> = {
   name: 'sum',
@@ -10,7 +10,7 @@ const op: Op<{ readonly factor: number }> = {
   lower: ({ attributes: { factor }, inputs: [values], outputs: [sum] }) => [
     use(reduceSumKernel, { count: values.length, factor }, { values, sum }),
   ],
-  gradient: ({ attributes: { factor }, inputs: [x] }, [dy]) => [dy && scaleBy(fill(x.shape, factor), dy)],
+  gradient: ({ attributes: { factor }, inputs: [x] }, [dy]) => [dy && broadcastTo(scale(dy, factor), x.shape)],
 };
 
 /**
