@@ -15,6 +15,7 @@ export interface EmbeddingLayer {
   readonly bias: Float32Array;
 }
 
+/** How much of an embedding is whitened. */
 export interface WhiteningSettings {
   /**
    * What is added to each variance within classes, as a share of their mean: 0 whitens fully, and a large value leaves
