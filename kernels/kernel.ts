@@ -64,7 +64,7 @@ export interface Cost {
  */
 export interface Kernel<Problem> {
   readonly name: string;
-  /** The variants that this adapter can run, the one to prefer first. Never empty. */
+  /** The variants that this adapter can run, the preferred one first. Empty where it cannot store the type. */
   calls(problem: Problem, traits: AdapterTraits): readonly KernelCall[];
   /**
    * Float64 on the CPU, plain and obviously right. Takes all `input` and `inout` operands, gives all `output` and

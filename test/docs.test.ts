@@ -29,6 +29,21 @@ test('every relative link of a page is to a file that exists', () => {
   assert.equal(broken, []);
 });
 
+test('every page that text or a comment names exists', () => {
+  const sources = ['src', 'kernels', 'shaders', 'datasets', 'bench', 'scripts', 'test'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(ts|mjs|wgsl|md)$/.test(name) && !name.includes('node_modules'))
+      .map((name) => path.join(folder, name)),
+  );
+  const missing = [...pages, ...sources].flatMap((file) =>
+    [...textOf(file).matchAll(/(?<![\w/.-])docs\/[\w/-]+\.md\b/g)]
+      .map(([named]) => named)
+      .filter((named) => !existsSync(path.join(root, named)))
+      .map((named) => `${file}: ${named}`),
+  );
+  assert.equal(missing, []);
+});
+
 /** Anchors of a page's headings, as GitHub makes them. */
 const anchorsOf = (page: string): Set<string> =>
   new Set(

@@ -12,7 +12,7 @@ import { scaleByGradient } from './ops/scale.ts';
 /**
  * The gradient rules that bring kernels along which inference has no use for. Their ops name them, and only `gradient`
  * imports this table, so that a bundle that never differentiates has none of those kernels. A name that is missing here
- * does not compile.
+ * fails test/autodiff/gradients.test.ts.
  */
 export const gradientRules = {
   affineGradient,

@@ -9,7 +9,7 @@ import { adapterIdentity, emptyRecords, type ChoiceRecord, type TuningEffort, ty
 import { tableFor, type TuningTable } from './tables.ts';
 import { timeCalls, type Timing } from './timing.ts';
 
-/** No variant of a kernel computes rightly here. */
+/** No variant of a kernel computes correctly here. */
 export class QualificationError extends Error {
   override readonly name = 'QualificationError';
 }
@@ -140,7 +140,7 @@ export class Tuner implements VariantSelector {
       return unproven;
     }
     throw new QualificationError(
-      `${question.kernel.name}: no variant computes rightly on ${this.device.description.device}. Update its driver, or choose another adapter (sketchgrad doctor shows more).\n  ${reasons.join('\n  ')}`,
+      `${question.kernel.name}: no variant computes correctly on ${this.device.description.device}. Update its driver, or choose another adapter (sketchgrad doctor shows more).\n  ${reasons.join('\n  ')}`,
     );
   }
 

@@ -116,7 +116,7 @@ test('so is one that does not compile', async () => {
   assert.match(notes[0], /broken: dropped, for it failed on {"count":1}: .* does not compile/);
 });
 
-test('where no variant computes rightly there is an error that says why of each', async () => {
+test('where no variant computes correctly there is an error that says why of each', async () => {
   const error = await answer([ask(addition({ product: 'wrong', broken: 'broken' }))]).then(
     () => undefined,
     (reason: unknown) => reason,
@@ -124,7 +124,7 @@ test('where no variant computes rightly there is an error that says why of each'
   assert.instance(error, QualificationError);
   assert.match(
     (error as Error).message,
-    /test addition: no variant computes rightly .*\n {2}product: sum\[.*\n {2}broken: it failed/s,
+    /test addition: no variant computes correctly .*\n {2}product: sum\[.*\n {2}broken: it failed/s,
   );
 });
 

@@ -18,7 +18,7 @@ interface Block {
 const MOST_RESIDENT = 64;
 
 /**
- * Blocks of `convolution_stationary`. All fit the first-level cache beside the pixels; 100 is half of the stem's
+ * Blocks of `convolution-weight-stationary.wgsl`. All fit the first-level cache beside the pixels; 100 is half of the stem's
  * products, 2 * 98.
  */
 const BLOCKS: readonly Block[] = [

@@ -23,7 +23,7 @@ export class DoctorError extends Error {
 
 export const doctorCommand = defineCommand({
   name: 'doctor',
-  summary: 'Show the adapter and its limits, and check that it computes rightly',
+  summary: 'Show the adapter and its limits, and check that it computes correctly',
   options: {
     kernels: text({
       placeholder: 'names',
