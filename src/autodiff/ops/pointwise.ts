@@ -2,6 +2,10 @@
  * The public names of the functions in kernels/elementwise/functions.ts. Inputs of several tensors are broadcast as
  * NumPy does, see `pointwise`; gradients at kinks are PyTorch's. Accuracies are in units of the result's magnitude
  * unless said otherwise, for float32; a result that is stored as f16 is within 2^-11 of itself.
+ *
+ * test/golden/pointwise.test.ts compares values and gradients with PyTorch's. They differ in three places: where x is NaN,
+ * `abs`, `clamp`, `relu6` and `leakyRelu` pass the gradient on, as `relu` does in both libraries, because a gradient of 0
+ * would hide the NaN; `silu` and `gelu` have their limits at the infinities; and `power` takes the base -0 for 0.
  */
 import * as functions from '../../../kernels/elementwise/functions.ts';
 import { checkNumber, checkOptions } from '../attributes.ts';
@@ -41,9 +45,9 @@ export function divide(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * a to the power of b, broadcast; NaN where a is negative and b no integer. The gradient for a is 0 where b is 0, and
- * the one for b where a is 0 and b is not negative. Accuracy: that of exp2(b * log2(|a|)), about
- * 2^-20 (|b| + |b log2 a| + 1).
+ * a to the power of b, broadcast; NaN where a is negative and b no integer. A base of -0 is taken for 0, because WGSL
+ * lets devices ignore the sign of zero. The gradient for a is 0 where b is 0, and the one for b where a is 0 and b is not
+ * negative. Accuracy: that of exp2(b * log2(|a|)), about 2^-20 (|b| + |b log2 a| + 1).
  * @throws ShapeError where the shapes cannot be broadcast
  */
 export function power(a: Tensor, b: Tensor): Tensor {
@@ -71,13 +75,14 @@ export function scale(x: Tensor, factor: number): Tensor {
   return pointwise(functions.scale, [x], { factor });
 }
 
-/** |x|, exact. Its gradient at 0 is 0. */
+/** |x|, exact. Its gradient at 0 is 0; where x is NaN, the gradient is passed on. */
 export function abs(x: Tensor): Tensor {
   return pointwise(functions.absolute, [x]);
 }
 
 /**
- * x, but at least `low` and at most `high`; NaN stays NaN. Exact. The gradient is passed on where low <= x <= high.
+ * x, but at least `low` and at most `high`; NaN stays NaN. Exact. The gradient is passed on where low <= x <= high or
+ * x is NaN.
  * @throws ShapeError where a limit is not finite, or `low` is above `high`
  */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
@@ -106,12 +111,15 @@ export function relu(x: Tensor): Tensor {
   return pointwise(functions.relu, [x]);
 }
 
-/** min(max(x, 0), 6), exact; NaN stays NaN. Its gradient at 0 and at 6 is 0. */
+/** min(max(x, 0), 6), exact; NaN stays NaN. Its gradient at 0 and at 6 is 0; where x is NaN, it is passed on. */
 export function relu6(x: Tensor): Tensor {
   return pointwise(functions.relu6, [x]);
 }
 
-/** x where it is positive, otherwise x times a finite slope, which is also the gradient at 0. Accuracy: 2^-24. */
+/**
+ * x where it is positive, otherwise x times a finite slope, which is also the gradient at 0; where x is NaN, the gradient
+ * is passed on. Accuracy: 2^-24.
+ */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   return pointwise(functions.leakyRelu, [x], { slope });
 }
@@ -126,14 +134,17 @@ export function tanh(x: Tensor): Tensor {
   return pointwise(functions.tanh, [x]);
 }
 
-/** x sigmoid(x), called SiLU or swish; 0 at -Infinity. Accuracy: that of `sigmoid`, 2^-24 more. */
+/**
+ * x sigmoid(x), called SiLU or swish. At the infinities, value and gradient are the limits (0 and 0 at -Infinity, Infinity and 1 at
+ * Infinity); PyTorch's product of 0 and Infinity is NaN, which WGSL does not promise. Accuracy: that of `sigmoid`, 2^-24 more.
+ */
 export function silu(x: Tensor): Tensor {
   return pointwise(functions.silu, [x]);
 }
 
 /**
  * x times the standard normal distribution at x, the Gaussian error linear unit (Hendrycks and Gimpel, arXiv
- * 1606.08415); 0 at -Infinity.
+ * 1606.08415). At the infinities, value and gradient are the limits, as those of `silu`.
  * @param approximate 'none' takes the distribution itself, from a fit with a relative error below 4.3e-8 (accuracy:
  * 20 + x^2 ulp); 'tanh' the approximation of the same paper, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
  */
