@@ -1,7 +1,7 @@
 // npm run bench: every kernel against the roofline. `npm run bench -- --help` lists the options, bench/README.md
 // explains them.
 import { writeFileSync } from 'node:fs';
-import type { Choices } from '../src/autodiff/choices.ts';
+import type { Choices } from '../src/autodiff/variant-selector.ts';
 import { openTuner } from '../src/cli/tuning.ts';
 import type { Device } from '../src/gpu/device.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';

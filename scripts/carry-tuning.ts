@@ -25,11 +25,11 @@ const TRAITS: Readonly<Record<string, AdapterTraits>> = {
   'nvidia-h200': { kind: 'gpu', subgroupSize: 32, f16: true, ...LIMITS, maxWorkgroupStorageBytes: 49152 },
 };
 
-/** The variants of a table's question in one checkout. */
-function callsOf(kernels: readonly AnyKernel[], question: string, traits: AdapterTraits): readonly KernelCall[] {
-  const prepared = question.endsWith(PREPARED);
-  const [name] = question.split(' ', 1);
-  const problem: unknown = JSON.parse(question.slice(name.length, prepared ? -PREPARED.length : undefined));
+/** The variants of a table's problem in one checkout, by its key. */
+function callsOf(kernels: readonly AnyKernel[], key: string, traits: AdapterTraits): readonly KernelCall[] {
+  const prepared = key.endsWith(PREPARED);
+  const [name] = key.split(' ', 1);
+  const problem: unknown = JSON.parse(key.slice(name.length, prepared ? -PREPARED.length : undefined));
   const kernel = kernels.find((one) => one.name === name);
   // `preparedWeights` is what checkouts before prepacking call it.
   const known = { ...traits, prepackedWeights: prepared, preparedWeights: prepared };
@@ -56,20 +56,20 @@ for (const table of KNOWN_ADAPTERS) {
   const traits = TRAITS[table.device];
   const choices: TuningTable['choices'][number][] = [];
   for (const choice of table.choices) {
-    const [question, code, variant, milliseconds] = choice;
-    const all = callsOf(otherKernels, question, traits);
+    const [key, code, variant, milliseconds] = choice;
+    const all = callsOf(otherKernels, key, traits);
     const isKept = (name: string): boolean => !values.removed.some((start) => name.startsWith(start));
     const before = all.filter((call) => isKept(call.variant));
-    const now = callsOf(ALL_KERNELS, question, traits);
+    const now = callsOf(ALL_KERNELS, key, traits);
     const lasting = now.filter((call) => !values.added.includes(call.variant));
     if (!isKept(variant) || before.length !== lasting.length || (await codeDigest(all, digests)) !== code) {
-      left.push(`${table.device}: ${question}`);
+      left.push(`${table.device}: ${key}`);
       choices.push(choice);
       continue;
     }
     const rename = (name: string): string => lasting[before.findIndex((call) => call.variant === name)].variant;
     choices.push([
-      question,
+      key,
       await codeDigest(now, digests),
       rename(variant),
       Object.fromEntries(
@@ -84,4 +84,4 @@ for (const table of KNOWN_ADAPTERS) {
 writeFileSync(new URL('../src/tuning/known-adapters.json', import.meta.url), serializeTables(carried));
 const total = KNOWN_ADAPTERS.reduce((sum, { choices }) => sum + choices.length, 0);
 console.log(`${total - left.length} of ${total} entries carried over`);
-for (const question of left) console.log(`left as it was, since its digest is not that of ${other}: ${question}`);
+for (const key of left) console.log(`left as it was, since its digest is not that of ${other}: ${key}`);

@@ -1,6 +1,6 @@
 import { KERNEL_MODULES } from '../../kernels/index.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../../src/autodiff/choices.ts';
+import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 

@@ -1,4 +1,4 @@
-import type { Choices } from '../../src/autodiff/choices.ts';
+import type { Choices } from '../../src/autodiff/variant-selector.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { FloatType } from '../../kernels/contract/dispatch.ts';
 import type { StorageType } from '../../kernels/contract/storage-type.ts';

@@ -1,7 +1,7 @@
 import { cast } from '../../src/autodiff/op.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { Program, type Feeds } from '../../src/autodiff/program.ts';
-import type { VariantSelector } from '../../src/autodiff/choices.ts';
+import type { VariantSelector } from '../../src/autodiff/variant-selector.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';

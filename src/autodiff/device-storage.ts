@@ -2,7 +2,7 @@ import type { Device } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { hostValues, type HostValues } from '../gpu/host-values.ts';
 import { readBuffer } from '../gpu/run-kernel.ts';
-import type { VariantSelector } from './choices.ts';
+import type { VariantSelector } from './variant-selector.ts';
 import { describe, ShapeError, type ParameterStore, type Tensor } from './tensor.ts';
 
 const BYTES = 4;

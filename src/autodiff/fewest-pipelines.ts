@@ -1,7 +1,7 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { Dispatch } from '../../kernels/contract/dispatch.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
-import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from './choices.ts';
+import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from './variant-selector.ts';
 
 /**
  * Floating-point operations of a run above which its speed counts for more than the time to compile it. The search

@@ -2,7 +2,7 @@ import type { KernelCall } from '../../kernels/kernel.ts';
 import { storageBytes, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
-import { selectedCall, tuningKey, type VariantSelector, type Choices, type TuningProblem } from './choices.ts';
+import { selectedCall, tuningKey, type VariantSelector, type Choices, type TuningProblem } from './variant-selector.ts';
 import { hoistConstants } from './constant-hoisting.ts';
 import { indexChecks } from './indices.ts';
 import { nodesBefore } from './nodes-before.ts';

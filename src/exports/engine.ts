@@ -36,7 +36,7 @@ export type { Recomputed } from '../autodiff/plan-types.ts';
 export { Program, type Arena, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 
 // Variants of kernels: which are right here, and which is fastest.
-export type { VariantSelector, Choices, TuningProblem } from '../autodiff/choices.ts';
+export type { VariantSelector, Choices, TuningProblem } from '../autodiff/variant-selector.ts';
 export {
   parseRecords,
   serializeRecords,

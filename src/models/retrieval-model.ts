@@ -1,4 +1,4 @@
-import type { VariantSelector } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/variant-selector.ts';
 import { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { SketchFraming } from '../data/sketch-framing.ts';
 import { quoteValue } from '../formats/untrusted.ts';

@@ -3,7 +3,7 @@
  * product, the next block under way while the host ranks the last.
  */
 
-import type { VariantSelector } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/variant-selector.ts';
 import { linear } from '../autodiff/ops/convolution.ts';
 import { Program } from '../autodiff/program.ts';
 import { DeviceStorage } from '../autodiff/device-storage.ts';

@@ -1,4 +1,4 @@
-import { RecordedSelection, type VariantSelector } from '../autodiff/choices.ts';
+import { RecordedSelection, type VariantSelector } from '../autodiff/variant-selector.ts';
 import { DeviceStorage } from '../autodiff/device-storage.ts';
 import { DatasetError, type Dataset, type Sample } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';

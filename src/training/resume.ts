@@ -1,5 +1,5 @@
 /** What a checkpoint says of the run that wrote it, and whether that run can go on. */
-import type { Choices } from '../autodiff/choices.ts';
+import type { Choices } from '../autodiff/variant-selector.ts';
 import { isJsonObject } from '../formats/untrusted.ts';
 import { CheckpointError, type Json, type ModelFile } from '../models/model-file.ts';
 

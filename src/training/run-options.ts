@@ -1,5 +1,5 @@
 /** What a training run is given, what it hands out while it runs, and what it returns. */
-import type { VariantSelector } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/variant-selector.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Span } from '../gpu/profiler.ts';

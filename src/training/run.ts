@@ -1,4 +1,4 @@
-import { RecordedSelection } from '../autodiff/choices.ts';
+import { RecordedSelection } from '../autodiff/variant-selector.ts';
 import { DeviceStorage } from '../autodiff/device-storage.ts';
 import { MemoryBudgetError } from '../autodiff/memory.ts';
 import type { TrainingBatch } from '../data/loader.ts';

@@ -1,4 +1,4 @@
-import type { VariantSelector } from '../autodiff/choices.ts';
+import type { VariantSelector } from '../autodiff/variant-selector.ts';
 import { Program } from '../autodiff/program.ts';
 import { DeviceStorage } from '../autodiff/device-storage.ts';
 import { identityTransforms } from '../data/augmentation.ts';

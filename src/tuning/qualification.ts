@@ -1,5 +1,5 @@
 import type { AnyKernel, Expected, Kernel, KernelCall, Values } from '../../kernels/kernel.ts';
-import { problemText, type TuningProblem } from '../autodiff/choices.ts';
+import { problemText, type TuningProblem } from '../autodiff/variant-selector.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { runKernel } from '../gpu/run-kernel.ts';
@@ -20,11 +20,11 @@ export type Verdict =
   /** Nothing small enough for a reference runs its code. */
   | { readonly standing: 'unproven' };
 
-/** Of the numbers on which variants are tested. */
+/** Of the numbers on which variants are verified. */
 const SEED = 0;
 
 /**
- * Puts variants to the test on a device before they are used there: in all their trials, each element within its bound.
+ * Verifies variants on a device before they are used there: in all their trials, each element within its bound.
  */
 export class Qualification {
   private readonly device: Device;
@@ -45,14 +45,16 @@ export class Qualification {
     this.proven = proven;
   }
 
-  /** Puts a variant to the test, unless it has been; the same code is tested once. */
-  async verdict(question: TuningProblem, call: KernelCall): Promise<Verdict> {
-    const trials = this.trials.of(question, call);
+  /** Verifies a variant, unless that was done before; the same code is verified once. */
+  async verdict(tuningProblem: TuningProblem, call: KernelCall): Promise<Verdict> {
+    const trials = this.trials.of(tuningProblem, call);
     if (trials === null) return { standing: 'unproven' };
-    const digest = await this.digest(question.kernel, trials);
+    const digest = await this.digest(tuningProblem.kernel, trials);
     let verdict = this.verdicts.get(digest);
     if (verdict === undefined) {
-      verdict = this.proven.has(digest) ? Promise.resolve({ standing: 'right' }) : this.test(question.kernel, trials);
+      verdict = this.proven.has(digest)
+        ? Promise.resolve({ standing: 'right' })
+        : this.test(tuningProblem.kernel, trials);
       this.verdicts.set(digest, verdict);
     }
     const found = await verdict;

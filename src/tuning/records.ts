@@ -27,7 +27,7 @@ export interface TuningRecords {
    * time.
    */
   readonly proven: Set<string>;
-  /** By questionKey. */
+  /** By `tuningKey`. */
   readonly choices: Map<string, ChoiceRecord>;
 }
 

@@ -1,4 +1,4 @@
-import { tuningKey, type TuningProblem } from '../autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../autodiff/variant-selector.ts';
 import type { Device } from '../gpu/device.ts';
 import type { TuningRecords } from './records.ts';
 import known from './known-adapters.json' with { type: 'json' };
@@ -17,12 +17,12 @@ export interface TuningTable {
   readonly problems: number;
   readonly preferenceBest: number;
   /**
-   * All problems that were measured: the question's key, the digest of its variants' code, the fastest variant, and the
+   * All problems that were measured: the key of the problem (`tuningKey`), the digest of its variants' code, the fastest variant, and the
    * milliseconds of that one and of the best other. Where the fastest is the one that the kernel prefers, an entry
    * changes nothing, and is there as evidence.
    */
   readonly choices: readonly (readonly [
-    question: string,
+    key: string,
     code: string,
     variant: string,
     milliseconds: Readonly<Record<string, number>>,
@@ -41,20 +41,20 @@ export function tableFor(
   );
 }
 
-/** The table of a device, of what was measured for these questions. @param date as in 2026-11-25 */
+/** The table of a device, of what was measured for these problems. @param date as in 2026-11-25 */
 export function tableOf(
   { description, traits }: Pick<Device, 'description' | 'traits'>,
-  questions: readonly TuningProblem[],
+  tuningProblems: readonly TuningProblem[],
   { choices }: TuningRecords,
   date: string,
 ): TuningTable {
-  const measured = questions.flatMap((question) => {
-    const key = tuningKey(question);
+  const measured = tuningProblems.flatMap((tuningProblem) => {
+    const key = tuningKey(tuningProblem);
     const record = choices.get(key);
     // With one right variant there was nothing to measure.
     return record === undefined || record.milliseconds[record.variant] === undefined
       ? []
-      : [{ key, record, preferred: question.calls[0].variant }];
+      : [{ key, record, preferred: tuningProblem.calls[0].variant }];
   });
   return {
     // Software adapters carry the version of their compiler in their name.

@@ -1,5 +1,5 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
-import type { TuningProblem } from '../autodiff/choices.ts';
+import type { TuningProblem } from '../autodiff/variant-selector.ts';
 import { float32ToFloat16Bits, narrow } from '../../kernels/contract/half.ts';
 import type { Device } from '../gpu/device.ts';
 import { elementBytes, type ElementType } from '../../kernels/contract/dispatch.ts';
@@ -45,18 +45,18 @@ const PATTERN = 1 << 16;
  */
 export async function timeCalls(
   device: Device,
-  question: TuningProblem,
+  tuningProblem: TuningProblem,
   calls: readonly KernelCall[],
   { rounds, deadline, clock }: TimingOptions,
 ): Promise<readonly (Timing | undefined)[] | null> {
-  const bench = await KernelBuffers.create(device, question, calls);
+  const bench = await KernelBuffers.create(device, tuningProblem, calls);
   const sequences: Sequence[] = [];
   try {
     for (const call of calls)
       sequences.push(
         await Sequence.prepare(
           device,
-          dispatchesOfRun(question, call).map((dispatch) => ({
+          dispatchesOfRun(tuningProblem, call).map((dispatch) => ({
             dispatch,
             label: call.variant,
             ranges: dispatch.operands.map(bench.range),

@@ -1,10 +1,10 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
-import type { TuningProblem } from '../autodiff/choices.ts';
+import type { TuningProblem } from '../autodiff/variant-selector.ts';
 import { offeredCalls } from '../autodiff/offered.ts';
 import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
 
-/** A small problem on which code is put to the test. */
+/** A small problem on which code is verified. */
 export interface Trial {
   readonly problem: unknown;
   readonly call: KernelCall;
@@ -16,8 +16,8 @@ export interface Trial {
 const REFERENCE_WORK = 1e8;
 
 /**
- * Finds what a variant has to stand. A variant is code (pipelines), launched with the sizes of its problem; the code is
- * what the ragged cases of its kernel put to the test, since the problem itself is mostly too large for a reference.
+ * Selects the cases that verify a variant. A variant is code (pipelines), launched with the sizes of its problem; the
+ * ragged cases of its kernel verify the code, since the problem itself is mostly too large for a reference.
  */
 export class Trials {
   private readonly traits: AdapterTraits;
@@ -33,9 +33,9 @@ export class Trials {
    * looked for in the problem's miniature, then in cases that run other code besides, at last in the problem itself.
    * @returns null where some pipeline is in none of them
    */
-  of(question: Pick<TuningProblem, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
+  of(tuningProblem: Pick<TuningProblem, 'kernel' | 'problem'>, call: KernelCall): readonly Trial[] | null {
     let trials = this.ofCalls.get(call);
-    if (trials === undefined) this.ofCalls.set(call, (trials = this.find(question, call)));
+    if (trials === undefined) this.ofCalls.set(call, (trials = this.find(tuningProblem, call)));
     return trials;
   }
 

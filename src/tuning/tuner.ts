@@ -1,5 +1,5 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from '../autodiff/choices.ts';
+import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from '../autodiff/variant-selector.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
@@ -31,7 +31,7 @@ export interface TunerOptions {
   readonly tables?: readonly TuningTable[];
   /** Called when the records have grown, to keep them; awaited. */
   readonly onRecords?: (records: TuningRecords) => Promise<void>;
-  /** Hears of the problems that are measured, and of those whose variants are put to the test. */
+  /** Hears of the problems that are measured, and of those whose variants are verified. */
   readonly onProgress?: (what: 'tuning' | 'verifying', done: number, total: number) => void;
   /** Hears of variants that were dropped, and why. */
   readonly onNote?: (note: string) => void;
@@ -91,22 +91,27 @@ export class Tuner implements VariantSelector {
    * The variant for each problem: verified on the device, and the fastest as far as measured.
    * @param wanted variants to take where they can run
    */
-  async select(questions: readonly TuningProblem[], wanted: Choices = new Map()): Promise<Choices> {
+  async select(tuningProblems: readonly TuningProblem[], wanted: Choices = new Map()): Promise<Choices> {
     const before = { proven: this.records.proven.size, measured: this.measured, tests: this.qualification.tests };
     if (this.effort !== 'off')
       await this.tune(
-        questions.filter((question) => !wanted.has(tuningKey(question))),
+        tuningProblems.filter((tuningProblem) => !wanted.has(tuningKey(tuningProblem))),
         this.effort,
       );
     const choices = new Map<string, string>();
-    for (const [index, question] of questions.entries()) {
-      const key = tuningKey(question);
+    for (const [index, tuningProblem] of tuningProblems.entries()) {
+      const key = tuningKey(tuningProblem);
       choices.set(
         key,
-        (await this.firstRight(question, inOrder(question.calls, wanted.get(key) ?? (await this.known(question)))))
-          .variant,
+        (
+          await this.firstVerified(
+            tuningProblem,
+            inOrder(tuningProblem.calls, wanted.get(key) ?? (await this.known(tuningProblem))),
+          )
+        ).variant,
       );
-      if (this.qualification.tests > before.tests) this.options.onProgress?.('verifying', index + 1, questions.length);
+      if (this.qualification.tests > before.tests)
+        this.options.onProgress?.('verifying', index + 1, tuningProblems.length);
     }
     this.qualification.forgetReferences();
     if (this.records.proven.size > before.proven || this.measured > before.measured)
@@ -115,53 +120,53 @@ export class Tuner implements VariantSelector {
   }
 
   /** The variant to prefer by what was measured here, or before this version was shipped. */
-  private async known(question: TuningProblem): Promise<string | undefined> {
-    if (this.deterministic || question.calls.length === 1) return undefined;
-    const key = tuningKey(question);
+  private async known(tuningProblem: TuningProblem): Promise<string | undefined> {
+    if (this.deterministic || tuningProblem.calls.length === 1) return undefined;
+    const key = tuningKey(tuningProblem);
     const found = [this.records.choices.get(key), this.shipped.get(key)].filter((choice) => choice !== undefined);
     if (found.length === 0) return undefined;
-    const code = await this.codeOf(question);
+    const code = await this.codeOf(tuningProblem);
     return found.find((choice) => choice.code === code)?.variant;
   }
 
-  private async firstRight(question: TuningProblem, calls: readonly KernelCall[]): Promise<KernelCall> {
+  private async firstVerified(tuningProblem: TuningProblem, calls: readonly KernelCall[]): Promise<KernelCall> {
     let unproven: KernelCall | undefined;
     const reasons: string[] = [];
     for (const call of calls) {
-      const verdict = await this.judge(question, call);
+      const verdict = await this.judge(tuningProblem, call);
       if (verdict.standing === 'right') return call;
       if (verdict.standing === 'unproven') unproven ??= call;
       else reasons.push(`${call.variant}: ${verdict.reason}`);
     }
     if (unproven !== undefined) {
       this.note(
-        `${question.kernel.name}, ${unproven.variant}: no case of the kernel runs this code, so it is used without having been checked`,
+        `${tuningProblem.kernel.name}, ${unproven.variant}: no case of the kernel runs this code, so it is used without having been checked`,
       );
       return unproven;
     }
     throw new QualificationError(
-      `${question.kernel.name}: no variant computes correctly on ${this.device.description.device}. Update its driver, or choose another adapter (sketchgrad doctor shows more).\n  ${reasons.join('\n  ')}`,
+      `${tuningProblem.kernel.name}: no variant computes correctly on ${this.device.description.device}. Update its driver, or choose another adapter (sketchgrad doctor shows more).\n  ${reasons.join('\n  ')}`,
     );
   }
 
-  private async judge(question: TuningProblem, call: KernelCall): Promise<Verdict> {
-    const verdict = await this.qualification.verdict(question, call);
+  private async judge(tuningProblem: TuningProblem, call: KernelCall): Promise<Verdict> {
+    const verdict = await this.qualification.verdict(tuningProblem, call);
     if (verdict.standing === 'wrong')
-      this.note(`${question.kernel.name}, ${call.variant}: dropped, for ${verdict.reason}`);
+      this.note(`${tuningProblem.kernel.name}, ${call.variant}: dropped, for ${verdict.reason}`);
     return verdict;
   }
 
-  /** Measures the questions of which no record knows enough, the most expensive first, until the time is over. */
-  private async tune(questions: readonly TuningProblem[], effort: Exclude<TuningEffort, 'off'>): Promise<void> {
+  /** Measures the problems that no record knows enough about, the most expensive first, until the time is over. */
+  private async tune(tuningProblems: readonly TuningProblem[], effort: Exclude<TuningEffort, 'off'>): Promise<void> {
     const { rounds } = EFFORTS[effort];
     const { limit = EFFORTS[effort].limit } = this.options;
     const start = this.clock();
     const deadline = start + limit - this.spent;
     const open: TuningProblem[] = [];
-    for (const question of questions)
-      if (question.calls.length > 1 && !(await this.isKnown(question, effort))) open.push(question);
+    for (const tuningProblem of tuningProblems)
+      if (tuningProblem.calls.length > 1 && !(await this.isKnown(tuningProblem, effort))) open.push(tuningProblem);
     open.sort((a, b) => expense(b) - expense(a));
-    for (const [index, question] of open.entries()) {
+    for (const [index, tuningProblem] of open.entries()) {
       if (this.clock() >= deadline) {
         this.options.onProgress?.('tuning', index, index);
         this.note(
@@ -169,9 +174,9 @@ export class Tuner implements VariantSelector {
         );
         break;
       }
-      const record = await this.measure(question, effort, { rounds, deadline, clock: this.clock });
+      const record = await this.measure(tuningProblem, effort, { rounds, deadline, clock: this.clock });
       if (record !== undefined) {
-        this.records.choices.set(tuningKey(question), record);
+        this.records.choices.set(tuningKey(tuningProblem), record);
         this.measured++;
       }
       this.options.onProgress?.('tuning', index + 1, open.length);
@@ -179,41 +184,41 @@ export class Tuner implements VariantSelector {
     this.spent += this.clock() - start;
   }
 
-  private async isKnown(question: TuningProblem, effort: TuningEffort): Promise<boolean> {
-    const record = this.records.choices.get(tuningKey(question));
+  private async isKnown(tuningProblem: TuningProblem, effort: TuningEffort): Promise<boolean> {
+    const record = this.records.choices.get(tuningKey(tuningProblem));
     return (
       record !== undefined &&
       (record.effort === 'full' || effort === 'quick') &&
-      record.code === (await this.codeOf(question))
+      record.code === (await this.codeOf(tuningProblem))
     );
   }
 
   /** @returns undefined where the time was too short, or there was no room */
   private async measure(
-    question: TuningProblem,
+    tuningProblem: TuningProblem,
     effort: Exclude<TuningEffort, 'off'>,
     timing: Parameters<typeof timeCalls>[3],
   ): Promise<ChoiceRecord | undefined> {
     const right: KernelCall[] = [];
-    for (const call of question.calls.slice(0, EFFORTS[effort].variants)) {
-      if (effort === 'quick' && (this.hopeless.get(codeKey(question, call)) ?? 0) >= GIVEN_UP_AFTER) continue;
+    for (const call of tuningProblem.calls.slice(0, EFFORTS[effort].variants)) {
+      if (effort === 'quick' && (this.hopeless.get(codeKey(tuningProblem, call)) ?? 0) >= GIVEN_UP_AFTER) continue;
       if (this.clock() >= timing.deadline) return undefined;
-      if ((await this.judge(question, call)).standing === 'right') right.push(call);
+      if ((await this.judge(tuningProblem, call)).standing === 'right') right.push(call);
     }
     if (right.length === 0) return undefined;
-    const code = await this.codeOf(question);
+    const code = await this.codeOf(tuningProblem);
     if (right.length === 1) return { variant: right[0].variant, code, effort, milliseconds: {} };
     let times: readonly (Timing | undefined)[] | null;
     try {
-      times = await timeCalls(this.device, question, right, timing);
+      times = await timeCalls(this.device, tuningProblem, right, timing);
     } catch (error) {
       if (error instanceof DeviceLostError) throw error;
-      this.note(`${question.kernel.name} was not measured: ${(error as Error).message}`);
+      this.note(`${tuningProblem.kernel.name} was not measured: ${(error as Error).message}`);
       return undefined;
     }
     if (times === null) return undefined;
     for (const [index, time] of times.entries()) {
-      const key = codeKey(question, right[index]);
+      const key = codeKey(tuningProblem, right[index]);
       if (time === undefined) this.hopeless.set(key, (this.hopeless.get(key) ?? 0) + 1);
     }
     const milliseconds = Object.fromEntries(
@@ -260,7 +265,7 @@ export function fastest(times: readonly (Timing | undefined)[]): number {
 }
 
 /**
- * Grows with the time that a graph spends on a question; a byte weighs as much as a few operations on every adapter.
+ * Grows with the time that a graph spends on a problem; a byte weighs as much as a few operations on every adapter.
  */
 function expense({ kernel, problem, uses }: TuningProblem): number {
   const OPERATIONS_PER_BYTE = 8;

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { tuningKey, type Choices, type VariantSelector } from '../../src/autodiff/choices.ts';
+import { tuningKey, type Choices, type VariantSelector } from '../../src/autodiff/variant-selector.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { add, multiply, relu, scale } from '../../src/autodiff/ops/pointwise.ts';
 import { affine } from '../../src/autodiff/ops/affine.ts';

@@ -11,7 +11,7 @@ import { accumulate, demand, interpolateUpdate, nonFinite } from '../../src/auto
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { LimitError } from '../../src/gpu/errors.ts';
-import { tuningKey } from '../../src/autodiff/choices.ts';
+import { tuningKey } from '../../src/autodiff/variant-selector.ts';
 import { plan, tuningProblemsOf, type Plan } from '../../src/autodiff/plan.ts';
 import { input, type GraphNode, ShapeError, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
 

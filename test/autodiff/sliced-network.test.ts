@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { tuningKey, type VariantSelector } from '../../src/autodiff/choices.ts';
+import { tuningKey, type VariantSelector } from '../../src/autodiff/variant-selector.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { Program } from '../../src/autodiff/program.ts';

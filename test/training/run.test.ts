@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { tuningKey, type VariantSelector } from '../../src/autodiff/choices.ts';
+import { tuningKey, type VariantSelector } from '../../src/autodiff/variant-selector.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, StateMismatchError, type StateTensor } from '../../src/nn/state.ts';

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { scale } from '../../kernels/elementwise/functions.ts';
 import { pointwiseKernel } from '../../kernels/elementwise/pointwise.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { tuningKey, type TuningProblem } from '../../src/autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { emptyRecords, type ChoiceRecord } from '../../src/tuning/records.ts';
 import { KNOWN_ADAPTERS, serializeTables, tableFor, tableOf } from '../../src/tuning/tables.ts';
@@ -12,7 +12,7 @@ const device = {
   description: { vendor: 'v', architecture: 'a', device: 'llvmpipe-llvm-15-0-6-256-bits-', description: 'driver 1' },
   traits: { subgroupSize: 8 },
 } as Device;
-const question = (count: number): TuningProblem => ({
+const tuningProblem = (count: number): TuningProblem => ({
   kernel: pointwiseKernel(scale),
   problem: { count },
   calls: ['preferred', 'other', 'third'].map((variant) => ({ variant }) as KernelCall),
@@ -25,20 +25,20 @@ const record = (variant: string, milliseconds: Record<string, number>): ChoiceRe
   milliseconds,
 });
 
-const questions = [question(3), question(1), question(2), question(4)];
+const tuningProblems = [tuningProblem(3), tuningProblem(1), tuningProblem(2), tuningProblem(4)];
 const records = {
   ...emptyRecords('here'),
   choices: new Map([
-    [tuningKey(questions[0]), record('preferred', { preferred: 1.23456, third: 5, other: 2 })],
-    [tuningKey(questions[1]), record('other', { preferred: 3, other: 2 })],
+    [tuningKey(tuningProblems[0]), record('preferred', { preferred: 1.23456, third: 5, other: 2 })],
+    [tuningKey(tuningProblems[1]), record('other', { preferred: 3, other: 2 })],
     // Of a single right variant nothing was measured.
-    [tuningKey(questions[2]), record('preferred', {})],
+    [tuningKey(tuningProblems[2]), record('preferred', {})],
     ['of another workload', record('other', { other: 1 })],
   ]),
 };
-const table = tableOf(device, questions, records, '2026-11-25');
+const table = tableOf(device, tuningProblems, records, '2026-11-25');
 
-test('a table has all that was measured of its questions, also where the preference of the kernel was the fastest', () => {
+test('a table has all that was measured of its problems, also where the preference of the kernel was the fastest', () => {
   assert.equal(table, {
     device: 'llvmpipe',
     subgroupSize: 8,

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
-import { tuningKey, RecordedSelection, type Choices, type TuningProblem } from '../../src/autodiff/choices.ts';
+import { tuningKey, RecordedSelection, type Choices, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
 import { ceilDivide, type Shader } from '../../kernels/contract/dispatch.ts';
 import { emptyRecords } from '../../src/tuning/records.ts';
 import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
@@ -75,13 +75,13 @@ function addition(
   return kernel;
 }
 
-function ask(kernel: Kernel<Problem>, count = 3000): TuningProblem {
+function problemOf(kernel: Kernel<Problem>, count = 3000): TuningProblem {
   const problem = { count };
   return { kernel, problem, calls: kernel.calls(problem, undefined as never), uses: 1 };
 }
 
-async function answer(
-  questions: readonly TuningProblem[],
+async function selectFor(
+  tuningProblems: readonly TuningProblem[],
   options: TunerOptions = {},
   wanted?: Choices,
 ): Promise<{
@@ -91,12 +91,12 @@ async function answer(
 }> {
   const notes: string[] = [];
   const tuner = new Tuner(await testDevice(), { tables: [], onNote: (note) => notes.push(note), ...options });
-  const choices = await tuner.select(questions, wanted);
-  return { variants: questions.map((question) => choices.get(tuningKey(question))), notes, tuner };
+  const choices = await tuner.select(tuningProblems, wanted);
+  return { variants: tuningProblems.map((tuningProblem) => choices.get(tuningKey(tuningProblem))), notes, tuner };
 }
 
 test('a variant that computes something else is dropped and reported, whoever prefers it', async () => {
-  const { variants, notes } = await answer([ask(addition({ product: 'wrong', sum: 'right' }))]);
+  const { variants, notes } = await selectFor([problemOf(addition({ product: 'wrong', sum: 'right' }))]);
   assert.equal(variants, ['sum']);
   assert.is(notes.length, 1);
   assert.match(
@@ -104,20 +104,20 @@ test('a variant that computes something else is dropped and reported, whoever pr
     /test addition, product: dropped, for sum\[\d+\] is .*, expected .* within .*, on {"count":\d+}/,
   );
   assert.equal(
-    (await answer([ask(addition({ sum: 'right', product: 'wrong' }))], { effort: 'quick' })).variants,
+    (await selectFor([problemOf(addition({ sum: 'right', product: 'wrong' }))], { effort: 'quick' })).variants,
     ['sum'],
     'nor is it measured',
   );
 });
 
 test('so is one that does not compile', async () => {
-  const { variants, notes } = await answer([ask(addition({ broken: 'broken', sum: 'right' }))]);
+  const { variants, notes } = await selectFor([problemOf(addition({ broken: 'broken', sum: 'right' }))]);
   assert.equal(variants, ['sum']);
   assert.match(notes[0], /broken: dropped, for it failed on {"count":1}: .* does not compile/);
 });
 
 test('where no variant computes correctly there is an error that says why of each', async () => {
-  const error = await answer([ask(addition({ product: 'wrong', broken: 'broken' }))]).then(
+  const error = await selectFor([problemOf(addition({ product: 'wrong', broken: 'broken' }))]).then(
     () => undefined,
     (reason: unknown) => reason,
   );
@@ -128,27 +128,27 @@ test('where no variant computes correctly there is an error that says why of eac
   );
 });
 
-test('code that nothing puts to the test gives way to code that passed one', async () => {
+test('code that nothing verifies gives way to code that was verified', async () => {
   const large = 1e8;
-  const unproven = await answer([ask(addition({ only: 'right' }, []), large)]);
+  const unproven = await selectFor([problemOf(addition({ only: 'right' }, []), large)]);
   assert.equal(unproven.variants, ['only']);
   assert.match(unproven.notes[0], /no case of the kernel runs this code/);
   const kernel = addition({ untested: 'right', tested: 'right' });
   const { calls } = kernel;
   kernel.calls = (problem, traits) =>
     calls(problem, traits).filter(({ variant }) => problem.count > 1000 || variant === 'tested');
-  assert.equal((await answer([ask(kernel, large)])).variants, ['tested']);
-  assert.equal((await answer([ask(kernel, 2000)])).variants, ['untested'], 'a small problem is its own test');
+  assert.equal((await selectFor([problemOf(kernel, large)])).variants, ['tested']);
+  assert.equal((await selectFor([problemOf(kernel, 2000)])).variants, ['untested'], 'a small problem is its own test');
   kernel.miniature = () => ({ count: 1001 });
-  assert.equal((await answer([ask(kernel, large)])).variants, ['untested'], 'and so is its miniature');
+  assert.equal((await selectFor([problemOf(kernel, large)])).variants, ['untested'], 'and so is its miniature');
 });
 
 test('a measured choice is the fast variant, not the preferred slow one; it is kept with its times', async () => {
-  const question = ask(addition({ slow: 'slow', fast: 'right' }));
-  assert.equal((await answer([question])).variants, ['slow'], 'off measures nothing');
-  const { variants, tuner } = await answer([question], { effort: 'quick' });
+  const tuningProblem = problemOf(addition({ slow: 'slow', fast: 'right' }));
+  assert.equal((await selectFor([tuningProblem])).variants, ['slow'], 'off measures nothing');
+  const { variants, tuner } = await selectFor([tuningProblem], { effort: 'quick' });
   assert.equal(variants, ['fast']);
-  const record = tuner.records.choices.get(tuningKey(question));
+  const record = tuner.records.choices.get(tuningKey(tuningProblem));
   assert.is(record?.variant, 'fast');
   assert.ok((record?.milliseconds.fast ?? 0) > 0);
 });
@@ -184,10 +184,10 @@ test('a tuning keeps to its time: the most expensive problems come first, the ot
   let now = 0;
   const clock = (): number => (now += 500);
   const kernel = addition({ one: 'right', other: 'right' });
-  const questions = Array.from({ length: 12 }, (_, index) => ask(kernel, 100 * (index + 1)));
-  const { variants, notes, tuner } = await answer(questions, { effort: 'quick', clock });
+  const tuningProblems = Array.from({ length: 12 }, (_, index) => problemOf(kernel, 100 * (index + 1)));
+  const { variants, notes, tuner } = await selectFor(tuningProblems, { effort: 'quick', clock });
   assert.ok(now <= EFFORTS.quick.limit + 3000, `${now} ms`);
-  const measured = questions.map((question) => tuner.records.choices.has(tuningKey(question)));
+  const measured = tuningProblems.map((tuningProblem) => tuner.records.choices.has(tuningKey(tuningProblem)));
   assert.ok(measured[11] && !measured[0]);
   assert.equal(
     measured,
@@ -196,15 +196,15 @@ test('a tuning keeps to its time: the most expensive problems come first, the ot
   assert.match(notes.at(-1) ?? '', /took its 20 s; \d+ of 12 problems are left/);
   assert.ok(variants.every((variant) => variant !== undefined));
   const before = now;
-  await tuner.select([ask(kernel, 5000)]);
+  await tuner.select([problemOf(kernel, 5000)]);
   assert.ok(now - before <= 3000, 'the time is that of the tuner, not of each program');
 });
 
 test('records, shipped tables, preferences: in this order, and only for the very code they are about', async () => {
   const device = await testDevice();
-  const question = ask(addition({ first: 'right', second: 'right', third: 'right' }));
-  const key = tuningKey(question);
-  const { tuner } = await answer([question], { effort: 'quick' });
+  const tuningProblem = problemOf(addition({ first: 'right', second: 'right', third: 'right' }));
+  const key = tuningKey(tuningProblem);
+  const { tuner } = await selectFor([tuningProblem], { effort: 'quick' });
   const code = tuner.records.choices.get(key)?.code ?? '';
   const records = (variant: string, of = code): TunerOptions['records'] => ({
     ...emptyRecords('here'),
@@ -221,7 +221,7 @@ test('records, shipped tables, preferences: in this order, and only for the very
     },
   ];
   const chosen = async (options: TunerOptions): Promise<string | undefined> =>
-    (await answer([question], options)).variants[0];
+    (await selectFor([tuningProblem], options)).variants[0];
   assert.is(await chosen({ tables: tables('second') }), 'second');
   assert.is(await chosen({ tables: tables('second'), records: records('third') }), 'third');
   assert.is(await chosen({ tables: tables('second', 'other code'), records: records('third', 'other code') }), 'first');
@@ -236,40 +236,40 @@ test('records, shipped tables, preferences: in this order, and only for the very
 test('a changed shader makes records void', async () => {
   const records = emptyRecords('here');
   const slow = addition({ slow: 'slow', fast: 'right' });
-  await answer([ask(slow)], { effort: 'quick', records });
+  await selectFor([problemOf(slow)], { effort: 'quick', records });
   const references = slow.references;
-  assert.equal((await answer([ask(slow)], { records })).variants, ['fast']);
+  assert.equal((await selectFor([problemOf(slow)], { records })).variants, ['fast']);
   assert.is(slow.references, references, 'what was proven is not tested again');
   const changed = addition({ slow: 'slow', fast: 'wrong' });
-  const { variants } = await answer([ask(changed)], { records });
+  const { variants } = await selectFor([problemOf(changed)], { records });
   assert.equal(variants, ['slow']);
   const better = addition({ slow: 'right', fast: 'right' });
-  assert.equal((await answer([ask(better)], { records })).variants, ['slow'], 'the preference counts again');
+  assert.equal((await selectFor([problemOf(better)], { records })).variants, ['slow'], 'the preference counts again');
   assert.ok(better.references > 0);
 });
 
-test('what is wanted comes first, and is put to the test all the same', async () => {
-  const question = ask(addition({ first: 'right', second: 'right', product: 'wrong' }));
-  const wanted = (variant: string): Choices => new Map([[tuningKey(question), variant]]);
-  assert.equal((await answer([question], { deterministic: true }, wanted('second'))).variants, ['second']);
-  assert.equal((await answer([question], {}, wanted('product'))).variants, ['first']);
+test('what is wanted comes first, and is verified all the same', async () => {
+  const tuningProblem = problemOf(addition({ first: 'right', second: 'right', product: 'wrong' }));
+  const wanted = (variant: string): Choices => new Map([[tuningKey(tuningProblem), variant]]);
+  assert.equal((await selectFor([tuningProblem], { deterministic: true }, wanted('second'))).variants, ['second']);
+  assert.equal((await selectFor([tuningProblem], {}, wanted('product'))).variants, ['first']);
 });
 
 test('a record of choices holds against what a tuner would choose now, and counts what it cannot hold', async () => {
-  const question = ask(addition({ first: 'right', second: 'right', product: 'wrong' }));
-  const key = tuningKey(question);
+  const tuningProblem = problemOf(addition({ first: 'right', second: 'right', product: 'wrong' }));
+  const key = tuningKey(tuningProblem);
   const tuner = new Tuner(await testDevice(), { tables: [] });
   for (const rest of [tuner, undefined]) {
     const kept = new RecordedSelection(rest, new Map([[key, 'second']]));
-    assert.is((await kept.select([question])).get(key), 'second');
+    assert.is((await kept.select([tuningProblem])).get(key), 'second');
     assert.is(kept.replaced, 0);
     const gone = new RecordedSelection(rest, new Map([[key, 'of another adapter']]));
-    assert.is((await gone.select([question])).get(key), 'first');
+    assert.is((await gone.select([tuningProblem])).get(key), 'first');
     assert.is(gone.replaced, 1);
     assert.is(gone.record.get(key), 'first');
   }
   const refused = new RecordedSelection(tuner, new Map([[key, 'product']]));
-  assert.is((await refused.select([question])).get(key), 'first');
+  assert.is((await refused.select([tuningProblem])).get(key), 'first');
   assert.is(refused.replaced, 1);
 });
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { AdapterTraits } from '../../../kernels/contract/dispatch.ts';
-import { tuningKey, type TuningProblem } from '../../autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../../autodiff/variant-selector.ts';
 import { BACKBONE_NAMES, DEFAULT_BACKBONE } from '../../nn/backbones/index.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { tuningFile } from '../../platform/node/tuning-records.ts';

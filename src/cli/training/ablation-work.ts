@@ -1,7 +1,7 @@
 /** The trainings of an ablation, and what each model is worth. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { VariantSelector } from '../../autodiff/choices.ts';
+import type { VariantSelector } from '../../autodiff/variant-selector.ts';
 import { l2Normalize } from '../../autodiff/ops/l2-normalize.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import type { Device } from '../../gpu/device.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { VariantSelector } from '../../autodiff/choices.ts';
+import type { VariantSelector } from '../../autodiff/variant-selector.ts';
 import { DeviceStorage } from '../../autodiff/device-storage.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import type { Device } from '../../gpu/device.ts';

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { tuningKey, type TuningProblem } from '../../autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../../autodiff/variant-selector.ts';
 import { cast } from '../../autodiff/op.ts';
 import { softmaxCrossEntropy } from '../../autodiff/ops/losses.ts';
 import { plan, tuningProblemsOf } from '../../autodiff/plan.ts';

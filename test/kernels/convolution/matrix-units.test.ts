@@ -16,7 +16,7 @@ import { convolutionWeightGradient } from '../../../kernels/convolution/weight-g
 import type { Kernel, KernelCall } from '../../../kernels/kernel.ts';
 import type { AdapterTraits, MatrixProduct } from '../../../kernels/contract/dispatch.ts';
 import { runKernel } from '../../../src/gpu/run-kernel.ts';
-import { tuningKey, type TuningProblem } from '../../../src/autodiff/choices.ts';
+import { tuningKey, type TuningProblem } from '../../../src/autodiff/variant-selector.ts';
 import { sampleInputs } from '../../../src/tuning/qualification.ts';
 import { Tuner } from '../../../src/tuning/tuner.ts';
 import { testDevice } from '../../support/device.ts';

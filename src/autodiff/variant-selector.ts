@@ -6,19 +6,19 @@ export interface TuningProblem {
   readonly problem: unknown;
   /** The variants that the adapter can run, the one that the kernel prefers first. */
   readonly calls: readonly KernelCall[];
-  /** How often a run of the graph asks it. */
+  /** How often a run of the graph solves it. */
   readonly uses: number;
   /** Whether weights are prepacked (see KernelCall) apart from the runs, at no cost to them. */
   readonly prepacked?: boolean;
 }
 
 /**
- * Names of variants by the tuning problem that they answer, see `tuningKey`. Plain data: checkpoints and caches keep it.
+ * Names of variants by the tuning problem that they solve, see `tuningKey`. Plain data: checkpoints and caches keep it.
  */
 export type Choices = ReadonlyMap<string, string>;
 
 /**
- * Answers the distinct tuning problems of a plan before its program is compiled, which is when there is time to verify and
+ * Selects a variant for each distinct tuning problem of a plan before its program is compiled, which is when there is time to verify and
  * measure.
  */
 export interface VariantSelector {
