@@ -386,6 +386,33 @@ export const tanh: PointwiseFunction = {
   flop: 12,
 };
 
+const softplusGradient: PointwiseFunction = {
+  name: 'softplusGradient',
+  operands: ['dy', 'x'],
+  wgsl: 'dy * logistic(x)',
+  libraries: [shaders.notANumber, shaders.logistic],
+  value: (dy, x) => dy * logisticValue(x),
+  error: (value, dy, x) => abs(dy) * logisticError(x) + EPSILON * abs(value) + TINY,
+  halves: true,
+  ranges: [[-4, 4], [-12, 12]], // prettier-ignore
+  flop: 5,
+};
+
+export const softplus: PointwiseFunction = {
+  name: 'softplus',
+  operands: ['x'],
+  wgsl: 'keepNan(select(Element(), x, x > Element()) + log1p(exp(-abs(x))), x)',
+  libraries: [shaders.notANumber, shaders.log1p],
+  value: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-abs(x))),
+  // exp, whose error the slope of log1p passes on; log1p: a quotient of 2.5 ulp, its series and what that leaves out; a sum.
+  error: (value, x) =>
+    logisticValue(-abs(x)) * exponential(x) + 14 * EPSILON * Math.log1p(Math.exp(-abs(x))) + rounded(value) + TINY,
+  derivatives: [{ function: softplusGradient, of: ['dy', 'x'] }],
+  halves: true,
+  ranges: [[-12, 12]],
+  flop: 20,
+};
+
 // In float32, exp(-104) is 0.
 const siluGradient: PointwiseFunction = {
   name: 'siluGradient',

@@ -44,6 +44,7 @@ UNARY = {
     "leakyRelu": lambda x: F.leaky_relu(x, exactly(0.01)),
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
+    "softplus": F.softplus,
     "silu": F.silu,
     "gelu": gelu,
     "geluTanh": lambda x: F.gelu(x, approximate="tanh"),
