@@ -153,8 +153,8 @@ export function silu(x: Tensor): Tensor {
 /**
  * x times the standard normal distribution at x, the Gaussian error linear unit (Hendrycks and Gimpel, arXiv
  * 1606.08415). At the infinities, value and gradient are the limits, as those of `silu`.
- * @param approximate 'none' takes the distribution itself, from a fit with a relative error below 4.3e-8 (accuracy:
- * 20 + x^2 ulp); 'tanh' the approximation of the same paper, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+ * @param options.approximate 'none' takes the distribution itself, from a fit with a relative error below 4.3e-8
+ * (accuracy: 20 + x^2 ulp); 'tanh' the approximation of the same paper, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
  */
 export function gelu(x: Tensor, options: { readonly approximate?: 'none' | 'tanh' } = {}): Tensor {
   checkOptions('gelu', options, ['approximate']);
