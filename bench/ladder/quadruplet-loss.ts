@@ -1,8 +1,5 @@
-import {
-  quadrupletLoss,
-  QUADRUPLET_STATISTICS,
-  type QuadrupletLossProblem,
-} from '../../kernels/loss/quadruplet-loss.ts';
+import { quadrupletLoss, QUADRUPLET_STATISTICS } from '../../kernels/loss/quadruplet-loss.ts';
+import type { QuadrupletLossProblem } from '../../kernels/loss/quadruplet-loss-problem.ts';
 import { ceilDivide, f32, foldGrid, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import bench from '../kernels/loss/quadruplet-loss.bench.ts';

@@ -1,4 +1,5 @@
-import { QUADRUPLET_STATISTICS, type QuadrupletLossProblem } from '../../kernels/loss/quadruplet-loss.ts';
+import { QUADRUPLET_STATISTICS } from '../../kernels/loss/quadruplet-loss.ts';
+import type { QuadrupletLossProblem } from '../../kernels/loss/quadruplet-loss-problem.ts';
 import { add, scale } from '../autodiff/ops/pointwise.ts';
 import { scaleBy } from '../autodiff/ops/scale.ts';
 import { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';

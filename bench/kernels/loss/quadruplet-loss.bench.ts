@@ -1,4 +1,5 @@
-import { quadrupletLoss, type QuadrupletLossProblem } from '../../../kernels/loss/quadruplet-loss.ts';
+import { quadrupletLoss } from '../../../kernels/loss/quadruplet-loss.ts';
+import type { QuadrupletLossProblem } from '../../../kernels/loss/quadruplet-loss-problem.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 
 /** The demo's batch, the method's batch of 12 x (2 + 2), and its larger one of 16 x (4 + 4). */

@@ -1,8 +1,5 @@
-import {
-  quadrupletLoss as quadrupletKernel,
-  QUADRUPLET_STATISTICS,
-  type QuadrupletLossProblem,
-} from '../../../kernels/loss/quadruplet-loss.ts';
+import { quadrupletLoss as quadrupletKernel, QUADRUPLET_STATISTICS } from '../../../kernels/loss/quadruplet-loss.ts';
+import type { QuadrupletLossProblem } from '../../../kernels/loss/quadruplet-loss-problem.ts';
 import { softmaxCrossEntropy as crossEntropyKernel } from '../../../kernels/loss/softmax-cross-entropy.ts';
 import { checkNumber, checkOptions, checkShape } from '../attributes.ts';
 import { apply, use, type Op } from '../op.ts';

@@ -1,11 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Values } from '../../../kernels/kernel.ts';
-import {
-  QUADRUPLET_STATISTICS,
-  quadrupletLoss,
-  type QuadrupletLossProblem,
-} from '../../../kernels/loss/quadruplet-loss.ts';
+import { QUADRUPLET_STATISTICS, quadrupletLoss } from '../../../kernels/loss/quadruplet-loss.ts';
+import type { QuadrupletLossProblem } from '../../../kernels/loss/quadruplet-loss-problem.ts';
 import { runKernel } from '../../../src/gpu/run-kernel.ts';
 import { testDevice } from '../../support/device.ts';
 import { assertWithin, uniformNumbers } from '../../support/kernel-test.ts';
