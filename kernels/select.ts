@@ -6,7 +6,8 @@
  * in software has vectors for subgroups, registers, and neither cheap barriers nor cheap workgroup memory.
  */
 import type { AdapterTraits } from './contract/dispatch.ts';
-import { fastestFirst } from './cost-model.ts';
+import { predict } from './cost-model.ts';
+import { ASSUMED_GPU } from './gpus.ts';
 import type { Cost, KernelCall } from './kernel.ts';
 
 /** Variants that run anywhere, made for a GPU or for a processor in software: those of the adapter's own kind first. */
@@ -14,6 +15,12 @@ export const ownKindFirst = <Variant>(
   { kind }: Pick<AdapterTraits, 'kind'>,
   { gpu, cpu }: { readonly gpu: readonly Variant[]; readonly cpu: readonly Variant[] },
 ): Variant[] => (kind === 'gpu' ? [...gpu, ...cpu] : [...cpu, ...gpu]);
+
+/** Variants with the shortest predicted time first: an order to begin with until something is measured. */
+export function fastestFirst(calls: readonly KernelCall[], cost: Cost): readonly KernelCall[] {
+  const time = new Map(calls.map((call) => [call, predict(call, cost, ASSUMED_GPU).time]));
+  return [...calls].sort((a, b) => (time.get(a) ?? 0) - (time.get(b) ?? 0));
+}
 
 /**
  * Matrix products by the adapter's invocations and by its matrix units: by predicted time, but a processor that offers

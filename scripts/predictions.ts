@@ -4,15 +4,8 @@ import type { Direction } from '../kernels/convolution/gather.ts';
 import type { ConvolutionShape } from '../kernels/convolution/problem.ts';
 import { convolutionDataGradient } from '../kernels/convolution/data-gradient.ts';
 import { convolution } from '../kernels/convolution/forward.ts';
-import {
-  GPUS,
-  peakMatrixTeraflops,
-  peakTeraflops,
-  predict,
-  residentAtOnce,
-  type GpuDescription,
-  type Prediction,
-} from '../kernels/cost-model.ts';
+import { GPUS, type GpuDescription } from '../kernels/gpus.ts';
+import { peakMatrixTeraflops, peakTeraflops, predict, residentAtOnce, type Prediction } from '../kernels/cost-model.ts';
 import { convolutionWeightGradient } from '../kernels/convolution/weight-gradient.ts';
 import type { AnyKernel, Cost, KernelCall } from '../kernels/kernel.ts';
 import { benchNames, loadBench } from '../bench/support/catalogue.ts';

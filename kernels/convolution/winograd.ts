@@ -1,9 +1,10 @@
 import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch, type Shader } from '../contract/dispatch.ts';
 import { fits } from '../contract/tiles.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
-import { ASSUMED_GPU, fastestFirst, predict } from '../cost-model.ts';
+import { ASSUMED_GPU } from '../gpus.ts';
+import { predict } from '../cost-model.ts';
 import type { Cost, KernelCall, Operand } from '../kernel.ts';
-import { algorithmsInOrder, type Algorithm } from '../select.ts';
+import { algorithmsInOrder, fastestFirst, type Algorithm } from '../select.ts';
 import type { BlockStyle } from '../reduction/row-blocks.ts';
 import type { Gather } from './gather.ts';
 import { pointwiseStaging } from './gpu/tiles.ts';

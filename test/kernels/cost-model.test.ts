@@ -3,15 +3,14 @@ import * as assert from 'uvu/assert';
 import { convolution } from '../../kernels/convolution/forward.ts';
 import { HALF, type ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import { convolutionWeightGradient } from '../../kernels/convolution/weight-gradient.ts';
+import { fastestFirst } from '../../kernels/select.ts';
+import { GPUS, type GpuDescription } from '../../kernels/gpus.ts';
 import {
-  fastestFirst,
-  GPUS,
   peakMatrixTeraflops,
   peakTeraflops,
   predict,
   registersOf,
   residentWorkgroups,
-  type GpuDescription,
 } from '../../kernels/cost-model.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { chooseSplitK, type Tile, type TiledProduct } from '../../kernels/contract/tiles.ts';
