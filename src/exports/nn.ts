@@ -1,16 +1,8 @@
 /** Networks, their weights, optimisers. @module sketchgrad/nn */
 
-export {
-  Network,
-  ForwardContext,
-  type BatchNorm,
-  type BatchNormMode,
-  type BatchStatistics,
-  type Layout,
-  type Linear,
-  type NetworkSettings,
-  type RunningStatistics,
-} from '../nn/layers.ts';
+export { Network, type BatchNorm, type Linear, type NetworkSettings, type RunningStatistics } from '../nn/layers.ts';
+export { ForwardContext, type BatchNormMode, type BatchStatistics } from '../nn/forward-context.ts';
+export { type Layout } from '../nn/file-layout.ts';
 export { DEFAULT_LOSS_SCALING, type LossScale, type LossScaling } from '../nn/loss-scaling.ts';
 export {
   adamSettings,

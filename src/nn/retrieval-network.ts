@@ -2,14 +2,8 @@ import { linear } from '../autodiff/ops/convolution.ts';
 import { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
 import { transpose } from '../autodiff/ops/transpose.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
-import {
-  Network,
-  ForwardContext,
-  type BatchNormMode,
-  type BatchStatistics,
-  type Linear,
-  type NetworkSettings,
-} from './layers.ts';
+import { Network, type Linear, type NetworkSettings } from './layers.ts';
+import { ForwardContext, type BatchNormMode, type BatchStatistics } from './forward-context.ts';
 import type { Backbone } from './backbones/backbone.ts';
 import { buildBackbone, type BackboneSettings } from './backbones/index.ts';
 import type { State, StateTensor } from './state.ts';

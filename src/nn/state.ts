@@ -2,7 +2,8 @@ import { initializeStore } from '../autodiff/initialize.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import { elementCount, type Shape, type ParameterStore } from '../autodiff/tensor.ts';
 import { hostValues } from '../gpu/host-values.ts';
-import { toDevice, toFile, type Layout, type Network } from './layers.ts';
+import { toDevice, toFile, type Layout } from './file-layout.ts';
+import type { Network } from './layers.ts';
 import { BoundedError } from '../formats/untrusted.ts';
 
 /** A tensor as files hold it: PyTorch's layout. */

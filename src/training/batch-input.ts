@@ -4,7 +4,7 @@ import type { Feeds } from '../autodiff/program.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import { DOMAIN_INDEX } from '../data/dataset.ts';
 import type { TrainingBatch } from '../data/loader.ts';
-import type { BatchStatistics } from '../nn/layers.ts';
+import type { BatchStatistics } from '../nn/forward-context.ts';
 import { separatesDomains, type ImageDomain, type RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { imageInput, type BatchShape } from '../models/image-input.ts';
 

@@ -29,7 +29,8 @@ import { softmax } from '../../src/autodiff/ops/softmax.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import type { ProgramOptions } from '../../src/autodiff/program.ts';
 import { input, ShapeError, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
-import { Network, ForwardContext } from '../../src/nn/layers.ts';
+import { Network } from '../../src/nn/layers.ts';
+import { ForwardContext } from '../../src/nn/forward-context.ts';
 import { fill as fillKernel } from '../../kernels/elementwise/fill.ts';
 
 const I = input;

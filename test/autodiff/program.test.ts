@@ -10,7 +10,8 @@ import { Program, type Feeds, type Results } from '../../src/autodiff/program.ts
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, input, ShapeError, ParameterStore } from '../../src/autodiff/tensor.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
-import { Network, ForwardContext } from '../../src/nn/layers.ts';
+import { Network } from '../../src/nn/layers.ts';
+import { ForwardContext } from '../../src/nn/forward-context.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { openDevice } from '../../src/platform/adapter.ts';
 import { testDevice } from '../support/device.ts';

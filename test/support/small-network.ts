@@ -4,7 +4,8 @@ import { Program, type Feeds, type ProgramOptions } from '../../src/autodiff/pro
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { Network, ForwardContext, type BatchNorm, type Linear } from '../../src/nn/layers.ts';
+import { Network, type BatchNorm, type Linear } from '../../src/nn/layers.ts';
+import { ForwardContext } from '../../src/nn/forward-context.ts';
 import { adamSettings, type OptimizerSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate, type TrainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';

@@ -1,6 +1,7 @@
 import { globalAveragePool, maxPool } from '../../autodiff/ops/pooling.ts';
 import type { Tensor } from '../../autodiff/tensor.ts';
-import type { BatchNorm, Network, ForwardContext } from '../layers.ts';
+import type { BatchNorm, Network } from '../layers.ts';
+import type { ForwardContext } from '../forward-context.ts';
 
 /** What every backbone can be built with. */
 export interface BackboneShape {
