@@ -10,7 +10,7 @@ import { runCommandLine } from '../../src/cli/command-line.ts';
 import { resolveOptions } from '../../src/cli/options/option.ts';
 import { TRAIN_OPTIONS } from '../../src/cli/options/training.ts';
 import { trainingOf } from '../../src/cli/training/settings.ts';
-import { readAs, readKnowledge, readStart, saidBy } from '../../src/cli/training/start.ts';
+import { withKnowledgeSettings, readKnowledge, readStart, optionsFromWeights } from '../../src/cli/training/start.ts';
 import { augmentationTransforms } from '../../src/data/augmentation.ts';
 import { type Dataset, type Sample, DOMAIN_INDEX } from '../../src/data/dataset.ts';
 import { balancedSampler } from '../../src/data/sampler.ts';
@@ -29,12 +29,16 @@ const exportCommand = defineCommand({
   positionals: { name: 'folder', help: 'Where to' },
   async run(_options, { given, positionals: [folder] }) {
     const weights = await readStart(given);
-    const resolved = resolveOptions(TRAIN_OPTIONS, given, weights === undefined ? {} : saidBy(weights, given));
+    const resolved = resolveOptions(
+      TRAIN_OPTIONS,
+      given,
+      weights === undefined ? {} : optionsFromWeights(weights, given),
+    );
     const knowledge =
       resolved.knowledge === undefined
         ? undefined
         : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
-    const options = readAs(resolved, knowledge?.file, given);
+    const options = withKnowledgeSettings(resolved, knowledge?.file, given);
     await ensureAdapter(options.adapter);
     await mkdir(folder, { recursive: true });
     const dataset = await openData({ ...options, imageSize: options.size });

@@ -28,18 +28,18 @@ export function gatherCalls(problem: ConvolutionProblem, direction: Direction, t
   const byVectors = productsInOrder(vectorTiles(gather, traits), matrixTiles(gather, traits), cost, traits);
   if (element === 'f16') {
     // Nothing but tiles has a 16-bit form.
-    const direct = (): KernelCall =>
+    const f32Variant = (): KernelCall =>
       gatherCalls({ ...problem, type: 'f32' }, direction, traits).filter(
         ({ errorBound }) => errorBound === undefined,
       )[0];
-    return [...halvesInOrder(byVectors, () => upcast(direct(), operands, traits), traits)];
+    return [...halvesInOrder(byVectors, () => upcast(f32Variant(), operands, traits), traits)];
   }
   const direct = ownKindFirst(traits, {
     gpu: byVectors.length > 0 ? byVectors : scalarTiles(),
     cpu: [...transposedProducts(gather, traits), ...weightStationaryCalls(gather, traits)],
   });
-  const isThreeByThree = isWinograd(shape.kernel, shape.stride, shape.padding);
-  return [...(isThreeByThree ? withWinograd(direct, gather, traits) : direct), ...directLoops(gather)];
+  const supportsWinograd = isWinograd(shape.kernel, shape.stride, shape.padding);
+  return [...(supportsWinograd ? withWinograd(direct, gather, traits) : direct), ...directLoops(gather)];
 
   /** Where channels are not multiples of four. */
   function scalarTiles(): KernelCall[] {

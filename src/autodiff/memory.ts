@@ -77,8 +77,8 @@ export interface BudgetOptions {
   readonly uniformAlignment: number;
   /** Other programs whose memory counts too. */
   readonly beside?: readonly Plan[];
-  /** Those that run in turn with this one, in its arena. */
-  readonly inTurn?: readonly Plan[];
+  /** Plans of programs that run sequentially with this one, in its arena. */
+  readonly sharedArenaPlans?: readonly Plan[];
 }
 
 /**
@@ -87,16 +87,16 @@ export interface BudgetOptions {
  */
 export async function planWithin(
   options: PlanOptions,
-  { memoryBudget = Infinity, uniformAlignment, beside = [], inTurn = [] }: BudgetOptions,
+  { memoryBudget = Infinity, uniformAlignment, beside = [], sharedArenaPlans = [] }: BudgetOptions,
 ): Promise<Plan> {
   const whole = planGraph(options);
-  const { total, uniforms } = deviceMemory([[whole, ...inTurn], ...beside], uniformAlignment);
+  const { total, uniforms } = deviceMemory([[whole, ...sharedArenaPlans], ...beside], uniformAlignment);
   if (total <= memoryBudget) return whole;
   // Whatever is recomputed, it needs no more uniform blocks than there are.
-  const fixed = total - largestArena([whole, ...inTurn]) + uniforms;
+  const fixed = total - largestArena([whole, ...sharedArenaPlans]) + uniforms;
   const { recompute } = await import('./recompute.ts');
   const within = planGraph({ ...options, arenaBudget: Math.max(0, memoryBudget - fixed) }, recompute);
-  const least = fixed + largestArena([within, ...inTurn]);
+  const least = fixed + largestArena([within, ...sharedArenaPlans]);
   if (least > memoryBudget) throw new MemoryBudgetError(memoryBudget, Math.min(total, least));
   return within;
 }

@@ -48,7 +48,7 @@ export function applyNode<Attributes>(
   attributes: Attributes,
 ): GraphNode {
   const taken =
-    op.takesHalves === true ? inputs : inputs.map((tensor) => (tensor.type === 'f16' ? cast(tensor, 'f32') : tensor));
+    op.supportsF16 === true ? inputs : inputs.map((tensor) => (tensor.type === 'f16' ? cast(tensor, 'f32') : tensor));
   const outputs: Tensor[] = [];
   const node: GraphNode<Attributes> = { op, attributes, inputs: taken, outputs };
   for (const { shape, type, name } of op.infer(taken, attributes)) {
@@ -61,7 +61,7 @@ export function applyNode<Attributes>(
 
 const castOp: Op<{ readonly to: FloatType }> = {
   name: 'cast',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([x], { to }) => [{ shape: x.shape, type: to, name: x.name }],
   lower: ({ attributes: { to }, inputs: [values], outputs: [result] }) => [
     use(castKernel, { count: values.length, to }, { values, cast: result }),

@@ -503,7 +503,7 @@ export async function planProgram(
   const choices = selector && (await choicesFor(selector, graph));
   return planWithin(
     { ...graph, choices },
-    { memoryBudget, beside, inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment },
+    { memoryBudget, beside, sharedArenaPlans: inTurn, uniformAlignment: gpu.limits.minUniformBufferOffsetAlignment },
   );
 }
 

@@ -143,7 +143,7 @@ export interface Op<Attributes> {
    * Whether it has a 16-bit form, and takes f16 inputs as they are. All other ops get them upcast to f32, so that what
    * has no such form is right, if not small.
    */
-  readonly takesHalves?: boolean;
+  readonly supportsF16?: boolean;
   /** The output is the input's memory under another shape. */
   readonly view?: boolean;
   /**

@@ -6,7 +6,7 @@ import { floatType, type Tensor } from '../tensor.ts';
 
 const op: Op<{ readonly relu: boolean }> = {
   name: 'affine',
-  takesHalves: true,
+  supportsF16: true,
   infer([x, scale, shift, residual]) {
     checkShape('affine', x.shape.slice(-1), scale, shift);
     checkShape('affine', x.shape, residual);
@@ -44,7 +44,7 @@ interface GradientAttributes {
 
 const gradientOp: Op<GradientAttributes> = {
   name: 'affineGradient',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([dy, scale], { relu, residual, parameterGradients }) => [
     { shape: dy.shape, type: dy.type, name: scale.name },
     ...(relu && residual ? [{ shape: dy.shape, type: dy.type }] : []),

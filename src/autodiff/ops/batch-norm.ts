@@ -85,7 +85,7 @@ export const batchNormGradient: GradientRule<{ readonly relu: boolean }> = (
 
 const normalizeForward: Op<{ readonly relu: boolean }> = {
   name: 'normalize',
-  takesHalves: true,
+  supportsF16: true,
   infer([x, gamma, beta, mean, inverseDeviation, residual]) {
     checkShapes('normalize', x, [gamma, beta, mean, inverseDeviation], residual);
     return [{ shape: x.shape, type: x.type, name: gamma.name }];
@@ -142,7 +142,7 @@ function gradients(
 
 const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
   name: 'batchNormGradient',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([x, gamma], { relu, residual }) => [
     { shape: x.shape, type: x.type, name: gamma.name },
     { shape: gamma.shape },

@@ -53,7 +53,7 @@ function useOf<Problem extends ConvolutionShape>(
 
 const forward: Op<ConvolutionShape> = {
   name: 'convolution',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([x, w], shape) => [
     { shape: [shape.batch, ...outputSize(shape), shape.outputChannels], type: x.type, name: w.name },
   ],
@@ -78,7 +78,7 @@ export const convolutionGradient: GradientRule<ConvolutionShape> = (
 
 const withStatistics: Op<ConvolutionStatisticsProblem> = {
   name: 'convolutionWithStatistics',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([x, w], { batch, outputChannels, ...shape }) => [
     { shape: [batch, ...outputSize({ batch, outputChannels, ...shape }), outputChannels], type: x.type, name: w.name },
     { shape: [outputChannels], name: `${w.name} mean` },
@@ -92,7 +92,7 @@ const withStatistics: Op<ConvolutionStatisticsProblem> = {
 
 const dataGradient: Op<ConvolutionShape> = {
   name: 'convolutionDataGradient',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([dy, w], { batch, height, width, inputChannels }) => [
     { shape: [batch, height, width, inputChannels], type: dy.type, name: w.name },
   ],
@@ -102,7 +102,7 @@ const dataGradient: Op<ConvolutionShape> = {
 /** f32 whatever the activations are: it goes right into the gradients of the master weights. */
 const weightGradient: Op<ConvolutionShape> = {
   name: 'convolutionWeightGradient',
-  takesHalves: true,
+  supportsF16: true,
   infer: (_, { kernel, inputChannels, outputChannels }) => [{ shape: [...kernel, inputChannels, outputChannels] }],
   lower: ({ attributes, inputs: [x, dy], outputs: [dw] }) => useOf(weightGradientKernel, x, attributes, { x, dy, dw }),
 };
@@ -110,21 +110,21 @@ const weightGradient: Op<ConvolutionShape> = {
 // The same for matrices, whose shapes have two axes.
 const linearDataGradient: Op<ConvolutionShape> = {
   name: 'linearDataGradient',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([dy, w], { batch, inputChannels }) => [{ shape: [batch, inputChannels], type: dy.type, name: w.name }],
   lower: (node, granted) => dataGradient.lower(node, granted),
 };
 
 const linearWeightGradient: Op<ConvolutionShape> = {
   name: 'linearWeightGradient',
-  takesHalves: true,
+  supportsF16: true,
   infer: (_, { inputChannels, outputChannels }) => [{ shape: [inputChannels, outputChannels] }],
   lower: (node, granted) => weightGradient.lower(node, granted),
 };
 
 const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
   name: 'convolutionWithEpilogue',
-  takesHalves: true,
+  supportsF16: true,
   infer: forward.infer,
   lower: ({ attributes: { relu, ...shape }, inputs: [x, w, scale, shift, residual], outputs: [y] }) => {
     const epilogue = { relu, residual: residual !== undefined };

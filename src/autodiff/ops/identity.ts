@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
   name: 'identity',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([x]) => [{ shape: x.shape, type: x.type, name: x.name }],
   lower: ({ inputs: [source], outputs: [destination] }) => {
     const count = source.length;

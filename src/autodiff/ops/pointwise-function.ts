@@ -23,7 +23,7 @@ function opOf(of: PointwiseFunction): Op<PointwiseAttributes> {
 
 const makeOp = ({ name, operands, halves, derivatives }: PointwiseFunction): Op<PointwiseAttributes> => ({
   name,
-  takesHalves: halves,
+  supportsF16: halves,
   infer: ([{ type }], { shape }) => [{ shape, type }],
   lower: ({ attributes: { function: of, parameters, shape }, inputs, outputs: [result] }) => [
     use(

@@ -8,7 +8,7 @@ import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
 const maxPoolOp: Op<MaxPoolProblem> = {
   name: 'maxPool',
-  takesHalves: true,
+  supportsF16: true,
   infer([x], problem) {
     const shape = [
       problem.batch,
@@ -31,7 +31,7 @@ export const maxPoolGradient: GradientRule<MaxPoolProblem> = ({ attributes, outp
 
 const maxPoolGradientOp: Op<MaxPoolProblem> = {
   name: 'maxPoolGradient',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([dy], { batch, height, width, channels }) => [{ shape: [batch, height, width, channels], type: dy.type }],
   lower: ({ attributes, inputs: [dy, position], outputs: [dx] }) => [
     use(maxPoolGradientKernel, attributes, { dy, position, dx }),
@@ -56,7 +56,7 @@ export function maxPool(x: Tensor, options: Pick<MaxPoolProblem, 'window' | 'str
 
 const globalAverageOp: Op<null> = {
   name: 'globalAveragePool',
-  takesHalves: true,
+  supportsF16: true,
   infer: ([x]) => [{ shape: [x.shape[0], x.shape[3]] }],
   lower: ({ inputs: [x], outputs: [y] }) => [use(globalAverageKernel, averageProblem(x), { x, y })],
   gradient: 'globalAveragePoolGradient',

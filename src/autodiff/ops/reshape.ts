@@ -3,7 +3,7 @@ import { describe, elementCount, ShapeError, type Shape, type Tensor } from '../
 
 const op: Op<{ readonly shape: Shape }> = {
   name: 'reshape',
-  takesHalves: true,
+  supportsF16: true,
   view: true,
   infer([x], { shape }) {
     if (elementCount(shape) !== x.length)

@@ -16,7 +16,7 @@ import { note } from '../display/progress.ts';
 import { TRAIN_OPTIONS } from '../options/training.ts';
 import { stopOnSignal } from '../stop-signal.ts';
 import { trainingOf } from '../training/settings.ts';
-import { readAs, readKnowledge, readStart, readTeacher, saidBy } from '../training/start.ts';
+import { withKnowledgeSettings, readKnowledge, readStart, readTeacher, optionsFromWeights } from '../training/start.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 import { encode, resultFile, resultIn, requireSameAblation, conclude } from '../report/ablation-results.ts';
 import { pairsOf, knowledgeFor, trainedMetrics, untrainedMetrics, type Work } from '../training/ablation-work.ts';
@@ -48,13 +48,17 @@ export const ablateCommand = defineCommand({
   options: ABLATE_OPTIONS,
   async run(_options, { given: typed }) {
     const weights = await readStart(typed);
-    const resolved = resolveOptions(ABLATE_OPTIONS, typed, weights === undefined ? {} : saidBy(weights, typed));
+    const resolved = resolveOptions(
+      ABLATE_OPTIONS,
+      typed,
+      weights === undefined ? {} : optionsFromWeights(weights, typed),
+    );
     checkTuning(resolved);
     const prepared =
       resolved.knowledge === undefined
         ? undefined
         : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
-    const options = readAs(resolved, prepared?.file, typed);
+    const options = withKnowledgeSettings(resolved, prepared?.file, typed);
     if (resolved.resume !== undefined)
       throw new OptionError('--resume: an ablation goes on by itself where its folder is given again (--out)');
     const seeds = seedsOf(options.seeds);

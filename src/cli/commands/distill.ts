@@ -25,7 +25,7 @@ import { note, printText, Progress } from '../display/progress.ts';
 import { recipeOf } from '../options/setting.ts';
 import { TRAIN_OPTIONS } from '../options/training.ts';
 import { pixelsOf } from '../training/settings.ts';
-import { asTeacher, readStart, saidBy } from '../training/start.ts';
+import { asTeacher, readStart, optionsFromWeights } from '../training/start.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 
 const { seed, size, backbone, width, stride, batchNormEpsilon, teacherMean, teacherTemperature, teacherPhotos } =
@@ -67,7 +67,7 @@ export const distillCommand = defineCommand({
   alsoConfigured: TRAIN_OPTIONS,
   async run(_options, { given }) {
     const weights = (await readStart(given)) as StartingWeights;
-    const options = resolveOptions(DISTILL_OPTIONS, given, saidBy(weights, given));
+    const options = resolveOptions(DISTILL_OPTIONS, given, optionsFromWeights(weights, given));
     checkTuning(options);
     await ensureAdapter(options.adapter);
     const { out } = options;

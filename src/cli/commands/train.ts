@@ -13,7 +13,7 @@ import { checkTuning, openTuner } from '../tuning.ts';
 import { TRAIN_OPTIONS } from '../options/training.ts';
 import { TrainingDisplay } from '../display/training-display.ts';
 import { asOptionError, trainingOf } from '../training/settings.ts';
-import { readAs, readKnowledge, readStart, readTeacher, saidBy } from '../training/start.ts';
+import { withKnowledgeSettings, readKnowledge, readStart, readTeacher, optionsFromWeights } from '../training/start.ts';
 import { resolveResumed, storedOptions } from '../training/resumed-options.ts';
 import { stopOnSignal } from '../stop-signal.ts';
 import { writeProfile } from '../training/profile.ts';
@@ -36,12 +36,13 @@ export const trainCommand = defineCommand({
             checkpoint?.name ?? restart?.folder,
           );
     const weights = checkpoint === undefined ? await readStart(begun ?? given) : undefined;
-    const resolved = begun ?? resolveOptions(TRAIN_OPTIONS, given, weights === undefined ? {} : saidBy(weights, given));
+    const resolved =
+      begun ?? resolveOptions(TRAIN_OPTIONS, given, weights === undefined ? {} : optionsFromWeights(weights, given));
     const knowledge =
       resolved.knowledge !== undefined && checkpoint === undefined
         ? await readKnowledge(resolved.knowledge)
         : undefined;
-    const options = readAs(resolved, knowledge, given);
+    const options = withKnowledgeSettings(resolved, knowledge, given);
     if (given.steps !== undefined && given.epochs !== undefined)
       throw new OptionError('--steps and --epochs were both given; give one of them');
     checkTuning(options);

@@ -69,7 +69,7 @@ export function besideFlags(
 ): Record<string, unknown> {
   const isReplaced = (key: string): boolean =>
     Object.keys(options).some(
-      (other) => flags[other] !== undefined && (options[other].instead === key || options[key].instead === other),
+      (other) => flags[other] !== undefined && (options[other].replaces === key || options[key].replaces === other),
     );
   return Object.fromEntries(Object.entries(configured).filter(([key]) => !isReplaced(key)));
 }

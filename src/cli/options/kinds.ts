@@ -6,7 +6,7 @@ interface Common {
   readonly help: string;
   readonly changeable?: boolean;
   readonly remembered?: boolean;
-  readonly instead?: string;
+  readonly replaces?: string;
 }
 interface Bounds {
   readonly minimum?: number;

@@ -19,8 +19,8 @@ export interface Option<T> {
   readonly changeable: boolean;
   /** Whether a resumed training keeps the value that it began with, where it is changeable and no other is given. */
   readonly remembered: boolean;
-  /** The option in whose place it stands, as steps do for epochs. */
-  readonly instead?: string;
+  /** The option that it replaces, as steps replace epochs. */
+  readonly replaces?: string;
   /** The setting of a training's recipe that it is, such as `losses.margin`; see setting.ts. */
   readonly setting?: string;
   /** Checks a value out of a JSON file. */

@@ -32,7 +32,7 @@ export const TRAIN_OPTIONS = {
     }),
   ),
   epochs: integer({ minimum: 1, default: PAPER_EPOCHS, help: 'Passes over as many images as the larger domain has' }),
-  steps: integer({ minimum: 1, instead: 'epochs', help: 'Training steps, in place of epochs' }),
+  steps: integer({ minimum: 1, replaces: 'epochs', help: 'Training steps, in place of epochs' }),
   classesPerBatch: setting(
     'classesPerBatch',
     integer({

@@ -51,7 +51,7 @@ export async function readStart(given: Readonly<Record<string, unknown>>): Promi
  * What starting weights say of the network that they are for, as options that a flag overrules; the backbone and its
  * width cannot be overruled.
  */
-export function saidBy(
+export function optionsFromWeights(
   { file }: StartingWeights,
   { weights, backbone, width }: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
@@ -66,11 +66,9 @@ export async function readKnowledge(file: string): Promise<Knowledge> {
 }
 
 /** The options with what the knowledge's file says of its reading, unless another one was requested. */
-export function readAs<Values extends Pick<TrainValues, 'teacherMean' | 'teacherTemperature' | 'teacherPhotos'>>(
-  options: Values,
-  knowledge: Knowledge | undefined,
-  given: Readonly<Record<string, unknown>>,
-): Values {
+export function withKnowledgeSettings<
+  Values extends Pick<TrainValues, 'teacherMean' | 'teacherTemperature' | 'teacherPhotos'>,
+>(options: Values, knowledge: Knowledge | undefined, given: Readonly<Record<string, unknown>>): Values {
   if (knowledge === undefined) return options;
   const { reading, photosPerClass } = knowledge.origin;
   const read = { teacherMean: reading.mean, teacherTemperature: reading.temperature, teacherPhotos: photosPerClass };
