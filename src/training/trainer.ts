@@ -4,7 +4,8 @@ import type { TrainingBatch } from '../data/loader.ts';
 import type { Span } from '../gpu/profiler.ts';
 import type { TrainingUpdate } from '../nn/training-update.ts';
 import { learningRateAt, type Schedule } from './schedule.ts';
-import { stepRunner, type StepOptions, type StepResults, type StepRunner } from './step-runner.ts';
+import { stepRunner } from './step-runner.ts';
+import type { StepOptions, StepResults, StepRunner } from './step-programs.ts';
 
 /** What a step reports. */
 export interface StepReport {
