@@ -136,7 +136,7 @@ export function tanh(x: Tensor): Tensor {
 
 /**
  * log(1 + e^x), a smooth `relu`, as PyTorch's softplus with beta 1: above 20 it is x in float32. Computed as
- * max(x, 0) + log(1 + e^-|x|), which does not overflow. Accuracy: 5 ulp for x >= 0, otherwise 11 + 2 |x| ulp.
+ * max(x, 0) + log(1 + e^-|x|), which does not overflow. Accuracy: 10 ulp for x >= 0, otherwise 11 + 2 |x| ulp.
  */
 export function softplus(x: Tensor): Tensor {
   return pointwise(functions.softplus, [x]);
