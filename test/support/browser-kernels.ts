@@ -17,7 +17,8 @@ const WORKERS = 2;
  * takes minutes.
  */
 const FAMILIES = {
-  convolution: /^convolution(?!_weight|_data)/,
+  convolution: /^convolution$/,
+  statistics: /^convolution_statistics/,
   'data gradient': /^convolution_data/,
   'weight gradient': /^convolution_weight/,
   other: /^(?!convolution)/,
@@ -27,6 +28,8 @@ const FAMILIES = {
 export async function checkKernelsInChromium(family: keyof typeof FAMILIES): Promise<void> {
   const kernels = (ALL_KERNELS as readonly AnyKernel[]).filter(({ name }) => FAMILIES[family].test(name));
   assert.ok(kernels.length > 0);
+  for (const { name } of ALL_KERNELS as readonly AnyKernel[])
+    assert.is(Object.values(FAMILIES).filter((pattern) => pattern.test(name)).length, 1, `${name} is in one family`);
   const worker = await build({
     entryPoints: [fileURLToPath(new URL('kernels.worker.ts', import.meta.url))],
     bundle: true,
