@@ -13,7 +13,7 @@ import { problemsOf } from '../bench/support/kernel-bench.ts';
 import { softmaxCrossEntropy } from '../src/autodiff/ops/losses.ts';
 import { plan, type PlannedCall } from '../src/autodiff/plan.ts';
 import { input } from '../src/autodiff/tensor.ts';
-import type { AdapterTraits, MatrixUnits } from '../kernels/contract/dispatch.ts';
+import type { AdapterTraits, MatrixUnits } from '../kernels/contract/adapter-traits.ts';
 import { adamSettings, sgdSettings } from '../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../src/nn/training-update.ts';
 import { Classifier, RetrievalNetwork } from '../src/nn/retrieval-network.ts';

@@ -27,7 +27,10 @@ export function hingesOf(
 ): Hinge[] {
   const { form, margin, secondMargin, share } = settingsOf(problem);
   // A hinge is the distance to the positive minus the weighted distances of other pairs, plus its margin.
-  const hinge = (ownMargin: number, ...others: readonly (readonly [a: number, b: number, weight: number])[]): Hinge => ({
+  const hinge = (
+    ownMargin: number,
+    ...others: readonly (readonly [a: number, b: number, weight: number])[]
+  ): Hinge => ({
     margin: ownMargin,
     pairs: [[anchor, positive, 1], ...others.map(([a, b, weight]) => [a, b, -weight] as const)],
     domains: others.map(([, negative]) => Number(negative === other)),
