@@ -2,7 +2,7 @@ import type { CheckReport, SplitReport } from '../../../datasets/check.ts';
 import type { Archive } from '../../../datasets/layouts.ts';
 import type { Split } from '../../../datasets/splits.ts';
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS } from '../options/shared.ts';
+import { JSON_OPTION, PER_CLASS_OPTION, SHARED_OPTIONS } from '../options/shared.ts';
 import { DATA_OPTIONS } from '../options/data.ts';
 import { toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
@@ -13,9 +13,9 @@ import { BoundedError } from '../../formats/untrusted.ts';
 export const DATA_CHECK_OPTIONS = {
   split: DATA_OPTIONS.split,
   drawings: DATA_OPTIONS.drawings,
-  perClass: toggle({ help: 'Show the images of each class' }),
+  perClass: PER_CLASS_OPTION,
   strict: toggle({ help: 'Fail for warnings too: copies, and other numbers of images than published' }),
-  json: toggle({ help: 'Print JSON instead of tables' }),
+  json: JSON_OPTION,
   debug: SHARED_OPTIONS.debug,
 } as const;
 

@@ -1,11 +1,10 @@
 import type { DataSource } from '../../../datasets/sources.ts';
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS } from '../options/shared.ts';
-import { toggle } from '../options/kinds.ts';
+import { JSON_OPTION, SHARED_OPTIONS } from '../options/shared.ts';
 import { printText } from '../display/progress.ts';
 
 export const DATA_HOW_OPTIONS = {
-  json: toggle({ help: 'Print JSON instead of text' }),
+  json: JSON_OPTION,
   debug: SHARED_OPTIONS.debug,
 } as const;
 

@@ -4,7 +4,7 @@ import { ensureAdapter } from '../../platform/adapter.ts';
 import { packageFile } from '../../platform/node/package-files.ts';
 import { stepsPerEpoch } from '../../training/recipe.ts';
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
+import { SEED_OPTION, SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
 import { openData } from '../files/data.ts';
 import { DEMO_RECIPE, DEMO_START, FULL_RECIPE } from '../training/demo-recipe.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
@@ -26,12 +26,7 @@ export const DEMO_OPTIONS = {
     help: `Starting weights, a classifier's or a model's (default: ${DEMO_START}, or random ones with --full)`,
   }),
   steps: integer({ minimum: 1, help: "Training steps, in place of the recipe's" }),
-  seed: integer({
-    minimum: 0,
-    maximum: 2 ** 32 - 1,
-    default: 0,
-    help: 'Seed of data order, augmentation and new weights',
-  }),
+  seed: { ...SEED_OPTION, help: 'Seed of data order, augmentation and new weights' },
   out: text({ placeholder: 'folder', help: 'Where the report goes (default: runs/demo-<date>)' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,

@@ -24,7 +24,6 @@ import { resolveOptions } from '../options/option.ts';
 import { note, printText, Progress } from '../display/progress.ts';
 import { recipeOf } from '../options/setting.ts';
 import { TRAIN_OPTIONS } from '../options/training.ts';
-import { pixelsOf } from '../training/settings.ts';
 import { asTeacher, readStart, optionsFromWeights } from '../training/start.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 
@@ -94,7 +93,7 @@ export const distillCommand = defineCommand({
           photosPerClass: recipe.teacher.photosPerClass,
           seed: recipe.seed,
           imageSize: recipe.imageSize,
-          pixels: pixelsOf(options),
+          pixels: recipe.pixels,
           batchSize: options.batch,
         },
         begun,

@@ -7,7 +7,7 @@ import { rowsOf } from '../../retrieval/index-folder/manifest.ts';
 import { modelEmbeddings, type ImageRows } from '../../models/image-rows.ts';
 import { openRetrievalModel, readModelDescription } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
+import { CODES_OPTION, PRECISION_OPTION, SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
 import { openPublished, reportSkipped } from '../files/data.ts';
 import { DATA_OPTIONS } from '../options/data.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
@@ -16,7 +16,7 @@ import { embedFiles, findImages, type EmbeddedFiles } from '../files/image-files
 import { readGivenIndex } from '../files/given-index.ts';
 import { namesIn, readModelFile, searchModelPath } from '../files/model-file.ts';
 import { SEARCH_MODEL_OPTION } from '../options/model.ts';
-import { choice, integer, text, toggle } from '../options/kinds.ts';
+import { choice, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
 import { printText, Progress } from '../display/progress.ts';
 import { inShard, parseShard } from '../files/shard.ts';
@@ -46,16 +46,12 @@ export const EMBED_OPTIONS = {
     help: 'Embed one of n shares of the pictures, 0/n to (n - 1)/n, into an index folder of its own; auto/n takes i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, auto also n from Slurm. sketchgrad index merge makes one index of all',
   }),
   vectors: choice(['F32', 'F16'], { default: 'F32', help: 'How an index folder stores numbers' }),
-  codes: integer({
-    minimum: 1,
-    maximum: 4095,
-    help: 'Binary codes of so many bits as well (64 is usual), by which search can rank',
-  }),
+  codes: CODES_OPTION,
   codesFit: text({
     placeholder: 'index',
     help: 'The index of other pictures, of seen classes say, that the codes are fitted on; left out, the pictures themselves',
   }),
-  strict: toggle({ help: 'Stop at an image that cannot be decoded, instead of skipping it' }),
+  strict: DATA_OPTIONS.strict,
   precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,

@@ -17,14 +17,22 @@ import {
 import { modelEmbeddings, type ImageRows } from '../../models/image-rows.ts';
 import { openRetrievalModel, readModelDescription } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
+import {
+  CODES_OPTION,
+  JSON_OPTION,
+  PER_CLASS_OPTION,
+  PRECISION_OPTION,
+  SEED_OPTION,
+  SHARED_OPTIONS,
+  TUNING_OPTIONS,
+} from '../options/shared.ts';
 import { openData } from '../files/data.ts';
 import { DATA_OPTIONS } from '../options/data.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { evaluationReport, type MeasuredCodes } from '../report/evaluation-report.ts';
 import { namesIn, readModelFile } from '../files/model-file.ts';
 import { MODEL_OPTION } from '../options/model.ts';
-import { choice, counts, integer, text, toggle } from '../options/kinds.ts';
+import { choice, counts, text } from '../options/kinds.ts';
 import type { OptionValues } from '../options/option.ts';
 import { note, printText, Progress } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
@@ -33,18 +41,16 @@ import { checkTuning, openTuner } from '../tuning.ts';
 export const EVALUATE_OPTIONS = {
   model: MODEL_OPTION,
   ...DATA_OPTIONS,
-  seed: integer({
-    minimum: 0,
-    maximum: 2 ** 32 - 1,
-    default: 0,
+  seed: {
+    ...SEED_OPTION,
     help: 'Seed of the split, where --unseen gives a share, of what a task draws and of the map',
-  }),
+  },
   task: choice(TASKS, {
     default: 'zero-shot',
     help: 'What searches what: sketches photos of unseen classes; these photos one another; sketches the photos of all classes; or as SEM-PCYC, with a fifth of seen ones on both sides',
   }),
   cutoffs: counts({ default: CUTOFFS, help: 'The values of k for mAP@k and P@k' }),
-  perClass: toggle({ help: 'Show each class as well' }),
+  perClass: PER_CLASS_OPTION,
   apDenominator: choice(['protocol', 'hits', 'relevant'], {
     default: 'protocol',
     help: 'What AP@k is divided by: min(k, relevant photos); the hits found, which flatters; or all relevant photos',
@@ -53,7 +59,7 @@ export const EVALUATE_OPTIONS = {
     default: 'voc',
     help: 'Which precision counts at a hit: the best at this or any later rank, as SAKE has it, or its own',
   }),
-  codes: integer({ minimum: 1, maximum: 4095, help: 'Measure binary codes of so many bits as well (64 is usual)' }),
+  codes: { ...CODES_OPTION, help: 'Measure binary codes of so many bits as well (64 is usual)' },
   codesFit: choice(['seen', 'gallery'], {
     default: 'seen',
     help: 'What codes are fitted on: photos of seen classes, or the photos that are searched',
@@ -62,7 +68,7 @@ export const EVALUATE_OPTIONS = {
     placeholder: 'file.html',
     help: 'Write a page with the metrics, class by class, a map of the embeddings and what some queries find',
   }),
-  json: toggle({ help: 'Print JSON instead of a table' }),
+  json: JSON_OPTION,
   precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,

@@ -1,11 +1,10 @@
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS } from '../options/shared.ts';
+import { JSON_OPTION, SHARED_OPTIONS } from '../options/shared.ts';
 import { openGivenFolder } from '../files/given-index.ts';
-import { toggle } from '../options/kinds.ts';
 import { printText } from '../display/progress.ts';
 
 export const INDEX_INFO_OPTIONS = {
-  json: toggle({ help: 'Print JSON' }),
+  json: JSON_OPTION,
   debug: SHARED_OPTIONS.debug,
 } as const;
 

@@ -4,11 +4,12 @@ import { meanEmbedding } from '../../retrieval/mean-embedding.ts';
 import { modelEmbeddings } from '../../models/image-rows.ts';
 import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
+import { JSON_OPTION, PRECISION_OPTION, SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
 import { renderContactSheet } from '../display/contact-sheet.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { embedFiles } from '../files/image-files.ts';
 import { readModelFile, searchModelPath } from '../files/model-file.ts';
+import { ICON_INDEX_OPTION, ICON_ROOT_OPTION } from '../options/icons.ts';
 import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
 import { choice, integer, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
@@ -29,10 +30,7 @@ export const SEARCH_OPTIONS = {
     default: 'cosine',
     help: "Rank by cosine, or by the Hamming distance of the index's binary codes (sketchgrad embed --codes)",
   }),
-  icons: text({
-    placeholder: 'file',
-    help: 'In place of --index, an index of icons that sketchgrad icons made with this model',
-  }),
+  icons: ICON_INDEX_OPTION,
   set: text({ placeholder: 'names', help: 'Of the icons, those of these sets, with commas between' }),
   style: text({ placeholder: 'names', help: 'Of the icons, those of these styles: outline, solid, duotone, colour' }),
   licence: text({
@@ -42,13 +40,9 @@ export const SEARCH_OPTIONS = {
   minSimilarity: MIN_SIMILARITY_OPTION,
   together: toggle({ help: 'Search once by all the sketches, as several of the same thing, instead of once by each' }),
   top: integer({ minimum: 1, default: 10, help: 'Pictures or icons to show for each search' }),
-  json: toggle({ help: 'Print JSON instead of tables' }),
+  json: JSON_OPTION,
   sheet: text({ placeholder: 'file.png', help: 'Draw a contact sheet of the sketches and what they found' }),
-  root: text({
-    placeholder: 'folder',
-    default: '.',
-    help: "With --icons --sheet: their sets are looked for in this folder's node_modules and those of the folders above it",
-  }),
+  root: ICON_ROOT_OPTION,
   precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,

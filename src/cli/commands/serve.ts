@@ -18,6 +18,7 @@ import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { readModelFile, searchModelPath } from '../files/model-file.ts';
+import { ICON_INDEX_OPTION, ICON_ROOT_OPTION } from '../options/icons.ts';
 import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
 import { integer, number, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
@@ -35,15 +36,8 @@ export const SERVE_OPTIONS = {
     placeholder: 'file',
     help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start",
   }),
-  icons: text({
-    placeholder: 'file',
-    help: 'In place of a folder, an index of icons that sketchgrad icons made with this model',
-  }),
-  root: text({
-    placeholder: 'folder',
-    default: '.',
-    help: "With --icons: their sets are looked for in this folder's node_modules and those of the folders above it",
-  }),
+  icons: ICON_INDEX_OPTION,
+  root: ICON_ROOT_OPTION,
   minSimilarity: MIN_SIMILARITY_OPTION,
   host: text({
     placeholder: 'address',

@@ -6,8 +6,9 @@ import { measureTeacherCost, type TeacherCost, type TeacherCosts } from '../../t
 import { defineCommand } from '../command.ts';
 import { openData } from '../files/data.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
-import { integer, toggle } from '../options/kinds.ts';
+import { integer } from '../options/kinds.ts';
 import { formatSeconds, printText, Progress } from '../display/progress.ts';
+import { JSON_OPTION } from '../options/shared.ts';
 import { textTable } from '../display/text-table.ts';
 import { TRAIN_OPTIONS } from '../options/training.ts';
 import { trainingOf } from '../training/settings.ts';
@@ -18,7 +19,7 @@ export const TEACHER_COST_OPTIONS = {
   teacherClasses: integer({ minimum: 1, default: 1000, help: "The teacher's classes" }),
   rounds: integer({ minimum: 1, default: 5, help: 'Rounds in which the three steps are timed in turn' }),
   stepsPerRound: integer({ minimum: 1, default: 3, help: 'Steps of each in a round' }),
-  json: toggle({ help: 'Print JSON instead of a table' }),
+  json: JSON_OPTION,
 } as const;
 
 export const teacherCostCommand = defineCommand({

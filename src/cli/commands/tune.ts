@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { AdapterTraits } from '../../../kernels/contract/adapter-traits.ts';
+import type { AdapterTraits } from '../../../kernels/contract/dispatch.ts';
 import { tuningKey, type TuningProblem } from '../../autodiff/variant-selector.ts';
-import { BACKBONE_NAMES, DEFAULT_BACKBONE } from '../../nn/backbones/index.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { tuningFile } from '../../platform/node/tuning-records.ts';
 import type { TuningRecords } from '../../tuning/records.ts';
@@ -9,7 +8,8 @@ import { serializeTables, tableFor, tableOf, type TuningTable } from '../../tuni
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS } from '../options/shared.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
-import { choice, integer, number, text } from '../options/kinds.ts';
+import { choice, integer, text } from '../options/kinds.ts';
+import { NETWORK_OPTIONS } from '../options/training/network.ts';
 import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
@@ -29,9 +29,9 @@ export const TUNE_OPTIONS = {
     help: 'What to tune for: a training step or inference of a network at the sizes given, the demo, or all that the shipped tables are made for',
   }),
   batch: integer({ minimum: 1, default: 16, help: 'Images in a batch' }),
-  size: integer({ minimum: 32, maximum: 1024, default: 64, help: 'Side of the images, in pixels' }),
-  backbone: choice(BACKBONE_NAMES, { default: DEFAULT_BACKBONE, help: 'The network' }),
-  width: number({ above: 0, maximum: 4, default: 1, help: "Multiplies the backbone's numbers of channels" }),
+  size: { ...NETWORK_OPTIONS.size, default: 64 },
+  backbone: { ...NETWORK_OPTIONS.backbone, help: 'The network' },
+  width: { ...NETWORK_OPTIONS.width, help: "Multiplies the backbone's numbers of channels" },
   effort: choice(['quick', 'full'], { default: 'full', help: 'quick takes 20 s at most, full 15 minutes' }),
   limit: integer({ minimum: 1, help: "Seconds that the measuring may take, in place of the effort's own" }),
   writeTable: text({

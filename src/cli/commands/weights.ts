@@ -1,23 +1,25 @@
 import { describeInputConvention, IMAGENET_PIXELS, INPUT_CONVENTIONS } from '../../nn/pixels.ts';
-import { backboneDefinition, BACKBONE_NAMES, buildBackbone, DEFAULT_BACKBONE_SHAPE } from '../../nn/backbones/index.ts';
+import { backboneDefinition, buildBackbone, DEFAULT_BACKBONE_SHAPE } from '../../nn/backbones/index.ts';
 import { DEFAULT_NETWORK_SETTINGS, Network } from '../../nn/layers.ts';
 import { describeInitial, nonFiniteTensors } from '../../nn/state.ts';
 import { pixelsIn } from '../../models/retrieval-model.ts';
 import type { StartingWeights } from '../../training/weights.ts';
 import { defineCommand } from '../command.ts';
-import { SHARED_OPTIONS } from '../options/shared.ts';
+import { JSON_OPTION, SHARED_OPTIONS } from '../options/shared.ts';
 import { readWeightsFile } from '../files/model-file.ts';
 import { WEIGHTS_OPTIONS } from '../options/model.ts';
-import { choice, toggle } from '../options/kinds.ts';
+import { NETWORK_OPTIONS } from '../options/training/network.ts';
 import { printText } from '../display/progress.ts';
 import { groupNames } from '../display/weights-report.ts';
 
 export const WEIGHTS_COMMAND_OPTIONS = {
-  backbone: choice(BACKBONE_NAMES, {
+  backbone: {
+    ...NETWORK_OPTIONS.backbone,
+    default: undefined,
     help: 'The backbone that a file of others holds; left out, resnet50, or another one that is whole in it',
-  }),
+  },
   ...WEIGHTS_OPTIONS,
-  json: toggle({ help: 'Print JSON instead of text' }),
+  json: JSON_OPTION,
   debug: SHARED_OPTIONS.debug,
 } as const;
 

@@ -1,12 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  describeInputConvention,
-  InputConventionError,
-  parseInputConvention,
-  type InputConvention,
-} from '../../nn/pixels.ts';
+import { describeInputConvention } from '../../nn/pixels.ts';
 import { buildBackbone, DEFAULT_BACKBONE, type BackboneName } from '../../nn/backbones/index.ts';
 import { Network } from '../../nn/layers.ts';
 import { nonFiniteTensors } from '../../nn/state.ts';
@@ -15,6 +10,7 @@ import { packageFile } from '../../platform/node/package-files.ts';
 import { parseModel, type ModelFile } from '../../models/model-file.ts';
 import { backboneIn, pixelsIn } from '../../models/retrieval-model.ts';
 import { parseWeights, type StartingWeights } from '../../training/weights.ts';
+import { parseInputOption } from '../options/model.ts';
 import { OptionError } from '../options/option.ts';
 import { note } from '../display/progress.ts';
 
@@ -66,15 +62,6 @@ export async function readWeightsFile(
   });
   warnOfNonFinite(weights.file, file);
   return weights;
-}
-
-/** @throws OptionError that says how a convention is written */
-export function parseInputOption(input: string): InputConvention {
-  try {
-    return parseInputConvention(input);
-  } catch (cause) {
-    throw cause instanceof InputConventionError ? new OptionError(`--input: ${cause.message}`, { cause }) : cause;
-  }
 }
 
 /**

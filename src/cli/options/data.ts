@@ -6,11 +6,13 @@ export const DATA_OPTIONS = {
     placeholder: 'emoji|search|folder',
     default: 'emoji',
     changeable: true,
+    remembered: true,
     help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,webp,svg,gif,avif,tiff}. emoji-settings leaves the unseen emoji out, for the choice of settings. search is emoji, icons and drawings, what the shipped model is trained on (search-settings likewise)',
   }),
   split: text({
     placeholder: 'name|file',
     changeable: true,
+    remembered: true,
     help: 'Seen and unseen classes of a published set: sketchy1, sketchy2, tuberlin, quickdraw, or a JSON file {"seen": [...], "unseen": [...]}',
   }),
   drawings: integer({
@@ -34,6 +36,7 @@ export const DATA_OPTIONS = {
   unseen: text({
     placeholder: 'file|fraction',
     changeable: true,
+    remembered: true,
     help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said. To evaluate, also 1 for all classes, or untrained for those that the model was not trained on',
   }),
   pseudoSketches: toggle({

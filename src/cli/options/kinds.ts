@@ -15,6 +15,40 @@ interface Bounds {
   readonly maximum?: number;
 }
 
+/** What an option has besides what its kind decides. Without a default it may be left out, unless it is required. */
+interface Declared<T> extends Common {
+  readonly placeholder: string;
+  readonly required?: boolean;
+  readonly default?: T;
+}
+
+/** @param parse reads what was typed; by default it is checked as a value out of a JSON file is */
+function declare<T>(
+  declared: Declared<T> & { readonly default: T },
+  check: Option<T>['check'],
+  parse?: Option<T>['parse'],
+): Option<T>;
+function declare<T>(
+  declared: Declared<T>,
+  check: Option<T>['check'],
+  parse?: Option<T>['parse'],
+): Option<T | undefined>;
+function declare<T>(
+  declared: Declared<T>,
+  check: Option<T>['check'],
+  parse: Option<T>['parse'] = check,
+): Option<T | undefined> {
+  return {
+    required: false,
+    changeable: false,
+    remembered: false,
+    ...declared,
+    default: declared.default,
+    check,
+    parse,
+  };
+}
+
 /** A text, such as a path. Without a default it may be left out, unless it is required. */
 export function text(declared: Common & { readonly placeholder: string; readonly default: string }): Option<string>;
 export function text(declared: Common & { readonly placeholder: string; readonly required: true }): Option<string>;
@@ -26,15 +60,7 @@ export function text(
     if (typeof value === 'string' && value !== '') return value;
     throw new OptionError(`${where}: a text is needed, and it is ${quoteValue(value)}`);
   };
-  return {
-    required: false,
-    changeable: false,
-    remembered: false,
-    ...declared,
-    default: declared.default,
-    check,
-    parse: check,
-  };
+  return declare(declared, check);
 }
 
 /** A number, within bounds where they are given. Without a default it may be left out. */
@@ -64,7 +90,7 @@ export function counts(declared: Common & { readonly default: readonly number[] 
     const values = typed.split(',').map((one) => (one.trim() === '' ? NaN : Number(one)));
     return check(values.some(Number.isNaN) ? typed : values, where);
   };
-  return { placeholder: 'counts', required: false, changeable: false, remembered: false, ...declared, check, parse };
+  return declare({ placeholder: 'counts', ...declared }, check, parse);
 }
 
 /** Numbers of at least 0 by name, such as drawings=3,icons=1; in a configuration, an object. It may be left out. */
@@ -89,16 +115,7 @@ export function numbersByName(declared: Common): Option<Readonly<Record<string, 
       where,
     );
   };
-  return {
-    placeholder: 'name=number,...',
-    required: false,
-    changeable: false,
-    remembered: false,
-    ...declared,
-    default: undefined,
-    check,
-    parse,
-  };
+  return declare({ placeholder: 'name=number,...', ...declared }, check, parse);
 }
 
 const BYTE_UNITS: Readonly<Record<string, number>> = {
@@ -121,16 +138,7 @@ export function bytes(declared: Common): Option<number | undefined> {
       `${where}: a number of bytes is needed, such as 900M, 2G or 1.5GiB, and it is ${quoteValue(value)}`,
     );
   };
-  return {
-    placeholder: 'bytes',
-    required: false,
-    changeable: false,
-    remembered: false,
-    ...declared,
-    default: undefined,
-    check,
-    parse: check,
-  };
+  return declare({ placeholder: 'bytes', ...declared }, check);
 }
 
 /** One of a few words. Without a default it may be left out. */
@@ -148,16 +156,7 @@ export function choice<const Word extends string>(
     if (found === undefined) throw new OptionError(`${where}: ${quoteValue(value)} is none of ${words.join(', ')}`);
     return found;
   };
-  return {
-    placeholder: words.join('|'),
-    required: false,
-    changeable: false,
-    remembered: false,
-    ...declared,
-    default: declared.default,
-    check,
-    parse: check,
-  };
+  return declare({ placeholder: words.join('|'), ...declared }, check);
 }
 
 /** On or off; off unless said. */
@@ -166,16 +165,9 @@ export function toggle(declared: Common): Option<boolean> {
     if (typeof value === 'boolean') return value;
     throw new OptionError(`${where}: true or false is needed, and it is ${quoteValue(value)}`);
   };
-  return {
-    placeholder: '',
-    required: false,
-    changeable: false,
-    remembered: false,
-    ...declared,
-    default: false,
-    check,
-    parse: (word, where) => check(word === 'true', where),
-  };
+  return declare({ placeholder: '', ...declared, default: false }, check, (word, where) =>
+    check(word === 'true', where),
+  );
 }
 
 function numeric(
@@ -196,14 +188,5 @@ function numeric(
   };
   const parse = (typed: string, where: string): number =>
     check(typed.trim() === '' || Number.isNaN(Number(typed)) ? typed : Number(typed), where);
-  return {
-    placeholder: kind === 'a number' ? 'number' : 'count',
-    required: false,
-    changeable: false,
-    remembered: false,
-    ...declared,
-    default: declared.default,
-    check,
-    parse,
-  };
+  return declare({ placeholder: kind === 'a number' ? 'number' : 'count', ...declared }, check, parse);
 }

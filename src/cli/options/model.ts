@@ -1,5 +1,14 @@
 /** Options that name a model or weights. */
+import {
+  IMAGENET_PIXELS,
+  InputConventionError,
+  parseInputConvention,
+  pixelNormalization,
+  type InputConvention,
+} from '../../nn/pixels.ts';
 import { number, text } from './kinds.ts';
+import { OptionError } from './option.ts';
+import { setting } from './setting.ts';
 
 /** `--model` of the commands that need a model of the user's. */
 export const MODEL_OPTION = text({
@@ -27,8 +36,21 @@ export const WEIGHTS_OPTIONS = {
     placeholder: 'text',
     help: 'What stands before the names of the network that is meant, where the file of weights holds several, such as module.encoder_q.',
   }),
-  input: text({
-    placeholder: 'convention',
-    help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)',
-  }),
+  input: setting(
+    'pixels',
+    text({
+      placeholder: 'convention',
+      help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)',
+    }),
+    (input) => (input === undefined ? IMAGENET_PIXELS : pixelNormalization(parseInputOption(input))),
+  ),
 } as const;
+
+/** @throws OptionError that says how a convention is written */
+export function parseInputOption(input: string): InputConvention {
+  try {
+    return parseInputConvention(input);
+  } catch (cause) {
+    throw cause instanceof InputConventionError ? new OptionError(`--input: ${cause.message}`, { cause }) : cause;
+  }
+}

@@ -21,12 +21,24 @@ export interface Option<T> {
   readonly remembered: boolean;
   /** The option that it replaces, as steps replace epochs. */
   readonly replaces?: string;
-  /** The setting of a training's recipe that it is, such as `losses.margin`; see setting.ts. */
-  readonly setting?: string;
+  /** The setting of a training's recipe that it is; see setting.ts. */
+  readonly setting?: RecipeSetting;
   /** Checks a value out of a JSON file. */
   check(value: unknown, where: string): T;
   /** Reads what was typed behind the flag. */
   parse(text: string, where: string): T;
+}
+
+/** A setting of a training's recipe, and how its value follows from the options. */
+export interface RecipeSetting {
+  /** Its place in the recipe, such as `losses.margin`. */
+  readonly path: string;
+  /**
+   * The setting's value; undefined leaves it out.
+   * @param value of the option
+   * @param values of all options of the command
+   */
+  valueOf(value: unknown, values: Readonly<Record<string, unknown>>): unknown;
 }
 
 export type Options = Readonly<Record<string, Option<unknown>>>;

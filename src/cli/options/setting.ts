@@ -25,10 +25,26 @@ type SettingAt<Settings, Path> = Path extends `${infer Key}.${infer Rest}`
 export function setting<Path extends PathIn<Recipe>, T extends SettingAt<Recipe, Path> | undefined>(
   path: Path,
   option: Option<T>,
-): Option<undefined extends T ? SettingAt<Recipe, Path> : T> {
+): Option<undefined extends T ? SettingAt<Recipe, Path> : T>;
+/**
+ * Declares that a setting of the training follows from an option, and is written in another way or depends on other
+ * options as well.
+ * @param valueOf the setting's value from the option's and, where it needs them, others; undefined leaves it out
+ */
+export function setting<Path extends PathIn<Recipe>, T, Others = unknown>(
+  path: Path,
+  option: Option<T>,
+  valueOf: (value: T, others: Others) => SettingAt<Recipe, Path> | undefined,
+): Option<T>;
+export function setting(
+  path: string,
+  option: Option<unknown>,
+  valueOf?: (value: unknown, others: never) => unknown,
+): Option<unknown> {
+  if (valueOf !== undefined)
+    return { ...option, setting: { path, valueOf: (value, values) => valueOf(value, values as never) } };
   const inRecipe = path.split('.').reduce<unknown>((settings, key) => (settings as Settings)?.[key], PAPER_RECIPE);
-  type Value = undefined extends T ? SettingAt<Recipe, Path> : T;
-  return { ...(option as Option<Value>), setting: path, default: (option.default ?? inRecipe) as Value };
+  return { ...option, default: option.default ?? inRecipe, setting: { path, valueOf: (value) => value } };
 }
 
 type Settings = Record<string, unknown>;
@@ -40,12 +56,13 @@ type Settings = Record<string, unknown>;
  */
 export function recipeOf(options: Options, values: Readonly<Record<string, unknown>>): Recipe {
   const recipe = structuredClone(PAPER_RECIPE);
-  for (const [key, option] of Object.entries(options)) {
-    if (option.setting === undefined) continue;
-    const path = option.setting.split('.');
+  for (const [key, { setting, default: usual }] of Object.entries(options)) {
+    if (setting === undefined) continue;
+    const path = setting.path.split('.');
     const name = path.pop() as string;
-    const settings = path.reduce((outer, inner) => (outer[inner] ??= {}) as Settings, recipe as unknown as Settings);
-    if (name in settings || values[key] !== option.default) settings[name] = values[key];
+    const settings = path.reduce((outer, inner) => outer[inner] as Settings, recipe as unknown as Settings);
+    const value = setting.valueOf(values[key], values);
+    if (name in settings || (value !== undefined && value !== usual)) settings[name] = value;
   }
   return recipe;
 }

@@ -1,7 +1,7 @@
 /** Options of many commands. */
 import { ADAPTER_CHOICES } from '../../platform/adapter.ts';
 import { TUNING_EFFORTS } from '../../tuning/records.ts';
-import { choice, toggle } from './kinds.ts';
+import { choice, integer, toggle } from './kinds.ts';
 
 /** Options of every command that computes. */
 export const SHARED_OPTIONS = {
@@ -24,6 +24,22 @@ export const TUNING_OPTIONS = {
     help: 'Take the variants that kernels prefer on this kind of adapter, whatever was measured: the same seed then gives the same weights before and after a tuning',
   }),
 } as const;
+
+/** `--json` of the commands that print. */
+export const JSON_OPTION = toggle({ help: 'Print JSON instead of text' });
+
+/** `--per-class` of the commands that print about classes. */
+export const PER_CLASS_OPTION = toggle({ help: 'Show each class as well' });
+
+/** `--codes` of the commands that make binary codes. */
+export const CODES_OPTION = integer({
+  minimum: 1,
+  maximum: 4095,
+  help: 'Binary codes of so many bits as well (64 is usual), by which search can rank',
+});
+
+/** `--seed`; each command says what of. */
+export const SEED_OPTION = integer({ minimum: 0, maximum: 2 ** 32 - 1, default: 0, help: 'Seed of random numbers' });
 
 /** How activations are stored. */
 export const PRECISION_OPTION = choice(['f32', 'f16'], {

@@ -27,22 +27,9 @@ export function resolveResumed(
  * What a resumed run needs to know of this one's options: what must stay, and what stays unless another value is given.
  */
 export function storedOptions(options: TrainValues): Json {
-  const { data, split, unseen } = options;
-  const fixed = Object.entries(options).filter(
-    ([key, value]) => value !== undefined && isStored(TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS]),
-  );
-  return {
-    ...(Object.fromEntries(fixed) as Record<string, Json>),
-    data,
-    ...(split !== undefined && { split }),
-    ...(unseen !== undefined && { unseen }),
-  };
+  const stored = Object.entries(options).filter(([key, value]) => {
+    const { changeable, remembered } = TRAIN_OPTIONS[key as keyof typeof TRAIN_OPTIONS];
+    return value !== undefined && (!changeable || remembered);
+  });
+  return Object.fromEntries(stored) as Record<string, Json>;
 }
-
-const isStored = ({
-  changeable,
-  remembered,
-}: {
-  readonly changeable: boolean;
-  readonly remembered: boolean;
-}): boolean => !changeable || remembered;
