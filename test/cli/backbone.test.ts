@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { rm, readFile, writeFile } from 'node:fs/promises';
 import * as ort from 'onnxruntime-web';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
-import { serializeSafetensors } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors } from '../../src/formats/safetensors-writer.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork, readState, type State } from '../../src/nn/state.ts';
 import { parseModel } from '../../src/models/model-file.ts';

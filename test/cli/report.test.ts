@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Script } from 'node:vm';
-import { renderReport, type ReportInput } from '../../src/cli/report/report.ts';
+import { renderReport } from '../../src/cli/report/report.ts';
+import type { ReportInput } from '../../src/cli/report/report-input.ts';
 import type { RetrievalMetrics } from '../../src/retrieval/metrics.ts';
 
 const metrics = (map: number): RetrievalMetrics => {

@@ -10,7 +10,7 @@ import * as ort from 'onnxruntime-web';
 import twemoji from '@iconify-json/twemoji/icons.json' with { type: 'json' };
 import { optionsOfWeights } from '../../src/cli/files/model-file.ts';
 import { parseInputConvention, pixelNormalization } from '../../src/nn/pixels.ts';
-import { serializeSafetensors } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors } from '../../src/formats/safetensors-writer.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { decodeImage } from '../../src/platform/node/images.ts';
 import { modelEmbeddings } from '../../src/models/image-rows.ts';

@@ -3,7 +3,8 @@ import type { AdapterDescription } from '../../gpu/device.ts';
 import type { RetrievalMetrics } from '../../retrieval/metrics.ts';
 import type { Evaluation, RetrievalTask, TaskKind } from '../../models/evaluation.ts';
 import { mapTask } from './embedding-map.ts';
-import { renderReport, type ReportEvaluation } from './report.ts';
+import { renderReport } from './report.ts';
+import type { ReportEvaluation } from './report-input.ts';
 import { retrievalSheet } from '../display/retrieval-sheet.ts';
 
 export interface MeasuredCodes {

@@ -6,7 +6,7 @@ import { atCutoff } from '../../models/evaluation.ts';
 import type { LogEntry } from '../../training/log.ts';
 import { type RetrievalTraining } from '../../training/recipe.ts';
 import { optionName } from '../options/option.ts';
-import { type ReportChart, type ReportEvaluation, type ReportFact } from './report.ts';
+import type { ReportChart, ReportEvaluation, ReportFact } from './report-input.ts';
 import { textTable } from '../display/text-table.ts';
 
 /** The metrics before and after a training, side by side. */
