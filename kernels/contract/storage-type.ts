@@ -1,5 +1,4 @@
-import type { AdapterTraits } from './adapter-traits.ts';
-import type { FloatType } from './element-types.ts';
+import type { AdapterTraits, FloatType } from './dispatch.ts';
 import type { Expected } from '../kernel.ts';
 
 /**

@@ -1,6 +1,4 @@
-import { elementBytes } from '../contract/element-types.ts';
-import { ceilDivide } from '../contract/grid.ts';
-import { ALWAYS_BOUND } from '../contract/slices.ts';
+import { ALWAYS_BOUND, ceilDivide, elementBytes } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../kernel.ts';
 import { isPointwise, productGather, type Gather } from './gather.ts';

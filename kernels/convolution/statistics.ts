@@ -1,6 +1,4 @@
-import type { AdapterTraits } from '../contract/adapter-traits.ts';
-import type { FloatType } from '../contract/element-types.ts';
-import { ceilDivide } from '../contract/grid.ts';
+import { ceilDivide, type AdapterTraits, type FloatType } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import {
   combineDispatch,

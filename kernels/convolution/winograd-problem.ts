@@ -1,5 +1,4 @@
-import type { Dispatch } from '../contract/dispatch.ts';
-import { ceilDivide } from '../contract/grid.ts';
+import { ceilDivide, type Dispatch } from '../contract/dispatch.ts';
 import type { TiledProduct } from '../contract/tiles.ts';
 import type { Gather } from './gather.ts';
 

@@ -1,5 +1,4 @@
-import { widestElement } from '../contract/element-types.ts';
-import { sliceable } from '../contract/slices.ts';
+import { sliceable, widestElement } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel } from '../kernel.ts';
 import { blockStyles, elementwiseBlocks } from '../reduction/row-blocks.ts';

@@ -1,6 +1,4 @@
-import { f32 } from '../contract/dispatch.ts';
-import { ceilDivide, foldGrid } from '../contract/grid.ts';
-import { sliceable } from '../contract/slices.ts';
+import { ceilDivide, f32, foldGrid, sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel, type Values } from '../kernel.ts';
 import { sampleIndices } from './select-rows.ts';

@@ -1,5 +1,4 @@
-import { ceilDivide, foldGrid } from '../contract/grid.ts';
-import { sliceable } from '../contract/slices.ts';
+import { ceilDivide, foldGrid, sliceable } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel } from '../kernel.ts';
 

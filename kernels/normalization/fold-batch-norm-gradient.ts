@@ -1,5 +1,4 @@
-import { f32 } from '../contract/dispatch.ts';
-import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { ceilDivide, f32, foldGrid } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import type { FoldBatchNormProblem } from './fold-batch-norm.ts';

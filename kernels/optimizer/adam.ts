@@ -1,7 +1,4 @@
-import type { AdapterTraits } from '../contract/adapter-traits.ts';
-import type { Dispatch } from '../contract/dispatch.ts';
-import { ceilDivide, foldGrid } from '../contract/grid.ts';
-import { sliceable } from '../contract/slices.ts';
+import { ceilDivide, foldGrid, sliceable, type AdapterTraits, type Dispatch } from '../contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
 

@@ -11,12 +11,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readJsonText, readConfiguration } from '../../src/cli/options/configuration.ts';
 import { TRAIN_OPTIONS } from '../../src/cli/options/training.ts';
-import {
-  parseSafetensors,
-  serializeSafetensors,
-  type Dtype,
-  type TensorToStore,
-} from '../../src/formats/safetensors.ts';
+import { parseSafetensors, type Dtype } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors-writer.ts';
 import { serializeSealedNow } from '../../src/formats/sealed.ts';
 import { parseShards } from '../../src/formats/sharded.ts';
 import { parseTensorFile } from '../../src/formats/tensor-file.ts';

@@ -98,10 +98,16 @@ export {
   type Role,
   type Values,
 } from '../../kernels/kernel.ts';
-export type { AdapterTraits, MatrixProduct, MatrixUnits } from '../../kernels/contract/adapter-traits.ts';
 export {
   f32,
+  foldGrid,
+  sliceable,
+  type AdapterTraits,
   type Dispatch,
+  type ElementType,
+  type FloatType,
+  type MatrixProduct,
+  type MatrixUnits,
   type Shader,
   type ShaderFeature,
   type Slices,
@@ -109,21 +115,17 @@ export {
   type SliceWindows,
   type Word,
 } from '../../kernels/contract/dispatch.ts';
-export type { ElementType, FloatType } from '../../kernels/contract/element-types.ts';
-export { foldGrid } from '../../kernels/contract/grid.ts';
-export { sliceable } from '../../kernels/contract/slices.ts';
 
 // Files.
 export { BoundedError } from '../formats/untrusted.ts';
 export {
   parseSafetensors,
   SafetensorsError,
-  serializeSafetensors,
   type Dtype,
   type SafetensorsFile,
   type StoredTensor as SafetensorsTensor,
-  type TensorToStore,
 } from '../formats/safetensors.ts';
+export { serializeSafetensors, type TensorToStore } from '../formats/safetensors-writer.ts';
 export { PyTorchFileError } from '../formats/pytorch.ts';
 export { isShardIndex, parseShards } from '../formats/sharded.ts';
 export {

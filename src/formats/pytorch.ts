@@ -17,22 +17,21 @@ import { isTar, readTar } from './tar.ts';
 import type { TensorFile } from './file-tensor.ts';
 import { BoundedError, printable } from './untrusted.ts';
 import { isZip, readZipDirectory, readZipEntry, type Fail } from './zip.ts';
+import { readTensors } from './pytorch-objects.ts';
 import {
   checkedTensor,
   count,
   ElementType,
-  flatten,
   MOST_DIMENSIONS,
   partOf,
-  readTensors,
   shown,
+  Storage,
   StorageTable,
   tupleOf,
-  Storage,
-  type Contents,
   type StoragePart,
   type StoredTensor,
-} from './pytorch-tensors.ts';
+} from './pytorch-storages.ts';
+import { flatten, type Contents } from './pytorch-tensors.ts';
 
 /**
  * A file that is not what torch.save writes, or that asks for more than tensors. The message names the file and the

@@ -5,7 +5,8 @@
  *
  * A digest finds what a disk or a cut transfer did to a file. It proves nothing about who wrote the file.
  */
-import { dataOffset, parseSafetensors, serializeSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { dataOffset, parseSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { serializeSafetensors } from './safetensors-writer.ts';
 import { sha256 } from './sha256.ts';
 import { quote } from './untrusted.ts';
 

@@ -1,4 +1,5 @@
-import { toFloat32, type Dtype, type TensorToStore } from '../formats/safetensors.ts';
+import { toFloat32, type Dtype } from '../formats/safetensors.ts';
+import type { TensorToStore } from '../formats/safetensors-writer.ts';
 import { checkVersion, DIGEST, hex, parseSealed, serializeSealed } from '../formats/sealed.ts';
 import type { State, StateTensor } from '../nn/state.ts';
 import { BoundedError, isJsonObject, parseCount, parseJson, quoteValue } from '../formats/untrusted.ts';

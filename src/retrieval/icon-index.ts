@@ -11,7 +11,8 @@
  * The metadata hold the sets in their order, with licences and numbers of icons, and the checksum of the model that
  * made the vectors.
  */
-import type { StoredTensor, TensorToStore } from '../formats/safetensors.ts';
+import type { StoredTensor } from '../formats/safetensors.ts';
+import type { TensorToStore } from '../formats/safetensors-writer.ts';
 import { parseSealed, serializeSealed } from '../formats/sealed.ts';
 import { isJsonObject, parseCount, parseJson, quote, quoteValue } from '../formats/untrusted.ts';
 import { ICON_STYLES } from './icon-style.ts';

@@ -6,7 +6,8 @@
  * [dimension, bits], both F32.
  */
 
-import { toFloat32, type StoredTensor, type TensorToStore } from '../formats/safetensors.ts';
+import { toFloat32, type StoredTensor } from '../formats/safetensors.ts';
+import type { TensorToStore } from '../formats/safetensors-writer.ts';
 import { parseSealedNow, serializeSealedNow } from '../formats/sealed.ts';
 import { codeWords, type BinaryCoder } from './binary-codes.ts';
 import { BoundedError, parseCount, parseJson, quote, quoteValue } from '../formats/untrusted.ts';

@@ -2,13 +2,8 @@ import { runInNewContext } from 'node:vm';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
-import {
-  parseSafetensors,
-  SafetensorsError,
-  serializeSafetensors,
-  toFloat32,
-  type TensorToStore,
-} from '../../src/formats/safetensors.ts';
+import { parseSafetensors, SafetensorsError, toFloat32 } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors-writer.ts';
 
 /** A file with the header given as text, and `dataLength` bytes of data. */
 function fileOf(header: string | Uint8Array, dataLength: number, declaredLength?: bigint): Uint8Array {

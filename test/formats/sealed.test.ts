@@ -2,7 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createHash } from 'node:crypto';
-import { parseSafetensors, SafetensorsError, serializeSafetensors } from '../../src/formats/safetensors.ts';
+import { parseSafetensors, SafetensorsError } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors } from '../../src/formats/safetensors-writer.ts';
 import { parseSealed, parseSealedNow, serializeSealed, serializeSealedNow } from '../../src/formats/sealed.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
 import { IndexFileError, openIndex } from '../../src/retrieval/index-file.ts';

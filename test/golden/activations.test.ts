@@ -7,7 +7,7 @@ import { Program } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import type { Tensor } from '../../src/autodiff/tensor.ts';
 import { identityTransforms } from '../../src/data/augmentation.ts';
-import { serializeSafetensors } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors } from '../../src/formats/safetensors-writer.ts';
 import { Network } from '../../src/nn/layers.ts';
 import { ForwardContext } from '../../src/nn/forward-context.ts';
 import { buildBackbone, type BackboneSettings } from '../../src/nn/backbones/index.ts';

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { elementCount } from '../../src/autodiff/tensor.ts';
-import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors-writer.ts';
 import { parseTensorFile, type TensorFile } from '../../src/formats/tensor-file.ts';
 import {
   BACKBONE_NAMES,

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseTensorFile, TensorFileError, type TensorFile } from '../../src/formats/tensor-file.ts';
-import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors-writer.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { InputConventionError } from '../../src/nn/pixels.ts';
 import { readPretrainedWeights } from '../../src/nn/pretrained.ts';

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { SafetensorsError, parseSafetensors, serializeSafetensors } from '../../src/formats/safetensors.ts';
+import { SafetensorsError, parseSafetensors } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors } from '../../src/formats/safetensors-writer.ts';
 import { serializeSealedNow } from '../../src/formats/sealed.ts';
 import {
   assertSameModel,

@@ -1,7 +1,7 @@
 // Computes, in Node or in Deno, what test/support/kernel-outputs.ts lists, and writes it to the file that is named:
 // each output in 32-bit words, and its error bounds.
 import { writeFileSync } from 'node:fs';
-import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors.ts';
+import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors-writer.ts';
 import { openDevice, releaseGpu } from '../../src/platform/adapter.ts';
 import { kernelOutputs } from '../support/kernel-outputs.ts';
 

@@ -1,5 +1,4 @@
-import type { AdapterTraits, MatrixProduct } from '../../contract/adapter-traits.ts';
-import { elementBytes } from '../../contract/element-types.ts';
+import { elementBytes, type AdapterTraits, type MatrixProduct } from '../../contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { hasVectors, isPointwise, type Gather } from '../gather.ts';
 import { productCall } from './tiles.ts';

@@ -1,6 +1,4 @@
-import type { AdapterTraits } from '../../contract/adapter-traits.ts';
-import { elementBytes } from '../../contract/element-types.ts';
-import { ceilDivide } from '../../contract/grid.ts';
+import { ceilDivide, elementBytes, type AdapterTraits } from '../../contract/dispatch.ts';
 import {
   ASSUMED_COMPUTE_UNITS,
   chooseSplitK,
