@@ -45,7 +45,7 @@ export const ASSUMED_GPU: GpuDescription = {
   assumptions: 'no device: between the largest and an integrated GPU',
 };
 
-/** Devices of docs/kernels/predictions.md. */
+/** Devices of docs/lab/predictions.md. */
 export const GPUS: readonly GpuDescription[] = [
   {
     name: 'NVIDIA H200 SXM',

@@ -1,4 +1,6 @@
-import type { AdapterTraits, Dispatch, ElementType } from './contract/dispatch.ts';
+import type { AdapterTraits } from './contract/adapter-traits.ts';
+import type { Dispatch } from './contract/dispatch.ts';
+import type { ElementType } from './contract/element-types.ts';
 import type { TiledProduct } from './contract/tiles.ts';
 
 /** `inout` is updated in place; `scratch` lives only while the kernel runs. */

@@ -5,7 +5,7 @@
  * There are two kinds of adapters. A GPU has workgroup memory and many invocations in flight. A processor that calculates
  * in software has vectors for subgroups, registers, and neither cheap barriers nor cheap workgroup memory.
  */
-import type { AdapterTraits } from './contract/dispatch.ts';
+import type { AdapterTraits } from './contract/adapter-traits.ts';
 import { predict } from './cost-model.ts';
 import { ASSUMED_GPU } from './gpus.ts';
 import type { Cost, KernelCall } from './kernel.ts';

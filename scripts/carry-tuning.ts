@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { AdapterTraits } from '../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../kernels/contract/adapter-traits.ts';
 import { ALL_KERNELS } from '../kernels/index.ts';
 import type { AnyKernel, KernelCall } from '../kernels/kernel.ts';
 import { codeDigest, Digests } from '../src/tuning/digests.ts';

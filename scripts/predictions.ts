@@ -1,5 +1,4 @@
-// The text of docs/kernels/predictions.md: what the cost model says of every kernel on GPUs that nobody here has
-// measured.
+// The text of docs/lab/predictions.md: what the cost model predicts for every kernel on GPUs that were not measured.
 import type { Direction } from '../kernels/convolution/gather.ts';
 import type { ConvolutionShape } from '../kernels/convolution/problem.ts';
 import { convolutionDataGradient } from '../kernels/convolution/data-gradient.ts';
@@ -13,7 +12,7 @@ import { problemsOf } from '../bench/support/kernel-bench.ts';
 import { softmaxCrossEntropy } from '../src/autodiff/ops/losses.ts';
 import { plan, type PlannedCall } from '../src/autodiff/plan.ts';
 import { input } from '../src/autodiff/tensor.ts';
-import type { AdapterTraits, MatrixUnits } from '../kernels/contract/dispatch.ts';
+import type { AdapterTraits, MatrixUnits } from '../kernels/contract/adapter-traits.ts';
 import { adamSettings, sgdSettings } from '../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../src/nn/training-update.ts';
 import { Classifier, RetrievalNetwork } from '../src/nn/retrieval-network.ts';
@@ -389,7 +388,7 @@ function unitsTable(calls: readonly PlannedCall[]): string {
       'shape',
       'times',
       'GFLOP',
-      ...GPUS.map(({ name }) => `${name}: tile, parts: us, % of its units' peak, us by lanes`),
+      ...GPUS.map(({ name }) => `${name}: tile, parts: us, % of its units' peak, us without`),
     ],
     [
       ...cells,
@@ -410,25 +409,25 @@ const sections = (): string[] =>
     }),
   );
 
-/** All of docs/kernels/predictions.md. The same code gives the same text. */
+/** All of docs/lab/predictions.md. The same code gives the same text. */
 export async function predictionsPage(): Promise<string> {
   return `# Predictions
 
-Made by \`npm run bench:predict\` from kernels/cost-model.ts; do not edit. **None of these figures was measured.** They are here so
-that a measurement can prove them wrong, and with them the choice of tiles. The first did so: before an NVIDIA H200 was at hand (26 November 2026) the model promised 21.4 ms for its training step at batch 32, which
-took 63 with the kernels of that day; it counted one clock for a multiply-add and chose no Winograd. Its clocks have been fitted since, to the convolutions of batch 32 on that H200, and the kernels are others; what is measured now is in
-[performance.md](../performance.md). Whether the fit holds for another maker's GPU nobody knows.
+Written by \`npm run bench:predict\` from kernels/cost-model.ts; do not edit. **These figures are predictions, not measurements.** They
+exist so that a measurement can refute them, and with them the choice of tiles. The clocks of the model are fitted to the convolutions of
+batch 32 on an NVIDIA H200. Before that, the model promised 21.4 ms for the training step at batch 32, which took 63 ms with the kernels
+of that day. [performance.md](../performance.md) has the measurements. The fit has not been checked on a GPU of another vendor.
 
-A tiled product is counted: instructions of a step (multiply-adds, vector reads of workgroup memory, staging, addresses); how many workgroups a
-compute unit holds, by registers and workgroup memory; the time its loads take where those are too few to hide it; whole and partial rounds of
-workgroups over the compute units; bytes through the shared cache and the memory. Everything else is a roofline at 85 % of the memory's
-bandwidth. Each dispatch costs 4 us more. Registers are an estimate of what a good compiler needs; nobody has read a compiled kernel.
-Not counted: bank conflicts, what a compiler fails to keep in registers, clocks below the boost clock, zeroing of workgroup memory,
-clamped indices in a browser. All of them make a kernel slower, so the figures are rather a lower bound of the time.
+For a tiled product, the model counts the instructions of an iteration (multiply-adds, vector loads from workgroup memory, staging,
+addresses), the workgroups that a compute unit holds (by registers and workgroup memory), the latency of loads that these cannot hide,
+whole and partial rounds of workgroups over the compute units, and bytes through the shared cache and the memory. Every other kernel is
+a roofline at 85 % of the memory bandwidth. A dispatch costs 4 us. Registers are estimates of what a good compiler needs. Bank conflicts,
+register spills, clocks below the boost clock, zeroing of workgroup memory, and index checks of browsers are not counted. All of them
+make a kernel slower, so the predicted times are lower bounds.
 
-Bounds: none = arithmetic, L = latency of loads, C = shared cache, M = memory, D = launches of the dispatches. "Rounds" is workgroups over
-those that all compute units hold at once: below 1, some stay idle. The plan takes one variant for all GPUs, ordered for a GPU in the
-middle; the last line of each first table is what a tuner could choose.
+Bounds: none = arithmetic, L = latency of loads, C = shared cache, M = memory, D = launches of the dispatches. "Rounds" is the number of
+workgroups divided by those that all compute units hold at once; below 1, some are idle. The plan uses one order of variants for all GPUs,
+made for a GPU in the middle; the last line of each first table is what a tuner could choose.
 
 ${table(
   [
@@ -439,7 +438,7 @@ ${table(
     'registers a unit',
     'workgroup KiB a unit',
     'invocations a unit',
-    'where from',
+    'source',
   ],
   GPUS.map((gpu) => [
     gpu.name,
@@ -453,32 +452,33 @@ ${table(
   ]),
 )}
 
-Others' measurements beside it (kvark/inferena, September 2026): an RTX 5070 takes 29.6 ms with the best WGSL kernels known and 14.9 ms with PyTorch in strict
-float32 for forward, loss and backward at batch 4; for inference at batch 4, 4.6 ms on the GPU and 6.6 ms.
+Measurements by others (kvark/inferena, September 2026): forward pass, loss and backward pass at batch 4 take an RTX 5070 29.6 ms with
+the best WGSL kernels known, and 14.9 ms with PyTorch in strict float32; inference at batch 4 takes 4.6 ms on the GPU and 6.6 ms.
 
 ## Every kernel
 
-Of each kernel the largest and the smallest of its problems (by bytes) in ResNet50's training step and inference at batch 32 and in the paper's step at
-batch 48, all at ${SIZE}x${SIZE}; what is in none of these stands here with the largest problem of its bench. Workgroups are given dispatch by dispatch, and the
-columns behind them are of the dispatch that has most: invocations of a workgroup, registers of an invocation, workgroup memory. For what is
-no tiled product, workgroup memory is read from the shader's declarations; registers are 24, an element of each operand, and every variable that the
-functions declare, as if all were alive at once. Time is that of all dispatches together, its bound as above. Where rounds are far below 1 and the bound is
-memory, most of the device idles and its whole bandwidth is out of reach: there the time is rather a lower bound.
+For each kernel: the largest and the smallest problem (by bytes) of ResNet50's training step and inference at batch 32 and of the paper's
+step at batch 48, all at ${SIZE}x${SIZE}; a kernel that none of these uses is listed with the largest problem of its bench. Workgroups are
+given for each dispatch. The columns after them describe the dispatch with the most workgroups: invocations a workgroup, registers an
+invocation, workgroup memory. For kernels that are not tiled products, workgroup memory is read from the shader's declarations, and
+registers are 24 plus one element of each operand plus every declared variable. Time is the sum over all dispatches, with its bound. If
+rounds are far below 1 and the bound is memory, the bandwidth is out of reach, and the time is a lower bound.
 
 ${everyKernelTable(await examples())}
 
 ${sections().join('\n')}
 ## Matrix units: the training step's convolutions
 
-The shortest prediction of \`convolution-matrix-units.wgsl\` beside the shortest of the tiles that multiply by lanes, both without statistics. Numbers of 16 bits with float32
-sums on NVIDIA and Intel, as convolutions in f16 have them (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and 8x16x16); float32 on Apple (8x8x8), whose 16-bit units sum in 16 bits. A step's clocks are the longer of the units'
-multiplication and the subgroups' loads from workgroup memory (128 bytes a clock), plus staging as above; a workgroup's sums pass through workgroup memory once
-more at the end. The weight gradient's patches of x are written as a matrix before, which is in its time. Rates: ${GPUS.map(
+The shortest prediction of \`convolution-matrix-units.wgsl\`, and the shortest of the tiles without matrix units, both without
+statistics. 16-bit values with float32 accumulators on NVIDIA and Intel, as in f16 convolutions (products of ${UNITS[0].products[0].rows}x${UNITS[0].products[0].columns}x${UNITS[0].products[0].depth} and
+8x16x16); float32 on Apple (8x8x8), whose 16-bit units accumulate in 16 bits. The clocks of an iteration are the longer of the units'
+multiplication and the subgroups' loads from workgroup memory (128 bytes a clock), plus staging; at the end a workgroup's accumulators pass
+through workgroup memory once. The time of the weight gradient includes writing the im2col matrix of x. Rates: ${GPUS.map(
     ({ name, matrixTeraflops }) =>
       `${name} ${Object.entries(matrixTeraflops)
         .map(([component, rate]) => `${rate} TFLOP/s (${component})`)
         .join(', ')}`,
-  ).join('; ')}; the first table says where from.
+  ).join('; ')}; the first table has the sources.
 
 ${unitSections().join('\n')}`;
 }

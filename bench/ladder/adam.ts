@@ -1,5 +1,5 @@
 import { adam, type AdamProblem } from '../../kernels/optimizer/adam.ts';
-import { ceilDivide, foldGrid } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/optimizer/adam.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';

@@ -1,6 +1,7 @@
 import type { BatchNormGradientProblem } from '../../kernels/normalization/batch-norm-gradient.ts';
 import type { Operand } from '../../kernels/kernel.ts';
-import { ceilDivide, foldGrid, type Dispatch } from '../../kernels/contract/dispatch.ts';
+import type { Dispatch } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/normalization/batch-norm-gradient.bench.ts';
 import { ROWS_A_BLOCK } from './column-sum.ts';
 import { ladder, type Rung } from './ladder.ts';

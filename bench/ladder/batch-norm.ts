@@ -1,6 +1,7 @@
 import type { BatchNormProblem } from '../../kernels/normalization/batch-norm.ts';
 import type { Operand } from '../../kernels/kernel.ts';
-import { ceilDivide, f32, foldGrid, type Dispatch } from '../../kernels/contract/dispatch.ts';
+import { f32, type Dispatch } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/normalization/batch-norm.bench.ts';
 import { ROWS_A_BLOCK } from './column-sum.ts';
 import { ladder, type Rung } from './ladder.ts';

@@ -1,6 +1,6 @@
 import type { ColumnSumProblem } from '../../kernels/reduction/column-sum.ts';
 import type { Operand } from '../../kernels/kernel.ts';
-import { ceilDivide, foldGrid } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/reduction/column-sum.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';

@@ -1,6 +1,7 @@
 import { operandSizes, type ConvolutionShape } from '../../kernels/convolution/problem.ts';
 import type { Operand } from '../../kernels/kernel.ts';
-import { ceilDivide, foldGrid, widestElement } from '../../kernels/contract/dispatch.ts';
+import { widestElement } from '../../kernels/contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import bench from '../kernels/convolution/weight-gradient.bench.ts';
 import { FIELDS, sizesOf, withParameters } from '../../kernels/convolution/parameters.ts';

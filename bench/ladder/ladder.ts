@@ -1,6 +1,6 @@
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import type { StorageType } from '../../kernels/contract/storage-type.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import type { KernelBench } from '../support/kernel-bench.ts';
 
 /** A version of a kernel, kept so that what the next one gains can be measured again at any time. */

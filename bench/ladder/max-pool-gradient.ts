@@ -1,6 +1,8 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { pooledSize, type MaxPoolProblem } from '../../kernels/pooling/max-pool.ts';
-import { ceilDivide, foldGrid, widestElement, type Dispatch } from '../../kernels/contract/dispatch.ts';
+import type { Dispatch } from '../../kernels/contract/dispatch.ts';
+import { widestElement } from '../../kernels/contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/pooling/max-pool-gradient.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';

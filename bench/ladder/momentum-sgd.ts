@@ -1,5 +1,5 @@
 import { momentumSgd, type MomentumSgdProblem } from '../../kernels/optimizer/momentum-sgd.ts';
-import { ceilDivide, foldGrid } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/optimizer/momentum-sgd.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';

@@ -1,6 +1,8 @@
 import { quadrupletLoss, QUADRUPLET_STATISTICS } from '../../kernels/loss/quadruplet-loss.ts';
 import type { QuadrupletLossProblem } from '../../kernels/loss/quadruplet-loss-problem.ts';
-import { ceilDivide, f32, foldGrid, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
+import { f32 } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import bench from '../kernels/loss/quadruplet-loss.bench.ts';
 import { ladder, type Rung } from './ladder.ts';

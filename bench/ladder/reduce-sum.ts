@@ -1,6 +1,7 @@
 import type { Operand } from '../../kernels/kernel.ts';
 import type { ReduceSumProblem } from '../../kernels/reduction/reduce-sum.ts';
-import { ceilDivide, f32 } from '../../kernels/contract/dispatch.ts';
+import { f32 } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/reduction/reduce-sum.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';

@@ -1,6 +1,7 @@
 import type { Operand } from '../../kernels/kernel.ts';
 import type { SoftmaxCrossEntropyProblem } from '../../kernels/loss/softmax-cross-entropy.ts';
-import { ceilDivide, f32, foldGrid } from '../../kernels/contract/dispatch.ts';
+import { f32 } from '../../kernels/contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import bench from '../kernels/loss/softmax-cross-entropy.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';

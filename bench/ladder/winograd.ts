@@ -3,7 +3,8 @@ import { operandSizes, outputSize, type ConvolutionProblem } from '../../kernels
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { sizesOf, withParameters } from '../../kernels/convolution/parameters.ts';
 import { isWinograd } from '../../kernels/convolution/winograd.ts';
-import { ceilDivide, foldGrid, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
+import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
 import convolutionBench from '../kernels/convolution/forward.bench.ts';
 import { problemsOf } from '../support/kernel-bench.ts';
 import convolutionLadder from './convolution.ts';

@@ -1,7 +1,7 @@
 import { KERNEL_MODULES } from '../../kernels/index.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 
 /** The module whose kernels are made from a table, each with a benchmark in the list that its one file exports. */

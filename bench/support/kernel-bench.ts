@@ -1,6 +1,6 @@
 import type { Kernel, KernelCall, Operand, Values } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { elementBytes } from '../../kernels/contract/dispatch.ts';
+import { elementBytes } from '../../kernels/contract/element-types.ts';
 import { Sequence } from '../../src/gpu/sequence.ts';
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';

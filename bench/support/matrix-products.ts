@@ -1,4 +1,4 @@
-import type { FloatType } from '../../kernels/contract/dispatch.ts';
+import type { FloatType } from '../../kernels/contract/element-types.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Result } from './measure.ts';
 import { byProblem, shown } from './results.ts';

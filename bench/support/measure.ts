@@ -1,6 +1,6 @@
 import type { Choices } from '../../src/autodiff/variant-selector.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import type { FloatType } from '../../kernels/contract/dispatch.ts';
+import type { FloatType } from '../../kernels/contract/element-types.ts';
 import type { StorageType } from '../../kernels/contract/storage-type.ts';
 import { chosenVariant, tuningProblemOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';

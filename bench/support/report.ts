@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, totalmem } from 'node:os';
 import type { AdapterDescription, Device } from '../../src/gpu/device.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Work } from './kernel-bench.ts';
 import type { Result } from './measure.ts';

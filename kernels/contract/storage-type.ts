@@ -1,4 +1,5 @@
-import type { AdapterTraits, FloatType } from './dispatch.ts';
+import type { AdapterTraits } from './adapter-traits.ts';
+import type { FloatType } from './element-types.ts';
 import type { Expected } from '../kernel.ts';
 
 /**

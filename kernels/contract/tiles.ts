@@ -1,4 +1,4 @@
-import type { AdapterTraits } from './dispatch.ts';
+import type { AdapterTraits } from './adapter-traits.ts';
 
 /**
  * How a matrix product is cut for a GPU: a workgroup computes `rows` x `columns` results, an invocation `rowsEach` x

@@ -1,4 +1,4 @@
-import { elementBytes } from '../contract/dispatch.ts';
+import { elementBytes } from '../contract/element-types.ts';
 import { whenStored } from '../contract/storage-type.ts';
 import { convolution } from './forward.ts';
 import { convolutionFlop, forEachTap, HALF, miniature, operandSizes, sized, type ConvolutionShape } from './problem.ts';

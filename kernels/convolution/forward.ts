@@ -1,4 +1,4 @@
-import { elementBytes } from '../contract/dispatch.ts';
+import { elementBytes } from '../contract/element-types.ts';
 import { whenStored } from '../contract/storage-type.ts';
 import { sumError, EPSILON, type Kernel } from '../kernel.ts';
 import {

@@ -1,4 +1,7 @@
-import { ceilDivide, sliceable, type Dispatch, type ElementType, type FloatType } from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import type { ElementType, FloatType } from '../contract/element-types.ts';
+import { ceilDivide } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import type { Operand } from '../kernel.ts';
 import { productShape, reversed, sizesOf, type ConvolutionSizes } from './parameters.ts';
 import { operandSizes, outputSize, type ConvolutionProblem, type ConvolutionShape, type Epilogue } from './problem.ts';

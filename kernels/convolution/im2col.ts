@@ -1,4 +1,6 @@
-import { ALWAYS_BOUND, ceilDivide, elementBytes } from '../contract/dispatch.ts';
+import { elementBytes } from '../contract/element-types.ts';
+import { ceilDivide } from '../contract/grid.ts';
+import { ALWAYS_BOUND } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../kernel.ts';
 import { isPointwise, productGather, type Gather } from './gather.ts';

@@ -1,4 +1,6 @@
-import { ceilDivide, type AdapterTraits, type FloatType } from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import type { FloatType } from '../contract/element-types.ts';
+import { ceilDivide } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import {
   combineDispatch,

@@ -1,4 +1,6 @@
-import type { AdapterTraits, Dispatch, SliceWindows } from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { renamed } from '../contract/slices.ts';
 import { cast } from '../elementwise/cast.ts';
 import type { KernelCall, Operand } from '../kernel.ts';
 
@@ -42,20 +44,5 @@ export function upcast(
       ...call.dispatches.map((dispatch) => renamed(dispatch, single)),
       ...of('output').flatMap((name) => convert(name, 'f16')),
     ],
-  };
-}
-
-function renamed(dispatch: Dispatch, rename: (operand: string) => string): Dispatch {
-  const { operands, slices } = dispatch;
-  const ofWindows = (windows: SliceWindows): SliceWindows =>
-    Object.fromEntries(Object.entries(windows).map(([name, window]) => [rename(name), window]));
-  return {
-    ...dispatch,
-    operands: operands.map(rename),
-    slices: slices && {
-      units: slices.units,
-      windows: (first, count) => ofWindows(slices.windows(first, count)),
-      launch: (count, first) => renamed(slices.launch(count, first), rename),
-    },
   };
 }

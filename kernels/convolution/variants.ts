@@ -1,4 +1,6 @@
-import { ceilDivide, elementBytes, type AdapterTraits } from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import { elementBytes } from '../contract/element-types.ts';
+import { ceilDivide } from '../contract/grid.ts';
 import { canStore } from '../contract/storage-type.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { transposedProducts } from './software/transposed-data-gradient.ts';

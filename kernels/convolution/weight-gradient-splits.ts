@@ -1,14 +1,7 @@
-import {
-  ALWAYS_BOUND,
-  BINDING_ALIGNMENT,
-  ceilDivide,
-  elementBytes,
-  foldGrid,
-  sliceable,
-  widestElement,
-  type Dispatch,
-  type FloatType,
-} from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { elementBytes, widestElement, type FloatType } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { ALWAYS_BOUND, BINDING_ALIGNMENT, sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../kernel.ts';
 import { operandSizes, type ConvolutionShape } from './problem.ts';

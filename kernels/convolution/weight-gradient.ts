@@ -1,4 +1,4 @@
-import { elementBytes } from '../contract/dispatch.ts';
+import { elementBytes } from '../contract/element-types.ts';
 import { canStore } from '../contract/storage-type.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
 import { halvesInOrder, ownKindFirst, productsInOrder } from '../select.ts';

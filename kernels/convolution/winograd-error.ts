@@ -1,4 +1,4 @@
-import { ceilDivide } from '../contract/dispatch.ts';
+import { ceilDivide } from '../contract/grid.ts';
 import { EPSILON, sumError, type Values } from '../kernel.ts';
 import type { Matrix, Tile, WinogradProblem } from './winograd-problem.ts';
 

@@ -1,4 +1,5 @@
-import { ceilDivide, type Dispatch } from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { ceilDivide } from '../contract/grid.ts';
 import type { TiledProduct } from '../contract/tiles.ts';
 import type { Gather } from './gather.ts';
 

@@ -1,4 +1,6 @@
-import { ceilDivide, foldGrid, type AdapterTraits, type Dispatch, type Shader } from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import type { Dispatch, Shader } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
 import { fits } from '../contract/tiles.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { ASSUMED_GPU } from '../gpus.ts';

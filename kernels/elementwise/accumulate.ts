@@ -1,4 +1,4 @@
-import { sliceable } from '../contract/dispatch.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel } from '../kernel.ts';
 import { gridStrideLoops } from './grid-stride.ts';

@@ -1,4 +1,6 @@
-import { elementBytes, sliceable, widestElement, type Dispatch } from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { elementBytes, widestElement } from '../contract/element-types.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { addBlocks } from '../reduction/column-sum.ts';
 import { EPSILON, exact, sumError, type Expected, type Kernel, type Operand } from '../kernel.ts';

@@ -1,4 +1,5 @@
-import { sliceable, widestElement } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel } from '../kernel.ts';
 import { blockStyles, elementwiseBlocks } from '../reduction/row-blocks.ts';

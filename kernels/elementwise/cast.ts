@@ -1,5 +1,7 @@
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../contract/half.ts';
-import { ceilDivide, foldGrid, sliceable, type FloatType } from '../contract/dispatch.ts';
+import type { FloatType } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel } from '../kernel.ts';
 

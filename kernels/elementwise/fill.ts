@@ -1,4 +1,5 @@
-import { f32, sliceable } from '../contract/dispatch.ts';
+import { f32 } from '../contract/dispatch.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel } from '../kernel.ts';
 import { gridStrideLoops } from './grid-stride.ts';

@@ -1,13 +1,7 @@
-import {
-  ceilDivide,
-  foldGrid,
-  widestElement,
-  type AdapterTraits,
-  type Dispatch,
-  type FloatType,
-  type WidestElement,
-  type Word,
-} from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import type { Dispatch, Word } from '../contract/dispatch.ts';
+import { widestElement, type FloatType, type WidestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
 import { ownKindFirst } from '../select.ts';
 
 /**

@@ -2,7 +2,9 @@
  * One kernel for each pointwise function, made from its declaration. The functions themselves are the rows of
  * functions.ts.
  */
-import { elementBytes, f32, sliceable } from '../contract/dispatch.ts';
+import { f32 } from '../contract/dispatch.ts';
+import { elementBytes } from '../contract/element-types.ts';
+import { sliceable } from '../contract/slices.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
 import type { Shader } from '../../shaders/shader.ts';

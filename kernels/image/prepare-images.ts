@@ -1,4 +1,7 @@
-import { ceilDivide, elementBytes, f32, foldGrid, sliceable, widestElement } from '../contract/dispatch.ts';
+import { f32 } from '../contract/dispatch.ts';
+import { elementBytes, widestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';

@@ -1,13 +1,7 @@
-import {
-  BINDING_ALIGNMENT,
-  ceilDivide,
-  elementBytes,
-  foldGrid,
-  widestElement,
-  type Dispatch,
-  type ElementType,
-  type SliceWindow,
-} from '../contract/dispatch.ts';
+import type { Dispatch, SliceWindow } from '../contract/dispatch.ts';
+import { elementBytes, widestElement, type ElementType } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { BINDING_ALIGNMENT } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel, type Values } from '../kernel.ts';
 import { canStore } from '../contract/storage-type.ts';

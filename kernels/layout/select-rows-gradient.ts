@@ -1,4 +1,6 @@
-import { ceilDivide, foldGrid, sliceable, widestElement } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { sumError, type Kernel, type Values } from '../kernel.ts';
 import { SELECT_ROWS_CASES, sampleIndices, type SelectRowsProblem } from './select-rows.ts';

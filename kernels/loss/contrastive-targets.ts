@@ -1,4 +1,5 @@
-import { ceilDivide, foldGrid, sliceable } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
 

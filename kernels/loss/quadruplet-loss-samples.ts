@@ -1,6 +1,6 @@
 import type { Values } from '../kernel.ts';
 import type { QuadrupletLossProblem } from './quadruplet-loss-problem.ts';
-import { candidatesOf, choose, distancesOf, hingesOf, NONE, thirdsOf } from './quadruplet-loss-reference.ts';
+import { candidatesOf, choose, distancesOf, hingesOf, NONE, thirdsOf } from './quadruplet-loss-mining.ts';
 
 /** How far distances must lie apart in samples where one decides between two items: beyond any error of float32. */
 const CLEARANCE = 2e-5;

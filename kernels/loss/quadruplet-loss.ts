@@ -1,4 +1,7 @@
-import { ceilDivide, f32, foldGrid, sliceable, widestElement, type Dispatch } from '../contract/dispatch.ts';
+import { f32, type Dispatch } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import type { Kernel, KernelCall, Operand } from '../kernel.ts';
 import { ownKindFirst } from '../select.ts';

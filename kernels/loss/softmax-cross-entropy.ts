@@ -1,4 +1,6 @@
-import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../contract/dispatch.ts';
+import { f32, type Dispatch } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blockedSumError, blockLength, EPSILON, sumError, type Kernel, type Operand, type Values } from '../kernel.ts';
 import { summation } from '../reduction/reduce-sum.ts';

@@ -1,4 +1,6 @@
-import { ceilDivide, f32, foldGrid, sliceable, type Dispatch } from '../contract/dispatch.ts';
+import { f32, type Dispatch } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { blockedSumError, blockLength, EPSILON, type Kernel, type Operand } from '../kernel.ts';

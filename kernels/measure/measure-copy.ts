@@ -1,4 +1,5 @@
-import { ceilDivide, foldGrid, widestElement } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel, type KernelCall } from '../kernel.ts';
 

@@ -1,4 +1,4 @@
-import { ceilDivide, foldGrid } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';

@@ -1,4 +1,5 @@
-import { elementBytes, sliceable, widestElement } from '../contract/dispatch.ts';
+import { elementBytes, widestElement } from '../contract/element-types.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, exact, sumError, type Kernel, type Operand } from '../kernel.ts';

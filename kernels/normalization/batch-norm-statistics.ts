@@ -1,4 +1,6 @@
-import { f32, sliceable, widestElement, type Dispatch, type FloatType } from '../contract/dispatch.ts';
+import { f32, type Dispatch } from '../contract/dispatch.ts';
+import { widestElement, type FloatType } from '../contract/element-types.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, type Expected } from '../kernel.ts';

@@ -1,4 +1,4 @@
-import { widestElement } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
 import { expectedStatistics, partialsLength, statisticsDispatches } from './batch-norm-statistics.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, exact, type Kernel, type Operand } from '../kernel.ts';

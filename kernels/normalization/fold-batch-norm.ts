@@ -1,4 +1,5 @@
-import { ceilDivide, f32, foldGrid } from '../contract/dispatch.ts';
+import { f32 } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, type Kernel } from '../kernel.ts';

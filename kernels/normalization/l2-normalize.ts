@@ -1,4 +1,6 @@
-import { ceilDivide, foldGrid, sliceable, type AdapterTraits } from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, sumError, type Kernel } from '../kernel.ts';

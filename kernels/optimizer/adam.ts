@@ -1,4 +1,7 @@
-import { ceilDivide, foldGrid, sliceable, type AdapterTraits, type Dispatch } from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
 

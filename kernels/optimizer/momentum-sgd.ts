@@ -1,4 +1,4 @@
-import { sliceable } from '../contract/dispatch.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { ARENA_BLOCK, ARENA_WORKGROUP_SIZE, arenaLaunches } from './adam.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';

@@ -1,5 +1,6 @@
 /** What LAMB and LARS share: tensors of a flat arena, cut into segments that a workgroup takes each, and their norms. */
-import { foldGrid, type Dispatch } from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { foldGrid } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, sumError, type Values } from '../kernel.ts';
 import { ARENA_BLOCK, requireWholeBlocks } from './adam.ts';

@@ -1,4 +1,6 @@
-import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement } from '../contract/dispatch.ts';
+import { elementBytes, widestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import type { GlobalAveragePoolProblem } from './global-average-pool.ts';

@@ -1,4 +1,7 @@
-import { ceilDivide, elementBytes, foldGrid, sliceable, widestElement, type Dispatch } from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { elementBytes, widestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { exact, type Kernel } from '../kernel.ts';
 import { canStore, type StorageType } from '../contract/storage-type.ts';

@@ -1,4 +1,6 @@
-import { ceilDivide, f32, foldGrid, sliceable } from '../contract/dispatch.ts';
+import { f32 } from '../contract/dispatch.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { philox4x32 } from './philox.ts';
 import { fill } from '../elementwise/fill.ts';

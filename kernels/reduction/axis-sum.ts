@@ -1,4 +1,7 @@
-import { ceilDivide, foldGrid, sliceable, widestElement, type Dispatch } from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blockedSumError, blockLength, type Kernel, type Operand } from '../kernel.ts';
 import { blankExpected } from '../contract/expected.ts';

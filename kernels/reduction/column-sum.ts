@@ -1,4 +1,6 @@
-import { sliceable, widestElement, type Dispatch } from '../contract/dispatch.ts';
+import type { Dispatch } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
+import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { sumError, type Kernel } from '../kernel.ts';
 import { blockStyles, combiningBlocks, reducingBlocks, type BlockStyle } from './row-blocks.ts';

@@ -1,4 +1,7 @@
-import { ceilDivide, widestElement, type AdapterTraits, type Word } from '../contract/dispatch.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
+import type { Word } from '../contract/dispatch.ts';
+import { widestElement } from '../contract/element-types.ts';
+import { ceilDivide } from '../contract/grid.ts';
 import { ownKindFirst } from '../select.ts';
 
 /**

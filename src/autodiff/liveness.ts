@@ -1,4 +1,4 @@
-import { storageBytes } from '../../kernels/contract/dispatch.ts';
+import { storageBytes } from '../../kernels/contract/element-types.ts';
 import type { Lifetime } from './arena.ts';
 import type { ScheduledCall } from './plan-types.ts';
 import type { Tensor } from './tensor.ts';

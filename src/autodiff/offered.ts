@@ -1,5 +1,5 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { problemText } from './variant-selector.ts';
 
 const byTraits = new WeakMap<AdapterTraits, WeakMap<AnyKernel, Map<string, readonly KernelCall[]>>>();

@@ -1,6 +1,6 @@
 import { cast as castKernel } from '../../kernels/elementwise/cast.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
-import type { FloatType } from '../../kernels/contract/dispatch.ts';
+import type { FloatType } from '../../kernels/contract/element-types.ts';
 import type { StorageType } from '../../kernels/contract/storage-type.ts';
 import { floatType, Tensor, type KernelUse, type GraphNode, type Op } from './tensor.ts';
 

@@ -1,6 +1,6 @@
 /** What a plan is made of. */
 import type { AnyKernel, Cost, KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import type { Choices } from './variant-selector.ts';
 import type { IndexUse } from './op.ts';
 import type { GraphNode, ParameterStore, Tensor } from './tensor.ts';

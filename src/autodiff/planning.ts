@@ -1,5 +1,6 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { storageBytes, type AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
+import { storageBytes } from '../../kernels/contract/element-types.ts';
 import { FeatureError } from '../gpu/errors.ts';
 import { layOutArena } from './arena.ts';
 import { selectedCall, tuningKey, type VariantSelector, type Choices, type TuningProblem } from './variant-selector.ts';

@@ -1,5 +1,5 @@
 import { float16ToFloat32Bits, widen } from '../../kernels/contract/half.ts';
-import type { ElementType } from '../../kernels/contract/dispatch.ts';
+import type { ElementType } from '../../kernels/contract/element-types.ts';
 import { DisposedError, LimitError } from '../gpu/errors.ts';
 import type { Device } from '../gpu/device.ts';
 import { hostValues, type HostValues } from '../gpu/host-values.ts';

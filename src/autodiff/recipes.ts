@@ -1,5 +1,5 @@
 import { callAgain } from '../../kernels/kernel.ts';
-import { storageBytes } from '../../kernels/contract/dispatch.ts';
+import { storageBytes } from '../../kernels/contract/element-types.ts';
 import type { ScheduledCall } from './plan-types.ts';
 import type { GraphNode, ParameterStore, Tensor } from './tensor.ts';
 

@@ -1,11 +1,7 @@
 import type { KernelCall, Operand } from '../../kernels/kernel.ts';
-import {
-  BINDING_ALIGNMENT,
-  elementBytes,
-  storageBytes,
-  type Dispatch,
-  type Slices,
-} from '../../kernels/contract/dispatch.ts';
+import type { Dispatch, Slices } from '../../kernels/contract/dispatch.ts';
+import { elementBytes, storageBytes } from '../../kernels/contract/element-types.ts';
+import { BINDING_ALIGNMENT } from '../../kernels/contract/slices.ts';
 import { LimitError } from '../gpu/errors.ts';
 
 /** What one dispatch may bind and launch. */

@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 
 /** Commands of a GPU's first submission of a run, and how many times more each further one has. */
 const FIRST_COMMANDS = 24;

@@ -3,7 +3,7 @@
  * terms of one another, hence in one file.
  */
 import type { AnyKernel } from '../../kernels/kernel.ts';
-import { storageBytes, type ElementType, type FloatType } from '../../kernels/contract/dispatch.ts';
+import { storageBytes, type ElementType, type FloatType } from '../../kernels/contract/element-types.ts';
 import { hostValues, typeOfValues, type HostValues } from '../gpu/host-values.ts';
 
 /** The sizes of a tensor, the slowest axis first; empty for a scalar. */

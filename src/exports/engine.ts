@@ -98,16 +98,10 @@ export {
   type Role,
   type Values,
 } from '../../kernels/kernel.ts';
+export type { AdapterTraits, MatrixProduct, MatrixUnits } from '../../kernels/contract/adapter-traits.ts';
 export {
   f32,
-  foldGrid,
-  sliceable,
-  type AdapterTraits,
   type Dispatch,
-  type ElementType,
-  type FloatType,
-  type MatrixProduct,
-  type MatrixUnits,
   type Shader,
   type ShaderFeature,
   type Slices,
@@ -115,6 +109,9 @@ export {
   type SliceWindows,
   type Word,
 } from '../../kernels/contract/dispatch.ts';
+export type { ElementType, FloatType } from '../../kernels/contract/element-types.ts';
+export { foldGrid } from '../../kernels/contract/grid.ts';
+export { sliceable } from '../../kernels/contract/slices.ts';
 
 // Files.
 export { BoundedError } from '../formats/untrusted.ts';

@@ -1,5 +1,5 @@
 export type * from './names.ts';
-import type { AdapterTraits, MatrixProduct, MatrixUnits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits, MatrixProduct, MatrixUnits } from '../../kernels/contract/adapter-traits.ts';
 import { AdapterError, DeviceLostError, DisposedError, LimitError, ValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { Wait } from './wait.ts';

@@ -1,6 +1,7 @@
 import type { Device } from './device.ts';
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
-import { storageBytes, type Dispatch, type ElementType } from '../../kernels/contract/dispatch.ts';
+import type { Dispatch } from '../../kernels/contract/dispatch.ts';
+import { storageBytes, type ElementType } from '../../kernels/contract/element-types.ts';
 import { Sequence } from './sequence.ts';
 
 /** What `runKernel` needs of a kernel call; kernels/kernel.ts adds meaning to it. */

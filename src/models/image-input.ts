@@ -1,6 +1,6 @@
 import { prepareImages, type ImageInputs } from '../autodiff/ops/prepare-images.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
-import type { FloatType } from '../../kernels/contract/dispatch.ts';
+import type { FloatType } from '../../kernels/contract/element-types.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { KernelCall, Operand } from '../../kernels/kernel.ts';
 import type { TuningProblem } from '../autodiff/variant-selector.ts';
 import { float32ToFloat16Bits, narrow } from '../../kernels/contract/half.ts';
 import type { Device } from '../gpu/device.ts';
-import { elementBytes, type ElementType } from '../../kernels/contract/dispatch.ts';
+import { elementBytes, type ElementType } from '../../kernels/contract/element-types.ts';
 import { Sequence } from '../gpu/sequence.ts';
 import { RandomStream } from '../random/philox.ts';
 import { sampleInputs } from './qualification.ts';

@@ -1,7 +1,7 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
 import type { TuningProblem } from '../autodiff/variant-selector.ts';
 import { offeredCalls } from '../autodiff/offered.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
 
 /** A small problem on which code is verified. */

@@ -9,7 +9,7 @@ import { plan } from '../../src/autodiff/plan.ts';
 import { Program, type Results } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { constant, input, ShapeError } from '../../src/autodiff/tensor.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { adamSettings } from '../../src/nn/optimizers/index.ts';
 import { openDevice } from '../../src/platform/adapter.ts';

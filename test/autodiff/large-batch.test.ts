@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { plan } from '../../src/autodiff/plan.ts';
 import { input } from '../../src/autodiff/tensor.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';

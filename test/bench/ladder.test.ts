@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import convolution from '../../bench/ladder/convolution.ts';
 import type { Ladder } from '../../bench/ladder/ladder.ts';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { testDevice } from '../support/device.ts';
 import { testKernel } from '../support/kernel-test.ts';
 

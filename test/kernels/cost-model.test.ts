@@ -14,7 +14,7 @@ import {
 } from '../../kernels/cost-model.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { chooseSplitK, type Tile, type TiledProduct } from '../../kernels/contract/tiles.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 
 /** Ten units of 64 lanes at 1 GHz: a microsecond is a thousand clocks. */

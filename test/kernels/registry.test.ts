@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { classifierInference, classifierTraining, demoWorkloads } from '../../src/cli/training/workloads.ts';
 import { plan, tuningProblemsOf } from '../../src/autodiff/plan.ts';
-import type { AdapterTraits } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { ALL_KERNELS, KERNEL_MODULES } from '../../kernels/index.ts';
 import { Trials } from '../../src/tuning/trials.ts';
 

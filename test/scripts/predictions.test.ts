@@ -15,8 +15,8 @@ const TRAITS = {
   maxWorkgroupsPerDimension: 65535,
 } as const;
 
-test('docs/kernels/predictions.md is what the code of today predicts, and names every kernel', async () => {
-  const page = readFileSync(new URL('../../docs/kernels/predictions.md', import.meta.url), 'utf8');
+test('docs/lab/predictions.md is what the code of today predicts, and names every kernel', async () => {
+  const page = readFileSync(new URL('../../docs/lab/predictions.md', import.meta.url), 'utf8');
   // Not assert.is: thousands of lines of difference help nobody.
   assert.ok(
     page === (await predictionsPage()),

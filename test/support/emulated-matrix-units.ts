@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import type { AdapterTraits, Dispatch, Shader, MatrixProduct } from '../../kernels/contract/dispatch.ts';
+import type { AdapterTraits, MatrixProduct } from '../../kernels/contract/adapter-traits.ts';
+import type { Dispatch, Shader } from '../../kernels/contract/dispatch.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 
 export const EMULATION: Shader = {

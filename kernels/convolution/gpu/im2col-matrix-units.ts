@@ -1,4 +1,6 @@
-import { ALWAYS_BOUND, elementBytes, type AdapterTraits } from '../../contract/dispatch.ts';
+import type { AdapterTraits } from '../../contract/adapter-traits.ts';
+import { elementBytes } from '../../contract/element-types.ts';
+import { ALWAYS_BOUND } from '../../contract/slices.ts';
 import type { KernelCall } from '../../kernel.ts';
 import { afterPatches, im2colGather } from '../im2col.ts';
 import type { ConvolutionShape } from '../problem.ts';

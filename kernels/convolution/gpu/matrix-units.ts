@@ -1,4 +1,5 @@
-import { elementBytes, type AdapterTraits, type MatrixProduct } from '../../contract/dispatch.ts';
+import type { AdapterTraits, MatrixProduct } from '../../contract/adapter-traits.ts';
+import { elementBytes } from '../../contract/element-types.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { hasVectors, isPointwise, type Gather } from '../gather.ts';
 import { productCall } from './tiles.ts';

@@ -1,12 +1,7 @@
-import {
-  ceilDivide,
-  elementBytes,
-  foldGrid,
-  type AdapterTraits,
-  type Dispatch,
-  type Shader,
-  type ShaderFeature,
-} from '../../contract/dispatch.ts';
+import type { AdapterTraits } from '../../contract/adapter-traits.ts';
+import type { Dispatch, Shader, ShaderFeature } from '../../contract/dispatch.ts';
+import { elementBytes } from '../../contract/element-types.ts';
+import { ceilDivide, foldGrid } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { hasVectors, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';

@@ -1,4 +1,6 @@
-import { ceilDivide, elementBytes, type AdapterTraits } from '../../contract/dispatch.ts';
+import type { AdapterTraits } from '../../contract/adapter-traits.ts';
+import { elementBytes } from '../../contract/element-types.ts';
+import { ceilDivide } from '../../contract/grid.ts';
 import {
   ASSUMED_COMPUTE_UNITS,
   chooseSplitK,

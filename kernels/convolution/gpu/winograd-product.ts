@@ -1,4 +1,5 @@
-import { ceilDivide, foldGrid, type AdapterTraits } from '../../contract/dispatch.ts';
+import type { AdapterTraits } from '../../contract/adapter-traits.ts';
+import { ceilDivide, foldGrid } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { tileConstants, tileName, type Tile as ConvolutionTile } from '../../contract/tiles.ts';
 import { productShape, sizesOf, withParameters } from '../parameters.ts';

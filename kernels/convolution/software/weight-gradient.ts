@@ -1,4 +1,4 @@
-import { ceilDivide } from '../../contract/dispatch.ts';
+import { ceilDivide } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../../kernel.ts';
 import { isPointwise } from '../gather.ts';

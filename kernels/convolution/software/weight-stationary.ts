@@ -1,4 +1,5 @@
-import { ceilDivide, type AdapterTraits } from '../../contract/dispatch.ts';
+import type { AdapterTraits } from '../../contract/adapter-traits.ts';
+import { ceilDivide } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { hasOneTap, hasVectors, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';

@@ -1,4 +1,5 @@
-import { ceilDivide, type AdapterTraits } from '../../contract/dispatch.ts';
+import type { AdapterTraits } from '../../contract/adapter-traits.ts';
+import { ceilDivide } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { FACTORS, roundUp, tilesOf, type ProductScheme, type Tile, type WinogradProblem } from '../winograd-problem.ts';
 

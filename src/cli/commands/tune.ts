@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { AdapterTraits } from '../../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../../kernels/contract/adapter-traits.ts';
 import { tuningKey, type TuningProblem } from '../../autodiff/variant-selector.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { tuningFile } from '../../platform/node/tuning-records.ts';

@@ -10,7 +10,8 @@ import { HALF, type ConvolutionProblem } from '../../../kernels/convolution/prob
 import { convolutionDataGradient } from '../../../kernels/convolution/data-gradient.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
 import type { KernelCall } from '../../../kernels/kernel.ts';
-import type { AdapterTraits, Dispatch, MatrixUnits } from '../../../kernels/contract/dispatch.ts';
+import type { AdapterTraits, MatrixUnits } from '../../../kernels/contract/adapter-traits.ts';
+import type { Dispatch } from '../../../kernels/contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { composeShader } from '../../../src/gpu/pipelines.ts';
 import { isByMatrixUnits } from '../../support/emulated-matrix-units.ts';

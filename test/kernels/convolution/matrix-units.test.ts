@@ -14,7 +14,7 @@ import {
 import { convolutionDataGradient } from '../../../kernels/convolution/data-gradient.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
 import type { Kernel, KernelCall } from '../../../kernels/kernel.ts';
-import type { AdapterTraits, MatrixProduct } from '../../../kernels/contract/dispatch.ts';
+import type { AdapterTraits, MatrixProduct } from '../../../kernels/contract/adapter-traits.ts';
 import { runKernel } from '../../../src/gpu/run-kernel.ts';
 import { tuningKey, type TuningProblem } from '../../../src/autodiff/variant-selector.ts';
 import { sampleInputs } from '../../../src/tuning/qualification.ts';

@@ -5,7 +5,7 @@ import { convolution } from '../../../kernels/convolution/forward.ts';
 import { convolutionStatistics, type ConvolutionStatisticsProblem } from '../../../kernels/convolution/statistics.ts';
 import { canStore } from '../../../kernels/contract/storage-type.ts';
 import type { KernelCall } from '../../../kernels/kernel.ts';
-import type { AdapterTraits } from '../../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../../kernels/contract/adapter-traits.ts';
 import { runKernel } from '../../../src/gpu/run-kernel.ts';
 import { expectedOf, sampleInputs } from '../../../src/tuning/qualification.ts';
 import { testDevice } from '../../support/device.ts';

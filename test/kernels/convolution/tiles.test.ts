@@ -4,7 +4,7 @@ import { convolution } from '../../../kernels/convolution/forward.ts';
 import type { ConvolutionProblem } from '../../../kernels/convolution/problem.ts';
 import { convolutionWeightGradient } from '../../../kernels/convolution/weight-gradient.ts';
 import type { KernelCall } from '../../../kernels/kernel.ts';
-import type { AdapterTraits } from '../../../kernels/contract/dispatch.ts';
+import type { AdapterTraits } from '../../../kernels/contract/adapter-traits.ts';
 import { invocations } from '../../../kernels/contract/tiles.ts';
 import { checkCalls, SHAPE } from '../../support/convolution-tiles.ts';
 import { testDevice } from '../../support/device.ts';
