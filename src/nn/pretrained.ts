@@ -2,10 +2,9 @@
  * A backbone's weights out of files that others wrote. torchvision and timm use one set of names, Hugging Face's
  * transformers another (`BackboneDefinition.namings`). Files also differ in what precedes the names (`state_dict.`,
  * `module.` of DataParallel, `backbone.`, `encoder_q.` of MoCo), in where the strides are, in what is added to the
- * variances, and in how pixels are normalised.
+ * variances, in whether convolutions have biases, and in how pixels are normalised.
  */
-import { floatsOf, type FileTensor, type TensorFile } from '../formats/tensor-file.ts';
-import { quote } from '../formats/untrusted.ts';
+import { floatsOf, type TensorFile } from '../formats/tensor-file.ts';
 import type { Backbone, BackboneShape, TensorNaming } from './backbones/backbone.ts';
 import {
   BACKBONE_NAMES,
@@ -15,7 +14,9 @@ import {
   type BackboneName,
 } from './backbones/index.ts';
 import { Network } from './layers.ts';
-import { InputConventionError, parseInputConvention, type InputConvention } from './pixels.ts';
+import type { InputConvention } from './pixels.ts';
+import { epsilonOf, inputOf, strideOf } from './pretrained-metadata.ts';
+import { findBackbone, findClassifier, type Fail, type Shapes } from './pretrained-names.ts';
 import { StateMismatchError, type State, type StateTensor } from './state.ts';
 
 /** What a file holds of a backbone, under torchvision's names. */
@@ -58,8 +59,6 @@ export interface PretrainedOptions {
   readonly input?: InputConvention;
 }
 
-/** Longer names are none of a network's, and are not looked into. */
-const LONGEST_NAME = 512;
 const LARGEST_WIDTH = 64;
 /** Counts batches for an average that nobody takes. */
 const IGNORED = /(^|\.)num_batches_tracked$/;
@@ -96,8 +95,6 @@ export function readPretrainedWeights(
     input,
   };
 }
-
-type Fail = (problem: string) => never;
 
 /** A file read as a backbone's. */
 interface Match extends Pick<PretrainedWeights, 'backbone' | 'width' | 'prefix' | 'absent' | 'unused'> {
@@ -151,16 +148,20 @@ function readAs(file: TensorFile, backbone: BackboneName, options: PretrainedOpt
   const state = new Map<string, StateTensor>();
   const used = new Set<string>();
   const misshapen: string[] = [];
-  const take = (name: string, called: string, expected: readonly number[]): void => {
+  const valuesOf = (called: string, expected: readonly number[]): StateTensor | undefined => {
     const tensor = file.tensors.get(called);
-    if (tensor === undefined) return;
+    if (tensor === undefined) return undefined;
     used.add(called);
     const { shape } = tensor;
-    if (!sameShape(shape, expected))
-      misshapen.push(
-        `${called}: the file has [${shape.join(', ')}], a ${title} of width ${width} has [${expected.join(', ')}]`,
-      );
-    else state.set(name, { shape, values: floatsOf(tensor, called) });
+    if (sameShape(shape, expected)) return { shape, values: floatsOf(tensor, called) };
+    misshapen.push(
+      `${called}: the file has [${shape.join(', ')}], a ${title} of width ${width} has [${expected.join(', ')}]`,
+    );
+    return undefined;
+  };
+  const take = (name: string, called: string, expected: readonly number[]): void => {
+    const found = valuesOf(called, expected);
+    if (found !== undefined) state.set(name, found);
   };
   // What a batch norm learned of a convolution that is not there says nothing of the one that is drawn in its place:
   // pretrained shifts after random weights leave most of their channels below 0 (docs/method.md has the figures).
@@ -169,6 +170,13 @@ function readAs(file: TensorFile, backbone: BackboneName, options: PretrainedOpt
     .map(({ norm }) => `${norm.name}.`);
   for (const [name, shape] of shapes)
     if (!withoutConvolution.some((norm) => name.startsWith(norm))) take(name, nameInFile(name), shape);
+  for (const { weight, norm } of naming.biasInFile === undefined ? [] : layers) {
+    const mean = state.get(norm.mean.name);
+    const bias = mean && valuesOf(prefix + naming.biasInFile!(weight.name), mean.shape);
+    if (mean === undefined || bias === undefined) continue;
+    const values = mean.values.map((value, channel) => value - bias.values[channel]);
+    state.set(norm.mean.name, { ...mean, values });
+  }
   const absent = [...shapes.keys()].filter((name) => !state.has(name));
   // A classifier means something on the features that it was trained on, and a backbone with new tensors has others.
   const classifier = absent.length > 0 ? undefined : findClassifier(file.tensors, prefix, naming.classifiers);
@@ -190,87 +198,6 @@ function readAs(file: TensorFile, backbone: BackboneName, options: PretrainedOpt
     );
   return { backbone, width, prefix, naming, state, absent, unused, firstWeight: layers[0].weight.name };
 }
-
-// Names.
-
-/** The prefix under which most of a backbone's names are, and their naming. */
-function findBackbone(
-  tensors: ReadonlyMap<string, FileTensor>,
-  names: readonly string[],
-  {
-    title,
-    namings,
-    shapes,
-  }: { readonly title: string; readonly namings: readonly TensorNaming[]; readonly shapes: Shapes },
-  { prefix: wanted, backbone }: PretrainedOptions,
-  fail: Fail,
-): { readonly prefix: string; readonly naming: TensorNaming } {
-  const known = new Map(
-    namings.flatMap((naming) => [...shapes].map(([name, shape]) => [naming.inFile(name), { naming, shape }] as const)),
-  );
-  const found = new Map<
-    string,
-    { readonly prefix: string; readonly naming: TensorNaming; count: number; fitting: number }
-  >();
-  // A number is a short name, which others have as well (`classifier.1.bias`); there the shape tells.
-  const fits = (name: string, expected: readonly number[]): boolean => {
-    const shape = tensors.get(name)?.shape ?? [];
-    return shape.length === expected.length && Number.isInteger((4 * shape[0]) / expected[0]);
-  };
-  for (const name of names) {
-    if (name.length > LONGEST_NAME) continue;
-    for (let dot = -1; ;) {
-      const prefix = name.slice(0, dot + 1);
-      const { naming, shape } = known.get(name.slice(dot + 1)) ?? {};
-      if (naming !== undefined && shape !== undefined && (wanted === undefined || prefix === wanted)) {
-        const key = `${naming.title} ${prefix}`;
-        const entry = found.get(key) ?? { prefix, naming, count: 0, fitting: 0 };
-        found.set(key, entry);
-        entry.count++;
-        entry.fitting += Number(fits(name, shape));
-      }
-      dot = name.indexOf('.', dot + 1);
-      if (dot < 0) break;
-    }
-  }
-  const [best, ...others] = [...found.values()].sort((a, b) => b.fitting - a.fitting || b.count - a.count);
-  if (best === undefined) {
-    const some = names.slice(0, 4).map(quote).join(', ');
-    return fail(
-      `it holds nothing of ${backbone === undefined ? `a known backbone (${BACKBONE_NAMES.join(', ')})` : `a ${title}`}${wanted === undefined ? '' : ` under the prefix "${wanted}"`}: its tensors are ${some}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`,
-    );
-  }
-  // A block within the backbone has some of its names too, and a second network most of them.
-  const rivals = others.filter(({ fitting, count }) =>
-    best.fitting > 0 ? 2 * fitting > best.fitting : 2 * count > best.count,
-  );
-  if (rivals.length > 0)
-    fail(
-      `it holds several networks; say which by its prefix (--weights-prefix): ${[best, ...rivals].map(({ prefix }) => JSON.stringify(prefix)).join(', ')}`,
-    );
-  return best;
-}
-
-/** The name of the layer whose weight and bias classify, under the backbone's prefix or beside the backbone. */
-function findClassifier(
-  tensors: ReadonlyMap<string, FileTensor>,
-  prefix: string,
-  names: readonly string[],
-): string | undefined {
-  const beside = prefix.slice(0, prefix.lastIndexOf('.', prefix.length - 2) + 1);
-  return [prefix, beside]
-    .flatMap((start) => names.map((name) => start + name))
-    .find(
-      (name) =>
-        tensors.get(`${name}.weight`)?.shape.length === 2 &&
-        tensors.get(`${name}.weight`)?.shape[0] !== 0 &&
-        tensors.has(`${name}.bias`),
-    );
-}
-
-// Shapes.
-
-type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /** The shapes of a backbone's tensors in files, under our names. */
 function tensorsOf(
@@ -299,44 +226,6 @@ function listed(title: string, lines: readonly string[]): string {
   if (lines.length === 0) return '';
   const more = lines.length > MOST_LISTED ? `\n  and ${lines.length - MOST_LISTED} more` : '';
   return `\n${title}:\n  ${lines.slice(0, MOST_LISTED).join('\n  ')}${more}`;
-}
-
-// What the file says of itself.
-
-function strideOf(metadata: ReadonlyMap<string, string>): BackboneShape['stride'] | undefined {
-  const text = metadata.get('stride') ?? metadata.get('architecture') ?? '';
-  if (/\bv1(\.5|_5|b)\b/i.test(text)) return 'v1.5';
-  return /\bv1\b/i.test(text) ? 'v1' : undefined;
-}
-
-function epsilonOf(metadata: ReadonlyMap<string, string>, fail: (problem: string) => never): number | undefined {
-  const text = metadata.get('bn_eps') ?? metadata.get('batch_norm_epsilon');
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  return value > 0 && value < 1
-    ? value
-    : fail(`its metadata give ${JSON.stringify(text.slice(0, 40))} for the batch norm's epsilon`);
-}
-
-/**
- * The convention in `input`, or in timm's and others' `mean` and `std`, which are for red, green and blue with white as
- * 1.
- */
-function inputOf(metadata: ReadonlyMap<string, string>, fileName: string): InputConvention | undefined {
-  const [mean, deviation] = [metadata.get('mean'), metadata.get('std')];
-  const text =
-    metadata.get('input') ??
-    (mean !== undefined && deviation !== undefined
-      ? `${metadata.get('channel_order') ?? 'RGB'}, 0..${metadata.get('white') ?? 1}, mean ${mean}, std ${deviation}`
-      : undefined);
-  if (text === undefined) return undefined;
-  try {
-    return parseInputConvention(text);
-  } catch (error) {
-    if (error instanceof InputConventionError)
-      throw new InputConventionError(`${fileName}: ${error.message} (--input)`, { cause: error });
-    throw error;
-  }
 }
 
 /** Reorders the first convolution's blue, green, red to red, green, blue, so that every model of ours has one input. */

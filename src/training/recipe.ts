@@ -29,8 +29,8 @@ export interface RetrievalTraining {
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
   /**
-   * Stages of the backbone whose weights and running statistics stay those of the start, 0 to 4; the stem counts to the
-   * first.
+   * Stages of the backbone whose weights and running statistics stay those of the start, from 0 to as many as it has; the
+   * stem counts to the first.
    */
   readonly frozenStages: number;
   /** P and K of method.md: a batch holds P classes, of each K sketches and K photos. */

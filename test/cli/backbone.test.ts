@@ -118,6 +118,12 @@ test('train: a backbone that the weights are not of is refused', async () => {
   assert.match(stderr, /--backbone resnet50: .*model.safetensors holds a resnet18; give --backbone resnet18/);
 });
 
+test('train: more frozen stages than the backbone has are refused', async () => {
+  const { code, stderr } = await train('--weights', at('classifier.safetensors'), '--frozen-stages', '5');
+  assert.is(code, 1);
+  assert.match(stderr, /--frozen-stages 5: ResNet18 has 4; give at most 4/);
+});
+
 test('export: ONNX Runtime computes the same embeddings', async () => {
   const { code, stderr } = await run('export', '--model', at('run', 'model.safetensors'), '--out', at('model.onnx'));
   assert.is(code, 0, stderr);

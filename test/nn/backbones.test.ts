@@ -1,7 +1,7 @@
 // The registry of backbones: torchvision's tensors, files of others, stages, and the same network in ONNX.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { elementCount } from '../../src/autodiff/tensor.ts';
+import { elementCount, input } from '../../src/autodiff/tensor.ts';
 import { serializeSafetensors, type TensorToStore } from '../../src/formats/safetensors-writer.ts';
 import { parseTensorFile, type TensorFile } from '../../src/formats/tensor-file.ts';
 import {
@@ -11,6 +11,7 @@ import {
   DEFAULT_BACKBONE,
   type BackboneName,
 } from '../../src/nn/backbones/index.ts';
+import { ForwardContext } from '../../src/nn/forward-context.ts';
 import { Network } from '../../src/nn/layers.ts';
 import { readPretrainedWeights, type PretrainedOptions } from '../../src/nn/pretrained.ts';
 import { Classifier } from '../../src/nn/retrieval-network.ts';
@@ -50,14 +51,28 @@ test('an unknown backbone and a fractional width are refused', () => {
   assert.throws(() => buildBackbone(new Network(), { backbone: 'resnet18', width: 0.3 }), /width of 0.3/);
 });
 
+test('more frozen stages than a backbone has are refused', () => {
+  const network = new Network();
+  const backbone = buildBackbone(network, { backbone: 'resnet18', width: 0.25 });
+  const apply = (frozenStages: number): unknown =>
+    backbone.apply(new ForwardContext(network, 'train'), input('images', [1, 32, 32, 4]), { frozenStages });
+  apply(4);
+  assert.throws(() => apply(5), /5 frozen stages, where the backbone has 4/);
+});
+
 test('every tensor of a backbone belongs to one of its stages, the stem to the first', () => {
   for (const name of BACKBONE_NAMES) {
     const network = new Network({}, ['sketch']);
     const backbone = buildBackbone(network, { backbone: name, width: 0.25 });
     const { stages } = backboneDefinition(name);
-    for (const tensor of network.layouts.keys())
-      assert.is(backbone.stageOf(tensor), Number(/^layer(\d)/.exec(tensor)?.[1] ?? 1), tensor);
-    assert.is(Math.max(...backbone.layers.map(({ stage }) => stage)), stages);
+    const found = [...network.layouts.keys()].map((tensor) => ({ tensor, stage: backbone.stageOf(tensor) ?? 0 }));
+    assert.equal(
+      [...new Set(found.map(({ stage }) => stage))].sort(),
+      Array.from({ length: stages }, (_, index) => index + 1),
+    );
+    assert.is(backbone.stages, stages);
+    for (const { tensor, stage } of name.startsWith('resnet') ? found : [])
+      assert.is(stage, Number(/^layer(\d)/.exec(tensor)?.[1] ?? 1), tensor);
     assert.is(backbone.stageOf('embedding.weight'), undefined);
   }
 });
@@ -73,14 +88,12 @@ const read = async (tensors: readonly (readonly [string, TensorToStore])[], opti
 };
 
 for (const backbone of BACKBONE_NAMES)
-  test(`${backbone}: recognised in a file by torchvision's, timm's and Hugging Face's names`, async () => {
+  test(`${backbone}: recognised in a file by each of its namings, with and without a prefix`, async () => {
     const tensors = narrow(backbone);
-    const [, , huggingFace] = backboneDefinition(backbone).namings;
-    const renamings: ((name: string) => string)[] = [
-      (name) => name,
-      (name) => (name.startsWith('fc.') ? name.replace('fc', 'classifier.1') : `resnet.${huggingFace.inFile(name)}`),
-    ];
-    for (const rename of renamings) {
+    for (const [place, { inFile, classifiers }] of backboneDefinition(backbone).namings.entries()) {
+      const prefix = place === 0 ? '' : 'body.';
+      const rename = (name: string): string =>
+        name.startsWith('fc.') ? name.replace('fc', classifiers[0]) : `${prefix}${inFile(name)}`;
       const found = await read(tensors.map(([name, tensor]) => [rename(name), tensor] as const));
       assert.equal([found.backbone, found.width, found.absent, found.unused], [backbone, 0.25, [], []]);
       assert.equal(

@@ -1,5 +1,5 @@
 import { globalAveragePool, maxPool } from '../../autodiff/ops/pooling.ts';
-import type { Tensor } from '../../autodiff/tensor.ts';
+import { ShapeError, type Tensor } from '../../autodiff/tensor.ts';
 import type { BatchNorm, Network } from '../layers.ts';
 import type { ForwardContext } from '../forward-context.ts';
 
@@ -22,6 +22,40 @@ export interface ConvolutionLayer {
   readonly padding: number;
   /** The stage that the layer is frozen with, from 1. */
   readonly stage: number;
+}
+
+/** A convolution to declare. */
+export interface ConvolutionShape {
+  /** Names of its weights and of its batch normalisation, without `.weight`. */
+  readonly names: { readonly convolution: string; readonly norm: string };
+  /** Side of its window; the padding is half of it, rounded down. */
+  readonly kernel: number;
+  /** Channels. */
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly stride: number;
+  /** The stage that the layer is frozen with, from 1. */
+  readonly stage: number;
+}
+
+/** Declares a convolution without bias and its batch normalisation in a network. */
+export function declareConvolution(
+  network: Network,
+  { names, kernel, inputs, outputs, stride, stage }: ConvolutionShape,
+): ConvolutionLayer {
+  return {
+    weight: network.convolutionWeight(`${names.convolution}.weight`, kernel, inputs, outputs),
+    norm: network.batchNorm(names.norm, outputs),
+    stride,
+    padding: kernel >> 1,
+    stage,
+  };
+}
+
+/** Checks a width. @throws ShapeError where it gives fractions of channels: all numbers of channels are multiples of 4 */
+export function checkWidth(width: number): void {
+  if (!Number.isInteger(4 * width) || width <= 0)
+    throw new ShapeError(`a width of ${width} gives fractions of channels; use a multiple of 1/4, such as 0.25 or 0.5`);
 }
 
 /** Side, stride and padding of a pooling window, in pixels. */
@@ -84,8 +118,11 @@ export abstract class Backbone {
   /**
    * @param images [batch, height, width, 4]
    * @returns [batch, features]
+   * @throws RangeError where more stages are to be frozen than there are
    */
   apply(context: ForwardContext, images: Tensor, { frozenStages = 0, observe }: BackboneOptions = {}): Tensor {
+    if (frozenStages > this.stages)
+      throw new RangeError(`${frozenStages} frozen stages, where the backbone has ${this.stages}; freeze fewer`);
     const operations: LayerOperations<Tensor> = {
       convolution: (x, { weight, norm, stride, padding, stage }, { residual, relu } = {}) =>
         context.convolutionBatchNorm(
@@ -101,6 +138,11 @@ export abstract class Backbone {
     return this.forward(operations, images, observe);
   }
 
+  /** Stages that can be frozen. */
+  get stages(): number {
+    return Math.max(...this.layers.map(({ stage }) => stage));
+  }
+
   /** The stage that a parameter or running statistic belongs to, from 1; undefined for one of another part. */
   stageOf(name: string): number | undefined {
     return this.layers.find(({ weight, norm }) => name === weight.name || name.startsWith(`${norm.name}.`))?.stage;
@@ -113,6 +155,11 @@ export interface TensorNaming {
   readonly title: string;
   /** The name in such a file of the tensor that is called `name` here. */
   inFile(name: string): string;
+  /**
+   * The name in such a file of the bias of the convolution whose weight is called `name` here, where the files have
+   * biases. Batch normalisation takes a bias off again, so that it is subtracted from the running mean.
+   */
+  biasInFile?(name: string): string;
   /** Names of the classifier's layer, beside the backbone or one level above. */
   readonly classifiers: readonly string[];
 }

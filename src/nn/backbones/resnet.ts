@@ -1,7 +1,8 @@
-import { ShapeError } from '../../autodiff/tensor.ts';
 import type { Network } from '../layers.ts';
 import {
   Backbone,
+  checkWidth,
+  declareConvolution,
   type BackboneDefinition,
   type BackboneShape,
   type ConvolutionLayer,
@@ -66,26 +67,12 @@ export class ResNet extends Backbone {
 
   constructor(network: Network, variant: ResNetVariant, { width, stride: strideIn }: BackboneShape) {
     super();
+    checkWidth(width);
     const scaled = (channels: number): number => channels * width;
-    if (!Number.isInteger(scaled(4)) || width <= 0)
-      throw new ShapeError(
-        `a width of ${width} gives fractions of channels; use a multiple of 1/4, such as 0.25 or 0.5`,
-      );
 
     const layers: ConvolutionLayer[] = [];
-    const layer = (
-      convolution: string,
-      norm: string,
-      stage: number,
-      { kernel, inputs, outputs, stride }: LayerShape,
-    ): ConvolutionLayer => {
-      const declared = {
-        weight: network.convolutionWeight(`${convolution}.weight`, kernel, inputs, outputs),
-        norm: network.batchNorm(norm, outputs),
-        stride,
-        padding: kernel >> 1,
-        stage,
-      };
+    const layer = (convolution: string, norm: string, stage: number, shape: LayerShape): ConvolutionLayer => {
+      const declared = declareConvolution(network, { names: { convolution, norm }, stage, ...shape });
       layers.push(declared);
       return declared;
     };

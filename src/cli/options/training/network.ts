@@ -1,6 +1,12 @@
 /** Options of the network: its backbone, its batch normalisation, its embedding, and the images that it takes. */
-import { BACKBONE_NAMES, DEFAULT_BACKBONE } from '../../../nn/backbones/index.ts';
+import {
+  backboneDefinition,
+  BACKBONE_NAMES,
+  DEFAULT_BACKBONE,
+  type BackboneName,
+} from '../../../nn/backbones/index.ts';
 import { choice, integer, number } from '../kinds.ts';
+import { OptionError } from '../option.ts';
 import { setting } from '../setting.ts';
 import { PRECISION_OPTION } from '../shared.ts';
 
@@ -22,9 +28,14 @@ export const NETWORK_OPTIONS = {
     'frozenStages',
     integer({
       minimum: 0,
-      maximum: 4,
+      default: 0,
       help: 'Stages of the backbone, the stem with the first, whose weights and running statistics stay as they begin; no gradient goes through them',
     }),
+    (stages, { backbone }: { readonly backbone: BackboneName }) => {
+      const { title, stages: most } = backboneDefinition(backbone);
+      if (stages > most) throw new OptionError(`--frozen-stages ${stages}: ${title} has ${most}; give at most ${most}`);
+      return stages;
+    },
   ),
   size: setting('imageSize', integer({ minimum: 32, maximum: 1024, help: 'Side of the images, in pixels' })),
   backbone: setting(

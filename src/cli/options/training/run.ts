@@ -5,7 +5,7 @@ import { WEIGHTS_OPTIONS } from '../model.ts';
 export const RUN_OPTIONS = {
   weights: text({
     placeholder: 'file',
-    help: "Starting weights: a model of ours, or a ResNet of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it",
+    help: "Starting weights: a model of ours, or a backbone of torchvision's, timm's or others (.safetensors, .pth, .pt, .bin), whole or in part; one with a classifier is the teacher too. sketchgrad weights FILE shows what is in it",
   }),
   ...WEIGHTS_OPTIONS,
   resume: text({
