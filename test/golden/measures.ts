@@ -188,3 +188,14 @@ function median(errors: readonly number[]): number {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
+
+/** [batch, 3, size, size] to [batch, size, size, 4], the fourth channel zero. */
+export function withFourChannels(planes: Float32Array, batch: number, size: number): Float32Array {
+  const pixels = size * size;
+  const result = new Float32Array(batch * pixels * 4);
+  for (let n = 0; n < batch; n++)
+    for (let channel = 0; channel < 3; channel++)
+      for (let pixel = 0; pixel < pixels; pixel++)
+        result[(n * pixels + pixel) * 4 + channel] = planes[(n * 3 + channel) * pixels + pixel];
+  return result;
+}

@@ -19,6 +19,7 @@ import {
   measureLosses,
   measureRunningStatistics,
   readResNetFixture,
+  withFourChannels,
   type Comparison,
 } from './measures.ts';
 
@@ -166,15 +167,4 @@ function assertAsCloseAsPyTorch(comparisons: readonly Comparison[]): void {
     0,
     `above ${ALLOWED_RATIO} times PyTorch's float32 error: ${missed.map(({ quantity, ratio }) => `${quantity} ${ratio.toFixed(2)}`).join(', ')}`,
   );
-}
-
-/** [batch, 3, size, size] to [batch, size, size, 4], the fourth channel zero. */
-function withFourChannels(planes: Float32Array, batch: number, size: number): Float32Array {
-  const pixels = size * size;
-  const result = new Float32Array(batch * pixels * 4);
-  for (let n = 0; n < batch; n++)
-    for (let channel = 0; channel < 3; channel++)
-      for (let pixel = 0; pixel < pixels; pixel++)
-        result[(n * pixels + pixel) * 4 + channel] = planes[(n * 3 + channel) * pixels + pixel];
-  return result;
 }

@@ -3,6 +3,7 @@ import { ShapeError } from '../../autodiff/tensor.ts';
 import type { Network } from '../layers.ts';
 import type { Backbone, BackboneDefinition, BackboneShape } from './backbone.ts';
 import { resnet } from './resnet.ts';
+import { vgg } from './vgg.ts';
 
 /** The registry of backbones, by the name that `--backbone` takes. */
 export const BACKBONES = {
@@ -11,6 +12,7 @@ export const BACKBONES = {
   resnet50: resnet({ title: 'ResNet50', block: 'bottleneck', blocks: [3, 4, 6, 3] }),
   resnet101: resnet({ title: 'ResNet101', block: 'bottleneck', blocks: [3, 4, 23, 3] }),
   resnet152: resnet({ title: 'ResNet152', block: 'bottleneck', blocks: [3, 8, 36, 3] }),
+  vgg11_bn: vgg({ title: 'VGG11-BN', convolutions: [1, 1, 2, 2, 2] }),
 } as const satisfies Readonly<Record<string, BackboneDefinition>>;
 
 /** The name of a backbone of the registry. */
