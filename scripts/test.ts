@@ -34,7 +34,7 @@ const DENO_SUITES =
  * by other suites. They run on lavapipe, which is faster, or on SwiftShader where there is no lavapipe.
  */
 const ON_ONE_ADAPTER =
-  /^test\/(cli\/(ablate|distill|embed|evaluate|icons|index-folder|serve|serve-icons|weights)|server\/|web\/serve-icons)/;
+  /^test\/(cli\/(ablate|distill|embed|evaluate|icons|index-folder|serve|serve-icons|tune|weights)|scale\/|server\/|web\/serve-icons)/;
 /** How each adapter's driver names its device. */
 const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as const;
 /**

@@ -1,12 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { IndexFolder } from '../../src/platform/node/index-folder.ts';
 import { renameHooks } from '../../src/platform/node/files.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
+import { folderDigests } from '../support/folder-digests.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 
@@ -16,14 +16,7 @@ const embed = (out: string, ...more: string[]): ReturnType<typeof run> =>
   run('embed', '--model', at('unbroken', 'model.safetensors'), '--images', at('pictures'), '--out', at(out), ...more);
 
 /** Names and contents of a folder's files. */
-async function contentOf(folder: string): Promise<Record<string, string>> {
-  const names = (await readdir(at(folder))).sort();
-  const digest = async (name: string): Promise<string> =>
-    createHash('sha256')
-      .update(await readFile(at(folder, name)))
-      .digest('hex');
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await digest(name)] as const)));
-}
+const contentOf = (folder: string): Promise<Record<string, string>> => folderDigests(at(folder));
 
 test.before(async () => {
   tiny = await TinyTraining.make();
