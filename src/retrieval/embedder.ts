@@ -1,5 +1,6 @@
 import type { Plan } from '../autodiff/planning.ts';
-import { planProgram, Program } from '../autodiff/program.ts';
+import { Program } from '../autodiff/program.ts';
+import { planProgram } from '../autodiff/compile-program.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageBatch, OrderedBatch } from '../data/loader.ts';

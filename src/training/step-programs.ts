@@ -1,6 +1,7 @@
 /** What the programs of a training step share, however the batch passes through them. */
 import { deviceMemory, type ArenaUsers, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
-import { planProgram, Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
+import { Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
+import { planProgram } from '../autodiff/compile-program.ts';
 import type { Plan } from '../autodiff/planning.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
@@ -71,9 +72,9 @@ export const averaged = (update: TrainingUpdate, { objective: { network }, avera
 type Stage = Required<Pick<ProgramOptions<string>, 'outputs' | 'updates'>>;
 
 /**
- * Programs of a step that run in turn, in one arena; the budget goes to the one that needs most, which may recompute.
+ * Programs of a step that alternate in one arena; the budget goes to the one that needs most, which may recompute.
  */
-export async function compileInTurn<Name extends string>(
+export async function compileInSharedArena<Name extends string>(
   { storage, memoryBudget, beside = [], onProgress }: StepOptions,
   largest: Stage,
   others: Readonly<Record<Name, Stage>>,
@@ -89,7 +90,7 @@ export async function compileInTurn<Name extends string>(
     ...largest,
     memoryBudget,
     beside,
-    inTurn: otherPlans,
+    sharedArenaPlans: otherPlans,
     onProgress,
   });
   const compiled: [string, Program][] = [];

@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fewestPipelines } from '../../src/autodiff/fewest-pipelines.ts';
-import { planProgram, Program } from '../../src/autodiff/program.ts';
+import { Program } from '../../src/autodiff/program.ts';
+import { planProgram } from '../../src/autodiff/compile-program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, type Tensor } from '../../src/autodiff/tensor.ts';
 import { RetrievalNetwork, type RetrievalNetworkSettings } from '../../src/nn/retrieval-network.ts';
