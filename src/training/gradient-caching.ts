@@ -1,11 +1,11 @@
 import type { Plan } from '../autodiff/planning.ts';
 import { work } from '../autodiff/schedule-model.ts';
 import type { TrainingBatch } from '../data/loader.ts';
-import { cachedUpdate } from '../nn/training-update.ts';
+import { cachedUpdate } from '../nn/training-micro-batches.ts';
 import type { EncodedObjective } from './objectives.ts';
 import {
   averaged,
-  compileInTurn,
+  compileInSharedArena,
   heeded,
   lossScalingOf,
   outputsOf,
@@ -30,7 +30,7 @@ export async function encodedMicroBatches(options: StepOptions, parts: number): 
     others: { first, keep, loss, last },
     memory,
     destroy,
-  } = await compileInTurn(
+  } = await compileInSharedArena(
     options,
     { outputs: {}, updates: update.part },
     {

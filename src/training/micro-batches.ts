@@ -1,9 +1,9 @@
 import type { TrainingBatch } from '../data/loader.ts';
-import { microBatchUpdate } from '../nn/training-update.ts';
+import { microBatchUpdate } from '../nn/training-micro-batches.ts';
 import type { Objective } from './objectives.ts';
 import {
   averaged,
-  compileInTurn,
+  compileInSharedArena,
   heeded,
   lossScalingOf,
   outputsOf,
@@ -28,7 +28,7 @@ export async function microBatches(options: StepOptions, parts: number): Promise
     others: { first, last },
     memory,
     destroy,
-  } = await compileInTurn(
+  } = await compileInSharedArena(
     options,
     { outputs: outputsOf(part), updates: accumulation },
     { first: { outputs: {}, updates: begin }, last: { outputs: updateOutputs(end), updates: end.updates } },
