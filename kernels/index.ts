@@ -48,6 +48,7 @@ import { oneHot } from './layout/one-hot.ts';
 import { selectRows } from './layout/select-rows.ts';
 import { selectRowsGradient } from './layout/select-rows-gradient.ts';
 import { transpose } from './layout/transpose.ts';
+import { topK } from './retrieval/top-k.ts';
 import { prepareImages } from './image/prepare-images.ts';
 import { initialize } from './random/initialize.ts';
 import { measureCopy } from './measure/measure-copy.ts';
@@ -114,6 +115,9 @@ export const KERNEL_FAMILIES = {
     'select-rows': [selectRows],
     'select-rows-gradient': [selectRowsGradient],
     transpose: [transpose],
+  },
+  retrieval: {
+    'top-k': [topK],
   },
   image: {
     'prepare-images': [prepareImages],

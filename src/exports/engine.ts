@@ -61,6 +61,7 @@ export { pointwise } from '../autodiff/ops/pointwise-function.ts';
 export { broadcastTo, sumTo } from '../autodiff/ops/broadcast.ts';
 export type { Derivative, PointwiseFunction } from '../../kernels/elementwise/pointwise.ts';
 export { oneHot } from '../autodiff/ops/one-hot.ts';
+export { topK } from '../autodiff/ops/top-k.ts';
 export { globalAveragePool, maxPool } from '../autodiff/ops/pooling.ts';
 export { prepareImages, type ImageInputs } from '../autodiff/ops/prepare-images.ts';
 export { mean, sum } from '../autodiff/ops/reduce.ts';

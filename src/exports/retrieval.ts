@@ -28,6 +28,9 @@ export {
 } from '../retrieval/evaluate.ts';
 export type { Embeddings } from '../retrieval/cosine.ts';
 export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
+export { DeviceGallery, type DeviceGalleryOptions, type NearestItems } from '../retrieval/device-gallery.ts';
+export { evaluateTopOnDevice, type TopMetrics } from '../retrieval/top-metrics.ts';
+export { DividedSearch, type PartSearcher } from '../retrieval/exact/divided-search.ts';
 export { ExactSearch, type ExactSearchOptions, type RowFilter } from '../retrieval/exact/exact-search.ts';
 export { BestItems, type RankedItem } from '../retrieval/ranking.ts';
 export { fitToInk, INK_MARGIN } from '../data/fit-to-ink.ts';

@@ -10,6 +10,7 @@ import { DeviceStorage } from '../autodiff/device-storage.ts';
 import { input, ParameterStore, type Tensor } from '../autodiff/tensor.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Embeddings } from './cosine.ts';
+import { unitRows } from './device-gallery.ts';
 import { rowNorms } from './vectors.ts';
 
 /**
@@ -81,7 +82,7 @@ export async function* deviceCosineRows(
         pending.push({
           count,
           results: (
-            await program.submit({ queries: normalized(queries, queryNorms, dimension, first, count, queryBlock) })
+            await program.submit({ queries: unitRows(queries, queryNorms, dimension, first, count, queryBlock) })
           ).results,
         });
         if (pending.length === 1) continue;
@@ -132,24 +133,6 @@ function transposed(
     const from = (first + item) * dimension;
     const norm = norms[first + item] || 1;
     for (let i = 0; i < dimension; i++) result[i * width + item] = gallery[from + i] / norm;
-  }
-  return result;
-}
-
-/** A block of queries of length 1, [rows, dimension], of which `count` are there and the others zero. */
-function normalized(
-  queries: Float32Array,
-  norms: Float64Array,
-  dimension: number,
-  first: number,
-  count: number,
-  rows: number,
-): Float32Array {
-  const result = new Float32Array(rows * dimension);
-  for (let query = 0; query < count; query++) {
-    const from = (first + query) * dimension;
-    const norm = norms[first + query] || 1;
-    for (let i = 0; i < dimension; i++) result[query * dimension + i] = queries[from + i] / norm;
   }
   return result;
 }

@@ -89,7 +89,7 @@ export function describeProtocol({ apDenominator = 'protocol', apEnvelope = 'voc
 }
 
 /** @throws RetrievalError where an item to leave out is none of the gallery's */
-function requireExcluded(excluded: ArrayLike<number>, { queryLabels, galleryLabels }: Labels): void {
+export function requireExcluded(excluded: ArrayLike<number>, { queryLabels, galleryLabels }: Labels): void {
   requireLabels('excluded', excluded, queryLabels.length);
   for (let query = 0; query < excluded.length; query++) {
     const item = excluded[query];

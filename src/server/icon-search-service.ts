@@ -5,9 +5,10 @@ import { ICON_STYLES, type IconStyle } from '../retrieval/icon-style.ts';
 import { RetrievalError } from '../retrieval/vectors.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { RequestError } from './picture-body.ts';
-import { QueryEmbedder, shared, type SearchTimes } from './query-embedder.ts';
+import { sharedCopy } from '../platform/node/shared-memory.ts';
+import { QueryEmbedder, type SearchTimes } from './query-embedder.ts';
 import type { SearchServiceOptions } from './search-service.ts';
-import type { RankInput, RankOutput } from './search-thread.ts';
+import type { RankOutput } from './search-thread.ts';
 
 /** An icon that was found. */
 export interface FoundIcon {
@@ -58,8 +59,8 @@ export class IconSearchService {
       await QueryEmbedder.open(model, {
         kind: 'icons',
         sets,
-        styles: shared(styles),
-        vectors: shared(vectors),
+        styles: sharedCopy(styles),
+        vectors: sharedCopy(vectors),
         dimension,
       }),
       index,
@@ -89,10 +90,9 @@ export class IconSearchService {
       if (error instanceof RetrievalError) throw new RequestError(400, error.message);
       throw error;
     }
-    const { ranked, times } = await this.embedder.search<RankOutput>(
+    const { ranked, times } = await this.embedder.search(
       sketches instanceof Uint8Array ? [sketches] : sketches,
-      'rank',
-      (embedding) => ({ embedding, k, filter }) satisfies RankInput,
+      (embedding) => this.embedder.rankIcons({ embedding, k, filter }, signal),
       signal,
     );
     const { nothingLike, results } = markBelow(foundIcons(this.index, ranked), this.cutOff);

@@ -6,7 +6,7 @@ import { meanEmbedding } from '../retrieval/mean-embedding.ts';
 import { modelEmbeddings, type ImageRows } from '../models/image-rows.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { BatchQueue } from './batch-queue.ts';
-import type { DecodeInput, GalleryData } from './search-thread.ts';
+import type { DecodeInput, GalleryData, RankInput, RankOutput } from './search-thread.ts';
 import { WorkerThreads } from '../platform/node/worker-threads.ts';
 
 /** Queries that are embedded at once where so many wait. */
@@ -34,7 +34,7 @@ interface Embedded {
 
 /**
  * Embeds pictures that come at any time: the device embeds those that wait in batches, one after the other. Pictures
- * are decoded and the gallery is ranked in threads, so that whoever else uses the event loop is not kept waiting.
+ * are decoded and icons ranked in threads, so that whoever else uses the event loop is not kept waiting.
  */
 export class QueryEmbedder {
   private readonly queue: BatchQueue<Uint8Array, Embedded>;
@@ -52,7 +52,7 @@ export class QueryEmbedder {
     this.threads = new WorkerThreads(THREAD_MODULE, gallery, Math.min(MOST_THREADS, availableParallelism()));
   }
 
-  /** @param gallery that the threads rank; its arrays are in shared memory, one copy for all threads */
+  /** @param gallery icons that the threads rank, their arrays in shared memory, one copy for all threads */
   static async open(model: RetrievalModel, gallery: GalleryData): Promise<QueryEmbedder> {
     return new QueryEmbedder(model, await modelEmbeddings(model, 1), await modelEmbeddings(model, BATCH), gallery);
   }
@@ -60,14 +60,12 @@ export class QueryEmbedder {
   /**
    * Decodes the sketches of a query, embeds them and ranks the gallery by their mean (`meanEmbedding`).
    * @param sketches the bytes of an image file each
-   * @param task of the threads, by which the gallery is ranked
-   * @param input of the task, from the embedding
+   * @param rank the gallery by an embedding
    * @throws ImageError where a sketch cannot be decoded
    */
   async search<Output>(
     sketches: readonly Uint8Array[],
-    task: string,
-    input: (embedding: Float32Array) => object,
+    rank: (embedding: Float32Array) => Promise<Output>,
     signal?: AbortSignal,
   ): Promise<{ readonly ranked: Output; readonly times: SearchTimes }> {
     const start = performance.now();
@@ -77,7 +75,7 @@ export class QueryEmbedder {
     const begin = performance.now();
     const rows = new Float32Array(embedded.length * this.one.width);
     embedded.forEach(({ embedding }, place) => rows.set(embedding, place * this.one.width));
-    const ranked = await this.threads.run<Output>(task, input(meanEmbedding(rows, this.one.width)), { signal });
+    const ranked = await rank(meanEmbedding(rows, this.one.width));
     const started = Math.min(...embedded.map((each) => each.started));
     const ended = Math.max(...embedded.map((each) => each.ended));
     return {
@@ -89,6 +87,11 @@ export class QueryEmbedder {
         rank: performance.now() - begin,
       },
     };
+  }
+
+  /** Ranks icons in a thread. */
+  rankIcons(input: RankInput, signal?: AbortSignal): Promise<RankOutput> {
+    return this.threads.run<RankOutput>('rank', input, { signal });
   }
 
   /** Finishes what was requested and gives the programs back; the model stays. */
@@ -126,13 +129,4 @@ export class QueryEmbedder {
       ended,
     }));
   }
-}
-
-/** A copy in memory that threads share. */
-export function shared<Values extends Float32Array | Int8Array | Uint8Array>(values: Values): Values {
-  const copy = new (values.constructor as new (buffer: SharedArrayBuffer) => Values)(
-    new SharedArrayBuffer(values.byteLength),
-  );
-  copy.set(values);
-  return copy;
 }

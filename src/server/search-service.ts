@@ -1,9 +1,20 @@
 import path from 'node:path';
+import { openExactSearch } from '../platform/node/exact-search.ts';
+import type { DividedSearch } from '../retrieval/exact/divided-search.ts';
+import type { RankedItem } from '../retrieval/ranking.ts';
 import { markBelow } from '../retrieval/cut-off.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
-import { QueryEmbedder, shared, type SearchTimes } from './query-embedder.ts';
-import type { RankInput, RankOutput } from './search-thread.ts';
+import { BatchQueue } from './batch-queue.ts';
+import { QueryEmbedder, type SearchTimes } from './query-embedder.ts';
+
+/** Queries that share a pass over the gallery where so many wait. */
+const RANK_BATCH = 32;
+
+interface RankedQuery {
+  readonly embedding: Float32Array;
+  readonly k: number;
+}
 
 /** A picture that was found. */
 export interface Neighbour {
@@ -36,11 +47,16 @@ export interface SearchServiceOptions {
 
 /** Searches an index of pictures by pictures that come at any time. */
 export class SearchService {
+  private readonly queue: BatchQueue<RankedQuery, RankedItem[]>;
+
   private constructor(
     private readonly embedder: QueryEmbedder,
+    private readonly ranking: DividedSearch,
     readonly index: RetrievalIndex,
     private readonly cutOff: number | undefined,
-  ) {}
+  ) {
+    this.queue = new BatchQueue((queries) => this.rank(queries), RANK_BATCH);
+  }
 
   /**
    * Opens a service on an index.
@@ -51,15 +67,8 @@ export class SearchService {
     index: RetrievalIndex,
     { cutOff }: SearchServiceOptions = {},
   ): Promise<SearchService> {
-    return new SearchService(
-      await QueryEmbedder.open(model, {
-        kind: 'pictures',
-        embeddings: shared(index.embeddings),
-        dimension: index.dimension,
-      }),
-      index,
-      cutOff,
-    );
+    const ranking = await openExactSearch(index.embeddings, index.dimension);
+    return new SearchService(await QueryEmbedder.open(model, { kind: 'pictures' }), ranking, index, cutOff);
   }
 
   /**
@@ -71,10 +80,9 @@ export class SearchService {
    */
   async search(sketches: Uint8Array | readonly Uint8Array[], k: number, signal?: AbortSignal): Promise<SearchAnswer> {
     const { paths } = this.index;
-    const { ranked, times } = await this.embedder.search<RankOutput>(
+    const { ranked, times } = await this.embedder.search(
       sketches instanceof Uint8Array ? [sketches] : sketches,
-      'rank',
-      (embedding) => ({ embedding, k }) satisfies RankInput,
+      (embedding) => this.queue.add({ embedding, k }, signal),
       signal,
     );
     const neighbours = ranked.map(({ index: row, score }, place): Neighbour => ({
@@ -89,7 +97,18 @@ export class SearchService {
   }
 
   /** Finishes what was requested and gives the programs back; the model stays. */
-  close(): Promise<void> {
-    return this.embedder.close();
+  async close(): Promise<void> {
+    await this.embedder.close();
+    await this.queue.idle();
+    await this.ranking.close();
+  }
+
+  /** Several queries in one pass over the gallery, each with the answer that it gets alone. */
+  private async rank(queries: readonly RankedQuery[]): Promise<RankedItem[][]> {
+    const { dimension } = this.index;
+    const embeddings = new Float32Array(queries.length * dimension);
+    queries.forEach(({ embedding }, place) => embeddings.set(embedding, place * dimension));
+    const ranked = await this.ranking.searchAll(embeddings, Math.max(...queries.map(({ k }) => k)));
+    return ranked.map((items, place) => items.slice(0, queries[place].k));
   }
 }

@@ -50,6 +50,7 @@ import { mean, sum } from '../../src/autodiff/ops/reduce.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { concatenate, scatterRows, selectRows } from '../../src/autodiff/ops/rows.ts';
 import { softmax } from '../../src/autodiff/ops/softmax.ts';
+import { topK } from '../../src/autodiff/ops/top-k.ts';
 import { transpose } from '../../src/autodiff/ops/transpose.ts';
 import {
   constant,
@@ -479,6 +480,7 @@ const withoutGradient: Readonly<Record<string, (x: Tensor) => Tensor>> = {
     return pack(new Map([['x', x]]), store);
   },
   softmax: (x) => softmax(reshape(x, [1, 4])).probabilities,
+  topK: (x) => topK(reshape(x, [1, 4]), fill([3, 4], 1), 2).scores,
 };
 
 /** Sources of a graph, tests of finiteness, and effects at its end: nothing behind or before them to differentiate. */
@@ -608,6 +610,7 @@ const outputsOf: Readonly<Record<string, readonly ('yes' | 'no' | 'integer')[]>>
   selectRows: ['yes'],
   slice: ['no'],
   softmax: ['no', 'no'],
+  topK: ['no', 'integer'],
   softmaxCrossEntropy: ['yes', 'no'],
   sum: ['yes'],
   transpose: ['yes'],

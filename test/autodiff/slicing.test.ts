@@ -34,6 +34,7 @@ import { movingAverage } from '../../kernels/normalization/moving-average.ts';
 import { nonFinite } from '../../kernels/reduction/non-finite.ts';
 import { prepareImages } from '../../kernels/image/prepare-images.ts';
 import { oneHot } from '../../kernels/layout/one-hot.ts';
+import { topK } from '../../kernels/retrieval/top-k.ts';
 import { quadrupletLoss } from '../../kernels/loss/quadruplet-loss.ts';
 import { reduceSum } from '../../kernels/reduction/reduce-sum.ts';
 import { selectRows } from '../../kernels/layout/select-rows.ts';
@@ -171,6 +172,7 @@ testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'soft', temp
 testSlicing(softmaxCrossEntropy, { rows: 300, classes: 70, targets: 'hard' });
 testSlicing(contrastiveTargets, { count: 203, positives: 'other-domain' });
 testSlicing(oneHot, { rows: 300, classes: 70, on: 0.9, off: 0.1 });
+testSlicing(topK, { queries: 3, items: 2000, dimension: 20, k: 10 });
 for (const shape of [
   { ...strided, batch: 14, height: 9, width: 8, inputChannels: 20, outputChannels: 40 },
   {

@@ -1,0 +1,62 @@
+import { availableParallelism } from 'node:os';
+import { DividedSearch, divideRows } from '../../retrieval/exact/divided-search.ts';
+import type { RankedItem } from '../../retrieval/ranking.ts';
+import { requireCount, rowNorms } from '../../retrieval/vectors.ts';
+import type { ExactSearchTask, ExactSearchThreadData } from './exact-search-thread.ts';
+import { sharedCopy } from './shared-memory.ts';
+import { WorkerThreads } from './worker-threads.ts';
+
+const THREAD_MODULE = new URL(
+  import.meta.url.endsWith('.ts') ? './exact-search-thread.ts' : './exact-search-thread.js',
+  import.meta.url,
+);
+
+export interface ExactSearchThreadsOptions {
+  /** Default: as many as the machine runs at once. */
+  readonly threads?: number;
+  /** Whether WebAssembly's vectors are used where the runtime has them. Default true. */
+  readonly simd?: boolean;
+}
+
+/**
+ * `ExactSearch` in threads, each of which searches its share of the rows, so that the event loop stays free. Answers
+ * have the same bits for every number of threads.
+ * @param gallery [n, dimension]; copied into shared memory unless it is there already, and then it must not change
+ * @throws RetrievalError where a value is not finite, or the values do not make whole rows
+ */
+export async function openExactSearch(
+  gallery: Float32Array,
+  dimension: number,
+  { threads = availableParallelism(), simd }: ExactSearchThreadsOptions = {},
+): Promise<DividedSearch> {
+  requireCount('the number of threads', threads);
+  // An error of a thread would name a row of its share, and not be of its class.
+  const { length: count } = rowNorms('gallery', gallery, dimension);
+  const shared = sharedCopy(gallery);
+  const pools = divideRows(count, threads).map(({ first, count: rows }) => {
+    const data: ExactSearchThreadData = {
+      rows: shared.subarray(first * dimension, (first + rows) * dimension),
+      dimension,
+      first,
+      simd,
+    };
+    return new WorkerThreads(THREAD_MODULE, data, 1);
+  });
+  const search = new DividedSearch(
+    pools.map((pool) => ({
+      search: (queries, k) =>
+        pool.run<RankedItem[][]>('search', { queries: queries.slice(), k } satisfies ExactSearchTask),
+      close: () => pool.close(),
+    })),
+    count,
+    dimension,
+  );
+  // Threads start with their first task, and then make their copies of the rows.
+  try {
+    await Promise.all(pools.map((pool) => pool.run('ready', undefined)));
+  } catch (error) {
+    await search.close();
+    throw error;
+  }
+  return search;
+}

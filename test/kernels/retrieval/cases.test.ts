@@ -1,0 +1,5 @@
+import { test } from 'uvu';
+import { testFamily } from '../../support/kernel-test.ts';
+
+testFamily('retrieval');
+test.run();
