@@ -1,28 +1,13 @@
 /** People's own data: `<root>/{sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}`. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { checkDataset, DatasetError, type Dataset, type Domain, type Sample } from '../src/data/dataset.ts';
-import { decodeImage, decodeSketch, IMAGE_EXTENSIONS, ImageError } from '../src/platform/node/images.ts';
-import { describeUnread, listFolders, listPictures, type SkippedEntry } from '../src/platform/node/picture-files.ts';
+import { checkDataset, type Dataset, type Sample } from '../src/data/dataset.ts';
+import { decodeImage, decodeSketch, ImageError } from '../src/platform/node/images.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
-import { decodeText } from '../src/formats/text.ts';
 import type { SketchFraming } from '../src/data/sketch-framing.ts';
-import { RandomStream, STREAM } from '../src/random/philox.ts';
-import { classKey, sharedClasses } from '../src/data/class-names.ts';
+import { sharedClasses } from '../src/data/class-names.ts';
+import { findSamples } from './folder-samples.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
 import { EDGE_SIDE, pictureStrokes, SketchDrawer, type SketchStrokes } from './simulated-sketches.ts';
-
-/**
- * Which classes are unseen: these; the lines of this text file; all others than these; or this share of all, drawn by
- * the seed.
- */
-export type UnseenChoice =
-  | { readonly classes: readonly string[] }
-  | { readonly listFile: string }
-  /** All but the classes that a model was trained on. */
-  | { readonly allBut: readonly string[] }
-  | { readonly fraction: number };
+import { chooseUnseen, type UnseenChoice } from './unseen-classes.ts';
 
 /** Which folder is read, and how. */
 export interface FolderOptions {
@@ -60,7 +45,6 @@ export interface FolderDataset extends Dataset {
   readonly skipped: readonly ImageError[];
 }
 
-const DOMAINS: readonly Domain[] = ['sketch', 'photo'];
 const DECODED_AT_A_TIME = 64;
 
 /**
@@ -155,68 +139,6 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
   return { ...dataset, skipped };
 }
 
-/** @returns also the classes that have photos only, which may be searched where nothing is trained */
-async function findSamples(
-  root: string,
-  onNotice: (notice: string) => void,
-  trainable: boolean,
-  pseudoSketches: boolean,
-): Promise<{ readonly samples: Sample[]; readonly withoutSketch: readonly string[] }> {
-  const layout = `${root} must hold sketch/<class>/ and photo/<class>/ with images in them`;
-  const folders: Record<Domain, Map<string, string>> = { sketch: new Map(), photo: new Map() };
-  for (const domain of DOMAINS) {
-    if (pseudoSketches && domain === 'sketch' && !existsSync(join(root, domain))) continue;
-    for (const name of await subfolders(join(root, domain), layout, onNotice)) {
-      const other = folders[domain].get(classKey(name));
-      if (other !== undefined)
-        throw new DatasetError(
-          `${join(root, domain)}: the folders "${other}" and "${name}" name one class; merge them or rename one`,
-        );
-      folders[domain].set(classKey(name), name);
-    }
-  }
-  let withoutSketch: readonly string[] = [];
-  for (const [domain, other] of [
-    ['sketch', 'photo'],
-    ['photo', 'sketch'],
-  ] as const) {
-    const lone = [...folders[domain].keys()]
-      .filter((key) => !folders[other].has(key))
-      .map((key) => folders[domain].get(key) as string);
-    if (domain === 'photo' && pseudoSketches) continue;
-    if (domain === 'photo' && !trainable) withoutSketch = lone;
-    else if (lone.length > 0) {
-      throw new DatasetError(
-        `${join(root, domain)} has the classes ${lone.join(', ')}, which ${join(root, other)} lacks; add them there or remove them here${domain === 'photo' ? ', or let --pseudo-sketches draw sketches of the photos' : ''}`,
-      );
-    }
-  }
-  if (folders.photo.size === 0) throw new DatasetError(`no class was found: ${layout}`);
-
-  const samples: Sample[] = [];
-  for (const domain of DOMAINS) {
-    for (const key of [...folders[domain].keys()].sort()) {
-      const folder = join(root, domain, folders[domain].get(key) as string);
-      const listing = await listPictures(folder, { deep: false }).catch((cause: Error) => {
-        throw new DatasetError(`${folder} cannot be read: ${cause.message}`, { cause });
-      });
-      const files = listing.names;
-      tellOfSkipped(listing.skipped, onNotice);
-      const unread = describeUnread(listing, folder);
-      if (unread !== undefined) onNotice(unread);
-      if (files.length === 0) {
-        throw new DatasetError(
-          `${folder} has no image (${IMAGE_EXTENSIONS.join(', ')}); add one, or remove the class from sketch/ and photo/`,
-        );
-      }
-      // The photo folder's spelling names the class.
-      const className = folders.photo.get(key) as string;
-      for (const file of files) samples.push({ domain, className, name: join(folder, file) });
-    }
-  }
-  return { samples, withoutSketch };
-}
-
 interface Simulated extends SketchStrokes {
   readonly sample: Sample;
   readonly photo: string;
@@ -238,75 +160,6 @@ async function simulatedSketches(samples: readonly Sample[]): Promise<Map<string
       });
   }
   return simulated;
-}
-
-function tellOfSkipped(skipped: readonly SkippedEntry[], onNotice: (notice: string) => void): void {
-  for (const { path, reason } of skipped) onNotice(`skipped: ${path}: ${reason}`);
-}
-
-/** Links are followed: large data sets often live on another disk. */
-async function subfolders(
-  folder: string,
-  layout: string,
-  onNotice: (notice: string) => void,
-): Promise<readonly string[]> {
-  const { names, skipped } = await listFolders(folder).catch((cause: Error) => {
-    throw new DatasetError(`${folder} cannot be read (${cause.message}): ${layout}`, { cause });
-  });
-  tellOfSkipped(skipped, onNotice);
-  return names;
-}
-
-async function chooseUnseen(
-  root: string,
-  classNames: readonly string[],
-  choice: UnseenChoice,
-  seed: number,
-  trainable: boolean,
-): Promise<string[]> {
-  if ('allBut' in choice) {
-    const known = new Set(sharedClasses(classNames, choice.allBut));
-    const others = classNames.filter((name) => !known.has(name));
-    if (others.length === 0)
-      throw new DatasetError(`the model was trained on every class of ${root}; add classes that it does not know`);
-    return others;
-  }
-  if ('fraction' in choice) {
-    // Who only measures may measure on all.
-    if (trainable || choice.fraction !== 1) requireFraction('the fraction of unseen classes', choice.fraction);
-    const count = Math.round(classNames.length * choice.fraction);
-    const drawn = new RandomStream(seed, STREAM.split).shuffle([...classNames]).slice(0, count);
-    return drawn.sort();
-  }
-  const listed = 'classes' in choice ? choice.classes : await linesOf(choice.listFile);
-  if (listed.length === 0)
-    throw new DatasetError(`no unseen class is named; name classes of ${root}, or give a share of all`);
-  const byKey = new Map(classNames.map((name) => [classKey(name), name]));
-  const unknown = listed.filter((name) => !byKey.has(classKey(name)));
-  if (unknown.length > 0) {
-    throw new DatasetError(
-      `unseen classes that ${root} does not have: ${unknown.join(', ')}; correct the list. Its classes are: ${classNames.join(', ')}`,
-    );
-  }
-  return [...new Set(listed.map((name) => byKey.get(classKey(name)) as string))].sort();
-}
-
-async function linesOf(path: string): Promise<string[]> {
-  const text = await readFile(path)
-    .then(decodeText)
-    .catch((cause: Error) => {
-      throw new DatasetError(
-        `the list of unseen classes cannot be read: ${cause.message}; give a text file with one class a line`,
-        { cause },
-      );
-    });
-  const lines = text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  if (lines.length === 0)
-    throw new DatasetError(`the list of unseen classes ${path} is empty; give a text file with one class a line`);
-  return lines;
 }
 
 const decodeSample = ({ domain, name }: Sample, size: number, sketches?: SketchFraming): Promise<Uint8Array> =>

@@ -1,5 +1,6 @@
 /** Data sets on disk, for Node and Deno. @module sketchgrad/datasets */
-export { loadFolder, type FolderDataset, type FolderOptions, type UnseenChoice } from './folder.ts';
+export { loadFolder, type FolderDataset, type FolderOptions } from './folder.ts';
+export { type UnseenChoice } from './unseen-classes.ts';
 export { iconDigest, iconImage, type IconImage } from './icon-drawings.ts';
 export {
   findIconSets,

@@ -16,7 +16,8 @@ import type { AdapterTraits, MatrixUnits } from '../kernels/contract/adapter-tra
 import { adamSettings, sgdSettings } from '../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../src/nn/training-update.ts';
 import { Classifier, RetrievalNetwork } from '../src/nn/retrieval-network.ts';
-import { DEFAULT_LOSSES, retrievalObjective } from '../src/training/objectives.ts';
+import { retrievalObjective } from '../src/training/objectives.ts';
+import { DEFAULT_LOSSES } from '../src/training/retrieval-loss.ts';
 import { PAPER_RECIPE } from '../src/training/recipe.ts';
 import { ALL_KERNELS } from '../kernels/index.ts';
 import { resourcesOf } from './shader-resources.ts';

@@ -22,7 +22,7 @@ import { parseModel, serializeModel, type Json, type ModelFile } from '../src/mo
 import { ClassKnowledge, DEFAULT_READING } from '../src/training/knowledge.ts';
 import { modelEmbeddings } from '../src/models/image-rows.ts';
 import { describeModel, openRetrievalModel, readModelDescription } from '../src/models/retrieval-model.ts';
-import { COSINE_TEMPERATURE } from '../src/training/objectives.ts';
+import { COSINE_TEMPERATURE } from '../src/training/retrieval-loss.ts';
 import { KNOWLEDGE } from '../src/training/teacher-signal.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

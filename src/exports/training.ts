@@ -14,14 +14,10 @@ export {
 } from '../models/model-file.ts';
 export { parseWeights, type StartingWeights, type WeightsOptions } from '../training/weights.ts';
 export { imageInput, type BatchShape, type Precision } from '../models/image-input.ts';
-export {
-  classificationObjective,
-  retrievalObjective,
-  type EncodedObjective,
-  type Objective,
-  type RetrievalLosses,
-  type TeacherSignal,
-} from '../training/objectives.ts';
+export { classificationObjective, retrievalObjective } from '../training/objectives.ts';
+export { type RetrievalLosses } from '../training/retrieval-loss.ts';
+export { type TeacherSignal } from '../training/teacher-targets.ts';
+export { type EncodedObjective, type Objective } from '../training/objective.ts';
 export { distill, type DistillationOptions } from '../training/distillation.ts';
 export { classKnowledge, retrievalStateFrom, type KnowledgeReading } from '../training/knowledge.ts';
 export {

@@ -2,7 +2,7 @@ import type { Plan } from '../autodiff/planning.ts';
 import { work } from '../autodiff/schedule-model.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import { cachedUpdate } from '../nn/training-micro-batches.ts';
-import type { EncodedObjective } from './objectives.ts';
+import type { EncodedObjective } from './objective.ts';
 import {
   averaged,
   compileInSharedArena,

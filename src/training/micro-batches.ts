@@ -1,6 +1,6 @@
 import type { TrainingBatch } from '../data/loader.ts';
 import { microBatchUpdate } from '../nn/training-micro-batches.ts';
-import type { Objective } from './objectives.ts';
+import type { Objective } from './objective.ts';
 import {
   averaged,
   compileInSharedArena,

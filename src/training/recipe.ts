@@ -10,7 +10,8 @@ import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import type { RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import type { Precision } from '../models/image-input.ts';
 import { DEFAULT_READING, type KnowledgeReading } from './knowledge.ts';
-import { DEFAULT_LOSSES, type RetrievalLosses, type TeacherSignal } from './objectives.ts';
+import { DEFAULT_LOSSES, type RetrievalLosses } from './retrieval-loss.ts';
+import type { TeacherSignal } from './teacher-targets.ts';
 import type { Schedule } from './schedule.ts';
 
 /** All that decides the numbers of a training, besides its data and its starting weights. */

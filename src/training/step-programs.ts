@@ -11,7 +11,7 @@ import { DEFAULT_LOSS_SCALING, type LossScaling } from '../nn/loss-scaling.ts';
 import type { OptimizerSettings } from '../nn/optimizers/index.ts';
 import type { TrainingUpdate } from '../nn/training-update.ts';
 import { withWeightAverage, type WeightAverage } from '../nn/weight-average.ts';
-import type { Objective } from './objectives.ts';
+import type { Objective } from './objective.ts';
 
 export interface StepOptions {
   readonly storage: DeviceStorage;

@@ -10,7 +10,8 @@ import { Classifier, RetrievalNetwork } from '../nn/retrieval-network.ts';
 import { initializeNetwork } from '../nn/state.ts';
 import { EMBEDDING_BATCH } from '../models/image-rows.ts';
 import { imageInput } from '../models/image-input.ts';
-import { retrievalObjective, type TeacherSignal } from './objectives.ts';
+import { retrievalObjective } from './objectives.ts';
+import type { TeacherSignal } from './teacher-targets.ts';
 import { optimizerOf } from './parameter-groups.ts';
 import type { RetrievalTraining } from './recipe.ts';
 

@@ -9,7 +9,7 @@ import { KnowledgeError, knowledgeOf } from './knowledge-file.ts';
 import type { KnowledgeReading } from './knowledge.ts';
 import { EMBEDDING_BATCH } from '../models/image-rows.ts';
 import { loadState } from '../models/retrieval-model.ts';
-import type { TeacherSignal } from './objectives.ts';
+import type { TeacherSignal } from './teacher-targets.ts';
 import type { TrainRetrievalOptions } from './run-options.ts';
 
 /** Name of the teacher's knowledge among a checkpoint's tables. */

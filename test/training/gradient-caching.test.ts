@@ -21,7 +21,7 @@ import { ForwardContext, type BatchNormMode } from '../../src/nn/forward-context
 import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { CheckpointError } from '../../src/models/model-file.ts';
-import type { EncodedObjective, Objective } from '../../src/training/objectives.ts';
+import type { EncodedObjective, Objective } from '../../src/training/objective.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import { interleaved } from '../../src/training/gradient-caching.ts';
 import { MicroBatchError, stepRunner } from '../../src/training/step-runner.ts';

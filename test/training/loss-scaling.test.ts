@@ -16,7 +16,7 @@ import { initializeNetwork, readState } from '../../src/nn/state.ts';
 import { parseModel, serializeModel } from '../../src/models/model-file.ts';
 import { captureCheckpoint, restoreCheckpoint } from '../../src/training/checkpoint.ts';
 import { imageInput, type Precision } from '../../src/models/image-input.ts';
-import type { Objective } from '../../src/training/objectives.ts';
+import type { Objective } from '../../src/training/objective.ts';
 import type { LogEntry } from '../../src/training/log.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import { stepRunner } from '../../src/training/step-runner.ts';

@@ -8,12 +8,9 @@ import type { TrainingBatch } from '../../src/data/loader.ts';
 import { Classifier, RetrievalNetwork } from '../../src/nn/retrieval-network.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { imageInput } from '../../src/models/image-input.ts';
-import {
-  DEFAULT_LOSSES,
-  retrievalObjective,
-  type RetrievalLosses,
-  type TeacherSignal,
-} from '../../src/training/objectives.ts';
+import { retrievalObjective } from '../../src/training/objectives.ts';
+import { DEFAULT_LOSSES, type RetrievalLosses } from '../../src/training/retrieval-loss.ts';
+import type { TeacherSignal } from '../../src/training/teacher-targets.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
 import { shapePixels, TINY_SIZE, TINY_TRAINING } from '../support/shapes-dataset.ts';

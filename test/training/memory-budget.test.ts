@@ -14,7 +14,7 @@ import { sgdSettings } from '../../src/nn/optimizers/index.ts';
 import { trainingUpdate } from '../../src/nn/training-update.ts';
 import { initializeNetwork } from '../../src/nn/state.ts';
 import { imageInput } from '../../src/models/image-input.ts';
-import type { Objective } from '../../src/training/objectives.ts';
+import type { Objective } from '../../src/training/objective.ts';
 import { trainRetrieval } from '../../src/training/run.ts';
 import { splitBatch } from '../../src/training/micro-batches.ts';
 import { stepRunner } from '../../src/training/step-runner.ts';

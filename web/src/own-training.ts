@@ -6,7 +6,7 @@ import { DEFAULT_AUGMENTATION } from '../../src/data/augmentation.ts';
 import type { Dataset, Sample } from '../../src/data/dataset.ts';
 import type { ModelFile } from '../../src/models/model-file.ts';
 import { readModelDescription, type NetworkInput } from '../../src/models/retrieval-model.ts';
-import { DEFAULT_LOSSES } from '../../src/training/objectives.ts';
+import { DEFAULT_LOSSES } from '../../src/training/retrieval-loss.ts';
 import { PAPER_RECIPE, type RetrievalTraining } from '../../src/training/recipe.ts';
 import { squareOf, type Picture } from './pictures.ts';
 

@@ -1,6 +1,6 @@
 /** The data that commands work on: the embedded default, or a folder of the user's. */
 
-import type { UnseenChoice } from '../../../datasets/folder.ts';
+import type { UnseenChoice } from '../../../datasets/unseen-classes.ts';
 import type { Dataset, Sample } from '../../data/dataset.ts';
 import type { SketchFraming } from '../../data/sketch-framing.ts';
 import { OptionError } from '../options/option.ts';

@@ -1,5 +1,5 @@
 /** Options of the losses, and of the classifier that one of them trains. */
-import { COSINE_TEMPERATURE } from '../../../training/objectives.ts';
+import { COSINE_TEMPERATURE } from '../../../training/retrieval-loss.ts';
 import { choice, integer, number } from '../kinds.ts';
 import { OptionError } from '../option.ts';
 import { setting } from '../setting.ts';
