@@ -10,14 +10,15 @@ import {
   type Content,
   type OtherSketch,
 } from './pad-content.ts';
+import { PadHistory } from './pad-history.ts';
 import { touches, type Point, type Stroke } from './strokes.ts';
 
 /** A stroke is erased from this distance on, as a share of the side: a finger hits a thin line. */
 const ERASER_RADIUS = 0.025;
+
 /** Frames of the screen in which strokes are drawn by themselves. */
 const DRAWING_FRAMES = 60;
-/** Changes that can be taken back. */
-const HISTORY = 500;
+
 /** How strong a picture is that is drawn over. */
 const UNDERLAY_ALPHA = 0.3;
 
@@ -34,16 +35,10 @@ interface Gesture {
 /** A canvas to draw and erase on by pointer, or to lay a picture on. */
 export class DrawingPad {
   private readonly context: CanvasRenderingContext2D;
-  private content = NOTHING;
-  /** What was there before each change. */
-  private readonly history: Content[] = [];
-  /** What was undone, the last of it at the end. */
-  private readonly undone: Content[] = [];
+  private readonly history = new PadHistory();
   private gesture: Gesture | undefined;
   /** Whether pointers erase the strokes that they touch. */
   erasing = false;
-  /** Counts changes: a picture that takes long to decode does not replace what came after it. */
-  private changes = 0;
   private laidUnder: ImageBitmap | undefined;
 
   /**
@@ -101,28 +96,32 @@ export class DrawingPad {
   }
 
   get canUndo(): boolean {
-    return this.history.length > 0;
+    return this.history.canUndo;
   }
 
   get canRedo(): boolean {
-    return this.undone.length > 0;
+    return this.history.canRedo;
   }
 
   /** Takes back the last stroke, erasing, picture or clearing. */
   undo(): void {
-    this.step(this.history, this.undone);
+    this.gesture = undefined;
+    this.history.undo();
+    this.changed();
   }
 
   /** Does again what was undone last, until there is another change. */
   redo(): void {
-    this.step(this.undone, this.history);
+    this.gesture = undefined;
+    this.history.redo();
+    this.changed();
   }
 
   /** Puts the drawing aside for another one: both search together. */
   putAside(): void {
     if (!this.canPutAside) return;
     this.gesture = undefined;
-    this.change({
+    this.history.change({
       ...NOTHING,
       others: [
         ...this.others,
@@ -138,15 +137,15 @@ export class DrawingPad {
   /** Removes a sketch that was put aside. */
   removeOther(index: number): void {
     this.gesture = undefined;
-    this.change({ ...this.content, others: this.others.filter((_, place) => place !== index) });
+    this.history.change({ ...this.content, others: this.others.filter((_, place) => place !== index) });
     this.changed();
   }
 
   clear(): void {
     this.gesture = undefined;
-    if (!this.empty) this.change({ ...NOTHING, others: this.others });
+    if (!this.empty) this.history.change({ ...NOTHING, others: this.others });
     // A picture that is being decoded does not come any more.
-    this.changes++;
+    this.history.count();
     this.changed();
   }
 
@@ -159,18 +158,18 @@ export class DrawingPad {
     const points = strokes.reduce((sum, { length }) => sum + length, 0);
     const pace = still ? points : points / DRAWING_FRAMES;
     this.gesture = undefined;
-    if (!this.empty) this.change({ ...NOTHING, others: this.others });
+    if (!this.empty) this.history.change({ ...NOTHING, others: this.others });
     let [drawn, due] = [0, pace];
     for (const stroke of strokes) {
       const growing: Point[] = [];
-      this.change({ ...this.content, strokes: [...this.content.strokes, growing] });
-      const change = this.changes;
+      this.history.change({ ...this.content, strokes: [...this.content.strokes, growing] });
+      const change = this.history.changes;
       for (const point of stroke) {
         if (drawn++ >= due) {
           due += pace;
           this.paint();
           await nextFrame();
-          if (change !== this.changes) return;
+          if (change !== this.history.changes) return;
         }
         growing.push(point);
       }
@@ -183,15 +182,15 @@ export class DrawingPad {
    * be decoded
    */
   async show(picture: Blob): Promise<void> {
-    const change = ++this.changes;
+    const change = this.history.count();
     try {
       const bitmap = await smallBitmap(picture);
-      if (change !== this.changes) return;
+      if (change !== this.history.changes) return;
       this.gesture = undefined;
-      this.change({ ...this.content, strokes: [], backdrop: { picture, bitmap } });
+      this.history.change({ ...this.content, strokes: [], backdrop: { picture, bitmap } });
       this.changed();
     } catch (error) {
-      if (change === this.changes) throw error;
+      if (change === this.history.changes) throw error;
     }
   }
 
@@ -214,6 +213,10 @@ export class DrawingPad {
     return this.empty ? undefined : fileOf(pictureOf(this.content));
   }
 
+  private get content(): Content {
+    return this.history.content;
+  }
+
   private begin(event: PointerEvent): void {
     // A second finger, or the palm beside a pen, draws nothing.
     if (event.button !== 0 || this.gesture !== undefined) return;
@@ -221,7 +224,7 @@ export class DrawingPad {
     const place = this.place(event);
     this.gesture = { pointer: event.pointerId, stroke: this.erasing ? undefined : [], last: place, changed: false };
     if (this.gesture.stroke !== undefined) {
-      this.change({ ...this.content, strokes: [...this.content.strokes, this.gesture.stroke] });
+      this.history.change({ ...this.content, strokes: [...this.content.strokes, this.gesture.stroke] });
       this.gesture.changed = true;
     }
     this.reach(this.gesture, place);
@@ -248,8 +251,8 @@ export class DrawingPad {
     const left = this.content.strokes.filter((each) => !touches(each, last, place, ERASER_RADIUS));
     if (left.length === this.content.strokes.length) return;
     const content = { ...this.content, strokes: left };
-    if (gesture.changed) this.content = content;
-    else this.change(content);
+    if (gesture.changed) this.history.amend(content);
+    else this.history.change(content);
     gesture.changed = true;
   }
 
@@ -258,26 +261,6 @@ export class DrawingPad {
     const { changed } = this.gesture;
     this.gesture = undefined;
     if (changed) this.onChange();
-  }
-
-  private step(from: Content[], to: Content[]): void {
-    this.gesture = undefined;
-    // A picture that is being decoded does not come any more.
-    this.changes++;
-    const content = from.pop();
-    if (content !== undefined) {
-      to.push(this.content);
-      this.content = content;
-    }
-    this.changed();
-  }
-
-  private change(content: Content): void {
-    this.changes++;
-    this.undone.length = 0;
-    this.history.push(this.content);
-    if (this.history.length > HISTORY) this.history.shift();
-    this.content = content;
   }
 
   private changed(): void {
@@ -316,35 +299,6 @@ export class DrawingPad {
     );
     this.context.globalAlpha = 1;
   }
-}
-
-/**
- * Lets a picture be chosen, dropped on the pad, or pasted.
- * @param onUnreadable hears of one that cannot be shown
- */
-export function offerPictures(pad: DrawingPad, input: HTMLInputElement, onUnreadable: (error: Error) => void): void {
-  const show = (picture: Blob | undefined): void => {
-    if (picture === undefined) return;
-    pad.show(picture).catch((cause: unknown) =>
-      onUnreadable(
-        new Error(`This picture cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
-          cause,
-        }),
-      ),
-    );
-  };
-  input.addEventListener('change', () => {
-    show(input.files?.[0]);
-    input.value = '';
-  });
-  pad.canvas.addEventListener('dragover', (event) => event.preventDefault());
-  pad.canvas.addEventListener('drop', (event) => {
-    event.preventDefault();
-    show(event.dataTransfer?.files[0]);
-  });
-  document.addEventListener('paste', (event) =>
-    show([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))),
-  );
 }
 
 const nextFrame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));

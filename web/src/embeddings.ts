@@ -1,6 +1,7 @@
 import { proxy, type Remote } from 'comlink';
 import type { PictureCollection } from './collections.ts';
-import type { Engine, ModelSummary, Progress } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { ModelSummary, Progress } from './open-models.ts';
 import { changingKept, indexesOf, keep, readKept } from './kept-files.ts';
 import { storing } from './leaving.ts';
 

@@ -1,54 +1,26 @@
-import { fewestPipelines } from '../../src/autodiff/fewest-pipelines.ts';
-import type { Dataset, Sample } from '../../src/data/dataset.ts';
+import type { Sample } from '../../src/data/dataset.ts';
 import type { SketchFraming } from '../../src/data/sketch-framing.ts';
-import type { Device } from '../../src/gpu/device.ts';
-import { DeviceLostError } from '../../src/gpu/errors.ts';
-import { openDevice } from '../../src/platform/browser/adapter.ts';
 import { decodePicture } from '../../src/platform/browser/images.ts';
 import type { IconFilter } from '../../src/retrieval/icon-ranking.ts';
 import { assertSameModel, openIndex, serializeIndex } from '../../src/retrieval/index-file.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
-import { parseModel, serializeModel, type ModelFile } from '../../src/models/model-file.ts';
-import { modelEmbeddings, type ImageRows } from '../../src/models/image-rows.ts';
-import {
-  openRetrievalModel,
-  readModelDescription,
-  similarityCutOff,
-  type RetrievalModel,
-} from '../../src/models/retrieval-model.ts';
-import type { LogEntry } from '../../src/training/log.ts';
-import type { RetrievalTraining } from '../../src/training/recipe.ts';
-import { trainRetrieval } from '../../src/training/run.ts';
+import { parseModel, serializeModel } from '../../src/models/model-file.ts';
+import { modelEmbeddings } from '../../src/models/image-rows.ts';
 import type { IconListing, IconSearch } from './icon-search.ts';
 import { keep } from './kept-files.ts';
-import { ownDataset, ownRecipe, whyUseless, type OwnClass, type UnreadablePicture } from './own-training.ts';
+import { OpenModels, type ModelSummary, type Progress } from './open-models.ts';
 import { sketchesOf, squareOf, withAlpha, type Picture, type Query } from './pictures.ts';
+import { TrainingSession, type TrainingOutcome } from './training-session.ts';
 
 /** Images that are embedded at once where there are many. */
 const BATCH = 16;
+
 /** Pictures that are embedded one by one: compiling the program for many takes longer. */
 const FEW = 64;
+
 /** The longer side of a small copy, in pixels. */
 const COPY_SIDE = 256;
-/** Steps between the checkpoints to which a lost device falls back. */
-const CHECKPOINT_STEPS = 10;
-
-export interface ModelSummary {
-  readonly name: string;
-  readonly checksum: string;
-  /** Side of the images in pixels. */
-  readonly imageSize: number;
-  /** How sketches to search with are laid out. */
-  readonly sketches: SketchFraming | undefined;
-  readonly dimension: number;
-  readonly parameters: number;
-  /**
-   * The similarity to a sketch below which the best picture means nothing; undefined where the model was not
-   * calibrated.
-   */
-  readonly nothing: number | undefined;
-}
 
 /** Milliseconds of each stage of a search. */
 export interface SearchTimes {
@@ -62,81 +34,34 @@ export interface Found {
   readonly times: SearchTimes;
 }
 
-export interface TrainingReport {
-  readonly step: number;
-  readonly steps: number;
-  readonly loss: number;
-}
-
-export interface TrainingOutcome {
-  readonly stopped: boolean;
-  readonly stepsDone: number;
-  readonly checksum: string;
-  /** Pictures that were passed over. */
-  readonly unreadable: readonly UnreadablePicture[];
-  /** Why the model is no better than what it started from, where it is not. */
-  readonly useless: string | undefined;
-}
-
-/** What goes on during a long call. */
-export type Progress = (done: number, total: number) => void;
-
-interface OpenModel {
-  readonly file: ModelFile;
-  readonly summary: ModelSummary;
-  /** On the device, while it is the one in use. */
-  onDevice?: {
-    readonly model: RetrievalModel;
-    readonly one: ImageRows;
-    many?: ImageRows;
-    /** Pictures that `one` has embedded. */
-    embedded: number;
-  };
-}
-
-/** A training that is under way, paused, or ended by an error; one that is done is forgotten. */
-interface Training {
-  readonly dataset: Dataset;
-  readonly settings: RetrievalTraining;
-  readonly start: { readonly file: ModelFile; readonly name: string };
-  readonly unreadable: readonly UnreadablePicture[];
-  /** The loss of every step that was done. */
-  readonly losses: number[];
-  checkpoint?: ModelFile;
-}
-
 /**
  * One device, the models that were opened, and a training that may be under way. Models are named by their checksums.
  */
 export class Engine {
-  private device: Promise<Device> | undefined;
-  private readonly models = new Map<string, OpenModel>();
+  private readonly models = new OpenModels();
+  private readonly training = new TrainingSession(this.models);
   private icons: IconSearch | undefined;
-  private training: Training | undefined;
-  private pausing = new AbortController();
-  private queue: Promise<unknown> = Promise.resolve();
-  private onCompiled: Progress | undefined;
 
   /** Tells of each pipeline that is compiled, whichever call needs it. */
   watchCompiling(listener: Progress): void {
-    this.onCompiled = listener;
+    this.models.onCompiled = listener;
   }
 
   /** The adapter in the words of its driver. @throws AdapterError where there is none */
   async adapter(): Promise<string> {
-    const { description } = await this.open();
+    const { description } = await this.models.open();
     return Object.values(description).filter(Boolean).join(' ') || 'an adapter without a name';
   }
 
   /** Reads a model, so that it can be used by its checksum. @throws an error that names the file where it is none */
   async openModel(bytes: Uint8Array, name: string): Promise<ModelSummary> {
     const file = await parseModel(bytes, name);
-    return this.keep(file, name);
+    return this.models.keep(file, name);
   }
 
   /** Searches a collection's embeddings by a sketch, or by several together. @param embeddings [n, dimension] */
   search(checksum: string, query: Query, embeddings: Float32Array, top: number): Promise<Found> {
-    const { sketches, dimension } = this.model(checksum).summary;
+    const { sketches, dimension } = this.models.model(checksum).summary;
     return this.find(checksum, query, sketches, (embedding) => rankGallery(embedding, embeddings, dimension, top));
   }
 
@@ -164,7 +89,7 @@ export class Engine {
 
   /** Ranks a collection by an embedding that is known. @param embeddings [n, dimension] */
   rank(checksum: string, row: Float32Array, embeddings: Float32Array, top: number): Found['results'] {
-    return rankGallery(row, embeddings, this.model(checksum).summary.dimension, top);
+    return rankGallery(row, embeddings, this.models.model(checksum).summary.dimension, top);
   }
 
   /**
@@ -195,10 +120,10 @@ export class Engine {
     readonly rows: readonly number[];
     readonly unreadable: readonly string[];
   }> {
-    return this.onDevice(checksum, async ({ onDevice, summary }) => {
+    return this.models.onDevice(checksum, async ({ onDevice, summary }) => {
       const areFew = onDevice.many === undefined && onDevice.embedded + pictures.length <= FEW;
       if (areFew) onDevice.embedded += pictures.length;
-      else onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH, this.onCompiled);
+      else onDevice.many ??= await modelEmbeddings(onDevice.model, BATCH, this.models.onCompiled);
       const rowsOf = onDevice.many ?? onDevice.one;
       const unreadable: string[] = [];
       const rows: number[] = [];
@@ -229,7 +154,7 @@ export class Engine {
   saveIndex(checksum: string, embeddings: Float32Array, paths: readonly string[]): Uint8Array {
     return serializeIndex({
       embeddings,
-      dimension: this.model(checksum).summary.dimension,
+      dimension: this.models.model(checksum).summary.dimension,
       paths,
       modelChecksum: checksum,
     });
@@ -247,95 +172,28 @@ export class Engine {
   }
 
   /** Fine-tunes a model on classes of one's own, until the last step or `pause`. */
-  async train(
-    checksum: string,
-    classes: readonly OwnClass[],
-    { steps, learningRate }: { readonly steps: number; readonly learningRate: number },
-    onReport: (report: TrainingReport) => void,
-    onNote: (note: string) => void,
-  ): Promise<TrainingOutcome> {
-    const { file, summary } = this.model(checksum);
-    this.training = undefined;
-    this.pausing = new AbortController();
-    const { dataset, unreadable } = await ownDataset(classes, summary, onNote);
-    const settings = ownRecipe(file, summary.imageSize, dataset, steps, learningRate);
-    this.training = { dataset, unreadable, settings, losses: [], start: { file, name: summary.name } };
-    return this.runTraining(this.training, onReport, onNote);
+  train(...given: Parameters<TrainingSession['train']>): Promise<TrainingOutcome> {
+    return this.training.train(...given);
   }
 
-  /**
-   * Goes on with the training that was paused, as if it had not been. A lost device is opened again, and the training
-   * then goes on from its last checkpoint. After any other error it can go on from there when it is asked to.
-   * @throws DeviceLostError where the device was lost twice without a checkpoint in between
-   */
-  async continueTraining(
-    onReport: (report: TrainingReport) => void,
-    onNote: (note: string) => void,
-  ): Promise<TrainingOutcome> {
-    if (this.training === undefined) throw new Error('there is no training to go on with');
-    this.pausing = new AbortController();
-    return this.runTraining(this.training, onReport, onNote);
-  }
-
-  private async runTraining(
-    running: Training,
-    onReport: (report: TrainingReport) => void,
-    onNote: (note: string) => void,
-  ): Promise<TrainingOutcome> {
-    const { dataset, settings, start, losses } = running;
-    const onLog = (entry: LogEntry): void => {
-      if (entry.event !== 'step') return;
-      losses[entry.step] = entry.loss;
-      onReport({ step: entry.step, steps: settings.steps, loss: entry.loss });
-    };
-    let lostAt: number | undefined;
-    for (;;) {
-      try {
-        const { checkpoint } = running;
-        const trained = await this.exclusively(async () => {
-          this.letGo();
-          return trainRetrieval({
-            device: await this.open(),
-            dataset,
-            training: settings,
-            start,
-            resume: checkpoint && { file: checkpoint, name: 'the training that was interrupted' },
-            checkpointEvery: CHECKPOINT_STEPS,
-            onLog,
-            onProgress: (_, done, total) => this.onCompiled?.(done, total),
-            onCheckpoint: async ({ file: saved }) => void (running.checkpoint = saved),
-            signal: this.pausing.signal,
-          });
-        });
-        trained.model.storage.destroy();
-        if (!trained.stopped) this.training = undefined;
-        return this.outcome(running, trained.file, trained.stopped);
-      } catch (error) {
-        if (!(error instanceof DeviceLostError)) throw error;
-        this.forgetDevice();
-        const step = running.checkpoint?.step ?? 0;
-        // A step that costs the device each time would do so for ever.
-        if (step === lostAt) throw error;
-        lostAt = step;
-        onNote(`The graphics device was lost. The training goes on from step ${step} on a new one.`);
-      }
-    }
+  /** Goes on with the training that was paused or interrupted; see `TrainingSession`. */
+  continueTraining(...given: Parameters<TrainingSession['continueTraining']>): Promise<TrainingOutcome> {
+    return this.training.continueTraining(...given);
   }
 
   /** The last checkpoint of a training that is not done, if there is one: `continueTraining` goes on from it. */
   interrupted(): TrainingOutcome | undefined {
-    const { training } = this;
-    return training?.checkpoint && this.outcome(training, training.checkpoint, true);
+    return this.training.interrupted();
   }
 
   /** Ends the training after the steps that are under way, with a checkpoint. */
   pause(): void {
-    this.pausing.abort();
+    this.training.pause();
   }
 
   /** A model as a file, with what a training needs to go on where the model is a checkpoint. */
   saveModel(checksum: string): Promise<Uint8Array> {
-    return serializeModel(this.model(checksum).file);
+    return serializeModel(this.models.model(checksum).file);
   }
 
   /** Keeps a model as a file in the browser. @returns whether the browser did */
@@ -344,12 +202,12 @@ export class Engine {
   }
 
   summary(checksum: string): ModelSummary {
-    return this.model(checksum).summary;
+    return this.models.model(checksum).summary;
   }
 
   /** For tests of recovery: ends the device as a crash of the driver would. */
   async loseDevice(): Promise<void> {
-    (await this.open()).gpu.destroy();
+    (await this.models.open()).gpu.destroy();
   }
 
   /** @param rank by the embedding of the query: of several sketches, their mean */
@@ -359,7 +217,7 @@ export class Engine {
     framing: SketchFraming | undefined,
     rank: (embedding: Float32Array) => Found['results'],
   ): Promise<Found> {
-    return this.onDevice(checksum, async ({ onDevice, summary: { imageSize, dimension } }) => {
+    return this.models.onDevice(checksum, async ({ onDevice, summary: { imageSize, dimension } }) => {
       const start = performance.now();
       const pixels = await Promise.all(
         sketchesOf(query).map((sketch) => squareOf(sketch, imageSize, 'the query', framing)),
@@ -381,91 +239,6 @@ export class Engine {
   private openedIcons(): IconSearch {
     if (this.icons === undefined) throw new Error('no index of icons is open');
     return this.icons;
-  }
-
-  private model(checksum: string): OpenModel {
-    const model = this.models.get(checksum);
-    if (model === undefined) throw new Error(`no model with the checksum ${checksum} is open`);
-    return model;
-  }
-
-  private outcome({ start, losses, unreadable }: Training, file: ModelFile, stopped: boolean): TrainingOutcome {
-    // What has the same weights keeps its name.
-    if (!this.models.has(file.checksum)) this.keep(file, `${start.name}, trained here for ${file.step} steps`);
-    return {
-      stopped,
-      stepsDone: file.step,
-      checksum: file.checksum,
-      unreadable,
-      useless: whyUseless(file, losses.slice(0, file.step)),
-    };
-  }
-
-  private keep(file: ModelFile, name: string): ModelSummary {
-    const { settings, imageSize, sketches } = readModelDescription(file, name);
-    const parameters = [...file.state.values()].reduce((sum, { values }) => sum + values.length, 0);
-    const summary = {
-      name,
-      checksum: file.checksum,
-      imageSize,
-      sketches,
-      dimension: settings.embedding,
-      parameters,
-      nothing: similarityCutOff(file, name),
-    };
-    this.models.set(file.checksum, { file, summary, onDevice: this.models.get(file.checksum)?.onDevice });
-    return summary;
-  }
-
-  private open(): Promise<Device> {
-    this.device ??= openDevice();
-    // A failure is told to whoever asked; the next call tries again.
-    this.device.catch(() => (this.device = undefined));
-    return this.device;
-  }
-
-  /** Runs with a model on the device, alone; once more on a new device where that was lost. */
-  private onDevice<Result>(
-    checksum: string,
-    work: (model: OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> }) => Promise<Result>,
-  ): Promise<Result> {
-    const attempt = (): Promise<Result> =>
-      this.exclusively(async () => {
-        const entry = this.model(checksum);
-        if (entry.onDevice === undefined) {
-          this.letGo();
-          const model = openRetrievalModel(await this.open(), entry.file, entry.summary.name, fewestPipelines);
-          entry.onDevice = { model, one: await modelEmbeddings(model, 1, this.onCompiled), embedded: 0 };
-        }
-        return work(entry as OpenModel & { onDevice: NonNullable<OpenModel['onDevice']> });
-      });
-    return attempt().catch((error: unknown) => {
-      if (!(error instanceof DeviceLostError)) throw error;
-      this.forgetDevice();
-      return attempt();
-    });
-  }
-
-  /** One call after the other has the device. */
-  private exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.queue.then(work);
-    this.queue = result.catch(() => undefined);
-    return result;
-  }
-
-  /** Takes all models off the device. */
-  private letGo(): void {
-    for (const entry of this.models.values()) {
-      entry.onDevice?.one.destroy();
-      entry.onDevice?.many?.destroy();
-      entry.onDevice?.model.storage.destroy();
-      entry.onDevice = undefined;
-    }
-  }
-
-  private forgetDevice(): void {
-    for (const entry of this.models.values()) entry.onDevice = undefined;
-    this.device = undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Remote } from 'comlink';
 import type { Embeddings } from './embeddings.ts';
-import type { Engine, ModelSummary } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { ModelSummary } from './open-models.ts';
 import { storing } from './leaving.ts';
 import { OwnLibrary, type OwnCollection } from './own-library.ts';
 import { element, explain, nameElement, nameList, PICTURE_TYPES, picturesOf, trouble } from './page.ts';

@@ -1,4 +1,5 @@
-import { DrawingPad, offerPictures } from './drawing-pad.ts';
+import { DrawingPad } from './drawing-pad.ts';
+import { offerPictures } from './offer-pictures.ts';
 import { offerOtherSketches } from './other-sketches.ts';
 import { element, explain, trouble } from './page.ts';
 

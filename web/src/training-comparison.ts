@@ -3,7 +3,8 @@
  */
 import type { Remote } from 'comlink';
 import { small, type Trainable } from './class-cards.ts';
-import type { Engine, TrainingOutcome } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { TrainingOutcome } from './training-session.ts';
 import type { UnreadablePicture } from './own-training.ts';
 import { element, nameElement } from './page.ts';
 

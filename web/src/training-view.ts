@@ -2,22 +2,18 @@ import { proxy, type Remote } from 'comlink';
 import { ClassCards } from './class-cards.ts';
 import { readProject, saveProject } from './class-project.ts';
 import { LossCurve } from './loss-curve.ts';
-import type { Engine, ModelSummary, TrainingOutcome } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { TrainingOutcome } from './training-session.ts';
+import type { ModelSummary } from './open-models.ts';
 import { forget, readKept } from './kept-files.ts';
 import { askBeforeLeaving, storing } from './leaving.ts';
 import { download, element, explain, nameList, picturesOf, trouble } from './page.ts';
 import { hearTabs, tellTabs } from './tabs.ts';
 import { keepOut, showComparison, type SplitClasses } from './training-comparison.ts';
+import { listenToPresets, trainingNumbers } from './training-numbers.ts';
 
 /** Where the model of the last training is kept. */
 const TRAINED_MODEL = 'trained/model.safetensors';
-
-/** Steps and learning rate, by the presets' names; any others are the visitor's own. */
-const PRESETS: Readonly<Record<string, readonly [steps: number, rate: number]>> = {
-  quick: [60, 1e-3],
-  thorough: [240, 1e-3],
-  gentle: [120, 2e-4],
-};
 
 /** What a training began with. */
 interface Started {
@@ -79,7 +75,7 @@ export class TrainingView {
       'click',
       () => void saveProject(this.cards.classes).then((bytes) => download(bytes, 'sketchgrad-classes.json')),
     );
-    this.listenToPresets();
+    listenToPresets();
     element('train-start').addEventListener('click', () => void this.start());
     element('train-pause').addEventListener('click', () => {
       this.status('Pausing after the steps that are under way …');
@@ -123,19 +119,6 @@ export class TrainingView {
     );
   }
 
-  /** A preset fills in both numbers, and numbers that are typed are a preset of one's own. */
-  private listenToPresets(): void {
-    const preset = element<HTMLSelectElement>('train-preset');
-    const inputs = ['train-steps', 'train-rate'].map((id) => element<HTMLInputElement>(id));
-    const show = (): void => {
-      element('train-numbers').hidden = preset.value in PRESETS;
-      if (preset.value in PRESETS)
-        inputs.forEach((input, index) => (input.value = String(PRESETS[preset.value][index])));
-    };
-    preset.addEventListener('change', show);
-    show();
-  }
-
   /** Adds the classes of a file to those that are there. */
   private async openProject(file: File): Promise<void> {
     trouble();
@@ -163,23 +146,16 @@ export class TrainingView {
   private async start(): Promise<void> {
     const model = this.model();
     if (model === undefined) return;
-    const inputs = ['train-steps', 'train-rate'].map((id) => element<HTMLInputElement>(id));
-    const wrong = inputs.find((input) => !input.validity.valid || Number.isNaN(input.valueAsNumber));
-    if (wrong !== undefined) {
-      this.status(
-        `${wrong.id === 'train-steps' ? 'Steps must be a whole number' : 'The learning rate must be a number'} from ${wrong.min} to ${wrong.max}.`,
-      );
-      wrong.focus();
+    const numbers = trainingNumbers();
+    if ('wrong' in numbers) {
+      this.status(numbers.wrong);
       return;
     }
-    const [steps, learningRate] = inputs.map((input) => input.valueAsNumber);
     const classes = keepOut(this.cards.complete);
     this.started = { model, classes };
     this.checkpoint = undefined;
     this.curve.clear();
-    await this.run((report, note) =>
-      this.engine.train(model.checksum, [...classes.training], { steps, learningRate }, report, note),
-    );
+    await this.run((report, note) => this.engine.train(model.checksum, [...classes.training], numbers, report, note));
   }
 
   private async run(
