@@ -4,6 +4,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { embedFolder } from '../../src/cli/files/embed-folder.ts';
+import { fileSource } from '../../src/platform/node/picture-sources/source.ts';
 
 const WIDTH = 16;
 const [folder, pictures] = process.argv.slice(2);
@@ -11,7 +12,7 @@ const files = (await readdir(pictures)).map((name) => path.join(pictures, name))
 process.stdout.write('begun\n');
 await embedFolder(
   folder,
-  files,
+  fileSource(files),
   {
     width: WIDTH,
     async compute(samples, images) {

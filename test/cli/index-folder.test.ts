@@ -3,6 +3,11 @@ import * as assert from 'uvu/assert';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
 import { IndexFolder } from '../../src/platform/node/index-folder.ts';
 import { renameHooks } from '../../src/platform/node/files.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
@@ -99,6 +104,64 @@ test('an update equals an index made anew: new, changed, moved, touched and remo
   assert.is((await embed('anew')).code, 0);
   assert.equal(await contentOf('updated'), await contentOf('anew'));
   assert.match((await embed('updated', '--update')).stdout, /: 0 embedded, 18 taken over/);
+});
+
+test('a list of files, an archive and addresses gives the vectors of the pictures, and is brought up to date', async () => {
+  const names = (await readdir(at('pictures'), { recursive: true }))
+    .filter((name) => /(?<!damaged)\.png$/.test(name))
+    .sort();
+  const archive = pack();
+  for (const name of names.slice(0, 6))
+    archive.entry({ name, mtime: new Date(0) }, await readFile(at('pictures', name)));
+  archive.finalize();
+  await writeFile(at('shard.tar'), await buffer(archive));
+  let fetched = 0;
+  const server = createServer((request, response) => {
+    if (request.method === 'GET') fetched++;
+    // Without a time of the last change, so that an update has to look at the content.
+    void readFile(at('pictures', decodeURIComponent((request.url as string).slice(1)))).then((bytes) =>
+      response.end(bytes),
+    );
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  try {
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const addresses = names.slice(6, 9).map((name) => `${address}/${encodeURIComponent(name)}`);
+    const files = names.slice(9).map((name) => path.join('pictures', name));
+    await writeFile(at('list.txt'), ['shard.tar', ...addresses, ...files].join('\n'));
+    const embedList = (...more: string[]): ReturnType<typeof run> =>
+      run(
+        'embed',
+        '--model',
+        at('unbroken', 'model.safetensors'),
+        '--images',
+        at('list.txt'),
+        '--out',
+        at('listed'),
+        ...more,
+      );
+    const made = await embedList();
+    assert.is(made.code, 0, made.stderr);
+    assert.match(made.stdout, new RegExp(`${names.length} pictures, .*: ${names.length} embedded`));
+    assert.match((await embedList('--update')).stdout, new RegExp(`: 0 embedded, ${names.length} taken over`));
+    assert.is(fetched, 6, 'each address once to embed it and once to compare it');
+    assert.is((await embed('at-present')).code, 0);
+    for (const folder of ['at-present', 'listed'])
+      assert.is((await run('index', 'export', at(folder), '--out', at(`${folder}.safetensors`))).code, 0);
+    const [present, listed] = await Promise.all(
+      ['at-present', 'listed'].map(async (name) => openIndex(await readFile(at(`${name}.safetensors`)))),
+    );
+    const rowsByName = ({ paths, embeddings, dimension }: typeof present): Record<string, number[]> =>
+      Object.fromEntries(
+        paths.map((name, row) => [
+          decodeURIComponent(name).replace(/^.*(pictures|shard\.tar|:\d+)\//, ''),
+          [...embeddings.subarray(row * dimension, (row + 1) * dimension)],
+        ]),
+      );
+    assert.equal(rowsByName(listed), rowsByName(present));
+  } finally {
+    server.close();
+  }
 });
 
 test('merged shards equal the index of all pictures to the byte, for 1, 3 and 7 shards', async () => {

@@ -12,7 +12,9 @@ import { openPublished, reportSkipped } from '../files/data.ts';
 import { DATA_OPTIONS } from '../options/data.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { embedFolder, type EmbedFolderOptions } from '../files/embed-folder.ts';
-import { embedFiles, findImages, type EmbeddedFiles } from '../files/image-files.ts';
+import { embedFiles, openPictures, type EmbeddedFiles } from '../files/image-files.ts';
+import { decodeImage } from '../../platform/node/images.ts';
+import { fileSource, selectedSource, type PictureSource } from '../../platform/node/picture-sources/source.ts';
 import { readGivenIndex } from '../files/given-index.ts';
 import { namesIn, readModelFile, searchModelPath } from '../files/model-file.ts';
 import { SEARCH_MODEL_OPTION } from '../options/model.ts';
@@ -24,7 +26,10 @@ import { checkTuning, openTuner } from '../tuning.ts';
 
 export const EMBED_OPTIONS = {
   model: SEARCH_MODEL_OPTION,
-  images: text({ placeholder: 'folder', help: 'Pictures to be searched, in this folder and the folders in it' }),
+  images: text({
+    placeholder: 'folder|tar|list',
+    help: 'The pictures: a folder (with the folders in it), a tar archive such as a WebDataset shard, or a text file that lists pictures, archives and http(s) addresses, one a line',
+  }),
   data: text({ placeholder: 'folder', help: "In place of --images, a published set's folder (sketchgrad data how)" }),
   split: DATA_OPTIONS.split,
   part: choice(['gallery', 'queries', 'train', 'validation'], {
@@ -94,8 +99,9 @@ export const embedCommand = defineCommand({
         `--update, --shard and --vectors are of index folders, and ${out} is a file; give a name without .safetensors`,
       );
     const share = shard === undefined ? undefined : parseShard(shard);
-    const found = images === undefined ? [] : await findImages(images, '--images');
-    const files = share === undefined ? found : found.filter((name) => inShard(name, share));
+    const found = images === undefined ? fileSource([]) : await openPictures(images);
+    const pictures = share === undefined ? found : selectedSource(found, (name) => inShard(name, share));
+    const files = pictures.names;
     if (share !== undefined && files.length === 0)
       throw new OptionError(
         `--shard: no picture is in the shard ${share.index}/${share.count}; leave it out when merging`,
@@ -112,7 +118,7 @@ export const embedCommand = defineCommand({
       const model = openRetrievalModel(device, file, path, await openTuner(device, tuning), precision);
       const rows = await modelEmbeddings(model);
       if (toFolder) {
-        await embedIntoFolder(out, files, rows, {
+        await embedIntoFolder(out, pictures, rows, {
           modelChecksum: file.checksum,
           type,
           circumstances: JSON.stringify([device.description, precision]),
@@ -125,7 +131,11 @@ export const embedCommand = defineCommand({
       }
       const { paths, embeddings, skipped } =
         data === undefined
-          ? await embedFiles(rows, files, { strict, onProgress: (done) => progress.update(done, files.length) })
+          ? await embedFiles(rows, files, {
+              strict,
+              decode: async (name, size) => decodeImage(await pictures.read(name), size, name),
+              onProgress: (done) => progress.update(done, files.length),
+            })
           : await embedPart(
               rows,
               await openPublished({
@@ -176,11 +186,11 @@ export const embedCommand = defineCommand({
 /** Makes an index folder or brings it up to date, and says what was done. */
 async function embedIntoFolder(
   out: string,
-  files: readonly string[],
+  pictures: PictureSource,
   rows: ImageRows,
   options: EmbedFolderOptions,
 ): Promise<void> {
-  const { manifest, kept, moved, embedded, removed, skipped } = await embedFolder(out, files, rows, options);
+  const { manifest, kept, moved, embedded, removed, skipped } = await embedFolder(out, pictures, rows, options);
   reportSkipped(skipped);
   const changes = [
     `${embedded} embedded`,

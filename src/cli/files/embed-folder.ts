@@ -4,13 +4,12 @@
  * from its last chunk, and the index is the same to the byte.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { writeFileAtomically } from '../../platform/node/files.ts';
-import { ImageError } from '../../platform/node/images.ts';
+import { decodeImage, ImageError } from '../../platform/node/images.ts';
 import { IndexFolder, IndexFolderWriter } from '../../platform/node/index-folder.ts';
+import type { PictureSource, PictureStamp } from '../../platform/node/picture-sources/source.ts';
 import { IndexModelMismatchError } from '../../retrieval/index-file.ts';
 import type { Manifest, ManifestPart } from '../../retrieval/index-folder/manifest.ts';
 import {
@@ -56,11 +55,9 @@ export class EmptyIndexError extends Error {
 
 /** Pictures that are embedded and kept on disk at once. */
 const CHUNK = 1024;
-/** Files whose stamps are read at a time. */
+/** Pictures whose stamps are read at a time. */
 const AT_A_TIME = 64;
 const PROGRESS = 'progress';
-
-type Stamp = Pick<IndexedPicture, 'path' | 'size' | 'time'>;
 
 /** Where the vector of a picture is taken from. */
 type Origin =
@@ -68,20 +65,20 @@ type Origin =
   | { readonly kind: 'new' };
 
 /**
- * @param files the pictures' paths, in any order; the index has them in the order of their code units
+ * @param pictures in any order; the index has them in the order of their names' code units
  * @throws IndexModelMismatchError where another model made the index that is there; ImageError with `strict`
  */
 export async function embedFolder(
   folder: string,
-  files: readonly string[],
+  pictures: PictureSource,
   rows: ImageRows,
   { modelChecksum, type, circumstances, strict, onProgress }: EmbedFolderOptions,
 ): Promise<EmbeddedFolder> {
   const old = await IndexFolder.openIfThere(folder);
   if (old !== undefined && old.manifest.modelChecksum !== modelChecksum)
     throw new IndexModelMismatchError(old.manifest.modelChecksum, modelChecksum);
-  const stamps = await stampsOf([...files].sort((a, b) => (a < b ? -1 : 1)));
-  const { origins, kept, moved, removed } = await compare(old, stamps);
+  const stamps = await stampsOf(pictures);
+  const { origins, kept, moved, removed } = await compare(old, stamps, pictures);
 
   const missing = stamps.filter((_, index) => origins[index].kind === 'new');
   const progress = path.join(folder, PROGRESS);
@@ -92,7 +89,7 @@ export async function embedFolder(
     const file = path.join(progress, chunkKey(own, [modelChecksum, String(rows.width), circumstances]));
     const chunk =
       (await readChunk(file)) ??
-      (await embedChunk(file, own, rows, strict, (done) => onProgress?.(start + done, missing.length)));
+      (await embedChunk(file, own, pictures, rows, strict, (done) => onProgress?.(start + done, missing.length)));
     onProgress?.(Math.min(start + CHUNK, missing.length), missing.length);
     chunks.push(chunk);
   }
@@ -118,24 +115,19 @@ export async function embedFolder(
   return { manifest, kept, moved, embedded: missing.length - skipped.length, removed, skipped };
 }
 
-async function stampsOf(files: readonly string[]): Promise<Stamp[]> {
-  const stamps: Stamp[] = [];
-  for (let start = 0; start < files.length; start += AT_A_TIME)
-    stamps.push(
-      ...(await Promise.all(
-        files.slice(start, start + AT_A_TIME).map(async (file): Promise<Stamp> => {
-          const found = await stat(file).catch((cause: Error) => Promise.reject(new ImageError(file, cause)));
-          return { path: file, size: found.size, time: found.mtimeMs };
-        }),
-      )),
-    );
+async function stampsOf(pictures: PictureSource): Promise<PictureStamp[]> {
+  const names = [...pictures.names].sort((a, b) => (a < b ? -1 : 1));
+  const stamps: PictureStamp[] = [];
+  for (let start = 0; start < names.length; start += AT_A_TIME)
+    stamps.push(...(await Promise.all(names.slice(start, start + AT_A_TIME).map((name) => pictures.stamp(name)))));
   return stamps;
 }
 
 /** Finds what of an index can be taken over. Both sides are in the same order, so that one pass over each is enough. */
 async function compare(
   old: IndexFolder | undefined,
-  stamps: readonly Stamp[],
+  stamps: readonly PictureStamp[],
+  pictures: PictureSource,
 ): Promise<{ origins: Origin[]; kept: number; moved: number; removed: number }> {
   const origins = stamps.map((): Origin => ({ kind: 'new' }));
   const gone = new Map<string, Origin & { kind: 'old' }>();
@@ -148,7 +140,7 @@ async function compare(
       while (at < stamps.length && stamps[at].path < picture.path) at++;
       const origin = { kind: 'old', part, row, digest: picture.digest } as const;
       const stamp = stamps[at];
-      if (stamp?.path === picture.path && stamp.size === picture.size && stamp.time === picture.time) {
+      if (stamp?.path === picture.path && isUnchanged(stamp, picture)) {
         origins[at] = origin;
         kept++;
       } else {
@@ -161,8 +153,10 @@ async function compare(
   }
   let moved = 0;
   for (const [index, stamp] of stamps.entries()) {
-    if (origins[index].kind === 'old' || !goneSizes.has(stamp.size)) continue;
-    const origin = gone.get(await digestOf(stamp.path));
+    if (origins[index].kind === 'old' || (stamp.size > 0 && !goneSizes.has(stamp.size))) continue;
+    // What cannot be read now is told when it is embedded.
+    const bytes = gone.size === 0 ? undefined : await pictures.read(stamp.path).catch(() => undefined);
+    const origin = bytes === undefined ? undefined : gone.get(sha256(bytes));
     if (origin === undefined) continue;
     origins[index] = origin;
     moved++;
@@ -170,11 +164,11 @@ async function compare(
   return { origins, kept: kept + moved, moved, removed };
 }
 
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash).catch((cause: Error) => Promise.reject(new ImageError(file, cause)));
-  return hash.digest('hex');
-}
+/** A source that knows no time of the last change tells nothing by it. */
+const isUnchanged = (now: PictureStamp, before: PictureStamp): boolean =>
+  now.time > 0 && now.size === before.size && now.time === before.time;
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Embedded pictures that are on disk. */
 interface Chunk {
@@ -184,7 +178,7 @@ interface Chunk {
   readonly skipped: readonly (readonly [file: string, reason: string])[];
 }
 
-const chunkKey = (stamps: readonly Stamp[], circumstances: readonly string[]): string =>
+const chunkKey = (stamps: readonly PictureStamp[], circumstances: readonly string[]): string =>
   createHash('sha256')
     .update(JSON.stringify([circumstances, stamps.map(({ path: name, size, time }) => [name, size, time])]))
     .digest('hex')
@@ -192,19 +186,32 @@ const chunkKey = (stamps: readonly Stamp[], circumstances: readonly string[]): s
 
 async function embedChunk(
   file: string,
-  stamps: readonly Stamp[],
+  stamps: readonly PictureStamp[],
+  source: PictureSource,
   rows: ImageRows,
   strict: boolean,
   onProgress: (done: number) => void,
 ): Promise<Chunk> {
+  // Of the very bytes that are decoded: a file may change meanwhile.
+  const digests = new Map<string, string>();
   const { paths, embeddings, skipped } = await embedFiles(
     rows,
     stamps.map(({ path: name }) => name),
-    { strict, onProgress },
+    {
+      strict,
+      onProgress,
+      async decode(name, size) {
+        const bytes = await source.read(name);
+        digests.set(name, sha256(bytes));
+        return decodeImage(bytes, size, name);
+      },
+    },
   );
   const byPath = new Map(stamps.map((stamp) => [stamp.path, stamp]));
-  const pictures: IndexedPicture[] = [];
-  for (const name of paths) pictures.push({ ...(byPath.get(name) as Stamp), digest: await digestOf(name) });
+  const pictures = paths.map((name): IndexedPicture => ({
+    ...(byPath.get(name) as PictureStamp),
+    digest: digests.get(name) as string,
+  }));
   const reasons = skipped.map(
     ({ path: name, message }) => [name, message.replace(`${name} cannot be decoded: `, '')] as const,
   );

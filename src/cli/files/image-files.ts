@@ -3,9 +3,32 @@ import path from 'node:path';
 import type { ImageSource, Sample } from '../../data/dataset.ts';
 import { decodeImage, IMAGE_EXTENSIONS, ImageError } from '../../platform/node/images.ts';
 import { describeUnread, listPictures, type PictureListing } from '../../platform/node/picture-files.ts';
+import { listSource } from '../../platform/node/picture-sources/list.ts';
+import { fileSource, type PictureSource } from '../../platform/node/picture-sources/source.ts';
+import { tarSource } from '../../platform/node/picture-sources/tar.ts';
 import type { ImageRows } from '../../models/image-rows.ts';
 import { OptionError } from '../options/option.ts';
 import { note } from '../display/progress.ts';
+
+/**
+ * The pictures that --images names: those of a folder and the folders in it, of a tar archive, or of a list.
+ * @throws OptionError if there is none
+ */
+export async function openPictures(given: string): Promise<PictureSource> {
+  const found = await stat(given).catch(() => undefined);
+  if (found?.isFile() !== true) return fileSource(await findImages(given, '--images'));
+  const isTar = path.extname(given).toLowerCase() === '.tar';
+  if (!isTar && !LIST_EXTENSIONS.includes(path.extname(given).toLowerCase()))
+    throw new OptionError(
+      `--images: ${given} is a file; give a folder, a tar archive (.tar), or a list of pictures (${LIST_EXTENSIONS.join(', ')})`,
+    );
+  const source = await (isTar ? tarSource(given) : listSource(given));
+  if (source.names.length === 0)
+    throw new OptionError(`--images: ${given} names no image (${IMAGE_EXTENSIONS.join(', ')})`);
+  return source;
+}
+
+const LIST_EXTENSIONS: readonly string[] = ['.txt', '.list'];
 
 /**
  * Image files in a folder and the folders in it, in the order of their paths. @throws OptionError where there is none
