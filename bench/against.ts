@@ -84,7 +84,7 @@ function start(root: string, environment: NodeJS.ProcessEnv): Checkout {
   const worker = path.join(root, 'bench', 'worker.ts');
   if (!existsSync(worker))
     throw new Error(`--against ${root}: no bench/worker.ts there; it must be a checkout of sketchgrad with this bench`);
-  if (!existsSync(path.join(root, 'src', 'gpu', 'generated', 'shaders.ts')))
+  if (!existsSync(path.join(root, 'shaders', 'generated', 'shaders.ts')))
     throw new Error(`--against ${root}: run \`npm install\` there first, which embeds its shaders`);
   const child: ChildProcess = fork(worker, {
     cwd: root,

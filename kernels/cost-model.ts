@@ -33,8 +33,8 @@ const MULTIPLY_ADD_CLOCKS = 1.65;
 const READ_CLOCKS = 5;
 /** An operation of finding or moving a staged vector. */
 const STAGING_CLOCKS = 4;
-/** Of a step besides: the loop, barriers. */
-const STEP_OVERHEAD = 24;
+/** Of an iteration besides: the loop, barriers. */
+const ITERATION_OVERHEAD = 24;
 /** From a load of global memory to its value, through the shared cache, and the barriers that wait for it. */
 const LOAD_CLOCKS = 1300;
 /**
@@ -91,7 +91,7 @@ export const residentWorkgroups = (product: TiledProduct, gpu: GpuDescription): 
   );
 
 /**
- * Clocks of an invocation for a step. A multiply-add has an instruction of its own, and so has each vector read of
+ * Clocks of an invocation for an iteration, which takes one K-tile. A multiply-add has an instruction of its own, and so has each vector read of
  * workgroup memory (rowsEach + columnsEach for four depths), each staged vector's load and store, and its addresses.
  */
 function clocksOfInvocation({ tile, stagingOperations }: TiledProduct): number {
@@ -101,12 +101,12 @@ function clocksOfInvocation({ tile, stagingOperations }: TiledProduct): number {
     MULTIPLY_ADD_CLOCKS * tile.depth * tile.rowsEach * tile.columnsEach +
     READ_CLOCKS * reads +
     STAGING_CLOCKS * (2 * staged + stagingOperations) +
-    STEP_OVERHEAD
+    ITERATION_OVERHEAD
   );
 }
 
-/** Clocks of a compute unit for one step of a workgroup. */
-function clocksOfStep(product: TiledProduct, gpu: GpuDescription): number {
+/** Clocks of a compute unit for one iteration of a workgroup. */
+function clocksOfIteration(product: TiledProduct, gpu: GpuDescription): number {
   const { tile, matrix, stagingOperations, elementBytes } = product;
   if (matrix === undefined) return (invocations(tile) * clocksOfInvocation(product)) / gpu.lanes;
   // The units multiply what the subgroups load for them from workgroup memory, each its block's rows and columns.
@@ -116,12 +116,13 @@ function clocksOfStep(product: TiledProduct, gpu: GpuDescription): number {
   const blocks = (tile.rows / matrix.rows) * (tile.columns / matrix.columns);
   const loading = (blocks * (matrix.rows + matrix.columns) * tile.depth * elementBytes) / WORKGROUP_BYTES_A_CLOCK;
   const staged = (tile.depth * (tile.rows + tile.columns)) / 4 / invocations(tile);
-  const staging = (invocations(tile) * (STAGING_CLOCKS * (2 * staged + stagingOperations) + STEP_OVERHEAD)) / gpu.lanes;
+  const staging =
+    (invocations(tile) * (STAGING_CLOCKS * (2 * staged + stagingOperations) + ITERATION_OVERHEAD)) / gpu.lanes;
   return Math.max(multiplying, loading) + staging;
 }
 
 /**
- * Clocks of a compute unit for what follows a workgroup's last step: sums of matrix units pass through workgroup
+ * Clocks of a compute unit for what follows a workgroup's last iteration: sums of matrix units pass through workgroup
  * memory.
  */
 function clocksOfFinish({ tile, matrix }: TiledProduct): number {
@@ -129,7 +130,7 @@ function clocksOfFinish({ tile, matrix }: TiledProduct): number {
 }
 
 /**
- * Predicts a kernel call. Tiled products are counted: instructions, the latency of a step's loads where too few
+ * Predicts a kernel call. Tiled products are counted: instructions, the latency of a K-tile's loads where too few
  * invocations hide it, rounds of workgroups over compute units, traffic of the shared cache; before and after it, the
  * memory's traffic of passes that lay factors out for it or make the result of what it wrote. Everything else is a
  * roofline: operands once through the memory, operations at the peak.
@@ -156,7 +157,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
     tile,
     tiles,
     splitK,
-    steps,
+    kTiles,
     results,
     elementBytes,
     laidOut = { from: 0, to: 0, before: 0 },
@@ -164,10 +165,10 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   } = product;
   const resident = residentWorkgroups(product, gpu);
   const groups = tiles * splitK;
-  const issue = clocksOfStep(product, gpu);
-  // The unit works on `together` workgroups in turn; one step of each lasts at least as long as its loads take.
+  const issue = clocksOfIteration(product, gpu);
+  // The unit works on `together` workgroups in turn; one iteration of each lasts at least as long as its loads take.
   const clocksOfRound = (together: number): number =>
-    together > 0 ? (steps + 1) * Math.max(together * issue, LOAD_CLOCKS) + together * clocksOfFinish(product) : 0;
+    together > 0 ? (kTiles + 1) * Math.max(together * issue, LOAD_CLOCKS) + together * clocksOfFinish(product) : 0;
   const slots = gpu.computeUnits * resident;
   const fullRounds = Math.floor(groups / slots);
   const rest = Math.ceil((groups - fullRounds * slots) / gpu.computeUnits);
@@ -181,7 +182,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const memory = transfer(ownBytes);
   const otherBytes = laidOut.from + laidOut.to - (laidOut.before ?? 0) + finished.from + finished.to;
   const otherPasses = transfer(otherBytes);
-  const cached = elementBytes * groups * steps * tile.depth * (tile.rows + tile.columns) + parts;
+  const cached = elementBytes * groups * kTiles * tile.depth * (tile.rows + tile.columns) + parts;
   const cache = cached / (1e3 * gpu.cacheBandwidth);
   const work = Math.max(arithmetic, memory, cache) + otherPasses;
   const longest = Math.max(arithmetic, memory, cache, otherPasses);

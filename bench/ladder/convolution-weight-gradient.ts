@@ -60,6 +60,7 @@ const split: Rung<ConvolutionShape> = {
         ),
         {
           shader: shaders.sumPartials,
+          libraries: [shaders.partialSums],
           constants: { Element, WORKGROUP_SIZE },
           parameters: [elements, partialSums],
           operands: ['partialSums', 'dw'],
@@ -78,18 +79,21 @@ const bounds: Rung<ConvolutionShape> = {
   call: (shape, traits) => {
     const call = bench.kernel.calls(shape, traits).find(({ variant }) => variant.startsWith('output-stationary'));
     if (call === undefined) return undefined;
-    const [{ features, constants, libraries, parameters = [], operands, workgroups }, ...rest] = call.dispatches;
     // Its tiles had 32 rows even where a run is shorter.
-    const product = {
-      shader: ladderShader('weight-gradient-3-bounds'),
-      features,
-      libraries,
-      constants: { ...constants, ROWS },
-      parameters: parameters.with(FIELDS.indexOf('rows'), ROWS),
-      operands,
-      workgroups,
-    };
-    return { operands: call.operands, dispatches: [product, ...rest] };
+    const dispatches = call.dispatches.map((dispatch) => {
+      const { shader, features, constants, libraries, parameters = [], operands, workgroups } = dispatch;
+      if (shader !== shaders.convolutionWeightGradientOutputStationary) return dispatch;
+      return {
+        shader: ladderShader('weight-gradient-3-bounds'),
+        features,
+        libraries,
+        constants: { ...constants, ROWS },
+        parameters: parameters.with(FIELDS.indexOf('rows'), ROWS),
+        operands,
+        workgroups,
+      };
+    });
+    return { operands: call.operands, dispatches };
   },
 };
 

@@ -1,6 +1,6 @@
-import { operandSizes, type ConvolutionProblem } from '../../kernels/convolution/problem.ts';
+import { hasVectors, operandSizes, type ConvolutionProblem } from '../../kernels/convolution/problem.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { gatherOf, hasVectors } from '../../kernels/convolution/gather.ts';
+import { gatherOf } from '../../kernels/convolution/gather.ts';
 import { pointwiseStaging, productCall } from '../../kernels/convolution/gpu/tiles.ts';
 import { sizesOf, withParameters } from '../../kernels/convolution/parameters.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
@@ -70,7 +70,7 @@ const subgroup: Rung<ConvolutionProblem> = {
   call: (problem, traits) => {
     const lanes = traits.subgroupSize;
     const gather = gatherOf(problem, 'forward');
-    if (lanes < 4 || !hasVectors(gather)) return undefined;
+    if (lanes < 4 || !hasVectors(problem)) return undefined;
     const rows = Math.max(8, lanes / 4);
     const tile = { rows, columns: 4 * lanes, depth: 16, rowsEach: rows, columnsEach: 4 };
     return productCall(gather, tile, traits, {

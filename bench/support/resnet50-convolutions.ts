@@ -45,5 +45,8 @@ export function resnet50Convolutions({ batch, size: imageSize }: Work): Record<s
     input = 4 * middle;
   });
   shapes.classifier = shape(batch, 1, input, 1000, 1);
+  // Channel counts that are no multiples of four, which are padded.
+  shapes['head of 659 classes'] = shape(batch, 1, 512, 659, 1);
+  shapes['stem of three channels'] = shape(batch, imageSize, 3, 64, 7, 2);
   return shapes;
 }

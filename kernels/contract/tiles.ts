@@ -19,10 +19,10 @@ export interface TiledProduct {
   readonly tiles: number;
   /** Parts that the reduction is split into, each done by workgroups of its own. */
   readonly splitK: number;
-  /** Steps of `depth` that each workgroup takes, the phases of a data gradient averaged. */
-  readonly steps: number;
+  /** K-tiles that each workgroup takes, the phases of a data gradient averaged. */
+  readonly kTiles: number;
   readonly workgroupBytes: number;
-  /** Integer operations that an invocation spends on finding and staging the vectors of one step. */
+  /** Integer operations that an invocation spends on finding and staging the vectors of one K-tile. */
   readonly stagingOperations: number;
   /** Numbers of the result: what each part writes, and the second pass adds. */
   readonly results: number;
@@ -75,11 +75,11 @@ export const fits = (
 export const ASSUMED_COMPUTE_UNITS = 96;
 
 /**
- * Parts to split a reduction of `steps` into, so that at least `wanted` workgroups run, each with `fewestSteps` or
+ * Parts to split a reduction of `kTiles` into, so that at least `wanted` workgroups run, each with `fewestKTiles` or
  * more. A power of two, so that problems of similar sizes are cut alike.
  */
-export function chooseSplitK(tiles: number, steps: number, wanted: number, fewestSteps: number): number {
+export function chooseSplitK(tiles: number, kTiles: number, wanted: number, fewestKTiles: number): number {
   let splitK = 1;
-  while (tiles * splitK < wanted && steps / (2 * splitK) >= fewestSteps) splitK *= 2;
+  while (tiles * splitK < wanted && kTiles / (2 * splitK) >= fewestKTiles) splitK *= 2;
   return splitK;
 }

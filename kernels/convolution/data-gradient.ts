@@ -1,7 +1,6 @@
-import { elementBytes } from '../contract/element-types.ts';
 import { whenStored } from '../contract/storage-type.ts';
 import { convolution } from './forward.ts';
-import { convolutionFlop, forEachTap, HALF, miniature, operandSizes, sized, type ConvolutionShape } from './problem.ts';
+import { convolutionCost, forEachTap, HALF, miniature, operandSizes, sized, type ConvolutionShape } from './problem.ts';
 import { sumError, type Kernel } from '../kernel.ts';
 import { gatherCalls } from './variants.ts';
 
@@ -25,10 +24,7 @@ export const convolutionDataGradient: Kernel<ConvolutionShape> = {
     const terms = shape.kernel[0] * shape.kernel[1] * shape.outputChannels;
     return { dx: whenStored({ value, error: magnitude.map((sum) => sumError(terms, sum)) }, shape) };
   },
-  cost: (shape) => {
-    const { x, w, y } = operandSizes(shape);
-    return { flop: convolutionFlop(shape), bytes: elementBytes(shape.type ?? 'f32') * (x + w + y) };
-  },
+  cost: (shape) => convolutionCost(shape),
   cases: [
     ...convolution.cases.filter(({ epilogue, type }) => epilogue === undefined && type === undefined),
     // Blocks of the stem's depth, which 40 channels under 25 taps fill.
@@ -38,7 +34,9 @@ export const convolutionDataGradient: Kernel<ConvolutionShape> = {
     sized(1, [9, 15], [68, 36], 3, 2, 1, HALF),
     sized(1, [5, 6], [36, 520], 1, 2, 0, HALF),
     sized(1, [5, 7], [36, 520], 1, 1, 0, HALF),
-    // Split-K of whole steps.
+    // Padded to multiples of four.
+    sized(2, [3, 5], [5, 7], 3, 1, 1, HALF),
+    // Split-K of whole K-tiles.
     sized(1, [5, 7], [36, 512], 1, 1, 0, HALF),
     // Upcast, of many pixels: phases of taps, channels that end within a block of 96.
     sized(8, [9, 15], [64, 64], 3, 2, 1, HALF),

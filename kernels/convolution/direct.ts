@@ -1,7 +1,7 @@
 import { ceilDivide } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../kernel.ts';
-import { hasVectors, type Gather } from './gather.ts';
+import type { Gather } from './gather.ts';
 import { withParameters } from './parameters.ts';
 
 /** Destination pixels, and channels, of a workgroup. */
@@ -13,7 +13,7 @@ const [PIXELS, CHANNELS] = [32, 32];
  */
 export function directLoops(gather: Gather): KernelCall[] {
   const { forward, element, flags, operands, order, destinationChannels, byImages } = gather;
-  if (!forward || element !== 'f32' || !hasVectors(gather)) return [];
+  if (!forward || element !== 'f32') return [];
   return [
     {
       variant: 'direct loops',

@@ -1,8 +1,7 @@
-import { elementBytes } from '../contract/element-types.ts';
 import { whenStored } from '../contract/storage-type.ts';
 import { sumError, EPSILON, type Kernel } from '../kernel.ts';
 import {
-  convolutionFlop,
+  convolutionCost,
   forEachTap,
   HALF,
   miniature,
@@ -60,13 +59,7 @@ export const convolution: Kernel<ConvolutionProblem> = {
     }
     return { y: whenStored({ value, error }, problem) };
   },
-  cost: (problem) => {
-    const { x, w, y } = operandSizes(problem);
-    return {
-      flop: convolutionFlop(problem),
-      bytes: elementBytes(problem.type ?? 'f32') * (x + w + y * (problem.epilogue?.residual === true ? 2 : 1)),
-    };
-  },
+  cost: (problem) => convolutionCost(problem),
   cases: [
     sized(1, [1, 1], [1, 1]),
     sized(3, [7, 5], [13, 17]),
@@ -91,7 +84,7 @@ export const convolution: Kernel<ConvolutionProblem> = {
     sized(1, [5, 7], [332, 332]),
     sized(2, [5, 4], [332, 332], 1, 2),
     sized(1, [3, 5], [332, 64], 1, 1, 0, { epilogue: { residual: true, relu: true } }),
-    // Whole steps, in which no end is looked for.
+    // Whole K-tiles, in which no end is looked for.
     sized(1, [5, 6], [32, 20], 3, 1, 1, { epilogue: { residual: false, relu: true } }),
     // Across the edges of each tile of workgroup memory, with reductions long enough to be split.
     sized(3, [7, 7], [268, 140]),
@@ -130,13 +123,15 @@ export const convolution: Kernel<ConvolutionProblem> = {
     sized(1, [9, 15], [68, 36], 3, 2, 1, { ...HALF, epilogue: { residual: true, relu: true } }),
     sized(1, [9, 15], [68, 36], 3, 2, 1, { ...HALF, epilogue: { residual: false, relu: false } }),
     sized(1, [5, 7], [520, 68], 1, 1, 0, { ...HALF, epilogue: { residual: false, relu: true } }),
-    // Whole steps, in which no end is looked for.
+    // Whole K-tiles, in which no end is looked for.
     sized(1, [5, 6], [32, 20], 3, 1, 1, { ...HALF, epilogue: { residual: false, relu: true } }),
     sized(1, [5, 7], [512, 68], 1, 1, 0, HALF),
     sized(1, [5, 7], [512, 36], 1, 2, 0, HALF),
     // Channels that end within a block of 96.
     sized(8, [5, 7], [520, 64], 1, 1, 0, { ...HALF, epilogue: { residual: false, relu: true } }),
     sized(24, [5, 7], [520, 64], 1, 2, 0, { ...HALF, epilogue: { residual: false, relu: false } }),
+    // Padded to multiples of four.
+    sized(2, [3, 5], [5, 7], 3, 1, 1, HALF),
     // Upcast, with resident accumulators.
     ...FEW_PIXELS.map((problem) => ({ ...problem, ...HALF })),
   ],

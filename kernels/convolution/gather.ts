@@ -41,10 +41,6 @@ export const isPointwise = ({ kernel, stride, padding }: ConvolutionShape): bool
 export const hasOneTap = ({ shape: { kernel, padding } }: Gather): boolean =>
   kernel.every((size) => size === 1) && padding.every((size) => size === 0);
 
-/** Whether both numbers of channels are multiples of four, so that shaders can load vectors of them. */
-export const hasVectors = ({ sourceChannels, destinationChannels }: Gather): boolean =>
-  sourceChannels % 4 === 0 && destinationChannels % 4 === 0;
-
 /** Taps of a kernel that meet each phase along one axis; see convolution-axis.wgsl. */
 export function tapsOfPhases({ kernel, stride, padding }: ConvolutionShape, axis: 0 | 1, phases: number): number[] {
   if (phases === 1) return [kernel[axis]];

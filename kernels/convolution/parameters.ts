@@ -20,11 +20,10 @@ const SIZES = [
 
 const OTHERS = [
   'splitK',
-  'stepsPerSplit',
+  'kTilesPerSplit',
   'pixelsPerSplit',
   'imagesPerSplit',
   'pixelsPerGroup',
-  'rowsPerGroup',
   'vectorsPerGroup',
   'depth',
   'rows',

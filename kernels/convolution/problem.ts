@@ -1,4 +1,6 @@
+import { elementBytes, type FloatType } from '../contract/element-types.ts';
 import type { StorageType } from '../contract/storage-type.ts';
+import type { Cost } from '../kernel.ts';
 
 /**
  * Sizes of a convolution of NHWC images x with weights [kernelHeight, kernelWidth, inputChannels, outputChannels], and
@@ -29,8 +31,8 @@ export interface ConvolutionProblem extends ConvolutionShape {
 /** The type of a problem whose operands are 16-bit floats. */
 export const HALF = { type: 'f16' } as const;
 
-/** Whether a convolution can have 16-bit operands: its shaders load four channels at once. */
-export const hasHalfForm = ({ inputChannels, outputChannels }: ConvolutionShape): boolean =>
+/** Whether both channel counts are multiples of four, so that shaders can load four channels at once. */
+export const hasVectors = ({ inputChannels, outputChannels }: ConvolutionShape): boolean =>
   inputChannels % 4 === 0 && outputChannels % 4 === 0;
 
 /**
@@ -105,10 +107,17 @@ export function forEachTap(shape: ConvolutionShape, visit: (x: number, w: number
         }
 }
 
-/** Multiply-adds count two operations; products with padding are not counted where whole rows are concerned. */
-export function convolutionFlop(shape: ConvolutionShape): number {
-  const { y } = operandSizes(shape);
-  return 2 * y * shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
+/**
+ * What a convolution costs in each of its directions, by whatever algorithm: multiply-adds of the direct one, which
+ * count two operations, those with padding included; and each operand once.
+ */
+export function convolutionCost(problem: ConvolutionProblem, weightType: FloatType = problem.type ?? 'f32'): Cost {
+  const { x, w, y } = operandSizes(problem);
+  const activations = x + y * (problem.epilogue?.residual === true ? 2 : 1);
+  return {
+    flop: 2 * y * problem.kernel[0] * problem.kernel[1] * problem.inputChannels,
+    bytes: elementBytes(problem.type ?? 'f32') * activations + elementBytes(weightType) * w,
+  };
 }
 
 /** Fewer pixels, and fewer channels that leave the same remainders: the constants of all variants stay as they are. */

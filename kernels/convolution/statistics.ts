@@ -188,8 +188,8 @@ function callsWithStatistics(problem: ConvolutionStatisticsProblem, traits: Adap
   });
 }
 
-/** In tiles that look for no end of a step: whole, of each depth of a step, then in parts. */
-const WHOLE_STEPS: readonly ConvolutionStatisticsProblem[] = [
+/** In tiles that look for no end of a K-tile: whole, of each depth, then split-K. */
+const WHOLE_K_TILES: readonly ConvolutionStatisticsProblem[] = [
   sized(1, [5, 7], [16, 36], 3, 2, 1, { epsilon: 1e-5 }),
   sized(1, [5, 7], [32, 36], 3, 2, 1, { epsilon: 1e-5 }),
   sized(1, [3, 5], [512, 36], 1, 1, 0, { epsilon: 1e-5 }),
@@ -230,14 +230,14 @@ export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
     sized(2, [5, 7], [128, 124], 1, 2, 0, { epsilon: 1e-5 }),
     sized(1, [5, 7], [64, 124], 3, 1, 1, { epsilon: 1e-5 }),
     sized(7, [5, 7], [64, 124], 3, 2, 1, { epsilon: 1e-5 }),
-    ...WHOLE_STEPS,
+    ...WHOLE_K_TILES,
     // In 16-bit floats: tiles that reduce their own columns; then split-K, which cannot.
     sized(2, [9, 15], [8, 36], 3, 2, 1, { ...HALF, epsilon: 1e-3 }),
     sized(1, [5, 7], [520, 68], 1, 1, 0, { ...HALF, epsilon: 1e-5 }),
     sized(1, [9, 15], [68, 36], 3, 2, 1, { ...HALF, epsilon: 1e-5 }),
     sized(8, [5, 7], [520, 64], 1, 1, 0, { ...HALF, epsilon: 1e-5 }),
     sized(24, [5, 7], [520, 64], 1, 2, 0, { ...HALF, epsilon: 1e-5 }),
-    ...WHOLE_STEPS.map((problem) => ({ ...problem, ...HALF })),
+    ...WHOLE_K_TILES.map((problem) => ({ ...problem, ...HALF })),
   ],
   miniature,
 };

@@ -3,11 +3,11 @@ import type { Dispatch } from '../contract/dispatch.ts';
 import { renamed } from '../contract/slices.ts';
 import { cast } from '../elementwise/cast.ts';
 import type { KernelCall, Operand } from '../kernel.ts';
+import { convertOperands } from './operand-conversion.ts';
 
 /**
- * A call for f32 made to take and give f16: what it reads is upcast into scratch before, what it writes downcast after
- * it. Costs memory for the time of the call, and two passes over each operand; it pays where a processor in software
- * has a fast variant for f32 alone.
+ * A call for f32 made to take and give f16: what it reads is upcast before it, what it writes downcast after it. Pays
+ * where a processor in software has a fast variant for f32 alone.
  * @param operands of the call that comes out; those of them that are f16 and no scratch are converted
  */
 export function upcast(
@@ -15,34 +15,17 @@ export function upcast(
   operands: Readonly<Record<string, Operand>>,
   traits: AdapterTraits,
 ): KernelCall {
-  const halves = new Set(
+  const halves = Object.fromEntries(
     Object.entries(call.operands).flatMap(([name, { role }]) =>
-      role !== 'scratch' && operands[name]?.type === 'f16' ? [name] : [],
+      role !== 'scratch' && operands[name]?.type === 'f16' ? [[name, operands[name]]] : [],
     ),
   );
-  const single = (name: string): string => (halves.has(name) ? `${name} f32` : name);
-  const convert = (name: string, to: 'f16' | 'f32'): Dispatch[] => {
-    const [{ dispatches }] = cast.calls({ count: operands[name].length, to }, traits);
-    const [from, into] = to === 'f32' ? [name, single(name)] : [single(name), name];
-    return dispatches.map((dispatch) => renamed(dispatch, (operand) => (operand === 'values' ? from : into)));
-  };
-  const of = (role: 'input' | 'output'): string[] => [...halves].filter((name) => operands[name].role === role);
-  return {
-    variant: `${call.variant}, upcast`,
-    operands: Object.fromEntries(
-      Object.entries(call.operands).flatMap(([name, operand]): [string, Operand][] =>
-        halves.has(name)
-          ? [
-              [name, operands[name]],
-              [single(name), { role: 'scratch', type: 'f32', length: operand.length }],
-            ]
-          : [[name, operand]],
-      ),
-    ),
-    dispatches: [
-      ...of('input').flatMap((name) => convert(name, 'f32')),
-      ...call.dispatches.map((dispatch) => renamed(dispatch, single)),
-      ...of('output').flatMap((name) => convert(name, 'f16')),
-    ],
-  };
+  const castTo =
+    (to: 'f16' | 'f32') =>
+    (from: string, into: string): readonly Dispatch[] => {
+      const { length: count } = halves[to === 'f32' ? from : into];
+      const [{ dispatches }] = cast.calls({ count, to }, traits);
+      return dispatches.map((dispatch) => renamed(dispatch, (operand) => (operand === 'values' ? from : into)));
+    };
+  return convertOperands(call, { name: 'upcast', operands: halves, before: castTo('f32'), after: castTo('f16') });
 }

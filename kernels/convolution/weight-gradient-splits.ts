@@ -1,12 +1,10 @@
 import type { Dispatch } from '../contract/dispatch.ts';
-import { elementBytes, widestElement, type FloatType } from '../contract/element-types.ts';
-import { ceilDivide, foldGrid } from '../contract/grid.ts';
+import { elementBytes, type FloatType } from '../contract/element-types.ts';
+import { ceilDivide } from '../contract/grid.ts';
 import { ALWAYS_BOUND, BINDING_ALIGNMENT, sliceable } from '../contract/slices.ts';
-import * as shaders from '../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../kernel.ts';
+import { addPartialSums, partialSumsOf } from './partial-sums.ts';
 import { operandSizes, type ConvolutionShape } from './problem.ts';
-
-const SUM_WORKGROUP_SIZE = 64;
 
 /**
  * The pixels of a split, about as many as `wanted`. What some adapter could not bind at once is split between images,
@@ -92,22 +90,14 @@ export function withPartials(
           ),
       )
     : multiply({ partialSums, splitK, images: shape.batch, imagesPerSplit: 0 }, pixelsPerSplit);
-  const { Element, elements } = widestElement(sizes.w);
-  const addPartials: Dispatch = {
-    shader: shaders.sumPartials,
-    constants: { Element, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
-    parameters: [elements, splitK],
-    operands: ['partialSums', 'dw'],
-    workgroups: foldGrid(ceilDivide(elements, SUM_WORKGROUP_SIZE)),
-  };
   return {
     variant: `${variant} split-K ${splitK}`,
     operands: {
       x: { role: 'input', type: shape.type ?? 'f32', length: sizes.x },
       dy: { role: 'input', type: shape.type ?? 'f32', length: sizes.y },
       dw: { role: 'output', type: 'f32', length: sizes.w },
-      ...(splitK > 1 && { partialSums: { role: 'scratch', type: 'f32', length: splitK * sizes.w } as const }),
+      ...(splitK > 1 && partialSumsOf(splitK, sizes.w)),
     },
-    dispatches: splitK > 1 ? [product, addPartials] : [product],
+    dispatches: splitK > 1 ? [product, addPartialSums('dw', sizes.w, splitK)] : [product],
   };
 }

@@ -1,22 +1,21 @@
-import { elementBytes } from '../contract/element-types.ts';
+import type { AdapterTraits } from '../contract/adapter-traits.ts';
 import { canStore } from '../contract/storage-type.ts';
 import { sumError, type Kernel, type KernelCall } from '../kernel.ts';
 import { halvesInOrder, ownKindFirst, productsInOrder } from '../select.ts';
 import { convolution } from './forward.ts';
 import { matrixWeightGradient } from './gpu/im2col-matrix-units.ts';
-import { tileSides } from './gpu/tiles.ts';
-import { scalarTileCall, weightGradientTiles } from './gpu/weight-gradient-tiles.ts';
+import { weightGradientTiles } from './gpu/weight-gradient-tiles.ts';
 import {
-  convolutionFlop,
+  convolutionCost,
   forEachTap,
   HALF,
-  hasHalfForm,
   miniature,
   operandSizes,
   outputSize,
   sized,
   type ConvolutionShape,
 } from './problem.ts';
+import { withPadding } from './padding.ts';
 import { softwareWeightGradients } from './software/weight-gradient.ts';
 import { upcast } from './upcast.ts';
 
@@ -26,26 +25,7 @@ import { upcast } from './upcast.ts';
  */
 export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   name: 'convolution_weight_gradient',
-  calls: (shape, traits) => {
-    if (!canStore(shape, traits)) return [];
-    const tiled = productsInOrder(
-      weightGradientTiles(shape, traits),
-      matrixWeightGradient(shape, traits),
-      convolutionWeightGradient.cost(shape),
-      traits,
-    );
-    if (shape.type === 'f16') {
-      const direct = (): KernelCall => convolutionWeightGradient.calls({ ...shape, type: 'f32' }, traits)[0];
-      return halvesInOrder(tiled, () => upcast(direct(), tiled[0].operands, traits), traits);
-    }
-    const rows = shape.kernel[0] * shape.kernel[1] * shape.inputChannels;
-    return ownKindFirst(traits, {
-      gpu: hasHalfForm(shape)
-        ? tiled
-        : tileSides(rows, shape.outputChannels, traits).map((side) => scalarTileCall(shape, side)),
-      cpu: softwareWeightGradients(shape, traits.subgroupSize),
-    });
-  },
+  calls: (shape, traits) => (canStore(shape, traits) ? withPadding(shape, (padded) => variantsOf(padded, traits)) : []),
   reference: (shape, { x, dy }) => {
     const { w: length } = operandSizes(shape);
     const value = new Float64Array(length);
@@ -63,10 +43,7 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     const terms = shape.batch * outputHeight * outputWidth;
     return { dw: { value, error: magnitude.map((sum) => sumError(terms, sum)) } };
   },
-  cost: (shape) => {
-    const { x, w, y } = operandSizes(shape);
-    return { flop: convolutionFlop(shape), bytes: elementBytes(shape.type ?? 'f32') * (x + y) + 4 * w };
-  },
+  cost: (shape) => convolutionCost(shape, 'f32'),
   cases: [
     ...convolution.cases.filter(({ epilogue, type }) => epilogue === undefined && type === undefined),
     // Small images, of which most taps meet few pixels, and some none; odd numbers of pixels; tiles that end inside a
@@ -98,11 +75,12 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
     // Even numbers of pixels in narrow tiles, plain and not, in splits.
     sized(2, [9, 7], [64, 32], 3, 1, 1),
     sized(4, [8, 12], [128, 32]),
-    // In 16-bit floats: split-K, and a plain matrix product that is whole, of few pixels and of more.
+    // In 16-bit floats: padded to multiples of four; split-K, and a plain matrix product that is whole, of few pixels and of more.
+    sized(2, [3, 5], [5, 7], 3, 1, 1, HALF),
     sized(2, [17, 19], [36, 20], 3, 2, 1, HALF),
     sized(1, [5, 7], [36, 68], 1, 1, 0, HALF),
     sized(1, [17, 19], [36, 68], 1, 1, 0, HALF),
-    // The stem, of a number of pixels that whole steps divide.
+    // The stem, of a number of pixels that whole K-tiles divide.
     sized(4, [16, 16], [4, 64], 7, 2, 3, HALF),
     // Split-K by matrix units: more than 512 pixels, a multiple of four.
     sized(4, [12, 12], [20, 36], 3, 1, 1, HALF),
@@ -123,3 +101,17 @@ export const convolutionWeightGradient: Kernel<ConvolutionShape> = {
   ],
   miniature,
 };
+
+function variantsOf(shape: ConvolutionShape, traits: AdapterTraits): readonly KernelCall[] {
+  const tiled = productsInOrder(
+    weightGradientTiles(shape, traits),
+    matrixWeightGradient(shape, traits),
+    convolutionCost(shape, 'f32'),
+    traits,
+  );
+  if (shape.type === 'f16') {
+    const direct = (): KernelCall => variantsOf({ ...shape, type: 'f32' }, traits)[0];
+    return halvesInOrder(tiled, () => upcast(direct(), tiled[0].operands, traits), traits);
+  }
+  return ownKindFirst(traits, { gpu: tiled, cpu: softwareWeightGradients(shape, traits.subgroupSize) });
+}

@@ -3,24 +3,15 @@ import type { Dispatch, Shader } from '../contract/dispatch.ts';
 import { ceilDivide, foldGrid } from '../contract/grid.ts';
 import { fits } from '../contract/tiles.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
-import { ASSUMED_GPU } from '../gpus.ts';
-import { predict } from '../cost-model.ts';
 import type { Cost, KernelCall, Operand } from '../kernel.ts';
-import { algorithmsInOrder, fastestFirst, type Algorithm } from '../select.ts';
+import { algorithmsInOrder, schemesInOrder, type Algorithm } from '../select.ts';
 import type { BlockStyle } from '../reduction/row-blocks.ts';
 import type { Gather } from './gather.ts';
 import { pointwiseStaging } from './gpu/tiles.ts';
 import { PRODUCT_TILES, tiledScheme } from './gpu/winograd-product.ts';
 import { directTime, timesOf, weightStationaryScheme, winogradTime } from './software/winograd-product.ts';
 import { errorBound } from './winograd-error.ts';
-import {
-  problemOf,
-  roundUp,
-  type Image,
-  type ProductScheme,
-  type Tile,
-  type WinogradProblem,
-} from './winograd-problem.ts';
+import { problemOf, roundUp, type ProductScheme, type Tile, type WinogradProblem } from './winograd-problem.ts';
 
 /** Scratch above this is more than WebGPU's smallest limit allows to bind. */
 const LARGEST_SCRATCH = 2 ** 27 / 4;
@@ -37,63 +28,33 @@ export function isWinograd(kernel: readonly number[], stride: readonly number[],
  * them as (TILE + 2)^2 matrix products, transform back. Put before or behind the direct variants, as this adapter
  * prefers.
  */
-export function withWinograd(direct: readonly KernelCall[], gather: Gather, traits: AdapterTraits): KernelCall[] {
+export function withWinograd(
+  direct: readonly KernelCall[],
+  gather: Gather,
+  cost: Cost,
+  traits: AdapterTraits,
+): readonly KernelCall[] {
   const problem = problemOf(gather);
   const { operands } = gather;
-  const calls = (tile: Tile): KernelCall[] =>
-    productSchemes(problem, traits).flatMap((scheme) => winogradCall(problem, tile, scheme, operands, traits) ?? []);
-  const ways =
-    traits.kind === 'cpu' ? waysOfProcessors(direct, calls, problem, traits) : waysOfGpus(direct, calls, problem);
-  return algorithmsInOrder(ways);
-}
-
-function waysOfProcessors(
-  direct: readonly KernelCall[],
-  calls: (tile: Tile) => readonly KernelCall[],
-  problem: WinogradProblem,
-  traits: AdapterTraits,
-): Algorithm[] {
   const times = timesOf(traits);
-  const prepared = traits.prepackedWeights === true;
-  return [
-    { time: directTime(problem, times), calls: direct },
-    ...([4, 2] as const).map((tile) => ({ time: winogradTime(problem, tile, times, prepared), calls: calls(tile) })),
-  ];
-}
-
-/** By the cost model, which counts the passes of the transforms as traffic of the memory. */
-function waysOfGpus(
-  direct: readonly KernelCall[],
-  calls: (tile: Tile) => readonly KernelCall[],
-  problem: WinogradProblem,
-): Algorithm[] {
-  const cost = costOf(problem);
-  const time = (ofWay: readonly KernelCall[]): number =>
-    Math.min(...ofWay.map((call) => predict(call, cost, ASSUMED_GPU).time));
-  return [direct, ...([4, 2] as const).map((tile) => fastestFirst(calls(tile), cost))].map((ofWay) => ({
-    time: time(ofWay),
-    calls: ofWay,
+  const winograd = ([4, 2] as const).map((tile): Algorithm => ({
+    calls: productSchemes(problem, traits).flatMap(
+      (scheme) => winogradCall(problem, tile, scheme, operands, traits) ?? [],
+    ),
+    isUnordered: true,
+    softwareTime: winogradTime(problem, tile, times, traits.prepackedWeights === true),
   }));
+  return algorithmsInOrder([{ calls: direct, softwareTime: directTime(problem, times) }, ...winograd], cost, traits);
 }
 
-/** Of the convolution, whichever way it is done: operations of the direct one, each operand once. */
-function costOf({ batch, source, destination }: WinogradProblem): Cost {
-  const sizeOf = ({ height, width, channels }: Image): number => batch * height * width * channels;
-  return {
-    flop: 2 * 9 * source.channels * sizeOf(destination),
-    bytes: 4 * (sizeOf(source) + 9 * source.channels * destination.channels + sizeOf(destination)),
-  };
-}
-
-function productSchemes({ source, destination }: WinogradProblem, traits: AdapterTraits): ProductScheme[] {
+function productSchemes({ source, destination }: WinogradProblem, traits: AdapterTraits): readonly ProductScheme[] {
   const lanes = traits.subgroupSize;
   const weightStationary =
     lanes === 4 || lanes === 8 ? [weightStationaryScheme(lanes, source.channels, destination.channels)] : [];
   const tiled = PRODUCT_TILES.filter((tile) => fits({ tile, ...pointwiseStaging(tile) }, traits)).map((tile) =>
     tiledScheme(tile, traits),
   );
-  // A processor that calculates in software prefers its stack; a GPU prefers its workgroup memory.
-  return traits.kind === 'cpu' ? [...weightStationary, ...tiled.slice(-1)] : tiled;
+  return schemesInOrder(traits, tiled, weightStationary);
 }
 
 function winogradCall(

@@ -48,7 +48,7 @@ export function statisticsDispatches(
       const { parameters, workgroups } = blocks.slice(count, first);
       return {
         shader: shaders.batchNormStatistics,
-        libraries: [shaders.moments, shaders.rowBlocks],
+        libraries: [shaders.moments, shaders.rowBlocks, shaders.partialSums],
         entryPoint: 'block_statistics',
         features: element.features,
         constants: constantsOf(style, channels, element),
@@ -73,7 +73,7 @@ export function partialSumsStatisticsDispatches(
   const blocks = reducingBlocks(style, rows, channels);
   const reduce: Dispatch = {
     shader: shaders.batchNormStatistics,
-    libraries: [shaders.moments, shaders.rowBlocks],
+    libraries: [shaders.moments, shaders.rowBlocks, shaders.partialSums],
     entryPoint: 'partial_sums_statistics',
     constants: constantsOf(style, channels),
     parameters: [...blocks.parameters, 0, 0, f32(0), count],
@@ -92,7 +92,7 @@ export function combineDispatch(
   const { parameters, workgroups } = combiningBlocks(style, blocks, channels);
   return {
     shader: shaders.batchNormStatistics,
-    libraries: [shaders.moments, shaders.rowBlocks],
+    libraries: [shaders.moments, shaders.rowBlocks, shaders.partialSums],
     entryPoint: 'combine',
     constants: constantsOf(style, channels),
     parameters: [...parameters, rows, rowsPerBlock, f32(epsilon), 0],

@@ -20,14 +20,13 @@ struct Parameters {
   strideX: u32,
   paddingY: u32,
   paddingX: u32,
-  // Split-K: the splits, and what each of them sums: steps of a tile's depth, pixels, or whole images (0 where splits end within an image).
+  // Split-K: the splits, and what each of them sums: K-tiles, pixels, or whole images (0 where splits end within an image).
   splitK: u32,
-  stepsPerSplit: u32,
+  kTilesPerSplit: u32,
   pixelsPerSplit: u32,
   imagesPerSplit: u32,
-  // What a workgroup takes: pixels, rows of the result, or vectors of channels.
+  // What a workgroup takes: pixels, or vectors of channels.
   pixelsPerGroup: u32,
-  rowsPerGroup: u32,
   vectorsPerGroup: u32,
   // Constants of the shader once more: where the compiler does not know how often a loop runs, it does not unroll it.
   depth: u32,

@@ -1,13 +1,14 @@
-// sum[i] = partialSums[0][i] + partialSums[1][i] + ... , in this order: the second pass of a reduction that was split over workgroups.
+// sum[i] = partialSums[0, i] + partialSums[1, i] + ... , in this order: the second pass of a reduction that was split over workgroups.
 //
-// parts  [count of parts, length] Element
-// sum    [length] Element
+// partialSums  [splits, length] Element
+// sum          [length] Element
+// Library: partial-sums.wgsl.
 // Dispatch: foldGrid(ceil(length / WORKGROUP_SIZE)); one invocation an element.
 // Constants: Element (vec4f or f32), WORKGROUP_SIZE.
 
 struct Parameters {
   length: u32,
-  partialSums: u32,
+  splits: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -18,10 +19,6 @@ struct Parameters {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let i = (group.x + group.y * grid.x) * WORKGROUP_SIZE + invocation;
   if (i < parameters.length) {
-    var total = partialSums[i];
-    for (var partial = 1u; partial < parameters.partialSums; partial++) {
-      total += partialSums[partial * parameters.length + i];
-    }
-    sum[i] = total;
+    sum[i] = totalOf(i, parameters.length, parameters.splits);
   }
 }

@@ -3,8 +3,8 @@
 // parameters, parts and epilogue are those of convolution-tiled.wgsl.
 //
 // Made for GPUs whose lanes read each other's registers faster than workgroup memory. A subgroup computes ROWS destination
-// pixels x 4 * LANES channels: each lane ROWS sums of four channels. The ROWS x DEPTH source values of a step lie once in the
-// subgroup's registers, LANES vectors side by side, loaded a step ahead; each is shuffled to all lanes when its turn comes. Weights
+// pixels x 4 * LANES channels: each lane ROWS sums of four channels. The ROWS x DEPTH source values of a K-tile lie once in the
+// subgroup's registers, LANES vectors side by side, loaded an iteration ahead; each is shuffled to all lanes when its turn comes. Weights
 // go from global memory straight into the lanes that use them, neighbouring lanes reading neighbouring vectors. No barriers.
 //
 // Library: convolution-parameters.wgsl.
@@ -33,7 +33,7 @@ struct Run {
 }
 
 var<private> runs: array<Run, SLOTS>;
-// This lane's share of the step that is multiplied, and of the one that is on its way.
+// This lane's share of the K-tile that is multiplied, and of the one that is on its way.
 var<private> fragment: array<vec4f, SLOTS>;
 var<private> coming: array<vec4f, SLOTS>;
 var<private> sums: array<vec4f, ROWS>;
@@ -135,15 +135,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     runs[slot] = run;
   }
 
-  let stepsPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
-  let firstStep = split * p.stepsPerSplit;
-  let lastStep = min(firstStep + p.stepsPerSplit, y.taps * stepsPerRun);
-  var tapRow = firstStep / max(stepsPerRun, 1u);
-  var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
-  if (firstStep < lastStep) {
+  let kTilesPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
+  let firstKTile = split * p.kTilesPerSplit;
+  let endKTile = min(firstKTile + p.kTilesPerSplit, y.taps * kTilesPerRun);
+  var tapRow = firstKTile / max(kTilesPerRun, 1u);
+  var start = (firstKTile % max(kTilesPerRun, 1u)) * DEPTH_VECTORS;
+  if (firstKTile < endKTile) {
     load(tapRow, start, lane);
   }
-  for (var step = firstStep; step < lastStep; step++) {
+  for (var kTile = firstKTile; kTile < endKTile; kTile++) {
     fragment = coming;
     let row = tapRow;
     let first = start;
@@ -152,7 +152,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       start = 0u;
       tapRow++;
     }
-    if (step + 1u < lastStep) {
+    if (kTile + 1u < endKTile) {
       load(tapRow, start, lane);
     }
     multiply(row, first, y, x, column);

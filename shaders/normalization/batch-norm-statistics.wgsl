@@ -10,7 +10,7 @@
 // A channel with a NaN or an infinity gets NaN for both results; where the squares are beyond float32, the variance is infinite and
 // the inverse deviation NaN, so that no result looks like a number.
 //
-// x                             [rows, columns] Stored; parts [count of parts, rows, columns] Element
+// x                             [rows, columns] Stored; partialSums [splits, rows, columns] Element
 // partials                      [blocks, 3, columns] Element: shift, rest and squares of the block's Moments, block by block, so that blocks can be sliced
 // mean, inverseDeviation, variance   [columns] Element
 // Dispatch: kernels/reduction/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for the second.
@@ -29,7 +29,7 @@ struct Parameters {
   sampleRowsPerBlock: u32,
   epsilon: f32,
   // Of partial_sums_statistics alone.
-  partialSums: u32,
+  splits: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -78,10 +78,7 @@ fn block_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
 }
 
 fn storeSumOfPartials(place: u32) -> Element {
-  var sum = partialSums[place];
-  for (var partial = 1u; partial < parameters.partialSums; partial++) {
-    sum += partialSums[partial * parameters.rows * parameters.columns + place];
-  }
+  let sum = totalOf(place, parameters.rows * parameters.columns, parameters.splits);
   total[place] = sum;
   return sum;
 }

@@ -68,7 +68,7 @@ const cases: Readonly<Record<string, Case>> = {
     inputs: { x: image, w: samples([3, 3, 8, 12], 5, (value) => value / 2) },
     apply: ({ x, w }) => convolution(x, w, { stride: 2, padding: 1 }),
   },
-  'convolution whose channels have no 16-bit form': {
+  'convolution with padded channels': {
     inputs: { x: image, w: samples([1, 1, 8, 3], 6) },
     apply: ({ x, w }) => convolution(x, w),
   },

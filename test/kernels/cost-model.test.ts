@@ -48,7 +48,7 @@ const product = (changes: Partial<TiledProduct>): TiledProduct => ({
   tile: TILE,
   tiles: 10,
   splitK: 1,
-  steps: 100,
+  kTiles: 100,
   workgroupBytes: 8192,
   stagingOperations: 10,
   results: 1000,
@@ -88,13 +88,13 @@ test('a step of matrix units multiplies or loads, whichever takes longer, and st
   const finish = (2 * 4 * 64 * 64) / 128;
   assert.ok(
     Math.abs(
-      timeOf({ tile, matrix, elementBytes: 2, steps: 999 }) -
+      timeOf({ tile, matrix, elementBytes: 2, kTiles: 999 }) -
         (1000 * Math.max(256 + staging, 1300) + finish) / 1000 -
         LAUNCH,
     ) < 1e-9,
     'one workgroup waits for its loads',
   );
-  const many = { tile, matrix, elementBytes: 2, steps: 999, tiles: 50 };
+  const many = { tile, matrix, elementBytes: 2, kTiles: 999, tiles: 50 };
   assert.is(residentWorkgroups(product(many), GPU), 5);
   assert.ok(Math.abs(timeOf(many) - (1000 * 5 * (256 + staging) + 5 * finish) / 1000 - LAUNCH) < 1e-9, 'five do not');
   // Blocks of 16 x 16 load 16 times (16 + 16) x 32 numbers of two bytes, 128 bytes a clock: 256 clocks; blocks of 8 x 8
@@ -114,14 +114,14 @@ test('a workgroup more than the units hold costs a round of its own, and an idle
 test('where little is calculated in a step, its loads decide', () => {
   const alone = predict(callOf({ tile: SMALL_TILE, tiles: 10 }), FREE, GPU);
   assert.is(alone.bound, 'latency');
-  const crowded = predict(callOf({ tile: SMALL_TILE, tiles: 1600, steps: 1000, workgroupBytes: 1024 }), FREE, GPU);
+  const crowded = predict(callOf({ tile: SMALL_TILE, tiles: 1600, kTiles: 1000, workgroupBytes: 1024 }), FREE, GPU);
   assert.is(crowded.bound, 'arithmetic');
 });
 
 test('memory, cache and launch bound a product too, and its partial sums are written and read', () => {
   assert.is(predict(callOf({}), { flop: 0, bytes: 1e9 }, GPU).bound, 'memory');
   assert.is(predict(callOf({}), FREE, { ...GPU, cacheBandwidth: 1 }).bound, 'cache');
-  assert.is(predict(callOf({ tile: SMALL_TILE, steps: 1 }), FREE, GPU).bound, 'launch');
+  assert.is(predict(callOf({ tile: SMALL_TILE, kTiles: 1 }), FREE, GPU).bound, 'launch');
   assert.is(predict(callOf({ splitK: 4 }), { flop: 0, bytes: 100 }, GPU).bytes, 100 + 2 * 4 * 4 * 1000);
 });
 

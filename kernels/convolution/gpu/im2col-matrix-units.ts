@@ -10,7 +10,7 @@ import { matrixTiles } from './matrix-units.ts';
 export function matrixWeightGradient(shape: ConvolutionShape, traits: AdapterTraits): KernelCall[] {
   const element = shape.type ?? 'f32';
   const gather = im2colGather(shape, ALWAYS_BOUND);
-  if (gather === undefined || shape.inputChannels % 4 !== 0) return [];
+  if (gather === undefined) return [];
   const bytes = (operand: string): number => elementBytes(element) * gather.operands[operand].length;
   const laidOut = { from: bytes('x'), to: bytes('patches') };
   return matrixTiles(gather, traits).map((call) =>

@@ -1,7 +1,7 @@
 import type { AdapterTraits, MatrixProduct } from '../../contract/adapter-traits.ts';
 import { elementBytes } from '../../contract/element-types.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { hasVectors, isPointwise, type Gather } from '../gather.ts';
+import { isPointwise, type Gather } from '../gather.ts';
 import { productCall } from './tiles.ts';
 import type { KernelCall } from '../../kernel.ts';
 import { fits, type Tile } from '../../contract/tiles.ts';
@@ -36,7 +36,7 @@ const ALIGNMENT = 16;
  */
 export function matrixTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const { matrixUnits } = traits;
-  if (matrixUnits === undefined || !hasVectors(gather)) return [];
+  if (matrixUnits === undefined) return [];
   const [fewest, most] = matrixUnits.subgroupSizes;
   // Where an adapter has several sizes it takes the one that its units want, mostly one of the largest two. Any works.
   const sizes = fewest === most ? [most] : [most, most / 2];

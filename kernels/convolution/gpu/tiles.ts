@@ -1,11 +1,13 @@
 import type { AdapterTraits } from '../../contract/adapter-traits.ts';
-import type { Dispatch, Shader, ShaderFeature } from '../../contract/dispatch.ts';
+import type { Dispatch, Shader } from '../../contract/dispatch.ts';
 import { elementBytes } from '../../contract/element-types.ts';
 import { ceilDivide, foldGrid } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { hasVectors, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
+import { isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';
+import { tilesFor } from '../../select.ts';
 import { withParameters, type ConvolutionSizes } from '../parameters.ts';
+import { addPartialSums, partialSumsOf } from '../partial-sums.ts';
 import { sumsOfRows } from './register-sums.ts';
 import {
   ASSUMED_COMPUTE_UNITS,
@@ -32,40 +34,20 @@ const TILES: readonly Tile[] = [
   { rows: 32, columns: 32, depth: 32, rowsEach: 4, columnsEach: 4 },
 ];
 
-/** A step is one row of the stem's taps: 7 pixels of 4 channels, a vector a tap, and nothing wasted. */
+/** A K-tile is one row of the stem's taps: 7 pixels of 4 channels, a vector a tap, and nothing wasted. */
 const STEM_TILE: Tile = { rows: 128, columns: 64, depth: 28, rowsEach: 8, columnsEach: 8 };
 
 /** Workgroups that keep a GPU busy; where a grid has fewer, its reduction is split. */
 const WANTED_WORKGROUPS = 2 * ASSUMED_COMPUTE_UNITS;
-/** Fewer steps a part are not worth the second pass. */
-const FEWEST_STEPS = 8;
-const SUM_WORKGROUP_SIZE = 64;
+/** Fewer K-tiles a split are not worth the second pass. */
+const FEWEST_K_TILES = 8;
 
-/** The variants by tiles, where four channels can be loaded at once. */
+/** The variants by tiles. */
 export function vectorTiles(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const { sourceChannels, shape, forward } = gather;
-  if (!hasVectors(gather)) return [];
   const stem = forward && sourceChannels === 4 && shape.kernel[1] === 7 ? [STEM_TILE] : [];
   const calls = [...stem, ...tilesFor(TILES, traits)].map((tile) => tiledCall(gather, tile, traits));
   return calls.filter(({ product }) => product !== undefined && fits(product, traits));
-}
-
-/**
- * A processor that calculates in software is offered the smaller ones alone: it is fast with none, and takes seconds to
- * compile a large one.
- */
-export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): readonly Tile[] =>
-  kind === 'cpu' ? tiles.filter(({ rows }) => rows <= 64) : tiles;
-
-/**
- * Tiles of workgroup memory of a product with this many rows and columns: the larger ones, unless they leave processors
- * idle.
- */
-export function tileSides(rows: number, columns: number, traits: AdapterTraits): readonly number[] {
-  const BUSY_WORKGROUPS = 256;
-  const large = ceilDivide(rows, 64) * ceilDivide(columns, 64);
-  const sides = large >= BUSY_WORKGROUPS ? [16, 8] : [8, 16];
-  return sides.filter((side) => side * side <= traits.maxWorkgroupInvocations);
 }
 
 /** What convolution-tiled.wgsl is composed with. */
@@ -75,7 +57,7 @@ export const tileLibraries = ({ rowsEach, columnsEach }: Tile): readonly Shader[
 ];
 
 /**
- * What bringing a step into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded
+ * What bringing a K-tile into workgroup memory takes, where source rows and, in the data gradient, weight rows are padded
  * by a vector.
  */
 function staging(
@@ -143,23 +125,22 @@ export function productCall(
 ): KernelCall {
   const { sourceChannels, destinationChannels, phases, pixels, operands, order, element, target } = gather;
   const phaseCount = phases[0] * phases[1];
-  const stepsOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
+  const kTilesOfPhases = tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
     tapsOfPhases(shape, 1, phases[1]).map((tapsX) => tapsY * ceilDivide(tapsX * sourceChannels, tile.depth)),
   );
-  const mostSteps = Math.max(...stepsOfPhases);
+  const mostKTiles = Math.max(...kTilesOfPhases);
   const tilesOfPhase = ceilDivide(pixels, tile.rows) * ceilDivide(destinationChannels, tile.columns);
-  const wanted = chooseSplitK(tilesOfPhase * phaseCount, mostSteps, WANTED_WORKGROUPS, FEWEST_STEPS);
-  const stepsPerSplit = ceilDivide(mostSteps, wanted);
-  const splitK = ceilDivide(mostSteps, stepsPerSplit);
+  const wanted = chooseSplitK(tilesOfPhase * phaseCount, mostKTiles, WANTED_WORKGROUPS, FEWEST_K_TILES);
+  const kTilesPerSplit = ceilDivide(mostKTiles, wanted);
+  const splitK = ceilDivide(mostKTiles, kTilesPerSplit);
 
   const [source, weights, destination, scale, shift, residual] = order;
   const results = operands[destination].length;
   const whole = splitK === 1;
-  const features: readonly ShaderFeature[] = target === 'f16' ? ['f16'] : [];
   const { constants, ...code } = shader(whole);
   const launch = (sizes: ConvolutionSizes, pixelsOfSlice: number): Dispatch =>
     withParameters(
-      { ...sizes, stepsPerSplit, depth: tile.depth },
+      { ...sizes, kTilesPerSplit, depth: tile.depth },
       {
         ...code,
         constants: {
@@ -178,34 +159,23 @@ export function productCall(
   // The parts lie one behind the other, each of all images: only few images are split, and they need no slices.
   const sliced = gather.byImages(launch);
   const multiply: Dispatch = whole ? sliced : { ...sliced, slices: undefined };
-  const addPartials: Dispatch = {
-    ...(epilogue === undefined && target === 'f32'
-      ? {
-          shader: shaders.sumPartials,
-          constants: { Element: 'vec4f', WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
-          parameters: [results / 4, splitK],
-          operands: ['partialSums', destination],
-        }
-      : {
-          shader: shaders.sumPartialsEpilogue,
-          features,
-          constants: { Scalar: target, ...gather.flags, WORKGROUP_SIZE: SUM_WORKGROUP_SIZE },
-          parameters: [results / 4, splitK, destinationChannels / 4],
-          operands: ['partialSums', destination, scale, shift, residual],
-        }),
-    workgroups: foldGrid(ceilDivide(results / 4, SUM_WORKGROUP_SIZE), traits.maxWorkgroupsPerDimension),
+  const finish = {
+    target,
+    channels: destinationChannels,
+    flags: gather.flags,
+    operands: [scale, shift, residual],
   };
+  const isPlain = epilogue === undefined && target === 'f32';
+  const addPartials = addPartialSums(destination, results, splitK, isPlain ? undefined : finish);
   return {
     variant: `${name} ${tileName(tile)}${whole ? '' : `, split-K ${splitK}`}`,
-    operands: whole
-      ? operands
-      : { ...operands, partialSums: { role: 'scratch', type: 'f32', length: splitK * results } },
+    operands: whole ? operands : { ...operands, ...partialSumsOf(splitK, results) },
     dispatches: whole ? [multiply] : [multiply, addPartials],
     product: {
       tile,
       tiles: tilesOfPhase * phaseCount,
       splitK,
-      steps: stepsOfPhases.reduce((sum, steps) => sum + steps, 0) / phaseCount / splitK,
+      kTiles: kTilesOfPhases.reduce((sum, kTiles) => sum + kTiles, 0) / phaseCount / splitK,
       ...multiplication,
       results,
       elementBytes: elementBytes(element),

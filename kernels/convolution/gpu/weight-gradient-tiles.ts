@@ -12,12 +12,12 @@ import {
 } from '../../contract/tiles.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../../kernel.ts';
+import { tilesFor } from '../../select.ts';
 import { isPointwise } from '../gather.ts';
 import { sizesOf, withParameters } from '../parameters.ts';
-import { hasHalfForm, operandSizes, type ConvolutionShape } from '../problem.ts';
-import { splitCall, splitKFor, splitPixels, withPartials } from '../weight-gradient-splits.ts';
+import { operandSizes, type ConvolutionShape } from '../problem.ts';
+import { splitPixels, withPartials } from '../weight-gradient-splits.ts';
 import { sumsOfRowVectors } from './register-sums.ts';
-import { tilesFor } from './tiles.ts';
 
 /**
  * Tiles for GPUs: results are few and pixels many, so that small tiles fill a GPU with fewer parts, and large ones read
@@ -39,9 +39,8 @@ const WANTED_WORKGROUPS = 4 * ASSUMED_COMPUTE_UNITS;
 const MANY_WORKGROUPS = 16 * ASSUMED_COMPUTE_UNITS;
 const SMALL_SHARE = 1 / 5;
 
-/** The variants by tiles, where four channels can be loaded at once. */
+/** The variants by tiles. */
 export function weightGradientTiles(shape: ConvolutionShape, traits: AdapterTraits): KernelCall[] {
-  if (!hasHalfForm(shape)) return [];
   const element = shape.type ?? 'f32';
   const pointwise = isPointwise(shape);
   const sizes = operandSizes(shape);
@@ -52,11 +51,11 @@ export function weightGradientTiles(shape: ConvolutionShape, traits: AdapterTrai
       const columnTiles = ceilDivide(shape.outputChannels, tile.columns);
       const rowTiles = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, tile.rows);
       const tiles = columnTiles * rowTiles;
-      const steps = ceilDivide(pixels, tile.depth);
-      const fewestSteps = 64 / tile.depth;
+      const kTiles = ceilDivide(pixels, tile.depth);
+      const fewestKTiles = 64 / tile.depth;
       const cheapSplits = (SMALL_SHARE * elementBytes(element) * (sizes.x + sizes.y)) / (2 * 4 * sizes.w);
       const wantedWorkgroups = Math.min(MANY_WORKGROUPS, Math.max(WANTED_WORKGROUPS, (tiles * cheapSplits) / 2));
-      const wanted = ceilDivide(steps, chooseSplitK(tiles, steps, wantedWorkgroups, fewestSteps)) * tile.depth;
+      const wanted = ceilDivide(kTiles, chooseSplitK(tiles, kTiles, wantedWorkgroups, fewestKTiles)) * tile.depth;
       const pixelsPerSplit = splitPixels(shape, wanted);
       const splitK = ceilDivide(pixels, pixelsPerSplit);
       const vectors = (tile.depth * tile.rows) / 4 / invocations(tile);
@@ -86,7 +85,7 @@ export function weightGradientTiles(shape: ConvolutionShape, traits: AdapterTrai
           tile,
           tiles,
           splitK,
-          steps: steps / splitK,
+          kTiles: kTiles / splitK,
           stagingOperations: vectors * (pointwise ? 6 : 26) + gradients * 6,
           workgroupBytes: 4 * tile.depth * (tile.rows + tile.columns),
           results: sizes.w,
@@ -95,25 +94,4 @@ export function weightGradientTiles(shape: ConvolutionShape, traits: AdapterTrai
       };
     })
     .filter(({ product }) => product !== undefined && fits(product, traits));
-}
-
-/** Where channels are not multiples of four. */
-export function scalarTileCall(shape: ConvolutionShape, side: number): KernelCall {
-  const columnGroups = ceilDivide(shape.outputChannels, 4 * side);
-  const rowGroups = shape.kernel[0] * ceilDivide(shape.kernel[1] * shape.inputChannels, 4 * side);
-  return splitCall(
-    shape,
-    `tiled scalar ${4 * side}x${4 * side}x${side}`,
-    splitKFor(shape, columnGroups * rowGroups, 512, 64),
-    ({ partialSums, splitK, images }, pixelsPerSplit) =>
-      withParameters(
-        { ...sizesOf(shape, images), pixelsPerSplit },
-        {
-          shader: shaders.convolutionWeightGradientTiledScalar,
-          constants: { SIDE: side },
-          operands: ['x', 'dy', partialSums],
-          workgroups: [splitK, columnGroups, rowGroups],
-        },
-      ),
-  );
 }

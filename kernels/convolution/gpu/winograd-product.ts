@@ -13,7 +13,7 @@ const NO_EPILOGUE = { DATA_GRADIENT: false, AFFINE: false, RESIDUAL: false, RELU
 
 /** By the tiles of the direct convolution: a product is a 1x1 convolution of as many pixels as it has rows. */
 export function tiledScheme(tile: ConvolutionTile, traits: AdapterTraits): ProductScheme {
-  const steps = (depth: number): number => ceilDivide(depth, tile.depth);
+  const kTiles = (depth: number): number => ceilDivide(depth, tile.depth);
   const grid = ({ rows, columns }: ProductSizes): number =>
     ceilDivide(rows, tile.rows) * ceilDivide(columns, tile.columns);
   return {
@@ -27,7 +27,7 @@ export function tiledScheme(tile: ConvolutionTile, traits: AdapterTraits): Produ
       return withParameters(
         {
           ...sizesOf(productShape(sizes.rows, sizes.depth, sizes.columns)),
-          stepsPerSplit: steps(sizes.depth),
+          kTilesPerSplit: kTiles(sizes.depth),
           depth: tile.depth,
         },
         {
@@ -53,7 +53,7 @@ export function tiledScheme(tile: ConvolutionTile, traits: AdapterTraits): Produ
       tile,
       tiles: sizes.batch * grid(sizes),
       splitK: 1,
-      steps: steps(sizes.depth),
+      kTiles: kTiles(sizes.depth),
       ...pointwiseStaging(tile),
       results: sizes.batch * sizes.rows * sizes.columns,
       elementBytes: 4,

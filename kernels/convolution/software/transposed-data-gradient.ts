@@ -2,7 +2,7 @@ import type { AdapterTraits } from '../../contract/adapter-traits.ts';
 import { ceilDivide } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
 import { bestWeightStationaryCall } from './weight-stationary.ts';
-import { hasOneTap, hasVectors, productGather, type Gather } from '../gather.ts';
+import { hasOneTap, productGather, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';
 import { withParameters } from '../parameters.ts';
 
@@ -26,7 +26,7 @@ export function transposedProducts(gather: Gather, traits: AdapterTraits): Kerne
   const { sizes, sourceChannels, destinationChannels: channels, operands, order } = gather;
   const [source, weights, destination, ...epilogue] = order;
   const lanes = traits.subgroupSize;
-  if (gather.forward || lanes !== 4 || !hasOneTap(gather) || !hasVectors(gather)) return [];
+  if (gather.forward || lanes !== 4 || !hasOneTap(gather)) return [];
   const pixels = operands[source].length / sourceChannels;
   if (pixels % 4 !== 0 || pixels < LEAST_PIXELS || pixels > MOST_PIXELS || channels < LEAST_CHANNELS * pixels)
     return [];

@@ -3,18 +3,14 @@ import * as shaders from '../../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../../kernel.ts';
 import { isPointwise } from '../gather.ts';
 import { sizesOf, withParameters } from '../parameters.ts';
-import { hasHalfForm, outputSize, type ConvolutionShape } from '../problem.ts';
+import { outputSize, type ConvolutionShape } from '../problem.ts';
 import { splitCall, splitKFor } from '../weight-gradient-splits.ts';
 import { im2colWeightGradient, im2colWork } from './im2col-weight-gradient.ts';
 import { COSTS } from './weight-stationary.ts';
 
-/**
- * The variants for processors in software, the one with the least work first. Streaming takes any number of channels,
- * and twice the time.
- */
+/** The variants for processors in software, the one with the least work first. */
 export function softwareWeightGradients(shape: ConvolutionShape, lanes: number): readonly KernelCall[] {
   if (lanes !== 4 && lanes !== 8) return [];
-  if (!hasHalfForm(shape)) return [streamingCall(shape, lanes)];
   const tile = weightStationaryCall(shape, lanes);
   const im2col = im2colWeightGradient(shape, lanes);
   return im2colWork(shape, lanes) < tileWork(shape, lanes) ? [...im2col, tile] : [tile, ...im2col];
@@ -99,30 +95,4 @@ function meetings(shape: ConvolutionShape, axis: 0 | 1): number {
     count += Math.max(0, end - first);
   }
   return count;
-}
-
-function streamingCall(shape: ConvolutionShape, lanes: number): KernelCall {
-  const [outputHeight, outputWidth] = outputSize(shape);
-  const depth = shape.batch * outputHeight * outputWidth <= 32 ? 32 : 64;
-  const columns = shape.outputChannels <= 2 * lanes ? 2 : 4;
-  const runLength = shape.kernel[1] * shape.inputChannels;
-  const columnGroups = ceilDivide(shape.outputChannels, lanes * columns);
-  const rowsPerGroup = Math.min(runLength, 256);
-  const rowGroups = shape.kernel[0] * ceilDivide(runLength, rowsPerGroup);
-  return splitCall(
-    shape,
-    `streaming ${depth}x${lanes * columns}`,
-    splitKFor(shape, columnGroups * rowGroups, 16, 64),
-    ({ partialSums, splitK, images }, pixelsPerSplit) =>
-      withParameters(
-        { ...sizesOf(shape, images), pixelsPerSplit, rowsPerGroup, depth },
-        {
-          shader: shaders.convolutionWeightGradientStreaming,
-          features: ['subgroups'],
-          constants: { LANES: lanes, DEPTH: depth, COLUMNS: columns, Columns: `vec${columns}f` },
-          operands: ['x', 'dy', partialSums],
-          workgroups: [splitK, columnGroups, rowGroups],
-        },
-      ),
-  );
 }

@@ -1,7 +1,7 @@
 import type { AdapterTraits } from '../../contract/adapter-traits.ts';
 import { ceilDivide } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { hasOneTap, hasVectors, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
+import { hasOneTap, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';
 import { withParameters } from '../parameters.ts';
 
@@ -50,15 +50,11 @@ export const COSTS = {
 export function weightStationaryCalls(gather: Gather, traits: AdapterTraits): KernelCall[] {
   const lanes = traits.subgroupSize;
   if (lanes === 8) return worthwhileBlocks(gather, lanes).map((block) => weightStationaryCall(gather, block, lanes));
-  // SwiftShader's compiler takes minutes over the scalar form: other numbers of channels are left to tiles.
-  if (lanes === 4 && hasVectors(gather)) return [weightStationaryCall(gather, narrowBlock(gather), lanes)];
+  if (lanes === 4) return [weightStationaryCall(gather, narrowBlock(gather), lanes)];
   return [];
 }
 
-/**
- * The one that should be fastest, of a product whose channels are multiples of four, and its work in multiply-adds of
- * all lanes.
- */
+/** The one that should be fastest, and its work in multiply-adds of all lanes. */
 const bestBlock = (gather: Gather, lanes: 4 | 8): Block =>
   lanes === 8 ? worthwhileBlocks(gather, lanes)[0] : narrowBlock(gather);
 export const leastWork = (gather: Gather, lanes: 4 | 8): number => work(gather, bestBlock(gather, lanes), lanes);
@@ -80,33 +76,25 @@ function weightStationaryCall(gather: Gather, block: Block, lanes: number): Kern
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
   const pixelsPerGroup = groupOf(gather, block, lanes);
-  const byVectors = hasVectors(gather);
   return {
-    variant: `weight-stationary ${byVectors ? '' : 'scalar '}${depth}x${lanes * columns}${resident ? ', resident accumulators' : ''}`,
+    variant: `weight-stationary ${depth}x${lanes * columns}${resident ? ', resident accumulators' : ''}`,
     operands,
     dispatches: [
       byImages((sizes, pixelsOfSlice) =>
         withParameters(
           { ...sizes, pixelsPerGroup, depth, columns },
           {
-            ...(byVectors
-              ? {
-                  shader: shaders.convolutionWeightStationary,
-                  constants: {
-                    ...flags,
-                    LANES: lanes,
-                    DEPTH: depth,
-                    WIDE: columns > 4,
-                    RESIDENT: resident,
-                    INSIDE: hasOneTap(gather),
-                    WHOLE: isWhole(gather, depth),
-                    POINTWISE: isPointwise(shape),
-                  },
-                }
-              : {
-                  shader: shaders.convolutionWeightStationaryScalar,
-                  constants: { ...flags, LANES: lanes, DEPTH: depth, WIDE: columns > 4 },
-                }),
+            shader: shaders.convolutionWeightStationary,
+            constants: {
+              ...flags,
+              LANES: lanes,
+              DEPTH: depth,
+              WIDE: columns > 4,
+              RESIDENT: resident,
+              INSIDE: hasOneTap(gather),
+              WHOLE: isWhole(gather, depth),
+              POINTWISE: isPointwise(shape),
+            },
             libraries: [shaders.convolutionAxis],
             features: ['subgroups'],
             operands: order,
@@ -126,12 +114,9 @@ function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
     if (!resident && depth <= 64) return true;
     // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no
     // rest.
-    return (
-      hasVectors(gather) &&
-      (resident
-        ? gather.pixels <= 4 * MOST_RESIDENT && kTiles(block) > 1
-        : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth))
-    );
+    return resident
+      ? gather.pixels <= 4 * MOST_RESIDENT && kTiles(block) > 1
+      : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth);
   };
   const possible = BLOCKS.filter(isPossible);
   // A deeper block must save a K-tile.
@@ -160,8 +145,7 @@ const kTilesOfPhases = ({ shape, phases, sourceChannels }: Gather, { depth }: Bl
  * stores its columns.
  */
 function work(gather: Gather, block: Block, lanes: 4 | 8): number {
-  /** Of a single number, and of looking at all bounds. */
-  const NUMBER_ACCESS = 36;
+  /** Of looking at all bounds. */
   const BOUNDS = 120;
   /** Where accumulators are resident, weights find their place sooner, and so do the sums of an iteration. */
   const RESIDENT_FILLING = 95;
@@ -169,12 +153,11 @@ function work(gather: Gather, block: Block, lanes: 4 | 8): number {
   const { depth, columns, resident } = block;
   const { access, filling, end } = COSTS[lanes];
   const { pixels, destinationChannels } = gather;
-  const byVectors = hasVectors(gather);
   const vectors = columns / 4;
-  const stores = byVectors ? access * vectors : NUMBER_ACCESS * columns;
+  const stores = access * vectors;
   const multiplying =
     depth * columns +
-    (byVectors ? access * ceilDivide(depth, 4 * lanes) : (NUMBER_ACCESS * depth) / lanes) +
+    access * ceilDivide(depth, 4 * lanes) +
     (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? end : BOUNDS);
   const fillings =
     ceilDivide(pixels, groupOf(gather, block, lanes)) * depth * vectors * (resident ? RESIDENT_FILLING : filling);

@@ -3,7 +3,7 @@
 //
 // A workgroup computes TILE_ROWS destination pixels x TILE_COLUMNS channels. The tile is cut into blocks of BLOCK_ROWS x BLOCK_COLUMNS,
 // one for each subgroup, and a block into the fragments that a matrix unit multiplies. The reduction advances by DEPTH: while a
-// step is multiplied out of workgroup memory, the next one is on its way from global memory into registers, as in
+// K-tile is multiplied out of workgroup memory, the next one is on its way from global memory into registers, as in
 // convolution-tiled.wgsl. Vectors go to workgroup memory as they lie in global memory; the weights of the data gradient, which lie along
 // the depth, stay turned, since the unit reads either way.
 //
@@ -118,7 +118,7 @@ fn findRuns(tile: Tile, lane: u32) {
   }
 }
 
-// Global memory to registers: the step at `start` (in vectors) of the runs of a tap row.
+// Global memory to registers: the K-tile at `start` (in vectors) of the runs of a tap row.
 fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
   let p = parameters;
   let x = tile.x;
@@ -174,7 +174,7 @@ fn stage(lane: u32) {
   }
 }
 
-// Workgroup memory times workgroup memory, a step of one block.
+// Workgroup memory times workgroup memory, a K-tile of one block.
 fn multiply(block: u32, sums: ptr<function, array<Sum, FRAGMENTS>>) {
   let firstRow = block / BLOCKS_ACROSS * BLOCK_ROWS;
   let firstColumn = block % BLOCKS_ACROSS * BLOCK_COLUMNS;
@@ -248,18 +248,18 @@ fn main(
   }
   findRuns(tile, lane);
   let runVectors = tile.x.taps * p.sourceChannels / 4u;
-  let stepsPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
-  let firstStep = tile.split * p.stepsPerSplit;
-  let lastStep = min(firstStep + p.stepsPerSplit, tile.y.taps * stepsPerRun);
+  let kTilesPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
+  let firstKTile = tile.split * p.kTilesPerSplit;
+  let endKTile = min(firstKTile + p.kTilesPerSplit, tile.y.taps * kTilesPerRun);
 
   for (var firstBlock = 0u; firstBlock < BLOCKS; firstBlock += subgroups) {
     let block = firstBlock + subgroup;
     // Said in full: without a value, Tint (of Chromium 156) leaves it as it was in the pass before.
     var sums = array<Sum, FRAGMENTS>();
-    var tapRow = firstStep / max(stepsPerRun, 1u);
-    var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
-    for (var step = firstStep; step <= lastStep; step++) {
-      if (step < lastStep) {
+    var tapRow = firstKTile / max(kTilesPerRun, 1u);
+    var start = (firstKTile % max(kTilesPerRun, 1u)) * DEPTH_VECTORS;
+    for (var kTile = firstKTile; kTile <= endKTile; kTile++) {
+      if (kTile < endKTile) {
         load(tapRow, start, tile, lane);
         start += DEPTH_VECTORS;
         if (start >= runVectors) {
@@ -267,10 +267,10 @@ fn main(
           tapRow++;
         }
       }
-      if (step > firstStep && block < BLOCKS) {
+      if (kTile > firstKTile && block < BLOCKS) {
         multiply(block, &sums);
       }
-      if (step < lastStep) {
+      if (kTile < endKTile) {
         workgroupBarrier();
         stage(lane);
         workgroupBarrier();

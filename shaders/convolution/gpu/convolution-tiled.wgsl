@@ -2,16 +2,16 @@
 // rows of taps and the phases of the data gradient see convolution-weight-stationary.wgsl; operands and epilogue are the same.
 //
 // Made for GPUs. A workgroup computes TILE_ROWS destination pixels x TILE_COLUMNS channels, an invocation ROWS x COLUMNS of them
-// in registers. The reduction advances by DEPTH: while a step is multiplied out of workgroup memory, the next one is on its way
-// from global memory into registers. A second tile of workgroup memory to put it in would save one of the two barriers of a step, and
+// in registers. The reduction advances by DEPTH: while a K-tile is multiplied out of workgroup memory, the next one is on its way
+// from global memory into registers. A second tile of workgroup memory to put it in would save one of the two barriers of an iteration, and
 // costs more than it saves (docs/lab/rejected.md).
 //
 // Source vectors run along the depth, as they lie in memory; weight vectors along the columns (the data gradient, whose
-// weights run along the depth, turns blocks of 4 x 4 in registers). Four depths of an inner step are ROWS + COLUMNS vector
+// weights run along the depth, turns blocks of 4 x 4 in registers). Four depths are ROWS + COLUMNS vector
 // reads and 4 * ROWS * COLUMNS multiply-adds. No bank conflicts: neighbouring invocations read neighbouring weight vectors, and
 // a padding vector a row spreads the source's rows over the banks.
 //
-// The reduction may be split over workgroups (`stepsPerSplit`); the parts, each as large as the destination, are then added
+// The reduction may be split over workgroups (`kTilesPerSplit`); the partial sums, each as large as the destination, are then added
 // in a second pass (sum-partials.wgsl, or sum-partials-epilogue.wgsl with an epilogue).
 //
 // Entry points: main, and with_statistics for a forward convolution that is not split: each workgroup also writes the Moments of its
@@ -70,8 +70,8 @@ struct Run {
   last: i32,
 }
 
-// Invocations that find no vector of a step left stage the last one again, and what lies behind the last pixel or column is read as these:
-// their sums are not stored. So only what a step must count as zero is looked for, and where all is there nothing is.
+// Invocations that find no vector of a K-tile left stage the last one again, and what lies behind the last pixel or column is read as these:
+// their sums are not stored. So only what a K-tile must count as zero is looked for, and where all is there nothing is.
 fn sourceVectorOf(slot: u32, invocation: u32) -> u32 {
   return select(min(invocation + slot * INVOCATIONS, SOURCE_VECTORS - 1u), invocation + slot * INVOCATIONS, SOURCE_VECTORS % INVOCATIONS == 0u);
 }
@@ -84,7 +84,7 @@ var<private> runs: array<Run, SOURCE_SLOTS>;
 var<private> stagedSource: array<vec4<Scalar>, SOURCE_SLOTS>;
 var<private> stagedWeights: array<vec4<Scalar>, 4u * WEIGHT_SLOTS>;
 
-// Global memory to registers: the step at `start` (in vectors) of the runs of a tap row.
+// Global memory to registers: the K-tile at `start` (in vectors) of the runs of a tap row.
 fn load(tapRow: u32, start: u32, tile: Tile, invocation: u32) {
   let y = tile.y;
   let x = tile.x;
@@ -221,13 +221,13 @@ fn sumTile(tile: Tile, rowInvocation: u32, columnInvocation: u32, invocation: u3
     runs[slot] = run;
   }
 
-  let stepsPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
-  let firstStep = select(tile.split * p.stepsPerSplit, 0u, BATCHED);
-  let lastStep = min(firstStep + p.stepsPerSplit, y.taps * stepsPerRun);
-  var tapRow = firstStep / max(stepsPerRun, 1u);
-  var start = (firstStep % max(stepsPerRun, 1u)) * DEPTH_VECTORS;
-  for (var step = firstStep; step <= lastStep; step++) {
-    if (step < lastStep) {
+  let kTilesPerRun = (runVectors + DEPTH_VECTORS - 1u) / DEPTH_VECTORS;
+  let firstKTile = select(tile.split * p.kTilesPerSplit, 0u, BATCHED);
+  let endKTile = min(firstKTile + p.kTilesPerSplit, y.taps * kTilesPerRun);
+  var tapRow = firstKTile / max(kTilesPerRun, 1u);
+  var start = (firstKTile % max(kTilesPerRun, 1u)) * DEPTH_VECTORS;
+  for (var kTile = firstKTile; kTile <= endKTile; kTile++) {
+    if (kTile < endKTile) {
       load(tapRow, start, tile, invocation);
       start += DEPTH_VECTORS;
       if (start >= runVectors) {
@@ -235,10 +235,10 @@ fn sumTile(tile: Tile, rowInvocation: u32, columnInvocation: u32, invocation: u3
         tapRow++;
       }
     }
-    if (step > firstStep) {
+    if (kTile > firstKTile) {
       multiply(rowInvocation, columnInvocation);
     }
-    if (step < lastStep) {
+    if (kTile < endKTile) {
       workgroupBarrier();
       stage(invocation);
       workgroupBarrier();

@@ -2,7 +2,7 @@
 // rows of taps see convolution-weight-gradient-output-stationary.wgsl; operands and sizes are the same.
 //
 // Made for GPUs. A workgroup computes TILE_ROWS (tap, input channel) pairs x TILE_COLUMNS output channels of one part of the
-// pixels, an invocation ROWS x COLUMNS of them in registers. The reduction advances by DEPTH pixels: while a step is multiplied
+// pixels, an invocation ROWS x COLUMNS of them in registers. The reduction advances by DEPTH pixels: while a K-tile is multiplied
 // out of workgroup memory, the next one is on its way from global memory into registers. Both factors lie in memory as the product wants them:
 // a pixel is (ROWS + COLUMNS) / 4 vector reads and ROWS * COLUMNS multiply-adds.
 //
@@ -40,7 +40,7 @@ var<workgroup> dyTile: array<vec4f, DY_VECTORS>;
 
 var<private> stagedX: array<vec4<Scalar>, X_SLOTS>;
 var<private> stagedDy: array<vec4<Scalar>, DY_SLOTS>;
-// Where the output pixel of each staged vector of x is; counting on is cheaper than dividing at each step.
+// Where the output pixel of each staged vector of x is; counting on is cheaper than dividing in each iteration.
 struct PixelPlace {
   image: u32,
   y: u32,
@@ -48,8 +48,8 @@ struct PixelPlace {
 }
 var<private> places: array<PixelPlace, X_SLOTS>;
 
-// Invocations that find no vector of a step left stage the last one again, and what lies behind the last row or column is read as these: their
-// sums are not stored. So only what a step must count as zero is looked for, and where all is there nothing is.
+// Invocations that find no vector of a K-tile left stage the last one again, and what lies behind the last row or column is read as these: their
+// sums are not stored. So only what a K-tile must count as zero is looked for, and where all is there nothing is.
 fn xVectorOf(slot: u32, invocation: u32) -> u32 {
   return select(min(invocation + slot * INVOCATIONS, X_VECTORS - 1u), invocation + slot * INVOCATIONS, X_VECTORS % INVOCATIONS == 0u);
 }
@@ -180,15 +180,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 
   let rowInvocation = invocation / COLUMN_INVOCATIONS;
   let columnInvocation = invocation % COLUMN_INVOCATIONS;
-  let steps = (lastPixel - firstPixel + DEPTH - 1u) / DEPTH;
-  for (var step = 0u; step <= steps; step++) {
-    if (step < steps) {
-      load(firstPixel + step * DEPTH, lastPixel, kernelRow, firstRowVector, firstColumnVector, advance, invocation);
+  let kTiles = (lastPixel - firstPixel + DEPTH - 1u) / DEPTH;
+  for (var kTile = 0u; kTile <= kTiles; kTile++) {
+    if (kTile < kTiles) {
+      load(firstPixel + kTile * DEPTH, lastPixel, kernelRow, firstRowVector, firstColumnVector, advance, invocation);
     }
-    if (step > 0u) {
+    if (kTile > 0u) {
       multiply(rowInvocation, columnInvocation);
     }
-    if (step < steps) {
+    if (kTile < kTiles) {
       workgroupBarrier();
       stage(invocation);
       workgroupBarrier();

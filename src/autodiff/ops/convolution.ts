@@ -1,5 +1,5 @@
 import { convolution as forwardKernel } from '../../../kernels/convolution/forward.ts';
-import { hasHalfForm, outputSize, type ConvolutionShape } from '../../../kernels/convolution/problem.ts';
+import { outputSize, type ConvolutionShape } from '../../../kernels/convolution/problem.ts';
 import { convolutionDataGradient as dataGradientKernel } from '../../../kernels/convolution/data-gradient.ts';
 import {
   convolutionStatistics as statisticsKernel,
@@ -137,12 +137,11 @@ const withEpilogue: Op<ConvolutionShape & { readonly relu: boolean }> = {
  * @param x [batch, height, width, input channels]
  * @param w [kernel height, kernel width, input channels, output channels] Accuracy: within 2^-24 * (4 sqrt(K) + 2) of
  * the sum of magnitudes of its K products; see docs/kernels/convolution/winograd.md for 3x3 by Winograd.
- * @returns [batch, output height, output width, output channels]; f16 where x is, unless channels are no multiples of
- * four
+ * @returns [batch, output height, output width, output channels]; f16 where x is
  */
 export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = {}): Tensor {
   const shape = shapeOf('convolution', x, w, options);
-  return apply(forward, [storable(x, shape), w], shape)[0];
+  return apply(forward, [x, w], shape)[0];
 }
 
 /**
@@ -157,7 +156,7 @@ export function convolutionWithStatistics(
 ): Statistics & { readonly y: Tensor } {
   const shape = shapeOf('convolutionWithStatistics', x, w, options);
   checkNumber('convolutionWithStatistics', 'epsilon', epsilon, 0);
-  const [y, mean, inverseDeviation, variance] = apply(withStatistics, [storable(x, shape), w], { ...shape, epsilon });
+  const [y, mean, inverseDeviation, variance] = apply(withStatistics, [x, w], { ...shape, epsilon });
   return { y, mean, inverseDeviation, variance };
 }
 
@@ -174,9 +173,8 @@ export function convolutionWithEpilogue(
   const shape = shapeOf(op, x, w, options);
   checkShape(op, [shape.outputChannels], scale, shift);
   checkShape(op, [shape.batch, ...outputSize(shape), shape.outputChannels], residual);
-  const source = storable(x, shape);
-  const inputs = [source, w, scale, shift];
-  return apply(withEpilogue, residual === undefined ? inputs : [...inputs, cast(residual, floatType(source))], {
+  const inputs = [x, w, scale, shift];
+  return apply(withEpilogue, residual === undefined ? inputs : [...inputs, cast(residual, floatType(x))], {
     ...shape,
     relu,
   })[0];
@@ -204,7 +202,7 @@ export function linear(x: Tensor, w: Tensor): Tensor {
     stride: [1, 1],
     padding: [0, 0],
   };
-  return apply(linearOp, [storable(x, shape), w], shape)[0];
+  return apply(linearOp, [x, w], shape)[0];
 }
 
 const linearOp: Op<ConvolutionShape> = {
@@ -212,9 +210,6 @@ const linearOp: Op<ConvolutionShape> = {
   name: 'linear',
   infer: ([x, w], { batch, outputChannels }) => [{ shape: [batch, outputChannels], type: x.type, name: w.name }],
 };
-
-/** x as a convolution can take it: upcast where there is no 16-bit form. */
-const storable = (x: Tensor, shape: ConvolutionShape): Tensor => (hasHalfForm(shape) ? x : cast(x, 'f32'));
 
 function shapeOf(op: string, x: Tensor, w: Tensor, options: ConvolutionOptions): ConvolutionShape {
   checkOptions(op, options, ['stride', 'padding']);

@@ -30,7 +30,6 @@ test('a ReLU behind a convolution lets NaN through, in every variant and either 
   for (const shader of [
     'convolution-direct.wgsl',
     'convolution-tiled.wgsl',
-    'convolution-tiled-scalar.wgsl',
     'sum-partials-epilogue.wgsl',
     'winograd-output.wgsl',
   ])
