@@ -2,7 +2,8 @@
 //
 // Carries the entries of src/tuning/known-adapters.json over to shaders that compute the same in other words. The other
 // checkout holds the code that was measured. An entry is carried over if its digest is that of the other checkout's
-// variants; it then gets the digest of this checkout's variants, and their names in the same order. The kernel tests must
+// variants; it then gets the digest of this checkout's variants, and the names of those that have
+// others now, by their order. The kernel tests must
 // show that the variants compute the same bits: this script compares numbers of variants only.
 // --added names a variant that the other checkout lacks and that is known to be slower than what was measured; --removed
 // the beginning of the names of variants that this one lacks and that no entry chose. Both may be given again.
@@ -10,31 +11,11 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { AdapterTraits } from '../kernels/contract/adapter-traits.ts';
 import { ALL_KERNELS } from '../kernels/index.ts';
-import type { AnyKernel, KernelCall } from '../kernels/kernel.ts';
+import type { AnyKernel } from '../kernels/kernel.ts';
 import { codeDigest, Digests } from '../src/tuning/digests.ts';
 import { KNOWN_ADAPTERS, serializeTables, type TuningTable } from '../src/tuning/tables.ts';
-
-const PREPARED = ' prepared';
-const LIMITS = { maxWorkgroupInvocations: 1024, maxWorkgroupStorageBytes: 32768, maxWorkgroupsPerDimension: 65535 };
-
-/** The traits of the adapters of the tables, as far as variants depend on them. */
-const TRAITS: Readonly<Record<string, AdapterTraits>> = {
-  llvmpipe: { kind: 'cpu', subgroupSize: 8, f16: true, ...LIMITS },
-  'nvidia-h200': { kind: 'gpu', subgroupSize: 32, f16: true, ...LIMITS, maxWorkgroupStorageBytes: 49152 },
-};
-
-/** The variants of a table's problem in one checkout, by its key. */
-function callsOf(kernels: readonly AnyKernel[], key: string, traits: AdapterTraits): readonly KernelCall[] {
-  const prepared = key.endsWith(PREPARED);
-  const [name] = key.split(' ', 1);
-  const problem: unknown = JSON.parse(key.slice(name.length, prepared ? -PREPARED.length : undefined));
-  const kernel = kernels.find((one) => one.name === name);
-  // `preparedWeights` is what checkouts before prepacking call it.
-  const known = { ...traits, prepackedWeights: prepared, preparedWeights: prepared };
-  return kernel?.calls(problem as never, known) ?? [];
-}
+import { variantsOf } from './shipped-tuning.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -53,21 +34,23 @@ const digests = new Digests();
 const left: string[] = [];
 const carried: TuningTable[] = [];
 for (const table of KNOWN_ADAPTERS) {
-  const traits = TRAITS[table.device];
   const choices: TuningTable['choices'][number][] = [];
   for (const choice of table.choices) {
     const [key, code, variant, milliseconds] = choice;
-    const all = callsOf(otherKernels, key, traits);
+    const all = variantsOf(otherKernels, table, key);
     const isKept = (name: string): boolean => !values.removed.some((start) => name.startsWith(start));
     const before = all.filter((call) => isKept(call.variant));
-    const now = callsOf(ALL_KERNELS, key, traits);
+    const now = variantsOf(ALL_KERNELS, table, key);
     const lasting = now.filter((call) => !values.added.includes(call.variant));
     if (!isKept(variant) || before.length !== lasting.length || (await codeDigest(all, digests)) !== code) {
       left.push(`${table.device}: ${key}`);
       choices.push(choice);
       continue;
     }
-    const rename = (name: string): string => lasting[before.findIndex((call) => call.variant === name)].variant;
+    // A variant that has no namesake is the one in its place.
+    const rename = (name: string): string =>
+      (lasting.find((call) => call.variant === name) ?? lasting[before.findIndex((call) => call.variant === name)])
+        .variant;
     choices.push([
       key,
       await codeDigest(now, digests),
