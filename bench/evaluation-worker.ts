@@ -4,6 +4,7 @@ import { RandomStream } from '../src/random/philox.ts';
 import { deviceCosineRows } from '../src/retrieval/device-cosine.ts';
 import { evaluateRetrieval, evaluateRetrievalOnDevice, type RetrievalOptions } from '../src/retrieval/evaluate.ts';
 import { Ranker } from '../src/retrieval/ranking.ts';
+import { evaluateTopOnDevice } from '../src/retrieval/top-metrics.ts';
 import { circumstances, type Circumstances } from './support/report.ts';
 
 export interface EvaluationJob {
@@ -22,6 +23,11 @@ export interface EvaluationResult extends EvaluationJob {
   readonly processorSeconds: number;
   /** The largest resident set of this process, embeddings included; on a software adapter its buffers too. */
   readonly peakBytes: number;
+  /** The same for the metrics of the first ten ranks alone, by `evaluateTopOnDevice`. */
+  readonly topSeconds: number;
+  readonly topProcessorSeconds: number;
+  /** P@10 by the first ranks, less that by the whole ranking. */
+  readonly topDifference: number;
   readonly mapAll: number;
   readonly precisionAt100: number;
   /** Sampled queries whose ranks are all those of the full sort of the same scores. */
@@ -32,15 +38,24 @@ export interface EvaluationResult extends EvaluationJob {
   readonly sampleDifference: number;
 }
 
+/** The cutoff of the metrics of the first ranks. */
+const TOP = 10;
+
 const job = JSON.parse(process.argv[2]) as EvaluationJob;
 const device = await openDevice('auto', { unsafe: true });
 const task = syntheticTask(job);
 const start = performance.now();
 const before = process.cpuUsage();
-const metrics = await evaluateRetrievalOnDevice(device, task);
+const metrics = await evaluateRetrievalOnDevice(device, { ...task, cutoffs: [100, TOP] });
 const seconds = (performance.now() - start) / 1000;
 const { user, system } = process.cpuUsage(before);
 const peakBytes = process.resourceUsage().maxRSS * 1024;
+
+const topStart = performance.now();
+const topBefore = process.cpuUsage();
+const top = await evaluateTopOnDevice(device, { ...task, cutoffs: [TOP] });
+const topSeconds = (performance.now() - topStart) / 1000;
+const topUsage = process.cpuUsage(topBefore);
 
 const sample = sampleOf(task, job.sample);
 const { equalQueries, ties } = await compareWithFullSort(sample);
@@ -50,6 +65,9 @@ const result: EvaluationResult = {
   seconds,
   processorSeconds: (user + system) / 1e6,
   peakBytes,
+  topSeconds,
+  topProcessorSeconds: (topUsage.user + topUsage.system) / 1e6,
+  topDifference: top.atCutoff[0].precision - metrics.atCutoff[1].precision,
   mapAll: metrics.mapAll,
   precisionAt100: metrics.atCutoff[0].precision,
   equalQueries,

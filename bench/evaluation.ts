@@ -70,12 +70,15 @@ function table(results: readonly EvaluationResult[]): string {
     'queries x gallery x dimension',
     's',
     'processor s',
+    'first ten ranks, s',
+    'processor s',
     'peak MiB',
     'mAP@all',
     'P@100',
     'as the full sort',
     'ties in it',
     'float64 less device',
+    'P@10, ten ranks less all',
   ];
   return textTable(
     head,
@@ -83,12 +86,15 @@ function table(results: readonly EvaluationResult[]): string {
       `${result.queries} x ${result.gallery} x ${result.dimension}`,
       result.seconds.toFixed(1),
       result.processorSeconds.toFixed(1),
+      result.topSeconds.toFixed(1),
+      result.topProcessorSeconds.toFixed(1),
       String(Math.round(result.peakBytes / 2 ** 20)),
       result.mapAll.toFixed(6),
       result.precisionAt100.toFixed(6),
       `${result.equalQueries} of ${result.sample}`,
       String(result.ties),
       result.sampleDifference.toExponential(1),
+      result.topDifference.toExponential(1),
     ]),
   );
 }
