@@ -1,4 +1,4 @@
-// npm run bench -- --against ../other-checkout: both checkouts' kernels in turn, in one run on one adapter.
+// npm run bench -- --against ../other-checkout: both checkouts' kernels, alternating, in one run on one adapter.
 import { fork, type ChildProcess } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -71,7 +71,7 @@ export async function compareCheckouts(
     if (json === true) console.log(JSON.stringify(changes));
     else {
       if (json !== undefined) writeFileSync(json, `${JSON.stringify(changes)}\n`);
-      console.log(`Before: ${other}\nAfter: ${here}\nBoth in turn in one run, ${new Date().toISOString()}\n`);
+      console.log(`Before: ${other}\nAfter: ${here}\nAlternating in one run, ${new Date().toISOString()}\n`);
       console.log(changesTable(changes));
       console.log(summary(changes));
     }

@@ -25,7 +25,7 @@ const USAGE = `npm run bench:ladder -- KERNEL [options]
   Ladders: ${LADDERS.join(', ')}
 
   --shape PART        shapes whose name contains it, in place of the ladder's own few; may be given again
-  --batch N --size N  images and their height and width, of which the shapes follow (16, 64)
+  --batch N --size N  number of images, and their height and width (16, 64)
   --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
   --time SECONDS      for all shapes together (60); few rounds are taken of each in any case
   --processor-time    count the processor time of this process in place of the clock, as in npm run bench

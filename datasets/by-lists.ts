@@ -12,7 +12,7 @@ import type { Problem } from './problems.ts';
 import type { ResolvedSplit, ResolveOptions } from './resolved-split.ts';
 import type { SetName, Split } from './splits.ts';
 
-/** What stands before `_filelist_<part>.txt`. */
+/** The prefix of `_filelist_<part>.txt`. */
 const LIST_NAMES: Readonly<Partial<Record<SetName, Readonly<Record<Domain, string>>>>> = {
   sketchy: { sketch: 'sketch_tx_000000000000_ready', photo: 'all_photo' },
   tuberlin: { sketch: 'png_ready', photo: 'ImageResized_ready' },
@@ -131,7 +131,7 @@ function classesOf({ file, entries }: List, expected: readonly string[], problem
   return { file, names: Array.from(expected, (_, id) => names[id] ?? expected[id]) };
 }
 
-/** Turns entries of lists to pictures, and finds files that are missing or stand in two places. */
+/** Turns entries of lists to pictures, and finds files that are missing or listed twice. */
 class ListReader {
   private readonly folders: Folders;
   private readonly places = new Map<string, { readonly file: string; readonly line: number }>();
@@ -187,7 +187,7 @@ class ListReader {
       const before = this.places.get(relative);
       if (before !== undefined) {
         // What is held out is not trained on; else nothing is lost but a line.
-        report('duplicate', 'warning', `${written} stands in ${basename(before.file)}:${before.line} already`);
+        report('duplicate', 'warning', `${written} is already in ${basename(before.file)}:${before.line}`);
         continue;
       }
       this.places.set(relative, { file, line });

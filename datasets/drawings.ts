@@ -9,7 +9,7 @@ import { classKey } from '../src/data/class-names.ts';
 import type { Problem } from './problems.ts';
 import { BoundedError } from '../src/formats/untrusted.ts';
 
-/** Where a drawing stands in its file. */
+/** The position of a drawing in its file. */
 export interface DrawingPlace {
   readonly file: string;
   /** Counted from 1. */
@@ -88,7 +88,7 @@ export async function indexDrawings(
           severity: 'error',
           file,
           line,
-          message: `key_id ${drawing.key} stands in line ${before} already`,
+          message: `key_id ${drawing.key} is already in line ${before}`,
         });
       else if (drawing.recognised) {
         lineOf.set(drawing.key, line);

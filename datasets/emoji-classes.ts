@@ -22,7 +22,7 @@ const GROUPS: Readonly<Record<number, string>> = {
   7: 'objects',
 };
 
-/** Share of all classes that is unseen; share of the seen ones that stands for unseen while settings are chosen. */
+/** Share of all classes that is unseen; share of the seen ones that replaces the unseen ones while settings are chosen. */
 const UNSEEN_SHARE = 1 / 5;
 const SETTINGS_SHARE = 1 / 8;
 /** Share of the seen classes that hold one sketch back for validation. */

@@ -3,7 +3,7 @@
  *
  * Iconify's npm packages carry emoji sets under free licences (emoji-attribution.md). Four sets are
  * the pictures. The sketches are a black-and-white set and the outlines of three more colour sets;
- * no artist stands in both domains, so a network cannot find a picture by its artist's hand.
+ * no artist is in both domains, so a network cannot find a picture by its artist's hand.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -120,7 +120,7 @@ export async function loadEmoji(options: EmojiOptions): Promise<Dataset> {
         return renderDrawing(Buffer.from(svgOf(drawings[index], requested)), requested, sample.name);
       return pixels.subarray(index * bytesPerImage, (index + 1) * bytesPerImage);
     },
-    // What is drawn is in the package, and its pixels are at hand.
+    // The drawings are in the package, so their pixels are available.
     identify: async (samples) =>
       samples.map(({ name }) =>
         createHash('sha256')

@@ -38,7 +38,7 @@ export interface Archive {
   readonly lacks?: string;
 }
 
-/** Folders inside archives: one of them stands for the archive that it is in. */
+/** Folders inside archives: one of them identifies its archive. */
 const INNER_FOLDERS =
   /^(256x256|zeroshot.*|sketch|photo|png(_ready)?|ImageResized(_ready)?|EXTEND_image_sketchy(_ready)?|extended_photo|QuickDraw_(sketches|images)_final)$/;
 /** The rendering of Sketchy that is used, as in SAKE. */

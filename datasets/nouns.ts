@@ -56,7 +56,7 @@ export function nounWords(name: string): string[] {
 /** The noun of a name: its words joined by blanks. */
 export const nounOf = (name: string): string => nounWords(name).join(' ');
 
-/** Whether the words of `phrase` stand in `words`, one after the other. */
+/** Whether `words` contains the words of `phrase`, consecutively. */
 export function containsPhrase(words: readonly string[], phrase: readonly string[]): boolean {
   return words.some((_, start) => phrase.every((word, index) => words[start + index] === word));
 }

@@ -13,7 +13,7 @@ import { PixelFile } from './pixel-file.ts';
 
 /** A sample on disk. Its name is its path; a drawing's, the path of its file, # and its key_id. */
 export interface Picture extends Sample {
-  /** Where it stands in its file, if it is a drawing. */
+  /** Its position in its file, if it is a drawing. */
   readonly drawing?: DrawingPlace;
   /** The line of the list that names it, if one does. */
   readonly listed?: { readonly file: string; readonly line: number };

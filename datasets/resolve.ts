@@ -23,7 +23,7 @@ export async function resolveSplit(
     archive.lacks === undefined
       ? []
       : [{ kind: 'missing', severity: 'error', file: archive.root, message: archive.lacks }];
-  // Published splits are the same without their lists; what people's own lists would say, nobody knows.
+  // Published splits are the same without their lists; the content of a user's own lists is unknown.
   if (!listed && split.lists !== undefined && split.set === undefined)
     problems.push({
       kind: 'missing',

@@ -46,7 +46,9 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
     heldOut: heldOutClass,
   });
   if (icons.length === 0)
-    throw new DatasetError('search: no icon set is installed; npm install --no-save @iconify/json brings all of them');
+    throw new DatasetError(
+      'search: no icon set is installed; npm install --no-save @iconify/json installs all of them',
+    );
   const rendered = await renderedIcons(icons.map(sampleOf), options);
   const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, options);
 

@@ -1,6 +1,6 @@
 /**
  * Where the data sets come from, under which terms, and how they lie on disk. Terms are told where the publisher's own
- * words were at hand (docs/data.md); elsewhere the publisher's page has to be asked.
+ * words were available (docs/data.md); otherwise, see the publisher's page.
  */
 import type { SetName } from './splits.ts';
 
@@ -17,7 +17,7 @@ export interface DataSource {
   readonly splits: readonly string[];
 }
 
-const ASK = "see the publisher's page: no terms were found in what was at hand";
+const ASK = "see the publisher's page: no terms were found in the stored copies";
 
 export const DATA_SOURCES: readonly DataSource[] = [
   {
@@ -134,7 +134,7 @@ export const DATA_SOURCES: readonly DataSource[] = [
     set: 'search',
     title: 'The search data: emoji, icons and drawings',
     contents: [
-      'emoji, which npm brings; icons of 118 sets, packaged by Iconify; drawings of Quick, Draw!, as many as there are of each word',
+      'emoji, which npm installs; icons of 118 sets, packaged by Iconify; drawings of Quick, Draw!, as many as there are of each word',
       'what the shipped search model is trained on: docs/search-data.md',
     ],
     places: [

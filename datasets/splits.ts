@@ -39,7 +39,7 @@ export const PUBLISHED_SPLITS = ['sketchy1', 'sketchy2', 'tuberlin', 'quickdraw'
 /**
  * A published split by its name, or a JSON file with `seen` and `unseen`, lists of class names, and, for list files in
  * the manner of SAKE's, `lists`, the name of their folder in the archive.
- * @throws DatasetError where it is neither, or a class stands in it twice, under whatever spelling
+ * @throws DatasetError if it is neither, or contains a class twice, in any spelling
  */
 export async function readSplit(given: string): Promise<Split> {
   if (PUBLISHED_SPLITS.some((name) => name === given)) {

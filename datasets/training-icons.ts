@@ -74,7 +74,7 @@ export function iconNoun(name: string): string | undefined {
   return mainNoun(noun);
 }
 
-/** A noun, or the one of its synonyms that stands for all of them. */
+/** A noun, or the synonym that represents all of them. */
 export const mainNoun = (noun: string): string => SYNONYMS.get(noun) ?? noun;
 
 /**

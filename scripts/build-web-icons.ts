@@ -90,7 +90,7 @@ await writeFile(
   `# Where the icons come from
 
 The page searches and shows these icons, as packaged by [Iconify](https://iconify.design) (\`@iconify/json\`). Their drawings are unchanged. Each set is
-under its own licence; whoever uses an icon follows the licence of its set.
+under its own licence; to use an icon, follow the licence of its set.
 
 | set | name | artist | icons | licence |
 |---|---|---|---:|---|

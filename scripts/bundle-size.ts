@@ -1,5 +1,5 @@
 // npm run size [-- number of modules]
-// What pages load of the package, and of which modules most of it is, in minified bytes.
+// What pages load of the package, and its largest modules, in minified bytes.
 import { fileURLToPath } from 'node:url';
 import { bundle, describeBundle, largestModules, PAGES } from './page-bundles.ts';
 

@@ -25,7 +25,7 @@ for (const file of readdirSync(shaders, { recursive: true }).sort()) {
     `export const ${identifier}: Shader = { name: ${JSON.stringify(name)}, source: ${JSON.stringify(source)} };\n`,
   );
 }
-// Shaders of like length are often alike, and gzip, by which pages load them, looks back 32 KiB only: 0.4 kB less of
+// Shaders of similar length are often similar, and gzip looks back 32 KiB only: 0.4 kB less of
 // 60.
 const entries = [...exports.values()].sort((a, b) => a.length - b.length);
 const text = `// Made by scripts/embed-shaders.mjs from shaders/**/*.wgsl; not committed.\nimport type { Shader } from '../shader.ts';\n\n${entries.join('')}`;

@@ -33,7 +33,7 @@ const queue: QueuedSuite[] = [];
 Object.assign(globalThis, { UVU_DEFER: 1, UVU_QUEUE: [queue] });
 
 const send = (report: Report): void => void process.send?.(report);
-// uvu writes its dots to stdout, where nobody listens; what a suite itself says goes to the runner.
+// uvu writes its dots to stdout, which is ignored; the output of a suite goes to the runner.
 console.log = (...values) => send({ kind: 'output', text: format(...values) });
 
 if (process.env.SKETCHGRAD_TEST_NAME !== undefined) register(new URL('./uvu-by-name.mjs', import.meta.url));
@@ -75,7 +75,7 @@ async function run(file: string): Promise<Report> {
     const [, , , left] = await forgotten();
     if (left > 0) {
       total += left;
-      failures.push(`  ${left} tests stand behind the last test.run(), or there is none`);
+      failures.push(`  ${left} tests follow the last test.run(), or there is none`);
     }
   } catch (error) {
     total++;

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /**
- * In order: all sources alike from random weights; more of people's drawings, with the contrastive loss; larger images
+ * In order: all sources equally from random weights; more of people's drawings, with the contrastive loss; larger images
  * whose colours and parts are changed; the same for twice as many steps.
  */
 const STAGES = ['base', 'people', 'shapes', 'longer'] as const;

@@ -1,6 +1,6 @@
 /**
  * sketchgrad as a library. Everything here is plain web-standard TypeScript: it takes a GPUDevice and ArrayBuffers, and
- * runs in Node, in Deno and in browsers. What opens a device or reads files stands in `src/platform` and `datasets`.
+ * runs in Node, in Deno and in browsers. `src/platform` and `datasets` open devices and read files.
  */
 export * from './exports/engine.ts';
 export * from './exports/nn.ts';

@@ -73,7 +73,7 @@ const split: Rung<ConvolutionShape> = {
 
 const ROWS = 32;
 
-/** The output-stationary tiles of today, whose loads all looked at their bounds. */
+/** The current output-stationary tiles, with a bounds check at every load. */
 const bounds: Rung<ConvolutionShape> = {
   name: 'tile of sums',
   call: (shape, traits) => {

@@ -12,7 +12,7 @@ export interface Rung<Problem> {
 
 /** A kernel's versions from the naive one up to those that ship. */
 export interface Ladder<Problem> extends KernelBench<Problem> {
-  /** Parts of the names of the shapes that are shown if no others are asked for. */
+  /** Parts of the names of the shapes that are shown by default. */
   readonly shapes: readonly string[];
 }
 

@@ -125,7 +125,7 @@ export class HostRecorder {
     });
   }
 
-  /** An own property hides the prototype's method, and taking it away brings that back. */
+  /** An own property hides the prototype's method; deleting it restores the method. */
   private replaced<Target extends object>(
     target: Target,
     name: keyof Target & string,

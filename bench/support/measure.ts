@@ -50,7 +50,7 @@ export interface MeasureOptions {
 /** More than this adds nothing to what a problem's medians say. */
 const MOST_MILLISECONDS_A_PROBLEM = 4000;
 
-/** Times every variant of every problem, the variants of a problem in turn. */
+/** Times every variant of every problem, alternating between the variants of a problem. */
 export async function measure(
   device: Device,
   entries: readonly Entry[],
@@ -115,7 +115,9 @@ export async function measure(
   }
   if (results.length === 0)
     throw new RangeError(
-      part === undefined ? 'this adapter has no variant of what was asked for' : `no variant's name contains ${part}`,
+      part === undefined
+        ? 'this adapter has no variant of the requested problem'
+        : `no variant's name contains ${part}`,
     );
   return results;
 }

@@ -11,7 +11,7 @@ export const BENCH_USAGE = `npm run bench -- [kernel ...] [options]
   --variants          a line for each variant, not only the chosen one and the next best
   --tuned             the chosen variant is the tuner's, by its records and the shipped tables (sketchgrad tune), not
                       the one that the kernel prefers
-  --batch N --size N  images and their height and width, of which the shapes follow (16, 64)
+  --batch N --size N  number of images, and their height and width (16, 64)
   --adapter NAME      ${ADAPTER_CHOICES.join(', ')} (auto)
   --time SECONDS      for all kernels together; few rounds are taken of each in any case (150)
   --rounds N          at most this many samples of each variant (30)
@@ -19,7 +19,7 @@ export const BENCH_USAGE = `npm run bench -- [kernel ...] [options]
                       one core that other work on the machine hardly moves
   --json [FILE]       everything measured, to the file or in place of the tables
   --compare OLD.json  what changed since that report; needs the same adapter and work
-  --against FOLDER    another checkout beside this one, in turn with it in one run: the fair comparison
+  --against FOLDER    another checkout, alternating with this one in one run: the fair comparison
   --trace FILE        instead: a training step as a Chrome trace, for ui.perfetto.dev or chrome://tracing
   --list              the kernels and their shapes, without measuring
   --help`;

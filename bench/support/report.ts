@@ -21,7 +21,7 @@ export interface Circumstances {
   readonly processor: string;
   readonly memoryGiB: number;
   readonly node: string;
-  /** Of npm's webgpu, which brings Dawn. */
+  /** Of npm's webgpu, which contains Dawn. */
   readonly webgpu: string;
   /** Processes that wanted to run, over the last minute: a machine with other work measures other things. */
   readonly load: number;

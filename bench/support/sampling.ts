@@ -50,7 +50,7 @@ const HOPELESS_AT_ONCE = 3;
 const HOPELESS = 1.5;
 
 /**
- * Times contenders in turn, one sample each in a round, forwards and backwards (A B C, C B A, ...), so that what slows
+ * Times contenders alternately, one sample each in a round, forwards and backwards (A B C, C B A, ...), so that what slows
  * the machine for a while slows all of them and a drift favours none.
  */
 export async function sampleAlternating(

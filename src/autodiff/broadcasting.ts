@@ -26,7 +26,7 @@ export function checkBroadcast(op: string, from: Shape, to: Shape): void {
   if (!fits) throw new ShapeError(`${op}: [${from.join(', ')}] cannot be broadcast to [${to.join(', ')}]: ${RULE}`);
 }
 
-/** The kernel's view of shapes: adjacent axes that all operands treat alike are one, and axes of size 1 none. */
+/** The kernel's view of shapes: adjacent axes that all operands treat the same way are one, and axes of size 1 none. */
 export function broadcastProblem(shape: Shape, operands: readonly Shape[]): Pick<PointwiseProblem, 'count' | 'axes'> {
   const count = elementCount(shape);
   if (operands.every((operand) => elementCount(operand) === count)) return { count };

@@ -10,7 +10,7 @@ import { selectRowsGradient } from './ops/rows.ts';
 import { scaleByGradient } from './ops/scale.ts';
 
 /**
- * The gradient rules that bring kernels along which inference has no use for. Their ops name them, and only `gradient`
+ * The gradient rules whose kernels inference does not use. Their ops name them, and only `gradient`
  * imports this table, so that a bundle that never differentiates has none of those kernels. A name that is missing here
  * fails test/autodiff/gradients.test.ts.
  */

@@ -9,7 +9,7 @@ import { describe, floatType, GradientError, ShapeError, type GraphNode, type Te
 /**
  * The graph of d loss / d each of `withRespectTo`, in reverse accumulation: gradients of a tensor with several
  * consumers are added in a fixed order. A gradient is stored as its tensor is. Maps a graph to a graph, so that
- * planning and profiling treat both passes alike.
+ * planning and profiling treat both passes the same way.
  * @param loss a tensor of one element
  * @throws ShapeError where the loss is not a scalar
  * @throws GradientError where the loss does not depend on one of them, or an op on the way has no gradient for the

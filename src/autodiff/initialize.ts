@@ -42,7 +42,7 @@ export async function initializeStore(storage: DeviceStorage, store: ParameterSt
   }
 }
 
-/** FNV-1a: gives every tensor a stream of random numbers of its own, whatever stands before it in the store. */
+/** FNV-1a: gives every tensor a stream of random numbers of its own, whatever precedes it in the store. */
 function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

@@ -40,7 +40,7 @@ export class MemoryBudgetError extends Error {
 /** The size of an input's or a constant's buffer: whole vectors of four. */
 export const givenBytes = (tensor: Tensor): number => Math.ceil(tensor.bytes / 16) * 16;
 
-/** A program's plan, or the plans of several that run in turn and so have one arena. */
+/** A program's plan, or the plans of several that run sequentially and share one arena. */
 export type ArenaUsers = Plan | readonly Plan[];
 
 /** Device memory of several plans that share a storage, each compiled to a program of its own. */
@@ -67,7 +67,7 @@ export function deviceMemory(arenas: readonly ArenaUsers[], uniformAlignment: nu
   return { ...parts, total: sum(Object.values(parts), (bytes) => bytes) };
 }
 
-/** Bytes of an arena that several programs use in turn. */
+/** Bytes of an arena that several programs use sequentially. */
 export const largestArena = (plans: readonly Plan[]): number =>
   Math.max(0, ...plans.map(({ arenaBytes }) => arenaBytes));
 

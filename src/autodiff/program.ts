@@ -120,7 +120,7 @@ export class Program<Name extends string = string> {
   async submit(feeds: Feeds): Promise<{ readonly results: Promise<Results<Name>> }> {
     this.check();
     const full = (): boolean => this.uploads.full || this.ring.full;
-    // Whoever has to wait may find other numbers in the caller's arrays later.
+    // The caller may change its arrays while the run waits.
     const values = this.inputs.valuesOf(feeds, full());
     // No await between the last look and the taking of the slot: submits may come from several places at once.
     while (full()) await this.underway(Promise.all([this.uploads.available(), this.ring.available()]));
@@ -153,7 +153,7 @@ export class Program<Name extends string = string> {
       return this.device.wait(Promise.reject(error as Error));
     }
     const results = this.resultsOf(submitted.result, submitted.failure);
-    // Whoever asked may not have begun to wait when the device fails.
+    // The caller may not wait yet when the device fails.
     results.catch(() => undefined);
     return { results };
   }

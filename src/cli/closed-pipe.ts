@@ -2,7 +2,7 @@
 const ENDED_BY_PIPE = 141;
 
 /**
- * Ends the program when nobody reads its output any more, as in `sketchgrad doctor | head`. What stops on signals stops
+ * Ends the program when its output is no longer read, as in `sketchgrad doctor | head`. What stops on signals stops
  * as it does when the terminal is closed: a training saves its state first.
  */
 export function endOnClosedPipe(...streams: readonly NodeJS.WriteStream[]): void {

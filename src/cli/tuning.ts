@@ -31,5 +31,5 @@ export async function openTuner(
 /** @throws OptionError where both were requested */
 export function checkTuning({ tune, deterministic }: OptionValues<typeof TUNING_OPTIONS>): void {
   if (deterministic && tune !== 'off')
-    throw new OptionError(`--tune ${tune}: --deterministic takes no notice of measurements; give one of the two`);
+    throw new OptionError(`--tune ${tune}: --deterministic ignores measurements; give one of the two`);
 }

@@ -5,7 +5,7 @@ import { BoundedError } from '../formats/untrusted.ts';
 /** Whether an image is a sketch or a photo. */
 export type Domain = 'sketch' | 'photo';
 
-/** The number that stands for a domain in a batch. */
+/** The number of a domain in a batch. */
 export const DOMAIN_INDEX: Readonly<Record<Domain, number>> = { sketch: 0, photo: 1 };
 
 /** An image of a data set, by name. */

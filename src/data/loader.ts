@@ -141,7 +141,7 @@ async function* readAhead<T>(
       yield await (underWay.shift() as Promise<T>);
     }
   } finally {
-    // Whoever stops may close what the images are read from.
+    // The caller may close the source of the images after a stop.
     await Promise.allSettled(underWay);
   }
 }

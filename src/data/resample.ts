@@ -144,7 +144,7 @@ function filterLines(levels: Int16Array, { source, first, begin, weights }: Taps
 }
 
 /**
- * @param extent length of a source line in source pixels, of which the last may be there in part
+ * @param extent length of a source line in source pixels, the last of which may be partial
  * @param source pixels of a line
  */
 function filterTaps(extent: number, source: number, destination: number): Taps {

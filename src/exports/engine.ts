@@ -48,7 +48,7 @@ export {
 export type { TuningTable } from '../tuning/tables.ts';
 export { QualificationError, Tuner, type TunerOptions } from '../tuning/tuner.ts';
 
-// Ops, for networks of one's own.
+// Ops, for your own networks.
 export { batchNorm, type BatchNormOptions, type BatchNormOutputs } from '../autodiff/ops/batch-norm.ts';
 export { bias } from '../autodiff/ops/bias.ts';
 export { cast } from '../autodiff/op.ts';
@@ -73,7 +73,7 @@ export { transpose } from '../autodiff/ops/transpose.ts';
 export type { MaxPoolProblem } from '../../kernels/pooling/max-pool.ts';
 export type { PrepareImagesProblem } from '../../kernels/image/prepare-images.ts';
 
-// What an op of one's own is made of, with kernels of one's own.
+// The parts of your own ops and kernels.
 export {
   apply,
   applyNode,

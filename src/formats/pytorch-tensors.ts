@@ -45,7 +45,7 @@ export function flatten(root: unknown, fail: Fail): Contents {
     if (depth === DEEPEST_CONTAINER)
       return fail(`${printable(name)} holds containers in containers, more than ${DEEPEST_CONTAINER} deep`);
     for (const [key, item] of items as Iterable<[unknown, unknown]>) {
-      // Numbers, strings and None beside the weights, such as an epoch, are nobody's concern here.
+      // Numbers, strings and None beside the weights, such as an epoch, are ignored.
       if (typeof item !== 'object' || item === null) continue;
       const inner = name === '' ? String(key) : `${name}.${String(key)}`;
       if (inner.length > LONGEST_NAME) fail(`the name ${printable(inner)} is longer than ${LONGEST_NAME} characters`);

@@ -3,7 +3,7 @@
  * all tensors one after the other (https://huggingface.co/docs/safetensors).
  *
  * A file may come from anywhere, so nothing in it is believed before it is checked, and nothing is
- * allocated from a size that the file merely declares: tensors are views of the bytes at hand.
+ * allocated from a size that the file merely declares: tensors are views of the given bytes.
  */
 
 import { bfloat16ToFloat32Bits, float16ToFloat32Bits, widen } from '../../kernels/contract/half.ts';

@@ -36,7 +36,7 @@ function cut(text: string, most: number): string {
   return text.slice(0, most - end - mark.length) + mark + text.slice(text.length - end);
 }
 
-/** A terminal obeys control characters, so a text out of a file must not bring any. */
+/** A terminal obeys control characters, so a text from a file must not contain any. */
 function escapeControls(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -109,7 +109,7 @@ export class Device {
   }
 
   /**
-   * Whoever awaits the device's work does so through this. Where the device is lost meanwhile, that is the error,
+   * All waiting for the device's work goes through this. Where the device is lost meanwhile, that is the error,
    * whatever the implementation makes of it: Dawn hands out pipelines that are not valid, Chromium rejects with
    * "Instance dropped" when its GPU process ends, wgpu refuses a mapping and announces the loss a few turns later.
    * @throws DeviceLostError, DisposedError, or what the work itself was rejected with

@@ -1,4 +1,4 @@
-/** No usable adapter: says which package brings one for this system. */
+/** No usable adapter. The message names the package that installs one on this system. */
 export class AdapterError extends Error {
   override readonly name = 'AdapterError';
 }

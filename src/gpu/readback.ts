@@ -53,7 +53,7 @@ export class ReadbackRing {
    * Resolves when the oldest run has been read. Look at `full` again afterwards: another caller may have been first.
    */
   async available(): Promise<void> {
-    // A failed read belongs to who asked for it, not to who waits for its slot.
+    // A failed read is reported to its caller, not to the next user of its slot.
     await this.slots[this.next].pending?.catch(() => undefined);
   }
 

@@ -1,2 +1,2 @@
-/** How the host waits for the device's work: passes the promise on, and may do something for its sake meanwhile. */
+/** How the host waits for the device's work: returns the promise, and may do something until it settles. */
 export type Wait = <Result>(work: Promise<Result>) => Promise<Result>;

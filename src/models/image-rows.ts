@@ -103,7 +103,7 @@ function rowsByDomain(parts: Readonly<Record<ImageDomain, ImageRows>>): ImageRow
   };
 }
 
-/** The plans of `modelEmbeddings`, for whoever counts its memory. */
+/** The plans of `modelEmbeddings`, for counting its memory. */
 export async function planEmbeddings(
   { network, storage, ...input }: RetrievalModel,
   batchSize: number,

@@ -60,7 +60,7 @@ export interface PretrainedOptions {
 }
 
 const LARGEST_WIDTH = 64;
-/** Counts batches for an average that nobody takes. */
+/** Counts batches for a cumulative average, which is not used. */
 const IGNORED = /(^|\.)num_batches_tracked$/;
 
 /**

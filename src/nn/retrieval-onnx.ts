@@ -127,7 +127,7 @@ export function retrievalOnnx(
     : `float32 [batch, 3, ${imageSize}, ${imageSize}]: red, green, blue of the image stretched to ${imageSize} x ${imageSize}, each (value / 255 - mean) / std with mean ${pixels.mean.join(' ')}, std ${pixels.deviation.join(' ')}`;
   return {
     name: 'sketchgrad retrieval network',
-    description: `${backboneDefinition(settings.backbone).title}, ${settings.embedding} components. Input: ${described}. Output: embeddings of length 1; a sketch and a photo are as alike as their dot product says.`,
+    description: `${backboneDefinition(settings.backbone).title}, ${settings.embedding} components. Input: ${described}. Output: embeddings of length 1; the dot product of a sketch and a photo is their similarity.`,
     opset: OPSET,
     nodes,
     constants,

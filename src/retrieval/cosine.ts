@@ -1,5 +1,5 @@
 /**
- * Cosines on the host, for tasks that are small or have no device at hand: each is summed in float64 and rounded to
+ * Cosines on the host, for tasks that are small or have no device: each is summed in float64 and rounded to
  * float32 once, so that equal items have equal scores and the order of ties is the gallery's.
  */
 

@@ -48,7 +48,7 @@ interface Part {
 
 /**
  * The cosines of each query with every item in float32, query by query: rows [n] that are valid until the next one is
- * asked for. A vector of length 0 has cosine 0 with all others. Equal items have equal scores.
+ * requested. A vector of length 0 has cosine 0 with all others. Equal items have equal scores.
  * @throws RetrievalError where sizes disagree or a value is not finite
  */
 export async function* deviceCosineRows(

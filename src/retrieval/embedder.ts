@@ -34,7 +34,7 @@ export class Embedder {
     );
   }
 
-  /** The plan that an embedder of these rows will have, for whoever counts its memory. */
+  /** The plan that an embedder of these rows will have, for counting its memory. */
   static plan(storage: DeviceStorage, rows: Tensor): Promise<Plan> {
     return planProgram(storage, programOf(rows));
   }

@@ -1,7 +1,7 @@
 /**
  * How an icon is drawn, by a rule in three steps. The first step that gives an answer decides:
  *
- * 1. Palette: an icon of a set that brings its own colours is `colour`. Where a set does not say, it is an icon that
+ * 1. Palette: an icon of a set with its own colours is `colour`. Where a set does not say, it is an icon that
  * does not take the text's
  *    colour (`currentColor`).
  * 2. Name: what the set itself calls the beginning or the end of the icon's name ("Two-Tone" for ic:twotone-*); then a

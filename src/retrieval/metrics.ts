@@ -59,7 +59,7 @@ export interface ClassMetrics extends MeanMetrics {
 
 /** Means over all queries that have a relevant item. */
 export interface RetrievalMetrics extends MeanMetrics {
-  /** The protocol in words, for whoever reads the figures: `describeProtocol`. */
+  /** The protocol in words, for readers of the figures: `describeProtocol`. */
   readonly protocol: string;
   readonly apDenominator: ApDenominator;
   readonly apEnvelope: ApEnvelope;
@@ -70,7 +70,7 @@ export interface RetrievalMetrics extends MeanMetrics {
   readonly gallerySize: number;
   /** Means over the queries of each class, by rising label. */
   readonly perClass: readonly ClassMetrics[];
-  /** The mean of `perClass`: each class counts alike, however many queries it has. */
+  /** The mean of `perClass`: each class has the same weight, however many queries it has. */
   readonly classMean: MeanMetrics;
 }
 

@@ -7,7 +7,7 @@ import { requireCount, requireLabels, RetrievalError } from './vectors.ts';
 
 /** Means over all queries that have a relevant item. */
 export interface TopMetrics {
-  /** The protocol in words, for whoever reads the figures: `describeProtocol`. */
+  /** The protocol in words, for readers of the figures: `describeProtocol`. */
   readonly protocol: string;
   /** The queries that count. */
   readonly queries: number;

@@ -7,7 +7,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { requireCount, requireLabels, RetrievalError, rowNorms } from './vectors.ts';
 
-/** A linear layer from features to embeddings, of which an embedding is a row of length 1. */
+/** A linear layer from features to embeddings. An embedding is a row of length 1. */
 export interface EmbeddingLayer {
   /** [embedding, features] */
   readonly weight: Float32Array;

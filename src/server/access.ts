@@ -31,7 +31,7 @@ export type AllowedOrigins = readonly string[] | '*';
 
 /**
  * Lets pages of other sites in, or keeps them out. A browser sends what a page of any site asks it to send, with the
- * reach of whoever sits before it; it says where the page is from (Fetch Metadata, section 2.4; RFC 6454). Programs say
+ * reach of its user; it says where the page is from (Fetch Metadata, section 2.4; RFC 6454). Programs say
  * nothing, and are let in.
  * @returns whether the request was a browser's question whether it may ask (Fetch, section 3.2.2), which is answered
  * then

@@ -11,8 +11,8 @@ const THREAD_MODULE = new URL(
 );
 
 /**
- * The drawings of an index's icons, out of the sets that are installed. They are requested by set and name, of which
- * none is taken that the index does not have, and no name comes to stand in a path.
+ * The drawings of an index's icons, from the installed sets. They are requested by set and name. Names that the index
+ * does not have are refused, and no name becomes part of a path.
  */
 export class IconSources {
   private readonly thread: WorkerThreads;

@@ -34,7 +34,7 @@ interface Embedded {
 
 /**
  * Embeds pictures that come at any time: the device embeds those that wait in batches, one after the other. Pictures
- * are decoded and icons ranked in threads, so that whoever else uses the event loop is not kept waiting.
+ * are decoded and icons ranked in threads, so that the event loop stays free.
  */
 export class QueryEmbedder {
   private readonly queue: BatchQueue<Uint8Array, Embedded>;

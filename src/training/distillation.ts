@@ -152,7 +152,7 @@ export function distilledPhotos(
   const without = seenClasses.filter((className) => !photos.some((photo) => photo.className === className));
   if (without.length > 0)
     throw new DatasetError(
-      `${name}: a teacher can say nothing of ${without.slice(0, 8).join(', ')}, of which there is no photo`,
+      `${name}: no photo of ${without.slice(0, 8).join(', ')}, so a teacher has no knowledge of them`,
     );
   if (photosPerClass === 0) return photos;
   const drawn = new Set<Sample>();

@@ -16,7 +16,7 @@ export const DEFAULT_READING: KnowledgeReading = { mean: 'softmax', temperature:
 
 /**
  * Class-oriented knowledge (Tursun et al. 2022; method.md) as it grows, photo by photo: sums in float64, in the order
- * of the photos, so that whoever stores and restores them goes on bit by bit. Prepared once, it lets training do
+ * of the photos, so that a stored and restored state continues bit by bit. Prepared once, it lets training do
  * without the teacher and without a language model.
  */
 export class ClassKnowledge {

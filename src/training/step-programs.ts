@@ -110,7 +110,7 @@ export async function compileInSharedArena<Name extends string>(
   };
 }
 
-/** Whoever asked may not have begun to wait when the device fails. */
+/** The caller may not wait yet when the device fails. */
 export function heeded<T>(results: Promise<T>): Promise<T> {
   results.catch(() => undefined);
   return results;

@@ -49,7 +49,7 @@ export interface TeacherCostOptions {
   readonly photos: number;
   readonly rounds: number;
   readonly stepsPerRound: number;
-  /** Milliseconds of processor time of this process so far; 0 where nobody knows. */
+  /** Milliseconds of processor time of this process so far; 0 if it is unknown. */
   readonly processorTime: () => number;
   /** Receives the number of rounds done, and of all. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -57,7 +57,7 @@ export interface TeacherCostOptions {
 
 /**
  * Measures the paper's claim that class-oriented knowledge spares training the teacher: the same step without a
- * teacher, with a table and with the teacher in it, in turn, round by round, so that all meet the same machine. Weights
+ * teacher, with a table and with the teacher in it, alternating, so that all run under the same load. Weights
  * and images are random; what a step takes does not depend on them.
  */
 export async function measureTeacherCost(options: TeacherCostOptions): Promise<TeacherCosts> {

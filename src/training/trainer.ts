@@ -58,7 +58,7 @@ interface Pending {
   readonly results: Promise<StepResults>;
 }
 
-/** Runs submitted before the first of them is waited for: the device always has the next step at hand. */
+/** Runs submitted before the first of them is waited for: the device always has the next step queued. */
 const STEPS_AHEAD = 2;
 
 /** Minimises an objective: one submission a step (a few with micro-batches), losses read a step or two late. */

@@ -3,7 +3,7 @@ import type { Device } from '../gpu/device.ts';
 import type { TuningRecords } from './records.ts';
 import known from './known-adapters.json' with { type: 'json' };
 
-/** What was measured on an adapter before this version was shipped, so that nobody waits on first use. */
+/** What was measured on an adapter before this version was shipped, so that the first use need not wait. */
 export interface TuningTable {
   /**
    * How the adapter's device name begins; versions that follow it are of no account, since a choice changes speed

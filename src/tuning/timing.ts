@@ -28,7 +28,7 @@ export interface Timing {
  */
 const SAMPLE_MILLISECONDS = 20;
 const MOST_RUNS = 4096;
-/** A GPU that was idle lowers its clock, and whoever is timed first would pay for its rise. */
+/** A GPU that was idle lowers its clock, and the first variant would be timed at a low clock. */
 const WARM_UP_MILLISECONDS = 300;
 /** With fewer samples a median says nothing. */
 const FEWEST_ROUNDS = 3;
@@ -39,7 +39,7 @@ const HOPELESS_AT_FIRST = 4;
 const PATTERN = 1 << 16;
 
 /**
- * Times variants of one problem on a device, a sample of each in turn, back and forth, so that what slows the machine
+ * Times variants of one problem on a device, a sample of each, alternating in both directions, so that what slows the machine
  * down slows all of them.
  * @returns one timing for each call, undefined for hopeless ones; null where the deadline came before there was enough
  */
@@ -162,7 +162,7 @@ function encode(values: Float64Array, type: ElementType): Uint8Array<ArrayBuffer
   return bytes;
 }
 
-/** The operands of a problem, of which its variants share those of a name; inputs hold numbers as in use. */
+/** The operands of a problem. Variants share operands of the same name; inputs hold typical numbers. */
 class KernelBuffers {
   private readonly buffers: ReadonlyMap<string, GPUBuffer>;
 

@@ -7,7 +7,7 @@ import { testDevice } from '../support/device.ts';
 import { run, TinyTraining } from '../support/tiny-training.ts';
 
 let tiny: TinyTraining;
-/** The weights of a training that takes no notice of measurements, before there are any. */
+/** The weights of a training that ignores measurements, before there are any. */
 let pinned: string;
 const at = (...names: string[]): string => tiny.at(...names);
 
@@ -79,7 +79,7 @@ test('--deterministic: the same weights before and after a tuning', async () => 
   assert.is(await train('pinned again', '--deterministic'), pinned);
   assert.match(
     (await run('train', ...tiny.options, '--tune', 'quick', '--deterministic', '--out', at('both'))).stderr,
-    /--tune quick: --deterministic takes no notice of measurements/,
+    /--tune quick: --deterministic ignores measurements/,
   );
 });
 

@@ -231,7 +231,7 @@ test('what is wrong in a file is told with its line', async () => {
     ],
   );
   assert.match(problems[1].message, /the word is "cow", and "bat" in the lines before/);
-  assert.match(problems[2].message, /key_id 1 stands in line 1 already/);
+  assert.match(problems[2].message, /key_id 1 is already in line 1/);
   await put(file, '\n\n');
   assert.equal(
     (await indexDrawings(file, Infinity)).problems.map(({ kind, line }) => [kind, line]),

@@ -1,5 +1,5 @@
 /**
- * Classes of one's own as a file, to go on with them another day or on another device: JSON, with each picture as a
+ * The user's classes as a file, to continue with them later or on another device: JSON, with each picture as a
  * data URL.
  */
 import type { Trainable } from './class-cards.ts';

@@ -23,7 +23,7 @@ export interface Embedded {
 type Table = Map<string, Float32Array | undefined>;
 
 /**
- * Embeddings by collection and model: those at hand, those of an earlier visit, and new ones of the pictures that have
+ * Embeddings by collection and model: those in memory, those of an earlier visit, and new ones of the pictures that have
  * none.
  */
 export class Embeddings {
@@ -100,7 +100,7 @@ export class Embeddings {
       );
     }
     if (missing.length > 0) await this.keepTable(path, collection, model, table);
-    // What was forgotten meanwhile is not remembered here either.
+    // What was deleted in the meantime is not stored here either.
     const current = await collection.keptKeys();
     for (const key of table.keys()) if (!current.has(key) && !keys.includes(key)) table.delete(key);
     if (!wanted()) return undefined;

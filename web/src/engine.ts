@@ -171,7 +171,7 @@ export class Engine {
     return index;
   }
 
-  /** Fine-tunes a model on classes of one's own, until the last step or `pause`. */
+  /** Fine-tunes a model on the user's classes, until the last step or `pause`. */
   train(...given: Parameters<TrainingSession['train']>): Promise<TrainingOutcome> {
     return this.training.train(...given);
   }

@@ -19,7 +19,7 @@ export class IconCollection implements IndexedCollection {
   /** Such as tabler:heart. */
   readonly names: readonly string[];
   readonly modelChecksum: string;
-  /** The SVG documents of each file that was asked for, by its path. */
+  /** The SVG documents of each requested file, by its path. */
   private readonly files = new Map<string, Promise<readonly string[]>>();
 
   private constructor(
@@ -67,7 +67,7 @@ export class IconCollection implements IndexedCollection {
     const { path, place } = placeOfIcon(this.listing.sets, index);
     const file = this.files.get(path) ?? fetchDrawings(path);
     this.files.set(path, file);
-    // What could not be fetched is asked for again the next time.
+    // What could not be fetched is requested again the next time.
     file.catch(() => this.files.delete(path));
     return (await file)[place];
   }

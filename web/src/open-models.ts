@@ -55,7 +55,7 @@ export class OpenModels {
   /** The device, opened where it is not. */
   open(): Promise<Device> {
     this.device ??= openDevice();
-    // A failure is told to whoever asked; the next call tries again.
+    // A failure is reported to the caller; the next call tries again.
     this.device.catch(() => (this.device = undefined));
     return this.device;
   }

@@ -10,7 +10,7 @@ import { DEFAULT_LOSSES } from '../../src/training/retrieval-loss.ts';
 import { PAPER_RECIPE, type RetrievalTraining } from '../../src/training/recipe.ts';
 import { squareOf, type Picture } from './pictures.ts';
 
-/** A class of one's own. */
+/** A class of the user's. */
 export interface OwnClass {
   readonly name: string;
   readonly sketches: readonly Picture[];
@@ -38,7 +38,7 @@ const LOSS_WINDOW = 5;
 const DIVERGED = 2;
 
 /**
- * Pictures of one's own as a data set; all classes are seen. A picture that cannot be decoded is passed over, and so is
+ * The user's pictures as a data set; all classes are seen. A picture that cannot be decoded is passed over, and so is
  * a class that has no sketch or no photo left.
  * @param input of the model that the training starts from
  * @throws OwnClassesError where fewer than two classes are left, with the names of the pictures

@@ -10,7 +10,7 @@ export interface PageFile {
   readonly path: string;
   /** SHA-256 of the content, in hexadecimal digits. */
   readonly digest: string;
-  /** Whether it is kept only when it was asked for: most visits do without. */
+  /** Whether it is stored only when it was requested: most visits do not need it. */
   readonly onDemand?: true;
 }
 

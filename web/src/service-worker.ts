@@ -47,7 +47,7 @@ async function fetchMissing(file: PageFile): Promise<void> {
 
 async function keepFile(file: PageFile, response: Response): Promise<void> {
   const bytes = await response.arrayBuffer();
-  // The server may have gone on to the next version meanwhile: its service worker is the one to be installed.
+  // The server may have the next version by now: its service worker is the one to be installed.
   if (!response.ok || (await digest(bytes)) !== file.digest)
     throw new Error(`${file.path} is not the file of this version`);
   const headers = {

@@ -10,7 +10,7 @@ const PRESETS: Readonly<Record<string, readonly [steps: number, rate: number]>> 
 
 const numberInputs = (): HTMLInputElement[] => ['train-steps', 'train-rate'].map((id) => element<HTMLInputElement>(id));
 
-/** A preset fills in both numbers, and numbers that are typed are a preset of one's own. */
+/** A preset fills in both numbers, and typed numbers are a custom preset. */
 export function listenToPresets(): void {
   const preset = element<HTMLSelectElement>('train-preset');
   const inputs = numberInputs();

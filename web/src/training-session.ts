@@ -1,4 +1,4 @@
-/** A training on classes of one's own: under way, paused, or interrupted. */
+/** A training on the user's classes: running, paused, or interrupted. */
 import type { Dataset } from '../../src/data/dataset.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import type { ModelFile } from '../../src/models/model-file.ts';
@@ -44,7 +44,7 @@ export class TrainingSession {
 
   constructor(private readonly models: OpenModels) {}
 
-  /** Fine-tunes a model on classes of one's own, until the last step or `pause`. */
+  /** Fine-tunes a model on the user's classes, until the last step or `pause`. */
   async train(
     checksum: string,
     classes: readonly OwnClass[],

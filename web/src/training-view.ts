@@ -21,7 +21,7 @@ interface Started {
   readonly classes: SplitClasses;
 }
 
-/** The view of a training on classes of one's own: collects them, trains, shows the loss and what it changed. */
+/** The view of a training on the user's classes: collects them, trains, shows the loss and what it changed. */
 export class TrainingView {
   private readonly cards: ClassCards;
   private readonly curve = new LossCurve(element('curve'));

@@ -237,7 +237,7 @@ const accumulateOp: Op<{ readonly total: Tensor }> = {
     checkShape('accumulate', total.shape, part);
     return [{ shape: total.shape, name: total.name }];
   },
-  // The output is the stored tensor itself, so that whoever takes it sees the sum.
+  // The output is the stored tensor itself, so that its users see the sum.
   pins: ({
     attributes: {
       total: { origin },

@@ -49,7 +49,7 @@ const makeOp = ({ name, operands, halves, derivatives }: PointwiseFunction): Op<
  * are f16, otherwise f32.
  *
  * The functions of sketchgrad have names of their own (`add`, `gelu`, ...); this one takes any declaration, so that a
- * function of one's own needs no kernel and no gradient rule.
+ * function of your own needs no kernel and no gradient rule.
  * @param parameters numbers by the names that the function declares
  * @throws ShapeError where shapes cannot be broadcast, or a parameter is missing or not finite
  */

@@ -44,7 +44,7 @@ export const ABLATE_OPTIONS = {
 export const ablateCommand = defineCommand({
   name: 'ablate',
   summary:
-    'Measure what each loss brings: frozen features, classification, + quadruplet, + preservation, over several seeds',
+    'Measure the effect of each loss: frozen features, classification, + quadruplet, + preservation, over several seeds',
   options: ABLATE_OPTIONS,
   async run(_options, { given: typed }) {
     const weights = await readStart(typed);

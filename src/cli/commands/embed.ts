@@ -107,7 +107,7 @@ export const embedCommand = defineCommand({
         `--shard: no picture is in the shard ${share.index}/${share.count}; leave it out when merging`,
       );
     if (toFolder && !update && (await IndexFolder.openIfThere(out)) !== undefined)
-      throw new OptionError(`--out: ${out} is an index already; --update brings it up to date`);
+      throw new OptionError(`--out: ${out} is an index already; --update updates it`);
     const file = await readModelFile(path, '--model');
     const { imageSize, sketches } = readModelDescription(file, path);
     const fitOn = await readFitIndex(codesFit, bits, file.checksum);
@@ -183,7 +183,7 @@ export const embedCommand = defineCommand({
   },
 });
 
-/** Makes an index folder or brings it up to date, and says what was done. */
+/** Makes or updates an index folder, and reports what was done. */
 async function embedIntoFolder(
   out: string,
   pictures: PictureSource,

@@ -138,7 +138,7 @@ export const serveCommand = defineCommand({
           const failed = new AbortController();
           const onFailure = (error: unknown): void => {
             note(`a request failed: ${error instanceof Error ? error.message : String(error)}`);
-            // A device that is lost stays lost: whoever started the command shall hear of it, and start it again.
+            // A lost device stays lost: the command ends, so that a supervisor can start it again.
             if (error instanceof DeviceLostError) failed.abort(error);
           };
           const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostSide: maxSide, mostRequests: queue };

@@ -17,7 +17,7 @@ import { checkTuning, openTuner } from '../tuning.ts';
 export const TEACHER_COST_OPTIONS = {
   ...TRAIN_OPTIONS,
   teacherClasses: integer({ minimum: 1, default: 1000, help: "The teacher's classes" }),
-  rounds: integer({ minimum: 1, default: 5, help: 'Rounds in which the three steps are timed in turn' }),
+  rounds: integer({ minimum: 1, default: 5, help: 'Rounds in which the three steps are timed, alternating' }),
   stepsPerRound: integer({ minimum: 1, default: 3, help: 'Steps of each in a round' }),
   json: JSON_OPTION,
 } as const;

@@ -56,7 +56,7 @@ export const tuneCommand = defineCommand({
       note(
         `${device.description.device}: ${tuningProblems.length} problems, ${tuningProblems.filter(({ calls }) => calls.length > 1).length} with a choice of variants`,
       );
-      // What was shipped must not stand in for what is found here.
+      // The shipped table must not replace what is measured here.
       const tuner = await openTuner(
         device,
         { tune: effort, deterministic: false },

@@ -143,7 +143,7 @@ function score(left: number, top: number, value: number): string {
   return `<text x="${left + CELL}" y="${top + CELL + 20}" font-size="11" text-anchor="end" fill="${QUIET}">${value.toFixed(2)}</text>`;
 }
 
-/** Whether sharp finds a font: without one, two different letters look alike. */
+/** Whether sharp finds a font: without one, two different letters look the same. */
 async function fontsArePresent(): Promise<boolean> {
   const letter = (text: string): Promise<Buffer> =>
     sharp(

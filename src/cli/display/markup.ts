@@ -9,7 +9,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Text as it may stand in HTML or SVG, between tags or in a quoted attribute. */
+/** Text escaped for HTML or SVG, between tags or in a quoted attribute. */
 export function escapeMarkup(text: string): string {
   return text.replace(FORBIDDEN, '\ufffd').replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }

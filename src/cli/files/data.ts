@@ -71,7 +71,7 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
         throw new OptionError(
           '--split: the classes of the emoji are split already; it is for published sets and folders',
         );
-      // The drawings are development dependencies; who brings data of his own does not need them.
+      // The drawings are development dependencies, which other data do not need.
       const { loadEmoji } = await import('../../../datasets/emoji.ts');
       return await loadEmoji({
         size: imageSize,

@@ -192,7 +192,7 @@ async function embedChunk(
   strict: boolean,
   onProgress: (done: number) => void,
 ): Promise<Chunk> {
-  // Of the very bytes that are decoded: a file may change meanwhile.
+  // Of the bytes that are decoded: a file may change in the meantime.
   const digests = new Map<string, string>();
   const { paths, embeddings, skipped } = await embedFiles(
     rows,

@@ -10,7 +10,7 @@ const THUMBNAIL = 256;
 
 /**
  * Pictures of an index that lie in a folder. They are requested by their rows in `index`, never by a path, so that
- * nobody can ask for another file; a link counts for where it leads.
+ * no other file can be requested; a link counts as its target.
  */
 export class PictureFolder {
   /** Of the pictures that are there, with their paths from the folder, parts separated by /. */

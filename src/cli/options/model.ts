@@ -34,7 +34,7 @@ export const MIN_SIMILARITY_OPTION = number({
 export const WEIGHTS_OPTIONS = {
   weightsPrefix: text({
     placeholder: 'text',
-    help: 'What stands before the names of the network that is meant, where the file of weights holds several, such as module.encoder_q.',
+    help: 'The prefix of the tensor names of the network to use, if the file of weights holds several networks, such as module.encoder_q.',
   }),
   input: setting(
     'pixels',

@@ -19,7 +19,7 @@ export interface MapPoint {
 
 export interface EmbeddingMap {
   readonly points: readonly MapPoint[];
-  /** Classes of which the drawn ones are some. */
+  /** All classes; the drawn ones are a part of them. */
   readonly classes: number;
   readonly seed: number;
 }

@@ -1,4 +1,4 @@
-/** The style and the script of the report. Both stand in the page itself, which loads nothing. */
+/** The style and the script of the report. Both are part of the page, which loads nothing. */
 
 export const REPORT_STYLE = `
 :root {

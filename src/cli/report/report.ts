@@ -118,7 +118,7 @@ async function picture(image: SheetImage, description: string): Promise<string> 
   return `<img width="${image.size}" height="${image.size}" alt="${escapeMarkup(description)}" src="data:image/png;base64,${png}">`;
 }
 
-/** JSON that cannot end the script element it stands in. */
+/** JSON that cannot end the script element that contains it. */
 function scriptJson(value: object): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c');
 }

@@ -14,7 +14,7 @@ import { textTable } from '../display/text-table.ts';
 /** A picture that was found. */
 export interface FoundPicture {
   readonly rank: number;
-  /** A cosine; by codes, that of the corners which they stand for. */
+  /** A cosine; by codes, that of the corners of the cube that they represent. */
   readonly score: number;
   /** By codes, the Hamming distance. */
   readonly distance?: number;

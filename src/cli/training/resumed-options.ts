@@ -3,7 +3,7 @@ import type { Json } from '../../models/model-file.ts';
 import { OptionError, optionName, resolveOptions } from '../options/option.ts';
 import { TRAIN_OPTIONS, type TrainValues } from '../options/training.ts';
 
-/** On resuming, the checkpoint's options stand in for the defaults, and only changeable ones may be given otherwise. */
+/** On resuming, the checkpoint's options replace the defaults, and only some may be changed. */
 export function resolveResumed(
   given: Readonly<Record<string, unknown>>,
   stored: Json | undefined,

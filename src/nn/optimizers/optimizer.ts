@@ -2,7 +2,7 @@ import type { ArenaTensor } from '../../../kernels/optimizer/tensor-norms.ts';
 import type { UpdateOperands } from '../../autodiff/ops/optimizers.ts';
 import type { GraphNode, Tensor } from '../../autodiff/tensor.ts';
 
-/** Parameters that are treated alike. */
+/** Parameters with the same settings. */
 export interface ParameterGroup {
   /** Which parameters, by name; the first group that matches wins. */
   readonly matches: (name: string) => boolean;
@@ -23,7 +23,7 @@ export interface UpdateRange extends UpdateOperands {
 /** A rule by which gradients change parameters. `Hyperparameters` are its numbers and flags besides learning rate and weight decay. */
 export interface Optimizer<Hyperparameters extends object> {
   readonly defaults: Hyperparameters;
-  /** Names of the stores of its state, each of which is laid out like the parameters and begins at 0. */
+  /** Names of the stores of its state. Each has the layout of the parameters and starts at 0. */
   readonly state: readonly string[];
   /** Elements of what `hyper` returns. */
   readonly hyperLength: number;

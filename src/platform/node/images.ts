@@ -199,7 +199,7 @@ async function withinLimit<Result>(work: () => Promise<Result>): Promise<Result>
   try {
     return await work();
   } finally {
-    // Whoever waits takes over the place.
+    // The next one that waits takes the place.
     const next = waiting.shift();
     if (next === undefined) underWay--;
     else next();

@@ -65,7 +65,7 @@ export class Lock {
         return new Lock(file, content, token);
       }
       const found = await readFile(file, 'utf8').catch(() => undefined);
-      // It was given back meanwhile.
+      // It was released in the meantime.
       if (found === undefined) continue;
       const other = parseHolder(found);
       if (other !== undefined && isAlive(other)) {

@@ -9,7 +9,7 @@ const NAP = 0.5;
 
 const neverNotified = new Int32Array(new SharedArrayBuffer(4));
 let waits = 0;
-/** Whether a nap is due in this turn or the next: one a turn, however many wait or begin to wait meanwhile. */
+/** Whether a nap is scheduled in this or the next iteration of the event loop: one an iteration, however many wait. */
 let due = false;
 
 /** Passes a promise of the device's work on, and slows the event loop down until it is settled. */

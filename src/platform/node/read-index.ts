@@ -1,4 +1,4 @@
-/** Indexes of pictures, files and folders alike, as one index in memory. */
+/** Reads indexes of pictures, both files and folders, as one index in memory. */
 import { readFile, stat } from 'node:fs/promises';
 import { openIndex, type RetrievalIndex } from '../../retrieval/index-file.ts';
 import { IndexFolder } from './index-folder.ts';

@@ -25,7 +25,7 @@ export class Candidates {
     this.raise(score - bound);
     if (this.places.length >= this.pruneAt) {
       this.prune();
-      // Where many rows are alike, all of them stay, and looking at them each time would take a square of the time.
+      // If many rows are equal, all of them stay; checking them each time would take quadratic time.
       this.pruneAt = Math.max(this.pruneAt, 2 * this.places.length);
     }
   }

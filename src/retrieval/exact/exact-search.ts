@@ -24,7 +24,7 @@ const ROUNDING = 2 ** -21;
 export interface ExactSearchOptions {
   /** Whether WebAssembly's vectors are used where the runtime has them. Default true. */
   readonly simd?: boolean;
-  /** The place of the first row in the whole gallery, of which these rows are a part. Default 0. */
+  /** The index of the first row in the whole gallery, if these rows are a part of it. Default 0. */
   readonly first?: number;
 }
 

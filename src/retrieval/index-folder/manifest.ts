@@ -1,4 +1,4 @@
-/** The manifest of an index folder: which parts it has, in order, and of which model its vectors are. */
+/** The manifest of an index folder: its parts in order, and the model of its vectors. */
 import { hex } from '../../formats/sealed.ts';
 import { sha256 } from '../../formats/sha256.ts';
 import { isJsonObject, parseJson } from '../../formats/untrusted.ts';
