@@ -27,7 +27,7 @@ export const ABLATE_OPTIONS = {
     placeholder: 'folder',
     default: 'runs/ablation',
     changeable: true,
-    help: 'Where runs and tables go; an ablation that was stopped or killed goes on from there',
+    help: 'The folder of runs and tables. An ablation that was stopped or killed continues from it',
   }),
   seeds: text({
     placeholder: 'list',
@@ -37,7 +37,7 @@ export const ABLATE_OPTIONS = {
   }),
   select: choice(['best', 'last'], {
     default: 'best',
-    help: 'Measure the weights that were best on held-out sketches of seen classes, or the last ones',
+    help: 'Measure the best weights on held-out sketches of seen classes, or the last weights',
   }),
 } as const;
 

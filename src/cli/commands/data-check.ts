@@ -14,7 +14,9 @@ export const DATA_CHECK_OPTIONS = {
   split: DATA_OPTIONS.split,
   drawings: DATA_OPTIONS.drawings,
   perClass: PER_CLASS_OPTION,
-  strict: toggle({ help: 'Fail for warnings too: copies, and other numbers of images than published' }),
+  strict: toggle({
+    help: 'Fail on warnings as well: copies, and numbers of images that differ from the published ones',
+  }),
   json: JSON_OPTION,
   debug: SHARED_OPTIONS.debug,
 } as const;
@@ -26,7 +28,7 @@ export class DataCheckError extends BoundedError {
 
 export const dataCheckCommand = defineCommand({
   name: 'data check',
-  summary: 'Look at every file of a data set: layout, counts, what is missing, damaged or there twice',
+  summary: 'Check every file of a data set: layout, counts, missing, damaged and duplicate files',
   options: DATA_CHECK_OPTIONS,
   positionals: { name: 'folder', help: 'The folder of a data set, or the one above or below it' },
   async run({ split, drawings, perClass, strict, json }, { positionals }) {

@@ -11,7 +11,7 @@ export const DATA_HOW_OPTIONS = {
 export const dataHowCommand = defineCommand({
   name: 'data how',
   summary:
-    'Where Sketchy, TU-Berlin and QuickDraw Extended come from, their terms, and how to lay them out; downloads nothing',
+    'Say where Sketchy, TU-Berlin and QuickDraw Extended are published, their terms, and their layout. Downloads nothing',
   options: DATA_HOW_OPTIONS,
   async run({ json }) {
     const { DATA_SOURCES } = await import('../../../datasets/sources.ts');

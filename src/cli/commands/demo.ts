@@ -20,7 +20,7 @@ import { trainingOf } from '../training/settings.ts';
 import { demonstrate } from '../training/demonstration.ts';
 
 export const DEMO_OPTIONS = {
-  full: toggle({ help: 'Full width at 224 px, for who has a GPU' }),
+  full: toggle({ help: 'Full width at 224 px, for a GPU' }),
   weights: text({
     placeholder: 'file',
     help: `Starting weights, a classifier's or a model's (default: ${DEMO_START}, or random ones with --full)`,
@@ -34,7 +34,7 @@ export const DEMO_OPTIONS = {
 
 export const demoCommand = defineCommand({
   name: 'demo',
-  summary: 'Train on emoji and show what unseen ones a sketch finds; npm start does this',
+  summary: 'Train on emoji and search unseen ones by sketch (npm start)',
   options: DEMO_OPTIONS,
   run: (options) => demo(options),
 });

@@ -39,7 +39,7 @@ export const DISTILL_OPTIONS = {
   out: text({
     placeholder: 'file',
     default: 'knowledge.safetensors',
-    help: 'The table that sketchgrad train --knowledge takes',
+    help: 'The output file, for sketchgrad train --knowledge',
   }),
   ...DATA_OPTIONS,
   validation: VALIDATION_OPTION,
@@ -61,7 +61,7 @@ export const DISTILL_OPTIONS = {
 
 export const distillCommand = defineCommand({
   name: 'distill',
-  summary: "Ask a teacher once what it sees in each class's photos; a killed run goes on where it was",
+  summary: "Compute a teacher's knowledge of each class once. A killed run continues where it stopped",
   options: DISTILL_OPTIONS,
   alsoConfigured: TRAIN_OPTIONS,
   async run(_options, { given }) {

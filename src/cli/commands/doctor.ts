@@ -27,7 +27,7 @@ export const doctorCommand = defineCommand({
   options: {
     kernels: text({
       placeholder: 'names',
-      help: 'Check these kernels only, by their names with commas between; left out, all of them',
+      help: 'Check only these kernels, by name, separated by commas. Default: all',
     }),
     ...SHARED_OPTIONS,
   },

@@ -34,27 +34,27 @@ export const EMBED_OPTIONS = {
   split: DATA_OPTIONS.split,
   part: choice(['gallery', 'queries', 'train', 'validation'], {
     default: 'gallery',
-    help: 'Which part of the set: gallery and queries are the photos and sketches of unseen classes',
+    help: 'The part of the set: gallery and queries are the photos and sketches of unseen classes',
   }),
   drawings: DATA_OPTIONS.drawings,
   pixelCache: DATA_OPTIONS.pixelCache,
   out: text({
     placeholder: 'file|folder',
     default: 'index.safetensors',
-    help: 'The index that is written: one file, .safetensors, or a folder, which can be brought up to date and whose making goes on where it was interrupted',
+    help: 'The output: a file (.safetensors), or a folder, which can be updated, and continues after an interruption',
   }),
   update: toggle({
-    help: 'Bring the index folder up to date: embed new and changed pictures, take the others over, leave out those that are gone',
+    help: 'Update the index folder: embed new and changed pictures, keep the others, remove those that are gone',
   }),
   shard: text({
     placeholder: 'i/n',
-    help: 'Embed one of n shares of the pictures, 0/n to (n - 1)/n, into an index folder of its own; auto/n takes i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, auto also n from Slurm. sketchgrad index merge makes one index of all',
+    help: 'Embed share i of n (0 to n - 1) into a separate index folder. auto/n reads i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, auto also n from Slurm. sketchgrad index merge merges the shares',
   }),
-  vectors: choice(['F32', 'F16'], { default: 'F32', help: 'How an index folder stores numbers' }),
+  vectors: choice(['F32', 'F16'], { default: 'F32', help: 'Type of the vectors in an index folder' }),
   codes: CODES_OPTION,
   codesFit: text({
     placeholder: 'index',
-    help: 'The index of other pictures, of seen classes say, that the codes are fitted on; left out, the pictures themselves',
+    help: 'An index of other pictures (such as seen classes) on which the codes are fitted. Default: the pictures themselves',
   }),
   strict: DATA_OPTIONS.strict,
   precision: PRECISION_OPTION,
@@ -64,7 +64,7 @@ export const EMBED_OPTIONS = {
 
 export const embedCommand = defineCommand({
   name: 'embed',
-  summary: 'Make an index of a folder of pictures, to be searched by sketch',
+  summary: 'Make an index of pictures for sketchgrad search and serve',
   options: EMBED_OPTIONS,
   async run({
     model: givenModel,

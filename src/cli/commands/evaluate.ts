@@ -43,30 +43,30 @@ export const EVALUATE_OPTIONS = {
   ...DATA_OPTIONS,
   seed: {
     ...SEED_OPTION,
-    help: 'Seed of the split, where --unseen gives a share, of what a task draws and of the map',
+    help: 'Seed of the split (if --unseen is a share), of samples of the task, and of the map',
   },
   task: choice(TASKS, {
     default: 'zero-shot',
-    help: 'What searches what: sketches photos of unseen classes; these photos one another; sketches the photos of all classes; or as SEM-PCYC, with a fifth of seen ones on both sides',
+    help: 'Queries and gallery: sketches and photos of unseen classes; photos of unseen classes among each other; sketches of unseen classes and photos of all classes; or as in SEM-PCYC, with a fifth of seen ones on both sides',
   }),
   cutoffs: counts({ default: CUTOFFS, help: 'The values of k for mAP@k and P@k' }),
   perClass: PER_CLASS_OPTION,
   apDenominator: choice(['protocol', 'hits', 'relevant'], {
     default: 'protocol',
-    help: 'What AP@k is divided by: min(k, relevant photos); the hits found, which flatters; or all relevant photos',
+    help: 'The denominator of AP@k: min(k, relevant photos); the number of hits (optimistic); or all relevant photos',
   }),
   apEnvelope: choice(['voc', 'none'], {
     default: 'voc',
-    help: 'Which precision counts at a hit: the best at this or any later rank, as SAKE has it, or its own',
+    help: 'The precision of a hit: the best at this or any later rank, as in SAKE, or its own',
   }),
-  codes: { ...CODES_OPTION, help: 'Measure binary codes of so many bits as well (64 is usual)' },
+  codes: { ...CODES_OPTION, help: 'Measure binary codes of this many bits as well (64 is usual)' },
   codesFit: choice(['seen', 'gallery'], {
     default: 'seen',
-    help: 'What codes are fitted on: photos of seen classes, or the photos that are searched',
+    help: 'The photos on which codes are fitted: of seen classes, or those of the gallery',
   }),
   report: text({
     placeholder: 'file.html',
-    help: 'Write a page with the metrics, class by class, a map of the embeddings and what some queries find',
+    help: 'Write a page with the metrics of each class, a map of the embeddings, and the results of some queries',
   }),
   json: JSON_OPTION,
   precision: PRECISION_OPTION,

@@ -15,18 +15,18 @@ export const EXPORT_OPTIONS = {
   out: text({ placeholder: 'file.onnx', default: 'model.onnx', help: 'The ONNX model that is written' }),
   preprocessing: choice(['inside', 'outside'], {
     default: 'inside',
-    help: 'inside: the model takes RGB bytes [batch, size, size, 3]; outside: it takes normalised floats [batch, 3, size, size]',
+    help: 'inside: the input is RGB bytes [batch, size, size, 3]; outside: normalized floats [batch, 3, size, size]',
   }),
   domain: choice(['sketch', 'photo'], {
     default: 'photo',
-    help: 'Which images a model that was trained with --batch-norm-domains separate is written for; others take both',
+    help: 'The domain of the exported model, if it was trained with --batch-norm-domains separate; other models accept both',
   }),
   debug: SHARED_OPTIONS.debug,
 } as const;
 
 export const exportCommand = defineCommand({
   name: 'export',
-  summary: 'Write the embedding network as an ONNX model, which serves anywhere',
+  summary: 'Export the embedding network as an ONNX model',
   options: EXPORT_OPTIONS,
   async run({ model: path, out, preprocessing, domain }) {
     const file = await readModelFile(path, '--model');

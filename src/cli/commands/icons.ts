@@ -22,20 +22,20 @@ import { checkTuning, openTuner } from '../tuning.ts';
 export const ICONS_OPTIONS = {
   sets: text({
     placeholder: 'names',
-    help: 'Iconify sets to index, with commas between, such as tabler,mdi; each is an npm package @iconify-json/<set>, and @iconify/json has all',
+    help: 'Iconify sets to index, separated by commas, such as tabler,mdi. Each is an npm package @iconify-json/<set>; @iconify/json has all',
   }),
-  all: toggle({ help: 'Index all sets that are installed' }),
+  all: toggle({ help: 'Index all installed sets' }),
   model: SEARCH_MODEL_OPTION,
   out: text({
     placeholder: 'file',
     default: 'icons.safetensors',
-    help: 'The index that is written. Where it is there, icons whose drawings are in it are taken over',
+    help: 'The output file. If it exists, icons with unchanged drawings are kept',
   }),
   root: ICON_ROOT_OPTION,
   part: integer({
     minimum: EMBEDDING_BATCH,
     default: 64 * EMBEDDING_BATCH,
-    help: 'Icons that are embedded between two writes to the disk: what a kill loses',
+    help: 'Icons that are embedded between two writes to the disk, which is what a kill can lose',
   }),
   precision: PRECISION_OPTION,
   ...TUNING_OPTIONS,
@@ -47,7 +47,7 @@ const MOST_NAMED = 20;
 
 export const iconsCommand = defineCommand({
   name: 'icons',
-  summary: 'Make an index of Iconify icon sets that are installed, to be searched by sketch',
+  summary: 'Make an index of installed Iconify icon sets for sketchgrad search and serve',
   options: ICONS_OPTIONS,
   async run({ sets: named, all, model: givenModel, out, root, part, adapter, precision, ...tuning }) {
     checkTuning(tuning);

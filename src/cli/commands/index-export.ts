@@ -14,7 +14,7 @@ import { printText } from '../display/progress.ts';
 export const INDEX_EXPORT_OPTIONS = {
   out: text({
     placeholder: 'file',
-    help: 'What is written: .npy (the paths beside it, one a line), .parquet, or .safetensors, an index in one file',
+    help: 'The output file: .npy (with the paths in a text file), .parquet, or .safetensors (an index in one file)',
   }),
   debug: SHARED_OPTIONS.debug,
 } as const;
@@ -29,7 +29,7 @@ export const indexExportCommand = defineCommand({
   name: 'index export',
   summary: 'Write the vectors and paths of an index folder for other programs',
   options: INDEX_EXPORT_OPTIONS,
-  positionals: { name: 'folder', help: 'An index folder, which sketchgrad embed makes' },
+  positionals: { name: 'folder', help: 'An index folder from sketchgrad embed' },
   async run({ out }, { positionals }) {
     if (positionals.length > 1) throw new OptionError(`one folder at a time, please: ${positionals.join(', ')}`);
     const kind = /\.(npy|parquet|safetensors)$/.exec(out ?? '')?.[1];

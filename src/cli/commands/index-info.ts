@@ -10,9 +10,9 @@ export const INDEX_INFO_OPTIONS = {
 
 export const indexInfoCommand = defineCommand({
   name: 'index info',
-  summary: 'Say what an index folder holds, without reading its parts',
+  summary: 'Print the contents of an index folder, without reading its parts',
   options: INDEX_INFO_OPTIONS,
-  positionals: { name: 'folder', help: 'Index folders, which sketchgrad embed makes' },
+  positionals: { name: 'folder', help: 'Index folders from sketchgrad embed' },
   async run({ json }, { positionals }) {
     for (const folder of positionals) {
       const index = await openGivenFolder(folder);

@@ -12,13 +12,13 @@ import { OptionError } from '../options/option.ts';
 import { printText, Progress } from '../display/progress.ts';
 
 export const INDEX_MERGE_OPTIONS = {
-  out: text({ placeholder: 'folder', help: 'The index folder that is written' }),
+  out: text({ placeholder: 'folder', help: 'The output folder' }),
   debug: SHARED_OPTIONS.debug,
 } as const;
 
 export const indexMergeCommand = defineCommand({
   name: 'index merge',
-  summary: 'Make one index folder of several, such as those of shards',
+  summary: 'Merge several index folders, such as shards, into one',
   options: INDEX_MERGE_OPTIONS,
   positionals: { name: 'folder', help: 'Index folders of one model' },
   async run({ out }, { positionals }) {

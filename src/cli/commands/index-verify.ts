@@ -11,7 +11,7 @@ export const indexVerifyCommand = defineCommand({
   name: 'index verify',
   summary: 'Read every byte of an index folder: digests, order of the paths, lengths of the vectors',
   options: { debug: SHARED_OPTIONS.debug },
-  positionals: { name: 'folder', help: 'Index folders, which sketchgrad embed makes' },
+  positionals: { name: 'folder', help: 'Index folders from sketchgrad embed' },
   async run(_, { positionals }) {
     for (const folder of positionals) {
       const index = await openGivenFolder(folder);

@@ -24,7 +24,7 @@ export const SEARCH_OPTIONS = {
   index: text({
     placeholder: 'file',
     default: 'index.safetensors',
-    help: 'The index that sketchgrad embed made with this model',
+    help: 'The index that sketchgrad embed made with the same model',
   }),
   by: choice(['cosine', 'codes'], {
     default: 'cosine',
@@ -35,10 +35,10 @@ export const SEARCH_OPTIONS = {
   style: text({ placeholder: 'names', help: 'Of the icons, those of these styles: outline, solid, duotone, colour' }),
   licence: text({
     placeholder: 'names',
-    help: 'Of the icons, those under these licences, by SPDX identifier, such as MIT,Apache-2.0',
+    help: 'Only icons under these licences, by SPDX identifier, such as MIT,Apache-2.0',
   }),
   minSimilarity: MIN_SIMILARITY_OPTION,
-  together: toggle({ help: 'Search once by all the sketches, as several of the same thing, instead of once by each' }),
+  together: toggle({ help: 'Search once with all sketches, which show the same thing, instead of once with each' }),
   top: integer({ minimum: 1, default: 10, help: 'Pictures or icons to show for each search' }),
   json: JSON_OPTION,
   sheet: text({ placeholder: 'file.png', help: 'Draw a contact sheet of the sketches and what they found' }),
@@ -50,7 +50,7 @@ export const SEARCH_OPTIONS = {
 
 export const searchCommand = defineCommand({
   name: 'search',
-  summary: 'Search an index of pictures or icons by one sketch or more',
+  summary: 'Search an index of pictures or icons by one or more sketches',
   options: SEARCH_OPTIONS,
   positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
   async run(

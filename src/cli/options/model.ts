@@ -14,20 +14,20 @@ import { setting } from './setting.ts';
 export const MODEL_OPTION = text({
   placeholder: 'file',
   required: true,
-  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors)',
+  help: 'A model or checkpoint from sketchgrad train (.safetensors)',
 });
 
 /** `--model` of the commands that search. */
 export const SEARCH_MODEL_OPTION = text({
   placeholder: 'file',
-  help: 'A model or checkpoint that sketchgrad train wrote (.safetensors); left out, the one that comes with sketchgrad',
+  help: 'A model or checkpoint from sketchgrad train (.safetensors). Default: the shipped search model',
 });
 
 /** `--min-similarity` of the commands that search. */
 export const MIN_SIMILARITY_OPTION = number({
   minimum: -1,
   maximum: 1,
-  help: 'The cosine below which a result is no answer; left out, what the model was calibrated to, if it was',
+  help: 'The cosine below which a result is no match. Default: the calibrated cut-off of the model, if it has one',
 });
 
 /** Options of the commands that read weights of others. */
@@ -40,7 +40,7 @@ export const WEIGHTS_OPTIONS = {
     'pixels',
     text({
       placeholder: 'convention',
-      help: 'How the weights want their pixels: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: what the file says, else imagenet)',
+      help: 'Input convention of the weights: imagenet, caffe, half, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std 1" (default: that of the file, else imagenet)',
     }),
     (input) => (input === undefined ? IMAGENET_PIXELS : pixelNormalization(parseInputOption(input))),
   ),

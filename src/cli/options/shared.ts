@@ -8,9 +8,9 @@ export const SHARED_OPTIONS = {
   adapter: choice(ADAPTER_CHOICES, {
     default: 'auto',
     changeable: true,
-    help: 'What computes: auto takes a hardware GPU, else an installed software driver, else SwiftShader from npm',
+    help: 'The WebGPU adapter: auto is a hardware GPU, else an installed software driver, else SwiftShader from npm',
   }),
-  debug: toggle({ help: 'Show where in the program an error arose', changeable: true }),
+  debug: toggle({ help: 'Print the stack trace of an error', changeable: true }),
 } as const;
 
 /** Options of every command that runs a network. */
@@ -18,10 +18,10 @@ export const TUNING_OPTIONS = {
   tune: choice(TUNING_EFFORTS, {
     default: 'off',
     changeable: true,
-    help: 'Measure which variant of each kernel is fastest on this adapter, in 20 s at most or in 15 minutes at most, and keep that for later; off goes by what is known',
+    help: 'Measure the fastest variant of each kernel on this adapter, in at most 20 s (quick) or 15 minutes (full), and remember it; off uses what is known',
   }),
   deterministic: toggle({
-    help: 'Take the variants that kernels prefer on this kind of adapter, whatever was measured: the same seed then gives the same weights before and after a tuning',
+    help: 'Ignore measurements and use the variants that kernels prefer on this kind of adapter. The same seed then gives the same weights before and after tuning',
   }),
 } as const;
 
@@ -35,7 +35,7 @@ export const PER_CLASS_OPTION = toggle({ help: 'Show each class as well' });
 export const CODES_OPTION = integer({
   minimum: 1,
   maximum: 4095,
-  help: 'Binary codes of so many bits as well (64 is usual), by which search can rank',
+  help: 'Also store binary codes of this many bits (64 is usual), by which search can rank',
 });
 
 /** `--seed`; each command says what of. */
@@ -44,5 +44,5 @@ export const SEED_OPTION = integer({ minimum: 0, maximum: 2 ** 32 - 1, default: 
 /** How activations are stored. */
 export const PRECISION_OPTION = choice(['f32', 'f16'], {
   default: 'f32',
-  help: 'How activations and gradients are stored: f16 takes half the memory and needs an adapter with 16-bit floats; weights, sums and losses are f32 either way',
+  help: 'Storage type of activations and gradients: f16 halves the memory and needs an adapter with 16-bit floats. Weights, sums and losses are f32',
 });

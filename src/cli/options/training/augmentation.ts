@@ -16,7 +16,7 @@ export const AUGMENTATION_OPTIONS = {
     number({
       minimum: 0,
       maximum: 1,
-      help: 'Share of the images that are flipped, scaled, turned or shifted',
+      help: 'Share of the images that are augmented (mirrored, scaled, rotated, shifted)',
     }),
   ),
   augmentationParts: setting(
@@ -24,7 +24,7 @@ export const AUGMENTATION_OPTIONS = {
     number({
       minimum: 0,
       maximum: 1,
-      help: 'Probability of each of the four, where an image is augmented',
+      help: 'Probability of each of the four, if an image is augmented',
     }),
   ),
   augmentationRecolouring: setting(
@@ -33,7 +33,7 @@ export const AUGMENTATION_OPTIONS = {
       minimum: 0,
       maximum: 1,
       default: 0,
-      help: 'Probability that a photo becomes grey or has its colour channels permuted, so that it is told by its shape',
+      help: 'Probability that a photo becomes grey or has its colour channels permuted',
     }),
     (recolouring, { augmentationErasing: erasing }: { readonly augmentationErasing: number }) =>
       recolouring > 0 || erasing > 0 ? { recolouring, erasing } : undefined,
@@ -50,7 +50,7 @@ export const AUGMENTATION_OPTIONS = {
       minimum: 0,
       maximum: 0.9,
       default: 0.3,
-      help: 'Each axis is scaled by 1 - this to 1 + this',
+      help: 'Each axis is scaled by a factor from 1 - this to 1 + this',
     }),
     (most) => [1 - most, 1 + most],
   ),
@@ -59,7 +59,7 @@ export const AUGMENTATION_OPTIONS = {
     number({
       minimum: 0,
       maximum: 180,
-      help: 'Most degrees of a turn, either way',
+      help: 'Maximum rotation in degrees, in either direction',
     }),
   ),
   augmentationShift: setting(
@@ -67,14 +67,14 @@ export const AUGMENTATION_OPTIONS = {
     number({
       minimum: 0,
       maximum: 1,
-      help: 'Most of a shift, as a share of the side; 10 of 224 pixels',
+      help: 'Maximum shift, as a share of the side; the default is 10 of 224 pixels',
     }),
   ),
   photoFill: setting(
     'augmentation.photoFill',
     choice(['white', 'black', 'mean'], {
       default: 'white',
-      help: "What surrounds an augmented photo: sketches are on white, mean is ImageNet's",
+      help: "Background of an augmented photo: white, as for sketches, or ImageNet's mean",
     }),
     (colour) => PHOTO_FILLS[colour],
   ),

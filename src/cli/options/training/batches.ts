@@ -11,11 +11,11 @@ export const BATCH_OPTIONS = {
   out: text({
     placeholder: 'folder',
     changeable: true,
-    help: "Where checkpoints and log.jsonl go (default: runs/train-<date>, or the resumed run's folder)",
+    help: "Folder of checkpoints and log.jsonl (default: runs/train-<date>, or the resumed run's folder)",
   }),
   seed: setting('seed', { ...SEED_OPTION, help: 'Seed of splits, data order, augmentation and new weights' }),
   epochs: integer({ minimum: 1, default: PAPER_EPOCHS, help: 'Passes over as many images as the larger domain has' }),
-  steps: integer({ minimum: 1, replaces: 'epochs', help: 'Training steps, in place of epochs' }),
+  steps: integer({ minimum: 1, replaces: 'epochs', help: 'Training steps, instead of epochs' }),
   classesPerBatch: setting(
     'classesPerBatch',
     integer({
@@ -33,13 +33,13 @@ export const BATCH_OPTIONS = {
   sourceWeights: setting(
     'sourceWeights',
     numbersByName({
-      help: 'How often each source of a data set that was put together is drawn from within a class, such as drawings=3,icons=1; 1 where nothing is said',
+      help: 'Weights of the sources of a combined data set within a class, such as drawings=3,icons=1. Default of each: 1',
     }),
   ),
   sourceRepeats: setting(
     'sourceRepeats',
     numbersByName({
-      help: 'How often the classes of a source come in a pass, such as drawings=3; once where nothing is said',
+      help: 'How often the classes of a source occur in a pass, such as drawings=3. Default of each: 1',
     }),
   ),
   pairedSketches: setting(
@@ -48,7 +48,7 @@ export const BATCH_OPTIONS = {
       minimum: 0,
       maximum: 1,
       default: 0,
-      help: 'Probability with which a picture comes with the sketch that was simulated of it (--pseudo-sketches, --data search), instead of any sketch of its class',
+      help: 'Probability of pairing a picture with a sketch simulated from it (--pseudo-sketches, --data search), instead of any sketch of its class',
     }),
   ),
 } as const;

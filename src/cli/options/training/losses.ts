@@ -27,7 +27,7 @@ export const LOSS_OPTIONS = {
     'losses.preservation',
     number({
       minimum: 0,
-      help: 'Weight of the knowledge preservation loss; without a teacher in --weights it is left out',
+      help: 'Weight of the knowledge preservation loss; ignored without a teacher in --weights',
     }),
   ),
   lossContrastive: setting(
@@ -48,15 +48,15 @@ export const LOSS_OPTIONS = {
       },
     ) => (weight > 0 ? { weight, temperature, positives } : undefined),
   ),
-  contrastiveTemperature: number({ above: 0, default: 0.1, help: 'Divides the cosines of the contrastive loss' }),
+  contrastiveTemperature: number({ above: 0, default: 0.1, help: 'Divisor of the cosines in the contrastive loss' }),
   contrastivePositives: choice(['other-domain', 'any'], {
     default: 'other-domain',
-    help: "What the contrastive loss draws an image to: its class's images of the other domain, or all of its class",
+    help: 'Positives of the contrastive loss: images of the same class in the other domain, or all of the same class',
   }),
   quadrupletForm: setting(
     'losses.form',
     choice(['domain-balanced', 'one-hinge', 'two-pairs'], {
-      help: 'Its hinges: one a negative of either domain; both negatives in one; or those of Chen et al. (2017), the second over a pair of other classes',
+      help: 'Hinges of the quadruplet loss: one for the negative of each domain; one for both; or those of Chen et al. (2017), the second with a pair of other classes',
     }),
   ),
   margin: setting(
@@ -85,27 +85,27 @@ export const LOSS_OPTIONS = {
   mining: setting(
     'losses.mining',
     choice(['hardest', 'semi-hard', 'random'], {
-      help: 'How the quadruplet loss picks its positives and negatives in the batch',
+      help: 'How the quadruplet loss selects positives and negatives in the batch',
     }),
   ),
   quadrupletStart: setting(
     'losses.quadrupletStart',
     integer({
       minimum: 0,
-      help: 'Steps before the quadruplet loss sets in; from random weights it collapses without some',
+      help: 'Steps before the quadruplet loss starts; from random weights, it collapses without a delay',
     }),
   ),
   quadrupletRamp: setting(
     'losses.quadrupletRamp',
     integer({
       minimum: 0,
-      help: 'Steps over which its weight then rises',
+      help: 'Steps over which the weight of the quadruplet loss rises',
     }),
   ),
   classifier: setting(
     'network.classifier',
     choice(['linear', 'cosine'], {
-      help: 'Logits of the trained classes: a linear layer on the embedding, or cosines',
+      help: 'Classifier of the trained classes: a linear layer on the embedding, or cosines',
     }),
   ),
   classifierTemperature: setting(
@@ -123,7 +123,7 @@ export const LOSS_OPTIONS = {
       minimum: 0,
       maximum: 1,
       default: 0,
-      help: "The share of the classification loss's targets that is spread over all classes",
+      help: 'Label smoothing: the share of the classification targets that is spread over all classes',
     }),
   ),
   classifierMargin: setting(
@@ -132,7 +132,7 @@ export const LOSS_OPTIONS = {
       minimum: 0,
       maximum: 2,
       default: 0,
-      help: 'What a cosine classifier takes off the cosine of the right class, such as 0.2 (CosFace)',
+      help: 'Margin that a cosine classifier subtracts from the cosine of the right class, such as 0.2 (CosFace)',
     }),
     (margin, { classifier }: ClassifierOption) => {
       if (margin > 0 && classifier !== 'cosine')
@@ -145,7 +145,7 @@ export const LOSS_OPTIONS = {
   preservedDomains: setting(
     'losses.preservedDomains',
     choice(['both', 'photos'], {
-      help: 'Images whose knowledge is preserved',
+      help: 'Domains of the knowledge preservation loss',
     }),
   ),
 } as const;

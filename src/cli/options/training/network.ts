@@ -14,14 +14,14 @@ export const NETWORK_OPTIONS = {
   batchNorm: setting(
     'batchNorm',
     choice(['train', 'frozen'], {
-      help: "Normalise by each batch's statistics, or by the running ones of the starting weights",
+      help: "Normalize by the batch's statistics, or by the running statistics of the starting weights",
     }),
   ),
   batchNormDomains: setting(
     'network.batchNormDomains',
     choice(['shared', 'separate'], {
       default: 'shared',
-      help: 'Whether batch normalisation has one set of statistics for sketches and photos, or one for each; weights may say it themselves',
+      help: 'Whether batch normalization has one set of statistics for sketches and photos, or one for each. Default: that of the weights',
     }),
   ),
   frozenStages: setting(
@@ -29,7 +29,7 @@ export const NETWORK_OPTIONS = {
     integer({
       minimum: 0,
       default: 0,
-      help: 'Stages of the backbone, the stem with the first, whose weights and running statistics stay as they begin; no gradient goes through them',
+      help: 'Number of frozen stages of the backbone (the stem belongs to the first): their weights and running statistics do not change',
     }),
     (stages, { backbone }: { readonly backbone: BackboneName }) => {
       const { title, stages: most } = backboneDefinition(backbone);
@@ -42,7 +42,7 @@ export const NETWORK_OPTIONS = {
     'network.backbone',
     choice(BACKBONE_NAMES, {
       default: DEFAULT_BACKBONE,
-      help: 'The network that computes features of an image; weights say their own',
+      help: 'The network that computes the features of an image. Default: that of the weights',
     }),
   ),
   width: setting(
@@ -50,7 +50,7 @@ export const NETWORK_OPTIONS = {
     number({
       above: 0,
       maximum: 4,
-      help: "Multiplies the backbone's numbers of channels, in quarters; 1 is the network of the paper, and weights say their own",
+      help: "Multiplier of the backbone's numbers of channels, in quarters; 1 is the network of the paper. Default: that of the weights",
     }),
   ),
   embedding: setting(
@@ -64,13 +64,13 @@ export const NETWORK_OPTIONS = {
   embeddingStart: setting(
     'embeddingStart',
     choice(['svd', 'random'], {
-      help: "The embedding and the teacher's head to begin with: a classifier's singular vectors, or new ones",
+      help: "Initialization of the embedding and the teacher's head: the singular vectors of a classifier, or random",
     }),
   ),
   stride: setting(
     'network.stride',
     choice(['v1.5', 'v1'], {
-      help: "Where a bottleneck block halves the image: in the 3x3 convolution (torchvision's), or in the 1x1 before it; weights may say it themselves",
+      help: 'The convolution of a bottleneck block with the stride: the 3x3 (torchvision), or the 1x1 before it (v1). Default: that of the weights',
     }),
   ),
   batchNormEpsilon: setting(
@@ -78,18 +78,22 @@ export const NETWORK_OPTIONS = {
     number({
       above: 0,
       maximum: 1,
-      help: 'What batch normalisation adds to the variance; weights may say it themselves',
+      help: 'Epsilon of batch normalization, added to the variance. Default: that of the weights',
     }),
   ),
   batchNormMomentum: setting(
     'network.batchNormMomentum',
-    number({ minimum: 0, maximum: 1, help: 'Share of the batch in the running statistics of batch normalisation' }),
+    number({
+      minimum: 0,
+      maximum: 1,
+      help: 'Momentum of batch normalization: the share of the batch in the running statistics',
+    }),
   ),
   sketches: setting(
     'sketches',
     choice(['whole', 'fitted'], {
       default: 'whole',
-      help: 'Whether sketches of a folder or a published set are stretched whole or cut to their ink first; the model then wants the sketches of a search so, too. Weights may say it themselves',
+      help: 'Whether sketches of a folder or a published set are stretched as a whole, or cropped to their ink first. The model then requires the same of query sketches. Default: that of the weights',
     }),
   ),
   precision: setting('precision', PRECISION_OPTION),

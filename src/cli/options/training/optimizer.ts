@@ -7,35 +7,35 @@ export const OPTIMIZER_OPTIONS = {
   optimizer: setting(
     'optimizer.kind',
     choice(OPTIMIZER_KINDS, {
-      help: 'adam adds the weight decay to the gradient, adamw takes it off the weights; lamb and lars scale the step of each tensor to its norm, for large batches',
+      help: 'adam adds the weight decay to the gradient, adamw subtracts it from the weights; lamb and lars scale the step of each tensor to its norm, for large batches',
     }),
   ),
   learningRate: setting(
     'schedule.learningRate',
     number({
       above: 0,
-      help: 'Learning rate where the schedule begins',
+      help: 'Initial learning rate of the schedule',
     }),
   ),
   weightDecay: setting('optimizer.weightDecay', number({ minimum: 0, help: 'Weight decay' })),
   decayed: setting(
     'optimizer.decayed',
     choice(['all', 'weights'], {
-      help: 'Parameters that decay: all, or weights alone, not biases and batch normalisation',
+      help: 'Parameters with weight decay: all, or only weights (not biases and batch normalization)',
     }),
   ),
   trunkRate: setting(
     'optimizer.trunkRate',
     number({
       minimum: 0,
-      help: "Times the learning rate, for the backbone's own parameters; 0 keeps them as they are",
+      help: "Multiplier of the learning rate for the backbone's parameters; 0 freezes them",
     }),
   ),
   momentum: setting('optimizer.momentum', number({ minimum: 0, maximum: 1, help: 'Momentum of sgd and lars' })),
   schedule: setting(
     'schedule.decay',
     choice(['constant', 'exponential', 'cosine', 'linear'], {
-      help: 'How the learning rate falls',
+      help: "Shape of the learning rate's decay",
     }),
   ),
   finalRate: setting(
@@ -43,14 +43,14 @@ export const OPTIMIZER_OPTIONS = {
     number({
       minimum: 0,
       maximum: 1,
-      help: 'The share of the learning rate that is left in the end',
+      help: 'Final learning rate, as a share of the initial one',
     }),
   ),
   scheduleBy: setting(
     'schedule.stepsAtARate',
     choice(['step', 'epoch'], {
       default: 'step',
-      help: 'Whether the learning rate falls at every step, or between epochs',
+      help: 'Whether the learning rate changes at every step or at every epoch',
     }),
     (by, { stepsInAnEpoch }: { readonly stepsInAnEpoch: number }) => (by === 'epoch' ? stepsInAnEpoch : 1),
   ),
@@ -58,7 +58,7 @@ export const OPTIMIZER_OPTIONS = {
     'schedule.warmupSteps',
     integer({
       minimum: 0,
-      help: 'Steps over which the learning rate rises at the beginning',
+      help: 'Steps over which the learning rate rises from 0',
     }),
   ),
   emaDecay: setting(
@@ -67,7 +67,7 @@ export const OPTIMIZER_OPTIONS = {
       minimum: 0,
       maximum: 1,
       default: 0,
-      help: 'Decay of an exponential moving average of the weights, such as 0.999, which then is validated and saved as the model; it rises to that as (1 + step) / (10 + step); 0 for none',
+      help: 'Decay of an exponential moving average of the weights, such as 0.999; 0 for none. The average is validated and saved as the model. The decay rises as (1 + step) / (10 + step)',
     }),
   ),
 } as const;

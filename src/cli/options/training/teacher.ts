@@ -6,35 +6,35 @@ export const TEACHER_OPTIONS = {
   teacherMode: setting(
     'teacher.kind',
     choice(['class-oriented', 'online'], {
-      help: "The teacher's knowledge of each class, prepared once, or the teacher itself on the images of every step",
+      help: "Use the teacher's knowledge of each class, prepared once, or run the teacher on the images of every step",
     }),
   ),
   teacher: text({
     placeholder: 'file',
-    help: "The teacher's weights, where they are not --weights: a classifier's, or a model that was trained here",
+    help: "The teacher's weights, if not --weights: a classifier, or a model trained by sketchgrad",
   }),
   knowledge: text({
     placeholder: 'file',
-    help: 'The knowledge of each class that sketchgrad distill prepared; the teacher need not be asked again',
+    help: "The teacher's knowledge of each class, from sketchgrad distill",
   }),
   teacherMean: setting(
     'teacher.reading.mean',
     choice(['softmax', 'logits'], {
-      help: "What is averaged over a class's photos: the teacher's softmax, or its logits",
+      help: "The teacher's output that is averaged over the photos of a class: softmax or logits",
     }),
   ),
   teacherTemperature: setting(
     'teacher.reading.temperature',
     number({
       above: 0,
-      help: "Divides the teacher's logits",
+      help: "Divisor of the teacher's logits",
     }),
   ),
   teacherPhotos: setting(
     'teacher.photosPerClass',
     integer({
       minimum: 0,
-      help: 'Photos of each class that the teacher sees, drawn by the seed; 0 for all',
+      help: 'Photos of each class for the teacher, drawn by the seed; 0 for all',
     }),
   ),
 } as const;
