@@ -28,6 +28,7 @@ export {
 } from '../retrieval/evaluate.ts';
 export type { Embeddings } from '../retrieval/cosine.ts';
 export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
+export { rerank } from '../retrieval/rerank.ts';
 export { DeviceGallery, type DeviceGalleryOptions, type NearestItems } from '../retrieval/device-gallery.ts';
 export { evaluateTopOnDevice, type TopMetrics } from '../retrieval/top-metrics.ts';
 export { DividedSearch, type PartSearcher } from '../retrieval/exact/divided-search.ts';

@@ -18,12 +18,7 @@ type Answer =
   | { readonly id: number; readonly ranked: readonly (readonly RankedItem[])[] }
   | { readonly id: number; readonly error: string };
 
-/** What is used of a worker, and of a worker's own global scope. */
-interface Port {
-  postMessage(message: unknown, transfer?: Transferable[]): void;
-  addEventListener(type: string, listener: (event: MessageEvent) => void): void;
-}
-
+/** How `openExactSearch` of a page is set up. */
 export interface ExactSearchWorkersOptions {
   /** Makes a worker, whose module calls `serveExactSearch`. */
   readonly worker: () => Worker;
@@ -67,9 +62,9 @@ export async function openExactSearch(
 }
 
 /** For the module of a worker: answers the searches of `openExactSearch`. */
-export function serveExactSearch(scope: Port = globalThis as unknown as Port): void {
+export function serveExactSearch(): void {
   let search: ExactSearch | undefined;
-  scope.addEventListener('message', ({ data }: MessageEvent<StartMessage | SearchMessage>) => {
+  addEventListener('message', ({ data }: MessageEvent<StartMessage | SearchMessage>) => {
     if ('rows' in data) {
       search = new ExactSearch(data.rows, data.dimension, data);
       return;
@@ -77,9 +72,9 @@ export function serveExactSearch(scope: Port = globalThis as unknown as Port): v
     const { id, queries, k } = data;
     try {
       if (search === undefined) throw new Error('no rows were sent');
-      scope.postMessage({ id, ranked: search.searchAll(queries, k) } satisfies Answer);
+      postMessage({ id, ranked: search.searchAll(queries, k) } satisfies Answer);
     } catch (error) {
-      scope.postMessage({ id, error: String(error) } satisfies Answer);
+      postMessage({ id, error: String(error) } satisfies Answer);
     }
   });
 }

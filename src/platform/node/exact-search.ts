@@ -11,6 +11,7 @@ const THREAD_MODULE = new URL(
   import.meta.url,
 );
 
+/** How `openExactSearch` is set up. */
 export interface ExactSearchThreadsOptions {
   /** Default: as many as the machine runs at once. */
   readonly threads?: number;

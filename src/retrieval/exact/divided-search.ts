@@ -9,6 +9,7 @@ import { requireCount, RetrievalError, rowNorms } from '../vectors.ts';
 export interface PartSearcher {
   /** @param queries [count, dimension] @returns the k nearest rows of each query, best first */
   search(queries: Float32Array, k: number): Promise<readonly (readonly RankedItem[])[]>;
+  /** Ends it; a search under way is rejected. */
   close(): Promise<void>;
 }
 
