@@ -1,16 +1,8 @@
 import type { DecodedPicture } from '../../src/data/resample.ts';
 import { MOST_SKETCHES } from '../../src/retrieval/mean-embedding.ts';
-import {
-  drawStrokes,
-  fileOf,
-  LINE,
-  NOTHING,
-  pictureOf,
-  smallBitmap,
-  type Content,
-  type OtherSketch,
-} from './pad-content.ts';
+import { fileOf, NOTHING, pictureOf, smallBitmap, type Content, type OtherSketch } from './pad-content.ts';
 import { PadHistory } from './pad-history.ts';
+import { paintPad } from './pad-painting.ts';
 import { touches, type Point, type Stroke } from './strokes.ts';
 
 /** A stroke is erased from this distance on, as a share of the side: a finger hits a thin line. */
@@ -18,9 +10,6 @@ const ERASER_RADIUS = 0.025;
 
 /** Frames of the screen in which strokes are drawn by themselves. */
 const DRAWING_FRAMES = 60;
-
-/** How strong a picture is that is drawn over. */
-const UNDERLAY_ALPHA = 0.3;
 
 /** A pointer that is down. */
 interface Gesture {
@@ -275,29 +264,7 @@ export class DrawingPad {
   }
 
   private paint(): void {
-    const side = Math.max(1, Math.round(this.canvas.clientWidth * devicePixelRatio));
-    if (this.canvas.width !== side || this.canvas.height !== side) this.canvas.width = this.canvas.height = side;
-    this.context.fillStyle = '#fff';
-    this.context.fillRect(0, 0, side, side);
-    const { strokes, backdrop } = this.content;
-    if (backdrop !== undefined) this.context.drawImage(backdrop.bitmap, 0, 0, side, side);
-    this.paintUnderlay(side);
-    drawStrokes(this.context, strokes, ({ x, y }) => ({ x: x * side, y: y * side }), LINE * side);
-  }
-
-  private paintUnderlay(side: number): void {
-    if (this.laidUnder === undefined) return;
-    const { width, height } = this.laidUnder;
-    const scale = side / Math.max(width, height);
-    this.context.globalAlpha = UNDERLAY_ALPHA;
-    this.context.drawImage(
-      this.laidUnder,
-      (side - scale * width) / 2,
-      (side - scale * height) / 2,
-      scale * width,
-      scale * height,
-    );
-    this.context.globalAlpha = 1;
+    paintPad(this.context, this.content, this.laidUnder);
   }
 }
 
