@@ -49,8 +49,8 @@ export const EMOJI_SETS: readonly EmojiSet[] = [
 
 /**
  * `seen` classes are trained on, `unseen` ones only measured on. `settings` classes are trained on
- * as well, except while settings are chosen: then they stand for the unseen ones, which nobody may
- * choose settings on.
+ * as well, except while settings are chosen: then they take the place of the unseen ones, which
+ * must not influence the choice.
  */
 export type EmojiSplit = 'seen' | 'settings' | 'unseen';
 

@@ -121,7 +121,7 @@ test('distill: killed in the middle and started again, the file has the same byt
   assert.is(await ended, 'SIGKILL');
   const { code, stderr } = await runOnTestDevice(distilling('killed'));
   assert.is(code, 0, stderr);
-  assert.match(stderr, /going on after \d+ photos/);
+  assert.match(stderr, /continuing after \d+ photos/);
   assert.equal(await readFile(at('killed')), await readFile(at('whole')));
   assert.equal(
     (await readdir(folder)).filter((name) => name.includes('partial')),

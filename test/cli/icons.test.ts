@@ -288,7 +288,7 @@ test('after kill -9 the next run goes on where the parts end, to the same bytes'
   await writeFile(damaged, bytes);
   const resumed = await icons(...words.slice(2), '--out', out);
   assert.is(resumed.code, 0, resumed.stderr);
-  assert.match(resumed.stderr, /\d+ drawings of an interrupted run are taken over/);
+  assert.match(resumed.stderr, /\d+ drawings of an interrupted run are used/);
   assert.ok((await readFile(out)).equals(await readFile(at('unbroken.safetensors'))));
   assert.not.ok((await readdir(folder)).includes('killed.safetensors.parts'));
 });
@@ -309,7 +309,7 @@ test('what cannot be indexed is said, and no other file is overwritten', async (
   await refused(/--sets: no name is given/, '--sets', ', ,');
   await writeFile(at('letter.txt'), 'dear');
   await refused(
-    /letter.txt is there, and is no index that sketchgrad icons can take over/,
+    /letter.txt exists, and is no index that sketchgrad icons can update/,
     '--sets',
     'plain',
     '--out',

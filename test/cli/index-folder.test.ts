@@ -250,7 +250,7 @@ test('exports can be read: NumPy by its format, Parquet by another package', asy
 
 test('flags that do not go together are refused before any picture is read', async () => {
   const refusals: [args: string[], message: RegExp][] = [
-    [[at('x.safetensors'), '--update'], /--update, --shard and --vectors are of index folders/],
+    [[at('x.safetensors'), '--update'], /--update, --shard and --vectors are for index folders/],
     [[at('x'), '--codes', '8'], /is an index folder, which is of --images and has no codes/],
     [[at('x'), '--shard', '3/3'], /--shard: 3\/3 is no shard; they count from 0/],
     [[at('x'), '--shard', 'third'], /third is no shard; write 0\/8 to 7\/8/],

@@ -128,7 +128,7 @@ test('a damaged latest checkpoint names the sound one before it', () =>
     assert.instance(error, OptionError);
     assert.match(
       error!.message,
-      /checkpoint-00000004.safetensors: its digest is of other bytes.*of step 3, is sound: go on from there with --resume .*checkpoint-00000003.safetensors/s,
+      /checkpoint-00000004.safetensors: its digest is of other bytes.*of step 3, is sound: continue from there with --resume .*checkpoint-00000003.safetensors/s,
     );
     // Going on from there, a checkpoint that is kept is none of the damaged ones.
     const opened = await RunFolder.open(folder, { keep: 1, fresh: false });

@@ -146,7 +146,7 @@ test('what cannot be served is said', async () => {
   };
   await refused(/a folder of pictures or --icons is needed, and not both/);
   await refused(/a folder of pictures or --icons is needed, and not both/, at(), '--icons', at('icons.safetensors'));
-  await refused(/--index is of pictures, and --icons of icons/, '--icons', at('icons.safetensors'), '--index', 'a');
+  await refused(/--index selects pictures, --icons selects icons/, '--icons', at('icons.safetensors'), '--index', 'a');
   await refused(/absent does not exist; sketchgrad icons --all --out .*absent makes it/, '--icons', at('absent'));
   const { code, stderr } = await server.end();
   assert.is(code, 0, stderr);

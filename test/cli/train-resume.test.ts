@@ -97,7 +97,7 @@ test('train: Ctrl-C saves and says how to go on', async () => {
   stopped.child.kill('SIGINT');
   const { code, stdout, stderr } = await stopped.ended;
   assert.is(code, 0, stderr);
-  assert.match(stdout, `go on with: sketchgrad train --resume ${at('stopped')}`);
+  assert.match(stdout, `continue with: sketchgrad train --resume ${at('stopped')}`);
   const { stepsDone } = (await tiny.logLines('stopped')).at(-1) as { stepsDone: number };
   assert.ok(stepsDone >= 3 && stepsDone < STEPS);
   assert.is((await run('train', '--resume', at('stopped'))).code, 0);

@@ -153,7 +153,7 @@ test('train: what cannot be done is said', async () => {
     assert.is(code, 1);
     assert.match(stderr, message);
   };
-  await refused(/holds a run already; go on with it \(--resume .*unbroken\)/, ...tiny.options, '--out', at('unbroken'));
+  await refused(/holds a run already; continue it \(--resume .*unbroken\)/, ...tiny.options, '--out', at('unbroken'));
   await refused(
     /--seed 5: the run was begun with 0, and a resumed run keeps its settings/,
     '--resume',

@@ -60,7 +60,7 @@ export const ablateCommand = defineCommand({
         : { file: await readKnowledge(resolved.knowledge), name: resolved.knowledge };
     const options = withKnowledgeSettings(resolved, prepared?.file, typed);
     if (resolved.resume !== undefined)
-      throw new OptionError('--resume: an ablation goes on by itself where its folder is given again (--out)');
+      throw new OptionError('--resume: an ablation continues when its folder is given again (--out)');
     const seeds = seedsOf(options.seeds);
     await ensureAdapter(options.adapter);
     const start = weights && {
@@ -119,7 +119,7 @@ export const ablateCommand = defineCommand({
           ? await trainedMetrics(work, step, seed, knowledge)
           : await untrainedMetrics(work, step, seed);
         if (metrics === undefined) {
-          note(`stopped; give the same command again to go on`);
+          note(`stopped; run the same command again to continue`);
           return;
         }
         await writeFileAtomically(

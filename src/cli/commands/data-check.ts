@@ -32,7 +32,7 @@ export const dataCheckCommand = defineCommand({
   options: DATA_CHECK_OPTIONS,
   positionals: { name: 'folder', help: 'The folder of a data set, or the one above or below it' },
   async run({ split, drawings, perClass, strict, json }, { positionals }) {
-    if (positionals.length > 1) throw new OptionError(`one folder at a time, please: ${positionals.join(', ')}`);
+    if (positionals.length > 1) throw new OptionError(`give one folder at a time: ${positionals.join(', ')}`);
     const [folder] = positionals;
     const { checkArchive } = await import('../../../datasets/check.ts');
     const { describeProblem } = await import('../../../datasets/problems.ts');

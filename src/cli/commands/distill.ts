@@ -54,7 +54,7 @@ export const DISTILL_OPTIONS = {
   batchNormEpsilon,
   ...WEIGHTS_OPTIONS,
   batch: integer({ minimum: 1, default: EMBEDDING_BATCH, help: 'Photos that the teacher sees at once' }),
-  saveEvery: integer({ minimum: 1, default: 16, help: 'Batches after which a killed run can go on' }),
+  saveEvery: integer({ minimum: 1, default: 16, help: 'Batches between two saves, from which a killed run continues' }),
   ...TUNING_OPTIONS,
   ...SHARED_OPTIONS,
 } as const;
@@ -100,7 +100,9 @@ export const distillCommand = defineCommand({
         stateEvery: options.saveEvery,
         onStart: (done) => {
           if (begun !== undefined)
-            note(done > 0 ? `going on after ${done} photos` : `${state} is of another distillation, and is begun anew`);
+            note(
+              done > 0 ? `continuing after ${done} photos` : `${state} is of another distillation, which starts again`,
+            );
         },
         onPartial: (partial) => writeFileAtomically(state, serializePartialKnowledge(partial)),
         onProgress: (done, total) => progress.update(done, total),

@@ -96,7 +96,7 @@ export const embedCommand = defineCommand({
       );
     if (!toFolder && (update || shard !== undefined || type !== 'F32'))
       throw new OptionError(
-        `--update, --shard and --vectors are of index folders, and ${out} is a file; give a name without .safetensors`,
+        `--update, --shard and --vectors are for index folders, and ${out} is a file; give a name without .safetensors`,
       );
     const share = shard === undefined ? undefined : parseShard(shard);
     const found = images === undefined ? fileSource([]) : await openPictures(images);

@@ -64,7 +64,7 @@ export const iconsCommand = defineCommand({
     const parts = await IconParts.open(out, origin, (digest, one) => drawn.set(digest, one));
     let finished = false;
     try {
-      if (drawn.size > fromIndex) note(`${drawn.size - fromIndex} drawings of an interrupted run are taken over`);
+      if (drawn.size > fromIndex) note(`${drawn.size - fromIndex} drawings of an interrupted run are used`);
       const listed = await listSets(files);
       const pending = new Set(
         listed.flatMap(({ icons }) => icons.map(({ digest }) => digest)).filter((digest) => !drawn.has(digest)),

@@ -31,7 +31,7 @@ export const indexExportCommand = defineCommand({
   options: INDEX_EXPORT_OPTIONS,
   positionals: { name: 'folder', help: 'An index folder from sketchgrad embed' },
   async run({ out }, { positionals }) {
-    if (positionals.length > 1) throw new OptionError(`one folder at a time, please: ${positionals.join(', ')}`);
+    if (positionals.length > 1) throw new OptionError(`give one folder at a time: ${positionals.join(', ')}`);
     const kind = /\.(npy|parquet|safetensors)$/.exec(out ?? '')?.[1];
     if (out === undefined || kind === undefined)
       throw new OptionError(

@@ -31,8 +31,8 @@ export const SEARCH_OPTIONS = {
     help: "Rank by cosine, or by the Hamming distance of the index's binary codes (sketchgrad embed --codes)",
   }),
   icons: ICON_INDEX_OPTION,
-  set: text({ placeholder: 'names', help: 'Of the icons, those of these sets, with commas between' }),
-  style: text({ placeholder: 'names', help: 'Of the icons, those of these styles: outline, solid, duotone, colour' }),
+  set: text({ placeholder: 'names', help: 'Search only icons of these sets, separated by commas' }),
+  style: text({ placeholder: 'names', help: 'Search only icons of these styles: outline, solid, duotone, colour' }),
   licence: text({
     placeholder: 'names',
     help: 'Only icons under these licences, by SPDX identifier, such as MIT,Apache-2.0',
@@ -76,7 +76,7 @@ export const searchCommand = defineCommand({
   ) {
     checkTuning(tuning);
     if (icons !== undefined && (given.index !== undefined || given.by !== undefined))
-      throw new OptionError('--index and --by are of pictures, and --icons of icons; give one of the two');
+      throw new OptionError('--index and --by select pictures, --icons selects icons; give one of the two');
     if (icons === undefined && [set, style, licence].some((word) => word !== undefined))
       throw new OptionError('--set, --style and --licence choose among icons; give their index with --icons');
     const modelPath = searchModelPath(givenModel);

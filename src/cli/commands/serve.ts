@@ -50,8 +50,16 @@ export const SERVE_OPTIONS = {
     default: DEFAULT_SEARCH_LIMITS.mostBytes,
     help: 'Maximum bytes of a query picture',
   }),
-  maxPixels: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostPixels, help: 'Most pixels of it' }),
-  maxSide: integer({ minimum: 1, default: DEFAULT_SEARCH_LIMITS.mostSide, help: 'Most pixels of its longer side' }),
+  maxPixels: integer({
+    minimum: 1,
+    default: DEFAULT_SEARCH_LIMITS.mostPixels,
+    help: 'Most pixels of a picture that is sent',
+  }),
+  maxSide: integer({
+    minimum: 1,
+    default: DEFAULT_SEARCH_LIMITS.mostSide,
+    help: 'Most pixels of the longer side of a picture that is sent',
+  }),
   queue: integer({
     minimum: 1,
     default: DEFAULT_SEARCH_LIMITS.mostRequests,
@@ -61,7 +69,7 @@ export const SERVE_OPTIONS = {
     placeholder: 'origins',
     help: "Sites whose pages may search here: origins such as https://example.org, separated by commas, or * for all. Default: only the server's own page",
   }),
-  timeout: number({ above: 0, default: 30, help: 'Seconds in which a request must have come whole' }),
+  timeout: number({ above: 0, default: 30, help: 'Seconds within which a request must have arrived completely' }),
   precision: PRECISION_OPTION,
   unsafe: toggle({
     help: "Compute without the driver's index checks and with experimental features, as all other commands do. Faster; for trusted clients",
@@ -108,10 +116,10 @@ export const serveCommand = defineCommand({
     if ((folder === undefined) === (icons === undefined))
       throw new OptionError('a folder of pictures or --icons is needed, and not both');
     if (icons !== undefined && indexPath !== undefined)
-      throw new OptionError('--index is of pictures, and --icons of icons; give one of the two');
+      throw new OptionError('--index selects pictures, --icons selects icons; give one of the two');
     if (others.length > 0)
       throw new OptionError(
-        `one folder is served, and there are ${others.length + 1}; put them into one, by links to folders if need be`,
+        `one folder is served, and there are ${others.length + 1}; put them into one, if necessary by links to folders`,
       );
     const origins = originsOf(cors);
     // Embedding a folder can take hours; a port that is in use is found out before.
@@ -243,7 +251,7 @@ async function listen(server: Server, port: number, host: string): Promise<Addre
   await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
     const reason =
       cause.code === 'EADDRINUSE' ? `the port ${port} is in use; --port 0 takes a free one` : cause.message;
-    throw new OptionError(`${host} cannot be listened at: ${reason}`, { cause });
+    throw new OptionError(`${host} cannot be listened on: ${reason}`, { cause });
   });
   return server.address() as AddressInfo;
 }

@@ -120,7 +120,7 @@ function conclude({ file, stepsDone, stopped, deviceBusy, seconds }: TrainedRetr
     `weights after ${stepsDone} steps: checksum ${file.checksum}`,
     `time: preparation ${formatSeconds(preparation)}, steps ${formatSeconds(steps)}, validation ${formatSeconds(validation)}, checkpoints ${formatSeconds(checkpoints)}; the device had work in ${(100 * deviceBusy).toFixed(1)} % of the steps' time`,
     stopped
-      ? `stopped; go on with: sketchgrad train --resume ${folder.path}`
+      ? `stopped; continue with: sketchgrad train --resume ${folder.path}`
       : `model: ${folder.file('model.safetensors')}`,
   ];
   printText(`${lines.join('\n')}\n`);

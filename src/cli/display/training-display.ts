@@ -26,12 +26,12 @@ export class TrainingDisplay {
       note('no teacher in the starting weights: the knowledge preservation loss is left out');
     if (entry.event === 'start' && entry.replacedVariants > 0)
       note(
-        `${entry.replacedVariants} kernel variants that the run was begun with are not to be had here: its numbers will not be those of an unbroken run to the last bit`,
+        `${entry.replacedVariants} kernel variants that the run was begun with are not available here: its numbers will differ from those of an uninterrupted run in the last bits`,
       );
     if (entry.event === 'start') note(describeMemory(entry.memory));
     if (entry.event === 'step' && entry.skipped === true)
       note(
-        `step ${entry.step}: gradients overflow 16 bits; the step is skipped, the loss scale now ${entry.lossScale} (${entry.skippedSteps} skipped so far)`,
+        `step ${entry.step}: gradients overflow 16 bits; the step is skipped, and the loss scale is now ${entry.lossScale} (${entry.skippedSteps} skipped so far)`,
       );
     if (entry.event === 'step') this.steps.update(entry.step + 1, this.total, describeStep(entry));
     if (entry.event === 'warning') note(`warning, step ${entry.step}: ${entry.message}`);

@@ -37,7 +37,7 @@ function warnOfNonFinite({ state }: ModelFile, path: string): void {
   const names = nonFiniteTensors(state);
   if (names.length > 0)
     note(
-      `warning: ${path} holds values that are not finite, in ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more tensors` : ''}; a training from it will stop, and what it computes means nothing`,
+      `warning: ${path} holds values that are not finite, in ${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more tensors` : ''}; a training from it will stop, and its embeddings are meaningless`,
     );
 }
 

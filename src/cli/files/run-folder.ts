@@ -57,7 +57,7 @@ export class RunFolder {
     const names = await readdir(this.path).catch(() => []);
     if (this.fresh && names.some((name) => CHECKPOINT.test(name) || name === BEST || name === MODEL)) {
       throw new OptionError(
-        `--out: ${this.path} holds a run already; go on with it (--resume ${this.path}), or give another folder`,
+        `--out: ${this.path} holds a run already; continue it (--resume ${this.path}), or give another folder`,
       );
     }
   }
@@ -175,7 +175,7 @@ export async function findResumable(given: string): Promise<Resumable> {
   const options = await firstOptions(path.join(given, LOG));
   if (options === undefined)
     throw new OptionError(
-      `--resume: ${given} holds no checkpoint-<step>.safetensors; was the run stopped before its first one? Start it anew`,
+      `--resume: ${given} holds no checkpoint-<step>.safetensors; was the run stopped before its first one? Start it again`,
     );
   return { options, folder: given };
 }
@@ -197,12 +197,12 @@ export async function latestCheckpoint(
       const sound = await readSound(name);
       if (sound !== undefined)
         throw new OptionError(
-          `${problem}. The checkpoint before it, of step ${sound.step}, is sound: go on from there with --resume ${name}`,
+          `${problem}. The checkpoint before it, of step ${sound.step}, is sound: continue from there with --resume ${name}`,
           { cause },
         );
     }
     throw new OptionError(
-      `${problem}. The folder holds no other sound checkpoint; start the run anew in another folder`,
+      `${problem}. The folder holds no other sound checkpoint; start the run again in another folder`,
       { cause },
     );
   }

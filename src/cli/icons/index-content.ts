@@ -21,13 +21,13 @@ export async function readEarlier(
   if (!existsSync(out)) return undefined;
   const index = await openIconIndex(await readGivenFile(out, '--out'), out).catch((cause: Error) => {
     throw new OptionError(
-      `--out: ${out} is there, and is no index that ${ICONS_COMMAND} can take over; delete it, or give another file (${cause.message})`,
+      `--out: ${out} exists, and is no index that ${ICONS_COMMAND} can update; delete it, or give another file (${cause.message})`,
       { cause },
     );
   });
   const { sources, vectors, names } = index;
   if (sources === undefined || index.modelChecksum !== modelChecksum || sources.renderer !== renderer) {
-    note(`${out} was made by another model or renderer, and is made anew`);
+    note(`${out} was made by another model or renderer, and is made again`);
     return undefined;
   }
   names.forEach((_, row) =>

@@ -44,7 +44,7 @@ export async function requireSameAblation(folder: string, about: Json): Promise<
   const different = differences(before, about, isOld ? ['data.contents'] : []);
   if (different.length > 0)
     throw new OptionError(
-      `--out: ${folder} holds another ablation; give another folder, or go on with it as it was:\n  ${different.join('\n  ')}`,
+      `--out: ${folder} holds another ablation; give another folder, or continue it with its settings:\n  ${different.join('\n  ')}`,
     );
 }
 

@@ -34,7 +34,7 @@ export async function serveIcons(
   const absent = index.sets.filter(({ prefix }) => !installed.has(prefix)).map(({ prefix }) => prefix);
   if (absent.length > 0)
     note(
-      `${absent.length} sets of the index are not installed for ${root}, and are found without their drawings: ${absent.slice(0, 5).join(', ')}${absent.length > 5 ? ' …' : ''}. npm install @iconify-json/${absent[0]} gets one; --root names another folder`,
+      `${absent.length} sets of the index are not installed for ${root}, so that their icons are found without drawings: ${absent.slice(0, 5).join(', ')}${absent.length > 5 ? ' …' : ''}. npm install @iconify-json/${absent[0]} gets one; --root names another folder`,
     );
   const service = await IconSearchService.open(model, index, { cutOff });
   const sources = new IconSources(index, installed);

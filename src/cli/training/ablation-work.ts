@@ -146,7 +146,7 @@ async function trainedIn(
     teacher,
     knowledge: training.losses.preservation > 0 ? knowledge : undefined,
     resume: repaired && { file: repaired.file, name: checkpoint!.name },
-    // Nobody asks which weights were best.
+    // With --select last, validation is not needed.
     validateEvery: options.select === 'last' ? undefined : options.validateEvery,
     checkpointEvery: options.checkpointEvery,
     memoryBudget: options.memoryBudget,

@@ -75,7 +75,7 @@ export async function demonstrate({
     train({ device, selector, dataset, training, start, folder, about }, log),
   );
   if (trained.stopped) {
-    note(`stopped after ${trained.stepsDone} steps; go on with: sketchgrad train --resume ${folder.path}`);
+    note(`stopped after ${trained.stepsDone} steps; continue with: sketchgrad train --resume ${folder.path}`);
     trained.model.storage.destroy();
     return;
   }
