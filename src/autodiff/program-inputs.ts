@@ -22,7 +22,7 @@ export class ProgramInputs {
    * What to write to each input. @throws ShapeError where the feeds do not fit, IndexError where indices are out of
    * range
    */
-  valuesOf(feeds: Feeds, copy = false): ReadonlyMap<string, GPUAllowSharedBufferSource & ArrayBufferView> {
+  valuesOf(feeds: Feeds, copy = false): ReadonlyMap<string, ArrayBufferView<ArrayBuffer>> {
     const values = new Map<string, ArrayBufferView<ArrayBuffer>>();
     for (const [name, { tensor }] of this.inputs) {
       const given = feeds[name];

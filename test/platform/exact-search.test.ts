@@ -15,11 +15,16 @@ const rowsOf = (count: number, dimension: number, seed: number): Float32Array =>
 
 test('threads give the bits of one search, for every number of threads', async () => {
   const dimension = 5;
-  for (const count of [0, 2, 2501]) {
+  // Each thread starts a runtime of its own, so few of them are started.
+  for (const [count, threadCounts] of [
+    [0, [1]],
+    [2, [3]],
+    [2501, [1, 2, 3]],
+  ] as const) {
     const gallery = rowsOf(count, dimension, 1);
     const queries = rowsOf(7, dimension, 2);
     const one = new ExactSearch(gallery, dimension);
-    for (const threads of [1, 2, 3]) {
+    for (const threads of threadCounts) {
       const search = await openExactSearch(gallery, dimension, { threads });
       try {
         assert.is(search.count, count);
