@@ -4,7 +4,11 @@ import type { RankedItem } from '../../retrieval/ranking.ts';
 import { requireCount, rowNorms } from '../../retrieval/vectors.ts';
 
 interface StartMessage extends ExactSearchOptions {
-  readonly rows: Float32Array;
+  readonly memory: ArrayBufferLike;
+  /** Where the rows begin, in bytes. A view that begins behind 2 GiB would not reach every worker. */
+  readonly offset: number;
+  /** Values of its rows. */
+  readonly length: number;
   readonly dimension: number;
 }
 
@@ -48,7 +52,9 @@ export async function openExactSearch(
   const parts = divideRows(count, threads).map(({ first, count: rows }) => {
     const [start, end] = [first * dimension, (first + rows) * dimension];
     const own = isShared ? gallery.subarray(start, end) : gallery.slice(start, end);
-    return new WorkerPart(worker(), { rows: own, dimension, first, simd }, isShared ? [] : [own.buffer as ArrayBuffer]);
+    const { buffer: memory, byteOffset: offset, length } = own;
+    const message = { memory, offset, length, dimension, first, simd };
+    return new WorkerPart(worker(), message, isShared ? [] : [memory as ArrayBuffer]);
   });
   const search = new DividedSearch(parts, count, dimension);
   try {
@@ -65,8 +71,9 @@ export async function openExactSearch(
 export function serveExactSearch(): void {
   let search: ExactSearch | undefined;
   addEventListener('message', ({ data }: MessageEvent<StartMessage | SearchMessage>) => {
-    if ('rows' in data) {
-      search = new ExactSearch(data.rows, data.dimension, data);
+    if ('memory' in data) {
+      const { memory, offset, length, dimension, ...options } = data;
+      search = new ExactSearch(new Float32Array(memory, offset, length), dimension, options);
       return;
     }
     const { id, queries, k } = data;

@@ -5,7 +5,12 @@ import { serveTasks } from './serve-tasks.ts';
 
 /** Its rows, in shared memory. */
 export interface ExactSearchThreadData extends ExactSearchOptions {
-  readonly rows: Float32Array;
+  /** Of the whole gallery: a view that begins behind 2 GiB does not reach a thread in Node 20. */
+  readonly memory: SharedArrayBuffer;
+  /** Where its rows begin, in bytes. */
+  readonly offset: number;
+  /** Values of its rows. */
+  readonly length: number;
   readonly dimension: number;
 }
 
@@ -14,8 +19,8 @@ export interface ExactSearchTask {
   readonly k: number;
 }
 
-const { rows, dimension, ...options } = workerData as ExactSearchThreadData;
-const search = new ExactSearch(rows, dimension, options);
+const { memory, offset, length, dimension, ...options } = workerData as ExactSearchThreadData;
+const search = new ExactSearch(new Float32Array(memory, offset, length), dimension, options);
 
 serveTasks({
   ready: () => ({ output: undefined, transfer: [] }),

@@ -36,7 +36,9 @@ export async function openExactSearch(
   const shared = sharedCopy(gallery);
   const pools = divideRows(count, threads).map(({ first, count: rows }) => {
     const data: ExactSearchThreadData = {
-      rows: shared.subarray(first * dimension, (first + rows) * dimension),
+      memory: shared.buffer as unknown as SharedArrayBuffer,
+      offset: shared.byteOffset + 4 * first * dimension,
+      length: rows * dimension,
       dimension,
       first,
       simd,
