@@ -16,5 +16,6 @@ declare global {
   interface GPUDevice {}
   interface AbortSignal {}
   interface Blob {}
+  interface Worker {}
 }
 export {};
