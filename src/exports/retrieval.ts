@@ -33,7 +33,13 @@ export { DeviceGallery, type DeviceGalleryOptions, type NearestItems } from '../
 export { evaluateTopOnDevice, type TopMetrics } from '../retrieval/top-metrics.ts';
 export { DividedSearch, type PartSearcher } from '../retrieval/exact/divided-search.ts';
 export { ExactSearch, type ExactSearchOptions, type RowFilter } from '../retrieval/exact/exact-search.ts';
-export { BestItems, type RankedItem } from '../retrieval/ranking.ts';
+export {
+  parsePictureFilter,
+  pictureMask,
+  type PictureFilter,
+  type PictureFilterWords,
+} from '../retrieval/picture-filter.ts';
+export { BestItems, type RankedItem, type RowMask } from '../retrieval/ranking.ts';
 export { fitToInk, INK_MARGIN } from '../data/fit-to-ink.ts';
 export { fitSketch, sketchSquare, type SketchFraming } from '../data/sketch-framing.ts';
 export { meanEmbedding, MOST_SKETCHES } from '../retrieval/mean-embedding.ts';

@@ -3,7 +3,7 @@ import { hammingRows } from './binary-codes.ts';
 import { cosineRows, type Embeddings } from './cosine.ts';
 import { deviceCosineRows, type DeviceCosineOptions } from './device-cosine.ts';
 import { RetrievalMeter, type Labels, type Protocol, type RetrievalMetrics } from './metrics.ts';
-import { bestItems, type RankedItem } from './ranking.ts';
+import { bestItems, type RankedItem, type RowMask } from './ranking.ts';
 import { requireCount, requireLabels, RetrievalError } from './vectors.ts';
 
 /** Embeddings, labels and protocol of an evaluation by cosine. */
@@ -64,28 +64,37 @@ export function evaluateCodes(options: CodeRetrievalOptions): RetrievalMetrics {
  * The k items of the gallery nearest to a query, best first.
  * @param query [dimension]
  * @param gallery [n, dimension]
+ * @param mask of the items that may be found, [n]; omitted, all may
  * @throws RetrievalError where sizes disagree or a value is not finite
  */
-export function rankGallery(query: Float32Array, gallery: Float32Array, dimension: number, k: number): RankedItem[] {
+export function rankGallery(
+  query: Float32Array,
+  gallery: Float32Array,
+  dimension: number,
+  k: number,
+  mask?: RowMask,
+): RankedItem[] {
   requireCount('k', k);
   if (query.length !== dimension)
     throw new RetrievalError(`one query of ${dimension} values is needed, there are ${query.length}`);
   const [scores] = cosineRows({ queries: query, gallery, dimension });
-  return bestItems(scores, k);
+  return bestItems(scores, k, mask);
 }
 
 /**
  * The k codes of the gallery nearest to a query's, best first; the score is minus the Hamming distance.
  * @param query [words]
  * @param gallery [n, words]
+ * @param mask of the codes that may be found, [n]; omitted, all may
  * @throws RetrievalError where sizes disagree
  */
-export function rankCodes(query: Uint32Array, gallery: Uint32Array, k: number): RankedItem[] {
+export function rankCodes(query: Uint32Array, gallery: Uint32Array, k: number, mask?: RowMask): RankedItem[] {
   requireCount('k', k);
   const [distances] = hammingRows(query, gallery, query.length);
   return bestItems(
     Float32Array.from(distances, (distance) => 0 - distance),
     k,
+    mask,
   );
 }
 

@@ -22,6 +22,16 @@ export interface RetrievalIndex {
   /** The checksum of the weights that made the embeddings. */
   readonly modelChecksum: string;
   readonly codes?: IndexedCodes;
+  /** Dates and sizes of the pictures' files. Index folders store them, index files do not. */
+  readonly stamps?: PictureStamps;
+}
+
+/** What is known of each picture's file, [n]; 0 where its source did not tell. */
+export interface PictureStamps {
+  /** In bytes. */
+  readonly sizes: Float64Array;
+  /** Of the last change, in milliseconds since 1970. */
+  readonly times: Float64Array;
 }
 
 /** The binary codes of an index. */

@@ -138,6 +138,9 @@ const bucketOf = (score: number, least: number, scale: number, last: number): nu
   return place < last ? place | 0 : last;
 };
 
+/** Items of a gallery that may be found, [n]: 0 for those that may not. */
+export type RowMask = Uint8Array;
+
 /** An item of a ranking. */
 export interface RankedItem {
   /** The item's place in the gallery. */
@@ -179,9 +182,10 @@ export class BestItems {
   }
 }
 
-/** The k best items, best first. */
-export function bestItems(scores: ArrayLike<number>, k: number): RankedItem[] {
+/** The k best items, best first. @param mask of the items that count, [n]; omitted, all do */
+export function bestItems(scores: ArrayLike<number>, k: number, mask?: RowMask): RankedItem[] {
   const best = new BestItems(k);
-  for (let index = 0; index < scores.length; index++) best.offer(index, scores[index]);
+  for (let index = 0; index < scores.length; index++)
+    if (mask === undefined || mask[index] !== 0) best.offer(index, scores[index]);
   return best.list();
 }

@@ -2,9 +2,8 @@ import { markBelow } from '../retrieval/cut-off.ts';
 import { iconId, setOfRow, type IconIndex, type IconLicence } from '../retrieval/icon-index.ts';
 import { checkFilter, type IconFilter } from '../retrieval/icon-ranking.ts';
 import { ICON_STYLES, type IconStyle } from '../retrieval/icon-style.ts';
-import { RetrievalError } from '../retrieval/vectors.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
-import { RequestError } from './picture-body.ts';
+import { offsetOf, pageOf, refusing } from './search-parameters.ts';
 import { sharedCopy } from '../platform/node/shared-memory.ts';
 import { QueryEmbedder, type SearchTimes } from './query-embedder.ts';
 import type { SearchServiceOptions } from './search-service.ts';
@@ -33,6 +32,8 @@ export interface IconSearchAnswer {
   readonly nothingLike: boolean;
   /** Best first. */
   readonly neighbours: readonly FoundIcon[];
+  /** Whether there are others behind them, at a larger offset. */
+  readonly more: boolean;
   /** Milliseconds of each stage. */
   readonly times: SearchTimes;
 }
@@ -73,8 +74,8 @@ export class IconSearchService {
    * (`meanEmbedding`)
    * @param k how many icons, fewer where fewer are searched
    * @param signal of one who goes away
-   * @param parameters of the request: set, style and licence, each with commas between several
-   * @throws RequestError 400 for a set, style or licence that the index does not have; ImageError where a sketch cannot
+   * @param parameters of the request: `offset`, and set, style and licence, each with commas between several
+   * @throws RequestError 400 for an offset, set, style or licence that there is not; ImageError where a sketch cannot
    * be decoded
    */
   async search(
@@ -84,19 +85,16 @@ export class IconSearchService {
     parameters = new URLSearchParams(),
   ): Promise<IconSearchAnswer> {
     const filter = filterOf(parameters);
-    try {
-      checkFilter(this.index.sets, filter);
-    } catch (error) {
-      if (error instanceof RetrievalError) throw new RequestError(400, error.message);
-      throw error;
-    }
+    const offset = offsetOf(parameters, k);
+    refusing(() => checkFilter(this.index.sets, filter));
     const { ranked, times } = await this.embedder.search(
       sketches instanceof Uint8Array ? [sketches] : sketches,
-      (embedding) => this.embedder.rankIcons({ embedding, k, filter }, signal),
+      (embedding) => this.embedder.rankIcons({ embedding, k: offset + k + 1, filter }, signal),
       signal,
     );
     const { nothingLike, results } = markBelow(foundIcons(this.index, ranked), this.cutOff);
-    return { nothingLike, neighbours: results, times };
+    const { page, more } = pageOf(results, offset, k);
+    return { nothingLike, neighbours: page, more, times };
   }
 
   /** Finishes what was requested and gives the programs back; the model stays. */

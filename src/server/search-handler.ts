@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ImageError } from '../platform/node/images.ts';
 import { MOST_SIDE, readPictures, RequestError, type PictureLimits } from './picture-body.ts';
+import { neighboursOf } from './search-parameters.ts';
 
 export interface SearchLimits extends PictureLimits {
   /** Searches under way at once, each from the last byte of its picture to its answer; more are told to come back. */
@@ -25,9 +26,6 @@ const BODIES_PER_SEARCH = 8;
  * the refusal lost.
  */
 const LINGER = 2000;
-
-const DEFAULT_NEIGHBOURS = 10;
-const MOST_NEIGHBOURS = 1000;
 
 /** What answers; a `SearchService` or an `IconSearchService`. */
 export interface Searcher {
@@ -151,11 +149,4 @@ function drop(request: IncomingMessage): Promise<void> {
     };
     request.once('end', done).once('close', done).once('error', done).resume();
   });
-}
-
-function neighboursOf(parameters: URLSearchParams): number {
-  const typed = parameters.get('k') ?? String(DEFAULT_NEIGHBOURS);
-  const k = /^\d{1,6}$/.test(typed) ? Number(typed) : NaN;
-  if (k >= 1 && k <= MOST_NEIGHBOURS) return k;
-  throw new RequestError(400, `k must be a whole number from 1 to ${MOST_NEIGHBOURS}, and is ${JSON.stringify(typed)}`);
 }

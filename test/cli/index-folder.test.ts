@@ -48,7 +48,7 @@ test('an index folder holds what an index file holds, and search takes either', 
   );
   assert.equal(exported.paths, file.paths);
   assert.equal(exported.embeddings, file.embeddings);
-  const search = async (index: string): Promise<string> =>
+  const search = async (index: string, ...words: string[]): Promise<string> =>
     (
       await run(
         'search',
@@ -59,10 +59,35 @@ test('an index folder holds what an index file holds, and search takes either', 
         file.paths[3],
         '--top',
         '5',
+        ...words,
       )
     ).stdout;
   assert.match(await search('whole'), /1\.0000/);
   assert.is(await search('whole'), await search('file.safetensors'));
+  const found = async (...words: string[]): Promise<{ rank: number; path: string }[]> =>
+    (JSON.parse(await search('whole', '--json', ...words)) as { results: { rank: number; path: string }[] }[])[0]
+      .results;
+  const all = await found('--top', '18');
+  assert.equal(await found('--offset', '3'), all.slice(3, 8));
+  const label = path.basename(path.dirname(all[4].path));
+  const labelled = all.filter(({ path: name }) => path.basename(path.dirname(name)) === label);
+  assert.ok(labelled.length > 0 && labelled.length < 18);
+  assert.equal(
+    (await found('--label', label, '--top', '18')).map(({ path: name }) => name),
+    labelled.map(({ path: name }) => name),
+  );
+  assert.equal(await found('--before', '2001-01-01'), []);
+  const { stderr } = await run(
+    'search',
+    '--model',
+    at('unbroken', 'model.safetensors'),
+    '--index',
+    at('file.safetensors'),
+    file.paths[3],
+    '--after',
+    '2001-01-01',
+  );
+  assert.match(stderr, /--after, .*does not store the dates and sizes of its pictures/);
 });
 
 test('an interrupted run goes on, and the index is the same to the byte, wherever it was interrupted', async () => {

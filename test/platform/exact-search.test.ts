@@ -31,6 +31,14 @@ test('threads give the bits of one search, for every number of threads', async (
         for (const k of [1, 10, 3000])
           assert.equal(await search.searchAll(queries, k), one.searchAll(queries, k), `${count}, ${threads}, ${k}`);
         const query = queries.subarray(dimension, 2 * dimension);
+        const mask = Uint8Array.from({ length: count }, (_, row) => Number(row % 3 !== 1 && row > 900));
+        assert.equal(
+          await search.search(query, 7, mask),
+          one
+            .search(query, Math.max(1, count))
+            .filter(({ index }) => mask[index] !== 0)
+            .slice(0, 7),
+        );
         assert.equal(await Promise.all([search.search(query, 4), search.search(query, 4)]), [
           one.search(query, 4),
           one.search(query, 4),
@@ -76,6 +84,7 @@ test('what one search refuses, threads refuse, and name the row of the whole gal
   const search = await openExactSearch(Float32Array.of(1, 0, 0, 1), 2, { threads: 2 });
   await refused(search.search(Float32Array.of(1), 1), /one query of 2 values/);
   await refused(search.search(Float32Array.of(1, NaN), 1), /query embedding 0 has a value/);
+  await refused(search.search(Float32Array.of(1, 0), 1, Uint8Array.of(1)), /a mask of 2 rows is needed, there are 1/);
   await refused(search.search(Float32Array.of(1, 0), 0), /k must be an integer above 0/);
   await search.close();
 });

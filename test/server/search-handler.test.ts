@@ -12,7 +12,12 @@ import { searchHandler, type Searcher } from '../../src/server/search-handler.ts
 import type { SearchAnswer } from '../../src/server/search-service.ts';
 
 const LIMITS = { mostBytes: 20_000, mostPixels: 10_000, mostSide: 5_000, mostRequests: 2 };
-const ANSWER: SearchAnswer = { nothingLike: false, neighbours: [], times: { decode: 0, wait: 0, embed: 0, rank: 0 } };
+const ANSWER: SearchAnswer = {
+  nothingLike: false,
+  neighbours: [],
+  more: false,
+  times: { decode: 0, wait: 0, embed: 0, rank: 0 },
+};
 
 const blank = sharp({ create: { width: 100, height: 100, channels: 3, background: '#ffffff' } });
 const KINDS = {

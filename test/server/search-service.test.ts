@@ -9,6 +9,8 @@ import { decodeSketch, ImageError } from '../../src/platform/node/images.ts';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import type { RetrievalIndex } from '../../src/retrieval/index-file.ts';
 import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
+import { pictureMask } from '../../src/retrieval/picture-filter.ts';
+import { RequestError } from '../../src/server/picture-body.ts';
 import { SearchService, type Neighbour } from '../../src/server/search-service.ts';
 import { modelEmbeddings, type ImageRows } from '../../src/models/image-rows.ts';
 import { openRetrievalModel, type RetrievalModel } from '../../src/models/retrieval-model.ts';
@@ -29,7 +31,11 @@ test.before(async () => {
   const rows = await modelEmbeddings(model);
   const { paths, embeddings } = await embedFiles(rows, await findImages(folder, 'the folder'), { strict: true });
   rows.destroy();
-  index = { paths, embeddings, dimension: rows.width, modelChecksum: file.checksum };
+  const stamps = {
+    sizes: Float64Array.from(paths, (_, row) => 100 * row),
+    times: Float64Array.from(paths, (_, row) => Date.UTC(2020, row)),
+  };
+  index = { paths, embeddings, dimension: rows.width, modelChecksum: file.checksum, stamps };
   service = await SearchService.open(model, index);
   pictures = await Promise.all(paths.map((name) => readFile(name)));
 });
@@ -123,6 +129,60 @@ test('several sketches search by their mean, and a sketch by its ink, wherever i
     assert.is(row, second[place].row);
     assert.ok(Math.abs(similarity - second[place].similarity) < 1e-5);
   });
+});
+
+test('pages of a filtered search are the pieces of the full ranking, filtered', async () => {
+  const full = (await service.search(pictures[0], 1000)).neighbours;
+  assert.is(full.length, pictures.length);
+  const [label] = full.slice(5).map((neighbour) => neighbour.label);
+  const cases: [words: string, passes: (row: number) => boolean][] = [
+    ['', () => true],
+    [`label=${encodeURIComponent(label)}`, (row) => path.basename(path.dirname(index.paths[row])) === label],
+    [
+      `folder=${encodeURIComponent(path.dirname(index.paths[3]))}&folder=${encodeURIComponent(path.dirname(index.paths[9]))}/`,
+      (row) => [3, 9].some((other) => path.dirname(index.paths[other]) === path.dirname(index.paths[row])),
+    ],
+    ['after=2020-03-01&before=2020-11-01T00:00:00Z', (row) => row >= 2 && row < 10],
+    ['min-size=300&max-size=1000', (row) => row >= 3 && row <= 10],
+    ['min-size=300&before=2020-03-01', () => false],
+  ];
+  const searches = cases.flatMap(([words, passes]) =>
+    [0, 2, 4, 20].map(async (offset) => {
+      const passing = full.filter(({ row }) => passes(row));
+      const { neighbours, more } = await service.search(
+        pictures[0],
+        3,
+        undefined,
+        new URLSearchParams(`${words}&offset=${offset}`),
+      );
+      assert.equal(
+        neighbours.map(({ rank, row }) => ({ rank, row })),
+        passing.map(({ row }, place) => ({ rank: place + 1, row })).slice(offset, offset + 3),
+        `${words} from ${offset}`,
+      );
+      assert.is(more, passing.length > offset + 3);
+    }),
+  );
+  await Promise.all(searches);
+});
+
+test('a filter that names nothing, and an offset that is none, are refused with the reason', async () => {
+  for (const [words, message] of [
+    ['label=absent', /no picture with the label "absent"/],
+    ['folder=absent', /no picture in the folder "absent"/],
+    ['after=yesterday', /after must be a date such as 2026-01-31/],
+    ['before=2026-13-01', /before must be a date/],
+    ['min-size=1K', /min-size must be a whole number of bytes/],
+    ['offset=-1', /offset must be a whole number from 0 to 9997/],
+    ['offset=9998', /offset must be/],
+  ] as const) {
+    const error = await service
+      .search(pictures[0], 3, undefined, new URLSearchParams(words))
+      .catch((cause: unknown) => cause);
+    assert.ok(error instanceof RequestError && error.status === 400, words);
+    assert.match((error as Error).message, message);
+  }
+  assert.throws(() => pictureMask({ paths: index.paths }, { minSize: 1 }), /does not store the dates and sizes/);
 });
 
 test('fewer neighbours where the index has fewer; a picture that cannot be decoded harms no other', async () => {

@@ -27,7 +27,9 @@ test('workers of a page give the bits of one search in Node', async () => {
   const uniform = uniformNumbers(5);
   const values = (rows: number): number[] => Array.from({ length: rows * DIMENSION }, () => Math.round(2 * uniform()));
   const [gallery, queries] = [values(301), values(3)];
-  const expected = new ExactSearch(Float32Array.from(gallery), DIMENSION).searchAll(Float32Array.from(queries), 12);
+  const one = new ExactSearch(Float32Array.from(gallery), DIMENSION);
+  const expected = one.searchAll(Float32Array.from(queries), 12);
+  const expectedOdd = one.searchAll(Float32Array.from(queries), 12, (row) => row % 2 === 1);
   const content = {
     'index.html': '<!doctype html><script type="module" src="main.js"></script>',
     'main.js': await bundle(`export * from ${JSON.stringify(MODULE)};`),
@@ -58,15 +60,18 @@ test('workers of a page give the bits of one search in Node', async () => {
             worker: () => new Worker('worker.js', { type: 'module' }),
           });
           const found = await search.searchAll(Float32Array.from(wanted), 12);
+          const mask = Uint8Array.from({ length: 301 }, (_, row) => row % 2);
+          const odd = await search.searchAll(Float32Array.from(wanted), 12, mask);
           const error = await search.search(new Float32Array(1), 1).catch((cause: unknown) => String(cause));
           const late = search.searchAll(Float32Array.from(wanted), 12).catch((cause: unknown) => String(cause));
           await search.close();
-          return { shared, found, error, late: await late };
+          return { shared, found, odd, error, late: await late };
         },
         [gallery, queries, DIMENSION] as const,
       );
       assert.is(answer.shared, isolated);
       assert.equal(answer.found as RankedItem[][], expected);
+      assert.equal(answer.odd as RankedItem[][], expectedOdd);
       assert.match(String(answer.error), /one query of 6 values/);
       assert.match(String(answer.late), /closed/);
       await site.close();

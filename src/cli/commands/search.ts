@@ -11,6 +11,7 @@ import { embedFiles } from '../files/image-files.ts';
 import { readModelFile, searchModelPath } from '../files/model-file.ts';
 import { ICON_INDEX_OPTION, ICON_ROOT_OPTION } from '../options/icons.ts';
 import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
+import { PICTURE_FILTER_OPTIONS, pictureFilterOf } from '../options/pictures.ts';
 import { choice, integer, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
@@ -37,9 +38,15 @@ export const SEARCH_OPTIONS = {
     placeholder: 'names',
     help: 'Only icons under these licences, by SPDX identifier, such as MIT,Apache-2.0',
   }),
+  ...PICTURE_FILTER_OPTIONS,
   minSimilarity: MIN_SIMILARITY_OPTION,
   together: toggle({ help: 'Search once with all sketches, which show the same thing, instead of once with each' }),
   top: integer({ minimum: 1, default: 10, help: 'Pictures or icons to show for each search' }),
+  offset: integer({
+    minimum: 0,
+    default: 0,
+    help: 'Leave out this many of the nearest: --offset 10 shows the second ten',
+  }),
   json: JSON_OPTION,
   sheet: text({ placeholder: 'file.png', help: 'Draw a contact sheet of the sketches and what they found' }),
   root: ICON_ROOT_OPTION,
@@ -62,9 +69,16 @@ export const searchCommand = defineCommand({
       set,
       style,
       licence,
+      folder,
+      label,
+      after,
+      before,
+      minSize,
+      maxSize,
       minSimilarity,
       together,
       top,
+      offset,
       json,
       sheet,
       root,
@@ -74,6 +88,11 @@ export const searchCommand = defineCommand({
     },
     { positionals: sketches, given },
   ) {
+    const filter = pictureFilterOf({ folder, label, after, before, minSize, maxSize });
+    if (icons !== undefined && Object.keys(PICTURE_FILTER_OPTIONS).some((key) => given[key] !== undefined))
+      throw new OptionError(
+        '--folder, --label, --after, --before, --min-size and --max-size select pictures; icons have --set, --style and --licence',
+      );
     checkTuning(tuning);
     if (icons !== undefined && (given.index !== undefined || given.by !== undefined))
       throw new OptionError('--index and --by select pictures, --icons selects icons; give one of the two');
@@ -85,7 +104,7 @@ export const searchCommand = defineCommand({
     const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
     const index: SearchedIndex<object> =
       icons === undefined
-        ? await openSearchedPictures(indexPath, file.checksum, by, cutOff)
+        ? await openSearchedPictures(indexPath, file.checksum, by, cutOff, filter)
         : await openSearchedIcons(icons, file.checksum, { set, style, licence }, cutOff, root);
     const device = await openCommandDevice(adapter);
     try {
@@ -106,7 +125,7 @@ export const searchCommand = defineCommand({
           }));
       const found = queries.map(({ embedding, ...query }): FoundBySketch<object> => ({
         ...query,
-        ...index.find(embedding, top),
+        ...pageFrom(offset, index.find(embedding, top + offset)),
       }));
       printText(
         json
@@ -131,6 +150,11 @@ export const searchCommand = defineCommand({
     }
   },
 });
+
+/** The results behind the first `offset`, with the ranks that they have among all. */
+function pageFrom<Found extends Pick<FoundBySketch<object>, 'results'>>(offset: number, found: Found): Found {
+  return { ...found, results: found.results.slice(offset) };
+}
 
 function foundJson({ sketches, ...found }: FoundBySketch<object>, together: boolean): object {
   return { ...(together ? { sketches } : { sketch: sketches[0] }), ...found };

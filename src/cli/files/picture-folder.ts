@@ -41,7 +41,11 @@ export class PictureFolder {
           const known = path.relative(path.resolve(folder), file);
           const shown = known.startsWith('..') ? real : known;
           // What is not listed, because it is hidden or no file, is not shown to others.
-          return listed.has(shown) ? { row, file, name: shown.split(path.sep).join('/') } : undefined;
+          if (!listed.has(shown)) return undefined;
+          const found = await stat(file).catch(() => undefined);
+          if (found === undefined) return undefined;
+          const { size, mtimeMs } = found;
+          return { row, file, name: shown.split(path.sep).join('/'), size, time: mtimeMs };
         }
         return undefined;
       }),
@@ -56,7 +60,16 @@ export class PictureFolder {
     return new PictureFolder(
       root,
       kept.map(({ file }) => file),
-      { embeddings: rows, dimension, paths: kept.map(({ name }) => name), modelChecksum },
+      {
+        embeddings: rows,
+        dimension,
+        paths: kept.map(({ name }) => name),
+        modelChecksum,
+        stamps: {
+          sizes: Float64Array.from(kept, ({ size }) => size),
+          times: Float64Array.from(kept, ({ time }) => time),
+        },
+      },
       leftOut,
     );
   }

@@ -3,10 +3,12 @@ import { decodeImage, ImageError } from '../../platform/node/images.ts';
 import { encode } from '../../retrieval/binary-codes.ts';
 import { markBelow } from '../../retrieval/cut-off.ts';
 import { rankCodes, rankGallery } from '../../retrieval/evaluate.ts';
+import { pictureMask, type PictureFilter } from '../../retrieval/picture-filter.ts';
 import { assertSameModel } from '../../retrieval/index-file.ts';
 import type { ContactSheetRow } from '../display/contact-sheet.ts';
 import { readGivenIndex } from '../files/given-index.ts';
 import { OptionError } from '../options/option.ts';
+import { refusingFilter } from '../options/pictures.ts';
 import { note } from '../display/progress.ts';
 import { GONE, sheetQuery, SHEET_IMAGE, type FoundBySketch, type SearchedIndex } from './searched-index.ts';
 import { textTable } from '../display/text-table.ts';
@@ -28,19 +30,21 @@ export async function openSearchedPictures(
   checksum: string,
   by: 'cosine' | 'codes',
   cutOff: number | undefined,
+  filter: PictureFilter = {},
 ): Promise<SearchedIndex<FoundPicture>> {
   const index = await readGivenIndex(file, '--index');
   assertSameModel(index, checksum);
   const { codes, paths, embeddings, dimension } = index;
   if (by === 'codes' && codes === undefined)
     throw new OptionError(`--by codes: ${file} has no binary codes; make it again with sketchgrad embed --codes 64`);
+  const mask = refusingFilter(() => pictureMask(index, filter));
   return {
     find(embedding, top) {
       if (by === 'codes') {
         const { coder, rows } = codes!;
         return {
           nothingLike: false,
-          results: rankCodes(encode(coder, embedding), rows, top).map(({ index: row, score }, rank) => ({
+          results: rankCodes(encode(coder, embedding), rows, top, mask).map(({ index: row, score }, rank) => ({
             rank: rank + 1,
             score: 1 + (2 * score) / coder.bits,
             distance: 0 - score,
@@ -48,7 +52,7 @@ export async function openSearchedPictures(
           })),
         };
       }
-      const ranked = rankGallery(embedding, embeddings, dimension, top).map(({ index: row, score }, rank) => ({
+      const ranked = rankGallery(embedding, embeddings, dimension, top, mask).map(({ index: row, score }, rank) => ({
         rank: rank + 1,
         score,
         path: paths[row],

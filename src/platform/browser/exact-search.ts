@@ -1,6 +1,13 @@
 import { ExactSearch, type ExactSearchOptions } from '../../retrieval/exact/exact-search.ts';
-import { DividedSearch, divideRows, type PartSearcher } from '../../retrieval/exact/divided-search.ts';
-import type { RankedItem } from '../../retrieval/ranking.ts';
+import {
+  acceptsByMask,
+  DividedSearch,
+  divideRows,
+  maskOfRows,
+  type PartSearcher,
+  type RowRange,
+} from '../../retrieval/exact/divided-search.ts';
+import type { RankedItem, RowMask } from '../../retrieval/ranking.ts';
 import { requireCount, rowNorms } from '../../retrieval/vectors.ts';
 
 interface StartMessage extends ExactSearchOptions {
@@ -16,6 +23,8 @@ interface SearchMessage {
   readonly id: number;
   readonly queries: Float32Array;
   readonly k: number;
+  /** Of its rows; omitted, all may be found. */
+  readonly mask?: RowMask;
 }
 
 type Answer =
@@ -49,12 +58,13 @@ export async function openExactSearch(
   requireCount('the number of threads', threads);
   const { length: count } = rowNorms('gallery', gallery, dimension);
   const isShared = globalThis.crossOriginIsolated && gallery.buffer instanceof SharedArrayBuffer;
-  const parts = divideRows(count, threads).map(({ first, count: rows }) => {
+  const parts = divideRows(count, threads).map((range) => {
+    const { first, count: rows } = range;
     const [start, end] = [first * dimension, (first + rows) * dimension];
     const own = isShared ? gallery.subarray(start, end) : gallery.slice(start, end);
     const { buffer: memory, byteOffset: offset, length } = own;
     const message = { memory, offset, length, dimension, first, simd };
-    return new WorkerPart(worker(), message, isShared ? [] : [memory as ArrayBuffer]);
+    return new WorkerPart(worker(), range, message, isShared ? [] : [memory as ArrayBuffer]);
   });
   const search = new DividedSearch(parts, count, dimension);
   try {
@@ -70,16 +80,18 @@ export async function openExactSearch(
 /** For the module of a worker: answers the searches of `openExactSearch`. */
 export function serveExactSearch(): void {
   let search: ExactSearch | undefined;
+  let firstRow = 0;
   addEventListener('message', ({ data }: MessageEvent<StartMessage | SearchMessage>) => {
     if ('memory' in data) {
       const { memory, offset, length, dimension, ...options } = data;
+      firstRow = options.first ?? 0;
       search = new ExactSearch(new Float32Array(memory, offset, length), dimension, options);
       return;
     }
-    const { id, queries, k } = data;
+    const { id, queries, k, mask } = data;
     try {
       if (search === undefined) throw new Error('no rows were sent');
-      postMessage({ id, ranked: search.searchAll(queries, k) } satisfies Answer);
+      postMessage({ id, ranked: search.searchAll(queries, k, acceptsByMask(mask, firstRow)) } satisfies Answer);
     } catch (error) {
       postMessage({ id, error: String(error) } satisfies Answer);
     }
@@ -97,6 +109,7 @@ class WorkerPart implements PartSearcher {
 
   constructor(
     private readonly worker: Worker,
+    private readonly range: RowRange,
     start: StartMessage,
     transfer: Transferable[],
   ) {
@@ -110,11 +123,16 @@ class WorkerPart implements PartSearcher {
     worker.postMessage(start, transfer);
   }
 
-  search(queries: Float32Array, k: number): Promise<readonly (readonly RankedItem[])[]> {
+  search(queries: Float32Array, k: number, mask?: RowMask): Promise<readonly (readonly RankedItem[])[]> {
     return new Promise((resolve, reject) => {
       const id = ++this.lastId;
       this.waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ id, queries: queries.slice(), k } satisfies SearchMessage);
+      this.worker.postMessage({
+        id,
+        queries: queries.slice(),
+        k,
+        mask: maskOfRows(mask, this.range),
+      } satisfies SearchMessage);
     });
   }
 

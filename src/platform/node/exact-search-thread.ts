@@ -1,6 +1,8 @@
 // A thread of `openExactSearch`: searches its own rows of the gallery.
 import { workerData } from 'node:worker_threads';
 import { ExactSearch, type ExactSearchOptions } from '../../retrieval/exact/exact-search.ts';
+import { acceptsByMask } from '../../retrieval/exact/divided-search.ts';
+import type { RowMask } from '../../retrieval/ranking.ts';
 import { serveTasks } from './serve-tasks.ts';
 
 /** Its rows, in shared memory. */
@@ -17,6 +19,8 @@ export interface ExactSearchThreadData extends ExactSearchOptions {
 export interface ExactSearchTask {
   readonly queries: Float32Array;
   readonly k: number;
+  /** Of its rows; omitted, all may be found. */
+  readonly mask?: RowMask;
 }
 
 const { memory, offset, length, dimension, ...options } = workerData as ExactSearchThreadData;
@@ -24,5 +28,8 @@ const search = new ExactSearch(new Float32Array(memory, offset, length), dimensi
 
 serveTasks({
   ready: () => ({ output: undefined, transfer: [] }),
-  search: ({ queries, k }: ExactSearchTask) => ({ output: search.searchAll(queries, k), transfer: [] }),
+  search: ({ queries, k, mask }: ExactSearchTask) => ({
+    output: search.searchAll(queries, k, acceptsByMask(mask, options.first ?? 0)),
+    transfer: [],
+  }),
 });

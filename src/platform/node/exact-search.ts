@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { DividedSearch, divideRows } from '../../retrieval/exact/divided-search.ts';
+import { DividedSearch, divideRows, maskOfRows } from '../../retrieval/exact/divided-search.ts';
 import type { RankedItem } from '../../retrieval/ranking.ts';
 import { requireCount, rowNorms } from '../../retrieval/vectors.ts';
 import type { ExactSearchTask, ExactSearchThreadData } from './exact-search-thread.ts';
@@ -34,7 +34,8 @@ export async function openExactSearch(
   // An error of a thread would name a row of its share, and not be of its class.
   const { length: count } = rowNorms('gallery', gallery, dimension);
   const shared = sharedCopy(gallery);
-  const pools = divideRows(count, threads).map(({ first, count: rows }) => {
+  const parts = divideRows(count, threads).map((range) => {
+    const { first, count: rows } = range;
     const data: ExactSearchThreadData = {
       memory: shared.buffer as unknown as SharedArrayBuffer,
       offset: shared.byteOffset + 4 * first * dimension,
@@ -43,12 +44,16 @@ export async function openExactSearch(
       first,
       simd,
     };
-    return new WorkerThreads(THREAD_MODULE, data, 1);
+    return { range, pool: new WorkerThreads(THREAD_MODULE, data, 1) };
   });
   const search = new DividedSearch(
-    pools.map((pool) => ({
-      search: (queries, k) =>
-        pool.run<RankedItem[][]>('search', { queries: queries.slice(), k } satisfies ExactSearchTask),
+    parts.map(({ range, pool }) => ({
+      search: (queries, k, mask) =>
+        pool.run<RankedItem[][]>('search', {
+          queries: queries.slice(),
+          k,
+          mask: maskOfRows(mask, range),
+        } satisfies ExactSearchTask),
       close: () => pool.close(),
     })),
     count,
@@ -56,7 +61,7 @@ export async function openExactSearch(
   );
   // Threads start with their first task, and then make their copies of the rows.
   try {
-    await Promise.all(pools.map((pool) => pool.run('ready', undefined)));
+    await Promise.all(parts.map(({ pool }) => pool.run('ready', undefined)));
   } catch (error) {
     await search.close();
     throw error;

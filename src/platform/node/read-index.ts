@@ -16,9 +16,14 @@ export async function readIndex(file: string): Promise<RetrievalIndex> {
   const { dimension, modelChecksum, parts } = index.manifest;
   const embeddings = new Float32Array(index.count * dimension);
   const paths: string[] = [];
+  const stamps = { sizes: new Float64Array(index.count), times: new Float64Array(index.count) };
   for (const part of parts) {
     embeddings.set(await index.vectors(part), paths.length * dimension);
-    for (const { path } of await index.pictures(part)) paths.push(path);
+    for (const { path, size, time } of await index.pictures(part)) {
+      stamps.sizes[paths.length] = size;
+      stamps.times[paths.length] = time;
+      paths.push(path);
+    }
   }
-  return { embeddings, dimension, paths, modelChecksum };
+  return { embeddings, dimension, paths, modelChecksum, stamps };
 }

@@ -2,13 +2,18 @@
  * Exact search of a gallery whose rows are divided among several searchers, such as threads. Each finds its own k
  * nearest rows, exactly; the k nearest of all are among them. So the answer has the same bits for every division.
  */
-import type { RankedItem } from '../ranking.ts';
+import type { RankedItem, RowMask } from '../ranking.ts';
 import { requireCount, RetrievalError, rowNorms } from '../vectors.ts';
+import type { RowFilter } from './exact-search.ts';
 
 /** Searches some consecutive rows of a gallery, and gives places in the whole of it: `ExactSearch` in a thread. */
 export interface PartSearcher {
-  /** @param queries [count, dimension] @returns the k nearest rows of each query, best first */
-  search(queries: Float32Array, k: number): Promise<readonly (readonly RankedItem[])[]>;
+  /**
+   * @param queries [count, dimension]
+   * @param mask of the whole gallery; omitted, all rows may be found
+   * @returns the k nearest rows of each query, best first
+   */
+  search(queries: Float32Array, k: number, mask?: RowMask): Promise<readonly (readonly RankedItem[])[]>;
   /** Ends it; a search under way is rejected. */
   close(): Promise<void>;
 }
@@ -25,6 +30,14 @@ export function divideRows(rows: number, parts: number): RowRange[] {
   const start = (part: number): number => Math.floor((part * rows) / count);
   return Array.from({ length: count }, (_, part) => ({ first: start(part), count: start(part + 1) - start(part) }));
 }
+
+/** The part of a mask for some rows, to be sent to their searcher. */
+export const maskOfRows = (mask: RowMask | undefined, { first, count }: RowRange): RowMask | undefined =>
+  mask?.slice(first, first + count);
+
+/** @param mask of the rows from `first` on */
+export const acceptsByMask = (mask: RowMask | undefined, first: number): RowFilter | undefined =>
+  mask && ((row) => mask[row - first] !== 0);
 
 /** The k best of several rankings, each of them best first; equal scores by their place. */
 export function mergeRankings(rankings: readonly (readonly RankedItem[])[], k: number): RankedItem[] {
@@ -46,22 +59,25 @@ export class DividedSearch {
   /**
    * The k nearest rows, best first, equal ones by their place: the answer of `ExactSearch.search`, bit for bit.
    * @param query [dimension]
+   * @param mask of the rows that may be found, [count]; omitted, all may
    * @throws RetrievalError where sizes disagree or a value is not finite
    */
-  async search(query: Float32Array, k: number): Promise<RankedItem[]> {
+  async search(query: Float32Array, k: number, mask?: RowMask): Promise<RankedItem[]> {
     if (query.length !== this.dimension)
       throw new RetrievalError(`one query of ${this.dimension} values is needed, there are ${query.length}`);
-    return (await this.searchAll(query, k))[0];
+    return (await this.searchAll(query, k, mask))[0];
   }
 
   /**
    * The same for several queries, which share the pass over the gallery.
    * @param queries [count, dimension]
    */
-  async searchAll(queries: Float32Array, k: number): Promise<RankedItem[][]> {
+  async searchAll(queries: Float32Array, k: number, mask?: RowMask): Promise<RankedItem[][]> {
     requireCount('k', k);
+    if (mask !== undefined && mask.length !== this.count)
+      throw new RetrievalError(`a mask of ${this.count} rows is needed, there are ${mask.length}`);
     const count = rowNorms('query', queries, this.dimension).length;
-    const found = await Promise.all(this.parts.map((part) => part.search(queries, k)));
+    const found = await Promise.all(this.parts.map((part) => part.search(queries, k, mask)));
     return Array.from({ length: count }, (_, query) =>
       mergeRankings(
         found.map((ranked) => ranked[query]),
