@@ -12,6 +12,7 @@ import { embedCommand } from './commands/embed.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { iconsCommand } from './commands/icons.ts';
+import { indexDuplicatesCommand } from './commands/index-duplicates.ts';
 import { indexExportCommand } from './commands/index-export.ts';
 import { indexInfoCommand } from './commands/index-info.ts';
 import { indexMergeCommand } from './commands/index-merge.ts';
@@ -34,6 +35,7 @@ export const COMMANDS = [
   indexVerifyCommand,
   indexMergeCommand,
   indexExportCommand,
+  indexDuplicatesCommand,
   iconsCommand,
   searchCommand,
   serveCommand,
