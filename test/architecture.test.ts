@@ -24,6 +24,7 @@ const LAYERS = [
   'src/exports',
   'src/index.ts',
   'src/platform',
+  'src/stores',
   'datasets',
   'src/server',
   'src/cli',

@@ -12,9 +12,9 @@ import { embedCommand } from './commands/embed.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { iconsCommand } from './commands/icons.ts';
-import { indexDuplicatesCommand } from './commands/index-duplicates.ts';
 import { indexExportCommand } from './commands/index-export.ts';
 import { indexInfoCommand } from './commands/index-info.ts';
+import { indexLoadCommand } from './commands/index-load.ts';
 import { indexMergeCommand } from './commands/index-merge.ts';
 import { indexVerifyCommand } from './commands/index-verify.ts';
 import { describeOption, optionName, resolveOptions } from './options/option.ts';
@@ -33,9 +33,9 @@ export const COMMANDS = [
   embedCommand,
   indexInfoCommand,
   indexVerifyCommand,
+  indexLoadCommand,
   indexMergeCommand,
   indexExportCommand,
-  indexDuplicatesCommand,
   iconsCommand,
   searchCommand,
   serveCommand,

@@ -28,7 +28,6 @@ export {
 } from '../retrieval/evaluate.ts';
 export type { Embeddings } from '../retrieval/cosine.ts';
 export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
-export { DUPLICATE_SIMILARITY, duplicateGroups, type DuplicateSearch } from '../retrieval/duplicates.ts';
 export { rerank } from '../retrieval/rerank.ts';
 export { DeviceGallery, type DeviceGalleryOptions, type NearestItems } from '../retrieval/device-gallery.ts';
 export { evaluateTopOnDevice, type TopMetrics } from '../retrieval/top-metrics.ts';
@@ -46,7 +45,6 @@ export { fitSketch, sketchSquare, type SketchFraming } from '../data/sketch-fram
 export { meanEmbedding, MOST_SKETCHES } from '../retrieval/mean-embedding.ts';
 export { markBelow, type MarkedResults } from '../retrieval/cut-off.ts';
 export {
-  iconEmbedding,
   iconId,
   iconRow,
   openIconIndex,

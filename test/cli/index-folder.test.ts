@@ -10,7 +10,6 @@ import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { IndexFolder } from '../../src/platform/node/index-folder.ts';
 import { renameHooks } from '../../src/platform/node/files.ts';
-import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
 import { folderDigests } from '../support/folder-digests.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
@@ -78,28 +77,6 @@ test('an index folder holds what an index file holds, and search takes either', 
     labelled.map(({ path: name }) => name),
   );
   assert.equal(await found('--before', '2001-01-01'), []);
-  // Together with the picture itself, and without it among what is found.
-  assert.equal((await found('--like', file.paths[3])).map(({ path: name }) => name).includes(file.paths[3]), false);
-  const like = await run(
-    'search',
-    '--model',
-    at('unbroken', 'model.safetensors'),
-    '--index',
-    at('whole'),
-    '--like',
-    file.paths[3],
-    '--json',
-  );
-  const [{ like: liked, results }] = JSON.parse(like.stdout) as { like: string; results: { path: string }[] }[];
-  assert.is(liked, file.paths[3]);
-  const { embeddings, dimension, paths } = file;
-  assert.equal(
-    results.map(({ path: name }) => name),
-    rankGallery(embeddings.slice(3 * dimension, 4 * dimension), embeddings, dimension, 18)
-      .map(({ index }) => paths[index])
-      .filter((name) => name !== paths[3])
-      .slice(0, 10),
-  );
   const { stderr } = await run(
     'search',
     '--model',
@@ -111,6 +88,44 @@ test('an index folder holds what an index file holds, and search takes either', 
     '2001-01-01',
   );
   assert.match(stderr, /--after, .*does not store the dates and sizes of its pictures/);
+});
+
+test('a store is loaded from index folders, and searched as the folder is', async () => {
+  const store = `lance:${at('lance')}`;
+  const load = (...more: string[]): ReturnType<typeof run> => run('index', 'load', ...more, '--store', store);
+  const loaded = await load(at('whole'));
+  assert.is(loaded.code, 0, loaded.stderr);
+  assert.is(loaded.stdout, '18 added or changed, 0 unchanged, 0 removed; 18 pictures\n');
+  assert.match((await load(at('whole'))).stdout, /^0 added or changed, 18 unchanged, 0 removed; 18 pictures/);
+  const whole = await IndexFolder.open(at('whole'));
+  const [{ path: sketch }] = await whole.pictures(whole.manifest.parts[0]);
+  const label = path.basename(path.dirname(sketch));
+  const search = async (...more: string[]): Promise<{ path: string; score: number }[]> => {
+    const ran = await run('search', '--model', at('unbroken', 'model.safetensors'), sketch, '--json', ...more);
+    assert.is(ran.code, 0, ran.stderr);
+    return JSON.parse(ran.stdout)[0].results;
+  };
+  for (const more of [[], ['--label', label, '--offset', '1', '--top', '2']]) {
+    const inStore = await search('--store', store, ...more);
+    const inFolder = await search('--index', at('whole'), ...more);
+    assert.is(inStore.length, inFolder.length);
+    assert.ok(inFolder.length > 0);
+    // Cosines of float32 and of float64: close ones can change places.
+    inFolder.forEach(({ score }, place) => assert.ok(Math.abs(inStore[place].score - score) < 1e-6));
+    assert.ok(more.length === 0 || inStore.every((found) => path.basename(path.dirname(found.path)) === label));
+  }
+
+  // What left the folder leaves the store, unless it is kept.
+  assert.is((await embed('shard', '--shard', '0/2')).code, 0);
+  const { count } = await IndexFolder.open(at('shard'));
+  assert.match((await load(at('shard'), '--keep')).stdout, new RegExp(`^0 .*, ${count} unchanged, 0 removed; 18 pict`));
+  assert.match((await load(at('shard'))).stdout, new RegExp(`${18 - count} removed; ${count} pictures`));
+  assert.match((await load(at('whole'))).stdout, new RegExp(`^${18 - count} added or changed, .*; 18 pictures`));
+
+  const refused = await run('search', '--store', store, '--index', at('whole'), sketch);
+  assert.match(refused.stderr, /--store replaces --index/);
+  assert.match((await run('index', 'load', at('whole'), '--store', 'exact')).stderr, /exact is in memory/);
+  assert.match((await run('index', 'load', at('whole'), '--store', 'faiss:x')).stderr, /faiss:x is no store/);
 });
 
 test('an interrupted run goes on, and the index is the same to the byte, wherever it was interrupted', async () => {
@@ -152,20 +167,6 @@ test('an update equals an index made anew: new, changed, moved, touched and remo
   assert.is((await embed('anew')).code, 0);
   assert.equal(await contentOf('updated'), await contentOf('anew'));
   assert.match((await embed('updated', '--update')).stdout, /: 0 embedded, 18 taken over/);
-  const duplicates = await run('index', 'duplicates', at('updated'), '--similarity', '1', '--json');
-  const { groups } = JSON.parse(duplicates.stdout) as {
-    groups: { path: string; similarity: number; copyOf?: string }[][];
-  };
-  assert.equal(
-    groups
-      .find((group) => group.some(({ path: name }) => name === copied))
-      ?.map(({ path: name, copyOf }) => [name, copyOf]),
-    [fresh, changed, copied].sort().map((name, place, sorted) => [name, place === 0 ? undefined : sorted[0]]),
-  );
-  assert.match(
-    (await run('index', 'duplicates', at('updated'))).stdout,
-    /groups? of \d+ pictures with a cosine of at least 0\.97, among them \d+ exact copies/,
-  );
 });
 
 test('a list of files, an archive and addresses gives the vectors of the pictures, and is brought up to date', async () => {

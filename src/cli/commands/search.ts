@@ -3,9 +3,6 @@ import { decodeSketch } from '../../platform/node/images.ts';
 import { meanEmbedding } from '../../retrieval/mean-embedding.ts';
 import { modelEmbeddings } from '../../models/image-rows.ts';
 import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../models/retrieval-model.ts';
-import type { ModelFile } from '../../models/model-file.ts';
-import type { SketchFraming } from '../../data/sketch-framing.ts';
-import type { AdapterChoice } from '../../platform/node/drivers.ts';
 import { defineCommand } from '../command.ts';
 import { JSON_OPTION, PRECISION_OPTION, SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
 import { renderContactSheet } from '../display/contact-sheet.ts';
@@ -15,11 +12,12 @@ import { readModelFile, searchModelPath } from '../files/model-file.ts';
 import { ICON_INDEX_OPTION, ICON_ROOT_OPTION } from '../options/icons.ts';
 import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
 import { PICTURE_FILTER_OPTIONS, pictureFilterOf } from '../options/pictures.ts';
+import { STORE_OPTION } from '../options/stores.ts';
 import { choice, integer, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import { openSearchedIcons } from '../search/icons.ts';
-import { openSearchedPictures } from '../search/pictures.ts';
+import { openSearchedPictures, openSearchedStore } from '../search/pictures.ts';
 import type { FoundBySketch, SearchedIndex } from '../search/searched-index.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 
@@ -34,6 +32,7 @@ export const SEARCH_OPTIONS = {
     default: 'cosine',
     help: "Rank by cosine, or by the Hamming distance of the index's binary codes (sketchgrad embed --codes)",
   }),
+  store: STORE_OPTION,
   icons: ICON_INDEX_OPTION,
   set: text({ placeholder: 'names', help: 'Search only icons of these sets, separated by commas' }),
   style: text({ placeholder: 'names', help: 'Search only icons of these styles: outline, solid, duotone, colour' }),
@@ -43,10 +42,6 @@ export const SEARCH_OPTIONS = {
   }),
   ...PICTURE_FILTER_OPTIONS,
   minSimilarity: MIN_SIMILARITY_OPTION,
-  like: text({
-    placeholder: 'name',
-    help: 'Search for what is like this picture (a path of the index) or icon, alone or together with all sketches',
-  }),
   together: toggle({ help: 'Search once with all sketches, which show the same thing, instead of once with each' }),
   top: integer({ minimum: 1, default: 10, help: 'Pictures or icons to show for each search' }),
   offset: integer({
@@ -66,16 +61,13 @@ export const searchCommand = defineCommand({
   name: 'search',
   summary: 'Search an index of pictures or icons by one or more sketches',
   options: SEARCH_OPTIONS,
-  positionals: {
-    name: 'sketch',
-    help: 'Image files of sketches, black on white; needed without --like',
-    optional: true,
-  },
+  positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
   async run(
     {
       model: givenModel,
       index: indexPath,
       by,
+      store,
       icons,
       set,
       style,
@@ -87,7 +79,6 @@ export const searchCommand = defineCommand({
       minSize,
       maxSize,
       minSimilarity,
-      like,
       together,
       top,
       offset,
@@ -100,10 +91,6 @@ export const searchCommand = defineCommand({
     },
     { positionals: sketches, given },
   ) {
-    if (sketches.length === 0 && like === undefined)
-      throw new OptionError('the file of a sketch is needed, or --like with a picture of the index');
-    if (sketches.length === 0 && sheet !== undefined)
-      throw new OptionError('--sheet shows sketches beside what they found; give one');
     const filter = pictureFilterOf({ folder, label, after, before, minSize, maxSize });
     if (icons !== undefined && Object.keys(PICTURE_FILTER_OPTIONS).some((key) => given[key] !== undefined))
       throw new OptionError(
@@ -112,6 +99,9 @@ export const searchCommand = defineCommand({
     checkTuning(tuning);
     if (icons !== undefined && (given.index !== undefined || given.by !== undefined))
       throw new OptionError('--index and --by select pictures, --icons selects icons; give one of the two');
+    const hasStore = store !== STORE_OPTION.default;
+    if (hasStore && [icons, given.index, given.by].some((value) => value !== undefined))
+      throw new OptionError('--store replaces --index, --by and --icons; give one of them');
     if (icons === undefined && [set, style, licence].some((word) => word !== undefined))
       throw new OptionError('--set, --style and --licence choose among icons; give their index with --icons');
     const modelPath = searchModelPath(givenModel);
@@ -119,81 +109,55 @@ export const searchCommand = defineCommand({
     readModelDescription(file, modelPath);
     const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
     const index: SearchedIndex<object> =
-      icons === undefined
-        ? await openSearchedPictures(indexPath, file.checksum, by, cutOff, filter)
-        : await openSearchedIcons(icons, file.checksum, { set, style, licence }, cutOff, root);
-    const liked = like === undefined ? undefined : index.like(like);
-    const rows =
-      sketches.length === 0
-        ? []
-        : await embedSketches(sketches, file, modelPath, index.sketches, { adapter, precision, tuning });
-    const queries =
-      together || liked !== undefined
-        ? [{ sketches, like, embedding: meanOf(liked === undefined ? rows : [...rows, liked.embedding]) }]
-        : sketches.map((sketch, row) => ({ sketches: [sketch], embedding: rows[row] }));
-    const found = queries.map(({ embedding, ...query }): FoundBySketch<object> => ({
-      ...query,
-      ...pageFrom(offset, index.find(embedding, top + offset, liked && [liked.row])),
-    }));
-    printText(
-      json
-        ? `${JSON.stringify(
-            found.map((each) => foundJson(each, together || liked !== undefined)),
-            null,
-            1,
-          )}\n`
-        : `${found.map((each) => foundText(each, index)).join('\n\n')}\n`,
-    );
-    if (sheet !== undefined) {
-      await writeFileAtomically(
-        sheet,
-        await renderContactSheet(await Promise.all(found.map((each) => index.sheetRow(each)))),
+      icons !== undefined
+        ? await openSearchedIcons(icons, file.checksum, { set, style, licence }, cutOff, root)
+        : hasStore
+          ? await openSearchedStore(store, file.checksum, cutOff, filter)
+          : await openSearchedPictures(indexPath, file.checksum, by, cutOff, filter);
+    const device = await openCommandDevice(adapter);
+    try {
+      checkPrecision(device, precision);
+      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
+      const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
+      // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
+      const { embeddings } = await embedFiles(rows, sketches, {
+        strict: true,
+        domain: 'sketch',
+        decode: (sketch, size) => decodeSketch(sketch, size, index.sketches ?? model.sketches),
+      });
+      const queries = together
+        ? [{ sketches, embedding: meanEmbedding(embeddings, rows.width) }]
+        : sketches.map((sketch, row) => ({
+            sketches: [sketch],
+            embedding: embeddings.slice(row * rows.width, (row + 1) * rows.width),
+          }));
+      const found: FoundBySketch<object>[] = [];
+      for (const { embedding, ...query } of queries)
+        found.push({ ...query, ...pageFrom(offset, await index.find(embedding, top + offset)) });
+      printText(
+        json
+          ? `${JSON.stringify(
+              found.map((each) => foundJson(each, together)),
+              null,
+              1,
+            )}\n`
+          : `${found.map((each) => foundText(each, index)).join('\n\n')}\n`,
       );
-      note(`contact sheet: ${sheet}`);
+      if (sheet !== undefined) {
+        await writeFileAtomically(
+          sheet,
+          await renderContactSheet(await Promise.all(found.map((each) => index.sheetRow(each)))),
+        );
+        note(`contact sheet: ${sheet}`);
+      }
+      rows.destroy();
+      model.storage.destroy();
+    } finally {
+      await index.close?.();
+      closeCommandDevice(device);
     }
   },
 });
-
-interface EmbedSketchesOptions {
-  readonly adapter: AdapterChoice;
-  readonly precision: Parameters<typeof checkPrecision>[1];
-  readonly tuning: Parameters<typeof openTuner>[1];
-}
-
-/** @returns the embedding of each sketch */
-async function embedSketches(
-  sketches: readonly string[],
-  file: ModelFile,
-  modelPath: string,
-  framing: SketchFraming | undefined,
-  { adapter, precision, tuning }: EmbedSketchesOptions,
-): Promise<Float32Array[]> {
-  const device = await openCommandDevice(adapter);
-  try {
-    checkPrecision(device, precision);
-    const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
-    const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
-    // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
-    const { embeddings } = await embedFiles(rows, sketches, {
-      strict: true,
-      domain: 'sketch',
-      decode: (sketch, size) => decodeSketch(sketch, size, framing ?? model.sketches),
-    });
-    rows.destroy();
-    model.storage.destroy();
-    return sketches.map((_, row) => embeddings.slice(row * rows.width, (row + 1) * rows.width));
-  } finally {
-    closeCommandDevice(device);
-  }
-}
-
-/** @param rows of one dimension, at least one */
-function meanOf(rows: readonly Float32Array[]): Float32Array {
-  const dimension = rows[0].length;
-  const joined = new Float32Array(rows.length * dimension);
-  rows.forEach((row, place) => joined.set(row, place * dimension));
-  return meanEmbedding(joined, dimension);
-}
 
 /** The results behind the first `offset`, with the ranks that they have among all. */
 function pageFrom<Found extends Pick<FoundBySketch<object>, 'results'>>(offset: number, found: Found): Found {
@@ -204,10 +168,6 @@ function foundJson({ sketches, ...found }: FoundBySketch<object>, together: bool
   return { ...(together ? { sketches } : { sketch: sketches[0] }), ...found };
 }
 
-function foundText(
-  { sketches, like, nothingLike, results }: FoundBySketch<object>,
-  index: SearchedIndex<object>,
-): string {
-  const searched = [...sketches, ...(like === undefined ? [] : [`like ${like}`])];
-  return `${searched.join(', ')}${nothingLike ? ': nothing like this here' : ''}\n${index.table(results)}`;
+function foundText({ sketches, nothingLike, results }: FoundBySketch<object>, index: SearchedIndex<object>): string {
+  return `${sketches.join(', ')}${nothingLike ? ': nothing like this here' : ''}\n${index.table(results)}`;
 }

@@ -5,19 +5,13 @@ import { markBelow } from '../../retrieval/cut-off.ts';
 import { rankCodes, rankGallery } from '../../retrieval/evaluate.ts';
 import { pictureMask, type PictureFilter } from '../../retrieval/picture-filter.ts';
 import { assertSameModel } from '../../retrieval/index-file.ts';
+import { openStore } from '../../stores/open-store.ts';
 import type { ContactSheetRow } from '../display/contact-sheet.ts';
 import { readGivenIndex } from '../files/given-index.ts';
 import { OptionError } from '../options/option.ts';
 import { refusingFilter } from '../options/pictures.ts';
 import { note } from '../display/progress.ts';
-import {
-  GONE,
-  rankWithout,
-  sheetQuery,
-  SHEET_IMAGE,
-  type FoundBySketch,
-  type SearchedIndex,
-} from './searched-index.ts';
+import { GONE, sheetQuery, SHEET_IMAGE, type FoundBySketch, type SearchedIndex } from './searched-index.ts';
 import { textTable } from '../display/text-table.ts';
 
 /** A picture that was found. */
@@ -46,67 +40,86 @@ export async function openSearchedPictures(
     throw new OptionError(`--by codes: ${file} has no binary codes; make it again with sketchgrad embed --codes 64`);
   const mask = refusingFilter(() => pictureMask(index, filter));
   return {
-    find(embedding, top, without = []) {
+    find(embedding, top) {
       if (by === 'codes') {
         const { coder, rows } = codes!;
         return {
           nothingLike: false,
-          results: rankWithout((k) => rankCodes(encode(coder, embedding), rows, k, mask), top, without).map(
-            ({ index: row, score }, rank) => ({
-              rank: rank + 1,
-              score: 1 + (2 * score) / coder.bits,
-              distance: 0 - score,
-              path: paths[row],
-            }),
-          ),
+          results: rankCodes(encode(coder, embedding), rows, top, mask).map(({ index: row, score }, rank) => ({
+            rank: rank + 1,
+            score: 1 + (2 * score) / coder.bits,
+            distance: 0 - score,
+            path: paths[row],
+          })),
         };
       }
-      const ranked = rankWithout((k) => rankGallery(embedding, embeddings, dimension, k, mask), top, without).map(
-        ({ index: row, score }, rank) => ({
-          rank: rank + 1,
-          score,
-          path: paths[row],
-          similarity: score,
-        }),
-      );
-      const { nothingLike, results } = markBelow(ranked, cutOff);
-      return {
-        nothingLike,
-        results: results.map(({ rank, score, path: picture, belowCutOff }) => ({
-          rank,
-          score,
-          path: picture,
-          ...(belowCutOff && { belowCutOff }),
-        })),
-      };
-    },
-    like(name) {
-      const row = paths.indexOf(name);
-      if (row < 0) throw new OptionError(`--like: ${file} has no picture ${name}; its paths are such as ${paths[0]}`);
-      return { row, embedding: embeddings.slice(row * dimension, (row + 1) * dimension) };
-    },
-    table(results) {
-      const headings = [
-        'rank',
-        by === 'codes' ? 'bits off' : 'cosine',
-        'picture',
-        ...(cutOff === undefined || by === 'codes' ? [] : ['cut-off']),
-      ];
-      return textTable(
-        headings,
-        results.map(({ rank, score, distance, path: picture, belowCutOff }) =>
-          [
-            String(rank).padStart(4),
-            distance === undefined ? score.toFixed(4) : String(distance).padStart(8),
-            picture,
-            belowCutOff === true ? 'below' : '',
-          ].slice(0, headings.length),
-        ),
-        { left: 3 },
+      const ranked = rankGallery(embedding, embeddings, dimension, top, mask);
+      return foundByCosine(
+        ranked.map(({ index: row, score }) => ({ score, path: paths[row] })),
+        cutOff,
       );
     },
+    table: (results) => picturesTable(results, by, cutOff),
     sheetRow: (found) => sheetRow(found, file),
   };
+}
+
+/** Opens a store of pictures. @param address as `openStore` takes it */
+export async function openSearchedStore(
+  address: string,
+  modelChecksum: string,
+  cutOff: number | undefined,
+  filter: PictureFilter,
+): Promise<SearchedIndex<FoundPicture>> {
+  const store = await openStore(address, { modelChecksum });
+  return {
+    find: async (embedding, top) => foundByCosine(await store.search(embedding, top, filter), cutOff),
+    table: (results) => picturesTable(results, 'cosine', cutOff),
+    // Paths begin where the process runs.
+    sheetRow: (found) => sheetRow(found, '.'),
+    close: () => store.close(),
+  };
+}
+
+/** @param ranked best first */
+function foundByCosine(
+  ranked: readonly { readonly score: number; readonly path: string }[],
+  cutOff: number | undefined,
+): Omit<FoundBySketch<FoundPicture>, 'sketches'> {
+  const { nothingLike, results } = markBelow(
+    ranked.map(({ score, path: picture }, rank) => ({ rank: rank + 1, score, path: picture, similarity: score })),
+    cutOff,
+  );
+  return {
+    nothingLike,
+    results: results.map(({ rank, score, path: picture, belowCutOff }) => ({
+      rank,
+      score,
+      path: picture,
+      ...(belowCutOff && { belowCutOff }),
+    })),
+  };
+}
+
+function picturesTable(results: readonly FoundPicture[], by: 'cosine' | 'codes', cutOff: number | undefined): string {
+  const headings = [
+    'rank',
+    by === 'codes' ? 'bits off' : 'cosine',
+    'picture',
+    ...(cutOff === undefined || by === 'codes' ? [] : ['cut-off']),
+  ];
+  return textTable(
+    headings,
+    results.map(({ rank, score, distance, path: picture, belowCutOff }) =>
+      [
+        String(rank).padStart(4),
+        distance === undefined ? score.toFixed(4) : String(distance).padStart(8),
+        picture,
+        belowCutOff === true ? 'below' : '',
+      ].slice(0, headings.length),
+    ),
+    { left: 3 },
+  );
 }
 
 /**

@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { SketchFraming } from '../../data/sketch-framing.ts';
 import { decodeImage } from '../../platform/node/images.ts';
-import type { RankedItem } from '../../retrieval/ranking.ts';
 import type { ContactSheetRow } from '../display/contact-sheet.ts';
 
 /** Side of the images on the contact sheet, in pixels. */
@@ -13,28 +12,22 @@ export const GONE = 200;
 export interface FoundBySketch<Result> {
   /** The files. */
   readonly sketches: readonly string[];
-  /** The picture or icon of the index that searched together with them. */
-  readonly like?: string;
   /** Whether even the best result is below the cut-off. */
   readonly nothingLike: boolean;
   readonly results: readonly Result[];
 }
 
+type Found<Result> = Omit<FoundBySketch<Result>, 'sketches'>;
+
 /** An index of pictures or icons, as the command `search` uses it. */
 export interface SearchedIndex<Result> {
   /** How sketches are laid out, where that is not for the model to say. */
   readonly sketches?: SketchFraming;
-  /** @param without rows that are not to be found */
-  find(
-    embedding: Float32Array,
-    top: number,
-    without?: readonly number[],
-  ): Pick<FoundBySketch<Result>, 'nothingLike' | 'results'>;
-  /** A picture or icon of the index, to search for others like it. @throws OptionError where it is not in the index */
-  like(name: string): { readonly row: number; readonly embedding: Float32Array };
+  find(embedding: Float32Array, top: number): Found<Result> | Promise<Found<Result>>;
   /** Results as text. */
   table(results: readonly Result[]): string;
   sheetRow(found: FoundBySketch<Result>): Promise<ContactSheetRow>;
+  close?(): Promise<void>;
 }
 
 /** The sketches of a row of the contact sheet: several share the place of one, in rows of equal squares. */
@@ -50,13 +43,3 @@ export async function sheetQuery(sketches: readonly string[]): Promise<Pick<Cont
   }
   return { label: sketches.map((sketch) => path.parse(sketch).name).join(' + '), query: { pixels, size: SHEET_IMAGE } };
 }
-
-/** The `top` best of a ranking without some rows. @param rank gives the k best */
-export const rankWithout = (
-  rank: (k: number) => readonly RankedItem[],
-  top: number,
-  without: readonly number[],
-): readonly RankedItem[] =>
-  rank(top + without.length)
-    .filter(({ index }) => !without.includes(index))
-    .slice(0, top);

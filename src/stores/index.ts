@@ -1,0 +1,7 @@
+/** Vector stores: an exact one in memory, and adapters of engines for larger collections. */
+export { openStore } from './open-store.ts';
+export { loadIndexes, type LoadCounts } from './load-indexes.ts';
+export { ExactStore } from './exact-store.ts';
+export { StoreError, type StoreContent, type StoredPicture, type StoreHit, type VectorStore } from './store.ts';
+export type { PictureFilter } from '../retrieval/picture-filter.ts';
+export type { IndexedPicture } from '../retrieval/index-folder/part.ts';

@@ -1,0 +1,47 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { rankGallery } from '../../src/retrieval/evaluate.ts';
+import { ExactStore } from '../../src/stores/exact-store.ts';
+import { openStore } from '../../src/stores/open-store.ts';
+import { pathId, StoreError } from '../../src/stores/store.ts';
+import { checkStore, clusteredPictures } from '../support/store-contract.ts';
+
+test('the exact store does what every store does', async () => {
+  await checkStore(new ExactStore(24), { count: 600, queries: 5, scoreError: 0 });
+});
+
+test('the exact store finds the nearest of all rows, however they were added', async () => {
+  const pictures = clusteredPictures(90, 16, 5);
+  const store = new ExactStore(16);
+  for (let start = 0; start < 90; start += 7) await store.add(pictures.slice(start, start + 7));
+  const gallery = new Float32Array(90 * 16);
+  pictures.forEach(({ vector }, row) => gallery.set(vector, 16 * row));
+  const [{ vector: query }] = clusteredPictures(1, 16, 6);
+  const expected = rankGallery(query, gallery, 16, 12).map(({ index, score }) => ({
+    path: pictures[index].path,
+    score,
+  }));
+  const found = await store.search(query, 12);
+  assert.equal(
+    found.map(({ path, score }) => ({ path, score })),
+    expected,
+  );
+  await store.flush();
+  assert.equal(await store.search(query, 12), found);
+});
+
+test('an address that is none is refused', async () => {
+  const error = (await openStore('faiss:x', { modelChecksum: 'a', dimension: 4 }).catch(
+    (error: unknown) => error,
+  )) as Error;
+  assert.instance(error, StoreError);
+  assert.match(error.message, /faiss:x is no store; give one of exact, lance:/);
+});
+
+test('a path has one identifier', () => {
+  assert.match(pathId('a/b.png'), /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  assert.is(pathId('a/b.png'), pathId('a/b.png'));
+  assert.is.not(pathId('a/b.png'), pathId('a/c.png'));
+});
+
+test.run();

@@ -1,0 +1,23 @@
+// PostgreSQL with pgvector in this process (PGlite), which speaks PostgreSQL's protocol on a port. One connection.
+import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
+import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
+
+export interface PostgresServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** @param folder of the database; default: in memory */
+export async function startPostgres(folder?: string, port = 0): Promise<PostgresServer> {
+  const db = await PGlite.create({ dataDir: folder, extensions: { vector } });
+  const server = new PGLiteSocketServer({ db, port, host: '127.0.0.1' });
+  await server.start();
+  return {
+    url: `postgres://postgres@${server.getServerConn()}/postgres?max=1`,
+    async close() {
+      await server.stop();
+      await db.close();
+    },
+  };
+}
