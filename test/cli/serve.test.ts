@@ -61,6 +61,38 @@ test.after(async () => {
   await rm(folder, { recursive: true });
 });
 
+test('a vector store is searched as the index is, with filters and thumbnails', async () => {
+  const command = async (...words: string[]): Promise<void> => {
+    const { code, stderr } = await runOnTestDevice(words);
+    assert.is(code, 0, stderr);
+  };
+  await command('embed', '--model', PAGE_MODEL, '--images', at('pictures'), '--out', at('folder.index'));
+  await command('index', 'load', at('folder.index'), '--store', `lance:${at('lance')}`);
+  const store = await serve('--store', `lance:${at('lance')}`);
+  const query = at('outside.png');
+  const found = await search(store.address, query);
+  // The index of a folder leaves out links that lead out of it; the store has what embed read.
+  const expected = new Map(
+    (await search(server.address, query, 40)).neighbours.map(({ path: name, similarity }) => [name, similarity]),
+  );
+  const common = found.neighbours.filter(({ path: name }) => expected.has(path.relative(at('pictures'), name)));
+  assert.ok(common.length >= 2);
+  for (const { path: name, similarity } of common)
+    assert.ok(Math.abs(similarity - expected.get(path.relative(at('pictures'), name))!) < 1e-5);
+  assert.ok(found.more);
+  const { row, label } = (await search(store.address, query, 10)).neighbours.find((one) => one.label !== 'pictures')!;
+  const thumbnail = await fetch(`${store.address}pictures/${row}`);
+  assert.is(thumbnail.headers.get('content-type'), 'image/webp');
+  assert.is((await fetch(`${store.address}pictures/${row + 1}`)).status, 404);
+  const response = await fetch(`${store.address}search?k=3&label=${label}&folder=${at('pictures')}`, {
+    method: 'POST',
+    body: new Uint8Array(await readFile(query)),
+  });
+  const { neighbours } = (await response.json()) as SearchAnswer;
+  assert.ok(neighbours.length > 0 && neighbours.every((one) => one.label === label));
+  assert.is((await store.end()).code, 0);
+});
+
 test('the folder is embedded, and a picture finds what sketchgrad search finds', async () => {
   const { pictures } = (await (await fetch(`${server.address}about`)).json()) as { pictures: number };
   assert.is(

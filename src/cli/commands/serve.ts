@@ -19,12 +19,14 @@ import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/sha
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { readModelFile, searchModelPath } from '../files/model-file.ts';
 import { ICON_INDEX_OPTION, ICON_ROOT_OPTION } from '../options/icons.ts';
+import { STORE_OPTION } from '../options/stores.ts';
 import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
 import { integer, number, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import type { ServedGallery } from '../serve/served-gallery.ts';
 import { serveIcons } from '../serve/icons.ts';
+import { serveStore } from '../serve/store.ts';
 import { servePictures } from '../serve/pictures.ts';
 import { readSearchPage, SECURITY_HEADERS } from '../serve/search-page.ts';
 import { stopOnSignal } from '../stop-signal.ts';
@@ -36,6 +38,7 @@ export const SERVE_OPTIONS = {
     placeholder: 'file',
     help: "The index of the folder's pictures, from sketchgrad embed with the same model. Written if it does not exist. Without it, the pictures are embedded at each start",
   }),
+  store: STORE_OPTION,
   icons: ICON_INDEX_OPTION,
   root: ICON_ROOT_OPTION,
   minSimilarity: MIN_SIMILARITY_OPTION,
@@ -93,6 +96,7 @@ export const serveCommand = defineCommand({
     {
       model: givenModel,
       index: indexPath,
+      store,
       icons,
       root,
       minSimilarity,
@@ -117,6 +121,9 @@ export const serveCommand = defineCommand({
       throw new OptionError('a folder of pictures or --icons is needed, and not both');
     if (icons !== undefined && indexPath !== undefined)
       throw new OptionError('--index selects pictures, --icons selects icons; give one of the two');
+    const hasStore = store !== STORE_OPTION.default;
+    if (hasStore && (icons !== undefined || indexPath !== undefined))
+      throw new OptionError('--store replaces --index and --icons; give one of them');
     if (others.length > 0)
       throw new OptionError(
         `one folder is served, and there are ${others.length + 1}; put them into one, if necessary by links to folders`,
@@ -139,9 +146,11 @@ export const serveCommand = defineCommand({
         checkPrecision(device, precision);
         const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
         const gallery =
-          icons === undefined
-            ? await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal)
-            : await serveIcons(icons, root, model, file.checksum, cutOff);
+          icons !== undefined
+            ? await serveIcons(icons, root, model, file.checksum, cutOff)
+            : hasStore
+              ? await serveStore(folder, store, model, file.checksum, cutOff)
+              : await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal);
         try {
           const failed = new AbortController();
           const onFailure = (error: unknown): void => {

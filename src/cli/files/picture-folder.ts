@@ -80,19 +80,26 @@ export class PictureFolder {
    */
   async thumbnail(row: number): Promise<Uint8Array | undefined> {
     const file = this.files[row];
-    const place = file === undefined ? undefined : await placeWithin(this.root, file);
-    if (
-      file === undefined ||
-      place === undefined ||
-      isHidden(place) ||
-      !(await stat(file).then(
-        (found) => found.isFile(),
-        () => false,
-      ))
-    )
-      return undefined;
-    return thumbnail(file, THUMBNAIL).catch(() => undefined);
+    return file === undefined ? undefined : thumbnailWithin(this.root, file);
   }
+}
+
+/**
+ * A picture, small and upright, as WebP; undefined where the file is not in the folder, is hidden, or is no picture.
+ * @param root a folder as realpath gives it
+ */
+export async function thumbnailWithin(root: string, file: string): Promise<Uint8Array | undefined> {
+  const place = await placeWithin(root, file);
+  if (
+    place === undefined ||
+    isHidden(place) ||
+    !(await stat(file).then(
+      (found) => found.isFile(),
+      () => false,
+    ))
+  )
+    return undefined;
+  return thumbnail(file, THUMBNAIL).catch(() => undefined);
 }
 
 /** The way from a folder to where a file really is; undefined where it is not in there. */
