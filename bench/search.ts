@@ -16,7 +16,7 @@ const USAGE = `npm run bench:search -- [options]
   Searches galleries for the 10 nearest rows of one query and of several together, by each searcher alternately, and
   checks that all find the same rows. faiss runs where /usr/bin/python3 (or PYTHON) has it.
 
-  --rows LIST         sizes of galleries (10000,100000,1000000); 10000000 needs 18 GiB without the device, see --without
+  --rows LIST         sizes of galleries (10000,100000,1000000); 10000000 takes 5 GB for each copy of the vectors, see --without
   --dimension N       (128)
   --together N        queries that are searched together (64)
   --rounds N          (9)
