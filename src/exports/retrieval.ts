@@ -45,6 +45,7 @@ export { fitSketch, sketchSquare, type SketchFraming } from '../data/sketch-fram
 export { meanEmbedding, MOST_SKETCHES } from '../retrieval/mean-embedding.ts';
 export { markBelow, type MarkedResults } from '../retrieval/cut-off.ts';
 export {
+  iconEmbedding,
   iconId,
   iconRow,
   openIconIndex,

@@ -17,6 +17,7 @@ import { parseSealed, serializeSealed } from '../formats/sealed.ts';
 import { isJsonObject, parseCount, parseJson, quote, quoteValue } from '../formats/untrusted.ts';
 import { ICON_STYLES } from './icon-style.ts';
 import { IndexFileError } from './index-file.ts';
+import { rotateBack } from './rotation.ts';
 
 /** The licence of an icon set. */
 export interface IconLicence {
@@ -170,6 +171,14 @@ export function iconRow(
 /** `tabler:heart`. */
 export function iconId({ sets, names }: Pick<IconIndex, 'sets' | 'names'>, row: number): string {
   return `${setOfRow(sets, row).prefix}:${names[row]}`;
+}
+
+/** The embedding of a row, up to the rounding to one byte a value and to its length. @returns [dimension] */
+export function iconEmbedding(
+  { vectors, dimension }: Pick<IconIndex, 'vectors' | 'dimension'>,
+  row: number,
+): Float32Array {
+  return Float32Array.from(rotateBack(vectors.subarray(row * dimension, (row + 1) * dimension)));
 }
 
 /** The set of a row. @throws RangeError where the index has no such row */

@@ -1,9 +1,9 @@
 import { markBelow } from '../retrieval/cut-off.ts';
-import { iconId, setOfRow, type IconIndex, type IconLicence } from '../retrieval/icon-index.ts';
+import { iconEmbedding, iconId, setOfRow, type IconIndex, type IconLicence } from '../retrieval/icon-index.ts';
 import { checkFilter, type IconFilter } from '../retrieval/icon-ranking.ts';
 import { ICON_STYLES, type IconStyle } from '../retrieval/icon-style.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
-import { offsetOf, pageOf, refusing } from './search-parameters.ts';
+import { likeOf, offsetOf, pageOf, refusing, withoutRows } from './search-parameters.ts';
 import { sharedCopy } from '../platform/node/shared-memory.ts';
 import { QueryEmbedder, type SearchTimes } from './query-embedder.ts';
 import type { SearchServiceOptions } from './search-service.ts';
@@ -74,7 +74,7 @@ export class IconSearchService {
    * (`meanEmbedding`)
    * @param k how many icons, fewer where fewer are searched
    * @param signal of one who goes away
-   * @param parameters of the request: `offset`, and set, style and licence, each with commas between several
+   * @param parameters of the request: `offset`, `like` (rows that search together with the sketches, and are not found), set, style and licence, each with commas between several
    * @throws RequestError 400 for an offset, set, style or licence that there is not; ImageError where a sketch cannot
    * be decoded
    */
@@ -86,15 +86,22 @@ export class IconSearchService {
   ): Promise<IconSearchAnswer> {
     const filter = filterOf(parameters);
     const offset = offsetOf(parameters, k);
+    const pictures = sketches instanceof Uint8Array ? [sketches] : sketches;
+    const like = likeOf(parameters, pictures.length, this.index.names.length);
     refusing(() => checkFilter(this.index.sets, filter));
     const { ranked, times } = await this.embedder.search(
-      sketches instanceof Uint8Array ? [sketches] : sketches,
-      (embedding) => this.embedder.rankIcons({ embedding, k: offset + k + 1, filter }, signal),
+      pictures,
+      like.map((row) => this.embeddingOf(row)),
+      (embedding) => this.embedder.rankIcons({ embedding, k: offset + k + 1 + like.length, filter }, signal),
       signal,
     );
-    const { nothingLike, results } = markBelow(foundIcons(this.index, ranked), this.cutOff);
+    const { nothingLike, results } = markBelow(foundIcons(this.index, withoutRows(ranked, like)), this.cutOff);
     const { page, more } = pageOf(results, offset, k);
     return { nothingLike, neighbours: page, more, times };
+  }
+
+  private embeddingOf(row: number): Float32Array {
+    return iconEmbedding(this.index, row);
   }
 
   /** Finishes what was requested and gives the programs back; the model stays. */

@@ -60,11 +60,13 @@ export class QueryEmbedder {
   /**
    * Decodes the sketches of a query, embeds them and ranks the gallery by their mean (`meanEmbedding`).
    * @param sketches the bytes of an image file each
+   * @param like embeddings that count like those of the sketches; at least one of the two is needed
    * @param rank the gallery by an embedding
    * @throws ImageError where a sketch cannot be decoded
    */
   async search<Output>(
     sketches: readonly Uint8Array[],
+    like: readonly Float32Array[],
     rank: (embedding: Float32Array) => Promise<Output>,
     signal?: AbortSignal,
   ): Promise<{ readonly ranked: Output; readonly times: SearchTimes }> {
@@ -73,11 +75,13 @@ export class QueryEmbedder {
     const decoded = performance.now();
     const embedded = await Promise.all(pixels.map((each) => this.queue.add(each, signal)));
     const begin = performance.now();
-    const rows = new Float32Array(embedded.length * this.one.width);
-    embedded.forEach(({ embedding }, place) => rows.set(embedding, place * this.one.width));
+    const embeddings = [...embedded.map(({ embedding }) => embedding), ...like];
+    const rows = new Float32Array(embeddings.length * this.one.width);
+    embeddings.forEach((embedding, place) => rows.set(embedding, place * this.one.width));
     const ranked = await rank(meanEmbedding(rows, this.one.width));
-    const started = Math.min(...embedded.map((each) => each.started));
-    const ended = Math.max(...embedded.map((each) => each.ended));
+    // Without sketches nothing was embedded.
+    const started = embedded.length === 0 ? decoded : Math.min(...embedded.map((each) => each.started));
+    const ended = embedded.length === 0 ? decoded : Math.max(...embedded.map((each) => each.ended));
     return {
       ranked,
       times: {

@@ -31,7 +31,7 @@ const LINGER = 2000;
 export interface Searcher {
   /**
    * Searches by sketches of one thing.
-   * @param sketches the pictures of the request, which search together @param parameters of the request's address
+   * @param sketches the pictures of the request, which search together; none for GET, where `like` names rows @param parameters of the request's address
    */
   search(sketches: readonly Uint8Array[], k: number, signal: AbortSignal, parameters: URLSearchParams): Promise<object>;
 }
@@ -40,7 +40,7 @@ export interface Searcher {
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**
- * Answers POST ?k=10 with a picture as the body: JSON of what the service found, or `{ "error": ... }` with a status
+ * Answers GET ?like=17&k=10, and POST ?k=10 with a picture as the body: JSON of what the service found, or `{ "error": ... }` with a status
  * that says what was wrong: 400 no picture or not to be decoded, 405 another method, 413 too large, 415 another kind,
  * 503 too many at once. The body is the picture's file, or a form whose files are sketches that search together,
  * MOST_SKETCHES at most.
@@ -59,16 +59,24 @@ export function searchHandler(
         'retry-after': '1',
       });
   };
+  const receive = (request: IncomingMessage): Promise<Uint8Array[]> => {
+    receiving++;
+    return readPictures(request, limits).finally(() => receiving--);
+  };
   return answering(async (request, response) => {
-    requireMethod(request, 'POST');
+    requireMethod(request, 'GET', 'POST');
     const { searchParams } = addressOf(request);
+    if (request.method === 'GET' && !searchParams.has('like'))
+      throw new RequestError(
+        400,
+        'GET searches by a row of the index, such as ?like=17; POST a picture to search by it',
+      );
     const k = neighboursOf(searchParams);
     requirePlace(underWay, limits.mostRequests);
     requirePlace(receiving, BODIES_PER_SEARCH * limits.mostRequests);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    receiving++;
-    const sketches = await readPictures(request, limits).finally(() => receiving--);
+    const sketches = request.method === 'GET' ? [] : await receive(request);
     if (gone.signal.aborted) return;
     requirePlace(underWay, limits.mostRequests);
     underWay++;

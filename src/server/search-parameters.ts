@@ -1,4 +1,6 @@
+import { MOST_SKETCHES } from '../retrieval/mean-embedding.ts';
 import { parsePictureFilter, type PictureFilter } from '../retrieval/picture-filter.ts';
+import type { RankedItem } from '../retrieval/ranking.ts';
 import { RetrievalError } from '../retrieval/vectors.ts';
 import { RequestError } from './picture-body.ts';
 
@@ -23,6 +25,28 @@ export function offsetOf(parameters: URLSearchParams, k: number): number {
   throw new RequestError(
     400,
     `offset must be a whole number from 0 to ${MOST_RANK - k} (with k = ${k}), and is ${JSON.stringify(typed)}`,
+  );
+}
+
+/**
+ * The rows of the index that search together with the sketches: what is like them is wanted.
+ * @param sketches how many there are
+ * @param count of the index
+ * @throws RequestError 400
+ */
+export function likeOf(parameters: URLSearchParams, sketches: number, count: number): readonly number[] {
+  const rows = parameters.getAll('like').map((typed) => {
+    const row = /^\d{1,9}$/.test(typed) ? Number(typed) : NaN;
+    if (row < count) return row;
+    throw new RequestError(
+      400,
+      `like must be a row of the index, from 0 to ${count - 1}, and is ${JSON.stringify(typed)}`,
+    );
+  });
+  if (sketches + rows.length >= 1 && sketches + rows.length <= MOST_SKETCHES) return rows;
+  throw new RequestError(
+    400,
+    `1 to ${MOST_SKETCHES} sketches and rows search together, and there are ${sketches + rows.length}`,
   );
 }
 
@@ -63,3 +87,7 @@ export function pageOf<Result>(
 ): { readonly page: readonly Result[]; readonly more: boolean } {
   return { page: ranked.slice(offset, offset + k), more: ranked.length > offset + k };
 }
+
+/** A ranking without some of its rows: what is like a picture is wanted, and not the picture. */
+export const withoutRows = (ranked: readonly RankedItem[], rows: readonly number[]): readonly RankedItem[] =>
+  ranked.filter(({ index }) => !rows.includes(index));

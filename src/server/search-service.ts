@@ -6,7 +6,7 @@ import { pictureLabel, pictureMask } from '../retrieval/picture-filter.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { BatchQueue } from './batch-queue.ts';
-import { offsetOf, pageOf, pictureFilterOf, refusing } from './search-parameters.ts';
+import { likeOf, offsetOf, pageOf, pictureFilterOf, refusing, withoutRows } from './search-parameters.ts';
 import { QueryEmbedder, type SearchTimes } from './query-embedder.ts';
 
 /** Queries that share a pass over the gallery where so many wait. */
@@ -84,7 +84,8 @@ export class SearchService {
    * (`meanEmbedding`)
    * @param k how many neighbours, fewer where the index has fewer
    * @param signal of one who goes away
-   * @param parameters of the request: `offset`, and the filters `folder`, `label`, `after`, `before`, `min-size`,
+   * @param parameters of the request: `offset`, `like` (rows that search together with the sketches, and are not found),
+   * and the filters `folder`, `label`, `after`, `before`, `min-size`,
    * `max-size`
    * @throws RequestError 400 for a parameter that is wrong; ImageError where a sketch cannot be decoded
    */
@@ -96,13 +97,16 @@ export class SearchService {
   ): Promise<SearchAnswer> {
     const { paths } = this.index;
     const offset = offsetOf(parameters, k);
+    const pictures = sketches instanceof Uint8Array ? [sketches] : sketches;
+    const like = likeOf(parameters, pictures.length, paths.length);
     const mask = this.maskOf(parameters);
     const { ranked, times } = await this.embedder.search(
-      sketches instanceof Uint8Array ? [sketches] : sketches,
-      (embedding) => this.queue.add({ embedding, k: offset + k + 1, mask }, signal),
+      pictures,
+      like.map((row) => this.embeddingOf(row)),
+      (embedding) => this.queue.add({ embedding, k: offset + k + 1 + like.length, mask }, signal),
       signal,
     );
-    const neighbours = ranked.map(({ index: row, score }, place): Neighbour => ({
+    const neighbours = withoutRows(ranked, like).map(({ index: row, score }, place): Neighbour => ({
       rank: place + 1,
       row,
       path: paths[row],
@@ -119,6 +123,11 @@ export class SearchService {
     await this.embedder.close();
     await this.queue.idle();
     await this.ranking.close();
+  }
+
+  private embeddingOf(row: number): Float32Array {
+    const { embeddings, dimension } = this.index;
+    return embeddings.subarray(row * dimension, (row + 1) * dimension);
   }
 
   private maskOf(parameters: URLSearchParams): RowMask | undefined {

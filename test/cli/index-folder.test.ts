@@ -10,6 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { IndexFolder } from '../../src/platform/node/index-folder.ts';
 import { renameHooks } from '../../src/platform/node/files.ts';
+import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { openIndex } from '../../src/retrieval/index-file.ts';
 import { folderDigests } from '../support/folder-digests.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
@@ -77,6 +78,28 @@ test('an index folder holds what an index file holds, and search takes either', 
     labelled.map(({ path: name }) => name),
   );
   assert.equal(await found('--before', '2001-01-01'), []);
+  // Together with the picture itself, and without it among what is found.
+  assert.equal((await found('--like', file.paths[3])).map(({ path: name }) => name).includes(file.paths[3]), false);
+  const like = await run(
+    'search',
+    '--model',
+    at('unbroken', 'model.safetensors'),
+    '--index',
+    at('whole'),
+    '--like',
+    file.paths[3],
+    '--json',
+  );
+  const [{ like: liked, results }] = JSON.parse(like.stdout) as { like: string; results: { path: string }[] }[];
+  assert.is(liked, file.paths[3]);
+  const { embeddings, dimension, paths } = file;
+  assert.equal(
+    results.map(({ path: name }) => name),
+    rankGallery(embeddings.slice(3 * dimension, 4 * dimension), embeddings, dimension, 18)
+      .map(({ index }) => paths[index])
+      .filter((name) => name !== paths[3])
+      .slice(0, 10),
+  );
   const { stderr } = await run(
     'search',
     '--model',

@@ -174,7 +174,8 @@ const refusals: readonly {
     message: /config.json, cutoffs: whole numbers above 0 are needed/,
   },
   { title: 'a missing required flag', words: ['evaluate'], message: /--model is needed/ },
-  { title: 'a missing argument', words: ['search', '--model', 'm'], message: /missing required argument 'sketch'/ },
+  { title: 'a missing argument', words: ['index', 'info'], message: /missing required argument 'folder'/ },
+  { title: 'a search for nothing', words: ['search'], message: /the file of a sketch is needed, or --like/ },
   {
     title: 'both steps and epochs',
     words: ['train', '--steps', '3', '--epochs', '4'],

@@ -103,6 +103,9 @@ test('parameters filter by set, style and licence; unknown ones are refused', as
   const { status, answer } = await post('set=later');
   assert.is(status, 400);
   assert.match(answer.error ?? '', 'the index has no set "later"; it has flags, gone, shapes');
+  const like = (await (await fetch(`${server.address}search?like=0&k=2`)).json()) as IconSearchAnswer;
+  assert.is(like.neighbours.length, 2);
+  assert.ok(like.neighbours.every(({ row }) => row !== 0));
   const empty = await post('set=flags&style=outline');
   assert.equal([empty.answer.neighbours, empty.answer.nothingLike], [[], true]);
 });

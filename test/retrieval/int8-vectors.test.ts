@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RandomStream, STREAM } from '../../src/random/philox.ts';
 import { Int8Cosine, toInt8Vectors } from '../../src/retrieval/int8-vectors.ts';
+import { rotateBack, rotation } from '../../src/retrieval/rotation.ts';
 
 const random = new RandomStream(3, STREAM.initialisation);
 
@@ -132,6 +133,15 @@ test('a vector of length 0 has cosine 0; what is no number is refused', () => {
   assert.throws(() => ranked.setQuery(new Float32Array([1, Infinity])), /not finite/);
   assert.throws(() => ranked.setQuery(new Float32Array(3)), /2 values is needed, there are 3/);
   assert.throws(() => new Int8Cosine(new Int8Array(3), 2), /no vectors of 2/);
+});
+
+test('a rotated vector is turned back, in blocks of every length', () => {
+  for (const dimension of [1, 2, 6, 16, 20]) {
+    const vector = Float64Array.from({ length: dimension }, (_, i) => Math.sin(3 * i + dimension));
+    rotateBack(rotation(dimension)(vector)).forEach((value, i) =>
+      assert.ok(Math.abs(value - vector[i]) <= 2 ** -50, `${dimension}: ${i}`),
+    );
+  }
 });
 
 test.run();

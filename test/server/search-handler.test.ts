@@ -217,11 +217,24 @@ test('a refusal arrives though the sender is still at it: the connection is not 
   }
 });
 
+test('GET searches by rows alone, and is refused without', async () => {
+  const liked = await fetch(`http://127.0.0.1:${port}/?like=3&k=2`);
+  assert.is(liked.status, 200);
+  assert.equal(await liked.json(), ANSWER);
+  assert.is(searched.at(-1)?.bytes, undefined);
+  const bare = await fetch(`http://127.0.0.1:${port}/`);
+  assert.is(bare.status, 400);
+  assert.match(
+    ((await bare.json()) as { error: string }).error,
+    /GET searches by a row of the index, such as \?like=17/,
+  );
+});
+
 test('405 names the method that there is', async () => {
-  for (const method of ['GET', 'PUT', 'DELETE']) {
+  for (const method of ['PUT', 'DELETE', 'PATCH']) {
     const response = await fetch(`http://127.0.0.1:${port}/`, { method });
     assert.is(response.status, 405);
-    assert.is(response.headers.get('allow'), 'POST');
+    assert.is(response.headers.get('allow'), 'GET, POST');
   }
 });
 

@@ -11,7 +11,7 @@ import type { RetrievalIndex } from '../../src/retrieval/index-file.ts';
 import { meanEmbedding } from '../../src/retrieval/mean-embedding.ts';
 import { pictureMask } from '../../src/retrieval/picture-filter.ts';
 import { RequestError } from '../../src/server/picture-body.ts';
-import { SearchService, type Neighbour } from '../../src/server/search-service.ts';
+import { SearchService, type Neighbour, type SearchAnswer } from '../../src/server/search-service.ts';
 import { modelEmbeddings, type ImageRows } from '../../src/models/image-rows.ts';
 import { openRetrievalModel, type RetrievalModel } from '../../src/models/retrieval-model.ts';
 import { testDevice } from '../support/device.ts';
@@ -166,6 +166,36 @@ test('pages of a filtered search are the pieces of the full ranking, filtered', 
   await Promise.all(searches);
 });
 
+test('rows search alone and together with a sketch, by the mean, and are not found themselves', async () => {
+  const { dimension, embeddings } = index;
+  const rowOf = (row: number): Float32Array => embeddings.slice(row * dimension, (row + 1) * dimension);
+  const like = (sketches: Uint8Array[], words: string): Promise<SearchAnswer> =>
+    service.search(sketches, 4, undefined, new URLSearchParams(words));
+  const alone = await like([], 'like=5&offset=1');
+  assert.equal(
+    alone.neighbours.map(({ row, similarity }) => ({ index: row, score: similarity })),
+    rankGallery(rowOf(5), embeddings, dimension, 14)
+      .filter(({ index: row }) => row !== 5)
+      .slice(1, 5),
+  );
+  assert.equal([alone.times.wait, alone.times.embed], [0, 0]);
+  const rows = await modelEmbeddings(model, 1);
+  const sketch = await embeddingOf(rows, pictures[2]);
+  rows.destroy();
+  const together = await like([pictures[2]], 'like=7&like=9');
+  assert.equal(
+    together.neighbours.map(({ row, similarity }) => ({ index: row, score: similarity })),
+    rankGallery(
+      meanEmbedding(Float32Array.from([...sketch, ...rowOf(7), ...rowOf(9)]), dimension),
+      embeddings,
+      dimension,
+      14,
+    )
+      .filter(({ index: row }) => row !== 7 && row !== 9)
+      .slice(0, 4),
+  );
+});
+
 test('a filter that names nothing, and an offset that is none, are refused with the reason', async () => {
   for (const [words, message] of [
     ['label=absent', /no picture with the label "absent"/],
@@ -173,6 +203,11 @@ test('a filter that names nothing, and an offset that is none, are refused with 
     ['after=yesterday', /after must be a date such as 2026-01-31/],
     ['before=2026-13-01', /before must be a date/],
     ['min-size=1K', /min-size must be a whole number of bytes/],
+    ['like=14', /like must be a row of the index, from 0 to 13, and is "14"/],
+    [
+      Array.from({ length: 8 }, (_, row) => `like=${row}`).join('&'),
+      /1 to 8 sketches and rows search together, and there are 9/,
+    ],
     ['offset=-1', /offset must be a whole number from 0 to 9997/],
     ['offset=9998', /offset must be/],
   ] as const) {

@@ -74,6 +74,14 @@ test('a picture is chosen; what the server refuses is said, and the next one wor
   await page.setInputFiles('#query-file', file);
   await page.waitForSelector('#results li:nth-child(20)');
   assert.is((await found(page))[0], 'spoon/noto.png');
+  // What is like a result is searched by its row, until something is drawn.
+  const [likeRequest] = await Promise.all([
+    page.waitForRequest('**/search?*'),
+    page.click('#results li:nth-child(2) button'),
+  ]);
+  assert.is(likeRequest.method(), 'GET');
+  assert.match(likeRequest.url(), /like=\d+/);
+  await answered(page);
   // Two sketches search together, in one form.
   await page.click('#add-sketch');
   await answered(page);

@@ -12,6 +12,8 @@ const SHOWN = 20;
 const status = (...parts: (string | Node)[]): void => element('status').replaceChildren(...parts);
 const results = element('results');
 
+/** The row whose like is searched, until something is drawn. */
+let liked: number | undefined;
 let changes = 0;
 let searching = false;
 /** Whether the pen moves: what is found is shown, and only the answer after it is announced. */
@@ -20,6 +22,7 @@ let previewing = false;
 const penPreview = new PenPreview(
   () => {
     previewing = true;
+    liked = undefined;
     void searchLatest();
   },
   () => searching,
@@ -29,6 +32,7 @@ const pad = sketchPad(
   () => {
     penPreview.end();
     previewing = false;
+    liked = undefined;
     void searchLatest();
   },
   () => penPreview.move(),
@@ -60,7 +64,7 @@ async function searchLatest(): Promise<void> {
 /** @param latest whether the answer is still to what is on the pad: another one is not shown */
 async function showNearest(latest: () => boolean): Promise<void> {
   const sketches = await pad.files();
-  if (sketches.length === 0) {
+  if (sketches.length === 0 && liked === undefined) {
     trouble();
     results.replaceChildren();
     element('times').textContent = '';
@@ -72,7 +76,11 @@ async function showNearest(latest: () => boolean): Promise<void> {
   if (!latest()) return;
   trouble();
   results.replaceChildren(
-    ...neighbours.map((neighbour) => ('icon' in neighbour ? iconItem(neighbour) : pictureItem(neighbour))),
+    ...neighbours.map((neighbour) => {
+      const item = 'icon' in neighbour ? iconItem(neighbour) : pictureItem(neighbour);
+      item.append(likeButton(neighbour));
+      return item;
+    }),
   );
   element('times').textContent = `Times: ${Object.entries(times)
     .map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(1)} ms`)
@@ -93,6 +101,23 @@ function pictureItem({ row, path, similarity, belowCutOff = false }: Neighbour):
   return item;
 }
 
+/** Searches for what is like a result. */
+function likeButton(neighbour: Neighbour | FoundIcon): HTMLElement {
+  const button = Object.assign(document.createElement('button'), {
+    type: 'button',
+    textContent: 'More like this',
+    ariaLabel: `More like this: ${'icon' in neighbour ? neighbour.icon : neighbour.path}`,
+  });
+  button.addEventListener('click', () => {
+    liked = neighbour.row;
+    previewing = false;
+    void searchLatest();
+  });
+  const row = Object.assign(document.createElement('div'), { className: 'copies' });
+  row.append(button);
+  return row;
+}
+
 interface Answer extends Pick<SearchAnswer & IconSearchAnswer, 'nothingLike' | 'times'> {
   readonly neighbours: readonly (Neighbour | FoundIcon)[];
 }
@@ -101,10 +126,11 @@ interface Answer extends Pick<SearchAnswer & IconSearchAnswer, 'nothingLike' | '
 async function search(sketches: readonly Blob[], again = true): Promise<Answer> {
   const parameters = filterParameters();
   parameters.set('k', String(SHOWN));
-  const response = await fetch(`search?${parameters}`, {
-    method: 'POST',
-    body: sketches.length === 1 ? sketches[0] : formOf(sketches),
-  });
+  if (liked !== undefined) parameters.set('like', String(liked));
+  const response = await fetch(
+    `search?${parameters}`,
+    liked === undefined ? { method: 'POST', body: sketches.length === 1 ? sketches[0] : formOf(sketches) } : undefined,
+  );
   if (response.status === 503 && again) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)));
     return search(sketches, false);

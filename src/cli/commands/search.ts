@@ -3,6 +3,9 @@ import { decodeSketch } from '../../platform/node/images.ts';
 import { meanEmbedding } from '../../retrieval/mean-embedding.ts';
 import { modelEmbeddings } from '../../models/image-rows.ts';
 import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../models/retrieval-model.ts';
+import type { ModelFile } from '../../models/model-file.ts';
+import type { SketchFraming } from '../../data/sketch-framing.ts';
+import type { AdapterChoice } from '../../platform/node/drivers.ts';
 import { defineCommand } from '../command.ts';
 import { JSON_OPTION, PRECISION_OPTION, SHARED_OPTIONS, TUNING_OPTIONS } from '../options/shared.ts';
 import { renderContactSheet } from '../display/contact-sheet.ts';
@@ -42,6 +45,10 @@ export const SEARCH_OPTIONS = {
   }),
   ...PICTURE_FILTER_OPTIONS,
   minSimilarity: MIN_SIMILARITY_OPTION,
+  like: text({
+    placeholder: 'name',
+    help: 'Search for what is like this picture (a path of the index) or icon, alone or together with all sketches',
+  }),
   together: toggle({ help: 'Search once with all sketches, which show the same thing, instead of once with each' }),
   top: integer({ minimum: 1, default: 10, help: 'Pictures or icons to show for each search' }),
   offset: integer({
@@ -61,7 +68,11 @@ export const searchCommand = defineCommand({
   name: 'search',
   summary: 'Search an index of pictures or icons by one or more sketches',
   options: SEARCH_OPTIONS,
-  positionals: { name: 'sketch', help: 'Image files of sketches, black on white' },
+  positionals: {
+    name: 'sketch',
+    help: 'Image files of sketches, black on white; needed without --like',
+    optional: true,
+  },
   async run(
     {
       model: givenModel,
@@ -79,6 +90,7 @@ export const searchCommand = defineCommand({
       minSize,
       maxSize,
       minSimilarity,
+      like,
       together,
       top,
       offset,
@@ -91,6 +103,10 @@ export const searchCommand = defineCommand({
     },
     { positionals: sketches, given },
   ) {
+    if (sketches.length === 0 && like === undefined)
+      throw new OptionError('the file of a sketch is needed, or --like with a picture of the index');
+    if (sketches.length === 0 && sheet !== undefined)
+      throw new OptionError('--sheet shows sketches beside what they found; give one');
     const filter = pictureFilterOf({ folder, label, after, before, minSize, maxSize });
     if (icons !== undefined && Object.keys(PICTURE_FILTER_OPTIONS).some((key) => given[key] !== undefined))
       throw new OptionError(
@@ -114,30 +130,28 @@ export const searchCommand = defineCommand({
         : hasStore
           ? await openSearchedStore(store, file.checksum, cutOff, filter)
           : await openSearchedPictures(indexPath, file.checksum, by, cutOff, filter);
-    const device = await openCommandDevice(adapter);
     try {
-      checkPrecision(device, precision);
-      const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
-      const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
-      // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
-      const { embeddings } = await embedFiles(rows, sketches, {
-        strict: true,
-        domain: 'sketch',
-        decode: (sketch, size) => decodeSketch(sketch, size, index.sketches ?? model.sketches),
-      });
-      const queries = together
-        ? [{ sketches, embedding: meanEmbedding(embeddings, rows.width) }]
-        : sketches.map((sketch, row) => ({
-            sketches: [sketch],
-            embedding: embeddings.slice(row * rows.width, (row + 1) * rows.width),
-          }));
+      if (like !== undefined && index.like === undefined)
+        throw new OptionError('--like names a picture of an index; give --index in place of --store');
+      const liked = like === undefined ? undefined : index.like?.(like);
+      const rows =
+        sketches.length === 0
+          ? []
+          : await embedSketches(sketches, file, modelPath, index.sketches, { adapter, precision, tuning });
+      const queries =
+        together || liked !== undefined
+          ? [{ sketches, like, embedding: meanOf(liked === undefined ? rows : [...rows, liked.embedding]) }]
+          : sketches.map((sketch, row) => ({ sketches: [sketch], embedding: rows[row] }));
       const found: FoundBySketch<object>[] = [];
       for (const { embedding, ...query } of queries)
-        found.push({ ...query, ...pageFrom(offset, await index.find(embedding, top + offset)) });
+        found.push({
+          ...query,
+          ...pageFrom(offset, await index.find(embedding, top + offset, liked && [liked.row])),
+        });
       printText(
         json
           ? `${JSON.stringify(
-              found.map((each) => foundJson(each, together)),
+              found.map((each) => foundJson(each, together || liked !== undefined)),
               null,
               1,
             )}\n`
@@ -150,14 +164,52 @@ export const searchCommand = defineCommand({
         );
         note(`contact sheet: ${sheet}`);
       }
-      rows.destroy();
-      model.storage.destroy();
     } finally {
       await index.close?.();
-      closeCommandDevice(device);
     }
   },
 });
+
+interface EmbedSketchesOptions {
+  readonly adapter: AdapterChoice;
+  readonly precision: Parameters<typeof checkPrecision>[1];
+  readonly tuning: Parameters<typeof openTuner>[1];
+}
+
+/** @returns the embedding of each sketch */
+async function embedSketches(
+  sketches: readonly string[],
+  file: ModelFile,
+  modelPath: string,
+  framing: SketchFraming | undefined,
+  { adapter, precision, tuning }: EmbedSketchesOptions,
+): Promise<Float32Array[]> {
+  const device = await openCommandDevice(adapter);
+  try {
+    checkPrecision(device, precision);
+    const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
+    const rows = await modelEmbeddings(model, Math.min(sketches.length, 8));
+    // A sketch that cannot be read is a mistake in the command, and not a damaged file in a collection.
+    const { embeddings } = await embedFiles(rows, sketches, {
+      strict: true,
+      domain: 'sketch',
+      decode: (sketch, size) => decodeSketch(sketch, size, framing ?? model.sketches),
+    });
+    rows.destroy();
+    model.storage.destroy();
+    return sketches.map((_, row) => embeddings.slice(row * rows.width, (row + 1) * rows.width));
+  } finally {
+    closeCommandDevice(device);
+  }
+}
+
+/** @param rows of one dimension, at least one */
+function meanOf(rows: readonly Float32Array[]): Float32Array {
+  const dimension = rows[0].length;
+  const joined = new Float32Array(rows.length * dimension);
+  rows.forEach((row, place) => joined.set(row, place * dimension));
+  return meanEmbedding(joined, dimension);
+}
 
 /** The results behind the first `offset`, with the ranks that they have among all. */
 function pageFrom<Found extends Pick<FoundBySketch<object>, 'results'>>(offset: number, found: Found): Found {
@@ -168,6 +220,10 @@ function foundJson({ sketches, ...found }: FoundBySketch<object>, together: bool
   return { ...(together ? { sketches } : { sketch: sketches[0] }), ...found };
 }
 
-function foundText({ sketches, nothingLike, results }: FoundBySketch<object>, index: SearchedIndex<object>): string {
-  return `${sketches.join(', ')}${nothingLike ? ': nothing like this here' : ''}\n${index.table(results)}`;
+function foundText(
+  { sketches, like, nothingLike, results }: FoundBySketch<object>,
+  index: SearchedIndex<object>,
+): string {
+  const searched = [...sketches, ...(like === undefined ? [] : [`like ${like}`])];
+  return `${searched.join(', ')}${nothingLike ? ': nothing like this here' : ''}\n${index.table(results)}`;
 }

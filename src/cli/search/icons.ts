@@ -3,7 +3,14 @@ import { findIconSets, readIconSet } from '../../../datasets/icon-sets.ts';
 import { ImageError } from '../../platform/node/images.ts';
 import { markBelow } from '../../retrieval/cut-off.ts';
 import { checkFilter, IconRanking, licenceName, type IconFilter } from '../../retrieval/icon-ranking.ts';
-import { ICONS_COMMAND, openIconIndex, type IconIndex } from '../../retrieval/icon-index.ts';
+import {
+  iconEmbedding,
+  iconId,
+  iconRow,
+  ICONS_COMMAND,
+  openIconIndex,
+  type IconIndex,
+} from '../../retrieval/icon-index.ts';
 import type { IconStyle } from '../../retrieval/icon-style.ts';
 import { assertSameModel } from '../../retrieval/index-file.ts';
 import { RetrievalError } from '../../retrieval/vectors.ts';
@@ -12,7 +19,14 @@ import type { ContactSheetRow } from '../display/contact-sheet.ts';
 import { readGivenFile } from '../files/model-file.ts';
 import { OptionError } from '../options/option.ts';
 import { note } from '../display/progress.ts';
-import { GONE, sheetQuery, SHEET_IMAGE, type FoundBySketch, type SearchedIndex } from './searched-index.ts';
+import {
+  GONE,
+  rankWithout,
+  sheetQuery,
+  SHEET_IMAGE,
+  type FoundBySketch,
+  type SearchedIndex,
+} from './searched-index.ts';
 import { textTable } from '../display/text-table.ts';
 
 /** What was typed for --set, --style and --licence. */
@@ -36,9 +50,21 @@ export async function openSearchedIcons(
   const ranking = new IconRanking(index);
   return {
     sketches: 'icon',
-    find(embedding, top) {
-      const { nothingLike, results } = markBelow(foundIcons(index, ranking.rank(embedding, top, filter)), cutOff);
+    find(embedding, top, without = []) {
+      const { nothingLike, results } = markBelow(
+        foundIcons(
+          index,
+          rankWithout((k) => ranking.rank(embedding, k, filter), top, without),
+        ),
+        cutOff,
+      );
       return { nothingLike, results };
+    },
+    like(name) {
+      const row = rowOf(index, name);
+      if (row === undefined)
+        throw new OptionError(`--like: ${file} has no icon ${name}; its icons are such as ${iconId(index, 0)}`);
+      return { row, embedding: iconEmbedding(index, row) };
     },
     table(results) {
       const titles = new Map(index.sets.map(({ prefix, title }) => [prefix, title]));
@@ -59,6 +85,11 @@ export async function openSearchedIcons(
     },
     sheetRow: (found) => iconSheetRow(found, root),
   };
+}
+
+function rowOf(index: IconIndex, id: string): number | undefined {
+  const [prefix, name] = id.split(':', 2);
+  return iconRow(index, prefix, name);
 }
 
 function filterOf(index: IconIndex, { set, style, licence }: IconFilterWords): IconFilter {

@@ -11,7 +11,14 @@ import { readGivenIndex } from '../files/given-index.ts';
 import { OptionError } from '../options/option.ts';
 import { refusingFilter } from '../options/pictures.ts';
 import { note } from '../display/progress.ts';
-import { GONE, sheetQuery, SHEET_IMAGE, type FoundBySketch, type SearchedIndex } from './searched-index.ts';
+import {
+  GONE,
+  rankWithout,
+  sheetQuery,
+  SHEET_IMAGE,
+  type FoundBySketch,
+  type SearchedIndex,
+} from './searched-index.ts';
 import { textTable } from '../display/text-table.ts';
 
 /** A picture that was found. */
@@ -40,24 +47,31 @@ export async function openSearchedPictures(
     throw new OptionError(`--by codes: ${file} has no binary codes; make it again with sketchgrad embed --codes 64`);
   const mask = refusingFilter(() => pictureMask(index, filter));
   return {
-    find(embedding, top) {
+    find(embedding, top, without = []) {
       if (by === 'codes') {
         const { coder, rows } = codes!;
         return {
           nothingLike: false,
-          results: rankCodes(encode(coder, embedding), rows, top, mask).map(({ index: row, score }, rank) => ({
-            rank: rank + 1,
-            score: 1 + (2 * score) / coder.bits,
-            distance: 0 - score,
-            path: paths[row],
-          })),
+          results: rankWithout((k) => rankCodes(encode(coder, embedding), rows, k, mask), top, without).map(
+            ({ index: row, score }, rank) => ({
+              rank: rank + 1,
+              score: 1 + (2 * score) / coder.bits,
+              distance: 0 - score,
+              path: paths[row],
+            }),
+          ),
         };
       }
-      const ranked = rankGallery(embedding, embeddings, dimension, top, mask);
+      const ranked = rankWithout((k) => rankGallery(embedding, embeddings, dimension, k, mask), top, without);
       return foundByCosine(
         ranked.map(({ index: row, score }) => ({ score, path: paths[row] })),
         cutOff,
       );
+    },
+    like(name) {
+      const row = paths.indexOf(name);
+      if (row < 0) throw new OptionError(`--like: ${file} has no picture ${name}; its paths are such as ${paths[0]}`);
+      return { row, embedding: embeddings.slice(row * dimension, (row + 1) * dimension) };
     },
     table: (results) => picturesTable(results, by, cutOff),
     sheetRow: (found) => sheetRow(found, file),

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { SketchFraming } from '../../data/sketch-framing.ts';
 import { decodeImage } from '../../platform/node/images.ts';
+import type { RankedItem } from '../../retrieval/ranking.ts';
 import type { ContactSheetRow } from '../display/contact-sheet.ts';
 
 /** Side of the images on the contact sheet, in pixels. */
@@ -12,6 +13,8 @@ export const GONE = 200;
 export interface FoundBySketch<Result> {
   /** The files. */
   readonly sketches: readonly string[];
+  /** The picture or icon of the index that searched together with them. */
+  readonly like?: string;
   /** Whether even the best result is below the cut-off. */
   readonly nothingLike: boolean;
   readonly results: readonly Result[];
@@ -23,7 +26,10 @@ type Found<Result> = Omit<FoundBySketch<Result>, 'sketches'>;
 export interface SearchedIndex<Result> {
   /** How sketches are laid out, where that is not for the model to say. */
   readonly sketches?: SketchFraming;
-  find(embedding: Float32Array, top: number): Found<Result> | Promise<Found<Result>>;
+  /** @param without rows that are not to be found */
+  find(embedding: Float32Array, top: number, without?: readonly number[]): Found<Result> | Promise<Found<Result>>;
+  /** A picture or icon of the index, to search for others like it; a store has none. @throws OptionError where it is not in the index */
+  like?(name: string): { readonly row: number; readonly embedding: Float32Array };
   /** Results as text. */
   table(results: readonly Result[]): string;
   sheetRow(found: FoundBySketch<Result>): Promise<ContactSheetRow>;
@@ -43,3 +49,13 @@ export async function sheetQuery(sketches: readonly string[]): Promise<Pick<Cont
   }
   return { label: sketches.map((sketch) => path.parse(sketch).name).join(' + '), query: { pixels, size: SHEET_IMAGE } };
 }
+
+/** The `top` best of a ranking without some rows. @param rank gives the k best */
+export const rankWithout = (
+  rank: (k: number) => readonly RankedItem[],
+  top: number,
+  without: readonly number[],
+): readonly RankedItem[] =>
+  rank(top + without.length)
+    .filter(({ index }) => !without.includes(index))
+    .slice(0, top);
