@@ -14,7 +14,7 @@ const MADE_BY = '<!-- Written by npm run docs:commands. -->';
 /** What the commands are for, in the order of the page. A command that is missing here is an error. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Search by drawing': ['search', 'serve', 'embed', 'icons'],
-  'Index folders': ['index info', 'index load', 'index verify', 'index merge', 'index export'],
+  'Index folders': ['index info', 'index load', 'index verify', 'index merge', 'index export', 'index duplicates'],
   'Train and measure': ['train', 'evaluate', 'distill', 'ablate', 'teacher-cost', 'demo'],
   'Data and weights': ['data check', 'data how', 'weights', 'export'],
   'The adapter': ['doctor', 'tune'],

@@ -12,6 +12,7 @@ import { embedCommand } from './commands/embed.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { iconsCommand } from './commands/icons.ts';
+import { indexDuplicatesCommand } from './commands/index-duplicates.ts';
 import { indexExportCommand } from './commands/index-export.ts';
 import { indexInfoCommand } from './commands/index-info.ts';
 import { indexLoadCommand } from './commands/index-load.ts';
@@ -36,6 +37,7 @@ export const COMMANDS = [
   indexLoadCommand,
   indexMergeCommand,
   indexExportCommand,
+  indexDuplicatesCommand,
   iconsCommand,
   searchCommand,
   serveCommand,

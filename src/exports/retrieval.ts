@@ -28,6 +28,7 @@ export {
 } from '../retrieval/evaluate.ts';
 export type { Embeddings } from '../retrieval/cosine.ts';
 export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
+export { DUPLICATE_SIMILARITY, duplicateGroups, type DuplicateSearch } from '../retrieval/duplicates.ts';
 export { rerank } from '../retrieval/rerank.ts';
 export { DeviceGallery, type DeviceGalleryOptions, type NearestItems } from '../retrieval/device-gallery.ts';
 export { evaluateTopOnDevice, type TopMetrics } from '../retrieval/top-metrics.ts';

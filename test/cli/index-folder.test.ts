@@ -190,6 +190,20 @@ test('an update equals an index made anew: new, changed, moved, touched and remo
   assert.is((await embed('anew')).code, 0);
   assert.equal(await contentOf('updated'), await contentOf('anew'));
   assert.match((await embed('updated', '--update')).stdout, /: 0 embedded, 18 taken over/);
+  const duplicates = await run('index', 'duplicates', at('updated'), '--similarity', '1', '--json');
+  const { groups } = JSON.parse(duplicates.stdout) as {
+    groups: { path: string; similarity: number; copyOf?: string }[][];
+  };
+  assert.equal(
+    groups
+      .find((group) => group.some(({ path: name }) => name === copied))
+      ?.map(({ path: name, copyOf }) => [name, copyOf]),
+    [fresh, changed, copied].sort().map((name, place, sorted) => [name, place === 0 ? undefined : sorted[0]]),
+  );
+  assert.match(
+    (await run('index', 'duplicates', at('updated'))).stdout,
+    /groups? of \d+ pictures with a cosine of at least 0\.97, among them \d+ exact copies/,
+  );
 });
 
 test('a list of files, an archive and addresses gives the vectors of the pictures, and is brought up to date', async () => {

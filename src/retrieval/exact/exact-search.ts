@@ -19,6 +19,8 @@ const QUERY_STEPS = 32767;
 const LARGEST_SUM = 2 ** 31 - 1;
 /** Covers the rounding of scores to float32, and of bounds and scales, whose numbers are at most 2. */
 const ROUNDING = 2 ** -21;
+/** Rows whose pairs are found in one pass. */
+const PAIR_ROWS = 64;
 
 /** How `ExactSearch` is set up. */
 export interface ExactSearchOptions {
@@ -89,6 +91,44 @@ export class ExactSearch {
     );
   }
 
+  /**
+   * Calls `use` for pairs of rows of the gallery whose cosine is at least `least`, each pair once, the earlier row
+   * first. Memory does not depend on their number.
+   * @param skips pairs whose cosine need not be known
+   */
+  eachPair(
+    least: number,
+    use: (row: number, other: number) => void,
+    skips: (row: number, other: number) => boolean = () => false,
+    onProgress?: (rows: number) => void,
+  ): void {
+    const { gallery, dimension, count } = this;
+    for (let first = 0; first < count; first += PAIR_ROWS) {
+      const rows = Math.min(PAIR_ROWS, count - first);
+      const queries = gallery.subarray(first * dimension, (first + rows) * dimension);
+      const norms = rowNorms('gallery', queries, dimension);
+      const offers = Array.from(norms, (norm, index) => {
+        const row = first + index;
+        const query = queries.subarray(index * dimension, (index + 1) * dimension);
+        return {
+          // Below it no rounding of the score to float32 reaches the threshold.
+          least: least - ROUNDING,
+          offer: (other: number): void => {
+            if (other <= row || skips(this.first + row, this.first + other)) return;
+            const [{ score }] = this.score(query, norm, [other], 1);
+            if (score >= least) use(this.first + row, this.first + other);
+          },
+        };
+      });
+      const rounded = offers.map((_, index) =>
+        this.roundQuery(queries.subarray(index * dimension, (index + 1) * dimension), norms[index]),
+      );
+      for (const part of this.parts)
+        if (part.start + part.rows.count > first) this.scan(part, rounded, offers, undefined);
+      onProgress?.(first + rows);
+    }
+  }
+
   private roundRows(start: number, norms: Float64Array, simd: boolean | undefined): Part {
     const { gallery, dimension, rotate } = this;
     const rows = integerRows(norms.length, dimension, { simd });
@@ -138,7 +178,7 @@ export class ExactSearch {
   private scan(
     { start, rows, scales, slacks }: Part,
     queries: readonly RoundedQuery[],
-    candidates: readonly Candidates[],
+    candidates: readonly Offers[],
     accepts: RowFilter | undefined,
   ): void {
     const { width } = rows;
@@ -184,6 +224,12 @@ export class ExactSearch {
     }
     return best.list();
   }
+}
+
+/** What takes the rows of a pass whose upper bound reaches `least`. */
+interface Offers {
+  readonly least: number;
+  offer(place: number, cosine: number, bound: number): void;
 }
 
 /** Rows of the gallery that follow one another, rounded. */
