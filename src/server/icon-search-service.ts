@@ -84,7 +84,7 @@ export class IconSearchService {
     signal?: AbortSignal,
     parameters = new URLSearchParams(),
   ): Promise<IconSearchAnswer> {
-    const filter = filterOf(parameters);
+    const filter = iconFilterOf(parameters);
     const offset = offsetOf(parameters, k);
     const pictures = sketches instanceof Uint8Array ? [sketches] : sketches;
     const like = likeOf(parameters, pictures.length, this.index.names.length);
@@ -126,7 +126,8 @@ export function foundIcons(index: Pick<IconIndex, 'sets' | 'names' | 'styles'>, 
   });
 }
 
-function filterOf(parameters: URLSearchParams): IconFilter {
+/** @returns names that need not be in an index (`checkFilter`) */
+export function iconFilterOf(parameters: URLSearchParams): IconFilter {
   const names = (key: string): string[] =>
     parameters
       .getAll(key)

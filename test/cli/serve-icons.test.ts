@@ -11,6 +11,7 @@ import { runCaptured } from '../support/command-output.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { installSet, removeSet, SHAPES } from '../support/icon-sets.ts';
+import { checkAnswer } from '../support/openapi.ts';
 import { killServers, startServe, type ServeProcess } from '../support/serve-process.ts';
 
 let folder: string;
@@ -33,6 +34,7 @@ const post = async (parameters: string): Promise<{ status: number; answer: IconS
     method: 'POST',
     body: new Uint8Array(await drawing()),
   });
+  await checkAnswer('POST', response.url, response);
   return { status: response.status, answer: (await response.json()) as IconSearchAnswer & { error?: string } };
 };
 

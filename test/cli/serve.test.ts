@@ -14,6 +14,7 @@ import type { SearchAnswer } from '../../src/server/search-service.ts';
 import { runCaptured } from '../support/command-output.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
+import { checkAnswer } from '../support/openapi.ts';
 import { PAGE_MODEL, writePictures } from '../support/page-model.ts';
 import { killServers, startServe, type ServeProcess } from '../support/serve-process.ts';
 
@@ -30,7 +31,7 @@ const search = async (address: string, file: string, k = 4): Promise<SearchAnswe
     method: 'POST',
     body: new Uint8Array(await readFile(file)),
   });
-  assert.is(response.status, 200);
+  assert.is(await checkAnswer('POST', response.url, response), 'post /search 200');
   return (await response.json()) as SearchAnswer;
 };
 
@@ -94,7 +95,10 @@ test('a vector store is searched as the index is, with filters and thumbnails', 
 });
 
 test('the folder is embedded, and a picture finds what sketchgrad search finds', async () => {
-  const { pictures } = (await (await fetch(`${server.address}about`)).json()) as { pictures: number };
+  const about = await fetch(`${server.address}about`);
+  await checkAnswer('GET', about.url, about);
+  assert.is((await fetch(`${server.address}openapi.json`)).status, 200);
+  const { pictures } = (await about.json()) as { pictures: number };
   assert.is(
     pictures,
     11,

@@ -9,7 +9,7 @@ import { onceInARun } from './run-folder.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What `npm run build` translates, and what the package has beside it. */
 const SOURCES = ['src', 'kernels', 'shaders', 'datasets'];
-const BESIDE = ['datasets', 'models', 'web', 'node_modules'];
+const BESIDE = ['datasets', 'docs', 'models', 'web', 'node_modules'];
 
 /** The path of the command's program, translated once in a run of the tests. */
 export async function builtCommand(): Promise<string> {

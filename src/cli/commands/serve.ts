@@ -3,16 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DeviceLostError } from '../../gpu/errors.ts';
 import { RequestError } from '../../server/picture-body.ts';
-import { checkOrigin, isLoopbackAddress, requireLoopbackHost, type AllowedOrigins } from '../../server/access.ts';
-import {
-  addressOf,
-  answering,
-  DEFAULT_SEARCH_LIMITS,
-  requireMethod,
-  searchHandler,
-  type Handler,
-  type SearchLimits,
-} from '../../server/search-handler.ts';
+import { isLoopbackAddress, type AllowedOrigins } from '../../server/access.ts';
+import { answering, DEFAULT_SEARCH_LIMITS, type Handler } from '../../server/search-handler.ts';
 import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
@@ -24,11 +16,10 @@ import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts'
 import { integer, number, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
-import type { ServedGallery } from '../serve/served-gallery.ts';
 import { serveIcons } from '../serve/icons.ts';
 import { serveStore } from '../serve/store.ts';
 import { servePictures } from '../serve/pictures.ts';
-import { readSearchPage, SECURITY_HEADERS } from '../serve/search-page.ts';
+import { siteHandler } from '../serve/site.ts';
 import { stopOnSignal } from '../stop-signal.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 
@@ -211,48 +202,6 @@ const starting: Handler = answering(
     ),
   () => undefined,
 );
-
-interface Site {
-  readonly gallery: ServedGallery;
-  readonly cutOff: number | undefined;
-  readonly limits: SearchLimits;
-  /** Whether only this machine reaches the server. */
-  readonly isLocal: boolean;
-  readonly origins: AllowedOrigins;
-  readonly onFailure: (error: unknown) => void;
-}
-
-/** The page, what it shows, and the search. */
-async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
-  const search = searchHandler(gallery.searcher, limits, onFailure);
-  const page = await readSearchPage();
-  const about = {
-    type: 'application/json; charset=utf-8',
-    content: Buffer.from(`${JSON.stringify({ ...gallery.about, cutOff, ...limits })}\n`),
-  };
-  const files = new Map([...page, ['/about', about]]);
-  return answering(async (request, response) => {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    if (isLocal) requireLoopbackHost(request);
-    if (checkOrigin(request, response, origins)) return;
-    const { pathname } = addressOf(request);
-    if (pathname === '/search') return search(request, response);
-    const own = files.get(pathname);
-    if (own !== undefined) requireMethod(request, 'GET', 'HEAD');
-    const shown = own ?? (await gallery.file(pathname));
-    if (shown === undefined) throw new RequestError(404, 'there is nothing at this address');
-    requireMethod(request, 'GET', 'HEAD');
-    const { type, content, headers = {} } = { headers: {}, ...shown };
-    response
-      .writeHead(200, {
-        'content-type': type,
-        'content-length': content.length,
-        'cache-control': own === undefined ? 'private, max-age=600' : 'no-cache',
-        ...headers,
-      })
-      .end(content);
-  }, onFailure);
-}
 
 /** @throws OptionError where the port or the address cannot be had */
 async function listen(server: Server, port: number, host: string): Promise<AddressInfo> {

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { packageFile } from '../../platform/node/package-files.ts';
+import { checkOrigin, requireLoopbackHost, type AllowedOrigins } from '../../server/access.ts';
+import { RequestError } from '../../server/picture-body.ts';
+import {
+  addressOf,
+  answering,
+  requireMethod,
+  searchHandler,
+  type Handler,
+  type SearchLimits,
+} from '../../server/search-handler.ts';
+import { readSearchPage, SECURITY_HEADERS } from './search-page.ts';
+import type { ServedGallery } from './served-gallery.ts';
+
+/** What is served, and to whom. */
+export interface Site {
+  readonly gallery: ServedGallery;
+  readonly cutOff: number | undefined;
+  readonly limits: SearchLimits;
+  /** Whether only this machine reaches the server. */
+  readonly isLocal: boolean;
+  readonly origins: AllowedOrigins;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The page, what it shows, and the search, as docs/openapi.json describes them. */
+export async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
+  const search = searchHandler(gallery.searcher, limits, onFailure);
+  const page = await readSearchPage();
+  const about = {
+    type: 'application/json; charset=utf-8',
+    content: Buffer.from(`${JSON.stringify({ ...gallery.about, cutOff, ...limits })}\n`),
+  };
+  const description = {
+    type: 'application/json; charset=utf-8',
+    content: await readFile(packageFile('docs/openapi.json')),
+  };
+  const files = new Map([...page, ['/about', about], ['/openapi.json', description]]);
+  return answering(async (request, response) => {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    if (isLocal) requireLoopbackHost(request);
+    if (checkOrigin(request, response, origins)) return;
+    const { pathname } = addressOf(request);
+    if (pathname === '/search') return search(request, response);
+    const own = files.get(pathname);
+    if (own !== undefined) requireMethod(request, 'GET', 'HEAD');
+    const shown = own ?? (await gallery.file(pathname));
+    if (shown === undefined) throw new RequestError(404, 'there is nothing at this address');
+    requireMethod(request, 'GET', 'HEAD');
+    const { type, content, headers = {} } = { headers: {}, ...shown };
+    response
+      .writeHead(200, {
+        'content-type': type,
+        'content-length': content.length,
+        'cache-control': own === undefined ? 'private, max-age=600' : 'no-cache',
+        ...headers,
+      })
+      .end(content);
+  }, onFailure);
+}
