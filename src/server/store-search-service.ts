@@ -2,6 +2,7 @@ import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { markBelow } from '../retrieval/cut-off.ts';
 import { pictureLabel } from '../retrieval/picture-filter.ts';
 import { pathId, type VectorStore } from '../stores/store.ts';
+import { RequestError } from './picture-body.ts';
 import { QueryEmbedder } from './query-embedder.ts';
 import { offsetOf, pageOf, pictureFilterOf } from './search-parameters.ts';
 import type { Neighbour, SearchAnswer, SearchServiceOptions } from './search-service.ts';
@@ -30,7 +31,7 @@ export class StoreSearchService {
   }
 
   /**
-   * The parameters and errors are those of `SearchService.search`. The row of a neighbour is a number that depends on
+   * The parameters and errors are those of `SearchService.search`, without `like`. The row of a neighbour is a number that depends on
    * its path alone. A folder or label that no picture has gives an empty answer.
    */
   async search(
@@ -41,8 +42,11 @@ export class StoreSearchService {
   ): Promise<SearchAnswer> {
     const offset = offsetOf(parameters, k);
     const filter = pictureFilterOf(parameters);
+    if (parameters.has('like'))
+      throw new RequestError(400, 'a vector store is searched by sketches only, and like names a row of an index');
     const { ranked, times } = await this.embedder.search(
       sketches,
+      [],
       (embedding) => this.store.search(embedding, offset + k + 1, filter),
       signal,
     );
