@@ -4,6 +4,7 @@
  */
 import type { Pool } from 'pg';
 import { pictureLabel, type PictureFilter } from '../retrieval/picture-filter.ts';
+import { collectionName } from './collection-name.ts';
 import { optionalPackage } from './optional-package.ts';
 import { sqlConditions } from './sql.ts';
 import {
@@ -185,13 +186,6 @@ export class PostgresStore implements VectorStore {
   async close(): Promise<void> {
     await this.pool.end();
   }
-}
-
-/** The name behind # in an address, which becomes part of an identifier. @throws StoreError */
-export function collectionName(address: URL): string {
-  const name = address.hash.slice(1) || 'pictures';
-  if (/^[a-z][a-z0-9_]{0,39}$/.test(name)) return name;
-  throw new StoreError(`#${name}: a name has at most 40 of a-z, 0-9 and _, and begins with a letter`);
 }
 
 const vectorText = (vector: Float32Array): string => `[${vector.join(',')}]`;

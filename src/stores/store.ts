@@ -33,7 +33,7 @@ export interface VectorStore {
   /** Components of a vector. */
   readonly dimension: number;
   /**
-   * Adds pictures, or replaces those with the same paths. All of them are stored when the call returns, or none.
+   * Adds pictures, or replaces those with the same paths. If the call fails, all or none of each 1,000 are stored.
    * @throws StoreError for a vector of another size or without a direction
    */
   add(pictures: readonly StoredPicture[]): Promise<void>;

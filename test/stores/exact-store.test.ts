@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { ExactStore } from '../../src/stores/exact-store.ts';
 import { openStore } from '../../src/stores/open-store.ts';
+import { optionalPackage } from '../../src/stores/optional-package.ts';
 import { pathId, StoreError } from '../../src/stores/store.ts';
 import { checkStore, clusteredPictures } from '../support/store-contract.ts';
 
@@ -42,6 +43,15 @@ test('a path has one identifier', () => {
   assert.match(pathId('a/b.png'), /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   assert.is(pathId('a/b.png'), pathId('a/b.png'));
   assert.is.not(pathId('a/b.png'), pathId('a/c.png'));
+});
+
+test('a package that is not installed is named, with the command that installs it', async () => {
+  const missing = 'a-package-that-is-not-there';
+  const error = await optionalPackage(() => import(missing), 'lance:x', missing).catch((error: unknown) => error);
+  assert.instance(error, StoreError);
+  assert.match((error as Error).message, /^lance:x needs a package that is not installed: npm install a-package/);
+  const broken = new Error('broken');
+  assert.is(await optionalPackage(() => Promise.reject(broken), 'x', 'y').catch((error: unknown) => error), broken);
 });
 
 test.run();

@@ -1,5 +1,8 @@
 import { test } from 'uvu';
+import * as assert from 'uvu/assert';
 import { openStore } from '../../src/stores/open-store.ts';
+import { StoreError } from '../../src/stores/store.ts';
+import { checkKilledWriter } from '../support/killed-writer.ts';
 import { checkStore } from '../support/store-contract.ts';
 import { startPostgres } from '../support/pglite-server.ts';
 
@@ -9,8 +12,23 @@ test.after(() => server.close());
 test('pgvector finds 99 of 100 nearest pictures, 95 with a filter, while others write', async () => {
   const store = await openStore(`${server.url}#album`, { modelChecksum: 'c0ffee'.repeat(10), dimension: 32 });
   // halfvec rounds a component by 2^-11 of itself at most; so the cosine of two unit vectors is off by at most 2^-10.
-  await checkStore(store, { count: 5000, queries: 20, scoreError: 2 ** -10 });
+  await checkStore(store, { count: 3000, queries: 20, scoreError: 2 ** -10 });
   await store.close();
+});
+
+test('a process that is killed while it writes leaves whole batches', async () => {
+  await checkKilledWriter(`${server.url}#killed`, 'c0ffee'.repeat(10), 16);
+});
+
+test('errors name the database, and never the password', async () => {
+  const open = (address: string): Promise<unknown> =>
+    openStore(address, { modelChecksum: 'd'.repeat(60) }).catch((error: unknown) => error);
+  const [missing, unreachable] = [await open(server.url), await open('postgres://me:secret@127.0.0.1:1/photos')];
+  assert.instance(missing, StoreError);
+  assert.match((missing as Error).message, /has no pictures of the model d{16}; sketchgrad index load/);
+  assert.instance(unreachable, StoreError);
+  assert.match((unreachable as Error).message, /^postgres:\/\/127\.0\.0\.1:1\/photos: .*ECONNREFUSED/);
+  assert.not.match((unreachable as Error).message, /secret/);
 });
 
 test.run();
