@@ -3,12 +3,12 @@ import * as assert from 'uvu/assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { removeLeftovers, writeFileAtomically } from '../../src/platform/node/files.ts';
+import { readLargeFile, removeLeftovers, writeFileAtomically } from '../../src/platform/node/files.ts';
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'sketchgrad-files-'));
@@ -28,6 +28,26 @@ test('a file is made, and replaced, and nothing else is left', () =>
     await writeFileAtomically(target, new Uint8Array([4]));
     assert.equal([...(await readFile(target))], [4]);
     assert.equal(await readdir(folder), ['checkpoint.safetensors']);
+  }));
+
+test('a large file is read in pieces', () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, 'file');
+    const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 251);
+    await writeFile(file, bytes);
+    for (const piece of [1, 7, 999, 1000, 1001]) assert.equal(await readLargeFile(file, piece), bytes);
+  }));
+
+test('a file that no array can hold is refused with its size', () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, 'sparse');
+    await writeFile(file, '');
+    await truncate(file, 2 ** 43);
+    await readLargeFile(file).then(
+      () => assert.unreachable(),
+      (error: Error) =>
+        assert.match(error.message, /sparse has 8192\.0 GiB, more than an array of this Node .* can hold/),
+    );
   }));
 
 test('writes of one file at the same time: one of them wins, whole', () =>

@@ -1,4 +1,5 @@
 import type { Dataset } from '../../data/dataset.ts';
+import { LARGEST_HEADER_BYTES } from '../../formats/safetensors.ts';
 import { IndexFolder, isIndexFolder } from '../../platform/node/index-folder.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { encode, fitBinaryCoder } from '../../retrieval/binary-codes.ts';
@@ -109,7 +110,8 @@ export const embedCommand = defineCommand({
     if (toFolder && !update && (await IndexFolder.openIfThere(out)) !== undefined)
       throw new OptionError(`--out: ${out} is an index already; --update updates it`);
     const file = await readModelFile(path, '--model');
-    const { imageSize, sketches } = readModelDescription(file, path);
+    const { imageSize, sketches, settings } = readModelDescription(file, path);
+    if (!toFolder && images !== undefined) checkFitsFile(out, files, settings.embedding);
     const fitOn = await readFitIndex(codesFit, bits, file.checksum);
     const device = await openCommandDevice(adapter);
     const progress = new Progress('embedding');
@@ -182,6 +184,20 @@ export const embedCommand = defineCommand({
     }
   },
 });
+
+/** Bytes of an index file: every supported Node reads one of that size by one call. */
+const LARGEST_FILE_BYTES = 2 ** 31 - 1;
+
+/** Refuses a file that would be too large before the first picture is decoded. @throws OptionError */
+function checkFitsFile(out: string, names: readonly string[], dimension: number): void {
+  // Names are stored as JSON in the header, within a JSON string: quotes and backslashes are escaped twice.
+  const header = names.reduce((sum, name) => sum + Buffer.byteLength(JSON.stringify(JSON.stringify(name))) - 1, 0);
+  const bytes = header + 4 * names.length * dimension;
+  if (header > LARGEST_HEADER_BYTES || bytes > LARGEST_FILE_BYTES)
+    throw new OptionError(
+      `--out: ${out} would have ${names.length} pictures in ${Math.ceil(bytes / 2 ** 20)} MiB, too many for one file; give an index folder, a name without .safetensors`,
+    );
+}
 
 /** Makes or updates an index folder, and reports what was done. */
 async function embedIntoFolder(

@@ -12,6 +12,7 @@ import { backboneIn, pixelsIn } from '../../models/retrieval-model.ts';
 import { parseWeights, type StartingWeights } from '../../training/weights.ts';
 import { parseInputOption } from '../options/model.ts';
 import { OptionError } from '../options/option.ts';
+import { readLargeFile } from '../../platform/node/files.ts';
 import { note } from '../display/progress.ts';
 
 /**
@@ -158,7 +159,7 @@ async function metadataBeside(file: string): Promise<Map<string, string>> {
 /** A file named by the user. @throws OptionError that names the flag */
 export async function readGivenFile(path: string, flag: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readLargeFile(path);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     throw new OptionError(`${flag}: ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`}`, {

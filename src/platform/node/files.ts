@@ -37,6 +37,42 @@ const TEMPORARY_NAME = /^\..+\.(\d+)-[0-9a-f]{12}\.partial$/;
 /** Temporary files that this process is writing now. */
 const inProgress = new Set<string>();
 
+/** Node reads at most 2 GiB by one call. */
+const PIECE_BYTES = 2 ** 30;
+
+/**
+ * Reads a whole file of any size, in pieces. The largest that fits is the largest array of the runtime: 4 GiB in Node
+ * 20, more from Node 22 on.
+ * @throws the system's error where it cannot be read; a RangeError that says how large it is where no array can hold it
+ */
+export async function readLargeFile(name: string, pieceBytes = PIECE_BYTES): Promise<Uint8Array> {
+  const file = await open(name);
+  try {
+    const { size } = await file.stat();
+    const bytes = newArray(name, size);
+    let end = 0;
+    while (end < size) {
+      const { bytesRead } = await file.read(bytes, end, Math.min(pieceBytes, size - end), end);
+      if (bytesRead === 0) break;
+      end += bytesRead;
+    }
+    return bytes.subarray(0, end);
+  } finally {
+    await file.close();
+  }
+}
+
+function newArray(name: string, size: number): Uint8Array {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new RangeError(
+      `${name} has ${(size / 2 ** 30).toFixed(1)} GiB, more than an array of this Node (${process.version}) or the memory can hold; use a newer Node, or an index folder in place of a file`,
+      { cause },
+    );
+  }
+}
+
 /**
  * Writes a file so that, whenever the process or the machine stops, the path holds either the old
  * content or the new, whole. The content goes to a temporary file in the same folder, which is on the

@@ -18,11 +18,13 @@ import {
 import {
   IndexFolderError,
   MOST_PATH_BYTES,
+  parsePictureColumns,
   parsePictures,
   parseVectors,
   serializePictures,
   serializeVectors,
   type IndexedPicture,
+  type PictureColumns,
 } from '../../retrieval/index-folder/part.ts';
 import { removeLeftovers, writeFileAtomically } from './files.ts';
 
@@ -74,6 +76,11 @@ export class IndexFolder {
   /** The pictures of a part. @throws IndexFolderError, SafetensorsError where the file is damaged */
   async pictures({ rows, pictures }: ManifestPart): Promise<IndexedPicture[]> {
     return parsePictures(await this.read(pictures), path.join(this.folder, pictures), rows);
+  }
+
+  /** The pictures of a part, column by column. @throws as `pictures` */
+  async pictureColumns({ rows, pictures }: ManifestPart): Promise<PictureColumns> {
+    return parsePictureColumns(await this.read(pictures), path.join(this.folder, pictures), rows);
   }
 
   /** Bytes of all its files. */

@@ -1,6 +1,9 @@
 /** Reads indexes of pictures, both files and folders, as one index in memory. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { openIndex, type RetrievalIndex } from '../../retrieval/index-file.ts';
+import { readLargeFile } from './files.ts';
+import type { ManifestPart } from '../../retrieval/index-folder/manifest.ts';
+import { IndexFolderError, type PictureColumns } from '../../retrieval/index-folder/part.ts';
 import { IndexFolder } from './index-folder.ts';
 
 /**
@@ -11,19 +14,36 @@ import { IndexFolder } from './index-folder.ts';
  */
 export async function readIndex(file: string): Promise<RetrievalIndex> {
   const isFolder = (await stat(file)).isDirectory();
-  if (!isFolder) return openIndex(await readFile(file), file);
+  if (!isFolder) return openIndex(await readLargeFile(file), file);
   const index = await IndexFolder.open(file);
   const { dimension, modelChecksum, parts } = index.manifest;
-  const embeddings = new Float32Array(index.count * dimension);
+  const embeddings = newMatrix(file, index.count, dimension);
   const paths: string[] = [];
   const stamps = { sizes: new Float64Array(index.count), times: new Float64Array(index.count) };
-  for (const part of parts) {
-    embeddings.set(await index.vectors(part), paths.length * dimension);
-    for (const { path, size, time } of await index.pictures(part)) {
-      stamps.sizes[paths.length] = size;
-      stamps.times[paths.length] = time;
-      paths.push(path);
-    }
+  // The next part is read and verified while this one is copied.
+  const read = (part: ManifestPart | undefined): Promise<[Float32Array, PictureColumns]> | undefined =>
+    part && Promise.all([index.vectors(part), index.pictureColumns(part)]);
+  let next = read(parts[0]);
+  for (let i = 0; next !== undefined; i++) {
+    const [vectors, pictures] = await next;
+    next = read(parts[i + 1]);
+    embeddings.set(vectors, paths.length * dimension);
+    stamps.sizes.set(pictures.sizes, paths.length);
+    stamps.times.set(pictures.times, paths.length);
+    for (const path of pictures.paths) paths.push(path);
   }
   return { embeddings, dimension, paths, modelChecksum, stamps };
+}
+
+/** Node 20's largest array has 4 GiB: 8.3 million rows of 128. */
+function newMatrix(folder: string, rows: number, dimension: number): Float32Array {
+  try {
+    return new Float32Array(rows * dimension);
+  } catch (cause) {
+    const gib = (4 * rows * dimension) / 2 ** 30;
+    throw new IndexFolderError(
+      `${folder} has ${rows} vectors, ${gib.toFixed(1)} GiB, more than an array of this Node (${process.version}) or the memory can hold; use Node 22 or newer, or search its shards`,
+      { cause },
+    );
+  }
 }

@@ -30,6 +30,17 @@ export interface IndexedPicture {
   readonly digest: string;
 }
 
+/** The pictures of a part, column by column: what a search needs of millions of them. */
+export interface PictureColumns {
+  readonly paths: readonly string[];
+  /** In bytes. */
+  readonly sizes: Float64Array;
+  /** Of the last change, in milliseconds since 1970. */
+  readonly times: Float64Array;
+  /** SHA-256 of the content, [n, 32]. */
+  readonly digests: Uint8Array;
+}
+
 const VECTORS_FORMAT = 'sketchgrad index vectors';
 const PICTURES_FORMAT = 'sketchgrad index pictures';
 const VERSION = 1;
@@ -84,7 +95,7 @@ export function serializePictures(pictures: readonly IndexedPicture[]): Promise<
 }
 
 /** @throws IndexFolderError, SafetensorsError where the file is damaged or of another number of pictures */
-export async function parsePictures(bytes: Uint8Array, fileName: string, count: number): Promise<IndexedPicture[]> {
+export async function parsePictureColumns(bytes: Uint8Array, fileName: string, count: number): Promise<PictureColumns> {
   const fail = failing(fileName);
   const file = await parseSealed(bytes, fileName, fail);
   checkVersion(file, PICTURES_FORMAT, VERSION, fail);
@@ -99,8 +110,17 @@ export async function parsePictures(bytes: Uint8Array, fileName: string, count: 
   if (offsets[0] !== 0 || offsets[count] !== text.length || offsets.some((at, i) => i > 0 && at < offsets[i - 1]))
     fail('the offsets of its paths do not divide them');
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  return Array.from({ length: count }, (_, index) => ({
-    path: decodePath(decoder, text.subarray(offsets[index], offsets[index + 1]), fail),
+  const paths = Array.from({ length: count }, (_, index) =>
+    decodePath(decoder, text.subarray(offsets[index], offsets[index + 1]), fail),
+  );
+  return { paths, sizes, times, digests };
+}
+
+/** @throws IndexFolderError, SafetensorsError where the file is damaged, or has other pictures than `count` */
+export async function parsePictures(bytes: Uint8Array, fileName: string, count: number): Promise<IndexedPicture[]> {
+  const { paths, sizes, times, digests } = await parsePictureColumns(bytes, fileName, count);
+  return paths.map((path, index) => ({
+    path,
     size: sizes[index],
     time: times[index],
     digest: hex(digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES)),
