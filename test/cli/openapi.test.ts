@@ -11,6 +11,7 @@ import { checkFilter } from '../../src/retrieval/icon-ranking.ts';
 import type { IndexedIconSet } from '../../src/retrieval/icon-index.ts';
 import { pictureLabel, pictureMask } from '../../src/retrieval/picture-filter.ts';
 import { iconFilterOf } from '../../src/server/icon-search-service.ts';
+import { openMetrics } from '../../src/server/metrics.ts';
 import { likeOf, offsetOf, pageOf, pictureFilterOf, refusing } from '../../src/server/search-parameters.ts';
 import { checkAnswer, description, operations, resolve, type Parameter } from '../support/openapi.ts';
 
@@ -34,6 +35,7 @@ let held: Promise<void> | undefined;
 
 const pictures: ServedGallery = {
   title: '',
+  rows: 6,
   about: { pictures: paths.length, model: 'f00d' },
   searcher: {
     async search(sketches, k, _, parameters) {
@@ -61,6 +63,7 @@ const pictures: ServedGallery = {
 
 const icons: ServedGallery = {
   title: '',
+  rows: 6,
   about: { icons: 6, sets, styles, model: 'f00d' },
   searcher: {
     search(sketches, k, _, parameters) {
@@ -107,6 +110,7 @@ test.before(async () => {
       limits: LIMITS,
       isLocal: true,
       origins: [],
+      metrics: gallery === pictures ? await openMetrics(() => pictures.rows) : undefined,
       onFailure: (error) => assert.unreachable(String(error)),
     });
     const server = createServer((request, response) => void handle(request, response)).listen(0, '127.0.0.1');
@@ -219,6 +223,32 @@ test('every described status occurs, with the described content', async () => {
   // Before there is a gallery every address answers so (serve.test.ts); here only searches do.
   const missing = expected.filter((each) => !seen.has(each) && !(each.endsWith(' 503') && !each.includes('/search')));
   assert.equal(missing, []);
+});
+
+test('metrics count requests by route and status, and time the stages', async () => {
+  const [site] = addresses;
+  const valueOf = async (line: string): Promise<number> => {
+    const text = await (await fetch(`${site}/metrics`)).text();
+    const found = text.split('\n').find((each) => each.startsWith(`${line} `));
+    return found === undefined ? 0 : Number(found.slice(line.length));
+  };
+  const counted = 'sketchgrad_http_requests_total{route="/search",status="200"}';
+  const timed = 'sketchgrad_search_stage_seconds_sum{stage="embed"}';
+  const [requests, seconds] = [await valueOf(counted), await valueOf(timed)];
+  let release = (): void => undefined;
+  held = new Promise((resolvePromise) => (release = resolvePromise));
+  const searching = send('GET', `${site}/search?like=0`);
+  while ((await valueOf('sketchgrad_searches_in_progress')) !== 1);
+  release();
+  assert.is((await searching).status, 200);
+  // The request is counted when its connection has the whole answer.
+  while ((await valueOf(counted)) === requests);
+  assert.is(await valueOf(counted), requests + 1);
+  assert.ok(Math.abs((await valueOf(timed)) - seconds - TIMES.embed / 1000) < 1e-9);
+  assert.is(await valueOf('sketchgrad_searches_in_progress'), 0);
+  assert.is(await valueOf('sketchgrad_index_rows'), 6);
+  for (const name of ['a', 'b']) await fetch(`${site}/no/${name}?x`);
+  assert.is(await valueOf('sketchgrad_http_requests_total{route="other",status="404"}'), 2);
 });
 
 test.run();

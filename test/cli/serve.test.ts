@@ -265,7 +265,8 @@ test('Ctrl-C: the search that is under way is answered, then the process ends in
 test('an index that is there is used, and its limits are what the flags say', async () => {
   const before = (await stat(at('index.safetensors'))).mtimeMs;
   await rm(at('pictures', ODD));
-  const again = await serve('--index', at('index.safetensors'), '--max-bytes', '200');
+  const again = await serve('--index', at('index.safetensors'), '--max-bytes', '200', '--metrics');
+  assert.match(await (await fetch(`${again.address}metrics`)).text(), /^sketchgrad_index_rows 10$/m);
   assert.is((await stat(at('index.safetensors'))).mtimeMs, before);
   const { pictures } = (await (await fetch(`${again.address}about`)).json()) as { pictures: number };
   assert.is(pictures, 10);

@@ -5,6 +5,7 @@ import { DeviceLostError } from '../../gpu/errors.ts';
 import { RequestError } from '../../server/picture-body.ts';
 import { isLoopbackAddress, type AllowedOrigins } from '../../server/access.ts';
 import { answering, DEFAULT_SEARCH_LIMITS, type Handler } from '../../server/search-handler.ts';
+import { openMetrics } from '../../server/metrics.ts';
 import { openRetrievalModel, readModelDescription, similarityCutOff } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
 import { SHARED_OPTIONS, PRECISION_OPTION, TUNING_OPTIONS } from '../options/shared.ts';
@@ -19,6 +20,7 @@ import { note, printText } from '../display/progress.ts';
 import { serveIcons } from '../serve/icons.ts';
 import { serveStore } from '../serve/store.ts';
 import { servePictures } from '../serve/pictures.ts';
+import type { ServedGallery } from '../serve/served-gallery.ts';
 import { siteHandler } from '../serve/site.ts';
 import { stopOnSignal } from '../stop-signal.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
@@ -64,6 +66,9 @@ export const SERVE_OPTIONS = {
     help: "Sites whose pages may search here: origins such as https://example.org, separated by commas, or * for all. Default: only the server's own page",
   }),
   timeout: number({ above: 0, default: 30, help: 'Seconds within which a request must have arrived completely' }),
+  metrics: toggle({
+    help: 'Serve metrics for Prometheus at /metrics: requests, times of the stages of a search, searches in progress, pictures. Needs npm install prom-client',
+  }),
   precision: PRECISION_OPTION,
   unsafe: toggle({
     help: "Compute without the driver's index checks and with experimental features, as all other commands do. Faster; for trusted clients",
@@ -99,6 +104,7 @@ export const serveCommand = defineCommand({
       queue,
       timeout,
       cors,
+      metrics: hasMetrics,
       adapter,
       precision,
       unsafe,
@@ -120,6 +126,9 @@ export const serveCommand = defineCommand({
         `one folder is served, and there are ${others.length + 1}; put them into one, if necessary by links to folders`,
       );
     const origins = originsOf(cors);
+    let served: ServedGallery | undefined;
+    // A missing package is found out before the pictures are embedded.
+    const metrics = hasMetrics ? await openMetrics(() => served?.rows ?? 0) : undefined;
     // Embedding a folder can take hours; a port that is in use is found out before.
     let handler: Handler = starting;
     const server = createServer(
@@ -143,6 +152,7 @@ export const serveCommand = defineCommand({
               ? await serveStore(folder, store, model, file.checksum, cutOff)
               : await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal);
         try {
+          served = gallery;
           const failed = new AbortController();
           const onFailure = (error: unknown): void => {
             note(`a request failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -154,6 +164,7 @@ export const serveCommand = defineCommand({
             gallery,
             cutOff,
             limits,
+            metrics,
             isLocal: isLoopbackAddress(bound.address),
             origins,
             onFailure,

@@ -40,6 +40,7 @@ export async function serveIcons(
   const sources = new IconSources(index, installed);
   return {
     title: `${index.names.length} icons of ${index.sets.length} sets`,
+    rows: index.names.length,
     about: { icons: index.names.length, sets: index.sets, styles: ICON_STYLES, model: index.modelChecksum },
     searcher: service,
     async file(pathname) {

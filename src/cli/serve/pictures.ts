@@ -31,6 +31,7 @@ export async function servePictures(
   const service = await SearchService.open(model, pictures.index, { cutOff });
   return {
     title: `${count} pictures`,
+    rows: count,
     about: { pictures: count, model: pictures.index.modelChecksum },
     searcher: service,
     async file(pathname) {

@@ -4,6 +4,8 @@ import type { Searcher } from '../../server/search-handler.ts';
 export interface ServedGallery {
   /** What it is, for the user who started the command. */
   readonly title: string;
+  /** Pictures or icons that are searched. */
+  readonly rows: number;
   /** What a page is told. */
   readonly about: object;
   readonly searcher: Searcher;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { packageFile } from '../../platform/node/package-files.ts';
 import { checkOrigin, requireLoopbackHost, type AllowedOrigins } from '../../server/access.ts';
 import { RequestError } from '../../server/picture-body.ts';
+import type { ServerMetrics } from '../../server/metrics.ts';
 import {
   addressOf,
   answering,
@@ -21,12 +22,22 @@ export interface Site {
   /** Whether only this machine reaches the server. */
   readonly isLocal: boolean;
   readonly origins: AllowedOrigins;
+  /** Undefined if none are wanted. */
+  readonly metrics?: ServerMetrics;
   readonly onFailure: (error: unknown) => void;
 }
 
 /** The page, what it shows, and the search, as docs/openapi.json describes them. */
-export async function siteHandler({ gallery, cutOff, limits, isLocal, origins, onFailure }: Site): Promise<Handler> {
-  const search = searchHandler(gallery.searcher, limits, onFailure);
+export async function siteHandler({
+  gallery,
+  cutOff,
+  limits,
+  isLocal,
+  origins,
+  metrics,
+  onFailure,
+}: Site): Promise<Handler> {
+  const search = searchHandler(metrics?.observed(gallery.searcher) ?? gallery.searcher, limits, onFailure);
   const page = await readSearchPage();
   const about = {
     type: 'application/json; charset=utf-8',
@@ -38,6 +49,7 @@ export async function siteHandler({ gallery, cutOff, limits, isLocal, origins, o
   };
   const files = new Map([...page, ['/about', about], ['/openapi.json', description]]);
   return answering(async (request, response) => {
+    metrics?.countRequest(request, response);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     if (isLocal) requireLoopbackHost(request);
     if (checkOrigin(request, response, origins)) return;
@@ -45,7 +57,8 @@ export async function siteHandler({ gallery, cutOff, limits, isLocal, origins, o
     if (pathname === '/search') return search(request, response);
     const own = files.get(pathname);
     if (own !== undefined) requireMethod(request, 'GET', 'HEAD');
-    const shown = own ?? (await gallery.file(pathname));
+    if (pathname === '/metrics') requireMethod(request, 'GET', 'HEAD');
+    const shown = own ?? (pathname === '/metrics' ? await metrics?.report() : await gallery.file(pathname));
     if (shown === undefined) throw new RequestError(404, 'there is nothing at this address');
     requireMethod(request, 'GET', 'HEAD');
     const { type, content, headers = {} } = { headers: {}, ...shown };
@@ -53,7 +66,8 @@ export async function siteHandler({ gallery, cutOff, limits, isLocal, origins, o
       .writeHead(200, {
         'content-type': type,
         'content-length': content.length,
-        'cache-control': own === undefined ? 'private, max-age=600' : 'no-cache',
+        'cache-control':
+          pathname.startsWith('/pictures/') || pathname.startsWith('/icons/') ? 'private, max-age=600' : 'no-cache',
         ...headers,
       })
       .end(content);

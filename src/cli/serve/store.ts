@@ -23,6 +23,7 @@ export async function serveStore(
   const count = await store.count();
   return {
     title: `${count} pictures`,
+    rows: count,
     about: { pictures: count, model: modelChecksum },
     searcher: service,
     async file(pathname) {
