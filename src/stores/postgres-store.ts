@@ -2,7 +2,7 @@
  * A store in PostgreSQL with pgvector: vectors as 16-bit floats (halfvec), an HNSW index, and a search that goes on in
  * the index until enough rows pass the filter (hnsw.iterative_scan, pgvector 0.8).
  */
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { pictureLabel, type PictureFilter } from '../retrieval/picture-filter.ts';
 import { collectionName } from './collection-name.ts';
 import { optionalPackage } from './optional-package.ts';
@@ -54,13 +54,15 @@ export class PostgresStore implements VectorStore {
     const max = Number(address.searchParams.get('max') ?? 4);
     address.searchParams.delete('max');
     address.hash = '';
-    const pool = new Pool({ connectionString: address.href, max });
+    const settings = `SET hnsw.ef_search = ${EF}; SET hnsw.iterative_scan = strict_order`;
+    const pool = new Pool({
+      connectionString: address.href,
+      max,
+      // The pool waits for it before it lends the connection.
+      onConnect: async (client: ClientBase): Promise<void> => void (await client.query(settings)),
+    });
     // Without a listener, a connection that breaks while it is idle would end the process.
     pool.on('error', () => undefined);
-    pool.on('connect', (client) => {
-      // A failure is that of the first query after it.
-      client.query(`SET hnsw.ef_search = ${EF}; SET hnsw.iterative_scan = strict_order`).catch(() => undefined);
-    });
     try {
       return await PostgresStore.openTable(pool, tableName(name, content.modelChecksum), shown, content);
     } catch (error) {
