@@ -15,8 +15,6 @@ export interface LoadCounts {
 /**
  * Makes a store hold the pictures of index folders. Pictures that are stored with the same digest are not sent again, so
  * a load that was interrupted continues. Memory: a part of a folder, and all paths.
- * @param options.keep whether pictures that are in none of the folders stay. Default false: they are removed
- * @param options.onProgress hears how many pictures were compared
  */
 export async function loadIndexes(
   store: VectorStore,
