@@ -70,9 +70,10 @@ export async function* deviceCosineRows(
   const outputs = Object.fromEntries(parts.map(({ weight }) => [weight.name, linear(block, weight)]));
   let program: Program | undefined;
   try {
-    program = await Program.compile(storage, { outputs, frozen: true });
+    // Before the program is compiled, which prepacks the weights of a frozen program.
     for (const { first, items, weight } of parts)
       storage.write(weight, transposed(gallery, norms, dimension, first, items));
+    program = await Program.compile(storage, { outputs, frozen: true });
 
     const row = new Float32Array(norms.length);
     const pending: { readonly count: number; readonly results: Promise<Readonly<Record<string, Float32Array>>> }[] = [];
