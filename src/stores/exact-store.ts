@@ -96,6 +96,7 @@ export class ExactStore implements VectorStore {
     return now(() => this.merge(this.segments.length));
   }
 
+  /** Does nothing: the store is in memory. */
   close(): Promise<void> {
     return Promise.resolve();
   }

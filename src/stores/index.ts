@@ -1,6 +1,5 @@
 /** Vector stores: an exact one in memory, and adapters of engines for larger collections. */
 export { openStore } from './open-store.ts';
-export { loadIndexes, type LoadCounts } from './load-indexes.ts';
 export { ExactStore } from './exact-store.ts';
 export { StoreError, type StoreContent, type StoredPicture, type StoreHit, type VectorStore } from './store.ts';
 export type { PictureFilter } from '../retrieval/picture-filter.ts';

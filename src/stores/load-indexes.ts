@@ -4,6 +4,14 @@ import { batches, type StoredPicture, type VectorStore } from './store.ts';
 /** Pictures of one call of `add`: 0.5 MB at 128 components. */
 const BATCH = 1024;
 
+/** Settings of `loadIndexes`. */
+export interface LoadOptions {
+  /** Whether pictures that are in none of the folders stay. Default false: they are removed. */
+  readonly keep?: boolean;
+  /** Receives the number of pictures that were compared. */
+  readonly onProgress?: (done: number) => void;
+}
+
 /** What `loadIndexes` did. */
 export interface LoadCounts {
   readonly added: number;
@@ -19,7 +27,7 @@ export interface LoadCounts {
 export async function loadIndexes(
   store: VectorStore,
   indexes: readonly IndexFolder[],
-  { keep = false, onProgress }: { readonly keep?: boolean; readonly onProgress?: (done: number) => void } = {},
+  { keep = false, onProgress }: LoadOptions = {},
 ): Promise<LoadCounts> {
   const loaded = new Set<string>();
   let added = 0;

@@ -53,6 +53,7 @@ export interface VectorStore {
   paths(): AsyncIterable<readonly string[]>;
   /** Builds or completes the engine's index. Without it, new pictures are found as well, but more slowly. */
   flush(): Promise<void>;
+  /** Ends the connection; what was added stays. */
   close(): Promise<void>;
 }
 
