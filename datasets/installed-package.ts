@@ -1,4 +1,4 @@
-/** Where npm packages are that a data set is read from, and that a project installs by itself. */
+/** Finds the npm packages that a data set is read from. A project installs them itself. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -11,8 +11,8 @@ export function* nodeModulesAbove(folder: string): Generator<string> {
 }
 
 /**
- * The folder of an installed package, or undefined where there is none. @param folder the folder that it is looked for
- * from
+ * The folder of an installed package, or undefined if it is not installed.
+ * @param folder where the search begins; it continues in the folders above
  */
 export async function packageFolder(name: string, folder: string): Promise<string | undefined> {
   for (const modules of nodeModulesAbove(folder)) {

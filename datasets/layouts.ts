@@ -1,7 +1,8 @@
 /**
- * Which data set lies in a folder, and how it is laid out there (method.md, Layouts that people have on disk).
+ * Which data set a folder holds, and in which layout (docs/data.md, Layouts).
  *
- * An archive is recognised by the names of its folders alone: nothing is opened but folders.
+ * An archive is recognised by the names of its folders alone; no file is opened. To add a layout, write a function like
+ * `sketchyAt`, a line in LAYOUTS and a name in `Layout`.
  */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-/** List files of the SAKE archive: one line an image or class, `relative/path<blank>class id` (method.md, Layouts). */
+/** List files of the SAKE archive: one line an image or class, `relative/path<blank>class id` (docs/data.md, Layouts). */
 import { readFile } from 'node:fs/promises';
 import { decodeText } from '../src/formats/text.ts';
 import type { Problem } from './problems.ts';

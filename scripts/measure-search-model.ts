@@ -143,7 +143,7 @@ function ranksOf(queries: readonly Query[], embedded: Float32Array): Uint32Array
   });
 }
 
-/** SAKE's average precision, with the envelope (method.md, Evaluation). */
+/** SAKE's average precision, with the envelope (docs/evaluation.md). */
 function measure(ranks: readonly Uint32Array[]): Measured {
   const mean = (value: (ranks: Uint32Array) => number): number =>
     ranks.reduce((sum, own) => sum + value(own), 0) / ranks.length;

@@ -5,7 +5,7 @@ import { describe, ShapeError, type Shape, type Tensor } from './tensor.ts';
 const MOST = 65535;
 
 /**
- * Refuses options that an op does not have: an option that is passed over would give other numbers than were requested.
+ * Refuses options that an op does not have: if it were ignored, the result would not be what was requested.
  */
 export function checkOptions(op: string, options: object, known: readonly string[]): void {
   const other = Object.keys(options).find((name) => !known.includes(name));

@@ -5,13 +5,13 @@ import { tuningKey, type VariantSelector, type Choices, type TuningProblem } fro
 
 /**
  * Floating-point operations of a run above which its speed counts for more than the time to compile it. The search
- * model of the page takes 30 million for a sketch: 20 ms on SwiftShader by the preferred variants, 31 ms by these.
+ * model of the page takes 30 million for a sketch: 20 ms on SwiftShader with the preferred variants, 31 ms with these.
  */
 const MOST_FLOP = 100e6;
 
 /**
- * Chooses the variants that share the most pipelines. It is for small programs whose first result is waited for: the
- * page's search model compiles 7 pipelines in place of 21. A program of more than `MOST_FLOP` a run gets the variants
+ * Chooses the variants that share the most pipelines. It is for small programs whose start time matters: the
+ * page's search model compiles 7 pipelines instead of 21. A program of more than `MOST_FLOP` a run gets the variants
  * that its kernels prefer.
  */
 export const fewestPipelines: VariantSelector = {

@@ -9,7 +9,7 @@ const byTraits = new WeakMap<AdapterTraits, WeakMap<AnyKernel, Map<string, reado
  * is planned several times, its layers repeat, and the texts of some shaders are made for each call.
  *
  * @param traits of a device; the object itself is what tells adapters apart
- * @param prepared whether the program prepares weights apart from its runs, see `AdapterTraits.prepackedWeights`
+ * @param prepared whether the program prepacks weights once, outside its runs; see `AdapterTraits.prepackedWeights`
  */
 export function offeredCalls(
   kernel: AnyKernel,

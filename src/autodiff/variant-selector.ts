@@ -1,6 +1,6 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
 
-/** What a plan has to decide: by which of a kernel's variants a problem is solved. */
+/** A decision of the plan: which of a kernel's variants solves a problem. */
 export interface TuningProblem {
   readonly kernel: AnyKernel;
   readonly problem: unknown;
@@ -8,7 +8,7 @@ export interface TuningProblem {
   readonly calls: readonly KernelCall[];
   /** How often a run of the graph solves it. */
   readonly uses: number;
-  /** Whether weights are prepacked (see KernelCall) apart from the runs, at no cost to them. */
+  /** Whether weights are prepacked once (see KernelCall), so that runs do not pay for it. */
   readonly prepacked?: boolean;
 }
 
@@ -68,8 +68,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Keeps to the choices of an earlier run, leaves the rest to another selector, and knows all that was chosen: with its
- * record a resumed training runs the very kernels that it began with, whatever a tuner has found out meanwhile.
+ * Keeps to the choices of an earlier run, leaves the rest to another selector, and records every choice. With the
+ * record, a resumed training runs the kernels that it started with, whatever a tuner has measured since.
  */
 export class RecordedSelection implements VariantSelector {
   /** What was chosen, the choices of the earlier run included. */

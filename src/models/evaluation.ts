@@ -34,7 +34,7 @@ export interface Evaluation {
   readonly labels: Labels;
 }
 
-/** The zero-shot task (method.md, Evaluation): sketches of unseen classes search photos of unseen classes. */
+/** The zero-shot task (docs/evaluation.md): sketches of unseen classes search photos of unseen classes. */
 export function unseenTask({ name, queries, gallery, unseenClasses }: Dataset): RetrievalTask {
   return { name: `${name}, unseen classes`, queries, gallery, classNames: unseenClasses };
 }

@@ -99,7 +99,7 @@ function softmaxOf(logits: Float64Array): Float64Array {
 }
 
 /**
- * The retrieval network's weights made from a classifier's (method.md, Initialisation): with the classifier's W = U S
+ * The retrieval network's weights made from a classifier's (docs/method.md, Network): with the classifier's W = U S
  * V^T, embedding = S_d V_d^T and teacher head = U_d with the old bias, so that the head on the embedding is the best
  * rank-d approximation of the old classifier. The trunk is taken over.
  *

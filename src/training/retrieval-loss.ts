@@ -15,7 +15,7 @@ import type { EncodedObjective } from './objective.ts';
 import { ramp } from './schedule.ts';
 import type { OfPreserved, TeacherTargets } from './teacher-targets.ts';
 
-/** The weights of the three losses (method.md, Total), and when the first of them sets in. */
+/** The weights of the three losses (docs/method.md, Losses), and when the first of them sets in. */
 export interface RetrievalLosses {
   readonly quadruplet: number;
   readonly classification: number;

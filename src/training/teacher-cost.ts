@@ -21,7 +21,7 @@ export interface TeacherCost {
   /** Images that pass through the teacher before the training, and in all of its steps. */
   readonly forwardsBefore: number;
   readonly forwardsInSteps: number;
-  /** Of a step, by the kernels' own counts. */
+  /** The cost of a step, from the `cost` of its kernels. */
   readonly flop: number;
   /** Device memory of the step's program with its stores, as its plan has it. */
   readonly memory: number;

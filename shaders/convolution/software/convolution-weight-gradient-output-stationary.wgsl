@@ -21,7 +21,7 @@
 // x     [batch, height, width, inputChannels] f32
 // dy    [batch, outputHeight, outputWidth, outputChannels] f32
 // parts [splitK, kernelHeight, kernelWidth, inputChannels, outputChannels] f32
-// Limits: both numbers of channels are multiples of four; others take convolution-weight-gradient-streaming.wgsl.
+// Limits: both numbers of channels are multiples of four; others are padded (padding.wgsl).
 // Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(outputChannels / (LANES * 4 * VECTORS)), kernelHeight * ceil(kernelWidth * inputChannels / ROWS), splits].
 // Constants: LANES = subgroup size (4 or 8); ROWS, a multiple of four up to 32; VECTORS 1 or 2; WHOLE_TAPS: ROWS is 32 and divides

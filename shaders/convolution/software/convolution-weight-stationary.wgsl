@@ -21,8 +21,8 @@
 // destination  [batch, destinationHeight, destinationWidth, destinationChannels] f32
 // scale, shift [destinationChannels] f32 where AFFINE; residual like destination where RESIDUAL
 // Epilogue: destination = relu?(sum * scale + shift + residual).
-// Limits: both numbers of channels are multiples of four; others take convolution-weight-stationary-scalar.wgsl.
-// Library: convolution-parameters.wgsl.
+// Limits: both numbers of channels are multiples of four; others are padded (padding.wgsl).
+// Libraries: convolution-parameters.wgsl, convolution-axis.wgsl.
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / BLOCK)]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
@@ -58,8 +58,8 @@ var<private> low: array<vec4f, ROWS + 1u>;
 var<private> high: array<vec4f, ROWS + 1u>;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
-// Where RESIDENT, the sums of all K-tiles but the last, of each pixel of the group. In four arrays each, of which only a place in one is
-// computed: LLVM takes time by the square of what is done to an array.
+// Where RESIDENT, the sums of each pixel of the group over all K-tiles but the last. There are four arrays of each, and only the inner
+// index is computed: LLVM's compile time grows with the square of the number of accesses to an array.
 var<private> residentLow: array<array<vec4f, 16>, 4>;
 var<private> residentHigh: array<array<vec4f, 16>, 4>;
 var<private> ends: bool;
@@ -175,10 +175,10 @@ fn putRows(row: u32) {
   }
 }
 
-// What is written to place `index` of an array: new rows of the block, or the sums of an iteration to the resident accumulators. Where RESIDENT, the
-// place is found by halving, for it to be a literal: lavapipe writes to a computed place lane by lane and number by number, which
-// takes three times as long as these branches, of which it jumps over those that no lane takes. In the last K-tile resident accumulators are
-// added to those of the iteration, for it to be stored.
+// Writes to element `index` of an array: new rows to the block, or the sums of an iteration to the resident accumulators. Where RESIDENT,
+// a binary search of branches makes the index a literal. lavapipe writes to a computed index one lane and one number at a time, which takes
+// three times as long as these branches; it skips those that no lane takes. In the last K-tile, the resident accumulators are added to the
+// sums of the iteration, which are then stored.
 fn put(index: u32, sums: bool) {
   if (sums) {
     residentLow[index / 16u][index % 16u] += low[ROWS];

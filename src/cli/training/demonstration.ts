@@ -122,7 +122,7 @@ export async function demonstrate({
 }
 
 /**
- * Random weights, and the starting ones; of a classifier, with the embedding that it gives (method.md, Initialisation).
+ * Random weights, and the starting ones; of a classifier, with the embedding that it gives (docs/method.md, Network).
  */
 async function evaluateUntrained(
   device: Device,

@@ -25,7 +25,7 @@ interface LayerShape {
   readonly stride: number;
 }
 
-/** The convolutions of a block's residual branch, and how many times its inner channels it puts out. */
+/** The convolutions of a block's residual branch, and the ratio of its output channels to its inner channels. */
 const BLOCKS = {
   basic: {
     expansion: 1,
