@@ -98,5 +98,6 @@ export {
   serializeIndex,
   type IndexedCodes,
   type RetrievalIndex,
+  type PictureStamps,
 } from '../retrieval/index-file.ts';
 export { CheckpointError, parseModel, type ModelFile } from '../models/model-file.ts';

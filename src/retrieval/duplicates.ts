@@ -17,6 +17,7 @@ export interface DuplicateSearch {
   readonly digests?: readonly string[];
   /** The least cosine of two near duplicates. */
   readonly least?: number;
+  /** Is called with the number of rows that were compared. */
   readonly onProgress?: (rows: number) => void;
 }
 
