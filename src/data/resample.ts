@@ -25,7 +25,7 @@ const LEVEL_BITS = 6;
 
 /**
  * Lays a picture on white and stretches it to a square: a network that is trained on stretched images must be asked
- * with stretched images (method.md, Training). Lanczos' windowed sinc (Duchon, J. Appl. Meteorology 18, 1979), widened
+ * with stretched images (method.md, Training). Lanczos' windowed sinc (Duchon, J. Appl. Meteorology 18, 1979), stretched
  * where the picture shrinks, so that nothing aliases; borders repeat.
  * @param size side of the result in pixels
  * @returns RGB u8, row-major [size, size, 3]
@@ -39,7 +39,7 @@ export function stretchToSquare(picture: DecodedPicture, size: number): Uint8Arr
   const blocks = averageBlocks(onWhite(picture), width, height, across, down);
   const columns = filterTaps(width / across, Math.ceil(width / across), size);
   const rows = filterTaps(height / down, Math.ceil(height / down), size);
-  // Each pass filters along lines and hands its result over turned by a quarter.
+  // Each pass filters along lines and returns its result transposed.
   const levels = filterLines(filterLines(blocks, columns), rows);
   const result = new Uint8ClampedArray(levels.length);
   for (let i = 0; i < levels.length; i++) result[i] = (levels[i] + (1 << (LEVEL_BITS - 1))) >> LEVEL_BITS;

@@ -106,7 +106,7 @@ export function iterativeQuantization(
 /** B^T V, and Q divided by the number of elements. */
 function quantize(projected: Float64Array, rotation: Matrix): { readonly correlation: Matrix; readonly error: number } {
   const bits = rotation.rows;
-  const turned = Float64Array.from(rotation.to1DArray());
+  const elements = Float64Array.from(rotation.to1DArray());
   const sums = new Float64Array(bits * bits);
   const rotated = new Float64Array(bits);
   let error = 0;
@@ -114,7 +114,7 @@ function quantize(projected: Float64Array, rotation: Matrix): { readonly correla
     rotated.fill(0);
     for (let i = 0; i < bits; i++) {
       const value = projected[row + i];
-      for (let j = 0, at = i * bits; j < bits; j++, at++) rotated[j] += value * turned[at];
+      for (let j = 0, at = i * bits; j < bits; j++, at++) rotated[j] += value * elements[at];
     }
     for (let j = 0; j < bits; j++) {
       const sign = rotated[j] < 0 ? -1 : 1;

@@ -78,9 +78,10 @@ function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
   const rows = tileRows(shape);
   // With a stride x is read in pieces, each of which takes as long again.
   const pieces = shape.stride[1] > 1 ? 2 : 1;
-  const turn = 2 * access * (pieces * ceilDivide(rows, 4 * lanes) + vectors) + 2 * outlivingSum * rows * vectors * 4;
+  const iteration =
+    2 * access * (pieces * ceilDivide(rows, 4 * lanes) + vectors) + 2 * outlivingSum * rows * vectors * 4;
   const pixels = (shape.batch * meetings(shape, 0) * meetings(shape, 1)) / (shape.kernel[0] * shape.kernel[1]);
-  return rowGroups * columnGroups * (pixels / 2 + WRITING) * turn;
+  return rowGroups * columnGroups * (pixels / 2 + WRITING) * iteration;
 }
 
 /** Pairs of a tap and an output place along an axis that meet the image. */
