@@ -31,7 +31,7 @@ export async function readList(file: string): Promise<List> {
   }
 }
 
-/** Lines end with LF or CRLF, and a byte order mark may stand first; lines without anything are passed over. */
+/** Lines end with LF or CRLF, and a byte order mark may come first; empty lines are ignored. */
 export function parseList(text: string, file: string): List {
   const entries: ListEntry[] = [];
   const problems: Problem[] = [];

@@ -1,6 +1,6 @@
 /**
  * Decoded images in a file, for sets that are too large for the memory: an image is decoded when it is first read and
- * stands at its place in the file from then on. The operating system keeps in memory what is read often.
+ * has its place in the file from then on. The operating system keeps in memory what is read often.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';

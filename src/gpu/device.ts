@@ -128,7 +128,7 @@ export class Device {
     return result;
   }
 
-  /** The failure as it stands, without throwing or clearing it. */
+  /** The current failure, without throwing or clearing it. */
   get failed(): Error | undefined {
     return this.failure;
   }

@@ -15,7 +15,7 @@ import { rowNorms } from './vectors.ts';
 
 /**
  * Queries of a block. Always so many, the last block filled up with zeros: then one kernel computes all scores, each in
- * the same order of sums wherever its query stands, and no cut of the queries changes a bit.
+ * the same order of sums wherever its query is, and no cut of the queries changes a bit.
  */
 export const QUERY_BLOCK = 256;
 /**

@@ -2,7 +2,7 @@
  * The index of icon sets: what `sketchgrad icons` writes and a search reads, in Node and in a page. It is a safetensors
  * file with a digest.
  *
- *     names            U8  the icons' names without their sets', in UTF-8, each with a line end; those of one set stand together, sorted
+ *     names            U8  the icons' names without their sets', in UTF-8, each with a line end; those of one set are consecutive, sorted
  *     styles           U8  [n] places in ICON_STYLES
  *     vectors          I8  [n, dimension], see int8-vectors.ts
  *     source.digests   U32 [n, 2] of each drawing, by which the next run knows what it need not embed again; may be absent
@@ -67,7 +67,7 @@ export interface IconIndex {
 export const ICONS_COMMAND = 'sketchgrad icons';
 const FORMAT = 'sketchgrad icons';
 const FORMAT_VERSION = '1';
-/** Of a set and of an icon, as Iconify requires them: they come to stand in addresses. */
+/** Of a set and of an icon, as Iconify requires them: they become part of addresses. */
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /**

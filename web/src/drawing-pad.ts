@@ -48,7 +48,7 @@ export class DrawingPad {
     new ResizeObserver(() => this.paint()).observe(canvas);
   }
 
-  /** Whether there is no drawing; others may have been put aside. */
+  /** Whether there is no drawing; other sketches may be stored beside it. */
   get empty(): boolean {
     return this.content.strokes.length === 0 && this.content.backdrop === undefined;
   }
@@ -68,7 +68,7 @@ export class DrawingPad {
     return [...(backdrop === undefined ? [] : ['a picture']), ...strokes].join(' and ') || 'empty';
   }
 
-  /** Sketches that were put aside, in their order. */
+  /** The stored sketches, in their order. */
   get others(): readonly OtherSketch[] {
     return this.content.others;
   }
@@ -123,7 +123,7 @@ export class DrawingPad {
     this.changed();
   }
 
-  /** Removes a sketch that was put aside. */
+  /** Removes a stored sketch. */
   removeOther(index: number): void {
     this.gesture = undefined;
     this.history.change({ ...this.content, others: this.others.filter((_, place) => place !== index) });
@@ -184,7 +184,7 @@ export class DrawingPad {
   }
 
   /**
-   * What to search by: the sketches that were put aside, and what is there (`pictureOf`). Undefined where there is
+   * What to search by: the stored sketches, and the drawing on the pad (`pictureOf`). Undefined where there is
    * neither.
    */
   query(): (Blob | DecodedPicture)[] | undefined {

@@ -4,9 +4,9 @@ import { SIDE, type OtherSketch } from './pad-content.ts';
 
 /**
  * Several sketches for one query. A button puts the drawing aside and clears the pad for another one. A list shows the
- * sketches that were put aside, as thumbnails; a click on one removes it.
+ * the stored sketches, as thumbnails; a click on one removes it.
  * @param say tells screen readers what was done
- * @returns shows what the pad has put aside now; to be called at each change of it
+ * @returns a function that shows the stored sketches; call it after each change of them
  */
 export function offerOtherSketches(pad: DrawingPad, say: (done: string) => void): () => void {
   const add = element<HTMLButtonElement>('add-sketch');

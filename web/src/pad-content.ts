@@ -16,7 +16,7 @@ export interface Backdrop {
   readonly bitmap: ImageBitmap;
 }
 
-/** A sketch that was put aside, to search together with what is on the pad. */
+/** A stored sketch, which is searched together with the drawing on the pad. */
 export interface OtherSketch {
   readonly picture: Blob | DecodedPicture;
   /** Shows it where it is a file. */

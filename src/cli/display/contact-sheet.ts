@@ -41,7 +41,7 @@ const GAP = 12;
 const MARGIN = 28;
 const CAPTION_HEIGHT = 30;
 const ROW_GAP = 14;
-/** Between the query and its results stands a line. */
+/** A line separates the query from its results. */
 const QUERY_GAP = 36;
 
 const INK = '#1d2321';

@@ -57,7 +57,7 @@ export function describeOption(option: Option<unknown>): string {
 }
 
 /**
- * Puts values together: those given first win, and defaults stand last. @throws OptionError where a required one is
+ * Puts values together: those given first win, and defaults are last. @throws OptionError where a required one is
  * missing
  */
 export function resolveOptions<Declared extends Options>(

@@ -151,7 +151,7 @@ const dot = ([x, y]: [number, number]): string => `M${fixed(x - 3)} ${fixed(y)}a
 const triangle = ([x, y]: [number, number]): string => `M${fixed(x)} ${fixed(y - 4.4)}l4.2 7.2h-8.4z`;
 
 /**
- * The image of a class nearest to its median, so that a name stands on one of its images even where these lie apart.
+ * The image of a class nearest to its median, so that a name is placed on one of its images even if these are far apart.
  */
 function middle(places: readonly (readonly [number, number])[]): readonly [number, number] {
   const median = (values: readonly number[]): number =>
