@@ -84,7 +84,7 @@ test('a crash, a forgotten test.run() and a throwing import are failures of thei
   assert.match(text, 'signal SIGABRT');
   assert.match(text, 'nobody waits');
   assert.match(text, 'no test ran');
-  assert.match(text, 'behind the last test.run()');
+  assert.match(text, 'follow the last test.run()');
   assert.match(text, 'broken while loading');
 });
 
