@@ -2,13 +2,10 @@ import type { IconSetFiles } from '../../datasets/icon-sets.ts';
 import { iconRow, type IconIndex } from '../retrieval/icon-index.ts';
 import type { IconSourcesData, SvgInput } from './icon-sources-thread.ts';
 import { WorkerThreads } from '../platform/node/worker-threads.ts';
+import { threadModule } from '../platform/node/thread-module.ts';
 
 /** Bytes of drawings that are kept in memory at most: about half of all sets. */
 const MOST_KEPT = 2 ** 28;
-const THREAD_MODULE = new URL(
-  import.meta.url.endsWith('.ts') ? './icon-sources-thread.ts' : './icon-sources-thread.js',
-  import.meta.url,
-);
 
 /**
  * The drawings of an index's icons, from the installed sets. They are requested by set and name. Names that the index
@@ -22,7 +19,11 @@ export class IconSources {
     private readonly index: IconIndex,
     files: ReadonlyMap<string, IconSetFiles>,
   ) {
-    this.thread = new WorkerThreads(THREAD_MODULE, { files, mostKept: MOST_KEPT } satisfies IconSourcesData, 1);
+    this.thread = new WorkerThreads(
+      threadModule(import.meta.url, 'icon-sources-thread'),
+      { files, mostKept: MOST_KEPT } satisfies IconSourcesData,
+      1,
+    );
   }
 
   /**

@@ -8,15 +8,12 @@ import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { DecodeInput, GalleryData, RankInput, RankOutput } from './search-thread.ts';
 import { WorkerThreads } from '../platform/node/worker-threads.ts';
+import { threadModule } from '../platform/node/thread-module.ts';
 
 /** Queries that are embedded at once where so many wait. */
 const BATCH = 8;
 /** Each holds a decoder and, while it decodes, a picture at its full size. */
 const MOST_THREADS = 4;
-const THREAD_MODULE = new URL(
-  import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js',
-  import.meta.url,
-);
 
 /** Milliseconds of each stage of a search; of several sketches, until the last of them was through it. */
 export interface SearchTimes {
@@ -49,7 +46,11 @@ export class QueryEmbedder {
   ) {
     this.queue = new BatchQueue((pixels) => this.embed(pixels), BATCH);
     this.sketches = gallery.kind === 'icons' ? 'icon' : model.sketches;
-    this.threads = new WorkerThreads(THREAD_MODULE, gallery, Math.min(MOST_THREADS, availableParallelism()));
+    this.threads = new WorkerThreads(
+      threadModule(import.meta.url, 'search-thread'),
+      gallery,
+      Math.min(MOST_THREADS, availableParallelism()),
+    );
   }
 
   /** @param gallery icons that the threads rank, their arrays in shared memory, one copy for all threads */

@@ -5,11 +5,7 @@ import { requireCount, rowNorms } from '../../retrieval/vectors.ts';
 import type { ExactSearchTask, ExactSearchThreadData } from './exact-search-thread.ts';
 import { sharedCopy } from './shared-memory.ts';
 import { WorkerThreads } from './worker-threads.ts';
-
-const THREAD_MODULE = new URL(
-  import.meta.url.endsWith('.ts') ? './exact-search-thread.ts' : './exact-search-thread.js',
-  import.meta.url,
-);
+import { threadModule } from './thread-module.ts';
 
 /** How `openExactSearch` is set up. */
 export interface ExactSearchThreadsOptions {
@@ -44,7 +40,7 @@ export async function openExactSearch(
       first,
       simd,
     };
-    return { range, pool: new WorkerThreads(THREAD_MODULE, data, 1) };
+    return { range, pool: new WorkerThreads(threadModule(import.meta.url, 'exact-search-thread'), data, 1) };
   });
   const search = new DividedSearch(
     parts.map(({ range, pool }) => ({
