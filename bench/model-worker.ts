@@ -90,7 +90,7 @@ const result: ModelResult = {
   firstStep,
   samples,
   hostSamples,
-  // Of a run: what a frozen program has prepared, half a call each, is not computed again.
+  // A run of a frozen program does not repeat the calls whose results it keeps, such as weight prepacking.
   flop: program.plan.calls.slice(program.plan.frozenCalls).reduce((sum, { cost }) => sum + cost.flop, 0),
   dispatches: program.size.dispatches,
   arenaBytes: program.plan.arenaBytes,

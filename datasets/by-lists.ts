@@ -131,7 +131,7 @@ function classesOf({ file, entries }: List, expected: readonly string[], problem
   return { file, names: Array.from(expected, (_, id) => names[id] ?? expected[id]) };
 }
 
-/** Turns entries of lists to pictures, and finds files that are missing or listed twice. */
+/** Resolves entries of lists to pictures, and finds files that are missing or listed twice. */
 class ListReader {
   private readonly folders: Folders;
   private readonly places = new Map<string, { readonly file: string; readonly line: number }>();

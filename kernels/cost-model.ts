@@ -166,7 +166,7 @@ export function predict(call: KernelCall, cost: Cost, gpu: GpuDescription): Pred
   const resident = residentWorkgroups(product, gpu);
   const groups = tiles * splitK;
   const issue = clocksOfIteration(product, gpu);
-  // The unit works on `together` workgroups in turn; one iteration of each lasts at least as long as its loads take.
+  // The unit alternates between `together` workgroups; one iteration of each lasts at least as long as its loads take.
   const clocksOfRound = (together: number): number =>
     together > 0 ? (kTiles + 1) * Math.max(together * issue, LOAD_CLOCKS) + together * clocksOfFinish(product) : 0;
   const slots = gpu.computeUnits * resident;

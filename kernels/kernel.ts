@@ -23,7 +23,7 @@ export interface KernelCall {
   /** Outputs that a part of the dispatches computes once more, bit by bit, while the other outputs are still there. */
   readonly again?: Readonly<Record<string, PartialCall>>;
   /**
-   * How many of the dispatches, the first ones, prepare weights: they read weights alone and write scratch that the
+   * How many of the dispatches, the first ones, prepack weights: they read weights alone and write scratch that the
    * others read. Whoever knows that the weights stay as they are may keep that scratch and leave these dispatches out;
    * all others run the whole list.
    */

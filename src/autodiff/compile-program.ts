@@ -7,7 +7,7 @@ import { UploadRing } from '../gpu/upload.ts';
 import { checkOptions } from './attributes.ts';
 import { givenBytes, largestArena, planWithin, RUNS_IN_FLIGHT } from './memory.ts';
 import { checkIndices, indexChecks } from './indices.ts';
-import { choicesFor, type Place, type Plan } from './planning.ts';
+import { choicesFor, type Place, type Plan } from './plan.ts';
 import { ProgramInputs } from './program-inputs.ts';
 import type { DeviceStorage } from './device-storage.ts';
 import { ShapeError, type GraphNode, type Tensor } from './tensor.ts';

@@ -40,12 +40,12 @@ function separatePrepacking({ planned, operands }: ScheduledCall): readonly Sche
   const { call, node, label } = planned;
   if (call.prepacking === undefined) return [{ planned, operands }];
   const halves = [call.dispatches.slice(0, call.prepacking), call.dispatches.slice(call.prepacking)];
-  const [prepares, uses] = halves.map((dispatches) => new Set(dispatches.flatMap((dispatch) => dispatch.operands)));
-  const prepared = Object.entries(call.operands).filter(
-    ([name, { role }]) => role === 'scratch' && prepares.has(name) && uses.has(name),
+  const [prepacks, uses] = halves.map((dispatches) => new Set(dispatches.flatMap((dispatch) => dispatch.operands)));
+  const prepacked = Object.entries(call.operands).filter(
+    ([name, { role }]) => role === 'scratch' && prepacks.has(name) && uses.has(name),
   );
   const tensors = Object.fromEntries(
-    prepared.map(([name, { type, length }]) => [
+    prepacked.map(([name, { type, length }]) => [
       name,
       new Tensor([length], type, { kind: 'node', node }, `${label} ${name}`),
     ]),
@@ -65,5 +65,5 @@ function separatePrepacking({ planned, operands }: ScheduledCall): readonly Sche
       operands: { ...Object.fromEntries(Object.entries(operands).filter(([name]) => names.has(name))), ...tensors },
     };
   };
-  return [half(0, prepares, 'output'), half(1, uses, 'input')];
+  return [half(0, prepacks, 'output'), half(1, uses, 'input')];
 }

@@ -1,6 +1,6 @@
 import { slotBytes } from '../gpu/readback.ts';
 import { uniformLayout } from '../gpu/sequence.ts';
-import { planGraph, type Plan, type PlanOptions } from './planning.ts';
+import { planGraph, type Plan, type PlanOptions } from './plan.ts';
 import { storeBytes } from './device-storage.ts';
 import type { ParameterStore, Tensor } from './tensor.ts';
 

@@ -10,7 +10,7 @@ import type { UploadRing } from '../gpu/upload.ts';
 import { compileParts, type Arena, type ProgramOptions, type ProgramParts } from './compile-program.ts';
 import { deviceMemory, type DeviceMemory } from './memory.ts';
 import { checkIndices } from './indices.ts';
-import type { Place, Plan } from './planning.ts';
+import type { Place, Plan } from './plan.ts';
 import type { DeviceStorage } from './device-storage.ts';
 import type { Feeds, ProgramInputs } from './program-inputs.ts';
 import { submissionsOf } from './submissions.ts';

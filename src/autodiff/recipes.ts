@@ -35,17 +35,17 @@ export interface NumberedSchedule {
  * How to compute again what can be: a tensor whose calls change nothing in a store, and read nothing that changes
  * before the last use of any candidate.
  * @param uses of each tensor, the calls that touch it
- * @param turn the call before which a tensor must be made
+ * @param backwardStart the first call of the backward pass; candidates are computed before it
  */
 export function recipesFor(
   candidates: readonly number[],
   schedule: NumberedSchedule,
   uses: readonly (readonly number[])[],
-  turn: number,
+  backwardStart: number,
 ): Map<number, Recipe> {
   const { steps, tensors, bytes, storeOf } = schedule;
   const makers = new Map<GraphNode, Step[]>();
-  for (const step of steps.slice(0, turn)) {
+  for (const step of steps.slice(0, backwardStart)) {
     const { node } = step.call.planned;
     makers.set(node, [...(makers.get(node) ?? []), step]);
   }

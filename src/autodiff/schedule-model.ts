@@ -41,7 +41,7 @@ export class ScheduleModel {
   private readonly steps: readonly Step[];
   private readonly outputs: readonly number[];
   /** The call at which the backward pass begins: where the most bytes wait to be used again. */
-  private readonly turn: number;
+  private readonly backwardStart: number;
   /** How to compute each tensor again that can be given up. */
   private readonly recipes: ReadonlyMap<number, Recipe>;
 
@@ -61,22 +61,22 @@ export class ScheduleModel {
 
     const uses = this.tensors.map((): number[] => []);
     this.steps.forEach(({ touches }, index) => touches.forEach((number) => uses[number].push(index)));
-    this.turn = turnOf(uses, this.bytes, calls.length);
+    this.backwardStart = backwardStartOf(uses, this.bytes, calls.length);
     const large = WORTHWHILE * this.peak(new Set());
-    const lastBefore = uses.map((of) => Math.max(-1, ...of.filter((index) => index < this.turn)));
+    const lastBefore = uses.map((of) => Math.max(-1, ...of.filter((index) => index < this.backwardStart)));
     const forward = this.tensors.flatMap((_, number) =>
-      this.bytes[number] >= large && uses[number][0] < this.turn ? [number] : [],
+      this.bytes[number] >= large && uses[number][0] < this.backwardStart ? [number] : [],
     );
     const candidates = forward.filter((number) => !this.outputs.includes(number));
     this.recipes = recipesFor(
       candidates,
       { steps: this.steps, tensors: this.tensors, bytes: this.bytes, numberOf, storeOf },
       uses,
-      this.turn,
+      this.backwardStart,
     );
 
     const checkpoints = new Set<number>();
-    for (let index = 0; index + 1 < this.turn; index++) {
+    for (let index = 0; index + 1 < this.backwardStart; index++) {
       const across = forward.filter((number) => uses[number][0] <= index && lastBefore[number] > index);
       if (across.length === 1 && this.recipes.has(across[0])) checkpoints.add(across[0]);
     }
@@ -203,7 +203,7 @@ export class ScheduleModel {
     };
     this.steps.forEach((step, index) => {
       const { touches } = step;
-      const late = index >= this.turn && touches.some((touched) => dropped.has(touched));
+      const late = index >= this.backwardStart && touches.some((touched) => dropped.has(touched));
       emitted.push({
         step,
         touches: late ? touches.map((touched) => (dropped.has(touched) ? copy(touched) : touched)) : touches,
@@ -215,7 +215,7 @@ export class ScheduleModel {
 }
 
 /** The call over which the most bytes lie unused, to be used again after it. */
-function turnOf(uses: readonly (readonly number[])[], bytes: readonly number[], length: number): number {
+function backwardStartOf(uses: readonly (readonly number[])[], bytes: readonly number[], length: number): number {
   const waiting = new Float64Array(length + 1);
   uses.forEach((of, number) => {
     let gap = { from: 0, to: 0 };
@@ -229,12 +229,12 @@ function turnOf(uses: readonly (readonly number[])[], bytes: readonly number[], 
   });
   let now = 0;
   let most = 0;
-  let turn = length;
+  let start = length;
   waiting.forEach((change, index) => {
     now += change;
-    if (now > most) [most, turn] = [now, index];
+    if (now > most) [most, start] = [now, index];
   });
-  return turn;
+  return start;
 }
 
 function toggle(members: Set<number>, member: number): void {

@@ -1,4 +1,5 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
+import { canonicalJson } from '../formats/canonical-json.ts';
 
 /** A decision of the plan: which of a kernel's variants solves a problem. */
 export interface TuningProblem {
@@ -29,6 +30,9 @@ export interface VariantSelector {
   select(tuningProblems: readonly TuningProblem[], wanted?: Choices): Promise<Choices>;
 }
 
+/** The end of the keys of programs that prepack weights. Files hold keys, so it stays as it is. */
+export const PREPACKED_SUFFIX = ' prepared';
+
 /**
  * The kernel's name and its problem as JSON with its keys in order, so that equal tuning problems have equal keys. The
  * fastest variant may depend on prepacking.
@@ -38,7 +42,7 @@ export function tuningKey({
   problem,
   prepacked = false,
 }: Pick<TuningProblem, 'kernel' | 'problem' | 'prepacked'>): string {
-  return `${kernel.name} ${problemText(problem)}${prepacked ? ' prepared' : ''}`;
+  return `${kernel.name} ${problemText(problem)}${prepacked ? PREPACKED_SUFFIX : ''}`;
 }
 
 /** The call that was chosen; the one that the kernel prefers where nothing was, or where it is not offered any more. */
@@ -57,14 +61,6 @@ export function problemText(problem: unknown): string {
   let text = texts.get(problem);
   if (text === undefined) texts.set(problem, (text = canonicalJson(problem)));
   return text;
-}
-
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }
 
 /**

@@ -34,7 +34,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return digest;
 }
 
-const turn = (word: number, bits: number): number => (word >>> bits) | (word << (32 - bits));
+const rotate = (word: number, bits: number): number => (word >>> bits) | (word << (32 - bits));
 
 function addBlocks(state: Uint32Array, bytes: Uint8Array, length: number): void {
   const words = new Int32Array(64);
@@ -44,8 +44,8 @@ function addBlocks(state: Uint32Array, bytes: Uint8Array, length: number): void 
     for (let i = 16; i < 64; i++) {
       const before = words[i - 15];
       const last = words[i - 2];
-      const s0 = turn(before, 7) ^ turn(before, 18) ^ (before >>> 3);
-      const s1 = turn(last, 17) ^ turn(last, 19) ^ (last >>> 10);
+      const s0 = rotate(before, 7) ^ rotate(before, 18) ^ (before >>> 3);
+      const s1 = rotate(last, 17) ^ rotate(last, 19) ^ (last >>> 10);
       words[i] = (words[i - 16] + s0 + words[i - 7] + s1) | 0;
     }
     let a = state[0] | 0,
@@ -57,8 +57,8 @@ function addBlocks(state: Uint32Array, bytes: Uint8Array, length: number): void 
       g = state[6] | 0,
       h = state[7] | 0;
     for (let i = 0; i < 64; i++) {
-      const t1 = (h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + ROUND[i] + words[i]) | 0;
-      const t2 = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+      const t1 = (h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + ROUND[i] + words[i]) | 0;
+      const t2 = ((rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
       h = g;
       g = f;
       f = e;

@@ -1,4 +1,4 @@
-import type { Plan } from '../autodiff/planning.ts';
+import type { Plan } from '../autodiff/plan.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';

@@ -82,7 +82,7 @@ export function fitBinaryCoder(
 }
 
 /**
- * Rotations by turns with signs.
+ * Rotations, alternating with changes of signs.
  * @param projected V, [n, bits]
  * @param start an orthogonal matrix
  */

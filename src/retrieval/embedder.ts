@@ -1,4 +1,4 @@
-import type { Plan } from '../autodiff/planning.ts';
+import type { Plan } from '../autodiff/plan.ts';
 import { Program } from '../autodiff/program.ts';
 import { planProgram } from '../autodiff/compile-program.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';

@@ -24,7 +24,7 @@ export function rotation(dimension: number): (vector: ArrayLike<number>) => Floa
   };
 }
 
-/** Turns a rotated vector back. @returns [dimension] */
+/** Undoes the rotation of a vector. @returns [dimension] */
 export function rotateBack(rotated: ArrayLike<number>): Float64Array {
   const { signs, block } = signsOf(rotated.length);
   const values = Float64Array.from(rotated);

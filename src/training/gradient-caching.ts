@@ -1,4 +1,4 @@
-import type { Plan } from '../autodiff/planning.ts';
+import type { Plan } from '../autodiff/plan.ts';
 import { work } from '../autodiff/schedule-model.ts';
 import type { TrainingBatch } from '../data/loader.ts';
 import { cachedUpdate } from '../nn/training-micro-batches.ts';

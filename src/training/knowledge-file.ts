@@ -5,7 +5,7 @@ import type { NetworkSettings } from '../nn/layers.ts';
 import type { PixelNormalization } from '../nn/pixels.ts';
 import type { BackboneSettings } from '../nn/backbones/index.ts';
 import type { StateTensor } from '../nn/state.ts';
-import { canonicalJson } from '../autodiff/variant-selector.ts';
+import { canonicalJson } from '../formats/canonical-json.ts';
 import type { ClassKnowledge, KnowledgeReading } from './knowledge.ts';
 import { BoundedError, isJsonObject, parseCount, parseJson, quote, quoteValue } from '../formats/untrusted.ts';
 

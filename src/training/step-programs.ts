@@ -2,7 +2,7 @@
 import { deviceMemory, type ArenaUsers, type DeviceMemory, type MemoryReport } from '../autodiff/memory.ts';
 import { Program, type Feeds, type ProgramOptions, type Results } from '../autodiff/program.ts';
 import { planProgram } from '../autodiff/compile-program.ts';
-import type { Plan } from '../autodiff/planning.ts';
+import type { Plan } from '../autodiff/plan.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';

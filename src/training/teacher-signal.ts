@@ -1,5 +1,5 @@
 /** What the teacher contributes to a training: a table of knowledge, prepared once, or its network in every step. */
-import { canonicalJson } from '../autodiff/variant-selector.ts';
+import { canonicalJson } from '../formats/canonical-json.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import { Classifier } from '../nn/retrieval-network.ts';
 import type { StateTensor } from '../nn/state.ts';

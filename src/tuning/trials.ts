@@ -1,6 +1,6 @@
 import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
 import type { TuningProblem } from '../autodiff/variant-selector.ts';
-import { offeredCalls } from '../autodiff/offered.ts';
+import { offeredCalls } from '../autodiff/offered-calls.ts';
 import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
 import { pipelineKey } from '../gpu/pipelines.ts';
 

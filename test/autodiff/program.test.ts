@@ -302,7 +302,7 @@ test('a frozen program keeps what depends on stored tensors alone, until it is r
   const storage = new DeviceStorage(device);
   const network = new Network();
   // As many pixels as make the same of Winograd's variants the first on both software adapters, whether its weights are
-  // prepared or not.
+  // prepacked or not.
   const weight = network.convolutionWeight('weight', 3, 64, 64);
   const norm = network.batchNorm('norm', 64);
   const pass = new ForwardContext(network, 'eval');

@@ -48,8 +48,8 @@ fn loadRight(offset: u32) -> Right {
   for (var i = 0u; i < count; i++) {
     let k = i / COLUMN_SHARE;
     let column = lane + i % COLUMN_SHARE * LANES;
-    let major = select(k, column, RIGHT_TURNED);
-    let minor = select(column, k, RIGHT_TURNED);
+    let major = select(k, column, RIGHT_TRANSPOSED);
+    let minor = select(column, k, RIGHT_TRANSPOSED);
     right.values[i] = f32(rightTile[offset + major * RIGHT_STRIDE + minor / 4u][minor % 4u]);
   }
   return right;

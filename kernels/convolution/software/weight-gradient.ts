@@ -68,7 +68,7 @@ function weightStationaryCall(shape: ConvolutionShape, lanes: number): KernelCal
  * to write.
  */
 function tileWork(shape: ConvolutionShape, lanes: 4 | 8): number {
-  /** Turns that writing a tile takes. */
+  /** Iterations that writing a tile takes. */
   const WRITING = 14;
   /** A multiply-add whose sum outlives an iteration. */
   const outlivingSum = lanes === 8 ? 1.28 : 1.75;

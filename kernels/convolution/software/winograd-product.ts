@@ -36,18 +36,18 @@ export function directTime({ batch, source, destination, padding }: WinogradProb
   return source.channels * destination.channels * (times.direct * products + blocks);
 }
 
-/** @param prepared the weights' transforms are there already */
+/** @param prepacked the weights' transforms are there already */
 export function winogradTime(
   { batch, source, destination }: WinogradProblem,
   tile: Tile,
   times: Times,
-  prepared: boolean,
+  prepacked: boolean,
 ): number {
   const frequencies = (tile + 2) ** 2;
   const tiles = batch * tilesOf(destination, tile);
   const weights = source.channels * destination.channels;
   const transforms =
-    (prepared ? 0 : (9 + frequencies) * weights) +
+    (prepacked ? 0 : (9 + frequencies) * weights) +
     tiles * (2 * frequencies * source.channels + (frequencies + tile * tile) * destination.channels);
   return frequencies * weights * weightStationaryTime(tiles, times) + times.memory * transforms;
 }

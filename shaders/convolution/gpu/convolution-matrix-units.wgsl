@@ -5,7 +5,7 @@
 // one for each subgroup, and a block into the fragments that a matrix unit multiplies. The reduction advances by DEPTH: while a
 // K-tile is multiplied out of workgroup memory, the next one is on its way from global memory into registers, as in
 // convolution-tiled.wgsl. Vectors go to workgroup memory as they lie in global memory; the weights of the data gradient, which lie along
-// the depth, stay turned, since the unit reads either way.
+// the depth, stay transposed, since the unit reads either way.
 //
 // All that touches a fragment is in a library that is put before this file: matrix-units.wgsl. A fragment's numbers are nobody's in
 // particular, so the sums pass through workgroup memory, a fragment of each block at a time, on their way to the epilogue.
@@ -32,10 +32,10 @@
 const DEPTH_VECTORS = DEPTH / 4u;
 const TILE_COLUMN_VECTORS = TILE_COLUMNS / 4u;
 
-// [row][depth / 4], and [depth][column / 4] or, turned, [column][depth / 4].
-const RIGHT_TURNED = DATA_GRADIENT;
-const RIGHT_ROWS = select(DEPTH, TILE_COLUMNS, RIGHT_TURNED);
-const RIGHT_ROW_VECTORS = select(TILE_COLUMN_VECTORS, DEPTH_VECTORS, RIGHT_TURNED);
+// [row][depth / 4], and [depth][column / 4] or, transposed, [column][depth / 4].
+const RIGHT_TRANSPOSED = DATA_GRADIENT;
+const RIGHT_ROWS = select(DEPTH, TILE_COLUMNS, RIGHT_TRANSPOSED);
+const RIGHT_ROW_VECTORS = select(TILE_COLUMN_VECTORS, DEPTH_VECTORS, RIGHT_TRANSPOSED);
 const LEFT_STRIDE = DEPTH_VECTORS + PADDING;
 const RIGHT_STRIDE = RIGHT_ROW_VECTORS + PADDING;
 var<workgroup> leftTile: array<vec4<Scalar>, TILE_ROWS * LEFT_STRIDE>;
@@ -141,7 +141,7 @@ fn load(tapRow: u32, start: u32, tile: Tile, lane: u32) {
     let vector = lane + slot * INVOCATIONS;
     var index: u32;
     var inside = vector < RIGHT_VECTORS;
-    if (RIGHT_TURNED) {
+    if (RIGHT_TRANSPOSED) {
       let column = tile.firstColumn + vector / DEPTH_VECTORS;
       let offset = start + vector % DEPTH_VECTORS;
       let tap = select(offset / channelVectors, 0u, POINTWISE);
@@ -182,7 +182,7 @@ fn multiply(block: u32, sums: ptr<function, array<Sum, FRAGMENTS>>) {
     var right: array<Right, FRAGMENT_COLUMNS>;
     for (var j = 0u; j < FRAGMENT_COLUMNS; j++) {
       let column = firstColumn + j * MATRIX_COLUMNS;
-      right[j] = loadRight(select(k * RIGHT_STRIDE + column / 4u, column * RIGHT_STRIDE + k / 4u, RIGHT_TURNED));
+      right[j] = loadRight(select(k * RIGHT_STRIDE + column / 4u, column * RIGHT_STRIDE + k / 4u, RIGHT_TRANSPOSED));
     }
     for (var i = 0u; i < FRAGMENT_ROWS; i++) {
       let left = loadLeft((firstRow + i * MATRIX_ROWS) * LEFT_STRIDE + k / 4u);

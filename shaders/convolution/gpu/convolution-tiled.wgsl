@@ -7,7 +7,7 @@
 // costs more than it saves (docs/lab/rejected.md).
 //
 // Source vectors run along the depth, as they lie in memory; weight vectors along the columns (the data gradient, whose
-// weights run along the depth, turns blocks of 4 x 4 in registers). Four depths are ROWS + COLUMNS vector
+// weights run along the depth, transposes blocks of 4 x 4 in registers). Four depths are ROWS + COLUMNS vector
 // reads and 4 * ROWS * COLUMNS multiply-adds. No bank conflicts: neighbouring invocations read neighbouring weight vectors, and
 // a padding vector a row spreads the source's rows over the banks.
 //

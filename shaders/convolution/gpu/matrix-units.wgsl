@@ -4,14 +4,14 @@
 //
 // A library, no shader: the whole of what is specific to matrix units, in four functions over the workgroup memory of whoever uses
 // it (leftTile, rightTile, sumTile, arrays of vectors). test/support/emulated-matrix-units.wgsl has the same four functions in plain WGSL,
-// so that everything around them can be put to the test where there are no such units.
+// so that everything around them can be tested on adapters without such units.
 //
 // Offsets and strides count vectors of four. All invocations of a subgroup must call these functions together, with the same
 // arguments: other subgroups may do something else meanwhile, which no analysis of uniformity knows of, hence the diagnostic that
-// src/gpu/pipelines.ts turns off.
+// src/gpu/pipelines.ts disables.
 // Needs: the feature chromium-experimental-subgroup-matrix with a configuration of these sizes and types.
 // Constants: Scalar (f16 or f32), MATRIX_ROWS, MATRIX_COLUMNS, MATRIX_DEPTH; LEFT_STRIDE, RIGHT_STRIDE of the tiles' rows and
-//   RIGHT_TURNED (the tile of the right factor has a row for each column) come from the shader.
+//   RIGHT_TRANSPOSED (the tile of the right factor has a row for each column) come from the shader.
 // Source: the proposal Subgroup Matrix of the WebGPU group, gpuweb/proposals/subgroup-matrix.md, October 2026.
 
 alias Left = subgroup_matrix_left<Scalar, MATRIX_DEPTH, MATRIX_ROWS>;
@@ -23,7 +23,7 @@ fn loadLeft(offset: u32) -> Left {
 }
 
 fn loadRight(offset: u32) -> Right {
-  if (RIGHT_TURNED) {
+  if (RIGHT_TRANSPOSED) {
     return subgroupMatrixLoad<Right, col_major>(&rightTile, offset, RIGHT_STRIDE);
   }
   return subgroupMatrixLoad<Right, row_major>(&rightTile, offset, RIGHT_STRIDE);
