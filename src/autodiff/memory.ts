@@ -1,6 +1,6 @@
 import { slotBytes } from '../gpu/readback.ts';
 import { uniformLayout } from '../gpu/sequence.ts';
-import { planGraph, type Plan, type PlanOptions } from './plan.ts';
+import { plan, type Plan, type PlanOptions } from './plan.ts';
 import { storeBytes } from './device-storage.ts';
 import type { ParameterStore, Tensor } from './tensor.ts';
 
@@ -89,13 +89,13 @@ export async function planWithin(
   options: PlanOptions,
   { memoryBudget = Infinity, uniformAlignment, beside = [], sharedArenaPlans = [] }: BudgetOptions,
 ): Promise<Plan> {
-  const whole = planGraph(options);
+  const whole = plan(options);
   const { total, uniforms } = deviceMemory([[whole, ...sharedArenaPlans], ...beside], uniformAlignment);
   if (total <= memoryBudget) return whole;
   // Whatever is recomputed, it needs no more uniform blocks than there are.
   const fixed = total - largestArena([whole, ...sharedArenaPlans]) + uniforms;
   const { recompute } = await import('./recompute.ts');
-  const within = planGraph({ ...options, arenaBudget: Math.max(0, memoryBudget - fixed) }, recompute);
+  const within = plan({ ...options, arenaBudget: Math.max(0, memoryBudget - fixed) }, recompute);
   const least = fixed + largestArena([within, ...sharedArenaPlans]);
   if (least > memoryBudget) throw new MemoryBudgetError(memoryBudget, Math.min(total, least));
   return within;

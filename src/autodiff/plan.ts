@@ -11,7 +11,7 @@ import { livenessOf, root, scratchKey } from './liveness.ts';
 import { offeredCalls } from './offered-calls.ts';
 import type { KernelUse, Pin } from './op.ts';
 import { identity } from './ops/identity.ts';
-import { recompute } from './recompute.ts';
+import type { recompute } from './recompute.ts';
 import { withinLimits } from './slicing.ts';
 import { stagedInputs } from './staging.ts';
 import { describe, type GraphNode, ShapeError, type ParameterStore, type Tensor } from './tensor.ts';
@@ -19,14 +19,12 @@ import type { PlannedCall, Place, Plan, PlanOptions, ScheduledCall } from './pla
 
 export type { IndexCheck, PlannedCall, Place, Plan, PlanOptions, Recomputed, ScheduledCall } from './plan-types.ts';
 
-/** The plan of a graph, also within an `arenaBudget`. For tools that plan without compiling. */
-export const plan = (options: PlanOptions): Plan => planGraph(options, recompute);
-
 /**
  * Decides the order of kernel calls, the variant of each, and the place of every tensor.
- * @param recomputed how to keep to an `arenaBudget`. It is an argument, so that a page without a budget does not load it.
+ * @param recomputed `recompute` where there is an `arenaBudget`. It is an argument, so that a page without a budget does not
+ * load it.
  */
-export function planGraph(
+export function plan(
   {
     outputs: results,
     updates,
@@ -137,7 +135,7 @@ export async function choicesFor(selector: VariantSelector, options: Omit<PlanOp
   const choices = new Map<string, string>();
   const asked = new Set<string>();
   for (;;) {
-    const open = tuningProblemsOf(planGraph({ ...options, choices })).filter(
+    const open = tuningProblemsOf(plan({ ...options, choices })).filter(
       (tuningProblem) => !asked.has(tuningKey(tuningProblem)),
     );
     if (open.length === 0) return choices;

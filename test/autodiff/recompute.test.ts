@@ -6,7 +6,8 @@ import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { accumulate, demand } from '../../src/autodiff/ops/optimizers.ts';
 import { multiply, relu, scale } from '../../src/autodiff/ops/pointwise.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
-import { plan, type Plan, type PlanOptions } from '../../src/autodiff/plan.ts';
+import { plan as planGraph, type Plan, type PlanOptions } from '../../src/autodiff/plan.ts';
+import { recompute } from '../../src/autodiff/recompute.ts';
 import { Program } from '../../src/autodiff/program.ts';
 import { DeviceStorage } from '../../src/autodiff/device-storage.ts';
 import { input, ParameterStore, type Tensor } from '../../src/autodiff/tensor.ts';
@@ -19,6 +20,8 @@ import { modelChecksum } from '../../src/models/model-file.ts';
 import { countBuffers } from '../support/counted-buffers.ts';
 import { testDevice } from '../support/device.ts';
 import { uniformNumbers } from '../support/kernel-test.ts';
+
+const plan = (options: PlanOptions): Plan => planGraph(options, recompute);
 
 const traits = {
   kind: 'gpu',
