@@ -45,7 +45,7 @@ export class Digests {
   }
 }
 
-/** The digest of all variants that there are to choose from, with their names: what a record of a choice is valid for. */
+/** The digest of all variants that there are to choose from, with their names: what a measurement on this machine is valid for. */
 export async function codeDigest(calls: readonly KernelCall[], digests: Digests): Promise<string> {
   return digests.of(
     JSON.stringify(await Promise.all(calls.map(async (call) => [call.variant, await digests.ofCall(call)]))),

@@ -1,5 +1,7 @@
-import { tuningKey, type TuningProblem } from '../autodiff/variant-selector.ts';
+import type { KernelCall } from '../../kernels/kernel.ts';
+import { selectedCall, tuningKey, type TuningProblem } from '../autodiff/variant-selector.ts';
 import type { Device } from '../gpu/device.ts';
+import { Digests } from './digests.ts';
 import type { TuningRecords } from './records.ts';
 import known from './known-adapters.json' with { type: 'json' };
 
@@ -17,8 +19,9 @@ export interface TuningTable {
   readonly problems: number;
   readonly preferenceBest: number;
   /**
-   * All problems that were measured: the key of the problem (`tuningKey`), the digest of its variants' code, the fastest variant, and the
-   * milliseconds of that one and of the best other. Where the fastest is the one that the kernel prefers, an entry
+   * All problems that were measured: the key of the problem (`tuningKey`), the digest of the fastest variant's code, its
+   * name, and the milliseconds of that one and of the best other. An entry is valid as long as the code of that variant
+   * is the same: new variants beside it do not void it. Where the fastest is the one that the kernel prefers, an entry
    * changes nothing, and is there as evidence.
    */
   readonly choices: readonly (readonly [
@@ -42,19 +45,20 @@ export function tableFor(
 }
 
 /** The table of a device, of what was measured for these problems. @param date as in 2026-11-25 */
-export function tableOf(
+export async function tableOf(
   { description, traits }: Pick<Device, 'description' | 'traits'>,
   tuningProblems: readonly TuningProblem[],
   { choices }: TuningRecords,
   date: string,
-): TuningTable {
+): Promise<TuningTable> {
+  const digests = new Digests();
   const measured = tuningProblems.flatMap((tuningProblem) => {
     const key = tuningKey(tuningProblem);
     const record = choices.get(key);
     // With one right variant there was nothing to measure.
     return record === undefined || record.milliseconds[record.variant] === undefined
       ? []
-      : [{ key, record, preferred: tuningProblem.calls[0].variant }];
+      : [{ key, record, calls: tuningProblem.calls }];
   });
   return {
     // Software adapters carry the version of their compiler in their name.
@@ -62,12 +66,15 @@ export function tableOf(
     subgroupSize: traits.subgroupSize,
     measured: `${description.description || description.device}, ${date}`,
     problems: measured.length,
-    preferenceBest: measured.filter(({ record, preferred }) => record.variant === preferred).length,
-    choices: measured
-      .map(
-        ({ key, record }) => [key, record.code, record.variant, bestTwo(record.milliseconds, record.variant)] as const,
+    preferenceBest: measured.filter(({ record, calls }) => record.variant === calls[0].variant).length,
+    choices: (
+      await Promise.all(
+        measured.map(async ({ key, record: { variant, milliseconds }, calls }) => {
+          const call = selectedCall(calls, variant) as KernelCall;
+          return [key, await digests.ofCall(call), variant, bestTwo(milliseconds, variant)] as const;
+        }),
       )
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
+    ).sort(([a], [b]) => (a < b ? -1 : 1)),
   };
 }
 

@@ -123,10 +123,11 @@ export class Tuner implements VariantSelector {
   private async known(tuningProblem: TuningProblem): Promise<string | undefined> {
     if (this.deterministic || tuningProblem.calls.length === 1) return undefined;
     const key = tuningKey(tuningProblem);
-    const found = [this.records.choices.get(key), this.shipped.get(key)].filter((choice) => choice !== undefined);
-    if (found.length === 0) return undefined;
-    const code = await this.codeOf(tuningProblem);
-    return found.find((choice) => choice.code === code)?.variant;
+    const measured = this.records.choices.get(key);
+    if (measured !== undefined && measured.code === (await this.codeOf(tuningProblem))) return measured.variant;
+    const shipped = this.shipped.get(key);
+    const call = tuningProblem.calls.find(({ variant }) => variant === shipped?.variant);
+    return call !== undefined && (await this.digests.ofCall(call)) === shipped?.code ? call.variant : undefined;
   }
 
   private async firstVerified(tuningProblem: TuningProblem, calls: readonly KernelCall[]): Promise<KernelCall> {

@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scale } from '../../kernels/elementwise/functions.ts';
 import { pointwiseKernel } from '../../kernels/elementwise/pointwise.ts';
-import type { KernelCall } from '../../kernels/kernel.ts';
 import { tuningKey, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
 import type { Device } from '../../src/gpu/device.ts';
+import { Digests } from '../../src/tuning/digests.ts';
 import { emptyRecords, type ChoiceRecord } from '../../src/tuning/records.ts';
 import { KNOWN_ADAPTERS, serializeTables, tableFor, tableOf } from '../../src/tuning/tables.ts';
 
@@ -15,7 +15,7 @@ const device = {
 const tuningProblem = (count: number): TuningProblem => ({
   kernel: pointwiseKernel(scale),
   problem: { count },
-  calls: ['preferred', 'other', 'third'].map((variant) => ({ variant }) as KernelCall),
+  calls: ['preferred', 'other', 'third'].map((variant) => ({ variant, operands: {}, dispatches: [] })),
   uses: 1,
 });
 const record = (variant: string, milliseconds: Record<string, number>): ChoiceRecord => ({
@@ -36,7 +36,8 @@ const records = {
     ['of another workload', record('other', { other: 1 })],
   ]),
 };
-const table = tableOf(device, tuningProblems, records, '2026-11-25');
+const code = await new Digests().ofCall(tuningProblems[0].calls[0]);
+const table = await tableOf(device, tuningProblems, records, '2026-11-25');
 
 test('a table has all that was measured of its problems, also where the preference of the kernel was the fastest', () => {
   assert.equal(table, {
@@ -46,8 +47,8 @@ test('a table has all that was measured of its problems, also where the preferen
     problems: 2,
     preferenceBest: 1,
     choices: [
-      ['scale {"count":1}', 'c0de', 'other', { other: 2, preferred: 3 }],
-      ['scale {"count":3}', 'c0de', 'preferred', { preferred: 1.23, other: 2 }],
+      ['scale {"count":1}', code, 'other', { other: 2, preferred: 3 }],
+      ['scale {"count":3}', code, 'preferred', { preferred: 1.23, other: 2 }],
     ],
   });
 });

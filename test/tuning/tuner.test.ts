@@ -4,6 +4,7 @@ import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { tuningKey, RecordedSelection, type Choices, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
 import type { Shader } from '../../kernels/contract/dispatch.ts';
 import { ceilDivide } from '../../kernels/contract/grid.ts';
+import { Digests } from '../../src/tuning/digests.ts';
 import { emptyRecords } from '../../src/tuning/records.ts';
 import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
 import { testDevice } from '../support/device.ts';
@@ -207,28 +208,36 @@ test('records, shipped tables, preferences: in this order, and only for the very
   const key = tuningKey(tuningProblem);
   const { tuner } = await selectFor([tuningProblem], { effort: 'quick' });
   const code = tuner.records.choices.get(key)?.code ?? '';
+  const callOf = (name: string): KernelCall =>
+    tuningProblem.calls.find(({ variant }) => variant === name) as KernelCall;
   const records = (variant: string, of = code): TunerOptions['records'] => ({
     ...emptyRecords('here'),
     choices: new Map([[key, { variant, code: of, effort: 'quick', milliseconds: {} }]]),
   });
-  const tables = (variant: string, of = code): TunerOptions['tables'] => [
+  const tables = async (variant: string, of?: string): Promise<TunerOptions['tables']> => [
     {
       device: device.description.device,
       subgroupSize: device.traits.subgroupSize,
       measured: '',
       problems: 1,
       preferenceBest: 0,
-      choices: [[key, of, variant, {}]],
+      choices: [[key, of ?? (await new Digests().ofCall(callOf(variant))), variant, {}]],
     },
   ];
-  const chosen = async (options: TunerOptions): Promise<string | undefined> =>
-    (await selectFor([tuningProblem], options)).variants[0];
-  assert.is(await chosen({ tables: tables('second') }), 'second');
-  assert.is(await chosen({ tables: tables('second'), records: records('third') }), 'third');
-  assert.is(await chosen({ tables: tables('second', 'other code'), records: records('third', 'other code') }), 'first');
+  const chosen = async (options: TunerOptions, of = tuningProblem): Promise<string | undefined> =>
+    (await selectFor([of], options)).variants[0];
+  const second = await tables('second');
+  assert.is(await chosen({ tables: second }), 'second');
+  assert.is(await chosen({ tables: second, records: records('third') }), 'third');
+  assert.is(
+    await chosen({ tables: await tables('second', 'other code'), records: records('third', 'other code') }),
+    'first',
+  );
+  const withAnother = problemOf(addition({ first: 'right', second: 'right', third: 'right', new: 'right' }));
+  assert.is(await chosen({ tables: second }, withAnother), 'second', 'a new variant voids no entry of a table');
   assert.is(await chosen({ records: records('no such variant') }), 'first');
   assert.is(
-    await chosen({ tables: tables('second'), records: records('third'), deterministic: true, effort: 'quick' }),
+    await chosen({ tables: second, records: records('third'), deterministic: true, effort: 'quick' }),
     'first',
     'deterministic',
   );

@@ -70,7 +70,7 @@ export const tuneCommand = defineCommand({
           new TextEncoder().encode(
             serializeTables([
               ...tables.filter((table) => table !== tableFor(device, tables)),
-              tableOf(device, tuningProblems, tuner.records, new Date().toISOString().slice(0, 10)),
+              await tableOf(device, tuningProblems, tuner.records, new Date().toISOString().slice(0, 10)),
             ]),
           ),
         );
