@@ -7,7 +7,7 @@ import { adapterEnvironment } from '../src/platform/adapter.ts';
 import { changesTable, compareResults, summary } from './support/compare.ts';
 import type { Result } from './support/measure.ts';
 import type { BenchOptions } from './support/options.ts';
-import { sampleAlternating } from './support/sampling.ts';
+import { sampleAlternating } from '../src/benchmark/sampling.ts';
 import type { Reply, Request } from './worker.ts';
 
 const here = fileURLToPath(new URL('..', import.meta.url));

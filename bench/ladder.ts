@@ -5,13 +5,14 @@ import { textTable } from '../src/cli/display/text-table.ts';
 import { ADAPTER_CHOICES, ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import type { Ladder } from './ladder/ladder.ts';
 import { entriesOf } from './support/catalogue.ts';
-import { measureCeilings, type Ceilings } from './support/ceilings.ts';
+import { measureCeilings, type Ceilings } from '../src/benchmark/ceilings.ts';
+import { samplingClock } from './support/clock.ts';
 import { measure, type Result } from './support/measure.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { adapterChoice, positive, positiveInteger } from './support/options.ts';
 import { progressLine } from './support/progress.ts';
 import { circumstances, describeCircumstances } from './support/report.ts';
-import { median } from './support/statistics.ts';
+import { median } from '../src/benchmark/statistics.ts';
 import { byProblem } from './support/results.ts';
 import { digits, failureList, figures } from './support/tables.ts';
 
@@ -66,7 +67,7 @@ await mistakesByName(async () => {
     if (clock === 'processor' && device.traits.kind === 'gpu')
       throw new RangeError('--processor-time: this adapter does not compute on the processor');
     const about = circumstances(device, 'bench:ladder');
-    const ceilings = await measureCeilings(device, { clock });
+    const ceilings = await measureCeilings(device, { clock: samplingClock(clock) });
     const results = await measure(device, entries, { seconds, clock, keepAll: true, onProgress: progressLine });
     if (values.json !== undefined)
       writeFileSync(

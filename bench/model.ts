@@ -10,7 +10,7 @@ import { mistakesByName } from './support/mistakes.ts';
 import { adapterChoice, positive, positiveInteger, positiveIntegers } from './support/options.ts';
 import { describeCircumstances } from './support/report.ts';
 import type { Pass } from './support/resnet50-programs.ts';
-import { halfSpread, median } from './support/statistics.ts';
+import { halfSpread, median } from '../src/benchmark/statistics.ts';
 import { digits } from './support/tables.ts';
 
 const USAGE = `npm run bench:model -- [options]

@@ -7,9 +7,10 @@ import type { Device } from '../src/gpu/device.ts';
 import { ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import { compareCheckouts } from './against.ts';
 import { catalogue, tuningProblemOf, type Entry } from './support/catalogue.ts';
-import { measureCeilings } from './support/ceilings.ts';
+import { measureCeilings } from '../src/benchmark/ceilings.ts';
 import { changesTable, checkComparable, compareResults, drift, driftWarning, summary } from './support/compare.ts';
 import { productSummary } from './support/matrix-products.ts';
+import { samplingClock } from './support/clock.ts';
 import { measure } from './support/measure.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { BENCH_USAGE, parseBenchOptions, type BenchOptions } from './support/options.ts';
@@ -46,7 +47,7 @@ async function profile(
     throw new RangeError('--processor-time: this adapter does not compute on the processor');
   const about = circumstances(device, 'bench');
   console.error('measuring the ceilings');
-  const ceilings = await measureCeilings(device, { clock });
+  const ceilings = await measureCeilings(device, { clock: samplingClock(clock) });
   const choices = tuned ? await tunedChoices(device, entries) : undefined;
   const results = await measure(device, entries, {
     choices,

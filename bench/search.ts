@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { textTable } from '../src/cli/display/text-table.ts';
 import { ADAPTER_CHOICES, openDevice, releaseGpu } from '../src/platform/adapter.ts';
-import { median } from './support/statistics.ts';
+import { median } from '../src/benchmark/statistics.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { adapterChoice, positiveInteger, positiveIntegers } from './support/options.ts';
 import { circumstances, describeCircumstances } from './support/report.ts';

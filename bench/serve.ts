@@ -16,7 +16,7 @@ import { serializeIndex } from '../src/retrieval/index-file.ts';
 import { clusteredRows } from './support/clustered-rows.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { adapterChoice, positiveInteger, positiveIntegers } from './support/options.ts';
-import { median, quantile } from './support/statistics.ts';
+import { median, quantile } from '../src/benchmark/statistics.ts';
 
 const USAGE = `npm run bench:serve -- [options]
   Starts sketchgrad serve with the shipped search model on indexes of random vectors. Clients send a drawing, wait for the

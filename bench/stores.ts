@@ -10,7 +10,7 @@ import { batches, type StoredPicture, type VectorStore } from '../src/stores/sto
 import { clusteredRows } from './support/clustered-rows.ts';
 import { mistakesByName } from './support/mistakes.ts';
 import { positiveInteger } from './support/options.ts';
-import { median } from './support/statistics.ts';
+import { median } from '../src/benchmark/statistics.ts';
 
 const USAGE = `npm run bench:stores -- [options]
   Loads rows around 1,000 centres into stores and searches for the 10 nearest, of all rows and of a tenth.

@@ -5,13 +5,13 @@ import type { Feeds, Program } from '../src/autodiff/program.ts';
 import { textTable } from '../src/cli/display/text-table.ts';
 import type { Device } from '../src/gpu/device.ts';
 import type { Span } from '../src/gpu/profiler.ts';
-import { measureCeilings, type Ceilings } from './support/ceilings.ts';
-import { counter, HOST, laneNames, LANES, span, type Trace, type TraceEvent } from './support/chrome-trace.ts';
+import { measureCeilings, type Ceilings } from '../src/benchmark/ceilings.ts';
+import { counter, HOST, laneNames, LANES, span, type Trace, type TraceEvent } from '../src/benchmark/chrome-trace.ts';
 import { HostRecorder } from './support/host-recorder.ts';
 import type { Work } from './support/kernel-bench.ts';
 import { circumstances, describeAdapter } from './support/report.ts';
 import { resnet50Program } from './support/resnet50-programs.ts';
-import { rooflineOf } from './support/roofline.ts';
+import { rooflineOf } from '../src/benchmark/roofline.ts';
 import { digits } from './support/tables.ts';
 
 export async function traceTrainingStep(device: Device, work: Work, file: string): Promise<void> {

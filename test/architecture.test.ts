@@ -14,6 +14,7 @@ const LAYERS = [
   'src/random',
   'src/formats',
   'src/gpu',
+  'src/benchmark',
   'src/autodiff',
   'src/tuning',
   'src/nn',

@@ -1,7 +1,7 @@
 import { textTable } from '../../src/cli/display/text-table.ts';
 import type { Report } from './report.ts';
 import type { Result } from './measure.ts';
-import { median, ratioOf, type RatioEstimate } from './statistics.ts';
+import { median, ratioOf, type RatioEstimate } from '../../src/benchmark/statistics.ts';
 import { byProblem, problemKey, shown } from './results.ts';
 import { digits } from './tables.ts';
 

@@ -1,4 +1,4 @@
-import { LANES, overlapping, span, type TraceEvent } from './chrome-trace.ts';
+import { LANES, overlapping, span, type TraceEvent } from '../../src/benchmark/chrome-trace.ts';
 
 type Method = (...args: never[]) => unknown;
 

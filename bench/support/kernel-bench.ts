@@ -1,7 +1,6 @@
-import type { Kernel, KernelCall, Operand, Values } from '../../kernels/kernel.ts';
+import type { Kernel, KernelCall, Values } from '../../kernels/kernel.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { elementBytes } from '../../kernels/contract/element-types.ts';
-import { Sequence } from '../../src/gpu/sequence.ts';
+import { KernelCalls, type InputBytes, type PreparedCall } from '../../src/benchmark/kernel-calls.ts';
 import { float16ToFloat32Bits, float32ToFloat16Bits, narrow, widen } from '../../kernels/contract/half.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 import { checkOf, resultsOf } from './check.ts';
@@ -30,20 +29,12 @@ export function problemsOf<Problem>({ problems }: KernelBench<Problem>, work: Wo
   return typeof problems === 'function' ? problems(work) : problems;
 }
 
-/** A variant with its operands on the device, ready to run any number of times. */
-export interface PreparedVariant {
-  readonly variant: string;
-  readonly dispatches: number;
-  /** Runs all its dispatches `times` times in one submission, and waits. */
-  run(times: number): Promise<void>;
-}
-
 /**
  * The variants of one problem. Those that the device refuses or that compute wrong numbers are in `failures`, so that
  * the others can still be timed.
  */
 export interface PreparedProblem {
-  readonly variants: readonly PreparedVariant[];
+  readonly variants: readonly PreparedCall[];
   readonly failures: readonly { readonly variant: string; readonly message: string }[];
   destroy(): void;
 }
@@ -58,87 +49,46 @@ const SAMPLED_ELEMENTS = 2 ** 20;
  * Compiles the variants of a problem and puts their operands on the device, shared among variants. Inputs are random:
  * zeros would take less power on a GPU and let it run faster than it does at work. Repetitions find operands in the
  * cache where they fit, as a layer finds what its neighbour has just written.
- * @param checked whether results are checked before a variant counts (see check.ts); measuring kernels have none that
- * mean anything
+ * Results are checked before a variant counts (see check.ts), but for those of measuring kernels, which mean nothing.
  */
 export async function prepareProblem<Problem>(
   device: Device,
   kernel: Kernel<Problem>,
   problem: Problem,
   calls: readonly KernelCall[],
-  { checked = true } = {},
 ): Promise<PreparedProblem> {
-  const buffers = new Map<string, GPUBuffer>();
-  const sequences: Sequence[] = [];
-  const variants: PreparedVariant[] = [];
+  const variants: PreparedCall[] = [];
   const failures: { variant: string; message: string }[] = [];
   const inputs = inputsOf(kernel, problem, calls[0]);
-  const bufferOf = (name: string, operand: Operand): GPUBuffer => {
-    const key = `${name} ${operand.type} ${operand.length}`;
-    let buffer = buffers.get(key);
-    if (buffer === undefined) {
-      buffer = device.gpu.createBuffer({
-        label: name,
-        size: Math.ceil((elementBytes(operand.type) * operand.length) / 4) * 4,
-        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
-      });
-      if (operand.role === 'input') device.gpu.queue.writeBuffer(buffer, 0, inputs(name, operand));
-      buffers.set(key, buffer);
-    }
-    return buffer;
-  };
-  const check = checked ? checkOf(kernel, problem, float64Of(inputs, calls), calls) : undefined;
-  const destroy = (): void => {
-    for (const sequence of sequences) sequence.destroy();
-    for (const buffer of buffers.values()) buffer.destroy();
-  };
+  const prepared = new KernelCalls(device, inputs);
+  const check = kernel.name.startsWith('measure_')
+    ? undefined
+    : checkOf(kernel, problem, float64Of(inputs, calls), calls);
   for (const call of calls) {
     try {
-      const places = Object.fromEntries(
-        Object.entries(call.operands).map(([name, operand]) => [name, bufferOf(name, operand)]),
-      );
-      const sequence = await Sequence.prepare(
-        device,
-        call.dispatches.map((dispatch) => ({
-          dispatch,
-          label: call.variant,
-          ranges: dispatch.operands.map((name) => ({ buffer: places[name], offset: 0, size: places[name].size })),
-        })),
-      );
-      sequences.push(sequence);
-      const run = async (times: number): Promise<void> => {
-        const encoder = device.gpu.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        for (let i = 0; i < times; i++) sequence.record(pass);
-        pass.end();
-        device.gpu.queue.submit([encoder.finish()]);
-        await device.idle();
-      };
+      const variant = await prepared.prepare(call);
+      const { buffers } = variant;
       // The variant before has changed what is updated in place; and what it computed must not pass for the results of
       // this one.
       for (const [name, operand] of Object.entries(call.operands)) {
-        if (operand.role === 'inout') device.gpu.queue.writeBuffer(places[name], 0, inputs(name, operand));
+        if (operand.role === 'inout') device.gpu.queue.writeBuffer(buffers[name], 0, inputs(name, operand));
         if (operand.role === 'output')
-          device.gpu.queue.writeBuffer(places[name], 0, new Uint32Array(places[name].size / 4).fill(NOT_WRITTEN));
+          device.gpu.queue.writeBuffer(buffers[name], 0, new Uint32Array(buffers[name].size / 4).fill(NOT_WRITTEN));
       }
       // Some drivers compile when a pipeline runs first; what they refuse there must not be timed either.
-      await run(1);
-      const mistake = check?.mistake(call, await resultsOf(device, call, (name) => places[name]));
+      await variant.run(1);
+      const mistake = check?.mistake(call, await resultsOf(device, call, (name) => buffers[name]));
       if (mistake !== undefined) throw new Error(mistake);
-      variants.push({ variant: call.variant, dispatches: call.dispatches.length, run });
+      variants.push(variant);
     } catch (error) {
       if (device.failed !== undefined) throw error;
       failures.push({ variant: call.variant, message: error instanceof Error ? error.message : String(error) });
     }
   }
-  return { variants, failures, destroy };
+  return { variants, failures, destroy: () => prepared.destroy() };
 }
 
-function inputsOf<Problem>(
-  kernel: Kernel<Problem>,
-  problem: Problem,
-  call: KernelCall,
-): (name: string, operand: Operand) => ArrayBufferView<ArrayBuffer> {
+function inputsOf<Problem>(kernel: Kernel<Problem>, problem: Problem, call: KernelCall): InputBytes {
   const elements = Object.values(call.operands).reduce((sum, { length }) => sum + length, 0);
   const sampled = elements <= SAMPLED_ELEMENTS ? kernel.sampleInputs?.(problem, repeated(randomBlock)) : undefined;
   // Too large for numbers of its own: those of a small case over and over, so that variances stay positive and rows sum
@@ -171,7 +121,7 @@ function sampleOfCase<Problem>({ cases, sampleInputs }: Kernel<Problem>): Values
 }
 
 /** The inputs as the device has them, for a reference in float64; made only where it asks for them. */
-function float64Of(inputs: ReturnType<typeof inputsOf>, calls: readonly KernelCall[]): Values {
+function float64Of(inputs: InputBytes, calls: readonly KernelCall[]): Values {
   const values: Record<string, Float64Array> = {};
   for (const [name, operand] of calls.flatMap(({ operands }) => Object.entries(operands))) {
     if (name in values || (operand.role !== 'input' && operand.role !== 'inout')) continue;

@@ -1,9 +1,9 @@
 import type { FloatType } from '../../kernels/contract/element-types.ts';
-import type { Ceilings } from './ceilings.ts';
+import type { Ceilings } from '../../src/benchmark/ceilings.ts';
 import type { Result } from './measure.ts';
 import { byProblem, shown } from './results.ts';
-import { rooflineOf } from './roofline.ts';
-import { median } from './statistics.ts';
+import { boundOf, rooflineOf } from '../../src/benchmark/roofline.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 
 /** The share of the best product's rate from which a GEMM-shaped kernel counts as good. */
 export const WANTED_SHARE = 0.7;
@@ -60,8 +60,9 @@ function summaryOf(type: FloatType, results: readonly Result[], ceilings: Ceilin
   const { kernel, problem, variant } = best.result;
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
   const why = ({ result, share }: (typeof below)[number]): string => {
-    const { milliseconds, bound } = rooflineOf(result, result.dispatches, ceilings);
-    return `${result.kernel} ${result.problem} ${percent(share)} (${bound}, ${percent(milliseconds / median(result.samples))} of the roofline)`;
+    const time = median(result.samples);
+    const { milliseconds } = rooflineOf(result, result.dispatches, ceilings);
+    return `${result.kernel} ${result.problem} ${percent(share)} (${boundOf(time, result, result.dispatches, ceilings)}, ${percent(milliseconds / time)} of the roofline)`;
   };
   return [
     `Best product of matrices in ${type}: ${best.gigaflops.toFixed(1)} GFLOP/s (${kernel} ${problem}, ${variant}).`,

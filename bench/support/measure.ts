@@ -5,7 +5,8 @@ import type { StorageType } from '../../kernels/contract/storage-type.ts';
 import { chosenVariant, tuningProblemOf, type Entry } from './catalogue.ts';
 import { prepareProblem } from './kernel-bench.ts';
 import type { Product } from './product.ts';
-import { sampleAlternating, type Clock } from './sampling.ts';
+import { sampleAlternating } from '../../src/benchmark/sampling.ts';
+import { samplingClock, type BenchClock } from './clock.ts';
 
 /** All that was measured of one variant on one problem; what tables show is derived from it. */
 export interface Result {
@@ -39,7 +40,7 @@ export interface MeasureOptions {
   /** Part of a variant's name. */
   readonly variant?: string;
   readonly maxRounds?: number;
-  readonly clock?: Clock;
+  readonly clock?: BenchClock;
   /** Slow variants are timed as often as fast ones. */
   readonly keepAll?: boolean;
   /** Seconds for the whole run. Every problem gets its few rounds all the same. */
@@ -97,7 +98,13 @@ export async function measure(
       );
       const sampled = await sampleAlternating(
         prepared.variants.map(({ variant, run }) => ({ name: variant, run })),
-        { budget, maxRounds, clock, keepAll, warmUp: device.traits.kind === 'gpu' ? GPU_WARM_UP : 0 },
+        {
+          budget,
+          maxRounds,
+          clock: samplingClock(clock),
+          keepAll,
+          warmUp: device.traits.kind === 'gpu' ? GPU_WARM_UP : 0,
+        },
       );
       sampled.forEach(({ name, repeats, samples }, place) =>
         found.push({

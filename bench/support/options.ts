@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ADAPTER_CHOICES, type AdapterChoice } from '../../src/platform/adapter.ts';
 import type { Work } from './kernel-bench.ts';
-import type { Clock } from './sampling.ts';
+import type { BenchClock } from './clock.ts';
 
 export const BENCH_USAGE = `npm run bench -- [kernel ...] [options]
   Measures the adapter's ceilings, then every kernel on the shapes of ResNet50, against the roofline.
@@ -34,7 +34,7 @@ export interface BenchOptions {
   readonly adapter: AdapterChoice;
   readonly seconds: number;
   readonly maxRounds: number | undefined;
-  readonly clock: Clock;
+  readonly clock: BenchClock;
   /** A file, or true for standard output. */
   readonly json: string | true | undefined;
   readonly compare: string | undefined;

@@ -1,6 +1,6 @@
 import type { Entry } from './catalogue.ts';
 import type { Result } from './measure.ts';
-import { median } from './statistics.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 import { shown } from './results.ts';
 import { digits } from './tables.ts';
 

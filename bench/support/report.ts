@@ -4,10 +4,10 @@ import { createRequire } from 'node:module';
 import { cpus, loadavg, totalmem } from 'node:os';
 import type { AdapterDescription, Device } from '../../src/gpu/device.ts';
 import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
-import type { Ceilings } from './ceilings.ts';
+import type { Ceilings } from '../../src/benchmark/ceilings.ts';
 import type { Work } from './kernel-bench.ts';
 import type { Result } from './measure.ts';
-import type { Clock } from './sampling.ts';
+import type { BenchClock } from './clock.ts';
 
 export const REPORT_FORMAT = 'sketchgrad bench 1';
 
@@ -32,7 +32,7 @@ export interface Report extends Circumstances {
   readonly format: typeof REPORT_FORMAT;
   readonly traits: AdapterTraits;
   readonly work: Work;
-  readonly clock: Clock;
+  readonly clock: BenchClock;
   readonly ceilings: Ceilings;
   readonly results: readonly Result[];
 }

@@ -1,5 +1,5 @@
 import type { Result } from './measure.ts';
-import { median } from './statistics.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 
 /** The results of each problem, in the order in which they came. */
 export function byProblem(results: readonly Result[]): Map<string, Result[]> {

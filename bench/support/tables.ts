@@ -1,10 +1,10 @@
 import { textTable } from '../../src/cli/display/text-table.ts';
-import type { Ceilings } from './ceilings.ts';
+import type { Ceilings } from '../../src/benchmark/ceilings.ts';
 import type { Result } from './measure.ts';
 import { shareOfBest } from './matrix-products.ts';
 import { byProblem, shown } from './results.ts';
-import { rooflineOf } from './roofline.ts';
-import { halfSpread, median } from './statistics.ts';
+import { boundOf, rooflineOf } from '../../src/benchmark/roofline.ts';
+import { halfSpread, median } from '../../src/benchmark/statistics.ts';
 
 /** Three significant digits, without an exponent. */
 export function digits(value: number): string {
@@ -103,7 +103,7 @@ export function figures({ samples, flop, bytes, dispatches }: Result, ceilings: 
     flop === 0 ? '-' : digits(flop / time / 1e6),
     digits(bytes / time / 1e6),
     percent(roofline.milliseconds / time),
-    roofline.bound,
+    boundOf(time, { flop, bytes }, dispatches, ceilings),
   ];
 }
 

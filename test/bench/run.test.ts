@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { benchNames, catalogue, loadBench } from '../../bench/support/catalogue.ts';
-import { measureCeilings } from '../../bench/support/ceilings.ts';
+import { measureCeilings } from '../../src/benchmark/ceilings.ts';
 import { measure } from '../../bench/support/measure.ts';
 import { problemsOf, type KernelBench } from '../../bench/support/kernel-bench.ts';
 import { kernelTables } from '../../bench/support/tables.ts';

@@ -1,8 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Ceilings } from '../../bench/support/ceilings.ts';
+import type { Ceilings } from '../../src/benchmark/ceilings.ts';
 import type { Result } from '../../bench/support/measure.ts';
-import { rooflineOf } from '../../bench/support/roofline.ts';
 import { productSummary } from '../../bench/support/matrix-products.ts';
 import { productOf } from '../../bench/support/product.ts';
 import {
@@ -41,15 +40,6 @@ test('three significant digits, without an exponent', () => {
   assert.equal([0, 1234.5, 12.345, 0.0012345, 1, NaN].map(digits), ['0', '1235', '12.3', '0.00123', '1.00', '-']);
 });
 
-test('the roofline is the lower of arithmetic and bandwidth times intensity', () => {
-  // 200 FLOP a byte: 2 ms of arithmetic, 0.1 ms of memory.
-  assert.equal(rooflineOf({ flop: 2e8, bytes: 1e6 }, 1, ceilings), { milliseconds: 2, bound: 'compute' });
-  assert.equal(rooflineOf({ flop: 1e6, bytes: 1e7 }, 1, ceilings), { milliseconds: 1, bound: 'memory' });
-  assert.equal(rooflineOf({ flop: 0, bytes: 1e7 }, 1, ceilings), { milliseconds: 1, bound: 'memory' });
-  assert.is(rooflineOf({ flop: 0, bytes: 1e4 }, 1, ceilings).bound, 'launch');
-  assert.is(rooflineOf({ flop: 0, bytes: 1e6 }, 8, ceilings).bound, 'launch');
-});
-
 test('a line has time, spread, rates, share of the roofline, the chosen variant and the next best', () => {
   const table = kernelTables(
     [
@@ -62,7 +52,7 @@ test('a line has time, spread, rates, share of the roofline, the chosen variant 
   const [kernel, head, , line, ...rest] = table.split('\n');
   assert.is(kernel, 'k');
   assert.match(head, /^shape +ms +\+- +GFLOP\/s +GB\/s +roofline +bound +variant +next best +its time$/);
-  assert.match(line, /^p +4\.00 +0 +50\.0 +0\.250 +50% +compute +chosen +worse +3\.00 x$/);
+  assert.match(line, /^p +4\.00 +0 +50\.0 +0\.250 +50% +arithmetic +chosen +worse +3\.00 x$/);
   assert.equal(rest, []);
 });
 
@@ -84,16 +74,16 @@ const products = [
 test('GEMM-shaped kernels are held against the best plain product, whichever variant it is of', () => {
   const [gemm, other] = kernelTables(products, ceilings).split('\n\n');
   assert.match(gemm, /bound +of the best product +variant/);
-  assert.match(gemm, /^square .* compute +50% +v +better/m);
-  assert.match(gemm, /^3x3 .* compute +80% +v/m);
-  assert.match(gemm, /^by Winograd .* compute +200% +v/m);
+  assert.match(gemm, /^square .* arithmetic +50% +v +better/m);
+  assert.match(gemm, /^3x3 .* arithmetic +80% +v/m);
+  assert.match(gemm, /^by Winograd .* arithmetic +200% +v/m);
   assert.not.match(other, /best product/);
 });
 
 test('a summary says which products fall short of 70 % of the best', () => {
   assert.is(
     productSummary(products, ceilings),
-    'Best product of matrices in f32: 100.0 GFLOP/s (gemm square, better).\nOf it, 2 of 3 GEMM-shaped problems reach 70 %; below: gemm square 50 % (compute, 50 % of the roofline).',
+    'Best product of matrices in f32: 100.0 GFLOP/s (gemm square, better).\nOf it, 2 of 3 GEMM-shaped problems reach 70 %; below: gemm square 50 % (arithmetic, 50 % of the roofline).',
   );
   assert.is(productSummary(products.slice(2), ceilings), '');
 });
@@ -134,7 +124,7 @@ test('where a filter left the chosen variant out, the fastest stands in, and it 
 });
 
 test('kernels without arithmetic have no GFLOP/s', () => {
-  assert.match(kernelTables([result({ flop: 0, bytes: 1e7 })], ceilings), /p +4\.00 +0 +- +2\.50 +25% +memory/);
+  assert.match(kernelTables([result({ flop: 0, bytes: 1e7 })], ceilings), /p +4\.00 +0 +- +2\.50 +25% +latency/);
 });
 
 test('with --variants there is a line for each, the fastest first, the chosen one marked', () => {

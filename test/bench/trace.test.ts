@@ -2,8 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deviceEvents, kernelSummary, traceProgram } from '../../bench/trace.ts';
-import type { Ceilings } from '../../bench/support/ceilings.ts';
-import { DEVICE, HOST, LANES, type Trace, type TraceEvent } from '../../bench/support/chrome-trace.ts';
+import type { Ceilings } from '../../src/benchmark/ceilings.ts';
+import { DEVICE, HOST, LANES, type Trace, type TraceEvent } from '../../src/benchmark/chrome-trace.ts';
 import type { Program } from '../../src/autodiff/program.ts';
 import { testDevice } from '../support/device.ts';
 import { smallTraining } from '../support/small-network.ts';

@@ -1,6 +1,6 @@
 import { measureCopy, type MeasureCopyProblem } from '../../../kernels/measure/measure-copy.ts';
+import { CEILING_PROBLEMS } from '../../../src/benchmark/ceilings.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 
-/** Two buffers of 64 MiB: more than a cache holds. */
-const bench: KernelBench<MeasureCopyProblem> = { kernel: measureCopy, problems: { '64 MiB': { count: 2 ** 24 } } };
+const bench: KernelBench<MeasureCopyProblem> = { kernel: measureCopy, problems: CEILING_PROBLEMS.copy };
 export default bench;

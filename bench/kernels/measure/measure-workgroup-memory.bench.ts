@@ -2,10 +2,11 @@ import {
   measureWorkgroupMemory,
   type MeasureWorkgroupMemoryProblem,
 } from '../../../kernels/measure/measure-workgroup-memory.ts';
+import { CEILING_PROBLEMS } from '../../../src/benchmark/ceilings.ts';
 import type { KernelBench } from '../../support/kernel-bench.ts';
 
 const bench: KernelBench<MeasureWorkgroupMemoryProblem> = {
   kernel: measureWorkgroupMemory,
-  problems: { vec4f: { tiles: 1024, width: 4, rounds: 64 }, f32: { tiles: 1024, width: 1, rounds: 64 } },
+  problems: CEILING_PROBLEMS.workgroupMemory,
 };
 export default bench;

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { halfSpread, median, quantile, ratioOf } from '../../bench/support/statistics.ts';
+import { halfSpread, median, quantile, ratioOf } from '../../src/benchmark/statistics.ts';
 import { RandomStream } from '../../src/random/philox.ts';
 
 test('quantiles interpolate and do not sort in place', () => {

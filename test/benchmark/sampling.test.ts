@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sampleAlternating, type Contender } from '../../bench/support/sampling.ts';
+import { processorMilliseconds } from '../../bench/support/clock.ts';
+import { sampleAlternating, type Contender } from '../../src/benchmark/sampling.ts';
 
 /** A contender that says when it ran and keeps the processor for some time. */
 function contender(name: string, milliseconds: number, log: string[]): Contender {
@@ -58,14 +59,17 @@ test('processor time leaves waiting out', async () => {
     run: (times) => new Promise((resolve) => setTimeout(resolve, 30 * times)),
   };
   const [wall] = await sampleAlternating([waiting], { budget: 0 });
-  const [processor] = await sampleAlternating([waiting], { budget: 0, clock: 'processor' });
+  const [processor] = await sampleAlternating([waiting], { budget: 0, clock: processorMilliseconds });
   // setTimeout may be early by a millisecond.
   assert.ok(
     wall.samples.every((sample) => sample >= 28),
     wall.samples.join(),
   );
   assert.ok(Math.min(...processor.samples) < 15, processor.samples.join());
-  const [working] = await sampleAlternating([contender('working', 25, [])], { budget: 0, clock: 'processor' });
+  const [working] = await sampleAlternating([contender('working', 25, [])], {
+    budget: 0,
+    clock: processorMilliseconds,
+  });
   assert.ok(
     working.samples.every((sample) => sample > 0),
     working.samples.join(),

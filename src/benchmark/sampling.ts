@@ -1,0 +1,112 @@
+/** One of several ways to do the same work. */
+export interface Contender {
+  readonly name: string;
+  /**
+   * Does the work this many times and resolves when it is done.
+   * @returns milliseconds by the device's own clock, where it has one
+   */
+  run(times: number): Promise<number | void>;
+}
+
+export interface Sampled {
+  readonly name: string;
+  /** Repetitions of the work in each sample. */
+  readonly repeats: number;
+  /** Milliseconds of one repetition, in the order in which they were taken. */
+  readonly samples: readonly number[];
+}
+
+/**
+ * What a sample counts: the host's clock from the submission until the host knows that the work is done; the device's
+ * own timestamps, which leave the submission out; or another clock, in milliseconds, that is read before and after.
+ */
+export type Clock = 'wall' | 'device' | (() => number);
+
+export interface SamplingOptions {
+  /** Milliseconds for all contenders together; those in the running get the least number of samples all the same. */
+  readonly budget: number;
+  readonly maxRounds?: number;
+  readonly clock?: Clock;
+  /**
+   * Milliseconds of work before the first sample: a GPU that was idle lowers its clock, and the first contender would
+   * pay for its rise.
+   */
+  readonly warmUp?: number;
+  /** Slow contenders keep their turns. */
+  readonly keepAll?: boolean;
+}
+
+/**
+ * A sample takes at least about this long, so that neither the clock (65 us steps where a browser protects it) nor the
+ * submission counts.
+ */
+export const SAMPLE_MILLISECONDS = 20;
+/** Repetitions of a sample at most: recording them takes the host some time as well. */
+const MOST_REPEATS = 2 ** 14;
+/** The next try has at most this many times the repetitions of one that was too short to be measured well. */
+const GROWTH = 16;
+const LEAST_ROUNDS = 3;
+const MOST_ROUNDS = 30;
+/**
+ * A contender this many times slower than the fastest needs no more samples: after one round, and after the least
+ * number of rounds.
+ */
+const HOPELESS_AT_ONCE = 3;
+const HOPELESS = 1.5;
+
+/**
+ * Times contenders alternately, one sample each in a round, forwards and backwards (A B C, C B A, ...), so that what slows
+ * the machine for a while slows all of them and a drift favours none.
+ * @throws Error with the name of a contender that fails
+ */
+export async function sampleAlternating(
+  contenders: readonly Contender[],
+  { budget, maxRounds = MOST_ROUNDS, clock = 'wall', warmUp = 0, keepAll = false }: SamplingOptions,
+): Promise<Sampled[]> {
+  const warm = performance.now() + warmUp;
+  while (performance.now() < warm) await contenders[0]?.run(1);
+  const entries: { contender: Contender; repeats: number; samples: number[] }[] = [];
+  for (const contender of contenders)
+    entries.push({ contender, repeats: await repetitions(contender, clock), samples: [] });
+  const end = performance.now() + budget;
+  let hopeful = entries;
+  for (let round = 0; round < maxRounds; round++) {
+    if (round >= LEAST_ROUNDS && performance.now() >= end) break;
+    // Where a clock has to rise, the first round may still be of a low one.
+    if (round > (warmUp > 0 ? 1 : 0) && !keepAll) {
+      const factor = round < LEAST_ROUNDS ? HOPELESS_AT_ONCE : HOPELESS;
+      const best = Math.min(...hopeful.map(({ samples }) => Math.max(...samples)));
+      hopeful = hopeful.filter(({ samples }) => Math.min(...samples) <= factor * best);
+    }
+    for (const { contender, repeats, samples } of round % 2 === 0 ? hopeful : [...hopeful].reverse())
+      samples.push((await timed(contender, repeats, clock)) / repeats);
+  }
+  return entries.map(({ contender: { name }, repeats, samples }) => ({ name, repeats, samples }));
+}
+
+/**
+ * How many repetitions fill a sample. Short work is tried with more and more of them: a single one would be hidden
+ * behind the submission, or between two steps of the clock.
+ */
+async function repetitions(contender: Contender, clock: Clock): Promise<number> {
+  // Another clock may stand still while the contender waits; the length of a sample is the host's to bear.
+  const measure = clock === 'device' ? clock : 'wall';
+  for (let repeats = 1; ;) {
+    const milliseconds = await timed(contender, repeats, measure);
+    const wanted = Math.ceil((repeats * SAMPLE_MILLISECONDS) / Math.max(milliseconds, 1e-3));
+    const next = Math.max(1, Math.min(wanted, GROWTH * repeats, MOST_REPEATS));
+    if (milliseconds >= SAMPLE_MILLISECONDS / 2 || next <= repeats) return next;
+    repeats = next;
+  }
+}
+
+async function timed({ name, run }: Contender, times: number, clock: Clock): Promise<number> {
+  const read = typeof clock === 'function' ? clock : () => performance.now();
+  try {
+    const start = read();
+    const byDevice = await run(times);
+    return clock === 'device' && typeof byDevice === 'number' ? byDevice : read() - start;
+  } catch (cause) {
+    throw new Error(`${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
