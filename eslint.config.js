@@ -9,6 +9,7 @@ export default tseslint.config(
       'docs-api/',
       'runs/',
       'shaders/generated/',
+      'src/autodiff/generated/',
       'src/retrieval/generated/',
       'bench/peers/',
       '.cache/',

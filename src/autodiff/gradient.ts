@@ -1,6 +1,6 @@
 import { nodesBefore } from './nodes-before.ts';
 import { sameShape } from './attributes.ts';
-import { gradientRules } from './gradient-rules.ts';
+import { gradientRules } from './generated/gradient-rules.ts';
 import { cast, COUNTED_ELSEWHERE, type GradientRule } from './op.ts';
 import { add } from './ops/pointwise.ts';
 import { fill } from './ops/fill.ts';
@@ -87,6 +87,6 @@ function ruleOf(
   });
   if (typeof rule !== 'string') return rule;
   const rules = gradientRules as Readonly<Record<string, unknown>>;
-  if (!Object.hasOwn(rules, rule)) throw new GradientError(`gradient-rules.ts has no rule called ${rule}`);
+  if (!Object.hasOwn(rules, rule)) throw new GradientError(`no op exports a gradient rule ${rule}`);
   return rules[rule] as GradientRule<unknown>;
 }

@@ -2,7 +2,7 @@ import { cast as castKernel } from '../../kernels/elementwise/cast.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
 import type { FloatType } from '../../kernels/contract/element-types.ts';
 import type { StorageType } from '../../kernels/contract/storage-type.ts';
-import { floatType, Tensor, type KernelUse, type GraphNode, type Op } from './tensor.ts';
+import { floatType, Tensor, type KernelUse, type GraphNode, type Op, type Shape } from './tensor.ts';
 
 export {
   COUNTED_ELSEWHERE,
@@ -13,6 +13,23 @@ export {
   type Pin,
   type TensorType,
 } from './tensor.ts';
+
+/**
+ * Points at which tests compare the gradients of a file's ops with finite differences, by the name of the exported
+ * function. An op's file exports them as `examples`.
+ */
+export type OpExamples = Readonly<
+  Record<
+    string,
+    {
+      /** Shapes of the inputs, whose values tests draw from [-1, 1). */
+      readonly inputs: Readonly<Record<string, Shape>>;
+      readonly apply: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[];
+      /** The longest sum behind one element of an output; 1 if left out. */
+      readonly reduction?: number;
+    }
+  >
+>;
 
 /**
  * A kernel problem's `type`, for activations stored as a tensor is; nothing for f32, as in problems of before there was

@@ -124,7 +124,7 @@ export interface Op<Attributes> {
    */
   lower(node: GraphNode<Attributes>, granted: ReadonlyMap<Tensor, Pin>): readonly KernelUse[];
   /**
-   * The rule; or, if it needs kernels that inference does not use, its name in gradient-rules.ts. The name is
+   * The rule; or, if it needs kernels that inference does not use, the name under which its file exports it. The name is
    * a plain string here, so that this file knows nothing of the rules; test/autodiff/gradients.test.ts checks it.
    */
   readonly gradient?: GradientRule<Attributes> | string;

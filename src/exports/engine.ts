@@ -49,27 +49,9 @@ export type { TuningTable } from '../tuning/tables.ts';
 export { QualificationError, Tuner, type TunerOptions } from '../tuning/tuner.ts';
 
 // Ops, for your own networks.
-export { batchNorm, type BatchNormOptions, type BatchNormOutputs } from '../autodiff/ops/batch-norm.ts';
-export { bias } from '../autodiff/ops/bias.ts';
+export * from '../autodiff/generated/ops.ts';
 export { cast } from '../autodiff/op.ts';
-export { contrastiveLoss, type ContrastiveOptions } from '../autodiff/ops/contrastive-loss.ts';
-export { convolution, linear, type ConvolutionOptions } from '../autodiff/ops/convolution.ts';
-export { l2Normalize } from '../autodiff/ops/l2-normalize.ts';
-export { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../autodiff/ops/losses.ts';
-export * from '../autodiff/ops/pointwise.ts';
-export { pointwise } from '../autodiff/ops/pointwise-function.ts';
-export { broadcastTo, sumTo } from '../autodiff/ops/broadcast.ts';
 export type { Derivative, PointwiseFunction } from '../../kernels/elementwise/pointwise.ts';
-export { oneHot } from '../autodiff/ops/one-hot.ts';
-export { topK } from '../autodiff/ops/top-k.ts';
-export { globalAveragePool, maxPool } from '../autodiff/ops/pooling.ts';
-export { prepareImages, type ImageInputs } from '../autodiff/ops/prepare-images.ts';
-export { mean, sum } from '../autodiff/ops/reduce.ts';
-export { reshape } from '../autodiff/ops/reshape.ts';
-export { concatenate, scatterRows, selectRows } from '../autodiff/ops/rows.ts';
-export { scaleBy } from '../autodiff/ops/scale.ts';
-export { softmax } from '../autodiff/ops/softmax.ts';
-export { transpose } from '../autodiff/ops/transpose.ts';
 export type { MaxPoolProblem } from '../../kernels/pooling/max-pool.ts';
 export type { PrepareImagesProblem } from '../../kernels/image/prepare-images.ts';
 

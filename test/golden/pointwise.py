@@ -1,4 +1,4 @@
-"""Writes pointwise.json: what PyTorch gives for every pointwise function, with its gradients.
+"""Writes pointwise.json: what PyTorch gives for every row of kernels/elementwise/functions.ts, with its gradients.
 
     /usr/bin/python3 test/golden/pointwise.py
 
@@ -8,6 +8,7 @@ Operands are exact in float32, results are those of float64.
 import json
 import math
 import pathlib
+import re
 
 import torch
 import torch.nn.functional as F
@@ -32,32 +33,32 @@ def gelu(x):
     return y
 
 
-UNARY = {
+TABLE = pathlib.Path(__file__).parents[2] / "kernels" / "elementwise" / "functions.ts"
+# Functions that PyTorch has under another name, or with parameters.
+OTHERS = {
     "scale": lambda x: x * exactly(-0.3),
-    "abs": torch.abs,
     "clamp": lambda x: torch.clamp(x, -1.5, 2.0),
-    "exp": torch.exp,
-    "log": torch.log,
-    "sqrt": torch.sqrt,
-    "relu": F.relu,
-    "relu6": F.relu6,
     "leakyRelu": lambda x: F.leaky_relu(x, exactly(0.01)),
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "softplus": F.softplus,
-    "silu": F.silu,
     "gelu": gelu,
     "geluTanh": lambda x: F.gelu(x, approximate="tanh"),
-}
-BINARY = {
-    "add": torch.add,
-    "subtract": torch.subtract,
-    "multiply": torch.multiply,
-    "divide": torch.divide,
     "power": torch.pow,
-    "maximum": torch.maximum,
-    "minimum": torch.minimum,
 }
+OWN = ["broadcast"]
+
+
+def functions():
+    """PyTorch's function for each exported row of the table that has one, and the names of the row's operands."""
+    rows = re.findall(r"^export const \w+: PointwiseFunction = \{\n  name: '(\w+)',\n  operands: \[(.*?)\]", TABLE.read_text(), re.M)
+    for name, operands in rows:
+        if name in OWN:
+            continue
+        snake = re.sub("[A-Z]", lambda letter: "_" + letter.group().lower(), name)
+        function = OTHERS.get(name)
+        for candidate in (snake, name.lower()):
+            function = function or getattr(torch, candidate, None) or getattr(F, candidate, None)
+        if function is None:
+            raise SystemExit(f"PyTorch has no {name}: add it to OTHERS, or to OWN if it is a function of our own")
+        yield name, function, operands.count(",") + 1
 
 
 def results(function, operands):
@@ -85,8 +86,10 @@ def golden(name, function, operands):
 def main():
     torch.set_num_threads(1)
     operands = {"x": X, "a": [a for a, _ in PAIRS], "b": [b for _, b in PAIRS]}
-    cases = [golden(name, function, [X]) for name, function in UNARY.items()]
-    cases += [golden(name, function, [operands["a"], operands["b"]]) for name, function in BINARY.items()]
+    cases = [
+        golden(name, function, [X] if count == 1 else [operands["a"], operands["b"]])
+        for name, function, count in sorted(functions(), key=lambda row: row[0])
+    ]
     entries = {
         "made": f"pointwise.py, PyTorch {torch.__version__}, CPU",
         "outputGradient": OUTPUT_GRADIENT,

@@ -78,6 +78,7 @@ const rowsOf = (x: Tensor, scale: Tensor) => ({ rows: x.length / scale.length, c
 /**
  * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalisation with fixed statistics.
  * Accuracy: within 3 * 2^-24 of |x * scale| + |shift| + |residual|.
+ * @internal
  */
 export function affine(
   x: Tensor,

@@ -23,7 +23,7 @@ export interface BatchNormOutputs {
   readonly variance: Tensor;
 }
 
-/** Of each channel, [channels]. */
+/** Of each channel, [channels]. @internal */
 export interface Statistics {
   readonly mean: Tensor;
   /** 1 / sqrt(biased variance + epsilon). */
@@ -189,6 +189,7 @@ export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: Batch
  * GradientError.
  * @param x [..., channels]
  * @param gamma [channels]
+ * @internal
  */
 export function normalize(
   x: Tensor,

@@ -1,6 +1,6 @@
 import { bias as biasKernel } from '../../../kernels/elementwise/bias.ts';
 import { columnSum as columnSumKernel } from '../../../kernels/reduction/column-sum.ts';
-import { apply, use, type GradientRule, type Op } from '../op.ts';
+import { apply, use, type GradientRule, type Op, type OpExamples } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -36,3 +36,7 @@ const columnSumOp: Op<{ readonly channels: number }> = {
 export function bias(x: Tensor, b: Tensor): Tensor {
   return apply(op, [x, b], null)[0];
 }
+
+export const examples: OpExamples = {
+  bias: { inputs: { x: [4, 3, 5], b: [5] }, apply: ({ x, b }) => [bias(x, b)] },
+};

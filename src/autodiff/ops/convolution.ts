@@ -8,7 +8,7 @@ import {
 import { convolutionWeightGradient as weightGradientKernel } from '../../../kernels/convolution/weight-gradient.ts';
 import type { Kernel } from '../../../kernels/kernel.ts';
 import { checkNumber, checkOptions, checkShape, pairOf } from '../attributes.ts';
-import { apply, cast, type GradientRule, type KernelUse, type Op, use } from '../op.ts';
+import { apply, cast, type GradientRule, type KernelUse, type Op, use, type OpExamples } from '../op.ts';
 import type { Statistics } from './batch-norm.ts';
 import { describe, floatType, ShapeError, type Tensor } from '../tensor.ts';
 
@@ -24,6 +24,7 @@ export interface ConvolutionOptions {
 
 /**
  * What an inference network does with a convolution's sums in the same pass: relu?(sum * scale + shift + residual?).
+ * @internal
  */
 export interface ConvolutionEpilogue {
   readonly scale: Tensor;
@@ -148,6 +149,7 @@ export function convolution(x: Tensor, w: Tensor, options: ConvolutionOptions = 
  * A convolution that also gives the statistics of each channel of its y, for `normalize`, whose gradient contains their
  * share. Any other loss that depends on them is a GradientError. Accuracy: that of `batchNorm`, of the y that is
  * computed.
+ * @internal
  */
 export function convolutionWithStatistics(
   x: Tensor,
@@ -160,7 +162,7 @@ export function convolutionWithStatistics(
   return { y, mean, inverseDeviation, variance };
 }
 
-/** A convolution whose epilogue scales, shifts, adds and clips in the same pass. For inference: it has no gradient. */
+/** A convolution whose epilogue scales, shifts, adds and clips in the same pass. For inference: it has no gradient. @internal */
 export function convolutionWithEpilogue(
   x: Tensor,
   w: Tensor,
@@ -234,3 +236,7 @@ function shapeOf(op: string, x: Tensor, w: Tensor, options: ConvolutionOptions):
     throw new ShapeError(`${op}: ${describe(x)} is smaller than the kernel of ${describe(w)}`);
   return shape;
 }
+
+export const examples: OpExamples = {
+  linear: { inputs: { x: [5, 7], w: [7, 6] }, apply: ({ x, w }) => [linear(x, w)], reduction: 7 },
+};

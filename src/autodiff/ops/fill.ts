@@ -14,7 +14,7 @@ const op: Op<{ readonly shape: Shape; readonly value: number }> = {
   ],
 };
 
-/** A tensor whose elements are all `value`. */
+/** A tensor whose elements are all `value`. @internal */
 export function fill(shape: Shape, value: number): Tensor {
   return apply(op, [], { shape, value })[0];
 }

@@ -1,5 +1,5 @@
 import { copy as copyKernel } from '../../../kernels/layout/copy.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type Op, type OpExamples } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 
 const op: Op<null> = {
@@ -26,7 +26,11 @@ const op: Op<null> = {
   gradient: (_, [dy]) => [dy],
 };
 
-/** A copy of a tensor, of any type, in memory of its own. */
+/** A copy of a tensor, of any type, in memory of its own. @internal */
 export function identity(x: Tensor): Tensor {
   return apply(op, [x], null)[0];
 }
+
+export const examples: OpExamples = {
+  identity: { inputs: { x: [3, 3] }, apply: ({ x }) => [identity(x)] },
+};

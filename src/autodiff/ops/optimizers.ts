@@ -29,6 +29,7 @@ const nonFiniteOp: Op<null> = {
 /**
  * How many elements are NaN or infinite, and the index of the first: u32 [2]. Effects that take it as their gate change
  * nothing where the count is above zero, so that one bad step never reaches the weights.
+ * @internal
  */
 export function nonFinite(values: Tensor): Tensor {
   return apply(nonFiniteOp, [values], null)[0];
@@ -52,6 +53,7 @@ const lossScaleOp: Op<{ readonly scale: Tensor; readonly steps: Tensor; readonly
  * the whole gradient is built: whatever reads the scale was computed before.
  * @param scale, steps stored [1] and [2], changed in place
  * @returns the group settings by which an update undoes the scale of this step
+ * @internal
  */
 export function lossScaleUpdate(
   report: Tensor,
@@ -61,7 +63,7 @@ export function lossScaleUpdate(
   return apply(lossScaleOp, [report, groupSettings], state)[0];
 }
 
-/** What an update of flat arenas needs; all but hyper, group settings and gate are [n]. */
+/** What an update of flat arenas needs; all but hyper, group settings and gate are [n]. @internal */
 export interface UpdateOperands {
   readonly parameters: Tensor;
   readonly gradients: Tensor;
@@ -91,7 +93,7 @@ const adamOp: Op<{ readonly decoupled: boolean }> = {
   ],
 };
 
-/** One step of Adam, or of AdamW where `decoupled`, in place. `hyper` is adamHyper's. */
+/** One step of Adam, or of AdamW where `decoupled`, in place. `hyper` is adamHyper's. @internal */
 export function adamUpdate(
   operands: UpdateOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
   decoupled: boolean,
@@ -116,7 +118,7 @@ const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
   ],
 };
 
-/** One step of stochastic gradient descent with momentum, in place. `hyper` is [learning rate, momentum]. */
+/** One step of stochastic gradient descent with momentum, in place. `hyper` is [learning rate, momentum]. @internal */
 export function momentumSgdUpdate(
   operands: UpdateOperands & { readonly velocity: Tensor },
   nesterov: boolean,
@@ -125,7 +127,7 @@ export function momentumSgdUpdate(
   return applyNode(momentumSgdOp, [parameters, gradients, velocity, group, groupSettings, hyper, gate], { nesterov });
 }
 
-/** What an update with norms of whole tensors needs; all but segments, group settings, hyper and gate are [n]. */
+/** What an update with norms of whole tensors needs; all but segments, group settings, hyper and gate are [n]. @internal */
 export interface SegmentedOperands {
   readonly parameters: Tensor;
   readonly gradients: Tensor;
@@ -160,7 +162,7 @@ const lambOp: Op<null> = {
   ],
 };
 
-/** One step of LAMB, in place. `hyper` is adamHyper's. */
+/** One step of LAMB, in place. `hyper` is adamHyper's. @internal */
 export function lambUpdate(
   operands: SegmentedOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
 ): GraphNode {
@@ -189,7 +191,7 @@ const larsOp: Op<null> = {
   ],
 };
 
-/** One step of LARS, in place. `hyper` is [learning rate, momentum, trust coefficient, epsilon]. */
+/** One step of LARS, in place. `hyper` is [learning rate, momentum, trust coefficient, epsilon]. @internal */
 export function larsUpdate(operands: SegmentedOperands & { readonly velocity: Tensor }): GraphNode {
   const { parameters, gradients, velocity, segments, groupSettings, hyper, gate } = operands;
   return applyNode(larsOp, [parameters, gradients, velocity, segments, groupSettings, hyper, gate], null);
@@ -204,7 +206,7 @@ const interpolateOp: Op<{ readonly momentum: number }> = {
   ],
 };
 
-/** running += momentum * (batch - running), in place: running statistics of batch normalisation. */
+/** running += momentum * (batch - running), in place: running statistics of batch normalisation. @internal */
 export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): GraphNode {
   return applyNode(interpolateOp, [running, batch, gate], { momentum });
 }
@@ -224,6 +226,7 @@ const movingAverageOp: Op<null> = {
 
 /**
  * average += share * (values - average), in place: an average of weights over the steps of a training. @param share [1]
+ * @internal
  */
 export function movingAverageUpdate(average: Tensor, values: Tensor, share: Tensor, gate: Tensor): GraphNode {
   return applyNode(movingAverageOp, [average, values, share, gate], null);
@@ -247,7 +250,7 @@ const accumulateOp: Op<{ readonly total: Tensor }> = {
   lower: ({ inputs: [part], outputs: [total] }) => [use(accumulateKernel, { count: part.length }, { total, part })],
 };
 
-/** total += part, in place, as soon as the part is there. @param total a stored tensor @returns it, after the sum */
+/** total += part, in place, as soon as the part is there. @param total a stored tensor @returns it, after the sum @internal */
 export function accumulate(total: Tensor, part: Tensor): Tensor {
   return apply(accumulateOp, [part], { total })[0];
 }
@@ -259,7 +262,7 @@ const clearOp: Op<null> = {
   lower: ({ inputs: [values] }) => [use(fillKernel, { count: values.length, value: 0 }, { values })],
 };
 
-/** Makes a stored tensor zero. */
+/** Makes a stored tensor zero. @internal */
 export function clear(values: Tensor): GraphNode {
   return applyNode(clearOp, [values], null);
 }
@@ -271,7 +274,7 @@ const demandOp: Op<null> = {
   lower: () => [],
 };
 
-/** An update that does nothing but have its inputs computed, for the sake of their own effects. */
+/** An update that does nothing but have its inputs computed, for the sake of their own effects. @internal */
 export function demand(tensors: readonly Tensor[]): GraphNode {
   return applyNode(demandOp, tensors, null);
 }

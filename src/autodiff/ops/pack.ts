@@ -50,6 +50,7 @@ const op: Op<Attributes> = {
  * in one dispatch. Tensors that the graph computes are computed right into the store.
  * @param tensors by the names of the store's entries
  * @returns the whole store [store.length]
+ * @internal
  */
 export function pack(tensors: ReadonlyMap<string, Tensor>, store: ParameterStore): Tensor {
   return apply(op, [...tensors.values()], { store, names: [...tensors.keys()] })[0];

@@ -4,7 +4,7 @@ import { broadcastProblem, broadcastShape } from '../broadcasting.ts';
 import { apply, cast, type Op, stored, use } from '../op.ts';
 import { floatType, ShapeError, type Shape, type Tensor } from '../tensor.ts';
 
-/** What a node of a pointwise function knows beside its inputs. */
+/** What a node of a pointwise function knows beside its inputs. @internal */
 export interface PointwiseAttributes {
   readonly function: PointwiseFunction;
   readonly parameters: Readonly<Record<string, number>>;

@@ -2,7 +2,7 @@ import { globalAveragePool as globalAverageKernel } from '../../../kernels/pooli
 import { globalAveragePoolGradient as globalAverageGradientKernel } from '../../../kernels/pooling/global-average-pool-gradient.ts';
 import { maxPool as maxPoolKernel, pooledSize, type MaxPoolProblem } from '../../../kernels/pooling/max-pool.ts';
 import { maxPoolGradient as maxPoolGradientKernel } from '../../../kernels/pooling/max-pool-gradient.ts';
-import { apply, stored, use, type GradientRule, type Op } from '../op.ts';
+import { apply, stored, use, type GradientRule, type Op, type OpExamples } from '../op.ts';
 import { checkInteger, checkOptions } from '../attributes.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 
@@ -95,3 +95,7 @@ function imageShape(op: string, x: Tensor): readonly number[] {
     throw new ShapeError(`${op}: ${describe(x)}; [batch, height, width, channels] was expected`);
   return x.shape;
 }
+
+export const examples: OpExamples = {
+  globalAveragePool: { inputs: { x: [2, 3, 5, 6] }, apply: ({ x }) => [globalAveragePool(x)], reduction: 15 },
+};

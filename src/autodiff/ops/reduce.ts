@@ -1,5 +1,5 @@
 import { reduceSum as reduceSumKernel } from '../../../kernels/reduction/reduce-sum.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type Op, type OpExamples } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { scale } from './pointwise.ts';
@@ -25,3 +25,8 @@ export function sum(x: Tensor): Tensor {
 export function mean(x: Tensor): Tensor {
   return apply(op, [x], { factor: 1 / x.length })[0];
 }
+
+export const examples: OpExamples = {
+  sum: { inputs: { x: [9, 11] }, apply: ({ x }) => [sum(x)], reduction: 99 },
+  mean: { inputs: { x: [9, 11] }, apply: ({ x }) => [mean(x)], reduction: 99 },
+};

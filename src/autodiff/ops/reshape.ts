@@ -1,4 +1,4 @@
-import { apply, type Op } from '../op.ts';
+import { apply, type Op, type OpExamples } from '../op.ts';
 import { describe, elementCount, ShapeError, type Shape, type Tensor } from '../tensor.ts';
 
 const op: Op<{ readonly shape: Shape }> = {
@@ -18,3 +18,7 @@ const op: Op<{ readonly shape: Shape }> = {
 export function reshape(x: Tensor, shape: Shape): Tensor {
   return apply(op, [x], { shape })[0];
 }
+
+export const examples: OpExamples = {
+  reshape: { inputs: { x: [4, 6] }, apply: ({ x }) => [reshape(x, [3, 8])] },
+};

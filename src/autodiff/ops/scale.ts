@@ -46,7 +46,7 @@ const dotOp: Op<null> = {
   ],
 };
 
-/** The sum of a * b over all n elements, [1]. Accuracy: within 2^-24 * (4 sqrt(n) + 5) of the sum of |a * b|. */
+/** The sum of a * b over all n elements, [1]. Accuracy: within 2^-24 * (4 sqrt(n) + 5) of the sum of |a * b|. @internal */
 export function dot(a: Tensor, b: Tensor): Tensor {
   return apply(dotOp, [a, b], null)[0];
 }

@@ -1,5 +1,5 @@
 import { transpose as kernel } from '../../../kernels/layout/transpose.ts';
-import { apply, use, type Op } from '../op.ts';
+import { apply, use, type Op, type OpExamples } from '../op.ts';
 import { describe, ShapeError, type Tensor } from '../tensor.ts';
 import { reshape } from './reshape.ts';
 
@@ -18,3 +18,7 @@ const op: Op<null> = {
 export function transpose(x: Tensor): Tensor {
   return apply(op, [x], null)[0];
 }
+
+export const examples: OpExamples = {
+  transpose: { inputs: { x: [4, 7] }, apply: ({ x }) => [transpose(x)] },
+};
