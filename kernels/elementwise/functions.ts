@@ -502,7 +502,7 @@ const hardSwishGradient: PointwiseFunction = {
 /**
  * x relu6(x + 3) / 6, a `silu` without exponentials (Howard et al., "Searching for MobileNetV3", ICCV 2019): 0 up to -3,
  * x from 3 on, also at the infinities. The gradient at the kinks, -1/2 at -3 and 3/2 at 3, is that of the parabola between
- * them. Accuracy: 3 2^-24 between the kinks, otherwise exact.
+ * them; PyTorch's at 3 is 3/2 or 1, depending on the element's place. Accuracy: 4 2^-24 between the kinks, otherwise exact.
  */
 export const hardSwish: PointwiseFunction = {
   name: 'hardSwish',
