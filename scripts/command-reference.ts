@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/command-line.ts';
-import { optionName, type Option } from '../src/cli/options/option.ts';
+import { shownFlag, type Option } from '../src/cli/options/option.ts';
 
 const FOLDER = fileURLToPath(new URL('../docs/commands', import.meta.url));
 const MADE_BY = '<!-- Written by npm run docs:commands. -->';
@@ -69,12 +69,12 @@ function pageOf({ name, summary, options, positionals }: Command): string {
   return `${lines.join('\n')}\n`;
 }
 
-const flagOf = (key: string, { placeholder }: Option<unknown>): string =>
-  `--${optionName(key)}${placeholder === '' ? '' : ` ${placeholder}`}`.replaceAll('|', '\\|');
+const flagOf = (key: string, option: Option<unknown>): string =>
+  shownFlag(key, option).replace(/[<>]/g, '').replaceAll('|', '\\|');
 
 function defaultOf({ default: value, placeholder, required }: Option<unknown>): string {
   if (required) return 'required';
-  if (value === undefined || (placeholder === '' && value === false)) return '';
+  if (value === undefined || placeholder === '') return '';
   return `\`${Array.isArray(value) ? value.join(',') : String(value)}\``;
 }
 

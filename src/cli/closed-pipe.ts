@@ -1,3 +1,5 @@
+import { stopAsWithoutTerminal } from './stop-signal.ts';
+
 /** As a shell reports a program that SIGPIPE ended. */
 const ENDED_BY_PIPE = 141;
 
@@ -9,7 +11,7 @@ export function endOnClosedPipe(...streams: readonly NodeJS.WriteStream[]): void
   for (const stream of streams) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
-      if (!process.emit('SIGHUP', 'SIGHUP')) process.exit(ENDED_BY_PIPE);
+      if (!stopAsWithoutTerminal()) process.exit(ENDED_BY_PIPE);
     });
   }
 }

@@ -108,11 +108,14 @@ function register(
       option.placeholder === '' ? flag : `${flag} <${option.placeholder}>`,
       describeOption(option),
     );
-    sub.addOption(
-      option.placeholder === '' ? declared : declared.argParser((typed: string) => option.parse(typed, flag)),
-    );
-    // A switch that is on in the configuration can be put off again.
-    if (option.placeholder === '') sub.addOption(new ParserOption(`--no-${optionName(key)}`).hideHelp());
+    if (option.placeholder !== '') {
+      sub.addOption(declared.argParser((typed: string) => option.parse(typed, flag)));
+      continue;
+    }
+    // A switch that is on in the configuration can be put off again. The help shows the flag that changes the default.
+    const off = new ParserOption(`--no-${optionName(key)}`, describeOption(option));
+    sub.addOption(option.default === true ? declared.hideHelp() : declared);
+    sub.addOption(option.default === true ? off : off.hideHelp());
   }
   sub.option(
     '--config <file>',

@@ -37,6 +37,7 @@ export { ExactSearch, type ExactSearchOptions, type RowFilter } from '../retriev
 export {
   parsePictureFilter,
   pictureMask,
+  type FilteredPictures,
   type PictureFilter,
   type PictureFilterWords,
 } from '../retrieval/picture-filter.ts';

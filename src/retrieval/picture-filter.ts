@@ -1,5 +1,4 @@
 /** Which pictures of an index are searched: by folder, label, date of the last change and size of the file. */
-import type { RetrievalIndex } from './index-file.ts';
 import type { RowMask } from './ranking.ts';
 import { RetrievalError } from './vectors.ts';
 
@@ -16,6 +15,12 @@ export interface PictureFilter {
   /** Bytes of the file. */
   readonly minSize?: number;
   readonly maxSize?: number;
+}
+
+/** What a filter is compared with: paths, and the sizes and times of the files where they are known. */
+export interface FilteredPictures {
+  readonly paths: readonly string[];
+  readonly stamps?: { readonly sizes: ArrayLike<number>; readonly times: ArrayLike<number> };
 }
 
 /** A filter as a user or a request writes it. */
@@ -48,7 +53,7 @@ export function parsePictureFilter(words: PictureFilterWords): PictureFilter {
  * @throws RetrievalError for a folder or label that no picture has, and for dates or sizes that the index does not store
  */
 export function pictureMask(
-  { paths, stamps }: Pick<RetrievalIndex, 'paths' | 'stamps'>,
+  { paths, stamps }: FilteredPictures,
   { folders = [], labels = [], after, before, minSize, maxSize }: PictureFilter,
 ): RowMask | undefined {
   const tests: ((row: number) => boolean)[] = [];

@@ -87,7 +87,7 @@ export class IconSearchService {
     const filter = iconFilterOf(parameters);
     const offset = offsetOf(parameters, k);
     const pictures = sketches instanceof Uint8Array ? [sketches] : sketches;
-    const like = likeOf(parameters, pictures.length, this.index.names.length);
+    const like = likeOf(parameters, pictures.length, { count: this.index.names.length });
     refusing(() => checkFilter(this.index.sets, filter));
     const { ranked, times } = await this.embedder.search(
       pictures,

@@ -12,7 +12,8 @@ export {
   type SearchLimits,
 } from './search-handler.ts';
 export { SearchService, type Neighbour, type SearchAnswer, type SearchServiceOptions } from './search-service.ts';
+export { PictureRows, type AddedPicture } from './picture-rows.ts';
 export { openMetrics, type ServerMetrics } from './metrics.ts';
 export { IconSources } from './icon-sources.ts';
 export { IconSearchService, type FoundIcon, type IconSearchAnswer } from './icon-search-service.ts';
-export type { SearchTimes } from './query-embedder.ts';
+export type { EmbeddedPicture, SearchTimes } from './query-embedder.ts';

@@ -17,6 +17,10 @@ export interface ServerMetrics {
   countRequest(request: IncomingMessage, response: ServerResponse): void;
   /** A searcher whose searches are counted and timed. */
   observed(searcher: Searcher): Searcher;
+  /** Counts pictures that were added, changed or removed while the server ran, and files that cannot be decoded. */
+  countChanges(counts: Readonly<Record<string, number>>): void;
+  /** Counts a reload of the model and the index. @param error why it failed */
+  countReload(error?: unknown): void;
   /** @returns the text for Prometheus and its content type */
   report(): Promise<{ readonly type: string; readonly content: Uint8Array }>;
 }
@@ -49,6 +53,18 @@ export async function openMetrics(rows: () => number): Promise<ServerMetrics> {
     help: 'Searches that wait or are computed, from the last byte of the picture to the answer.',
     registers,
   });
+  const changes = new Counter({
+    name: 'sketchgrad_picture_changes_total',
+    help: 'Pictures that were added, changed or removed while the server ran, and files that cannot be decoded.',
+    labelNames: ['change'],
+    registers,
+  });
+  const reloads = new Counter({
+    name: 'sketchgrad_reloads_total',
+    help: 'Reloads of the model and the index: done, or the kind of the error that left the old ones in service.',
+    labelNames: ['result'],
+    registers,
+  });
   new Gauge({
     name: 'sketchgrad_index_rows',
     help: 'Pictures or icons that are searched.',
@@ -63,6 +79,12 @@ export async function openMetrics(rows: () => number): Promise<ServerMetrics> {
       response.once('close', () =>
         requests.inc({ route: routeOf(url), status: response.writableFinished ? response.statusCode : 'aborted' }),
       );
+    },
+    countChanges(counts) {
+      for (const [change, count] of Object.entries(counts)) changes.inc({ change }, count);
+    },
+    countReload(error) {
+      reloads.inc({ result: error === undefined ? 'done' : error instanceof Error ? error.name : 'Error' });
     },
     observed: (searcher) => ({
       async search(...query) {

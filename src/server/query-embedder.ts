@@ -6,7 +6,7 @@ import { meanEmbedding } from '../retrieval/mean-embedding.ts';
 import { modelEmbeddings, type ImageRows } from '../models/image-rows.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { BatchQueue } from './batch-queue.ts';
-import type { DecodeInput, GalleryData, RankInput, RankOutput } from './search-thread.ts';
+import type { DecodeInput, GalleryData, PictureOutput, RankInput, RankOutput } from './search-thread.ts';
 import { WorkerThreads } from '../platform/node/worker-threads.ts';
 import { threadModule } from '../platform/node/thread-module.ts';
 
@@ -23,6 +23,20 @@ export interface SearchTimes {
   readonly rank: number;
 }
 
+/** A picture of the gallery that was embedded. */
+export interface EmbeddedPicture {
+  /** [dimension], of length 1. */
+  readonly embedding: Float32Array;
+  /** SHA-256 of its file's bytes, 64 digits. */
+  readonly digest: string;
+}
+
+/** What waits for the device. */
+interface Decoded {
+  readonly pixels: Uint8Array;
+  readonly domain: Sample['domain'];
+}
+
 interface Embedded {
   readonly embedding: Float32Array;
   readonly started: number;
@@ -34,7 +48,7 @@ interface Embedded {
  * are decoded and icons ranked in threads, so that the event loop stays free.
  */
 export class QueryEmbedder {
-  private readonly queue: BatchQueue<Uint8Array, Embedded>;
+  private readonly queue: BatchQueue<Decoded, Embedded>;
   private readonly threads: WorkerThreads;
   private readonly sketches: SketchFraming | undefined;
 
@@ -44,7 +58,7 @@ export class QueryEmbedder {
     private readonly many: ImageRows,
     gallery: GalleryData,
   ) {
-    this.queue = new BatchQueue((pixels) => this.embed(pixels), BATCH);
+    this.queue = new BatchQueue((decoded) => this.embed(decoded), BATCH);
     this.sketches = gallery.kind === 'icons' ? 'icon' : model.sketches;
     this.threads = new WorkerThreads(
       threadModule(import.meta.url, 'search-thread'),
@@ -74,7 +88,9 @@ export class QueryEmbedder {
     const start = performance.now();
     const pixels = await Promise.all(sketches.map((sketch) => this.decode(sketch, signal)));
     const decoded = performance.now();
-    const embedded = await Promise.all(pixels.map((each) => this.queue.add(each, signal)));
+    const embedded = await Promise.all(
+      pixels.map((each) => this.queue.add({ pixels: each, domain: 'sketch' }, signal)),
+    );
     const begin = performance.now();
     const embeddings = [...embedded.map(({ embedding }) => embedding), ...like];
     const rows = new Float32Array(embeddings.length * this.one.width);
@@ -94,6 +110,25 @@ export class QueryEmbedder {
     };
   }
 
+  /** Pictures of the gallery, few at a time: its own embeddings, or why a picture cannot be decoded. */
+  embedPictures(pictures: readonly Uint8Array[]): Promise<(EmbeddedPicture | ImageError)[]> {
+    return Promise.all(
+      pictures.map(async (picture) => {
+        try {
+          const { pixels, digest } = await this.inThread<PictureOutput>('decodePicture', {
+            picture,
+            size: this.model.imageSize,
+          } satisfies DecodeInput);
+          const { embedding } = await this.queue.add({ pixels, domain: 'photo' });
+          return { embedding, digest };
+        } catch (error) {
+          if (error instanceof ImageError) return error;
+          throw error;
+        }
+      }),
+    );
+  }
+
   /** Ranks icons in a thread. */
   rankIcons(input: RankInput, signal?: AbortSignal): Promise<RankOutput> {
     return this.threads.run<RankOutput>('rank', input, { signal });
@@ -107,13 +142,17 @@ export class QueryEmbedder {
     this.many.destroy();
   }
 
-  private async decode(picture: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  private decode(picture: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.inThread<Uint8Array>(
+      'decode',
+      { picture, size: this.model.imageSize, sketches: this.sketches } satisfies DecodeInput,
+      signal,
+    );
+  }
+
+  private async inThread<Output>(task: string, input: DecodeInput, signal?: AbortSignal): Promise<Output> {
     try {
-      return await this.threads.run<Uint8Array>(
-        'decode',
-        { picture, size: this.model.imageSize, sketches: this.sketches } satisfies DecodeInput,
-        { signal },
-      );
+      return await this.threads.run<Output>(task, input, { signal });
     } catch (error) {
       // Classes do not pass between threads.
       if (error instanceof Error && error.name === 'ImageError')
@@ -122,13 +161,15 @@ export class QueryEmbedder {
     }
   }
 
-  private async embed(pixels: readonly Uint8Array[]): Promise<Embedded[]> {
+  private async embed(decoded: readonly Decoded[]): Promise<Embedded[]> {
     const started = performance.now();
-    const rows = pixels.length === 1 ? this.one : this.many;
-    const samples = pixels.map((_, place): Sample => ({ domain: 'sketch', className: '', name: String(place) }));
-    const embeddings = await rows.compute(samples, { read: ({ name }) => Promise.resolve(pixels[Number(name)]) });
+    const rows = decoded.length === 1 ? this.one : this.many;
+    const samples = decoded.map(({ domain }, place): Sample => ({ domain, className: '', name: String(place) }));
+    const embeddings = await rows.compute(samples, {
+      read: ({ name }) => Promise.resolve(decoded[Number(name)].pixels),
+    });
     const ended = performance.now();
-    return pixels.map((_, place) => ({
+    return decoded.map((_, place) => ({
       embedding: embeddings.slice(place * rows.width, (place + 1) * rows.width),
       started,
       ended,

@@ -31,22 +31,28 @@ export function offsetOf(parameters: URLSearchParams, k: number): number {
 /**
  * The rows of the index that search together with the sketches: what is like them is wanted.
  * @param sketches how many there are
- * @param count of the index
+ * @param rows of the index
  * @throws RequestError 400
  */
-export function likeOf(parameters: URLSearchParams, sketches: number, count: number): readonly number[] {
-  const rows = parameters.getAll('like').map((typed) => {
+export function likeOf(
+  parameters: URLSearchParams,
+  sketches: number,
+  rows: { readonly count: number; has?(row: number): boolean },
+): readonly number[] {
+  const liked = parameters.getAll('like').map((typed) => {
     const row = /^\d{1,9}$/.test(typed) ? Number(typed) : NaN;
-    if (row < count) return row;
-    throw new RequestError(
-      400,
-      `like must be a row of the index, from 0 to ${count - 1}, and is ${JSON.stringify(typed)}`,
-    );
+    if (!(row < rows.count))
+      throw new RequestError(
+        400,
+        `like must be a row of the index, from 0 to ${rows.count - 1}, and is ${JSON.stringify(typed)}`,
+      );
+    if (rows.has?.(row) === false) throw new RequestError(400, `the picture of row ${row} was removed from the index`);
+    return row;
   });
-  if (sketches + rows.length >= 1 && sketches + rows.length <= MOST_SKETCHES) return rows;
+  if (sketches + liked.length >= 1 && sketches + liked.length <= MOST_SKETCHES) return liked;
   throw new RequestError(
     400,
-    `1 to ${MOST_SKETCHES} sketches and rows search together, and there are ${sketches + rows.length}`,
+    `1 to ${MOST_SKETCHES} sketches and rows search together, and there are ${sketches + liked.length}`,
   );
 }
 

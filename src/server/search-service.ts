@@ -1,18 +1,19 @@
 import { openExactSearch } from '../platform/node/exact-search.ts';
+import type { ImageError } from '../platform/node/images.ts';
+import { sharedCopy } from '../platform/node/shared-memory.ts';
 import type { DividedSearch } from '../retrieval/exact/divided-search.ts';
 import type { RankedItem, RowMask } from '../retrieval/ranking.ts';
 import { markBelow } from '../retrieval/cut-off.ts';
-import { pictureLabel, pictureMask } from '../retrieval/picture-filter.ts';
+import { pictureLabel } from '../retrieval/picture-filter.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
 import type { RetrievalModel } from '../models/retrieval-model.ts';
 import { BatchQueue } from './batch-queue.ts';
 import { likeOf, offsetOf, pageOf, pictureFilterOf, refusing, withoutRows } from './search-parameters.ts';
-import { QueryEmbedder, type SearchTimes } from './query-embedder.ts';
+import { PictureRows, type AddedPicture } from './picture-rows.ts';
+import { QueryEmbedder, type EmbeddedPicture, type SearchTimes } from './query-embedder.ts';
 
 /** Queries that share a pass over the gallery where so many wait. */
 const RANK_BATCH = 32;
-/** Filters whose rows are remembered: pages of one search, and searches of one client, have the same filter. */
-const REMEMBERED_FILTERS = 8;
 
 interface RankedQuery {
   readonly embedding: Float32Array;
@@ -49,18 +50,19 @@ export interface SearchAnswer {
 export interface SearchServiceOptions {
   /** The similarity below which an answer means nothing (`similarityCutOff`); left out, all answers count. */
   readonly cutOff?: number;
+  /** Rows of the index that are not searched. */
+  readonly removed?: Iterable<number>;
 }
 
-/** Searches an index of pictures by pictures that come at any time. */
+/** Searches an index of pictures, which can change, by pictures that come at any time. */
 export class SearchService {
   private readonly queue: BatchQueue<RankedQuery, RankedItem[]>;
-  /** By the filters' JSON, the latest last. */
-  private readonly masks = new Map<string, RowMask | undefined>();
 
   private constructor(
     private readonly embedder: QueryEmbedder,
     private readonly ranking: DividedSearch,
-    readonly index: RetrievalIndex,
+    /** The pictures that are searched. */
+    readonly rows: PictureRows,
     private readonly cutOff: number | undefined,
   ) {
     this.queue = new BatchQueue((queries) => this.rank(queries), RANK_BATCH);
@@ -73,10 +75,17 @@ export class SearchService {
   static async open(
     model: RetrievalModel,
     index: RetrievalIndex,
-    { cutOff }: SearchServiceOptions = {},
+    { cutOff, removed }: SearchServiceOptions = {},
   ): Promise<SearchService> {
-    const ranking = await openExactSearch(index.embeddings, index.dimension);
-    return new SearchService(await QueryEmbedder.open(model, { kind: 'pictures' }), ranking, index, cutOff);
+    // The threads and the service share the vectors.
+    const embeddings = sharedCopy(index.embeddings);
+    const ranking = await openExactSearch(embeddings, index.dimension);
+    return new SearchService(
+      await QueryEmbedder.open(model, { kind: 'pictures' }),
+      ranking,
+      new PictureRows({ ...index, embeddings }, removed),
+      cutOff,
+    );
   }
 
   /**
@@ -95,14 +104,14 @@ export class SearchService {
     signal?: AbortSignal,
     parameters = new URLSearchParams(),
   ): Promise<SearchAnswer> {
-    const { paths } = this.index;
+    const { paths } = this.rows;
     const offset = offsetOf(parameters, k);
     const pictures = sketches instanceof Uint8Array ? [sketches] : sketches;
-    const like = likeOf(parameters, pictures.length, paths.length);
-    const mask = this.maskOf(parameters);
+    const like = likeOf(parameters, pictures.length, this.rows);
+    const mask = refusing(() => this.rows.mask(pictureFilterOf(parameters)));
     const { ranked, times } = await this.embedder.search(
       pictures,
-      like.map((row) => this.embeddingOf(row)),
+      like.map((row) => this.rows.embedding(row)),
       (embedding) => this.queue.add({ embedding, k: offset + k + 1 + like.length, mask }, signal),
       signal,
     );
@@ -118,26 +127,38 @@ export class SearchService {
     return { nothingLike, neighbours: page, more, times };
   }
 
+  /**
+   * Decodes and embeds pictures, not as sketches, in the batches in which queries are embedded: a query waits for one
+   * batch at most.
+   * @param pictures the bytes of an image file each, few at a time
+   * @returns for each its embedding and the SHA-256 of its bytes, or why it cannot be decoded
+   */
+  embedPictures(pictures: readonly Uint8Array[]): Promise<(EmbeddedPicture | ImageError)[]> {
+    return this.embedder.embedPictures(pictures);
+  }
+
+  /**
+   * Searches other pictures from now on. Searches in progress find the old ones. The pictures that stay keep their rows.
+   * @param added pictures, which get rows at the end
+   * @param removed rows of pictures that are not to be found any more
+   * @returns the first of the new rows
+   */
+  async change(added: readonly AddedPicture[], removed: readonly number[]): Promise<number> {
+    const { dimension } = this.rows;
+    const embeddings = new Float32Array(added.length * dimension);
+    added.forEach(({ embedding }, place) => embeddings.set(embedding, place * dimension));
+    // Together, so that no search finds both the old and the new row of a picture. The threads take their tasks in order.
+    this.rows.remove(removed);
+    const first = this.rows.add(added);
+    await this.ranking.add(embeddings);
+    return first;
+  }
+
   /** Finishes what was requested and gives the programs back; the model stays. */
   async close(): Promise<void> {
     await this.embedder.close();
     await this.queue.idle();
     await this.ranking.close();
-  }
-
-  private embeddingOf(row: number): Float32Array {
-    const { embeddings, dimension } = this.index;
-    return embeddings.subarray(row * dimension, (row + 1) * dimension);
-  }
-
-  private maskOf(parameters: URLSearchParams): RowMask | undefined {
-    const filter = pictureFilterOf(parameters);
-    const key = JSON.stringify(filter);
-    const mask = this.masks.has(key) ? this.masks.get(key) : refusing(() => pictureMask(this.index, filter));
-    this.masks.delete(key);
-    this.masks.set(key, mask);
-    if (this.masks.size > REMEMBERED_FILTERS) this.masks.delete(this.masks.keys().next().value as string);
-    return mask;
   }
 
   /** Several queries, those with the same filter in one pass over the gallery, each with the answer that it gets alone. */
@@ -155,10 +176,22 @@ export class SearchService {
   }
 
   private async rankMasked(queries: readonly RankedQuery[], mask: RowMask | undefined): Promise<RankedItem[][]> {
-    const { dimension } = this.index;
+    const { dimension } = this.rows;
     const embeddings = new Float32Array(queries.length * dimension);
     queries.forEach(({ embedding }, place) => embeddings.set(embedding, place * dimension));
-    const ranked = await this.ranking.searchAll(embeddings, Math.max(...queries.map(({ k }) => k)), mask);
+    const ranked = await this.ranking.searchAll(
+      embeddings,
+      Math.max(...queries.map(({ k }) => k)),
+      mask && this.padded(mask),
+    );
     return ranked.map((items, place) => items.slice(0, queries[place].k));
+  }
+  /** A mask for all rows: those that were added after the search began are not found. */
+  private padded(mask: RowMask): RowMask {
+    const { count } = this.ranking;
+    if (mask.length === count) return mask;
+    const all = new Uint8Array(count);
+    all.set(mask);
+    return all;
   }
 }

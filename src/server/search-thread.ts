@@ -1,6 +1,7 @@
 // A thread of a QueryEmbedder. It decodes pictures and ranks icons; either can take seconds.
+import { createHash } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
-import { decodeSketch } from '../platform/node/images.ts';
+import { decodeImage, decodeSketch } from '../platform/node/images.ts';
 import type { SketchFraming } from '../data/sketch-framing.ts';
 import { IconRanking, type IconFilter, type RankedIcons } from '../retrieval/icon-ranking.ts';
 import type { RankedItem } from '../retrieval/ranking.ts';
@@ -15,6 +16,13 @@ export interface DecodeInput {
   /** Side of the result in pixels. */
   readonly size: number;
   readonly sketches?: SketchFraming;
+}
+
+/** Of a picture of the gallery. */
+export interface PictureOutput {
+  readonly pixels: Uint8Array;
+  /** SHA-256 of its file's bytes. */
+  readonly digest: string;
 }
 
 export interface RankInput {
@@ -33,6 +41,11 @@ serveTasks({
   async decode({ picture, size, sketches }: DecodeInput) {
     const pixels = await decodeSketch(picture, size, sketches, 'the picture');
     return { output: pixels, transfer: [pixels.buffer as ArrayBuffer] };
+  },
+  async decodePicture({ picture, size }: DecodeInput) {
+    const pixels = await decodeImage(picture, size, 'the picture');
+    const digest = createHash('sha256').update(picture).digest('hex');
+    return { output: { pixels, digest } satisfies PictureOutput, transfer: [pixels.buffer as ArrayBuffer] };
   },
   rank({ embedding, k, filter }: RankInput) {
     if (ranking === undefined) throw new Error('this thread has no icons to rank');

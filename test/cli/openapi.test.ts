@@ -6,6 +6,7 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import sharp from 'sharp';
 import { siteHandler } from '../../src/cli/serve/site.ts';
+import { CurrentGallery } from '../../src/cli/serve/current-gallery.ts';
 import type { ServedGallery } from '../../src/cli/serve/served-gallery.ts';
 import { checkFilter } from '../../src/retrieval/icon-ranking.ts';
 import type { IndexedIconSet } from '../../src/retrieval/icon-index.ts';
@@ -35,12 +36,13 @@ let held: Promise<void> | undefined;
 
 const pictures: ServedGallery = {
   title: '',
+  cutOff: 0.5,
   rows: 6,
   about: { pictures: paths.length, model: 'f00d' },
   searcher: {
     async search(sketches, k, _, parameters) {
       const offset = offsetOf(parameters, k);
-      const like = likeOf(parameters, sketches.length, paths.length);
+      const like = likeOf(parameters, sketches.length, { count: paths.length });
       const mask = refusing(() => pictureMask({ paths, stamps }, pictureFilterOf(parameters)));
       await held;
       const rows = [...paths.keys()].filter((row) => mask?.[row] !== 0 && !like.includes(row));
@@ -63,12 +65,13 @@ const pictures: ServedGallery = {
 
 const icons: ServedGallery = {
   title: '',
+  cutOff: 0.5,
   rows: 6,
   about: { icons: 6, sets, styles, model: 'f00d' },
   searcher: {
     search(sketches, k, _, parameters) {
       const offset = offsetOf(parameters, k);
-      const like = likeOf(parameters, sketches.length, 6);
+      const like = likeOf(parameters, sketches.length, { count: 6 });
       const filter = iconFilterOf(parameters);
       refusing(() => checkFilter(sets, filter));
       const found = [...paths.keys()].flatMap((row) => {
@@ -105,8 +108,7 @@ const seen = new Set<string>();
 test.before(async () => {
   for (const gallery of [pictures, icons]) {
     const handle = await siteHandler({
-      gallery,
-      cutOff: 0.5,
+      current: new CurrentGallery(gallery),
       limits: LIMITS,
       isLocal: true,
       origins: [],

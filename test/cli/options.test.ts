@@ -7,7 +7,7 @@ import { COMMANDS } from '../../src/cli/command-line.ts';
 import type { Command } from '../../src/cli/command.ts';
 import { nearest } from '../../src/cli/options/configuration.ts';
 import { bytes, numbersByName } from '../../src/cli/options/kinds.ts';
-import { optionName, type Option } from '../../src/cli/options/option.ts';
+import { optionName, shownFlag, type Option } from '../../src/cli/options/option.ts';
 import { runCaptured } from '../support/command-output.ts';
 
 let folder: string;
@@ -75,10 +75,7 @@ for (const command of COMMANDS) {
     assert.is(code, 0);
     const text = stdout.replace(/\s+/g, ' ');
     for (const [key, option] of Object.entries(command.options)) {
-      assert.ok(
-        text.includes(`--${optionName(key)}${option.placeholder === '' ? '' : ` <${option.placeholder}>`}`),
-        key,
-      );
+      assert.ok(text.includes(shownFlag(key, option)), key);
       assert.ok(text.includes(option.help), option.help);
       if (option.placeholder !== '' && option.default !== undefined)
         assert.ok(text.includes(`(default: ${String(option.default)})`), key);

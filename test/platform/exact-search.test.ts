@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openExactSearch } from '../../src/platform/node/exact-search.ts';
-import { divideRows, mergeRankings } from '../../src/retrieval/exact/divided-search.ts';
+import { divideRows, mergeRankings, STRIPE_ROWS } from '../../src/retrieval/exact/divided-search.ts';
 import { ExactSearch } from '../../src/retrieval/exact/exact-search.ts';
 import { RetrievalError } from '../../src/retrieval/vectors.ts';
 import { uniformNumbers } from '../support/uniform-numbers.ts';
@@ -47,6 +47,38 @@ test('threads give the bits of one search, for every number of threads', async (
         await search.close();
       }
     }
+  }
+});
+
+test('rows that are added one by one and many at once are found as if they had been there', async () => {
+  const dimension = 3;
+  const counts = [7, 1, 1, 2, 1, 5, STRIPE_ROWS + 3, 1, 4];
+  const rows = rowsOf(
+    counts.reduce((sum, count) => sum + count, 0),
+    dimension,
+    3,
+  );
+  const queries = rowsOf(4, dimension, 4);
+  const search = await openExactSearch(rows.subarray(0, counts[0] * dimension), dimension, { threads: 2 });
+  try {
+    for (let next = 1, end = counts[0]; next < counts.length; end += counts[next++]) {
+      const adding = search.add(rows.subarray(end * dimension, (end + counts[next]) * dimension));
+      // A search that begins while rows are being added waits for them.
+      const found = await search.searchAll(queries, 9);
+      await adding;
+      assert.is(search.count, end + counts[next]);
+      const one = new ExactSearch(rows.subarray(0, search.count * dimension), dimension);
+      assert.equal(found, one.searchAll(queries, 9));
+      const mask = Uint8Array.from({ length: search.count }, (_, row) => Number(row % 3 !== 1));
+      assert.equal(
+        await search.searchAll(queries, 9, mask),
+        one.searchAll(queries, 9, (row) => mask[row] !== 0),
+      );
+    }
+    const error = await search.add(Float32Array.of(1, NaN, 0)).catch((cause: unknown) => cause);
+    assert.match((error as Error).message, /gallery embedding 0 has a value/);
+  } finally {
+    await search.close();
   }
 });
 

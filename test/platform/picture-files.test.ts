@@ -188,20 +188,21 @@ test('serve shows what is listed and nothing else', async () => {
     'pipe.png',
     'gone.png',
   ];
-  const { index, leftOut } = await PictureFolder.open(root, {
-    paths,
-    embeddings: Float32Array.from(paths, (_, row) => row),
-    dimension: 1,
-    modelChecksum: '',
-  });
+  const folder = await PictureFolder.open(root);
+  const found = await folder.find({ paths });
   assert.equal(
-    [index.paths, [...index.embeddings]],
+    found.map(({ row, name, path: inIndex }) => [row, name, inIndex]),
     [
-      ['a.svg', 'sub/b.svg'],
-      [0, 1],
+      [0, 'a.svg', paths[0]],
+      [1, 'sub/b.svg', paths[1]],
     ],
   );
-  assert.equal(leftOut, paths.slice(2));
+  assert.ok(found.every(({ size, time }) => size > 0 && time > 0));
+  const at = async (name: string): Promise<string[]> => (await folder.at(name)).map((picture) => picture.name);
+  assert.equal(await at('sub'), ['sub/b.svg']);
+  for (const name of ['.Trash', '.Trash/c.svg', 'notes.txt', 'pipe.png', 'gone.png']) assert.equal(await at(name), []);
+  const [linked] = await folder.at('d.svg');
+  assert.is(await folder.look(linked), undefined, 'a link to a hidden file');
 });
 
 test.run();

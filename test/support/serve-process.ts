@@ -6,6 +6,10 @@ import { builtCommand } from './built-command.ts';
 export interface ServeProcess {
   /** With a slash at its end. */
   readonly address: string;
+  /** Sends a signal. */
+  signal(signal: NodeJS.Signals): void;
+  /** What it said on stderr so far. */
+  said(): string;
   /** Ends it as a terminal would. @returns exit code and what it said */
   end(): Promise<{ readonly code: number | null; readonly stderr: string }>;
 }
@@ -34,6 +38,8 @@ export async function startServe(...words: string[]): Promise<ServeProcess> {
   });
   return {
     address,
+    signal: (signal) => void child.kill(signal),
+    said: () => stderr,
     end: async () => {
       child.kill('SIGINT');
       return { code: await ended, stderr };

@@ -19,7 +19,9 @@ import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import { serveIcons } from '../serve/icons.ts';
 import { serveStore } from '../serve/store.ts';
-import { servePictures } from '../serve/pictures.ts';
+import { servePictures, type PictureGallery } from '../serve/pictures.ts';
+import { CurrentGallery } from '../serve/current-gallery.ts';
+import { Reloader } from '../serve/reloader.ts';
 import type { ServedGallery } from '../serve/served-gallery.ts';
 import { siteHandler } from '../serve/site.ts';
 import { stopOnSignal } from '../stop-signal.ts';
@@ -29,7 +31,7 @@ export const SERVE_OPTIONS = {
   model: SEARCH_MODEL_OPTION,
   index: text({
     placeholder: 'file',
-    help: "The index of the folder's pictures, from sketchgrad embed with the same model. Written if it does not exist. Without it, the pictures are embedded at each start",
+    help: "The index of the folder's pictures, from sketchgrad embed with the same model. Written if it does not exist, and updated when pictures change (not with --no-watch). Without it, the pictures are embedded at each start",
   }),
   store: STORE_OPTION,
   icons: ICON_INDEX_OPTION,
@@ -69,6 +71,10 @@ export const SERVE_OPTIONS = {
   metrics: toggle({
     help: 'Serve metrics for Prometheus at /metrics: requests, times of the stages of a search, searches in progress, pictures. Needs npm install prom-client',
   }),
+  watch: toggle({
+    default: true,
+    help: 'Do not watch the folder. By default, pictures that are added, changed or removed later are followed (npm install @parcel/watcher)',
+  }),
   precision: PRECISION_OPTION,
   unsafe: toggle({
     help: "Compute without the driver's index checks and with experimental features, as all other commands do. Faster; for trusted clients",
@@ -105,6 +111,7 @@ export const serveCommand = defineCommand({
       timeout,
       cors,
       metrics: hasMetrics,
+      watch,
       adapter,
       precision,
       unsafe,
@@ -126,9 +133,9 @@ export const serveCommand = defineCommand({
         `one folder is served, and there are ${others.length + 1}; put them into one, if necessary by links to folders`,
       );
     const origins = originsOf(cors);
-    let served: ServedGallery | undefined;
+    let served: CurrentGallery | undefined;
     // A missing package is found out before the pictures are embedded.
-    const metrics = hasMetrics ? await openMetrics(() => served?.rows ?? 0) : undefined;
+    const metrics = hasMetrics ? await openMetrics(() => served?.gallery.rows ?? 0) : undefined;
     // Embedding a folder can take hours; a port that is in use is found out before.
     let handler: Handler = starting;
     const server = createServer(
@@ -136,23 +143,45 @@ export const serveCommand = defineCommand({
       (request, response) => void handler(request, response),
     );
     const bound = await listen(server, port, host);
-    const stop = stopOnSignal('searches under way are answered');
+    let reload = (): void => note('SIGHUP: the model and the index are still being read for the first time');
+    const stop = stopOnSignal({ finished: 'searches under way are answered', onHangUp: () => reload() });
     try {
-      const file = await readModelFile(modelPath, '--model');
-      readModelDescription(file, modelPath);
-      const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
       const device = await openCommandDevice(adapter, { unsafe });
       try {
         checkPrecision(device, precision);
-        const model = openRetrievalModel(device, file, modelPath, await openTuner(device, tuning), precision);
-        const gallery =
-          icons !== undefined
-            ? await serveIcons(icons, root, model, file.checksum, cutOff)
-            : hasStore
-              ? await serveStore(folder, store, model, file.checksum, cutOff)
-              : await servePictures(folder, indexPath, model, file.checksum, cutOff, stop.signal);
+        const tuner = await openTuner(device, tuning);
+        const open = async (previous?: ServedGallery): Promise<ServedGallery> => {
+          const file = await readModelFile(modelPath, '--model');
+          readModelDescription(file, modelPath);
+          const cutOff = minSimilarity ?? similarityCutOff(file, modelPath);
+          const model = openRetrievalModel(device, file, modelPath, tuner, precision);
+          try {
+            if (icons !== undefined) return await serveIcons(icons, root, model, file.checksum, cutOff);
+            if (hasStore) return await serveStore(folder, store, model, file.checksum, cutOff);
+            const circumstances = JSON.stringify([device.description, precision]);
+            return await servePictures(
+              model,
+              {
+                folder,
+                indexPath,
+                modelChecksum: file.checksum,
+                circumstances,
+                stop: stop.signal,
+                cutOff,
+                watch,
+                onChanges: (counts) => metrics?.countChanges({ ...counts }),
+              },
+              previous as PictureGallery | undefined,
+            );
+          } catch (error) {
+            model.storage.destroy();
+            throw error;
+          }
+        };
+        const current = new CurrentGallery(await open());
+        const reloader = new Reloader(current, open, (error) => metrics?.countReload(error));
         try {
-          served = gallery;
+          served = current;
           const failed = new AbortController();
           const onFailure = (error: unknown): void => {
             note(`a request failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -161,23 +190,23 @@ export const serveCommand = defineCommand({
           };
           const limits = { mostBytes: maxBytes, mostPixels: maxPixels, mostSide: maxSide, mostRequests: queue };
           handler = await siteHandler({
-            gallery,
-            cutOff,
+            current,
             limits,
             metrics,
             isLocal: isLoopbackAddress(bound.address),
             origins,
             onFailure,
           });
+          reload = () => reloader.reload();
           printText(
-            `${gallery.title}: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`,
+            `${current.gallery.title}: http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/ (Ctrl-C ends it)\n`,
           );
           await aborted(AbortSignal.any([stop.signal, failed.signal]));
           await close(server, timeout);
           if (failed.signal.aborted) throw failed.signal.reason;
         } finally {
-          await gallery.close();
-          model.storage.destroy();
+          await reloader.idle();
+          await current.gallery.close();
         }
       } finally {
         closeCommandDevice(device);

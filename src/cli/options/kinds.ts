@@ -159,13 +159,13 @@ export function choice<const Word extends string>(
   return declare({ placeholder: words.join('|'), ...declared }, check);
 }
 
-/** On or off; off unless said. */
-export function toggle(declared: Common): Option<boolean> {
+/** On or off; off unless said. One that is on by default is shown in the help as the flag that turns it off. */
+export function toggle(declared: Common & { readonly default?: boolean }): Option<boolean> {
   const check = (value: unknown, where: string): boolean => {
     if (typeof value === 'boolean') return value;
     throw new OptionError(`${where}: true or false is needed, and it is ${quoteValue(value)}`);
   };
-  return declare({ placeholder: '', ...declared, default: false }, check, (word, where) =>
+  return declare({ placeholder: '', default: false, ...declared }, check, (word, where) =>
     check(word === 'true', where),
   );
 }

@@ -49,6 +49,10 @@ export type OptionValues<Declared extends Options> = {
 /** `classesPerBatch` is the flag `--classes-per-batch` and the key `classes-per-batch` of a configuration. */
 export const optionName = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
+/** The flag that the help shows: of a switch that is on by default, the one that turns it off. */
+export const shownFlag = (key: string, { placeholder, default: value }: Option<unknown>): string =>
+  placeholder === '' ? `--${value === true ? 'no-' : ''}${optionName(key)}` : `--${optionName(key)} <${placeholder}>`;
+
 /** The line of help, with the default. */
 export function describeOption(option: Option<unknown>): string {
   if (option.required) return `${option.help} (required)`;

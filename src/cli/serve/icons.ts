@@ -18,7 +18,11 @@ const DRAWING_HEADERS = {
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
 };
 
-/** Serves an index of icons. @param root the folder that installed sets are looked for from */
+/**
+ * Serves an index of icons.
+ * @param root the folder that installed sets are looked for from
+ * @param model that the gallery frees when it is closed
+ */
 export async function serveIcons(
   indexPath: string,
   root: string,
@@ -40,6 +44,7 @@ export async function serveIcons(
   const sources = new IconSources(index, installed);
   return {
     title: `${index.names.length} icons of ${index.sets.length} sets`,
+    cutOff,
     rows: index.names.length,
     about: { icons: index.names.length, sets: index.sets, styles: ICON_STYLES, model: index.modelChecksum },
     searcher: service,
@@ -53,6 +58,7 @@ export async function serveIcons(
     async close() {
       await service.close();
       await sources.close();
+      model.storage.destroy();
     },
   };
 }

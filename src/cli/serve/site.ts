@@ -11,13 +11,12 @@ import {
   type Handler,
   type SearchLimits,
 } from '../../server/search-handler.ts';
-import { readSearchPage, SECURITY_HEADERS } from './search-page.ts';
-import type { ServedGallery } from './served-gallery.ts';
+import { readSearchPage, SECURITY_HEADERS, type PageFile } from './search-page.ts';
+import type { CurrentGallery } from './current-gallery.ts';
 
 /** What is served, and to whom. */
 export interface Site {
-  readonly gallery: ServedGallery;
-  readonly cutOff: number | undefined;
+  readonly current: CurrentGallery;
   readonly limits: SearchLimits;
   /** Whether only this machine reaches the server. */
   readonly isLocal: boolean;
@@ -28,26 +27,21 @@ export interface Site {
 }
 
 /** The page, what it shows, and the search, as docs/openapi.json describes them. */
-export async function siteHandler({
-  gallery,
-  cutOff,
-  limits,
-  isLocal,
-  origins,
-  metrics,
-  onFailure,
-}: Site): Promise<Handler> {
-  const search = searchHandler(metrics?.observed(gallery.searcher) ?? gallery.searcher, limits, onFailure);
+export async function siteHandler({ current, limits, isLocal, origins, metrics, onFailure }: Site): Promise<Handler> {
+  const search = searchHandler(metrics?.observed(current.searcher) ?? current.searcher, limits, onFailure);
   const page = await readSearchPage();
-  const about = {
-    type: 'application/json; charset=utf-8',
-    content: Buffer.from(`${JSON.stringify({ ...gallery.about, cutOff, ...limits })}\n`),
+  const about = (): PageFile => {
+    const { about: content, cutOff } = current.gallery;
+    return {
+      type: 'application/json; charset=utf-8',
+      content: Buffer.from(`${JSON.stringify({ ...content, cutOff, ...limits })}\n`),
+    };
   };
   const description = {
     type: 'application/json; charset=utf-8',
     content: await readFile(packageFile('docs/openapi.json')),
   };
-  const files = new Map([...page, ['/about', about], ['/openapi.json', description]]);
+  const files = new Map([...page, ['/openapi.json', description]]);
   return answering(async (request, response) => {
     metrics?.countRequest(request, response);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
@@ -55,10 +49,10 @@ export async function siteHandler({
     if (checkOrigin(request, response, origins)) return;
     const { pathname } = addressOf(request);
     if (pathname === '/search') return search(request, response);
-    const own = files.get(pathname);
+    const own = pathname === '/about' ? about() : files.get(pathname);
     if (own !== undefined) requireMethod(request, 'GET', 'HEAD');
     if (pathname === '/metrics') requireMethod(request, 'GET', 'HEAD');
-    const shown = own ?? (pathname === '/metrics' ? await metrics?.report() : await gallery.file(pathname));
+    const shown = own ?? (pathname === '/metrics' ? await metrics?.report() : await current.gallery.file(pathname));
     if (shown === undefined) throw new RequestError(404, 'there is nothing at this address');
     requireMethod(request, 'GET', 'HEAD');
     const { type, content, headers = {} } = { headers: {}, ...shown };

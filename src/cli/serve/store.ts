@@ -8,6 +8,7 @@ import type { ServedGallery } from './served-gallery.ts';
 
 /**
  * Serves the pictures of a vector store.
+ * @param model that the gallery frees when it is closed
  * @param folder that contains the pictures; those that are not in it are found without a thumbnail
  */
 export async function serveStore(
@@ -23,6 +24,7 @@ export async function serveStore(
   const count = await store.count();
   return {
     title: `${count} pictures`,
+    cutOff,
     rows: count,
     about: { pictures: count, model: modelChecksum },
     searcher: service,
@@ -38,6 +40,7 @@ export async function serveStore(
     async close() {
       await service.close();
       await store.close();
+      model.storage.destroy();
     },
   };
 }

@@ -1,8 +1,7 @@
 // A thread of `openExactSearch`: searches its own rows of the gallery.
 import { workerData } from 'node:worker_threads';
-import { ExactSearch, type ExactSearchOptions } from '../../retrieval/exact/exact-search.ts';
-import { acceptsByMask } from '../../retrieval/exact/divided-search.ts';
-import type { RowMask } from '../../retrieval/ranking.ts';
+import type { ExactSearchOptions } from '../../retrieval/exact/exact-search.ts';
+import { GrowingSearch, type GrowingMask } from '../../retrieval/exact/growing-search.ts';
 import { serveTasks } from './serve-tasks.ts';
 
 /** Its rows, in shared memory. */
@@ -14,22 +13,29 @@ export interface ExactSearchThreadData extends ExactSearchOptions {
   /** Values of its rows. */
   readonly length: number;
   readonly dimension: number;
+  /** Rows of the whole gallery. */
+  readonly whole: number;
 }
 
 export interface ExactSearchTask {
   readonly queries: Float32Array;
   readonly k: number;
-  /** Of its rows; omitted, all may be found. */
-  readonly mask?: RowMask;
+  readonly mask: GrowingMask;
 }
 
-const { memory, offset, length, dimension, ...options } = workerData as ExactSearchThreadData;
-const search = new ExactSearch(new Float32Array(memory, offset, length), dimension, options);
+export interface AddTask {
+  readonly rows: Float32Array;
+  readonly first: number;
+}
+
+const { memory, offset, length, dimension, whole, ...options } = workerData as ExactSearchThreadData;
+const search = new GrowingSearch(new Float32Array(memory, offset, length), dimension, whole, options);
 
 serveTasks({
   ready: () => ({ output: undefined, transfer: [] }),
   search: ({ queries, k, mask }: ExactSearchTask) => ({
-    output: search.searchAll(queries, k, acceptsByMask(mask, options.first ?? 0)),
+    output: search.searchAll(queries, k, mask),
     transfer: [],
   }),
+  add: ({ rows, first }: AddTask) => ({ output: search.add(rows, first), transfer: [] }),
 });

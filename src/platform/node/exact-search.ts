@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { DividedSearch, divideRows, maskOfRows } from '../../retrieval/exact/divided-search.ts';
 import type { RankedItem } from '../../retrieval/ranking.ts';
 import { requireCount, rowNorms } from '../../retrieval/vectors.ts';
-import type { ExactSearchTask, ExactSearchThreadData } from './exact-search-thread.ts';
+import type { AddTask, ExactSearchTask, ExactSearchThreadData } from './exact-search-thread.ts';
 import { sharedCopy } from './shared-memory.ts';
 import { WorkerThreads } from './worker-threads.ts';
 import { threadModule } from './thread-module.ts';
@@ -38,6 +38,7 @@ export async function openExactSearch(
       length: rows * dimension,
       dimension,
       first,
+      whole: count,
       simd,
     };
     return { range, pool: new WorkerThreads(threadModule(import.meta.url, 'exact-search-thread'), data, 1) };
@@ -48,8 +49,10 @@ export async function openExactSearch(
         pool.run<RankedItem[][]>('search', {
           queries: queries.slice(),
           k,
-          mask: maskOfRows(mask, range),
+          mask: { own: maskOfRows(mask, range), added: mask?.slice(count) },
         } satisfies ExactSearchTask),
+      add: (rows, first) =>
+        pool.run('add', { rows, first } satisfies AddTask, { transfer: [rows.buffer as ArrayBuffer] }),
       close: () => pool.close(),
     })),
     count,

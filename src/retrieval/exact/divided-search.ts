@@ -14,9 +14,18 @@ export interface PartSearcher {
    * @returns the k nearest rows of each query, best first
    */
   search(queries: Float32Array, k: number, mask?: RowMask): Promise<readonly (readonly RankedItem[])[]>;
+  /**
+   * Searches these rows as well, in searches that begin later. Left out where rows cannot be added.
+   * @param rows [n, dimension]
+   * @param first place of the first of them in the whole gallery
+   */
+  add?(rows: Float32Array, first: number): Promise<void>;
   /** Ends it; a search under way is rejected. */
   close(): Promise<void>;
 }
+
+/** Rows that are added are searched by one searcher until there are so many, and then by the next. */
+export const STRIPE_ROWS = 16_384;
 
 /** Consecutive rows of a gallery. */
 export interface RowRange {
@@ -49,12 +58,45 @@ export function mergeRankings(rankings: readonly (readonly RankedItem[])[], k: n
 
 /** The search of all parts at once. */
 export class DividedSearch {
+  private readonly first: number;
+  private rows: number;
+
   /** @param parts by their rows, all of one dimension */
   constructor(
     private readonly parts: readonly PartSearcher[],
-    readonly count: number,
+    count: number,
     private readonly dimension: number,
-  ) {}
+  ) {
+    this.first = count;
+    this.rows = count;
+  }
+
+  /** Rows of the gallery. */
+  get count(): number {
+    return this.rows;
+  }
+
+  /**
+   * Adds rows at the end. Searches that begin later find them; those in progress do not.
+   * @param rows [n, dimension]
+   * @throws RetrievalError where a value is not finite, the values do not make whole rows, or the searchers take none
+   */
+  async add(rows: Float32Array): Promise<void> {
+    const { dimension } = this;
+    const { length: added } = rowNorms('gallery', rows, dimension);
+    const sent: Promise<void>[] = [];
+    const start = this.rows;
+    for (let row = 0; row < added;) {
+      const place = start - this.first + row;
+      const count = Math.min(added - row, STRIPE_ROWS - (place % STRIPE_ROWS));
+      const part = this.parts[Math.floor(place / STRIPE_ROWS) % this.parts.length];
+      if (part.add === undefined) throw new RetrievalError('rows cannot be added to this search; open another one');
+      sent.push(part.add(rows.slice(row * dimension, (row + count) * dimension), start + row));
+      row += count;
+    }
+    this.rows += added;
+    await Promise.all(sent);
+  }
 
   /**
    * The k nearest rows, best first, equal ones by their place: the answer of `ExactSearch.search`, bit for bit.
