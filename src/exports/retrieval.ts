@@ -31,7 +31,7 @@ export type { DeviceCosineOptions } from '../retrieval/device-cosine.ts';
 export { DUPLICATE_SIMILARITY, duplicateGroups, type DuplicateSearch } from '../retrieval/duplicates.ts';
 export { rerank } from '../retrieval/rerank.ts';
 export { DeviceGallery, type DeviceGalleryOptions, type NearestItems } from '../retrieval/device-gallery.ts';
-export { evaluateTopOnDevice, type TopMetrics } from '../retrieval/top-metrics.ts';
+export { evaluateTop, evaluateTopOnDevice, type FirstRanks, type TopMetrics } from '../retrieval/top-metrics.ts';
 export { DividedSearch, type PartSearcher } from '../retrieval/exact/divided-search.ts';
 export { ExactSearch, type ExactSearchOptions, type RowFilter } from '../retrieval/exact/exact-search.ts';
 export {

@@ -25,13 +25,17 @@ export interface RetrievalTask {
   readonly classNames: readonly string[];
 }
 
-/** The metrics, and what they were computed from. */
-export interface Evaluation {
-  readonly metrics: RetrievalMetrics;
+/** The embeddings of a task's images. */
+export interface EmbeddedTask {
   /** [queries, dimension] and [gallery, dimension]. */
   readonly queries: Float32Array;
   readonly gallery: Float32Array;
   readonly labels: Labels;
+}
+
+/** The metrics, and what they were computed from. */
+export interface Evaluation extends EmbeddedTask {
+  readonly metrics: RetrievalMetrics;
 }
 
 /** The zero-shot task (docs/evaluation.md): sketches of unseen classes search photos of unseen classes. */
@@ -138,16 +142,16 @@ export interface EvaluationOptions extends Protocol {
 }
 
 /**
- * Embeds the task's images and measures the search.
+ * Embeds the images of a task.
  * @param embeddings of a model, see `modelEmbeddings`
  * @throws DatasetError where there is nothing to search with or in
  */
-export async function evaluateNetwork(
+export async function embedTask(
   embeddings: ImageRows,
   task: RetrievalTask,
   images: Dataset['images'],
-  { cutoffs = CUTOFFS, apDenominator, apEnvelope, on, onProgress }: EvaluationOptions = {},
-): Promise<Evaluation> {
+  onProgress?: EvaluationOptions['onProgress'],
+): Promise<EmbeddedTask> {
   const { name } = task;
   if (task.queries.length === 0 || task.gallery.length === 0) {
     throw new DatasetError(
@@ -160,7 +164,21 @@ export async function evaluateNetwork(
   const gallery = amongThemselves
     ? queries
     : await embeddings.compute(task.gallery, images, (done) => onProgress?.(task.queries.length + done, total));
-  const labels = labelsOf(task);
+  return { queries, gallery, labels: labelsOf(task) };
+}
+
+/**
+ * Embeds the task's images and measures the search.
+ * @param embeddings of a model, see `modelEmbeddings`
+ * @throws DatasetError where there is nothing to search with or in
+ */
+export async function evaluateNetwork(
+  embeddings: ImageRows,
+  task: RetrievalTask,
+  images: Dataset['images'],
+  { cutoffs = CUTOFFS, apDenominator, apEnvelope, on, onProgress }: EvaluationOptions = {},
+): Promise<Evaluation> {
+  const { queries, gallery, labels } = await embedTask(embeddings, task, images, onProgress);
   const options = { queries, gallery, dimension: embeddings.width, ...labels, cutoffs, apDenominator, apEnvelope };
   const small = labels.queryLabels.length * labels.galleryLabels.length * embeddings.width <= HOST_PRODUCTS;
   const metrics =

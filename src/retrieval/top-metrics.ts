@@ -109,6 +109,33 @@ export class TopMeter {
   }
 }
 
+/** The first ranks of several queries: the places of the k best items of each, best first. */
+export type FirstRanks = (queries: Float32Array, k: number) => Promise<readonly ArrayLike<number>[]>;
+
+/** Queries that are searched together. */
+const QUERY_BLOCK = 256;
+
+/**
+ * mAP@k, P@k and hit@k by any search that gives the first ranks, such as `openExactSearch` or a vector store. Cutoffs are
+ * of any size; default 1 and 10.
+ * @param options as `evaluateRetrieval` takes them; the gallery itself is not read
+ * @throws RetrievalError where sizes disagree, or no query can be evaluated
+ */
+export async function evaluateTop(
+  { queries, dimension, ...options }: Omit<RetrievalOptions, 'gallery'>,
+  search: FirstRanks,
+): Promise<TopMetrics> {
+  requireCount('the dimension', dimension);
+  requireLabels('query', options.queryLabels, queries.length / dimension);
+  const meter = new TopMeter(options, options);
+  const k = Math.min(meter.itemsNeeded, options.galleryLabels.length);
+  for (let first = 0; first < options.queryLabels.length; first += QUERY_BLOCK) {
+    const block = queries.subarray(first * dimension, (first + QUERY_BLOCK) * dimension);
+    for (const items of await search(block, k)) meter.add(items);
+  }
+  return meter.metrics();
+}
+
 /**
  * mAP@k, P@k and hit@k on a device, which selects the first ranks of each query (`DeviceGallery`) instead of ranking the
  * whole gallery. Cutoffs are up to 64, or 63 where `excluded` is given; default 1 and 10.

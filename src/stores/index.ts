@@ -1,4 +1,5 @@
 /** Vector stores: an exact one in memory, and adapters of engines for larger collections. */
+export { evaluateStore } from './evaluate-store.ts';
 export { openStore } from './open-store.ts';
 export { ExactStore } from './exact-store.ts';
 export { StoreError, type StoreContent, type StoredPicture, type StoreHit, type VectorStore } from './store.ts';

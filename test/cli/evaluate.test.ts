@@ -71,6 +71,8 @@ test('evaluate: the unseen classes of the training, as a table and as JSON', asy
     task: string;
     protocol: string;
     queries: number;
+    gallerySize: number;
+    mapAll?: number;
     atCutoff: { k: number }[];
     codes: { bits: number; fittedOn: string; protocol: string; mapAll: number };
   };
@@ -91,6 +93,49 @@ test('evaluate: the unseen classes of the training, as a table and as JSON', asy
     'not SAKE&#39;s',
   ])
     assert.match(page, part);
+  // Three ways to the same first ranks: of the whole gallery, found alone, and by a vector store.
+  const first = async (...words: string[]): Promise<Record<string, unknown> & typeof measured> => {
+    const {
+      code: exit,
+      stdout: text,
+      stderr: said,
+    } = await run(
+      ...[
+        'evaluate',
+        '--model',
+        model,
+        '--data',
+        at('shapes'),
+        '--task',
+        'photo-to-photo',
+        '--cutoffs',
+        '2,5',
+        '--json',
+      ],
+      ...words,
+    );
+    assert.is(exit, 0, said);
+    return JSON.parse(text) as Record<string, unknown> & typeof measured;
+  };
+  const full = await first();
+  for (const words of [
+    ['--ranks', 'first'],
+    ['--store', `lance:${at('lance')}`],
+    ['--store', `lance:${at('lance')}`],
+  ]) {
+    const top = await first(...words);
+    assert.is(top.mapAll, undefined);
+    assert.equal([top.queries, top.gallerySize], [full.queries, full.gallerySize]);
+    top.atCutoff.forEach((one, place) => {
+      const { map, precision } = full.atCutoff[place] as unknown as Record<string, number>;
+      const found = one as unknown as Record<string, number>;
+      assert.ok(Math.abs(found.map - map) < 1e-6 && Math.abs(found.precision - precision) < 1e-6, words.join(' '));
+      assert.ok(found.hit >= found.precision);
+    });
+  }
+  const refused = await run('evaluate', '--model', model, '--data', at('shapes'), '--ranks', 'first', '--per-class');
+  assert.is(refused.code, 1);
+  assert.match(refused.stderr, /--per-class, --report and --codes need the ranks of the whole gallery/);
   const generalised = await run('evaluate', '--model', model, '--data', at('shapes'), '--task', 'generalised');
   assert.match(generalised.stdout, /generalised \(all photos of seen classes.*6 queries against 18 photos/s);
 

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { rankGallery } from '../../src/retrieval/evaluate.ts';
+import { evaluateRetrieval, rankGallery } from '../../src/retrieval/evaluate.ts';
+import { evaluateStore } from '../../src/stores/evaluate-store.ts';
 import { ExactStore } from '../../src/stores/exact-store.ts';
 import { openStore } from '../../src/stores/open-store.ts';
 import { optionalPackage } from '../../src/stores/optional-package.ts';
@@ -29,6 +30,34 @@ test('the exact store finds the nearest of all rows, however they were added', a
   );
   await store.flush();
   assert.equal(await store.search(query, 12), found);
+});
+
+test('a store is evaluated as a ranking of the whole gallery is, and only with that gallery in it', async () => {
+  const vectors = (count: number, seed: number): Float32Array =>
+    Float32Array.from(clusteredPictures(count, 8, seed).flatMap(({ vector }) => [...vector]));
+  const task = {
+    queries: vectors(300, 7),
+    gallery: vectors(70, 8),
+    dimension: 8,
+    queryLabels: Uint32Array.from({ length: 300 }, (_, i) => i % 7),
+    galleryLabels: Uint32Array.from({ length: 70 }, (_, i) => (i * i) % 5),
+    cutoffs: [1, 3, 100],
+  };
+  const store = new ExactStore(8);
+  const full = evaluateRetrieval(task);
+  for (let times = 0; times < 2; times++) {
+    const top = await evaluateStore(store, task);
+    assert.is(await store.count(), 70);
+    assert.equal([top.queries, top.skippedQueries, top.gallerySize], [full.queries, full.skippedQueries, 70]);
+    top.atCutoff.forEach(({ map, precision, hit }, i) => {
+      assert.ok(Math.abs(map - full.atCutoff[i].map) < 1e-12);
+      assert.ok(Math.abs(precision - full.atCutoff[i].precision) < 1e-12);
+      assert.ok(hit >= precision);
+    });
+  }
+  const fewer = { ...task, gallery: task.gallery.subarray(8), galleryLabels: task.galleryLabels.subarray(1) };
+  const error = (await evaluateStore(store, fewer).catch((cause: unknown) => cause)) as Error;
+  assert.match(error.message, /the store has evaluated\/0000000069, which is not of this gallery/);
 });
 
 test('an address that is none is refused', async () => {

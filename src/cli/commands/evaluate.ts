@@ -7,6 +7,7 @@ import type { MeanMetrics, RetrievalMetrics } from '../../retrieval/metrics.ts';
 import {
   atCutoff,
   CUTOFFS,
+  embedTask,
   evaluateNetwork,
   requireUnseen,
   taskOf,
@@ -28,12 +29,15 @@ import {
 } from '../options/shared.ts';
 import { openData } from '../files/data.ts';
 import { DATA_OPTIONS } from '../options/data.ts';
+import { STORE_OPTION } from '../options/stores.ts';
+import { STORE_FORMS } from '../../stores/open-store.ts';
+import { firstRanks, topText } from '../evaluate/first-ranks.ts';
 import { closeCommandDevice, openCommandDevice, checkPrecision } from '../device.ts';
 import { evaluationReport, type MeasuredCodes } from '../report/evaluation-report.ts';
 import { namesIn, readModelFile } from '../files/model-file.ts';
 import { MODEL_OPTION } from '../options/model.ts';
 import { choice, counts, text } from '../options/kinds.ts';
-import type { OptionValues } from '../options/option.ts';
+import { OptionError, type OptionValues } from '../options/option.ts';
 import { note, printText, Progress } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
@@ -50,6 +54,14 @@ export const EVALUATE_OPTIONS = {
     help: 'Queries and gallery: sketches and photos of unseen classes; photos of unseen classes among each other; sketches of unseen classes and photos of all classes; or as in SEM-PCYC, with a fifth of seen ones on both sides',
   }),
   cutoffs: counts({ default: CUTOFFS, help: 'The values of k for mAP@k and P@k' }),
+  ranks: choice(['all', 'first'], {
+    default: 'all',
+    help: 'all ranks the whole gallery for mAP@all. first finds only as many photos as the largest cutoff needs, for mAP@k, P@k and hit@k: less time and memory for large galleries',
+  }),
+  store: {
+    ...STORE_OPTION,
+    help: `Measure the search of a vector store: ${STORE_FORMS}. evaluate fills it with the gallery; it must have no other pictures. Implies --ranks first, except for exact`,
+  },
   perClass: PER_CLASS_OPTION,
   apDenominator: choice(['protocol', 'hits', 'relevant'], {
     default: 'protocol',
@@ -79,8 +91,14 @@ export const evaluateCommand = defineCommand({
   summary: 'Measure how well a model finds photos of unseen classes by sketch',
   options: EVALUATE_OPTIONS,
   async run(options) {
-    const { model: path, seed, task: kind, perClass, report, json, adapter } = options;
+    const { model: path, seed, task: kind, perClass, report, json, adapter, store } = options;
     checkTuning(options);
+    const hasStore = store !== STORE_OPTION.default;
+    const onlyFirst = hasStore || options.ranks === 'first';
+    if (onlyFirst && (perClass || report !== undefined || options.codes !== undefined))
+      throw new OptionError(
+        `--per-class, --report and --codes need the ranks of the whole gallery; leave them out, or ${hasStore ? '--store' : '--ranks first'}`,
+      );
     const file = await readModelFile(path, '--model');
     const { imageSize, sketches } = readModelDescription(file, path);
     await ensureAdapter(adapter);
@@ -102,6 +120,24 @@ export const evaluateCommand = defineCommand({
       const embeddings = await modelEmbeddings(model);
       const task = taskOf(kind, dataset, seed);
       const onProgress = (done: number, total: number): void => progress.update(done, total);
+      if (onlyFirst) {
+        const embedded = await embedTask(embeddings, task, dataset.images, onProgress);
+        progress.stop();
+        const metrics = await firstRanks(
+          model.storage,
+          { ...options, ...embedded, ...embedded.labels, dimension: embeddings.width },
+          hasStore ? { address: store, modelChecksum: file.checksum } : undefined,
+        );
+        const about = { model: path, checksum: file.checksum, data: dataset.name, task: task.name };
+        printText(
+          json
+            ? `${JSON.stringify({ ...about, ...(hasStore && { store }), ...metrics }, null, 1)}\n`
+            : `${task.name}\n${topText(metrics)}\n`,
+        );
+        embeddings.destroy();
+        model.storage.destroy();
+        return;
+      }
       const evaluation = await evaluateNetwork(embeddings, task, dataset.images, {
         ...options,
         on: model.storage,
