@@ -28,6 +28,7 @@ import { pointwiseKernel, withDerivatives } from './elementwise/pointwise.ts';
 import { axisSum } from './reduction/axis-sum.ts';
 import { columnSum } from './reduction/column-sum.ts';
 import { dot } from './reduction/dot.ts';
+import { logSumExp } from './reduction/log-sum-exp.ts';
 import { nonFinite } from './reduction/non-finite.ts';
 import { reduceSum } from './reduction/reduce-sum.ts';
 import { globalAveragePool } from './pooling/global-average-pool.ts';
@@ -87,6 +88,7 @@ export const KERNEL_FAMILIES = {
     'axis-sum': [axisSum],
     'column-sum': [columnSum],
     dot: [dot],
+    'log-sum-exp': [logSumExp],
     'non-finite': [nonFinite],
     'reduce-sum': [reduceSum],
   },
