@@ -1,5 +1,6 @@
-// No Qdrant server runs here: a stub answers, with every vector compared (test/support/qdrant-stub.ts). What is tested
-// is that the requests are those that the API describes, and that answers are understood; not the recall of the engine.
+// No Qdrant server runs here: a stub answers (test/support/qdrant-stub.ts). What is tested is that the requests are those
+// that the API describes, that answers are understood, and that re-scoring makes up for one-byte values; the stub has no
+// graph, so the recall of the engine is not.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openStore } from '../../src/stores/open-store.ts';

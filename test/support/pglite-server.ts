@@ -6,6 +6,8 @@ import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
 export interface PostgresServer {
   readonly url: string;
+  /** Runs a statement in the session that all clients share. */
+  execute<Row>(statement: string): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -16,6 +18,7 @@ export async function startPostgres(folder?: string, port = 0): Promise<Postgres
   await server.start();
   return {
     url: `postgres://postgres@${server.getServerConn()}/postgres?max=1`,
+    execute: async <Row>(statement: string) => (await db.query<Row>(statement)).rows,
     async close() {
       await server.stop();
       await db.close();
