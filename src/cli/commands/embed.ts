@@ -1,10 +1,10 @@
 import type { Dataset } from '../../data/dataset.ts';
 import { LARGEST_HEADER_BYTES } from '../../formats/safetensors.ts';
-import { IndexFolder, isIndexFolder } from '../../platform/node/index-folder.ts';
+import { IndexFolder, IndexFolderWriter, isIndexFolder } from '../../platform/node/index-folder.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { encode, fitBinaryCoder } from '../../retrieval/binary-codes.ts';
 import { assertSameModel, serializeIndex, type IndexedCodes, type RetrievalIndex } from '../../retrieval/index-file.ts';
-import { rowsOf } from '../../retrieval/index-folder/manifest.ts';
+import { rowsOf, type Manifest } from '../../retrieval/index-folder/manifest.ts';
 import { modelEmbeddings, type ImageRows } from '../../models/image-rows.ts';
 import { openRetrievalModel, readModelDescription } from '../../models/retrieval-model.ts';
 import { defineCommand } from '../command.ts';
@@ -22,7 +22,7 @@ import { SEARCH_MODEL_OPTION } from '../options/model.ts';
 import { choice, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
 import { printText, Progress } from '../display/progress.ts';
-import { inShard, parseShard } from '../files/shard.ts';
+import { inShard, parseShard, type Shard } from '../files/shard.ts';
 import { checkTuning, openTuner } from '../tuning.ts';
 
 export const EMBED_OPTIONS = {
@@ -103,15 +103,13 @@ export const embedCommand = defineCommand({
     const found = images === undefined ? fileSource([]) : await openPictures(images);
     const pictures = share === undefined ? found : selectedSource(found, (name) => inShard(name, share));
     const files = pictures.names;
-    if (share !== undefined && files.length === 0)
-      throw new OptionError(
-        `--shard: no picture is in the shard ${share.index}/${share.count}; leave it out when merging`,
-      );
     if (toFolder && !update && (await IndexFolder.openIfThere(out)) !== undefined)
       throw new OptionError(`--out: ${out} is an index already; --update updates it`);
     const file = await readModelFile(path, '--model');
     const { imageSize, sketches, settings } = readModelDescription(file, path);
     if (!toFolder && images !== undefined) checkFitsFile(out, files, settings.embedding);
+    if (share !== undefined && files.length === 0)
+      return embedNothing(out, share, { modelChecksum: file.checksum, dimension: settings.embedding, type });
     const fitOn = await readFitIndex(codesFit, bits, file.checksum);
     const device = await openCommandDevice(adapter);
     const progress = new Progress('embedding');
@@ -125,6 +123,7 @@ export const embedCommand = defineCommand({
           type,
           circumstances: JSON.stringify([device.description, precision]),
           strict,
+          allowEmpty: share !== undefined,
           onProgress: (done, total) => progress.update(done, total),
         }).finally(() => progress.stop());
         rows.destroy();
@@ -197,6 +196,13 @@ function checkFitsFile(out: string, names: readonly string[], dimension: number)
     throw new OptionError(
       `--out: ${out} would have ${names.length} pictures in ${Math.ceil(bytes / 2 ** 20)} MiB, too many for one file; give an index folder, a name without .safetensors`,
     );
+}
+
+/** An index without pictures, so that a job of more shards than pictures succeeds, and its shards can be merged. */
+async function embedNothing(out: string, { index, count }: Shard, about: Omit<Manifest, 'parts'>): Promise<void> {
+  const writer = await IndexFolderWriter.create(out, about);
+  await writer.finish();
+  printText(`${out}: 0 pictures: none is in the shard ${index}/${count}\n`);
 }
 
 /** Makes or updates an index folder, and reports what was done. */

@@ -29,6 +29,8 @@ export interface EmbedFolderOptions {
   /** What else decides the vectors' bits: the device and the precision. */
   readonly circumstances: string;
   readonly strict: boolean;
+  /** Whether an index without pictures is written, as for a shard of which no picture can be decoded. */
+  readonly allowEmpty?: boolean;
   /** Of pictures that have to be embedded. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -72,7 +74,7 @@ export async function embedFolder(
   folder: string,
   pictures: PictureSource,
   rows: ImageRows,
-  { modelChecksum, type, circumstances, strict, onProgress }: EmbedFolderOptions,
+  { modelChecksum, type, circumstances, strict, allowEmpty = false, onProgress }: EmbedFolderOptions,
 ): Promise<EmbeddedFolder> {
   const old = await IndexFolder.openIfThere(folder);
   if (old !== undefined && old.manifest.modelChecksum !== modelChecksum)
@@ -95,7 +97,7 @@ export async function embedFolder(
   }
 
   const skipped = chunks.flatMap((chunk) => chunk.skipped.map(([file, reason]) => new ImageError(file, reason)));
-  if (stamps.length === skipped.length) throw new EmptyIndexError(skipped);
+  if (stamps.length === skipped.length && !allowEmpty) throw new EmptyIndexError(skipped);
   const writer = await IndexFolderWriter.create(folder, { modelChecksum, dimension: rows.width, type });
   const fresh = vectorsOf(chunks, rows.width);
   const taken = new OldVectors(old);
