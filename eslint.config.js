@@ -8,6 +8,7 @@ export default tseslint.config(
       'dist-web/',
       'docs-api/',
       'runs/',
+      'kernels/generated/',
       'shaders/generated/',
       'src/autodiff/generated/',
       'src/retrieval/generated/',

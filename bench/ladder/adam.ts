@@ -1,6 +1,6 @@
 import { adam, type AdamProblem } from '../../kernels/optimizer/adam.ts';
 import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
-import bench from '../kernels/optimizer/adam.bench.ts';
+import { updateBench } from '../kernels/optimizer/optimizer.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
 
@@ -34,4 +34,4 @@ const naive: Rung<AdamProblem> = {
   },
 };
 
-export default ladder(bench, [naive], []);
+export default ladder(updateBench(adam), [naive], []);

@@ -1,6 +1,6 @@
 import { momentumSgd, type MomentumSgdProblem } from '../../kernels/optimizer/momentum-sgd.ts';
 import { ceilDivide, foldGrid } from '../../kernels/contract/grid.ts';
-import bench from '../kernels/optimizer/momentum-sgd.bench.ts';
+import { updateBench } from '../kernels/optimizer/optimizer.bench.ts';
 import { ladder, type Rung } from './ladder.ts';
 import { ladderShader } from './shader.ts';
 
@@ -34,4 +34,4 @@ const naive: Rung<MomentumSgdProblem> = {
   },
 };
 
-export default ladder(bench, [naive], []);
+export default ladder(updateBench(momentumSgd), [naive], []);

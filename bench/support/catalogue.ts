@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { KERNEL_MODULES } from '../../kernels/index.ts';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
@@ -7,13 +8,18 @@ import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
 /** The module whose kernels are made from a table, each with a benchmark in the list that its one file exports. */
 const TABLE = 'pointwise';
 
-/** The files of benchmarks by the name of the first kernel of their module. */
+const urlOf = (file: string): URL => new URL(`../kernels/${file}`, import.meta.url);
+
+/**
+ * The files of benchmarks by the name of the first kernel of their module. Modules without a file are in the list that
+ * the file of their family exports, such as optimizer/optimizer.bench.ts.
+ */
 const FILES: ReadonlyMap<string, string> = new Map(
-  KERNEL_MODULES.flatMap(({ family, module, kernels }) =>
-    kernels
-      .slice(0, module === TABLE ? kernels.length : 1)
-      .map(({ name }): [string, string] => [name, `${family}/${module}.bench.ts`]),
-  ),
+  KERNEL_MODULES.flatMap(({ family, module, kernels }) => {
+    const own = `${family}/${module}.bench.ts`;
+    const file = existsSync(urlOf(own)) ? own : `${family}/${family}.bench.ts`;
+    return kernels.slice(0, module === TABLE ? kernels.length : 1).map(({ name }): [string, string] => [name, file]);
+  }),
 );
 
 /** Names of all benchmarks. */
@@ -21,7 +27,7 @@ export const benchNames = (): string[] => [...FILES.keys()].sort();
 
 /** The benchmark of a name of `benchNames`. */
 export async function loadBench(name: string): Promise<KernelBench<unknown>> {
-  const file = new URL(`../kernels/${FILES.get(name)}`, import.meta.url);
+  const file = urlOf(FILES.get(name) as string);
   type Benches = KernelBench<unknown> | readonly KernelBench<unknown>[];
   const benches = ((await import(file.href)) as { default: Benches }).default;
   return [benches]

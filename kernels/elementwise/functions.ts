@@ -1,7 +1,7 @@
 /**
  * The pointwise functions, one row each. Everything else comes from the row: kernels, their tests and benchmarks, the op
  * with broadcasting and gradient, and the exported function, whose documentation is the comment before the row
- * (scripts/collect-ops.mjs). Functions with parameters or options are in src/autodiff/ops/pointwise.ts.
+ * (scripts/collect-declarations.mjs). Functions with parameters or options are in src/autodiff/ops/pointwise.ts.
  *
  * Errors follow WGSL's accuracy of builtins (section "Accuracy of built-in functions"): a quotient 2.5 ulp, exp(x)
  * 3 + 2 |x| ulp, log 3 ulp or 2^-21 for x in [0.5, 2], the reciprocal square root 2 ulp, and pow(a, b) what

@@ -1,94 +1,27 @@
-import type { AdapterTraits } from '../contract/adapter-traits.ts';
-import type { Dispatch } from '../contract/dispatch.ts';
-import { ceilDivide, foldGrid } from '../contract/grid.ts';
-import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
+import { ARENA_BLOCK, arenaCalls, sampleArena, type ArenaProblem } from './arena.ts';
 
-/** Elements that share an entry of an optimiser's `group` table; arenas are padded to multiples of it. */
-export const ARENA_BLOCK = 64;
-
-export interface AdamProblem {
-  /** Elements of the arena, a multiple of ARENA_BLOCK. */
-  readonly count: number;
-  /** Parameter groups in `groupSettings`. */
-  readonly groups: number;
+export interface AdamProblem extends ArenaProblem {
   /** True for AdamW: the decay shrinks the parameters directly. False for Adam: it is added to the gradient. */
   readonly decoupled: boolean;
 }
 
-export const ARENA_WORKGROUP_SIZE = 64;
-/**
- * Vectors in a row that an invocation updates. On a GPU neighbours take neighbours; on a CPU reading the settings once
- * for several pays.
- */
-const STEPS = { gpu: [1, 8], cpu: [8, 1] } as const;
-
-/** How an optimiser iterates over an arena of `count` elements, four to a vector, what suits the adapter first. */
-export function arenaLaunches(
-  kernel: string,
-  count: number,
-  traits: AdapterTraits,
-): readonly { readonly variant: string; launch(blocks: number): Pick<Dispatch, 'parameters' | 'workgroups'> }[] {
-  requireWholeBlocks(kernel, count);
-  return STEPS[traits.kind].map((steps) => ({
-    variant: `${steps} vec4f`,
-    launch(blocks) {
-      const vectors = (blocks * ARENA_BLOCK) / 4;
-      return { parameters: [vectors, steps], workgroups: foldGrid(ceilDivide(vectors, steps * ARENA_WORKGROUP_SIZE)) };
-    },
-  }));
-}
-
-/**
- * One step of Adam or AdamW over a flat arena, in place.
- *
- * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. `hyper` [8]: see
- * `adamHyper`. `gate` [2] is the report of `non_finite`: where gate[0] > 0 nothing changes.
- */
+/** One step of Adam or AdamW over a flat arena, in place. `hyper` is `adamHyper`'s; for the other operands see `arenaCalls`. */
 export const adam: Kernel<AdamProblem> = {
   name: 'adam',
-  calls: ({ count, groups, decoupled }, traits) =>
-    arenaLaunches('adam', count, traits).map(({ variant, launch }) => ({
-      variant,
-      operands: {
-        parameters: { role: 'inout', type: 'f32', length: count },
-        gradients: { role: 'input', type: 'f32', length: count },
-        firstMoment: { role: 'inout', type: 'f32', length: count },
-        secondMoment: { role: 'inout', type: 'f32', length: count },
-        group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
-        groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
-        hyper: { role: 'input', type: 'f32', length: 8 },
-        gate: { role: 'input', type: 'u32', length: 2 },
+  calls: ({ decoupled, ...arena }, traits) =>
+    arenaCalls(
+      {
+        name: 'adam',
+        shader: shaders.adam,
+        constants: { DECOUPLED: decoupled },
+        state: ['firstMoment', 'secondMoment'],
+        hyperLength: 8,
       },
-      dispatches: [
-        sliceable(
-          count / ARENA_BLOCK,
-          {
-            parameters: ARENA_BLOCK,
-            gradients: ARENA_BLOCK,
-            firstMoment: ARENA_BLOCK,
-            secondMoment: ARENA_BLOCK,
-            group: 1,
-          },
-          (blocks) => ({
-            shader: shaders.adam,
-            constants: { DECOUPLED: decoupled, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
-            operands: [
-              'parameters',
-              'gradients',
-              'firstMoment',
-              'secondMoment',
-              'group',
-              'groupSettings',
-              'hyper',
-              'gate',
-            ],
-            ...launch(blocks),
-          }),
-        ),
-      ],
-    })),
+      arena,
+      traits,
+    ),
   reference,
   cost: ({ count }) => ({ flop: 15 * count, bytes: 28 * count }),
   cases: [
@@ -96,22 +29,13 @@ export const adam: Kernel<AdamProblem> = {
     { count: 64 * 37, groups: 3, decoupled: true },
     { count: 64 * 1021, groups: 2, decoupled: false },
   ],
-  sampleInputs: ({ count, groups }, uniform): Values => {
-    const floats = (length: number, scale: number): Float64Array =>
-      Float64Array.from({ length }, () => Math.fround(scale * uniform()));
-    return {
-      parameters: floats(count, 1),
-      gradients: floats(count, 0.1),
-      firstMoment: floats(count, 0.1),
-      secondMoment: floats(count, 0.01).map(Math.abs),
-      group: Float64Array.from({ length: count / ARENA_BLOCK }, (_, block) => block % groups),
-      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) =>
-        Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4]),
-      ),
-      hyper: adamHyper({ learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, 7).map(Math.fround),
-      gate: Float64Array.of(0, 0xffffffff),
-    };
-  },
+  sampleInputs: (problem, uniform): Values => ({
+    ...sampleArena(problem, uniform, (floats) => ({
+      firstMoment: floats(0.1),
+      secondMoment: floats(0.01).map(Math.abs),
+    })),
+    hyper: adamHyper({ learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, 7).map(Math.fround),
+  }),
 };
 
 export interface AdamSettings {
@@ -128,15 +52,6 @@ export interface AdamSettings {
  */
 export function adamHyper({ learningRate, beta1, beta2, epsilon }: AdamSettings, t: number): Float64Array {
   return Float64Array.of(learningRate, beta1, beta2, epsilon, 1 - beta1 ** t, 1 - beta2 ** t, 1 - beta1, 1 - beta2);
-}
-
-/** @throws RangeError unless an arena of `count` elements consists of whole blocks */
-export function requireWholeBlocks(kernel: string, count: number): void {
-  if (count % ARENA_BLOCK !== 0) {
-    throw new RangeError(
-      `${kernel}: an arena of ${count} elements; pad it to a multiple of ${ARENA_BLOCK}, so that no block lies in two groups`,
-    );
-  }
 }
 
 function reference({ count, decoupled }: AdamProblem, inputs: Values) {

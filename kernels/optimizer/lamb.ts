@@ -1,10 +1,11 @@
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
 import { adamHyper } from './adam.ts';
+import { sampleFloats } from './arena.ts';
 import {
   normOf,
   overSegments,
-  sampleArena,
+  sampleSegments,
   SEGMENT_FIELDS,
   SEGMENTED_CASES,
   tensorsIn,
@@ -68,16 +69,12 @@ export const lamb: Kernel<SegmentedProblem> = {
   reference,
   cost: ({ count }) => ({ flop: 31 * count, bytes: 48 * count }),
   cases: SEGMENTED_CASES,
-  sampleInputs: (problem, uniform): Values => {
-    const floats = (scale: number): Float64Array =>
-      Float64Array.from({ length: problem.count }, () => Math.fround(scale * uniform()));
-    return {
-      ...sampleArena(problem, uniform),
-      firstMoment: floats(0.1),
-      secondMoment: floats(0.01).map(Math.abs),
-      hyper: adamHyper({ learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-6 }, 7).map(Math.fround),
-    };
-  },
+  sampleInputs: (problem, uniform): Values => ({
+    ...sampleSegments(problem, uniform),
+    firstMoment: sampleFloats(problem.count, 0.1, uniform),
+    secondMoment: sampleFloats(problem.count, 0.01, uniform).map(Math.abs),
+    hyper: adamHyper({ learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-6 }, 7).map(Math.fround),
+  }),
 };
 
 function reference({ count }: SegmentedProblem, inputs: Values) {

@@ -3,7 +3,7 @@ import { EPSILON, type Kernel, type Values } from '../kernel.ts';
 import {
   normOf,
   overSegments,
-  sampleArena,
+  sampleSegments,
   SEGMENT_FIELDS,
   SEGMENTED_CASES,
   tensorsIn,
@@ -52,7 +52,7 @@ export const lars: Kernel<SegmentedProblem> = {
   cost: ({ count }) => ({ flop: 13 * count, bytes: 28 * count }),
   cases: SEGMENTED_CASES,
   sampleInputs: (problem, uniform): Values => ({
-    ...sampleArena(problem, uniform),
+    ...sampleSegments(problem, uniform),
     velocity: Float64Array.from({ length: problem.count }, () => Math.fround(0.1 * uniform())),
     hyper: Float64Array.of(1e-2, 0.9, 1e-3, 1e-8).map(Math.fround),
   }),

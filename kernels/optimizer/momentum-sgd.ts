@@ -1,49 +1,29 @@
-import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
-import { ARENA_BLOCK, ARENA_WORKGROUP_SIZE, arenaLaunches } from './adam.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
+import { ARENA_BLOCK, arenaCalls, sampleArena, type ArenaProblem } from './arena.ts';
 
-export interface MomentumSgdProblem {
-  /** Elements of the arena, a multiple of ARENA_BLOCK. */
-  readonly count: number;
-  /** Parameter groups in `groupSettings`. */
-  readonly groups: number;
+export interface MomentumSgdProblem extends ArenaProblem {
   readonly nesterov: boolean;
 }
 
 /**
- * One step of SGD with momentum over a flat arena, in place; `velocity` starts at 0.
- *
- * `groupSettings` [groups * 4]: learning-rate multiplier, weight decay, factor of the gradients, 0. `hyper` [2]:
- * learning rate, momentum. `gate` [2] is the report of `non_finite`: where gate[0] > 0 nothing changes.
+ * One step of SGD with momentum over a flat arena, in place; `velocity` starts at 0. `hyper` [2]: learning rate,
+ * momentum; for the other operands see `arenaCalls`.
  */
 export const momentumSgd: Kernel<MomentumSgdProblem> = {
   name: 'momentum_sgd',
-  calls: ({ count, groups, nesterov }, traits) =>
-    arenaLaunches('momentum_sgd', count, traits).map(({ variant, launch }) => ({
-      variant,
-      operands: {
-        parameters: { role: 'inout', type: 'f32', length: count },
-        gradients: { role: 'input', type: 'f32', length: count },
-        velocity: { role: 'inout', type: 'f32', length: count },
-        group: { role: 'input', type: 'u32', length: count / ARENA_BLOCK },
-        groupSettings: { role: 'input', type: 'f32', length: 4 * groups },
-        hyper: { role: 'input', type: 'f32', length: 2 },
-        gate: { role: 'input', type: 'u32', length: 2 },
+  calls: ({ nesterov, ...arena }, traits) =>
+    arenaCalls(
+      {
+        name: 'momentum_sgd',
+        shader: shaders.momentumSgd,
+        constants: { NESTEROV: nesterov },
+        state: ['velocity'],
+        hyperLength: 2,
       },
-      dispatches: [
-        sliceable(
-          count / ARENA_BLOCK,
-          { parameters: ARENA_BLOCK, gradients: ARENA_BLOCK, velocity: ARENA_BLOCK, group: 1 },
-          (blocks) => ({
-            shader: shaders.momentumSgd,
-            constants: { NESTEROV: nesterov, WORKGROUP_SIZE: ARENA_WORKGROUP_SIZE },
-            operands: ['parameters', 'gradients', 'velocity', 'group', 'groupSettings', 'hyper', 'gate'],
-            ...launch(blocks),
-          }),
-        ),
-      ],
-    })),
+      arena,
+      traits,
+    ),
   reference,
   cost: ({ count, nesterov }) => ({ flop: (nesterov ? 9 : 7) * count, bytes: 20 * count }),
   cases: [
@@ -51,21 +31,10 @@ export const momentumSgd: Kernel<MomentumSgdProblem> = {
     { count: 64 * 37, groups: 3, nesterov: true },
     { count: 64 * 1021, groups: 2, nesterov: false },
   ],
-  sampleInputs: ({ count, groups }, uniform): Values => {
-    const floats = (length: number, scale: number): Float64Array =>
-      Float64Array.from({ length }, () => Math.fround(scale * uniform()));
-    return {
-      parameters: floats(count, 1),
-      gradients: floats(count, 0.1),
-      velocity: floats(count, 0.1),
-      group: Float64Array.from({ length: count / ARENA_BLOCK }, (_, block) => block % groups),
-      groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) =>
-        Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4]),
-      ),
-      hyper: Float64Array.of(0.05, 0.9).map(Math.fround),
-      gate: Float64Array.of(0, 0xffffffff),
-    };
-  },
+  sampleInputs: (problem, uniform): Values => ({
+    ...sampleArena(problem, uniform, (floats) => ({ velocity: floats(0.1) })),
+    hyper: Float64Array.of(0.05, 0.9).map(Math.fround),
+  }),
 };
 
 function reference({ count, nesterov }: MomentumSgdProblem, inputs: Values) {

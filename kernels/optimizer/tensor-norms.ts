@@ -3,7 +3,7 @@ import type { Dispatch } from '../contract/dispatch.ts';
 import { foldGrid } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, sumError, type Values } from '../kernel.ts';
-import { ARENA_BLOCK, requireWholeBlocks } from './adam.ts';
+import { ARENA_BLOCK, requireWholeBlocks, sampleFloats, sampleGroupSettings, type ArenaProblem } from './arena.ts';
 
 /** Elements of a segment at most, a multiple of ARENA_BLOCK: 16 vectors for each invocation. */
 const SEGMENT = 64 * ARENA_BLOCK;
@@ -39,11 +39,7 @@ export function segmentTable(tensors: readonly ArenaTensor[]): Uint32Array<Array
 }
 
 /** Sizes of a problem whose tensors are cut into segments. */
-export interface SegmentedProblem {
-  /** Elements of the arena, a multiple of ARENA_BLOCK. */
-  readonly count: number;
-  /** Parameter groups in `groupSettings`. */
-  readonly groups: number;
+export interface SegmentedProblem extends ArenaProblem {
   readonly segments: number;
 }
 
@@ -100,17 +96,13 @@ export function normOf(values: Float64Array, errors?: Float64Array): Bounded {
   return { value, error: value === 0 ? Math.sqrt(sum) : sum / (2 * value) + 9 * EPSILON * value };
 }
 
-/** Sample inputs that both optimisers take. */
-export function sampleArena({ count, groups }: SegmentedProblem, uniform: () => number): Values {
-  const floats = (length: number, scale: number): Float64Array =>
-    Float64Array.from({ length }, () => Math.fround(scale * uniform()));
+/** Sample inputs that both optimizers take. */
+export function sampleSegments({ count, groups }: SegmentedProblem, uniform: () => number): Values {
   return {
-    parameters: floats(count, 1),
-    gradients: floats(count, 0.1),
+    parameters: sampleFloats(count, 1, uniform),
+    gradients: sampleFloats(count, 0.1, uniform),
     segments: Float64Array.from(segmentTable(sampleTensors(count, groups))),
-    groupSettings: Float64Array.from({ length: 4 * groups }, (_, i) =>
-      Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4]),
-    ),
+    groupSettings: sampleGroupSettings(groups),
     gate: Float64Array.of(0, 0xffffffff),
   };
 }

@@ -1,5 +1,5 @@
 /** Training steps whose batch comes in parts, each a run of its own. */
-import { accumulate, clear, demand, interpolateUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
+import { accumulate, clear, demand, interpolateUpdate, nonFinite } from '../autodiff/ops/effects.ts';
 import { scale } from '../autodiff/ops/pointwise.ts';
 import { gradient, vectorJacobianProduct } from '../autodiff/gradient.ts';
 import { nodesBefore } from '../autodiff/nodes-before.ts';

@@ -1,4 +1,4 @@
-import { interpolateUpdate, nonFinite } from '../autodiff/ops/optimizers.ts';
+import { interpolateUpdate, nonFinite } from '../autodiff/ops/effects.ts';
 import { pack } from '../autodiff/ops/pack.ts';
 import { scaleBy } from '../autodiff/ops/scale.ts';
 import { gradient } from '../autodiff/gradient.ts';

@@ -1,4 +1,4 @@
-import { movingAverageUpdate } from '../autodiff/ops/optimizers.ts';
+import { movingAverageUpdate } from '../autodiff/ops/effects.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import { input } from '../autodiff/tensor.ts';
 import type { Network } from './layers.ts';

@@ -18,7 +18,7 @@ import {
 import { foldBatchNorm } from '../../src/autodiff/ops/fold-batch-norm.ts';
 import { quadrupletLoss, softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
 import { l2Normalize } from '../../src/autodiff/ops/l2-normalize.ts';
-import { accumulate } from '../../src/autodiff/ops/optimizers.ts';
+import { accumulate } from '../../src/autodiff/ops/effects.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { globalAveragePool, maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { prepareImages } from '../../src/autodiff/ops/prepare-images.ts';

@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as functions from '../../kernels/elementwise/functions.ts';
 import { pointwiseKernel, withDerivatives, type PointwiseFunction } from '../../kernels/elementwise/pointwise.ts';
+import { momentumSgd } from '../../kernels/optimizer/momentum-sgd.ts';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { nodesBefore } from '../../src/autodiff/nodes-before.ts';
 import { gradientRules } from '../../src/autodiff/generated/gradient-rules.ts';
@@ -29,18 +30,14 @@ import { quadrupletLoss, softmaxCrossEntropy, type QuadrupletOptions } from '../
 import { oneHot } from '../../src/autodiff/ops/one-hot.ts';
 import {
   accumulate,
-  adamUpdate,
-  lambUpdate,
-  larsUpdate,
   clear,
   demand,
   interpolateUpdate,
   lossScaleUpdate,
-  momentumSgdUpdate,
   movingAverageUpdate,
   nonFinite,
-  type UpdateOperands,
-} from '../../src/autodiff/ops/optimizers.ts';
+  update,
+} from '../../src/autodiff/ops/effects.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { maxPool } from '../../src/autodiff/ops/pooling.ts';
 import { prepareImages } from '../../src/autodiff/ops/prepare-images.ts';
@@ -486,10 +483,7 @@ const ends = [
   'prepareImages',
   'nonFinite',
   'lossScaleUpdate',
-  'adamUpdate',
-  'momentumSgdUpdate',
-  'lambUpdate',
-  'larsUpdate',
+  'update',
   'interpolateUpdate',
   'movingAverageUpdate',
   'accumulate',
@@ -589,12 +583,13 @@ function allNodes(): GraphNode[] {
   const stored = (name: string, length = 64): Tensor => new ParameterStore(name).add(name, [length]);
   const x = input('x', [4]);
   const gate = nonFinite(stored('values'));
-  const operands: UpdateOperands = {
+  const operands = {
     parameters: stored('parameters'),
     gradients: stored('gradients'),
+    velocity: stored('velocity'),
     group: indices('group', [0]),
     groupSettings: fill([4], 1),
-    hyper: fill([8], 1),
+    hyper: fill([2], 1),
     gate,
   };
   const ends = [
@@ -608,12 +603,8 @@ function allNodes(): GraphNode[] {
     oneHot(indices('labels', [1, 0]), 3),
     ...Object.values(withoutGradient).map((build) => build(x)),
   ];
-  const segments = indices('segments', [0, 1, 0, 1, 0, 1]);
   const updates = [
-    adamUpdate({ ...operands, firstMoment: stored('first'), secondMoment: stored('second') }, false),
-    momentumSgdUpdate({ ...operands, velocity: stored('velocity') }, false),
-    lambUpdate({ ...operands, segments, firstMoment: stored('first'), secondMoment: stored('second') }),
-    larsUpdate({ ...operands, segments, velocity: stored('velocity') }),
+    update(momentumSgd, { count: 64, groups: 1, nesterov: false }, operands),
     interpolateUpdate(stored('running'), stored('batch'), 0.1, gate),
     movingAverageUpdate(stored('average'), stored('followed'), fill([1], 0.1), gate),
     clear(stored('cleared')),

@@ -7,7 +7,7 @@ import { add, multiply, relu, scale } from '../../src/autodiff/ops/pointwise.ts'
 import { convolution } from '../../src/autodiff/ops/convolution.ts';
 import { identity } from '../../src/autodiff/ops/identity.ts';
 import { quadrupletLoss } from '../../src/autodiff/ops/losses.ts';
-import { accumulate, demand, interpolateUpdate, nonFinite } from '../../src/autodiff/ops/optimizers.ts';
+import { accumulate, demand, interpolateUpdate, nonFinite } from '../../src/autodiff/ops/effects.ts';
 import { pack } from '../../src/autodiff/ops/pack.ts';
 import { reshape } from '../../src/autodiff/ops/reshape.ts';
 import { LimitError } from '../../src/gpu/errors.ts';

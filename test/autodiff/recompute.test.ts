@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { MemoryBudgetError } from '../../src/autodiff/memory.ts';
 import { softmaxCrossEntropy } from '../../src/autodiff/ops/losses.ts';
-import { accumulate, demand } from '../../src/autodiff/ops/optimizers.ts';
+import { accumulate, demand } from '../../src/autodiff/ops/effects.ts';
 import { multiply, relu, scale } from '../../src/autodiff/ops/pointwise.ts';
 import { sum } from '../../src/autodiff/ops/reduce.ts';
 import { plan as planGraph, type Plan, type PlanOptions } from '../../src/autodiff/plan.ts';

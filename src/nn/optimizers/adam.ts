@@ -1,6 +1,5 @@
-import { adamHyper } from '../../../kernels/optimizer/adam.ts';
-import { adamUpdate } from '../../autodiff/ops/optimizers.ts';
-import type { Optimizer } from './optimizer.ts';
+import { adamHyper, adam as kernel } from '../../../kernels/optimizer/adam.ts';
+import { elementwiseUpdate, type Optimizer } from './optimizer.ts';
 
 /** Hyperparameters of Adam and AdamW (Kingma and Ba, 2015; Loshchilov and Hutter, 2019). */
 export interface AdamHyperparameters {
@@ -15,7 +14,8 @@ const adamOf = (decoupled: boolean): Optimizer<AdamHyperparameters> => ({
   state: ['first moment', 'second moment'],
   hyperLength: 8,
   hyper: (hyperparameters, learningRate, step) => adamHyper({ ...hyperparameters, learningRate }, step),
-  update: (range, [firstMoment, secondMoment]) => adamUpdate({ ...range, firstMoment, secondMoment }, decoupled),
+  update: (range, [firstMoment, secondMoment]) =>
+    elementwiseUpdate(kernel, range, { firstMoment, secondMoment }, { decoupled }),
 });
 
 /** Adam (Kingma and Ba, ICLR 2015), with PyTorch's defaults. */

@@ -1,9 +1,7 @@
 import { adamHyper } from '../../../kernels/optimizer/adam.ts';
-import { segmentTable } from '../../../kernels/optimizer/tensor-norms.ts';
-import { lambUpdate } from '../../autodiff/ops/optimizers.ts';
-import { constant } from '../../autodiff/tensor.ts';
+import { lamb as kernel } from '../../../kernels/optimizer/lamb.ts';
 import type { AdamHyperparameters } from './adam.ts';
-import type { Optimizer } from './optimizer.ts';
+import { tensorwiseUpdate, type Optimizer } from './optimizer.ts';
 
 /**
  * LAMB (You et al., ICLR 2020): Adam with decoupled weight decay, whose step of each tensor is as long as its weights,
@@ -14,8 +12,5 @@ export const lamb: Optimizer<AdamHyperparameters> = {
   state: ['first moment', 'second moment'],
   hyperLength: 8,
   hyper: (hyperparameters, learningRate, step) => adamHyper({ ...hyperparameters, learningRate }, step),
-  update(range, [firstMoment, secondMoment]) {
-    const table = segmentTable(range.tensors);
-    return lambUpdate({ ...range, firstMoment, secondMoment, segments: constant('segments', [table.length], table) });
-  },
+  update: (range, [firstMoment, secondMoment]) => tensorwiseUpdate(kernel, range, { firstMoment, secondMoment }),
 };

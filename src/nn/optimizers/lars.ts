@@ -1,7 +1,5 @@
-import { segmentTable } from '../../../kernels/optimizer/tensor-norms.ts';
-import { larsUpdate } from '../../autodiff/ops/optimizers.ts';
-import { constant } from '../../autodiff/tensor.ts';
-import type { Optimizer } from './optimizer.ts';
+import { lars as kernel } from '../../../kernels/optimizer/lars.ts';
+import { tensorwiseUpdate, type Optimizer } from './optimizer.ts';
 
 /** Hyperparameters of LARS (You et al., 2017). */
 export interface LarsHyperparameters {
@@ -22,8 +20,5 @@ export const lars: Optimizer<LarsHyperparameters> = {
   state: ['velocity'],
   hyperLength: 4,
   hyper: ({ momentum, trustCoefficient, epsilon }, learningRate) => [learningRate, momentum, trustCoefficient, epsilon],
-  update(range, [velocity]) {
-    const table = segmentTable(range.tensors);
-    return larsUpdate({ ...range, velocity, segments: constant('segments', [table.length], table) });
-  },
+  update: (range, [velocity]) => tensorwiseUpdate(kernel, range, { velocity }),
 };

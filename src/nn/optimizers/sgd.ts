@@ -1,5 +1,5 @@
-import { momentumSgdUpdate } from '../../autodiff/ops/optimizers.ts';
-import type { Optimizer } from './optimizer.ts';
+import { momentumSgd } from '../../../kernels/optimizer/momentum-sgd.ts';
+import { elementwiseUpdate, type Optimizer } from './optimizer.ts';
 
 /** Hyperparameters of SGD with momentum, as in PyTorch. */
 export interface SgdHyperparameters {
@@ -13,5 +13,5 @@ export const sgd: Optimizer<SgdHyperparameters> = {
   state: ['velocity'],
   hyperLength: 2,
   hyper: ({ momentum }, learningRate) => [learningRate, momentum],
-  update: (range, [velocity], { nesterov }) => momentumSgdUpdate({ ...range, velocity }, nesterov),
+  update: (range, [velocity], { nesterov }) => elementwiseUpdate(momentumSgd, range, { velocity }, { nesterov }),
 };

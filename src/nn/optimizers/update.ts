@@ -1,7 +1,7 @@
 /** The update of a network's parameters from their gradients: which ranges learn, by which group's settings. */
-import { ARENA_BLOCK } from '../../../kernels/optimizer/adam.ts';
+import { ARENA_BLOCK } from '../../../kernels/optimizer/arena.ts';
 import type { ArenaTensor } from '../../../kernels/optimizer/tensor-norms.ts';
-import { lossScaleUpdate } from '../../autodiff/ops/optimizers.ts';
+import { lossScaleUpdate } from '../../autodiff/ops/effects.ts';
 import type { Feeds } from '../../autodiff/program.ts';
 import { constant, input, type GraphNode, type ParameterStore, type Tensor } from '../../autodiff/tensor.ts';
 import type { LossScale } from '../loss-scaling.ts';

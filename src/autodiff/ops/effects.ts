@@ -1,14 +1,11 @@
 import { accumulate as accumulateKernel } from '../../../kernels/elementwise/accumulate.ts';
-import { adam as adamKernel } from '../../../kernels/optimizer/adam.ts';
 import { fill as fillKernel } from '../../../kernels/elementwise/fill.ts';
-import { momentumSgd as momentumSgdKernel } from '../../../kernels/optimizer/momentum-sgd.ts';
 import { nonFinite as nonFiniteKernel } from '../../../kernels/reduction/non-finite.ts';
 import { interpolate as interpolateKernel } from '../../../kernels/elementwise/interpolate.ts';
 import { lossScale as lossScaleKernel } from '../../../kernels/optimizer/loss-scale.ts';
 import { movingAverage as movingAverageKernel } from '../../../kernels/normalization/moving-average.ts';
-import { lamb as lambKernel } from '../../../kernels/optimizer/lamb.ts';
-import { lars as larsKernel } from '../../../kernels/optimizer/lars.ts';
-import { SEGMENT_FIELDS, type SegmentedProblem } from '../../../kernels/optimizer/tensor-norms.ts';
+import type { AnyKernel, Kernel } from '../../../kernels/kernel.ts';
+import type { ArenaProblem } from '../../../kernels/optimizer/arena.ts';
 import { apply, applyNode, use, type Op } from '../op.ts';
 import { checkShape } from '../attributes.ts';
 import type { GraphNode, Tensor } from '../tensor.ts';
@@ -63,138 +60,42 @@ export function lossScaleUpdate(
   return apply(lossScaleOp, [report, groupSettings], state)[0];
 }
 
-/** What an update of flat arenas needs; all but hyper, group settings and gate are [n]. @internal */
-export interface UpdateOperands {
-  readonly parameters: Tensor;
-  readonly gradients: Tensor;
-  /** u32 [n / 64]: the parameter group of each block of 64 elements. */
-  readonly group: Tensor;
-  /** f32 [groups * 4]: the multiplier of the learning rate, weight decay, factor of the gradients, 0. */
-  readonly groupSettings: Tensor;
-  /** Learning rate and the rest, written by the host each step. */
-  readonly hyper: Tensor;
-  readonly gate: Tensor;
+interface UpdateAttributes {
+  /** Names of the inputs, which are the kernel's. */
+  readonly names: readonly string[];
+  readonly problem: ArenaProblem;
 }
 
-const adamOp: Op<{ readonly decoupled: boolean }> = {
-  name: 'adam',
+const updateOps = new WeakMap<AnyKernel, Op<UpdateAttributes>>();
+
+const makeUpdateOp = (kernel: Kernel<ArenaProblem>): Op<UpdateAttributes> => ({
+  name: kernel.name,
   effect: true,
   infer: () => [],
-  indices: ({ inputs: [, , , , group, groupSettings] }) => [{ indices: group, end: groupSettings.length / 4 }],
-  lower: ({
-    attributes,
-    inputs: [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate],
-  }) => [
-    use(
-      adamKernel,
-      { count: parameters.length, groups: groupSettings.length / 4, ...attributes },
-      { parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate },
-    ),
+  indices: ({ attributes: { names, problem }, inputs }) => {
+    const group = names.indexOf('group');
+    return group < 0 ? [] : [{ indices: inputs[group], end: problem.groups }];
+  },
+  lower: ({ attributes: { names, problem }, inputs }) => [
+    use(kernel, problem, Object.fromEntries(inputs.map((tensor, index) => [names[index], tensor]))),
   ],
-};
-
-/** One step of Adam, or of AdamW where `decoupled`, in place. `hyper` is adamHyper's. @internal */
-export function adamUpdate(
-  operands: UpdateOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
-  decoupled: boolean,
-): GraphNode {
-  const { parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate } = operands;
-  return applyNode(adamOp, [parameters, gradients, firstMoment, secondMoment, group, groupSettings, hyper, gate], {
-    decoupled,
-  });
-}
-
-const momentumSgdOp: Op<{ readonly nesterov: boolean }> = {
-  name: 'momentumSgd',
-  effect: true,
-  infer: () => [],
-  indices: ({ inputs: [, , , group, groupSettings] }) => [{ indices: group, end: groupSettings.length / 4 }],
-  lower: ({ attributes, inputs: [parameters, gradients, velocity, group, groupSettings, hyper, gate] }) => [
-    use(
-      momentumSgdKernel,
-      { count: parameters.length, groups: groupSettings.length / 4, ...attributes },
-      { parameters, gradients, velocity, group, groupSettings, hyper, gate },
-    ),
-  ],
-};
-
-/** One step of stochastic gradient descent with momentum, in place. `hyper` is [learning rate, momentum]. @internal */
-export function momentumSgdUpdate(
-  operands: UpdateOperands & { readonly velocity: Tensor },
-  nesterov: boolean,
-): GraphNode {
-  const { parameters, gradients, velocity, group, groupSettings, hyper, gate } = operands;
-  return applyNode(momentumSgdOp, [parameters, gradients, velocity, group, groupSettings, hyper, gate], { nesterov });
-}
-
-/** What an update with norms of whole tensors needs; all but segments, group settings, hyper and gate are [n]. @internal */
-export interface SegmentedOperands {
-  readonly parameters: Tensor;
-  readonly gradients: Tensor;
-  /** u32, the table of the tensors: see kernels/optimizer/tensor-norms.ts. */
-  readonly segments: Tensor;
-  readonly groupSettings: Tensor;
-  readonly hyper: Tensor;
-  readonly gate: Tensor;
-}
-
-const segmentedProblem = (parameters: Tensor, segments: Tensor, groupSettings: Tensor): SegmentedProblem => ({
-  count: parameters.length,
-  groups: groupSettings.length / 4,
-  segments: segments.length / SEGMENT_FIELDS,
 });
 
-const lambOp: Op<null> = {
-  name: 'lamb',
-  effect: true,
-  infer: () => [],
-  lower: ({ inputs: [parameters, gradients, firstMoment, secondMoment, segments, groupSettings, hyper, gate] }) => [
-    use(lambKernel, segmentedProblem(parameters, segments, groupSettings), {
-      parameters,
-      gradients,
-      firstMoment,
-      secondMoment,
-      segments,
-      groupSettings,
-      hyper,
-      gate,
-    }),
-  ],
-};
-
-/** One step of LAMB, in place. `hyper` is adamHyper's. @internal */
-export function lambUpdate(
-  operands: SegmentedOperands & { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
+/**
+ * One step of an optimizer over a flat arena of parameters, in place.
+ * @param kernel of the family `optimizer`
+ * @param operands tensors by the names of the kernel's operands
+ * @internal
+ */
+export function update<Problem extends ArenaProblem>(
+  kernel: Kernel<Problem>,
+  problem: Problem,
+  operands: Readonly<Record<string, Tensor>>,
 ): GraphNode {
-  const { parameters, gradients, firstMoment, secondMoment, segments, groupSettings, hyper, gate } = operands;
-  return applyNode(
-    lambOp,
-    [parameters, gradients, firstMoment, secondMoment, segments, groupSettings, hyper, gate],
-    null,
-  );
-}
-
-const larsOp: Op<null> = {
-  name: 'lars',
-  effect: true,
-  infer: () => [],
-  lower: ({ inputs: [parameters, gradients, velocity, segments, groupSettings, hyper, gate] }) => [
-    use(larsKernel, segmentedProblem(parameters, segments, groupSettings), {
-      parameters,
-      gradients,
-      velocity,
-      segments,
-      groupSettings,
-      hyper,
-      gate,
-    }),
-  ],
-};
-
-/** One step of LARS, in place. `hyper` is [learning rate, momentum, trust coefficient, epsilon]. @internal */
-export function larsUpdate(operands: SegmentedOperands & { readonly velocity: Tensor }): GraphNode {
-  const { parameters, gradients, velocity, segments, groupSettings, hyper, gate } = operands;
-  return applyNode(larsOp, [parameters, gradients, velocity, segments, groupSettings, hyper, gate], null);
+  let op = updateOps.get(kernel as AnyKernel);
+  if (op === undefined)
+    updateOps.set(kernel as AnyKernel, (op = makeUpdateOp(kernel as unknown as Kernel<ArenaProblem>)));
+  return applyNode(op, Object.values(operands), { names: Object.keys(operands), problem });
 }
 
 const interpolateOp: Op<{ readonly momentum: number }> = {
