@@ -17,7 +17,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Index folders': ['index info', 'index load', 'index verify', 'index merge', 'index export', 'index duplicates'],
   'Train and measure': ['train', 'evaluate', 'distill', 'ablate', 'teacher-cost', 'demo'],
   'Data and weights': ['data check', 'data how', 'weights', 'export'],
-  'The adapter': ['doctor', 'tune'],
+  'The adapter': ['doctor', 'tune', 'bench'],
 };
 
 /** Text of the pages, by file name. */

@@ -18,7 +18,7 @@ const ADAPTERS = ['swiftshader', 'lavapipe', 'deno'] as const;
 /**
  * These start a Chromium, which has been seen to take the device and adapter from a page on a busy machine (`A valid
  * external Instance reference no longer exists`). The one cause that was found no longer occurs
- * (test/support/chromium.ts); until many busy runs have shown that there is no other, such a suite gets a second try,
+ * (src/platform/node/chromium.ts); until many busy runs have shown that there is no other, such a suite gets a second try,
  * said loudly. A second failure is its failure.
  */
 const IN_A_BROWSER = /^test\/(web|package)\//;

@@ -7,3 +7,4 @@ export * from './exports/nn.ts';
 export * from './exports/data.ts';
 export * from './exports/training.ts';
 export * from './exports/retrieval.ts';
+export * from './exports/benchmark.ts';

@@ -48,7 +48,8 @@ export interface Ceilings {
   readonly variants: RooflineVariants & { readonly workgroupGigabytes: string };
 }
 
-interface RooflineVariants {
+/** Which variant of a measuring kernel reached a ceiling of the roofline. */
+export interface RooflineVariants {
   readonly gigaflops: string;
   readonly gigabytes: string;
 }
@@ -64,6 +65,7 @@ const BUDGET = 1000;
 const MANY = 1000;
 
 /**
+ * Measures the adapter's ceilings with the measuring kernels, in 10 to 30 seconds.
  * @param options of the sampling of each measuring problem: a round will do for who only needs figures of the right
  * order
  */

@@ -1,5 +1,6 @@
 // The JSON that chrome://tracing and ui.perfetto.dev read ("Trace Event Format"); times in microseconds.
 
+/** One event of a trace. */
 export interface TraceEvent {
   /**
    * X: something that lasts. C: a counter's new value. b and e: begin and end of what may overlap. M: a lane's name.
@@ -15,6 +16,7 @@ export interface TraceEvent {
   readonly args?: Readonly<Record<string, string | number>>;
 }
 
+/** A whole trace, as it is written to a file. */
 export interface Trace {
   readonly traceEvents: readonly TraceEvent[];
   readonly displayTimeUnit: 'ms';

@@ -8,6 +8,7 @@ export interface Contender {
   run(times: number): Promise<number | void>;
 }
 
+/** What was measured of a contender. */
 export interface Sampled {
   readonly name: string;
   /** Repetitions of the work in each sample. */
@@ -22,6 +23,7 @@ export interface Sampled {
  */
 export type Clock = 'wall' | 'device' | (() => number);
 
+/** How contenders are sampled. */
 export interface SamplingOptions {
   /** Milliseconds for all contenders together; those in the running get the least number of samples all the same. */
   readonly budget: number;

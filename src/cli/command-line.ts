@@ -3,6 +3,7 @@ import { packageVersion } from '../platform/node/package-files.ts';
 import { ablateCommand } from './commands/ablate.ts';
 import type { Command } from './command.ts';
 import { readJsonFile, besideFlags, readConfiguration } from './options/configuration.ts';
+import { benchCommand } from './commands/bench.ts';
 import { dataCheckCommand } from './commands/data-check.ts';
 import { dataHowCommand } from './commands/data-how.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -18,7 +19,7 @@ import { indexInfoCommand } from './commands/index-info.ts';
 import { indexLoadCommand } from './commands/index-load.ts';
 import { indexMergeCommand } from './commands/index-merge.ts';
 import { indexVerifyCommand } from './commands/index-verify.ts';
-import { describeOption, optionName, resolveOptions } from './options/option.ts';
+import { describeOption, optionName, resolveOptions, type Option } from './options/option.ts';
 import { printableLines } from './display/printable.ts';
 import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -49,6 +50,7 @@ export const COMMANDS = [
   dataHowCommand,
   tuneCommand,
   doctorCommand,
+  benchCommand,
   teacherCostCommand,
   demoCommand,
 ] as readonly Command[];
@@ -109,7 +111,7 @@ function register(
       describeOption(option),
     );
     if (option.placeholder !== '') {
-      sub.addOption(declared.argParser((typed: string) => option.parse(typed, flag)));
+      sub.addOption(declared.argParser((typed: string, before: unknown) => valueOf(option, typed, flag, before)));
       continue;
     }
     // A switch that is on in the configuration can be put off again. The help shows the flag that changes the default.
@@ -132,6 +134,12 @@ function register(
     onOptions(values);
     await run(values, { given, positionals: positionals === undefined ? [] : (parsed[0] as string[]) });
   });
+}
+
+/** What was typed behind a flag, after what was typed behind the same flag before. */
+function valueOf(option: Option<unknown>, typed: string, flag: string, before: unknown): unknown {
+  const value = option.parse(typed, flag);
+  return option.repeats === true && Array.isArray(before) ? [...before, ...(value as unknown[])] : value;
 }
 
 /** What commands of two words begin with; it does nothing by itself. */

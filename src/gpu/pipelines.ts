@@ -61,7 +61,7 @@ export class PipelineCache {
     const { messages } = await module.getCompilationInfo();
     const cause = made.status === 'rejected' ? String(made.reason) : '';
     throw new ShaderError(
-      `${label} (entry point ${entryPoint}) does not compile.\n${explain(source, messages) || cause}`,
+      `${label} (entry point ${entryPoint}) does not compile.\n${explainMessages(source, messages) || cause}`,
     );
   }
 }
@@ -94,7 +94,8 @@ export function composeShader(dispatch: Dispatch): string {
   return enables.join('') + constants.join('') + sources.join('\n');
 }
 
-function explain(source: string, messages: readonly GPUCompilationMessage[]): string {
+/** A compiler's messages, each with its line, its column and the lines around it. */
+export function explainMessages(source: string, messages: readonly GPUCompilationMessage[]): string {
   const lines = source.split('\n');
   return messages
     .map(({ type, lineNum, linePos, message }) => {

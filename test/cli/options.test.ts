@@ -25,10 +25,10 @@ function recorder(command: Command): { readonly command: Command; readonly seen:
 /** A value that the option takes and that is not its default. */
 function otherValue(
   option: Option<unknown>,
-): string | number | boolean | readonly number[] | Readonly<Record<string, number>> {
+): string | number | boolean | readonly (number | string)[] | Readonly<Record<string, number>> {
   if (option.placeholder === '') return true;
   const words = option.placeholder.split('|').reverse();
-  const candidates = [7, 64, 96, 0.5, 1, [3, 5], { drawings: 3, icons: 0.5 }, ...words, 'some text'];
+  const candidates = [7, 64, 96, 0.5, 1, [3, 5], ['some text'], { drawings: 3, icons: 0.5 }, ...words, 'some text'];
   const found = candidates.find((value) => {
     try {
       return option.check(value, '') !== option.default;

@@ -63,6 +63,16 @@ export function text(
   return declare(declared, check);
 }
 
+/** Texts, one behind each time that the flag is given; in a configuration, a list. It may be left out. */
+export function texts(declared: Common & { readonly placeholder: string }): Option<readonly string[] | undefined> {
+  const check = (value: unknown, where: string): readonly string[] => {
+    if (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one !== ''))
+      return value as string[];
+    throw new OptionError(`${where}: a list of texts is needed, and it is ${quoteValue(value)}`);
+  };
+  return { ...declare(declared, check, (typed, where) => check([typed], where)), repeats: true };
+}
+
 /** A number, within bounds where they are given. Without a default it may be left out. */
 export function number(declared: Common & Bounds & { readonly default: number }): Option<number>;
 export function number(declared: Common & Bounds): Option<number | undefined>;

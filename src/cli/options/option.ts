@@ -25,6 +25,8 @@ export interface Option<T> {
   readonly setting?: RecipeSetting;
   /** Checks a value out of a JSON file. */
   check(value: unknown, where: string): T;
+  /** Whether the flag may be given several times; its values, which are lists, are then put together. */
+  readonly repeats?: true;
   /** Reads what was typed behind the flag. */
   parse(text: string, where: string): T;
 }

@@ -55,13 +55,13 @@ interface Instance {
   users: number;
 }
 
-/** The instances for the next requests, by whether they are unsafe: Dawn sets its toggles for a whole instance. */
-const current = new Map<boolean, Instance>();
+/** The instances for the next requests, by their toggles: Dawn sets them for a whole instance. */
+const current = new Map<string, Instance>();
 /** Those in use, which keeps them referenced, whether or not they are the current one. */
 const inUse = new Set<Instance>();
 
 /** Uses an instance; `release` says when it is used no longer. */
-async function acquire(unsafe: boolean): Promise<Instance> {
+async function acquire(unsafe: boolean, dawnFeatures: readonly string[] = []): Promise<Instance> {
   // Not at import: a program that only renders pages on a server may have neither the package nor a driver.
   const { create, globals } = await import('webgpu').catch((cause: unknown) => {
     throw new AdapterError(
@@ -69,12 +69,13 @@ async function acquire(unsafe: boolean): Promise<Instance> {
       { cause },
     );
   });
-  let instance = current.get(unsafe);
+  const features = [...(unsafe ? [UNCLAMPED, EXPERIMENTAL] : []), HALVES_ON_NVIDIA, ...dawnFeatures];
+  const key = features.join(',');
+  let instance = current.get(key);
   if (instance === undefined) {
     Object.assign(globalThis, globals);
-    const features = [...(unsafe ? [UNCLAMPED, EXPERIMENTAL] : []), HALVES_ON_NVIDIA];
-    instance = { users: 0, unsafe, gpu: create([`enable-dawn-features=${features.join(',')}`, WITHOUT]) };
-    current.set(unsafe, instance);
+    instance = { users: 0, unsafe, gpu: create([`enable-dawn-features=${key}`, WITHOUT]) };
+    current.set(key, instance);
   }
   instance.users++;
   inUse.add(instance);
@@ -88,9 +89,10 @@ function release(instance: Instance): void {
 /** Does something with the adapter that this process sees, whose instance stays meanwhile. */
 async function withAdapter<Result>(
   use: (adapter: GPUAdapter | null, instance: Instance) => Result,
-  unsafe = current.has(true) && !current.has(false),
+  unsafe = current.size > 0 && [...current.values()].every((instance) => instance.unsafe),
+  dawnFeatures?: readonly string[],
 ): Promise<Awaited<Result>> {
-  const instance = await acquire(unsafe);
+  const instance = await acquire(unsafe, dawnFeatures);
   try {
     const adapter = await quietly(() => instance.gpu.requestAdapter({ powerPreference: 'high-performance' }));
     return await use(adapter === null || /null/i.test(adapter.info.device) ? null : adapter, instance);
@@ -105,7 +107,10 @@ async function withAdapter<Result>(
  * @returns a device of its own; give it back with `dispose`
  * @throws AdapterError where there is no adapter, with the call or the variables that select one
  */
-export function openDevice(choice: AdapterChoice = 'auto', { unsafe = false }: DeviceAccess = {}): Promise<Device> {
+export function openDevice(
+  choice: AdapterChoice = 'auto',
+  { unsafe = false, dawnFeatures }: DeviceAccess = {},
+): Promise<Device> {
   return withAdapter(
     async (adapter, instance) => {
       if (adapter === null) throw new AdapterError(`${noAdapterMessage()} ${SELECT_IN_PROGRAM}`);
@@ -123,6 +128,7 @@ export function openDevice(choice: AdapterChoice = 'auto', { unsafe = false }: D
       return device;
     },
     unsafe && process.env.SKETCHGRAD_ROBUST === undefined,
+    dawnFeatures,
   );
 }
 

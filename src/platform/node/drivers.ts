@@ -20,6 +20,11 @@ export interface DeviceAccess {
    * The environment variable SKETCHGRAD_ROBUST overrules it.
    */
   readonly unsafe?: boolean;
+  /**
+   * Further toggles of Dawn that are switched on, such as dump_shaders
+   * (https://dawn.googlesource.com/dawn/+/refs/heads/main/src/dawn/native/Toggles.cpp). Deno and browsers have none.
+   */
+  readonly dawnFeatures?: readonly string[];
 }
 
 const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
