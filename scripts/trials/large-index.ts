@@ -34,9 +34,11 @@ if (what === 'make') {
   console.log(`${folder}: ${rows} rows in ${parts.length} parts`);
 } else {
   const start = performance.now();
+  const cpuStart = process.cpuUsage();
   const { paths, embeddings } = await readIndex(folder);
   const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpuStart);
   console.log(
-    `${process.version}: ${paths.length} rows, ${(embeddings.byteLength / 2 ** 30).toFixed(2)} GiB of vectors, opened in ${seconds.toFixed(1)} s, ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB in memory`,
+    `${process.version}: ${paths.length} rows, ${(embeddings.byteLength / 2 ** 30).toFixed(2)} GiB of vectors, opened in ${seconds.toFixed(1)} s (${((user + system) / 1e6).toFixed(1)} s of processor time), ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB in memory`,
   );
 }

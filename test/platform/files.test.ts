@@ -35,7 +35,7 @@ test('a large file is read in pieces', () =>
     const file = path.join(folder, 'file');
     const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 251);
     await writeFile(file, bytes);
-    for (const piece of [1, 7, 999, 1000, 1001]) assert.equal(await readLargeFile(file, piece), bytes);
+    for (const piece of [1, 7, 999, 1000, 1001]) assert.equal(await readLargeFile(file, { pieceBytes: piece }), bytes);
   }));
 
 test('a file that no array can hold is refused with its size', () =>

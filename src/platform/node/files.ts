@@ -40,16 +40,43 @@ const inProgress = new Set<string>();
 /** Node reads at most 2 GiB by one call. */
 const PIECE_BYTES = 2 ** 30;
 
+interface ReadOptions {
+  readonly pieceBytes?: number;
+  readonly allocate?: (size: number) => Uint8Array;
+}
+
+/**
+ * Memory that one file after the other is read into. New memory for each of many files makes the garbage collector run
+ * again and again, over everything that is alive.
+ */
+export class ReadBuffer {
+  private memory = new Uint8Array(0);
+
+  /** @returns the file's bytes, valid until the next call */
+  read(name: string): Promise<Uint8Array> {
+    return readLargeFile(name, {
+      allocate: (size) => {
+        if (this.memory.length < size) this.memory = newArray(name, size);
+        return this.memory.subarray(0, size);
+      },
+    });
+  }
+}
+
 /**
  * Reads a whole file of any size, in pieces. The largest that fits is the largest array of the runtime: 4 GiB in Node
  * 20, more from Node 22 on.
+ * @param allocate gives the memory, as many bytes; default: new memory
  * @throws the system's error where it cannot be read; a RangeError that says how large it is where no array can hold it
  */
-export async function readLargeFile(name: string, pieceBytes = PIECE_BYTES): Promise<Uint8Array> {
+export async function readLargeFile(
+  name: string,
+  { pieceBytes = PIECE_BYTES, allocate = (size) => newArray(name, size) }: ReadOptions = {},
+): Promise<Uint8Array> {
   const file = await open(name);
   try {
     const { size } = await file.stat();
-    const bytes = newArray(name, size);
+    const bytes = allocate(size);
     let end = 0;
     while (end < size) {
       const { bytesRead } = await file.read(bytes, end, Math.min(pieceBytes, size - end), end);
@@ -62,7 +89,7 @@ export async function readLargeFile(name: string, pieceBytes = PIECE_BYTES): Pro
   }
 }
 
-function newArray(name: string, size: number): Uint8Array {
+function newArray(name: string, size: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(size);
   } catch (cause) {

@@ -26,7 +26,7 @@ import {
   type IndexedPicture,
   type PictureColumns,
 } from '../../retrieval/index-folder/part.ts';
-import { removeLeftovers, writeFileAtomically } from './files.ts';
+import { removeLeftovers, writeFileAtomically, type ReadBuffer } from './files.ts';
 
 /** Rows of a part: 32 MiB of vectors with 128 components. */
 const PART_ROWS = 65536;
@@ -35,6 +35,8 @@ const FLOAT_BYTES = 4;
 
 /** Whether a path names an index folder, or would: whatever is no safetensors file. */
 export const isIndexFolder = (name: string): boolean => !name.endsWith('.safetensors');
+
+const hash = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 
 /** An index folder that is there. */
 export class IndexFolder {
@@ -65,12 +67,16 @@ export class IndexFolder {
     return rowsOf(this.manifest);
   }
 
-  /** The vectors of a part, [rows, dimension]. @throws IndexFolderError, SafetensorsError where the file is damaged */
-  async vectors({ rows, vectors }: ManifestPart): Promise<Float32Array> {
-    return parseVectors(await this.read(vectors), path.join(this.folder, vectors), {
-      rows,
-      dimension: this.manifest.dimension,
-    });
+  /**
+   * The vectors of a part, [rows, dimension].
+   * @param into takes them; default: a new array
+   * @param buffer that the file is read into; default: new memory
+   * @throws IndexFolderError, SafetensorsError where the file is damaged
+   */
+  async vectors({ rows, vectors }: ManifestPart, into?: Float32Array, buffer?: ReadBuffer): Promise<Float32Array> {
+    const { dimension } = this.manifest;
+    const bytes = await this.read(vectors, buffer);
+    return parseVectors(bytes, path.join(this.folder, vectors), { rows, dimension }, { into, hash });
   }
 
   /** The pictures of a part. @throws IndexFolderError, SafetensorsError where the file is damaged */
@@ -79,8 +85,8 @@ export class IndexFolder {
   }
 
   /** The pictures of a part, column by column. @throws as `pictures` */
-  async pictureColumns({ rows, pictures }: ManifestPart): Promise<PictureColumns> {
-    return parsePictureColumns(await this.read(pictures), path.join(this.folder, pictures), rows);
+  async pictureColumns({ rows, pictures }: ManifestPart, buffer?: ReadBuffer): Promise<PictureColumns> {
+    return parsePictureColumns(await this.read(pictures, buffer), path.join(this.folder, pictures), rows, hash);
   }
 
   /** Bytes of all its files. */
@@ -90,9 +96,9 @@ export class IndexFolder {
     return sizes.reduce((sum, size) => sum + size, 0);
   }
 
-  private async read(name: string): Promise<Uint8Array> {
+  private async read(name: string, buffer?: ReadBuffer): Promise<Uint8Array> {
     const file = path.join(this.folder, name);
-    return readFile(file).catch((cause: Error) => {
+    return (buffer?.read(file) ?? readFile(file)).catch((cause: Error) => {
       throw new IndexFolderError(`${file} cannot be read, and ${MANIFEST} names it: ${cause.message}`);
     });
   }

@@ -1,7 +1,7 @@
 /** Reads indexes of pictures, both files and folders, as one index in memory. */
 import { stat } from 'node:fs/promises';
 import { openIndex, type RetrievalIndex } from '../../retrieval/index-file.ts';
-import { readLargeFile } from './files.ts';
+import { ReadBuffer, readLargeFile } from './files.ts';
 import type { ManifestPart } from '../../retrieval/index-folder/manifest.ts';
 import { IndexFolderError, type PictureColumns } from '../../retrieval/index-folder/part.ts';
 import { IndexFolder } from './index-folder.ts';
@@ -20,14 +20,23 @@ export async function readIndex(file: string): Promise<RetrievalIndex> {
   const embeddings = newMatrix(file, index.count, dimension);
   const paths: string[] = [];
   const stamps = { sizes: new Float64Array(index.count), times: new Float64Array(index.count) };
-  // The next part is read and verified while this one is copied.
-  const read = (part: ManifestPart | undefined): Promise<[Float32Array, PictureColumns]> | undefined =>
-    part && Promise.all([index.vectors(part), index.pictureColumns(part)]);
+  let rows = 0;
+  // The next part is read from the disk while this one is verified.
+  const buffers = Array.from({ length: 2 }, () => ({ vectors: new ReadBuffer(), pictures: new ReadBuffer() }));
+  let reads = 0;
+  const read = (part: ManifestPart | undefined): Promise<PictureColumns> | undefined => {
+    if (part === undefined) return undefined;
+    const into = embeddings.subarray(rows * dimension, (rows + part.rows) * dimension);
+    rows += part.rows;
+    const buffer = buffers[reads++ % 2];
+    return Promise.all([index.pictureColumns(part, buffer.pictures), index.vectors(part, into, buffer.vectors)]).then(
+      ([pictures]) => pictures,
+    );
+  };
   let next = read(parts[0]);
   for (let i = 0; next !== undefined; i++) {
-    const [vectors, pictures] = await next;
+    const pictures: PictureColumns = await next;
     next = read(parts[i + 1]);
-    embeddings.set(vectors, paths.length * dimension);
     stamps.sizes.set(pictures.sizes, paths.length);
     stamps.times.set(pictures.times, paths.length);
     for (const path of pictures.paths) paths.push(path);
