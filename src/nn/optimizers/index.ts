@@ -3,10 +3,11 @@ import { adam, adamw } from './adam.ts';
 import { lamb } from './lamb.ts';
 import { lars } from './lars.ts';
 import type { Optimizer, ParameterGroup } from './optimizer.ts';
+import { rmsprop } from './rmsprop.ts';
 import { sgd } from './sgd.ts';
 
 /** The registry of optimizers, by the name that `--optimizer` takes. */
-export const OPTIMIZERS = { adam, adamw, sgd, lamb, lars } as const;
+export const OPTIMIZERS = { adam, adamw, sgd, rmsprop, lamb, lars } as const;
 
 /** The name of an optimizer of the registry. */
 export type OptimizerKind = keyof typeof OPTIMIZERS;
