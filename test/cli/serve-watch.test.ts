@@ -2,6 +2,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
 import { appendFile, copyFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -169,6 +174,35 @@ test('SIGHUP reads the model again; one that cannot be used leaves the old one i
   await until('a picture that came after the reload', async () => (await rowsNow()).size === rows.size + 1);
   const { code, stderr } = await server.end();
   assert.is(code, 0, stderr);
+});
+
+test('a list of tar members and addresses is served with thumbnails', async () => {
+  const [name] = classes;
+  const archive = pack();
+  for (const file of ['noto.png', 'twemoji.png'])
+    archive.entry({ name: `${name}/${file}` }, await readFile(picture(`${name}/${file}`)));
+  archive.finalize();
+  await writeFile(at('shard.tar'), await buffer(archive));
+  const site = createServer((_, response) => void readFile(at('query.png')).then((bytes) => response.end(bytes)));
+  await once(site.listen(0, '127.0.0.1'), 'listening');
+  const address = `http://127.0.0.1:${(site.address() as AddressInfo).port}/${encodeURIComponent(name)}/a.png`;
+  try {
+    await writeFile(at('list.txt'), `shard.tar\n${address}\n`);
+    await writeFile(at('small.safetensors'), await smallPageModel());
+    server = await startServe(at('list.txt'), '--model', at('small.safetensors'));
+    const found = await search(at('query.png'));
+    assert.equal(
+      found.map(({ path: file }) => file).sort(),
+      [address, ...['noto.png', 'twemoji.png'].map((file) => `${at('shard.tar')}/${name}/${file}`)].sort(),
+    );
+    for (const { row } of found)
+      assert.is((await fetch(`${server.address}pictures/${row}`)).headers.get('content-type'), 'image/webp');
+    const { code, stderr } = await server.end();
+    assert.is(code, 0, stderr);
+  } finally {
+    site.close();
+    site.closeAllConnections();
+  }
 });
 
 test.run();

@@ -93,7 +93,11 @@ export const serveCommand = defineCommand({
   name: 'serve',
   summary: 'Serve a page and an HTTP API to search pictures or icons by sketch',
   options: SERVE_OPTIONS,
-  positionals: { name: 'folder', help: 'The folder of pictures (not with --icons)', optional: true },
+  positionals: {
+    name: 'folder',
+    help: 'The folder of pictures, or a tar archive or a list as sketchgrad embed --images takes it (not with --icons)',
+    optional: true,
+  },
   async run(
     {
       model: givenModel,

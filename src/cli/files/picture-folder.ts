@@ -6,7 +6,7 @@ import { listPictures } from '../../platform/node/picture-files.ts';
 import type { RetrievalIndex } from '../../retrieval/index-file.ts';
 
 /** The longer side of a thumbnail, in pixels. */
-const THUMBNAIL = 256;
+export const THUMBNAIL = 256;
 /** Files that are looked at together. */
 const AT_A_TIME = 256;
 

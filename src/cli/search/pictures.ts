@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { decodeImage, ImageError } from '../../platform/node/images.ts';
+import { PictureReader } from '../../platform/node/picture-sources/reader.ts';
 import { encode } from '../../retrieval/binary-codes.ts';
 import { markBelow } from '../../retrieval/cut-off.ts';
 import { rankCodes, rankGallery } from '../../retrieval/evaluate.ts';
@@ -139,15 +140,16 @@ function picturesTable(results: readonly FoundPicture[], by: 'cosine' | 'codes',
 /**
  * Nothing is known of a stranger's classes, so no picture is marked as a hit. A picture that is gone is shown as a grey
  * square.
- * @param indexPath paths of an index begin where `sketchgrad embed` ran, which often is the folder of the index
+ * @param indexPath files and tar archives of an index begin where `sketchgrad embed` ran, which often is the folder of the index
  */
 export async function sheetRow(
   { sketches, results }: Pick<FoundBySketch<FoundPicture>, 'sketches' | 'results'>,
   indexPath: string,
 ): Promise<ContactSheetRow> {
+  const reader = new PictureReader(['.', path.dirname(indexPath)]);
   const found = await Promise.all(
     results.map(async ({ path: file, score }) => ({
-      ...(await pictureOf(file, indexPath)),
+      ...(await pictureOf(file, reader)),
       label: labelOf(file),
       hit: false,
       score,
@@ -156,13 +158,13 @@ export async function sheetRow(
   return { ...(await sheetQuery(sketches)), results: found };
 }
 
-async function pictureOf(file: string, indexPath: string): Promise<{ pixels: Uint8Array; size: number }> {
-  const besideIndex = path.resolve(path.dirname(indexPath), file);
-  const pixels = await decodeImage(file, SHEET_IMAGE)
-    .catch(() => decodeImage(besideIndex, SHEET_IMAGE))
+async function pictureOf(file: string, reader: PictureReader): Promise<{ pixels: Uint8Array; size: number }> {
+  const pixels = await reader
+    .read(file)
+    .then((bytes) => decodeImage(bytes, SHEET_IMAGE, file))
     .catch((error: unknown) => {
       if (!(error instanceof ImageError)) throw error;
-      note(`${file} is not on the sheet: neither it nor ${besideIndex} can be decoded`);
+      note(`${file} is not on the sheet: ${error.message}`);
       return new Uint8Array(3 * SHEET_IMAGE ** 2).fill(GONE);
     });
   return { pixels, size: SHEET_IMAGE };

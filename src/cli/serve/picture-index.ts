@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { decodeImage } from '../../platform/node/images.ts';
 import { IndexFolder, isIndexFolder } from '../../platform/node/index-folder.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { fileSource } from '../../platform/node/picture-sources/source.ts';
@@ -8,7 +10,9 @@ import { modelEmbeddings } from '../../models/image-rows.ts';
 import type { RetrievalModel } from '../../models/retrieval-model.ts';
 import { reportSkipped } from '../files/data.ts';
 import { embedFolder, EmptyIndexError } from '../files/embed-folder.ts';
-import { embedFiles, findImages } from '../files/image-files.ts';
+import { embedFiles, findImages, openPictures } from '../files/image-files.ts';
+import { PictureFolder } from '../files/picture-folder.ts';
+import { PictureList } from '../files/picture-list.ts';
 import { readGivenIndex } from '../files/given-index.ts';
 import { OptionError } from '../options/option.ts';
 import { Progress } from '../display/progress.ts';
@@ -35,13 +39,21 @@ export async function givenPictureIndex(
   return index;
 }
 
-/** Embeds the pictures of a folder. */
+/** What is served: the pictures of a folder, or as `openPictures` takes them of a tar archive or a list. */
+export async function openPlace(place: string): Promise<PictureFolder | PictureList> {
+  const isFile = (await stat(place).catch(() => undefined))?.isFile() === true;
+  return isFile ? new PictureList(await openPictures(place)) : PictureFolder.open(place);
+}
+
+/** Embeds the pictures of a folder, a tar archive or a list. */
 export async function newPictureIndex(
-  folder: string,
+  place: string,
   model: RetrievalModel,
   { indexPath, modelChecksum, circumstances, stop }: NewIndexOptions,
 ): Promise<RetrievalIndex> {
-  const files = await findImages(folder, 'the folder');
+  const isFile = (await stat(place).catch(() => undefined))?.isFile() === true;
+  const source = isFile ? await openPictures(place) : fileSource(await findImages(place, 'the folder'));
+  const files = source.names;
   const rows = await modelEmbeddings(model);
   const progress = new Progress('embedding');
   const onProgress = (done: number, total = files.length): void => {
@@ -50,7 +62,7 @@ export async function newPictureIndex(
   };
   try {
     if (indexPath !== undefined && isIndexFolder(indexPath)) {
-      const { skipped } = await embedFolder(indexPath, fileSource(files), rows, {
+      const { skipped } = await embedFolder(indexPath, source, rows, {
         modelChecksum,
         type: 'F32',
         circumstances,
@@ -61,7 +73,11 @@ export async function newPictureIndex(
       reportSkipped(skipped);
       return await readIndex(indexPath);
     }
-    const { paths, embeddings, skipped } = await embedFiles(rows, files, { strict: false, onProgress });
+    const { paths, embeddings, skipped } = await embedFiles(rows, files, {
+      strict: false,
+      decode: async (name, size) => decodeImage(await source.read(name), size, name),
+      onProgress,
+    });
     progress.stop();
     reportSkipped(skipped);
     if (paths.length === 0) throw new EmptyIndexError(skipped);
@@ -71,7 +87,7 @@ export async function newPictureIndex(
   } catch (error) {
     if (!(error instanceof EmptyIndexError)) throw error;
     throw new OptionError(
-      `none of the ${files.length} images in ${folder} can be decoded, so there is nothing to search`,
+      `none of the ${files.length} images in ${place} can be decoded, so there is nothing to search`,
       { cause: error },
     );
   } finally {

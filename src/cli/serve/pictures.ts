@@ -8,7 +8,7 @@ import { PictureFolder, type IndexedFolderPicture } from '../files/picture-folde
 import { note } from '../display/progress.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { PictureChanges, type ChangeCounts, type ServedPicture } from './picture-changes.ts';
-import { givenPictureIndex, newPictureIndex, type NewIndexOptions } from './picture-index.ts';
+import { givenPictureIndex, newPictureIndex, openPlace, type NewIndexOptions } from './picture-index.ts';
 import type { ServedGallery } from './served-gallery.ts';
 
 export interface ServePicturesOptions extends NewIndexOptions {
@@ -30,7 +30,7 @@ export interface PictureGallery extends ServedGallery {
 }
 
 /**
- * Serves the pictures of a folder.
+ * Serves the pictures of a folder, a tar archive or a list.
  * @param model that the gallery frees when it is closed
  * @param previous the gallery that this one replaces: pictures that both have keep their rows, so that clients can go on
  */
@@ -39,12 +39,13 @@ export async function servePictures(
   options: ServePicturesOptions,
   previous?: PictureGallery,
 ): Promise<PictureGallery> {
-  const { folder, indexPath, modelChecksum, cutOff, watch, onChanges } = options;
+  const { folder, indexPath, modelChecksum, cutOff, onChanges } = options;
   const given = await givenPictureIndex(indexPath, modelChecksum);
   // Without an index on disk, pictures need not be embedded again by the same model.
   const kept = indexPath === undefined && previous?.modelChecksum === modelChecksum ? previous.index() : undefined;
   const index = given ?? kept ?? (await newPictureIndex(folder, model, options));
-  const pictures = await PictureFolder.open(folder);
+  const pictures = await openPlace(folder);
+  const watch = options.watch && pictures instanceof PictureFolder;
   const found = await pictures.find(index);
   tellOfLeftOut(folder, index, found);
   if (found.length === 0 && previous === undefined)
@@ -55,26 +56,30 @@ export async function servePictures(
     removed: [...rows.keys()].filter((row) => rows[row] === undefined),
   });
   const keeper = watch && indexPath !== undefined ? new IndexKeeper(indexPath, modelChecksum) : undefined;
-  const changes = new PictureChanges(pictures, service, rows, pathStyle(folder, found), keeper, onChanges);
+  const changes =
+    pictures instanceof PictureFolder
+      ? new PictureChanges(pictures, service, rows, pathStyle(folder, found), keeper, onChanges)
+      : undefined;
+  const shown: readonly (ServedPicture | undefined)[] = changes?.pictures ?? rows;
   let unwatch: (() => Promise<void>) | undefined;
   const follow = async (): Promise<void> => {
     if (!watch) {
-      if (kept !== undefined) changes.update(undefined);
+      if (kept !== undefined) changes?.update(undefined);
       return;
     }
     try {
-      unwatch = await watchFolder(folder, (paths) => changes.update(paths));
+      unwatch = await watchFolder(folder, (paths) => changes?.update(paths));
     } catch (error) {
       if (!(error instanceof WatchError)) throw error;
       note(`pictures that are added later are not found until SIGHUP or the next start: ${error.message}`);
     }
     // Whatever changed while nobody watched.
-    changes.update(undefined);
+    changes?.update(undefined);
   };
   const rest = async (): Promise<void> => {
     await unwatch?.();
     unwatch = undefined;
-    await changes.stop();
+    await changes?.stop();
     await keeper?.flush();
   };
   await follow();
@@ -90,16 +95,16 @@ export async function servePictures(
     searcher: service,
     async file(pathname) {
       const row = /^\/pictures\/(\d{1,9})$/.exec(pathname)?.[1];
-      const picture = row === undefined ? undefined : changes.pictures[Number(row)];
+      const picture = row === undefined ? undefined : shown[Number(row)];
       const content = picture && (await pictures.thumbnail(picture.file));
       return content === undefined ? undefined : { type: 'image/webp', content };
     },
-    pictures: changes.pictures,
+    pictures: shown,
     modelChecksum,
-    index: () => currentIndex(service, changes.pictures, modelChecksum),
+    index: () => currentIndex(service, shown, modelChecksum),
     pause: rest,
     resume: () => {
-      changes.resume();
+      changes?.resume();
       return follow();
     },
     async close() {
