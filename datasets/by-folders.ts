@@ -6,7 +6,8 @@ import { describeUnread, listPictures, type SkippedEntry } from '../src/platform
 import { classKey } from '../src/data/class-names.ts';
 import { indexDrawings } from './drawings.ts';
 import { holdOutSketches, HOLD_OUT_SEED, HOLD_OUT_SHARE } from './hold-out.ts';
-import { foldersAndSkipped, type Archive } from './layouts.ts';
+import { foldersAndSkipped } from './layouts/folders.ts';
+import type { Archive } from './layouts/index.ts';
 import type { Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';
 import type { ResolvedSplit, ResolveOptions } from './resolved-split.ts';

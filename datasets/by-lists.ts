@@ -5,7 +5,7 @@ import type { Domain } from '../src/data/dataset.ts';
 import { classKey } from '../src/data/class-names.ts';
 import { isHidden } from '../src/platform/node/hidden-files.ts';
 import { holdOutSketches, HOLD_OUT_SEED, HOLD_OUT_SHARE } from './hold-out.ts';
-import type { Archive } from './layouts.ts';
+import type { Archive } from './layouts/index.ts';
 import { readList, type List, type ListEntry } from './list-file.ts';
 import type { Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';

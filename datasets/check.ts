@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ImageError, requireDecodable } from '../src/platform/node/images.ts';
-import type { Archive, Layout } from './layouts.ts';
+import type { Archive } from './layouts/index.ts';
 import { encodedPicture, type Picture } from './pictures.ts';
 import type { Problem } from './problems.ts';
 import { resolveSplit, type ResolvedSplit, type ResolveOptions } from './resolve.ts';
@@ -34,7 +34,8 @@ export interface SplitReport {
 
 export interface CheckReport {
   readonly root: string;
-  readonly layout: Layout;
+  /** As `data how` names it. */
+  readonly layout: string;
   readonly set?: SetName;
   /** The set's. */
   readonly title?: string;

@@ -1,4 +1,4 @@
-/** The images of a folder `<root>/{sketch,photo}/<class>/`, by class and domain. */
+/** The images of a folder of sketches and one of photos, by class folders and domain. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { classKey } from '../src/data/class-names.ts';
@@ -8,6 +8,12 @@ import { describeUnread, listFolders, listPictures, type SkippedEntry } from '..
 
 const DOMAINS: readonly Domain[] = ['sketch', 'photo'];
 
+/** The folder of each domain, by its path from the root. */
+export type DomainFolders = Readonly<Record<Domain, string>>;
+
+/** The folders of people's own data. */
+export const OWN_FOLDERS: DomainFolders = { sketch: 'sketch', photo: 'photo' };
+
 /**
  * Lists the images.
  * @returns also the classes that have photos only, which may be searched where nothing is trained
@@ -15,19 +21,20 @@ const DOMAINS: readonly Domain[] = ['sketch', 'photo'];
  */
 export async function findSamples(
   root: string,
+  places: DomainFolders,
   onNotice: (notice: string) => void,
   trainable: boolean,
   pseudoSketches: boolean,
 ): Promise<{ readonly samples: Sample[]; readonly withoutSketch: readonly string[] }> {
-  const layout = `${root} must hold sketch/<class>/ and photo/<class>/ with images in them`;
+  const layout = `${root} must hold ${places.sketch}/<class>/ and ${places.photo}/<class>/ with images in them`;
   const folders: Record<Domain, Map<string, string>> = { sketch: new Map(), photo: new Map() };
   for (const domain of DOMAINS) {
-    if (pseudoSketches && domain === 'sketch' && !existsSync(join(root, domain))) continue;
-    for (const name of await subfolders(join(root, domain), layout, onNotice)) {
+    if (pseudoSketches && domain === 'sketch' && !existsSync(join(root, places[domain]))) continue;
+    for (const name of await subfolders(join(root, places[domain]), layout, onNotice)) {
       const other = folders[domain].get(classKey(name));
       if (other !== undefined)
         throw new DatasetError(
-          `${join(root, domain)}: the folders "${other}" and "${name}" name one class; merge them or rename one`,
+          `${join(root, places[domain])}: the folders "${other}" and "${name}" name one class; merge them or rename one`,
         );
       folders[domain].set(classKey(name), name);
     }
@@ -44,7 +51,7 @@ export async function findSamples(
     if (domain === 'photo' && !trainable) withoutSketch = lone;
     else if (lone.length > 0) {
       throw new DatasetError(
-        `${join(root, domain)} has the classes ${lone.join(', ')}, which ${join(root, other)} lacks; add them there or remove them here${domain === 'photo' ? ', or let --pseudo-sketches draw sketches of the photos' : ''}`,
+        `${join(root, places[domain])} has the classes ${lone.join(', ')}, which ${join(root, places[other])} lacks; add them there or remove them here${domain === 'photo' ? ', or let --pseudo-sketches draw sketches of the photos' : ''}`,
       );
     }
   }
@@ -53,7 +60,7 @@ export async function findSamples(
   const samples: Sample[] = [];
   for (const domain of DOMAINS) {
     for (const key of [...folders[domain].keys()].sort()) {
-      const folder = join(root, domain, folders[domain].get(key) as string);
+      const folder = join(root, places[domain], folders[domain].get(key) as string);
       const listing = await listPictures(folder, { deep: false }).catch((cause: Error) => {
         throw new DatasetError(`${folder} cannot be read: ${cause.message}`, { cause });
       });
@@ -63,7 +70,7 @@ export async function findSamples(
       if (unread !== undefined) onNotice(unread);
       if (files.length === 0) {
         throw new DatasetError(
-          `${folder} has no image (${IMAGE_EXTENSIONS.join(', ')}); add one, or remove the class from sketch/ and photo/`,
+          `${folder} has no image (${IMAGE_EXTENSIONS.join(', ')}); add one, or remove the class from ${places.sketch}/ and ${places.photo}/`,
         );
       }
       // The photo folder's spelling names the class.

@@ -1,10 +1,10 @@
-/** People's own data: `<root>/{sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}`. */
+/** People's own data: `<root>/{sketch,photo}/<class>/*.{png,jpg,jpeg,webp,svg}`, or other folders of the two domains. */
 import { checkDataset, type Dataset, type Sample } from '../src/data/dataset.ts';
 import { decodeImage, decodeSketch, ImageError } from '../src/platform/node/images.ts';
 import { ContentDigests } from '../src/platform/node/content-digests.ts';
 import type { SketchFraming } from '../src/data/sketch-framing.ts';
 import { sharedClasses } from '../src/data/class-names.ts';
-import { findSamples } from './folder-samples.ts';
+import { findSamples, OWN_FOLDERS, type DomainFolders } from './folder-samples.ts';
 import { holdOutSketches, requireFraction } from './hold-out.ts';
 import { EDGE_SIDE, pictureStrokes, SketchDrawer, type SketchStrokes } from './simulated-sketches.ts';
 import { chooseUnseen, type UnseenChoice } from './unseen-classes.ts';
@@ -12,6 +12,8 @@ import { chooseUnseen, type UnseenChoice } from './unseen-classes.ts';
 /** Which folder is read, and how. */
 export interface FolderOptions {
   readonly root: string;
+  /** Where sketches and photos are in it. Default `sketch` and `photo`. */
+  readonly folders?: DomainFolders;
   /** Side in pixels at which images are decoded and kept. Reading at another size decodes again. */
   readonly size: number;
   /** How sketches are laid out. Default `whole`. */
@@ -61,6 +63,7 @@ const DECODED_AT_A_TIME = 64;
 export async function loadFolder(options: FolderOptions): Promise<FolderDataset> {
   const {
     root,
+    folders = OWN_FOLDERS,
     size,
     unseen = { fraction: 0.2 },
     validationFraction = 0.05,
@@ -73,7 +76,7 @@ export async function loadFolder(options: FolderOptions): Promise<FolderDataset>
   } = options;
   requireFraction('the validation fraction', validationFraction);
 
-  const { samples: found, withoutSketch } = await findSamples(root, onNotice, trainable, pseudoSketches);
+  const { samples: found, withoutSketch } = await findSamples(root, folders, onNotice, trainable, pseudoSketches);
   const known = new Set('allBut' in unseen ? sharedClasses(withoutSketch, unseen.allBut) : []);
   const distractors = withoutSketch.filter((name) => !known.has(name));
   if (distractors.length > 0)

@@ -1,5 +1,6 @@
 /** Data sets on disk, for Node and Deno. @module sketchgrad/datasets */
 export { loadFolder, type FolderDataset, type FolderOptions } from './folder.ts';
+export type { DomainFolders } from './folder-samples.ts';
 export { type UnseenChoice } from './unseen-classes.ts';
 export { iconDigest, iconImage, type IconImage } from './icon-drawings.ts';
 export {
@@ -11,7 +12,6 @@ export {
   type IconSet,
   type IconSetFiles,
 } from './icon-sets.ts';
-export type { Layout } from './layouts.ts';
 export type { PictureSource } from './pictures.ts';
 export type { Problem, ProblemKind } from './problems.ts';
 export { loadPublished, type PublishedDataset, type PublishedOptions } from './published.ts';

@@ -1,7 +1,7 @@
 /** Sketchy, TU-Berlin and QuickDraw Extended as data sets, whatever their layout on disk. */
 import { classKey } from '../src/data/class-names.ts';
 import { checkDataset, DatasetError, type Dataset } from '../src/data/dataset.ts';
-import { recognise, type Archive, type Layout } from './layouts.ts';
+import { recognize, type Archive } from './layouts/index.ts';
 import { openPictures, type PictureOptions, type PictureSource } from './pictures.ts';
 import { describeProblem, requireUsable, type Problem } from './problems.ts';
 import { resolveSplit, type ResolveOptions } from './resolve.ts';
@@ -21,7 +21,8 @@ export interface PublishedOptions extends PictureOptions, ResolveOptions {
 
 export interface PublishedDataset extends Dataset {
   readonly images: PictureSource;
-  readonly layout: Layout;
+  /** How it is stored on disk, as `sketchgrad data how` names it. */
+  readonly layout: string;
   readonly split: Split;
   /** What the parts were read from, such as "the lists in zeroshot1". */
   readonly evidence: string;
@@ -37,7 +38,7 @@ export interface PublishedDataset extends Dataset {
  */
 export async function loadPublished(options: PublishedOptions): Promise<PublishedDataset> {
   const given = options.split === undefined ? undefined : await readSplit(options.split);
-  const archive = await recognise(options.root, given?.set);
+  const archive = await recognize(options.root, given?.set);
   if (archive === undefined)
     throw new DatasetError(
       `${options.root}: no data set is recognised there; sketchgrad data how shows how each is laid out`,

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { resolveByFolders } from './by-folders.ts';
 import { hasLists, resolveByLists } from './by-lists.ts';
-import type { Archive } from './layouts.ts';
+import type { Archive } from './layouts/index.ts';
 import type { Problem } from './problems.ts';
 import type { ResolvedSplit, ResolveOptions } from './resolved-split.ts';
 import type { Split } from './splits.ts';

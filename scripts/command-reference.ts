@@ -6,6 +6,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/command-line.ts';
+import { DATA_SOURCES } from '../datasets/sources.ts';
+import { describeSources } from '../src/cli/commands/data-how.ts';
 import { shownFlag, type Option } from '../src/cli/options/option.ts';
 
 const FOLDER = fileURLToPath(new URL('../docs/commands', import.meta.url));
@@ -66,6 +68,7 @@ function pageOf({ name, summary, options, positionals }: Command): string {
   for (const [key, option] of Object.entries(options))
     lines.push(`| \`${flagOf(key, option)}\` | ${defaultOf(option)} | ${cell(option.help)} |`);
   lines.push('| `--config file` | | A JSON file with any of these options |');
+  if (name === 'data how') lines.push('', 'It prints:', '', '```', describeSources(DATA_SOURCES), '```');
   return `${lines.join('\n')}\n`;
 }
 

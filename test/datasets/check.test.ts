@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import sharp from 'sharp';
 import { checkArchive, type CheckReport } from '../../datasets/check.ts';
-import { recognise } from '../../datasets/layouts.ts';
+import { recognize } from '../../datasets/layouts/index.ts';
 import type { Split } from '../../datasets/splits.ts';
 import * as archives from '../support/archives.ts';
 
@@ -28,7 +28,7 @@ test.before.each(async () => {
 test.after.each(() => rm(root, { recursive: true }));
 
 async function check(...splits: readonly Split[]): Promise<CheckReport> {
-  const archive = await recognise(root);
+  const archive = await recognize(root);
   if (archive === undefined) assert.unreachable('the archive should have been recognised');
   return checkArchive(archive as NonNullable<typeof archive>, splits.length > 0 ? splits : [SPLIT]);
 }
@@ -44,7 +44,7 @@ const told = ({ problems }: CheckReport): string[] =>
 test('an archive in order has no problem, and its images are counted by class', async () => {
   await archives.sakeSketchy(root);
   const progress: number[] = [];
-  const archive = (await recognise(root))!;
+  const archive = (await recognize(root))!;
   const report = await checkArchive(archive, [SPLIT], { onProgress: (done, total) => progress.push(done / total) });
   assert.equal(report.problems, []);
   assert.equal([report.layout, report.title, report.images], ['SAKE archive', 'Sketchy Extended', IMAGES]);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { recognise } from '../../datasets/layouts.ts';
+import { LAYOUTS, recognize } from '../../datasets/layouts/index.ts';
 import { DatasetError } from '../../src/data/dataset.ts';
 import { put } from '../support/archives.ts';
 
@@ -98,7 +98,7 @@ for (const [layout, set, folders, inner, photos] of known) {
       folder,
       ...inner.map((name) => join(root, name)),
     ]) {
-      const archive = await recognise(place);
+      const archive = await recognize(place);
       assert.equal([archive?.layout, archive?.set, archive?.root], [layout, set, root], place);
       assert.equal(
         archive?.photoFolders,
@@ -109,31 +109,49 @@ for (const [layout, set, folders, inner, photos] of known) {
   });
 }
 
+/** The folders and files of a tree as `data how` prints it: `<root>` first, alternatives and remarks behind blanks. */
+const pathsOf = (tree: readonly string[]): string[] =>
+  tree.slice(1).flatMap((line) => {
+    const [, shown] = /^ {2}(\S[^ ,]*)/.exec(line) ?? [];
+    if (shown === undefined) return [];
+    const drawn = shown.replace(/<(class|word)>/g, 'bat').replace(/\{(\w+),[^}]*\}/g, '$1');
+    return [drawn.endsWith('.ndjson') ? drawn : drawn.includes('/') ? drawn.slice(0, drawn.lastIndexOf('/')) : drawn];
+  });
+
+for (const { layouts, set } of LAYOUTS.flatMap(({ source }) => source ?? []))
+  for (const { name, tree } of layouts)
+    test(`${name} of ${set}, as data how prints it, is recognized`, async () => {
+      await make(...pathsOf(tree));
+      const archive = (await recognize(folder))!;
+      assert.is(archive.layout, name);
+      assert.ok(archive.sketchFolders.length + archive.drawingFiles.length > 0 && archive.photoFolders.length > 0);
+    });
+
 test('of several archives side by side, the split says which', async () => {
   await make(...sake, 'TUBerlin/png_ready', 'TUBerlin/ImageResized_ready', 'other/sketch', 'other/photo');
-  const error = await failure(recognise(folder));
+  const error = await failure(recognize(folder));
   assert.instance(error, DatasetError);
   assert.match(error.message, /several data sets \(Sketchy, TUBerlin\); give the folder of one/);
-  assert.is((await recognise(folder, 'tuberlin'))?.root, join(folder, 'TUBerlin'));
+  assert.is((await recognize(folder, 'tuberlin'))?.root, join(folder, 'TUBerlin'));
 });
 
 test('layouts that share folder names are told apart by the split, else by the classes', async () => {
   await make('sketches/cruise ship', 'sketches/bee', 'images/bee', 'images/cruise ship', 'zeroshot');
   for (const set of ['quickdraw', undefined] as const) {
-    const archive = await recognise(folder, set);
+    const archive = await recognize(folder, set);
     assert.equal(
       [archive?.layout, archive?.set, archive?.sketchFolders],
       ['ZSE-SBIR folders', 'quickdraw', [join(folder, 'sketches')]],
     );
   }
   assert.equal(
-    [(await recognise(folder, 'tuberlin'))?.set, (await recognise(folder, 'sketchy'))?.set],
+    [(await recognize(folder, 'tuberlin'))?.set, (await recognize(folder, 'sketchy'))?.set],
     ['tuberlin', 'tuberlin'],
   );
   await rm(join(folder, 'sketches'), { recursive: true });
   await make('sketches/t-shirt', 'sketches/bee', 'sketches/wrist-watch', 'sketches/ipod');
-  assert.is((await recognise(folder))?.set, 'tuberlin');
-  assert.is((await recognise(folder, 'quickdraw'))?.set, 'quickdraw');
+  assert.is((await recognize(folder))?.set, 'tuberlin');
+  assert.is((await recognize(folder, 'quickdraw'))?.set, 'quickdraw');
 });
 
 test('an archive that is not whole says what is lacking', async () => {
@@ -143,7 +161,7 @@ test('an archive that is not whole says what is lacking', async () => {
     'QuickDraw/QuickDraw_images_final',
     'Drawings/a.ndjson',
   );
-  const lacks = async (name: string): Promise<string | undefined> => (await recognise(join(folder, name)))?.lacks;
+  const lacks = async (name: string): Promise<string | undefined> => (await recognize(join(folder, name)))?.lacks;
   assert.match((await lacks('Sketchy')) ?? '', /there is no .*photo[/\\]tx_000000000000/);
   assert.match((await lacks('TU')) ?? '', /there is no .*ImageResized: the photos are the extension's/);
   assert.match((await lacks('QuickDraw')) ?? '', /there is no .*QuickDraw_sketches_final/);
@@ -153,20 +171,20 @@ test('an archive that is not whole says what is lacking', async () => {
 test('of several renderings of Sketchy, one must be the usual one', async () => {
   await make('256x256/sketch/tx_000100000000', '256x256/sketch/tx_000000000010', '256x256/photo/tx_000000000000');
   assert.match(
-    (await failure(recognise(folder))).message,
+    (await failure(recognize(folder))).message,
     /holds the renderings tx_000000000010, tx_000100000000, and not tx_000000000000/,
   );
   await rename(join(folder, '256x256/sketch/tx_000000000010'), join(folder, '256x256/sketch/tx_000000000000'));
-  assert.equal((await recognise(folder))?.sketchFolders, [join(folder, '256x256/sketch/tx_000000000000')]);
+  assert.equal((await recognize(folder))?.sketchFolders, [join(folder, '256x256/sketch/tx_000000000000')]);
 });
 
 test('other folders are no data set', async () => {
   await make('a/b', 'images/c', 'sketches');
-  assert.is(await recognise(join(folder, 'a')), undefined);
-  assert.is(await recognise(join(folder, 'nothing')), undefined);
+  assert.is(await recognize(join(folder, 'a')), undefined);
+  assert.is(await recognize(join(folder, 'nothing')), undefined);
   await make('mine/sketch/a', 'mine/photo/a', 'mine/png/drafts');
   assert.is(
-    (await recognise(join(folder, 'mine')))?.layout,
+    (await recognize(join(folder, 'mine')))?.layout,
     'plain folders',
     "a folder beside them does not make them TU-Berlin's",
   );

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { classKey } from '../../src/data/class-names.ts';
-import { recognise } from '../../datasets/layouts.ts';
+import { recognize } from '../../datasets/layouts/index.ts';
 import { encodedPicture } from '../../datasets/pictures.ts';
 import { loadPublished, type PublishedDataset, type PublishedOptions } from '../../datasets/published.ts';
 import { resolveSplit } from '../../datasets/resolve.ts';
@@ -338,7 +338,7 @@ for (const [name, change, message] of disordered) {
 
 test('a name of another source stands for a class of the split, in folders and in drawings', async () => {
   await archives.ndjsonQuickdraw(root());
-  const archive = await recognise(root());
+  const archive = await recognize(root());
   const split = {
     name: 'own',
     title: 'Own',

@@ -1,5 +1,5 @@
 import type { CheckReport, SplitReport } from '../../../datasets/check.ts';
-import type { Archive } from '../../../datasets/layouts.ts';
+import type { Archive } from '../../../datasets/layouts/index.ts';
 import type { Split } from '../../../datasets/splits.ts';
 import { defineCommand } from '../command.ts';
 import { JSON_OPTION, PER_CLASS_OPTION, SHARED_OPTIONS } from '../options/shared.ts';
@@ -64,11 +64,12 @@ async function archiveAndSplits(
   folder: string,
   named: string | undefined,
 ): Promise<{ readonly archive: Archive; readonly splits: readonly Split[] }> {
-  const { foldersIn, recognise } = await import('../../../datasets/layouts.ts');
+  const { recognize } = await import('../../../datasets/layouts/index.ts');
+  const { foldersIn } = await import('../../../datasets/layouts/folders.ts');
   const { requireSameSet } = await import('../../../datasets/published.ts');
   const { publishedSplits, readSplit } = await import('../../../datasets/splits.ts');
   const split = named === undefined ? undefined : await readSplit(named);
-  const archive = await recognise(folder, split?.set);
+  const archive = await recognize(folder, split?.set);
   if (archive === undefined)
     throw new OptionError(`${folder}: no data set is recognised there; sketchgrad data how shows how each is laid out`);
   if (split !== undefined) {

@@ -1,4 +1,4 @@
-import type { DataSource } from '../../../datasets/sources.ts';
+import type { DataSource } from '../../../datasets/layouts/index.ts';
 import { defineCommand } from '../command.ts';
 import { JSON_OPTION, SHARED_OPTIONS } from '../options/shared.ts';
 import { printText } from '../display/progress.ts';
@@ -10,17 +10,17 @@ export const DATA_HOW_OPTIONS = {
 
 export const dataHowCommand = defineCommand({
   name: 'data how',
-  summary:
-    'Say where Sketchy, TU-Berlin and QuickDraw Extended are published, their terms, and their layout. Downloads nothing',
+  summary: 'Say where the data sets are published, their terms, and their layout. Downloads nothing',
   options: DATA_HOW_OPTIONS,
   async run({ json }) {
     const { DATA_SOURCES } = await import('../../../datasets/sources.ts');
-    const text = json
-      ? JSON.stringify(DATA_SOURCES, null, 1)
-      : `${DATA_SOURCES.map(describe).join('\n\n')}\n\n${CLOSING}`;
-    printText(`${text}\n`);
+    printText(`${json ? JSON.stringify(DATA_SOURCES, null, 1) : describeSources(DATA_SOURCES)}\n`);
   },
 });
+
+/** What the command prints. */
+export const describeSources = (sources: readonly DataSource[]): string =>
+  `${sources.map(describe).join('\n\n')}\n\n${CLOSING}`;
 
 const CLOSING = [
   'Nothing is downloaded: get what you need yourself, under the terms of those who publish it.',

@@ -1,5 +1,8 @@
 /** The data that commands work on: the embedded default, or a folder of the user's. */
 
+import path from 'node:path';
+import type { FolderOptions } from '../../../datasets/folder.ts';
+import type { Archive } from '../../../datasets/layouts/index.ts';
 import type { UnseenChoice } from '../../../datasets/unseen-classes.ts';
 import type { Dataset, Sample } from '../../data/dataset.ts';
 import type { SketchFraming } from '../../data/sketch-framing.ts';
@@ -94,9 +97,9 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
         onProgress: (done, total) => progress.update(done, total),
       });
     }
-    const { recognise } = await import('../../../datasets/layouts.ts');
-    if (split !== undefined || (await recognise(data))?.set !== undefined)
-      return await openPublished({ ...request, trainable });
+    const { recognize } = await import('../../../datasets/layouts/index.ts');
+    const archive = split === undefined ? await recognize(data) : undefined;
+    if (split !== undefined || archive?.set !== undefined) return await openPublished({ ...request, trainable });
     const { loadFolder } = await import('../../../datasets/folder.ts');
     const choice =
       unseen === UNTRAINED
@@ -109,7 +112,7 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
               ? { allBut: trainedClasses }
               : undefined;
     const dataset = await loadFolder({
-      root: data,
+      ...placesOf(data, archive),
       size: imageSize,
       sketches: request.sketches,
       unseen: choice,
@@ -126,6 +129,16 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
   } finally {
     progress.stop();
   }
+}
+
+/** The root of a folder without a published split, and where the images of each domain are in it. */
+function placesOf(data: string, archive: Archive | undefined): Pick<FolderOptions, 'root' | 'folders'> {
+  const [sketches, photos] = [archive?.sketchFolders[0], archive?.photoFolders[0]];
+  if (archive === undefined || sketches === undefined || photos === undefined) return { root: data };
+  return {
+    root: path.resolve(data) === archive.root ? data : archive.root,
+    folders: { sketch: path.relative(archive.root, sketches), photo: path.relative(archive.root, photos) },
+  };
 }
 
 /** Opens a published set, says what it was recognised as and what is amiss. @throws DatasetError, OptionError */
