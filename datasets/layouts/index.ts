@@ -8,6 +8,7 @@ import { classKey } from '../../src/data/class-names.ts';
 import { publishedSplits, type SetName } from '../splits.ts';
 import { foldersIn } from './folders.ts';
 import type { Archive, Layout } from './layout.ts';
+import { domainnet } from './domainnet.ts';
 import { plain } from './plain.ts';
 import { quickdraw } from './quickdraw.ts';
 import { hasSharedNames } from './shared-folders.ts';
@@ -18,7 +19,7 @@ import { zseQuickdraw } from './zse-quickdraw.ts';
 export type { Archive, DataSource, Layout } from './layout.ts';
 
 /** In the order in which they are tried: the first that is of the wanted set counts, else the first. */
-export const LAYOUTS: readonly Layout[] = [sketchy, quickdraw, plain, tuberlin, zseQuickdraw];
+export const LAYOUTS: readonly Layout[] = [sketchy, quickdraw, domainnet, plain, tuberlin, zseQuickdraw];
 
 /**
  * The archive in a folder, in the folder above or in one of the folders in it.
