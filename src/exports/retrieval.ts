@@ -33,6 +33,12 @@ export { rerank } from '../retrieval/rerank.ts';
 export { DeviceGallery, type DeviceGalleryOptions, type NearestItems } from '../retrieval/device-gallery.ts';
 export { evaluateTop, evaluateTopOnDevice, type FirstRanks, type TopMetrics } from '../retrieval/top-metrics.ts';
 export { DividedSearch, type PartSearcher } from '../retrieval/exact/divided-search.ts';
+export {
+  storeVectors,
+  VECTOR_STORAGES,
+  type StoredValues,
+  type VectorStorage,
+} from '../retrieval/exact/stored-vectors.ts';
 export { ExactSearch, type ExactSearchOptions, type RowFilter } from '../retrieval/exact/exact-search.ts';
 export {
   parsePictureFilter,

@@ -1,5 +1,6 @@
 import { pictureMask, type PictureFilter } from '../retrieval/picture-filter.ts';
 import type { RetrievalIndex } from '../retrieval/index-file.ts';
+import { vectorReader, type StoredValues } from '../retrieval/exact/stored-vectors.ts';
 import type { RowMask } from '../retrieval/ranking.ts';
 
 /** Filters whose rows are remembered: pages of one search, and searches of one client, have the same filter. */
@@ -23,17 +24,27 @@ export interface AddedPicture {
 export class PictureRows {
   readonly paths: string[];
   readonly dimension: number;
-  private readonly base: Float32Array;
+  private readonly base: (row: number) => Float32Array;
+  /** Rows of the index. */
+  private readonly first: number;
   private readonly added: Float32Array[] = [];
   private readonly stamps: { readonly sizes: number[]; readonly times: number[] } | undefined;
   private readonly removed = new Set<number>();
   /** By the filters' JSON, the latest last. */
   private readonly masks = new Map<string, RowMask | undefined>();
 
-  /** @param removed rows of the index that are not searched */
-  constructor({ embeddings, dimension, paths, stamps }: RetrievalIndex, removed: Iterable<number> = []) {
+  /**
+   * @param stored the embeddings of the index, as they are held
+   * @param removed rows of the index that are not searched
+   */
+  constructor(
+    { dimension, paths, stamps }: Omit<RetrievalIndex, 'embeddings'>,
+    stored: StoredValues,
+    removed: Iterable<number> = [],
+  ) {
     this.paths = [...paths];
-    this.base = embeddings;
+    this.base = vectorReader(stored, dimension);
+    this.first = paths.length;
     this.dimension = dimension;
     this.stamps = stamps && { sizes: [...stamps.sizes], times: [...stamps.times] };
     for (const row of removed) this.removed.add(row);
@@ -73,11 +84,9 @@ export class PictureRows {
     this.masks.clear();
   }
 
-  /** [dimension]. */
+  /** [dimension], of length 1, as exact as it is held. */
   embedding(row: number): Float32Array {
-    const { base, dimension } = this;
-    const own = base.length / dimension;
-    return row < own ? base.subarray(row * dimension, (row + 1) * dimension) : this.added[row - own];
+    return row < this.first ? this.base(row).slice() : this.added[row - this.first];
   }
 
   /** The rows that pass a filter; undefined if all rows do. @throws RetrievalError as `pictureMask` */

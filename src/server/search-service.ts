@@ -1,5 +1,6 @@
 import { openExactSearch } from '../platform/node/exact-search.ts';
 import type { ImageError } from '../platform/node/images.ts';
+import { storeVectors, type VectorStorage } from '../retrieval/exact/stored-vectors.ts';
 import { sharedCopy } from '../platform/node/shared-memory.ts';
 import type { DividedSearch } from '../retrieval/exact/divided-search.ts';
 import type { RankedItem, RowMask } from '../retrieval/ranking.ts';
@@ -52,6 +53,8 @@ export interface SearchServiceOptions {
   readonly cutOff?: number;
   /** Rows of the index that are not searched. */
   readonly removed?: Iterable<number>;
+  /** How vectors are held in memory, beside the one-byte copies that are searched first. Default f32. */
+  readonly vectors?: VectorStorage;
 }
 
 /** Searches an index of pictures, which can change, by pictures that come at any time. */
@@ -75,17 +78,18 @@ export class SearchService {
   static async open(
     model: RetrievalModel,
     index: RetrievalIndex,
-    { cutOff, removed }: SearchServiceOptions = {},
+    { cutOff, removed, vectors = 'f32' }: SearchServiceOptions = {},
   ): Promise<SearchService> {
-    // The threads and the service share the vectors.
-    const embeddings = sharedCopy(index.embeddings);
-    const ranking = await openExactSearch(embeddings, index.dimension);
-    return new SearchService(
-      await QueryEmbedder.open(model, { kind: 'pictures' }),
-      ranking,
-      new PictureRows({ ...index, embeddings }, removed),
-      cutOff,
-    );
+    const { embeddings, dimension } = index;
+    const stored = storeVectors(embeddings, dimension, vectors);
+    // The threads share what they read in each search with the service.
+    const shared = stored instanceof Int8Array ? stored : sharedCopy(stored);
+    const ranking =
+      shared instanceof Int8Array
+        ? await openExactSearch(embeddings, dimension, { rescore: false })
+        : await openExactSearch(shared, dimension);
+    const rows = new PictureRows(index, shared, removed);
+    return new SearchService(await QueryEmbedder.open(model, { kind: 'pictures' }), ranking, rows, cutOff);
   }
 
   /**

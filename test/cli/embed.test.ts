@@ -80,6 +80,11 @@ test('embed and search: an index of a folder, a ranking, a contact sheet; damage
   );
   const coded = await run(...embed, '--codes', '12', '--codes-fit', at('index.safetensors'));
   assert.match(coded.stdout, /codes of 12 bits fitted on .*index.safetensors/);
+  // All codes are candidates, so the cosines decide as they do without codes.
+  const ranked = async (...words: string[]): Promise<string> =>
+    (await run('search', '--model', model, '--index', at('coded.safetensors'), photo, '--json', ...words)).stdout;
+  assert.is(await ranked('--by', 'codes', '--rerank', '1000'), await ranked());
+  assert.match((await run(...search, '--rerank', '9', photo)).stderr, /--rerank ranks the nearest codes again/);
   const byCodes = await run(
     'search',
     '--model',

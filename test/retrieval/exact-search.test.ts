@@ -6,6 +6,8 @@ import { rankGallery } from '../../src/retrieval/evaluate.ts';
 import { Candidates } from '../../src/retrieval/exact/candidates.ts';
 import { ExactSearch } from '../../src/retrieval/exact/exact-search.ts';
 import { hasSimd, integerRows, QUERY_GROUP, ROW_BLOCK } from '../../src/retrieval/exact/integer-rows.ts';
+import { storeVectors, vectorReader } from '../../src/retrieval/exact/stored-vectors.ts';
+import { float16ToFloat32Bits, widen } from '../../kernels/contract/half.ts';
 import { RetrievalError } from '../../src/retrieval/vectors.ts';
 
 const random = (seed: number): RandomStream => new RandomStream(seed, 0);
@@ -28,6 +30,49 @@ function gallery(count: number, dimension: number, seed: number): Float32Array {
   }
   return rows;
 }
+
+test('rows of 16 bits are searched exactly, and rows without their vectors by their copies', () => {
+  const dimension = 48;
+  const rows = gallery(1500, dimension, 11).map((value) => Math.max(-6e4, Math.min(6e4, value)));
+  const queries = gallery(6, dimension, 12);
+  const halves = storeVectors(rows, dimension, 'f16') as Uint16Array;
+  const rounded = new ExactSearch(widen(halves, float16ToFloat32Bits), dimension).searchAll(queries, 9);
+  const search = new ExactSearch(halves, dimension);
+  assert.equal(search.searchAll(queries, 9), rounded);
+  const pairs = (of: ExactSearch): number[] => {
+    const found: number[] = [];
+    of.eachPair(0.999, (a, b) => found.push(a, b));
+    return found;
+  };
+  assert.equal(pairs(search), pairs(new ExactSearch(widen(halves, float16ToFloat32Bits), dimension)));
+
+  const exact = new ExactSearch(rows, dimension);
+  const copies = new ExactSearch(rows, dimension, { rescore: false, first: 5 });
+  const reader = vectorReader(storeVectors(rows, dimension, 'int8'), dimension);
+  for (let query = 0; query < 6; query++) {
+    const cosines = new Map(
+      exact
+        .search(queries.subarray(query * dimension, (query + 1) * dimension), 1500)
+        .map(({ index, score }) => [index, score]),
+    );
+    const found = copies.search(
+      queries.subarray(query * dimension, (query + 1) * dimension),
+      9,
+      (row) => row % 2 === 0,
+    );
+    assert.is(found.length, 9);
+    // A step of a copy is at most 2 / 254 of a vector of length 1 whose values are spread evenly.
+    for (const { index, score } of found) {
+      assert.ok(Math.abs(score - (cosines.get(index - 5) as number)) < 0.01);
+      assert.is(index % 2, 0);
+    }
+  }
+  for (const row of [0, 700]) {
+    const vector = rows.subarray(row * dimension, (row + 1) * dimension);
+    const length = Math.hypot(...vector) || 1;
+    reader(row).forEach((value, i) => assert.ok(Math.abs(value - vector[i] / length) < 0.01));
+  }
+});
 
 test('the runtime has vectors of WebAssembly, so that both ways are tested', () => {
   assert.ok(hasSimd());

@@ -35,6 +35,10 @@ export const SEARCH_OPTIONS = {
     default: 'cosine',
     help: "Rank by cosine, or by the Hamming distance of the index's binary codes (sketchgrad embed --codes)",
   }),
+  rerank: integer({
+    minimum: 1,
+    help: 'With --by codes: rank this many nearest codes again by their cosines',
+  }),
   store: STORE_OPTION,
   icons: ICON_INDEX_OPTION,
   set: text({ placeholder: 'names', help: 'Search only icons of these sets, separated by commas' }),
@@ -78,6 +82,7 @@ export const searchCommand = defineCommand({
       model: givenModel,
       index: indexPath,
       by,
+      rerank,
       store,
       icons,
       set,
@@ -118,6 +123,8 @@ export const searchCommand = defineCommand({
     const hasStore = store !== STORE_OPTION.default;
     if (hasStore && [icons, given.index, given.by].some((value) => value !== undefined))
       throw new OptionError('--store replaces --index, --by and --icons; give one of them');
+    if (rerank !== undefined && by !== 'codes')
+      throw new OptionError('--rerank ranks the nearest codes again; give --by codes, or leave it out');
     if (icons === undefined && [set, style, licence].some((word) => word !== undefined))
       throw new OptionError('--set, --style and --licence choose among icons; give their index with --icons');
     const modelPath = searchModelPath(givenModel);
@@ -129,7 +136,7 @@ export const searchCommand = defineCommand({
         ? await openSearchedIcons(icons, file.checksum, { set, style, licence }, cutOff, root)
         : hasStore
           ? await openSearchedStore(store, file.checksum, cutOff, filter)
-          : await openSearchedPictures(indexPath, file.checksum, by, cutOff, filter);
+          : await openSearchedPictures(indexPath, file.checksum, { by, rerank }, cutOff, filter);
     try {
       if (like !== undefined && index.like === undefined)
         throw new OptionError('--like names a picture of an index; give --index in place of --store');

@@ -14,7 +14,8 @@ import { readModelFile, searchModelPath } from '../files/model-file.ts';
 import { ICON_INDEX_OPTION, ICON_ROOT_OPTION } from '../options/icons.ts';
 import { STORE_OPTION } from '../options/stores.ts';
 import { MIN_SIMILARITY_OPTION, SEARCH_MODEL_OPTION } from '../options/model.ts';
-import { integer, number, text, toggle } from '../options/kinds.ts';
+import { VECTOR_STORAGES } from '../../retrieval/exact/stored-vectors.ts';
+import { choice, integer, number, text, toggle } from '../options/kinds.ts';
 import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import { serveIcons } from '../serve/icons.ts';
@@ -75,6 +76,10 @@ export const SERVE_OPTIONS = {
     default: true,
     help: 'Do not watch the folder. By default, pictures that are added, changed or removed later are followed (npm install @parcel/watcher)',
   }),
+  vectors: choice(VECTOR_STORAGES, {
+    default: 'f32',
+    help: "How the pictures' vectors are held in memory, beside one-byte copies that are searched first: f32 for exact cosines, f16 for half the memory, int8 to search by the copies alone",
+  }),
   precision: PRECISION_OPTION,
   unsafe: toggle({
     help: "Compute without the driver's index checks and with experimental features, as all other commands do. Faster; for trusted clients",
@@ -116,6 +121,7 @@ export const serveCommand = defineCommand({
       cors,
       metrics: hasMetrics,
       watch,
+      vectors,
       adapter,
       precision,
       unsafe,
@@ -173,6 +179,7 @@ export const serveCommand = defineCommand({
                 stop: stop.signal,
                 cutOff,
                 watch,
+                vectors,
                 onChanges: (counts) => metrics?.countChanges({ ...counts }),
               },
               previous as PictureGallery | undefined,

@@ -4,6 +4,7 @@ import { PictureReader } from '../../platform/node/picture-sources/reader.ts';
 import { encode } from '../../retrieval/binary-codes.ts';
 import { markBelow } from '../../retrieval/cut-off.ts';
 import { rankCodes, rankGallery } from '../../retrieval/evaluate.ts';
+import { rerank } from '../../retrieval/rerank.ts';
 import { pictureMask, type PictureFilter } from '../../retrieval/picture-filter.ts';
 import { assertSameModel } from '../../retrieval/index-file.ts';
 import { openStore } from '../../stores/open-store.ts';
@@ -33,11 +34,15 @@ export interface FoundPicture {
   readonly belowCutOff?: boolean;
 }
 
-/** Opens an index of pictures. @param cutOff of cosines; codes have none */
+/**
+ * Opens an index of pictures.
+ * @param rerank of the nearest codes, so many are ranked by their cosines
+ * @param cutOff of cosines; codes have none
+ */
 export async function openSearchedPictures(
   file: string,
   checksum: string,
-  by: 'cosine' | 'codes',
+  { by, rerank: candidates }: { readonly by: 'cosine' | 'codes'; readonly rerank?: number },
   cutOff: number | undefined,
   filter: PictureFilter = {},
 ): Promise<SearchedIndex<FoundPicture>> {
@@ -51,9 +56,29 @@ export async function openSearchedPictures(
     find(embedding, top, without = []) {
       if (by === 'codes') {
         const { coder, rows } = codes!;
+        const code = encode(coder, embedding);
+        if (candidates !== undefined) {
+          const nearest = rankCodes(code, rows, Math.max(candidates, top + without.length), mask);
+          const ranked = rankWithout(
+            (k) =>
+              rerank(
+                embedding,
+                embeddings,
+                dimension,
+                nearest.map(({ index: row }) => row),
+                k,
+              ),
+            top,
+            without,
+          );
+          return foundByCosine(
+            ranked.map(({ index: row, score }) => ({ score, path: paths[row] })),
+            cutOff,
+          );
+        }
         return {
           nothingLike: false,
-          results: rankWithout((k) => rankCodes(encode(coder, embedding), rows, k, mask), top, without).map(
+          results: rankWithout((k) => rankCodes(code, rows, k, mask), top, without).map(
             ({ index: row, score }, rank) => ({
               rank: rank + 1,
               score: 1 + (2 * score) / coder.bits,
@@ -74,7 +99,7 @@ export async function openSearchedPictures(
       if (row < 0) throw new OptionError(`--like: ${file} has no picture ${name}; its paths are such as ${paths[0]}`);
       return { row, embedding: embeddings.slice(row * dimension, (row + 1) * dimension) };
     },
-    table: (results) => picturesTable(results, by, cutOff),
+    table: (results) => picturesTable(results, candidates === undefined ? by : 'cosine', cutOff),
     sheetRow: (found) => sheetRow(found, file),
   };
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { watchFolder, WatchError } from '../../platform/node/folder-watch.ts';
 import { SearchService } from '../../server/search-service.ts';
 import type { RetrievalIndex } from '../../retrieval/index-file.ts';
+import type { VectorStorage } from '../../retrieval/exact/stored-vectors.ts';
 import type { RetrievalModel } from '../../models/retrieval-model.ts';
 import { OptionError } from '../options/option.ts';
 import { PictureFolder, type IndexedFolderPicture } from '../files/picture-folder.ts';
@@ -14,6 +15,8 @@ import type { ServedGallery } from './served-gallery.ts';
 export interface ServePicturesOptions extends NewIndexOptions {
   readonly folder: string;
   readonly cutOff: number | undefined;
+  /** How vectors are held in memory. */
+  readonly vectors: VectorStorage;
   /** Whether pictures that come, change or go later are followed. */
   readonly watch: boolean;
   /** Hears of changes that were followed. */
@@ -53,6 +56,7 @@ export async function servePictures(
   const rows = arrange(found, index, previous?.pictures ?? []);
   const service = await SearchService.open(model, indexOf(rows, index), {
     cutOff,
+    vectors: options.vectors,
     removed: [...rows.keys()].filter((row) => rows[row] === undefined),
   });
   const keeper = watch && indexPath !== undefined ? new IndexKeeper(indexPath, modelChecksum) : undefined;

@@ -13,6 +13,8 @@ export interface ExactSearchThreadData extends ExactSearchOptions {
   /** Values of its rows. */
   readonly length: number;
   readonly dimension: number;
+  /** Whether the memory holds bits of f16. */
+  readonly isHalf: boolean;
   /** Rows of the whole gallery. */
   readonly whole: number;
 }
@@ -28,8 +30,16 @@ export interface AddTask {
   readonly first: number;
 }
 
-const { memory, offset, length, dimension, whole, ...options } = workerData as ExactSearchThreadData;
-const search = new GrowingSearch(new Float32Array(memory, offset, length), dimension, whole, options);
+const { memory, offset, length, dimension, whole, isHalf, ...options } = takeData();
+const rows = isHalf ? new Uint16Array(memory, offset, length) : new Float32Array(memory, offset, length);
+const search = new GrowingSearch(rows, dimension, whole, options);
+
+/** Takes the memory out of the thread's data, which would keep it alive. */
+function takeData(): ExactSearchThreadData {
+  const data = { ...(workerData as ExactSearchThreadData) };
+  delete (workerData as { memory?: SharedArrayBuffer }).memory;
+  return data;
+}
 
 serveTasks({
   ready: () => ({ output: undefined, transfer: [] }),

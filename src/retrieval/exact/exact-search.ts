@@ -10,6 +10,7 @@
 import { BestItems, type RankedItem } from '../ranking.ts';
 import { rotation } from '../rotation.ts';
 import { requireCount, RetrievalError, rowNorms } from '../vectors.ts';
+import { storedNorms, vectorReader } from './stored-vectors.ts';
 import { Candidates } from './candidates.ts';
 import { integerRows, MOST_BYTES, QUERY_GROUP, ROW_BLOCK, type IntegerRows } from './integer-rows.ts';
 
@@ -28,6 +29,11 @@ export interface ExactSearchOptions {
   readonly simd?: boolean;
   /** The index of the first row in the whole gallery, if these rows are a part of it. Default 0. */
   readonly first?: number;
+  /**
+   * Whether cosines are computed from the gallery's vectors. Otherwise they are those of the one-byte copies, the result
+   * is approximate, and the gallery is not needed after the constructor. Default true.
+   */
+  readonly rescore?: boolean;
 }
 
 /** Which rows may be found. */
@@ -39,17 +45,23 @@ export class ExactSearch {
   private readonly parts: readonly Part[];
   private readonly rotate: ReturnType<typeof rotation>;
   private readonly first: number;
+  private readonly rescore: boolean;
+  /** The values of a row of the gallery. */
+  private vectorOf: (row: number) => Float32Array;
 
   /**
-   * @param gallery [n, dimension]; rows need not have length 1. It is read in each search and must not change.
+   * @param gallery [n, dimension], f32 or the bits of f16; rows need not have length 1. It is read in each search and must
+   * not change.
    * @throws RetrievalError where a value is not finite, or the values do not make whole rows
    */
   constructor(
-    private readonly gallery: Float32Array,
+    gallery: Float32Array | Uint16Array,
     private readonly dimension: number,
-    { simd, first = 0 }: ExactSearchOptions = {},
+    { simd, first = 0, rescore = true }: ExactSearchOptions = {},
   ) {
-    const norms = rowNorms('gallery', gallery, dimension);
+    this.rescore = rescore;
+    this.vectorOf = vectorReader(gallery, dimension);
+    const norms = storedNorms(gallery, dimension);
     this.count = norms.length;
     this.first = first;
     this.rotate = rotation(dimension);
@@ -58,6 +70,10 @@ export class ExactSearch {
       const start = part * partRows;
       return this.roundRows(start, norms.subarray(start, start + partRows), simd);
     });
+    if (!rescore)
+      this.vectorOf = () => {
+        throw new RetrievalError('the vectors of this search are not held');
+      };
   }
 
   /**
@@ -84,6 +100,11 @@ export class ExactSearch {
     const rounded = Array.from(norms, (norm, query) =>
       this.roundQuery(queries.subarray(query * dimension, (query + 1) * dimension), norm),
     );
+    if (!this.rescore) {
+      const best = rounded.map(() => new BestCopies(k, this.first));
+      for (const part of this.parts) this.scan(part, rounded, best, accepts);
+      return best.map((found) => found.items.list());
+    }
     const candidates = rounded.map(() => new Candidates(Math.max(1, Math.min(k, this.count))));
     for (const part of this.parts) this.scan(part, rounded, candidates, accepts);
     return candidates.map((found, query) =>
@@ -102,10 +123,11 @@ export class ExactSearch {
     skips: (row: number, other: number) => boolean = () => false,
     onProgress?: (rows: number) => void,
   ): void {
-    const { gallery, dimension, count } = this;
+    const { dimension, count } = this;
     for (let first = 0; first < count; first += PAIR_ROWS) {
       const rows = Math.min(PAIR_ROWS, count - first);
-      const queries = gallery.subarray(first * dimension, (first + rows) * dimension);
+      const queries = new Float32Array(rows * dimension);
+      for (let row = 0; row < rows; row++) queries.set(this.vectorOf(first + row), row * dimension);
       const norms = rowNorms('gallery', queries, dimension);
       const offers = Array.from(norms, (norm, index) => {
         const row = first + index;
@@ -130,14 +152,13 @@ export class ExactSearch {
   }
 
   private roundRows(start: number, norms: Float64Array, simd: boolean | undefined): Part {
-    const { gallery, dimension, rotate } = this;
+    const { dimension, rotate } = this;
     const rows = integerRows(norms.length, dimension, { simd });
     const scales = new Float32Array(norms.length);
     const slacks = new Float32Array(norms.length);
     for (const [row, norm] of norms.entries()) {
       if (norm === 0) continue;
-      const at = (start + row) * dimension;
-      const values = rotate(gallery.subarray(at, at + dimension));
+      const values = rotate(this.vectorOf(start + row));
       const integers = rows.row(row);
       let largest = 0;
       for (let i = 0; i < dimension; i++) largest = Math.max(largest, Math.abs(values[i]));
@@ -211,18 +232,36 @@ export class ExactSearch {
 
   /** Computes the cosines of some rows as cosine.ts does, to the same bits. */
   private score(query: Float32Array, norm: number, rows: readonly number[], k: number): RankedItem[] {
-    const { gallery, dimension, first } = this;
+    const { dimension, first } = this;
     const best = new BestItems(k);
     for (const row of rows) {
+      const values = this.vectorOf(row);
       let sum = 0;
       let squares = 0;
-      for (let i = 0, at = row * dimension; i < dimension; i++, at++) {
-        sum += gallery[at] * query[i];
-        squares += gallery[at] * gallery[at];
+      for (let i = 0; i < dimension; i++) {
+        sum += values[i] * query[i];
+        squares += values[i] * values[i];
       }
       best.offer(first + row, Math.fround(sum / ((Math.sqrt(squares) || 1) * (norm || 1))));
     }
     return best.list();
+  }
+}
+
+/** The best rows by the cosines of their copies. */
+class BestCopies implements Offers {
+  readonly least = -Infinity;
+  readonly items: BestItems;
+
+  constructor(
+    k: number,
+    private readonly first: number,
+  ) {
+    this.items = new BestItems(k);
+  }
+
+  offer(place: number, cosine: number): void {
+    this.items.offer(this.first + place, Math.fround(cosine));
   }
 }
 

@@ -31,7 +31,7 @@ export class GrowingSearch {
    * @param whole rows of the whole gallery, behind which others are added
    */
   constructor(
-    rows: Float32Array,
+    rows: Float32Array | Uint16Array,
     private readonly dimension: number,
     private readonly whole: number,
     private readonly options: ExactSearchOptions = {},
