@@ -1,12 +1,11 @@
 // npm run bench:model: ResNet50's inference and training step over batch and resolution.
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { textTable } from '../src/cli/display/text-table.ts';
 import { ADAPTER_CHOICES, adapterEnvironment } from '../src/platform/adapter.ts';
-import type { Configuration, Limits, ModelResult } from './model-worker.ts';
+import type { Configuration, ModelResult } from './model-worker.ts';
 import { mistakesByName } from './support/mistakes.ts';
+import { measureModel } from './support/measure-model.ts';
 import { adapterChoice, positive, positiveInteger, positiveIntegers } from './support/options.ts';
 import { describeCircumstances } from './support/report.ts';
 import type { Pass } from './support/resnet50-programs.ts';
@@ -87,15 +86,6 @@ await mistakesByName(async () => {
   for (const { failure, ...configuration } of failures) console.error(`\n${nameOf(configuration)} failed:\n${failure}`);
   if (failures.length > 0) process.exitCode = 1;
 });
-
-async function measureModel(job: Configuration & Limits, env: NodeJS.ProcessEnv): Promise<ModelResult> {
-  const worker = fileURLToPath(new URL('./model-worker.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', worker, JSON.stringify(job)], {
-    env,
-    maxBuffer: 2 ** 26,
-  });
-  return JSON.parse(stdout.trim().split('\n').pop() ?? '') as ModelResult;
-}
 
 function modelTable(results: readonly ModelResult[]): string {
   const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);

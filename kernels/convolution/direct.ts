@@ -2,7 +2,7 @@ import { ceilDivide } from '../contract/grid.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import type { KernelCall } from '../kernel.ts';
 import type { Gather } from './gather.ts';
-import { withParameters } from './parameters.ts';
+import { epilogueFields, withParameters } from './parameters.ts';
 
 /** Destination pixels, and channels, of a workgroup. */
 const [PIXELS, CHANNELS] = [32, 32];
@@ -21,12 +21,7 @@ export function directLoops(gather: Gather): KernelCall[] {
       dispatches: [
         byImages((sizes, pixels) =>
           withParameters(
-            {
-              ...sizes,
-              isAffine: Number(flags.AFFINE),
-              addsResidual: Number(flags.RESIDUAL),
-              appliesRelu: Number(flags.RELU),
-            },
+            { ...sizes, ...epilogueFields(flags) },
             {
               shader: shaders.convolutionDirect,
               operands: order,

@@ -46,6 +46,15 @@ export const withParameters = (fields: ConvolutionParameters, dispatch: Omit<Dis
   parameters: FIELDS.map((field) => fields[field] ?? 0),
 });
 
+/** The epilogue of a convolution, for shaders that take it from the uniform block: one pipeline then serves all epilogues. */
+export const epilogueFields = (
+  flags: Readonly<Record<string, boolean>>,
+): Pick<ConvolutionParameters, 'isAffine' | 'addsResidual' | 'appliesRelu'> => ({
+  isAffine: Number(flags.AFFINE),
+  addsResidual: Number(flags.RESIDUAL),
+  appliesRelu: Number(flags.RELU),
+});
+
 /** The sizes of a convolution of so many images: the source is x, the destination y. */
 export function sizesOf(shape: ConvolutionShape, images = shape.batch): ConvolutionSizes {
   const [destinationHeight, destinationWidth] = outputSize(shape);

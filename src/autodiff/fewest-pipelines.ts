@@ -1,6 +1,6 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { Dispatch } from '../../kernels/contract/dispatch.ts';
-import { pipelineKey } from '../gpu/pipelines.ts';
+import { pipelineKey } from '../gpu/compile-pipeline.ts';
 import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from './variant-selector.ts';
 
 /**

@@ -1,7 +1,7 @@
 export type * from './names.ts';
 import type { AdapterTraits, MatrixProduct, MatrixUnits } from '../../kernels/contract/adapter-traits.ts';
 import { AdapterError, DeviceLostError, DisposedError, LimitError, ValidationError } from './errors.ts';
-import { PipelineCache } from './pipelines.ts';
+import { PipelineCache, type FinishPipelines } from './pipelines.ts';
 import type { Wait } from './wait.ts';
 
 const SOFTWARE_ADAPTERS = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
@@ -40,7 +40,12 @@ export class Device {
   private destroyGpu: (() => void) | undefined;
 
   /** Wraps a device that was made elsewhere, such as one that a page already draws with; it stays its maker's. */
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo = gpu.adapterInfo, wait: Wait = (work) => work) {
+  constructor(
+    gpu: GPUDevice,
+    info: GPUAdapterInfo = gpu.adapterInfo,
+    wait: Wait = (work) => work,
+    finish?: FinishPipelines,
+  ) {
     this.gpu = gpu;
     this.hostWait = wait;
     this.description = {
@@ -59,7 +64,7 @@ export class Device {
       maxWorkgroupStorageBytes: gpu.limits.maxComputeWorkgroupStorageSize,
       maxWorkgroupsPerDimension: gpu.limits.maxComputeWorkgroupsPerDimension,
     };
-    this.pipelines = new PipelineCache(gpu, (work) => this.wait(work));
+    this.pipelines = new PipelineCache(gpu, (work) => this.wait(work), finish);
     void gpu.lost.then((info) => {
       this.failure = new DeviceLostError(info.reason ?? 'unknown', info.message);
     });
@@ -68,17 +73,11 @@ export class Device {
   /**
    * Opens a device with all that the adapter has: its own limits, not WebGPU's defaults, and the features kernels use.
    */
-  static async open(adapter: GPUAdapter, wait?: Wait): Promise<Device> {
+  static async open(adapter: GPUAdapter, wait?: Wait, finish?: FinishPipelines): Promise<Device> {
     if (/null backend/i.test(`${adapter.info.description} ${adapter.info.device}`)) {
       throw new AdapterError('the only adapter is the null backend, which computes nothing');
     }
-    const requiredLimits: Record<string, number> = {};
-    for (const name of USED_LIMITS) {
-      const value = adapter.limits[name];
-      if (typeof value === 'number') requiredLimits[name] = value;
-    }
-    const requiredFeatures = USED_FEATURES.filter((feature) => adapter.features.has(feature));
-    const device = new Device(await adapter.requestDevice({ requiredLimits, requiredFeatures }), adapter.info, wait);
+    const device = new Device(await requestGpuDevice(adapter), adapter.info, wait, finish);
     const { gpu } = device;
     const heard = (event: GPUUncapturedErrorEvent): void => {
       device.failure ??= new ValidationError(event.error.message);
@@ -242,6 +241,17 @@ export class Device {
     this.destroyGpu?.();
     this.destroyGpu = undefined;
   }
+}
+
+/** A GPUDevice with the adapter's own limits, not WebGPU's defaults, and the features that kernels use. */
+export function requestGpuDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const requiredLimits: Record<string, number> = {};
+  for (const name of USED_LIMITS) {
+    const value = adapter.limits[name];
+    if (typeof value === 'number') requiredLimits[name] = value;
+  }
+  const requiredFeatures = USED_FEATURES.filter((feature) => adapter.features.has(feature));
+  return adapter.requestDevice({ requiredLimits, requiredFeatures });
 }
 
 /** Whether an adapter computes on the CPU. */

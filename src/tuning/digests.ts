@@ -1,5 +1,5 @@
 import type { KernelCall } from '../../kernels/kernel.ts';
-import { pipelineKey } from '../gpu/pipelines.ts';
+import { pipelineKey } from '../gpu/compile-pipeline.ts';
 
 /** Hexadecimal digits of a digest: 64 bits, plenty to tell shaders apart. */
 const DIGITS = 16;

@@ -2,7 +2,7 @@ import type { AnyKernel, KernelCall } from '../../kernels/kernel.ts';
 import type { TuningProblem } from '../autodiff/variant-selector.ts';
 import { offeredCalls } from '../autodiff/offered-calls.ts';
 import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
-import { pipelineKey } from '../gpu/pipelines.ts';
+import { pipelineKey } from '../gpu/compile-pipeline.ts';
 
 /** A small problem on which code is verified. */
 export interface Trial {

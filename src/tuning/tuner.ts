@@ -2,7 +2,7 @@ import type { KernelCall } from '../../kernels/kernel.ts';
 import { tuningKey, type VariantSelector, type Choices, type TuningProblem } from '../autodiff/variant-selector.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
-import { pipelineKey } from '../gpu/pipelines.ts';
+import { pipelineKey } from '../gpu/compile-pipeline.ts';
 import { codeDigest, Digests } from './digests.ts';
 import { Qualification, type Verdict } from './qualification.ts';
 import { adapterIdentity, emptyRecords, type ChoiceRecord, type TuningEffort, type TuningRecords } from './records.ts';

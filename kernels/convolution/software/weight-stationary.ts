@@ -1,9 +1,9 @@
 import type { AdapterTraits } from '../../contract/adapter-traits.ts';
 import { ceilDivide } from '../../contract/grid.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { hasOneTap, isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
+import { isPointwise, tapsOfPhases, type Gather } from '../gather.ts';
 import type { KernelCall } from '../../kernel.ts';
-import { withParameters } from '../parameters.ts';
+import { epilogueFields, withParameters } from '../parameters.ts';
 
 /**
  * A block of weights that stays while pixels stream past: rows, and columns of a lane. `resident`: the sums of the pixels
@@ -68,10 +68,11 @@ const narrowBlock = ({ shape: { kernel }, sourceChannels, destinationChannels }:
 });
 
 /** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
-const isWhole = (gather: Gather, depth: number): boolean => hasOneTap(gather) && gather.sourceChannels % depth === 0;
+const isWhole = ({ shape, sourceChannels }: Gather, depth: number): boolean =>
+  isPointwise(shape) && sourceChannels % depth === 0;
 
 function weightStationaryCall(gather: Gather, block: Block, lanes: number): KernelCall {
-  const { shape, destinationChannels, phases, byImages, flags, operands, order } = gather;
+  const { destinationChannels, phases, byImages, flags, forward, operands, order } = gather;
   const { depth, columns, resident = false } = block;
   const columnGroups = ceilDivide(destinationChannels, lanes * columns);
   const phaseCount = phases[0] * phases[1];
@@ -82,18 +83,19 @@ function weightStationaryCall(gather: Gather, block: Block, lanes: number): Kern
     dispatches: [
       byImages((sizes, pixelsOfSlice) =>
         withParameters(
-          { ...sizes, pixelsPerGroup, depth, columns },
+          { ...sizes, ...epilogueFields(flags), pixelsPerGroup, depth, columns },
           {
             shader: shaders.convolutionWeightStationary,
             constants: {
-              ...flags,
+              DATA_GRADIENT: flags.DATA_GRADIENT,
+              // Resident sums are stored once, so that an epilogue that does nothing costs little, and one pipeline is enough.
+              AFFINE: flags.AFFINE || (forward && resident),
               LANES: lanes,
               DEPTH: depth,
               WIDE: columns > 4,
               RESIDENT: resident,
-              INSIDE: hasOneTap(gather),
-              WHOLE: isWhole(gather, depth),
-              POINTWISE: isPointwise(shape),
+              POINTWISE: isPointwise(gather.shape),
+              WHOLE: !resident && isWhole(gather, depth),
             },
             libraries: [shaders.convolutionAxis],
             features: ['subgroups'],
@@ -112,11 +114,8 @@ function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
   const isPossible = (block: Block): boolean => {
     const { depth, resident } = block;
     if (!resident && depth <= 64) return true;
-    // A row of 100 takes four loads, the last one for a single vector: with one tap that pays only where it leaves no
-    // rest.
-    return resident
-      ? gather.pixels <= 4 * MOST_RESIDENT && kTiles(block) > 1
-      : depth <= 96 || !hasOneTap(gather) || isWhole(gather, depth);
+    // For a plain product, deeper blocks gain 2 % at most, which is not worth a pipeline of 1.5 s.
+    return resident ? gather.pixels <= 4 * MOST_RESIDENT && kTiles(block) > 1 : !isPointwise(gather.shape);
   };
   const possible = BLOCKS.filter(isPossible);
   // A deeper block must save a K-tile.
@@ -130,7 +129,11 @@ function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
           kTiles(other) <= kTiles(block),
       ),
   );
-  const ranked = useful.map((block) => ({ block, cost: work(gather, block, lanes) })).sort((a, b) => a.cost - b.cost);
+  // Products mostly take blocks of 64, other convolutions of 96. Another one must save a tenth to be worth a pipeline.
+  const usual = isPointwise(gather.shape) ? 64 : 96;
+  const costOf = (block: Block): number =>
+    work(gather, block, lanes) * (block.resident || block.depth === usual ? 1 : 1.1);
+  const ranked = useful.map((block) => ({ block, cost: costOf(block) })).sort((a, b) => a.cost - b.cost);
   return ranked.filter(({ cost }) => cost <= 1.4 * ranked[0].cost).map(({ block }) => block);
 }
 
@@ -158,7 +161,7 @@ function work(gather: Gather, block: Block, lanes: 4 | 8): number {
   const multiplying =
     depth * columns +
     access * ceilDivide(depth, 4 * lanes) +
-    (isWhole(gather, depth) ? 0 : hasOneTap(gather) ? end : BOUNDS);
+    (isWhole(gather, depth) ? 0 : isPointwise(gather.shape) ? end : BOUNDS);
   const fillings =
     ceilDivide(pixels, groupOf(gather, block, lanes)) * depth * vectors * (resident ? RESIDENT_FILLING : filling);
   const ofPhase = (kTiles: number): number =>

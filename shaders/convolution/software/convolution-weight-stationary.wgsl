@@ -19,16 +19,19 @@
 // source       [batch, sourceHeight, sourceWidth, sourceChannels] f32
 // weights      [kernelHeight, kernelWidth, inputChannels, outputChannels] f32 (as in the forward pass, for both)
 // destination  [batch, destinationHeight, destinationWidth, destinationChannels] f32
-// scale, shift [destinationChannels] f32 where AFFINE; residual like destination where RESIDUAL
+// scale, shift [destinationChannels] f32 where AFFINE; residual like destination where addsResidual
 // Epilogue: destination = relu?(sum * scale + shift + residual).
 // Limits: both numbers of channels are multiples of four; others are padded (padding.wgsl).
 // Libraries: convolution-parameters.wgsl, convolution-axis.wgsl.
 // Dispatch: [phases * ceil(pixels of the largest phase / pixelsPerGroup), ceil(destinationChannels / BLOCK)]
 //   with stride.y * stride.x phases for the data gradient and 1 for the forward pass. Phases differ in work: next to each
 //   other, every share of the grid gets some of each. BLOCK = 4 * LANES columns, twice as many where WIDE.
-// Constants: DATA_GRADIENT, AFFINE, RESIDUAL, RELU; LANES = subgroup size (4 or 8); DEPTH, a multiple of four up to 16 * LANES;
-//   WIDE: a lane has two vectors of columns, not one; RESIDENT: WIDE, and a group has at most 64 pixels, whose sums stay with it; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; WHOLE:
-//   INSIDE, and DEPTH divides sourceChannels; POINTWISE: INSIDE, and the kernel touches every pixel.
+// Constants: DATA_GRADIENT; AFFINE: there may be an epilogue; LANES = subgroup size (4 or 8); DEPTH, a multiple of four up to 16 * LANES;
+//   WIDE: a lane has two vectors of columns, not one; RESIDENT: WIDE, and a group has at most 64 pixels, whose sums stay with it;
+//   POINTWISE: the kernel is 1x1 with stride 1 and without padding, so that the convolution is a plain product of matrices; WHOLE: POINTWISE,
+//   and DEPTH divides sourceChannels.
+// A pipeline takes lavapipe 1 to 2 s to compile, so what costs next to nothing at run time is no constant: whether the epilogue
+// has a residual and ReLU.
 
 @group(0) @binding(1) var<storage, read_write> source: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4f>;
@@ -51,11 +54,13 @@ fn meeting(along: Axis, sourceSize: u32, firstTap: u32, lastTap: u32) -> Range {
 }
 
 // The block of weights, in rows of two vectors: where WIDE, row k holds the weights that meet element k of a K-tile, of the
-// first half of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1. The row behind the last
-// is for the sums of a pixel: passed through memory, they are complete before a store looks at its bounds.
+// first half of the columns in `low` and the second in `high`; else those of elements 2k and 2k + 1.
 const ROWS = select(DEPTH / 2u, DEPTH, WIDE);
-var<private> low: array<vec4f, ROWS + 1u>;
-var<private> high: array<vec4f, ROWS + 1u>;
+var<private> low: array<vec4f, ROWS>;
+var<private> high: array<vec4f, ROWS>;
+// The sums of a pixel over a K-tile, then its results.
+var<private> lowResult: vec4f;
+var<private> highResult: vec4f;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
 // Where RESIDENT, the sums of each pixel of the group over all K-tiles but the last. There are four arrays of each, and only the inner
@@ -88,7 +93,7 @@ fn multiplyAddVector(values: vec4f, element: u32) {
 }
 
 // Elements of a K-tile whose weights are brought into the block at a time.
-const FILLED = select(select(2u, 1u, WIDE), 4u, DATA_GRADIENT);
+const FILLED = select(select(2u, 1u, WIDE), 4u, DATA_GRADIENT || RESIDENT);
 
 const VECTORS = DEPTH / 4u;
 const LOADS = (VECTORS + LANES - 1u) / LANES;
@@ -108,11 +113,11 @@ var<private> rowVectors: i32;
 
 fn load(i: u32) {
   if (i < LOADS) {
-    // Behind the only run of an INSIDE kernel its beginning would follow once more.
+    // Behind the only run of a POINTWISE kernel its beginning would follow once more.
     let met = offsets[i] >= firstOffset && offsets[i] < lastOffset && runs[i] >= firstRun && runs[i] < lastRun;
-    let inside = WHOLE || select(met, runs[i] == 0, INSIDE);
-    let place = firstVector + offsets[i] + select(runs[i] * rowVectors, 0, INSIDE);
-    values[i] = select(vec4f(), source[select(0, place, INSIDE || inside)], inside);
+    let inside = WHOLE || select(met, runs[i] == 0, POINTWISE);
+    let place = firstVector + offsets[i] + select(runs[i] * rowVectors, 0, POINTWISE);
+    values[i] = select(vec4f(), source[select(0, place, POINTWISE || inside)], inside);
   }
 }
 
@@ -143,7 +148,7 @@ fn accumulate(i: u32) {
 }
 
 fn weight(index: u32, inside: bool) -> vec4f {
-  if (INSIDE) {
+  if (POINTWISE) {
     return weights[index];
   }
   return select(vec4f(), weights[select(0u, index, inside)], inside);
@@ -181,8 +186,8 @@ fn putRows(row: u32) {
 // sums of the iteration, which are then stored.
 fn put(index: u32, sums: bool) {
   if (sums) {
-    residentLow[index / 16u][index % 16u] += low[ROWS];
-    residentHigh[index / 16u][index % 16u] += high[ROWS];
+    residentLow[index / 16u][index % 16u] += lowResult;
+    residentHigh[index / 16u][index % 16u] += highResult;
   } else if (index * NEW_ROWS < ROWS) {
     putRows(index * NEW_ROWS);
   }
@@ -214,8 +219,8 @@ fn put8(index: u32, first: u32, sums: bool) {
 
 fn put16(index: u32, first: u32, sums: bool) {
   if (sums && ends) {
-    low[ROWS] += residentLow[first / 16u][index % 16u];
-    high[ROWS] += residentHigh[first / 16u][index % 16u];
+    lowResult += residentLow[first / 16u][index % 16u];
+    highResult += residentHigh[first / 16u][index % 16u];
   } else if ((index & 8u) == 0u) {
     put8(index, first, sums);
   } else {
@@ -250,6 +255,9 @@ fn fill(element: u32, lowPlace: u32, highPlace: u32, inLow: bool, inHigh: bool, 
       newHigh = Rows(newLow[1], newLow[3], vec4f(), vec4f());
       newLow[1] = newLow[2];
     }
+  } else if (RESIDENT) {
+    newLow = Rows(weight(lowPlace, inLow), weight(lowPlace + rowStep, inLow), weight(lowPlace + 2u * rowStep, inLow), weight(lowPlace + 3u * rowStep, inLow));
+    newHigh = Rows(weight(highPlace, inHigh), weight(highPlace + rowStep, inHigh), weight(highPlace + 2u * rowStep, inHigh), weight(highPlace + 3u * rowStep, inHigh));
   } else {
     newLow[0] = weight(lowPlace, inLow);
     newHigh[0] = weight(select(lowPlace + rowStep, highPlace, WIDE), select(inLow, inHigh, WIDE));
@@ -261,25 +269,50 @@ fn fill(element: u32, lowPlace: u32, highPlace: u32, inLow: bool, inHigh: bool, 
   }
 }
 
-// Adds a sum to what earlier K-tiles have left; the last K-tile applies the epilogue.
-fn store(sum: vec4f, place: i32, column: u32, isFirst: bool, isLast: bool) {
-  var value = sum;
+// The epilogue of the current K-tile, where AFFINE: it changes nothing before the last one. Scale and shift of a lane's columns are loaded once
+// for all pixels.
+struct Affine {
+  scale: vec4f,
+  shift: vec4f,
+}
+var<private> lowAffine: Affine;
+var<private> highAffine: Affine;
+var<private> addsResidual: bool;
+var<private> appliesRelu: bool;
+
+fn affineOf(column: u32, isLast: bool) -> Affine {
+  if (isLast && parameters.isAffine != 0u) {
+    return Affine(scale[column], shift[column]);
+  }
+  // x * 1 + -0 is x, also where x is -0.
+  return Affine(vec4f(1.0), vec4f(-0.0));
+}
+
+// Not max(): that may swallow a NaN.
+fn relu(value: vec4f) -> vec4f {
+  return select(value, vec4f(), (value < vec4f()) & vec4<bool>(appliesRelu));
+}
+
+// Adds to the sums of a pixel what earlier K-tiles have left, and applies the epilogue.
+fn finish(lowPlace: i32, highPlace: i32, isFirst: bool) {
   if (!RESIDENT && !isFirst) {
-    value += destination[place];
-  }
-  if (isLast) {
-    if (AFFINE) {
-      value = fma(value, scale[column], shift[column]);
-    }
-    if (RESIDUAL) {
-      value += residual[place];
-    }
-    if (RELU) {
-      // Not max(): that may swallow a NaN.
-      value = select(value, vec4f(), value < vec4f());
+    lowResult += destination[lowPlace];
+    if (WIDE) {
+      highResult += destination[highPlace];
     }
   }
-  destination[place] = value;
+  if (AFFINE) {
+    lowResult = fma(lowResult, lowAffine.scale, lowAffine.shift);
+    highResult = fma(highResult, highAffine.scale, highAffine.shift);
+    if (addsResidual) {
+      lowResult += residual[lowPlace];
+      if (WIDE) {
+        highResult += residual[highPlace];
+      }
+    }
+    lowResult = relu(lowResult);
+    highResult = relu(highResult);
+  }
 }
 
 @compute @workgroup_size(LANES)
@@ -300,6 +333,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   let channels = p.sourceChannels / 4u;
   let columns = p.destinationChannels / 4u;
   let column = group.y * BLOCK + lane;
+  // Columns that are not there read what belongs to the last one, and are not stored.
+  let lowColumn = min(column, columns - 1u);
+  let highColumn = min(column + LANES, columns - 1u);
+  let highStep = i32(highColumn - lowColumn);
   let run = x.taps * channels;
   let reduction = y.taps * run;
   // Where no tap meets the phase there is nothing to load, and one K-tile without loads stores its zeros.
@@ -315,10 +352,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         offsets[i] = i32(vector % run);
       }
       let rowStep = select(columns, channels, DATA_GRADIENT);
-      if (INSIDE) {
-        // Columns that are not there get the last one's weights, and are not stored.
-        let lowColumn = min(column, columns - 1u);
-        let highColumn = min(column + LANES, columns - 1u);
+      if (POINTWISE) {
         // Rows behind the end keep what they had, since they meet zeros of the source.
         let filled = min(p.depth, p.sourceChannels - 4u * first);
         // FILLED, but unknown too: else Mesa guesses from the array's length how often the loop runs.
@@ -358,12 +392,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let isFirst = kTile == 0u;
     let isLast = kTile + 1u == kTiles;
     ends = isLast;
+    if (AFFINE) {
+      lowAffine = affineOf(lowColumn, isLast);
+      highAffine = affineOf(highColumn, isLast);
+      addsResidual = isLast && p.addsResidual != 0u;
+      appliesRelu = isLast && p.appliesRelu != 0u;
+    }
     // Between the first K-tile and the last, only pixels are visited of which some tap of the K-tile meets the source: of a
     // 3x3 kernel over 2x2 pixels, 16 pairs of 36.
     var across = Range(0u, x.pixels);
     var down = Range(0u, y.pixels);
     var visits = lastPixel - firstPixel;
-    if (!INSIDE && wholeImages && !isFirst && !isLast) {
+    if (!POINTWISE && wholeImages && !isFirst && !isLast) {
       let last = min(first + VECTORS, reduction) - 1u;
       let oneRow = first / run == last / run;
       across = meeting(x, p.sourceWidth, select(0u, first % run / channels, oneRow), select(x.taps - 1u, last % run / channels, oneRow));
@@ -388,7 +428,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let lastY = firstY + (height - 1) * y.stride;
     var sourceX = (x.origin + i32(pixelX) * x.stride) * i32(channels);
     var sourceY = y.origin + i32(pixelY) * y.stride;
-    let places = vec3i(sourceX, i32((x.phase + pixelX * x.step) * columns + column), i32(pixelX) - i32(firstPixel));
+    let places = vec3i(sourceX, i32((x.phase + pixelX * x.step) * columns + lowColumn), i32(pixelX) - i32(firstPixel));
     var place = i32(firstPixel / imagePixels) * image + vec3i(sourceY, i32(y.phase + pixelY * y.step), i32(pixelY)) * row + places;
     for (var visit = 0u; visit < visits; visit++) {
       lowSum = vec4f();
@@ -397,7 +437,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       highTotal = vec4f();
       if (reduction > 0u) {
         firstVector = place.x;
-        if (!INSIDE) {
+        if (!POINTWISE) {
           firstOffset = -sourceX;
           lastOffset = min(i32(run), rowVectors - sourceX);
           firstRun = -sourceY;
@@ -412,25 +452,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         accumulate(2u);
         accumulate(3u);
       }
-      low[ROWS] = select(lowTotal + highTotal, lowTotal, WIDE);
-      high[ROWS] = highTotal;
+      lowResult = select(lowTotal + highTotal, lowTotal, WIDE);
+      highResult = highTotal;
 
       if (RESIDENT) {
         put64(u32(place.z), true);
       }
       if (!RESIDENT || isLast) {
+        let highPlace = place.y + highStep;
+        finish(place.y, highPlace, isFirst);
         if ((group.y + 1u) * BLOCK <= columns) {
-          store(low[ROWS], place.y, column, isFirst, isLast);
+          destination[place.y] = lowResult;
           if (WIDE) {
-            store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
+            destination[highPlace] = highResult;
           }
         } else {
           // The last columns of a width that the lanes do not divide.
           if (column < columns) {
-            store(low[ROWS], place.y, column, isFirst, isLast);
+            destination[place.y] = lowResult;
           }
           if (WIDE && column + LANES < columns) {
-            store(high[ROWS], place.y + i32(LANES), column + LANES, isFirst, isLast);
+            destination[highPlace] = highResult;
           }
         }
       }

@@ -1,7 +1,7 @@
 // A WGSL file on a device: compiled, bound, ready to be dispatched any number of times.
 import type { Device } from '../../gpu/device.ts';
 import { LimitError, ShaderError } from '../../gpu/errors.ts';
-import { explainMessages } from '../../gpu/pipelines.ts';
+import { explainMessages } from '../../gpu/compile-pipeline.ts';
 import { readBuffer } from '../../gpu/run-kernel.ts';
 import { BenchmarkError } from './error.ts';
 import { evaluate } from './expression.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { packageVersion } from '../../platform/node/package-files.ts';
 import type { Device } from '../../gpu/device.ts';
-import { pipelineKey } from '../../gpu/pipelines.ts';
+import { pipelineKey } from '../../gpu/compile-pipeline.ts';
 import { lavapipeDriver, swiftShaderEnvironment } from '../../platform/adapter.ts';
 import { ALL_KERNELS } from '../../../kernels/index.ts';
 import { Qualification, type Verdict } from '../../tuning/qualification.ts';

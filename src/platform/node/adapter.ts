@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { Device, isSoftware } from '../../gpu/device.ts';
+import { Device, isSoftware, requestGpuDevice } from '../../gpu/device.ts';
 import { AdapterError } from '../../gpu/errors.ts';
 import {
   lavapipeEnvironment,
@@ -12,6 +12,7 @@ import {
   type AdapterChoice,
   type DeviceAccess,
 } from './drivers.ts';
+import { compilesAtFirstDispatch, finishInParallel } from './deferred-compilation.ts';
 import { napUntil } from './napping.ts';
 import { quietly } from './native-warnings.ts';
 import { markUnsafe } from './unsafe-devices.ts';
@@ -86,6 +87,14 @@ function release(instance: Instance): void {
   if (--instance.users === 0) inUse.delete(instance);
 }
 
+/**
+ * A device is lost when it is disposed of, at the latest. Dawn tells of it from within a call of its own, and crashes
+ * where the instance goes before that call returns.
+ */
+function releaseWhenLost(gpu: GPUDevice, instance: Instance): void {
+  void gpu.lost.then(() => void setTimeout(() => release(instance), 0));
+}
+
 /** Does something with the adapter that this process sees, whose instance stays meanwhile. */
 async function withAdapter<Result>(
   use: (adapter: GPUAdapter | null, instance: Instance) => Result,
@@ -119,17 +128,29 @@ export function openDevice(
           `--adapter gpu was requested, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
         );
       }
-      const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined);
+      const device = await Device.open(
+        adapter,
+        isSoftware(adapter.info) ? napUntil : undefined,
+        compilesAtFirstDispatch(adapter.info) ? finishInParallel(() => openAnother(instance), napUntil) : undefined,
+      );
       if (instance.unsafe) markUnsafe(device);
       instance.users++;
-      // It is lost when it is disposed of, at the latest. Dawn tells of it from within a call of its own, and crashes
-      // where the instance goes before that call returns.
-      void device.gpu.lost.then(() => void setTimeout(() => release(instance), 0));
+      releaseWhenLost(device.gpu, instance);
       return device;
     },
     unsafe && process.env.SKETCHGRAD_ROBUST === undefined,
     dawnFeatures,
   );
+}
+
+/** Another GPUDevice of the adapter that an instance has. The instance stays until it is lost. */
+async function openAnother(instance: Instance): Promise<GPUDevice> {
+  const adapter = await instance.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) throw new AdapterError(noAdapterMessage());
+  const gpu = await requestGpuDevice(adapter);
+  instance.users++;
+  releaseWhenLost(gpu, instance);
+  return gpu;
 }
 
 /**

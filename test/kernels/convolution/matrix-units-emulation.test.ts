@@ -13,7 +13,7 @@ import type { KernelCall } from '../../../kernels/kernel.ts';
 import type { AdapterTraits, MatrixUnits } from '../../../kernels/contract/adapter-traits.ts';
 import type { Dispatch } from '../../../kernels/contract/dispatch.ts';
 import * as shaders from '../../../shaders/generated/shaders.ts';
-import { composeShader } from '../../../src/gpu/pipelines.ts';
+import { composeShader } from '../../../src/gpu/compile-pipeline.ts';
 import { isByMatrixUnits } from '../../support/emulated-matrix-units.ts';
 
 Object.assign(globalThis, globals);
