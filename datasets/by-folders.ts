@@ -50,7 +50,7 @@ export async function resolveByFolders(
     split,
     evidence:
       archive.drawingFiles.length > 0
-        ? `class folders, and of each file the first ${drawingsPerClass} drawings that were recognised`
+        ? `class folders, and of each file the first ${drawingsPerClass} drawings that were recognized`
         : 'class folders',
     seenClasses: split.seen,
     unseenClasses: split.unseen,

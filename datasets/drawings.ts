@@ -32,7 +32,7 @@ type Stroke = readonly [x: readonly number[], y: readonly number[]];
 interface Drawing {
   readonly word: string;
   readonly key: string;
-  readonly recognised: boolean;
+  readonly recognized: boolean;
   readonly strokes: readonly Stroke[];
 }
 
@@ -42,7 +42,7 @@ const SIDE = 256;
 const PEN = 4;
 
 /**
- * The first drawings of a file that the game recognised, up to `most`. The file is read no further than to the last of
+ * The first drawings of a file that the game recognized, up to `most`. The file is read no further than to the last of
  * them.
  *
  * @returns their word, where there is one, and what is wrong: lines that are no drawings, of another word, or of a
@@ -90,7 +90,7 @@ export async function indexDrawings(
           line,
           message: `key_id ${drawing.key} is already in line ${before}`,
         });
-      else if (drawing.recognised) {
+      else if (drawing.recognized) {
         lineOf.set(drawing.key, line);
         drawings.push({ ...place, key: drawing.key });
       }
@@ -100,7 +100,7 @@ export async function indexDrawings(
     }
   }
   if (drawings.length === 0 && problems.length === 0)
-    problems.push({ kind: 'empty', severity: 'error', file, message: 'there is no drawing in it that was recognised' });
+    problems.push({ kind: 'empty', severity: 'error', file, message: 'there is no drawing in it that was recognized' });
   return { word, drawings, problems };
 }
 
@@ -139,7 +139,7 @@ export function parseDrawing(text: string): Drawing {
   const key = typeof id === 'number' ? digitsOf(id, text) : id;
   if (typeof key !== 'string' || key === '') throw new DrawingError('there is no key_id');
   if (!Array.isArray(drawing) || drawing.length === 0) throw new DrawingError('there is no drawing');
-  return { word, key, recognised: recognized !== false, strokes: drawing.map(strokeFrom) };
+  return { word, key, recognized: recognized !== false, strokes: drawing.map(strokeFrom) };
 }
 
 /**

@@ -194,7 +194,7 @@ const require = createRequire(import.meta.url);
 const emoji = require('emojibase-data/en/data.json') as Emoji[];
 
 /** "Woman’s Boot" and "womans-boot" are one name. */
-const normalise = (name: string) =>
+const normalize = (name: string) =>
   name
     .toLowerCase()
     .replaceAll('&', 'and')
@@ -209,13 +209,13 @@ function matcher(set: string): (emoji: Emoji) => string | undefined {
     : {};
   const renamed = set === 'fxemoji' ? FXEMOJI_LABELS : {};
   const byName = new Map<string, string>();
-  for (const [alias, { parent }] of Object.entries(aliases)) byName.set(normalise(alias), parent);
-  for (const icon of Object.keys(icons)) byName.set(normalise(renamed[icon] ?? icon), icon);
+  for (const [alias, { parent }] of Object.entries(aliases)) byName.set(normalize(alias), parent);
+  for (const icon of Object.keys(icons)) byName.set(normalize(renamed[icon] ?? icon), icon);
   return ({ label, hexcode }) => {
     const found =
       byCodePoint[hexcode.toLowerCase()] ??
       byCodePoint[hexcode.toLowerCase().replaceAll('-fe0f', '')] ??
-      byName.get(normalise(label));
+      byName.get(normalize(label));
     return found === undefined || found in icons ? found : aliases[found].parent;
   };
 }

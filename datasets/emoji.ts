@@ -2,7 +2,7 @@
  * The embedded default: the same things drawn by many artists, as sketches and as pictures.
  *
  * Iconify's npm packages carry emoji sets under free licences (emoji-attribution.md). Four sets are
- * the pictures. The sketches are a black-and-white set and the outlines of three more colour sets;
+ * the pictures. The sketches are a black-and-white set and the outlines of three more color sets;
  * no artist is in both domains, so a network cannot find a picture by its artist's hand.
  */
 import { createHash } from 'node:crypto';
@@ -29,7 +29,7 @@ export interface EmojiSet {
   readonly artist: string;
   readonly domain: Domain;
   /**
-   * Given where the sketch is made by tracing the shapes of a coloured drawing: the white to add on
+   * Given where the sketch is made by tracing the shapes of a colored drawing: the white to add on
    * each side, as a share of the drawing's width. It keeps the pen inside where a set fills its
    * frame, and is negative where a set draws smaller than the others.
    */
@@ -183,7 +183,7 @@ function svgOf({ set, emoji }: Drawing, size: number): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${size}" height="${size}" viewBox="${frame.join(' ')}">${body}</svg>`;
 }
 
-/** The contours of every shape, drawn with one thin black pen: what remains of a coloured drawing as a sketch. */
+/** The contours of every shape, drawn with one thin black pen: what remains of a colored drawing as a sketch. */
 function outline(body: string, penWidth: number): string {
   const bare = body.replace(/ (?:fill|stroke|opacity|paint-order|class|color)(?:-[a-z]+)?="[^"]*"/g, '');
   return `<g fill="none" stroke="#000" stroke-width="${penWidth}" stroke-linejoin="round" stroke-linecap="round">${bare}</g>`;

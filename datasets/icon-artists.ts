@@ -1,7 +1,7 @@
 /**
  * Iconify's sets as sources of training data: who drew them, and which of their icons are sketches or pictures.
  *
- * Outline icons are sketches; solid and coloured ones are pictures. All sets of an artist are on one side, so that a
+ * Outline icons are sketches; solid and colored ones are pictures. All sets of an artist are on one side, so that a
  * network cannot find a picture by its artist's hand; sets that mix artists or are made of logos, flags, pixels or
  * interface glyphs are left out.
  */
@@ -80,7 +80,7 @@ const SKETCH_SETS: readonly IconSetChoice[] = [
   { set: 'feather', artist: 'Cole Bemis' },
 ];
 
-/** Solid shapes, in one colour or many. */
+/** Solid shapes, in one color or many. */
 const PICTURE_SETS: readonly IconSetChoice[] = [
   { set: 'material-symbols', artist: 'Google', not: NOT_OUTLINE },
   { set: 'mdi', artist: 'Pictogrammers', not: NOT_OUTLINE },

@@ -15,7 +15,7 @@ const LARGEST_SVG = 2 ** 22;
 
 /** An icon as an image. */
 export interface IconImage {
-  /** RGB u8, [size, size, 3]: black, or the icon's own colours, on white. */
+  /** RGB u8, [size, size, 3]: black, or the icon's own colors, on white. */
   readonly pixels: Uint8Array;
   /** `thickInk` of the drawing, from 0 to 1. */
   readonly thick: number;

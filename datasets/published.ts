@@ -33,7 +33,7 @@ export interface PublishedDataset extends Dataset {
  * The data set in a folder under one of its splits: seen classes to train on, their held-out sketches for the choice of
  * a checkpoint, and unseen classes to measure on. Nothing is decoded here. A sample's name is its path.
  *
- * @throws DatasetError where no layout is recognised, and with lists, lines and files where anything is missing or
+ * @throws DatasetError where no layout is recognized, and with lists, lines and files where anything is missing or
  * contradicts itself
  */
 export async function loadPublished(options: PublishedOptions): Promise<PublishedDataset> {
@@ -41,7 +41,7 @@ export async function loadPublished(options: PublishedOptions): Promise<Publishe
   const archive = await recognize(options.root, given?.set);
   if (archive === undefined)
     throw new DatasetError(
-      `${options.root}: no data set is recognised there; sketchgrad data how shows how each is laid out`,
+      `${options.root}: no data set is recognized there; sketchgrad data how shows how each is laid out`,
     );
   const split = given ?? (await onlySplit(archive, options.unseenClasses));
   requireSameSet(archive, split);

@@ -47,7 +47,7 @@ export async function drawingsOf(
       .split('\n')
       .filter((line) => line.trim() !== '')
       .map(parseDrawing)
-      .filter(({ recognised }) => recognised)
+      .filter(({ recognized }) => recognized)
       .slice(0, drawingsPerWord);
     for (const { key, strokes } of drawings) {
       const points = strokes.map(([x, y]) => x.flatMap((value, index) => [value, y[index]]));

@@ -1,4 +1,4 @@
-// Answers searches over HTTP: POST a picture, get its neighbours out of an index that sketchgrad embed made.
+// Answers searches over HTTP: POST a picture, get its neighbors out of an index that sketchgrad embed made.
 //   npx tsx examples/server.ts MODEL INDEX [port]
 //   curl --data-binary @sketch.png 'http://127.0.0.1:8080/search?k=5'
 import { readFile } from 'node:fs/promises';

@@ -14,7 +14,7 @@ import { openIconIndex, serializeIconIndex, type IndexedIconSet } from '../src/r
 import { ICON_FOLDER, ICON_INDEX, iconFile, ICONS_PER_FILE } from '../web/src/icon-files.ts';
 
 /**
- * Outlined, solid, coloured, two-toned and freehand, under licences that let everyone use them: MIT, ISC, Apache-2.0,
+ * Outlined, solid, colored, two-toned and freehand, under licences that let everyone use them: MIT, ISC, Apache-2.0,
  * CC-BY-4.0.
  */
 const SETS = [

@@ -214,8 +214,8 @@ async function checkOnnx(): Promise<number> {
 function planesOf(values: Float32Array): Float32Array {
   const planes = new Float32Array(count * 3 * size * size);
   for (let n = 0; n < count; n++)
-    for (let colour = 0; colour < 3; colour++)
+    for (let color = 0; color < 3; color++)
       for (let pixel = 0; pixel < size * size; pixel++)
-        planes[(n * 3 + colour) * size * size + pixel] = values[(n * size * size + pixel) * 4 + colour];
+        planes[(n * 3 + color) * size * size + pixel] = values[(n * size * size + pixel) * 4 + color];
   return planes;
 }

@@ -55,7 +55,7 @@ function planOf(work: Work, batch: number): readonly PlannedCall[] {
   return plan({ ...options, outputs: [loss], updates }).calls;
 }
 
-/** A step of the paper's recipe with a teacher, its batch normalisation training or frozen. */
+/** A step of the paper's recipe with a teacher, its batch normalization training or frozen. */
 function retrievalPlan(batchNorm: 'train' | 'frozen'): readonly PlannedCall[] {
   const [classes, teacherClasses] = [125, 1000];
   const { classesPerBatch, imagesPerDomain, network: settings, optimizer } = PAPER_RECIPE;

@@ -105,7 +105,7 @@ async function withEmojiHeads(file: ModelFile, name: string): Promise<Pick<Model
       labels.subarray(photo, photo + 1),
     );
   });
-  // The teacher's head is linear in an embedding that is not normalised.
+  // The teacher's head is linear in an embedding that is not normalized.
   const scale = 1 / (COSINE_TEMPERATURE * (lengths.reduce((sum, length) => sum + length, 0) / lengths.length));
   const heads: [string, StateTensor][] = [
     ['classifier.weight', { shape: [classes.length, width], values: means }],

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 
 /**
  * In order: all sources equally from random weights; more of people's drawings, with the contrastive loss; larger images
- * whose colours and parts are changed; the same for twice as many steps.
+ * whose colors and parts are changed; the same for twice as many steps.
  */
 const STAGES = ['base', 'people', 'shapes', 'longer'] as const;
 

@@ -52,7 +52,7 @@ export type SliceWindows = Readonly<Record<string, SliceWindow>>;
 /**
  * How a dispatch can be cut where all of it is more than an adapter binds or launches at once: into launches over
  * consecutive units (images, rows, blocks of a reduction), none of which reads what another one writes. What a unit
- * computes depends neither on its number nor on its neighbours, so that no bit of the result depends on where the cuts
+ * computes depends neither on its number nor on its neighbors, so that no bit of the result depends on where the cuts
  * are.
  */
 export interface Slices {

@@ -198,7 +198,7 @@ const WHOLE_K_TILES: readonly ConvolutionStatisticsProblem[] = [
 
 /**
  * y = x * w, and mean, inverse deviation (from the biased variance and epsilon) and unbiased variance of each channel
- * of y: all of batch normalisation in training but its last pass, which is `normalize`.
+ * of y: all of batch normalization in training but its last pass, which is `normalize`.
  */
 export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
   name: 'convolution_statistics',

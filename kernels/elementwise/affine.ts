@@ -16,7 +16,7 @@ export interface AffineProblem extends StorageType {
 }
 
 /**
- * y = relu?(x * scale + shift (+ residual)), column by column: batch normalisation with fixed statistics, as
+ * y = relu?(x * scale + shift (+ residual)), column by column: batch normalization with fixed statistics, as
  * `foldBatchNorm` turns them into scale and shift. x, residual, y [rows, channels]; scale, shift [channels].
  */
 export const affine: Kernel<AffineProblem> = {

@@ -6,7 +6,7 @@ import * as shaders from '../../shaders/generated/shaders.ts';
 import { EPSILON, type Kernel, type Values } from '../kernel.ts';
 import { canStore, whenStored, type StorageType } from '../contract/storage-type.ts';
 
-type Colour = readonly [red: number, green: number, blue: number];
+type Color = readonly [red: number, green: number, blue: number];
 
 /** `type` is that of the output. */
 export interface PrepareImagesProblem extends StorageType {
@@ -17,8 +17,8 @@ export interface PrepareImagesProblem extends StorageType {
   /** Side of the network's input, in pixels. */
   readonly size: number;
   /** Mean and standard deviation of the channels, with white as 1. */
-  readonly mean: Colour;
-  readonly deviation: Colour;
+  readonly mean: Color;
+  readonly deviation: Color;
 }
 
 /** Floats of an image in `transforms`: a, b, c, d, e, f, fill red, green and blue (0 to 255), three of padding. */
@@ -31,7 +31,7 @@ const WORKGROUP_SIZE = 64;
  * by an affine map, (value / 255 - mean) / deviation, and a fourth channel of zeros.
  *
  * Output pixel (x, y) is read at (a x + b y + c, d x + e y + f) of its image, bilinearly; whole numbers are pixel
- * centres, and outside the image is the fill colour.
+ * centers, and outside the image is the fill color.
  */
 export const prepareImages: Kernel<PrepareImagesProblem> = {
   name: 'prepare_images',
@@ -137,7 +137,7 @@ function reference(problem: PrepareImagesProblem, { images, transforms }: Values
           const value =
             (1 - lower) * ((1 - right) * tap(left, top) + right * tap(left + 1, top)) +
             lower * ((1 - right) * tap(left, top + 1) + right * tap(left + 1, top + 1));
-          // Neighbours differ by at most 255, so that a displacement moves the value by 255 times as much, also across
+          // Neighbors differ by at most 255, so that a displacement moves the value by 255 times as much, also across
           // a pixel's border. Each mean of two rounds at most four times.
           const valueError = 255 * place + 8 * EPSILON * 255;
           const index = 4 * ((image * size + y) * size + x) + channel;

@@ -6,7 +6,7 @@ import { candidatesOf, choose, distancesOf, hingesOf, NONE, thirdsOf } from './q
 const CLEARANCE = 2e-5;
 
 /**
- * Normalised vectors around class centres, some classes tight and some loose, so that hinges of both kinds occur. Drawn
+ * Normalized vectors around class centers, some classes tight and some loose, so that hinges of both kinds occur. Drawn
  * anew until no choice and no hinge hangs on a difference that float32 might decide otherwise.
  */
 export function sampleInputs(problem: QuadrupletLossProblem, uniform: () => number): Values {

@@ -34,7 +34,7 @@ const RECORD_COLUMNS = 12;
 
 /**
  * The domain-balanced quadruplet loss of Tursun et al. (Pattern Recognition 126, 2022), mined in the batch, with its
- * gradient, and two other forms of it: from embeddings [count, width] (normalised already), labels [count] and domains
+ * gradient, and two other forms of it: from embeddings [count, width] (normalized already), labels [count] and domains
  * [count] (0 sketch, 1 photo) to loss [1], dembeddings [count, width] and statistics [10]. Random mining reads one more
  * operand, seed [1], which the host changes at every step.
  *

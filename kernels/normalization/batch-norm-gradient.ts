@@ -20,7 +20,7 @@ export interface BatchNormGradientProblem extends StorageType {
 }
 
 /**
- * The gradient of batch normalisation in training (Ioffe and Szegedy 2015, section 3), its ReLU and its residual: g =
+ * The gradient of batch normalization in training (Ioffe and Szegedy 2015, section 3), its ReLU and its residual: g =
  * dy where y > 0; dbeta = sum g; dgamma = sum g * xhat; dx = gamma * inverseDeviation * (g - dbeta/n - xhat *
  * dgamma/n). x, y, dy, dx, dresidual [rows, channels]; all others [channels]. xhat = (x - mean) * inverseDeviation is
  * recomputed. The inputs are read twice; with dresidual the second pass reads that in place of y and dy.

@@ -10,13 +10,13 @@ export interface BatchNormProblem {
   readonly rows: number;
   readonly channels: number;
   readonly epsilon: number;
-  /** Whether `residual` is added after the normalisation. */
+  /** Whether `residual` is added after the normalization. */
   readonly residual: boolean;
   readonly relu: boolean;
 }
 
 /**
- * Batch normalisation in training: y = relu?(gamma * (x - mean) * inverseDeviation + beta (+ residual)) with the
+ * Batch normalization in training: y = relu?(gamma * (x - mean) * inverseDeviation + beta (+ residual)) with the
  * statistics of each column of x (Ioffe and Szegedy 2015, algorithm 1). x, residual, y [rows, channels]; all others
  * [channels]. `inverseDeviation` comes from the biased variance and epsilon, as the gradient needs it; `variance` is
  * the unbiased one, as the running statistics keep it (0 for a single row).
@@ -55,22 +55,22 @@ export const batchNorm: Kernel<BatchNormProblem> = {
     for (let c = 0; c < channels; c++) {
       for (let i = c; i < x.length; i += channels) {
         const difference = x[i] - mean.value[c];
-        const normalised = gamma[c] * difference * inverseDeviation.value[c];
+        const normalized = gamma[c] * difference * inverseDeviation.value[c];
         const added = residual?.[i] ?? 0;
-        const value = normalised + beta[c] + added;
+        const value = normalized + beta[c] + added;
         y.value[i] = relu ? Math.max(value, 0) : value;
         y.error[i] =
           Math.abs(gamma[c]) *
             (inverseDeviation.value[c] * mean.error[c] +
               (Math.abs(difference) + mean.error[c]) * inverseDeviation.error[c]) +
-          6 * EPSILON * (Math.abs(normalised) + Math.abs(beta[c]) + Math.abs(added));
+          6 * EPSILON * (Math.abs(normalized) + Math.abs(beta[c]) + Math.abs(added));
       }
     }
     return { y, mean, inverseDeviation, variance };
   },
   cost: ({ rows, channels, residual }) => ({
     flop: rows * channels * (residual ? 8 : 7),
-    // x is read twice: the normalisation needs the statistics of the whole column.
+    // x is read twice: the normalization needs the statistics of the whole column.
     bytes: 4 * rows * channels * (residual ? 4 : 3),
   }),
   cases: [

@@ -12,7 +12,7 @@ export interface FoldBatchNormProblem {
 const WORKGROUP_SIZE = 64;
 
 /**
- * Batch normalisation with fixed statistics as `affine` takes it: scale = gamma / sqrt(runningVariance + epsilon),
+ * Batch normalization with fixed statistics as `affine` takes it: scale = gamma / sqrt(runningVariance + epsilon),
  * shift = beta - runningMean * scale. All operands [channels].
  */
 export const foldBatchNorm: Kernel<FoldBatchNormProblem> = {

@@ -11,12 +11,12 @@ export interface NormalizeProblem extends StorageType {
   /** N * H * W of an activation in NHWC. */
   readonly rows: number;
   readonly channels: number;
-  /** Whether `residual` is added after the normalisation. */
+  /** Whether `residual` is added after the normalization. */
   readonly residual: boolean;
   readonly relu: boolean;
 }
 
-/** The last pass of batch normalisation, also as `batch_norm` runs it. */
+/** The last pass of batch normalization, also as `batch_norm` runs it. */
 export function normalizeDispatch(
   style: BlockStyle,
   { rows, channels, residual, relu, type }: NormalizeProblem,
@@ -39,7 +39,7 @@ export function normalizeDispatch(
 }
 
 /**
- * y = relu?(gamma * (x - mean) * inverseDeviation + beta (+ residual)): batch normalisation whose statistics are there
+ * y = relu?(gamma * (x - mean) * inverseDeviation + beta (+ residual)): batch normalization whose statistics are there
  * already. x, residual, y [rows, channels]; all others [channels].
  */
 export const normalize: Kernel<NormalizeProblem> = {
@@ -68,11 +68,11 @@ export const normalize: Kernel<NormalizeProblem> = {
     const y = blankExpected(x.length);
     for (let i = 0; i < x.length; i++) {
       const c = i % channels;
-      const normalised = gamma[c] * (x[i] - mean[c]) * inverseDeviation[c];
+      const normalized = gamma[c] * (x[i] - mean[c]) * inverseDeviation[c];
       const added = residual?.[i] ?? 0;
-      const value = normalised + beta[c] + added;
+      const value = normalized + beta[c] + added;
       y.value[i] = relu ? Math.max(value, 0) : value;
-      y.error[i] = 6 * EPSILON * (Math.abs(normalised) + Math.abs(beta[c]) + Math.abs(added)) + 1e-37;
+      y.error[i] = 6 * EPSILON * (Math.abs(normalized) + Math.abs(beta[c]) + Math.abs(added)) + 1e-37;
     }
     return { y: whenStored(y, problem) };
   },

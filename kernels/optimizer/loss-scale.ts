@@ -16,7 +16,7 @@ const SMALLEST = -24;
  * Follows a loss scale, a power of two, by what became of a step's gradients: doubled after `interval` good steps,
  * halved after one that overflowed. `report` [2] is `non_finite`'s, `scale` [1] and `steps` [2] (good ones since the
  * last change, skipped ones in all) are updated in place; `scaledSettings` are `groupSettings` [groups * 4] by which an
- * optimiser divides by the scale of this step.
+ * optimizer divides by the scale of this step.
  */
 export const lossScale: Kernel<LossScaleProblem> = {
   name: 'loss_scale',

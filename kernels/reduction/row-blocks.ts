@@ -15,7 +15,7 @@ export interface BlockStyle {
   readonly name: string;
   readonly sharedRows: boolean;
   readonly workgroupSize: number;
-  /** Neighbouring invocations read neighbouring columns, up to this many. */
+  /** Neighboring invocations read neighboring columns, up to this many. */
   readonly columnInvocations: number;
   /**
    * The same for the second pass, whose rows are the blocks of the first: few columns, so that more invocations share them.

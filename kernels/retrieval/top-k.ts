@@ -203,7 +203,7 @@ function reference(
       scores.value[at] = score[order[rank]];
       indices.value[at] = order[rank];
       // No score moves by more than `error`, and so does none of the sorted ones. An item keeps its rank for certain
-      // only where both neighbours are further away than twice that; any index passes where they are not.
+      // only where both neighbors are further away than twice that; any index passes where they are not.
       scores.error[at] = error;
       const isClose = (other: number): boolean =>
         other >= 0 && other < order.length && Math.abs(score[order[other]] - score[order[rank]]) <= 2 * error;

@@ -1,6 +1,6 @@
 // What it costs in recall to hold vectors in fewer bytes, against the exact search of f32:
 //   npx tsx scripts/trials/vector-storage.ts [ROWS] [DIMENSION] [INDEX]
-// INDEX is an index whose vectors are searched in place of rows around 1,000 centres; every hundredth one is a query.
+// INDEX is an index whose vectors are searched in place of rows around 1,000 centers; every hundredth one is a query.
 import { clusteredRows } from '../../bench/support/clustered-rows.ts';
 import { readIndex } from '../../src/platform/node/read-index.ts';
 import { textTable } from '../../src/cli/display/text-table.ts';

@@ -6,7 +6,7 @@
 // convolution of a network. It suits programs that run seldom or are small, such as the search by one sketch in a page, where
 // the other variants take longer to compile than they save. No workgroup memory, no subgroups.
 //
-// An invocation computes PIXELS destination pixels x 4 channels. Neighbouring invocations have neighbouring channels of the same
+// An invocation computes PIXELS destination pixels x 4 channels. Neighboring invocations have neighboring channels of the same
 // pixels, so that they read consecutive weights and the same source values.
 //
 // source       [batch, sourceHeight, sourceWidth, sourceChannels] f32

@@ -3,7 +3,7 @@
 //   V[a, b, t, c] = sum over i, j of  B[i, a] * d[t, i, j, c] * B[j, b]
 //
 // where tile t of an image is the SIDE x SIDE source pixels that TILE x TILE destination pixels of a 3 x 3 convolution read;
-// neighbouring tiles overlap by two pixels, and what lies outside the image is zero. For B and its points see
+// neighboring tiles overlap by two pixels, and what lies outside the image is zero. For B and its points see
 // docs/kernels/convolution/winograd.md. One invocation transforms one channel of one tile, rows first.
 //
 // source       [batch, height, width, channels] f32

@@ -1,4 +1,4 @@
-// running = running + momentum * (batch - running): the running statistics of batch normalisation.
+// running = running + momentum * (batch - running): the running statistics of batch normalization.
 //
 // running, batch   [count] Element
 // gate             [2] u32: nothing changes where gate[0] > 0

@@ -1,7 +1,7 @@
-// Images as they were decoded, to the network's input: warped, normalised, NHWC with a fourth channel of zeros.
+// Images as they were decoded, to the network's input: warped, normalized, NHWC with a fourth channel of zeros.
 //
 // Output pixel (x, y) of image n is read at source_x = a x + b y + c, source_y = d x + e y + f, where whole numbers are the
-// centres of source pixels. It is the bilinear mean of the four pixels around; those outside the source have the fill colour.
+// centers of source pixels. It is the bilinear mean of the four pixels around; those outside the source have the fill color.
 //   output[n, y, x, channel] = value * slope[channel] + intercept[channel], channel 3: 0
 // with slope = 1 / (255 deviation) and intercept = -mean / deviation.
 //
@@ -29,14 +29,14 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> transforms: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> output: array<Stored>;
 
-/// A source pixel; the fill colour where it lies outside.
+/// A source pixel; the fill color where it lies outside.
 fn pixel(image: u32, x: i32, y: i32, fill: vec3f) -> vec3f {
   let side = i32(parameters.source);
   if (x < 0 || y < 0 || x >= side || y >= side) {
     return fill;
   }
   let byte = 3 * ((image * parameters.source + u32(y)) * parameters.source + u32(x));
-  // Three bytes lie in one word or in two neighbours.
+  // Three bytes lie in one word or in two neighbors.
   let word = byte / 4;
   let shift = 8 * (byte % 4);
   let low = images[word] >> shift;
@@ -70,9 +70,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u, 
   let row = i32(top);
   let upper = mix(pixel(image, column, row, fill), pixel(image, column + 1, row, fill), sourceX - left);
   let lower = mix(pixel(image, column, row + 1, fill), pixel(image, column + 1, row + 1, fill), sourceX - left);
-  let colour = mix(upper, lower, sourceY - top);
+  let color = mix(upper, lower, sourceY - top);
 
   let slope = vec3f(parameters.slopeRed, parameters.slopeGreen, parameters.slopeBlue);
   let intercept = vec3f(parameters.interceptRed, parameters.interceptGreen, parameters.interceptBlue);
-  output[i] = Stored(vec4f(colour * slope + intercept, 0.0));
+  output[i] = Stored(vec4f(color * slope + intercept, 0.0));
 }

@@ -1,7 +1,7 @@
 // y = x transposed: y[c, r] = x[r, c].
 //
 // x [rows, columns] f32, y [columns, rows] f32
-// Neighbouring invocations write neighbouring words of y. For matrices of a head, which are small; nothing is gained by tiles.
+// Neighboring invocations write neighboring words of y. For matrices of a head, which are small; nothing is gained by tiles.
 // Dispatch: foldGrid(ceil(rows * columns / WORKGROUP_SIZE)); one invocation an element of y. With slices, y is that of the
 // columns from firstColumn on. Constants: WORKGROUP_SIZE.
 

@@ -1,6 +1,6 @@
 // First stage of the quadruplet loss: squaredDistances[i, j] = sum over k of (embeddings[i, k] - embeddings[j, k])^2.
 //
-// The differences are summed as they are. The cheaper 2 - 2 f.g cancels for near neighbours, and those decide the mining.
+// The differences are summed as they are. The cheaper 2 - 2 f.g cancels for near neighbors, and those decide the mining.
 // The matrix is symmetric to the last bit, which the next stages use to read it in columns.
 //
 // embeddings         [count, width] f32, or vec4f with [count, width / 4]

@@ -29,7 +29,7 @@
 // loss               [1] f32
 // statistics         [10] f32, listed in kernels/loss/quadruplet-loss.ts
 // scale              [1] f32, 1 / number of valid hinges, or 0 if there are none
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)), an invocation an anchor; then summarise, one workgroup.
+// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)), an invocation an anchor; then summarize, one workgroup.
 // Constants: FORM, WORKGROUP_SIZE, BY_ROWS (each anchor reads its own row of the matrix, as it must where not all of it is bound;
 //   else its column).
 
@@ -90,7 +90,7 @@ fn roleOf(item: u32, label: u32, domain: u32) -> u32 {
   return select(select(OTHER_NEGATIVE, OWN_NEGATIVE, sameDomain), select(POSITIVE, NOTHING, sameDomain), sameClass);
 }
 
-/// Read in columns where all of the matrix is bound: the invocations are neighbouring anchors, so that they load neighbouring words.
+/// Read in columns where all of the matrix is bound: the invocations are neighboring anchors, so that they load neighboring words.
 fn squaredDistance(anchor: u32, item: u32) -> f32 {
   if (BY_ROWS) {
     return squaredDistances[(anchor - parameters.firstAnchor) * parameters.count + item];

@@ -1,7 +1,7 @@
 // destination[e] = source[e]. Measures the best bandwidth that an adapter gives to a kernel that reads as much as it writes.
 //
 // source, destination   [count] Elements
-// An invocation copies EACH Elements, WORKGROUP_SIZE apart, so that neighbouring invocations touch neighbouring Elements.
+// An invocation copies EACH Elements, WORKGROUP_SIZE apart, so that neighboring invocations touch neighboring Elements.
 // Dispatch: foldGrid(ceil(count / (EACH * WORKGROUP_SIZE))).
 // Constants: Element (f32 or vec4f), EACH, WORKGROUP_SIZE.
 

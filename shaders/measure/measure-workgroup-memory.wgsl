@@ -1,5 +1,5 @@
 // y[t, i] = sum over r < rounds of x[t, (i + r) mod 64]: one read of workgroup memory and one addition a round. Measures the
-// rate at which workgroup memory is read; neighbouring invocations read neighbouring Elements, without a conflict of banks.
+// rate at which workgroup memory is read; neighboring invocations read neighboring Elements, without a conflict of banks.
 //
 // x, y   [tiles, 64] Elements
 // A workgroup holds WORKGROUP_SIZE / 64 tiles; one invocation an Element.

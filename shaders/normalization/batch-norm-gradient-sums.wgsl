@@ -1,4 +1,4 @@
-// The two sums over rows that the gradient of batch normalisation needs, in two passes over blocks of rows, and what
+// The two sums over rows that the gradient of batch normalization needs, in two passes over blocks of rows, and what
 // follows from them for each column (Ioffe and Szegedy 2015, section 3).
 //
 //   g = dy, or dy masked by ReLU: dy where y > 0, otherwise 0

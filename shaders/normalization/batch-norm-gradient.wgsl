@@ -1,4 +1,4 @@
-// The gradient of batch normalisation for its input (Ioffe and Szegedy 2015, section 3), with the normalised activation
+// The gradient of batch normalization for its input (Ioffe and Szegedy 2015, section 3), with the normalized activation
 // recomputed from x:
 //
 //   dx = scale * (g - offset - (x - mean) * slope),   g = dy, or in `masked` dy where y > 0 and otherwise 0

@@ -1,4 +1,4 @@
-// Batch normalisation with fixed statistics as one multiplication and one addition a channel:
+// Batch normalization with fixed statistics as one multiplication and one addition a channel:
 //
 //   scale = gamma / sqrt(runningVariance + epsilon),   shift = beta - runningMean * scale
 //

@@ -25,14 +25,14 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> residual: array<Stored>;
 
 // The subtraction comes first: x may be large against its deviation.
-struct Normalisation {
+struct Normalization {
   mean: Element,
   scale: Element,
   shift: Element,
 }
 
-fn normalisationOf(column: u32) -> Normalisation {
-  return Normalisation(mean[column], gamma[column] * inverseDeviation[column], beta[column]);
+fn normalizationOf(column: u32) -> Normalization {
+  return Normalization(mean[column], gamma[column] * inverseDeviation[column], beta[column]);
 }
 
 // Not max(): that may swallow a NaN, which the training loop must get to see.
@@ -46,17 +46,17 @@ fn activation(value: Element) -> Element {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let range = rowRangeOf(group, invocation);
-  let normalisation = normalisationOf(range.column);
+  let normalization = normalizationOf(range.column);
   for (var i = range.begin; i < range.end; i += range.stride) {
-    y[i] = Stored(activation((Element(x[i]) - normalisation.mean) * normalisation.scale + normalisation.shift));
+    y[i] = Stored(activation((Element(x[i]) - normalization.mean) * normalization.scale + normalization.shift));
   }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn with_residual(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let range = rowRangeOf(group, invocation);
-  let normalisation = normalisationOf(range.column);
+  let normalization = normalizationOf(range.column);
   for (var i = range.begin; i < range.end; i += range.stride) {
-    y[i] = Stored(activation((Element(x[i]) - normalisation.mean) * normalisation.scale + normalisation.shift + Element(residual[i])));
+    y[i] = Stored(activation((Element(x[i]) - normalization.mean) * normalization.scale + normalization.shift + Element(residual[i])));
   }
 }

@@ -2,7 +2,7 @@
 //
 // dy   [batch, columns] Element
 // dx   [batch, pixels, columns] Stored
-// Dispatch: foldGrid(ceil(batch * columns / WORKGROUP_SIZE)); one invocation an Element of dy, neighbours write neighbours.
+// Dispatch: foldGrid(ceil(batch * columns / WORKGROUP_SIZE)); one invocation an Element of dy, neighbors write neighbors.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {

@@ -2,7 +2,7 @@
 //
 // x   [batch, pixels, columns] Stored
 // y   [batch, columns] Element
-// Dispatch: foldGrid(ceil(batch * columns / WORKGROUP_SIZE)); one invocation an Element of y, neighbours read neighbours.
+// Dispatch: foldGrid(ceil(batch * columns / WORKGROUP_SIZE)); one invocation an Element of y, neighbors read neighbors.
 // Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), WORKGROUP_SIZE.
 
 struct Parameters {

@@ -144,7 +144,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         fill(firstQuery, start);
       }
       for (var item = firstOfBlock; item < endOfBlock; item += 2u) {
-        // An odd item at the end is its own neighbour.
+        // An odd item at the end is its own neighbor.
         let next = min(item + 1u, endOfBlock - 1u);
         let element = start + 4u * lane;
         // A place inside the row, also where this lane's share is behind its end.

@@ -36,7 +36,7 @@ struct Parameters {
 const INVOCATIONS = ROWS * COLUMNS / 16u;
 const MASKS = COLUMNS / 32u;
 
-// [depth][group of four rows or columns]. The padding spreads what neighbouring invocations stage over the banks.
+// [depth][group of four rows or columns]. The padding spreads what neighboring invocations stage over the banks.
 const QUERY_STRIDE = ROWS / 4u + 1u;
 const ITEM_STRIDE = COLUMNS / 4u + 1u;
 var<workgroup> queryTile: array<vec4f, DEPTH * QUERY_STRIDE>;
@@ -105,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     var sums = array<vec4f, 4>();
     for (var start = 0u; start < p.dimension; start += DEPTH) {
       workgroupBarrier();
-      // Neighbouring invocations read neighbouring values of a row.
+      // Neighboring invocations read neighboring values of a row.
       for (var i = invocation; i < DEPTH * ROWS / 4u; i += INVOCATIONS) {
         queryTile[(i % DEPTH) * QUERY_STRIDE + i / DEPTH] = queryValues(firstQuery + 4u * (i / DEPTH), start + i % DEPTH);
       }

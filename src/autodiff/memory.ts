@@ -113,7 +113,7 @@ export interface MemoryReport {
   readonly recomputed: Plan['recomputed'];
   /** Equal parts in which a batch comes. */
   readonly microBatches: number;
-  /** Whether batch normalisation normalises each part by itself, which makes another computation of it. */
+  /** Whether batch normalization normalizes each part by itself, which makes another computation of it. */
   readonly normalizedApart: boolean;
   /**
    * Where the parts are encoded twice for a loss over the whole batch (gradient caching): the share of the step that
@@ -139,7 +139,7 @@ export function describeMemory({
           `${recomputed.tensors} tensors recomputed (+${formatWork(microBatches * recomputed.cost.flop)}, +${(100 * recomputed.share).toFixed(1)} % of the step by the cost model)`,
         ]),
     ...(microBatches > 1
-      ? [`${microBatches} micro-batches${normalizedApart ? ', each normalised by its own statistics' : ''}`]
+      ? [`${microBatches} micro-batches${normalizedApart ? ', each normalized by its own statistics' : ''}`]
       : []),
     ...(encodedTwice === undefined
       ? []

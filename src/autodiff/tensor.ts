@@ -174,7 +174,7 @@ export interface StoredTensor {
 }
 
 /**
- * Named tensors that outlive a run, one after the other in one flat buffer: parameters, their gradients, an optimiser's
+ * Named tensors that outlive a run, one after the other in one flat buffer: parameters, their gradients, an optimizer's
  * moments, running statistics. Flat, so that one dispatch updates all of them; gaps between tensors stay zero.
  */
 export class ParameterStore {

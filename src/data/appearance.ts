@@ -1,6 +1,6 @@
 /**
  * Augmentation of what images look like, in their bytes. A network is to tell things by their shape: photos lose or
- * change their colours, which sketches do not have, and images lose a part.
+ * change their colors, which sketches do not have, and images lose a part.
  *
  * Greyscale and channel permutation are as torchvision's RandomGrayscale and RandomChannelPermutation; erasing is after
  * Zhong et al., Random Erasing Data Augmentation, AAAI 2020, with white, which is paper.
@@ -8,9 +8,9 @@
 import { RandomStream, STREAM } from '../random/philox.ts';
 import { DOMAIN_INDEX } from './dataset.ts';
 
-/** Random changes of colours, and erased parts. */
+/** Random changes of colors, and erased parts. */
 export interface AppearanceAugmentation {
-  /** The probability that a photo becomes grey or has its colour channels permuted, one as often as the other. */
+  /** The probability that a photo becomes gray or has its color channels permuted, one as often as the other. */
   readonly recolouring: number;
   /** The probability that a rectangle of an image becomes white. */
   readonly erasing: number;

@@ -11,7 +11,7 @@ import { DOMAIN_INDEX } from './dataset.ts';
  *
  *     source_x = a * x + b * y + c,    source_y = d * x + e * y + f
  *
- * x, y and source_x, source_y are pixel indices: 0 is the centre of the first pixel. A map between
+ * x, y and source_x, source_y are pixel indices: 0 is the center of the first pixel. A map between
  * equal sizes that changes nothing is therefore a = e = 1 and zeros.
  */
 export const TRANSFORM_FLOATS = 12;
@@ -57,7 +57,7 @@ export const DEFAULT_AUGMENTATION: Augmentation = {
  * and on nothing else.
  *
  * Seen from the image: it is flipped horizontally, scaled, rotated and shifted, in this order and
- * about its centre. The map is the inverse, from output to source.
+ * about its center. The map is the inverse, from output to source.
  *
  * @param domains DOMAIN_INDEX of each image, [N]
  * @returns [N, TRANSFORM_FLOATS]
@@ -123,10 +123,10 @@ function inverse({ mirror, scale, angle, shift }: Placement, sourceSize: number,
   const b = (mirror * ratio * Math.sin(angle)) / scale[0];
   const d = (-ratio * Math.sin(angle)) / scale[1];
   const e = (ratio * Math.cos(angle)) / scale[1];
-  // The shifted centre of the output falls on the centre of the source. Of a side of n pixels the centre has the index
+  // The shifted center of the output falls on the center of the source. Of a side of n pixels the center has the index
   // (n - 1) / 2.
   const x = (outputSize - 1) / 2 + shift[0] * outputSize;
   const y = (outputSize - 1) / 2 + shift[1] * outputSize;
-  const centre = (sourceSize - 1) / 2;
-  return [a, b, centre - a * x - b * y, d, e, centre - d * x - e * y];
+  const center = (sourceSize - 1) / 2;
+  return [a, b, center - a * x - b * y, d, e, center - d * x - e * y];
 }

@@ -1,11 +1,11 @@
 /**
  * The outlines of a picture as strokes: Canny's edge detector ("A computational approach to edge detection", PAMI 8,
- * 1986) on each colour channel. At each pixel the channel with the steepest gradient counts. Edge pixels are then
+ * 1986) on each color channel. At each pixel the channel with the steepest gradient counts. Edge pixels are then
  * followed from end to end.
  */
 
 /**
- * Edges begin where the gradient is at least this, in grey levels a pixel, and go on while it is at least the second.
+ * Edges begin where the gradient is at least this, in gray levels a pixel, and go on while it is at least the second.
  */
 const BEGINS_AT = 24;
 const GOES_ON_AT = 10;
@@ -98,7 +98,7 @@ function thinned(magnitudes: Float32Array, directions: Uint8Array, side: number)
     for (let x = 1; x < side - 1; x++) {
       const at = y * side + x;
       const across = steps[directions[at]];
-      // Of two equal neighbours one is taken, so that a step of two pixels is one edge.
+      // Of two equal neighbors one is taken, so that a step of two pixels is one edge.
       if (
         magnitudes[at] < GOES_ON_AT ||
         magnitudes[at] < magnitudes[at + across] ||
@@ -119,7 +119,7 @@ function thinned(magnitudes: Float32Array, directions: Uint8Array, side: number)
   return edges;
 }
 
-/** From a pixel's place to its neighbours', by eighths of a turn. */
+/** From a pixel's place to its neighbors', by eighths of a turn. */
 const stepsOf = (side: number): readonly number[] => [1, side + 1, side, side - 1, -1, -side - 1, -side, -side + 1];
 
 /**

@@ -20,7 +20,7 @@ export interface InkBounds {
 }
 
 /**
- * Cuts a drawing to its ink and centres it on a white square, its proportions kept. Icons are indexed so, and drawings
+ * Cuts a drawing to its ink and centers it on a white square, its proportions kept. Icons are indexed so, and drawings
  * that search are laid out so (`sketchSquare`): the size and the place of a drawing on its page say nothing of what it
  * shows. A picture without white around it keeps its content and becomes square.
  *
@@ -29,8 +29,8 @@ export interface InkBounds {
  * @returns RGB; undefined where there is no ink
  */
 export function fitToInk(picture: DecodedPicture): DecodedPicture | undefined {
-  const colours = onWhite(picture);
-  const bounds = inkBounds(colours, picture.width, picture.height);
+  const colors = onWhite(picture);
+  const bounds = inkBounds(colors, picture.width, picture.height);
   if (bounds === undefined) return undefined;
   const width = bounds.right - bounds.left;
   const height = bounds.bottom - bounds.top;
@@ -40,21 +40,21 @@ export function fitToInk(picture: DecodedPicture): DecodedPicture | undefined {
   const top = (side - height) >> 1;
   for (let row = 0; row < height; row++) {
     const from = 3 * ((bounds.top + row) * picture.width + bounds.left);
-    data.set(colours.subarray(from, from + 3 * width), 3 * ((top + row) * side + left));
+    data.set(colors.subarray(from, from + 3 * width), 3 * ((top + row) * side + left));
   }
   return { width: side, height: side, data };
 }
 
-/** @param colours RGB u8, [height, width, 3] @returns undefined where there is no ink */
-export function inkBounds(colours: Uint8Array, width: number, height: number): InkBounds | undefined {
+/** @param colors RGB u8, [height, width, 3] @returns undefined where there is no ink */
+export function inkBounds(colors: Uint8Array, width: number, height: number): InkBounds | undefined {
   let [left, top, right, bottom] = [width, height, 0, 0];
   for (let y = 0; y < height; y++) {
     const row = 3 * y * width;
     let first = 0;
-    while (first < width && !isInk(colours, row + 3 * first)) first++;
+    while (first < width && !isInk(colors, row + 3 * first)) first++;
     if (first === width) continue;
     let last = width - 1;
-    while (!isInk(colours, row + 3 * last)) last--;
+    while (!isInk(colors, row + 3 * last)) last--;
     if (top === height) top = y;
     bottom = y + 1;
     left = Math.min(left, first);
@@ -63,6 +63,6 @@ export function inkBounds(colours: Uint8Array, width: number, height: number): I
   return bottom === 0 ? undefined : { left, top, right, bottom };
 }
 
-/** Whether a pixel is ink. @param colours RGB u8 @param at of its red */
-export const isInk = (colours: Uint8Array, at: number): boolean =>
-  Math.min(colours[at], colours[at + 1], colours[at + 2]) <= 255 - INK_LEVEL;
+/** Whether a pixel is ink. @param colors RGB u8 @param at of its red */
+export const isInk = (colors: Uint8Array, at: number): boolean =>
+  Math.min(colors[at], colors[at + 1], colors[at + 2]) <= 255 - INK_LEVEL;

@@ -4,7 +4,7 @@
  * differ.
  */
 
-/** A picture as a decoder gives it: RGB or RGBA u8, row-major, colours not multiplied by alpha. */
+/** A picture as a decoder gives it: RGB or RGBA u8, row-major, colors not multiplied by alpha. */
 export interface DecodedPicture {
   readonly width: number;
   readonly height: number;
@@ -17,7 +17,7 @@ const LOBES = 3;
 /** Pictures are first averaged in whole blocks down to this many times the square, which the filter then sees. */
 const FILTERED_SCALE = 2;
 /**
- * Bits behind the point, of weights and of grey levels between the passes. A line's weights, negative ones included,
+ * Bits behind the point, of weights and of gray levels between the passes. A line's weights, negative ones included,
  * add up to less than 1.6 in magnitude, so that levels fit 16 bits and sums of products 31.
  */
 const WEIGHT_BITS = 14;
@@ -47,7 +47,7 @@ export function stretchToSquare(picture: DecodedPicture, size: number): Uint8Arr
 }
 
 /**
- * A picture's colours on white, RGB [height, width, 3]; rounded to grey levels, since a canvas, which keeps colours
+ * A picture's colors on white, RGB [height, width, 3]; rounded to gray levels, since a canvas, which keeps colors
  * multiplied by alpha, has nothing finer.
  */
 export function onWhite({ width, height, data }: DecodedPicture): Uint8Array {
@@ -73,11 +73,11 @@ export function onWhite({ width, height, data }: DecodedPicture): Uint8Array {
  * Levels of blocks of across x down pixels, each the mean of its pixels: [ceil(height / down), ceil(width / across),
  * 3].
  */
-function averageBlocks(colours: Uint8Array, width: number, height: number, across: number, down: number): Int16Array {
+function averageBlocks(colors: Uint8Array, width: number, height: number, across: number, down: number): Int16Array {
   const columns = Math.ceil(width / across);
   const levels = new Int16Array(Math.ceil(height / down) * columns * 3);
   if (across === 1 && down === 1) {
-    for (let i = 0; i < levels.length; i++) levels[i] = colours[i] << LEVEL_BITS;
+    for (let i = 0; i < levels.length; i++) levels[i] = colors[i] << LEVEL_BITS;
     return levels;
   }
   let target = 0;
@@ -91,9 +91,9 @@ function averageBlocks(colours: Uint8Array, width: number, height: number, acros
       for (let y = top; y < bottom; y++) {
         for (let x = left; x < right; x++) {
           const source = 3 * (y * width + x);
-          red += colours[source];
-          green += colours[source + 1];
-          blue += colours[source + 2];
+          red += colors[source];
+          green += colors[source + 1];
+          blue += colors[source + 2];
         }
       }
       const levelsPerPixel = 2 ** LEVEL_BITS / ((bottom - top) * (right - left));
@@ -154,13 +154,13 @@ function filterTaps(extent: number, source: number, destination: number): Taps {
   const begin = new Int32Array(destination + 1);
   const weights: number[] = [];
   for (let index = 0; index < destination; index++) {
-    const centre = (index + 0.5) * scale - 0.5;
-    const [from, to] = [Math.ceil(centre - reach), Math.floor(centre + reach)];
+    const center = (index + 0.5) * scale - 0.5;
+    const [from, to] = [Math.ceil(center - reach), Math.floor(center + reach)];
     const clamped = (pixel: number): number => Math.max(0, Math.min(source - 1, pixel));
     first[index] = clamped(from);
     const own = new Array<number>(clamped(to) - clamped(from) + 1).fill(0);
     for (let pixel = from; pixel <= to; pixel++)
-      own[clamped(pixel) - clamped(from)] += lanczos((pixel - centre) / Math.max(1, scale));
+      own[clamped(pixel) - clamped(from)] += lanczos((pixel - center) / Math.max(1, scale));
     for (const weight of wholeWeights(own)) weights.push(weight);
     begin[index + 1] = weights.length;
   }

@@ -41,9 +41,9 @@ export function sketchSquare(picture: DecodedPicture, size: number, framing: Ske
  */
 export function fitSketch(picture: DecodedPicture): DecodedPicture {
   const { width, height } = picture;
-  const colours = onWhite(picture);
-  if (inkShare(colours) > MOST_INK) return picture;
-  const bounds = inkBounds(colours, width, height);
+  const colors = onWhite(picture);
+  if (inkShare(colors) > MOST_INK) return picture;
+  const bounds = inkBounds(colors, width, height);
   if (bounds === undefined) return picture;
   const { left, top, right, bottom } = bounds;
   const isCentred = Math.max(Math.abs(left + right - width), Math.abs(top + bottom - height)) <= 2 * OFF_CENTRE * width;
@@ -51,9 +51,9 @@ export function fitSketch(picture: DecodedPicture): DecodedPicture {
   return fitToInk(picture) as DecodedPicture;
 }
 
-/** The share of pixels that are ink. @param colours RGB u8, [pixels, 3] */
-function inkShare(colours: Uint8Array): number {
+/** The share of pixels that are ink. @param colors RGB u8, [pixels, 3] */
+function inkShare(colors: Uint8Array): number {
   let ink = 0;
-  for (let at = 0; at < colours.length; at += 3) ink += Number(isInk(colours, at));
-  return (3 * ink) / colours.length;
+  for (let at = 0; at < colors.length; at += 3) ink += Number(isInk(colors, at));
+  return (3 * ink) / colors.length;
 }

@@ -175,7 +175,7 @@ function withEnd(stroke: readonly number[], length: number): number[] {
   return [...stroke.slice(0, end), stroke[end] + share * dx, stroke[end + 1] + share * dy];
 }
 
-/** Shifted, scaled and rotated about its own centre. */
+/** Shifted, scaled and rotated about its own center. */
 function placed(stroke: readonly number[], dx: number, dy: number, scale: number, angle: number): number[] {
   const count = stroke.length / 2;
   let [x, y] = [0, 0];

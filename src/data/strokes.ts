@@ -43,7 +43,7 @@ export function fitStrokes(strokes: readonly Stroke[], pen: number): number[][] 
  * @returns RGB u8, row-major [size, size, 3]
  */
 export function drawStrokes(strokes: readonly Stroke[], pen: number, size: number): Uint8Array {
-  /** Squared distance of each pixel's centre to the nearest line, in pixels. */
+  /** Squared distance of each pixel's center to the nearest line, in pixels. */
   const distances = new Float32Array(size * size).fill(Infinity);
   const radius = (pen * size) / 2;
   for (const stroke of strokes) {

@@ -32,8 +32,8 @@ function canGo(lines: Uint8Array, side: number, place: number, half: 0 | 1): boo
     lines[place + side - 1],
     lines[place - side - 1],
   ];
-  const neighbours = top + topRight + right + bottomRight + bottom + bottomLeft + left + topLeft;
-  if (neighbours < 2 || neighbours > 6) return false;
+  const neighbors = top + topRight + right + bottomRight + bottom + bottomLeft + left + topLeft;
+  if (neighbors < 2 || neighbors > 6) return false;
   // Changes from white to ink around the pixel: more than one, and it joins two parts.
   const rises =
     +(top < topRight) +

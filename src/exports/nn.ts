@@ -1,4 +1,4 @@
-/** Networks, their weights, optimisers. @module sketchgrad/nn */
+/** Networks, their weights, optimizers. @module sketchgrad/nn */
 
 export { Network, type BatchNorm, type Linear, type NetworkSettings, type RunningStatistics } from '../nn/layers.ts';
 export { ForwardContext, type BatchNormMode, type BatchStatistics } from '../nn/forward-context.ts';
@@ -64,7 +64,7 @@ export {
   InputConventionError,
   parseInputConvention,
   pixelNormalization,
-  type Colour,
+  type Color,
   type InputConvention,
   type PixelNormalization,
 } from '../nn/pixels.ts';

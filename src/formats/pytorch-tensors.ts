@@ -6,7 +6,7 @@ import { printable } from './untrusted.ts';
 import { type Fail } from './zip.ts';
 
 /**
- * Containers in containers: a checkpoint has its state dict at the second level, an optimiser its moments at the
+ * Containers in containers: a checkpoint has its state dict at the second level, an optimizer its moments at the
  * fourth.
  */
 const DEEPEST_CONTAINER = 8;

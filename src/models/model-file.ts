@@ -4,7 +4,7 @@ import { checkVersion, DIGEST, hex, parseSealed, serializeSealed } from '../form
 import type { State, StateTensor } from '../nn/state.ts';
 import { BoundedError, isJsonObject, parseCount, parseJson, quoteValue } from '../formats/untrusted.ts';
 
-/** Names of an optimiser's moments in a checkpoint begin with it. */
+/** Names of an optimizer's moments in a checkpoint begin with it. */
 const MOMENT_PREFIX = 'optimizer.';
 /** Names of tables in a checkpoint begin with it. */
 const TABLE_PREFIX = 'table.';
@@ -29,7 +29,7 @@ export interface ModelFile {
   /** SHA-256 over names, shapes and values of the weights: the identity of the model, whatever else the file holds. */
   readonly checksum: string;
   /**
-   * The optimiser's moments and the loss scale by store name, and with an average of weights those that learn; empty in
+   * The optimizer's moments and the loss scale by store name, and with an average of weights those that learn; empty in
    * a file that is for use only.
    */
   readonly moments: ReadonlyMap<string, State>;
@@ -128,7 +128,7 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
       continue;
     }
     const dot = name.indexOf('.', MOMENT_PREFIX.length);
-    if (dot < 0) fail(`the tensor ${name} names no store of an optimiser; the file is damaged`);
+    if (dot < 0) fail(`the tensor ${name} names no store of an optimizer; the file is damaged`);
     const store = name.slice(MOMENT_PREFIX.length, dot);
     if (!moments.has(store)) moments.set(store, new Map());
     moments.get(store)?.set(name.slice(dot + 1), entry);

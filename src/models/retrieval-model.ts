@@ -6,7 +6,7 @@ import type { Device } from '../gpu/device.ts';
 import type { Network } from '../nn/layers.ts';
 import { RetrievalNetwork, type RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import { BACKBONE_NAMES, type BackboneName } from '../nn/backbones/index.ts';
-import { IMAGENET_PIXELS, type Colour, type PixelNormalization } from '../nn/pixels.ts';
+import { IMAGENET_PIXELS, type Color, type PixelNormalization } from '../nn/pixels.ts';
 import { StateMismatchError, writeState, type LoadReport, type State } from '../nn/state.ts';
 import { CheckpointError, type Json, type ModelFile } from './model-file.ts';
 import { type Precision } from './image-input.ts';
@@ -145,17 +145,17 @@ export function backboneIn({ network }: ModelFile['about'], fileName: string): B
  */
 export function pixelsIn({ pixels }: ModelFile['about'], fileName: string): PixelNormalization | undefined {
   if (pixels === undefined) return undefined;
-  const colour = (value: Json | undefined): value is Colour & Json =>
+  const color = (value: Json | undefined): value is Color & Json =>
     Array.isArray(value) && value.length === 3 && value.every((item) => Number.isFinite(item));
   if (
     isObject(pixels) &&
-    colour(pixels.mean) &&
-    colour(pixels.deviation) &&
+    color(pixels.mean) &&
+    color(pixels.deviation) &&
     pixels.deviation.every((value) => value > 0)
   )
     return { mean: pixels.mean, deviation: pixels.deviation };
   throw new CheckpointError(
-    `${fileName}: its description gives ${quoteValue(pixels)} for pixels, where mean and deviation of three colours are needed; the file is damaged`,
+    `${fileName}: its description gives ${quoteValue(pixels)} for pixels, where mean and deviation of three colors are needed; the file is damaged`,
   );
 }
 

@@ -9,7 +9,7 @@ export type Layout =
   /** The same in files and on the device: vectors, and tables whose rows are used one by one. */
   | { readonly kind: 'vector'; readonly fileShape: Shape };
 
-/** Channels on the device: a multiple of four, so that a pixel is whole vectors; three colours become four. */
+/** Channels on the device: a multiple of four, so that a pixel is whole vectors; three colors become four. */
 export const paddedChannels = (channels: number): number => Math.ceil(channels / 4) * 4;
 
 /** A tensor's values from a file's layout to the device's. */

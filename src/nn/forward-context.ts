@@ -7,7 +7,7 @@ import type { Tensor } from '../autodiff/tensor.ts';
 import type { BatchNorm, Network } from './layers.ts';
 
 /**
- * How batch normalisation acts: `train` normalises by the batch and reports its statistics, `frozen` normalises by the
+ * How batch normalization acts: `train` normalizes by the batch and reports its statistics, `frozen` normalizes by the
  * running statistics and lets gradients through, `eval` does the same folded into the convolution, without gradients.
  */
 export type BatchNormMode = 'train' | 'frozen' | 'eval';
@@ -16,7 +16,7 @@ export type BatchNormMode = 'train' | 'frozen' | 'eval';
 export type BatchStatistics = ReadonlyMap<string, Tensor>;
 
 /**
- * One use of a network's layers: the mode of its batch normalisation, and the statistics that it gathers on the way.
+ * One use of a network's layers: the mode of its batch normalization, and the statistics that it gathers on the way.
  */
 export class ForwardContext {
   readonly mode: BatchNormMode;
@@ -24,7 +24,7 @@ export class ForwardContext {
   readonly batchStatistics = new Map<string, Tensor>();
   private readonly domain: string | undefined;
 
-  /** @param domain the kind of the images, where batch normalisation has running statistics of its own for it */
+  /** @param domain the kind of the images, where batch normalization has running statistics of its own for it */
   constructor(network: Network, mode: BatchNormMode, domain?: string) {
     this.mode = mode;
     this.domain = domain;

@@ -25,7 +25,7 @@ export class Network {
   /** Kinds of images that have running statistics of their own, beside those of all others. */
   private readonly domains: readonly string[];
 
-  /** @param domains kinds of images for which batch normalisation keeps running statistics of their own */
+  /** @param domains kinds of images for which batch normalization keeps running statistics of their own */
   constructor(settings: Partial<NetworkSettings> = {}, domains: readonly string[] = []) {
     this.domains = domains;
     this.parameters = new ParameterStore('parameters');
@@ -45,14 +45,14 @@ export class Network {
     return this.parameters.add(name, [rows, width], initial);
   }
 
-  /** Convolution weights, initialised as He et al. (ICCV 2015) for the ReLU, by the number of outputs. */
+  /** Convolution weights, initialized as He et al. (ICCV 2015) for the ReLU, by the number of outputs. */
   convolutionWeight(name: string, kernel: number, inputs: number, outputs: number): Tensor {
     this.layouts.set(name, { kind: 'convolution', fileShape: [outputs, inputs, kernel, kernel] });
     const deviation = Math.sqrt(2 / (outputs * kernel * kernel));
     return this.parameters.add(name, [kernel, kernel, paddedChannels(inputs), outputs], { kind: 'normal', deviation });
   }
 
-  /** A linear layer [inputs] to [outputs], initialised as in PyTorch. */
+  /** A linear layer [inputs] to [outputs], initialized as in PyTorch. */
   linear(name: string, inputs: number, outputs: number, { bias = true } = {}): Linear {
     this.layouts.set(`${name}.weight`, { kind: 'linear', fileShape: [outputs, inputs] });
     const bound = 1 / Math.sqrt(inputs);
@@ -80,7 +80,7 @@ export class Network {
   }
 }
 
-/** What batch normalisation uses in place of a batch's statistics, and what follows these in training. */
+/** What batch normalization uses in place of a batch's statistics, and what follows these in training. */
 export interface RunningStatistics {
   readonly mean: Tensor;
   readonly variance: Tensor;

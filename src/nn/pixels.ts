@@ -7,23 +7,23 @@
 import { BoundedError } from '../formats/untrusted.ts';
 
 /** Red, green, blue, or in the order that is stated beside. */
-export type Colour = readonly [number, number, number];
+export type Color = readonly [number, number, number];
 
 /** Mean and deviation of red, green and blue, with white as 1: the network gets (value - mean) / deviation. */
 export interface PixelNormalization {
-  readonly mean: Colour;
-  readonly deviation: Colour;
+  readonly mean: Color;
+  readonly deviation: Color;
 }
 
 /** The statistics of ImageNet's photos, which pretrained networks expect. */
 export const IMAGENET_PIXELS: PixelNormalization = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
-/** A convention as its own users write it: colours in its order, in units in which white is `white`. */
+/** A convention as its own users write it: colors in its order, in units in which white is `white`. */
 export interface InputConvention {
   readonly order: 'RGB' | 'BGR';
   readonly white: 1 | 255;
-  readonly mean: Colour;
-  readonly deviation: Colour;
+  readonly mean: Color;
+  readonly deviation: Color;
 }
 
 /** A text that does not say how pixels become numbers. The message shows how to say it. */
@@ -40,8 +40,8 @@ export const INPUT_CONVENTIONS: Readonly<Record<string, InputConvention>> = {
 
 /** What `convention` means for red, green and blue with white as 1. */
 export function pixelNormalization({ order, white, mean, deviation }: InputConvention): PixelNormalization {
-  const inUnits = (colour: Colour): Colour => {
-    const [red, green, blue] = order === 'RGB' ? colour : ([colour[2], colour[1], colour[0]] as const);
+  const inUnits = (color: Color): Color => {
+    const [red, green, blue] = order === 'RGB' ? color : ([color[2], color[1], color[0]] as const);
     return [red / white, green / white, blue / white];
   };
   return { mean: inUnits(mean), deviation: inUnits(deviation) };
@@ -54,7 +54,7 @@ export function describeInputConvention({ order, white, mean, deviation }: Input
 
 /**
  * Reads a convention: a name out of INPUT_CONVENTIONS, or words such as "BGR, 0..255, mean 103.939 116.779 123.68, std
- * 1". The order of the colours, the range, the mean and the deviation must all be said; mean and deviation have one
+ * 1". The order of the colors, the range, the mean and the deviation must all be said; mean and deviation have one
  * number or three.
  * @throws InputConventionError that names what is missing
  */
@@ -70,7 +70,7 @@ export function parseInputConvention(text: string): InputConvention {
   if (orders.length !== 1) fail(`names ${orders.length === 0 ? 'neither RGB nor BGR' : 'both RGB and BGR'}`);
   const range = /\b0(?:\.0)?\s*(?:\.\.|-|to)\s*(255|1)(?:\.0)?\b/i.exec(text);
   if (range === null) return fail('names no range, which is 0..1 or 0..255');
-  const numbersAfter = (what: string, pattern: RegExp): Colour => {
+  const numbersAfter = (what: string, pattern: RegExp): Color => {
     const words = pattern.exec(text)?.[1];
     if (words === undefined) return fail(`names no ${what}`);
     const numbers = words.match(NUMBER)?.map(Number) ?? [];

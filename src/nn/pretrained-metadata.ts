@@ -9,7 +9,7 @@ export function strideOf(metadata: ReadonlyMap<string, string>): BackboneShape['
   return /\bv1\b/i.test(text) ? 'v1' : undefined;
 }
 
-/** What batch normalisation adds to the variance; undefined where the file does not say it. */
+/** What batch normalization adds to the variance; undefined where the file does not say it. */
 export function epsilonOf(metadata: ReadonlyMap<string, string>, fail: (problem: string) => never): number | undefined {
   const text = metadata.get('bn_eps') ?? metadata.get('batch_norm_epsilon');
   if (text === undefined) return undefined;

@@ -2,7 +2,7 @@
  * A backbone's weights out of files that others wrote. torchvision and timm use one set of names, Hugging Face's
  * transformers another (`BackboneDefinition.namings`). Files also differ in what precedes the names (`state_dict.`,
  * `module.` of DataParallel, `backbone.`, `encoder_q.` of MoCo), in where the strides are, in what is added to the
- * variances, in whether convolutions have biases, and in how pixels are normalised.
+ * variances, in whether convolutions have biases, and in how pixels are normalized.
  */
 import { floatsOf, type TensorFile } from '../formats/tensor-file.ts';
 import type { Backbone, BackboneShape, TensorNaming } from './backbones/backbone.ts';
@@ -55,7 +55,7 @@ export interface PretrainedOptions {
   readonly backbone?: BackboneName;
   /** What precedes the names of the wanted network, where the file holds several. Default: found. */
   readonly prefix?: string;
-  /** How pixels are normalised, where the file does not say it, or says it wrongly. */
+  /** How pixels are normalized, where the file does not say it, or says it wrongly. */
   readonly input?: InputConvention;
 }
 
@@ -81,7 +81,7 @@ export function readPretrainedWeights(
   if ('problem' in found) return fail(found.problem);
   const { backbone, width, prefix, naming, state, absent, unused } = found;
   const input = options.input ?? inputOf(file.metadata, fileName);
-  if (input?.order === 'BGR') reverseColours(state, found.firstWeight);
+  if (input?.order === 'BGR') reverseColors(state, found.firstWeight);
   return {
     backbone,
     state,
@@ -229,16 +229,16 @@ function listed(title: string, lines: readonly string[]): string {
 }
 
 /** Reorders the first convolution's blue, green, red to red, green, blue, so that every model of ours has one input. */
-function reverseColours(state: Map<string, StateTensor>, firstWeight: string): void {
+function reverseColors(state: Map<string, StateTensor>, firstWeight: string): void {
   const first = state.get(firstWeight);
   if (first === undefined) return;
-  const [outputs, colours, height, width] = first.shape;
+  const [outputs, colors, height, width] = first.shape;
   const plane = height * width;
   const values = new Float32Array(first.values.length);
   for (let output = 0; output < outputs; output++) {
-    for (let colour = 0; colour < colours; colour++) {
-      const from = (output * colours + colour) * plane;
-      values.set(first.values.subarray(from, from + plane), (output * colours + colours - 1 - colour) * plane);
+    for (let color = 0; color < colors; color++) {
+      const from = (output * colors + color) * plane;
+      values.set(first.values.subarray(from, from + plane), (output * colors + colors - 1 - color) * plane);
     }
   }
   state.set(firstWeight, { shape: first.shape, values });

@@ -19,7 +19,7 @@ export interface RetrievalNetworkSettings extends BackboneSettings, NetworkSetti
    */
   readonly classifier?: 'linear' | 'cosine';
   /**
-   * Whether sketches and photos share the statistics of batch normalisation (if left out), or each are normalised by
+   * Whether sketches and photos share the statistics of batch normalization (if left out), or each are normalized by
    * their own. Scales and shifts are shared either way.
    */
   readonly batchNormDomains?: 'shared' | 'separate';
@@ -119,9 +119,9 @@ export class RetrievalNetwork extends Network {
   }
 
   /**
-   * The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalisation.
+   * The first part of `apply`, which holds nearly all of its work: an image at a time, but for batch normalization.
    * @param options frozenStages: as BackboneOptions has it; domain: that of all images, which a network needs to know that
-   * normalises sketches and photos apart
+   * normalizes sketches and photos apart
    * @returns encoded [batch, embedding]
    * @throws RangeError where the domain is needed and not given
    */
@@ -132,7 +132,7 @@ export class RetrievalNetwork extends Network {
   ): Pick<RetrievalOutputs, 'features' | 'batchStatistics'> & { readonly encoded: Tensor } {
     if (domain === undefined && separatesDomains(this.retrieval))
       throw new RangeError(
-        'the network normalises sketches and photos apart, and the domain of these images was not given; encode the images of each domain in a call of their own',
+        'the network normalizes sketches and photos apart, and the domain of these images was not given; encode the images of each domain in a call of their own',
       );
     const pass = new ForwardContext(this, mode, domain);
     const features = this.backbone.apply(pass, images, { frozenStages });

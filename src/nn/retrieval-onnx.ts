@@ -17,11 +17,11 @@ export interface RetrievalOnnxOptions {
   readonly imageSize: number;
   readonly pixels: PixelNormalization;
   /**
-   * `inside`: the model takes RGB bytes as decoders give them, uint8 [batch, size, size, 3], and normalises them
+   * `inside`: the model takes RGB bytes as decoders give them, uint8 [batch, size, size, 3], and normalizes them
    * itself. `outside`: it takes what comes out of that, float32 [batch, 3, size, size].
    */
   readonly preprocessing: 'inside' | 'outside';
-  /** The images that it will be given, where the network normalises sketches and photos apart; photos if left out. */
+  /** The images that it will be given, where the network normalizes sketches and photos apart; photos if left out. */
   readonly domain?: ImageDomain;
   /** Kept in the model beside what is said of its input. */
   readonly metadata?: ReadonlyMap<string, string>;
@@ -32,7 +32,7 @@ export interface RetrievalOnnxOptions {
 const OPSET = 13;
 
 /**
- * The embedding network as an ONNX model: batch normalisation folded into the convolutions (in float64), any batch
+ * The embedding network as an ONNX model: batch normalization folded into the convolutions (in float64), any batch
  * size, output `embeddings` [batch, embedding] of length 1. Nodes are called as the layers of the network are
  * (`layer1.0.conv1`), and so are their outputs.
  * @throws StateMismatchError where the state lacks a tensor, or has one of another shape or that is not finite
@@ -101,7 +101,7 @@ export function retrievalOnnx(
   const images = 'images';
   const features = network.backbone.forward(
     operations,
-    preprocessing === 'inside' ? normalise(images, pixels, apply, constant) : images,
+    preprocessing === 'inside' ? normalize(images, pixels, apply, constant) : images,
   );
   const [weight, bias] = [tensor('embedding.weight'), tensor('embedding.bias')];
   // y = features weight^T + bias
@@ -159,7 +159,7 @@ type Apply = (
 ) => string;
 
 /** From RGB bytes [batch, size, size, 3] to [batch, 3, size, size], (value / 255 - mean) / deviation. */
-function normalise(
+function normalize(
   images: string,
   { mean, deviation }: PixelNormalization,
   apply: Apply,
@@ -176,7 +176,7 @@ function normalise(
   const intercept = constant(
     'pixel intercept',
     [1, 3, 1, 1],
-    Float32Array.from(deviation, (value, colour) => -mean[colour] / value),
+    Float32Array.from(deviation, (value, color) => -mean[color] / value),
   );
   return apply('pixels', 'Add', [apply('scaled pixels', 'Mul', [planes, slope]), intercept]);
 }

@@ -11,7 +11,7 @@ import type { OptimizerSettings } from './optimizers/index.ts';
 import { groupOf, optimizerUpdate } from './optimizers/update.ts';
 
 /**
- * The end of a training step: gradients of the parameters that learn, the optimiser's update, the running statistics'
+ * The end of a training step: gradients of the parameters that learn, the optimizer's update, the running statistics'
  * update.
  */
 export interface TrainingUpdate {
@@ -21,7 +21,7 @@ export interface TrainingUpdate {
   readonly gate: Tensor;
   /** Those of the parameters that learn, in their order. */
   readonly gradients: ParameterStore;
-  /** The optimiser's moments and the loss scale, to be saved with the parameters. */
+  /** The optimizer's moments and the loss scale, to be saved with the parameters. */
   readonly moments: readonly ParameterStore[];
   readonly lossScale: LossScale | undefined;
   /**
@@ -92,7 +92,7 @@ export function statisticsUpdate(
   batchStatistics: BatchStatistics,
   gate: Tensor,
 ): GraphNode {
-  // What normalises by its running statistics leaves them: they follow themselves.
+  // What normalizes by its running statistics leaves them: they follow themselves.
   const followed = new Map(
     [...running.entries].map(([name, { tensor }]) => [name, batchStatistics.get(name) ?? tensor]),
   );

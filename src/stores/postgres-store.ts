@@ -23,7 +23,7 @@ import {
   type VectorStore,
 } from './store.ts';
 
-/** Neighbours of a row in the graph, and candidates while it is built. */
+/** Neighbors of a row in the graph, and candidates while it is built. */
 const NEIGHBOURS = 16;
 const EF_CONSTRUCTION = 128;
 /** Rows of the graph that a search keeps as candidates. */

@@ -25,7 +25,7 @@ export interface BatchEncoding {
 }
 
 /**
- * A batch of sketches and photos, encoded as the network's batch normalisation wants it: all at once, or each domain in
+ * A batch of sketches and photos, encoded as the network's batch normalization wants it: all at once, or each domain in
  * a pass of its own with its own statistics. The batch then is half sketches, which come first, as in
  * `balancedSampler`.
  */
@@ -75,7 +75,7 @@ function encodeByDomain(
         domains.some((domain, image) => domain !== DOMAIN_INDEX[DOMAINS[Math.floor((DOMAINS.length * image) / count)]])
       ) {
         throw new RangeError(
-          'batch normalisation by domain needs batches of as many sketches as photos, the sketches first; use balancedSampler',
+          'batch normalization by domain needs batches of as many sketches as photos, the sketches first; use balancedSampler',
         );
       }
       const halfOf = <T extends Uint8Array | Float32Array>(values: T, part: number): T =>

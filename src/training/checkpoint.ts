@@ -39,7 +39,7 @@ export async function captureCheckpoint(
 
 /**
  * Puts a training back to where a checkpoint was written, bit by bit.
- * @throws CheckpointError where the file lacks a part of the optimiser's state, or has one of another shape
+ * @throws CheckpointError where the file lacks a part of the optimizer's state, or has one of another shape
  */
 export function restoreCheckpoint(
   file: ModelFile,
@@ -51,7 +51,7 @@ export function restoreCheckpoint(
     const moments = file.moments.get(store.name);
     if (moments === undefined)
       throw new CheckpointError(
-        `the checkpoint has no ${store.name}; it was written by another optimiser, or for use only. Start anew from its weights instead of resuming.`,
+        `the checkpoint has no ${store.name}; it was written by another optimizer, or for use only. Start anew from its weights instead of resuming.`,
       );
     const unfit = storeMismatch(store, network.layouts, moments);
     if (unfit !== undefined)

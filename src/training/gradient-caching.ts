@@ -96,7 +96,7 @@ const workOf = ({ calls }: Plan): number => calls.reduce((sum, { cost }) => sum 
 
 /**
  * A batch in equal pieces of every so manyth image each, and which images they are. A balanced batch is sorted by
- * domain and class, and each piece has its share of both, so that batch normalisation sees in it what it would see in
+ * domain and class, and each piece has its share of both, so that batch normalization sees in it what it would see in
  * the batch.
  */
 export function interleaved(

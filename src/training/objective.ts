@@ -1,4 +1,4 @@
-/** What a trainer minimises, and how its batch may come in parts. */
+/** What a trainer minimizes, and how its batch may come in parts. */
 import type { Feeds } from '../autodiff/program.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { TrainingBatch } from '../data/loader.ts';
@@ -6,14 +6,14 @@ import type { BatchStatistics } from '../nn/forward-context.ts';
 import type { Network } from '../nn/layers.ts';
 import type { Precision } from '../models/image-input.ts';
 
-/** A loss on a network: what a trainer minimises, and what it reports. */
+/** A loss on a network: what a trainer minimizes, and what it reports. */
 export interface Objective {
   readonly network: Network;
   readonly loss: Tensor;
   readonly batchStatistics: BatchStatistics;
   /** Tensors to be read back each step, each with a name for each of its elements. */
   readonly reported: Readonly<Record<string, { readonly tensor: Tensor; readonly names: readonly string[] }>>;
-  /** The program's inputs for a batch, but for the optimiser's. */
+  /** The program's inputs for a batch, but for the optimizer's. */
   feeds(batch: TrainingBatch): Feeds;
   /** Images in a batch. */
   readonly count: number;

@@ -3,7 +3,7 @@ import type { ParameterGroup } from '../nn/optimizers/optimizer.ts';
 import type { RetrievalNetwork } from '../nn/retrieval-network.ts';
 import type { RetrievalTraining } from './recipe.ts';
 
-/** The optimiser with its groups of parameters. */
+/** The optimizer with its groups of parameters. */
 export function optimizerOf(
   { frozenStages, optimizer: { kind, weightDecay, decayed, trunkRate, momentum } }: RetrievalTraining,
   { layouts, backbone }: RetrievalNetwork,

@@ -55,7 +55,7 @@ export interface RetrievalTraining {
   readonly optimizer: {
     readonly kind: OptimizerKind;
     readonly weightDecay: number;
-    /** Parameters that the weight decay acts on: all, or weights alone, not biases and batch normalisation's. */
+    /** Parameters that the weight decay acts on: all, or weights alone, not biases and batch normalization's. */
     readonly decayed: 'all' | 'weights';
     /** Times the learning rate, for the backbone's parameters; 0 keeps them as they are. */
     readonly trunkRate: number;
@@ -69,7 +69,7 @@ export interface RetrievalTraining {
    */
   readonly emaDecay?: number;
   readonly augmentation: Augmentation;
-  /** Changes of colours, and parts erased; none where nothing is said. */
+  /** Changes of colors, and parts erased; none where nothing is said. */
   readonly appearance?: AppearanceAugmentation;
   /** How activations and their gradients are stored; f32 if left out. f16 needs an adapter with `shader-f16`. */
   readonly precision?: Precision;

@@ -12,7 +12,7 @@ export class MicroBatchError extends Error {
 /**
  * The programs for a step. What does not fit into the budget is recomputed; where that is not enough, the batch comes
  * in as few equal micro-batches as fit, unless it is said in how many. Recomputation changes no bit; micro-batches are
- * normalised each by its own statistics.
+ * normalized each by its own statistics.
  * @throws MemoryBudgetError that names the least budget, MicroBatchError where the batch does not come in so many parts
  */
 export async function stepRunner(options: StepOptions): Promise<StepRunner> {

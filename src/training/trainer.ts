@@ -61,7 +61,7 @@ interface Pending {
 /** Runs submitted before the first of them is waited for: the device always has the next step queued. */
 const STEPS_AHEAD = 2;
 
-/** Minimises an objective: one submission a step (a few with micro-batches), losses read a step or two late. */
+/** Minimizes an objective: one submission a step (a few with micro-batches), losses read a step or two late. */
 export class Trainer {
   readonly update: TrainingUpdate;
   /** What the training holds on the device, and what was chosen to keep to the budget. */

@@ -76,7 +76,7 @@ function convolutionCase(image: Shape, kernel: number, outputs: number, options:
   return { inputs, apply: ({ x, w }) => [convolution(x, w, options)], reduction: kernel * kernel * image[3] };
 }
 
-/** Two clusters a channel, so that normalised values stay away from 0, where a ReLU has its kink. */
+/** Two clusters a channel, so that normalized values stay away from 0, where a ReLU has its kink. */
 function batchNormCase(residual: boolean, isRelu: boolean): GradientCase {
   const inputs = {
     x: samples([3, 4, 3, 8], 1, awayFromZero),
@@ -347,7 +347,7 @@ const checks: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> =
       ...convolutionCase([2, 5, 6, 4], 3, 4, {}),
       apply: ({ x, w }) => [convolutionWithStatistics(x, w, { stride: 2, padding: 1, epsilon: 1e-5 }).y],
     },
-    'with batch normalisation': {
+    'with batch normalization': {
       ...convolutionCase([2, 4, 5, 4], 3, 4, {}),
       apply: ({ x, w }) => {
         const { y, ...statistics } = convolutionWithStatistics(x, w, { padding: 1, epsilon: 1e-5 });

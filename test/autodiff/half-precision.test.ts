@@ -32,7 +32,7 @@ import { uniformNumbers } from '../support/kernel-test.ts';
 const device = await testDevice();
 const { traits } = device;
 
-/** Half the distance between neighbouring binary16 numbers, relative: one rounding. */
+/** Half the distance between neighboring binary16 numbers, relative: one rounding. */
 const HALF_EPSILON = 2 ** -11;
 /**
  * Roundings that a gradient may have behind it here: of the op's result, of the gradient that arrives, of the op's

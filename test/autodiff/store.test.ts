@@ -54,7 +54,7 @@ test('wrong names, shapes and late additions are refused by name', () => {
   refuses(() => store.add('late', [2]), /weights: late comes too late/);
 });
 
-test('what is written is read, and neighbours are left alone', async () => {
+test('what is written is read, and neighbors are left alone', async () => {
   const store = threeEntries();
   const storage = new DeviceStorage(await testDevice());
   const matrix = Float32Array.from({ length: 130 }, (_, i) => i + 1);

@@ -40,7 +40,7 @@ test.after(() => tiny.remove());
 const train = (...words: string[]): ReturnType<typeof run> =>
   run('train', ...tiny.options, '--steps', String(STEPS), '--deterministic', ...words);
 
-test('weights: the backbone is recognised', async () => {
+test('weights: the backbone is recognized', async () => {
   const { code, stdout, stderr } = await run('weights', at('classifier.safetensors'));
   assert.is(code, 0, stderr);
   assert.match(stdout, /classifier.safetensors: VGG11-BN, safetensors/);

@@ -79,7 +79,7 @@ test('data check: --json is the whole report', async () => {
 test('data check: what is no data set is said', async () => {
   const { code, stderr } = await data('check', at('nothing'));
   assert.is(code, 1);
-  assert.match(stderr, /nothing: no data set is recognised there; sketchgrad data how/);
+  assert.match(stderr, /nothing: no data set is recognized there; sketchgrad data how/);
   assert.match((await data('check', at('own'), at('Sketchy'))).stderr, /one folder at a time/);
   assert.match(
     (await data('check', at('Sketchy'), '--split', 'tuberlin')).stderr,

@@ -108,7 +108,7 @@ test('train: a batch comes in as many micro-batches as are asked for', async () 
     at('parts'),
   );
   assert.is(code, 0, stderr);
-  assert.match(stderr, /2 micro-batches, each normalised by its own statistics, each encoded twice/);
+  assert.match(stderr, /2 micro-batches, each normalized by its own statistics, each encoded twice/);
   const [{ memory }] = (await tiny.logLines('parts')).filter(({ event }) => event === 'start') as {
     memory: { microBatches: number };
   }[];

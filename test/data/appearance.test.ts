@@ -7,7 +7,7 @@ const SIZE = 13;
 const COUNT = 400;
 const PIXELS = SIZE * SIZE;
 const BYTES = 3 * PIXELS;
-/** Sketches, then photos; every pixel of an image has its colours, none of them white or grey. */
+/** Sketches, then photos; every pixel of an image has its colors, none of them white or gray. */
 const domains = Uint32Array.from({ length: COUNT }, (_, index) =>
   index < COUNT / 2 ? DOMAIN_INDEX.sketch : DOMAIN_INDEX.photo,
 );
@@ -19,7 +19,7 @@ function changed(probabilities: { recolouring: number; erasing: number }, seed =
   changeAppearance(images, domains, { size: SIZE, seed, step, ...probabilities });
   return Array.from({ length: COUNT }, (_, index) => images.subarray(index * BYTES, (index + 1) * BYTES));
 }
-const colourOf = (image: Uint8Array, pixel = 0): string => image.subarray(3 * pixel, 3 * pixel + 3).join(' ');
+const colorOf = (image: Uint8Array, pixel = 0): string => image.subarray(3 * pixel, 3 * pixel + 3).join(' ');
 
 /** Three standard deviations of a count with this probability. */
 const assertShare = (found: number, of: number, probability: number, what: string): void =>
@@ -28,28 +28,28 @@ const assertShare = (found: number, of: number, probability: number, what: strin
     `${what}: ${found} of ${of}`,
   );
 
-test('photos become grey or have their channels permuted, sketches stay', () => {
+test('photos become gray or have their channels permuted, sketches stay', () => {
   const images = changed({ recolouring: 0.5, erasing: 0 });
   const [sketches, photos] = [images.slice(0, COUNT / 2), images.slice(COUNT / 2)];
-  assert.ok(sketches.every((image) => colourOf(image) === '200 90 20'));
+  assert.ok(sketches.every((image) => colorOf(image) === '200 90 20'));
   // BT.601: 0.299 * 200 + 0.587 * 90 + 0.114 * 20 = 114.91, as a byte 114.
-  const grey = photos.filter((image) => colourOf(image) === '114 114 114').length;
-  assertShare(grey, photos.length, 0.25, 'grey');
-  const kinds = new Set(photos.map((image) => colourOf(image)));
+  const gray = photos.filter((image) => colorOf(image) === '114 114 114').length;
+  assertShare(gray, photos.length, 0.25, 'gray');
+  const kinds = new Set(photos.map((image) => colorOf(image)));
   assert.equal(
     [...kinds].sort(),
     ['114 114 114', '20 200 90', '20 90 200', '200 20 90', '200 90 20', '90 20 200', '90 200 20'].sort(),
   );
   // One permutation of six leaves everything where it is.
-  assertShare(photos.filter((image) => colourOf(image) === '200 90 20').length, photos.length, 0.5 + 0.25 / 6, 'kept');
+  assertShare(photos.filter((image) => colorOf(image) === '200 90 20').length, photos.length, 0.5 + 0.25 / 6, 'kept');
   for (const image of photos)
-    for (let pixel = 0; pixel < PIXELS; pixel++) assert.is(colourOf(image, pixel), colourOf(image));
+    for (let pixel = 0; pixel < PIXELS; pixel++) assert.is(colorOf(image, pixel), colorOf(image));
 });
 
 test('a rectangle of 5 to 25 % becomes white, of sketches and photos', () => {
   const images = changed({ recolouring: 0, erasing: 0.6 });
   const areas = images.map((image) => {
-    const white = [...Array(PIXELS).keys()].filter((pixel) => colourOf(image, pixel) === '255 255 255');
+    const white = [...Array(PIXELS).keys()].filter((pixel) => colorOf(image, pixel) === '255 255 255');
     const xs = white.map((pixel) => pixel % SIZE);
     const ys = white.map((pixel) => Math.floor(pixel / SIZE));
     if (white.length > 0)

@@ -63,7 +63,7 @@ test('the flip mirrors half of the images about the middle', () => {
   for (const row of flipped) assert.equal(row.slice(0, 6), [-1, 0, 63, 0, 1, 0]);
 });
 
-test('scales are drawn for each axis in their range and keep the centre', () => {
+test('scales are drawn for each axis in their range and keep the center', () => {
   const drawn = draw(only({ scale: [0.7, 1.3] }), N).map(([a, , c, , e, f]) => {
     close(a * 31.5 + c, 31.5);
     close(e * 31.5 + f, 31.5);
@@ -81,7 +81,7 @@ test('scales are drawn for each axis in their range and keep the centre', () => 
   );
 });
 
-test('rotation is about the centre, within its range', () => {
+test('rotation is about the center, within its range', () => {
   const angles = draw(only({ degrees: 30 }), N).map(([a, b, c, d, e, f]) => {
     close(a * 31.5 + b * 31.5 + c, 31.5);
     close(d * 31.5 + e * 31.5 + f, 31.5);

@@ -3,10 +3,10 @@ import * as assert from 'uvu/assert';
 import { edgeStrokes } from '../../src/data/edges.ts';
 
 const SIDE = 64;
-/** A picture by the colour of each pixel's place. */
-function picture(colour: (x: number, y: number) => readonly [number, number, number]): Uint8Array {
+/** A picture by the color of each pixel's place. */
+function picture(color: (x: number, y: number) => readonly [number, number, number]): Uint8Array {
   const pixels = new Uint8Array(3 * SIDE * SIDE);
-  for (let y = 0; y < SIDE; y++) for (let x = 0; x < SIDE; x++) pixels.set(colour(x, y), 3 * (y * SIDE + x));
+  for (let y = 0; y < SIDE; y++) for (let x = 0; x < SIDE; x++) pixels.set(color(x, y), 3 * (y * SIDE + x));
   return pixels;
 }
 const WHITE = [255, 255, 255] as const;
@@ -41,8 +41,8 @@ test('a disc gives one closed stroke along its rim', () => {
   assert.is(new Set(angles.filter((eighth) => eighth < 8)).size, 8, 'all the way round');
 });
 
-test('colours that are equally bright have an edge between them', () => {
-  // Both have the luma 76 (0.299 R + 0.587 G + 0.114 B), so that a grey picture would be plain.
+test('colors that are equally bright have an edge between them', () => {
+  // Both have the luma 76 (0.299 R + 0.587 G + 0.114 B), so that a gray picture would be plain.
   const strokes = edgeStrokes(
     picture((x) => (x < 32 ? [255, 0, 0] : [0, 130, 0])),
     SIDE,

@@ -45,12 +45,12 @@ test('it stands in the middle of a square with the margin around it', () => {
   }
 });
 
-test('ink is what is darker than paper in any colour; noise and transparent black are none', () => {
+test('ink is what is darker than paper in any color; noise and transparent black are none', () => {
   const picture = rectangle(9, 9, [0, 0, 0, 0]);
   assert.is(fitToInk(picture), undefined);
-  const dot = (colour: readonly number[]): DecodedPicture => ({
+  const dot = (color: readonly number[]): DecodedPicture => ({
     ...picture,
-    data: Uint8Array.from(picture.data, (level, at) => (Math.floor(at / 3) === 40 ? colour[at % 3] : level)),
+    data: Uint8Array.from(picture.data, (level, at) => (Math.floor(at / 3) === 40 ? color[at % 3] : level)),
   });
   assert.is(fitToInk(dot([240, 240, 240])), undefined, 'noise');
   assert.equal(inkBounds(dot([255, 255, 0]).data as Uint8Array, 9, 9), { left: 4, top: 4, right: 5, bottom: 5 });

@@ -19,7 +19,7 @@ function picture(width: number, height: number): { width: number; height: number
   return { width, height, data };
 }
 
-test('a picture of one colour keeps it at every size, and transparency is white', () => {
+test('a picture of one color keeps it at every size, and transparency is white', () => {
   for (const [width, height, size] of [
     [1, 1, 1],
     [1, 9, 4],
@@ -53,14 +53,14 @@ function reference({ width, height, data }: ReturnType<typeof picture>, size: nu
     x === 0 ? 1 : Math.abs(x) < 3 ? (3 * Math.sin(Math.PI * x) * Math.sin((Math.PI * x) / 3)) / (Math.PI * x) ** 2 : 0;
   const filter = (source: number, index: number, value: (pixel: number) => number): number => {
     const scale = source / size;
-    const centre = (index + 0.5) * scale - 0.5;
+    const center = (index + 0.5) * scale - 0.5;
     let [sum, weights] = [0, 0];
     for (
-      let pixel = Math.floor(centre - 3 * Math.max(1, scale));
-      pixel <= centre + 3 * Math.max(1, scale) + 1;
+      let pixel = Math.floor(center - 3 * Math.max(1, scale));
+      pixel <= center + 3 * Math.max(1, scale) + 1;
       pixel++
     ) {
-      const weight = lanczos((pixel - centre) / Math.max(1, scale));
+      const weight = lanczos((pixel - center) / Math.max(1, scale));
       weights += weight;
       sum += weight * value(Math.max(0, Math.min(source - 1, pixel)));
     }
@@ -68,9 +68,9 @@ function reference({ width, height, data }: ReturnType<typeof picture>, size: nu
   };
   return Array.from({ length: 3 * size * size }, (_, element) => {
     const [channel, x, y] = [element % 3, Math.floor(element / 3) % size, Math.floor(element / 3 / size)];
-    const colour = (column: number, row: number): number =>
+    const color = (column: number, row: number): number =>
       255 + ((data[4 * (row * width + column) + channel] - 255) * data[4 * (row * width + column) + 3]) / 255;
-    return filter(height, y, (row) => filter(width, x, (column) => colour(column, row)));
+    return filter(height, y, (row) => filter(width, x, (column) => color(column, row)));
   });
 }
 
@@ -101,15 +101,15 @@ test('Lanczos, up to the rounding of its integers, where it enlarges and where i
 test('RGB is RGBA without transparency, and a view of bytes begins where it begins', () => {
   const { width, height, data } = picture(50, 40);
   const opaque = data.map((value, i) => (i % 4 === 3 ? 255 : value));
-  const colours = opaque.filter((_, i) => i % 4 !== 3);
+  const colors = opaque.filter((_, i) => i % 4 !== 3);
   const expected = stretchToSquare({ width, height, data: opaque }, 16);
-  assert.equal(stretchToSquare({ width, height, data: colours }, 16), expected);
-  const shifted = new Uint8Array(colours.length + 5);
-  shifted.set(colours, 5);
+  assert.equal(stretchToSquare({ width, height, data: colors }, 16), expected);
+  const shifted = new Uint8Array(colors.length + 5);
+  shifted.set(colors, 5);
   assert.equal(stretchToSquare({ width, height, data: shifted.subarray(5) }, 16), expected);
 });
 
-test('as sharp stretches, within a few grey levels where the picture shrinks, by much too', async () => {
+test('as sharp stretches, within a few gray levels where the picture shrinks, by much too', async () => {
   for (const [width, height, size] of [
     [200, 120, 32],
     [133, 90, 64],
@@ -129,7 +129,7 @@ test('as sharp stretches, within a few grey levels where the picture shrinks, by
     const worst = apart.reduce((most, value) => Math.max(most, value), 0);
     // sharp lays on white rounding down, and rounds between its two passes; both begin with blocks where a picture
     // shrinks by much, of sizes of their own. An edge amplifies all of it.
-    console.log(`${width}x${height} to ${size}: ${mean.toFixed(2)} grey levels on average, at most ${worst}`);
+    console.log(`${width}x${height} to ${size}: ${mean.toFixed(2)} gray levels on average, at most ${worst}`);
     assert.ok(mean < 0.5 && worst <= 4, `${width}x${height} to ${size}: ${mean} on average, at most ${worst}`);
   }
 });

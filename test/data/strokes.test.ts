@@ -3,20 +3,20 @@ import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { decodeStrokes, drawStrokes, encodeStrokes, fitStrokes, strokeBounds } from '../../src/data/strokes.ts';
 
-const grey = (pixels: Uint8Array, size: number, x: number, y: number): number => pixels[3 * (y * size + x)];
+const gray = (pixels: Uint8Array, size: number, x: number, y: number): number => pixels[3 * (y * size + x)];
 
 test('a horizontal line covers the pixels that its pen covers, and shares of those on its rim', () => {
   // The pen is 3 pixels wide and its middle is that of row 8: rows 7 to 9 are black, 6 and 10 are white.
   const pixels = drawStrokes([[0, 8.5 / 16, 1, 8.5 / 16]], 3 / 16, 16);
   assert.is(pixels.length, 3 * 256);
   assert.equal(
-    [5, 6, 7, 8, 9, 10, 11].map((y) => grey(pixels, 16, 8, y)),
+    [5, 6, 7, 8, 9, 10, 11].map((y) => gray(pixels, 16, 8, y)),
     [255, 255, 0, 0, 0, 255, 255],
   );
   // Half a pixel lower it covers half of rows 7 and 10.
   const lower = drawStrokes([[0, 9 / 16, 1, 9 / 16]], 3 / 16, 16);
   assert.equal(
-    [6, 7, 8, 9, 10, 11].map((y) => grey(lower, 16, 8, y)),
+    [6, 7, 8, 9, 10, 11].map((y) => gray(lower, 16, 8, y)),
     [255, 128, 0, 0, 128, 255],
   );
   assert.equal([pixels[3 * 128], pixels[3 * 128 + 1], pixels[3 * 128 + 2]], [0, 0, 0], 'the three channels are equal');
@@ -27,12 +27,12 @@ test('a point is a dot of the pen, and lines have round ends', () => {
   for (let y = 0; y < 17; y++) {
     for (let x = 0; x < 17; x++) {
       const expected = Math.round(255 * Math.min(1, Math.max(0, Math.hypot(x - 8, y - 8) - 2 + 0.5)));
-      assert.is(grey(dot, 17, x, y), expected, `${x}, ${y}`);
+      assert.is(gray(dot, 17, x, y), expected, `${x}, ${y}`);
     }
   }
 });
 
-test('every pixel has the grey of its distance to the nearest line', () => {
+test('every pixel has the gray of its distance to the nearest line', () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -57,8 +57,8 @@ test('every pixel has the grey of its distance to the nearest line', () => {
             const expected = 255 * Math.min(1, Math.max(0, size * distance - (size * pen) / 2 + 0.5));
             // Squared distances are kept as float32, of which the root is half as far off; then comes rounding.
             assert.ok(
-              Math.abs(grey(pixels, size, x, y) - expected) <= 0.5 + 255 * 2 ** -20 * size,
-              `${x}, ${y}: ${grey(pixels, size, x, y)} and ${expected}`,
+              Math.abs(gray(pixels, size, x, y) - expected) <= 0.5 + 255 * 2 ** -20 * size,
+              `${x}, ${y}: ${gray(pixels, size, x, y)} and ${expected}`,
             );
           }
         }

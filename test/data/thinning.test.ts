@@ -50,7 +50,7 @@ test('thinning removes ink and adds none, keeps the number of parts, and leaves 
   }
 });
 
-/** Connected parts, by eight neighbours. */
+/** Connected parts, by eight neighbors. */
 function parts(lines: Uint8Array, side: number): number {
   const left = Uint8Array.from(lines);
   let count = 0;

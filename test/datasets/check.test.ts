@@ -29,7 +29,7 @@ test.after.each(() => rm(root, { recursive: true }));
 
 async function check(...splits: readonly Split[]): Promise<CheckReport> {
   const archive = await recognize(root);
-  if (archive === undefined) assert.unreachable('the archive should have been recognised');
+  if (archive === undefined) assert.unreachable('the archive should have been recognized');
   return checkArchive(archive as NonNullable<typeof archive>, splits.length > 0 ? splits : [SPLIT]);
 }
 const photo = (name: string, file = PHOTOS[0]): string => join(root, '256x256/photo/tx_000000000000_ready', name, file);

@@ -99,7 +99,7 @@ test('places are right whatever the letters, line ends, and lengths of the lines
   }
 });
 
-test('the first drawings that were recognised are taken, and no more is read', async () => {
+test('the first drawings that were recognized are taken, and no more is read', async () => {
   const file = join(folder, 'some.ndjson');
   const line = (key: string, recognized: boolean): string =>
     drawingLine(

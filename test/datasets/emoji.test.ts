@@ -75,7 +75,7 @@ test('every class has two images of each domain to train on, every unseen class 
 });
 
 test('a held-out sketch is never the twin of one that is trained on', () => {
-  // Emoji One's monotone set is its coloured set redrawn.
+  // Emoji One's monotone set is its colored set redrawn.
   assert.ok(dataset.validation.every((sample) => ['twemoji', 'openmoji'].includes(setOf(sample))));
 });
 
@@ -99,24 +99,24 @@ test('the second load reads the cache', async () => {
   }
 });
 
-test('outlines are black on white, pictures coloured, and both fill their frame alike', async () => {
+test('outlines are black on white, pictures colored, and both fill their frame alike', async () => {
   const extents = { sketch: 0, photo: 0 };
   const counts = { sketch: 0, photo: 0 };
   for (const sample of everything()) {
     const pixels = await dataset.images.read(sample, SIZE);
-    let colour = 0;
+    let color = 0;
     let first = SIZE;
     let last = -1;
     for (let pixel = 0; pixel < SIZE * SIZE; pixel++) {
       const [r, g, b] = pixels.subarray(pixel * 3);
-      colour = Math.max(colour, Math.abs(r - g), Math.abs(g - b));
+      color = Math.max(color, Math.abs(r - g), Math.abs(g - b));
       if (r + g + b < 3 * 200) {
         first = Math.min(first, pixel % SIZE);
         last = Math.max(last, pixel % SIZE);
       }
     }
     if (sample.domain === 'sketch') {
-      assert.is(colour, 0, `${sample.name} has colour`);
+      assert.is(color, 0, `${sample.name} has color`);
       assert.ok(last >= 0, `${sample.name} is blank`);
     }
     extents[sample.domain] += Math.max(0, last - first + 1);

@@ -12,11 +12,11 @@ const SIZE = 4;
 const CLASSES = ['bear', 'cup', 'Hot_air balloon', 'swan', 'tree'];
 let root = '';
 
-const draw = async (path: string, colour = 'red') => {
+const draw = async (path: string, color = 'red') => {
   await mkdir(join(root, dirname(path)), { recursive: true });
   await writeFile(
     join(root, path),
-    `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><path fill="${colour}" d="M0 0h8v8H0z"/></svg>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><path fill="${color}" d="M0 0h8v8H0z"/></svg>`,
   );
 };
 const load = (options: Partial<FolderOptions> = {}) => loadFolder({ root, size: SIZE, ...options });

@@ -126,8 +126,8 @@ test('an icon is drawn in black on white and fitted to its ink, wherever it stan
   // A pixel of 43 is two thirds of one of 32: the four edges, 29 pixels each, may be off by a third of a pixel on each
   // side.
   assert.ok(difference < (4 * 29 * 255) / 3 / 32 ** 2, `${difference} levels in the mean`);
-  const coloured = (await iconImage(icon('<circle cx="9" cy="9" r="8" fill="#f00"/>'), 32, 'disc')).pixels;
-  assert.ok([255, 0, 0].every((level, channel) => Math.abs(coloured[3 * (16 * 32 + 16) + channel] - level) < 5));
+  const colored = (await iconImage(icon('<circle cx="9" cy="9" r="8" fill="#f00"/>'), 32, 'disc')).pixels;
+  assert.ok([255, 0, 0].every((level, channel) => Math.abs(colored[3 * (16 * 32 + 16) + channel] - level) < 5));
   const white = (await iconImage(icon('<circle cx="9" cy="9" r="8" fill="#fff"/>'), 32, 'disc')).pixels;
   assert.ok(white[3 * (16 * 32 + 16)] < 5, 'a white drawing as its silhouette');
 });

@@ -88,7 +88,7 @@ const known: [layout: string, set: string | undefined, folders: string[], inner:
   ['plain folders', undefined, ['own data/sketch/bat', 'own data/photo/bat'], ['sketch', 'photo'], ['photo']],
 ];
 for (const [layout, set, folders, inner, photos] of known) {
-  test(`${layout} of ${set ?? 'anything'} (${folders[0]}) is recognised in its root, above it and in it`, async () => {
+  test(`${layout} of ${set ?? 'anything'} (${folders[0]}) is recognized in its root, above it and in it`, async () => {
     await make(...folders);
     const root = join(folder, folders[0].split('/')[0]);
     for (const place of [

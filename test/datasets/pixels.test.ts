@@ -19,7 +19,7 @@ test.before(async () => {
 });
 test.after(() => rm(root, { recursive: true }));
 
-/** Waves and edges, so that interpolations differ from each other by many grey levels. */
+/** Waves and edges, so that interpolations differ from each other by many gray levels. */
 const drawn = (width: number, height: number): Sharp => {
   const pixels = Buffer.alloc(3 * width * height);
   for (let i = 0; i < pixels.length; i++) {
@@ -33,7 +33,7 @@ const kinds: [name: string, make: (picture: Sharp) => Sharp][] = [
   ['4-2-0.jpg', (picture) => picture.jpeg({ chromaSubsampling: '4:2:0' })],
   ['4-4-4.jpg', (picture) => picture.jpeg({ chromaSubsampling: '4:4:4' })],
   ['turned.jpg', (picture) => picture.withMetadata({ orientation: 6 }).jpeg()],
-  ['grey.jpg', (picture) => picture.grayscale().jpeg()],
+  ['gray.jpg', (picture) => picture.grayscale().jpeg()],
   ['lossy.webp', (picture) => picture.webp({ quality: 60 })],
   ['plain.png', (picture) => picture.png()],
 ];

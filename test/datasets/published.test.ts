@@ -411,7 +411,7 @@ test('the split must be of the set, and be named where a set has two', async () 
   assert.match(await message({ split: 'sketchy1' }), /sketchy1 in .* cannot be used as it is/);
   assert.match(
     await message({ root: join(folder, 'nothing') }),
-    /no data set is recognised there; sketchgrad data how/,
+    /no data set is recognized there; sketchgrad data how/,
   );
   await writeFile(join(folder, 'listed.json'), JSON.stringify({ seen: SEEN, unseen: UNSEEN, lists: 'zeroshot7' }));
   assert.match(await message({}), /listed\.json: the lists are to be in .*zeroshot7, and are not/);

@@ -78,7 +78,7 @@ test('sources are put together by noun', () => {
     ['cat', 'plane'],
     'held-out words and those without a picture are left out',
   );
-  assert.is(ofSource('drawings').length, 10, 'five of six were recognised');
+  assert.is(ofSource('drawings').length, 10, 'five of six were recognized');
   const cats = dataset.train.filter(({ className }) => className === 'cat');
   assert.equal([...new Set(cats.map(({ domain, source }) => `${domain} ${source}`))].sort(), [
     'photo emoji',

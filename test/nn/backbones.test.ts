@@ -92,7 +92,7 @@ const read = async (tensors: readonly (readonly [string, TensorToStore])[], opti
 };
 
 for (const backbone of BACKBONE_NAMES)
-  test(`${backbone}: recognised in a file by each of its namings, with and without a prefix`, async () => {
+  test(`${backbone}: recognized in a file by each of its namings, with and without a prefix`, async () => {
     const tensors = narrow(backbone);
     for (const [place, { inFile, classifiers }] of backboneDefinition(backbone).namings.entries()) {
       const prefix = place === 0 ? '' : 'body.';

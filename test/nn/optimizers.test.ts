@@ -97,7 +97,7 @@ for (const kind of OPTIMIZER_KINDS) {
   });
 }
 
-test('an optimiser under which nothing learns is refused', async () => {
+test('an optimizer under which nothing learns is refused', async () => {
   const device = await testDevice();
   const message = await smallTraining(device, 1, keeping('', sgdSettings(1e-2))).then(() => '', String);
   assert.match(message, /RangeError: no parameter learns/);

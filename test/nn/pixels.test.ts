@@ -46,7 +46,7 @@ test('what is not said is named', () => {
 });
 
 test('every convention in one line and back, without loss', () => {
-  const colour = (minimum: number) =>
+  const color = (minimum: number) =>
     fc.tuple(
       ...([0, 1, 2].map(() => fc.double({ min: minimum, max: 300, noNaN: true })) as [
         fc.Arbitrary<number>,
@@ -58,8 +58,8 @@ test('every convention in one line and back, without loss', () => {
     fc.property(
       fc.constantFrom('RGB' as const, 'BGR' as const),
       fc.constantFrom(1 as const, 255 as const),
-      colour(-10),
-      colour(1e-9),
+      color(-10),
+      color(1e-9),
       (order, white, mean, deviation) => {
         // -0 is written as 0.
         const convention = { order, white, mean: mean.map((value) => value + 0) as typeof mean, deviation };

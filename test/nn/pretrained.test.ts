@@ -258,20 +258,20 @@ test('what the file says of itself', async () => {
   assert.is((await read(narrow, { input: found.input }, [['input', 'as usual']])).input, found.input);
 });
 
-test('blue first: the first convolution is turned, so that models see red first', async () => {
+test('blue first: the first convolution is reversed, so that models see red first', async () => {
   const values = Float32Array.from({ length: 16 * 3 * 49 }, (_, index) => index);
   const found = await read(
     narrow.map(([name, value]) => [name, name === 'conv1.weight' ? { ...value, data: values } : value] as const),
     {},
     [['input', 'caffe']],
   );
-  const turned = found.state.get('conv1.weight')!.values;
-  for (const [output, colour, place] of [
+  const reversed = found.state.get('conv1.weight')!.values;
+  for (const [output, color, place] of [
     [0, 0, 0],
     [3, 1, 7],
     [15, 2, 48],
   ])
-    assert.is(turned[(output * 3 + colour) * 49 + place], (output * 3 + 2 - colour) * 49 + place);
+    assert.is(reversed[(output * 3 + color) * 49 + place], (output * 3 + 2 - color) * 49 + place);
   const { file } = await parseWeights(serializeSafetensors(narrow, [['input', 'caffe']]), 'w.safetensors');
   assert.equal((file.about.pixels as { mean: number[] }).mean, [123.68 / 255, 116.779 / 255, 103.939 / 255]);
 });

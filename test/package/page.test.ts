@@ -12,7 +12,7 @@ import { openPage, serve } from '../support/web-page.ts';
 const DECODER_PAGE =
   '<!doctype html><script type="importmap">{ "imports": { "sketchgrad/browser": "./node_modules/sketchgrad/dist/src/platform/browser/index.js" } }</script>';
 
-/** Waves and an edge, in colours that need not be opaque. */
+/** Waves and an edge, in colors that need not be opaque. */
 function testPicture(width: number, height: number, alpha: boolean): Sharp {
   const data = Buffer.alloc(4 * width * height);
   for (let y = 0; y < height; y++) {
@@ -63,7 +63,7 @@ test('the page of docs/page.md, twenty lines without a bundler, works as printed
       errors.filter((message) => !message.includes('404')),
       [],
     );
-    // What it painted is what it prints: the squares' colours, up to a few of these errors.
+    // What it painted is what it prints: the squares' colors, up to a few of these errors.
     const apart = await page.evaluate(() => {
       const [left, right] = [...document.querySelectorAll('canvas')].map(
         (canvas) => canvas.getContext('2d')?.getImageData(0, 0, 32, 32).data ?? new Uint8ClampedArray(),

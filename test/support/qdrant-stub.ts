@@ -166,7 +166,7 @@ async function answer(request: IncomingMessage, collections: Map<string, Collect
 
 /**
  * What is left after the first pass, over one-byte values: their range leaves out the largest hundredth. It shows what
- * the quantisation loses and re-scoring brings back; the loss of a graph it does not show.
+ * the quantization loses and re-scoring brings back; the loss of a graph it does not show.
  */
 function candidates(query: readonly number[], points: readonly Point[], body: Body): readonly Point[] {
   const { quantization } = body.params as Schemas['SearchParams'];

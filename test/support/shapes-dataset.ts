@@ -1,4 +1,4 @@
-// A data set in memory: each class is a rectangle of its own place and form, dark on white in sketches, coloured in
+// A data set in memory: each class is a rectangle of its own place and form, dark on white in sketches, colored in
 // photos.
 import type { Dataset, Domain, Sample } from '../../src/data/dataset.ts';
 import { RandomStream } from '../../src/random/philox.ts';

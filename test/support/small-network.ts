@@ -16,7 +16,7 @@ const BATCH = 6;
 const SIZE = 5;
 const CLASSES = 3;
 
-/** Everything a training step has, in milliseconds: a convolution, batch normalisation, a linear layer, Adam. */
+/** Everything a training step has, in milliseconds: a convolution, batch normalization, a linear layer, Adam. */
 export interface SmallTraining {
   readonly network: Network;
   /** The average of its weights, where there is one. */
@@ -30,7 +30,7 @@ export interface SmallTraining {
   feeds(step: number): Feeds & { readonly images: Float32Array; readonly labels: Uint32Array };
 }
 
-/** A small network on a device, initialised from a seed, with its training program. */
+/** A small network on a device, initialized from a seed, with its training program. */
 export async function smallTraining(
   device: Device,
   seed = 1,

@@ -10,7 +10,7 @@ const K = 10;
 /** Of ten folders: a tenth of the pictures pass. */
 export const TENTH: PictureFilter = { folders: ['./album/3/'] };
 
-/** Pictures whose vectors are around a few centres, in ten folders that have nothing to do with the centres. */
+/** Pictures whose vectors are around a few centers, in ten folders that have nothing to do with the centers. */
 export function clusteredPictures(count: number, dimension: number, seed: number): StoredPicture[] {
   const stream = new RandomStream(1, 0);
   const random = new RandomStream(seed, 1);

@@ -1,4 +1,4 @@
-// Batch normalisation with statistics of their own for sketches and photos, against networks that see one domain alone.
+// Batch normalization with statistics of their own for sketches and photos, against networks that see one domain alone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Program } from '../../src/autodiff/program.ts';
@@ -84,7 +84,7 @@ test('in training each domain is encoded as in a batch of its own, and its stati
   );
   assert.throws(
     () => network.encode(imageInput(shape), 'eval'),
-    /normalises sketches and photos apart, and the domain of these images was not given/,
+    /normalizes sketches and photos apart, and the domain of these images was not given/,
   );
   program.destroy();
   half.destroy();

@@ -194,7 +194,7 @@ if (device.traits.f16 === true) {
     const [single, half] = curves;
     const learnt = single[0] - single[STEPS - 1];
     assert.ok(learnt > 0.5 * single[0], `f32: ${single.join(', ')}`);
-    // Measured: losses within 0.3 % of what was learnt, an angle of 0.01. What should fail is an order of magnitude
+    // Measured: losses within 0.3 % of what was learned, an angle of 0.01. What should fail is an order of magnitude
     // more.
     single.forEach((loss, step) =>
       assert.ok(Math.abs(half[step] - loss) < 0.02 * learnt, `step ${step}: ${half[step]} in f16, ${loss} in f32`),

@@ -288,7 +288,7 @@ test('the report says in one line what was chosen and what it costs', () => {
   );
   assert.is(
     describeMemory({ memory, budget: 7e8, recomputed, microBatches: 2, normalizedApart: true }),
-    'device memory 628.1 MB of 700.0 MB: intermediates 320.0 MB, weights and state 300.0 MB; 23 tensors recomputed (+8.2 GFLOP, +3.0 % of the step by the cost model), 2 micro-batches, each normalised by its own statistics',
+    'device memory 628.1 MB of 700.0 MB: intermediates 320.0 MB, weights and state 300.0 MB; 23 tensors recomputed (+8.2 GFLOP, +3.0 % of the step by the cost model), 2 micro-batches, each normalized by its own statistics',
   );
   assert.match(
     describeMemory({

@@ -9,7 +9,7 @@ import { emptyRecords } from '../../src/tuning/records.ts';
 import { EFFORTS, fastest, QualificationError, Tuner, type TunerOptions } from '../../src/tuning/tuner.ts';
 import { testDevice } from '../support/device.ts';
 
-type Behaviour = 'right' | 'slow' | 'wrong' | 'broken';
+type Behavior = 'right' | 'slow' | 'wrong' | 'broken';
 interface Problem {
   readonly count: number;
 }
@@ -36,15 +36,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 /** sum = a + b, by variants that behave as a test wants them to. */
 function addition(
-  variants: Readonly<Record<string, Behaviour>>,
+  variants: Readonly<Record<string, Behavior>>,
   cases: readonly Problem[] = [{ count: 1 }, { count: 77 }],
 ): Kernel<Problem> & { references: number } {
-  const call = (variant: string, behaviour: Behaviour, count: number): KernelCall => {
+  const call = (variant: string, behavior: Behavior, count: number): KernelCall => {
     const dispatch = {
-      shader: behaviour === 'wrong' ? elementwise('*') : elementwise('+'),
+      shader: behavior === 'wrong' ? elementwise('*') : elementwise('+'),
       // Each variant has code of its own.
       constants: {
-        Element: behaviour === 'broken' ? 'vec9f' : 'f32',
+        Element: behavior === 'broken' ? 'vec9f' : 'f32',
         WORKGROUP_SIZE: 8 * (1 + Object.keys(variants).indexOf(variant)),
       },
       parameters: [count],
@@ -58,14 +58,14 @@ function addition(
         b: { role: 'input', type: 'f32', length: count },
         sum: { role: 'output', type: 'f32', length: count },
       },
-      dispatches: new Array(behaviour === 'slow' ? SLOWNESS : 1).fill(dispatch) as KernelCall['dispatches'],
+      dispatches: new Array(behavior === 'slow' ? SLOWNESS : 1).fill(dispatch) as KernelCall['dispatches'],
     };
   };
   const kernel = {
     name: 'test addition',
     references: 0,
     calls: ({ count }: Problem) =>
-      Object.entries(variants).map(([variant, behaviour]) => call(variant, behaviour, count)),
+      Object.entries(variants).map(([variant, behavior]) => call(variant, behavior, count)),
     reference: ({ count }: Problem, { a, b }: Readonly<Record<string, Float64Array>>) => {
       kernel.references++;
       const value = Float64Array.from({ length: count }, (_, i) => a[i] + b[i]);

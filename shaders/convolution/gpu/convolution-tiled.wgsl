@@ -8,7 +8,7 @@
 //
 // Source vectors run along the depth, as they lie in memory; weight vectors along the columns (the data gradient, whose
 // weights run along the depth, transposes blocks of 4 x 4 in registers). Four depths are ROWS + COLUMNS vector
-// reads and 4 * ROWS * COLUMNS multiply-adds. No bank conflicts: neighbouring invocations read neighbouring weight vectors, and
+// reads and 4 * ROWS * COLUMNS multiply-adds. No bank conflicts: neighboring invocations read neighboring weight vectors, and
 // a padding vector a row spreads the source's rows over the banks.
 //
 // The reduction may be split over workgroups (`kTilesPerSplit`); the partial sums, each as large as the destination, are then added
@@ -104,7 +104,7 @@ fn load(tapRow: u32, start: u32, tile: Tile, invocation: u32) {
   }
   let kernelRow = y.firstTap + i32(tapRow) * y.tapStep;
   for (var slot = 0u; slot < WEIGHT_SLOTS; slot++) {
-    // Neighbouring invocations follow the weights in memory.
+    // Neighboring invocations follow the weights in memory.
     let block = weightBlockOf(slot, invocation);
     let offset = start + select(block / TILE_COLUMN_VECTORS, block % DEPTH_VECTORS, DATA_GRADIENT);
     let column = min(tile.firstColumnVector + select(block % TILE_COLUMN_VECTORS, block / DEPTH_VECTORS, DATA_GRADIENT), columnVectors - 1u);

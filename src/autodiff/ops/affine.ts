@@ -76,7 +76,7 @@ const gradientOp: Op<GradientAttributes> = {
 const rowsOf = (x: Tensor, scale: Tensor) => ({ rows: x.length / scale.length, channels: scale.length, ...stored(x) });
 
 /**
- * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalisation with fixed statistics.
+ * y = relu?(x * scale + shift + residual?), scale and shift [channels]: batch normalization with fixed statistics.
  * Accuracy: within 3 * 2^-24 of |x * scale| + |shift| + |residual|.
  * @internal
  */

@@ -9,13 +9,13 @@ import { describe, floatType, GradientError, type Tensor } from '../tensor.ts';
 /** Settings of batch normalization. */
 export interface BatchNormOptions {
   readonly epsilon: number;
-  /** Added after the normalisation, in the same pass. */
+  /** Added after the normalization, in the same pass. */
   readonly residual?: Tensor;
   /** Whether a ReLU comes last, in the same pass. */
   readonly relu?: boolean;
 }
 
-/** What batch normalisation of a batch gives; all but y are [channels]. */
+/** What batch normalization of a batch gives; all but y are [channels]. */
 export interface BatchNormOutputs {
   readonly y: Tensor;
   readonly mean: Tensor;
@@ -163,7 +163,7 @@ const backward: Op<{ readonly relu: boolean; readonly residual: boolean }> = {
 };
 
 /**
- * Batch normalisation in training mode over all but the last dimension, with what usually follows it: y = relu?(gamma *
+ * Batch normalization in training mode over all but the last dimension, with what usually follows it: y = relu?(gamma *
  * (x - mean) / sqrt(variance + epsilon) + beta + residual?). Ioffe and Szegedy, ICML 2015. Only y is differentiable: a
  * gradient of the statistics is a GradientError. Accuracy, with eps = 2^-24 and n elements a channel: the variance
  * within eps * (4 sqrt(96 + 3 sqrt(n)) + 18) of itself (7e-6 at n = 40,000), the mean within 2 eps of itself and the
@@ -183,7 +183,7 @@ export function batchNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: Batch
 }
 
 /**
- * The last pass of batch normalisation: y = relu?(gamma * (x - mean) * inverseDeviation + beta + residual?). Contract:
+ * The last pass of batch normalization: y = relu?(gamma * (x - mean) * inverseDeviation + beta + residual?). Contract:
  * the statistics are those of x itself, over all but its last dimension, such as `convolutionWithStatistics` gives with
  * it. The gradient for x then contains their share, and they get none. With other statistics `gradient` throws a
  * GradientError.

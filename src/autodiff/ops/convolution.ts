@@ -16,7 +16,7 @@ type Pair = readonly [number, number];
 
 /** Settings of a convolution. */
 export interface ConvolutionOptions {
-  /** Pixels between neighbouring outputs, [vertical, horizontal] or one number for both; 1 if left out. */
+  /** Pixels between neighboring outputs, [vertical, horizontal] or one number for both; 1 if left out. */
   readonly stride?: number | Pair;
   /** Zero pixels on each side of the image, likewise; 0 if left out. */
   readonly padding?: number | Pair;

@@ -107,7 +107,7 @@ const interpolateOp: Op<{ readonly momentum: number }> = {
   ],
 };
 
-/** running += momentum * (batch - running), in place: running statistics of batch normalisation. @internal */
+/** running += momentum * (batch - running), in place: running statistics of batch normalization. @internal */
 export function interpolateUpdate(running: Tensor, batch: Tensor, momentum: number, gate: Tensor): GraphNode {
   return applyNode(interpolateOp, [running, batch, gate], { momentum });
 }

@@ -58,7 +58,7 @@ const gradientOp: Op<Attributes> = {
 };
 
 /**
- * Batch normalisation with running statistics as one affine map: scale = gamma / sqrt(variance + epsilon), shift = beta
+ * Batch normalization with running statistics as one affine map: scale = gamma / sqrt(variance + epsilon), shift = beta
  * - mean * scale. Differentiable in gamma and beta; a gradient of the running statistics is a GradientError.
  * @internal
  */

@@ -46,7 +46,7 @@ const op: Op<Attributes> = {
 };
 
 /**
- * The tensors as one flat store: gradients in the layout of their parameters, so that an optimiser updates all of them
+ * The tensors as one flat store: gradients in the layout of their parameters, so that an optimizer updates all of them
  * in one dispatch. Tensors that the graph computes are computed right into the store.
  * @param tensors by the names of the store's entries
  * @returns the whole store [store.length]

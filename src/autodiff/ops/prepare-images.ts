@@ -22,9 +22,9 @@ export interface ImageInputs {
 }
 
 /**
- * Decoded images as the network wants them: warped, normalised, padded to four channels. The program gets two inputs:
+ * Decoded images as the network wants them: warped, normalized, padded to four channels. The program gets two inputs:
  * `images`, u8 RGB [count, source, source, 3], and `transforms` [count, 12], for each image the affine map from output
- * to source pixels and the colour outside, as src/data/augmentation.ts makes them.
+ * to source pixels and the color outside, as src/data/augmentation.ts makes them.
  * @param names of the two inputs, where a program has several such pairs
  * @returns [count, size, size, 4]
  */

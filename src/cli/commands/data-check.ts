@@ -71,7 +71,7 @@ async function archiveAndSplits(
   const split = named === undefined ? undefined : await readSplit(named);
   const archive = await recognize(folder, split?.set);
   if (archive === undefined)
-    throw new OptionError(`${folder}: no data set is recognised there; sketchgrad data how shows how each is laid out`);
+    throw new OptionError(`${folder}: no data set is recognized there; sketchgrad data how shows how each is laid out`);
   if (split !== undefined) {
     requireSameSet(archive, split);
     return { archive, splits: [split] };

@@ -1,6 +1,6 @@
 /**
  * The contact sheet: a PNG with a row for each query sketch and, beside it, the pictures found for it,
- * best first. Hits have a green frame and a tick, so that they stand out without colour too.
+ * best first. Hits have a green frame and a tick, so that they stand out without color too.
  */
 
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
@@ -124,9 +124,9 @@ function open({ pixels, size }: SheetImage, what: string): Sharp {
 }
 
 /** A frame whose stroke lies around the image rather than on it. */
-function frame(left: number, top: number, colour: string, width: number): string {
+function frame(left: number, top: number, color: string, width: number): string {
   const side = CELL + width;
-  return `<rect x="${left - width / 2}" y="${top - width / 2}" width="${side}" height="${side}" rx="${width / 2}" fill="none" stroke="${colour}" stroke-width="${width}"/>`;
+  return `<rect x="${left - width / 2}" y="${top - width / 2}" width="${side}" height="${side}" rx="${width / 2}" fill="none" stroke="${color}" stroke-width="${width}"/>`;
 }
 
 function tick(left: number, top: number): string {
@@ -135,8 +135,8 @@ function tick(left: number, top: number): string {
   return `<circle cx="${x}" cy="${y}" r="9" fill="${HIT}" stroke="${PAPER}" stroke-width="1.5"/><path d="M${x - 4} ${y + 0.3}l2.8 2.9 5.2 -5.8" fill="none" stroke="${PAPER}" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/>`;
 }
 
-function caption(left: number, top: number, text: string, colour: string, weight: number): string {
-  return `<text x="${left}" y="${top + CELL + 20}" font-size="13" font-weight="${weight}" fill="${colour}">${escapeMarkup(text)}</text>`;
+function caption(left: number, top: number, text: string, color: string, weight: number): string {
+  return `<text x="${left}" y="${top + CELL + 20}" font-size="13" font-weight="${weight}" fill="${color}">${escapeMarkup(text)}</text>`;
 }
 
 function score(left: number, top: number, value: number): string {

@@ -141,7 +141,7 @@ function placesOf(data: string, archive: Archive | undefined): Pick<FolderOption
   };
 }
 
-/** Opens a published set, says what it was recognised as and what is amiss. @throws DatasetError, OptionError */
+/** Opens a published set, says what it was recognized as and what is amiss. @throws DatasetError, OptionError */
 export async function openPublished({
   data: root,
   split,

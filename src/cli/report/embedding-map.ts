@@ -1,6 +1,6 @@
 /**
  * A picture of embeddings: UMAP (McInnes, Healy and Melville, 2018; by umap-js) lays them out in the plane so that near
- * neighbours stay near. Classes have a colour and their name, domains a shape, so that nothing hangs on colour alone.
+ * neighbors stay near. Classes have a color and their name, domains a shape, so that nothing hangs on color alone.
  */
 
 import { UMAP } from 'umap-js';
@@ -109,10 +109,10 @@ export function mapTask(
 const WIDTH = 960;
 const HEIGHT = 640;
 const MARGIN = 24;
-/** After Okabe and Ito's, which people tell apart whatever their sense of colour; report-assets.ts has them. */
+/** After Okabe and Ito's, which people tell apart whatever their sense of color; report-assets.ts has them. */
 const COLOURS = 6;
 
-/** The drawing, as SVG that takes its colours from the page. */
+/** The drawing, as SVG that takes its colors from the page. */
 export function drawMap({ points }: EmbeddingMap): string {
   const extent = (values: readonly number[]): [number, number] =>
     values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
@@ -156,8 +156,8 @@ const triangle = ([x, y]: [number, number]): string => `M${fixed(x)} ${fixed(y -
 function middle(places: readonly (readonly [number, number])[]): readonly [number, number] {
   const median = (values: readonly number[]): number =>
     [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-  const centre = [0, 1].map((axis) => median(places.map((place) => place[axis])));
-  const distance = ([x, y]: readonly [number, number]): number => Math.hypot(x - centre[0], y - centre[1]);
+  const center = [0, 1].map((axis) => median(places.map((place) => place[axis])));
+  const distance = ([x, y]: readonly [number, number]): number => Math.hypot(x - center[0], y - center[1]);
   return places.reduce((best, place) => (distance(place) < distance(best) ? place : best));
 }
 

@@ -115,22 +115,22 @@ footer p { max-width: none; margin-bottom: 0.3rem; }
 `;
 
 /**
- * Draws each chart of the JSON in #charts into the element of the same place. Colours are read from the
+ * Draws each chart of the JSON in #charts into the element of the same place. Colors are read from the
  * style whenever uPlot draws, so that a change between light and dark needs only another drawing.
  */
 export const REPORT_SCRIPT = `
 'use strict';
 const style = getComputedStyle(document.documentElement);
-const colour = (name) => () => style.getPropertyValue(name).trim();
+const color = (name) => () => style.getPropertyValue(name).trim();
 const number = (value) => value == null ? '' : Number(value).toPrecision(3);
-const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
+const axis = { stroke: color('--quiet'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
 
 function draw(place, chart) {
   const canvas = place.querySelector('.canvas');
   const values = [...place.querySelectorAll('.legend b')];
   // Each series is drawn twice, as measured (thin and pale) and smoothed, where it is smoothed.
   const lines = chart.series.flatMap((series, i) => {
-    const stroke = colour('--series-' + (i % 6 + 1));
+    const stroke = color('--series-' + (i % 6 + 1));
     const smooth = { data: series.smooth || series.values, line: { stroke, width: 2, points: { show: chart.steps.length < 40 } }, index: i };
     return series.smooth ? [{ data: series.values, line: { stroke, width: 1, alpha: 0.25, points: { show: false } } }, smooth] : [smooth];
   });

@@ -75,7 +75,7 @@ function section(title: string, note: string, content: string): string {
 function mapNote({ points, classes, seed }: EmbeddingMap): string {
   const drawn = new Set(points.map(({ className }) => className)).size;
   const some = drawn < classes ? `${drawn} of ${classes} classes, evenly chosen` : `${classes} classes`;
-  return `UMAP of ${points.length} embeddings of ${some} (seed ${seed}). Neighbours here are neighbours there; distances across the picture mean little. Where the network sees through the domains, a class’s sketches lie among its photos.`;
+  return `UMAP of ${points.length} embeddings of ${some} (seed ${seed}). Neighbors here are neighbors there; distances across the picture mean little. Where the network sees through the domains, a class’s sketches lie among its photos.`;
 }
 
 function mapFigure(map: EmbeddingMap): string {

@@ -109,7 +109,7 @@ function filterOf(index: IconIndex, { set, style, licence }: IconFilterWords): I
   return filter;
 }
 
-/** Icons whose sets are not installed are shown as grey squares. */
+/** Icons whose sets are not installed are shown as gray squares. */
 async function iconSheetRow({ sketches, results }: FoundBySketch<FoundIcon>, root: string): Promise<ContactSheetRow> {
   const installed = await findIconSets(root);
   const drawings = new Map<string, Uint8Array>();

@@ -163,7 +163,7 @@ function picturesTable(results: readonly FoundPicture[], by: 'cosine' | 'codes',
 }
 
 /**
- * Nothing is known of a stranger's classes, so no picture is marked as a hit. A picture that is gone is shown as a grey
+ * Nothing is known of a stranger's classes, so no picture is marked as a hit. A picture that is gone is shown as a gray
  * square.
  * @param indexPath files and tar archives of an index begin where `sketchgrad embed` ran, which often is the folder of the index
  */

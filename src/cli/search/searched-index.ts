@@ -6,7 +6,7 @@ import type { ContactSheetRow } from '../display/contact-sheet.ts';
 
 /** Side of the images on the contact sheet, in pixels. */
 export const SHEET_IMAGE = 112;
-/** Grey level in place of a picture that is gone. */
+/** Gray level in place of a picture that is gone. */
 export const GONE = 200;
 
 /** What a sketch found, or several together. */

@@ -14,7 +14,7 @@ export interface BackboneShape {
   readonly stride: 'v1.5' | 'v1';
 }
 
-/** A convolution without bias, and the batch normalisation after it. */
+/** A convolution without bias, and the batch normalization after it. */
 export interface ConvolutionLayer {
   readonly weight: Tensor;
   readonly norm: BatchNorm;
@@ -26,7 +26,7 @@ export interface ConvolutionLayer {
 
 /** A convolution to declare. */
 export interface ConvolutionShape {
-  /** Names of its weights and of its batch normalisation, without `.weight`. */
+  /** Names of its weights and of its batch normalization, without `.weight`. */
   readonly names: { readonly convolution: string; readonly norm: string };
   /** Side of its window; the padding is half of it, rounded down. */
   readonly kernel: number;
@@ -38,7 +38,7 @@ export interface ConvolutionShape {
   readonly stage: number;
 }
 
-/** Declares a convolution without bias and its batch normalisation in a network. */
+/** Declares a convolution without bias and its batch normalization in a network. */
 export function declareConvolution(
   network: Network,
   { names, kernel, inputs, outputs, stride, stage }: ConvolutionShape,
@@ -65,7 +65,7 @@ export interface PoolingWindow {
   readonly padding: number;
 }
 
-/** What is computed after a convolution's batch normalisation. */
+/** What is computed after a convolution's batch normalization. */
 export interface LayerEnd<Value> {
   /** Added before the ReLU; `name` is the addition's. */
   readonly residual?: { readonly value: Value; readonly name: string };
@@ -157,7 +157,7 @@ export interface TensorNaming {
   inFile(name: string): string;
   /**
    * The name in such a file of the bias of the convolution whose weight is called `name` here, where the files have
-   * biases. Batch normalisation takes a bias off again, so that it is subtracted from the running mean.
+   * biases. Batch normalization takes a bias off again, so that it is subtracted from the running mean.
    */
   biasInFile?(name: string): string;
   /** Names of the classifier's layer, beside the backbone or one level above. */

@@ -29,8 +29,8 @@ interface Step {
 }
 
 /**
- * A VGG with batch normalisation, with torchvision's parameter names. A global average pool takes the place of the three
- * linear layers, so that images may have any size from 32; convolutions have no bias, which batch normalisation would take
+ * A VGG with batch normalization, with torchvision's parameter names. A global average pool takes the place of the three
+ * linear layers, so that images may have any size from 32; convolutions have no bias, which batch normalization would take
  * off again. Features are [batch, 512 * width].
  */
 export class VGG extends Backbone {
@@ -43,7 +43,7 @@ export class VGG extends Backbone {
     checkWidth(width);
     const steps: Step[] = [];
     let inputs = 3;
-    // torchvision numbers all modules of `features`: convolution, batch normalisation, ReLU, pooling.
+    // torchvision numbers all modules of `features`: convolution, batch normalization, ReLU, pooling.
     let module = 0;
     const next = (): string => `features.${module++}`;
     convolutions.forEach((count, index) => {
@@ -75,7 +75,7 @@ export class VGG extends Backbone {
   }
 }
 
-/** The definition of a VGG with batch normalisation for the registry. */
+/** The definition of a VGG with batch normalization for the registry. */
 export const vgg = (variant: VGGVariant): BackboneDefinition => ({
   title: variant.title,
   stages: CHANNELS.length,

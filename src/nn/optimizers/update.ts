@@ -98,6 +98,6 @@ function groupSettingsOf(groups: readonly ParameterGroup[]): Tensor {
 export function groupOf(name: string, groups: readonly ParameterGroup[]): ParameterGroup {
   const found = groups.find(({ matches }) => matches(name));
   if (found === undefined)
-    throw new RangeError(`parameter ${name} belongs to no group of the optimiser; let the last group match everything`);
+    throw new RangeError(`parameter ${name} belongs to no group of the optimizer; let the last group match everything`);
   return found;
 }

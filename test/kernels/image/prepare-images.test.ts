@@ -47,7 +47,7 @@ test('prepare_images: the identity gives every byte in its place, and a flip mir
   );
 });
 
-test('prepare_images: half a pixel beyond the edge is half the fill colour, farther is all of it', async () => {
+test('prepare_images: half a pixel beyond the edge is half the fill color, farther is all of it', async () => {
   const problem: PrepareImagesProblem = { count: 1, source: 2, size: 4, ...plain };
   // Columns read at -0.5, 0.5, 1.5, 2.5 in row 0.
   const output = await prepare(problem, [[1, 0, -0.5, 0, 0, 0]], 200);
@@ -55,7 +55,7 @@ test('prepare_images: half a pixel beyond the edge is half the fill colour, fart
   assertWithin('red', red, [100, 1.5, (3 + 200) / 2, 200], [1e-4, 1e-4, 1e-4, 1e-4]);
 });
 
-test('prepare_images: maps to very far away give the fill colour', async () => {
+test('prepare_images: maps to very far away give the fill color', async () => {
   const problem: PrepareImagesProblem = { count: 1, source: 3, size: 2, ...plain };
   const output = await prepare(problem, [[1e30, 0, 1e30, 0, -1e30, -1e30]], 40);
   assert.ok(

@@ -1,4 +1,4 @@
-/** Options of the network: its backbone, its batch normalisation, its embedding, and the images that it takes. */
+/** Options of the network: its backbone, its batch normalization, its embedding, and the images that it takes. */
 import {
   backboneDefinition,
   BACKBONE_NAMES,
