@@ -38,10 +38,21 @@ test('all pictures of the collection can be looked through, with their names', a
   const { page, errors } = await suite.shared();
   const layout = (await (await fetch(`${suite.site.address}emoji.json`)).json()) as { names: string[] };
   await page.click('#browse-invited');
-  assert.equal(await page.locator('#all-pictures bdi').allTextContents(), layout.names);
   await assertAccessible(page);
+  const names = await page.locator('#all-pictures bdi').allTextContents();
+  while ((await page.getAttribute('#all-next', 'aria-disabled')) === 'false') {
+    await page.click('#all-next');
+    names.push(...(await page.locator('#all-pictures bdi').allTextContents()));
+  }
+  assert.equal(names, layout.names);
+  assert.match(await page.innerText('#all-range'), new RegExp(`to ${names.length} of ${names.length}$`));
+  await page.press('#all-next', 'Enter');
+  assert.is(await page.locator('#all-pictures bdi').last().textContent(), names.at(-1));
+  // The keyboard reaches the pictures before the buttons of the pages, and turns pages as well.
+  await page.focus('#all button[type=submit]');
   // One stop of the Tab key.
   await page.keyboard.press('Tab');
+  await page.keyboard.press('PageUp');
   await page.keyboard.press('End');
   assert.ok(
     await page.evaluate(() => document.activeElement === document.querySelector('#all-pictures li:last-child button')),

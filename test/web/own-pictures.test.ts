@@ -1,7 +1,7 @@
 // Pictures of one's own: embedded with progress, kept for the next visit, embedded again by another model.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeEmoji, writeEmojiFolder } from '../support/emoji-folder.ts';
 import { longestTask } from '../support/main-thread.ts';
@@ -85,6 +85,44 @@ test('a folder is embedded, found, kept over a reload, and forgotten', async () 
   await page.waitForSelector('#trouble:not([hidden])');
   assert.match(await page.innerText('#trouble'), /sketch\.png/);
   assert.is(await page.locator('#model option').count(), 2);
+
+  // One is removed, and the keyboard goes on at the next.
+  assert.match(
+    await page.innerText('#own-storage'),
+    /^This page stores [\d.]+ MB of the [\d.]+ [MG]B that the browser allows/,
+  );
+  await page.click('#own-browse');
+  const names = await page.locator('#all-pictures bdi').allTextContents();
+  assert.is(names.length, written);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.click('#picture-remove');
+  await page.waitForFunction((count) => document.querySelectorAll('#all-pictures li').length === count, written - 1);
+  assert.equal(
+    await page.locator('#all-pictures bdi').allTextContents(),
+    names.filter((_, place) => place !== 1),
+  );
+  assert.is(await page.evaluate(() => document.activeElement?.querySelector('bdi')?.textContent), names[2]);
+  await page.keyboard.press('Escape');
+  assert.match(await page.innerText('#own-status'), new RegExp(`^${written - 1} pictures, kept`));
+  // Many are added in steps, and what was stored stays when the rest is stopped.
+  const buffer = await readFile(sketch);
+  await page.setInputFiles(
+    '#own-files',
+    Array.from({ length: 400 }, (_, place) => ({ name: `${place}.png`, mimeType: 'image/png', buffer })),
+  );
+  await page.waitForFunction(() =>
+    /^Reading (6[5-9]|[7-9]\d) of/.test(document.getElementById('own-status')?.textContent ?? ''),
+  );
+  await page.click('#own-stop');
+  await page.waitForFunction(() =>
+    /Stopped: \d+ were not added/.test(document.getElementById('own-status')?.textContent ?? ''),
+  );
+  const [, count, others] =
+    /^(\d+) pictures, kept.*Stopped: (\d+) were/.exec(await page.innerText('#own-status')) ?? [];
+  assert.is(Number(count) + Number(others), written - 1 + 400);
+  assert.ok(Number(others) > 0);
 
   await page.click('#own-forget');
   await page.waitForFunction(() => document.getElementById('own-status')?.textContent === 'They are forgotten.');

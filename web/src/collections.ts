@@ -21,6 +21,8 @@ export interface PictureCollection extends Shown {
   readonly keys: readonly string[];
   /** The keys of the pictures that may have kept embeddings. They are read again: another tab may have changed them. */
   keptKeys(): Promise<ReadonlySet<string>>;
+  /** Deletes a picture, where that is possible; the collection without it is another one. */
+  remove?(index: number): Promise<void>;
   /** Picture i for the network. */
   picture(index: number): Blob | Tile;
 }

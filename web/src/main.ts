@@ -1,6 +1,6 @@
 import { proxy, wrap } from 'comlink';
 import { EmojiCollection, type AbsentCollection, type Collection, type PictureCollection } from './collections.ts';
-import { offerCollection } from './collection-view.ts';
+import { CollectionView } from './collection-view.ts';
 import { Embeddings } from './embeddings.ts';
 import type { Engine } from './engine.ts';
 import type { ModelSummary } from './open-models.ts';
@@ -200,8 +200,10 @@ async function start(): Promise<void> {
     1,
   );
 
+  const view = new CollectionView(pictures);
   const own = await OwnPictures.open(engine, embeddings, inUse, (collection, use) => {
     collections[1] = collection;
+    view.update(collection);
     showCollections();
     if (use) collectionSelect.selectedIndex = 1;
     useSelected();
@@ -216,7 +218,12 @@ async function start(): Promise<void> {
     (busy) => searching.wait(busy ? 'The search waits until the training is paused or done.' : undefined),
   );
   compiling = (text) => [searching, own, training].forEach((view) => view.tell(text));
-  offerCollection(() => selected() as PictureCollection, pictures);
+  for (const id of ['browse', 'browse-invited']) {
+    const opener = element<HTMLButtonElement>(id);
+    opener.disabled = false;
+    opener.addEventListener('click', () => view.open(selected() as PictureCollection));
+  }
+  element('own-browse').addEventListener('click', () => view.open(own.collection));
   offer(summary);
   element('start-progress').hidden = true;
   document.documentElement.dataset.ready = 'true';

@@ -24,7 +24,11 @@ export class OwnCollection implements PictureCollection {
   readonly names: readonly string[];
   readonly keys: readonly string[];
 
-  constructor(private readonly entries: readonly Entry[]) {
+  /** @param onRemove deletes the picture with an id */
+  constructor(
+    private readonly entries: readonly Entry[],
+    private readonly onRemove: (id: string) => Promise<void>,
+  ) {
     this.names = entries.map(({ name }) => name);
     this.keys = entries.map(({ id }) => id);
     this.title = `${entries.length} pictures of your own`;
@@ -46,6 +50,10 @@ export class OwnCollection implements PictureCollection {
     return image;
   }
 
+  remove(index: number): Promise<void> {
+    return this.onRemove(this.entries[index].id);
+  }
+
   picture(index: number): Blob {
     return this.entries[index].copy;
   }
@@ -59,7 +67,10 @@ export class OwnLibrary {
   private kept: readonly Entry[] = [];
   /** What the browser did not keep: this tab alone has it. */
   private unkept: readonly Entry[] = [];
-  private current = new OwnCollection([]);
+  private current = this.collectionOf([]);
+
+  /** @param onRemoved hears that a picture was removed from the collection */
+  constructor(private readonly onRemoved: () => void) {}
 
   get collection(): OwnCollection {
     return this.current;
@@ -78,9 +89,7 @@ export class OwnLibrary {
       const kept = await this.readEntries();
       const stored: Entry[] = [];
       for (const entry of added) if (await keep(`${LIBRARY}/${entry.id}`, entry.copy)) stored.push(entry);
-      const listed =
-        stored.length > 0 &&
-        (await keep(LIST, JSON.stringify([...kept, ...stored].map(({ id, name }) => ({ id, name })))));
+      const listed = stored.length > 0 && (await keep(LIST, listOf([...kept, ...stored])));
       this.take(listed ? [...kept, ...stored] : kept, [
         ...this.unkept,
         ...added.filter((entry) => !listed || !stored.includes(entry)),
@@ -88,6 +97,21 @@ export class OwnLibrary {
       tellTabs('pictures');
       return listed && stored.length === added.length;
     });
+  }
+
+  /** Deletes one picture. Its embeddings are dropped when others are kept the next time. */
+  async remove(id: string): Promise<void> {
+    await changingKept(async () => {
+      const kept = (await this.readEntries()).filter((entry) => entry.id !== id);
+      await keep(LIST, listOf(kept));
+      await forget(`${LIBRARY}/${id}`);
+      this.take(
+        kept,
+        this.unkept.filter((entry) => entry.id !== id),
+      );
+      tellTabs('pictures');
+    });
+    this.onRemoved();
   }
 
   /** Deletes the pictures, and what was computed of them. */
@@ -102,12 +126,17 @@ export class OwnLibrary {
   private take(kept: readonly Entry[], unkept: readonly Entry[]): void {
     this.kept = kept;
     this.unkept = unkept;
-    this.current = new OwnCollection([...kept, ...unkept]);
+    this.current = this.collectionOf([...kept, ...unkept]);
+    const keys = new Set(this.current.keys);
     for (const [id, url] of urls) {
-      if (this.current.keys.includes(id)) continue;
+      if (keys.has(id)) continue;
       URL.revokeObjectURL(url);
       urls.delete(id);
     }
+  }
+
+  private collectionOf(entries: readonly Entry[]): OwnCollection {
+    return new OwnCollection(entries, (id) => this.remove(id));
   }
 
   private async readEntries(): Promise<Entry[]> {
@@ -121,6 +150,8 @@ export class OwnLibrary {
     return entries.flat();
   }
 }
+
+const listOf = (entries: readonly Entry[]): string => JSON.stringify(entries.map(({ id, name }) => ({ id, name })));
 
 /** The list of what is kept; a list that is damaged has nothing. */
 async function readList(): Promise<readonly Omit<Entry, 'copy'>[]> {

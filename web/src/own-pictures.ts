@@ -7,17 +7,29 @@ import { OwnLibrary, type OwnCollection } from './own-library.ts';
 import { element, explain, nameElement, nameList, PICTURE_TYPES, picturesOf, trouble } from './page.ts';
 import { hearTabs } from './tabs.ts';
 
+/** Pictures that are stored together: what was stored stays when the rest is stopped. */
+const STEP = 64;
+/** Share of the quota above which the visitor is warned. */
+const NEARLY_FULL = 0.9;
+
+const megabytes = (bytes: number): string =>
+  bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+
 /**
  * The view of the visitor's own pictures: takes them, makes small copies, embeds them, and tells when there is another
  * collection.
  */
 export class OwnPictures {
-  private readonly library = new OwnLibrary();
+  private readonly library = new OwnLibrary(() => {
+    if (!this.adding) this.show();
+    this.onChange(this.collection, false);
+  });
   private readonly progress = element<HTMLProgressElement>('own-progress');
   private readonly inputs = ['own-folder', 'own-files'].map((id) => element<HTMLInputElement>(id));
   private adding = false;
   /** Counts how often all was forgotten: what was begun before is not finished. */
   private forgotten = 0;
+  private stopped = false;
 
   private constructor(
     private readonly engine: Remote<Engine>,
@@ -60,6 +72,7 @@ export class OwnPictures {
       });
     }
     element<HTMLInputElement>('own-files').accept = PICTURE_TYPES;
+    element('own-stop').addEventListener('click', () => (this.stopped = true));
     element('own-forget').addEventListener('click', () => void this.forget());
     document.addEventListener('dragover', (event) => event.preventDefault());
     document.addEventListener('drop', (event) => {
@@ -78,6 +91,8 @@ export class OwnPictures {
   private show(): void {
     const { length } = this.collection.names;
     element('own-forget').hidden = length === 0 && !this.adding;
+    element('own-browse').hidden = length === 0;
+    void this.showStorage();
     this.status(length > 0 ? `${length} pictures, kept on this device.` : 'Or drop a folder anywhere on this page.');
   }
 
@@ -89,16 +104,19 @@ export class OwnPictures {
     trouble();
     this.busy(true);
     const { forgotten } = this;
+    this.stopped = false;
     const goesOn = (): boolean => this.forgotten === forgotten;
     try {
-      const { kept, unreadable } = await storing(() => this.store(files, goesOn));
+      const { kept, unreadable, left } = await storing(() => this.store(files, goesOn));
       if (!goesOn()) return;
+      this.stopped = false;
       // Before the search has any part of it, so that all progress is told here.
-      const embedding = this.embed(goesOn);
+      const embedding = this.embed(() => goesOn() && !this.stopped);
       this.onChange(this.collection, true);
       await embedding;
       if (!goesOn()) return;
       this.show();
+      if (left > 0) element('own-status').append(` Stopped: ${left} were not added.`);
       if (!kept)
         this.status(`${this.collection.names.length} pictures. This browser does not keep them for the next visit.`);
       if (unreadable.length > 0) element('own-status').append(' Not readable: ', ...nameList(unreadable), '.');
@@ -113,19 +131,35 @@ export class OwnPictures {
   private async store(
     files: readonly File[],
     goesOn: () => boolean,
-  ): Promise<{ readonly kept: boolean; readonly unreadable: readonly string[] }> {
-    const copies: { name: string; copy: Blob }[] = [];
+  ): Promise<{ readonly kept: boolean; readonly unreadable: readonly string[]; readonly left: number }> {
+    let copies: { name: string; copy: Blob }[] = [];
     const unreadable: string[] = [];
+    let kept = true;
+    let read = 0;
     this.progress.max = files.length;
-    for (const [index, file] of files.entries()) {
-      if (!goesOn()) break;
-      this.progress.value = index;
-      this.status(`Reading ${index + 1} of ${files.length}: `, nameElement(file.name));
+    for (; read < files.length && goesOn() && !this.stopped; read++) {
+      const file = files[read];
+      this.progress.value = read;
+      this.status(`Reading ${read + 1} of ${files.length}: `, nameElement(file.name));
       const copy = await this.engine.shrink(file, file.name).catch(() => undefined);
       if (copy === undefined) unreadable.push(file.name);
       else copies.push({ name: file.webkitRelativePath || file.name, copy });
+      if (copies.length < STEP || !goesOn()) continue;
+      kept = (await this.library.add(copies)) && kept;
+      copies = [];
+      void this.showStorage();
     }
-    return { kept: goesOn() && (await this.library.add(copies)), unreadable };
+    if (goesOn()) kept = (await this.library.add(copies)) && kept;
+    return { kept, unreadable, left: files.length - read };
+  }
+
+  /** How much the page stores, and how much the browser lets it store. */
+  private async showStorage(): Promise<void> {
+    const line = element('own-storage');
+    const { usage = 0, quota = 0 } = (await navigator.storage.estimate().catch(() => undefined)) ?? {};
+    line.hidden = quota === 0 || this.collection.names.length === 0;
+    const advice = usage > NEARLY_FULL * quota ? ' Remove pictures before you add more.' : '';
+    line.textContent = `This page stores ${megabytes(usage)} of the ${megabytes(quota)} that the browser allows.${advice}`;
   }
 
   /** Embeds what is new, again where another tab changes the pictures meanwhile. */
@@ -163,6 +197,7 @@ export class OwnPictures {
   private busy(busy: boolean): void {
     this.adding = busy;
     this.progress.hidden = !busy;
+    element('own-stop').hidden = !busy;
     element('own-forget').hidden = !busy && this.collection.names.length === 0;
     for (const input of this.inputs) input.disabled = busy;
   }

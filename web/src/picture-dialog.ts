@@ -31,6 +31,12 @@ export class PictureDialog {
         use(collection, index);
       });
     }
+    on('picture-remove', async (collection, index) => {
+      if (collection.kind !== 'pictures') return;
+      // First: the keyboard goes on at the pictures behind the dialog, which are others then.
+      this.dialog.close();
+      await collection.remove?.(index);
+    });
     on('copy-name', ({ names }, index) => this.copy('The name', navigator.clipboard.writeText(names[index])));
     on('copy-picture', (collection, index) => {
       if (collection.kind === 'indexed')
@@ -84,6 +90,7 @@ export class PictureDialog {
     const likeness = similarity === undefined ? [] : [`Similarity ${similarity.toFixed(3)}, where 1 is equal.`];
     element('picture-similarity').textContent = [...about, ...likeness].join(' ');
     element('copy-picture').textContent = collection.kind === 'indexed' ? 'Copy the SVG' : 'Copy the picture';
+    element('picture-remove').hidden = collection.kind !== 'pictures' || collection.remove === undefined;
     element('picture-said').textContent = '';
     this.dialog.showModal();
   }
