@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { textTable } from '../src/cli/display/text-table.ts';
 import { ADAPTER_CHOICES, ensureAdapter, openDevice, releaseGpu } from '../src/platform/adapter.ts';
 import type { Ladder } from './ladder/ladder.ts';
-import { entriesOf } from './support/catalogue.ts';
+import { entriesOf } from './support/entries.ts';
 import { measureCeilings, type Ceilings } from '../src/benchmark/ceilings.ts';
 import { samplingClock } from './support/clock.ts';
 import { measure, type Result } from './support/measure.ts';

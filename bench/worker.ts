@@ -1,7 +1,8 @@
 // The half of `bench --against` that runs in each checkout: prepares problems and runs variants as it is told to. Only
 // messages of this kind pass between checkouts, so that they may differ in everything else.
 import { openDevice, releaseGpu } from '../src/platform/adapter.ts';
-import { catalogue, chosenVariant, tuningProblemOf, type Selection } from './support/catalogue.ts';
+import { catalogue, type Selection } from './support/catalogue.ts';
+import { chosenVariant, tuningProblemOf } from './support/entries.ts';
 import { prepareProblem, type PreparedProblem, type Work } from './support/kernel-bench.ts';
 
 export type Request =

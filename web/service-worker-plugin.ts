@@ -8,6 +8,8 @@ import { ICON_FOLDER } from './src/icon-files.ts';
 import type { PageFile } from './src/page-files.ts';
 
 const NAME = 'service-worker.js';
+/** The benchmark is a page of its own, which nobody needs without a network. */
+const BENCHMARK = /^(bench\/|assets\/bench[.-])/;
 
 /** Builds the service worker when all other files are there, since it holds their list. */
 export function serviceWorker(): Plugin {
@@ -39,6 +41,7 @@ async function pageFiles(folder: string): Promise<PageFile[]> {
   const names = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.map') && entry.name !== NAME)
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
+    .filter((name) => !BENCHMARK.test(name))
     .sort();
   return Promise.all(
     names.map(async (name) => ({

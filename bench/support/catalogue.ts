@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
 import { KERNEL_MODULES } from '../../kernels/index.ts';
-import type { KernelCall } from '../../kernels/kernel.ts';
-import { selectedCall, tuningKey, type Choices, type TuningProblem } from '../../src/autodiff/variant-selector.ts';
-import type { AdapterTraits } from '../../kernels/contract/adapter-traits.ts';
-import { problemsOf, type KernelBench, type Work } from './kernel-bench.ts';
+import { entriesOf, type Entry } from './entries.ts';
+import type { KernelBench, Work } from './kernel-bench.ts';
 
 /** The module whose kernels are made from a table, each with a benchmark in the list that its one file exports. */
 const TABLE = 'pointwise';
@@ -35,14 +33,6 @@ export async function loadBench(name: string): Promise<KernelBench<unknown>> {
     .find(({ kernel }, _, { length }) => length === 1 || kernel.name === name) as KernelBench<unknown>;
 }
 
-/** One kernel on one of its problems. */
-export interface Entry {
-  readonly bench: KernelBench<unknown>;
-  readonly name: string;
-  readonly problemName: string;
-  readonly problem: unknown;
-}
-
 export interface Selection {
   /** Names of benches; all but the measuring kernels' if there are none. */
   readonly kernels: readonly string[];
@@ -63,24 +53,4 @@ export async function catalogue({ kernels, shapes }: Selection, work: Work): Pro
   }
   if (entries.length === 0) throw new RangeError(`no shape's name contains ${shapes.join(' or ')}`);
   return entries;
-}
-
-export function entriesOf(name: string, bench: KernelBench<unknown>, shapes: readonly string[], work: Work): Entry[] {
-  return Object.entries(problemsOf(bench, work))
-    .filter(([problemName]) => shapes.length === 0 || shapes.some((part) => problemName.includes(part)))
-    .map(([problemName, problem]) => ({ bench, name, problemName, problem }));
-}
-
-/** What a plan has to decide about an entry; undefined where this adapter has no variant, as without 16-bit floats. */
-export function tuningProblemOf(
-  { bench: { kernel }, problem }: Entry,
-  traits: AdapterTraits,
-): TuningProblem | undefined {
-  const calls = kernel.calls(problem, traits);
-  return calls.length === 0 ? undefined : { kernel, problem, calls, uses: 1 };
-}
-
-/** The variant that a program would run: the one that was chosen, or else the one that the kernel prefers. */
-export function chosenVariant(tuningProblem: TuningProblem, choices: Choices | undefined): KernelCall {
-  return selectedCall(tuningProblem.calls, choices?.get(tuningKey(tuningProblem))) as KernelCall;
 }

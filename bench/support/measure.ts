@@ -2,7 +2,7 @@ import type { Choices } from '../../src/autodiff/variant-selector.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { FloatType } from '../../kernels/contract/element-types.ts';
 import type { StorageType } from '../../kernels/contract/storage-type.ts';
-import { chosenVariant, tuningProblemOf, type Entry } from './catalogue.ts';
+import { chosenVariant, tuningProblemOf, type Entry } from './entries.ts';
 import { prepareProblem } from './kernel-bench.ts';
 import type { Product } from './product.ts';
 import { sampleAlternating } from '../../src/benchmark/sampling.ts';

@@ -1,4 +1,4 @@
-import type { Entry } from './catalogue.ts';
+import type { Entry } from './entries.ts';
 import type { Result } from './measure.ts';
 import { median } from '../../src/benchmark/statistics.ts';
 import { shown } from './results.ts';

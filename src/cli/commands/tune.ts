@@ -10,6 +10,7 @@ import { SHARED_OPTIONS } from '../options/shared.ts';
 import { closeCommandDevice, openCommandDevice } from '../device.ts';
 import { choice, integer, text } from '../options/kinds.ts';
 import { NETWORK_OPTIONS } from '../options/training/network.ts';
+import { readJsonFile } from '../options/configuration.ts';
 import { OptionError } from '../options/option.ts';
 import { note, printText } from '../display/progress.ts';
 import { textTable } from '../display/text-table.ts';
@@ -38,6 +39,10 @@ export const TUNE_OPTIONS = {
     placeholder: 'file',
     help: 'Add the results to this table of known adapters; src/tuning/known-adapters.json is the shipped one',
   }),
+  fromReport: text({
+    placeholder: 'file',
+    help: 'Measure nothing: add the choices of a report of the page web/bench to --write-table',
+  }),
   ...SHARED_OPTIONS,
 } as const;
 
@@ -48,8 +53,12 @@ export const tuneCommand = defineCommand({
   name: 'tune',
   summary: 'Measure the fastest variant of each kernel on this adapter',
   options: TUNE_OPTIONS,
-  async run({ workload, effort, limit, writeTable, adapter, ...shape }) {
+  async run({ workload, effort, limit, writeTable, fromReport, adapter, ...shape }) {
     const tables = writeTable === undefined ? [] : await readTables(writeTable);
+    if (fromReport !== undefined) {
+      if (writeTable === undefined) throw new OptionError('--from-report needs --write-table, the table to add it to');
+      return addReport(fromReport, writeTable, tables);
+    }
     const device = await openCommandDevice(adapter);
     try {
       const tuningProblems = tuningProblemsOfAll(device, await workloadsFor(workload, shape, device.traits));
@@ -102,6 +111,30 @@ async function workloadsFor(
     classifierInference({ batch: 1, size: 224, width: 1 }),
     classifierInference({ batch: 16, size: 64, width: 1 }),
   ];
+}
+
+/** @throws OptionError where the file holds no report, or one whose adapter nobody named */
+async function addReport(file: string, writeTable: string, tables: readonly TuningTable[]): Promise<void> {
+  const { format, version, card, table } = (await readJsonFile(file, '--from-report')) as {
+    readonly format?: string;
+    readonly version?: number;
+    readonly card?: string;
+    readonly table?: TuningTable;
+  };
+  if (format !== 'sketchgrad adapter report' || version !== 1 || table === undefined)
+    throw new OptionError(`--from-report ${file}: it is no report of the page web/bench of this version`);
+  // Browsers hide the device's name; the visitor may have typed what the driver calls it.
+  const device = table.device || card || '';
+  if (device === '')
+    throw new OptionError(
+      `--from-report ${file}: it names no device, by which the table is found; set its "card" to the beginning of the name that the driver gives (sketchgrad doctor)`,
+    );
+  const added = { ...table, device, measured: `${device} in a browser, ${table.measured.split(', ').at(-1)}` };
+  const others = tables.filter((one) => one.device !== device || one.subgroupSize !== table.subgroupSize);
+  await writeFileAtomically(writeTable, new TextEncoder().encode(serializeTables([...others, added])));
+  printText(
+    `${table.problems} problems of ${device}, in ${table.preferenceBest} of which the preferred variant is the fastest\ntable of known adapters: ${writeTable}\n`,
+  );
 }
 
 /** What tuning changes, the largest gains first. */

@@ -93,13 +93,13 @@ function editDistance(a: string, b: string): number {
   return row[b.length];
 }
 
-/** Reads a JSON file of a user's. @throws OptionError where it is missing or no JSON */
-export async function readJsonFile(path: string): Promise<unknown> {
+/** Reads a JSON file of a user's, given by a flag. @throws OptionError where it is missing or no JSON */
+export async function readJsonFile(path: string, flag = '--config'): Promise<unknown> {
   let content: string;
   try {
     content = decodeText(await readFile(path));
   } catch (cause) {
-    throw new OptionError(`--config: ${path} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new OptionError(`${flag}: ${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
   return readJsonText(content, path);
 }
