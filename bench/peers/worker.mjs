@@ -27,13 +27,14 @@ export function readOptions(able = ['train', 'infer']) {
 /**
  * Gives this process the navigator.gpu of a browser.
  *
+ * @param {string[]} flags of Dawn, such as disable-dawn-features=...
  * @returns {Promise<string>} the adapter's name
  * @throws if there is no Vulkan, Metal or Direct3D adapter
  */
-export async function installWebGPU() {
+export async function installWebGPU(flags = []) {
   Object.assign(globalThis, globals);
   // Held by navigator for the life of the process: once it is collected, Dawn's threads abort the process.
-  const gpu = create([]);
+  const gpu = create(flags);
   Object.defineProperty(globalThis, 'navigator', {
     value: { gpu, userAgent: `Node.js/${process.version}`, hardwareConcurrency: 1 },
     configurable: true,

@@ -41,6 +41,25 @@ test('short work is repeated within a sample, and a sample is of one run', async
   );
 });
 
+test('steps of the clock that are longer than the work do not show in a sample', async () => {
+  // 5 us of work, timestamps in steps of 65.536 us, as Chromium gives them.
+  const step = 0.065536;
+  let now = 0.0123;
+  const quantized: Contender = {
+    name: 'quantized',
+    run: (times) => {
+      const start = Math.floor(now / step);
+      now += 0.005 * times;
+      const end = Math.floor(now / step);
+      now += 1.7;
+      return Promise.resolve((end - start) * step);
+    },
+  };
+  const [{ repeats, samples }] = await sampleAlternating([quantized], { budget: 0, clock: 'device' });
+  assert.ok(repeats >= 2000, `${repeats} repeats`);
+  for (const sample of samples) assert.ok(Math.abs(sample - 0.005) < 0.005 * 0.01, `${sample} ms`);
+});
+
 test('who is far behind does not hold up the others', async () => {
   const log: string[] = [];
   const sampled = await sampleAlternating([contender('slow', 1000, log), contender('fast', 2, log)], { budget: 0 });
