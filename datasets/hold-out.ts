@@ -3,7 +3,7 @@ import { DatasetError, type Sample } from '../src/data/dataset.ts';
 import { RandomStream, STREAM } from '../src/random/philox.ts';
 
 /**
- * Of published sets without a list of their own: the same sketches whatever a training's seed is, so that seeds differ
+ * For published sets without a list of their own: the same sketches whatever a training's seed is, so that seeds differ
  * in nothing but the training.
  */
 export const HOLD_OUT_SEED = 0;

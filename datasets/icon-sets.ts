@@ -176,7 +176,7 @@ async function readObject(file: string): Promise<Readonly<Record<string, unknown
 const textOr = (value: unknown, otherwise: string): string =>
   typeof value === 'string' && value !== '' ? value : otherwise;
 
-/** Of a set's map from the beginnings or ends of names to words, such as { outline: "Outline" }. */
+/** The words of a set's map from the beginnings or ends of names to words, such as { outline: "Outline" }. */
 function titles(value: unknown): ReadonlyMap<string, string> {
   return new Map(
     isJsonObject(value)

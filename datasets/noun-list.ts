@@ -67,7 +67,7 @@ for (const noun of nouns) {
   const sense = firstSense.get(noun.replaceAll(' ', '_')) as string;
   bySense.set(sense, [...(bySense.get(sense) ?? []), noun]);
 }
-/** Of synonyms, the one that most icons have. */
+/** The synonym that most icons have. */
 const synonyms: Record<string, string> = {};
 for (const group of bySense.values()) {
   const [main, ...others] = group.sort((a, b) => (uses.get(b) as number) - (uses.get(a) as number) || (a < b ? -1 : 1));

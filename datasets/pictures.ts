@@ -104,7 +104,7 @@ export async function openPictures(pictures: readonly Picture[], options: Pictur
         samples.map(({ name }, index) => places[index]?.file ?? name),
         onProgress,
       );
-      // Of a drawing, its place tells it from the others of its file.
+      // The place of a drawing tells it from the others of its file.
       return found.map((digest, index) => (places[index] === undefined ? digest : `${digest} ${places[index].offset}`));
     },
     close: () => file?.close(),

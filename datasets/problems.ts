@@ -9,7 +9,7 @@ export type ProblemKind =
   | 'unreadable'
   | 'duplicate'
   | 'leak'
-  /** Of list files and drawings. */
+  /** The line, for list files and drawings. */
   | 'wrong id'
   | 'malformed'
   | 'empty'

@@ -10,7 +10,7 @@ export interface Prediction {
   readonly flop: number;
   readonly bytes: number;
   readonly workgroups: number;
-  /** Of tiled calls: the tile, 32-bit registers an invocation, bytes of workgroup memory, workgroups that a compute unit
+  /** For tiled calls: the tile, 32-bit registers an invocation, bytes of workgroup memory, workgroups that a compute unit
    * holds at once, and rounds in which the compute units take them all. */
   readonly tiled?: {
     readonly tile: string;
@@ -33,7 +33,7 @@ const MULTIPLY_ADD_CLOCKS = 1.65;
 const READ_CLOCKS = 5;
 /** An operation of finding or moving a staged vector. */
 const STAGING_CLOCKS = 4;
-/** Of an iteration besides: the loop, barriers. */
+/** Other clocks of an iteration: the loop, barriers. */
 const ITERATION_OVERHEAD = 24;
 /** From a load of global memory to its value, through the shared cache, and the barriers that wait for it. */
 const LOAD_CLOCKS = 1300;

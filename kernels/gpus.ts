@@ -17,7 +17,7 @@ export interface GpuDescription {
   readonly memoryBandwidth: number;
   readonly cacheBandwidth: number;
   /**
-   * Of a compute unit: 32-bit registers, bytes of workgroup memory, and invocations and workgroups it holds at once.
+   * What a compute unit has: 32-bit registers, bytes of workgroup memory, and invocations and workgroups it holds at once.
    */
   readonly registers: number;
   readonly workgroupMemory: number;

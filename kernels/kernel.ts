@@ -33,7 +33,7 @@ export interface KernelCall {
    * take the place of the reference's.
    */
   errorBound?(inputs: Values): Readonly<Record<string, Float64Array>>;
-  /** Of a matrix product by tiles: what the cost model counts. */
+  /** What the cost model counts of a matrix product by tiles. */
   readonly product?: TiledProduct;
 }
 

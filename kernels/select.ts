@@ -24,7 +24,7 @@ export function fastestFirst(calls: readonly KernelCall[], cost: Cost): readonly
 }
 
 /**
- * Of the tiles of a product those to offer. A processor that calculates in software is fast with none, and takes seconds
+ * The tiles of a product to offer. A processor that calculates in software is fast with none, and takes seconds
  * to compile a large one.
  */
 export const tilesFor = (tiles: readonly Tile[], { kind }: AdapterTraits): readonly Tile[] =>

@@ -32,7 +32,7 @@ const {
   state,
   about: { kind, imageSize, pixels, sketches, similarity, network, classes, unseenClasses },
 } = trained;
-// Of the training only the names of its classes are of use in the page. A model that was not calibrated has no
+// The page uses only the names of the training's classes. A model that was not calibrated has no
 // similarity.
 const about = {
   kind,

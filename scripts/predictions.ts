@@ -216,7 +216,7 @@ interface Example {
 }
 
 /**
- * Of each kernel the largest and the smallest of its problems in ResNet50's and the paper's steps; where it is in
+ * For each kernel the largest and the smallest of its problems in ResNet50's and the paper's steps; where it is in
  * neither, the largest of its bench.
  */
 async function examples(): Promise<readonly Example[]> {

@@ -2,7 +2,7 @@
 import type { Dispatch } from '../kernels/contract/dispatch.ts';
 
 export interface ShaderResources {
-  /** Of a workgroup. */
+  /** Invocations of a workgroup. */
   readonly invocations: number;
   /** Bytes of a workgroup, by its declarations: exact. */
   readonly workgroupBytes: number;
@@ -138,7 +138,7 @@ class Declarations {
     return SCALAR_BYTES[name] ?? 4;
   }
 
-  /** Of an expression of whole numbers: sums, products, quotients, brackets and select. */
+  /** The value of an expression of whole numbers: sums, products, quotients, brackets and select. */
   value(expression: string): number {
     const tokens = expression.match(/0x[0-9a-f]+|\d+|\w+|[-+*/%(),]/gi) ?? [];
     let next = 0;

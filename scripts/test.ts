@@ -48,7 +48,7 @@ const DEVICE_NAMES = { swiftshader: 'swiftshader', lavapipe: 'llvmpipe' } as con
  * its adapter or for other processes.
  */
 const AT_A_TIME = 3;
-/** Of a suite that scripts/test-durations.json does not have. */
+/** Assumed for a suite that scripts/test-durations.json does not have. */
 const USUAL_SECONDS = 4;
 /** Shorter suites are not worth a line there. */
 const LEAST_RECORDED_SECONDS = 4;
@@ -77,7 +77,7 @@ interface Outcome {
   readonly failures: readonly string[];
   readonly milliseconds: number;
   /**
-   * Of its own process and of commands, without browsers. Unlike the time, it depends little on what else the machine
+   * Processor time of its own process and of commands, without browsers. Unlike the time, it depends little on what else the machine
    * does.
    */
   readonly cpuMilliseconds: number;
@@ -179,7 +179,7 @@ async function runSuites(): Promise<void> {
   for (;;) {
     const longest = groups
       .flatMap((group) => group.pending.map((suite) => ({ group, suite, seconds: secondsOf(group, suite) })))
-      // Of equal ones, one that need not wait for a new process.
+      // Among equal ones, one that need not wait for a new process.
       .sort((a, b) => b.seconds - a.seconds || Math.sign(b.group.idle.length) - Math.sign(a.group.idle.length))[0];
     if (longest === undefined) return;
     const { group, suite } = longest;

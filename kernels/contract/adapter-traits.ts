@@ -31,7 +31,7 @@ export interface AdapterTraits {
   /** Absent where the adapter has none that sum in float32. */
   readonly matrixUnits?: MatrixUnits;
   /**
-   * Of the program, not the adapter: weights stay as they are, so that prepacking them (KernelCall) cost its runs
+   * A property of the program, not the adapter: weights stay as they are, so that prepacking them (KernelCall) costs its runs
    * nothing.
    */
   readonly prepackedWeights?: boolean;

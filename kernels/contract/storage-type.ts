@@ -3,7 +3,7 @@ import type { FloatType } from './element-types.ts';
 import type { Expected } from '../kernel.ts';
 
 /**
- * Of a problem whose activations may be stored as 16-bit floats. Arithmetic, sums, parameters and statistics are f32
+ * A problem whose activations may be stored as 16-bit floats. Arithmetic, sums, parameters and statistics are f32
  * always.
  */
 export interface StorageType {

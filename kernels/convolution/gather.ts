@@ -14,7 +14,7 @@ export interface Gather {
   readonly shape: ConvolutionShape;
   readonly forward: boolean;
   readonly epilogue: Epilogue | undefined;
-  /** Of the uniform block, for all images. */
+  /** Words of the uniform block, for all images. */
   readonly sizes: ConvolutionSizes;
   readonly sourceChannels: number;
   readonly destinationChannels: number;

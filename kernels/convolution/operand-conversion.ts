@@ -4,7 +4,7 @@ import type { KernelCall, Operand } from '../kernel.ts';
 
 /** The form in which a caller has some operands of a call, and how it becomes the form that the call takes. */
 export interface OperandConversion {
-  /** Of the call's form, for the names of the variant and of the converted operands. */
+  /** Describes the call's form, for the names of the variant and of the converted operands. */
   readonly name: string;
   /** The operands that are converted, as the caller has them. */
   readonly operands: Readonly<Record<string, Operand>>;

@@ -59,7 +59,7 @@ function inThreePasses(call: KernelCall, problem: ConvolutionStatisticsProblem, 
   };
 }
 
-/** Of y and what follows from it, where the error of y is of another kind than the direct sum's. */
+/** Error bounds of y and what follows from it, where the error of y is of another kind than the direct sum's. */
 function inheritedBound(
   ofY: NonNullable<KernelCall['errorBound']>,
   problem: ConvolutionStatisticsProblem,

@@ -82,7 +82,7 @@ export function errorBound(problem: WinogradProblem, tile: Tile, inputs: Values)
     const firstX = (t % tilesX) * tile;
     const tileMagnitudes = magnitudeOfTile(problem, B, inputs[problem.names.source], image, firstY, firstX);
     for (let o = 0; o < destination.channels; o++) {
-      // Of each frequency, the sum over channels.
+      // The sum over channels, for each frequency.
       const products = new Float64Array(side * side);
       for (let f = 0; f < side * side; f++)
         for (let k = 0; k < source.channels; k++)

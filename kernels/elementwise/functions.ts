@@ -366,10 +366,10 @@ export const sqrt: PointwiseFunction = {
 const logisticValue = (x: number): number => 1 / (1 + Math.exp(-x));
 /** The derivative of the logistic function, without cancellation. */
 const logisticSlope = (x: number): number => Math.exp(-abs(x)) / (1 + Math.exp(-abs(x))) ** 2;
-/** Of `logistic` in logistic.wgsl, where x itself is off by `error`: exp, a sum, a quotient. */
+/** The error of `logistic` in logistic.wgsl, where x itself is off by `error`: exp, a sum, a quotient. */
 const logisticError = (x: number, error = 0): number =>
   logisticSlope(x) * exponential(x, error) + 6 * EPSILON * logisticValue(x) + TINY;
-/** Of `logisticSlope` in logistic.wgsl. */
+/** The error of `logisticSlope` in logistic.wgsl. */
 const logisticSlopeError = (x: number, error = 0): number =>
   logisticSlope(x) * (exponential(x, error) + 10 * EPSILON) + TINY;
 
@@ -537,7 +537,7 @@ function normalDistribution(x: number): number {
 const normalDensity = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 /** The relative error of exp(-x^2 / 2): the square is rounded. */
 const gaussianError = (x: number): number => exponential(0.5 * x * x, 0.5 * EPSILON * x * x);
-/** Of `normalDistribution` in normal-distribution.wgsl: the fit, its polynomial and quotient, exp, and a difference. */
+/** The error of `normalDistribution` in normal-distribution.wgsl: the fit, its polynomial and quotient, exp, and a difference. */
 const normalError = (x: number): number =>
   normalDistribution(-abs(x)) * (gaussianError(x) + 4.3e-8 + 32 * EPSILON) + (x < 0 ? 0 : EPSILON) + TINY;
 

@@ -94,7 +94,7 @@ export const copy: Kernel<CopyProblem> = {
     value.set(source.subarray(sourceOffset, sourceOffset + count), destinationOffset);
     return { destination: exact(value) };
   },
-  // Of words, all bits at all places: as floats some would be NaN, and most labels are numbers that a float's load may
+  // For words, all bits at all places: as floats some would be NaN, and most labels are numbers that a float's load may
   // flush to zero.
   sampleInputs: ({ sourceLength, destinationLength, count, type }, uniform): Values => {
     const value =

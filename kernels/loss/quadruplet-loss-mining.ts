@@ -43,7 +43,7 @@ export function hingesOf(
   return hinges[form].filter(({ pairs }) => pairs.every(([a, b]) => a !== NONE && b !== NONE));
 }
 
-/** Of all pairs of items, [count, count]. */
+/** Distances of all pairs of items, [count, count]. */
 export interface Distances {
   readonly squared: Float64Array;
   readonly squaredError: Float64Array;

@@ -7,9 +7,9 @@ export interface QuadrupletLossProblem {
   readonly form?: 'domain-balanced' | 'one-hinge' | 'two-pairs';
   /** 0.2 if left out. */
   readonly margin?: number;
-  /** Of the hinge over two pairs of classes; half of the margin if left out, as Chen et al. have it. */
+  /** Margin of the hinge over two pairs of classes; half of the margin if left out, as Chen et al. have it. */
   readonly secondMargin?: number;
-  /** Of the other domain's negative in the one hinge, 0 to 1; 0.5 if left out. */
+  /** Weight of the other domain's negative in the one hinge, 0 to 1; 0.5 if left out. */
   readonly share?: number;
   /** How positives and negatives are chosen, see shaders/loss/quadruplet-loss-mining.wgsl; 'hardest' if left out. */
   readonly mining?: 'hardest' | 'semi-hard' | 'random';

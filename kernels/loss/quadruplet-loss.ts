@@ -103,7 +103,7 @@ export const quadrupletLoss: Kernel<QuadrupletLossProblem> = {
       BY_ROWS: items < count,
     });
     const afterDistances: Dispatch[] = [
-      // Of two pairs an anchor reads the distances of its choice, too.
+      // With two pairs, an anchor reads the distances of its choice, too.
       isPaired ? mine(count, 0) : sliceable(count, { squaredDistances: count }, mine),
       {
         shader: shaders.quadrupletLossMining,

@@ -6,7 +6,7 @@ import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, type Expected } from '../kernel.ts';
 import { combiningBlocks, reducingBlocks, type BlockStyle } from '../reduction/row-blocks.ts';
 
-/** Of a matrix [rows, channels]; epsilon is added to the variance. */
+/** Sizes of a matrix [rows, channels]; epsilon is added to the variance. */
 export interface StatisticsProblem {
   readonly rows: number;
   readonly channels: number;
@@ -134,7 +134,7 @@ export function expectedStatistics(
     const inheritedMean = errors / rows;
     let squares = 0;
     let distances = 0;
-    // Of x + d instead of x: (2 sum (x - mean) d + sum d^2) / n. What d does to the mean only makes it smaller.
+    // The variance of x + d instead of x differs by (2 sum (x - mean) d + sum d^2) / n. What d does to the mean only makes it smaller.
     let inheritedSquares = 0;
     for (let i = c; i < x.value.length; i += channels) {
       const difference = x.value[i] - mean.value[c];

@@ -19,7 +19,7 @@ import { RandomStream } from '../../src/random/philox.ts';
 export interface KillFigures {
   /** Processes that were killed. */
   readonly kills: number;
-  /** Of them, those that ended themselves right before or after a rename. */
+  /** Those of them that ended themselves right before or after a rename. */
   readonly atRenames: number;
   readonly runs: number;
   /** What was wrong, a line each. */

@@ -49,7 +49,7 @@ interface Reader {
 }
 
 const PYTORCH = ['zip.pth', 'stream.pth', 'tar.pth', 'checkpoint.pth', 'deflated.pth'];
-/** Of the processor, which others may share. */
+/** Seconds of the processor, which others may share. */
 const LONGEST_MILLISECONDS = 1000;
 const FILE_ERRORS = ['SafetensorsError', 'PyTorchFileError', 'TensorFileError'];
 
@@ -91,7 +91,7 @@ async function readers(): Promise<Record<string, Reader>> {
     ['conv1.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }],
     ['fc.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(3, 4) }],
   ]);
-  // Of a ResNet50's names, so that a reader of others' files would take it.
+  // With a ResNet50's names, so that a reader of others' files would take it.
   const ownWeights = await serializeModel({
     state: new Map([['conv1.weight', { shape: [16, 3, 7, 7], values: new Float32Array(16 * 147).fill(0.5) }]]),
     about: { kind: 'classifier' },

@@ -17,7 +17,7 @@ import { RandomStream } from '../../src/random/philox.ts';
 import { PAGE_MODEL, writePictures } from '../../test/support/page-model.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sketchgrad.mjs', import.meta.url));
-/** Of a query that was answered well before the next comes; the machine has other work. */
+/** Milliseconds of a query that was answered well before the next comes; the machine has other work. */
 const PAUSE = 100;
 const CONCURRENT = 4;
 /** Growth over the time that counts, in MiB: what V8's heap varies by between collections. */

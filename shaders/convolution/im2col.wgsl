@@ -11,7 +11,8 @@
 // Limits: pixels and inputChannels are multiples of four. An invocation transposes four pixels by four channels at a time in its registers.
 // Library: convolution-parameters.wgsl.
 // Dispatch: [ceil(pixels / 4 / WORKGROUP_SIZE), ceil(inputChannels / 4 / vectorsPerGroup), kernelHeight * kernelWidth].
-// Constants: Scalar (f32 or f16); WORKGROUP_SIZE; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside; POINTWISE: INSIDE, and without a stride.
+// Constants: Scalar (f32 or f16); WORKGROUP_SIZE; INSIDE: the kernel is 1x1 without padding, so that no pixel lies outside;
+//   POINTWISE: INSIDE, and without a stride.
 
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> patches: array<vec4<Scalar>>;

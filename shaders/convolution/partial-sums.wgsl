@@ -2,7 +2,7 @@
 //
 // A library, no shader. The shader declares `partialSums`, [count, length] Element, and the type Element.
 
-// Of the element at `place`, in the order of the splits.
+// The sum of the partial sums of the element at `place`, in the order of the splits.
 fn totalOf(place: u32, length: u32, count: u32) -> Element {
   var total = partialSums[place];
   for (var partial = 1u; partial < count; partial++) {

@@ -55,7 +55,7 @@ fn transform(d: Line) -> Line {
   );
 }
 
-// Of this invocation's tile: the place of its first pixel in the image, and where that would be in the source.
+// For this invocation's tile: the place of its first pixel in the image, and where that would be in the source.
 var<private> firstY: i32;
 var<private> firstX: i32;
 var<private> origin: i32;
@@ -73,7 +73,7 @@ fn row(y: i32) -> Line {
   return transform(Line(pixel(y, 0), pixel(y, 1), pixel(y, 2), pixel(y, 3), pixel(y, 4), pixel(y, 5)));
 }
 
-// Of this invocation: its place in a plane of `transformed`, and the length of a plane.
+// This invocation's place in a plane of `transformed`, and the length of a plane.
 var<private> place: u32;
 var<private> plane: u32;
 

@@ -21,7 +21,7 @@ struct Parameters {
   channels: u32,
   columns: u32,
   gridWidth: u32,
-  // Of winograd-statistics.wgsl alone.
+  // Only for winograd-statistics.wgsl.
   columnInvocations: u32,
   tilesPerBlock: u32,
   blocks: u32,

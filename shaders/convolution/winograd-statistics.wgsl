@@ -1,6 +1,7 @@
 // Statistics of a convolution's pixels while winograd-output.wgsl has them in registers.
 //
-// A library of that shader, with an entry point of its own. An invocation iterates over tiles of one channel and gathers the Moments of their pixels (moments.wgsl),
+// A library of that shader, with an entry point of its own. An invocation iterates over tiles of one channel and gathers the
+// Moments of their pixels (moments.wgsl),
 // column by column; the invocations of a block of tiles put theirs together, and `combine` of batch-norm-statistics.wgsl reads the
 // result. All blocks but the last are of as many pixels. There is no epilogue.
 //
@@ -11,7 +12,7 @@
 
 @group(0) @binding(6) var<storage, read_write> partials: array<f32>;
 
-// Of the pixels that an invocation has stored.
+// Statistics of the pixels that an invocation has stored.
 var<private> moments: Moments;
 
 // The pixels of a column that are inside the image, `height` of them.

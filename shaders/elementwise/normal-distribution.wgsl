@@ -2,7 +2,8 @@
 //
 // A library, no shader: put before those that use it. Constants: Element.
 
-// P(X <= x). The tail P(X > |x|) = exp(-x^2 / 2) r(t), t = 1 / (1 + |x| / 4). The polynomial r is a minimax fit of the relative error over |x| <= 14.5, where the tail
+// P(X <= x). The tail P(X > |x|) = exp(-x^2 / 2) r(t), t = 1 / (1 + |x| / 4). The polynomial r is a minimax fit of the relative
+// error over |x| <= 14.5, where the tail
 // leaves the range of float32: below 4.3e-8. A small tail is thus right in relation to itself, which 1 + erf would not be.
 fn normalDistribution(x: Element) -> Element {
   let t = 1.0 / (1.0 + 0.25 * abs(x));

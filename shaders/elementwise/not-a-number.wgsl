@@ -1,4 +1,5 @@
-// NaN in, NaN out. WGSL lets a compiler assume that there is no NaN: `x != x` becomes false, and exp, log, max and pow of some drivers give numbers for it. Bits tell.
+// NaN in, NaN out. WGSL lets a compiler assume that there is no NaN: `x != x` becomes false, and exp, log, max and pow of some
+// drivers give numbers for it. Bits tell.
 //
 // A library, no shader: put before those that use it. Constants: Element, Index (u32, or vec4u for vectors).
 

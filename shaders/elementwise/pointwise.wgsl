@@ -1,7 +1,8 @@
 // result = f(operands), element by element; operands are broadcast as NumPy does.
 //
 // result   [count] Stored
-// Dispatch: kernels/elementwise/pointwise.ts, which puts before it the bindings of the operands, from 2 on, and the function: compute(i) -> Element, for element i of
+// Dispatch: kernels/elementwise/pointwise.ts, which puts before it the bindings of the operands, from 2 on, and the function:
+//   compute(i) -> Element, for element i of
 //   the launch. A workgroup visits `span` elements, its invocations one vector after the other.
 // Constants: Element (vec4f, or f32 where vectors would cross rows), Index (the same of u32), Stored (Element, or the same of f16), WORKGROUP_SIZE, AXES.
 

@@ -1,4 +1,5 @@
-// The gradient of the domain-balanced quadruplet loss from its matrix of distances; shaders/loss/quadruplet-loss-gradient.wgsl defines it, and the stages before
+// The gradient of the domain-balanced quadruplet loss from its matrix of distances; shaders/loss/quadruplet-loss-gradient.wgsl
+// defines it, and the stages before
 // it are the shipped ones.
 //
 // Rung 2: distances are computed once, in a matrix. One invocation a component still asks of every pair whether it has a part in the loss:

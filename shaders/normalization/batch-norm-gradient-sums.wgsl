@@ -22,7 +22,7 @@ struct Parameters {
   rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
-  // Of combine alone, whose rows are the blocks of the first pass: the rows of x.
+  // Only for combine, whose rows are the blocks of the first pass: the rows of x.
   sampleRows: u32,
 }
 

@@ -14,7 +14,8 @@
 // partials                      [blocks, 3, columns] Element: shift, rest and squares of the block's Moments, block by block, so that blocks can be sliced
 // mean, inverseDeviation, variance   [columns] Element
 // Dispatch: kernels/reduction/row-blocks.ts, reducingBlocks for the first pass, combiningBlocks over the blocks for the second.
-// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), Index (vec4u or u32), WORKGROUP_SIZE and SHARED_ROWS
+// Constants: Element (vec4f, or f32 where the channels are no multiple of four), Stored (Element, or the same of f16), Index
+//   (vec4u or u32), WORKGROUP_SIZE and SHARED_ROWS
 //   of row-blocks.wgsl. Libraries: moments.wgsl, row-blocks.wgsl.
 
 struct Parameters {
@@ -24,11 +25,11 @@ struct Parameters {
   rowInvocations: u32,
   rowsPerBlock: u32,
   blocks: u32,
-  // Of the second pass alone, whose rows are the blocks of the first: the rows of x, of one block, and epsilon.
+  // Only for the second pass, whose rows are the blocks of the first: the rows of x, of one block, and epsilon.
   sampleRows: u32,
   sampleRowsPerBlock: u32,
   epsilon: f32,
-  // Of partial_sums_statistics alone.
+  // Only for partial_sums_statistics.
   splits: u32,
 }
 

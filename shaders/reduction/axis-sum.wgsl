@@ -2,7 +2,8 @@
 //
 // x      [outer, rows, columns] Element
 // sums   [outer, blocks, columns] Element
-// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); an invocation adds the rows of one column of one block. The host repeats it over the sums until one block is left.
+// Dispatch: foldGrid(ceil(count / WORKGROUP_SIZE)); an invocation adds the rows of one column of one block. The host repeats it
+//   over the sums until one block is left.
 // Constants: Element (vec4f, or f32 where the innermost axis is no multiple of four), WORKGROUP_SIZE.
 
 struct Parameters {

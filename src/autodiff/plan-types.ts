@@ -36,10 +36,10 @@ export interface Plan {
   readonly frozenCalls: number;
   /** Tensors with buffers of their own: inputs, written before each run, and constants, written once. */
   readonly given: readonly Tensor[];
-  /** Of the inputs, those that reach the device through staging buffers. */
+  /** The inputs that reach the device through staging buffers. */
   readonly staged: readonly Tensor[];
   readonly stores: readonly ParameterStore[];
-  /** Of each tensor that the program gives back. */
+  /** The place of each tensor that the program gives back. */
   readonly outputs: ReadonlyMap<Tensor, Place>;
   /** Indices that the graph computes. They are outputs beside those requested, so that the host sees them. */
   readonly computedIndices: readonly IndexCheck[];

@@ -25,7 +25,7 @@ export interface Recipe {
 export interface NumberedSchedule {
   readonly steps: readonly Step[];
   readonly tensors: readonly Tensor[];
-  /** Of those in the arena, as it rounds them; 0 of all others. */
+  /** Sizes of those in the arena, as it rounds them; 0 for all others. */
   readonly bytes: readonly number[];
   readonly numberOf: (tensor: Tensor) => number;
   readonly storeOf: StoreOf;

@@ -34,7 +34,7 @@ export type Dropped = ReadonlySet<number>;
  * What a schedule would be if some tensors were given up. Tensors are numbers here, so that many choices can be tried.
  */
 export class ScheduleModel {
-  /** Of the candidates, those through which alone the later forward pass sees the earlier one; in order. */
+  /** The candidates through which alone the later forward pass sees the earlier one; in order. */
   readonly checkpoints: readonly number[];
   private readonly tensors: readonly Tensor[];
   private readonly bytes: readonly number[];
@@ -144,7 +144,7 @@ export class ScheduleModel {
     return remaining;
   }
 
-  /** Of all that is recomputed, by the cost model. */
+  /** The work of all that is recomputed, by the cost model. */
   work(dropped: Dropped): number {
     return sum(
       this.emit(dropped)

@@ -30,7 +30,7 @@ export interface Sizes {
 export interface Augmentation {
   /** That an image is augmented at all. */
   readonly probability: number;
-  /** Of each part, where it is. */
+  /** Where each part is. */
   readonly partProbability: number;
   /** Both axes are scaled by U(scale[0], scale[1]), each by its own draw. */
   readonly scale: readonly [number, number];

@@ -19,7 +19,7 @@ export interface Sample {
    * weight.
    */
   readonly source?: string;
-  /** Of a sketch that was simulated of a picture: the picture's name. */
+  /** The picture's name, if the sketch was simulated from a picture. */
   readonly of?: string;
 }
 

@@ -11,7 +11,7 @@ const BEGINS_AT = 24;
 const GOES_ON_AT = 10;
 /** Edges of fewer pixels are specks. */
 const SHORTEST = 5;
-/** Of the Gaussian that removes noise, radius 2, standard deviation 1; sums to 1. */
+/** Weights of the Gaussian that removes noise, radius 2, standard deviation 1; they sum to 1. */
 const GAUSSIAN = [0.0545, 0.2442, 0.4026, 0.2442, 0.0545];
 
 /**
@@ -98,7 +98,7 @@ function thinned(magnitudes: Float32Array, directions: Uint8Array, side: number)
     for (let x = 1; x < side - 1; x++) {
       const at = y * side + x;
       const across = steps[directions[at]];
-      // Of two equal neighbors one is taken, so that a step of two pixels is one edge.
+      // One of two equal neighbors is taken, so that a step of two pixels is one edge.
       if (
         magnitudes[at] < GOES_ON_AT ||
         magnitudes[at] < magnitudes[at + across] ||

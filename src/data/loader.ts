@@ -39,7 +39,7 @@ export interface BatchOptions {
   readonly to?: number;
   /** Batches that are read ahead. Default 3. */
   readonly ahead?: number;
-  /** Of images that are made anew for each use (`ImageDraw`), u32. Default: each sample has one image. */
+  /** Seed of images that are made anew for each use (`ImageDraw`), u32. Default: each sample has one image. */
   readonly seed?: number;
   /** Changes of what images look like; they need a seed. Default: none. */
   readonly appearance?: AppearanceAugmentation;

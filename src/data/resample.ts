@@ -113,7 +113,7 @@ interface Taps {
   readonly first: Int32Array;
   /** Where its weights begin, and the end of the last ones, [destination + 1]. */
   readonly begin: Int32Array;
-  /** Of each destination pixel they sum to 2^WEIGHT_BITS. */
+  /** They sum to 2^WEIGHT_BITS for each destination pixel. */
   readonly weights: Int32Array;
 }
 

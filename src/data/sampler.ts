@@ -30,7 +30,7 @@ export interface BalancedBatches {
   readonly classesPerBatch: number;
   /** K. */
   readonly imagesPerDomain: number;
-  /** Of order and draws, u32. */
+  /** Seed of order and draws, u32. */
   readonly seed: number;
   /** How often each source is drawn from; see sources.ts. */
   readonly sourceWeights?: SourceWeights;
@@ -127,7 +127,7 @@ export function balancedSampler(
       const samples = (['sketch', 'photo'] as const).flatMap((domain) =>
         labels.flatMap((label) => {
           const place = 1 + 2 * label + DOMAIN_INDEX[domain];
-          // Of a class that comes again in a pass, other images are drawn.
+          // Other images are drawn of a class that comes again in a pass.
           return drawFrom(
             drawnFrom[domain][label],
             imagesPerDomain,

@@ -52,7 +52,7 @@ export class OnnxError extends BoundedError {
   override readonly name = 'OnnxError';
 }
 
-/** Of the file format: 7 is that of operator set 13, and the oldest that runtimes for it demand. */
+/** Version of the file format: 7 is that of operator set 13, and the oldest that runtimes for it demand. */
 const IR_VERSION = 7;
 /** Protocol buffers end at 2 GiB. */
 const MOST_BYTES = 2 ** 31 - 1;

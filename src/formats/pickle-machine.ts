@@ -64,7 +64,7 @@ export class PickleMachine {
   private readonly marks: number[] = [];
   private readonly memo = new Map<number, unknown>();
   private position: number;
-  /** Of the operation under way. */
+  /** Where the operation under way begins. */
   private began: number;
   private work = 0;
 

@@ -17,7 +17,7 @@ import {
 import type { Dtype } from './safetensors.ts';
 import { type Fail } from './zip.ts';
 
-/** Of an element: type and size, by the name before `Storage` and, in the oldest files, `Tensor`. */
+/** Type and size of an element, by the name before `Storage` and, in the oldest files, `Tensor`. */
 const ELEMENTS: Readonly<Record<string, { readonly dtype: Dtype; readonly bytes: number }>> = {
   Float: { dtype: 'F32', bytes: 4 },
   Double: { dtype: 'F64', bytes: 8 },

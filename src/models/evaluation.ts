@@ -61,7 +61,7 @@ export function generalisedTask({ name, queries, gallery, train, unseenClasses, 
   };
 }
 
-/** Of the numbers of unseen sketches and photos: how many seen ones SEM-PCYC adds. */
+/** How many seen sketches and photos SEM-PCYC adds, as a share of the unseen ones. */
 const SEM_PCYC_SHARE = 0.2;
 
 /**
@@ -92,7 +92,7 @@ export function semPcycTask(
 }
 
 /**
- * Of a model that was trained on some of the classes that it is to be measured on, figures would show what it
+ * Figures of a model that was trained on some of the classes that it is to be measured on would show what it
  * remembers.
  * @param trained the model's seen classes; spellings do not matter
  * @param model for the error

@@ -22,7 +22,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /** A model file: weights in PyTorch's layout and names, and what is needed to use or to continue it. */
 export interface ModelFile {
-  /** Of a training that averages its weights, the average. */
+  /** The average, if the training averages its weights. */
   readonly state: State;
   /** `settings`, `classes` and whatever else the writer found worth keeping. */
   readonly about: Readonly<Record<string, Json>>;

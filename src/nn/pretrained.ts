@@ -31,7 +31,7 @@ export interface PretrainedWeights {
   readonly prefix: string;
   /** Whose names they are, in words. */
   readonly names: string;
-  /** Of the channels; 1 is the network of the paper. */
+  /** Factor of all numbers of channels; 1 is the network of the paper. */
   readonly width: number;
   /**
    * Tensors of the backbone that are drawn anew: those that the file does not have, and the batch norms after

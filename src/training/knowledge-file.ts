@@ -35,7 +35,7 @@ export interface KnowledgeOrigin extends DistillationSettings {
   /** Checksum of the teacher's weights. */
   readonly teacher: string;
   readonly network: TeacherNetwork;
-  /** Of the photos, see `fingerprint`. */
+  /** Fingerprint of the photos, see `fingerprint`. */
   readonly photos: string;
 }
 

@@ -79,7 +79,7 @@ export class ClassKnowledge {
   }
 }
 
-/** Of logits that are all in memory. @returns [classes, teacher classes], see ClassKnowledge */
+/** The knowledge in logits that are all in memory. @returns [classes, teacher classes], see ClassKnowledge */
 export function classKnowledge(
   logits: Float32Array,
   labels: Uint32Array,

@@ -16,7 +16,7 @@ import type { Schedule } from './schedule.ts';
 
 /** All that decides the numbers of a training, besides its data and its starting weights. */
 export interface RetrievalTraining {
-  /** Of data order, augmentation, mining and new weights; u32. */
+  /** Seed of data order, augmentation, mining and new weights; u32. */
   readonly seed: number;
   readonly steps: number;
   /** Side of the images in pixels. */
@@ -59,7 +59,7 @@ export interface RetrievalTraining {
     readonly decayed: 'all' | 'weights';
     /** Times the learning rate, for the backbone's parameters; 0 keeps them as they are. */
     readonly trunkRate: number;
-    /** Of the optimizers that have one: SGD and LARS. */
+    /** Momentum of the optimizers that have one: SGD and LARS. */
     readonly momentum: number;
   };
   readonly schedule: Schedule;

@@ -24,12 +24,12 @@ export interface RetrievalLosses {
   readonly quadrupletStart: number;
   /** Steps over which its weight then rises. */
   readonly quadrupletRamp: number;
-  /** Of the quadruplet loss: see shaders/loss/quadruplet-loss-mining.wgsl for its forms. */
+  /** The form of the quadruplet loss: see shaders/loss/quadruplet-loss-mining.wgsl. */
   readonly form: NonNullable<QuadrupletLossProblem['form']>;
   readonly margin: number;
-  /** Of the second hinge of two pairs. */
+  /** The margin of the second hinge of two pairs. */
   readonly secondMargin: number;
-  /** Of the other domain's negative in the one hinge; 1 - share is that of the own domain's. */
+  /** Weight of the other domain's negative in the one hinge; 1 - share is that of the own domain's. */
   readonly share: number;
   readonly mining: NonNullable<QuadrupletLossProblem['mining']>;
   /** Divides the classifier's logits: 1 for a linear one, about 0.05 for cosines. */

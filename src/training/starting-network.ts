@@ -24,7 +24,7 @@ const HEADS = /^(embedding|classifier|teacher)\./;
 /** The network on the device, and its teacher. */
 export interface PreparedNetwork extends Omit<PreparedSignal, 'teacherClasses'> {
   readonly network: RetrievalNetwork;
-  /** Of starting weights. */
+  /** Digest of the starting weights. */
   readonly report?: Omit<Extract<LogEntry, { event: 'weights' }>, 'event'>;
 }
 

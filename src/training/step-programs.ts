@@ -17,7 +17,7 @@ export interface StepOptions {
   readonly storage: DeviceStorage;
   readonly objective: Objective;
   readonly optimizer: OptimizerSettings;
-  /** Of an objective in f16; one in f32 has none. */
+  /** The loss scale of an objective in f16; one in f32 has none. */
   readonly lossScaling?: LossScaling;
   /** Bytes of device memory that the training may hold, parameters and moments included. */
   readonly memoryBudget?: number;

@@ -25,7 +25,7 @@ export class Digests {
     return digest;
   }
 
-  /** Of all that a call runs: complete shader sources, parameters, operands and grids. */
+  /** The digest of all that a call runs: complete shader sources, parameters, operands and grids. */
   ofCall(call: KernelCall): Promise<string> {
     let digest = ofCalls.get(call);
     if (digest === undefined) ofCalls.set(call, (digest = this.ofDispatches(call)));

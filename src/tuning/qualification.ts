@@ -20,7 +20,7 @@ export type Verdict =
   /** Nothing small enough for a reference runs its code. */
   | { readonly standing: 'unproven' };
 
-/** Of the numbers on which variants are verified. */
+/** Seed of the numbers on which variants are verified. */
 const SEED = 0;
 
 /**

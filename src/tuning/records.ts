@@ -11,7 +11,8 @@ export type TuningEffort = (typeof TUNING_EFFORTS)[number];
 export interface ChoiceRecord {
   readonly variant: string;
   /**
-   * Of all variants that there were to choose from, so that a changed shader or a new variant makes the record void.
+   * The digest of all variants that there were to choose from, so that a changed shader or a new variant makes the
+   * record void.
    */
   readonly code: string;
   readonly effort: Exclude<TuningEffort, 'off'>;

@@ -228,7 +228,7 @@ export class Tuner implements VariantSelector {
     return { variant: right[fastest(times)].variant, code, effort, milliseconds };
   }
 
-  /** Of all that there is to choose from. */
+  /** The digest of all variants that there are to choose from. */
   private codeOf({ calls }: TuningProblem): Promise<string> {
     return codeDigest(calls, this.digests);
   }

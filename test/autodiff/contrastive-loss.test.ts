@@ -56,7 +56,7 @@ function expected(
     targets.push(...others.map((j) => (pulled.includes(j) ? 1 / pulled.length : 0)));
   }
   if (count === 1) return { value, error: 0 };
-  // Of unit vectors the products' magnitudes sum to 1 at most. The loss of a row moves twice as far as its logits, and
+  // The magnitudes of products of unit vectors sum to 1 at most. The loss of a row moves twice as far as its logits, and
   // targets are rounded as well.
   const similarityError = EPSILON * (4 * Math.sqrt(width) + 3);
   const own = softmaxCrossEntropy.reference(

@@ -17,7 +17,7 @@ function contender(name: string, milliseconds: number, log: string[]): Contender
 
 test('contenders take turns, forwards and backwards', async () => {
   const log: string[] = [];
-  // Of one length, so that neither drops out; a sample's length is at least 20 ms.
+  // The two have one length, so that neither drops out; a sample's length is at least 20 ms.
   const sampled = await sampleAlternating([contender('a', 25, log), contender('b', 25, log)], {
     budget: 0,
     keepAll: true,

@@ -22,7 +22,7 @@ import { testDevice } from '../support/device.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
 
 const CHECKPOINT = fileURLToPath(new URL('../golden/weights/checkpoint.pth', import.meta.url));
-/** Of each component of an embedding of length 1, between the two runtimes. */
+/** Tolerance of each component of an embedding of length 1, between the two runtimes. */
 const ALLOWED_DIFFERENCE = 1e-4;
 
 let folder: string;

@@ -22,13 +22,13 @@ test("the README's example runs on the packed package and prints the loss and it
       ].map(([value]) => Number(value));
     const softmax = [2, 1, 0].map((x) => Math.exp(x) / (Math.exp(2) + Math.exp(1) + 1));
     // The mean over two rows that mirror each other; the label is the first value of one, the last of the other.
-    const slope = [(softmax[0] - 1) / 2, softmax[1] / 2, softmax[2] / 2];
+    const dLogits = [(softmax[0] - 1) / 2, softmax[1] / 2, softmax[2] / 2];
     const near = (found: readonly number[], expected: readonly number[]): void => {
       assert.is(found.length, expected.length, stdout);
       found.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) < 16 * 2 ** -24, stdout));
     };
     near(numbers('loss'), [-Math.log(softmax[0])]);
-    near(numbers('slope'), [...slope, ...slope.toReversed()]);
+    near(numbers('dLogits'), [...dLogits, ...dLogits.toReversed()]);
   } finally {
     await project.remove();
   }

@@ -3,7 +3,7 @@ import type { Device } from '../../src/gpu/device.ts';
 export interface BufferCount {
   /** Bytes of all buffers made since counting began. */
   made: number;
-  /** Of those, bytes that are not destroyed. */
+  /** Bytes of those that are not destroyed. */
   alive: number;
 }
 

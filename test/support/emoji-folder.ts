@@ -19,7 +19,7 @@ export async function writeEmojiFolder(folder: string, classNames: readonly stri
   for (const { name, icons } of await emojiClasses()) {
     if (!classNames.includes(name)) continue;
     for (const set of EMOJI_SETS) {
-      // Of the sketches, the set that is black and white as it is.
+      // For sketches, the set that is black and white as it is.
       if (!(set.name in icons) || (set.domain === 'sketch' && set.outlineMargin !== undefined)) continue;
       await writeEmoji(name, set.name, path.join(folder, set.domain, name, `${set.name}.png`), size);
       if (set.domain === 'photo') photos++;

@@ -4,7 +4,7 @@ import { openDevice } from '../../src/platform/browser/adapter.ts';
 import { ALL_KERNELS } from '../../kernels/index.ts';
 import { checkKernelCase } from './kernel-case.ts';
 
-/** Of the cases of these kernels, those whose number leaves this remainder are checked here. */
+/** The cases of these kernels whose number leaves this remainder are checked here. */
 export interface KernelShare {
   readonly kernels: readonly string[];
   readonly remainder: number;

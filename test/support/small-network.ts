@@ -39,7 +39,7 @@ export async function smallTraining(
     averageDecay,
     ...options
   }: Pick<ProgramOptions<string>, 'stagedFrom'> & {
-    /** Of an average of the weights. */ readonly averageDecay?: number;
+    /** Decay of an average of the weights. */ readonly averageDecay?: number;
   } = {},
 ): Promise<SmallTraining> {
   const { network, weight, norm, linear } = smallNetwork();

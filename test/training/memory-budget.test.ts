@@ -215,7 +215,7 @@ test('one micro-batch that is not finite changes neither weights nor statistics,
   await training.train(steps([batchOf(0)]), () => undefined);
   const before = await read();
   const bad = batchOf(1);
-  // Of the last image, so in the second micro-batch.
+  // It is of the last image, so in the second micro-batch.
   bad.transforms.fill(NaN, bad.transforms.length - TRANSFORM_FLOATS);
   const error = await training
     .train(steps([bad]), () => undefined)

@@ -31,7 +31,7 @@ const records = {
   choices: new Map([
     [tuningKey(tuningProblems[0]), record('preferred', { preferred: 1.23456, third: 5, other: 2 })],
     [tuningKey(tuningProblems[1]), record('other', { preferred: 3, other: 2 })],
-    // Of a single right variant nothing was measured.
+    // With a single right variant nothing was measured.
     [tuningKey(tuningProblems[2]), record('preferred', {})],
     ['of another workload', record('other', { other: 1 })],
   ]),

@@ -81,7 +81,7 @@ export const pointwiseStaging = (tile: Tile): Pick<TiledProduct, 'stagingOperati
 function tiledCall(gather: Gather, tile: Tile, traits: AdapterTraits): KernelCall {
   const { shape, forward, element, target } = gather;
   const pointwise = isPointwise(shape);
-  // Of each phase, the taps of a row are a run of so many numbers.
+  // The taps of a row are a run of so many numbers, in each phase.
   const isWhole = tapsOfPhases(shape, 1, gather.phases[1]).every(
     (taps) => (taps * gather.sourceChannels) % tile.depth === 0,
   );

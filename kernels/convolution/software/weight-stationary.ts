@@ -137,7 +137,7 @@ function worthwhileBlocks(gather: Gather, lanes: 4 | 8): readonly Block[] {
   return ranked.filter(({ cost }) => cost <= 1.4 * ranked[0].cost).map(({ block }) => block);
 }
 
-/** Of the reduction of each phase. Phases without taps only store zeros, which costs all blocks the same. */
+/** Length of the reduction of each phase. Phases without taps only store zeros, which costs all blocks the same. */
 const kTilesOfPhases = ({ shape, phases, sourceChannels }: Gather, { depth }: Block): number[] =>
   tapsOfPhases(shape, 0, phases[0]).flatMap((tapsY) =>
     tapsOfPhases(shape, 1, phases[1]).map((tapsX) => ceilDivide(tapsY * tapsX * sourceChannels, depth)),
@@ -148,7 +148,7 @@ const kTilesOfPhases = ({ shape, phases, sourceChannels }: Gather, { depth }: Bl
  * stores its columns.
  */
 function work(gather: Gather, block: Block, lanes: 4 | 8): number {
-  /** Of looking at all bounds. */
+  /** Cost of testing all bounds. */
   const BOUNDS = 120;
   /** Where accumulators are resident, weights find their place sooner, and so do the sums of an iteration. */
   const RESIDENT_FILLING = 95;

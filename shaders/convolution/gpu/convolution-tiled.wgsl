@@ -26,8 +26,10 @@
 // Libraries: convolution-parameters.wgsl, convolution-axis.wgsl and the sums of `sumsOfRows` (kernels/convolution/gpu/register-sums.ts).
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations; see `workgroupBytes` in kernels/contract/tiles.ts.
 // Needs: source and destination channels in multiples of four.
-// Constants: WHOLE, whether the taps of each row are a multiple of DEPTH numbers; INSIDE, whether no tap is outside the source; Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
-//   it is a part (sums, scale and shift are f32 always); DATA_GRADIENT, AFFINE, RESIDUAL, RELU; POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic);
+// Constants: WHOLE, whether the taps of each row are a multiple of DEPTH numbers; INSIDE, whether no tap is outside the source;
+//   Scalar, the type of source, weights and residual, f32 or f16, and Target, that of the destination, which is f32 where
+//   it is a part (sums, scale and shift are f32 always); DATA_GRADIENT, AFFINE, RESIDUAL, RELU; POINTWISE (1x1, stride 1, no
+//   padding: pixels need no arithmetic);
 //   BATCHED (with POINTWISE, without DATA_GRADIENT and epilogue); TILE_ROWS, TILE_COLUMNS, DEPTH, ROWS, COLUMNS (multiples of four except ROWS);
 //   UNROLLED: whether the compiler may see the depth of the inner loop (on lavapipe that multiplies the time it takes).
 // Source: the register-tiled matrix product of V. Volkov and J. Demmel, Benchmarking GPUs to tune dense linear algebra (SC 2008).
@@ -35,7 +37,7 @@
 @group(0) @binding(1) var<storage, read_write> source: array<vec4<Scalar>>;
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4<Scalar>>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec4<Target>>;
-// Of with_statistics, which has no epilogue otherwise.
+// Only for with_statistics, which has no epilogue otherwise.
 @group(0) @binding(4) var<storage, read_write> blockPartials: array<vec4f>;
 
 @group(0) @binding(4) var<storage, read_write> scale: array<vec4f>;

@@ -13,7 +13,9 @@
 // Libraries: convolution-parameters.wgsl and the sums of `sumsOfRowVectors` (kernels/convolution/gpu/register-sums.ts).
 // Limits: TILE_ROWS / ROWS * TILE_COLUMNS / COLUMNS invocations, 4 * DEPTH * (TILE_ROWS + TILE_COLUMNS) bytes.
 // Needs: input and output channels in multiples of four.
-// Constants: EVEN, whether all splits are of a multiple of DEPTH pixels; INSIDE, whether there is no padding; Scalar, the type of x and dy, f32 or f16 (sums and parts are f32 always); POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic); TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
+// Constants: EVEN, whether all splits are of a multiple of DEPTH pixels; INSIDE, whether there is no padding; Scalar, the type of
+//   x and dy, f32 or f16 (sums and parts are f32 always); POINTWISE (1x1, stride 1, no padding: pixels need no arithmetic);
+//   TILE_ROWS, TILE_COLUMNS, ROWS, COLUMNS (all
 //   multiples of four), DEPTH; UNROLLED: whether the compiler may see the depth of the inner loop.
 
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<Scalar>>;

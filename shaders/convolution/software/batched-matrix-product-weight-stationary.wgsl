@@ -36,7 +36,7 @@ var<private> low: array<vec4f, ROWS + 1u>;
 var<private> high: array<vec4f, ROWS + 1u>;
 var<private> lowSum: vec4f;
 var<private> highSum: vec4f;
-// Of the finished quarters of a K-tile: one sum of 64 products would have twice the error of four sums of 16.
+// Sums of the finished quarters of a K-tile: one sum of 64 products would have twice the error of four sums of 16.
 var<private> lowTotal: vec4f;
 var<private> highTotal: vec4f;
 

@@ -79,7 +79,7 @@ fn next(visit: Visit) -> Visit {
   );
 }
 
-// Of this lane: its first vector of rows, counted in the run of (kw, i), and its first vector of columns.
+// This lane's first vector of rows, counted in the run of (kw, i), and its first vector of columns.
 var<private> row: i32;
 var<private> column: i32;
 

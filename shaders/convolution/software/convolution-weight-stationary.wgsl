@@ -68,7 +68,7 @@ var<private> highSum: vec4f;
 var<private> residentLow: array<array<vec4f, 16>, 4>;
 var<private> residentHigh: array<array<vec4f, 16>, 4>;
 var<private> ends: bool;
-// Of the finished quarters of a K-tile: one sum of 64 products would have twice the error of four sums of 16.
+// Sums of the finished quarters of a K-tile: one sum of 64 products would have twice the error of four sums of 16.
 var<private> lowTotal: vec4f;
 var<private> highTotal: vec4f;
 
@@ -99,11 +99,11 @@ const VECTORS = DEPTH / 4u;
 const LOADS = (VECTORS + LANES - 1u) / LANES;
 // This lane's share of a K-tile of source values. All are loaded before the first is used: a load ends a basic block.
 var<private> values: array<vec4f, LOADS>;
-// Of each of them: the number of its run, and its vector in that.
+// The number of its run, and its vector in that, for each of them.
 var<private> runs: array<i32, LOADS>;
 var<private> offsets: array<i32, LOADS>;
 
-// Of one pixel: between which vectors its runs are inside the source, which runs are, and where its first run begins.
+// Between which vectors the runs of a pixel are inside the source, which runs are, and where its first run begins.
 var<private> firstOffset: i32;
 var<private> lastOffset: i32;
 var<private> firstRun: i32;

@@ -116,7 +116,7 @@ export const normalizeGradient: GradientRule<{ readonly relu: boolean }> = (
   return [dx, dgamma, dbeta, COUNTED_ELSEWHERE, COUNTED_ELSEWHERE, dresidual];
 };
 
-/** Of both ops: dx contains what comes through the statistics. */
+/** The gradient rule of both ops: dx contains what comes through the statistics. */
 function gradients(
   relu: boolean,
   {

@@ -31,7 +31,7 @@ export interface EmbedFolderOptions {
   readonly strict: boolean;
   /** Whether an index without pictures is written, as for a shard of which no picture can be decoded. */
   readonly allowEmpty?: boolean;
-  /** Of pictures that have to be embedded. */
+  /** Hears how many of the pictures that have to be embedded are done. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -194,7 +194,7 @@ async function embedChunk(
   strict: boolean,
   onProgress: (done: number) => void,
 ): Promise<Chunk> {
-  // Of the bytes that are decoded: a file may change in the meantime.
+  // The digest is of the bytes that are decoded: a file may change in the meantime.
   const digests = new Map<string, string>();
   const { paths, embeddings, skipped } = await embedFiles(
     rows,

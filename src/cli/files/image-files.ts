@@ -66,7 +66,7 @@ export interface EmbeddedFiles {
 export interface EmbedFilesOptions {
   /** Whether a file that cannot be decoded is an error, and not left out. */
   readonly strict: boolean;
-  /** Of all files; photos if left out. */
+  /** The domain of all files; photos if left out. */
   readonly domain?: Sample['domain'];
   /** Reads a file as the model sees it. */
   readonly decode?: (file: string, size: number) => Promise<Uint8Array>;

@@ -27,7 +27,7 @@ import { comparison, deviceFacts, settingFacts, trainingCharts } from '../report
 
 export interface Demonstration {
   readonly device: Device;
-  /** Of the variants of kernels. */
+  /** Selects the variants of kernels. */
   readonly selector?: VariantSelector;
   readonly dataset: Dataset;
   readonly training: RetrievalTraining;

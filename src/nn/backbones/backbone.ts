@@ -170,7 +170,7 @@ export interface BackboneDefinition {
   readonly title: string;
   /** Stages that can be frozen; the stem counts to the first. */
   readonly stages: number;
-  /** Declares the layers in a network. @throws ShapeError where the width gives fractions of channels */
+  /** Declares the layers in a network. `buildBackbone` has checked the width. */
   build(network: Network, shape: BackboneShape): Backbone;
   /** The names in files of others. */
   readonly namings: readonly TensorNaming[];

@@ -1,7 +1,7 @@
 /** The registry of backbones. To add one, write its file beside this one and a line in BACKBONES. */
 import { ShapeError } from '../../autodiff/tensor.ts';
 import type { Network } from '../layers.ts';
-import type { Backbone, BackboneDefinition, BackboneShape } from './backbone.ts';
+import { checkWidth, type Backbone, type BackboneDefinition, type BackboneShape } from './backbone.ts';
 import { resnet } from './resnet.ts';
 import { vgg } from './vgg.ts';
 
@@ -37,10 +37,11 @@ export function backboneDefinition(name: BackboneName = DEFAULT_BACKBONE): Backb
   return BACKBONES[name];
 }
 
-/** Declares a backbone's layers in a network. */
+/** Declares a backbone's layers in a network. @throws ShapeError for an unknown name, or a width of fractions of channels */
 export function buildBackbone(
   network: Network,
   { backbone, width = DEFAULT_BACKBONE_SHAPE.width, stride = DEFAULT_BACKBONE_SHAPE.stride }: Partial<BackboneSettings>,
 ): Backbone {
+  checkWidth(width);
   return backboneDefinition(backbone).build(network, { width, stride });
 }

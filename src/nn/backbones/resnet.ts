@@ -1,7 +1,6 @@
 import type { Network } from '../layers.ts';
 import {
   Backbone,
-  checkWidth,
   declareConvolution,
   type BackboneDefinition,
   type BackboneShape,
@@ -67,7 +66,6 @@ export class ResNet extends Backbone {
 
   constructor(network: Network, variant: ResNetVariant, { width, stride: strideIn }: BackboneShape) {
     super();
-    checkWidth(width);
     const scaled = (channels: number): number => channels * width;
 
     const layers: ConvolutionLayer[] = [];

@@ -1,7 +1,6 @@
 import { type Network } from '../layers.ts';
 import {
   Backbone,
-  checkWidth,
   declareConvolution,
   type BackboneDefinition,
   type BackboneShape,
@@ -40,7 +39,6 @@ export class VGG extends Backbone {
 
   constructor(network: Network, { convolutions }: VGGVariant, { width }: BackboneShape) {
     super();
-    checkWidth(width);
     const steps: Step[] = [];
     let inputs = 3;
     // torchvision numbers all modules of `features`: convolution, batch normalization, ReLU, pooling.

@@ -23,7 +23,7 @@ interface SearchMessage {
   readonly id: number;
   readonly queries: Float32Array;
   readonly k: number;
-  /** Of its rows; omitted, all may be found. */
+  /** Which of its rows may be found; all if omitted. */
   readonly mask?: RowMask;
 }
 

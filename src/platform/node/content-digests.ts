@@ -8,7 +8,7 @@ import { cacheFolder } from './cache-folder.ts';
 import { writeFileAtomically } from './files.ts';
 import { ImageError } from './images.ts';
 
-/** Of a file: what tells that it was not touched since, and the digest of its content. */
+/** What tells that a file was not touched since, and the digest of its content. */
 type Entry = readonly [stamp: string, digest: string];
 
 /**

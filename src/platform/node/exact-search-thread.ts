@@ -6,7 +6,7 @@ import { serveTasks } from './serve-tasks.ts';
 
 /** Its rows, in shared memory. */
 export interface ExactSearchThreadData extends ExactSearchOptions {
-  /** Of the whole gallery: a view that begins behind 2 GiB does not reach a thread in Node 20. */
+  /** The whole gallery: a view that begins behind 2 GiB does not reach a thread in Node 20. */
   readonly memory: SharedArrayBuffer;
   /** Where its rows begin, in bytes. */
   readonly offset: number;

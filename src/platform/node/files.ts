@@ -6,7 +6,7 @@ import { BoundedError } from '../../formats/untrusted.ts';
 /** A file that cannot be written. The message names it, and what to do. */
 export class FileWriteError extends BoundedError {
   override readonly name = 'FileWriteError';
-  /** Of the system's error, such as ENOSPC. */
+  /** The code of the system's error, such as ENOSPC. */
   readonly code: string | undefined;
 
   constructor(

@@ -21,17 +21,17 @@ interface Holder {
   readonly pid: number;
   readonly host: string;
   /**
-   * Of the machine's start, and of the process's after that: numbers of processes come again. Empty where the system
+   * The time of the machine's start, and of the process's after that: numbers of processes come again. Empty where the system
    * does not say.
    */
   readonly boot: string;
   readonly started: string;
   readonly since: string;
-  /** Of this very lock. */
+  /** Identifies this lock. */
   readonly token: string;
 }
 
-/** Of the locks that this process holds. */
+/** The locks that this process holds. */
 const held = new Set<string>();
 const ATTEMPTS = 20;
 
