@@ -148,7 +148,7 @@ interface Settings {
 
 async function measure(pictures: string, index: string, rows: number, settings: Settings): Promise<Load> {
   const program = fileURLToPath(new URL('../bin/sketchgrad.mjs', import.meta.url));
-  const server = spawn(process.execPath, [program, 'serve', pictures, '--index', index, '--port', '0'], {
+  const server = spawn(process.execPath, [program, 'serve', pictures, '--index', index, '--no-watch', '--port', '0'], {
     env: settings.environment,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
