@@ -3,6 +3,8 @@ import type { TuningProblem } from '../autodiff/variant-selector.ts';
 import { float32ToFloat16Bits, narrow } from '../../kernels/contract/half.ts';
 import type { Device } from '../gpu/device.ts';
 import { elementBytes, type ElementType } from '../../kernels/contract/element-types.ts';
+import { repeatsOfSample } from '../benchmark/sampling.ts';
+import { median } from '../benchmark/statistics.ts';
 import { Sequence } from '../gpu/sequence.ts';
 import { RandomStream } from '../random/philox.ts';
 import { sampleInputs } from './qualification.ts';
@@ -23,11 +25,6 @@ export interface Timing {
   readonly spread: number;
 }
 
-/**
- * A sample holds so many runs that it takes this long: submission and the steps of a browser's clock then do not count.
- */
-const SAMPLE_MILLISECONDS = 20;
-const MOST_RUNS = 4096;
 /** A GPU that was idle lowers its clock, and the first variant would be timed at a low clock. */
 const WARM_UP_MILLISECONDS = 300;
 /** With fewer samples a median says nothing. */
@@ -79,7 +76,7 @@ export async function timeCalls(
     const contenders: {
       readonly index: number;
       readonly sequence: Sequence;
-      readonly runs: number;
+      runs: number;
       readonly first: number;
       readonly samples: number[];
     }[] = [];
@@ -96,7 +93,7 @@ export async function timeCalls(
         index,
         sequence,
         first,
-        runs: Math.min(MOST_RUNS, Math.max(1, Math.ceil(SAMPLE_MILLISECONDS / Math.max(first, 1e-3)))),
+        runs: 1,
         samples: [],
       });
     }
@@ -104,6 +101,10 @@ export async function timeCalls(
     // A GPU's clock may still have been low when the first of them ran.
     const patient = device.traits.kind === 'gpu';
     let running = contenders.filter(({ first }) => patient || first <= HOPELESS_AT_FIRST * quickest);
+    for (const contender of running) {
+      if (clock() >= deadline) return null;
+      contender.runs = await repeatsOfSample((runs) => time(contender.sequence, runs));
+    }
     for (let round = 0; round < rounds; round++) {
       for (const { sequence, runs, samples } of round % 2 === 0 ? running : [...running].reverse()) {
         if (clock() >= deadline) return round < FEWEST_ROUNDS ? null : timings(calls.length, running);
@@ -132,12 +133,6 @@ function timings(
     result[index] = { median: middle, spread: median(samples.map((sample) => Math.abs(sample - middle))) };
   }
   return result;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** What a call costs in each run of its graph. */
