@@ -43,6 +43,11 @@ const ENGINES = {
     manifest: 'bench/peers/node_modules/onnxruntime-web/package.json',
     trains: false,
   },
+  'litert webgpu': {
+    command: ['bench/peers/litert.mjs'],
+    manifest: 'bench/peers/node_modules/@litertjs/core/package.json',
+    trains: false,
+  },
   'ort-web wasm': {
     command: ['bench/peers/onnxruntime-web-wasm.mjs'],
     manifest: 'bench/peers/node_modules/onnxruntime-web/package.json',
