@@ -13,7 +13,11 @@ export async function openTuner(
   { tune, deterministic }: OptionValues<typeof TUNING_OPTIONS>,
   options: TunerOptions = {},
 ): Promise<Tuner> {
-  const progress = { tuning: new Progress('tuning'), verifying: new Progress('verifying') };
+  const progress = {
+    tuning: new Progress('tuning'),
+    compiling: new Progress('compiling', false),
+    verifying: new Progress('verifying'),
+  };
   return new Tuner(device, {
     effort: tune,
     deterministic,

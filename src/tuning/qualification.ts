@@ -1,3 +1,4 @@
+import type { Dispatch } from '../../kernels/contract/dispatch.ts';
 import type { AnyKernel, Expected, Kernel, KernelCall, Values } from '../../kernels/kernel.ts';
 import { problemText, type TuningProblem } from '../autodiff/variant-selector.ts';
 import type { Device } from '../gpu/device.ts';
@@ -60,6 +61,27 @@ export class Qualification {
     const found = await verdict;
     if (found.standing === 'right') this.proven.add(digest);
     return found;
+  }
+
+  /**
+   * Compiles all that verifying these variants needs and that is not proven yet, at once: a driver compiles in parallel
+   * what would otherwise come one after the other. What does not compile is left to its verdict.
+   */
+  async compile(
+    variants: readonly (readonly [TuningProblem, KernelCall])[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<void> {
+    const dispatches: Dispatch[] = [];
+    for (const [tuningProblem, call] of variants) {
+      const trials = this.trials.of(tuningProblem, call) ?? [];
+      const digest = await this.digest(tuningProblem.kernel, trials);
+      if (!this.proven.has(digest) && !this.verdicts.has(digest))
+        dispatches.push(...trials.flatMap((trial) => trial.call.dispatches));
+    }
+    if (dispatches.length === 0) return;
+    await this.device.pipelines.getAll(dispatches, onProgress).catch((error: unknown) => {
+      if (error instanceof DeviceLostError) throw error;
+    });
   }
 
   /** Tests that were run, those of earlier runs not counted. */

@@ -31,8 +31,8 @@ export interface TunerOptions {
   readonly tables?: readonly TuningTable[];
   /** Called when the records have grown, to keep them; awaited. */
   readonly onRecords?: (records: TuningRecords) => Promise<void>;
-  /** Hears of the problems that are measured, and of those whose variants are verified. */
-  readonly onProgress?: (what: 'tuning' | 'verifying', done: number, total: number) => void;
+  /** Hears of the problems that are measured, of the pipelines that are compiled, and of the problems whose variants are verified. */
+  readonly onProgress?: (what: 'tuning' | 'compiling' | 'verifying', done: number, total: number) => void;
   /** Hears of variants that were dropped, and why. */
   readonly onNote?: (note: string) => void;
   /** Milliseconds. */
@@ -98,18 +98,20 @@ export class Tuner implements VariantSelector {
         tuningProblems.filter((tuningProblem) => !wanted.has(tuningKey(tuningProblem))),
         this.effort,
       );
+    const ordered = await Promise.all(
+      tuningProblems.map(async (tuningProblem) =>
+        inOrder(tuningProblem.calls, wanted.get(tuningKey(tuningProblem)) ?? (await this.known(tuningProblem))),
+      ),
+    );
+    await this.qualification.compile(
+      tuningProblems.flatMap((tuningProblem, index) =>
+        ordered[index].slice(0, 1).map((call) => [tuningProblem, call] as const),
+      ),
+      (done, total) => this.options.onProgress?.('compiling', done, total),
+    );
     const choices = new Map<string, string>();
     for (const [index, tuningProblem] of tuningProblems.entries()) {
-      const key = tuningKey(tuningProblem);
-      choices.set(
-        key,
-        (
-          await this.firstVerified(
-            tuningProblem,
-            inOrder(tuningProblem.calls, wanted.get(key) ?? (await this.known(tuningProblem))),
-          )
-        ).variant,
-      );
+      choices.set(tuningKey(tuningProblem), (await this.firstVerified(tuningProblem, ordered[index])).variant);
       if (this.qualification.tests > before.tests)
         this.options.onProgress?.('verifying', index + 1, tuningProblems.length);
     }

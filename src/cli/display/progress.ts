@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { printableLines } from './printable.ts';
+import { RemainingTime } from './remaining-time.ts';
 
 /** How often a line is printed where there is no terminal to draw a bar in, in milliseconds. */
 const LINE_INTERVAL = 5000;
@@ -10,26 +11,26 @@ const LINE_INTERVAL = 5000;
  */
 export class Progress {
   private readonly title: string;
+  private readonly estimates: boolean;
   private bar: SingleBar | undefined;
-  private started = 0;
   private lastLine = performance.now();
-  private offset: number | undefined;
+  private remaining: RemainingTime | undefined;
 
-  constructor(title: string) {
+  /** @param estimates whether to say how long it will still take; not where the longest parts come first, as in compiling */
+  constructor(title: string, estimates = true) {
     this.title = title;
+    this.estimates = estimates;
   }
 
   /** @param details such as losses and images/s */
   update(done: number, total: number, details = ''): void {
     const now = performance.now();
-    if (this.offset === undefined) {
-      // Time counts from the first report on: what a resumed run did before took none of it.
-      this.offset = done;
-      this.started = now;
+    if (this.remaining === undefined) {
+      this.remaining = new RemainingTime();
       if (process.stderr.isTTY) this.bar = newBar(this.title, total);
     }
-    const fresh = done - this.offset;
-    const left = fresh > 0 ? `${formatSeconds(((now - this.started) / 1000 / fresh) * (total - done))} left` : '';
+    const seconds = this.remaining.after(done, total, now);
+    const left = seconds === undefined || !this.estimates ? '' : `${formatSeconds(seconds)} left`;
     if (this.bar !== undefined) this.bar.update(done, { left, details });
     else if (now - this.lastLine >= LINE_INTERVAL || done === total) {
       this.lastLine = now;

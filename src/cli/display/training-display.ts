@@ -7,7 +7,7 @@ import { describeWeights } from './weights-report.ts';
 /** What a training shows while it runs. */
 export class TrainingDisplay {
   private readonly steps = new Progress('training');
-  private readonly other = { teacher: new Progress('teacher'), pipelines: new Progress('pipelines') };
+  private readonly other = { teacher: new Progress('teacher'), pipelines: new Progress('pipelines', false) };
   private readonly total: number;
 
   constructor({ steps }: RetrievalTraining) {
