@@ -35,7 +35,7 @@ const rowsNow = async (): Promise<Map<string, number>> =>
 
 /** Waits until what is found is as expected. */
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     if (await holds()) return;
     await delay(50);
   }
