@@ -89,7 +89,7 @@ function newParser(
   const parser = new Parser('sketchgrad')
     .description('Trains a network to find pictures by sketch, and searches with it.')
     .version(packageVersion())
-    .configureOutput({ getOutHelpWidth: () => Math.min(process.stdout.columns ?? 100, 120) })
+    .configureOutput({ getOutHelpWidth: () => Math.min(process.stdout.columns || 100, 120) })
     .exitOverride();
   for (const command of commands) register(parser, command, onOptions);
   return parser;

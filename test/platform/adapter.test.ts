@@ -254,6 +254,10 @@ test('native warnings are erased from a terminal, and a log keeps them', () => {
       2,
     );
     assert.equal(written, [`${'\n'.repeat(8)}\x1b[8A\x1b7`, 'warnings', '\x1b8\x1b[J']);
+    // A terminal of a container may have no size.
+    eraseNativeWarnings({ ...terminal, columns: 0 });
+    quietly(() => undefined);
+    assert.is(written[3], written[0]);
     written.length = 0;
     eraseNativeWarnings({ ...terminal, isTTY: false });
     quietly(() => undefined);

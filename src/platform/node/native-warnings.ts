@@ -32,7 +32,8 @@ export function eraseNativeWarnings(from: Terminal): void {
 /** Makes a call whose synchronous part may write native warnings. */
 export function quietly<Result>(call: () => Result): Result {
   if (terminal === undefined) return call();
-  const rows = WARNINGS * Math.ceil(LONGEST_WARNING / (terminal.columns ?? 80));
+  // A terminal may not know its size, such as one that a container made: it has 0 columns.
+  const rows = WARNINGS * Math.ceil(LONGEST_WARNING / (terminal.columns || 80));
   // Rows are made first, so that the terminal does not scroll between saving the cursor's place and restoring it.
   terminal.write(`${'\n'.repeat(rows)}\x1b[${rows}A\x1b7`);
   try {
