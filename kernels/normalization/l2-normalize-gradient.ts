@@ -3,7 +3,8 @@ import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, sumError, type Kernel } from '../kernel.ts';
-import { LEAST_NORM, l2Normalize, rowsOfAllLengths, rowStyles, type L2NormalizeProblem } from './l2-normalize.ts';
+import { rowStyles } from '../reduction/row-styles.ts';
+import { LEAST_NORM, l2Normalize, rowsOfAllLengths, type L2NormalizeProblem } from './l2-normalize.ts';
 
 /**
  * The gradient of `l2Normalize` from its outputs: dx = (dy - f (f . dy)) / norm; where norm < 1e-12, f is x / 1e-12 and

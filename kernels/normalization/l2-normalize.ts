@@ -1,10 +1,9 @@
-import type { AdapterTraits } from '../contract/adapter-traits.ts';
 import { ceilDivide, foldGrid } from '../contract/grid.ts';
 import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, sumError, type Kernel } from '../kernel.ts';
-import { ownKindFirst } from '../select.ts';
+import { rowStyles } from '../reduction/row-styles.ts';
 
 export interface L2NormalizeProblem {
   readonly rows: number;
@@ -14,23 +13,6 @@ export interface L2NormalizeProblem {
 
 /** Shorter rows are divided by this instead of their norm, as PyTorch's `normalize` does. */
 export const LEAST_NORM = 1e-12;
-
-interface RowStyle {
-  readonly name: string;
-  readonly workgroupSize: number;
-  /** Invocations that share a row. */
-  readonly invocations: number;
-}
-
-/**
- * A subgroup's worth of invocations reads a row together on a GPU; a CPU, which emulates workgroup memory, reduces it alone.
- */
-const SHARED_ROWS: RowStyle = { name: '32 invocations a row', workgroupSize: 128, invocations: 32 };
-const OWN_ROWS: RowStyle = { name: 'one invocation a row', workgroupSize: 8, invocations: 1 };
-
-/** The ways to share rows among invocations, the one that suits the adapter first. */
-export const rowStyles = (traits: AdapterTraits): readonly RowStyle[] =>
-  ownKindFirst(traits, { gpu: [SHARED_ROWS], cpu: [OWN_ROWS] });
 
 /**
  * f = x / max(norm, 1e-12) row by row, norm = sqrt(sum x^2), not clamped. x, f [rows, width], norm [rows].

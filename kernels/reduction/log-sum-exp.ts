@@ -3,7 +3,7 @@ import { sliceable } from '../contract/slices.ts';
 import * as shaders from '../../shaders/generated/shaders.ts';
 import { blankExpected } from '../contract/expected.ts';
 import { EPSILON, sumError, type Kernel } from '../kernel.ts';
-import { rowStyles } from '../normalization/l2-normalize.ts';
+import { rowStyles } from './row-styles.ts';
 
 export interface LogSumExpProblem {
   readonly rows: number;

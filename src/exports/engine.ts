@@ -48,7 +48,8 @@ export {
 export type { TuningTable } from '../tuning/tables.ts';
 export { QualificationError, Tuner, type TunerOptions } from '../tuning/tuner.ts';
 
-// Ops, for your own networks.
+// Ops, for your own networks: every export of src/autodiff/ops without @internal in its comment. `npm run generate` writes
+// the list (scripts/collect-declarations.mjs).
 export * from '../autodiff/generated/ops.ts';
 export { cast } from '../autodiff/op.ts';
 export type { Derivative, PointwiseFunction } from '../../kernels/elementwise/pointwise.ts';
