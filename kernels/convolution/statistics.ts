@@ -224,6 +224,7 @@ export const convolutionStatistics: Kernel<ConvolutionStatisticsProblem> = {
     sized(2, [6, 5], [64, 64], 3, 1, 1, { epsilon: 1e-5 }),
     // A block of 32 channels, and many pixels whose channels end within one of 96.
     sized(1, [5, 7], [32, 32], 1, 1, 0, { epsilon: 1e-5 }),
+    sized(1, [5, 7], [32, 64], 1, 1, 0, { epsilon: 1e-5 }),
     sized(24, [5, 7], [332, 64], 1, 2, 0, { epsilon: 1e-5 }),
     // Few pixels, whose accumulators are resident from K-tile to K-tile.
     sized(1, [5, 7], [128, 124], 1, 1, 0, { epsilon: 1e-5 }),
