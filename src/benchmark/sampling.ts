@@ -1,3 +1,5 @@
+import { Bench, type Task } from 'tinybench';
+
 /** One of several ways to do the same work. */
 export interface Contender {
   readonly name: string;
@@ -67,9 +69,16 @@ export async function sampleAlternating(
 ): Promise<Sampled[]> {
   const warm = performance.now() + warmUp;
   while (performance.now() < warm) await contenders[0]?.run(1);
-  const entries: { contender: Contender; repeats: number; samples: number[] }[] = [];
-  for (const contender of contenders)
-    entries.push({ contender, repeats: await repetitions(contender, clock), samples: [] });
+  // tinybench runs the samples and reports what fails; rounds are ours, since it would take all samples of one task before the next.
+  const bench = new Bench({ iterations: 1, time: 0, warmup: false, retainSamples: true });
+  const entries: { name: string; task: Task; repeats: number; samples: number[] }[] = [];
+  for (const contender of contenders) {
+    const { name } = contender;
+    const repeats = await repetitions(contender, clock);
+    // `async` says so to tinybench, which would otherwise run it once to find out.
+    bench.add(name, async () => ({ overriddenDuration: await timed(contender, repeats, clock) }), { async: true });
+    entries.push({ name, task: bench.tasks[bench.tasks.length - 1], repeats, samples: [] });
+  }
   const end = performance.now() + budget;
   let hopeful = entries;
   for (let round = 0; round < maxRounds; round++) {
@@ -80,10 +89,20 @@ export async function sampleAlternating(
       const best = Math.min(...hopeful.map(({ samples }) => Math.max(...samples)));
       hopeful = hopeful.filter(({ samples }) => Math.min(...samples) <= factor * best);
     }
-    for (const { contender, repeats, samples } of round % 2 === 0 ? hopeful : [...hopeful].reverse())
-      samples.push((await timed(contender, repeats, clock)) / repeats);
+    for (const { task, repeats, samples } of round % 2 === 0 ? hopeful : [...hopeful].reverse())
+      samples.push((await durationOf(task)) / repeats);
   }
-  return entries.map(({ contender: { name }, repeats, samples }) => ({ name, repeats, samples }));
+  return entries.map(({ name, repeats, samples }) => ({ name, repeats, samples }));
+}
+
+/** Takes one sample of a task, in milliseconds. */
+async function durationOf(task: Task): Promise<number> {
+  task.reset();
+  const { result } = await task.run();
+  if (result.state === 'errored') throw result.error;
+  if (!('latency' in result) || result.latency.samples === undefined)
+    throw new Error(`${task.name} gave no sample: ${result.state}`);
+  return result.latency.samples[0];
 }
 
 /** How many repetitions of a contender fill a sample. */

@@ -6,6 +6,7 @@
 // The engine: a device, symbolic tensors, gradients, programs.
 export { Device, type AdapterDescription } from '../gpu/device.ts';
 export type { Wait } from '../gpu/wait.ts';
+export type { FinishPipelines, MadePipeline } from '../gpu/pipelines.ts';
 export {
   AdapterError,
   DeviceLostError,
