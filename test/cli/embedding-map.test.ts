@@ -72,6 +72,20 @@ test('the drawing: a group for each class, domains by shape, names apart and esc
   assert.ok(heights[1] - heights[0] >= 15 && heights[2] - heights[1] >= 15);
 });
 
+test('names of one place are moved apart wherever it lies, though rounding makes a line a little less', () => {
+  for (let step = 0; step < 200; step++) {
+    // Two classes in one place between two others, which the drawing stretches to its edges.
+    const height = Math.sqrt(step / 200);
+    const places = [0, 1, height, height];
+    const svg = drawMap({
+      classes: 4,
+      seed: 0,
+      points: places.map((y, index) => ({ className: classNames[index], domain: 'photo', x: 0, y })),
+    });
+    assert.is([...svg.matchAll(/<text /g)].length, 4);
+  }
+});
+
 test('a task: its queries and the pictures of their classes; too few have no map', () => {
   const [photos, sketches] = both;
   const embedded = {

@@ -171,8 +171,10 @@ function apart(labels: readonly Label[]): Label[] {
   const LINE = 15;
   const LETTER = 7;
   const placed: Label[] = [];
+  // Rounding may leave a name that was moved by a line a little less than a line away.
+  const ROUNDING = 1e-6;
   const overlap = (a: Label, b: Label): boolean =>
-    Math.abs(a.anchor[1] - b.anchor[1]) < LINE &&
+    Math.abs(a.anchor[1] - b.anchor[1]) < LINE - ROUNDING &&
     Math.abs(a.anchor[0] - b.anchor[0]) < (LETTER * (a.className.length + b.className.length)) / 2;
   for (const label of [...labels].sort((a, b) => a.anchor[1] - b.anchor[1])) {
     let moved = label;
