@@ -75,10 +75,12 @@ export class PipelineCache {
   ): Promise<void> {
     const open = [...pipelines].filter(([pipeline]) => !this.finished.has(pipeline));
     for (const [pipeline] of open) this.finished.add(pipeline);
+    const before = pipelines.size - open.length;
+    for (let done = 1; done <= before; done++) onProgress?.(done, pipelines.size);
     await finish(
       this.gpu,
       open.map(([pipeline, dispatch]) => ({ pipeline, dispatch })),
-      onProgress,
+      (done) => onProgress?.(before + done, pipelines.size),
     );
   }
 }

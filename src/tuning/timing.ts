@@ -3,7 +3,7 @@ import type { TuningProblem } from '../autodiff/variant-selector.ts';
 import { float32ToFloat16Bits, narrow } from '../../kernels/contract/half.ts';
 import type { Device } from '../gpu/device.ts';
 import { elementBytes, type ElementType } from '../../kernels/contract/element-types.ts';
-import { repeatsOfSample } from '../benchmark/sampling.ts';
+import { repeatsOfSample } from '../benchmark/repeats.ts';
 import { median } from '../benchmark/statistics.ts';
 import { Sequence } from '../gpu/sequence.ts';
 import { RandomStream } from '../random/philox.ts';

@@ -128,11 +128,12 @@ export function openDevice(
           `--adapter gpu was requested, but the only adapter is ${adapter.info.device} ${adapter.info.description}, in software`,
         );
       }
-      const device = await Device.open(
-        adapter,
-        isSoftware(adapter.info) ? napUntil : undefined,
-        compilesAtFirstDispatch(adapter.info) ? finishInParallel(() => openAnother(instance), napUntil) : undefined,
-      );
+      const finish = compilesAtFirstDispatch(adapter.info)
+        ? finishInParallel(() => openAnother(instance), napUntil)
+        : undefined;
+      const device = await Device.open(adapter, isSoftware(adapter.info) ? napUntil : undefined, finish);
+      // Its few buffers are made now, so that a program allocates just what it predicts.
+      await finish?.(device.gpu, []);
       if (instance.unsafe) markUnsafe(device);
       instance.users++;
       releaseWhenLost(device.gpu, instance);

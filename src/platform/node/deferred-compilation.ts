@@ -42,6 +42,7 @@ export const finishInParallel =
     { devices = Math.min(availableParallelism(), MOST_DEVICES), slow = SLOW } = {},
   ): FinishPipelines =>
   async (gpu, made, onProgress) => {
+    scratchOf(gpu);
     const queue = [...made];
     let done = 0;
     const compileNext = async (
@@ -73,24 +74,46 @@ export const finishInParallel =
     }
   };
 
+/** What dispatches of no workgroups bind. */
+interface Scratch {
+  readonly storage: GPUBuffer;
+  readonly uniforms: GPUBuffer;
+  readonly workgroups: GPUBuffer;
+}
+
+/** Made once for a device, which takes them along when it is destroyed. */
+const scratches = new WeakMap<GPUDevice, Scratch>();
+
+function scratchOf(gpu: GPUDevice): Scratch {
+  let scratch = scratches.get(gpu);
+  if (scratch === undefined) {
+    const { maxStorageBuffersPerShaderStage, maxUniformBufferBindingSize } = gpu.limits;
+    const buffer = (size: number, usage: GPUBufferUsageFlags): GPUBuffer =>
+      gpu.createBuffer({ label: 'nothing', size, usage });
+    scratch = {
+      storage: buffer(ALIGNMENT * maxStorageBuffersPerShaderStage, GPUBufferUsage.STORAGE),
+      uniforms: buffer(maxUniformBufferBindingSize, GPUBufferUsage.UNIFORM),
+      workgroups: buffer(12, GPUBufferUsage.INDIRECT),
+    };
+    scratches.set(gpu, scratch);
+  }
+  return scratch;
+}
+
 /** Dispatches no workgroups, with operands of the least size. Indirectly, since Dawn warns of a literal zero. */
 async function dispatchNothing(
   gpu: GPUDevice,
   pipeline: GPUComputePipeline,
-  dispatch: Dispatch,
+  { operands, parameters = [] }: Dispatch,
   wait: Wait,
 ): Promise<void> {
-  const { operands, parameters = [] } = dispatch;
-  const buffer = (size: number, usage: GPUBufferUsageFlags): GPUBuffer => gpu.createBuffer({ size, usage });
-  const storage = buffer(ALIGNMENT * (operands.length + 1), GPUBufferUsage.STORAGE);
-  const uniforms = buffer(16 * Math.ceil((parameters.length + 1) / 4), GPUBufferUsage.UNIFORM);
-  const workgroups = buffer(12, GPUBufferUsage.INDIRECT);
+  gpu.pushErrorScope('validation');
+  const { storage, uniforms, workgroups } = scratchOf(gpu);
   const entries: GPUBindGroupEntry[] = operands.map((_, index) => ({
     binding: index + 1,
     resource: { buffer: storage, offset: ALIGNMENT * index, size: ALIGNMENT },
   }));
   if (parameters.length > 0) entries.push({ binding: 0, resource: { buffer: uniforms } });
-  gpu.pushErrorScope('validation');
   const encoder = gpu.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);
@@ -98,7 +121,5 @@ async function dispatchNothing(
   pass.dispatchWorkgroupsIndirect(workgroups, 0);
   pass.end();
   gpu.queue.submit([encoder.finish()]);
-  const failure = gpu.popErrorScope();
-  await wait(Promise.all([gpu.queue.onSubmittedWorkDone(), failure]));
-  for (const made of [storage, uniforms, workgroups]) made.destroy();
+  await wait(Promise.all([gpu.queue.onSubmittedWorkDone(), gpu.popErrorScope()]));
 }
