@@ -61,7 +61,7 @@ await mistakesByName(async () => {
     seconds: positive('time', values.time),
   };
   const environment = { ...process.env, ...(await adapterEnvironment(adapterChoice(values.adapter))) };
-  // The workers' own command lines are not what somebody typed.
+  // Not the command lines of the workers.
   const command = ['npm run bench:model --', ...process.argv.slice(2)].join(' ');
   const results: ModelResult[] = [];
   const failures: Failure[] = [];

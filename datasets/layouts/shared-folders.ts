@@ -6,7 +6,7 @@ import type { Archive } from './layout.ts';
 export const SHARED_SKETCHES = 'sketches';
 export const SHARED_PHOTOS = 'images';
 
-/** Whether an archive has these names, so that its folders alone do not say of which set it is. */
+/** Whether an archive has these names. Its folders alone then do not tell which set it is. */
 export function hasSharedNames({ sketchFolders, photoFolders }: Archive): boolean {
   return (
     sketchFolders.length > 0 &&

@@ -95,7 +95,7 @@ export const sampleFloats = (length: number, scale: number, uniform: () => numbe
 export const sampleGroupSettings = (groups: number): Float64Array =>
   Float64Array.from({ length: 4 * groups }, (_, i) => Math.fround([1 / (1 + i), 5e-4 * i, 2 / (1 + i), 0][i % 4]));
 
-/** Sample inputs but for `hyper` and the state, of which `state` makes the stores. */
+/** Sample inputs, except `hyper` and the state; `state` makes the stores of the state. */
 export function sampleArena(
   { count, groups }: ArenaProblem,
   uniform: () => number,

@@ -16,7 +16,7 @@ export interface Roofline {
   readonly bound: Ceiling;
 }
 
-/** A ceiling explains a time of which it accounts for this share at least. */
+/** A ceiling explains a time if it accounts for at least this share of it. */
 export const EXPLAINED = 0.5;
 
 /**

@@ -50,7 +50,7 @@ export class Stopwatch {
   }
 
   /**
-   * Nanoseconds of which all timestamps so far are multiples: the step of the device's clock, as far as it was seen.
+   * The step of the device's clock in nanoseconds, as far as it was seen: all timestamps so far are multiples of it.
    * Browsers round it (65,536 ns in Chromium). 0 where there were none.
    */
   get quantum(): number {

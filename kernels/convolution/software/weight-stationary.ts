@@ -67,7 +67,7 @@ const narrowBlock = ({ shape: { kernel }, sourceChannels, destinationChannels }:
   columns: destinationChannels > 16 ? 8 : 4,
 });
 
-/** Whether all that is loaded for a block of this depth is there, so that nobody needs to look. */
+/** Whether all that is loaded for a block of this depth exists, so that loads need no bounds checks. */
 const isWhole = ({ shape, sourceChannels }: Gather, depth: number): boolean =>
   isPointwise(shape) && sourceChannels % depth === 0;
 

@@ -20,7 +20,7 @@ export interface WgslBenchmarkResult {
   readonly clock: {
     /** Whether samples are differences of the device's timestamps or of the host's clock. */
     readonly kind: 'device' | 'wall';
-    /** Nanoseconds of which all timestamps were multiples; 0 without timestamps. */
+    /** The step of the timestamps in nanoseconds: all were multiples of it. 0 without timestamps. */
     readonly quantumNanoseconds: number;
   };
   /** What the adapter gave in the same run; absent where it was not measured. */

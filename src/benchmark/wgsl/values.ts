@@ -82,7 +82,7 @@ export function bufferLength(binding: WgslBinding, content: BufferContent | unde
   return numbers * SCALAR_BYTES[type];
 }
 
-/** How many numbers of which type fill a buffer. */
+/** The type of a buffer's numbers, and how many fill it. */
 function extentOf(
   { scalar, stride }: WgslBinding,
   { type, components = 1, count }: Exclude<BufferContent, { readonly bytes: unknown }>,

@@ -113,7 +113,7 @@ async function workloadsFor(
   ];
 }
 
-/** @throws OptionError where the file holds no report, or one whose adapter nobody named */
+/** @throws OptionError where the file holds no report, or a report that does not name its adapter */
 async function addReport(file: string, writeTable: string, tables: readonly TuningTable[]): Promise<void> {
   const { format, version, card, table } = (await readJsonFile(file, '--from-report')) as {
     readonly format?: string;
@@ -133,7 +133,7 @@ async function addReport(file: string, writeTable: string, tables: readonly Tuni
   const others = tables.filter((one) => one.device !== device || one.subgroupSize !== table.subgroupSize);
   await writeFileAtomically(writeTable, new TextEncoder().encode(serializeTables([...others, added])));
   printText(
-    `${table.problems} problems of ${device}, in ${table.preferenceBest} of which the preferred variant is the fastest\ntable of known adapters: ${writeTable}\n`,
+    `${table.problems} problems of ${device}; in ${table.preferenceBest} the preferred variant is the fastest\ntable of known adapters: ${writeTable}\n`,
   );
 }
 

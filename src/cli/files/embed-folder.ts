@@ -29,7 +29,7 @@ export interface EmbedFolderOptions {
   /** What else decides the vectors' bits: the device and the precision. */
   readonly circumstances: string;
   readonly strict: boolean;
-  /** Whether an index without pictures is written, as for a shard of which no picture can be decoded. */
+  /** Whether an index without pictures is written, as for a shard without a picture that can be decoded. */
   readonly allowEmpty?: boolean;
   /** Hears how many of the pictures that have to be embedded are done. */
   readonly onProgress?: (done: number, total: number) => void;

@@ -77,7 +77,7 @@ export async function servePictures(
       if (!(error instanceof WatchError)) throw error;
       note(`pictures that are added later are not found until SIGHUP or the next start: ${error.message}`);
     }
-    // Whatever changed while nobody watched.
+    // Changes from before the watch began.
     changes?.update(undefined);
   };
   const rest = async (): Promise<void> => {
