@@ -1,6 +1,14 @@
 /** The options of the search data. */
 import { createHash } from 'node:crypto';
 
+/**
+ * Where samples come from; `drawings` are people's, `simulated` are sketches made of the pictures of the other sources.
+ * Samples name it for the weights in the draw.
+ */
+export const SEARCH_SOURCES = ['emoji', 'icons', 'drawings', 'simulated'] as const;
+
+export type SearchSource = (typeof SEARCH_SOURCES)[number];
+
 export interface SearchDataOptions {
   /** Side of the images in pixels, 16 to 256. */
   readonly size: number;
@@ -11,8 +19,8 @@ export interface SearchDataOptions {
   readonly drawings?: string;
   /** Drawings that are taken of each word. Default 200. */
   readonly drawingsPerWord?: number;
-  /** Whether pictures give simulated sketches. Default true. */
-  readonly simulation?: boolean;
+  /** The sources that are trained on. Default: all. Classes without a sketch or without a picture are left out. */
+  readonly sources?: readonly SearchSource[];
   /** Whether sketches are simulated ones alone, so that nothing but pictures is trained on. Default false. */
   readonly picturesOnly?: boolean;
   /** Iconify's sets that are taken, of those that icon-artists.ts lists and that are installed. Default: all. */

@@ -7,27 +7,28 @@ import { loadEmoji } from './emoji.ts';
 import { heldOutClass } from './held-out.ts';
 import { nounOf } from './nouns.ts';
 import { installedIcons, renderedIcons, sampleOf } from './search-icons.ts';
-import { digest, type SearchDataOptions } from './search-options.ts';
+import { digest, SEARCH_SOURCES, type SearchDataOptions, type SearchSource } from './search-options.ts';
 import { drawingsOf, simulatedSketches, withSeveralPictures } from './search-sketches.ts';
 import { EDGE_SIDE, SketchDrawer } from './simulated-sketches.ts';
 import { mainNoun, trainingIcons } from './training-icons.ts';
 
-export type { SearchDataOptions };
-
-/**
- * Sources of samples, for their weights in the draw: `drawings` are people's, `simulated` ones are made of pictures.
- */
-export type SearchSource = 'emoji' | 'icons' | 'simulated' | 'drawings';
+export { SEARCH_SOURCES, type SearchDataOptions, type SearchSource };
 
 const SEED = 0;
 
 /**
- * @throws DatasetError where the size is out of range, no icon set is installed, or the folder holds no drawings
+ * @throws DatasetError where the size is out of range, no icon set is installed, the folder holds no drawings, or the
+ *   sources have no class with both a sketch and a picture
  */
 export async function loadSearchData(options: SearchDataOptions): Promise<Dataset> {
-  const { size, measureOn = 'unseen', simulation = true, picturesOnly = false } = options;
-  if (picturesOnly && (!simulation || options.drawings !== undefined))
+  const { size, measureOn = 'unseen', sources = SEARCH_SOURCES, picturesOnly = false } = options;
+  const uses = (source: SearchSource): boolean => sources.includes(source);
+  if (picturesOnly && (!uses('simulated') || options.drawings !== undefined))
     throw new DatasetError('search: of pictures only there are no drawings, and sketches have to be simulated');
+  if (options.sources !== undefined && uses('drawings') && options.drawings === undefined)
+    throw new DatasetError(
+      "search: the source drawings needs the folder of QuickDraw's simplified drawings, --quickdraw DIR",
+    );
   const emoji = await loadEmoji({ size, measureOn, cacheFolder: options.cacheFolder });
   // While settings are chosen, classes set aside for that are as unseen as the unseen ones.
   const setAside = new Set(
@@ -39,18 +40,21 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
       .filter(({ className }) => isSeen(className))
       .map((sample) => ({ ...sample, className: mainNoun(nounOf(sample.className)), source: 'emoji' }));
 
-  const fromEmoji = seenEmoji(emoji.train);
-  const icons = trainingIcons(await installedIcons(options), {
-    mostPerDomain: options.iconsPerDomain ?? 24,
-    seed: SEED,
-    heldOut: heldOutClass,
-  });
-  if (icons.length === 0)
+  const fromEmoji = uses('emoji') ? seenEmoji(emoji.train) : [];
+  const icons = uses('icons')
+    ? trainingIcons(await installedIcons(options), {
+        mostPerDomain: options.iconsPerDomain ?? 24,
+        seed: SEED,
+        heldOut: heldOutClass,
+      })
+    : [];
+  if (uses('icons') && icons.length === 0)
     throw new DatasetError(
       'search: no icon set is installed; npm install --no-save @iconify/json installs all of them',
     );
   const rendered = await renderedIcons(icons.map(sampleOf), options);
-  const drawings = options.drawings === undefined ? [] : await drawingsOf(options.drawings, options);
+  const drawings =
+    options.drawings === undefined || !uses('drawings') ? [] : await drawingsOf(options.drawings, options);
 
   const images = new Map<string, (size: number, draw?: ImageDraw) => Promise<Uint8Array>>(rendered.read);
   for (const sample of [...emoji.train, ...emoji.validation, ...emoji.queries, ...emoji.gallery])
@@ -59,7 +63,7 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
   const photos = [...photosOf(fromEmoji), ...photosOf(rendered.samples)];
   const readEdges = (sample: Sample): Promise<Uint8Array> =>
     (images.get(sample.name) as (size: number) => Promise<Uint8Array>)(EDGE_SIDE);
-  const simulated = simulation
+  const simulated = uses('simulated')
     ? [
         ...(await simulatedSketches(photosOf(fromEmoji), readEdges, options)),
         ...(await simulatedSketches(photosOf(rendered.samples), readEdges, options)),
@@ -75,6 +79,10 @@ export async function loadSearchData(options: SearchDataOptions): Promise<Datase
     ...drawn.map(({ sample }) => sample),
   ].filter(({ className }) => !setAside.has(className));
   const classes = classesOfBothDomains(samples);
+  if (classes.size === 0)
+    throw new DatasetError(
+      `search: no class has both a sketch and a picture in the sources ${sources.join(', ')}; name more of them`,
+    );
   const digests = new Map([
     ...rendered.digests,
     ...drawn.map(({ sample, strokes }): [string, string] => [sample.name, digest(strokes)]),

