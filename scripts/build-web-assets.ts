@@ -30,7 +30,7 @@ await mkdir(target(''), { recursive: true });
 const trained = await parseModel(await readFile(source), source);
 const {
   state,
-  about: { kind, imageSize, pixels, sketches, similarity, network, classes, unseenClasses },
+  about: { kind, imageSize, pixels, sketches, views, similarity, network, classes, unseenClasses },
 } = trained;
 // The page uses only the names of the training's classes. A model that was not calibrated has no
 // similarity.
@@ -42,6 +42,7 @@ const about = {
   unseenClasses,
   ...(pixels === undefined ? {} : { pixels }),
   ...(sketches === undefined ? {} : { sketches }),
+  ...(views === undefined ? {} : { views }),
   ...(similarity === undefined ? {} : { similarity }),
 };
 const bytes = await serializeModel({ state, about }, 'F16');

@@ -1,8 +1,11 @@
 // Writes a trained model as the shipped one: its embedding whitened (src/retrieval/whitening.ts), weights as 16-bit
 // floats, without what only a training needs, and with the similarity below which the best answer of a search means
-// nothing. It says that sketches are to be cut to their ink, as all drawings of the search data are.
+// nothing. It says that sketches are to be cut to their ink, as all drawings of the search data are, and that an image is
+// embedded with its mirror image.
 //
-//   npx tsx scripts/calibrate-search-model.ts MODEL OUT --quickdraw DIR [--adapter lavapipe]
+//   npx tsx scripts/calibrate-search-model.ts MODEL OUT --quickdraw DIR [--whitened] [--adapter lavapipe]
+//
+// --whitened leaves the embedding as it is: for a model that this has written already.
 //
 // People's drawings of trained words search the pictures that were trained on, once with those of their own class and
 // once without. The cut-off keeps nine of ten right first answers; what share of drawings without a right answer passes
@@ -14,7 +17,7 @@ import type { Sample } from '../src/data/dataset.ts';
 import { ensureAdapter, openDevice, releaseGpu, type AdapterChoice } from '../src/platform/adapter.ts';
 import { cosineRows } from '../src/retrieval/cosine.ts';
 import { modelEmbeddings, modelRows } from '../src/models/image-rows.ts';
-import { parseModel, serializeModel, type Json } from '../src/models/model-file.ts';
+import { parseModel, serializeModel, type Json, type ModelFile } from '../src/models/model-file.ts';
 import { openRetrievalModel, readModelDescription } from '../src/models/retrieval-model.ts';
 import { whitenEmbedding } from '../src/retrieval/whitening.ts';
 
@@ -23,7 +26,11 @@ const {
   positionals: [source, target],
 } = parseArgs({
   allowPositionals: true,
-  options: { quickdraw: { type: 'string' }, adapter: { type: 'string', default: 'auto' } },
+  options: {
+    quickdraw: { type: 'string' },
+    whitened: { type: 'boolean', default: false },
+    adapter: { type: 'string', default: 'auto' },
+  },
 });
 if (source === undefined || target === undefined || values.quickdraw === undefined)
   throw new Error('give the trained model, the file to write and --quickdraw DIR');
@@ -36,13 +43,14 @@ const PER_KIND = 6;
 
 await ensureAdapter(values.adapter as AdapterChoice);
 const device = await openDevice('auto', { unsafe: true });
-const trained = await parseModel(await readFile(source), source);
+const read = await parseModel(await readFile(source), source);
+const trained: ModelFile = { ...read, about: { ...read.about, views: 'mirrored' } };
 const dataset = await loadSearchData({
   size: readModelDescription(trained, source).imageSize,
   drawings: values.quickdraw,
   drawingsPerWord: PER_WORD,
 });
-await whiten();
+if (!values.whitened) await whiten();
 const model = openRetrievalModel(device, trained, source);
 const queries = dataset.train.filter(({ source: from }) => from === 'drawings');
 const gallery = dataset.train.filter(({ domain }) => domain === 'photo');
@@ -133,7 +141,7 @@ console.log(
   `${queries.length} drawings search ${gallery.length} pictures: the first answer is right for ${right.length}. Cut-off ${similarity.nothing}: ${(100 * similarity.rightKept).toFixed(0)} % of right first answers are kept; ${(100 * similarity.othersPassed).toFixed(0)} % of drawings without a right answer pass`,
 );
 
-const { kind, imageSize, pixels, network, classes, unseenClasses, settings } = trained.about;
+const { kind, imageSize, pixels, views, network, classes, unseenClasses, settings } = trained.about;
 const bytes = await serializeModel(
   {
     state: trained.state,
@@ -142,6 +150,7 @@ const bytes = await serializeModel(
       imageSize,
       ...(pixels !== undefined && { pixels }),
       sketches: 'fitted',
+      views,
       network,
       classes,
       unseenClasses,

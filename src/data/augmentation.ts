@@ -87,10 +87,20 @@ export function augmentationTransforms(
  *
  * @returns [count, TRANSFORM_FLOATS]
  */
-export function identityTransforms(count: number, { sourceSize, outputSize }: Sizes): Float32Array {
+export const identityTransforms = (count: number, sizes: Sizes): Float32Array => repeated(UNCHANGED, count, sizes);
+
+/**
+ * Like `identityTransforms`, with left and right exchanged.
+ *
+ * @returns [count, TRANSFORM_FLOATS]
+ */
+export const mirroredTransforms = (count: number, sizes: Sizes): Float32Array =>
+  repeated({ ...UNCHANGED, mirror: -1 }, count, sizes);
+
+function repeated(placement: Placement, count: number, { sourceSize, outputSize }: Sizes): Float32Array {
   const transforms = new Float32Array(count * TRANSFORM_FLOATS);
   for (let position = 0; position < count; position++) {
-    transforms.set([...inverse(UNCHANGED, sourceSize, outputSize), ...WHITE], position * TRANSFORM_FLOATS);
+    transforms.set([...inverse(placement, sourceSize, outputSize), ...WHITE], position * TRANSFORM_FLOATS);
   }
   return transforms;
 }

@@ -9,7 +9,8 @@ import { BoundedError, quote } from './untrusted.ts';
 export interface OnnxConstant {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly values: Float32Array;
+  /** 32-bit floats, or 64-bit integers, which operators take as shapes and places. */
+  readonly values: Float32Array | BigInt64Array;
 }
 
 /** The value of an attribute: an integer or float, or a list of integers. */
@@ -56,7 +57,7 @@ export class OnnxError extends BoundedError {
 const IR_VERSION = 7;
 /** Protocol buffers end at 2 GiB. */
 const MOST_BYTES = 2 ** 31 - 1;
-const DATA_TYPE = { float32: 1, uint8: 2 } as const;
+const DATA_TYPE = { float32: 1, uint8: 2, int64: 7 } as const;
 const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const;
 
 /**
@@ -85,7 +86,7 @@ function checkModel({ nodes, constants, inputs, outputs }: OnnxModel): void {
     const elements = shape.reduce((product, size) => product * size, 1);
     if (!shape.every((size) => Number.isSafeInteger(size) && size > 0) || elements !== values.length)
       throw new OnnxError(`the tensor ${quote(name)} has the shape [${shape.join(', ')}] and ${values.length} values`);
-    if (!values.every(Number.isFinite))
+    if (values instanceof Float32Array && !values.every(Number.isFinite))
       throw new OnnxError(
         `the tensor ${quote(name)} holds a NaN or an infinity; a model of it would compute nothing that means anything`,
       );
@@ -157,7 +158,7 @@ function writeAttribute([name, value]: [string, OnnxAttribute], pbf: PbfWriter):
 
 function writeTensor({ name, shape, values }: OnnxConstant, pbf: PbfWriter): void {
   for (const size of shape) pbf.writeVarintField(1, size);
-  pbf.writeVarintField(2, DATA_TYPE.float32);
+  pbf.writeVarintField(2, values instanceof Float32Array ? DATA_TYPE.float32 : DATA_TYPE.int64);
   pbf.writeStringField(8, name);
   // Little-endian, as every platform with WebGPU is.
   pbf.writeBytesField(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));

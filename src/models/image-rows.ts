@@ -2,6 +2,7 @@ import type { Plan } from '../autodiff/plan.ts';
 import type { DeviceStorage } from '../autodiff/device-storage.ts';
 import type { Tensor } from '../autodiff/tensor.ts';
 import type { ImageSource, Sample } from '../data/dataset.ts';
+import { mirroredTransforms } from '../data/augmentation.ts';
 import { inOrder } from '../data/loader.ts';
 import { separatesDomains, type ImageDomain, type RetrievalOutputs } from '../nn/retrieval-network.ts';
 import { Embedder } from '../retrieval/embedder.ts';
@@ -23,7 +24,7 @@ export interface ImageRows {
 
 /**
  * @param rows from images [batch, size, size, 4] to what is wanted of them, [batch, width]
- * @param input how the network is fed
+ * @param input how the network is fed; with its `views` mirrored, rows must be of length 1
  * @param onCompiled hears of each compiled pipeline
  */
 export async function imageRows(
@@ -33,37 +34,48 @@ export async function imageRows(
   batchSize = EMBEDDING_BATCH,
   onCompiled?: (done: number, total: number) => void,
 ): Promise<ImageRows> {
-  const { imageSize } = input;
+  const { imageSize, views } = input;
+  const sizes = { sourceSize: imageSize, outputSize: imageSize };
+  const mirrored = views === 'mirrored' ? mirroredTransforms(batchSize, sizes) : undefined;
   const embedder = await Embedder.create(storage, rows(imagesOf(input, batchSize)), onCompiled);
   return {
     width: embedder.width,
     compute: (samples, images, onProgress) =>
       embedder.embed(
-        inOrder(samples, batchSize, { images, sourceSize: imageSize, outputSize: imageSize }),
+        inOrder(samples, batchSize, { images, ...sizes }),
         samples.length,
         onProgress,
+        mirrored,
       ),
     destroy: () => embedder.destroy(),
   };
 }
 
 /**
- * The model's embeddings, of length 1, by which sketches and photos are compared. They follow its weights as these
- * change. @param onCompiled hears of each compiled pipeline
+ * The model's embeddings, of length 1, by which sketches and photos are compared: of each image, or with the model's
+ * `views` mirrored the mean of an image's and its mirror image's. They follow its weights as these change. @param onCompiled hears of each compiled pipeline
  */
 export function modelEmbeddings(
   model: RetrievalModel,
   batchSize = EMBEDDING_BATCH,
   onCompiled?: (done: number, total: number) => void,
 ): Promise<ImageRows> {
-  return modelRows(model, ({ embeddings }) => embeddings, batchSize, onCompiled);
+  return rowsOfDomains(model, ({ embeddings }) => embeddings, batchSize, onCompiled);
 }
 
 /**
- * What a model makes of images, each as an image of its sample's domain.
+ * What a model makes of images as they are, each as an image of its sample's domain.
  * @param rows the part of the network's outputs that is wanted, [batch, width]
  */
-export async function modelRows(
+export function modelRows(
+  { views: _, ...model }: RetrievalModel,
+  rows: (outputs: RetrievalOutputs) => Tensor,
+  batchSize = EMBEDDING_BATCH,
+): Promise<ImageRows> {
+  return rowsOfDomains(model, rows, batchSize);
+}
+
+async function rowsOfDomains(
   { network, storage, ...input }: RetrievalModel,
   rows: (outputs: RetrievalOutputs) => Tensor,
   batchSize = EMBEDDING_BATCH,

@@ -26,7 +26,7 @@ export interface ModelFile {
   readonly state: State;
   /** `settings`, `classes` and whatever else the writer found worth keeping. */
   readonly about: Readonly<Record<string, Json>>;
-  /** SHA-256 over names, shapes and values of the weights: the identity of the model, whatever else the file holds. */
+  /** The identity of the model, whatever else the file holds; see `modelChecksum`. */
   readonly checksum: string;
   /**
    * The optimizer's moments and the loss scale by store name, and with an average of weights those that learn; empty in
@@ -42,8 +42,11 @@ export interface ModelFile {
   readonly step: number;
 }
 
-/** The identity of weights: SHA-256 in hexadecimal over names, shapes and float32 values, in the order of the names. */
-export async function modelChecksum(state: State): Promise<string> {
+/**
+ * The identity of a model: SHA-256 in hexadecimal over names, shapes and float32 values of its weights, in the order of
+ * the names, and over its `views` where they are not single. Embeddings of equal checksums can be compared.
+ */
+export async function modelChecksum(state: State, { views = 'single' }: ModelFile['about'] = {}): Promise<string> {
   const encoder = new TextEncoder();
   const parts: Uint8Array[] = [];
   for (const [name, { shape, values }] of [...state].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -52,6 +55,7 @@ export async function modelChecksum(state: State): Promise<string> {
       new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
     );
   }
+  if (views !== 'single') parts.push(encoder.encode(`views ${JSON.stringify(views)}\n`));
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
   for (const part of parts) {
@@ -98,7 +102,7 @@ export async function serializeModel(
     ['about', JSON.stringify(about)],
   ];
   // Halves are rounded, so their checksum is that of what a reader will see.
-  if (dtype === 'F32') metadata.push(['checksum', checksum ?? (await modelChecksum(state))]);
+  if (dtype === 'F32') metadata.push(['checksum', checksum ?? (await modelChecksum(state, about))]);
   return serializeSealed(tensors, metadata);
 }
 
@@ -133,19 +137,19 @@ export async function parseModel(bytes: Uint8Array, fileName: string): Promise<M
     if (!moments.has(store)) moments.set(store, new Map());
     moments.get(store)?.set(name.slice(dot + 1), entry);
   }
-  const written = metadata.get('checksum');
-  // Under a digest that was verified, the checksum is what its writer calculated.
-  const checksum =
-    sealed && written !== undefined && /^[0-9a-f]{64}$/.test(written) ? written : await modelChecksum(state);
-  if (written !== undefined && written !== checksum)
-    fail(
-      `the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`,
-    );
   const about = parseJson(metadata.get('about') ?? '{}', (problem, cause) =>
     fail(`the description of the model is ${problem}`, cause),
   );
   if (!isJsonObject(about))
     return fail(`the description of the model is ${quoteValue(about)}, and no object; the file is damaged`);
+  const written = metadata.get('checksum');
+  // Under a digest that was verified, the checksum is what its writer calculated.
+  const checksum =
+    sealed && written !== undefined && /^[0-9a-f]{64}$/.test(written) ? written : await modelChecksum(state, about as Record<string, Json>);
+  if (written !== undefined && written !== checksum)
+    fail(
+      `the weights have checksum ${checksum.slice(0, 16)}, but ${written.slice(0, 16)} was written with them; the file is damaged`,
+    );
   const step =
     parseCount(metadata.get('step') ?? '0') ??
     fail(`${quoteValue(metadata.get('step'))} is no number of steps; the file is damaged`);

@@ -12,6 +12,12 @@ import { CheckpointError, type Json, type ModelFile } from './model-file.ts';
 import { type Precision } from './image-input.ts';
 
 /**
+ * What an embedding is made of: the image alone, or the image and its mirror image, by the mean of both embeddings. That
+ * takes two passes through the network.
+ */
+export type Views = 'single' | 'mirrored';
+
+/**
  * How images are fed to a network: their side in pixels, what becomes of the pixels, and the type they are stored in.
  */
 export interface NetworkInput {
@@ -19,6 +25,8 @@ export interface NetworkInput {
   readonly pixels: PixelNormalization;
   /** How sketches were laid out in training, and so how a sketch to search with must be; `whole` if left out. */
   readonly sketches?: SketchFraming;
+  /** What an embedding is made of; `single` if left out. */
+  readonly views?: Views;
   /** How activations are stored; f32 if left out. */
   readonly precision?: Precision;
 }
@@ -40,13 +48,14 @@ const LEAST_EPSILON = 1e-30;
  */
 export function describeModel(
   settings: RetrievalNetworkSettings,
-  { imageSize, pixels, sketches }: NetworkInput,
+  { imageSize, pixels, sketches, views }: NetworkInput,
 ): Record<string, Json> {
   return {
     kind: 'retrieval',
     imageSize,
     pixels: { ...pixels },
     ...(sketches !== undefined && { sketches }),
+    ...(views === 'mirrored' && { views }),
     network: { ...settings },
   };
 }
@@ -56,7 +65,7 @@ export function readModelDescription(
   { about, state }: ModelFile,
   fileName: string,
 ): NetworkInput & { readonly settings: RetrievalNetworkSettings } {
-  const { kind, imageSize, sketches, network } = about;
+  const { kind, imageSize, sketches, views, network } = about;
   if (kind !== 'retrieval' || !isObject(network)) {
     const held = state.has('fc.weight')
       ? "a classifier's, from which a training can start: sketchgrad train --weights"
@@ -104,6 +113,7 @@ export function readModelDescription(
     imageSize: count(imageSize, 'imageSize'),
     pixels: pixelsIn(about, fileName) ?? IMAGENET_PIXELS,
     sketches: word(sketches, 'sketches', 'whole', 'fitted'),
+    views: word(views, 'views', 'single', 'mirrored'),
   };
 }
 

@@ -21,6 +21,8 @@ export interface RetrievalOnnxOptions {
    * itself. `outside`: it takes what comes out of that, float32 [batch, 3, size, size].
    */
   readonly preprocessing: 'inside' | 'outside';
+  /** Whether an embedding is that of the image alone, or the mean of those of the image and its mirror image. */
+  readonly mirrored?: boolean;
   /** The images that it will be given, where the network normalizes sketches and photos apart; photos if left out. */
   readonly domain?: ImageDomain;
   /** Kept in the model beside what is said of its input. */
@@ -33,14 +35,22 @@ const OPSET = 13;
 
 /**
  * The embedding network as an ONNX model: batch normalization folded into the convolutions (in float64), any batch
- * size, output `embeddings` [batch, embedding] of length 1. Nodes are called as the layers of the network are
+ * size, output `embeddings` [batch, embedding] of length 1, of an image or of both its views. Nodes are called as the layers of the network are
  * (`layer1.0.conv1`), and so are their outputs.
  * @throws StateMismatchError where the state lacks a tensor, or has one of another shape or that is not finite
  */
 export function retrievalOnnx(
   settings: RetrievalNetworkSettings,
   state: State,
-  { imageSize, pixels, preprocessing, domain = 'photo', metadata = new Map(), version }: RetrievalOnnxOptions,
+  {
+    imageSize,
+    pixels,
+    preprocessing,
+    mirrored = false,
+    domain = 'photo',
+    metadata = new Map(),
+    version,
+  }: RetrievalOnnxOptions,
 ): OnnxModel {
   const network = new RetrievalNetwork(settings);
   const nodes: OnnxNode[] = [];
@@ -49,7 +59,7 @@ export function retrievalOnnx(
     nodes.push({ name, operator, inputs, output: name, attributes });
     return name;
   };
-  const constant = (name: string, shape: readonly number[], values: Float32Array): string => {
+  const constant = (name: string, shape: readonly number[], values: OnnxConstant['values']): string => {
     constants.push({ name, shape, values });
     return name;
   };
@@ -98,11 +108,23 @@ export function retrievalOnnx(
     globalAveragePool: (name, x) => apply('flatten', 'Flatten', [apply(name, 'GlobalAveragePool', [x])]),
   };
 
+  const integers = (name: string, ...values: number[]): string =>
+    constant(name, [values.length], BigInt64Array.from(values, BigInt));
+  /** [batch, 3, size, size] to [2 batch, 3, size, size]: the images, then their mirror images. */
+  const withMirrorImages = (x: string): string => {
+    const [first, last] = [integers('first column', -1), integers('before the last column', -imageSize - 1)];
+    const mirrored = apply('mirror images', 'Slice', [x, first, last, integers('columns', 3), integers('step', -1)]);
+    return apply('views', 'Concat', [x, mirrored], { axis: 0 });
+  };
+  /** [2 batch, embedding] to [batch, embedding]. */
+  const meanOfViews = (x: string): string => {
+    const halves = apply('halves', 'Reshape', [x, integers('shape of halves', 2, -1, settings.embedding)]);
+    return apply('mean of views', 'ReduceMean', [halves], { axes: [0], keepdims: 0 });
+  };
+
   const images = 'images';
-  const features = network.backbone.forward(
-    operations,
-    preprocessing === 'inside' ? normalize(images, pixels, apply, constant) : images,
-  );
+  const prepared = preprocessing === 'inside' ? normalize(images, pixels, apply, constant) : images;
+  const features = network.backbone.forward(operations, mirrored ? withMirrorImages(prepared) : prepared);
   const [weight, bias] = [tensor('embedding.weight'), tensor('embedding.bias')];
   // y = features weight^T + bias
   const embedded = apply(
@@ -115,11 +137,13 @@ export function retrievalOnnx(
     ],
     { transB: 1 },
   );
-  const length = apply('length', 'Max', [
-    apply('norm', 'ReduceL2', [embedded], { axes: [1], keepdims: 1 }),
-    constant('least length', [], Float32Array.of(LEAST_NORM)),
-  ]);
-  apply('embeddings', 'Div', [embedded, length]);
+  const leastLength = constant('least length', [], Float32Array.of(LEAST_NORM));
+  const unit = (name: string, x: string, of = ''): string => {
+    const norm = apply(`${of}norm`, 'ReduceL2', [x], { axes: [1], keepdims: 1 });
+    return apply(name, 'Div', [x, apply(`${of}length`, 'Max', [norm, leastLength])]);
+  };
+  if (mirrored) unit('embeddings', meanOfViews(unit('embeddings of views', embedded, 'view ')));
+  else unit('embeddings', embedded);
 
   const inside = preprocessing === 'inside';
   const described = inside
@@ -143,6 +167,7 @@ export function retrievalOnnx(
       ['mean', JSON.stringify(pixels.mean)],
       ['std', JSON.stringify(pixels.deviation)],
       ['preprocessing', preprocessing],
+      ...(mirrored ? [['views', 'mirrored'] as const] : []),
       ...(separatesDomains(settings) ? [['domain', domain] as const] : []),
       ...metadata,
     ]),

@@ -43,12 +43,15 @@ export class Embedder {
    * Takes the network's weights as they are at the call.
    * @param batches from inOrder, of this embedder's batch size
    * @param count images in all
+   * @param otherTransforms a second view of each image, [batch, TRANSFORM_FLOATS]. The rows then have to be of length 1, and
+   *   each becomes the direction of the mean of both views' rows.
    * @returns [count, width]
    */
   async embed(
     batches: AsyncIterable<OrderedBatch>,
     count: number,
     onProgress?: (done: number) => void,
+    otherTransforms?: Float32Array,
   ): Promise<Float32Array> {
     // Training may have gone on since the last call; to prepare weights costs less than one batch.
     this.program.refresh();
@@ -56,22 +59,22 @@ export class Embedder {
     const pending: {
       readonly step: number;
       readonly rows: number;
-      readonly results: Promise<Readonly<Record<'rows', Float32Array>>>;
+      /** Of each view. */
+      readonly results: Promise<readonly Readonly<Record<'rows', Float32Array>>[]>;
     }[] = [];
     const finish = async (): Promise<void> => {
       const oldest = pending.shift();
       if (oldest === undefined) return;
-      const { rows } = await oldest.results;
+      const [own, other] = (await oldest.results).map(({ rows }) => rows.subarray(0, oldest.rows * this.width));
       const first = oldest.step * this.batchSize;
-      result.set(rows.subarray(0, oldest.rows * this.width), first * this.width);
+      result.set(other === undefined ? own : meanDirections(own, other, this.width), first * this.width);
       onProgress?.(first + oldest.rows);
     };
     for await (const batch of batches) {
-      pending.push({
-        step: batch.step,
-        rows: batch.count,
-        results: (await this.program.submit(feedsOf(batch))).results,
-      });
+      const views = otherTransforms === undefined ? [batch] : [batch, { ...batch, transforms: otherTransforms }];
+      const results: Promise<Readonly<Record<'rows', Float32Array>>>[] = [];
+      for (const view of views) results.push((await this.program.submit(feedsOf(view))).results);
+      pending.push({ step: batch.step, rows: batch.count, results: Promise.all(results) });
       if (pending.length > 1) await finish();
     }
     while (pending.length > 0) await finish();
@@ -89,3 +92,20 @@ const feedsOf = ({ images, transforms }: ImageBatch): { images: Uint8Array; tran
   images,
   transforms,
 });
+
+/**
+ * The mean of each two rows, brought to length 1. Views may come in either order: it gives the same bits.
+ * @param a [count, width], of length 1
+ * @param b as a
+ * @returns [count, width]; NaN where two rows cancel out or are not finite, which whoever takes embeddings checks
+ */
+export function meanDirections(a: Float32Array, b: Float32Array, width: number): Float32Array {
+  const means = new Float32Array(a.length);
+  for (let row = 0; row < a.length; row += width) {
+    let squares = 0;
+    for (let i = row; i < row + width; i++) squares += (a[i] + b[i]) ** 2;
+    const length = Math.sqrt(squares);
+    for (let i = row; i < row + width; i++) means[i] = (a[i] + b[i]) / length;
+  }
+  return means;
+}

@@ -34,7 +34,7 @@ export async function captureCheckpoint(
     average === undefined ? [] : [[LEARNING_WEIGHTS, await readState(network, storage)]],
   );
   for (const store of trainer.update.moments) moments.set(store.name, await readStore(store, network.layouts, storage));
-  return { state, about, checksum: await modelChecksum(state), moments, tables, step: trainer.step };
+  return { state, about, checksum: await modelChecksum(state, about), moments, tables, step: trainer.step };
 }
 
 /**

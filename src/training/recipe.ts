@@ -9,6 +9,7 @@ import type { OptimizerKind } from '../nn/optimizers/index.ts';
 import { IMAGENET_PIXELS, type PixelNormalization } from '../nn/pixels.ts';
 import type { RetrievalNetworkSettings } from '../nn/retrieval-network.ts';
 import type { Precision } from '../models/image-input.ts';
+import type { Views } from '../models/retrieval-model.ts';
 import { DEFAULT_READING, type KnowledgeReading } from './knowledge.ts';
 import { DEFAULT_LOSSES, type RetrievalLosses } from './retrieval-loss.ts';
 import type { TeacherSignal } from './teacher-targets.ts';
@@ -27,6 +28,8 @@ export interface RetrievalTraining {
    * laid out so.
    */
   readonly sketches?: SketchFraming;
+  /** What an embedding is made of, in validation and of the trained model; `single` if left out. The losses see single views. */
+  readonly views?: Views;
   readonly network: Omit<RetrievalNetworkSettings, 'classes' | 'teacherClasses'>;
   readonly batchNorm: 'train' | 'frozen';
   /**

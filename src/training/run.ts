@@ -58,8 +58,15 @@ export async function trainRetrieval(options: TrainRetrievalOptions): Promise<Tr
     const average = averageOf(training, network);
     if (average !== undefined) await beginAverage(average, network, storage);
     const networks = { network, average: average?.network };
-    const { imageSize, pixels, precision } = training;
-    const model: RetrievalModel = { network: average?.network ?? network, storage, imageSize, pixels, precision };
+    const { imageSize, pixels, precision, views } = training;
+    const model: RetrievalModel = {
+      network: average?.network ?? network,
+      storage,
+      imageSize,
+      pixels,
+      precision,
+      views,
+    };
     const batches = new TrainingBatches(dataset, training);
     const { batchSize } = batches.sampler;
     const objective = retrievalObjective(

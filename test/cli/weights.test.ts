@@ -15,11 +15,12 @@ import { Classifier } from '../../src/nn/retrieval-network.ts';
 import { decodeImage } from '../../src/platform/node/images.ts';
 import { modelEmbeddings } from '../../src/models/image-rows.ts';
 import { openRetrievalModel } from '../../src/models/retrieval-model.ts';
-import { parseModel } from '../../src/models/model-file.ts';
+import { parseModel, serializeModel, type ModelFile } from '../../src/models/model-file.ts';
 import { useTestCache } from '../support/cache-home.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { writeShapes } from '../support/shapes-folder.ts';
+import { uniformNumbers } from '../support/uniform-numbers.ts';
 
 const CHECKPOINT = fileURLToPath(new URL('../golden/weights/checkpoint.pth', import.meta.url));
 /** Tolerance of each component of an embedding of length 1, between the two runtimes. */
@@ -299,6 +300,64 @@ test('export: ONNX Runtime computes the embeddings of emoji that we do, from byt
   // Different pictures have different embeddings; a network that ignored its input would pass otherwise.
   const alike = ours.subarray(0, 16).reduce((sum, value, index) => sum + value * ours[16 + index], 0);
   assert.ok(alike < 1 - 1e-4, `${alike}`);
+});
+
+test('views mirrored: an embedding is the mean of those of an image and its mirror image, also of the exported model', async () => {
+  const model = at('run', 'model.safetensors');
+  const { state, about, checksum } = await parseModel(await readFile(model), model);
+  const mirrored = at('mirrored.safetensors');
+  await writeFile(mirrored, await serializeModel({ state, about: { ...about, views: 'mirrored' } }));
+  const ofBothViews = await parseModel(await readFile(mirrored), mirrored);
+  assert.not.equal(ofBothViews.checksum, checksum, 'an index of the one is none of the other');
+  assert.is(optionsOfWeights(ofBothViews, mirrored).views, 'mirrored', 'what is trained from it keeps its views');
+  assert.is((await train('--weights', mirrored, '--out', at('kept'))).code, 0);
+  assert.is((await parseModel(await readFile(at('kept', 'model.safetensors')), 'kept')).about.views, 'mirrored');
+
+  const SIDE = 32;
+  const COUNT = 3;
+  const random = uniformNumbers(1);
+  const pictures = Array.from({ length: COUNT }, () =>
+    Uint8Array.from({ length: SIDE * SIDE * 3 }, () => 255 * Math.abs(random())),
+  );
+  const flipped = pictures.map((pixels) =>
+    pixels.map((_, at) => {
+      const [row, column, color] = [Math.floor(at / (3 * SIDE)), Math.floor(at / 3) % SIDE, at % 3];
+      return pixels[3 * (row * SIDE + SIDE - 1 - column) + color];
+    }),
+  );
+  const embed = async (file: ModelFile, images: readonly Uint8Array[]): Promise<Float32Array> => {
+    const retrieval = openRetrievalModel(await testDevice(), file, mirrored);
+    // The last batch is filled up.
+    const rows = await modelEmbeddings(retrieval, 2);
+    const samples = images.map((_, index) => ({ domain: 'photo', className: '', name: String(index) }) as const);
+    const embeddings = await rows.compute(samples, { read: async ({ name }) => images[Number(name)] });
+    rows.destroy();
+    retrieval.storage.destroy();
+    return embeddings;
+  };
+  const both = await embed(ofBothViews, pictures);
+  assert.equal(both, await embed(ofBothViews, flipped), 'the same bits for an image and its mirror image');
+  const single = { ...ofBothViews, about };
+  const [one, other] = [await embed(single, pictures), await embed(single, flipped)];
+  assert.not.equal(one, other);
+  for (let row = 0; row < COUNT; row++) {
+    const sum = Array.from({ length: 16 }, (_, i) => one[16 * row + i] + other[16 * row + i]);
+    // Rounded once, to a float of at most 1.
+    sum.forEach((value, i) => assert.ok(Math.abs(value / Math.hypot(...sum) - both[16 * row + i]) <= 2 ** -24));
+  }
+
+  const { code, stderr } = await runOnTestDevice(['export', '--model', mirrored, '--out', at('mirrored.onnx')]);
+  assert.is(code, 0, stderr);
+  const session = await ort.InferenceSession.create(new Uint8Array(await readFile(at('mirrored.onnx'))), {
+    executionProviders: ['wasm'],
+  });
+  const bytes = Uint8Array.from(pictures.flatMap((pixels) => [...pixels]));
+  const { embeddings } = await session.run({ images: new ort.Tensor('uint8', bytes, [COUNT, SIDE, SIDE, 3]) });
+  await session.release();
+  assert.equal(embeddings.dims, [COUNT, 16]);
+  (embeddings.data as Float32Array).forEach((value, index) =>
+    assert.ok(Math.abs(value - both[index]) <= ALLOWED_DIFFERENCE, `${value}, ${both[index]}`),
+  );
 });
 
 test.run();

@@ -115,6 +115,7 @@ export function ownRecipe(
 ): RetrievalTraining {
   const {
     sketches,
+    views,
     settings: { backbone, width, stride, batchNormEpsilon, batchNormMomentum, batchNormDomains, embedding },
   } = readModelDescription(file, 'the model');
   return {
@@ -122,6 +123,7 @@ export function ownRecipe(
     steps,
     imageSize,
     ...(sketches === 'fitted' && { sketches }),
+    ...(views === 'mirrored' && { views }),
     network: {
       ...(backbone && { backbone }),
       width,

@@ -30,11 +30,12 @@ export const exportCommand = defineCommand({
   options: EXPORT_OPTIONS,
   async run({ model: path, out, preprocessing, domain }) {
     const file = await readModelFile(path, '--model');
-    const { settings, imageSize, pixels, sketches } = readModelDescription(file, path);
+    const { settings, imageSize, pixels, sketches, views } = readModelDescription(file, path);
     const model = retrievalOnnx(settings, file.state, {
       imageSize,
       pixels,
       preprocessing,
+      mirrored: views === 'mirrored',
       domain,
       version: packageVersion(),
       metadata: new Map([

@@ -84,6 +84,7 @@ export function optionsOfWeights(file: ModelFile, fileName: string): Record<stri
     stride,
     batchNormEpsilon,
     ...(about.sketches !== undefined && { sketches: about.sketches }),
+    ...(about.views !== undefined && { views: about.views }),
     ...(batchNormDomains !== undefined && { batchNormDomains }),
     embedding,
     input: pixels && describeInputConvention({ order: 'RGB', white: 1, ...pixels }),

@@ -96,5 +96,12 @@ export const NETWORK_OPTIONS = {
       help: 'Whether sketches of a folder or a published set are stretched as a whole, or cropped to their ink first. The model then requires the same of query sketches. Default: that of the weights',
     }),
   ),
+  views: setting(
+    'views',
+    choice(['single', 'mirrored'], {
+      default: 'single',
+      help: 'What the trained model embeds: an image alone, or also its mirror image, by the mean of both embeddings, which takes twice as long. Default: that of the weights',
+    }),
+  ),
   precision: setting('precision', PRECISION_OPTION),
 } as const;
