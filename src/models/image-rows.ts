@@ -68,11 +68,11 @@ export function modelEmbeddings(
  * @param rows the part of the network's outputs that is wanted, [batch, width]
  */
 export function modelRows(
-  { views: _, ...model }: RetrievalModel,
+  model: RetrievalModel,
   rows: (outputs: RetrievalOutputs) => Tensor,
   batchSize = EMBEDDING_BATCH,
 ): Promise<ImageRows> {
-  return rowsOfDomains(model, rows, batchSize);
+  return rowsOfDomains({ ...model, views: 'single' }, rows, batchSize);
 }
 
 async function rowsOfDomains(

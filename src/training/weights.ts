@@ -1,7 +1,7 @@
 import { isLoneShard, isShardIndex, parseShards } from '../formats/sharded.ts';
 import { parseTensorFile, TensorFileError } from '../formats/tensor-file.ts';
 import { DEFAULT_BACKBONE } from '../nn/backbones/index.ts';
-import { pixelNormalization } from '../nn/pixels.ts';
+import { pixelNormalization, type PixelNormalization } from '../nn/pixels.ts';
 import { readPretrainedWeights, type PretrainedOptions, type PretrainedWeights } from '../nn/pretrained.ts';
 import {
   CheckpointError,
@@ -11,6 +11,7 @@ import {
   type Json,
   type ModelFile,
 } from '../models/model-file.ts';
+import { pixelsIn } from '../models/retrieval-model.ts';
 
 /** Weights to start a training from: a model of ours, or what a file of others holds of a backbone. */
 export interface StartingWeights {
@@ -57,11 +58,15 @@ export async function parseWeights(
     ? await parseShards(bytes, fileName, readShard)
     : await parseTensorFile(bytes, fileName);
   if (isModelFile(tensors.metadata)) {
-    if (options.input !== undefined || options.prefix !== undefined)
+    const file = await parseModel(bytes, fileName);
+    // To say again what the file says is no contradiction; a run that begins again does so.
+    const contradicted =
+      options.input !== undefined && !samePixels(pixelNormalization(options.input), pixelsIn(file.about, fileName));
+    if (contradicted || options.prefix !== undefined)
       throw new CheckpointError(
         `${fileName} is a model of sketchgrad's, which says itself how it is fed: leave out --input and --weights-prefix`,
       );
-    return { file: await parseModel(bytes, fileName) };
+    return { file };
   }
   const found = readPretrainedWeights(
     { ...tensors, metadata: new Map([...(options.metadata ?? []), ...tensors.metadata]) },
@@ -84,3 +89,6 @@ export async function parseWeights(
     pretrained: { ...found, format: tensors.format },
   };
 }
+
+const samePixels = (a: PixelNormalization, b: PixelNormalization | undefined): boolean =>
+  [...a.mean, ...a.deviation].join() === (b && [...b.mean, ...b.deviation].join());

@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { optionsOfWeights, readModelFile } from '../../src/cli/files/model-file.ts';
 import { run, start, TinyTraining } from '../support/tiny-training.ts';
 
 const STEPS = 16;
@@ -78,6 +79,32 @@ test('train: killed before its first checkpoint, a run begins again with its opt
     (await tiny.logLines('early')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0],
     (await tiny.logLines('unbroken')).filter(({ event }) => event === 'step').map(({ loss }) => loss)[0],
   );
+});
+
+test('train: a run from a model of ours that has no checkpoint begins again from it', async () => {
+  const weights = at('unbroken', 'model.safetensors');
+  const [first] = await tiny.logLines('unbroken');
+  // What a run from these weights writes first: the options that they gave are among its own.
+  const options = {
+    ...(first.options as object),
+    steps: 1,
+    weights,
+    ...optionsOfWeights(await readModelFile(weights, '--weights'), weights),
+  };
+  const begin = async (
+    folder: string,
+    changes: object,
+  ): Promise<{ readonly code: number; readonly stderr: string }> => {
+    await mkdir(at(folder));
+    await writeFile(at(folder, 'log.jsonl'), `${JSON.stringify({ ...first, options: { ...options, ...changes } })}\n`);
+    return run('train', '--resume', at(folder));
+  };
+  const { code, stderr } = await begin('from-weights', {});
+  assert.is(code, 0, stderr);
+  assert.match(stderr, /from-weights holds no checkpoint: the run begins again/);
+  const other = await begin('other-input', { input: 'caffe' });
+  assert.is(other.code, 1);
+  assert.match(other.stderr, /says itself how it is fed: leave out --input/);
 });
 
 test('train: pictures that were changed under their names are noticed', async () => {
