@@ -1,7 +1,7 @@
 // sketchgrad serve --icons, as a process of its own, with the model that the package brings.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { installSet, removeSet, SHAPES } from '../support/icon-sets.ts';
 import { checkAnswer } from '../support/openapi.ts';
-import { killServers, startServe, type ServeProcess } from '../support/serve-process.ts';
+import { killServers, startServe, untilSaid, type ServeProcess } from '../support/serve-process.ts';
 
 let folder: string;
 let server: ServeProcess;
@@ -141,6 +141,27 @@ test('drawings come from the installed sets, may run nothing, and only those tha
     assert.is(status, 404, address);
   }
   assert.is((await fetch(`${server.address}icons/shapes/house.svg`, { method: 'POST' })).status, 405);
+});
+
+test('SIGHUP reads the index again; one that cannot be used leaves the old one in service', async () => {
+  const icons = async (): Promise<number> =>
+    ((await (await fetch(`${server.address}about`)).json()) as { icons: number }).icons;
+  const before = await icons();
+  const index = await readFile(at('icons.safetensors'));
+  await writeFile(at('icons.safetensors'), index.subarray(0, index.length / 2));
+  server.signal('SIGHUP');
+  await untilSaid(server, /the reload failed, and the model and index of before stay in service/);
+  assert.is(await icons(), before);
+  assert.is((await post('k=1')).answer.neighbours.length, 1);
+  const { code, stderr } = await runOnTestDevice([
+    ...['icons', '--root', at(), '--sets', 'later', '--out', at('later.safetensors')],
+  ]);
+  assert.is(code, 0, stderr);
+  await rename(at('later.safetensors'), at('icons.safetensors'));
+  server.signal('SIGHUP');
+  await untilSaid(server, /reloaded: \d+ icons of 1 sets/);
+  assert.is(await icons(), Object.keys(SHAPES).length);
+  assert.is((await post('k=1')).answer.neighbours[0].set, 'later');
 });
 
 test('what cannot be served is said', async () => {

@@ -15,8 +15,8 @@ import { runCaptured } from '../support/command-output.ts';
 import { runOnTestDevice } from '../support/device-command.ts';
 import { testDevice } from '../support/device.ts';
 import { checkAnswer } from '../support/openapi.ts';
-import { PAGE_MODEL, writePictures } from '../support/page-model.ts';
-import { killServers, startServe, type ServeProcess } from '../support/serve-process.ts';
+import { PAGE_MODEL, writeOtherModel, writePictures } from '../support/page-model.ts';
+import { killServers, startServe, untilSaid, type ServeProcess } from '../support/serve-process.ts';
 
 /** A name that a careless server would take apart. */
 const ODD = 'a b&<i>%2e%2e#?.png';
@@ -69,7 +69,11 @@ test('a vector store is searched as the index is, with filters and thumbnails', 
   };
   await command('embed', '--model', PAGE_MODEL, '--images', at('pictures'), '--out', at('folder.index'));
   await command('index', 'load', at('folder.index'), '--store', `lance:${at('lance')}`);
-  const store = await serve('--store', `lance:${at('lance')}`);
+  await copyFile(PAGE_MODEL, at('model.safetensors'));
+  const store = await startServe(
+    at('pictures'),
+    ...['--model', at('model.safetensors'), '--store', `lance:${at('lance')}`],
+  );
   const query = at('outside.png');
   const found = await search(store.address, query);
   // The index of a folder leaves out links that lead out of it; the store has what embed read.
@@ -91,6 +95,17 @@ test('a vector store is searched as the index is, with filters and thumbnails', 
   });
   const { neighbours } = (await response.json()) as SearchAnswer;
   assert.ok(neighbours.length > 0 && neighbours.every((one) => one.label === label));
+
+  // SIGHUP opens the store again. A model that did not make its vectors leaves the old one in service.
+  store.signal('SIGHUP');
+  await untilSaid(store, /reloaded: \d+ pictures/);
+  await writeOtherModel(at('model.safetensors'));
+  store.signal('SIGHUP');
+  await untilSaid(
+    store,
+    /the reload failed, and the model and index of before stay in service: .*has no pictures of the model/,
+  );
+  assert.equal((await search(store.address, query)).neighbours, found.neighbours);
   assert.is((await store.end()).code, 0);
 });
 

@@ -1,5 +1,6 @@
 // sketchgrad serve in a process of its own, at a free port.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { adapterEnvironment } from '../../src/platform/adapter.ts';
 import { builtCommand } from './built-command.ts';
 
@@ -45,6 +46,16 @@ export async function startServe(...words: string[]): Promise<ServeProcess> {
       return { code: await ended, stderr };
     },
   };
+}
+
+/** Waits until a server has said something `times` times. @throws Error with all that it said, after a minute */
+export async function untilSaid(server: ServeProcess, pattern: RegExp, times = 1): Promise<void> {
+  const all = new RegExp(pattern, 'g');
+  for (let tries = 0; tries < 1200; tries++) {
+    if ([...server.said().matchAll(all)].length >= times) return;
+    await delay(50);
+  }
+  throw new Error(`${pattern} was not said ${times} times: ${server.said()}`);
 }
 
 /** For the end of a suite in which something failed. */

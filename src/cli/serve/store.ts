@@ -20,8 +20,9 @@ export async function serveStore(
 ): Promise<ServedGallery> {
   const root = await realpath(folder);
   const store = await openStore(address, { modelChecksum });
-  const service = await StoreSearchService.open(model, store, { cutOff });
-  const count = await store.count();
+  const close = (error: unknown): Promise<never> => store.close().then(() => Promise.reject(error as Error));
+  const count = await store.count().catch(close);
+  const service = await StoreSearchService.open(model, store, { cutOff }).catch(close);
   return {
     title: `${count} pictures`,
     cutOff,
