@@ -7,6 +7,7 @@ export {
   similarityCutOff,
   type NetworkInput,
   type RetrievalModel,
+  type Views,
 } from '../models/retrieval-model.ts';
 export {
   evaluateNetwork,
