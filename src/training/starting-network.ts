@@ -107,12 +107,12 @@ const trunkOf = (state: State): State => new Map([...state].filter(([name]) => !
 /**
  * A starting state made to fit: the head of the trained classes is new unless the state has one for these very classes
  * (a retrieval model of the same classes, or a teacher that knows them all), and the teacher's head goes where there is
- * no knowledge to preserve. All else must fit as it is.
+ * no knowledge to preserve, or that of another teacher. All else must fit as it is.
  */
 function withoutOldHeads(network: RetrievalNetwork, state: State, keepClassifier: boolean): State {
   const dropped = [
     ...(keepClassifier ? [] : ['classifier.']),
-    ...(network.retrieval.teacherClasses === 0 ? ['teacher.'] : []),
+    ...(network.retrieval.teacherClasses === (state.get('teacher.bias')?.shape[0] ?? 0) ? [] : ['teacher.']),
   ];
   // A cosine classifier has no bias.
   const fits = (name: string): boolean => !name.startsWith('classifier.') || network.layouts.has(name);

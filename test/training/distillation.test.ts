@@ -21,9 +21,9 @@ import { shapesDataset, TINY_SIZE, TINY_TRAINING } from '../support/shapes-datas
 const dataset = shapesDataset();
 const STEPS = 2;
 
-async function classifier(seed: number): Promise<{ readonly file: ModelFile; readonly name: string }> {
+async function classifier(seed: number, classes = 5): Promise<{ readonly file: ModelFile; readonly name: string }> {
   const storage = new DeviceStorage(await testDevice());
-  const network = new Classifier({ width: 0.25, classes: 5 });
+  const network = new Classifier({ width: 0.25, classes });
   await initializeNetwork(network, storage, seed);
   const file = await parseModel(
     await serializeModel({ state: await readState(network, storage), about: { kind: 'classifier' } }),
@@ -216,6 +216,13 @@ test('a teacher of its own leaves the starting weights what they are; a cosine c
   assert.equal(file.state.get('classifier.weight')?.shape, [4, 16]);
   assert.not.ok(file.state.has('classifier.bias'));
   assert.equal(file.state.get('teacher.weight')?.shape, [5, 16]);
+  // The head of a teacher of other classes is a new one.
+  const next = await train({
+    start: { file, name: 'begun' },
+    teacher: await classifier(5, 7),
+    training: { ...training, network },
+  });
+  assert.equal(next.file.state.get('teacher.weight')?.shape, [7, 16]);
 });
 
 test('parameter groups: a trunk at rate 0 stays, and decay is left off biases and norms', async () => {
