@@ -1,5 +1,5 @@
-// What each source of data and each loss of the search model brings: one training for each row and seed, measured on the
-// unseen classes.
+// What each source of data and each loss of the search model brings: one training for each row and seed, all from the
+// demo's start checkpoint, measured on the unseen classes.
 //
 //   npx tsx scripts/trials/search-ablation.ts --quickdraw DIR [--sketchy DIR] [--seeds 1,2,3] [--adapter lavapipe] [--out runs/search-ablation]
 //
@@ -34,6 +34,8 @@ interface Row {
   readonly options: readonly string[];
   /** Whether people's drawings are among the sources. */
   readonly drawings?: boolean;
+  /** Whether the knowledge that `TEACHER` has of the classes is preserved. */
+  readonly hasTeacher?: boolean;
 }
 
 /** Weights of the sources in the draw, of those that are there. */
@@ -46,7 +48,8 @@ const only = (...sources: string[]): string[] => [
   ['drawings=4', 'emoji=2', 'icons=1'].filter((one) => sources.includes(one.split('=')[0])).join(','),
 ];
 const all = only('emoji', 'icons', 'drawings', 'simulated');
-const KNOWLEDGE = 'knowledge.safetensors';
+/** What every training starts from: a network that has seen pictures alone, and no unseen class. */
+const START = join(root, 'models/emoji-start.safetensors');
 
 const ROWS: readonly Row[] = [
   { name: 'all sources, all losses', options: all },
@@ -54,16 +57,14 @@ const ROWS: readonly Row[] = [
   { name: "without people's drawings", options: only('emoji', 'icons', 'simulated'), drawings: false },
   { name: 'without simulated sketches', options: only('emoji', 'icons', 'drawings') },
   { name: 'without emoji', options: only('icons', 'drawings', 'simulated') },
-  { name: 'emoji alone', options: only('emoji'), drawings: false },
   { name: 'without the classification loss', options: [...all, '--loss-classification', '0'] },
   { name: 'without the contrastive loss', options: [...all, '--loss-contrastive', '0'] },
   { name: 'without the quadruplet loss', options: [...all, '--loss-quadruplet', '0'] },
-  {
-    name: 'classification alone',
-    options: [...all, '--loss-contrastive', '0', '--loss-quadruplet', '0'],
-  },
-  { name: 'with knowledge preservation', options: [...all, '--knowledge', KNOWLEDGE] },
+  { name: 'with knowledge preservation', options: [...all, '--loss-preservation', '1'], hasTeacher: true },
 ];
+
+/** A teacher's logits have to be a linear function of its features, which those of a cosine classifier are not. */
+const TEACHER: Row = { name: 'teacher', options: [...all, '--classifier', 'linear'] };
 
 /** What is measured of a set of queries. */
 interface Measured {
@@ -78,7 +79,9 @@ await mkdir(values.out, { recursive: true });
 const folderOf = (row: Row, seed: number): string =>
   join(values.out, `${row.name.replaceAll(/[^a-z]+/g, '-')}-${seed}`);
 
-const measured = new Map<string, Report[]>();
+const measured = new Map<string, Report[]>([
+  ['the start, not trained further', [await measurement(START, join(values.out, 'start.json'))]],
+]);
 for (const seed of seeds)
   for (const row of ROWS) measured.set(row.name, [...(measured.get(row.name) ?? []), await measurementOf(row, seed)]);
 const columns: [set: string, value: keyof Measured, title: string][] = [
@@ -109,48 +112,33 @@ async function measurementOf(row: Row, seed: number): Promise<Report> {
   const model = join(folder, 'model.safetensors');
   const json = `${folder}.json`;
   const drawings = row.drawings === false ? [] : ['--quickdraw', quickdraw as string];
-  const knowledge = join(values.out, KNOWLEDGE);
-  if (row.options.includes(KNOWLEDGE) && !existsSync(knowledge)) await distilled(knowledge, drawings);
   if (!existsSync(model)) {
     const begun = existsSync(join(folder, 'log.jsonl'));
-    const options = row.options.map((one) => (one === KNOWLEDGE ? knowledge : one));
+    const teacher = row.hasTeacher === true ? ['--teacher', await teacherFile()] : [];
     const words = begun
       ? ['--resume', folder]
       : [
-          '--config',
-          join(root, 'configs/trials/search-ablation.json'),
-          ...options,
-          '--seed',
-          String(seed),
-          '--out',
-          folder,
+          ...['--config', join(root, 'configs/trials/search-ablation.json'), '--weights', START],
+          ...[...row.options, ...teacher, '--seed', String(seed), '--out', folder],
         ];
     run('src/cli/main.ts', 'train', ...words, ...drawings, '--adapter', values.adapter);
     if (!existsSync(model)) throw new Error(`${folder}: the training has not ended; the same command goes on with it`);
   }
-  if (!existsSync(json)) {
-    const sets = [
-      '--quickdraw',
-      quickdraw as string,
-      ...(values.sketchy === undefined ? [] : ['--sketchy', values.sketchy]),
-    ];
-    run('scripts/measure-search-model.ts', '--model', model, ...sets, '--json', json, '--adapter', values.adapter);
-  }
-  return JSON.parse(await readFile(json, 'utf8')) as Report;
+  return measurement(model, json);
 }
 
-/** The teacher is a network of the same kind, trained by classification alone with the first seed: it knows the seen classes. */
-async function distilled(out: string, drawings: readonly string[]): Promise<void> {
-  const teacher = ROWS.find(({ name }) => name === 'classification alone') as Row;
-  await measurementOf(teacher, 1);
-  const weights = join(folderOf(teacher, 1), 'model.safetensors');
-  run(
-    'src/cli/main.ts',
-    'distill',
-    ...['--data', 'search', '--size', '32', '--width', '0.25', '--weights', weights, '--out', out],
-    ...drawings,
-    ...['--adapter', values.adapter],
-  );
+async function teacherFile(): Promise<string> {
+  await measurementOf(TEACHER, 1);
+  return join(folderOf(TEACHER, 1), 'model.safetensors');
+}
+
+async function measurement(model: string, json: string): Promise<Report> {
+  if (!existsSync(json)) {
+    const sketchy = values.sketchy === undefined ? [] : ['--sketchy', values.sketchy];
+    const words = ['--model', model, '--quickdraw', quickdraw as string, ...sketchy];
+    run('scripts/measure-search-model.ts', ...words, '--json', json, '--adapter', values.adapter);
+  }
+  return JSON.parse(await readFile(json, 'utf8')) as Report;
 }
 
 /** Runs a program of this repository and ends with it where it fails. */
@@ -165,5 +153,6 @@ function run(program: string, ...words: string[]): void {
 function spread(samples: readonly number[]): string {
   const mean = samples.reduce((sum, one) => sum + one, 0) / samples.length;
   const squares = samples.reduce((sum, one) => sum + (one - mean) ** 2, 0);
-  return `${mean.toFixed(3)} ± ${Math.sqrt(squares / Math.max(1, samples.length - 1)).toFixed(3)}`;
+  if (samples.length === 1) return mean.toFixed(3);
+  return `${mean.toFixed(3)} ± ${Math.sqrt(squares / (samples.length - 1)).toFixed(3)}`;
 }
