@@ -55,7 +55,7 @@ test('a training lowers the loss; paused and resumed, or with its device lost, i
   await (await download).saveAs(file);
   const saved = await parseModel(await readFile(file), file);
   assert.is(saved.checksum, checksum);
-  assert.is(await modelChecksum(saved.state), checksum);
+  assert.is(await modelChecksum(saved.state, saved.about), checksum);
   assert.is(saved.step, STEPS);
 
   // Paused in the middle.

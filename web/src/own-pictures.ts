@@ -12,8 +12,12 @@ const STEP = 64;
 /** Share of the quota above which the visitor is warned. */
 const NEARLY_FULL = 0.9;
 
-const megabytes = (bytes: number): string =>
-  bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+const UNITS = ['kB', 'MB', 'GB'];
+
+function sizeOf(bytes: number): string {
+  const unit = Math.max(0, Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3) - 1));
+  return `${(bytes / 1000 ** (unit + 1)).toFixed(1)} ${UNITS[unit]}`;
+}
 
 /**
  * The view of the visitor's own pictures: takes them, makes small copies, embeds them, and tells when there is another
@@ -74,6 +78,8 @@ export class OwnPictures {
     element<HTMLInputElement>('own-files').accept = PICTURE_TYPES;
     element('own-stop').addEventListener('click', () => (this.stopped = true));
     element('own-forget').addEventListener('click', () => void this.forget());
+    // The model, whose vectors are counted, may be another one by now.
+    element('own-browse').addEventListener('click', () => void this.showStorage());
     document.addEventListener('dragover', (event) => event.preventDefault());
     document.addEventListener('drop', (event) => {
       event.preventDefault();
@@ -153,13 +159,16 @@ export class OwnPictures {
     return { kept, unreadable, left: files.length - read };
   }
 
-  /** How much the page stores, and how much the browser lets it store. */
+  /** How much the page stores, how much the browser lets it store, and the memory of what is searched. */
   private async showStorage(): Promise<void> {
     const line = element('own-storage');
     const { usage = 0, quota = 0 } = (await navigator.storage.estimate().catch(() => undefined)) ?? {};
     line.hidden = quota === 0 || this.collection.names.length === 0;
     const advice = usage > NEARLY_FULL * quota ? ' Remove pictures before you add more.' : '';
-    line.textContent = `This page stores ${megabytes(usage)} of the ${megabytes(quota)} that the browser allows.${advice}`;
+    // A float for each component.
+    const vectors = 4 * this.collection.names.length * (this.model()?.dimension ?? 0);
+    const memory = vectors === 0 ? '' : ` Their vectors take ${sizeOf(vectors)} of memory.`;
+    line.textContent = `This page stores ${sizeOf(usage)} of the ${sizeOf(quota)} that the browser allows.${memory}${advice}`;
   }
 
   /** Embeds what is new, again where another tab changes the pictures meanwhile. */
