@@ -168,7 +168,7 @@ test('train: what cannot be loaded is said', async () => {
     '--weights',
     at('run', 'model.safetensors'),
     '--input',
-    'caffe',
+    'half',
   );
   await refused(
     /neither a safetensors file nor one of torch.save: it begins with "shape e/,
